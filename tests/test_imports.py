@@ -224,7 +224,7 @@ REQUIREMENTS = list(map(Requirement, [*PROJECT["dependencies"], *chain(*PROJECT[
 NAMES = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn"}
 """Packages that are installed by another name than they are imported."""
 
-IMPORTING = {"import_module", "need", "_import", "find_spec"}
+IMPORTING = {"import_module", "require", "_import", "find_spec"}
 """Functions that import the module that is named."""
 
 

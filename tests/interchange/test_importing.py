@@ -12,7 +12,7 @@ import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange import read_network
 from convscope.interchange.onnx_files import write_onnx
-from convscope.interchange.recognition import kind_of
+from convscope.interchange.recognition import recognize_file
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def files(model: cs.Model, folder: Path) -> dict[str, Path]:
 
 def test_the_content_tells_what_a_file_is_and_not_its_name(model: cs.Model, tmp_path: Path):
     for kind, path in files(model, tmp_path).items():
-        assert kind_of(path) == kind
+        assert recognize_file(path) == kind
         scaling = cs.Scaling() if kind == "Keras" else None
         assert cs.import_model(path, scaling=scaling).provenance["imported"]["file"] == path.name
 

@@ -84,7 +84,7 @@ def test_rows_of_a_file_replace_earlier_ones(model: cs.Model, small_mnist: cs.Sp
     runner = Changed(model, small_mnist.test.images[3], 0.0)
     first = measure_parity(model, runner, path, "onnx", "float32", small_mnist.test)
     second, third = replace(first, num_changed=7), replace(first, file="model.h")
-    joined = ParityTable(rows=(third, first)).joined([second])
-    assert [row.file for row in joined.rows] == ["model.h", "model.onnx"]
-    assert joined.rows[1].num_changed == 7
-    assert joined.sentence.startswith("1 of 2 files change answers, 7 at most")
+    merged = ParityTable(rows=(third, first)).merge([second])
+    assert [row.file for row in merged.rows] == ["model.h", "model.onnx"]
+    assert merged.rows[1].num_changed == 7
+    assert merged.sentence.startswith("1 of 2 files change answers, 7 at most")

@@ -174,24 +174,24 @@ def test_an_order_of_channels_that_changes_nothing_is_not_tried(digits: cs.Datas
     assert not any("BGR" in name for name in names if "ImageNet" not in name)
 
 
-def network_of(scale: float, **stated) -> Imported:
+def build_network(scale: float, **stated) -> Imported:
     architecture = cs.Architecture(cs.Input(28, 28, 1, scale), (cs.Flatten(), cs.Dense(10)))
     return Imported(architecture, initial_weights(architecture, 0), **stated)
 
 
 def test_a_network_that_scales_bytes_itself_is_left_alone(digits: cs.Dataset):
-    network = network_of(1 / 255, reads_bytes=True)
+    network = build_network(1 / 255, reads_bytes=True)
     assert with_scaling(network, None, digits) is network
     assert with_scaling(network) is network
 
 
 def test_a_scaling_is_never_assumed():
     with pytest.raises(InterchangeError, match=r"^net.onnx: does not say how a byte becomes .* `scaling`"):
-        with_scaling(network_of(1.0), name="net.onnx")
+        with_scaling(build_network(1.0), name="net.onnx")
 
 
 def test_what_is_stated_is_not_tried(digits: cs.Dataset):
-    scaled = with_scaling(network_of(1.0), cs.Scaling(1.0), digits)
+    scaled = with_scaling(build_network(1.0), cs.Scaling(1.0), digits)
     assert scaled.scalings is None
     assert scaled.scaling == cs.Scaling(1.0)
 
@@ -201,4 +201,4 @@ def test_what_is_stated_is_not_tried(digits: cs.Dataset):
 )
 def test_images_of_other_data_are_refused(digits: cs.Dataset, change: dict):
     with pytest.raises(ValueError, match=r"training has images .* the network reads .28, 28, 1. and has 10 outputs"):
-        find_scaling(network_of(1.0), replace(digits, **change))
+        find_scaling(build_network(1.0), replace(digits, **change))

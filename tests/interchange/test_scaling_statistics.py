@@ -9,7 +9,7 @@ import convscope as cs
 from convscope.engine import initial_weights
 from convscope.interchange import find_scaling
 from convscope.interchange.imported import Imported
-from convscope.interchange.scaling_statistics import misfit
+from convscope.interchange.scaling_statistics import measure_misfit
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 SCALINGS = {
@@ -62,7 +62,7 @@ def fitted(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -
 @pytest.mark.parametrize("name", SCALINGS)
 def test_only_the_scaling_of_the_network_fits(coloured: cs.Dataset, name: str):
     network = fitted(coloured, SCALINGS[name])
-    nats = {other: misfit(network, scaling, coloured) for other, scaling in SCALINGS.items()}
+    nats = {other: measure_misfit(network, scaling, coloured) for other, scaling in SCALINGS.items()}
     assert nats.pop(name) == pytest.approx(0, abs=1e-4)
     assert min(nats.values()) > 0.01, nats
 
@@ -100,7 +100,7 @@ def test_a_normalisation_of_the_image_itself_fits_too(coloured: cs.Dataset):
 def test_no_statistics_and_those_of_an_untrained_network_say_nothing(coloured: cs.Dataset):
     for layers in ((cs.Flatten(),), CONVOLUTION):
         architecture = cs.Architecture(cs.Input(14, 14, 3, 1.0), (*layers, cs.Flatten(), cs.Dense(10)))
-        assert misfit(Imported(architecture, initial_weights(architecture, 0)), cs.Scaling(), coloured) is None
+        assert measure_misfit(Imported(architecture, initial_weights(architecture, 0)), cs.Scaling(), coloured) is None
 
 
 def test_statistics_that_contradict_the_answers_leave_it_unclear(coloured: cs.Dataset):

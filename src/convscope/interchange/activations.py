@@ -1,6 +1,6 @@
-"""Each activation in the words of other programs: one row holds all formats.
+"""The name of each activation in other programs, a row for each activation.
 
-Nothing is imported here: a function of TensorFlow is given TensorFlow.
+Nothing is imported here: TensorFlow's functions take the module as their first argument.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ class ActivationForms:
 
     Attributes:
         torch: the class in `torch.nn`.
-        tensorflow: computes it from TensorFlow and a tensor.
-        onnx: the operator that is written; "" where `onnx_files.layer_nodes` has a case.
+        tensorflow: computes it, given the module TensorFlow and a tensor.
+        onnx: the operator that is written; "" if `onnx_files.layer_nodes` has a case for it.
         attributes: of that operator.
-        is_factor: whether that operator computes what x is multiplied by, instead of the result.
-        onnx_read: an operator that is read as the activation, besides a written one.
-        aten: PyTorch's operator in a program, where its name is another.
-        tflite: the number and the name of TensorFlow Lite's operator, where there is one.
-        other_names: in Keras.
+        is_factor: True if the operator computes the factor of x, and not the result.
+        onnx_read: another operator that is read as the activation.
+        aten: PyTorch's operator in a program, if its name differs from ours.
+        tflite: number and name of TensorFlow Lite's operator, if it has one.
+        other_names: further names in Keras.
     """
 
     torch: str
@@ -43,14 +43,14 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "silu": ActivationForms(
         "SiLU",
         lambda tf, x: tf.nn.silu(x),
-        "Sigmoid",  # as products, which every opset has; Swish is an operator from 24 on
+        "Sigmoid",  # x · sigmoid(x): every opset can write that, and Swish only exists from 24 on
         is_factor=True,
         onnx_read="Swish",
         other_names=("swish",),
     ),
     "hard_silu": ActivationForms(
         "Hardswish",
-        lambda tf, x: x * tf.nn.relu6(x + 3) * (1 / 6),
+        lambda tf, x: x * tf.nn.relu6(x + 3) * (1 / 6),  # TensorFlow has no hard_silu
         "HardSigmoid",
         {"alpha": 1 / 6, "beta": 0.5},
         is_factor=True,
@@ -62,10 +62,10 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "tanh": ActivationForms("Tanh", lambda tf, x: tf.tanh(x), "Tanh", tflite=(28, "TANH")),
     "sigmoid": ActivationForms("Sigmoid", lambda tf, x: tf.sigmoid(x), "Sigmoid", tflite=(14, "LOGISTIC")),
 }
-"""All but `linear`, `softmax`, and `leaky_relu`, which has a slope."""
+"""All activations except `linear`, `softmax`, and `leaky_relu`, which has a slope."""
 ONNX_ACTIVATIONS: Mapping[str, str] = {
     operator: name
     for name, forms in ACTIVATION_FORMS.items()
     if (operator := forms.onnx_read or ("" if forms.is_factor else forms.onnx))
 }
-"""By the operator of ONNX, the activation that it is read as."""
+"""ONNX's operators and the activations that they are read as."""

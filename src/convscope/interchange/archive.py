@@ -1,4 +1,4 @@
-"""A zip archive that is a model: `.keras`, or a file of PyTorch. It is read by member and never unpacked to disk."""
+"""Read a zip archive, such as a `.keras` file or a file of PyTorch, member by member; nothing is unpacked to disk."""
 
 import os
 import stat
@@ -8,32 +8,34 @@ from io import BytesIO
 from typing import BinaryIO
 
 from convscope.data.datasets.readers.unpack import ZIP_DAMAGE
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quote
 
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
-"""Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
+"""Of unpacked weights. The largest network that an engine here holds takes a tenth of it, optimizer state included."""
 _MAX_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
 _MAX_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
-_DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
-_WEIGHT_RATIO = 4  # trained weights pack to nine tenths
+_DEFLATE_RATIO = 1032  # deflate writes at most 258 bytes for 2 bits, so a member that promises more is forged
+_WEIGHT_RATIO = 4  # trained weights shrink to nine tenths; a file that unpacks to far more hides something else
 _MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
 _ENCRYPTED = 0x1
-_LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22  # what ends the table; the first two for large archives
+# An archive ends in [zip64 end 56][zip64 locator 20][end 22]; small ones have the last part alone. Source: PKWARE's
+# APPNOTE, 4.3.14 to 4.3.16.
+_LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22
 _TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
 _MAX_DIRECTORY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 
 
 class Archive:
-    """An open archive whose table is checked: every name plain and once, every size one that the file can hold.
+    """An open archive with a checked table of members.
 
     Args:
-        kind: what it is called in errors, such as ".keras archive".
+        kind: how errors call it, such as ".keras archive".
 
     Raises:
-        ModelFileError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
-            twice, encrypted, or larger than it can be, or if all of them are too large together.
+        ModelFileError: if it is damaged, has too many or too large members, or one that is a link, has a path out of
+            the folder, or the name of another.
     """
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
@@ -52,13 +54,13 @@ class Archive:
         largest = max(infos, key=lambda info: info.file_size, default=None)
         if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MAX_UNPACKED_BYTES:
             raise ModelFileError(
-                f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is "
+                f"its archive would unpack to {unpacked:,} bytes, most of them {quote(largest.orig_filename)}; it is "
                 "malicious, or not a network of this size"
             )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise ModelFileError(f"its archive has two members called {quoted(twice)}; save the model again")
+            raise ModelFileError(f"its archive has two members called {quote(twice)}; save the model again")
 
     @property
     def names(self) -> list[str]:
@@ -66,21 +68,19 @@ class Archive:
         return list(self._zip.NameToInfo)
 
     def has(self, name: str) -> bool:
-        """Return whether there is a member of that name."""
+        """True if there is a member of that name."""
         return name in self._zip.NameToInfo
 
     def read_weights(self, name: str, needed_bytes: int) -> bytes:
-        """Return a member that a network needs so many bytes of; raises `ModelFileError` as `read` does.
-
-        It may unpack to more, of arrays that are not read, but not to much more than the whole file has: zeros behind
-        the weights take a thousandth of their size in the file.
-        """
+        """Read a member of which the network needs `needed_bytes`; raises `ModelFileError` as `read` does."""
+        # The member may also hold arrays that are not needed. But a gigabyte of zeros takes a megabyte in the file, so
+        # beyond the needed bytes it may only unpack to a few times the file's size.
         return self.read(name, min(max(needed_bytes, _WEIGHT_RATIO * self._file_bytes), MAX_WEIGHT_BYTES))
 
     def read(self, name: str, max_bytes: int) -> bytes:
-        """Return a member of at most `most` bytes; raises `ModelFileError` if it is missing, damaged or too large."""
+        """Read a member of at most `max_bytes`; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
-            held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
+            held = ", ".join(map(quote, self._zip.namelist()[:6])) or "nothing"
             raise ModelFileError(f"has no {name} (it holds {held}); save the model again")
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MAX_RATIO:
@@ -95,13 +95,14 @@ class Archive:
                 f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
                 f"{self._file_bytes:,} bytes cannot hold; it is damaged or malicious"
             )
-        self._left_bytes -= info.file_size  # members may lie over each other, and be asked for again
+        # Members can share bytes of the file, and a member can be read again, so each reading counts.
+        self._left_bytes -= info.file_size
         if self._left_bytes < 0:
             raise ModelFileError("its archive unpacks to more than a network of this size; it is damaged or malicious")
-        content = BytesIO()  # which gives its bytes without a copy
+        content = BytesIO()  # its `getvalue` makes no copy
         try:
             with self._zip.open(info) as member:
-                # Beyond what the table says zipfile reads nothing; at the end it compares the checksum.
+                # zipfile reads no more than the table promises, and compares the checksum at the end.
                 while piece := member.read(_CHUNK_BYTES):
                     content.write(piece)
         except ZIP_DAMAGE as error:
@@ -112,7 +113,8 @@ class Archive:
 
 
 def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
-    """Refuse an archive whose table is too large to be parsed, or which does not end where its table lets it end."""
+    """Refuse an archive with a table that is too large to parse, or with bytes after its end."""
+    # zipfile parses the whole table at once, so its size is checked before.
     file.seek(max(size - _TABLE_END_BYTES, 0))
     ending = file.read(_TABLE_END_BYTES)
     end = ending[-_END_BYTES:]
@@ -128,15 +130,15 @@ def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
 
 
 def _check_name(info: zipfile.ZipInfo) -> None:
-    # The name as it is in the file: zipfile itself turns backslashes and cuts at a NUL.
+    # The name as the file has it: `filename` has slashes for backslashes and ends at the first NUL.
     name = info.orig_filename
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name:
         raise ModelFileError(
-            f"its archive has the member {quoted(name)}, whose path leaves the archive; do not use this file"
+            f"its archive has the member {quote(name)}, whose path leaves the archive; do not use this file"
         )
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise ModelFileError(f"its archive has the member {quoted(name)}, a symbolic link; do not use this file")
+        raise ModelFileError(f"its archive has the member {quote(name)}, a symbolic link; do not use this file")
 
 
 def _reason(error: Exception) -> str:

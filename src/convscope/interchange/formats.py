@@ -1,6 +1,6 @@
-"""The formats that a model can be written in, and how each is written and run again.
+"""Write a model in any of the export formats, and open the file in the program that runs it.
 
-A format's own packages are imported only when it is used.
+A format's packages are imported only when it is used.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 @dataclass(frozen=True, eq=False)
 class ExportOptions:
-    """How a model is written.
+    """Options of an export.
 
     Attributes:
         dtype: of the weights and the arithmetic; `int8` needs `calibration_images`.
-        calibration_images: (N, H, W, C) uint8, training images by which int8 chooses its ranges.
+        calibration_images: (N, H, W, C) uint8, training images that give the ranges of int8.
         opset: of ONNX; by default one that current runtimes accept.
     """
 
@@ -45,12 +45,12 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One format, written and opened by `write_NAME` and `open_NAME` of a module that is imported when it is used.
+    """An export format: the functions `write_NAME` and `open_NAME` of a module.
 
     Attributes:
         suffix: of its files.
-        dtypes: the types it knows.
-        module: in the package `convscope.interchange`.
+        dtypes: the types that it can write.
+        module: in the package `convscope.interchange`, imported on first use.
         options: the fields of `ExportOptions` that its writer takes.
     """
 
@@ -61,13 +61,13 @@ class ExportFormat:
     options: tuple[str, ...] = ()
 
     def file_name(self, dtype: Dtype) -> str:
-        """Return the name of the file: "model.onnx", "model-int8.onnx"."""
+        """Name the file: "model.onnx", "model-int8.onnx"."""
         return f"model{'' if dtype == 'float32' else f'-{dtype}'}{self.suffix}"
 
     def write(self, model: Model, path: Path, options: ExportOptions) -> None:
-        """Write `model` to `path`; `export_model` checks the options before."""
-        stated = {name: value for name in self.options if (value := getattr(options, name)) is not None}
-        getattr(self._import(), f"write_{self.name}")(model, path, **stated)
+        """Write `model` to `path`, with options that `export_model` has checked."""
+        arguments = {name: value for name in self.options if (value := getattr(options, name)) is not None}
+        getattr(self._import(), f"write_{self.name}")(model, path, **arguments)
 
     def open(self, path: Path) -> FileRunner:
         """Open the file at `path` in the program that runs it."""
@@ -79,12 +79,12 @@ class ExportFormat:
 
 
 def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
-    """Return at most `count` images of `dataset`, evenly spaced, (n, H, W, C), by which int8 chooses its ranges."""
+    """Take at most `count` evenly spaced images (n, H, W, C) of `dataset`, to calibrate int8."""
     return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
 
 
 def check_calibration(model: Model, dtype: Dtype, images: NDArray[np.uint8] | None) -> None:
-    """Raise `InterchangeError` if int8 has no calibration images, or `ValueError` if the model does not read them."""
+    """Raise `InterchangeError` if int8 lacks calibration images, or `ValueError` if they do not fit the model."""
     if dtype == "int8" and (images is None or len(images) < 2):
         raise InterchangeError("int8 needs calibration images, at least two; give some hundred training images")
     if images is not None:
@@ -128,13 +128,7 @@ FORMATS: Mapping[str, ExportFormat] = {
     for form in (
         ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),
         ExportFormat("keras", ".keras", ("float32",), "keras_export"),
-        ExportFormat(
-            "onnx",
-            ".onnx",
-            DTYPES,
-            "onnx_files",
-            ("dtype", "opset", "calibration_images"),
-        ),
+        ExportFormat("onnx", ".onnx", DTYPES, "onnx_files", ("dtype", "opset", "calibration_images")),
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
         ExportFormat("torch", ".pt2", ("float32",), "torch_export"),
         ExportFormat("c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images")),

@@ -1,4 +1,4 @@
-"""What a reader of files of other programs returns, how its input is scaled, and how it becomes a `Model`."""
+"""A network read from a file of another program, until its input is scaled and it becomes a `Model`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,25 +23,25 @@ from convscope.interchange.scaling import Scaling, ScalingTable
 from convscope.training.model import Model
 
 NAMELESS = "imported"
-"""What a network is called that its file gives no name."""
-SCALES_BYTES = 1 / 32
-"""A network that multiplies its input by no more than this is given bytes, and no numbers near 1."""
+"""The name of a network whose file has none."""
+MAX_BYTE_SCALE = 1 / 32
+"""A network that multiplies its input by no more than this expects bytes: numbers up to 1 would nearly vanish."""
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A network read from a file, before it is known what its answers mean.
+    """A network read from a file, before the meaning of its input and its classes is settled.
 
     Attributes:
-        architecture: its `input` says what the file itself does to the numbers that it is given.
+        architecture: its `input` holds the scaling that the file itself applies.
         weights: float32 arrays by name, in Keras layout.
-        notes: sentences on what became what, and on what the file left open.
-        class_names: K names, where the file says them.
-        program: which program wrote it, with its version where the file says it.
-        reads_bytes: whether the numbers that it is given are the bytes of an image.
-        scaling: what was done so that it reads bytes; None if the file did so.
-        scalings: those that were tried, where it was not known.
-        weights_file: beside the file, where its weights lie in one of their own.
+        notes: sentences on conversions, and on what the file left open.
+        class_names: K names, if the file has them.
+        program: the program that wrote the file, with its version if the file has it.
+        reads_bytes: True if the network's input is the bytes of an image.
+        scaling: the scaling that was added so that it reads bytes; None if the file has its own.
+        scalings: the scalings that were tried, if none was stated.
+        weights_file: a second file with the weights, if they are not in the file itself.
     """
 
     architecture: Architecture
@@ -55,10 +55,10 @@ class Imported:
     weights_file: Path | None = None
 
     def scaled(self, scaling: Scaling) -> "Imported":
-        """Return the network for images as they are in the data set, whose bytes become numbers as `scaling` says.
+        """Return a copy that reads the bytes of an image and scales them by `scaling`.
 
-        A scale and an offset for all channels are the input's. One for each channel is a `BatchNormalization` in front,
-        another order of channels a `Conv2D` of 1 x 1; all other layers stay as they are in the file.
+        A scale and an offset for all channels become the input's. One for each channel becomes a `BatchNormalization`
+        before the first layer, another order of channels a `Conv2D` of 1 x 1.
 
         Raises:
             InterchangeError: if the network scales bytes itself and would do so twice.
@@ -67,7 +67,7 @@ class Imported:
         architecture, weights, notes = self.architecture, self.weights, [f"a byte becomes {scaling.formula}"]
         image = architecture.input
         scales, offsets = scaling.numbers(image.channels)
-        if self.reads_bytes and (np.abs(scales) <= SCALES_BYTES).all():
+        if self.reads_bytes and (np.abs(scales) <= MAX_BYTE_SCALE).all():
             raise InterchangeError(
                 f"it scales bytes itself, and {scaling.formula} before it would scale them twice; with a scale of 1, "
                 "only the rest is done to a byte"
@@ -79,15 +79,16 @@ class Imported:
         else:
             name = FreeNames(layer.name for layer in architecture.layers)("scaling")
             layer: BatchNormalization | Conv2D = BatchNormalization(name=name)
-            # A normalisation by nothing: √(0.999 + 0.001) = 1.
+            # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
             new = {"gamma": scales, "beta": offsets, "moving_mean": 0 * scales, "moving_variance": 0 * scales + 0.999}
-            if scaling.bgr:  # a convolution of one pixel gives each channel another place
+            if scaling.bgr:  # a convolution of one pixel that also swaps the channels
                 layer = Conv2D(image.channels, (1, 1), name=name)
                 new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
             weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
             image = replace(image, scale=1.0, offset=0.0)
-            behind = (_reading(network_layer, "input", layer.name) for network_layer in architecture.layers)
-            architecture = replace(architecture, input=image, layers=(layer, *behind))
+            # Branches that read the image must read the scaled one.
+            redirected = (_redirect(network_layer, "input", layer.name) for network_layer in architecture.layers)
+            architecture = replace(architecture, input=image, layers=(layer, *redirected))
             notes.append(f"the numbers of each channel are the layer `{layer.name}`, which training would change")
         return replace(
             self,
@@ -99,32 +100,28 @@ class Imported:
         )
 
     def to_model(self, class_names: Sequence[str] | None = None, **source: object) -> Model:
-        """Return the model; its classes are called `class_names`, as the file says, or by their numbers.
+        """Make a model, with classes named by `class_names`, by the file, or by their numbers.
 
-        Args:
-            source: what else its provenance says of the file, as plain JSON.
-
-        Raises:
-            ValueError: if the names are not as many as the logits.
+        `source` is recorded in its provenance, as JSON. Raises ValueError if there are not K names.
         """
         names = class_names or self.class_names or [str(label) for label in range(self.architecture.num_classes)]
-        said = {**source, "program": self.program, "notes": list(self.notes)}
-        said |= {} if self.scaling is None else {"scaling": self.scaling.to_dict()}
-        said |= {} if self.scalings is None else {"scalings": self.scalings.to_dict()["rows"]}
-        return Model(self.architecture, self.weights, tuple(names), {"imported": said})
+        provenance = {**source, "program": self.program, "notes": list(self.notes)}
+        provenance |= {} if self.scaling is None else {"scaling": self.scaling.to_dict()}
+        provenance |= {} if self.scalings is None else {"scalings": self.scalings.to_dict()["rows"]}
+        return Model(self.architecture, self.weights, tuple(names), {"imported": provenance})
 
 
 def scales_bytes(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> bool:
-    """Say whether a network makes its input so small that it is given bytes, also channel by channel at its front."""
+    """True if a network makes its input so small that this must be bytes, by its input or its first layer."""
     scales, first = np.array(architecture.input.scale), architecture.layers[0]
     if isinstance(first, BatchNormalization):
         gamma, variance = (weights[f"{first.name}/{name}"] for name in ("gamma", "moving_variance"))
         scales = scales * gamma / np.sqrt(variance + first.epsilon)
-    return bool((np.abs(scales) <= SCALES_BYTES).all())
+    return bool((np.abs(scales) <= MAX_BYTE_SCALE).all())
 
 
-def _reading(layer: Layer, old: str, new: str) -> Layer:
-    """Return a layer that reads the earlier layer `new` where it read `old`."""
+def _redirect(layer: Layer, old: str, new: str) -> Layer:
+    """Make a layer read the earlier layer `new` instead of `old`."""
     if isinstance(layer, Add | Branch | Concatenate) and layer.from_layer == old:
         return replace(layer, from_layer=new)
     return layer

@@ -1,9 +1,9 @@
-"""Networks from files of other programs: which reader a file is for, and from what it reads to a `Model`.
+"""Read networks from files of other programs and make models of them.
 
-No reader trusts its file, and none runs anything in it.
+The readers trust no file, and run nothing in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -33,32 +33,33 @@ def read_network(
     image_shape: tuple[int, int, int] | None = None,
     output: str | None = None,
 ) -> Imported:
-    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), TensorFlow Lite, ONNX
-    or convscope.
-
-    Its input is what the file is given: bytes, or numbers that `Imported.scaled` makes of bytes.
+    """Read a network from a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), TensorFlow Lite, ONNX or
+    convscope.
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
-        image_shape: (H, W, C), for a network that reads images as rows of pixels, or of any size.
-        output: the name of the output that is a number for each class, for a network with several.
+        image_shape: (H, W, C), for a network that reads images of any size, or as vectors of pixels.
+        output: the name of the output with a number for each class, for a network with several outputs.
+
+    Returns:
+        the network; its input is that of the file: bytes, or numbers that `Imported.scaled` makes of bytes.
 
     Raises:
-        InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; then it
-            names each of them.
+        InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; these
+            are named.
         RunError: as `load_model` does.
     """
-    from convscope.interchange.recognition import kind_of
+    from convscope.interchange.recognition import recognize_file
 
     path = Path(path)
-    kind = kind_of(path)
+    kind = recognize_file(path)
     if kind != "Keras" and architecture is not None:
         raise InterchangeError(f"{path}: holds its own architecture; omit {architecture}")
     if kind != "convscope":
         module, name = _READERS[kind]
         stated = {"architecture": architecture} if kind == "Keras" else {}
-        read = getattr(import_module(f"convscope.interchange.{module}"), name)
-        return read(path, image_shape=image_shape, output=output, **stated)  # type: ignore[no-any-return]
+        read: Callable[..., Imported] = getattr(import_module(f"convscope.interchange.{module}"), name)
+        return read(path, image_shape=image_shape, output=output, **stated)
     if output is not None:
         raise InterchangeError(f"{path}: has one output; omit `output`")
     model = load_model(path)
@@ -76,32 +77,32 @@ def import_model(
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
-    """Return the network in a file of another program as a model.
+    """Import a network from a file of another program.
 
     Args:
-        class_names: what its answers mean; by default what the file says, and else "0", "1", ...
+        class_names: K names; by default those in the file, or else "0", "1", ...
         architecture, image_shape, output: as `read_network` takes them.
         scaling: how a byte becomes the number that the network reads.
-        training: labelled images that the network was trained on, by which the scaling is found, see `find_scaling`. A
-            network that scales bytes itself needs neither.
+        training: labelled images that the network was trained on, by which `find_scaling` finds the scaling. A network
+            that scales bytes itself needs neither `scaling` nor `training`.
 
     Raises:
-        InterchangeError, RunError: as `read_network` does; if the scaling is not known or not clear.
+        InterchangeError, RunError: as `read_network` does; also if the scaling is unknown or unclear.
         ValueError: if there are not as many names as the network has outputs, or `scaling` or `training` do not fit it.
     """
     network = read_network(path, architecture=architecture, image_shape=image_shape, output=output)
     network = with_scaling(network, scaling, training, str(path))
-    return model_of(network, Path(path), class_names, image_shape=image_shape, output=output)
+    return make_model(network, Path(path), class_names, image_shape=image_shape, output=output)
 
 
-def model_of(network: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
+def make_model(network: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
     """Make a model of an imported network, with its provenance.
 
     Args:
-        stated: arguments of `read_network` with which the file was read; None is one that was left out.
+        stated: the arguments of `read_network` with which the file was read, None if left out.
 
     Raises:
-        InterchangeError: if the file names a class at too great a length.
+        InterchangeError: if the file has a class name that is too long.
     """
     for label, name in enumerate(network.class_names or ()):
         check_name(name, f"{path}: the name of class {label}", InterchangeError)

@@ -1,7 +1,7 @@
-"""A model as a Keras model, and as a `.keras` file that Keras opens by itself, on any of its backends.
+"""Export a model as a Keras model, or as a `.keras` file that Keras opens without convscope, on any backend.
 
-Such a file is a zip archive. Beside what Keras puts there it holds `convscope.json`, which Keras does not look at: the
-class names, the architecture and where the model came from. They are lost when Keras writes the model again.
+The file is a zip archive. To Keras's members it adds `convscope.json`, which Keras ignores: the class names, the
+architecture and the provenance. They are lost when Keras writes the model again.
 """
 
 import io
@@ -29,11 +29,11 @@ SUFFIX = ".keras"
 
 @checked
 def to_keras(model: Model, *, output: Output = "both") -> Any:
-    """Return `model` as a Keras model in float32, on the backend of this process.
+    """Convert `model` to a Keras model in float32, on the backend of this process.
 
-    It takes images (N, H, W, C) from 0 to 255 as they are in the data set, float32 or uint8, under the name "images".
-    Its layers have the names of ours; see `convscope.engine.keras.builder` for those that take several. Its logits are
-    those of `model` but for the rounding of float32, 1e-6 of the largest.
+    Its input "images" is (N, H, W, C), uint8 or float32 from 0 to 255. Its layers have the names of ours;
+    `convscope.engine.keras.builder` describes those that need several. Its logits are those of `model` within 1e-6 of
+    the largest.
 
     Args:
         output: "both" is a functional model that gives a dict of "logits" (N, K) and "probabilities" (N, K); "logits"
@@ -60,7 +60,7 @@ def write_keras(model: Model, path: Path | str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / f"model{SUFFIX}"
         keras_model = to_keras(model)
-        with quiet():  # Keras asks for TensorFlow then, on any backend
+        with quiet():  # Keras imports TensorFlow here, on any backend
             keras_model.save(written)
         archive = io.BytesIO(written.read_bytes())
     description = {
@@ -75,7 +75,7 @@ def write_keras(model: Model, path: Path | str) -> None:
 
 
 def open_keras(path: Path | str) -> FileRunner:
-    """Open the `.keras` file at `path` that `write_keras` wrote in Keras itself, in its safe mode.
+    """Open a `.keras` file that `write_keras` wrote, in Keras itself and in its safe mode.
 
     Raises:
         ConvscopeError: if the file is missing, damaged, or of a model without an output "logits".

@@ -1,4 +1,4 @@
-"""The proof that an exported file answers as the model does: the same images through both, every difference counted."""
+"""Compare an exported file with its model: both classify the same images, and every difference is counted."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,20 +23,19 @@ HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "on
 
 
 class Parity(Record, kw_only=True):
-    """How far an exported file's predictions are from those of its model, and what they cost.
+    """The differences between an exported file's predictions and its model's, and their cost.
 
     Attributes:
         format, dtype: as `export_model` takes them.
-        file: its name.
-        num_bytes: its size.
-        runtime: what ran it, with its version.
+        file: the file's name.
+        runtime: the program that ran it, with its version.
         num_images: how many images both classified.
         largest_difference: of a logit, over all images and classes.
-        largest_logit: the largest size of a logit of the model, to hold that against.
-        num_changed: images that the file classifies otherwise.
-        accuracy, model_accuracy: the share that file and model classify correctly.
-        image_seconds: the median that one image takes.
-        thousand_seconds: the median that a thousand at once take; None where there are fewer.
+        largest_logit: the largest magnitude of a logit of the model, for comparison.
+        num_changed: how many predictions differ.
+        accuracy, model_accuracy: the share of correct predictions of file and model.
+        image_seconds: the median time for one image.
+        thousand_seconds: the median time for a thousand at once; None if there are fewer.
     """
 
     format: str
@@ -75,7 +74,7 @@ class ParityTable(TopicRecord, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        """How many predictions changed, and how large logits are, in words."""
+        """The number of changed predictions, and the size of logits, in words."""
         changed = [row.num_changed for row in self.rows if row.num_changed]
         what = f"No answer to {max(row.num_images for row in self.rows):,} images changed"
         if changed:
@@ -83,8 +82,8 @@ class ParityTable(TopicRecord, kw_only=True):
         largest, accuracy = max(row.largest_logit for row in self.rows), f"{100 * self.rows[0].model_accuracy:.2f} %"
         return f"{what}; the model's largest logit has size {largest:.3g}, and it reads {accuracy} right"
 
-    def joined(self, rows: Sequence[Parity]) -> "ParityTable":
-        """Return the table with `rows`, each in the place of an earlier one of the same file."""
+    def merge(self, rows: Sequence[Parity]) -> "ParityTable":
+        """Add `rows`; each replaces an earlier row of the same file."""
         return ParityTable(rows=tuple({row.file: row for row in (*self.rows, *rows)}.values()))
 
     def __str__(self) -> str:
@@ -104,31 +103,33 @@ def measure_parity(
     dataset: DatasetLike,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Parity:
-    """Return how the file at `path`, opened as `runner`, answers the images of `dataset` against `model`.
+    """Classify the images of `dataset` by `model` and by the file at `path`, opened as `runner`, and compare.
 
     Args:
-        on_progress: called with how many images were answered so far, and will be in all.
+        on_progress: called with the number of images so far and in all.
 
     Raises:
-        ValueError: if the images are not those that the model reads.
-        InterchangeError: if the file gives logits of another shape, or ones that are not finite.
+        ValueError: if the images do not fit the model.
+        InterchangeError: if the file gives logits of another shape, or logits that are not finite.
     """
     dataset = dataset_for(model, dataset)
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(dataset), _BLOCK)]
-    largest, largest_logit, changed, right, model_right = 0.0, 0.0, 0, 0, 0
+    largest, largest_logit, changed, correct, model_correct = 0.0, 0.0, 0, 0, 0
     for block in blocks:
         images: NDArray[np.uint8] = np.ascontiguousarray(dataset.images[block])
-        ours, theirs = model.logits(images), runner.logits(images)
-        if theirs.shape != ours.shape:
-            raise InterchangeError(f"{path}: gives logits of shape {theirs.shape}; the model gives {ours.shape}")
-        if not np.isfinite(theirs).all():
+        model_logits, logits = model.logits(images), runner.logits(images)
+        if logits.shape != model_logits.shape:
+            raise InterchangeError(
+                f"{path}: gives logits of shape {logits.shape}; the model gives {model_logits.shape}"
+            )
+        if not np.isfinite(logits).all():
             raise InterchangeError(f"{path}: gives a logit that is not finite; write it in another type")
-        largest = max(largest, float(np.abs(theirs.astype(np.float64) - ours).max()))
-        largest_logit = max(largest_logit, float(np.abs(ours).max()))
-        labels, ours_best, theirs_best = dataset.labels[block], ours.argmax(axis=1), theirs.argmax(axis=1)
-        changed += int((ours_best != theirs_best).sum())
-        right += int((theirs_best == labels).sum())
-        model_right += int((ours_best == labels).sum())
+        largest = max(largest, float(np.abs(logits.astype(np.float64) - model_logits).max()))
+        largest_logit = max(largest_logit, float(np.abs(model_logits).max()))
+        labels, y_model, y_file = dataset.labels[block], model_logits.argmax(axis=1), logits.argmax(axis=1)
+        changed += int((y_model != y_file).sum())
+        correct += int((y_file == labels).sum())
+        model_correct += int((y_model == labels).sum())
         if on_progress is not None:
             on_progress(block.start + len(labels), len(dataset))
     image_seconds, thousand_seconds = measure_latency(runner, dataset.images)
@@ -142,8 +143,8 @@ def measure_parity(
         largest_difference=largest,
         largest_logit=largest_logit,
         num_changed=changed,
-        accuracy=right / len(dataset),
-        model_accuracy=model_right / len(dataset),
+        accuracy=correct / len(dataset),
+        model_accuracy=model_correct / len(dataset),
         image_seconds=image_seconds,
         thousand_seconds=thousand_seconds,
     )

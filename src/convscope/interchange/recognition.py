@@ -1,6 +1,6 @@
-"""What a file is, by its content: the reader it is for, or one sentence on what it is instead and what to do.
+"""Recognise a file by its content: choose its reader, or say what the file is instead and what to do.
 
-Magic bytes, the names in an archive and the opcodes of a pickle are looked at. Nothing is run or unpickled.
+It looks at the first bytes and at the names in an archive. Nothing is run or unpickled.
 """
 
 import os
@@ -11,13 +11,13 @@ from typing import BinaryIO, Literal
 from convscope.base.errors import InterchangeError
 from convscope.base.files import open_file
 from convscope.interchange.archive import ZIP_MAGIC, Archive
-from convscope.interchange.refusal import ModelFileError, named, quoted
+from convscope.interchange.refusal import ModelFileError, prefix_errors, quote
 from convscope.interchange.torch_files.archives import is_program
 
 Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
 _PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
+_SAFETENSORS_JSON = b"{"  # after the eight bytes of its length
 _MAX_BYTES = 1 << 31
 _START_BYTES = 1 << 12
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
@@ -27,7 +27,7 @@ _FLATBUFFERS = {
     b"ORTM": f"is a model in ONNX Runtime's own format; {_ANOTHER}",
     b"ET12": f"is an ExecuTorch program; {_ANOTHER}",
 }
-"""By the identifier of the flatbuffer, which stands behind its first four bytes."""
+"""Other flatbuffers, by their identifier in bytes 4 to 7."""
 _STARTS = {
     b"GGUF": f"is a GGUF file, which holds a language model; {_ANOTHER}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
@@ -39,11 +39,11 @@ _STARTS = {
 _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
 
 
-def kind_of(path: Path) -> Kind:
+def recognize_file(path: Path) -> Kind:
     """Choose the reader for the file at `path` by its content; the name does not matter.
 
     Raises:
-        InterchangeError: if it cannot be read or is too large, or it is known to be something else: then it says what.
+        InterchangeError: if it cannot be read, is too large, or is a known kind of file without a readable network.
         RunError: if it is no regular file.
     """
     if path.is_dir():
@@ -54,13 +54,13 @@ def kind_of(path: Path) -> Kind:
             )
         return "convscope"
     try:
-        with open_file(path) as file, named(str(path)):
-            return _kind(file, os.fstat(file.fileno()).st_size, path.name)
+        with open_file(path) as file, prefix_errors(str(path)):
+            return _recognize(file, os.fstat(file.fileno()).st_size, path.name)
     except OSError as error:
         raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
 
 
-def _kind(file: BinaryIO, size: int, name: str) -> Kind:
+def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
     start = file.read(_START_BYTES)
     if size > _MAX_BYTES:
         raise ModelFileError(
@@ -69,28 +69,28 @@ def _kind(file: BinaryIO, size: int, name: str) -> Kind:
     if start.startswith(_HDF5):
         return "Keras"
     if start.startswith(ZIP_MAGIC):
-        return _kind_of_archive(Archive(file, "zip archive, as Keras and PyTorch write it"), name)
+        return _recognize_archive(Archive(file, "zip archive, as Keras and PyTorch write it"), name)
     if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
         return "convscope"
     if start[4:8] == _TFLITE:
         return "TensorFlow Lite"
-    if (said := _other(start)) is not None:
-        raise ModelFileError(said)
-    return "ONNX"
+    if (description := _recognize_unsupported(start)) is not None:
+        raise ModelFileError(description)
+    return "ONNX"  # protobuf has no magic bytes; its reader tells if the file is something else
 
 
-def _other(start: bytes) -> str | None:
-    """Say what a file that is no readable network seems to be, and what to do; None if unknown."""
-    if (said := _FLATBUFFERS.get(start[4:8])) is not None:
-        return said
-    for magic, said in _STARTS.items():
+def _recognize_unsupported(start: bytes) -> str | None:
+    """Describe a file that holds no readable network, with the next step; None if it is unknown."""
+    if (description := _FLATBUFFERS.get(start[4:8])) is not None:
+        return description
+    for magic, description in _STARTS.items():
         if start.startswith(magic):
-            return said
+            return description
     if start.startswith(_SAVED_BEFORE_ZIP):
-        return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_export_line()}"
-    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_format_export_line()}"
+    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):  # the opcode PROTO and its version
         return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_ANOTHER}"
-    if start.startswith(b"\x08\x01\x12") and b"serve" in start:
+    if start.startswith(b"\x08\x01\x12") and b"serve" in start:  # protobuf: saved_model_schema_version = 1
         return "is the program of a SavedModel of TensorFlow; save the Keras model with model.save('net.keras')"
     if _C_HEADER.match(start):
         return f"is source code, such as the C header that convscope exports; {_ANOTHER}, or use the run itself"
@@ -102,25 +102,27 @@ def _other(start: bytes) -> str | None:
     return None
 
 
-def _kind_of_archive(archive: Archive, file_name: str) -> Kind:
+def _recognize_archive(archive: Archive, file_name: str) -> Kind:
     names = archive.names
     inner = {name.partition("/")[2] for name in names}
     if is_program(names):
         return "PyTorch"
     if any(name.startswith("data/aotinductor/") for name in inner):
-        raise ModelFileError(f"is a program that PyTorch compiled for one machine; in PyTorch, run {_export_line()}")
+        raise ModelFileError(
+            f"is a program that PyTorch compiled for one machine; in PyTorch, run {_format_export_line()}"
+        )
     if _PICKLE in inner:
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
-        raise ModelFileError(_script(file_name) if is_script else _describe_saved(file_name))
+        raise ModelFileError(_describe_script(file_name) if is_script else _describe_saved(file_name))
     if "config.json" in names or "model.weights.h5" in names:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
         raise ModelFileError("holds NumPy arrays and no network; weights alone cannot be imported without their layers")
-    held = ", ".join(quoted(name) for name in names[:6]) or "nothing"
+    held = ", ".join(quote(name) for name in names[:6]) or "nothing"
     raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {held}); {_ANOTHER}")
 
 
-def _script(file_name: str) -> str:
+def _describe_script(file_name: str) -> str:
     line = f"torch.onnx.export(torch.jit.load({file_name!r}), (torch.zeros(1, 1, 28, 28),), 'net.onnx', dynamo=False)"
     return (
         f"is a TorchScript program, which is code and is never run. Run `{line}`, with the shape of your images in "
@@ -129,16 +131,16 @@ def _script(file_name: str) -> str:
 
 
 def _describe_saved(file_name: str) -> str:
-    """Say what a file of `torch.save` is, and what to do."""
+    """Describe a file of `torch.save`, with the next step."""
     return (
         "is a file of torch.save: weights without the network that they belong to (a state_dict or a checkpoint), or a "
         "pickled network, which runs code when it is opened, so convscope never opens one. Build the network in Python "
-        f"and run `network.load_state_dict(torch.load({file_name!r}))` and {_export_line()}"
+        f"and run `network.load_state_dict(torch.load({file_name!r}))` and {_format_export_line()}"
     )
 
 
-def _export_line() -> str:
-    """Return the line that exports a module, and what to do with its file."""
+def _format_export_line() -> str:
+    """Write the line of Python that exports a module, and the next step."""
     shape = "1, 1, 28, 28"
     return (
         f"`torch.export.save(torch.export.export(network.eval(), (torch.zeros({shape}),)), 'net.pt2')`, with the shape "

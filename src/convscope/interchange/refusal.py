@@ -1,4 +1,4 @@
-"""What the readers of model files share: errors that get the name of the file, and JSON within bounds."""
+"""Open model files, put the file's name into errors, and parse JSON within bounds, for the readers of all formats."""
 
 import json
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ class ModelFileError(Exception):
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
-    """Turn what is refused within into `InterchangeError` with `name` before it."""
+def prefix_errors(name: str) -> Iterator[None]:
+    """Raise errors of the block as `InterchangeError`, with `name` before the message."""
     try:
         yield
     except (ModelFileError, ArchitectureError) as error:
@@ -30,28 +30,26 @@ def named(name: str) -> Iterator[None]:
 
 @contextmanager
 def open_model_file(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` for reading; a folder, a pipe or a device is refused before it can block.
+    """Open `path` for reading, and put its name into the errors of the block.
 
-    Raises:
-        InterchangeError: if there is no such file, if it cannot be read, or if a reader within raises ModelFileError.
-        RunError: if it is a pipe or a device, or too large.
+    Raises InterchangeError if it cannot be read, and RunError for a pipe, a device, or a file that is too large.
     """
-    with named(str(path)), open_file(path) as file:
+    with prefix_errors(str(path)), open_file(path) as file:
         yield file
 
 
-def quoted(value: Any) -> str:
-    """Return a value from a file as it may stand in an error: on one line, short, and without control characters."""
+def quote(value: Any) -> str:
+    """Quote a value from a file for an error message: on one line, short, without control characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 MAX_JSON_BYTES = 1 << 22
-"""Keras takes about 1,500 bytes a layer; while it is parsed, JSON takes up to about 30 times its size."""
+"""Keras writes about 1,500 bytes a layer. While it is parsed, JSON takes up to about 30 times its size in memory."""
 
 
 def parse_json(content: bytes | str, called: str, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """Return the JSON object in `content`; nothing that it names is looked up, imported or made.
+    """Parse a JSON object; nothing that it names is imported or created.
 
     Raises:
         ModelFileError: if it is too large, too deep, no JSON, or no object.
@@ -70,7 +68,7 @@ def parse_json(content: bytes | str, called: str, max_bytes: int = MAX_JSON_BYTE
 
 
 def class_names_in(text: str | bytes, number: int) -> tuple[str, ...] | None:
-    """Return the class names that convscope wrote into a file as a list in JSON, if there are so many."""
+    """Read the class names that convscope writes into files, a list in JSON; None if there are not `number`."""
     try:
         names: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
     except (ValueError, RecursionError):

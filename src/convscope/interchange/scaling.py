@@ -1,4 +1,4 @@
-"""How the bytes of an image become the numbers that a network of another program was trained on."""
+"""Scalings: formulas that turn the bytes of an image into the numbers that a network was trained on."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -17,13 +17,12 @@ _HEADER = ("Scaling", "A byte becomes", "Images", "Accuracy", "Loss", "")
 
 @dataclass(frozen=True)
 class Scaling(PlainFields):
-    """How a byte becomes the number that a network reads: `(byte * scale - mean) / std`.
+    """The formula that turns a byte into the number that a network reads: `(byte * scale - mean) / std`.
 
     Attributes:
-        scale: what a byte is multiplied by.
-        mean, std: what is subtracted, and what the rest is divided by: one number, or one for each channel of an image.
-        inverted: whether 255 - byte takes the place of the byte.
-        bgr: whether the network reads the three channels of an image as blue, green, red.
+        mean, std: one number, or one for each channel of an image.
+        inverted: True if 255 - byte takes the place of the byte.
+        bgr: True if the network reads the channels of an image in the order blue, green, red.
 
     Raises:
         ValueError: if a number is not finite, or `scale` or `std` is 0.
@@ -48,10 +47,10 @@ class Scaling(PlainFields):
                 raise ValueError(f"{name} is {value}; it must be made of {rule}")
 
     def numbers(self, channels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (C,) scales and (C,) offsets: a byte of channel c becomes `byte * scales[c] + offsets[c]`.
+        """Compute scales (C,) and offsets (C,): a byte of channel c becomes `byte * scales[c] + offsets[c]`.
 
         Raises:
-            ValueError: if `mean` or `std` has another number of channels, or the order of others than three is named.
+            ValueError: if `mean` or `std` has another number of channels, or `bgr` is true and there are not three.
         """
         for name in ("mean", "std"):
             value = getattr(self, name)
@@ -64,6 +63,7 @@ class Scaling(PlainFields):
         std = np.asarray(self.std, np.float64)
         scales = np.broadcast_to(self.scale / std, channels)
         offsets = np.broadcast_to(0.0 - np.asarray(self.mean) / std, channels)
+        # (255 - byte) · s + o = byte · (-s) + (o + 255 s)
         return (-scales, offsets + _WHITE * scales) if self.inverted else (scales, offsets)
 
     @property
@@ -91,10 +91,10 @@ class ScalingRow(PlainFields):
     """A scaling that was tried.
 
     Attributes:
-        num_images: how many training images the network classified with it.
-        accuracy: the share of them that it classified correctly.
-        loss: its mean cross-entropy on them, in nats.
-        verdict: why it is the best, clearly worse, or neither.
+        num_images: how many training images were classified.
+        accuracy: the share of correct predictions.
+        loss: the mean cross-entropy, in nats.
+        verdict: "best", "unclear", or the reason why it is ruled out.
     """
 
     name: str
@@ -110,8 +110,8 @@ class ScalingTable:
     """The scalings that were tried, the most accurate first.
 
     Attributes:
-        best: the one that the network was trained with, None where that is unclear.
-        sentence: what the table says, in words.
+        best: the scaling that the network was trained with; None if that is unclear.
+        sentence: the result in words.
     """
 
     rows: tuple[ScalingRow, ...]

@@ -1,7 +1,7 @@
-"""Which scaling an imported network was trained with: the usual ones, tried on labelled training images.
+"""Find the scaling that an imported network was trained with, by trying the usual ones on labelled training images.
 
-A wrong scaling seldom breaks a network; many still classify nine images of ten. So the rule has to tell near scalings
-apart, and to say so where it cannot. `find_scaling` states it.
+A wrong scaling seldom breaks a network: many still classify nine images of ten. So the rule, which `find_scaling`
+states, must tell similar scalings apart, and say so if it cannot.
 """
 
 from collections.abc import Callable
@@ -22,22 +22,30 @@ from convscope.data.datasets.disk.images import blocks
 from convscope.evidence.calibration import fit_temperature
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling, ScalingRow, ScalingTable
-from convscope.interchange.scaling_statistics import misfit
+from convscope.interchange.scaling_statistics import measure_misfit
 
 OnProgress = Callable[[int, int], None]
-_FIRST, _MOST = 1000, 16_000  # images: for all scalings, and for those that are about as accurate as the best
-_LESS_ACCURATE, _HIGHER_LOSS = 1e-6, 0.001  # levels of the tests
-_MUCH_LOWER, _ABOUT_AS_HIGH = 2 / 3, 0.9  # losses over those with a smaller scale
-_FAR_TOO_UNSURE, _FAR_TOO_SURE = 0.1, 2.0  # temperatures that no training leaves on its own images
-_ONE_OF = 100  # labels is changed where a temperature is fitted for a comparison of losses
-_FITS, _FITS_AS_WELL = 0.02, 0.01  # nats, of the statistics of a batch normalisation, and four times those of the best
-_RELABELLINGS, _FEW_CLASSES = 10_000, 5
+_SCREENING_IMAGES = 1_000
+_FINAL_IMAGES = 16_000  # for scalings about as accurate as the best
+_ACCURACY_LEVEL = 1e-6  # with 0.001, a network that was trained too briefly lost its own scaling
+_LOSS_LEVEL = 0.001
+# A larger scale lowers the loss of any network that was trained too briefly, by up to 6 % (measured). A network's own
+# larger scale lowers it to less than half.
+_MUCH_LOWER_LOSS, _SIMILAR_LOSS = 2 / 3, 0.9
+# On training images, with its own scaling: measured 0.2 to 1.25. Wrong scalings have 0.1 to 250.
+_TEMPERATURE_UNDERFITTED, _TEMPERATURE_OVERCONFIDENT = 0.1, 2.0
+_IMAGES_PER_WRONG_LABEL = 100  # keeps a fitted temperature finite, and the losses comparable, without any errors
+# Divergence from the statistics of a batch normalisation: measured up to 0.007 nats with the network's own scaling, and
+# from 0.0044 with the next.
+_FITTING_NATS, _RULED_OUT_NATS = 0.02, 0.01
+_RELABELLINGS = 10_000
+_MAX_FEW_CLASSES = 5  # 5! = 120 assignments of outputs to classes: too few for a test
 _IMAGENET = "mean and std of ImageNet"
 _IMAGENET_NUMBERS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class UnclearScalingError(InterchangeError):
-    """No scaling is clearly the one that a network was trained with; `table` says how near they are."""
+    """No scaling is clearly the one that a network was trained with; `table` lists all that were tried."""
 
     def __init__(self, name: str, table: ScalingTable) -> None:
         super().__init__(f"{name}: {table.sentence}; state it with `scaling`".removeprefix(": "))
@@ -51,15 +59,15 @@ def with_scaling(
     name: str = "",
     on_progress: OnProgress | None = None,
 ) -> Imported:
-    """Return the network for images as they are in the data set: scaled as stated, as its file says, or as is found.
+    """Make a network read bytes: with the stated scaling, with that of its file, or with the one that images show.
 
     Args:
         name: of the file, for errors.
         on_progress: as `find_scaling` calls it.
 
     Raises:
-        InterchangeError: if nothing says how its input is scaled, or `Imported.scaled` refuses what was stated.
-        UnclearScalingError: if the images do not say it clearly.
+        InterchangeError: if the scaling is unknown, or `Imported.scaled` refuses the stated one.
+        UnclearScalingError: if several scalings suit the images about equally well.
         ValueError: if `scaling` or `training` do not fit the network.
     """
     if scaling is not None:
@@ -83,7 +91,7 @@ def with_scaling(
 
 @checked
 def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgress | None = None) -> ScalingTable:
-    """Return how a network answers labelled training images with each of the usual scalings, and which is its own.
+    """Try the usual scalings on labelled training images, and find the one that the network was trained with.
 
     Tried are byte / 255, raw bytes, -1 to 1, the mean and standard deviation of the images and those of ImageNet, each
     also of inverted bytes, and of images with three channels each also in the order blue, green, red. Of scalings with
@@ -124,27 +132,27 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
             f"training has images {dataset.image_shape} of {dataset.num_classes} classes; the network reads "
             f"{architecture.input.shape} and has {architecture.num_classes} outputs"
         )
-    drawn = np.sort(random_stream(0, "scaling").permutation(len(dataset))[:_MOST])
+    drawn = np.sort(random_stream(0, "scaling").permutation(len(dataset))[:_FINAL_IMAGES])
     order = random_stream(1, "scaling").permutation(len(drawn))
     images = dataset.take(drawn)
-    few = images.take(order[:_FIRST])
-    candidates = _candidates(dataset)
-    answered = _Answered(on_progress, len(candidates) * len(few))
-    trials = _different([_Trial(name, scaling, imported, few, answered) for name, scaling in candidates.items()])
-    left = _as_accurate(trials)
-    if not (fitting := _fitting(trials, left, imported, few)):
-        return _table(trials, left, is_contradicted=True)
-    left = fitting
-    if len(left) > 1 and len(images) > len(few):
-        answered.total += len(left) * len(images)
-        for trial in left:
-            trial.answer(images, answered)
-        left = _as_accurate(left)
-    return _table(trials, _likeliest(left))
+    few = images.take(order[:_SCREENING_IMAGES])
+    candidates = _list_candidates(dataset)
+    progress = _ProgressCounter(on_progress, len(candidates) * len(few))
+    trials = _drop_equal([_Trial(name, scaling, imported, few, progress) for name, scaling in candidates.items()])
+    remaining = _keep_accurate(trials)
+    if not (fitting := _keep_fitting(trials, remaining, imported, few)):
+        return _make_table(trials, remaining, is_contradicted=True)
+    remaining = fitting
+    if len(remaining) > 1 and len(images) > len(few):
+        progress.total += len(remaining) * len(images)
+        for trial in remaining:
+            trial.answer(images, progress)
+        remaining = _keep_accurate(remaining)
+    return _make_table(trials, _keep_likeliest(remaining))
 
 
-class _Answered:
-    """Counts the images that were answered, and tells it."""
+class _ProgressCounter:
+    """Counts the classified images and reports the count."""
 
     def __init__(self, on_progress: OnProgress | None, total: int) -> None:
         self._on_progress, self._done, self.total = on_progress, 0, total
@@ -156,49 +164,51 @@ class _Answered:
 
 
 class _Trial:
-    """A network with one scaling, and what it answers."""
+    """A network with one scaling, and its logits."""
 
-    def __init__(self, name: str, scaling: Scaling, imported: Imported, images: Dataset, answered: _Answered) -> None:
+    def __init__(
+        self, name: str, scaling: Scaling, imported: Imported, images: Dataset, progress: _ProgressCounter
+    ) -> None:
         self.name, self.scaling = name, scaling
         self.scale = float(np.abs(scaling.numbers(images.image_shape[2])[0]).mean())
         self._model = imported.scaled(scaling).to_model()
         self.verdict = ""
-        self.answer(images, answered)
+        self.answer(images, progress)
 
-    def answer(self, images: Dataset, answered: _Answered) -> None:
-        """Classify `images`, and nothing of what was classified before counts any more."""
+    def answer(self, images: Dataset, progress: _ProgressCounter) -> None:
+        """Classify `images`, whose logits replace those of earlier images."""
         self.labels = images.labels.astype(np.int64)
         logits = []
         for block in blocks(images.images):
             logits.append(self._model.logits(block))
-            answered.add(len(block))
+            progress.add(len(block))
         self.logits = np.nan_to_num(np.concatenate(logits).astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
-        self.is_right = self.logits.argmax(axis=1) == self.labels
-        self.accuracy, self.errors = float(self.is_right.mean()), int((~self.is_right).sum())
+        self.is_correct = self.logits.argmax(axis=1) == self.labels
+        self.accuracy, self.errors = float(self.is_correct.mean()), int((~self.is_correct).sum())
         self.losses = cross_entropies(self.logits, self.labels)
 
     @property
     def temperature(self) -> float:
-        """The temperature that suits the answers best."""
+        """The temperature at which the logits suit the labels best."""
         return self._fit_temperature(self.labels)
 
-    def softened_losses(self) -> NDArray[np.float64]:
-        """Return (N,), the losses at the temperature that would suit the answers if some labels were others."""
+    def soften_losses(self) -> NDArray[np.float64]:
+        """Compute the losses (N,) at the temperature that suits labels of which one in a hundred is wrong."""
         stream, labels, num_classes = random_stream(3, "scaling"), self.labels.copy(), self.logits.shape[1]
-        some = stream.permutation(len(labels))[::_ONE_OF]
+        some = stream.permutation(len(labels))[::_IMAGES_PER_WRONG_LABEL]
         labels[some] = (labels[some] + stream.integers(1, num_classes, len(some))) % num_classes
         return cross_entropies(self.logits / self._fit_temperature(labels), self.labels)
 
     def _fit_temperature(self, labels: NDArray[np.int64]) -> float:
-        """Return the temperature that makes labels likeliest; logits of any size are brought to that of 1 first."""
-        size = float(self.logits.std()) or 1.0
+        """Fit the temperature at which `labels` are most likely."""
+        size = float(self.logits.std()) or 1.0  # the fit searches a fixed range, so logits of any size are scaled to 1
         return fit_temperature(self.logits / size, labels) * size
 
 
-def _candidates(dataset: Dataset) -> dict[str, Scaling]:
-    """Return the scalings that are tried by their names, the commonest first."""
+def _list_candidates(dataset: Dataset) -> dict[str, Scaling]:
+    """List the scalings to try by their names, the most common first."""
     channels = dataset.image_shape[2]
-    mean, std = _mean_and_std(dataset)
+    mean, std = _measure_mean_and_std(dataset)
     imagenet = _IMAGENET_NUMBERS if channels == 3 else tuple(sum(number) / 3 for number in _IMAGENET_NUMBERS)
     plain = {
         "byte / 255": Scaling(),
@@ -215,9 +225,9 @@ def _candidates(dataset: Dataset) -> dict[str, Scaling]:
     return {name: scaling for name, scaling in candidates.items() if not scaling.bgr or channels == 3}
 
 
-def _mean_and_std(dataset: Dataset) -> tuple[Any, Any]:
-    """Return mean and standard deviation of byte / 255 with four decimals, as people write them: of each channel."""
-    counts = np.zeros((dataset.image_shape[2], 256))
+def _measure_mean_and_std(dataset: Dataset) -> tuple[Any, Any]:
+    """Measure mean and standard deviation of byte / 255 in each channel, to four decimals as people write them."""
+    counts = np.zeros((dataset.image_shape[2], 256))  # a histogram gives exact sums, in one pass over images on disk
     for block in blocks(dataset.images):
         for channel, row in enumerate(counts):
             row += np.bincount(block[..., channel].ravel(), minlength=256)
@@ -229,8 +239,8 @@ def _mean_and_std(dataset: Dataset) -> tuple[Any, Any]:
     return rounded if len(mean) > 1 else (rounded[0][0], rounded[1][0])
 
 
-def _different(trials: list[_Trial]) -> list[_Trial]:
-    """Return the trials without those that answer as an earlier one does."""
+def _drop_equal(trials: list[_Trial]) -> list[_Trial]:
+    """Drop the trials that have the same logits as an earlier one."""
     kept: list[_Trial] = []
     for trial in trials:
         if not any(np.allclose(trial.logits, same.logits, 1e-4, 1e-4 * np.abs(same.logits).max()) for same in kept):
@@ -238,77 +248,81 @@ def _different(trials: list[_Trial]) -> list[_Trial]:
     return kept
 
 
-def _as_accurate(trials: list[_Trial]) -> list[_Trial]:
-    """Return the most accurate trial and those that are not clearly less accurate."""
+def _keep_accurate(trials: list[_Trial]) -> list[_Trial]:
+    """Keep the most accurate trial and those that are not clearly less accurate."""
     best = max(trials, key=lambda trial: (trial.accuracy, -trial.losses.mean()))
-    left = []
+    remaining = []
     for trial in trials:
         p_value = mcnemar_exact(
-            int(np.sum(best.is_right & ~trial.is_right)), int(np.sum(trial.is_right & ~best.is_right))
+            int(np.sum(best.is_correct & ~trial.is_correct)), int(np.sum(trial.is_correct & ~best.is_correct))
         )
-        if trial is best or p_value >= _LESS_ACCURATE:
-            left.append(trial)
+        if trial is best or p_value >= _ACCURACY_LEVEL:
+            remaining.append(trial)
         else:
-            trial.verdict = f"less accurate, {_p(p_value)}"
-    return left
+            trial.verdict = f"less accurate, {_format_p(p_value)}"
+    return remaining
 
 
-def _fitting(trials: list[_Trial], left: list[_Trial], imported: Imported, images: Dataset) -> list[_Trial]:
-    """Return of the trials that are left those which fit the statistics of the network, if some trial does."""
-    misfits = {trial.name: misfit(imported, trial.scaling, images) for trial in trials}
+def _keep_fitting(trials: list[_Trial], remaining: list[_Trial], imported: Imported, images: Dataset) -> list[_Trial]:
+    """Keep those of the remaining trials that fit the network's batch normalisation, if any trial fits it."""
+    misfits = {trial.name: measure_misfit(imported, trial.scaling, images) for trial in trials}
     known = [nats for nats in misfits.values() if nats is not None]
-    if not known or min(known) > _FITS:
-        return left
+    if not known or min(known) > _FITTING_NATS:
+        return remaining
     for trial in trials:
         nats = misfits[trial.name]
-        if nats is not None and nats > max(_FITS_AS_WELL, 4 * min(known)):
+        if nats is not None and nats > max(_RULED_OUT_NATS, 4 * min(known)):
             trial.verdict = trial.verdict or f"other statistics, {nats:.2g} nats"
-            left = [candidate for candidate in left if candidate is not trial]
-    return left
+            remaining = [candidate for candidate in remaining if candidate is not trial]
+    return remaining
 
 
-def _likeliest(trials: list[_Trial]) -> list[_Trial]:
-    """Return the trials that no other rules out by its losses, or all if each is ruled out."""
+def _keep_likeliest(trials: list[_Trial]) -> list[_Trial]:
+    """Keep the trials that no rival rules out by its losses, or all if each is ruled out."""
     if len(trials) == 1:
         return trials
-    softened = [trial.softened_losses() for trial in trials]
+    softened = [trial.soften_losses() for trial in trials]
     for (trial, losses), (rival, rival_losses) in permutations(zip(trials, softened, strict=True), 2):
         trial.verdict = trial.verdict or _rule_out(trial, losses, rival, rival_losses)
-    left = [trial for trial in trials if not trial.verdict] or trials
-    return sorted(left, key=lambda trial: float(trial.losses.mean()))
+    remaining = [trial for trial in trials if not trial.verdict] or trials
+    return sorted(remaining, key=lambda trial: float(trial.losses.mean()))
 
 
 def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_losses: NDArray[np.float64]) -> str:
-    """Return why `other` rules `trial` out, where it does; `losses` and `others` are their softened ones."""
+    """Say why `rival` rules out `trial`, by their softened losses; "" if it does not."""
     differences = losses - rival_losses
     error = float(differences.std()) / sqrt(len(differences))
+    # A two-sided p value where `trial` has the higher loss, and above 1 where it has the lower.
     p_value = erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
     is_larger = trial.scale > rival.scale
     smaller, larger = (rival, trial) if is_larger else (trial, rival)
-    pays = smaller.scale == larger.scale or larger.losses.mean() < _MUCH_LOWER * smaller.losses.mean()
-    if p_value < _HIGHER_LOSS and (is_larger or pays):
-        return f"higher loss, {_p(p_value)}"
-    is_plain = smaller.temperature > _FAR_TOO_UNSURE and losses.mean() > _ABOUT_AS_HIGH * rival_losses.mean()
+    pays = smaller.scale == larger.scale or larger.losses.mean() < _MUCH_LOWER_LOSS * smaller.losses.mean()
+    if p_value < _LOSS_LEVEL and (is_larger or pays):
+        return f"higher loss, {_format_p(p_value)}"
+    is_plain = smaller.temperature > _TEMPERATURE_UNDERFITTED and losses.mean() > _SIMILAR_LOSS * rival_losses.mean()
     return "larger scale, and no much lower loss" if is_larger and not pays and is_plain else ""
 
 
 def _knows_classes(trial: _Trial) -> bool:
-    """Return whether the outputs mean the classes, and would not answer as well with other names."""
+    """True if the outputs stand for the classes: no other assignment of the two is as accurate."""
     num_classes = trial.logits.shape[1]
     matrix = confusion_matrix(trial.labels, trial.logits.argmax(axis=1), num_classes)
     chance = float(matrix.sum(axis=1).max() / matrix.sum())
-    if num_classes <= _FEW_CLASSES:
+    if num_classes <= _MAX_FEW_CLASSES:
         return trial.accuracy - chance >= (1 - chance) / 2
     stream, classes, right = random_stream(2, "scaling"), np.arange(num_classes), np.trace(matrix)
     orders = (stream.permutation(num_classes) for _ in range(_RELABELLINGS))
     return not any((order != classes).any() and matrix[classes, order].sum() >= right for order in orders)
 
 
-def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = False) -> ScalingTable:
-    """Return the table where `left` may be the network's own, the likeliest first."""
-    best = left[0]
+def _make_table(trials: list[_Trial], remaining: list[_Trial], is_contradicted: bool = False) -> ScalingTable:
+    """Make the table; `remaining` are the trials that may have the network's own scaling, the likeliest first."""
+    best = remaining[0]
     right = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
-    knows, is_far_too_sure = _knows_classes(best), len(left) == 1 and best.temperature > _FAR_TOO_SURE
+    knows, is_overconfident = (
+        _knows_classes(best),
+        len(remaining) == 1 and best.temperature > _TEMPERATURE_OVERCONFIDENT,
+    )
     if not knows:
         sentence = (
             f"its scaling is unclear: with none of {len(trials)} it classifies more than {right} correctly, and its "
@@ -319,27 +333,27 @@ def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = Fal
             f"its scaling is unclear: with {best.name} {right} are classified correctly, more than otherwise, but they "
             "have other statistics than its batch normalisation was trained on; were these its training images?"
         )
-    elif is_far_too_sure:
+    elif is_overconfident:
         sentence = (
             f"its scaling is unclear: with {best.name} {right} are classified correctly, more than otherwise, but it "
             f"is far more confident than that (temperature {best.temperature:.3g}); were these its training images?"
         )
-    elif len(left) > 1:
-        names = " and ".join(trial.name for trial in left)
+    elif len(remaining) > 1:
+        names = " and ".join(trial.name for trial in remaining)
         sentence = f"its scaling is unclear: {names} are about as good on {len(best.labels):,} training images"
     else:
         sentence = f"its scaling is {best.name}, of {len(trials)} that were tried: {right} are classified correctly"
-    is_clear = knows and len(left) == 1 and not is_far_too_sure and not is_contradicted
-    for trial in left:
+    is_clear = knows and len(remaining) == 1 and not is_overconfident and not is_contradicted
+    for trial in remaining:
         trial.verdict = "best" if is_clear else "unclear"
     rows = (
         ScalingRow(
             trial.name, trial.scaling, len(trial.labels), trial.accuracy, float(trial.losses.mean()), trial.verdict
         )
-        for trial in sorted(trials, key=lambda trial: (trial not in left, -trial.accuracy))
+        for trial in sorted(trials, key=lambda trial: (trial not in remaining, -trial.accuracy))
     )
     return ScalingTable(tuple(rows), best.scaling if is_clear else None, sentence)
 
 
-def _p(p_value: float) -> str:
+def _format_p(p_value: float) -> str:
     return f"p = {p_value:.1g}" if p_value >= 1e-6 else "p < 1e-6"

@@ -1,7 +1,7 @@
-"""What a batch normalisation says of the scaling that its network was trained with.
+"""Compare a scaling with the statistics of a network's first batch normalisation.
 
-It keeps the mean and the variance of what it was given in training. With the network's own scaling, training images
-give the first one about these numbers again; with most other scalings they do not.
+The layer keeps the mean and the variance of its input in training. With the network's own scaling, training images
+give it nearly the same numbers again; with most other scalings they do not.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from convscope.data.datasets.disk.images import blocks
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling
 
-_BLOCK_BYTES = 2**18  # of images; an image's activations take some hundred times its bytes
+_BLOCK_BYTES = 2**18  # of images, whose activations take about a hundred times as much
 
 
-def misfit(imported: Imported, scaling: Scaling, images: Dataset) -> float | None:
-    """Return how far the statistics of the first batch normalisation are from those of what `images` give it, in nats.
+def measure_misfit(imported: Imported, scaling: Scaling, images: Dataset) -> float | None:
+    """Compute how far `images` are from the kept statistics of the first batch normalisation, in nats.
 
-    It is the Kullback-Leibler divergence of two normal distributions, of the measured mean and variance from the kept
-    ones, the mean over all channels. It is None if there is no batch normalisation, or its statistics are those of one
-    that was never trained, 0 and 1.
+    It is the mean over all channels of the Kullback-Leibler divergence of two normal distributions, with the measured
+    and with the kept mean and variance: (v / v₀ - 1 - ln(v / v₀) + (m - m₀)² / v₀) / 2. None if there is no batch
+    normalisation, or it was never trained (mean 0 and variance 1).
     """
     layer = next((layer for layer in imported.architecture.layers if isinstance(layer, BatchNormalization)), None)
     if layer is None:
@@ -41,7 +41,7 @@ def misfit(imported: Imported, scaling: Scaling, images: Dataset) -> float | Non
 def _measure(
     imported: Imported, scaling: Scaling, images: Dataset, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and variance by channel of what the layer called `name` reads."""
+    """Measure mean and variance of each channel that the layer called `name` reads."""
     model = imported.scaled(scaling).to_model()
     image, names = model.architecture.input, [None, *(layer.name for layer in model.architecture.layers)]
     before = names[names.index(name) - 1]

@@ -1,4 +1,4 @@
-"""A model as a graph of TensorFlow's own operators, with the weights as constants: what the TFLite converter is given.
+"""Build a model from TensorFlow's operators, with the weights as constants, for the TFLite converter.
 
 Importing this module imports TensorFlow.
 """
@@ -16,22 +16,22 @@ from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.training.model import Model
 
 
-def answers(model: Model, images: Any) -> dict[str, Any]:
-    """Return `logits` and `probabilities`, tensors (N, K) float32, for a tensor of images (N, H, W, C), 0 to 255."""
+def compute_answers(model: Model, images: Any) -> dict[str, Any]:
+    """Compute `logits` and `probabilities`, tensors (N, K) float32, of a tensor of images (N, H, W, C), 0 to 255."""
     image = model.architecture.input
     x = tf.cast(images, tf.float32) * image.scale + image.offset
     outputs: dict[str, Any] = {"input": x}
     activations = {getattr(layer, "activation", "linear") for layer in model.architecture.layers}
     for row in model.architecture.table:
-        x = _output(row, model.weights, x, outputs, activations)
+        x = _compute_layer(row, model.weights, x, outputs, activations)
         outputs[row.layer.name] = x
     return {"logits": tf.identity(x), "probabilities": tf.nn.softmax(x)}
 
 
-def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], activations: set[str]) -> Any:
-    """Compute the output of a layer for `x`, without the softmax of the last one.
+def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], activations: set[str]) -> Any:
+    """Compute a layer's output for `x`, without a softmax at the end.
 
-    `earlier` are the outputs of the layers before it, and `activations` the names of all that the network has.
+    `earlier` are the outputs of earlier layers, `activations` the names of all activations in the network.
     """
     layer: Any = row.layer
 
@@ -40,15 +40,15 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
 
     match layer.kind:
         case "Conv2D":
-            x, padding = _read(x, layer.window, row.input_shape)
+            x, padding = _cut_unread(x, layer.window, row.input_shape)
             x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding, dilations=layer.dilation_rate)
         case "DepthwiseConv2D":
-            x, padding = _read(x, layer.window, row.input_shape)
+            x, padding = _cut_unread(x, layer.window, row.input_shape)
             strides = (1, *layer.strides, 1)
             x = tf.nn.depthwise_conv2d(x, weight("kernel"), strides, padding, dilations=layer.dilation_rate)
         case "MaxPooling2D":
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
-        case "AveragePooling2D":  # without the pixels beyond an edge, in TensorFlow as in TFLite
+        case "AveragePooling2D":  # neither TensorFlow nor TFLite counts the pixels of padding
             return tf.nn.avg_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
         case "GlobalMaxPooling2D":
             return tf.reduce_max(x, (1, 2))
@@ -64,7 +64,7 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
         case "Add":
             x = x + earlier[layer.from_layer]
-        case "PReLU":  # in the form of which the converter makes one operator
+        case "PReLU":  # in the form that the converter recognises and makes one operator of
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
         case "Branch":
             return earlier[layer.from_layer]
@@ -81,7 +81,8 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             return tf.pad(x, ((0, 0), *layer.padding, (0, 0)))
         case _:
             assert layer.kind == "Activation", layer
-            # The converter fuses a relu into the last product of a gelu, and then knows neither of them.
+            # The converter fuses a relu into the last product of a gelu and then recognises neither. It does not fuse a
+            # leaky_relu, which with slope 0 is the relu.
             if layer.activation in ("relu", "relu6") and "gelu" in activations:
                 above = tf.nn.leaky_relu(x, 0.0)
                 return tf.minimum(above, 6.0) if layer.activation == "relu6" else above
@@ -91,16 +92,17 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
     return _activate(x, layer.activation)
 
 
-def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
-    """Return the part of maps that the windows of a convolution read, and the padding it needs.
+def _cut_unread(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
+    """Cut off the pixels that the windows of a convolution do not read, and choose TensorFlow's padding.
 
-    Where a kernel is smaller than its stride, the last pixels may not be read. TensorFlow's TFLite interpreter then
-    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not): so it is given no such pixels.
+    If a kernel is smaller than its stride, windows may miss the last pixels. TensorFlow's TFLite interpreter then
+    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not), so it gets no such pixels.
     """
     if window.padding == "valid":
         return x, "VALID"
     axes = list(zip(input_shape, window.reach, window.strides, strict=False))
-    needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]  # by all windows together
+    # ⌈size / stride⌉ windows together cover (windows - 1) · stride + kernel pixels.
+    needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]
     beyond = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
     if max(beyond) <= 0:
         return x, "VALID"
@@ -108,6 +110,6 @@ def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
 
 
 def _activate(x: Any, name: str, negative_slope: float = 0.2) -> Any:
-    if name in ("linear", "softmax"):  # softmax is the last, of logits
+    if name in ("linear", "softmax"):  # a softmax is the last; `compute_answers` computes it from the logits
         return x
     return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else ACTIVATION_FORMS[name].tensorflow(tf, x)

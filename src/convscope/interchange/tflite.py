@@ -1,6 +1,6 @@
-"""Models for TensorFlow Lite, now called LiteRT: `write_tflite` converts one, `open_tflite` runs such a file.
+"""Convert models for TensorFlow Lite, now called LiteRT, and run the files.
 
-Either may import TensorFlow, which takes seconds and writes to the error stream; that stream is closed to it meanwhile.
+Both may import TensorFlow, which takes seconds and writes to the error stream; meanwhile its output is discarded.
 """
 
 from importlib.metadata import version
@@ -14,36 +14,35 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
 from convscope.engine.keras.backend import quiet
 from convscope.interchange.formats import Dtype, check_calibration
-from convscope.interchange.runner import FileRunner, first_line, need
+from convscope.interchange.runner import FileRunner, first_line, require
 from convscope.training.model import Model
 
 
 def write_tflite(
     model: Model, path: Path, *, dtype: Dtype = "float32", calibration_images: NDArray[np.uint8] | None = None
 ) -> None:
-    """Write `model` to `path` (by custom `.tflite`) through TensorFlow's converter, whole or not at all.
+    """Write `model` to `path` (usually `.tflite`) through TensorFlow's converter, whole or not at all.
 
     The file's signature takes `images` (N, H, W, C) uint8 for any N and gives `logits` and `probabilities`, (N, K)
-    float32. It needs TFLite's built-in operators alone.
+    float32. It needs TFLite's built-in operators only.
 
     Args:
         dtype: `float16` halves the size: weights are rounded to 11 significant bits and read back as float32. `int8`
-            makes it a quarter, and all layers compute in integers: weights get 255 levels a filter, and each layer's
-            output 256 levels over the range that it has on `calibration_images`.
-        calibration_images: (N, H, W, C) uint8, for `int8` alone; some hundred training images of all classes. The
-            least value in them is used as 0 and the largest for 255, so that a byte stays the byte that it is.
+            quarters it, and all layers compute in integers: weights have 255 levels for each filter, and each layer's
+            output 256 levels over its range on `calibration_images`.
+        calibration_images: (N, H, W, C) uint8, for `int8` alone; some hundred training images of all classes.
 
     Raises:
         ConvscopeError: if TensorFlow is not installed, cannot convert the model, or `path` cannot be written.
     """
     check_calibration(model, dtype, calibration_images)
     with quiet():
-        content = _convert(need("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
+        content = _convert(require("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
     write_bytes(path, content)
 
 
 def open_tflite(path: Path) -> FileRunner:
-    """Open the file in `path` that `write_tflite` wrote in LiteRT, or else in TensorFlow's interpreter.
+    """Open a file that `write_tflite` wrote, in LiteRT or else in TensorFlow's interpreter.
 
     TensorFlow's interpreter runs operators that write files: open only files that you wrote, or whose writer you trust.
 
@@ -67,20 +66,22 @@ def open_tflite(path: Path) -> FileRunner:
 
 
 def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
-    from convscope.interchange.tensorflow_graph import answers
+    from convscope.interchange.tensorflow_graph import compute_answers
 
-    # A converter that quantises makes the bytes of the input itself, out of numbers.
+    # When it quantises, the converter itself turns an input of numbers into one of bytes.
     signature = tf.TensorSpec(
         (None, *model.architecture.input.shape), tf.float32 if dtype == "int8" else tf.uint8, "images"
     )
     module = tf.Module()
-    module.answers = tf.function(lambda images: answers(model, images), input_signature=[signature], autograph=False)
+    module.answers = tf.function(
+        lambda images: compute_answers(model, images), input_signature=[signature], autograph=False
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answers.get_concrete_function()], module)
     if dtype == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     if calibration_images is not None:
-        images = _of_full_range(calibration_images)
+        images = _extend_range(calibration_images)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([image[None].astype(np.float32)] for image in images)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -91,13 +92,17 @@ def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np
         raise ConvscopeError(f"TensorFlow cannot convert the model to {dtype} ({first_line(error)})") from error
 
 
-def _of_full_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return images whose least value is 0 and whose largest is 255, changed in two places at most."""
+def _extend_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Copy images, with one smallest value set to 0 and one largest to 255.
+
+    With the range of all bytes, the converter's scale for the input is 1: a byte stays the byte that it is.
+    """
     images = images.copy()
     values = images.reshape(-1)
-    least, largest = int(values.argmin()), len(values) - 1 - int(values[::-1].argmax())
+    # Searched from both ends, so that two different values change even if all are equal.
+    smallest, largest = int(values.argmin()), len(values) - 1 - int(values[::-1].argmax())
     values[largest] = 255
-    values[least] = 0
+    values[smallest] = 0
     return images
 
 
@@ -105,7 +110,7 @@ def _import_interpreter() -> tuple[Any, str]:
     try:
         from ai_edge_litert import interpreter
     except ImportError:
-        tf = need("tensorflow", "TensorFlow", "tflite")
+        tf = require("tensorflow", "TensorFlow", "tflite")
         from tensorflow.lite.python import interpreter
 
         return interpreter, f"TensorFlow Lite of TensorFlow {tf.__version__}"

@@ -15,7 +15,7 @@ from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
-from convscope.interchange.runner import FileRunner, first_line, need
+from convscope.interchange.runner import FileRunner, first_line, require
 from convscope.training.model import Model
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def to_torch(model: Model) -> "nn.Sequential":
     Raises:
         MissingPackageError: if PyTorch is not installed.
     """
-    torch = need("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch")
     with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights when made
         return _network(model)
 
@@ -59,7 +59,7 @@ def write_torch(model: Model, path: Path) -> None:
     Raises:
         ConvscopeError: if PyTorch is not installed, or `path` cannot be written.
     """
-    torch = need("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch")
     from convscope.interchange.torch_modules import Answers
 
     images = torch.zeros((2, *model.architecture.input.shape), dtype=torch.uint8)
@@ -84,7 +84,7 @@ def open_torch(path: Path) -> FileRunner:
         MissingPackageError: if PyTorch is not installed.
         ConvscopeError: if PyTorch cannot read the file.
     """
-    torch = need("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch")
     try:
         module = torch.export.load(path).module()
     except Exception as error:  # PyTorch raises whatever its parsers meet

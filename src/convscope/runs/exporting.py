@@ -129,4 +129,4 @@ def is_file(out: Path, form: ExportFormat) -> bool:
 
 def _keep(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
     known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
-    folder.write_evidence("exports", known.joined(rows), model)
+    folder.write_evidence("exports", known.merge(rows), model)

@@ -13,7 +13,7 @@ from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.experiment import RunSpec, argument_of
 from convscope.experiment.machine import available_cores
 from convscope.interchange.imported import Imported
-from convscope.interchange.importing import model_of, read_network
+from convscope.interchange.importing import make_model, read_network
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.recipes.presets import DEFAULT_RECIPE
@@ -143,7 +143,7 @@ def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -
 
 
 def _model(imported: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
-    return model_of(imported, request.path, class_names, image_shape=request.image_shape, output=request.output)
+    return make_model(imported, request.path, class_names, image_shape=request.image_shape, output=request.output)
 
 
 def _apply_scaling(

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import convscope as cs
-from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.versions import require
 
 RNG = np.random.default_rng(5)
 
@@ -58,7 +58,7 @@ def runtime_outputs(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _session(content: bytes):
-    onnxruntime = need("onnxruntime")
+    onnxruntime = require("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -8,7 +8,7 @@ from tests.interchange.tflite_files.models import Model
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
-from convscope.interchange.recognition import kind_of
+from convscope.interchange.recognition import recognize_file
 from convscope.interchange.tflite_files import read_tflite
 
 RNG = np.random.default_rng(2)
@@ -73,7 +73,7 @@ def ours() -> cs.Model:
 @pytest.mark.parametrize("weights", ["float32", "float16", "int8"])
 def test_a_network_is_read_from_each_type_of_weights(weights: str, tmp_path: Path):
     path = network(weights=weights).save(tmp_path)
-    assert kind_of(path) == "TensorFlow Lite"
+    assert recognize_file(path) == "TensorFlow Lite"
     imported = read_tflite(path)
     assert [layer.kind for layer in imported.architecture.layers] == [
         layer.kind for layer in ours().architecture.layers

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from convscope.architecture import Layer, Shape
 from convscope.architecture.layers import ActivationName
 from convscope.interchange.activations import ACTIVATION_FORMS
-from convscope.interchange.refusal import quoted
+from convscope.interchange.refusal import quote
 from convscope.interchange.translation.steps import NotTranslated
 
 OWN_SLOPE = 0.2
@@ -42,7 +42,7 @@ def read_activation(value: Any) -> Slope:
     if isinstance(value, str):
         value = _OTHER_NAMES.get(value, value)
         if value not in _NAMES:
-            raise NotTranslated(f"its activation is {quoted(value)}; {_NEEDED}")
+            raise NotTranslated(f"its activation is {quote(value)}; {_NEEDED}")
         return Slope(value)
     if isinstance(value, dict):
         kind, config, module = value.get("class_name"), value.get("config"), value.get("module")
@@ -52,9 +52,9 @@ def read_activation(value: Any) -> Slope:
         if is_of_keras and kind in ACTIVATION_LAYERS and isinstance(config, dict):
             return activation_of_layer(str(kind), config)
         raise NotTranslated(
-            f"its activation is {quoted(kind)} of {quoted(module)}, Python code that is never run; {_NEEDED}"
+            f"its activation is {quote(kind)} of {quote(module)}, Python code that is never run; {_NEEDED}"
         )
-    raise NotTranslated(f"its activation is {quoted(value)}; {_NEEDED}")
+    raise NotTranslated(f"its activation is {quote(value)}; {_NEEDED}")
 
 
 def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
@@ -69,7 +69,7 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
         return _relu(config)
     if class_name == "ELU":
         if config.get("alpha", 1.0) != 1:
-            raise NotTranslated(f"its alpha is {quoted(config.get('alpha'))}; train with alpha 1")
+            raise NotTranslated(f"its alpha is {quote(config.get('alpha'))}; train with alpha 1")
         return Slope("elu")
     if class_name == "LeakyReLU":
         return Slope("leaky_relu", _slope(config.get("negative_slope", config.get("alpha", 0.3))))
@@ -78,7 +78,7 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
             raise NotTranslated("it approximates GELU by tanh; train with the exact one (approximate=False)")
         return Slope("gelu")
     if config.get("axis", -1) != -1:
-        raise NotTranslated(f"its axis is {quoted(config.get('axis'))}; softmax is over the last (-1)")
+        raise NotTranslated(f"its axis is {quote(config.get('axis'))}; softmax is over the last (-1)")
     return Slope("softmax")
 
 
@@ -89,7 +89,7 @@ def _relu(config: Mapping[str, Any]) -> Slope:
     limit, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
     if config.get("threshold") not in (None, 0, 0.0) or limit not in (None, 6) or (limit == 6 and slope):
         raise NotTranslated(
-            f"max_value is {quoted(limit)}, threshold {quoted(config.get('threshold'))} and negative_slope {slope:g}; "
+            f"max_value is {quote(limit)}, threshold {quote(config.get('threshold'))} and negative_slope {slope:g}; "
             "train with a plain ReLU, or one with max_value 6"
         )
     if limit == 6:
@@ -101,7 +101,7 @@ def _slope(value: Any) -> float:
     if isinstance(value, dict) and isinstance(value.get("config"), dict):  # a number of NumPy's, as Keras writes it
         value = value["config"].get("value")
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise NotTranslated(f"its slope below zero is {quoted(value)}; it must be a number")
+        raise NotTranslated(f"its slope below zero is {quote(value)}; it must be a number")
     # Keras 2 keeps the slope as float32: 0.20000000298.
     return OWN_SLOPE if abs(value - OWN_SLOPE) < 1e-7 else float(value)
 

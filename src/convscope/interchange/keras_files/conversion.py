@@ -23,18 +23,18 @@ from convscope.interchange.keras_files.layers import (
     check_activation,
     check_supported,
     convert_layer,
+    infer_reshape,
     is_unused,
     rescaling_numbers,
-    reshaped,
 )
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation import elementwise, shapes
-from convscope.interchange.translation.network import network_of
+from convscope.interchange.translation.network import build_network
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
-from convscope.interchange.translation.state import State, activated
+from convscope.interchange.translation.state import State, activate
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, simple
 from convscope.interchange.translation.walk import list_problems
-from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pooled
+from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pool_globally
 
 _JOINING = ("Add", "Concatenate")
 _GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
@@ -58,7 +58,7 @@ class Stored:
 Arrays = Callable[[Stored], Mapping[str, NDArray[Any]]]
 
 
-def needed_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
+def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
     """List the arrays that the layers of a model store, in their order.
 
     Raises:
@@ -88,7 +88,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
         Node(
             "Softmax" if layer.config.get("activation") == "softmax" else layer.class_name,
             _our_name(layer),
-            f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}):",
+            f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}):",
             tuple(values[source] for source in layer.inputs),
             (values[index],),
             {"layer": layer, "axis": layer.config.get("axis", -1)},
@@ -105,7 +105,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     notes: list[str] = []
     image, shape = _image(graph, image_shape, notes)
     converter = _Converter(arrays)
-    imported = network_of(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
+    imported = build_network(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
     architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
     return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
 
@@ -124,7 +124,7 @@ def _problems(graph: KerasGraph) -> Iterator[str]:
             if layer.class_name not in _JOINING and count != 1:
                 raise NotTranslated(f"it has {count} inputs, where 1 can be converted")
         except NotTranslated as error:
-            yield f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
+            yield f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
 
 
 def _image(graph: KerasGraph, stated: Shape | None, notes: list[str]) -> tuple[ImageInput, tuple[int, int, int] | None]:
@@ -165,7 +165,7 @@ def _image(graph: KerasGraph, stated: Shape | None, notes: list[str]) -> tuple[I
 def _flat_image(pixels: int, target: Any) -> Shape:
     """Return the shape of an image of flat pixels: what a Reshape makes of it, or else a square."""
     if isinstance(target, list) and len(target) in (2, 3):
-        sizes = reshaped({"target_shape": target}, pixels)
+        sizes = infer_reshape({"target_shape": target}, pixels)
         return sizes if len(sizes) == 3 else (*sizes, 1)
     for channels in (1, 3):
         side = isqrt(pixels // channels)
@@ -196,7 +196,7 @@ class _Converter:
             state.notes.append(f"`{layer.name}` does nothing at prediction and was left out")
             return state.value(node)
         if node.name != layer.name:
-            state.notes.append(f"the layer {quoted(layer.name)} is called `{node.name}` here")
+            state.notes.append(f"the layer {quote(layer.name)} is called `{node.name}` here")
         if kind == "Concatenate":
             return elementwise.concatenation(state, node)
         if kind == "Add":
@@ -208,12 +208,12 @@ class _Converter:
             return _rescale(state.value(node), config)
         if kind == "Reshape":
             value = state.value(node)
-            return shapes.flat(state, node, value, reshaped(config, value.index.size))
+            return shapes.reshape_value(state, node, value, infer_reshape(config, value.index.size))
         if kind == "Flatten":
             value = state.value(node)
             if config.get("data_format") == "channels_first" and value.index.ndim == 3:
                 value = replace(value, index=value.index.transpose(1, 2, 0))
-            return shapes.flat(state, node, value, (value.index.size,))
+            return shapes.reshape_value(state, node, value, (value.index.size,))
         return self._convert(state, node, layer)
 
     def _convert(self, state: State, node: Node, layer: KerasLayer) -> FileTensor:
@@ -225,7 +225,7 @@ class _Converter:
                 raise NotTranslated(f"it needs maps {'(C, H, W)' if wanted == CHANNELS_FIRST else '(H, W, C)'}")
             if layer.class_name in _GLOBAL:
                 is_mean = layer.class_name == "GlobalAveragePooling2D"
-                return pooled(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
+                return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
         if order == CHANNELS_FIRST:
             axis = config.get("axis", -1)
             config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
@@ -309,10 +309,10 @@ def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> 
         if value.index.ndim != 1:
             raise NotTranslated("it takes a softmax of maps; one over the classes is needed, at the end")
         return replace(value, curve="softmax")
-    return activated(state, value, activation.name, activation.negative_slope, name)
+    return activate(state, value, activation.name, activation.negative_slope, name)
 
 
-def stored_of(architecture: Architecture, file: Hdf5File) -> tuple[list[Stored], str]:
+def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Stored], str]:
     """Match stored arrays to the weights of `architecture`, by names or else by order, and say in a note how."""
     groups_by_name = {}
     for group in file.groups:

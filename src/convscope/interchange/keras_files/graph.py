@@ -13,7 +13,7 @@ from typing import Any
 from convscope.architecture.network import keras_stem
 from convscope.interchange.keras_files.dialect import in_new_words
 from convscope.interchange.keras_files.nodes import inbound, layer_uses
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation.outputs import check_output
 
 IMAGE = -1
@@ -77,7 +77,7 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
     kind = str(model.get("class_name"))
     if kind not in _CHAINS + _GRAPHS or _is_foreign(model):
         raise ModelFileError(
-            f"its model is of the class {quoted(kind)}, which is Python code outside Keras and is never run; build the "
+            f"its model is of the class {quote(kind)}, which is Python code outside Keras and is never run; build the "
             "same layers as a Sequential or Functional model and copy the weights with set_weights"
         )
     outputs = reader.model(model, (IMAGE,), (), "", 0)
@@ -150,7 +150,7 @@ class _Reader:
             config = {"layers": config}
         entries = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise ModelFileError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
+            raise ModelFileError(f"the configuration of the model {quote(_name(model))} has no list of layers")
         self._entries += len(entries)
         if self._entries > _MAX_ENTRIES:
             raise ModelFileError(
@@ -187,7 +187,7 @@ class _Reader:
             ready = [use for use in waiting if all(source in indices_of_use for source in read[use[0]][use[1]].sources)]
             if not ready:
                 names = [name for name, _ in waiting[:4]]
-                raise ModelFileError(f"the layers {quoted(names)} form a cycle, or need a layer that is missing")
+                raise ModelFileError(f"the layers {quote(names)} form a cycle, or need a layer that is missing")
             for name, number in ready:
                 (entry, group), use = named[name], read[name][number]
                 sources = tuple(index for source in use.sources for index in indices_of_use[source])
@@ -217,7 +217,7 @@ class _Reader:
         if kind in _CHAINS + _GRAPHS and not is_foreign:
             return self.model(entry, inputs, (*path, name), group, depth + 1)
         if not isinstance(config, dict):
-            raise ModelFileError(f"the layer {quoted(name)} has no configuration; save the model with Keras again")
+            raise ModelFileError(f"the layer {quote(name)} has no configuration; save the model with Keras again")
         if inputs == (IMAGE,) and self.input_shape is None:
             self._see_shape(config.get("batch_shape", config.get("batch_input_shape")))
         if kind == "InputLayer" and not is_foreign:
@@ -231,12 +231,12 @@ class _Reader:
             return
         if not isinstance(shape, list) or not 2 <= len(shape) <= 5:
             raise ModelFileError(
-                f"its input has the shape {quoted(shape)}; an image's is (H, W, C), (H, W) or (pixels,)"
+                f"its input has the shape {quote(shape)}; an image's is (H, W, C), (H, W) or (pixels,)"
             )
         if not all(
             n is None or (isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 31) for n in shape[1:]
         ):
-            raise ModelFileError(f"its input has the shape {quoted(shape)}, which is not an image shape")
+            raise ModelFileError(f"its input has the shape {quote(shape)}, which is not an image shape")
         self.input_shape = tuple(shape[1:])
 
 
@@ -270,5 +270,5 @@ def _name(entry: Mapping[str, Any]) -> str:
     if name is None:
         return keras_name(str(entry.get("class_name")))
     if not isinstance(name, str) or not 0 < len(name) <= 200:
-        raise ModelFileError(f"a layer's name is {quoted(name)}; save the model with Keras again")
+        raise ModelFileError(f"a layer's name is {quote(name)}; save the model with Keras again")
     return name

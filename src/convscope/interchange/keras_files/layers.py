@@ -29,7 +29,7 @@ from convscope.interchange.keras_files.activations import (
     read_activation,
 )
 from convscope.interchange.keras_files.graph import KerasLayer
-from convscope.interchange.refusal import quoted
+from convscope.interchange.refusal import quote
 from convscope.interchange.translation.steps import NotTranslated
 
 _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -63,7 +63,7 @@ def check_supported(layer: KerasLayer) -> None:
         raise NotTranslated(f"{layer.call}; call each layer once, with its input only")
     for field, (plain, needed) in _PLAIN.items():
         if (value := layer.config.get(field)) is not None and value not in plain:
-            raise NotTranslated(f"its {field} is {quoted(value)}; {needed}")
+            raise NotTranslated(f"its {field} is {quote(value)}; {needed}")
     policy = layer.config.get("dtype")
     if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
         raise NotTranslated("its weights are quantized; save the model before quantization")
@@ -174,7 +174,7 @@ def _check_last_axis(config: Mapping[str, Any], shape: Shape) -> None:
     axis = config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if axis not in (-1, len(shape)):
-        raise NotTranslated(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
+        raise NotTranslated(f"its axis is {quote(axis)}; only the last axis (channels) can be normalised here")
 
 
 def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
@@ -184,7 +184,7 @@ def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> t
         value = value["config"].get("value")
     numbers = value if isinstance(value, list) else [value]
     if len(numbers) not in (1, channels) or not all(_is_number(number) for number in numbers):
-        raise NotTranslated(f"its {field} is {quoted(value)}; it must be one number, or one for each channel")
+        raise NotTranslated(f"its {field} is {quote(value)}; it must be one number, or one for each channel")
     return tuple(float(number) for number in numbers)
 
 
@@ -192,7 +192,7 @@ def _prelu(config: Mapping[str, Any], shape: Shape) -> Conversion:
     shared = config.get("shared_axes") or []
     needed = list(range(1, len(shape)))
     if not isinstance(shared, list) or set(map(str, shared)) != set(map(str, needed)):
-        raise NotTranslated(f"its shared_axes is {quoted(shared)}; build it with {needed}, one slope per channel")
+        raise NotTranslated(f"its shared_axes is {quote(shared)}; build it with {needed}, one slope per channel")
     alpha = (*(1 for _ in needed), shape[-1])
     return Conversion((ConvertedLayer(PReLU(), {"alpha": "alpha"}),), {"alpha": alpha})
 
@@ -215,7 +215,7 @@ def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
     return Conversion((ConvertedLayer(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
 
 
-def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
+def infer_reshape(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
     """Return the shape that a Reshape gives so many values; raises `NotTranslated` if it is none."""
     target = config.get("target_shape")
     if isinstance(target, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in target):
@@ -224,7 +224,7 @@ def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
             shape = tuple(values // known if n == -1 else n for n in target)
             if prod(shape) == values and min(shape, default=0) > 0:
                 return shape
-    raise NotTranslated(f"its target_shape is {quoted(target)}, which does not fit {values} values")
+    raise NotTranslated(f"its target_shape is {quote(target)}, which does not fit {values} values")
 
 
 def _with_own_variables(

@@ -13,7 +13,7 @@ from convscope.interchange.keras_files.conversion import Stored, convert
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
 from convscope.interchange.keras_files.weights import check_shapes
-from convscope.interchange.refusal import ModelFileError, named, parse_json
+from convscope.interchange.refusal import ModelFileError, parse_json, prefix_errors
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
@@ -47,7 +47,7 @@ def from_keras(
         ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the model.
     """
     name = f"Keras model {getattr(keras_model, 'name', '')}".strip()
-    with named(name):
+    with prefix_errors(name):
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
         graph = read_graph(parse_json(keras_model.to_json(), "to_json()"), output)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quote
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def layer_uses(tensors: Any) -> list[tuple[str, int]]:
     if _is_tensor(tensors):
         tensors = [tensors]
     if not all(_is_tensor(tensor) for tensor in tensors):
-        raise ModelFileError(f"the inputs or outputs of its model are {quoted(tensors)}; build a model with one output")
+        raise ModelFileError(f"the inputs or outputs of its model are {quote(tensors)}; build a model with one output")
     return [(tensor[0], tensor[1]) for tensor in tensors]
 
 
@@ -48,7 +48,7 @@ def _node(node: Any, name: str) -> Inbound:
             for tensor in argument if isinstance(argument, list) else [argument]:
                 history = _history(tensor)
                 if history is None:
-                    calls.append(f"it is given {quoted(tensor)}")
+                    calls.append(f"it is given {quote(tensor)}")
                 elif not _is_tensor(history) or history[2] != 0:
                     raise _odd(name)
                 else:
@@ -71,9 +71,7 @@ def _calls(keywords: Any) -> list[str]:
     if not isinstance(keywords, dict):
         return []
     return [
-        f"it is called with {key!s:.40}={quoted(value)}"
-        for key, value in keywords.items()
-        if value not in (None, False)
+        f"it is called with {key!s:.40}={quote(value)}" for key, value in keywords.items() if value not in (None, False)
     ]
 
 
@@ -97,4 +95,4 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _odd(name: str) -> ModelFileError:
-    return ModelFileError(f"the input of the layer {quoted(name)} is damaged; save the model with Keras again")
+    return ModelFileError(f"the input of the layer {quote(name)} is damaged; save the model with Keras again")

@@ -32,7 +32,7 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> "Places":
         if layers in tops:
             return _Grouped(file, layers)
     for root in ("model_weights", ""):
-        names = _listed(file, root, "layer_names")
+        names = _read_names(file, root, "layer_names")
         if names is not None:
             return _Named(file, root, names, stored)
     raise ModelFileError("it holds no weights of a Keras model; save the model or its weights with Keras again")
@@ -53,8 +53,8 @@ def is_of_theano(file: Hdf5File) -> bool:
     if (file.texts(root, "keras_version") or file.texts("", "keras_version") or ["1"])[0][:1] != "1":
         return False
     # Keras 1 does not say it, but TensorFlow gives each of its variables a number: kernel:0.
-    groups = [f"{root}/{layer}".strip("/") for layer in _listed(file, root, "layer_names") or []]
-    names = [name for group in groups for name in _listed(file, group, "weight_names") or []]
+    groups = [f"{root}/{layer}".strip("/") for layer in _read_names(file, root, "layer_names") or []]
+    names = [name for group in groups for name in _read_names(file, group, "weight_names") or []]
     return bool(names) and not any(":" in name for name in names)
 
 
@@ -90,7 +90,7 @@ class _Named:
         self._by_layer: dict[str, dict[str, StoredArray]] = {}
         for layer in layers:
             group = f"{root}/{layer}" if root else layer
-            names = _listed(file, group, "weight_names") or []
+            names = _read_names(file, group, "weight_names") or []
             missing = [name for name in names if f"{group}/{name}" not in file.arrays]
             if missing:
                 raise ModelFileError(
@@ -127,7 +127,7 @@ class _Named:
 Places = _Grouped | _Named
 
 
-def _listed(file: Hdf5File, group: str, name: str) -> list[str] | None:
+def _read_names(file: Hdf5File, group: str, name: str) -> list[str] | None:
     """Return the names in an attribute; of many, Keras makes several attributes: layer_names0, layer_names1, ..."""
     names = file.texts(group, name)
     if names is not None:

@@ -11,7 +11,7 @@ from convscope.architecture.network import architecture_in
 from convscope.engine.network import check_weights
 from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.conversion import Stored, convert, needed_arrays, stored_of
+from convscope.interchange.keras_files.conversion import Stored, convert, list_arrays, match_arrays
 from convscope.interchange.keras_files.graph import KerasGraph, read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
@@ -66,7 +66,7 @@ def read_keras(
 
 def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
     graph = read_graph(_json(archive, CONFIG), output)
-    stored = needed_arrays(graph, image_shape)
+    stored = list_arrays(graph, image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     arrays = [prod(shape) for layer_arrays in stored for shape in layer_arrays.variables.values()]
@@ -112,12 +112,12 @@ def _read_hdf5(
                     raise ModelFileError("has one output; omit `output`")
                 return _with_architecture(file, contents, architecture_in(description, image_shape), version)
     graph = read_graph(description, output)
-    return _convert(file, contents, graph, needed_arrays(graph, image_shape), image_shape, version)
+    return _convert(file, contents, graph, list_arrays(graph, image_shape), image_shape, version)
 
 
 def _with_architecture(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
     """Return the network of one of our architectures, with the weights of a file."""
-    stored, note = stored_of(architecture, contents)
+    stored, note = match_arrays(architecture, contents)
     arrays, notes = _arrays(file, contents, stored, False)
     weights = {
         f"{layer_arrays.layer.name}/{name}": array

@@ -13,7 +13,7 @@ _FIELDS = {_FLOAT: "f", _INT: "i", _STRING: "s", _TENSOR: "t", _FLOATS: "floats"
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
-def graph_of(proto: Any) -> Graph:
+def read_graph(proto: Any) -> Graph:
     """Return the graph of a `ModelProto`.
 
     Raises:

@@ -14,7 +14,7 @@ from convscope.architecture import Shape
 from convscope.base.errors import InterchangeError
 from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.onnx_files.folding import FoldedStage, pads, scale_and_shift
-from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.versions import require
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class OnnxGraph:
 
     def add(self, operator: str, inputs: list[str], name: str, output: str, **attributes: Any) -> str:
         """Add a node and return the name of its output."""
-        helper = need("onnx.helper")
+        helper = require("onnx.helper")
         self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
         return output
 

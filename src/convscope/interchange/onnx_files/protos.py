@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.interchange.onnx_files.external import read_external_data
-from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.versions import require
 from convscope.interchange.onnx_files.wire import check_wire
 from convscope.interchange.refusal import ModelFileError, open_model_file
 
@@ -23,7 +23,7 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
         InterchangeError: if the file is missing, too large, damaged, or needs other files than one beside it.
         ConvscopeError: if `onnx` is not installed.
     """
-    onnx = need("onnx")
+    onnx = require("onnx")
     with open_model_file(path) as file:
         content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.onnx_files.versions import IR_VERSIONS, need
+from convscope.interchange.onnx_files.versions import IR_VERSIONS, require
 
 _BATCH = 64
 _OPERATORS = (
@@ -38,9 +38,9 @@ _OPERATORS = (
 """What ONNX Runtime computes in 8 bits. All other activations stay in float32 between them."""
 
 
-def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
+def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     """Return a float32 `onnx.ModelProto` in 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
-    quantization = need("onnxruntime.quantization")
+    quantization = require("onnxruntime.quantization")
     _repeat_channels(proto)
     first, scale, zero = _image_tensor(proto)
     names = [node.name for node in proto.graph.node]
@@ -71,7 +71,7 @@ def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
             },
         )
         content = target.read_bytes()
-    result = need("onnx").load_model_from_string(content)
+    result = require("onnx").load_model_from_string(content)
     if zero is not None:
         _read_bytes_directly(result, first)
     # The quantiser signs as producer and raises neither version; what was written is what is told.
@@ -87,7 +87,7 @@ def _repeat_channels(proto: Any) -> None:
 
     ONNX Runtime has fast code in 8 bits for these alone: others took seven times as long.
     """
-    helper, numpy_helper = need("onnx.helper"), need("onnx.numpy_helper")
+    helper, numpy_helper = require("onnx.helper"), require("onnx.numpy_helper")
     shapes = {part.name: tuple(part.dims) for part in proto.graph.initializer}
     for number, node in reversed(list(enumerate(proto.graph.node))):
         group = next((part for part in node.attribute if part.name == "group"), None)
@@ -111,7 +111,7 @@ def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
 
     `zero` is None where no byte stands for 0: then the numbers are rounded to other steps than those of the bytes.
     """
-    numpy_helper = need("onnx.numpy_helper")
+    numpy_helper = require("onnx.numpy_helper")
     constants = {
         tensor.name: float(numpy_helper.to_array(tensor))
         for tensor in proto.graph.initializer

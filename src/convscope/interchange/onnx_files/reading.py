@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files.graph import graph_of
+from convscope.interchange.onnx_files.graph import read_graph
 from convscope.interchange.onnx_files.protos import read_proto
-from convscope.interchange.refusal import class_names_in, named
-from convscope.interchange.translation.network import network_of
+from convscope.interchange.refusal import class_names_in, prefix_errors
+from convscope.interchange.translation.network import build_network
 
 
 def read_onnx(
@@ -33,8 +33,8 @@ def read_onnx(
     """
     path = Path(path)
     proto, beside = read_proto(path)
-    with named(str(path)):
-        network = network_of(graph_of(proto), image_shape, output)
+    with prefix_errors(str(path)):
+        network = build_network(read_graph(proto), image_shape, output)
     properties = {prop.key: prop.value for prop in proto.metadata_props}
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
     names = class_names_in(properties.get("class_names", ""), network.architecture.num_classes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.protos import read_proto
-from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.versions import require
 from convscope.interchange.runner import FileRunner, first_line
 
 
@@ -17,7 +17,7 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
         InterchangeError: if the file is missing or damaged, needs other files, or has other inputs and outputs.
         ConvscopeError: if `onnxruntime` is not installed.
     """
-    runtime = need("onnxruntime")
+    runtime = require("onnxruntime")
     content = read_proto(Path(path))[0].SerializeToString()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.versions import require
 
 _MAX_AXES = 8
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}
@@ -33,5 +33,5 @@ def tensor_array(tensor: Any) -> NDArray[Any]:
     expected = num_bytes(tensor)
     if tensor.HasField("raw_data") and len(tensor.raw_data) != expected:
         raise ValueError(f"it holds {len(tensor.raw_data)} bytes, but its type and shape need {expected}")
-    array: NDArray[Any] = need("onnx.numpy_helper").to_array(tensor)
+    array: NDArray[Any] = require("onnx.numpy_helper").to_array(tensor)
     return array.astype(np.float32) if tensor.data_type == _BFLOAT16 else array

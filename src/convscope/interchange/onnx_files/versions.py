@@ -19,11 +19,11 @@ READ_OPSETS = range(7, 26)
 """Since 7 operators broadcast as NumPy does; what comes after 25 may mean something else by the same name."""
 
 
-def need(package: str) -> Any:
+def require(package: str) -> Any:
     """Import a module of `onnx` or `onnxruntime`; raises `ConvscopeError` with the next step if it is not installed.
 
     ONNX Runtime's telemetry is switched off before, unless the user has said otherwise: when imported, it would write a
     device ID and a database into the user's cache, and connect to its vendor a few seconds later.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    return runner.need(package, package.partition(".")[0], "onnx")
+    return runner.require(package, package.partition(".")[0], "onnx")

@@ -14,8 +14,8 @@ from convscope.base.files import write_bytes
 from convscope.interchange.formats import Dtype, check_calibration
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
 from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, is_one_row
-from convscope.interchange.onnx_files.quantization import quantized
-from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, need
+from convscope.interchange.onnx_files.quantization import quantize_proto
+from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, require
 from convscope.training.model import Model
 
 OUTPUTS = ("logits", "probabilities")
@@ -49,11 +49,11 @@ def write_onnx(
     """
     if opset not in IR_VERSIONS:
         raise InterchangeError(f"opset is {opset!r}; it must be from {min(IR_VERSIONS)} to {max(IR_VERSIONS)}")
-    onnx = need("onnx")
+    onnx = require("onnx")
     check_calibration(model, dtype, calibration_images)
     if dtype == "int8":
         assert calibration_images is not None, "checked"
-        content = quantized(make_proto(model, dtype="float32", fold=fold, opset=opset), calibration_images, opset)
+        content = quantize_proto(make_proto(model, dtype="float32", fold=fold, opset=opset), calibration_images, opset)
     else:
         content = make_proto(model, dtype=dtype, fold=fold, opset=opset)
     onnx.checker.check_model(content, full_check=True)
@@ -62,7 +62,7 @@ def write_onnx(
 
 def make_proto(model: Model, *, dtype: Literal["float32", "float16"], fold: bool, opset: int) -> Any:
     """Return the `onnx.ModelProto` that `write_onnx` writes."""
-    onnx = need("onnx")
+    onnx = require("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     graph = OnnxGraph(np.dtype(dtype), opset)
     # 255 · kernel / 255 is as good as before in float32; float16 has no numbers for so small kernels.
@@ -138,5 +138,5 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
 
 
 def _onnx_type(dtype: Any) -> int:
-    helper = need("onnx.helper")
+    helper = require("onnx.helper")
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.tflite_files.flatbuffer import Table
 from convscope.interchange.tflite_files.operators import DEQUANTIZE, Call, is_of_sizes, operator_name, translate
 from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, UINT8, Tensor, read_tensors
@@ -88,7 +88,7 @@ class TfliteGraph:
         for operator, first, second, output in made:
             inputs_of = (f"{name}/{first}", f"{name}/{second}")
             self._nodes.append(
-                Node(operator, "", f"input {quoted(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
+                Node(operator, "", f"input {quote(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
             )
         return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, CHANNELS_LAST)
 
@@ -113,7 +113,7 @@ class TfliteGraph:
             self._held[self._names[outputs[0]]] = outputs[0]
             return
         name = operator_name(code, custom)
-        label = f"{quoted(self._names[outputs[0]])} ({name})"
+        label = f"{quote(self._names[outputs[0]])} ({name})"
         results = tuple(self._names[output] for output in outputs[:1])
         call = Call(label, results, name, inputs, outputs, table.table(4), self._tensors, self._names)
         if is_of_sizes(call):
@@ -131,7 +131,7 @@ class TfliteGraph:
         for number in dict.fromkeys(numbers):
             name, own = said.get(number, self._names[number]), self._names[number]
             if name != own and name not in self._names and name not in outputs:
-                self._nodes.append(Node("Identity", "", f"output {quoted(name)}", (own,), (name,), {}))
+                self._nodes.append(Node("Identity", "", f"output {quote(name)}", (own,), (name,), {}))
             else:
                 name = own
             outputs[name] = number

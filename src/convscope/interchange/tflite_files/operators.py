@@ -42,7 +42,7 @@ class Call(NodeBuilder):
     def tensor(self, position: int) -> Tensor:
         return self.tensors[self.inputs[position]]
 
-    def given(self, position: int) -> str:
+    def input_name(self, position: int) -> str:
         """Return the name of an input; "" if it is left out."""
         left_out = position >= len(self.inputs) or self.inputs[position] < 0
         return "" if left_out else self.names[self.inputs[position]]
@@ -58,7 +58,7 @@ class Call(NodeBuilder):
 
     def on_maps(self, operator: str, others: list[str], activation: int, **attributes: Any) -> None:
         """Add an operator of maps, with the channels first."""
-        maps = self.step("Transpose", [self.given(0)], perm=_FIRST)
+        maps = self.step("Transpose", [self.input_name(0)], perm=_FIRST)
         maps = self.step(operator, [maps, *others], **attributes)
         self.activate(self.step("Transpose", [maps], perm=_LAST), activation)
 
@@ -83,13 +83,13 @@ def _window(call: Call, **options: int) -> dict[str, Any]:
 def _conv(call: Call) -> None:
     kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
     group = channels // kernel.shape[-1] if kernel.shape[-1] else 0
-    weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.given(2)]
+    weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.input_name(2)]
     call.on_maps("Conv", weights, call.whole(3, "b"), group=group, **_window(call, dilations=5))
 
 
 def _depthwise(call: Call) -> None:
     kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
-    weights = [call.constant("kernel", kernel.transpose(3, 0, 1, 2)), call.given(2)]
+    weights = [call.constant("kernel", kernel.transpose(3, 0, 1, 2)), call.input_name(2)]
     call.on_maps("Conv", weights, call.whole(4, "b"), group=channels, **_window(call, dilations=6))
 
 
@@ -102,13 +102,13 @@ def _pool(operator: str) -> Callable[[Call], None]:
 
 def _dense(call: Call) -> None:
     kernel = call.tensor(1)
-    vectors = call.step("Reshape", [call.given(0), call.shape((None, kernel.shape[-1]))])
-    call.activate(call.step("Gemm", [vectors, call.given(1), call.given(2)], transB=1), call.whole(0, "b"))
+    vectors = call.step("Reshape", [call.input_name(0), call.shape((None, kernel.shape[-1]))])
+    call.activate(call.step("Gemm", [vectors, call.input_name(1), call.input_name(2)], transB=1), call.whole(0, "b"))
 
 
 def _arithmetic(operator: str) -> Callable[[Call], None]:
     def arithmetic(call: Call) -> None:
-        call.activate(call.step(operator, [call.given(0), call.given(1)]), call.whole(0, "b"))
+        call.activate(call.step(operator, [call.input_name(0), call.input_name(1)]), call.whole(0, "b"))
 
     return arithmetic
 
@@ -117,60 +117,60 @@ def _plain(operator: str, **attributes: Any) -> Callable[[Call], None]:
     """Make the converter of an operator with one input and no options."""
 
     def plain(call: Call) -> None:
-        call.end(operator, [call.given(0)], **attributes)
+        call.end(operator, [call.input_name(0)], **attributes)
 
     return plain
 
 
 def _leaky_relu(call: Call) -> None:
     slope = 0.0 if call.options is None else float(call.options.number(0, "f"))
-    call.end("LeakyRelu", [call.given(0)], alpha=slope)
+    call.end("LeakyRelu", [call.input_name(0)], alpha=slope)
 
 
 def _gelu(call: Call) -> None:
-    call.end("Gelu", [call.given(0)], approximate="tanh" if call.whole(0, "b") else "none")
+    call.end("Gelu", [call.input_name(0)], approximate="tanh" if call.whole(0, "b") else "none")
 
 
 def _softmax(call: Call) -> None:
     beta = 0.0 if call.options is None else float(call.options.number(0, "f"))
-    call.end("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.given(0)], axis=-1)
+    call.end("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.input_name(0)], axis=-1)
 
 
 def _mean(operator: str) -> Callable[[Call], None]:
     def mean(call: Call) -> None:
-        call.end(operator, [call.given(0)], axes=call.integers(1), keepdims=call.whole(0, "b"))
+        call.end(operator, [call.input_name(0)], axes=call.integers(1), keepdims=call.whole(0, "b"))
 
     return mean
 
 
 def _pad(call: Call) -> None:
     pairs = np.array(call.integers(1), np.int64).reshape(-1, 2)
-    others = ["", call.given(2)] if call.name == "PADV2" else []
-    call.end("Pad", [call.given(0), *others], pads=[int(pad) for pad in pairs.T.ravel()])
+    others = ["", call.input_name(2)] if call.name == "PADV2" else []
+    call.end("Pad", [call.input_name(0), *others], pads=[int(pad) for pad in pairs.T.ravel()])
 
 
 def _transpose(call: Call) -> None:
-    call.end("Transpose", [call.given(0)], perm=call.integers(1))
+    call.end("Transpose", [call.input_name(0)], perm=call.integers(1))
 
 
 def _reshape(call: Call) -> None:
     input_sizes, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
     if input_sizes[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
         sizes = (None, *sizes[1:])
-    call.end("Reshape", [call.given(0), call.shape(sizes)])
+    call.end("Reshape", [call.input_name(0), call.shape(sizes)])
 
 
 def _concatenation(call: Call) -> None:
-    parts = [call.given(position) for position in range(len(call.inputs))]
+    parts = [call.input_name(position) for position in range(len(call.inputs))]
     call.activate(call.step("Concat", parts, axis=call.whole(0)), call.whole(1, "b"))
 
 
 def _prelu(call: Call) -> None:
-    call.end("PRelu", [call.given(0), call.given(1)])
+    call.end("PRelu", [call.input_name(0), call.input_name(1)])
 
 
 def _arg_max(call: Call) -> None:
-    call.end("ArgMax", [call.given(0)], axis=call.integers(1)[0])
+    call.end("ArgMax", [call.input_name(0)], axis=call.integers(1)[0])
 
 
 DEQUANTIZE = 6
@@ -219,7 +219,7 @@ def translate(call: Call, number: int, custom: str) -> None:
     if number in OPERATORS:
         OPERATORS[number][1](call)
         return
-    inputs = [call.given(position) for position in range(len(call.inputs))]
+    inputs = [call.input_name(position) for position in range(len(call.inputs))]
     call.end(custom or f"operator {number}", [name for name in inputs if name], "custom" if custom else "")
 
 

@@ -9,7 +9,7 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.tflite_files.flatbuffer import root
 from convscope.interchange.tflite_files.graph import TfliteGraph
-from convscope.interchange.translation.network import network_of
+from convscope.interchange.translation.network import build_network
 
 _MAX_BYTES = 1 << 28
 _DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)
@@ -42,6 +42,6 @@ def read_tflite(
                 graph = TfliteGraph(root(content), len(content))
             except _DAMAGE as error:
                 raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
-            imported = network_of(graph.graph, image_shape, output)
+            imported = build_network(graph.graph, image_shape, output)
     notes = (*imported.notes, _NOTE) if graph.is_quantized else imported.notes
     return replace(imported, notes=notes, program="TensorFlow Lite")

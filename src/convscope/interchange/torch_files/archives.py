@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, class_names_in, parse_json
-from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, strided_array
+from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, read_strided_array
 
 OLD_PROGRAM = "serialized_exported_program.json"
 _MAX_JSON_BYTES = 1 << 23
@@ -69,7 +69,7 @@ class ProgramArchive:
         shape, strides = ([_whole(number) for number in meta[key]] for key in ("sizes", "strides"))
         member = f"{self._root}/data/{kind}/{entry['path_name']}"
         content = self._archive.read_weights(member, NUMBER_BYTES * prod(shape))
-        return strided_array(content, TYPES[meta["dtype"]], _whole(meta["storage_offset"]), shape, strides)
+        return read_strided_array(content, TYPES[meta["dtype"]], _whole(meta["storage_offset"]), shape, strides)
 
     def class_names(self, number: int) -> tuple[str, ...] | None:
         """Return the class names that convscope puts into its programs, if there are so many."""

@@ -19,7 +19,7 @@ NUMBER_BYTES = 8
 _MAX_AXES = 8
 
 
-def strided_array(
+def read_strided_array(
     content: bytes, dtype: str, offset: int, shape: Sequence[int], strides: Sequence[int]
 ) -> NDArray[Any]:
     """Return a tensor in the storage `content`, without copying it; bfloat16 comes as float32.

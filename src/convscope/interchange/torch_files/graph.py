@@ -19,7 +19,7 @@ _OPSET = 20
 _UINT8 = 1  # of ScalarType
 
 
-def graph_of(program: ProgramArchive) -> Graph:
+def read_graph(program: ProgramArchive) -> Graph:
     """Return the graph of a program.
 
     Raises:

@@ -9,8 +9,8 @@ from typing import Any
 from convscope.base.arguments import checked
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
-from convscope.interchange.refusal import ModelFileError, named
-from convscope.interchange.runner import first_line, need
+from convscope.interchange.refusal import ModelFileError, prefix_errors
+from convscope.interchange.runner import first_line, require
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
@@ -48,16 +48,16 @@ def from_torch(
         ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the module.
     """
     from convscope.interchange.torch_files.archives import ProgramArchive
-    from convscope.interchange.torch_files.reading import imported
+    from convscope.interchange.torch_files.reading import read_program
 
-    torch = need("torch", "PyTorch", "torch")
+    torch = require("torch", "PyTorch", "torch")
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"
-    with named(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
+    with prefix_errors(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
         content = BytesIO()
         torch.export.save(_export(torch, module, image_shape), content)
-        network = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
+        network = read_program(ProgramArchive(Archive(content, "program")), image_shape, output)
     return with_scaling(network, scaling, training, name).to_model(class_names)
 
 

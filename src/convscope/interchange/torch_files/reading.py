@@ -7,8 +7,8 @@ from convscope.interchange.archive import Archive
 from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.torch_files.archives import ProgramArchive
-from convscope.interchange.torch_files.graph import graph_of
-from convscope.interchange.translation.network import network_of
+from convscope.interchange.torch_files.graph import read_graph
+from convscope.interchange.translation.network import build_network
 
 ImageShape = tuple[int, int, int]
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -30,18 +30,18 @@ def read_torch(path: Path | str, *, image_shape: ImageShape | None = None, outpu
     """
     path = Path(path)
     with open_model_file(path) as file:
-        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, output)
+        return read_program(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, output)
 
 
-def imported(program: ProgramArchive, image_shape: ImageShape | None, output: str | None = None) -> Imported:
+def read_program(program: ProgramArchive, image_shape: ImageShape | None, output: str | None = None) -> Imported:
     """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
-        graph = graph_of(program)
+        graph = read_graph(program)
     except _DAMAGE as error:
         raise ModelFileError(
             f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
         ) from error
-    network = network_of(graph, image_shape, output)
+    network = build_network(graph, image_shape, output)
     version = str(program.document.get("torch_version", ""))[:20]
     return replace(
         network,

@@ -25,7 +25,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     is_softmax = end.curve in ("softmax", "log_softmax")
     if is_softmax:
         end = replace(end, curve="")
-    end = state.finished(end)
+    end = state.finish(end)
     last = end.step
     check_classes("its output", end.index.shape)
     state.work.spend(end.index.size)

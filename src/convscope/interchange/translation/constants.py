@@ -43,12 +43,12 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     if operator == "Shape":
         return np.array(first.shape[node.int("start", 0) : node.int("end", first.ndim)], np.int64)
     if operator == "CastLike" and len(values) == 2:
-        return np.asarray(_counted(state, first).astype(values[1].dtype))
+        return np.asarray(_count(state, first).astype(values[1].dtype))
     if operator == "Cast":
         to = node.int("to", 0)
         if to not in _TYPES:
             raise NotTranslated(f"makes constants of type {to}; numbers are needed")
-        return _counted(state, first).astype(_TYPES[to])
+        return _count(state, first).astype(_TYPES[to])
     if operator == "Transpose":
         return first.transpose(_axes(node.ints("perm", tuple(reversed(range(first.ndim)))), first.ndim))
     if operator == "Reshape" and len(values) == 2:
@@ -56,12 +56,12 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     if operator == "Unsqueeze":
         axes = state.integers(node, 1, "axes") or ()
         rank = first.ndim + len(axes)
-        return _counted(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
+        return _count(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
     if operator == "Squeeze":
         left_out = state.integers(node, 1, "axes")
         return first.squeeze(None if left_out is None else tuple(axis % first.ndim for axis in left_out))
     if operator == "Concat":
-        return np.concatenate([_counted(state, array) for array in values], node.int("axis", 0))
+        return np.concatenate([_count(state, array) for array in values], node.int("axis", 0))
     if operator == "Gather" and len(values) == 2:
         axis = node.int("axis", 0)
         state.work.spend(values[1].size * (first.size // max(first.shape[axis], 1)))
@@ -73,13 +73,13 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         state.work.spend(prod(shape))
         return np.asarray(np.broadcast_to(first, shape))
     if operator == "Sqrt":
-        return np.asarray(np.sqrt(_counted(state, first)))
+        return np.asarray(np.sqrt(_count(state, first)))
     if operator in _ARITHMETIC and len(values) == 2:
         return _combine(state, operator, *values)
     raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
 
 
-def _counted(state: State, array: NDArray[Any]) -> NDArray[Any]:
+def _count(state: State, array: NDArray[Any]) -> NDArray[Any]:
     state.work.spend(array.size)
     return array
 
@@ -94,7 +94,7 @@ def _reshape(state: State, node: Node, first: NDArray[Any], shape: NDArray[Any])
     wanted = [int(size) for size in shape.ravel()[:9]]
     if not node.int("allowzero", 0):
         wanted = [first.shape[i] if size == 0 and i < first.ndim else size for i, size in enumerate(wanted)]
-    return _counted(state, first).reshape(wanted)
+    return _count(state, first).reshape(wanted)
 
 
 def _slice_array(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.translation.nodes import Node
-from convscope.interchange.translation.state import State, activated
+from convscope.interchange.translation.state import State, activate
 from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, simple
 from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name, without_padding
 
@@ -26,10 +26,10 @@ def activation(state: State, node: Node) -> FileTensor:
     """LeakyRelu and `ONNX_ACTIVATIONS`: the activation of the layer before, or an `Activation`."""
     value = state.plain(node)
     if node.operator == "LeakyRelu":
-        return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
+        return activate(state, value, "leaky_relu", node.float("alpha", 0.01))
     if (alpha := node.float("alpha", 1.0)) != 1:
         raise NotTranslated(f"has alpha {alpha:g}; the layer has 1")
-    return activated(state, value, ONNX_ACTIVATIONS[node.operator])
+    return activate(state, value, ONNX_ACTIVATIONS[node.operator])
 
 
 def clip(state: State, node: Node) -> FileTensor:
@@ -44,7 +44,7 @@ def clip(state: State, node: Node) -> FileTensor:
     if value.curve == "relu_of_3_more" and (lowest, highest) == (-np.inf, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0)
     if lowest == 0 and highest in (6, np.inf):
-        return activated(state, state.plain(node), "relu" if highest == np.inf else "relu6")
+        return activate(state, state.plain(node), "relu" if highest == np.inf else "relu6")
     raise NotTranslated(f"clips to {lowest:g} and {highest:g}; only 0 and 6, a ReLU6, or 0 alone can be converted")
 
 
@@ -77,7 +77,7 @@ def gelu(state: State, node: Node) -> FileTensor:
     """Gelu: the activation `gelu`; its approximation by tanh is refused."""
     if node.text("approximate", "none") != "none":
         raise NotTranslated("is the tanh approximation of Gelu; the exact Gelu (error function) is needed")
-    return activated(state, state.plain(node), "gelu")
+    return activate(state, state.plain(node), "gelu")
 
 
 def erf(state: State, node: Node) -> FileTensor:
@@ -297,7 +297,7 @@ def _product(state: State, node: Node) -> FileTensor:
         factor = 1.0  # what is left is rounding
     # Both factors read the step's output, which is one user more than a layer with an activation has.
     base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
-    return replace(activated(state, base, _PRODUCTS[curve]), factor=factor, users=1)
+    return replace(activate(state, base, _PRODUCTS[curve]), factor=factor, users=1)
 
 
 def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:

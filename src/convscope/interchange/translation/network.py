@@ -11,7 +11,7 @@ from convscope.interchange.translation.steps import NotTranslated
 from convscope.interchange.translation.walk import translate
 
 
-def network_of(graph: Graph, image_shape: Size | None, output: str | None = None) -> Imported:
+def build_network(graph: Graph, image_shape: Size | None, output: str | None = None) -> Imported:
     """Return the layers and weights of a graph that lead to `output`, where it has several.
 
     Raises:

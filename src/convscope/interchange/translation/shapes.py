@@ -37,7 +37,7 @@ def reshape(state: State, node: Node) -> FileTensor:
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _fill_sizes(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
-        return flat(state, node, value, shape)
+        return reshape_value(state, node, value, shape)
     raise NotTranslated(f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis")
 
 
@@ -54,7 +54,7 @@ def flatten(state: State, node: Node) -> FileTensor:
     axis = node.int("axis", 1)
     if axis not in (1, 1 - value.rank):
         raise NotTranslated(f"has axis {axis}; it must be 1, because the batch must remain the first axis")
-    return flat(state, node, value, (value.index.size,))
+    return reshape_value(state, node, value, (value.index.size,))
 
 
 def squeeze(state: State, node: Node) -> FileTensor:
@@ -65,7 +65,7 @@ def squeeze(state: State, node: Node) -> FileTensor:
     axes = {i for i, size in enumerate(shape) if size == 1} if given is None else {value.axis(axis) for axis in given}
     if any(axis == -1 or shape[axis] != 1 for axis in axes):
         raise NotTranslated(f"removes axes {given}, of which one is the batch or not of size 1")
-    return flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
+    return reshape_value(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
 def unsqueeze(state: State, node: Node) -> FileTensor:
@@ -77,7 +77,7 @@ def unsqueeze(state: State, node: Node) -> FileTensor:
     if 0 in new_axes or len(new_axes) != len(axes) or rank > 8:
         raise NotTranslated(f"inserts axes {axes!r:.60}; the batch must remain the first axis")
     sizes = iter(value.index.shape)
-    return flat(state, node, value, tuple(1 if axis in new_axes else next(sizes) for axis in range(1, rank)))
+    return reshape_value(state, node, value, tuple(1 if axis in new_axes else next(sizes) for axis in range(1, rank)))
 
 
 def gemm(state: State, node: Node) -> FileTensor:
@@ -123,7 +123,7 @@ def dense(state: State, value: FileTensor, kernel: np.ndarray, bias: np.ndarray 
     return FileTensor(step, state.work.order(step.shape, (0,)))
 
 
-def flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
+def reshape_value(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
     """Return a value in another shape; maps that become vectors are a `Flatten`."""
     if len(shape) > 8:
         raise NotTranslated("has more than 8 axes")

@@ -90,16 +90,16 @@ class State:
         value = self.value(node, position)
         if not value.is_plain:
             name = node.inputs[position]
-            value = replace(self.finished(self.values[name]), users=self.readers[name])
+            value = replace(self.finish(self.values[name]), users=self.readers[name])
             self.values[name] = value  # so that its other readers see the same step
         return value
 
-    def finished(self, value: FileTensor) -> FileTensor:
+    def finish(self, value: FileTensor) -> FileTensor:
         """Return a value of which nothing is left to do."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
         if value.curve in ACTIVATION_FORMS:
-            plain = activated(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
+            plain = activate(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
             value = replace(plain, factor=value.factor, shift=value.shift)
         if value.curve in ("relu_of_3_more", "hard_sigmoid"):
             raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
@@ -157,7 +157,7 @@ class State:
         return self.work.step(step.before, layer, weights)
 
 
-def activated(state: State, value: FileTensor, activation: str, slope: float = 0.2, name: str = "") -> FileTensor:
+def activate(state: State, value: FileTensor, activation: str, slope: float = 0.2, name: str = "") -> FileTensor:
     """Return a plain value after an activation, which its layer takes up if it has none and nobody reads it without."""
     step = value.step
     fits = activation != "leaky_relu" or slope == 0.2

@@ -139,7 +139,7 @@ def _shares(size: int, pads: tuple[int, int], kernel: int, stride: int, count: i
 
 def global_pool(state: State, node: Node) -> FileTensor:
     """GlobalAveragePool and GlobalMaxPool: one number a map."""
-    return pooled(
+    return pool_globally(
         state, node, _maps(state, node), CHANNELS_FIRST, is_mean=node.operator == "GlobalAveragePool", keep=True
     )
 
@@ -152,7 +152,7 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
     for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
         if axes == spatial and state.work.is_order(value.index, value.step.shape, order):
             is_mean = node.operator == "ReduceMean"
-            return pooled(state, node, value, order, is_mean=is_mean, keep=bool(node.int("keepdims", 1)))
+            return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(node.int("keepdims", 1)))
     raise NotTranslated(f"goes over axes {state.integers(node, 1, 'axes')}; rows and columns of maps are needed")
 
 
@@ -192,7 +192,7 @@ def pad(state: State, node: Node) -> FileTensor:
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
 
 
-def pooled(
+def pool_globally(
     state: State, node: Node, value: FileTensor, order: tuple[int, ...], *, is_mean: bool, keep: bool
 ) -> FileTensor:
     """Return plain maps after a global pooling; `keep`: their axes of one pixel."""

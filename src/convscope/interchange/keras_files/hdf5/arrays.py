@@ -16,9 +16,9 @@ from convscope.interchange.keras_files.hdf5.objects import (
     UNDEFINED,
     Hdf5Bytes,
     Messages,
-    damaged,
-    unpacked,
-    unusual,
+    damage_error,
+    unpack,
+    unsupported_error,
 )
 
 # A float type as HDF5 describes it: bits, exponent's place and size, mantissa's place and size, exponent's bias.
@@ -52,64 +52,66 @@ class StoredArray:
     num_bytes: int
 
 
-def stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArray:
+def read_stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArray:
     """Read the description of an array from a data set's messages, and check it against the file.
 
     Raises:
         ModelFileError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
     """
-    shape = dataspace_shape(messages.only(DATASPACE, "shape"))
-    dtype, kind, item_bytes = _data_type(messages.only(DATATYPE, "type"))
-    content, offset, held = _layout(messages.only(LAYOUT, "layout"))
+    shape = read_shape(messages.only(DATASPACE, "shape"))
+    dtype, kind, item_bytes = _read_data_type(messages.only(DATATYPE, "type"))
+    content, offset, held = _read_layout(messages.only(LAYOUT, "layout"))
     num_bytes = prod(shape) * item_bytes
     if offset == UNDEFINED:
-        raise damaged(f"array {path[:80]} has no bytes and")
+        raise damage_error(f"array {path[:80]} has no bytes and")
     # A file may reserve more than the array needs, never less.
     if num_bytes > held:
-        raise damaged(f"array {path[:80]} (shape {shape}, {num_bytes:,} bytes, of which {held:,} are there)")
+        raise damage_error(f"array {path[:80]} (shape {shape}, {num_bytes:,} bytes, of which {held:,} are there)")
     if content is None:
         source.check(offset, num_bytes)
     return StoredArray(path, shape, dtype, kind, content, offset, num_bytes)
 
 
-def dataspace_shape(content: bytes) -> tuple[int, ...]:
+def read_shape(content: bytes) -> tuple[int, ...]:
     """Return the shape that a dataspace message says; () for a single value."""
-    version, rank, _, space = unpacked("<4B", content, 0, "shape")
+    version, rank, _, space = unpack("<4B", content, 0, "shape")
     if version not in (1, 2) or rank > _MAX_DIMENSIONS:
-        raise damaged("shape")
+        raise damage_error("shape")
     if version == 2 and space == 2:
-        raise unusual("an array without any shape (a null dataspace)")
-    return unpacked(f"<{rank}Q", content, 8 if version == 1 else 4, "shape")
+        raise unsupported_error("an array without any shape (a null dataspace)")
+    return unpack(f"<{rank}Q", content, 8 if version == 1 else 4, "shape")
 
 
-def _data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, int]:
-    class_and_version, bits, sign, _, size = unpacked("<4BI", content, 0, "type")
+def _read_data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, int]:
+    class_and_version, bits, sign, _, size = unpack("<4BI", content, 0, "type")
     number = class_and_version & 0x0F
     if number == _REFERENCE:
-        raise unusual("references to other objects")
+        raise unsupported_error("references to other objects")
     kind = _CLASSES[number] if number < len(_CLASSES) else "values of another type"
     if number == _OPAQUE and size == 2:
         return np.dtype("<u2"), "bfloat16", size  # h5py's form of it, which Keras names by an attribute
     if number != 1:
         return None, kind, size
-    shift, *form = unpacked("<HH4BI", content, 8, "type")
+    shift, *form = unpack("<HH4BI", content, 8, "type")
     name, precision = _FLOATS.get(tuple(form)), form[0]
     if name is None or shift != 0 or size * 8 != precision or sign != precision - 1 or bits & 0x40:
         return None, "floats of an unusual form", size
     return np.dtype((">" if bits & 1 else "<") + name), kind, size
 
 
-def _layout(content: bytes) -> tuple[bytes | None, int, int]:
-    version, kind = unpacked("<BB", content, 0, "layout")
+def _read_layout(content: bytes) -> tuple[bytes | None, int, int]:
+    version, kind = unpack("<BB", content, 0, "layout")
     if version not in (3, 4):
-        raise unusual(f"an array of layout version {version}")
+        raise unsupported_error(f"an array of layout version {version}")
     if kind == 0:
-        (size,) = unpacked("<H", content, 2, "layout")
+        (size,) = unpack("<H", content, 2, "layout")
         return content[4 : 4 + size], 0, len(content[4 : 4 + size])
     if kind == 1:
-        offset, size = unpacked("<QQ", content, 2, "layout")
+        offset, size = unpack("<QQ", content, 2, "layout")
         return None, offset, size
-    raise unusual({2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout"))
+    raise unsupported_error(
+        {2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout")
+    )
 
 
 _TEXT, _VARIABLE_LENGTH = 3, 9
@@ -131,27 +133,27 @@ class Texts:
             ModelFileError: if it is damaged or no UTF-8.
         """
         for content in messages:
-            parts, data_type, shape, values = _parts(content)
+            parts, data_type, shape, values = _read_attribute(content)
             if parts == name:
                 try:
                     texts = self._texts(data_type, prod(shape), values)
                     return None if texts is None else [text.decode() for text in texts]
                 except UnicodeDecodeError as error:
-                    raise damaged(f"attribute {name}") from error
+                    raise damage_error(f"attribute {name}") from error
         return None
 
     def _texts(self, data_type: bytes, count: int, values: bytes) -> list[bytes] | None:
-        class_and_version, bits, size = unpacked("<BB2xI", data_type, 0, "attribute")
+        class_and_version, bits, size = unpack("<BB2xI", data_type, 0, "attribute")
         number = class_and_version & 0x0F
         if number not in (_TEXT, _VARIABLE_LENGTH) or (number == _VARIABLE_LENGTH and bits & 0x0F != 1):
             return None
         if count > _MAX_TEXTS or count * size > len(values):
-            raise damaged("attribute")
+            raise damage_error("attribute")
         pieces = [values[at : at + size] for at in range(0, count * size, size)] if size else [b""] * count
         if number == _TEXT:
             return [piece.partition(b"\0")[0] for piece in pieces]
         if size != 16:
-            raise damaged("attribute")
+            raise damage_error("attribute")
         return [self._heap_text(*struct.unpack("<IQI", piece)) for piece in pieces]
 
     def _heap_text(self, length: int, heap: int, index: int) -> bytes:
@@ -161,13 +163,13 @@ class Texts:
             self._heaps[heap] = self._heap_objects(heap)
         offset, size = self._heaps[heap].get(index, (0, 0))
         if length > size:
-            raise damaged("global heap")
+            raise damage_error("global heap")
         return self._source.structure(offset, length)
 
     def _heap_objects(self, address: int) -> dict[int, tuple[int, int]]:
         signature, version, size = struct.unpack("<4sB3xQ", self._source.structure(address, 16))
         if signature != b"GCOL" or version != 1:
-            raise damaged("global heap")
+            raise damage_error("global heap")
         self._source.check(address, size)
         objects: dict[int, tuple[int, int]] = {}
         at, end = address + 16, address + size
@@ -176,23 +178,23 @@ class Texts:
             if index == 0:  # the free space, the last of all
                 break
             if at + 16 + length > end:
-                raise damaged("global heap")
+                raise damage_error("global heap")
             objects[index] = (at + 16, length)
             at += 16 + -(-length // 8) * 8
         return objects
 
 
-def _parts(content: bytes) -> tuple[str, bytes, tuple[int, ...], bytes]:
+def _read_attribute(content: bytes) -> tuple[str, bytes, tuple[int, ...], bytes]:
     """Return name, type, shape and values of an attribute message."""
-    version, flags, *sizes = unpacked("<BB3H", content, 0, "attribute")
+    version, flags, *sizes = unpack("<BB3H", content, 0, "attribute")
     if version not in (1, 2, 3):
-        raise damaged("attribute")
+        raise damage_error("attribute")
     if version > 1 and flags:
-        raise unusual("an attribute of a shared type")
+        raise unsupported_error("an attribute of a shared type")
     at = 9 if version == 3 else 8
     parts = []
     for size in sizes:
         parts.append(content[at : at + size])
         at += -(-size // 8) * 8 if version == 1 else size
     name, data_type, space = parts
-    return name.partition(b"\0")[0].decode(errors="replace"), data_type, dataspace_shape(space), content[at:]
+    return name.partition(b"\0")[0].decode(errors="replace"), data_type, read_shape(space), content[at:]

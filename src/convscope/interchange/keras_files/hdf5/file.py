@@ -7,18 +7,18 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.keras_files.hdf5.arrays import StoredArray, Texts, stored_array
+from convscope.interchange.keras_files.hdf5.arrays import StoredArray, Texts, read_stored_array
 from convscope.interchange.keras_files.hdf5.objects import (
     ATTRIBUTE,
     DATATYPE,
     LAYOUT,
     SYMBOL_TABLE,
     Hdf5Bytes,
-    damaged,
+    damage_error,
     read_links,
     read_messages,
-    unpacked,
-    unusual,
+    unpack,
+    unsupported_error,
 )
 from convscope.interchange.refusal import ModelFileError
 
@@ -43,27 +43,31 @@ class Hdf5File:
         self._attributes: dict[str, list[bytes]] = {}
         arrays: dict[str, StoredArray] = {}
         seen: set[int] = set()
-        pending = [("", _root_address(self._source))]
+        pending = [("", _read_root_address(self._source))]
         while pending:
             path, address = pending.pop()
             if address in seen:
-                raise unusual(f"one object under two names (the second is {path[:80]!r})")
+                raise unsupported_error(f"one object under two names (the second is {path[:80]!r})")
             if path in self._attributes:
-                raise unusual(f"two objects under one name ({path[:80]!r})")
+                raise unsupported_error(f"two objects under one name ({path[:80]!r})")
             seen.add(address)
             messages = read_messages(self._source, address)
             self._attributes[path] = messages.by_type.get(ATTRIBUTE, [])
             if SYMBOL_TABLE in messages.by_type:
                 if path.count("/") >= _MAX_DEPTH:
-                    raise damaged("tree of groups (too deep)")
-                tables = unpacked("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
+                    raise damage_error("tree of groups (too deep)")
+                tables = unpack("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
                 for name, child in read_links(self._source, *tables).items():
                     name = name.replace("\\", "/")
                     pending.append((f"{path}/{name}" if path else name, child))
             elif LAYOUT in messages.by_type:
-                arrays[path] = stored_array(self._source, path, messages)
+                arrays[path] = read_stored_array(self._source, path, messages)
             else:
-                raise unusual("a named data type") if DATATYPE in messages.by_type else damaged(f"object {path[:80]!r}")
+                raise (
+                    unsupported_error("a named data type")
+                    if DATATYPE in messages.by_type
+                    else damage_error(f"object {path[:80]!r}")
+                )
         self.arrays: Mapping[str, StoredArray] = arrays
         self.groups = self._attributes.keys() - arrays.keys()
 
@@ -84,18 +88,22 @@ class Hdf5File:
         return stored.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _root_address(source: Hdf5Bytes) -> int:
+def _read_root_address(source: Hdf5Bytes) -> int:
     if source.size < 96 or source.data(0, 8) != MAGIC:
         raise ModelFileError("is not a complete HDF5 file; download it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
     if version not in (0, 1):
-        raise unusual("HDF5 in the newer format (libver='latest')") if version in (2, 3) else damaged("superblock")
+        raise (
+            unsupported_error("HDF5 in the newer format (libver='latest')")
+            if version in (2, 3)
+            else damage_error("superblock")
+        )
     if (offset_bytes, length_bytes) != (8, 8):
-        raise unusual(f"addresses of {offset_bytes} bytes")
+        raise unsupported_error(f"addresses of {offset_bytes} bytes")
     start = 24 if version == 0 else 28
     base, _, end, driver = struct.unpack("<4Q", source.data(start, 32))
     if base != 0 or driver != 0xFFFF_FFFF_FFFF_FFFF:
-        raise unusual("a file within a file, or one of several files")
+        raise unsupported_error("a file within a file, or one of several files")
     source.check(0, end)
     (root,) = struct.unpack("<Q", source.data(start + 40, 8))
     return int(root)

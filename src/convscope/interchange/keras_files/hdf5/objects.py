@@ -56,12 +56,12 @@ class Hdf5Bytes:
             raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or malicious")
 
 
-def damaged(what: str) -> ModelFileError:
+def damage_error(what: str) -> ModelFileError:
     """Return the error for a structure that is not what it should be."""
     return ModelFileError(f"its HDF5 {what} is damaged; download the file again")
 
 
-def unusual(what: str) -> ModelFileError:
+def unsupported_error(what: str) -> ModelFileError:
     """Return the error for what HDF5 has but Keras does not write."""
     return ModelFileError(
         f"it holds {what}, which Keras does not write and this reader does not support; save the model with Keras again"
@@ -91,7 +91,7 @@ class Messages:
         """Return the one message of that type; raises `ModelFileError` if there is none or several."""
         messages = self.by_type.get(kind, [])
         if len(messages) != 1:
-            raise damaged(f"object header ({len(messages)} messages of {what})")
+            raise damage_error(f"object header ({len(messages)} messages of {what})")
         return messages[0]
 
 
@@ -104,9 +104,9 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
     version, _, count, _, size = struct.unpack("<BBHII", source.structure(address, 12))
     if version != 1:
         raise (
-            unusual("an object in the newer format (libver='latest')")
+            unsupported_error("an object in the newer format (libver='latest')")
             if version == ord("O")
-            else damaged("object header")
+            else damage_error("object header")
         )
     messages: dict[int, list[bytes]] = {}
     blocks = [(address + 16, size)]
@@ -118,25 +118,25 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
             kind, length, flags = struct.unpack_from("<HHB", block, at)
             content = block[at + 8 : at + 8 + length]
             if len(content) != length:
-                raise damaged("object header")
+                raise damage_error("object header")
             at, count = at + 8 + length, count - 1
             if kind in _REFUSED:
-                raise unusual(_REFUSED[kind])
+                raise unsupported_error(_REFUSED[kind])
             if kind == CONTINUATION:
-                blocks.append(unpacked("<QQ", content, 0, "object header"))  # type: ignore[arg-type]  # two of them
+                blocks.append(unpack("<QQ", content, 0, "object header"))  # type: ignore[arg-type]  # two of them
             elif kind in _READ:
                 if flags & _SHARED:
-                    raise unusual("a shared type (a named data type)")
+                    raise unsupported_error("a shared type (a named data type)")
                 messages.setdefault(kind, []).append(content)
     return Messages(messages)
 
 
-def unpacked(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
+def unpack(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
     """Return the numbers at a place of a message; raises `ModelFileError` if it is too short."""
     try:
         return struct.unpack_from(form, content, at)
     except struct.error as error:
-        raise damaged(what) from error
+        raise damage_error(what) from error
 
 
 _SOFT_LINK = 2  # the cache type of a symbol table entry that is no object
@@ -150,62 +150,62 @@ def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
     Raises:
         ModelFileError: if the structure is damaged, or a link is no hard link.
     """
-    names_at, names_size = _local_heap(source, heap)
+    names_at, names_size = _read_local_heap(source, heap)
     links: dict[str, int] = {}
     pending: list[tuple[int, int | None]] = [(btree, None)]
     while pending:
         node, parent_level = pending.pop()
-        level, children = _btree_node(source, node)
+        level, children = _read_btree_node(source, node)
         if level > _MAX_LEVELS if parent_level is None else level != parent_level - 1:
-            raise damaged("group tree")  # levels go down by one, so no node is above itself
+            raise damage_error("group tree")  # levels go down by one, so no node is above itself
         if level > 0:
             pending.extend((child, level) for child in children)
             continue
         for child in children:
-            for name_offset, address in _symbols(source, child):
+            for name_offset, address in _read_symbols(source, child):
                 name = _name(source, names_at, names_size, name_offset)
                 if name in links:
-                    raise damaged(f"group (two members are called {name[:40]!r})")
+                    raise damage_error(f"group (two members are called {name[:40]!r})")
                 links[name] = address
     return links
 
 
-def _local_heap(source: Hdf5Bytes, address: int) -> tuple[int, int]:
+def _read_local_heap(source: Hdf5Bytes, address: int) -> tuple[int, int]:
     signature, size, _, data = struct.unpack("<4s4xQQQ", source.structure(address, 32))
     if signature != b"HEAP":
-        raise damaged("local heap")
+        raise damage_error("local heap")
     source.check(data, size)
     return data, size
 
 
-def _btree_node(source: Hdf5Bytes, address: int) -> tuple[int, tuple[int, ...]]:
+def _read_btree_node(source: Hdf5Bytes, address: int) -> tuple[int, tuple[int, ...]]:
     signature, kind, level, used = struct.unpack("<4sBBH", source.structure(address, 8))
     if signature != b"TREE" or kind != 0:
-        raise damaged("group tree")
+        raise damage_error("group tree")
     content = source.structure(address + 24, used * 16)  # a key, a child, a key, a child, ...
     return level, struct.unpack(f"<{2 * used}Q", content)[1::2]
 
 
-def _symbols(source: Hdf5Bytes, address: int) -> list[tuple[int, int]]:
+def _read_symbols(source: Hdf5Bytes, address: int) -> list[tuple[int, int]]:
     signature, version, used = struct.unpack("<4sBxH", source.structure(address, 8))
     if signature != b"SNOD" or version != 1:
-        raise damaged("symbol table")
+        raise damage_error("symbol table")
     symbols = []
     for name, header, cache_type in struct.iter_unpack("<QQI20x", source.structure(address + 8, used * 40)):
         if cache_type == _SOFT_LINK:
-            raise unusual("a soft link")
+            raise unsupported_error("a soft link")
         symbols.append((name, header))
     return symbols
 
 
 def _name(source: Hdf5Bytes, at: int, size: int, offset: int) -> str:
     if offset >= size:
-        raise damaged("local heap")
+        raise damage_error("local heap")
     text, end, _ = source.structure(at + offset, min(_MAX_NAME_BYTES, size - offset)).partition(b"\0")
     try:
         name = text.decode()
     except UnicodeDecodeError as error:
-        raise damaged("name") from error
+        raise damage_error("name") from error
     if not end or not name or "/" in name or name in (".", ".."):
-        raise damaged(f"name ({name[:40]!r})")
+        raise damage_error(f"name ({name[:40]!r})")
     return name
