@@ -32,7 +32,7 @@ from convscope.interchange.translation import elementwise, shapes
 from convscope.interchange.translation.network import build_network
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 from convscope.interchange.translation.state import State, activate
-from convscope.interchange.translation.steps import FileTensor, NotTranslated, simple
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, to_scalar
 from convscope.interchange.translation.walk import list_problems
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pool_globally
 
@@ -242,7 +242,7 @@ class _Converter:
         if layer.class_name == "Dense" and is_vector:
             value = shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
         elif is_vector and len(value.step.shape) == 3:  # the image as it is
-            value = replace(value, step=state.after(value, Flatten()))
+            value = replace(value, step=state.work.step(value.step, Flatten()))
             value = self._after(state, value, conversion.parts, arrays, node.name, None)
         elif order is None:
             raise NotTranslated("it reads maps in another order than layers give them; build it without the Reshape")
@@ -270,7 +270,7 @@ class _Converter:
                 source = part.sources[weight]
                 if isinstance(source, str):
                     array = arrays[source].reshape(shape)
-                    weights[weight] = elementwise.put(value.index, array) if is_vector else array
+                    weights[weight] = elementwise.reorder_weights(value.index, array) if is_vector else array
                 else:
                     weights[weight] = np.broadcast_to(np.asarray(source, np.float32), shape)
             named: Any = part.layer
@@ -298,8 +298,8 @@ def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
         raise NotTranslated("it has a number for each channel, which are not the last axis; build it with them last")
     if value.curve:
         raise NotTranslated("it reads a softmax, which is allowed at the end only")
-    scale, offset = simple(scales), simple(offsets)
-    return replace(value, factor=simple(value.factor * scale), shift=simple(value.shift * scale + offset))
+    scale, offset = to_scalar(scales), to_scalar(offsets)
+    return replace(value, factor=to_scalar(value.factor * scale), shift=to_scalar(value.shift * scale + offset))
 
 
 def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> FileTensor:

@@ -1,4 +1,4 @@
-"""Steps in a row, with a `Branch` wherever one goes on from an earlier one, as an architecture with named weights."""
+"""Assemble steps to an architecture: a list of named layers, with a `Branch` before each that reads an earlier one."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,11 +16,11 @@ from convscope.interchange.translation.steps import FileTensor, Step, with_activ
 
 
 def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
-    """Assemble the layers that compute the value `end`, and the scaling of the input.
+    """Assemble the layers that compute the tensor `end`, and the scaling of the input.
 
     Raises:
-        ModelFileError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
-        ArchitectureError: if the layers are no network: an activation at the end.
+        ModelFileError: if the tensor is not (N, K) in our order, or if no layers lead to it.
+        ArchitectureError: if the layers are no network, as with an activation other than softmax at the end.
     """
     is_softmax = end.curve in ("softmax", "log_softmax")
     if is_softmax:
@@ -34,7 +34,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     if len(last.shape) == 3:
         last = state.work.step(last, Flatten())
     if end.index.size == 1:
-        last, is_softmax = _two_classes(state, last), True
+        last, is_softmax = _split_sigmoid(state, last), True
     elif not is_softmax and last.activation == "sigmoid":
         raise ModelFileError(
             f"is a multi-label network, with a sigmoid for each of its {end.index.size} outputs, so an image may have "
@@ -45,9 +45,9 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
             last = with_activation(last, "softmax")
         else:
             last = state.work.step(last, new_layer("Activation", "a softmax by itself", activation="softmax"))
-    steps = _row(last)
-    first = _first(steps)
-    root = first.before
+    steps = _sort_steps(last)
+    first = _find_first_step(steps)
+    root = first.source
     assert root is not None
     steps = [step for step in steps if step.depth > first.depth]
     if not steps:
@@ -55,33 +55,34 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     height, width, channels = root.shape
     check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
-    names = _names(steps) | {id(step): "input" for step in _sources(steps) if step.depth == first.depth}
+    names = _make_names(steps) | {id(step): "input" for step in _list_sources(steps) if step.depth == first.depth}
     layers: list[Layer] = []
     weights: dict[str, NDArray[np.float32]] = {}
-    before = "input"
+    previous = "input"
     for step in steps:
         assert step.layer is not None
         changes: dict[str, Any] = {"name": names[id(step)]}
-        wanted, second = names[id(step.before)], "" if step.other is None else names[id(step.other)]
-        if step.kind == "Add" and before == second:  # a sum has no order
-            wanted, second = second, wanted
-        if wanted != before or (second and not layers):  # a first layer joins nothing
-            layers.append(Branch(wanted))
+        first_source = names[id(step.source)]
+        second = "" if step.second_source is None else names[id(step.second_source)]
+        if step.kind == "Add" and previous == second:  # the order of a sum does not matter
+            first_source, second = second, first_source
+        if first_source != previous or (second and not layers):  # a layer that joins two cannot be the first
+            layers.append(Branch(first_source))
         if second:
             changes["from_layer"] = second
         layers.append(replace(step.layer, **changes))
-        before = names[id(step)]
+        previous = names[id(step)]
         for weight, array in step.weights.items():
-            # Infinity where a float64 is beyond float32: what makes the model refuses it by name.
+            # A float64 beyond float32 becomes infinity; `check_weights` refuses it by name.
             with np.errstate(over="ignore"):
                 weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
     return Architecture(image, tuple(layers), NAMELESS), weights
 
 
-def _two_classes(state: State, last: Step) -> Step:
-    """Return the two logits of a network whose one output is a sigmoid."""
-    before = last.before if last.kind == "Flatten" and last.before is not None else last
-    if before.activation != "sigmoid":
+def _split_sigmoid(state: State, last: Step) -> Step:
+    """Replace the one sigmoid at the end of a network by two logits: sigmoid(z) = softmax(0, z)[1]."""
+    step = last.source if last.kind == "Flatten" and last.source is not None else last
+    if step.activation != "sigmoid":
         raise ModelFileError(
             "gives a single number without a sigmoid, as a regression does. If it is the logit of the second of two "
             "classes, end the network in a sigmoid"
@@ -90,29 +91,29 @@ def _two_classes(state: State, last: Step) -> Step:
         "its one output is the probability of the second of two classes (sigmoid): it became two logits, 0 and what "
         "the sigmoid is taken of, whose softmax is the same"
     )
-    if before.kind == "Activation":
-        assert before.before is not None
-        before = before.before
+    if step.kind == "Activation":
+        assert step.source is not None
+        step = step.source
     else:
-        before = with_activation(before, "linear")
-    if len(before.shape) == 3:
-        before = state.work.step(before, Flatten())
-    if before.kind != "Dense":
-        return state.work.step(before, Dense(2, use_bias=False), {"kernel": np.array([[0, 1]], np.float32)})
-    assert before.before is not None
-    weights = {name: np.concatenate([np.zeros_like(array), array], axis=-1) for name, array in before.weights.items()}
-    layer: Any = before.layer
-    return state.work.step(before.before, replace(layer, units=2), weights)
+        step = with_activation(step, "linear")
+    if len(step.shape) == 3:
+        step = state.work.step(step, Flatten())
+    if step.kind != "Dense":
+        return state.work.step(step, Dense(2, use_bias=False), {"kernel": np.array([[0, 1]], np.float32)})
+    assert step.source is not None
+    weights = {name: np.concatenate([np.zeros_like(array), array], axis=-1) for name, array in step.weights.items()}
+    layer: Any = step.layer
+    return state.work.step(step.source, replace(layer, units=2), weights)
 
 
-def _row(last: Step) -> list[Step]:
-    """Return all steps that lead to `last`, each behind those that it reads, and all that read maps before the others.
+def _sort_steps(last: Step) -> list[Step]:
+    """Sort the steps that lead to `last`: each comes after the steps that it reads, and steps on maps come first.
 
-    Of what a step reads, `before` comes last: so the step mostly stands straight behind it.
+    A step's `source` is visited last, so the step mostly follows it directly and needs no Branch.
     """
     row: list[Step] = []
     seen: set[int] = set()
-    waiting = [(last, False)]
+    waiting = [(last, False)]  # depth-first without recursion: a deep network must not exhaust Python's stack
     while waiting:
         step, is_ready = waiting.pop()
         if is_ready:
@@ -120,36 +121,35 @@ def _row(last: Step) -> list[Step]:
         elif id(step) not in seen:
             seen.add(id(step))
             waiting.append((step, True))
-            waiting += [
-                (read, False) for read in (step.before, step.other) if read is not None and id(read) not in seen
-            ]
-    return sorted(row, key=lambda step: step.before is not None and len(step.before.shape) == 1)
+            sources = filter(None, (step.source, step.second_source))
+            waiting += [(source, False) for source in sources if id(source) not in seen]
+    return sorted(row, key=lambda step: step.source is not None and len(step.source.shape) == 1)
 
 
-def _first(steps: list[Step]) -> Step:
-    """Return the image as the layers read it.
+def _find_first_step(steps: list[Step]) -> Step:
+    """Find the step of the scaled image.
 
     Raises:
-        ModelFileError: if two of them read it in other scalings.
+        ModelFileError: if two branches scale it differently.
     """
-    first_steps = [step for step in _sources(steps) if step.depth == 1]
+    first_steps = [step for step in _list_sources(steps) if step.depth == 1]
     scalings = {
-        (float(root.weights["scale"]), float(root.weights["offset"])) for step in first_steps if (root := step.before)
+        (float(root.weights["scale"]), float(root.weights["offset"])) for step in first_steps if (root := step.source)
     }
     if len(scalings) > 1:
         raise ModelFileError("two of its branches scale the image differently; scale it once, before both")
     return first_steps[0] if first_steps else steps[1]
 
 
-def _sources(steps: list[Step]) -> list[Step]:
-    return [read for step in steps for read in (step.before, step.other) if read is not None]
+def _list_sources(steps: list[Step]) -> list[Step]:
+    return [source for step in steps for source in (step.source, step.second_source) if source is not None]
 
 
-def _names(steps: list[Step]) -> dict[int, str]:
-    """Return a name for each step: its own, numbered if another has it, or one as Keras would give it."""
+def _make_names(steps: list[Step]) -> dict[int, str]:
+    """Name each step by its own name, numbered if another step has it, or as Keras would."""
     own = [getattr(step.layer, "name", "") for step in steps]
     free = FreeNames(["input"])
-    first = {name: free(name) for name in dict.fromkeys(own) if name}  # before others are numbered
+    first = {name: free(name) for name in dict.fromkeys(own) if name}  # each name goes to its first step, unnumbered
     return {
         id(step): first.pop(name, "") or free(name or keras_stem(step.kind))
         for step, name in zip(steps, own, strict=True)

@@ -1,4 +1,4 @@
-"""Operators on constants alone, and on shapes, which are constants but for the number of images."""
+"""Compute operators on constants, and on shapes, which are constant except for the number of images."""
 
 from math import prod
 from typing import Any
@@ -11,12 +11,12 @@ from convscope.interchange.translation.state import BATCH, State
 from convscope.interchange.translation.steps import NotTranslated
 
 _TYPES = {1: np.float32, 6: np.int64, 7: np.int64, 10: np.float16, 11: np.float64, 16: np.float32}
-"""What a constant becomes by a Cast; integers stay 64 bits wide, as the mark of the batch needs them."""
+"""The types of constants after a Cast, by ONNX's number. Integers keep 64 bits, which `BATCH` needs."""
 _ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
 
 
 def constant(_: State, node: Node) -> NDArray[Any]:
-    """Constant: what stands in an attribute."""
+    """Constant: read it from its attribute."""
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         value = node.attributes.get(name)
         if value is not None:
@@ -26,7 +26,7 @@ def constant(_: State, node: Node) -> NDArray[Any]:
 
 
 def shape_of(state: State, node: Node) -> NDArray[Any]:
-    """Shape: a constant, but for the number of images, for which `BATCH` stands."""
+    """Shape: a constant, with `BATCH` for an open number of images."""
     value = state.value(node)
     shape = (BATCH if state.batch is None else state.batch, *value.index.shape)
     end = node.int("end", len(shape))

@@ -1,4 +1,4 @@
-"""Operators that work number by number: activations, constants to add or multiply, normalisation, the sum of two."""
+"""Convert operators on single numbers: activations, constants to add or multiply, normalisation, sums and joins."""
 
 from dataclasses import replace
 from math import prod, sqrt
@@ -11,19 +11,19 @@ from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
 from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activate
-from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, simple
-from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name, without_padding
+from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, to_scalar
+from convscope.interchange.translation.windows import CHANNELS_FIRST, choose_layer_name, exclude_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2
 _TOLERANCE = 2e-3
-"""Of the constants in a Gelu or HardSwish, as float16 rounds them."""
+"""Relative, for the constants of a Gelu or HardSwish: float16 rounds them."""
 _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
-"""By what x is multiplied by, the activation that this gives."""
+"""The curves that x is multiplied by, and the activations that this gives."""
 
 
 def activation(state: State, node: Node) -> FileTensor:
-    """LeakyRelu and `ONNX_ACTIVATIONS`: the activation of the layer before, or an `Activation`."""
+    """LeakyRelu and `ONNX_ACTIVATIONS`: the activation of the previous layer, or an `Activation`."""
     value = state.plain(node)
     if node.operator == "LeakyRelu":
         return activate(state, value, "leaky_relu", node.float("alpha", 0.01))
@@ -33,9 +33,9 @@ def activation(state: State, node: Node) -> FileTensor:
 
 
 def clip(state: State, node: Node) -> FileTensor:
-    """Clip: from 0 on a Relu, from 0 to 6 a ReLU6, and of x + 3 what HardSwish multiplies by, at once or in two."""
-    lowest = _bound(state, node, 1, "min", -np.inf)
-    highest = _bound(state, node, 2, "max", np.inf)
+    """Clip: a ReLU from 0, a ReLU6 from 0 to 6, and part of HardSwish from 0 to 6 of x + 3, in one Clip or in two."""
+    lowest = _read_bound(state, node, 1, "min", -np.inf)
+    highest = _read_bound(state, node, 2, "max", np.inf)
     value = state.value(node)
     is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
     if lowest == 0 and is_3_more and highest in (6, np.inf):
@@ -48,8 +48,8 @@ def clip(state: State, node: Node) -> FileTensor:
     raise NotTranslated(f"clips to {lowest:g} and {highest:g}; only 0 and 6, a ReLU6, or 0 alone can be converted")
 
 
-def _bound(state: State, node: Node, position: int, attribute: str, default: float) -> float:
-    """Return a bound of a Clip: an attribute in old opsets, an input in new ones."""
+def _read_bound(state: State, node: Node, position: int, attribute: str, default: float) -> float:
+    """Read a bound of a Clip: an attribute in old opsets, an input in new ones."""
     if attribute in node.attributes:
         return node.float(attribute, default)
     if position >= len(node.inputs) or not node.inputs[position]:
@@ -58,16 +58,16 @@ def _bound(state: State, node: Node, position: int, attribute: str, default: flo
 
 
 def prelu(state: State, node: Node) -> FileTensor:
-    """PRelu: one slope for each channel, or one for all."""
+    """PRelu: a `PReLU`, with a slope for each channel or one for all."""
     value = state.plain(node)
-    slopes = _by_channel(state, value, state.weight(node, 1, "slope"))
+    slopes = _reduce_to_channels(state, value, state.weight(node, 1, "slope"))
     alpha = np.broadcast_to(slopes, value.step.shape[-1:]).astype(np.float32)
-    layer = PReLU(name=layer_name(node, 1))
-    return replace(value, step=state.after(value, layer, {"alpha": alpha}), users=1)
+    layer = PReLU(name=choose_layer_name(node, 1))
+    return replace(value, step=state.work.step(value.step, layer, {"alpha": alpha}), users=1)
 
 
 def hard_sigmoid(state: State, node: Node) -> FileTensor:
-    """HardSigmoid: what HardSwish multiplies by."""
+    """HardSigmoid: part of a HardSwish, x · hard_sigmoid(x)."""
     if abs(6 * node.float("alpha", 0.2) - 1) > _TOLERANCE or node.float("beta", 0.5) != 0.5:
         raise NotTranslated("has another alpha and beta than 1/6 and 1/2, those of a HardSwish; no layer does that")
     return replace(state.plain(node), curve="hard_sigmoid")
@@ -81,9 +81,9 @@ def gelu(state: State, node: Node) -> FileTensor:
 
 
 def erf(state: State, node: Node) -> FileTensor:
-    """Erf: the middle of a Gelu, x · (1 + erf(x / √2)) / 2 in whatever order.
+    """Erf: part of a Gelu, x · (1 + erf(x / √2)) / 2, in any order of its operations.
 
-    Erfc, 1 - erf, is no operator of ONNX, but what a converter from TensorFlow (tf2onnx 1.17) makes of a Gelu of Keras.
+    Erfc, 1 - erf, is no operator of ONNX, but tf2onnx 1.17 writes it for Keras's Gelu.
     """
     value = state.value(node)
     is_first = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
@@ -107,7 +107,7 @@ def softmax(state: State, node: Node) -> FileTensor:
 
 
 def log(state: State, node: Node) -> FileTensor:
-    """Log: behind a softmax, the same as a LogSoftmax."""
+    """Log: a LogSoftmax, if it follows a softmax."""
     value = state.value(node)
     if value.curve != "softmax":
         raise NotTranslated("is a logarithm of something other than a softmax; no layer does that")
@@ -121,13 +121,13 @@ def _logarithm(state: State, value: FileTensor) -> FileTensor:
     return replace(value, curve="log_softmax")
 
 
-def same(state: State, node: Node) -> FileTensor:
-    """Identity and Dropout: nothing."""
+def pass_through(state: State, node: Node) -> FileTensor:
+    """Identity and Dropout: the input itself."""
     return state.value(node)
 
 
 def cast(state: State, node: Node) -> FileTensor:
-    """Cast: nothing, between types of floating-point numbers."""
+    """Cast: the input itself, between types of floating-point numbers."""
     value, to = state.value(node), node.int("to", 0)
     if to not in _FLOAT_TYPES and not (to == _UINT8 and value.step.is_image and value.is_plain):
         raise NotTranslated("rounds to whole numbers; no layer does that")
@@ -135,7 +135,7 @@ def cast(state: State, node: Node) -> FileTensor:
 
 
 def cast_like(state: State, node: Node) -> FileTensor | NDArray[Any]:
-    """CastLike: nothing, since the type of a value is one of floating-point numbers."""
+    """CastLike: the input itself; only constants change their type."""
     constant = state.constant(node, 0)
     if constant is None:
         return state.value(node)
@@ -148,23 +148,24 @@ def negative(state: State, node: Node) -> FileTensor:
     value = state.value(node)
     if value.curve in ("softmax", "log_softmax"):
         raise NotTranslated("has a softmax as input, which is allowed at the end only")
-    return replace(value, factor=simple(-1.0 * value.factor), shift=simple(-1.0 * value.shift))
+    return replace(value, factor=to_scalar(-1.0 * value.factor), shift=to_scalar(-1.0 * value.shift))
 
 
 def arithmetic(state: State, node: Node) -> FileTensor:
-    """Add, Sub, Mul and Div: with constants, the weights of the layer before, `scale` and `offset` of the input, or
-    a `BatchNormalization`; the sum of two values is an `Add`.
+    """Add, Sub, Mul and Div: constants go into weights, the input's scaling or a `BatchNormalization`.
+
+    The sum of two values is an `Add`.
     """
     first, second = (state.constants.get(name) for name in node.inputs[:2])
     if first is None and second is None:
-        return _of_two(state, node)
+        return _combine_values(state, node)
     constant, position = (second, 0) if first is None else (first, 1)
     assert constant is not None
     value = state.value(node, position)
     is_divided = node.operator == "Div" and position == 0 and value.is_plain and value.users == 1
-    if is_divided and (means := without_padding(state, value, constant)) is not None:
+    if is_divided and (means := exclude_padding(state, value, constant)) is not None:
         return means
-    numbers = _by_channel(state, value, constant)
+    numbers = _reduce_to_channels(state, value, constant)
     factor: Any
     shift: Any
     match node.operator:
@@ -182,7 +183,7 @@ def arithmetic(state: State, node: Node) -> FileTensor:
             factor, shift = 1 / numbers, 0.0
     if value.curve in ("softmax", "log_softmax"):
         raise NotTranslated("has a softmax as input, which is allowed at the end only")
-    return replace(value, factor=simple(value.factor * factor), shift=simple(value.shift * factor + shift))
+    return replace(value, factor=to_scalar(value.factor * factor), shift=to_scalar(value.shift * factor + shift))
 
 
 def batch_normalization(state: State, node: Node) -> FileTensor:
@@ -199,10 +200,10 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
     if any(array.shape != (step.shape[-1],) for array in weights.values()):
         raise NotTranslated(f"its weights do not fit the {step.shape[-1]} channels of its input")
     if not is_maps:
-        weights = {name: put(value.index.ravel(), array) for name, array in weights.items()}
+        weights = {name: reorder_weights(value.index.ravel(), array) for name, array in weights.items()}
     epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
     if not 0 < epsilon <= 1:
-        # Beyond what a layer takes: the root goes into gamma, and √(0.999 + 0.001) = 1 stands for it.
+        # The layer takes no such ε. So gamma is divided by the root, and the layer's own root is √(0.999 + 0.001) = 1.
         spread = weights["moving_variance"].astype(np.float64) + epsilon
         if not (spread > 0).all():
             raise NotTranslated("divides by zero")
@@ -210,21 +211,21 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
         epsilon = BatchNormalization().epsilon
         weights["moving_variance"] = np.full(len(spread), 1 - epsilon)
     momentum = momentum if 0 <= momentum < 1 else 0.99
-    layer = BatchNormalization(momentum, epsilon, name=layer_name(node, 1))
+    layer = BatchNormalization(momentum, epsilon, name=choose_layer_name(node, 1))
     return replace(value, step=state.work.step(step, layer, weights), users=1)
 
 
-def _of_two(state: State, node: Node) -> FileTensor:
-    """Combine two values: to a Gelu's product, or to the sum that ends a residual block."""
+def _combine_values(state: State, node: Node) -> FileTensor:
+    """Combine two values: a product that is an activation, or the sum that ends a residual block."""
     if node.operator == "Mul":
-        return _product(state, node)
+        return _match_product(state, node)
     if node.operator != "Add":
         raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
-    return add(state, state.plain(node, 0), state.plain(node, 1), layer_name(node))
+    return add(state, state.plain(node, 0), state.plain(node, 1), choose_layer_name(node))
 
 
 def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileTensor:
-    """Return the sum of two plain values, an `Add`."""
+    """Add two plain values in an `Add`."""
     if (first.index.shape, first.step.shape) != (second.index.shape, second.step.shape):
         raise NotTranslated(
             f"adds values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
@@ -233,14 +234,14 @@ def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileT
     if not (first.index == second.index).all():
         raise NotTranslated("adds values with different memory order; both must have the same layout")
     if second.step.depth > first.step.depth and _leads_to(first.step, second.step):
-        first, second = second, first  # so that a shortcut without layers needs no branch
-    layer = Add("layer", name=name)  # the name of the other is known when all have one
-    step = state.work.step(first.step, layer, other=second.step)
+        first, second = second, first  # a shortcut without layers then needs no Branch
+    layer = Add("layer", name=name)  # `assemble` sets the name of the second source
+    step = state.work.step(first.step, layer, second=second.step)
     return FileTensor(step, first.index)
 
 
 def concatenation(state: State, node: Node) -> FileTensor:
-    """Concat: one value after the other is joined with those before it, whose channels come first."""
+    """Concat: a `Concatenate` for each input after the first, with the channels of the earlier ones in front."""
     joined, *others = (state.plain(node, position) for position in range(len(node.inputs)))
     for value in others:
         if (value.index.ndim, value.step.shape[:-1]) != (joined.index.ndim, joined.step.shape[:-1]):
@@ -250,32 +251,37 @@ def concatenation(state: State, node: Node) -> FileTensor:
         axis = joined.axis(node.int("axis", 1))
         if axis < 0:
             raise NotTranslated("joins images to one batch; no layer does that")
-        step = state.work.step(value.step, Concatenate("layer", name=layer_name(node)), other=joined.step)
+        step = state.work.step(value.step, Concatenate("layer", name=choose_layer_name(node)), second=joined.step)
         state.work.spend(prod(step.shape))
         first, own = joined.step.shape[-1], value.step.shape[-1]
         index = np.concatenate(
-            [_among(joined.index, first, first + own, 0), _among(value.index, own, first + own, first)], axis
+            [
+                _embed_channels(joined.index, first, first + own, 0),
+                _embed_channels(value.index, own, first + own, first),
+            ],
+            axis,
         )
         joined = FileTensor(step, index)
     return joined
 
 
-def _among(index: Index, channels: int, all_channels: int, before: int) -> Index:
-    """Return where numbers stand once their channels are some of more, behind `before` others."""
-    return index // channels * all_channels + index % channels + np.int32(before)
+def _embed_channels(index: Index, channels: int, all_channels: int, offset: int) -> Index:
+    """Renumber an index whose channels become the channels from `offset` on of `all_channels`."""
+    # index = pixel · channels + channel → pixel · all_channels + offset + channel
+    return index // channels * all_channels + index % channels + np.int32(offset)
 
 
-def _product(state: State, node: Node) -> FileTensor:
-    """Return x · (1 + erf(x / √2)) · a, which is 2a · gelu(x), or x · sigmoid(x) · a, which is a · silu(x).
+def _match_product(state: State, node: Node) -> FileTensor:
+    """Recognise activations that are products.
 
-    As that, x · hard_sigmoid(x) · a is a · hard_silu(x).
+    x · (1 + erf(x / √2)) = 2 gelu(x), x · sigmoid(x) = silu(x) and x · hard_sigmoid(x) = hard_silu(x), times a number.
     """
     values = (state.value(node, 0), state.value(node, 1))
     line, share = sorted(values, key=lambda value: (value.curve, value.step.depth))
     curve: str = share.curve
     if not curve and share.step.kind == "Activation" and share.step.activation == "sigmoid":
-        assert share.step.before is not None
-        share = replace(share, step=share.step.before, curve="", users=1)
+        assert share.step.source is not None
+        share = replace(share, step=share.step.source, curve="", users=1)
         curve = "sigmoid"
     fits = (
         not line.curve
@@ -294,14 +300,14 @@ def _product(state: State, node: Node) -> FileTensor:
     if curve == "erf":
         factor *= 2
     if abs(factor - 1) < _TOLERANCE:
-        factor = 1.0  # what is left is rounding
-    # Both factors read the step's output, which is one user more than a layer with an activation has.
+        factor = 1.0  # the difference is rounding
+    # Both factors read the step's output; as an activation of its layer they are one user.
     base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
     return replace(activate(state, base, _PRODUCTS[curve]), factor=factor, users=1)
 
 
-def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the constants for the channels of a step's output: a number () or (C,)."""
+def _reduce_to_channels(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
+    """Reduce a constant, broadcast to a value, to a number for all channels () or for each, (C,)."""
     numbers = constant.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise NotTranslated("its constants are not finite")
@@ -316,23 +322,23 @@ def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDAr
         raise NotTranslated(f"its constants of shape {constant.shape} do not fit {shape}") from error
     state.work.spend(2 * value.index.size)
     channels = value.step.shape[-1]
-    channel = value.index % channels
-    found = np.zeros(channels)
-    found[channel] = full
-    if not (found[channel] == full).all():
+    channel = value.index % channels  # channels are the last axis of our order
+    by_channel = np.zeros(channels)
+    by_channel[channel] = full
+    if not (by_channel[channel] == full).all():
         raise NotTranslated("its constants differ from pixel to pixel; there must be one per channel")
-    return found
+    return by_channel
 
 
-def put(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
-    """Return weights for a vector in our order."""
-    ours = np.empty_like(array)
-    ours[index] = array
-    return ours
+def reorder_weights(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
+    """Reorder the weights of a vector in the order of `index` to our order."""
+    reordered = np.empty_like(array)
+    reordered[index] = array
+    return reordered
 
 
 def _leads_to(step: Step, later: Step) -> bool:
-    """Say whether `later` is computed from `step`."""
+    """True if `later` is computed from `step`."""
     waiting, seen = [later], set[int]()
     while waiting:
         current = waiting.pop()
@@ -341,5 +347,5 @@ def _leads_to(step: Step, later: Step) -> bool:
         if id(current) in seen or current.depth <= step.depth:
             continue
         seen.add(id(current))
-        waiting += [one for one in (current.before, current.other) if one is not None]
+        waiting += filter(None, (current.source, current.second_source))
     return False

@@ -1,4 +1,4 @@
-"""What the file reads: which tensor is the image, and in which order its axes stand."""
+"""Find the shape of the images that a graph reads, and the order of their axes."""
 
 from collections.abc import Sequence
 from math import prod
@@ -8,22 +8,22 @@ from convscope.base.errors import ArchitectureError
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import ImageInput, Node, Sizes
 from convscope.interchange.translation.state import State
-from convscope.interchange.translation.steps import FileTensor, NotTranslated, first_step
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, make_image_step
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST
 
-_THROUGH = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
-_READS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
-_COLOURS = (1, 3, 4)
-"""How many channels pictures have, where nothing else tells their axis from the others."""
+_KEEP_ORDER = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
+_READ_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
+_CHANNELS = (1, 3, 4)
+"""An axis of such a size is taken for the channels if nothing else tells the axes apart."""
 
 Size = tuple[int, int, int]
 
 
 def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_shape: Size | None) -> FileTensor:
-    """Return the image as a value, and note in `state` how many of them the file takes at once.
+    """Make the tensor of the image, and set the file's batch size in `state`.
 
     Raises:
-        ModelFileError: if the file does not say of what size it is, nor `image_shape`, or they differ.
+        ModelFileError: if neither the file nor `image_shape` gives the size, or they differ.
     """
     sizes = image.sizes[1:]
     if not 1 <= len(sizes) <= 3:
@@ -34,7 +34,7 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
     state.batch = image.sizes[0]
     order: tuple[int, ...] = CHANNELS_LAST
     if len(sizes) == 3:
-        order = image.order or _order(state, image.name, sizes, nodes, image_shape)
+        order = image.order or _find_order(state, image.name, sizes, nodes, image_shape)
     own = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
     shape = image_shape or tuple(size for size in own if size is not None)
     if len(shape) != 3:
@@ -54,32 +54,34 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
         raise ModelFileError(f"input {image.name!r:.60}: images of {shape}: {error}") from error
-    return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]))
+    return FileTensor(make_image_step(shape, 1.0, 0.0), index.reshape([*numbers]))
 
 
-def _order(state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_shape: Size | None) -> tuple[int, ...]:
-    """Return in which order the axes hold rows, columns and channels: by what reads them, else by the sizes."""
-    for node in _readers(name, nodes):
+def _find_order(
+    state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_shape: Size | None
+) -> tuple[int, ...]:
+    """Find the order of rows, columns and channels by the nodes that read the image, or else by the sizes."""
+    for node in _find_readers(name, nodes):
         if node.operator == "Transpose" and node.attributes.get("perm") == [0, 3, 1, 2]:
             return CHANNELS_LAST
-        if node.operator in _READS_FIRST:
+        if node.operator in _READ_CHANNELS_FIRST:
             return CHANNELS_FIRST
     fits = [
         order
         for order in (CHANNELS_FIRST, CHANNELS_LAST)
-        if sizes[order.index(2)] in (image_shape[2:] if image_shape else _COLOURS)
+        if sizes[order.index(2)] in (image_shape[2:] if image_shape else _CHANNELS)
     ]
     if len(fits) == 2:
         state.notes.append(f"input {name!r:.60} is {_text(sizes)}: used as (N, C, H, W)")
     return fits[0] if fits else CHANNELS_FIRST
 
 
-def _readers(name: str, nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes that read the value called `name`, also behind others that leave its axes as they are."""
+def _find_readers(name: str, nodes: Sequence[Node]) -> list[Node]:
+    """List the nodes that read the value called `name`, directly or after nodes that keep the order of its axes."""
     reached, readers = {name}, []
     for node in nodes:
         if reached & set(node.inputs):
-            if node.operator in _THROUGH:
+            if node.operator in _KEEP_ORDER:
                 reached |= set(node.outputs)
             else:
                 readers.append(node)

@@ -1,4 +1,4 @@
-"""A graph as an architecture with weights."""
+"""Build an architecture with weights from a graph."""
 
 from convscope.base.errors import ArchitectureError
 from convscope.engine.network import check_weights
@@ -12,10 +12,10 @@ from convscope.interchange.translation.walk import translate
 
 
 def build_network(graph: Graph, image_shape: Size | None, output: str | None = None) -> Imported:
-    """Return the layers and weights of a graph that lead to `output`, where it has several.
+    """Build the layers and weights that lead to `output`, or to the only output.
 
     Raises:
-        ModelFileError: if the graph computes what no layers do: every such node is named with what would be needed.
+        ModelFileError: naming every node that no layer can compute, with what would be needed.
     """
     try:
         state, end = translate(graph, image_shape, output)

@@ -1,4 +1,4 @@
-"""A graph and its nodes as plain values, from whatever file."""
+"""Graphs and nodes as plain values, whatever format they were read from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from convscope.interchange.translation.steps import NotTranslated
 
 Sizes = tuple[int | None, ...]
-"""The sizes of a tensor's axes, None where the file leaves one open."""
+"""The sizes of a tensor's axes, None for those that the file leaves open."""
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """An operator with what it reads and gives.
+    """An operator with its inputs and outputs.
 
     Attributes:
-        label: what it is called in an error.
-        inputs: names; an input that is left out is "".
-        domain: of whom the operator is; "" of ONNX itself.
+        label: its name in errors.
+        inputs: names; "" for an input that is left out.
+        domain: the owner of the operator; "" for ONNX itself.
     """
 
     operator: str
@@ -32,28 +32,28 @@ class Node:
     domain: str = ""
 
     def ints(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """Return a list of whole numbers."""
+        """Read an attribute that is a list of whole numbers."""
         value = self.attributes.get(name, default)
         if not isinstance(value, list | tuple) or not all(isinstance(number, int) for number in value):
             raise NotTranslated(f"{name} is {value!r:.60}, not a list of whole numbers")
         return tuple(value)
 
     def int(self, name: str, default: int) -> int:
-        """Return a whole number."""
+        """Read an attribute that is a whole number."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
             raise NotTranslated(f"{name} is {value!r:.60}, not a whole number")
         return value
 
     def float(self, name: str, default: float) -> float:
-        """Return a number, with no more digits than float32 has."""
+        """Read an attribute that is a number."""
         value = self.attributes.get(name, default)
         if not isinstance(value, float | int):
             raise NotTranslated(f"{name} is {value!r:.60}, not a number")
-        return float(str(np.float32(value)))
+        return float(str(np.float32(value)))  # 0.1, and not 0.10000000149, which float32 makes of it
 
     def text(self, name: str, default: str) -> str:
-        """Return a word."""
+        """Read an attribute that is a word."""
         value = self.attributes.get(name, default)
         if isinstance(value, bytes):
             return value.decode(errors="replace")
@@ -64,11 +64,11 @@ class Node:
 
 @dataclass(eq=False)
 class NodeBuilder:
-    """The nodes and constants that replace an operator of another program.
+    """Collects the nodes and constants that replace an operator of another program.
 
     Attributes:
-        label: what the operator is called in an error.
-        results: the names of what it gives.
+        label: the operator's name in errors.
+        results: the names of its outputs.
     """
 
     label: str
@@ -87,7 +87,7 @@ class NodeBuilder:
         return name
 
     def step(self, operator: str, inputs: list[str], **attributes: Any) -> str:
-        """Add a node before the last one, and return the name of the value that it gives."""
+        """Add a node before the last one, and return the name of its output."""
         name = f"{self.result}/{len(self.nodes)}"
         self._add(operator, inputs, (name,), "", attributes)
         return name
@@ -99,17 +99,18 @@ class NodeBuilder:
     def _add(
         self, operator: str, inputs: list[str], outputs: tuple[str, ...], domain: str, attributes: dict[str, Any]
     ) -> None:
-        while inputs and not inputs[-1]:  # what is left out at the end
+        while inputs and not inputs[-1]:  # inputs that are left out at the end
             inputs = inputs[:-1]
         self.nodes.append(Node(operator, "", self.label, tuple(inputs), outputs, attributes, domain))
 
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The input of a graph: its name, the sizes of its axes (images first), and whether it takes bytes.
+    """The input of a graph.
 
     Attributes:
-        order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None where the nodes must tell.
+        sizes: of its axes, images first.
+        order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None if the nodes must show it.
     """
 
     name: str
@@ -123,11 +124,11 @@ class Graph:
     """The computation of a file in the operators of ONNX.
 
     Attributes:
-        outputs: the sizes of each by its name; None where the file does not say them.
-        weights: the names of constants.
-        weight: returns one of them; raises `ValueError` if it is damaged.
+        outputs: the sizes of each output by its name; None if the file leaves them out.
+        weights: the names of the constants.
+        weight: reads a constant by its name; raises `ValueError` if it is damaged.
         opset: the version of the operators.
-        convert: translates each node, where they are not operators of ONNX.
+        convert: translates a node, for graphs with other operators than ONNX's.
     """
 
     nodes: tuple[Node, ...]

@@ -1,4 +1,4 @@
-"""Which output of a graph holds one number for each class, and what networks have none."""
+"""Find the output of a graph with a number for each class, and refuse networks without one."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ from convscope.base.spelling import did_you_mean
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Sizes
 
-_MAX_CLASSES_BY_CHANCE = 64
-"""A smaller image may have as many numbers as there are classes."""
-_BEHIND_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+_MIN_AUTOENCODER_OUTPUTS = 64
+"""With fewer, an image may have as many numbers as there are classes by chance."""
+_AFTER_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
-def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
-    """Return the name of the value that holds the logits or probabilities: the output that is asked for.
+def find_class_scores(graph: Graph, output: str | None, notes: list[str]) -> str:
+    """Find the value with the logits or probabilities, at the output called `output`, and return its name.
 
     Raises:
-        ModelFileError: if there is no such output, or none is one number for each class.
+        ModelFileError: if there is no such output, or none has a number for each class.
     """
     names = list(graph.outputs)
     if output is not None:
@@ -42,7 +42,7 @@ def check_output(output: str, names: Sequence[str]) -> None:
 
 
 def check_classes(what: str, sizes: Sizes) -> None:
-    """Raise `ModelFileError` if an output of these sizes, without the batch, is not one number a class."""
+    """Raise `ModelFileError` if an output of these sizes, without the batch, is not a number for each class."""
     if sum(size not in (1, None) for size in sizes) > 1:
         shape = " x ".join("?" if size is None else str(size) for size in sizes)
         raise ModelFileError(
@@ -52,8 +52,8 @@ def check_classes(what: str, sizes: Sizes) -> None:
 
 
 def check_no_autoencoder(outputs: int, pixels: int) -> None:
-    """Raise `ModelFileError` if a network gives as many numbers as its images have: these are no classes."""
-    if outputs == pixels >= _MAX_CLASSES_BY_CHANCE:
+    """Raise `ModelFileError` if a network has as many outputs as its images have numbers."""
+    if outputs == pixels >= _MIN_AUTOENCODER_OUTPUTS:
         raise ModelFileError(
             f"it has as many outputs as an image has numbers ({outputs}), as an autoencoder or a denoiser has; only "
             "classifiers can be imported"
@@ -61,13 +61,13 @@ def check_no_autoencoder(outputs: int, pixels: int) -> None:
 
 
 def _before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
-    """Return the name of the value from which the class is chosen, where the output is the number of the class."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    if end not in makers and end not in graph.weights and end != graph.image.name:
+    """Find the scores before an ArgMax at the end; without an ArgMax, `end` itself."""
+    nodes = {name: node for node in graph.nodes for name in node.outputs}
+    if end not in nodes and end not in graph.weights and end != graph.image.name:
         raise ModelFileError(f"output {end!r:.60} is not provided by any node")
-    node = makers.get(end)
-    while node is not None and node.operator in _BEHIND_ARGMAX:
-        node = makers.get(node.inputs[0]) if node.inputs else None
+    node = nodes.get(end)
+    while node is not None and node.operator in _AFTER_ARGMAX:
+        node = nodes.get(node.inputs[0]) if node.inputs else None
     if node is None or node.operator != "ArgMax" or not node.inputs:
         return end
     if node.int("axis", 0) not in (1, -1):

@@ -1,4 +1,4 @@
-"""Operators that change where numbers stand and nothing else, and the dense layers that read the result."""
+"""Convert operators that only reorder numbers, and the dense layers that read the result."""
 
 from dataclasses import replace
 from math import prod
@@ -9,11 +9,11 @@ from convscope.architecture import Dense, Flatten
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import BATCH, State
 from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated
-from convscope.interchange.translation.windows import layer_name
+from convscope.interchange.translation.windows import choose_layer_name
 
 
 def transpose(state: State, node: Node) -> FileTensor:
-    """Transpose: other axes in front, but for the batch."""
+    """Transpose: another order of the axes after the batch."""
     value = state.value(node)
     axes = tuple(map(value.axis, node.ints("perm", tuple(reversed(range(value.rank))))))
     own = axes[1:]
@@ -29,10 +29,9 @@ def reshape(state: State, node: Node) -> FileTensor:
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        before = (0, *value.index.shape)
-        wanted = tuple(
-            (before[i] if i < len(before) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
-        )
+        # 0 copies the size of the same axis; -2, which no shape has, stands for an axis that is not there.
+        old = (0, *value.index.shape)
+        wanted = tuple((old[i] if i < len(old) else -2) if size == 0 and i else size for i, size in enumerate(wanted))
     first, rest, size = wanted[0], wanted[1:], value.index.size
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _fill_sizes(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
@@ -42,14 +41,14 @@ def reshape(state: State, node: Node) -> FileTensor:
 
 
 def _fill_sizes(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
-    """Return a shape of so many numbers, with what -1 stands for; None where it is none."""
-    others = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
-    shape = tuple(size // others if length == -1 and others else length for length in wanted)
+    """Replace -1 in a shape of `size` numbers by the size that is left; None if nothing fits."""
+    rest = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
+    shape = tuple(size // rest if length == -1 and rest else length for length in wanted)
     return shape if all(length >= 1 for length in shape) and prod(shape) == size else None
 
 
 def flatten(state: State, node: Node) -> FileTensor:
-    """Flatten: vectors of maps."""
+    """Flatten: maps become vectors."""
     value = state.value(node)
     axis = node.int("axis", 1)
     if axis not in (1, 1 - value.rank):
@@ -58,18 +57,18 @@ def flatten(state: State, node: Node) -> FileTensor:
 
 
 def squeeze(state: State, node: Node) -> FileTensor:
-    """Squeeze: axes of size 1 left out."""
+    """Squeeze: removes axes of size 1."""
     value = state.value(node)
     shape = value.index.shape
-    given = state.integers(node, 1, "axes")
-    axes = {i for i, size in enumerate(shape) if size == 1} if given is None else {value.axis(axis) for axis in given}
+    wanted = state.integers(node, 1, "axes")
+    axes = {i for i, size in enumerate(shape) if size == 1} if wanted is None else set(map(value.axis, wanted))
     if any(axis == -1 or shape[axis] != 1 for axis in axes):
-        raise NotTranslated(f"removes axes {given}, of which one is the batch or not of size 1")
+        raise NotTranslated(f"removes axes {wanted}, of which one is the batch or not of size 1")
     return reshape_value(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
 def unsqueeze(state: State, node: Node) -> FileTensor:
-    """Unsqueeze: axes of size 1 put in."""
+    """Unsqueeze: inserts axes of size 1."""
     value = state.value(node)
     axes = state.integers(node, 1, "axes") or ()
     rank = value.rank + len(axes)
@@ -97,34 +96,35 @@ def gemm(state: State, node: Node) -> FileTensor:
         if bias.size not in (1, kernel.shape[-1]) or bias.size != (bias.shape[-1] if bias.ndim else 1):
             raise NotTranslated(f"its bias has shape {bias.shape}; it must have one number per output")
         bias = np.broadcast_to(bias.reshape(-1), kernel.shape[-1:]) * beta
-    return dense(state, state.plain(node), kernel, bias, layer_name(node, 1))
+    return dense(state, state.plain(node), kernel, bias, choose_layer_name(node, 1))
 
 
 def matmul(state: State, node: Node) -> FileTensor:
     """MatMul by constants: a dense layer without bias."""
-    return dense(state, state.plain(node), state.weight(node, 1, "kernel"), None, layer_name(node, 1))
+    return dense(state, state.plain(node), state.weight(node, 1, "kernel"), None, choose_layer_name(node, 1))
 
 
 def dense(state: State, value: FileTensor, kernel: np.ndarray, bias: np.ndarray | None, name: str) -> FileTensor:
-    """Return a plain value after a dense layer."""
+    """Apply a dense layer to a plain value."""
     if kernel.ndim != 2 or value.index.ndim != 1:
         raise NotTranslated(f"multiplies (N, {_text(value.index.shape)}) by {kernel.shape}; vectors are needed")
     if len(kernel) != value.index.size:
         raise NotTranslated(f"its kernel has shape {kernel.shape}, but its input is vectors of {value.index.size}")
     if len(value.step.shape) == 3:  # an image that the file takes as a vector
-        value = replace(value, step=state.after(value, Flatten()))
-    ours = kernel
+        value = replace(value, step=state.work.step(value.step, Flatten()))
     if not state.work.is_order(value.index, value.step.shape, (0,)):
+        # Row i of the file's kernel belongs to the number index[i] in our order: flattened (C, H, W) against (H, W, C).
         state.work.spend(kernel.size)
-        ours = np.empty_like(kernel)
-        ours[value.index] = kernel
-    weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
-    step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, name), weights)
+        reordered = np.empty_like(kernel)
+        reordered[value.index] = kernel
+        kernel = reordered
+    weights = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+    step = state.work.step(value.step, Dense(kernel.shape[1], "linear", bias is not None, name), weights)
     return FileTensor(step, state.work.order(step.shape, (0,)))
 
 
 def reshape_value(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
-    """Return a value in another shape; maps that become vectors are a `Flatten`."""
+    """Reshape a value; maps that become vectors are a `Flatten`."""
     if len(shape) > 8:
         raise NotTranslated("has more than 8 axes")
     index: Index = value.index.reshape(shape)
@@ -134,8 +134,8 @@ def reshape_value(state: State, node: Node, value: FileTensor, shape: tuple[int,
         return replace(value, index=index)
     if value.curve or np.ndim(value.factor) or np.ndim(value.shift):
         value = replace(state.plain(node), index=index)
-    # One number for all is the same before and after, so it can wait for a layer that takes it up.
-    return replace(value, index=index, step=state.after(value, Flatten(layer_name(node))), users=1)
+    # A factor and an addend for all numbers commute with the Flatten, so they wait for a layer that takes them up.
+    return replace(value, index=index, step=state.work.step(value.step, Flatten(choose_layer_name(node))), users=1)
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -1,7 +1,6 @@
-"""What is known so far while a graph is walked through."""
+"""The state of a translation: the constants, values and notes so far."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,13 +18,13 @@ from convscope.interchange.translation.steps import (
     NotTranslated,
     Step,
     TranslationBudget,
-    first_step,
-    simple,
+    make_image_step,
+    to_scalar,
     with_activation,
 )
 
 BATCH = -(1 << 40)
-"""Stands for the number of images in shapes that the graph computes; no true size is negative."""
+"""Marks the number of images in shapes that the graph computes; true sizes are not negative."""
 
 
 @dataclass(eq=False)
@@ -34,8 +33,8 @@ class State:
 
     Attributes:
         readers: how many nodes read each value.
-        batch: how many images the file takes at once, where it says a number.
-        padded: pixels of minus infinity around values, rows (before, after) and columns, for the `MaxPool` behind them.
+        batch: the number of images that the file takes at once; None if it is open.
+        padded: pixels of minus infinity around values, rows (before, after) and columns, for the next `MaxPool`.
     """
 
     opset: int
@@ -49,12 +48,12 @@ class State:
     _weights_read: set[str] = field(default_factory=set)
 
     def constant(self, node: Node, position: int) -> NDArray[Any] | None:
-        """Return an input that is the same for all images; None where it is left out or no constant."""
+        """Look up a constant input; None if it is left out or depends on the images."""
         name = node.inputs[position] if position < len(node.inputs) else ""
         return self.constants.get(name) if name else None
 
     def integers(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
-        """Return whole numbers that are an attribute in old opsets and an input in new ones; None if left out."""
+        """Read whole numbers from an attribute (old opsets) or an input (new ones); None if they are left out."""
         if attribute in node.attributes:
             return node.ints(attribute)
         if position >= len(node.inputs) or not node.inputs[position]:
@@ -65,7 +64,7 @@ class State:
         return tuple(int(number) for number in array.ravel())
 
     def weight(self, node: Node, position: int, what: str) -> Array:
-        """Return an input that must be constant numbers."""
+        """Read an input that must be constant numbers; `what` names it in errors."""
         array = self.constant(node, position)
         if array is None:
             raise NotTranslated(f"its {what} is computed from the images; it must be constant")
@@ -78,7 +77,7 @@ class State:
         return array
 
     def value(self, node: Node, position: int = 0) -> FileTensor:
-        """Return an input that is computed from the images, in whatever form."""
+        """Look up an input that depends on the images; a factor, an addend or a curve may be left to do."""
         if position >= len(node.inputs) or node.inputs[position] not in self.values:
             raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
@@ -86,16 +85,16 @@ class State:
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
     def plain(self, node: Node, position: int = 0) -> FileTensor:
-        """Return an input as the output of a step and nothing else: what was left to do is made a step or weights."""
+        """Look up an input as the output of a step; what was left to do becomes a step or goes into weights."""
         value = self.value(node, position)
         if not value.is_plain:
             name = node.inputs[position]
             value = replace(self.finish(self.values[name]), users=self.readers[name])
-            self.values[name] = value  # so that its other readers see the same step
+            self.values[name] = value  # all its readers must share this step
         return value
 
     def finish(self, value: FileTensor) -> FileTensor:
-        """Return a value of which nothing is left to do."""
+        """Turn everything that is left to do with a value into steps or weights."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
         if value.curve in ACTIVATION_FORMS:
@@ -112,38 +111,30 @@ class State:
         step = self._scale_value(value.step, value.factor, value.shift, value.users == 1)
         return replace(value, step=step, factor=1.0, shift=0.0)
 
-    def after(self, value: FileTensor, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None) -> Step:
-        """Return the step of `layer` after a plain value."""
-        return self.work.step(value.step, layer, weights)
-
     def _scale_value(self, step: Step, factor: Any, shift: Any, is_sole: bool) -> Step:
-        """Return a step that gives `factor · output + shift`; `is_sole`: nobody reads the output without it."""
-        factor, shift = simple(factor), simple(shift)
+        """Make a step that gives `factor · output + shift`; `is_sole`: nothing reads the output itself."""
+        factor, shift = to_scalar(factor), to_scalar(shift)
         is_scalar = isinstance(factor, float) and isinstance(shift, float)
         if step.is_image and is_scalar:
-            assert step.before is not None
-            scale, offset = (float(step.before.weights[name]) for name in ("scale", "offset"))
-            return first_step(step.shape, factor * scale, factor * offset + shift)
+            assert step.source is not None
+            scale, offset = (float(step.source.weights[name]) for name in ("scale", "offset"))
+            return make_image_step(step.shape, factor * scale, factor * offset + shift)
         if step.kind == "Flatten" and is_scalar and is_sole:
-            assert step.before is not None
-            before = self._scale_value(step.before, factor, shift, False)
-            return self.work.step(before, Flatten(name=getattr(step.layer, "name", "")))
+            # Before the Flatten, the image or a convolution may take the numbers up.
+            assert step.source is not None
+            scaled = self._scale_value(step.source, factor, shift, False)
+            return self.work.step(scaled, Flatten(name=getattr(step.layer, "name", "")))
         if step.kind in LINEAR_KINDS and step.activation == "linear" and is_sole:
             return self._scale_weights(step, factor, shift)
         ones = np.ones(step.shape[-1])
         layer = BatchNormalization()
-        # A normalisation by nothing: √(0.999 + 0.001) = 1.
-        weights = {
-            "gamma": ones * factor,
-            "beta": ones * shift,
-            "moving_mean": ones * 0,
-            "moving_variance": ones * (1 - layer.epsilon),
-        }
-        return self.work.step(step, layer, weights)
+        # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
+        weights = {"gamma": ones * factor, "beta": ones * shift, "moving_mean": ones * 0}
+        return self.work.step(step, layer, {**weights, "moving_variance": ones * (1 - layer.epsilon)})
 
     def _scale_weights(self, step: Step, factor: Any, shift: Any) -> Step:
-        """Return a convolution or dense layer with `factor` and `shift` in its weights."""
-        assert step.before is not None
+        """Multiply a convolution or dense layer by `factor` and add `shift`, in its weights."""
+        assert step.source is not None
         assert step.layer is not None
         kernel, bias = step.weights["kernel"], step.weights.get("bias")
         channels = step.shape[-1]
@@ -154,28 +145,22 @@ class State:
         if bias is not None or np.any(shift != np.float64(0)):
             weights["bias"] = ((0 if bias is None else bias) * factors + shift).astype(np.float32)
             layer = replace(layer, use_bias=True)
-        return self.work.step(step.before, layer, weights)
+        return self.work.step(step.source, layer, weights)
 
 
 def activate(state: State, value: FileTensor, activation: str, slope: float = 0.2, name: str = "") -> FileTensor:
-    """Return a plain value after an activation, which its layer takes up if it has none and nobody reads it without."""
+    """Apply an activation to a plain value, in its layer if that has none and nothing reads the value without it."""
     step = value.step
-    fits = activation != "leaky_relu" or slope == 0.2
-    if (
-        step.layer is not None
-        and step.activation == "linear"
-        and step.kind != "Activation"
-        and fits
-        and value.users == 1
-    ):
+    can_take_it = step.activation == "linear" and step.kind != "Activation" and value.users == 1
+    if can_take_it and (activation != "leaky_relu" or slope == 0.2):  # a layer's leaky_relu has no other slope
         return replace(value, step=with_activation(step, activation))
     arguments = {"negative_slope": slope} if activation == "leaky_relu" else {}
     layer = new_layer("Activation", f"{activation} by itself", activation=activation, name=name, **arguments)
-    return replace(value, step=state.after(value, layer), users=1)
+    return replace(value, step=state.work.step(value.step, layer), users=1)
 
 
 def new_layer(kind: str, what: str, **arguments: Any) -> Layer:
-    """Return a layer of a kind by its name."""
+    """Make a layer of a kind by its name."""
     if kind not in LAYER_KINDS:
         raise NotTranslated(f"is {what}, which would need a layer {kind}")
     return LAYER_KINDS[kind](**arguments)

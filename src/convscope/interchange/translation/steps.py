@@ -1,8 +1,8 @@
-"""What is known of a value while a graph is translated.
+"""Steps and tensors: the values of a graph while it is translated to layers.
 
-A step is a layer and the step before it. Steps never change, so two values that come from one step share it: that is
-where a network branches. A value is a step's output, and how the tensor of the file differs from it:
-in which order its numbers stand, and what is still to be multiplied, added or put through a curve.
+A step is a layer and the steps that it reads. Steps never change, so two tensors that come from the same step share
+it; there the network branches. A `FileTensor` is a step's output together with all that distinguishes the file's tensor
+from it: the order of its numbers, and a factor, an addend or a curve that no layer has taken up yet.
 """
 
 from collections.abc import Mapping
@@ -22,31 +22,31 @@ Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "padded", "softmax"
 MAX_VALUES = 1 << 23
 """Of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
 _BUDGET = 1 << 26
-"""Numbers that a file may have copied, compared or made into weights: many times what a small network needs."""
+"""Numbers that may be copied, compared or made into weights for a file: many times what a small network needs."""
 LINEAR_KINDS = ("Conv2D", "DepthwiseConv2D", "Dense")
 
 
-class NotTranslated(ValueError):  # noqa: N818 (what the walk collects, and no error that leaves it)
-    """A node that no layer stands for, and what would be needed."""
+class NotTranslated(ValueError):  # noqa: N818 (the walk collects these; none leaves it as an error)
+    """A node that no layer can compute, and what would be needed instead."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A layer, where it stands, and what it gives.
+    """A layer with its inputs and its output shape.
 
     Attributes:
-        before: the step whose output it reads; None of the image.
-        layer: None of the image. The `from_layer` of an `Add` or `Concatenate` is filled in at the end, from `other`.
+        source: the step whose output it reads; None for the image.
+        layer: None for the image. The `from_layer` of an `Add` or `Concatenate` is set at the end, by `second_source`.
         weights: by their names within the layer, in Keras layout.
         shape: of the output, in our layout.
-        depth: how many steps stand before, in the longest branch.
+        depth: the number of steps on the longest way from the image.
     """
 
-    before: "Step | None"
+    source: "Step | None"
     layer: Layer | None
     shape: Shape
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    other: "Step | None" = None
+    second_source: "Step | None" = None
     depth: int = 0
 
     @property
@@ -55,12 +55,12 @@ class Step:
 
     @property
     def is_image(self) -> bool:
-        """Whether no layer that does anything stands before."""
+        """True for the image, before any layer that does something."""
         return self.depth <= 1
 
     @property
     def activation(self) -> str | None:
-        """The layer's activation; None where it has none to set."""
+        """The layer's activation; None if such a layer has none."""
         return getattr(self.layer, "activation", None)
 
 
@@ -68,10 +68,12 @@ class Step:
 class FileTensor:
     """A tensor of the file: `factor · curve(output of step) + shift`, by channel, in the order of `index`.
 
+    With y the step's output, flattened in our order, the tensor's numbers are `y[index]`. After a transpose from
+    (H, W, C) to (C, H, W), for example, `index` is `arange(H·W·C).reshape(H, W, C).transpose(2, 0, 1)`.
+
     Attributes:
-        index: of the tensor's shape without the batch: which number of the step's output, in our order, stands there.
-        users: how many nodes read the step's output in one of its forms, the last form counted only where nothing is
-            left to do. Where it is one, what that does can be put into the step's layer.
+        index: the positions in y, in the tensor's shape without the batch.
+        users: how many nodes read the step's output. If there is only one, the step's layer can take up what it does.
         factor: a number or (C,).
         shift: a number or (C,).
     """
@@ -85,11 +87,11 @@ class FileTensor:
 
     @property
     def rank(self) -> int:
-        """How many axes the tensor has in the file, of which the first is the batch."""
+        """The number of the tensor's axes in the file, batch included."""
         return self.index.ndim + 1
 
     def axis(self, number: int) -> int:
-        """Find the axis of `index` that is the tensor's axis `number`; -1 is the batch."""
+        """Convert an axis of the tensor to one of `index`, which lacks the batch: that becomes -1."""
         if not -self.rank <= number < self.rank:
             raise NotTranslated(f"has axis {number} of {self.rank}")
         return number % self.rank - 1
@@ -100,20 +102,22 @@ class FileTensor:
 
 
 class TranslationBudget:
-    """The work that a translation may still do, and the one array of which all orders are views."""
+    """The work that a translation may still do, and the array of which all indices are views."""
 
     def __init__(self) -> None:
-        self._left = _BUDGET
+        self._remaining = _BUDGET
+        # Indices in one of our orders are views of this array. So a transpose copies nothing, and `is_order` mostly
+        # compares strides instead of numbers.
         self._numbers: Index = np.arange(0, dtype=np.int32)
 
     def spend(self, numbers: int) -> None:
-        """Count numbers that are copied; raises `ModelFileError` when there were too many."""
-        self._left -= numbers
-        if self._left < 0:
+        """Count numbers that are copied; raises `ModelFileError` if there are too many."""
+        self._remaining -= numbers
+        if self._remaining < 0:
             raise ModelFileError("it needs more computation than a small network")
 
     def order(self, shape: Shape, axes: tuple[int, ...]) -> Index:
-        """Return the index of an output of `shape` whose axes the tensor holds in the order `axes`."""
+        """Make the index of a tensor that holds the axes of an output of `shape` in the order `axes`."""
         size = prod(shape)
         if size > MAX_VALUES:
             raise NotTranslated(f"gives {size} numbers per image; the limit is {MAX_VALUES}")
@@ -122,7 +126,7 @@ class TranslationBudget:
         return self._numbers[:size].reshape(shape).transpose(axes)
 
     def is_order(self, index: Index, shape: Shape, axes: tuple[int, ...]) -> bool:
-        """Say whether `index` is what `order` returns."""
+        """True if `index` equals `order(shape, axes)`."""
         if len(shape) != len(axes) or index.shape != tuple(shape[axis] for axis in axes):
             return False
         expected = self.order(shape, axes)
@@ -134,39 +138,37 @@ class TranslationBudget:
         return bool((index == expected).all())
 
     def step(
-        self, before: Step, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None, other: Step | None = None
+        self, source: Step, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None, second: Step | None = None
     ) -> Step:
-        """Return the step of `layer` after `before`; raises `ArchitectureError` where it does not fit."""
+        """Make the step of `layer` after `source`; raises `ArchitectureError` if it does not fit."""
         weights = weights or {}
-        given = before.shape
-        if isinstance(layer, Concatenate) and other is not None:
-            given = (*given[:-1], other.shape[-1] + given[-1])
-        shape = layer.output_shape(given)
+        input_shape = source.shape
+        if isinstance(layer, Concatenate) and second is not None:
+            input_shape = (*input_shape[:-1], second.shape[-1] + input_shape[-1])
+        shape = layer.output_shape(input_shape)
         if prod(shape) > MAX_VALUES:
             raise NotTranslated(f"gives {prod(shape)} numbers per image; the limit is {MAX_VALUES}")
-        for name, expected in layer.weight_shapes(before.shape).items():
+        for name, expected in layer.weight_shapes(source.shape).items():
             if weights[name].shape != expected:
                 raise NotTranslated(f"{name} has shape {weights[name].shape}, but its input needs {expected}")
         self.spend(sum(weight.size for weight in weights.values()))
-        return Step(before, layer, shape, weights, other, max(before.depth, 0 if other is None else other.depth) + 1)
+        depth = 1 + max(source.depth, 0 if second is None else second.depth)
+        return Step(source, layer, shape, weights, second, depth)
 
 
-def first_step(shape: Shape, scale: float, offset: float) -> Step:
-    """Return the image, `scale · number of the file's input + offset`, and a layer after it that does nothing.
-
-    It is left out at the end; with it every value has a layer, whose image is told by `is_image`.
-    """
+def make_image_step(shape: Shape, scale: float, offset: float) -> Step:
+    """Make the step of the image, `scale · number of the file's input + offset`."""
     image = Step(None, None, shape, {"scale": np.array(scale), "offset": np.array(offset)})
-    return Step(image, Dropout(0.0), shape, depth=1)
+    return Step(image, Dropout(0.0), shape, depth=1)  # gives every tensor a layer; `assemble` leaves it out
 
 
-def simple(numbers: Any) -> Any:
-    """Return a number where all are equal, else the array."""
+def to_scalar(numbers: Any) -> Any:
+    """Convert an array of equal numbers to one number; other arrays stay."""
     array = np.asarray(numbers, np.float64)
     return float(array.flat[0]) if array.size and (array == array.flat[0]).all() else array
 
 
 def with_activation(step: Step, activation: str) -> Step:
-    """Return the same step with another activation."""
+    """Copy a step with another activation."""
     layer: Any = step.layer
     return replace(step, layer=replace(layer, activation=activation))

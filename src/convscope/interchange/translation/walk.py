@@ -1,4 +1,4 @@
-"""Walk through a graph from the image to the answer, node by node."""
+"""Translate a graph to steps, node by node from the image to the output."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import constants, elementwise, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
-from convscope.interchange.translation.outputs import answer
+from convscope.interchange.translation.outputs import find_class_scores
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated
 
@@ -31,7 +31,7 @@ OPERATORS: Mapping[str, Converter] = {
     "Constant": constants.constant,
     "Conv": windows.conv,
     "Div": elementwise.arithmetic,
-    "Dropout": elementwise.same,
+    "Dropout": elementwise.pass_through,
     "Erf": elementwise.erf,
     "Erfc": elementwise.erf,
     "Flatten": shapes.flatten,
@@ -40,7 +40,7 @@ OPERATORS: Mapping[str, Converter] = {
     "GlobalAveragePool": windows.global_pool,
     "GlobalMaxPool": windows.global_pool,
     "HardSigmoid": elementwise.hard_sigmoid,
-    "Identity": elementwise.same,
+    "Identity": elementwise.pass_through,
     "Log": elementwise.log,
     "LogSoftmax": elementwise.softmax,
     "MatMul": shapes.matmul,
@@ -59,33 +59,34 @@ OPERATORS: Mapping[str, Converter] = {
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
 }
-"""What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
+"""The operators that are read, and their converters."""
 _ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
+"""Further operators that are read if all inputs are constant."""
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
 _UNKNOWN = "no layer does that; docs/architecture.md lists the layers"
-_MAX_TOLD = 10
+_MAX_LISTED_PROBLEMS = 10
 
 
 def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tuple[State, FileTensor]:
-    """Return the value at the end of a graph, and what was noted on the way.
+    """Translate a graph; return the final state and the tensor at the end.
 
     Raises:
-        ModelFileError: naming every node that has no layer, each with what would be needed; or the input or output.
+        ModelFileError: for an unusable input or output, or naming every node that has no layer, with what it needs.
     """
     notes: list[str] = []
     nodes = graph.nodes
     _check_order(graph)
-    end = answer(graph, output, notes)
+    end = find_class_scores(graph, output, notes)
     used = _find_needed_nodes(nodes, end)
-    if graph.convert is None and (faults := _unknown(used)):
+    if graph.convert is None and (faults := _describe_unsupported(used)):
         raise ModelFileError(list_problems(faults))
     readers = Counter(name for node in used for name in node.inputs)
     readers[end] += 1
-    state = State(graph.opset, readers, _constants(graph, readers), notes=notes)
+    state = State(graph.opset, readers, _read_constants(graph, readers), notes=notes)
     if len(used) < len(nodes):
         notes.append(f"{len(nodes) - len(used)} nodes do not lead to {end!r:.60} and were left out")
     state.values[graph.image.name] = open_image(state, graph.image, used, image_shape)
@@ -99,7 +100,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
 
 
 def _check_order(graph: Graph) -> None:
-    """Raise `ModelFileError` if a node reads what no node before it gives, or two give the same."""
+    """Raise `ModelFileError` if a node reads a value that is not computed yet, or two nodes give the same value."""
     known = {graph.image.name, *graph.weights, ""}
     for node in graph.nodes:
         for name in node.inputs:
@@ -112,11 +113,11 @@ def _check_order(graph: Graph) -> None:
 
 
 def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
-    """Translate one node after the other; return what is wrong with those that have no layer."""
+    """Translate the nodes in their order; return a sentence for each that has no layer."""
     faults: list[str] = []
     failed: set[str] = set()
     for node in nodes:
-        if failed & set(node.inputs):  # reported already
+        if failed & set(node.inputs):  # the fault is in an earlier node, which is in the list
             failed |= set(node.outputs)
             continue
         try:
@@ -147,7 +148,7 @@ def _translate_node(state: State, node: Node) -> FileTensor | NDArray[Any]:
     return OPERATORS[node.operator](state, node)
 
 
-def _constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+def _read_constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[Any]]:
     arrays = {}
     for name in sorted(graph.weights):
         if readers.get(name):
@@ -159,7 +160,7 @@ def _constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[An
 
 
 def _find_needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
-    """Return the nodes that lead to the output called `end`, in their order."""
+    """List the nodes that lead to the output called `end`, in their order."""
     needed, used = {end}, []
     for node in reversed(nodes):
         if needed & set(node.outputs):
@@ -168,8 +169,8 @@ def _find_needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
     return used[::-1]
 
 
-def _unknown(nodes: Sequence[Node]) -> list[str]:
-    """Describe the nodes whose operators cannot be read."""
+def _describe_unsupported(nodes: Sequence[Node]) -> list[str]:
+    """Describe the nodes with unsupported operators."""
     faults = []
     for node in nodes:
         if node.domain:
@@ -182,6 +183,7 @@ def _unknown(nodes: Sequence[Node]) -> list[str]:
 
 
 def list_problems(faults: Sequence[str], parts: str = "nodes") -> str:
-    """Return the error that names the parts of a network which are not supported."""
-    more = f"; and {len(faults) - _MAX_TOLD} more" if len(faults) > _MAX_TOLD else ""
-    return f"{len(faults)} of its {parts} are not supported: " + "; ".join(faults[:_MAX_TOLD]) + more
+    """Write the error message that lists the unsupported parts of a network."""
+    listed, more = faults[:_MAX_LISTED_PROBLEMS], len(faults) - _MAX_LISTED_PROBLEMS
+    end = f"; and {more} more" if more > 0 else ""
+    return f"{len(faults)} of its {parts} are not supported: " + "; ".join(listed) + end
