@@ -1,6 +1,6 @@
-"""Models in PyTorch: `to_torch` gives modules to go on training, `write_torch` a program that needs no code of ours.
+"""Export models to PyTorch: as modules to train further (`to_torch`), or as a program in a file (`write_torch`).
 
-`open_torch` runs such a file with PyTorch, for the check that it gives what the model gives.
+`open_torch` runs the file in PyTorch, to compare it with the model.
 """
 
 import io
@@ -27,15 +27,14 @@ CLASS_NAMES = "class_names.json"
 
 @checked
 def to_torch(model: Model) -> "nn.Sequential":
-    """Return `model` as an `nn.Sequential` of PyTorch's modules with copies of its weights, in evaluation mode.
+    """Convert `model` to an `nn.Sequential` of PyTorch's modules with copies of its weights, in evaluation mode.
 
     It takes images (N, H, W, C), 0 to 255, uint8 or float, and gives logits (N, K), those of `Model.logits` within
-    1e-5. The first child, `input`, scales the images and puts channels first. Each layer is the child of its name
-    (`conv2d` is an `nn.Conv2d`); what PyTorch has as modules of their own stands beside it (`conv2d_padding` before,
-    `conv2d_relu` behind). Flatten keeps our order, row, column, channel, so the weights of a dense layer are ours
-    transposed. `train()` starts training mode; batch normalisation then takes PyTorch's running variance, which
-    is m / (m - 1) times ours in each step. Where layers read earlier ones, the result is a `Residual`, an
-    `nn.Sequential` whose sums and the like are given an earlier output too.
+    1e-5. The first child, `input`, scales the images and moves the channels first. Each layer is the child of its name
+    (`conv2d` is an `nn.Conv2d`), with further modules before and after it (`conv2d_padding`, `conv2d_relu`). Flatten
+    keeps our order, row, column, channel, so the weights of a dense layer are ours transposed. After `train()`, batch
+    normalisation updates PyTorch's running variance, which is m / (m - 1) times ours in each step. If layers read
+    earlier ones, the result is a `Residual`, an `nn.Sequential` that also passes earlier outputs on.
 
     >>> network = to_torch(model)  # doctest: +SKIP
     >>> network.conv2d.weight.shape  # doctest: +SKIP
@@ -45,15 +44,15 @@ def to_torch(model: Model) -> "nn.Sequential":
         MissingPackageError: if PyTorch is not installed.
     """
     torch = require("torch", "PyTorch", "torch")
-    with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights when made
-        return _network(model)
+    with torch.random.fork_rng(devices=[]):  # modules draw initial weights; the caller's random state must not change
+        return _build_network(model)
 
 
 def write_torch(model: Model, path: Path) -> None:
-    """Write `model` to `path` (by custom `.pt2`) as a program of `torch.export`, whole or not at all.
+    """Write `model` to `path` (usually `.pt2`) as a program of `torch.export`, whole or not at all.
 
     It takes images (N, H, W, C) uint8 for any N and gives a dictionary of `logits` and `probabilities`, (N, K) float32.
-    Any PyTorch since 2.9 opens it: `torch.export.load(path).module()(images)`. The class names are its extra file
+    PyTorch since 2.9 opens it: `torch.export.load(path).module()(images)`. The class names are in its extra file
     `class_names.json`. It holds no path of this machine.
 
     Raises:
@@ -67,7 +66,7 @@ def write_torch(model: Model, path: Path) -> None:
     shapes = {"images": {0: torch.export.Dim("N", min=1)}}
     program = torch.export.export(answers, (images,), dynamic_shapes=shapes)
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # lines and paths of the code that it was made with
+        node.meta.pop("stack_trace", None)  # it names files of this machine
     program.example_inputs = None  # they would be stored as a pickle
     content = io.BytesIO()
     names = json.dumps(list(model.class_names), ensure_ascii=False)
@@ -76,7 +75,7 @@ def write_torch(model: Model, path: Path) -> None:
 
 
 def open_torch(path: Path) -> FileRunner:
-    """Open the program in `path` that `write_torch` wrote in PyTorch.
+    """Open a program that `write_torch` wrote, in PyTorch.
 
     PyTorch runs what some files of this kind hold: open only programs that you wrote, or whose writer you trust.
 
@@ -98,7 +97,7 @@ def open_torch(path: Path) -> FileRunner:
     return FileRunner(f"PyTorch {torch.__version__}", run)
 
 
-def _network(model: Model) -> Any:
+def _build_network(model: Model) -> Any:
     from torch import nn
 
     from convscope.interchange.torch_modules import JOINING, Images, Residual, layer_modules
@@ -124,8 +123,8 @@ def _network(model: Model) -> Any:
 
 
 def _append(network: Any, name: str, module: Any) -> str:
-    """Append `module` as the child `name`, with underscores behind where nn.Module itself has one; return its name."""
-    while hasattr(network, name):
+    """Append `module` as the child `name` and return its name, extended by underscores if it is taken."""
+    while hasattr(network, name):  # also by attributes of nn.Module, such as `forward`
         name += "_"
     network.add_module(name, module)
     return name

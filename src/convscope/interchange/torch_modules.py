@@ -1,6 +1,6 @@
-"""Our layers as PyTorch modules: PyTorch's own, and five small ones where it has none that means the same.
+"""Build our layers from PyTorch's modules, and from small ones of our own where PyTorch has none.
 
-Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
+Maps are (N, C, H, W) here, as in PyTorch's layers. Importing this module imports PyTorch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ from convscope.engine import Weights
 from convscope.interchange.activations import ACTIVATION_FORMS
 
 Sides = tuple[int, int, int, int]
-"""How many pixels stand (left of, right of, above, below) a map: the order of PyTorch's padding modules."""
+"""Pixels of padding (left, right, top, bottom): the order of PyTorch's padding modules."""
 
 
 class Images(nn.Module):
-    """Images as they are in the data set become maps: (N, H, W, C), 0 to 255, of any type → (N, C, H, W) scaled."""
+    """Scale images of any type, (N, H, W, C) from 0 to 255, and move the channels first: (N, C, H, W)."""
 
     def __init__(self, scale: float, offset: float) -> None:
         super().__init__()
@@ -36,14 +36,14 @@ class Images(nn.Module):
 
 
 class FlattenMaps(nn.Module):
-    """Maps (N, C, H, W) become vectors (N, H · W · C) in the order row, column, channel, unlike those of nn.Flatten."""
+    """Flatten maps (N, C, H, W) to vectors (N, H · W · C) in our order, row, column, channel, unlike nn.Flatten."""
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 class AveragePool2dUnpadded(nn.Module):
-    """Means of windows, some of which reach over an edge by unequal widths; no pixel beyond it counts."""
+    """Average pooling with unequal padding, which does not count the pixels of padding."""
 
     def __init__(self, window: Window, sides: Sides, input_shape: Shape) -> None:
         super().__init__()
@@ -51,11 +51,11 @@ class AveragePool2dUnpadded(nn.Module):
         self.register_buffer("share", self.pool(torch.ones(1, 1, *input_shape[:2])), persistent=False)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return self.pool(maps) / self.share  # the share of each window that lies within the map
+        return self.pool(maps) / self.share  # the mean with zeros, divided by the share of each window on the map
 
 
 class SoftVote(nn.Module):
-    """The logits of an ensemble, of those of its members; see `convscope.architecture.SoftVoting`."""
+    """Compute the logits of an ensemble from those of its members, see `convscope.architecture.SoftVoting`."""
 
     def __init__(self, members: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class SoftVote(nn.Module):
 
 
 class Sum(nn.Module):
-    """The sum of what the module before gives and what the module called `source` gave."""
+    """Add the output of module `source` to that of the previous module."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -85,25 +85,25 @@ class Sum(nn.Module):
         return self.source
 
 
-class Again(Sum):
-    """The output of the module called `source` again, in place of the previous module's."""
+class Branch(Sum):
+    """Continue from the output of module `source` instead of the previous module's."""
 
     def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
         return earlier
 
 
-class Joined(Sum):
-    """The channels that the module called `source` gave, and behind them those that the module before gives."""
+class ConcatenateChannels(Sum):
+    """Concatenate the output of module `source` with the output of the previous module."""
 
     def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
         return torch.cat((earlier, x), 1)
 
 
-JOINING: Mapping[str, type[Sum]] = {"Add": Sum, "Branch": Again, "Concatenate": Joined}
+JOINING: Mapping[str, type[Sum]] = {"Add": Sum, "Branch": Branch, "Concatenate": ConcatenateChannels}
 
 
 class Residual(nn.Sequential):
-    """An nn.Sequential in which each `Sum` or the like is also given the output of an earlier module, by its name."""
+    """An nn.Sequential that passes each `Sum` (and its subclasses) also the output of module `source`."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         sources = {module.source for module in self if isinstance(module, Sum)}
@@ -117,7 +117,7 @@ class Residual(nn.Sequential):
 
 
 class Answers(nn.Module):
-    """The outputs of an exported program by name: logits (N, K) and their softmax."""
+    """Compute the outputs of an exported program by name: logits (N, K) and their softmax."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -129,10 +129,10 @@ class Answers(nn.Module):
 
 
 def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules that compute a layer with `weights` (of this layer alone), each with what it adds to the name.
+    """Yield the modules that compute a layer with its `weights`, in their order, each with the end of its name.
 
-    "" names the module that is the layer itself; "padding" stands before it; the others behind it. Those of `JOINING`
-    are none of them, since they need the names of others. A softmax is left out: what stands before it are the logits.
+    The end is "" for the layer itself, "padding" for a module before it, and others for modules after it. Those of
+    `JOINING`, which need the name of their source, are left out; so is a softmax, before which the logits are.
     """
     layer: Any = row.layer
     match layer.kind:
@@ -183,7 +183,7 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
 
 
 def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
-    """Return the module of an activation; None of those that are left out."""
+    """Make the module of an activation; None for linear and softmax."""
     if name in ("linear", "softmax"):
         return None
     if name == "leaky_relu":
@@ -224,7 +224,7 @@ def _with_slopes(module: nn.PReLU, weights: Weights) -> nn.PReLU:
 
 
 def _fill(module: Any, kernel: Any, weights: Weights) -> Any:
-    """Return a module of PyTorch with `kernel`, which is in its order of axes, and the bias of `weights`."""
+    """Fill a module with `kernel`, in PyTorch's order of axes, and the bias of `weights`."""
     with torch.no_grad():
         module.weight.copy_(_tensor(kernel))
         if "bias" in weights:
@@ -237,7 +237,7 @@ def _tensor(array: Any) -> torch.Tensor:
 
 
 def _sides(window: Window, input_shape: Shape) -> Sides:
-    """Return how far windows reach beyond a map."""
+    """Compute the padding that windows need."""
     (top, bottom), (left, right) = window.frame(input_shape)
     return left, right, top, bottom
 

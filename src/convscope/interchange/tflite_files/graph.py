@@ -1,4 +1,4 @@
-"""The graph of a TensorFlow Lite model, with its operators said in those of ONNX."""
+"""Read the graph of a TensorFlow Lite model, with its operators translated to ONNX's."""
 
 from collections import Counter
 from typing import Any
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.tflite_files.flatbuffer import Table
-from convscope.interchange.tflite_files.operators import DEQUANTIZE, Call, is_of_sizes, operator_name, translate
+from convscope.interchange.tflite_files.operators import DEQUANTIZE, Call, computes_sizes, operator_name, translate
 from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, UINT8, Tensor, read_tensors
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 from convscope.interchange.translation.windows import CHANNELS_LAST
 
 _OPSET = 20
-_MOST = 10_000  # tensors or operators
-_CUSTOM = 32  # the number of what is no operator of the format
+_MAX_PARTS = 10_000  # tensors, or operators
+_CUSTOM = 32  # the number of all operators that the format does not define
 
 
 class TfliteGraph:
@@ -23,7 +23,7 @@ class TfliteGraph:
 
     Attributes:
         graph: in the operators of ONNX.
-        is_quantized: whether it computes in whole numbers.
+        is_quantized: True if the file computes in whole numbers.
 
     Raises:
         ModelFileError: if it has another input than one image.
@@ -40,13 +40,13 @@ class TfliteGraph:
         self._nodes: list[Node] = []
         self._constants: dict[str, NDArray[Any]] = {}
         operators = graphs[0].tables(3)
-        if max(len(operators), len(self._tensors)) > _MOST:
-            raise ValueError(f"it has more than {_MOST:,} tensors or operators")
+        if max(len(operators), len(self._tensors)) > _MAX_PARTS:
+            raise ValueError(f"it has more than {_MAX_PARTS:,} tensors or operators")
         held = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
         held_bytes = sum(self._tensors[number].num_bytes for number in held)
         if held_bytes > file_bytes:
             raise ValueError("its weights overlap")
-        self._room = 2 * file_bytes - held_bytes  # for what stands for them
+        self._room = 2 * file_bytes - held_bytes  # bytes of weights that may still be dequantised
         self._held = {self._names[number]: number for number in held}
         image = self._image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):
@@ -68,7 +68,7 @@ class TfliteGraph:
         return self._constants[name] if name in self._constants else self._tensors[self._held[name]].array()
 
     def _image(self, inputs: list[int]) -> ImageInput:
-        """Return the input, behind which a quantised one becomes the numbers that its bytes stand for."""
+        """Read the input; for a quantised one, add nodes that compute the numbers its bytes stand for."""
         if len(inputs) != 1 or not 0 <= inputs[0] < len(self._tensors):
             raise ModelFileError(f"has {len(inputs)} inputs; it must have one, the images")
         tensor, name = self._tensors[inputs[0]], self._names[inputs[0]]
@@ -79,13 +79,12 @@ class TfliteGraph:
         if tensor.type == FLOAT32 or tensor.quantization is None:
             return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, CHANNELS_LAST)
         scale, zero = float(tensor.quantization.scales[0]), float(tensor.quantization.zeros[0])
-        zero += 128 if tensor.type == INT8 else 0  # a byte less 128 is what such a file is given
+        zero += 128 if tensor.type == INT8 else 0  # an int8 file reads byte - 128
         self._constants |= {
             f"{name}/scale": np.array(scale, np.float32),
             f"{name}/offset": np.array(-zero * scale, np.float32),
         }
-        made = (("Mul", "bytes", "scale", "scaled"), ("Add", "scaled", "offset", ""))
-        for operator, first, second, output in made:
+        for operator, first, second, output in (("Mul", "bytes", "scale", "scaled"), ("Add", "scaled", "offset", "")):
             inputs_of = (f"{name}/{first}", f"{name}/{second}")
             self._nodes.append(
                 Node(operator, "", f"input {quote(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
@@ -105,7 +104,7 @@ class TfliteGraph:
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
         source = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
-        if code == DEQUANTIZE and source is not None and source.data is not None:  # weights in float16 are stored so
+        if code == DEQUANTIZE and source is not None and source.data is not None:  # the form of weights in float16
             self._room -= source.num_bytes
             if self._room < 0:
                 raise ValueError("it dequantises its weights again and again")
@@ -116,20 +115,21 @@ class TfliteGraph:
         label = f"{quote(self._names[outputs[0]])} ({name})"
         results = tuple(self._names[output] for output in outputs[:1])
         call = Call(label, results, name, inputs, outputs, table.table(4), self._tensors, self._names)
-        if is_of_sizes(call):
+        if computes_sizes(call):
             return
         translate(call, code, custom)
         self._nodes += call.nodes
         self._constants |= call.constants
 
     def _outputs(self, model: Table, numbers: list[int]) -> dict[str, int]:
-        """Return the outputs by their names; a signature's names are given to them, which are those a user knows."""
+        """List the outputs by the names of the file's signature, which its user knows, or else by their own."""
         if any(not 0 <= number < len(self._tensors) for number in numbers):
             raise ValueError("its outputs are not there")
-        said = {table.whole(1, "I"): table.text(0)[:200] for part in model.tables(7)[:1] for table in part.tables(1)}
+        signature = model.tables(7)[:1]
+        names = {table.whole(1, "I"): table.text(0)[:200] for part in signature for table in part.tables(1)}
         outputs = {}
         for number in dict.fromkeys(numbers):
-            name, own = said.get(number, self._names[number]), self._names[number]
+            name, own = names.get(number, self._names[number]), self._names[number]
             if name != own and name not in self._names and name not in outputs:
                 self._nodes.append(Node("Identity", "", f"output {quote(name)}", (own,), (name,), {}))
             else:
@@ -139,13 +139,14 @@ class TfliteGraph:
 
 
 def _code(table: Table) -> tuple[int, str]:
-    """Return the number of an operator, and the name of one that is not of the format."""
-    number = max(table.whole(0, "b"), table.whole(3))  # old files have the first alone, new ones both
+    """Read the number of an operator, and the name of a custom one."""
+    # Old files have the first field only; new ones have both, with 127 in the first for numbers that exceed a byte.
+    number = max(table.whole(0, "b"), table.whole(3))
     return number, table.text(1)[:60] if number == _CUSTOM else ""
 
 
 def _names(tensors: list[Tensor]) -> list[str]:
-    """Return a name for each tensor, its own where no other has it."""
+    """Name each tensor: by its own name if no other has it, else with a number."""
     counts = Counter(tensor.name for tensor in tensors)
     return [
         tensor.name if tensor.name and counts[tensor.name] == 1 else f"{tensor.name}#{number}"

@@ -1,11 +1,12 @@
-"""Each operator of TensorFlow Lite that is read, in ONNX's terms: one function an operator.
+"""Translate each operator of TensorFlow Lite to those of ONNX, one function for each kind.
 
-Maps have their channels last here and first in ONNX, so an operator of maps stands between two Transposes.
-Numbers of operators and of their options are those of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+Maps have their channels last here and first in ONNX, so an operator on maps goes between two Transposes.
+Operators and their options have the numbers of tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,19 @@ from convscope.interchange.translation.nodes import NodeBuilder
 from convscope.interchange.translation.state import BATCH
 
 _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # from channels last to channels first, and back
-_FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}
+_FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}  # by ActivationFunctionType
 _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}  # RELU_N1_TO_1 and RELU6
 _PADDING = {0: "SAME_UPPER", 1: "VALID"}
-_MAX_TOLD = 60
+_MAX_INTEGERS = 60  # of a constant; shapes, axes and paddings have far fewer
 
 
 @dataclass(eq=False)
 class Call(NodeBuilder):
-    """An operator with the tensors that it reads and gives.
+    """An operator with its input and output tensors.
 
     Attributes:
-        options: of this operator, as its table in the schema has them; None where all have their defaults.
-        names: of all tensors, none twice.
+        options: the operator's table of options in the schema; None if all have their defaults.
+        names: the unique names of all tensors.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Call(NodeBuilder):
         return self.tensors[self.inputs[position]]
 
     def input_name(self, position: int) -> str:
-        """Return the name of an input; "" if it is left out."""
+        """Look up the name of an input; "" if it is left out."""
         left_out = position >= len(self.inputs) or self.inputs[position] < 0
         return "" if left_out else self.names[self.inputs[position]]
 
@@ -51,30 +52,30 @@ class Call(NodeBuilder):
         return default if self.options is None else self.options.whole(option, kind, default)
 
     def activate(self, value: str, activation: int) -> None:
-        """Make a value the operator's result, behind the activation that is fused into it."""
+        """Apply the fused activation to a value, and make this the operator's result."""
         attributes: dict[str, Any] = dict(zip(("min", "max"), _LIMITS.get(activation, ()), strict=False))
         operator = "Identity" if activation == 0 else _FUSED.get(activation, f"Activation {activation}")
         self.end(operator, [value], **attributes)
 
     def on_maps(self, operator: str, others: list[str], activation: int, **attributes: Any) -> None:
-        """Add an operator of maps, with the channels first."""
+        """Add an operator on maps, with the channels first."""
         maps = self.step("Transpose", [self.input_name(0)], perm=_FIRST)
         maps = self.step(operator, [maps, *others], **attributes)
         self.activate(self.step("Transpose", [maps], perm=_LAST), activation)
 
     def shape(self, sizes: Any) -> str:
-        """Return the name of a constant shape; an open size is that of the batch."""
+        """Add a constant shape and return its name; an open size is that of the batch."""
         return self.constant("shape", np.array([BATCH if size is None else size for size in sizes], np.int64))
 
     def integers(self, position: int) -> list[int]:
-        """Return an input that is constant whole numbers."""
-        return [int(number) for number in self.tensor(position).array().ravel()[:_MAX_TOLD]]
+        """Read an input that must be constant whole numbers."""
+        return [int(number) for number in self.tensor(position).array().ravel()[:_MAX_INTEGERS]]
 
 
 def _window(call: Call, **options: int) -> dict[str, Any]:
-    """Return padding and strides, and by the options' numbers other pairs (rows, columns)."""
+    """Read padding and strides, and further pairs (rows, columns) by the number of their option for rows."""
     window: dict[str, Any] = {"auto_pad": _PADDING.get(call.whole(0, "b"), "unknown")}
-    window["strides"] = [call.whole(2), call.whole(1)]
+    window["strides"] = [call.whole(2), call.whole(1)]  # the schema lists the width before the height
     return window | {
         name: [call.whole(rows, default=1), call.whole(rows - 1, default=1)] for name, rows in options.items()
     }
@@ -82,6 +83,7 @@ def _window(call: Call, **options: int) -> dict[str, Any]:
 
 def _conv(call: Call) -> None:
     kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
+    # Groups are not stored: the kernel's channels tell how many there are.
     group = channels // kernel.shape[-1] if kernel.shape[-1] else 0
     weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.input_name(2)]
     call.on_maps("Conv", weights, call.whole(3, "b"), group=group, **_window(call, dilations=5))
@@ -93,11 +95,8 @@ def _depthwise(call: Call) -> None:
     call.on_maps("Conv", weights, call.whole(4, "b"), group=channels, **_window(call, dilations=6))
 
 
-def _pool(operator: str) -> Callable[[Call], None]:
-    def pool(call: Call) -> None:
-        call.on_maps(operator, [], call.whole(5, "b"), **_window(call, kernel_shape=4))
-
-    return pool
+def _pool(operator: str, call: Call) -> None:
+    call.on_maps(operator, [], call.whole(5, "b"), **_window(call, kernel_shape=4))
 
 
 def _dense(call: Call) -> None:
@@ -106,20 +105,13 @@ def _dense(call: Call) -> None:
     call.activate(call.step("Gemm", [vectors, call.input_name(1), call.input_name(2)], transB=1), call.whole(0, "b"))
 
 
-def _arithmetic(operator: str) -> Callable[[Call], None]:
-    def arithmetic(call: Call) -> None:
-        call.activate(call.step(operator, [call.input_name(0), call.input_name(1)]), call.whole(0, "b"))
-
-    return arithmetic
+def _arithmetic(operator: str, call: Call) -> None:
+    call.activate(call.step(operator, [call.input_name(0), call.input_name(1)]), call.whole(0, "b"))
 
 
-def _plain(operator: str, **attributes: Any) -> Callable[[Call], None]:
-    """Make the converter of an operator with one input and no options."""
-
-    def plain(call: Call) -> None:
-        call.end(operator, [call.input_name(0)], **attributes)
-
-    return plain
+def _plain(operator: str, call: Call, **attributes: Any) -> None:
+    """Translate an operator with one input and no options."""
+    call.end(operator, [call.input_name(0)], **attributes)
 
 
 def _leaky_relu(call: Call) -> None:
@@ -136,11 +128,8 @@ def _softmax(call: Call) -> None:
     call.end("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.input_name(0)], axis=-1)
 
 
-def _mean(operator: str) -> Callable[[Call], None]:
-    def mean(call: Call) -> None:
-        call.end(operator, [call.input_name(0)], axes=call.integers(1), keepdims=call.whole(0, "b"))
-
-    return mean
+def _reduce(operator: str, call: Call) -> None:
+    call.end(operator, [call.input_name(0)], axes=call.integers(1), keepdims=call.whole(0, "b"))
 
 
 def _pad(call: Call) -> None:
@@ -155,7 +144,7 @@ def _transpose(call: Call) -> None:
 
 def _reshape(call: Call) -> None:
     input_sizes, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
-    if input_sizes[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
+    if input_sizes[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # a file gives 1 for the batch, or leaves it open
         sizes = (None, *sizes[1:])
     call.end("Reshape", [call.input_name(0), call.shape(sizes)])
 
@@ -176,46 +165,46 @@ def _arg_max(call: Call) -> None:
 DEQUANTIZE = 6
 OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     **{
-        number: (title, _plain(operator))
+        number: (title, partial(_plain, operator))
         for operator, name in ONNX_ACTIVATIONS.items()
         for number, title in filter(None, [ACTIVATION_FORMS[name].tflite])
     },
-    0: ("ADD", _arithmetic("Add")),
-    1: ("AVERAGE_POOL_2D", _pool("AveragePool")),
+    0: ("ADD", partial(_arithmetic, "Add")),
+    1: ("AVERAGE_POOL_2D", partial(_pool, "AveragePool")),
     2: ("CONCATENATION", _concatenation),
     3: ("CONV_2D", _conv),
     4: ("DEPTHWISE_CONV_2D", _depthwise),
-    DEQUANTIZE: ("DEQUANTIZE", _plain("Identity")),
+    DEQUANTIZE: ("DEQUANTIZE", partial(_plain, "Identity")),
     9: ("FULLY_CONNECTED", _dense),
-    17: ("MAX_POOL_2D", _pool("MaxPool")),
-    18: ("MUL", _arithmetic("Mul")),
-    21: ("RELU6", _plain("Clip", min=0.0, max=6.0)),
+    17: ("MAX_POOL_2D", partial(_pool, "MaxPool")),
+    18: ("MUL", partial(_arithmetic, "Mul")),
+    21: ("RELU6", partial(_plain, "Clip", min=0.0, max=6.0)),
     22: ("RESHAPE", _reshape),
     25: ("SOFTMAX", _softmax),
     34: ("PAD", _pad),
     39: ("TRANSPOSE", _transpose),
-    40: ("MEAN", _mean("ReduceMean")),
-    41: ("SUB", _arithmetic("Sub")),
-    42: ("DIV", _arithmetic("Div")),
+    40: ("MEAN", partial(_reduce, "ReduceMean")),
+    41: ("SUB", partial(_arithmetic, "Sub")),
+    42: ("DIV", partial(_arithmetic, "Div")),
     43: ("SQUEEZE", _reshape),
-    50: ("LOG_SOFTMAX", _plain("LogSoftmax", axis=-1)),
-    53: ("CAST", _plain("Identity")),
+    50: ("LOG_SOFTMAX", partial(_plain, "LogSoftmax", axis=-1)),
+    53: ("CAST", partial(_plain, "Identity")),
     54: ("PRELU", _prelu),
     56: ("ARG_MAX", _arg_max),
-    59: ("NEG", _plain("Neg")),
+    59: ("NEG", partial(_plain, "Neg")),
     60: ("PADV2", _pad),
     70: ("EXPAND_DIMS", _reshape),
-    73: ("LOG", _plain("Log")),
-    82: ("REDUCE_MAX", _mean("ReduceMax")),
+    73: ("LOG", partial(_plain, "Log")),
+    82: ("REDUCE_MAX", partial(_reduce, "ReduceMax")),
     98: ("LEAKY_RELU", _leaky_relu),
-    114: ("QUANTIZE", _plain("Identity")),
+    114: ("QUANTIZE", partial(_plain, "Identity")),
     150: ("GELU", _gelu),
 }
-"""By the number of an operator its name, and what says it."""
+"""By the number of an operator, its name and the function that translates it."""
 
 
 def translate(call: Call, number: int, custom: str) -> None:
-    """Put the nodes that compute what a call does, and the constants that they read, into it."""
+    """Add the nodes that compute a call, and their constants, to the call."""
     if number in OPERATORS:
         OPERATORS[number][1](call)
         return
@@ -224,10 +213,10 @@ def translate(call: Call, number: int, custom: str) -> None:
 
 
 def operator_name(number: int, custom: str) -> str:
-    """Get TensorFlow Lite's name of an operator."""
+    """Name an operator as TensorFlow Lite does."""
     return OPERATORS[number][0] if number in OPERATORS else repr(custom)[:40] if custom else f"operator {number}"
 
 
-def is_of_sizes(call: Call) -> bool:
-    """Say whether a call only computes sizes, which the file states for every tensor anyway."""
+def computes_sizes(call: Call) -> bool:
+    """True if a call only computes sizes, which the file states for every tensor anyway."""
     return call.name != "ARG_MAX" and all(call.tensors[number].type in WHOLE for number in call.outputs)

@@ -7,7 +7,7 @@ import numpy as np
 
 from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
-from convscope.interchange.tflite_files.flatbuffer import root
+from convscope.interchange.tflite_files.flatbuffer import read_root
 from convscope.interchange.tflite_files.graph import TfliteGraph
 from convscope.interchange.translation.network import build_network
 
@@ -19,27 +19,19 @@ _NOTE = "it computes in whole numbers: its weights became float32, and what it r
 def read_tflite(
     path: Path | str, *, image_shape: tuple[int, int, int] | None = None, output: str | None = None
 ) -> Imported:
-    """Return the network in a file of TensorFlow Lite as layers and weights of ours.
+    """Read the network in a file of TensorFlow Lite; arguments and errors as of `read_network`.
 
-    Args:
-        image_shape: (H, W, C), where the file leaves the size of its images open or takes them as vectors.
-        output: the name of the output that is a number for each class, of a file with several.
-
-    Returns:
-        a network that is given what the file is given, as `read_onnx` does; of one that computes in whole numbers the
-        same in float32, which a note says.
-
-    Raises:
-        InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such operator
-            is named with what would be needed.
+    A network that computes in whole numbers becomes one in float32, with a note.
     """
     with open_model_file(Path(path)) as file:
         content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise ModelFileError(f"is larger than {_MAX_BYTES >> 20} MiB; only small networks are read")
-        with np.errstate(all="ignore"):  # numbers of a damaged file; what is not finite is refused by name
+        with np.errstate(
+            all="ignore"
+        ):  # a damaged file can have any numbers; later, those not finite are refused by name
             try:
-                graph = TfliteGraph(root(content), len(content))
+                graph = TfliteGraph(read_root(content), len(content))
             except _DAMAGE as error:
                 raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
             imported = build_network(graph.graph, image_shape, output)

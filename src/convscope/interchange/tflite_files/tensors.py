@@ -1,6 +1,6 @@
-"""The tensors of a TensorFlow Lite model: what is said of each, and the numbers of constants as floating-point numbers.
+"""Read the tensors of a TensorFlow Lite model, and the constants as floating-point numbers.
 
-Field numbers and types are those of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+Fields and types have the numbers of tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from convscope.interchange.translation.nodes import Sizes
 FLOAT32, UINT8, INT8 = 0, 3, 9
 _DTYPES = {FLOAT32: "<f4", 1: "<f2", 2: "<i4", UINT8: "u1", 4: "<i8", 7: "<i2", INT8: "i1", 10: "<f8"}
 WHOLE = (2, 4)
-"""The types of sizes and places."""
+"""int32 and int64, the types of sizes and axes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
-    """How whole numbers stand for others, `(number - zero) * scale`: for all, or one for each place along an axis."""
+    """The numbers that whole numbers stand for, `(number - zero) * scale`, for all or for each index along an axis."""
 
     scales: NDArray[np.float64]
     zeros: NDArray[np.float64]
     axis: int
 
     def real(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the numbers that they stand for."""
+        """Convert whole numbers to the numbers that they stand for."""
         shape = [-1 if axis == self.axis else 1 for axis in range(numbers.ndim)] if len(self.scales) > 1 else [1]
         scales, zeros = self.scales.reshape(shape), self.zeros.reshape(shape if len(self.zeros) > 1 else [1])
         return ((numbers.astype(np.float64) - zeros) * scales).astype(np.float32)
@@ -39,9 +39,9 @@ class Tensor:
     """A tensor.
 
     Attributes:
-        shape: with 1 where the number of images is open.
-        sizes: with None where it is.
-        data: its bytes, if it is a constant.
+        shape: with 1 for an open number of images.
+        sizes: with None for an open number of images.
+        data: the bytes of a constant; None for other tensors.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Tensor:
 
     @property
     def num_bytes(self) -> int:
-        """How many bytes a constant of its shape and type has; 0 for a type that is not read."""
+        """The size of a constant of its shape and type; 0 for a type that is not read."""
         return prod(self.shape) * np.dtype(_DTYPES[self.type]).itemsize if self.type in _DTYPES else 0
 
     def array(self) -> NDArray[Any]:
-        """Return the numbers of a constant: floating-point ones, or sizes as they are.
+        """Read a constant as floating-point numbers; sizes stay whole.
 
         Raises:
-            ValueError: if it is none, sparse, of another type, or has not as many bytes as its shape needs.
+            ValueError: if it is no constant, sparse, of another type, or has other bytes than its shape needs.
         """
         if self.data is None:
             raise ValueError("it is no constant")
@@ -78,7 +78,7 @@ class Tensor:
 
 
 def read_tensors(graph: Table, buffers: list[Table]) -> list[Tensor]:
-    """Return the tensors of a subgraph; raises `ValueError` if one is damaged."""
+    """Read the tensors of a subgraph; raises `ValueError` if one is damaged."""
     tensors = []
     for table in graph.tables(0):
         shape = tuple(int(size) for size in table.numbers(0, "<i4"))

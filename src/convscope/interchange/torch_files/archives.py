@@ -1,4 +1,4 @@
-"""Where an exported program of PyTorch keeps its description and its weights, each a member of the archive.
+"""Read the description and the weights from an exported program of PyTorch, each a member of the archive.
 
 Source: torch/export/pt2_archive/_package.py. Until 2.8 the weights lay in a pickle, which is not read.
 """
@@ -15,13 +15,13 @@ from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, read_s
 
 OLD_PROGRAM = "serialized_exported_program.json"
 _MAX_JSON_BYTES = 1 << 23
-"""A node takes some 2,000 bytes, most of them about the lines of code that it comes from."""
+"""A node takes about 2,000 bytes, most of them for the lines of code that it came from."""
 _KINDS = ("weights", "constants")
 _CLASS_NAMES = "class_names.json"
 
 
 def is_program(names: list[str]) -> bool:
-    """Say whether an archive with members of these names is an exported program."""
+    """True if an archive with members of these names is an exported program."""
     return OLD_PROGRAM in names or any(name.partition("/")[2].startswith("models/") for name in names)
 
 
@@ -29,10 +29,10 @@ class ProgramArchive:
     """An exported program in an open archive.
 
     Attributes:
-        document: the description, as `torch._export.serde.schema.ExportedProgram` lays it out.
+        document: the description, in the form of `torch._export.serde.schema.ExportedProgram`.
 
     Raises:
-        ModelFileError: if there is not one description, or it is damaged.
+        ModelFileError: if there is no description, or several, or it is damaged.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -50,10 +50,10 @@ class ProgramArchive:
         self.document = self._json(models[0])
 
     def array(self, name: str, kind: str) -> NDArray[Any]:
-        """Return a tensor by its name; `kind` is "weights" or "constants".
+        """Read a tensor by its name; `kind` is "weights" or "constants".
 
         Raises:
-            ValueError: if it is missing, or its numbers are not all there.
+            ValueError: if it is missing or incomplete.
             ModelFileError: if the archive is damaged.
         """
         assert kind in _KINDS, kind
@@ -72,7 +72,7 @@ class ProgramArchive:
         return read_strided_array(content, TYPES[meta["dtype"]], _whole(meta["storage_offset"]), shape, strides)
 
     def class_names(self, number: int) -> tuple[str, ...] | None:
-        """Return the class names that convscope puts into its programs, if there are so many."""
+        """Read the class names that convscope puts into its programs; None if there are not `number`."""
         member = f"{self._root}/extra/{_CLASS_NAMES}"
         return class_names_in(self._archive.read(member, MAX_JSON_BYTES), number) if self._archive.has(member) else None
 
@@ -81,7 +81,7 @@ class ProgramArchive:
 
 
 def _whole(number: Any) -> int:
-    """Return a size as the description has it: {"as_int": 3}."""
+    """Read a size, which the description writes as {"as_int": 3}."""
     value = number["as_int"]
     if not isinstance(value, int):
         raise ValueError(f"its size is {value!r:.40}")

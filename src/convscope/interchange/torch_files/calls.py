@@ -1,4 +1,4 @@
-"""One call of an operator in an exported program, as plain values."""
+"""Read the call of an operator in an exported program as plain values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 from convscope.interchange.translation.nodes import NodeBuilder, Sizes
 
 FLOAT_TYPES = (6, 7, 8, 13)
-"""Of floating-point numbers, as ScalarType numbers them."""
+"""The floating-point types by their numbers in ScalarType."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """The description of a value: its sizes, None where they depend on the input, and the number of its type."""
+    """The description of a value: its sizes, None if they depend on the input, and the number of its type."""
 
     sizes: Sizes
     type: int
@@ -31,10 +31,10 @@ class Call(NodeBuilder):
     """A call of an operator.
 
     Attributes:
-        operator: its name, such as `conv2d`; `relu_`, which changes its input in place, is `relu` too.
-        library: whose it is: "" for PyTorch's own.
-        arguments: as far as they are given, by their names in the operator's signature.
-        value: the first of its results.
+        operator: its name, such as `conv2d`; also `relu` for `relu_`, which changes its input in place.
+        library: the owner of the operator; "" for PyTorch itself.
+        arguments: those of the call, by their names in the operator's signature.
+        value: the first result.
     """
 
     operator: str
@@ -44,7 +44,7 @@ class Call(NodeBuilder):
     value: Value
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an argument, or `default` where it is left out or None."""
+        """Look up an argument; `default` if it is left out or None."""
         value = self.arguments.get(name)
         return default if value is None else value
 
@@ -57,12 +57,12 @@ class Call(NodeBuilder):
         return tensor
 
     def name(self, argument: str) -> str:
-        """Return the name of a tensor that is an argument; "" if it is left out."""
+        """Look up the name of a tensor argument; "" if it is left out."""
         value = self.arguments.get(argument)
         return value.name if isinstance(value, Tensor) else ""
 
     def pair(self, argument: str, default: Any) -> list[int]:
-        """Return two whole numbers, which may be given as one."""
+        """Read a pair of whole numbers, which a call may state as one number."""
         value = self.get(argument, default)
         numbers = list(value) if isinstance(value, list) else [value]
         if not numbers:
@@ -75,10 +75,10 @@ class Call(NodeBuilder):
 def read_call(
     node: Mapping[str, Any], number: int, current: Callable[[str], str], values: Mapping[str, Value]
 ) -> Call | None:
-    """Return a node of the description as a call; None if it gives no tensor, as checks of sizes do.
+    """Read a node of the description; None if it has no tensor as a result, as checks of sizes do.
 
     Args:
-        current: what a value is called now.
+        current: looks up the current name of a value.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: if it is damaged.
@@ -91,7 +91,7 @@ def read_call(
     target = str(node["target"]).removeprefix("torch.ops.")
     library, _, signature = target.partition(".")
     operator = signature.partition(".")[0]
-    is_in_place = operator.endswith("_") and not operator.startswith("_")
+    is_in_place = operator.endswith("_") and not operator.startswith("_")  # relu_, but not __and__
     arguments = {argument["name"]: _argument(argument["arg"], current, values) for argument in node["inputs"]}
     name = node.get("name") or outputs[0] or f"number {number}"
     return Call(
@@ -120,4 +120,4 @@ def _argument(union: Mapping[str, Any], current: Callable[[str], str], values: M
         return float(value) if kind == "as_float" else value
     if kind == "as_scalar_type":
         return value
-    return None  # left out, or a size, a device, a memory layout: the result's description says what comes of it
+    return None  # left out, or a size, a device, a memory layout: the result's description shows their effect

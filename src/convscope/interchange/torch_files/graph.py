@@ -1,6 +1,6 @@
-"""The graph of an exported program, with PyTorch's operators said in those of ONNX.
+"""Read the graph of an exported program, with PyTorch's operators translated to ONNX's.
 
-A program states the sizes of every value, so whatever only changes a shape is a Reshape to the sizes of its result.
+A program states the sizes of every value, so every operator that only changes a shape is a Reshape to those sizes.
 """
 
 from collections.abc import Mapping
@@ -20,32 +20,33 @@ _UINT8 = 1  # of ScalarType
 
 
 def read_graph(program: ProgramArchive) -> Graph:
-    """Return the graph of a program.
-
-    Raises:
-        ModelFileError: if it has another input than one image, trains, or changes a value that is read afterwards.
-        ArithmeticError, AttributeError, LookupError, TypeError, ValueError: if its description is damaged.
-    """
+    """Read the graph of a program; raises `ModelFileError` for unusable graphs, and other errors for damaged ones."""
     return _Reader(program).graph()
 
 
 @dataclass(eq=False)
 class _Names:
-    """The present names of values: an operator that changes a value in place gives it another name."""
+    """The current names of values: an operator that changes a value in place gives it a new name.
+
+    Attributes:
+        now: the next name of a value that was changed.
+        bases: for a view, the value whose memory it shares.
+        stale: values that share memory with a changed one, and so no longer have their old numbers.
+    """
 
     now: dict[str, str] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
 
     def of(self, name: str) -> str:
-        for _ in range(len(self.now)):  # at most; names of a damaged file may lead back to each other
+        for _ in range(len(self.now)):  # a damaged file can have names in a circle, so the number of steps is bounded
             name = self.now.get(name, name)
         if name in self.stale:
             raise ModelFileError(f"{name!r:.60} is read after a part of it was changed in place; build it without")
         return name
 
     def see(self, call: Call) -> None:
-        """Note what an operator does to the names of what it reads."""
+        """Update the names for a call."""
         source, result = call.name("self") or call.name("input"), call.result
         base = self.bases.get(source, source)
         if call.is_in_place:
@@ -64,7 +65,7 @@ class _Reader:
             name: Value(tuple(size.get("as_int") for size in meta["sizes"]), int(meta["dtype"]))
             for name, meta in self._graph["tensor_values"].items()
         }
-        self._weights: dict[str, tuple[str, str]] = {}  # by what they are called: the name in the file, and where
+        self._weights: dict[str, tuple[str, str]] = {}  # by name in the graph: name in the file, and kind
         self._constants: dict[str, NDArray[Any]] = {}
         self._names = _Names()
 
@@ -89,7 +90,7 @@ class _Reader:
         )
 
     def _inputs(self) -> list[str]:
-        """Return the names of the images, and note what all weights are called."""
+        """List the inputs that are images, and note the names of all weights."""
         images = []
         for spec in self._signature["input_specs"]:
             ((kind, value),) = spec.items()
@@ -101,7 +102,7 @@ class _Reader:
                 raise ModelFileError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
             folder = "weights" if kind == "parameter" or value.get("persistent") else "constants"
             called, own = value["arg"]["name"], value[field_of_name]
-            # A name with a dot is no value's, and says which layer a weight is of.
+            # The name in the file tells the layer, `conv1.weight`; with its dot it differs from all names of values.
             name = own if "." in own else called
             self._weights[name] = own, folder
             self._names.now |= {called: name} if name != called else {}

@@ -1,4 +1,4 @@
-"""A PyTorch module in memory as a model: PyTorch exports it, and the reader of files reads what that wrote."""
+"""Convert a PyTorch module in memory to a model: PyTorch exports it to a file in memory, which is then read."""
 
 import copy
 import warnings
@@ -26,24 +26,23 @@ def from_torch(
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
-    """Return a `torch.nn.Module` as a model of ours, with the same answers in evaluation mode.
+    """Convert a `torch.nn.Module` to a model with the same predictions in evaluation mode.
 
-    The module itself is left as it is. It may read images (N, C, H, W), (N, H, W, C), (N, H, W) or
-    (N, pixels).
+    The module may read images (N, C, H, W), (N, H, W, C), (N, H, W) or (N, pixels), and does not change.
 
     Args:
         image_shape: (H, W, C).
         class_names: K names; the classes' numbers by default.
-        output: the name of the output that is a number for each class, of a module with several; without it the error
+        output: the name of the output with a number for each class, for a module with several; without it the error
             lists them.
         scaling: how a byte becomes the number that the module reads: `Scaling()` for `ToTensor`, `Scaling(mean=mean,
-            std=std)` for `Normalize(mean, std)` behind it.
-        training: labelled images that the module was trained on, by which the scaling is found, see `find_scaling`. A
-            module that scales bytes itself needs neither.
+            std=std)` for `Normalize(mean, std)` after it.
+        training: labelled images that the module was trained on, by which `find_scaling` finds the scaling. A module
+            that scales bytes itself needs neither `scaling` nor `training`.
 
     Raises:
-        InterchangeError: if PyTorch cannot export it for such images, or it computes what no layers do: every such
-            operator is named with what would be needed; if its scaling is neither known nor clear.
+        InterchangeError: if PyTorch cannot export it for such images; naming every operator that no layer can compute,
+            with what would be needed; or if its scaling is unknown or unclear.
         MissingPackageError: if PyTorch is not installed.
         ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the module.
     """
@@ -54,7 +53,7 @@ def from_torch(
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"
-    with prefix_errors(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
+    with prefix_errors(name), warnings.catch_warnings(action="ignore"):  # the exporter warns about its own code
         content = BytesIO()
         torch.export.save(_export(torch, module, image_shape), content)
         network = read_program(ProgramArchive(Archive(content, "program")), image_shape, output)
@@ -62,7 +61,7 @@ def from_torch(
 
 
 def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
-    """Return the program of a module for images in the first layout that it takes."""
+    """Export a module for images in the first layout that it accepts."""
     height, width, channels = image_shape
     network = copy.deepcopy(module).cpu().eval()
     dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)

@@ -15,26 +15,14 @@ _DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def read_torch(path: Path | str, *, image_shape: ImageShape | None = None, output: str | None = None) -> Imported:
-    """Return the network in a file of `torch.export.save` as layers and weights of ours.
-
-    Args:
-        image_shape: (H, W, C), where the program leaves the size of its images open or takes them as vectors.
-        output: the name of the output that is a number for each class, of a program with several.
-
-    Returns:
-        a network that is given what the program is given, as `read_onnx` does.
-
-    Raises:
-        InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such
-            operator is named with what would be needed.
-    """
+    """Read the network in a file of `torch.export.save`; arguments and errors as of `read_network`."""
     path = Path(path)
     with open_model_file(path) as file:
         return read_program(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, output)
 
 
 def read_program(program: ProgramArchive, image_shape: ImageShape | None, output: str | None = None) -> Imported:
-    """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
+    """Read the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
         graph = read_graph(program)
     except _DAMAGE as error:

@@ -16,7 +16,7 @@ _ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.
 
 
 def constant(_: State, node: Node) -> NDArray[Any]:
-    """Constant: read it from its attribute."""
+    """Constant: the numbers in its attribute."""
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
         value = node.attributes.get(name)
         if value is not None:

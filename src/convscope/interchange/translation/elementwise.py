@@ -152,10 +152,7 @@ def negative(state: State, node: Node) -> FileTensor:
 
 
 def arithmetic(state: State, node: Node) -> FileTensor:
-    """Add, Sub, Mul and Div: constants go into weights, the input's scaling or a `BatchNormalization`.
-
-    The sum of two values is an `Add`.
-    """
+    """Add, Sub, Mul, Div: constants go into weights, the input's scaling or a `BatchNormalization`; sums are `Add`s."""
     first, second = (state.constants.get(name) for name in node.inputs[:2])
     if first is None and second is None:
         return _combine_values(state, node)
