@@ -1,7 +1,7 @@
-"""Weights that an ONNX file keeps in a second file beside it, which is how PyTorch's exporter writes by default.
+"""Read the weights that an ONNX file keeps in a second file, as PyTorch's exporter writes them by default.
 
-One file is opened: a regular one in the same folder, by a plain name. Its size is held against the tensors before
-anything is read.
+Only a regular file in the same folder is opened, by a plain name. Its size is compared with the tensors before anything
+is read.
 """
 
 import os
@@ -11,44 +11,44 @@ from typing import Any, BinaryIO
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import open_file
-from convscope.interchange.onnx_files.tensors import num_bytes
+from convscope.interchange.onnx_files.tensors import count_bytes
 from convscope.interchange.refusal import ModelFileError
 
 
-def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> Path:
-    """Put the numbers of `tensors` of the ONNX file at `path` into them, from the file beside it that is returned.
+def read_external_data(path: Path, tensors: list[Any], max_bytes: int) -> Path:
+    """Read the numbers of `tensors` of the ONNX file at `path` into them, and return the file that they were in.
 
     Raises:
-        ModelFileError: if they name another kind of place, or the file is missing, too large, too short or too long.
+        ModelFileError: if they are in several files or another folder, or the file is missing, too large or too short.
     """
-    entries = [{each.key: each.value for each in tensor.external_data} for tensor in tensors]
+    entries = [{entry.key: entry.value for entry in tensor.external_data} for tensor in tensors]
     names = sorted({entry.get("location", "") for entry in entries})
     if len(names) > 1:
         raise ModelFileError(
             f"its weights are in {len(names)} other files; only one beside it is read: save the model again "
             "with all weights in one file"
         )
-    beside = path.parent / _plain(names[0])
-    if beside.is_symlink():
+    weights_file = path.parent / _check_name(names[0])
+    if weights_file.is_symlink():
         raise ModelFileError(
             f"its weights are in {names[0]!r}, which is a link and is not followed; copy the file itself"
         )
     try:
-        with open_file(beside) as file:
-            _fill(file, tensors, entries, most_bytes)
+        with open_file(weights_file) as file:
+            _fill(file, tensors, entries, max_bytes)
     except FileNotFoundError as error:
         raise ModelFileError(
             f"its weights are in {names[0]!r}, which is not beside it; copy both files into one folder"
         ) from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"its weights in {names[0]!r} cannot be read ({error}); copy both files again") from error
-    except ConvscopeError as error:  # names the file beside, and what it is instead of one to read
+    except ConvscopeError as error:  # a pipe or a device; the message names it
         raise ModelFileError(f"its weights cannot be read: {error}") from error
-    return beside
+    return weights_file
 
 
-def _plain(name: str) -> str:
-    """Return a name that can only be that of a file in the same folder."""
+def _check_name(name: str) -> str:
+    """Refuse a name that could lead out of the folder."""
     if not name or name in (".", "..") or re.search(r"[/\\:\0]", name):
         raise ModelFileError(
             f"its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
@@ -57,18 +57,20 @@ def _plain(name: str) -> str:
     return name
 
 
-def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], most_bytes: int) -> None:
+def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], max_bytes: int) -> None:
     size = os.fstat(file.fileno()).st_size
-    if size > most_bytes:
-        raise ValueError(f"it is larger than {most_bytes >> 20} MiB; only small networks are read")
-    ranges = [(_number(entry, "offset", 0), num_bytes(tensor)) for entry, tensor in zip(entries, tensors, strict=True)]
+    if size > max_bytes:
+        raise ValueError(f"it is larger than {max_bytes >> 20} MiB; only small networks are read")
+    ranges = [
+        (_read_number(entry, "offset", 0), count_bytes(tensor)) for entry, tensor in zip(entries, tensors, strict=True)
+    ]
     for tensor, entry, (_, length) in zip(tensors, entries, ranges, strict=True):
-        if _number(entry, "length", length) != length:
+        if _read_number(entry, "length", length) != length:
             raise ValueError(f"{tensor.name!r:.60} is said to have {entry['length']} bytes, but its shape has {length}")
     end = max(offset + length for offset, length in ranges)
     if end > size:
         raise ValueError(f"it has {size:,} bytes, but the weights end at {end:,}")
-    if sum(length for _, length in ranges) > size:
+    if sum(length for _, length in ranges) > size:  # else a small file could unpack to any number of copies
         raise ValueError("its weights overlap")
     for tensor, (offset, length) in zip(tensors, ranges, strict=True):
         file.seek(offset)
@@ -77,7 +79,7 @@ def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], mos
         tensor.ClearField("data_location")
 
 
-def _number(entry: dict[str, str], key: str, default: int) -> int:
+def _read_number(entry: dict[str, str], key: str, default: int) -> int:
     value = entry.get(key)
     if value is None:
         return default

@@ -1,6 +1,6 @@
-"""A model as the stages that are written: with what can be put into weights beforehand, or layer by layer.
+"""Plan the stages of a model that are written to ONNX, with batch normalisation and scaling folded into weights.
 
-Everything is computed in float64 and rounded once, when it is written.
+Everything is computed in float64, and rounded once when it is written.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,9 @@ class FoldedStage:
     """A layer as it is written.
 
     Attributes:
-        layer: a `Layer`; which kind it is, is asked by `kind`.
-        outputs: the names of the layers whose output comes out: the layer's own, or that of what was folded into it.
+        outputs: the names of the layers whose output it gives: the layer itself, or those folded into it.
         weights: by their names within the layer, in Keras layout.
-        slope: below zero, where the activation is `leaky_relu`.
+        slope: of `leaky_relu` below zero.
     """
 
     layer: Any
@@ -49,7 +48,7 @@ class FoldedStage:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The stages of a model, and how a byte becomes the number that the first of them reads."""
+    """The stages of a model, and the scaling of a byte before the first: `byte · scale + offset`."""
 
     stages: tuple[FoldedStage, ...]
     scale: float
@@ -57,17 +56,17 @@ class Plan:
 
 
 def make_plan(model: Model, *, fold: bool, fold_input: bool) -> Plan:
-    """Return the stages of `model`.
+    """Plan the stages of `model`.
 
     Args:
-        fold: put each batch normalisation into the convolution or dense layer before it.
-        fold_input: put the normalisation of bytes into the first of them.
+        fold: fold each batch normalisation into the convolution or dense layer before it.
+        fold_input: fold the scaling of bytes into the first convolution or dense layer.
     """
     architecture = model.architecture
-    kept = architecture.read_again
+    kept = architecture.read_again  # other layers read these outputs, so nothing may change them
     stages: list[FoldedStage] = []
-    for stage in _stages(model):
-        merged = _with_normalization(stages[-1], stage, kept) if fold and stages else None
+    for stage in _make_stages(model):
+        merged = _fold_normalization(stages[-1], stage, kept) if fold and stages else None
         if merged is not None:
             stages[-1] = merged
         elif stage.kind == "Dropout" and stages:
@@ -75,26 +74,26 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool) -> Plan:
         else:
             stages.append(stage)
     scale, offset = architecture.input.scale, architecture.input.offset
-    if fold_input and (first := _first_reader(architecture, stages, kept)) is not None:
-        stages[first] = _reading_bytes(stages[first], scale, offset)
+    if fold_input and (first := _find_first_reader(architecture, stages, kept)) is not None:
+        stages[first] = _fold_scaling(stages[first], scale, offset)
         scale, offset = 1.0, 0.0
     return Plan(tuple(stages), scale, offset)
 
 
-def pads(stage: FoldedStage) -> tuple[int, int, int, int]:
-    """Return how many pixels of padding stand above, left, below and right of what a windowed layer reads."""
+def read_padding(stage: FoldedStage) -> tuple[int, int, int, int]:
+    """Compute the padding of a windowed layer in ONNX's order: above, left, below, right."""
     (top, bottom), (left, right) = stage.layer.window.frame(stage.input_shape)
     return top, left, bottom, right
 
 
-def scale_and_shift(stage: FoldedStage) -> tuple[Array, Array]:
-    """Compute the factor and the addend of each channel of a batch normalisation, (C,) each."""
+def compute_scale_and_shift(stage: FoldedStage) -> tuple[Array, Array]:
+    """Compute the factor γ / √(σ² + ε) and the addend β - μ · factor of a batch normalisation, (C,) each."""
     epsilon: Any = stage.layer.epsilon
     factor = stage.weights["gamma"] / np.sqrt(stage.weights["moving_variance"] + epsilon)
     return factor, stage.weights["beta"] - stage.weights["moving_mean"] * factor
 
 
-def _stages(model: Model) -> list[FoldedStage]:
+def _make_stages(model: Model) -> list[FoldedStage]:
     return [
         FoldedStage(
             row.layer,
@@ -112,27 +111,27 @@ def _stages(model: Model) -> list[FoldedStage]:
     ]
 
 
-def _with_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset[str]) -> FoldedStage | None:
-    """Return the stage before with the batch normalisation folded into it; None where that is not exact."""
+def _fold_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset[str]) -> FoldedStage | None:
+    """Fold a batch normalisation into the stage before it; None if that is impossible or not exact."""
     if stage.kind != "BatchNormalization" or before.kind not in WEIGHTED or before.activation != "linear":
         return None
     if kept & set(before.outputs):
         return None
-    factor, shift = scale_and_shift(stage)
+    factor, shift = compute_scale_and_shift(stage)
     kernel = before.weights["kernel"]
     columns = factor.reshape(kernel.shape[2:]) if before.kind == "DepthwiseConv2D" else factor
     weights = {"kernel": kernel * columns, "bias": before.weights.get("bias", 0) * factor + shift}
     return replace(before, outputs=stage.outputs, weights=weights, activation=stage.activation)
 
 
-def _first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
-    """Find the stage that can read bytes instead of numbers, with other weights and equal results."""
+def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
+    """Find the stage into whose weights the scaling of bytes can go without changing results; None without."""
     if "input" in kept:
         return None
     for number, stage in enumerate(stages):
         if stage.kind in WEIGHTED:
-            # The zeros of padding stand for the number 0, which is the byte 0 only where nothing is added.
-            is_exact = architecture.input.offset == 0 or stage.kind == "Dense" or not any(pads(stage))
+            # Padding is the number 0. As a byte, 0 means the number `offset`, so both agree only without an offset.
+            is_exact = architecture.input.offset == 0 or stage.kind == "Dense" or not any(read_padding(stage))
             return number if is_exact else None
         passes = stage.kind in ("Flatten", "Dropout") or (
             stage.kind == "ZeroPadding2D" and architecture.input.offset == 0
@@ -142,7 +141,7 @@ def _first_reader(architecture: Architecture, stages: list[FoldedStage], kept: f
     return None
 
 
-def _reading_bytes(stage: FoldedStage, scale: float, offset: float) -> FoldedStage:
+def _fold_scaling(stage: FoldedStage, scale: float, offset: float) -> FoldedStage:
     kernel = stage.weights["kernel"]
     axes = {"Conv2D": (0, 1, 2), "DepthwiseConv2D": (0, 1), "Dense": (0,)}[stage.kind]
     weights = dict(stage.weights, kernel=kernel * scale)
@@ -151,10 +150,11 @@ def _reading_bytes(stage: FoldedStage, scale: float, offset: float) -> FoldedSta
     return replace(stage, weights=weights)
 
 
-def permutation(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int64] | None:
-    """Return (H·W·C,), which of our numbers stands where in flattened maps (C, H, W), if a dense layer can mend that.
+def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int64] | None:
+    """Find the order (H·W·C,) of our numbers in flattened maps (C, H, W), if the next dense layer can take it up.
 
-    It can if nothing but layers that work number by number stands between, and nobody else reads these.
+    It can, with the rows of its kernel in this order, if only layers on single numbers are between and no others read
+    their outputs.
     """
     shape = stages[flatten].input_shape
     readers = {earlier(stage.layer) for stage in stages}

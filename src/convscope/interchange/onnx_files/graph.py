@@ -1,8 +1,8 @@
-"""The graph of an ONNX file as plain values."""
+"""Read the graph of an ONNX file as plain values."""
 
 from typing import Any
 
-from convscope.interchange.onnx_files.tensors import tensor_array
+from convscope.interchange.onnx_files.tensors import read_tensor
 from convscope.interchange.onnx_files.versions import READ_OPSETS
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
@@ -14,27 +14,27 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
 def read_graph(proto: Any) -> Graph:
-    """Return the graph of a `ModelProto`.
+    """Read the graph of a `ModelProto`.
 
     Raises:
-        ModelFileError: if it has functions in place of operators, another opset, or another input than one image.
+        ModelFileError: if it redefines operators, has an unsupported opset, or not one input.
     """
     if any(function.domain in _DEFAULT_DOMAINS for function in proto.functions):
         raise ModelFileError("it defines its own ONNX operators; export it again without functions")
     graph = proto.graph
-    weights = {proto_part.name: proto_part for proto_part in graph.initializer}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
     return Graph(
-        tuple(_node(proto_part, number) for number, proto_part in enumerate(graph.node)),
-        _image(graph, set(weights)),
-        {proto_part.name: _sizes(proto_part.type.tensor_type) for proto_part in graph.output},
+        tuple(_read_node(node, number) for number, node in enumerate(graph.node)),
+        _read_image(graph, set(weights)),
+        {output.name: _read_sizes(output.type.tensor_type) for output in graph.output},
         frozenset(weights),
-        lambda name: tensor_array(weights[name]),
-        _opset(proto),
+        lambda name: read_tensor(weights[name]),
+        _read_opset(proto),
     )
 
 
-def _opset(proto: Any) -> int:
-    """Return the version of ONNX's own operators."""
+def _read_opset(proto: Any) -> int:
+    """Read the version of ONNX's own operators."""
     versions = [opset.version for opset in proto.opset_import if opset.domain in _DEFAULT_DOMAINS]
     if len(versions) != 1 or versions[0] not in READ_OPSETS:
         raise ModelFileError(
@@ -43,9 +43,9 @@ def _opset(proto: Any) -> int:
     return int(versions[0])
 
 
-def _image(graph: Any, weights: set[str]) -> ImageInput:
-    """Return the one input of a graph; raises `ModelFileError` if there is another number of them."""
-    inputs = [value for value in graph.input if value.name not in weights]
+def _read_image(graph: Any, weights: set[str]) -> ImageInput:
+    """Read the one input of a graph; raises `ModelFileError` if there are several or none."""
+    inputs = [value for value in graph.input if value.name not in weights]  # before IR version 4, weights were inputs
     if len(inputs) != 1:
         names = ", ".join(f"{value.name!r:.40}" for value in inputs[:5]) or "none"
         raise ModelFileError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
@@ -54,22 +54,23 @@ def _image(graph: Any, weights: set[str]) -> ImageInput:
         raise ModelFileError(
             f"input {inputs[0].name!r:.60} is of type {tensor.elem_type}; floating-point numbers or bytes are needed"
         )
-    return ImageInput(inputs[0].name, _sizes(tensor) or (), _TYPES[tensor.elem_type] == "uint8")
+    return ImageInput(inputs[0].name, _read_sizes(tensor) or (), _TYPES[tensor.elem_type] == "uint8")
 
 
-def _sizes(tensor: Any) -> Sizes | None:
+def _read_sizes(tensor: Any) -> Sizes | None:
     if not tensor.HasField("shape"):
         return None
     return tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim)
 
 
-def _node(proto: Any, number: int) -> Node:
-    """Return a `NodeProto` as a node; an attribute that it cannot hold is refused when it is asked for."""
+def _read_node(proto: Any, number: int) -> Node:
+    """Read a `NodeProto`."""
+    # An attribute that cannot be read becomes None: most are never used, and a converter that needs one refuses None.
     attributes: dict[str, Any] = {}
     for attribute in proto.attribute:
         if attribute.type == _TENSOR:
             try:
-                attributes[attribute.name] = tensor_array(attribute.t)
+                attributes[attribute.name] = read_tensor(attribute.t)
             except ValueError:
                 attributes[attribute.name] = None
         elif attribute.type in _FIELDS:

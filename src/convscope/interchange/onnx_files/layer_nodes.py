@@ -1,7 +1,4 @@
-"""A graph that is being written, and the operators of one layer in it.
-
-Maps stand as (N, C, H, W) in the graph, vectors as (N, units).
-"""
+"""Write the ONNX operators of each layer. Maps are (N, C, H, W) in the graph, vectors (N, units)."""
 
 from dataclasses import dataclass, field
 from math import prod, sqrt
@@ -13,17 +10,13 @@ from numpy.typing import NDArray
 from convscope.architecture import Shape
 from convscope.base.errors import InterchangeError
 from convscope.interchange.activations import ACTIVATION_FORMS
-from convscope.interchange.onnx_files.folding import FoldedStage, pads, scale_and_shift
+from convscope.interchange.onnx_files.folding import FoldedStage, compute_scale_and_shift, read_padding
 from convscope.interchange.onnx_files.versions import require
 
 
 @dataclass(eq=False)
 class OnnxGraph:
-    """Nodes in the order in which they compute, and the constants that they read.
-
-    Attributes:
-        dtype: of weights and arithmetic, float32 or float16.
-    """
+    """The nodes of a graph in their order, and their constants; `dtype` is float32 or float16."""
 
     dtype: np.dtype[Any]
     opset: int
@@ -57,7 +50,7 @@ class NodeOutput:
     """The output of a node: its name in the graph, its shape in our layout, and the order of a vector's numbers.
 
     Attributes:
-        order: (n,), which of our numbers stands where; None where they stand in our order.
+        order: (n,), the positions of the vector's numbers in our order; None if the orders are equal.
     """
 
     name: str
@@ -73,12 +66,12 @@ def add_layer(
     order: NDArray[np.int64] | None,
     output: str,
 ) -> NodeOutput:
-    """Add the nodes of one stage and return what it gives, before a softmax.
+    """Add the nodes of a stage, without a softmax, and return its output.
 
     Args:
-        other: the earlier output that an `Add` or a `Concatenate` reads too, and a `Branch` alone.
-        order: in which a `Flatten` may leave the numbers of its maps; None: in ours.
-        output: how the value that the stage gives is called.
+        second: the earlier output that an `Add`, a `Concatenate` or a `Branch` reads.
+        order: the order in which a `Flatten` may leave its numbers; None for ours.
+        output: the name of the stage's output.
     """
     if stage.kind == "Branch":
         assert second is not None
@@ -107,11 +100,11 @@ def _linear(
         case "Conv2D" | "DepthwiseConv2D":
             group = stage.layer.groups if stage.kind == "Conv2D" else stage.input_shape[2]
             inputs = [source.name, *_convolution_weights(graph, stage)]
-            graph.add("Conv", inputs, name, output, group=group, **_window(stage))
+            graph.add("Conv", inputs, name, output, group=group, **_format_window(stage))
         case "MaxPooling2D":
-            graph.add("MaxPool", [source.name], name, output, **_window(stage))
+            graph.add("MaxPool", [source.name], name, output, **_format_window(stage))
         case "AveragePooling2D":
-            graph.add("AveragePool", [source.name], name, output, count_include_pad=0, **_window(stage))
+            graph.add("AveragePool", [source.name], name, output, count_include_pad=0, **_format_window(stage))
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
             operator = "GlobalMaxPool" if stage.kind == "GlobalMaxPooling2D" else "GlobalAveragePool"
             pooled = graph.add(operator, [source.name], name, f"{name}/pooled")
@@ -121,19 +114,21 @@ def _linear(
             amounts = graph.constant(f"{name}/padding", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
             graph.add("Pad", [source.name, amounts], name, output, mode="constant")
         case "Flatten":
-            maps = source.name if order is not None else as_rows(graph, source, f"{name}/transpose", f"{name}/nhwc")
+            maps = (
+                source.name
+                if order is not None
+                else move_channels_last(graph, source, f"{name}/transpose", f"{name}/nhwc")
+            )
             _flatten(graph, maps, name, f"{name}/shape", shape, output)
             return NodeOutput(output, shape, order)
-        case "Add":
+        case "Add" | "Concatenate":
             assert second is not None
             assert second.order is None
             assert source.order is None
-            graph.add("Add", [source.name, second.name], name, output)
-        case "Concatenate":
-            assert second is not None
-            assert second.order is None
-            assert source.order is None
-            graph.add("Concat", [second.name, source.name], name, output, axis=1)
+            if stage.kind == "Add":
+                graph.add("Add", [source.name, second.name], name, output)
+            else:
+                graph.add("Concat", [second.name, source.name], name, output, axis=1)
         case "SoftVoting":
             assert source.order is None
             _soft_voting(graph, stage, source, output)
@@ -156,15 +151,16 @@ def _linear(
     return NodeOutput(output, shape)
 
 
-def as_rows(graph: OnnxGraph, source: NodeOutput, name: str, output: str) -> str:
-    """Add what brings the numbers of maps into our order (H, W, C), if they are not, and return its name."""
-    if is_one_row(source.shape):
+def move_channels_last(graph: OnnxGraph, source: NodeOutput, name: str, output: str) -> str:
+    """Transpose maps to our order (H, W, C), unless their numbers have it already; return the name."""
+    if keeps_number_order(source.shape):
         return source.name
     return graph.add("Transpose", [source.name], name, output, perm=[0, 2, 3, 1])
 
 
 def _flatten(graph: OnnxGraph, source: str, name: str, constant: str, shape: Shape, output: str) -> None:
-    """Add what makes vectors (N, units) of maps; not by `Flatten`, which the quantiser leaves in float32."""
+    """Flatten maps to vectors (N, units)."""
+    # By a Reshape, as the quantiser would leave a Flatten in float32.
     graph.add("Reshape", [source, graph.constant(constant, np.array([0, *shape], np.int64))], name, output)
 
 
@@ -172,17 +168,22 @@ def _convolution_weights(graph: OnnxGraph, stage: FoldedStage) -> list[str]:
     """Add kernel (filters, C / group, rows, columns) and bias (filters,), and return their names."""
     kernel = stage.weights["kernel"]
     if stage.kind == "DepthwiseConv2D":
-        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # output c · M + m stands where ours does
+        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # (U, V, C, M) → (U, V, 1, C · M): output c · M + m
     names = [graph.weight(f"{stage.name}/kernel", kernel.transpose(3, 2, 0, 1))]
     if "bias" in stage.weights:
         names.append(graph.weight(f"{stage.name}/bias", stage.weights["bias"]))
     return names
 
 
-def _window(stage: FoldedStage) -> dict[str, Any]:
+def _format_window(stage: FoldedStage) -> dict[str, Any]:
     window = stage.layer.window
     dilations = {} if window.dilation == (1, 1) else {"dilations": list(window.dilation)}
-    return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage)), **dilations}
+    return {
+        "kernel_shape": list(window.size),
+        "strides": list(window.strides),
+        "pads": list(read_padding(stage)),
+        **dilations,
+    }
 
 
 def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:
@@ -191,8 +192,8 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
         weights = {key: array[source.order] for key, array in weights.items()}
     epsilon, momentum = stage.layer.epsilon, stage.layer.momentum
     if graph.dtype == np.float16:
-        # A small variance is nothing in float16: the root is taken before, and 1 stands for it.
-        factor, shift = scale_and_shift(stage)
+        # A small variance vanishes in float16. So gamma is divided by its root before, and the variance is 1.
+        factor, shift = compute_scale_and_shift(stage)
         if source.order is not None:
             factor, shift = factor[source.order], shift[source.order]
         ones, zeros = np.ones_like(factor), np.zeros_like(factor)
@@ -205,13 +206,13 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
 
 
 def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:
-    """Add log Σ_i p[i] - log members + the mean of the logits' own log Σ_k exp, of logits (N, members, K)."""
+    """Compute log Σ_i p[i] - log members + the mean of log Σ_k exp over the members, of logits (N, members, K)."""
     name, members = stage.name, stage.layer.members
     shape = graph.constant(f"{name}/shape", np.array([0, members, *stage.output_shape], np.int64))
     logits = graph.add("Reshape", [source.name, shape], f"{name}/reshape", f"{name}/logits")
     logarithms = graph.add("LogSoftmax", [logits], f"{name}/log_softmax", f"{name}/logarithms", axis=2)
-    sums = graph.add("Sub", [logits, logarithms], f"{name}/sub", f"{name}/sums")  # the same for all classes
-    # ReduceMean and ReduceLogSumExp read their axes as an input from opset 18 on, and before that as an attribute.
+    sums = graph.add("Sub", [logits, logarithms], f"{name}/sub", f"{name}/sums")  # log Σ_k exp, equal for all classes
+    # From opset 18 on, ReduceMean and ReduceLogSumExp read their axes from an input instead of an attribute.
     reduced = []
     for operator, value, axes in (("ReduceLogSumExp", logarithms, [1]), ("ReduceMean", sums, [1, 2])):
         inputs, attributes = [value], {}
@@ -220,8 +221,8 @@ def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, outpu
         else:
             inputs.append(graph.constant(f"{name}/{operator}/axes", np.array(axes, np.int64)))
         keeps = int(operator == "ReduceMean")
-        found = graph.add(operator, inputs, f"{name}/{operator}", f"{name}/{operator}/y", keepdims=keeps, **attributes)
-        reduced.append(found)
+        node_name = f"{name}/{operator}"
+        reduced.append(graph.add(operator, inputs, node_name, f"{node_name}/y", keepdims=keeps, **attributes))
     flat = graph.constant(f"{name}/flat", np.array([0, 1], np.int64))
     mean = graph.add("Reshape", [reduced[1], flat], f"{name}/mean", f"{name}/mean/y")
     votes = graph.add("Add", [reduced[0], mean], f"{name}/add", f"{name}/votes")
@@ -253,18 +254,18 @@ def _add_activation(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, ou
 
 
 def _gelu(graph: OnnxGraph, source: str, layer: str, name: str, output: str) -> None:
-    """Add x · (1 + erf(x / √2)) · 1/2 in the order that ONNX Runtime knows and makes one operator of."""
-    root, one, half = (
+    """Compute x · (1 + erf(x / √2)) · 1/2, in the order that ONNX Runtime recognises and fuses."""
+    root, unit, half = (
         graph.weight(f"{layer}/gelu/{key}", np.array(number))
         for key, number in (("root", sqrt(2)), ("one", 1.0), ("half", 0.5))
     )
     quotient = graph.add("Div", [source, root], f"{layer}/gelu/div", f"{layer}/gelu/quotient")
     error = graph.add("Erf", [quotient], f"{layer}/gelu/erf", f"{layer}/gelu/error")
-    share = graph.add("Add", [error, one], f"{layer}/gelu/add", f"{layer}/gelu/share")
+    share = graph.add("Add", [error, unit], f"{layer}/gelu/add", f"{layer}/gelu/share")
     product = graph.add("Mul", [source, share], f"{layer}/gelu/mul", f"{layer}/gelu/product")
     graph.add("Mul", [product, half], name, output)
 
 
-def is_one_row(shape: Shape) -> bool:
-    """Say whether maps of `shape` hold their numbers in the same order as (C, H, W) and as (H, W, C)."""
+def keeps_number_order(shape: Shape) -> bool:
+    """True if maps of `shape` hold their numbers in the same order as (C, H, W) and as (H, W, C)."""
     return shape[2] == 1 or prod(shape[:2]) == 1

@@ -1,6 +1,6 @@
-"""The bytes of an ONNX file as a message, if it is of a bounded size and of what is read or run here.
+"""Parse an ONNX file of bounded size into a protobuf message.
 
-Nothing that a file names is opened, but one file beside it that holds its weights (`external`).
+No file that it names is opened, except one in the same folder with its weights (`external`).
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from convscope.interchange.onnx_files.wire import check_wire
 from convscope.interchange.refusal import ModelFileError, open_model_file
 
 MAX_BYTES = 1 << 28
-"""Of a file: a thousand times a network of this package."""
+"""A thousand times the size of a typical network of this package."""
 
 
 def read_proto(path: Path) -> tuple[Any, Path | None]:
-    """Return the `onnx.ModelProto` in the file at `path`, and the file beside it with its weights, if there is one.
+    """Read the `onnx.ModelProto` at `path`, and the path of a second file with its weights, if it has one.
 
     Raises:
-        InterchangeError: if the file is missing, too large, damaged, or needs other files than one beside it.
+        InterchangeError: if a file is missing, too large, damaged, or in another folder.
         ConvscopeError: if `onnx` is not installed.
     """
     onnx = require("onnx")
@@ -29,20 +29,20 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
         if len(content) > MAX_BYTES:
             raise ModelFileError(f"larger than {MAX_BYTES >> 20} MiB; only small networks are read")
         try:
-            # A message of a few bytes may take a hundred in memory, so they are counted before they are made.
+            # An empty message takes two bytes in the file and a hundred in memory, so they are counted before parsing.
             check_wire(content, onnx.ModelProto.DESCRIPTOR)
             proto = onnx.load_model_from_string(content)
         except ValueError as error:
             raise ModelFileError(f"damaged or not an ONNX file ({error}); use another copy") from error
         except Exception as error:
-            if type(error).__name__ != "DecodeError":  # of protobuf, which the onnx package brings
+            if type(error).__name__ != "DecodeError":  # of protobuf, which is only installed with onnx
                 raise
             raise ModelFileError("damaged or not an ONNX file (not a message); use another copy") from error
         if not proto.HasField("graph") or not proto.graph.node:
             raise ModelFileError("holds no network; use another copy")
         outside = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
         beside = read_external_data(path, outside, MAX_BYTES) if outside else None
-        for tensor in _tensors(proto.graph):
+        for tensor in _iterate_tensors(proto.graph):
             if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
                 raise ModelFileError(
                     f"the data of {tensor.name!r:.80} are in another file, though it is no weight of the network; "
@@ -51,7 +51,7 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
     return proto, beside
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _iterate_tensors(graph: Any) -> Iterator[Any]:
     """Yield every tensor of a graph and of the graphs within it, however deep."""
     graphs = [graph]
     while graphs:

@@ -1,8 +1,7 @@
-"""A model in 8 bits: weights by filter, outputs in ranges measured on images, bytes read as they are.
+"""Quantise an ONNX model to 8 bits: weights by filter, outputs by their ranges on images, bytes as they are.
 
-The quantiser is ONNX Runtime's. It writes float operators between pairs of `QuantizeLinear` and `DequantizeLinear`,
-which a runtime that has operators of 8 bits puts together, and any other computes as they stand.
-Source: Jacob and others 2018, section 2.
+The quantiser is ONNX Runtime's. It writes float operators between `QuantizeLinear` and `DequantizeLinear`; a runtime
+with 8-bit operators fuses these, any other computes them as they are. Source: Jacob and others 2018, section 2.
 """
 
 import logging
@@ -35,14 +34,14 @@ _OPERATORS = (
     "Clip",
     "LeakyRelu",
 )
-"""What ONNX Runtime computes in 8 bits. All other activations stay in float32 between them."""
+"""The operators that ONNX Runtime computes in 8 bits; all others stay in float32."""
 
 
 def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
-    """Return a float32 `onnx.ModelProto` in 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
+    """Quantise a float32 `onnx.ModelProto` to 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
     quantization = require("onnxruntime.quantization")
     _repeat_channels(proto)
-    first, scale, zero = _image_tensor(proto)
+    first, scale, zero = _find_image_tensor(proto)
     names = [node.name for node in proto.graph.node]
     override = (
         {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
@@ -56,7 +55,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
         quantization.quantize_static(
             proto,
             target,
-            SimpleNamespace(get_next=partial(next, iter(batches), None)),  # as the calibration asks for them
+            SimpleNamespace(get_next=partial(next, iter(batches), None)),  # the interface of a CalibrationDataReader
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -66,7 +65,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
             extra_options={
                 "TensorQuantOverrides": override,
                 "ForceQuantizeNoInputCheck": True,
-                # Logits in steps of 1/256 of their range would make equals of answers that are close.
+                # Logits in steps of 1/256 of their range would be equal where the classes are close.
                 "OpTypesToExcludeOutputQuantization": ["Gemm"],
             },
         )
@@ -74,7 +73,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     result = require("onnx").load_model_from_string(content)
     if zero is not None:
         _read_bytes_directly(result, first)
-    # The quantiser signs as producer and raises neither version; what was written is what is told.
+    # The quantiser names itself as producer; this restores the metadata of the original.
     result.producer_name, result.producer_version = proto.producer_name, proto.producer_version
     result.ir_version = IR_VERSIONS[opset]
     del result.metadata_props[:]
@@ -83,9 +82,9 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
 
 
 def _repeat_channels(proto: Any) -> None:
-    """Give a depthwise convolution with a multiplier each channel so often, so that its own multiplier is one.
+    """Repeat the input channels of each depthwise convolution with a multiplier, so that its own multiplier is 1.
 
-    ONNX Runtime has fast code in 8 bits for these alone: others took seven times as long.
+    ONNX Runtime has fast 8-bit code only for a multiplier of 1: with 2, a layer took seven times as long.
     """
     helper, numpy_helper = require("onnx.helper"), require("onnx.numpy_helper")
     shapes = {part.name: tuple(part.dims) for part in proto.graph.initializer}
@@ -106,11 +105,8 @@ def _repeat_channels(proto: Any) -> None:
         group.i = filters
 
 
-def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
-    """Find the value that holds the image as numbers, `(byte - zero) * scale`, with its scale and zero.
-
-    `zero` is None where no byte stands for 0: then the numbers are rounded to other steps than those of the bytes.
-    """
+def _find_image_tensor(proto: Any) -> tuple[str, float, int | None]:
+    """Find the name of the scaled image, `(byte - zero) * scale`, with its scale and zero; None if no byte means 0."""
     numpy_helper = require("onnx.numpy_helper")
     constants = {
         tensor.name: float(numpy_helper.to_array(tensor))
@@ -126,7 +122,7 @@ def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
 
 
 def _read_bytes_directly(proto: Any, first: str) -> None:
-    """Let what undoes the quantisation of the image read its bytes: these are what quantising the numbers gives."""
+    """Connect the image's bytes straight to its DequantizeLinear: scaling and quantising them gives the same bytes."""
     nodes = proto.graph.node
     quantizer = next((node for node in nodes if node.op_type == "QuantizeLinear" and node.input[0] == first), None)
     if quantizer is None:
@@ -146,7 +142,7 @@ def _read_bytes_directly(proto: Any, first: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantiser, which writes its advice to the root logger, from speaking."""
+    """Silence the quantiser's advice, which it writes to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -9,7 +9,7 @@ from convscope.interchange.runner import FileRunner, first_line
 
 
 def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
-    """Return the ONNX file at `path`, opened by ONNX Runtime on the processor with so many threads.
+    """Open an ONNX file in ONNX Runtime, on `threads` threads of the processor.
 
     The file must read `images` (N, H, W, C) uint8 and give `logits`, as `write_onnx` writes it.
 
@@ -23,11 +23,12 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Processors without VNNI add two products of 8 bits in 16, and cut off what is larger; this takes another kernel.
+    # Without VNNI, ONNX Runtime's default kernel adds two 8-bit products in 16 bits, which saturates. This chooses
+    # another kernel.
     options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own classes have no other root
+    except Exception as error:  # ONNX Runtime's errors have no other base class
         raise InterchangeError(f"{path}: ONNX Runtime cannot run it ({first_line(error)}); export it again") from error
     inputs = [(value.name, value.type) for value in session.get_inputs()]
     if inputs != [("images", "tensor(uint8)")] or "logits" not in [output.name for output in session.get_outputs()]:

@@ -1,4 +1,4 @@
-"""The numbers of an ONNX tensor, checked against its type and shape."""
+"""Read the numbers of an ONNX tensor, checked against its type and shape."""
 
 from math import prod
 from typing import Any
@@ -10,12 +10,12 @@ from convscope.interchange.onnx_files.versions import require
 
 _MAX_AXES = 8
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}
-"""By the number of a type that is read, in `TensorProto.DataType`."""
+"""The types that are read, by their numbers in `TensorProto.DataType`."""
 _BFLOAT16 = 16
 
 
-def num_bytes(tensor: Any) -> int:
-    """Return how many bytes the numbers of a `TensorProto` take by its type and shape; raises as `tensor_array`."""
+def count_bytes(tensor: Any) -> int:
+    """Compute the bytes of a `TensorProto` by its type and shape; raises as `read_tensor`."""
     if tensor.data_type not in _ITEM_BYTES:
         raise ValueError(f"its type has number {tensor.data_type}, which is not a type of weights")
     shape = tuple(tensor.dims)
@@ -24,13 +24,12 @@ def num_bytes(tensor: Any) -> int:
     return int(prod(shape) * _ITEM_BYTES[tensor.data_type])
 
 
-def tensor_array(tensor: Any) -> NDArray[Any]:
-    """Return the numbers of a `TensorProto`; bfloat16 comes as float32.
+def read_tensor(tensor: Any) -> NDArray[Any]:
+    """Read the numbers of a `TensorProto`; bfloat16 becomes float32.
 
-    Raises:
-        ValueError: if it is of another type, or does not hold as many numbers as its shape says.
+    Raises ValueError for other types, and if the number of bytes does not fit the shape.
     """
-    expected = num_bytes(tensor)
+    expected = count_bytes(tensor)
     if tensor.HasField("raw_data") and len(tensor.raw_data) != expected:
         raise ValueError(f"it holds {len(tensor.raw_data)} bytes, but its type and shape need {expected}")
     array: NDArray[Any] = require("onnx.numpy_helper").to_array(tensor)

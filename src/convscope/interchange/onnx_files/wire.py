@@ -1,17 +1,17 @@
-"""Count what is in a protobuf message before it is made into objects.
+"""Bound the size of a protobuf message before it is parsed.
 
-A message of two bytes becomes an object of a hundred and more, so a small file could fill the memory. Walking over the
-bytes takes none. Source: Protocol Buffers, "Encoding".
+An empty message of two bytes becomes an object of a hundred and more, so a small file could fill the memory. Walking
+over the bytes takes none. Source: Protocol Buffers, "Encoding": a field is a varint (number · 8 + kind) and its value.
 """
 
 from typing import Any
 
 MAX_FIELDS = 100_000
-"""In a whole file; a node with its attributes has about twenty."""
+"""In a file; a node with its attributes has about twenty."""
 MAX_DEPTH = 16
-"""Of messages in messages: a tensor in an attribute in a node in a graph in a model is 5."""
+"""Of nested messages; a tensor in an attribute in a node in a graph in a model is 5."""
 MAX_PACKED_BYTES = 1 << 24
-"""Of numbers of variable length, a byte of which can become eight; weights are not written so."""
+"""Of varints, each byte of which can become eight; weights are written otherwise."""
 MAX_TEXT_BYTES = 1 << 22
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -20,10 +20,10 @@ _MESSAGE, _TEXT, _BYTES = 11, 9, 12
 
 
 def check_wire(content: bytes, descriptor: Any) -> None:
-    """Raise `ValueError` unless `content` is a message of the described type with a bounded number of parts."""
+    """Raise `ValueError` unless `content` is a message of the described type within the bounds of this module."""
     fields = packed = 0
     view = memoryview(content)
-    messages = [(0, len(view), descriptor, 1)]
+    messages = [(0, len(view), descriptor, 1)]  # a stack instead of recursion, whose depth a file could choose
     while messages:
         position, end, descriptor, depth = messages.pop()
         if depth > MAX_DEPTH:
@@ -32,14 +32,14 @@ def check_wire(content: bytes, descriptor: Any) -> None:
             fields += 1
             if fields > MAX_FIELDS:
                 raise ValueError(f"more than {MAX_FIELDS} fields; only small networks are read")
-            tag, position = _varint(view, position, end)
+            tag, position = _read_varint(view, position, end)
             number, kind = tag >> 3, tag & 7
             if kind == _VARINT:
-                _, position = _varint(view, position, end)
+                _, position = _read_varint(view, position, end)
                 continue
             size = {_FIXED64: 8, _FIXED32: 4}.get(kind, 0)
             if kind == _LENGTH:
-                size, position = _varint(view, position, end)
+                size, position = _read_varint(view, position, end)
             elif not size:
                 raise ValueError(f"byte {position} begins a field of kind {kind}, which is none")
             if size > end - position:
@@ -58,7 +58,7 @@ def check_wire(content: bytes, descriptor: Any) -> None:
 
 
 def _check_text(text: memoryview) -> None:
-    """Refuse what is no UTF-8, which comes out of a message as bytes, where text is expected."""
+    """Refuse text that is not UTF-8: protobuf would return bytes instead of a string."""
     if len(text) > MAX_TEXT_BYTES:
         raise ValueError(f"a text of {len(text)} bytes; at most {MAX_TEXT_BYTES} are read")
     try:
@@ -67,10 +67,10 @@ def _check_text(text: memoryview) -> None:
         raise ValueError("a name that is not text") from error
 
 
-def _varint(view: memoryview, position: int, end: int) -> tuple[int, int]:
-    """Return the number at `position`, 7 bits a byte, and where it ends."""
+def _read_varint(view: memoryview, position: int, end: int) -> tuple[int, int]:
+    """Read the varint at `position`: 7 bits in each byte, the lowest first. Return it with the position after it."""
     number = 0
-    for shift in range(0, 70, 7):
+    for shift in range(0, 70, 7):  # 64 bits take at most ten bytes
         if position >= end:
             raise ValueError("it ends within a number")
         byte = view[position]

@@ -12,8 +12,8 @@ from convscope.architecture.table import earlier
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.interchange.formats import Dtype, check_calibration
-from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
-from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, is_one_row
+from convscope.interchange.onnx_files.folding import Plan, find_flatten_order, make_plan
+from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, keeps_number_order
 from convscope.interchange.onnx_files.quantization import quantize_proto
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, require
 from convscope.training.model import Model
@@ -33,18 +33,18 @@ def write_onnx(
     """Write `model` to `path` as an ONNX file, whole or not at all.
 
     The file reads `images` (N, H, W, C) uint8 and gives `logits` and `probabilities` (N, K) float32. Nodes, values and
-    weights are named by the layers: `conv2d`, `conv2d/kernel`, `conv2d/relu`. The same model gives the same bytes.
+    weights are named after the layers: `conv2d`, `conv2d/kernel`, `conv2d/relu`. The same model gives the same bytes.
 
     Args:
-        dtype: of weights and arithmetic. `int8` has weights of 8 bits for each filter, and outputs of 8 bits in ranges
-            measured on `calibration_images`.
-        fold: put batch normalisation and the normalisation of bytes into weights where that is exact, and the order of
-            flattened maps into the kernel after them. Otherwise every layer has a node of its own.
+        dtype: of weights and arithmetic. `int8` scales the weights of each filter by itself, and outputs by their
+            ranges on `calibration_images`.
+        fold: fold batch normalisation and the scaling of bytes into weights where that is exact, and the order of
+            flattened maps into the next kernel. Otherwise every layer has a node of its own.
         opset: the version of the operators, 15 to 22.
-        calibration_images: (M, H, W, C) uint8 for `int8`: images of the training set, some hundred.
+        calibration_images: (M, H, W, C) uint8 for `int8`: some hundred images of the training set.
 
     Raises:
-        InterchangeError: if `opset` is out of range; if a weight does not fit into float16.
+        InterchangeError: if `opset` is out of range, or a weight too large for float16.
         ConvscopeError: if `onnx` is not installed, or the file cannot be written.
     """
     if opset not in IR_VERSIONS:
@@ -61,11 +61,11 @@ def write_onnx(
 
 
 def make_proto(model: Model, *, dtype: Literal["float32", "float16"], fold: bool, opset: int) -> Any:
-    """Return the `onnx.ModelProto` that `write_onnx` writes."""
+    """Make the `onnx.ModelProto` of a model."""
     onnx = require("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     graph = OnnxGraph(np.dtype(dtype), opset)
-    # 255 · kernel / 255 is as good as before in float32; float16 has no numbers for so small kernels.
+    # A kernel divided by 255 keeps its precision in float32, but float16 has too few small numbers.
     plan = make_plan(model, fold=fold, fold_input=fold and dtype == "float32")
     _add_layers(graph, plan, _add_input(graph, plan, model.architecture.input.shape), fold)
     outputs = [
@@ -103,9 +103,9 @@ def _properties(model: Model) -> dict[str, str]:
 
 
 def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> NodeOutput:
-    """Add what makes numbers (N, C, H, W) of bytes (N, H, W, C)."""
+    """Add the nodes that turn bytes (N, H, W, C) into scaled numbers (N, C, H, W)."""
     maps = graph.add("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
-    # Bytes are normalised in float32: rounded once, and not at every step.
+    # Also in a float16 file, bytes are scaled in float32, and so rounded once instead of at every step.
     name = graph.add("Cast", [maps], "input/cast", "input/float32", to=_onnx_type(np.float32))
     if plan.scale != 1:
         scale = graph.constant("input/scale", np.array(plan.scale, np.float32))
@@ -124,15 +124,15 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
     for number, stage in enumerate(plan.stages):
         order = None
         if stage.kind == "Flatten" and len(value.shape) == 3:
-            can_stay = is_one_row(value.shape)
-            order = permutation(plan.stages, number) if fold and not can_stay else None
+            can_stay = keeps_number_order(value.shape)
+            order = find_flatten_order(plan.stages, number) if fold and not can_stay else None
         second = values[name] if (name := earlier(stage.layer)) else None
         output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
         if stage is plan.stages[-1] and graph.dtype == np.float32:
             output = "logits"
         value = add_layer(graph, stage, value, second, order, output)
         values |= dict.fromkeys(stage.outputs, value)
-    if value.name != "logits":  # of float16, or of a last layer that only has a softmax
+    if value.name != "logits":  # in float16, or after a last layer that is only a softmax
         graph.add("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
     graph.add("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
 
