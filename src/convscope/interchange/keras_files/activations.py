@@ -1,4 +1,4 @@
-"""What one Keras layer becomes, and which of our activations one in a Keras configuration is."""
+"""Read the activations in a Keras configuration, and describe the conversion of a layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,33 +10,29 @@ from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.refusal import quote
 from convscope.interchange.translation.steps import NotTranslated
 
-OWN_SLOPE = 0.2
+DEFAULT_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
 _NAMES = get_args(ActivationName)
 _OTHER_NAMES = {alias: name for name, forms in ACTIVATION_FORMS.items() for alias in forms.other_names}
-_OTHER_NAMES["softmax_v2"] = "softmax"  # what Keras 2 writes for tf.nn.softmax
+_OTHER_NAMES["softmax_v2"] = "softmax"  # Keras 2's name of tf.nn.softmax
 _NEEDED = f"train with one of {', '.join(_NAMES[:-1])} or, at the end, softmax"
 
 
 def is_activation(name: str) -> bool:
-    """Return whether an activation of Keras is one of ours."""
+    """True if we have this activation of Keras."""
     return _OTHER_NAMES.get(name, name) in _NAMES
 
 
 @dataclass(frozen=True)
 class Slope:
-    """An activation by our name; `negative_slope` counts for `leaky_relu` alone."""
+    """An activation by our name; only `leaky_relu` uses `negative_slope`."""
 
     name: str
-    negative_slope: float = OWN_SLOPE
+    negative_slope: float = DEFAULT_SLOPE
 
 
 def read_activation(value: Any) -> Slope:
-    """Return the activation that a layer's `activation` names; None is linear.
-
-    Raises:
-        NotTranslated: for a function of somebody's own, and for one that is not here.
-    """
+    """Read a layer's `activation`, None for linear; raises `NotTranslated` for functions that we lack."""
     if value is None:
         return Slope("linear")
     if isinstance(value, str):
@@ -58,11 +54,7 @@ def read_activation(value: Any) -> Slope:
 
 
 def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
-    """Return the activation that a layer of `ACTIVATION_LAYERS` is.
-
-    Raises:
-        NotTranslated: if it is set up to compute something else.
-    """
+    """Read the activation that a layer of `ACTIVATION_LAYERS` computes; raises `NotTranslated` for unusual options."""
     if class_name == "Activation":
         return read_activation(config.get("activation"))
     if class_name == "ReLU":
@@ -72,7 +64,7 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
             raise NotTranslated(f"its alpha is {quote(config.get('alpha'))}; train with alpha 1")
         return Slope("elu")
     if class_name == "LeakyReLU":
-        return Slope("leaky_relu", _slope(config.get("negative_slope", config.get("alpha", 0.3))))
+        return Slope("leaky_relu", _read_slope(config.get("negative_slope", config.get("alpha", 0.3))))
     if class_name == "GELU":
         if config.get("approximate"):
             raise NotTranslated("it approximates GELU by tanh; train with the exact one (approximate=False)")
@@ -86,7 +78,7 @@ ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "GELU", "Softmax"
 
 
 def _relu(config: Mapping[str, Any]) -> Slope:
-    limit, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
+    limit, slope = config.get("max_value"), _read_slope(config.get("negative_slope") or 0.0)
     if config.get("threshold") not in (None, 0, 0.0) or limit not in (None, 6) or (limit == 6 and slope):
         raise NotTranslated(
             f"max_value is {quote(limit)}, threshold {quote(config.get('threshold'))} and negative_slope {slope:g}; "
@@ -97,23 +89,23 @@ def _relu(config: Mapping[str, Any]) -> Slope:
     return Slope("leaky_relu", slope) if slope else Slope("relu")
 
 
-def _slope(value: Any) -> float:
-    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # a number of NumPy's, as Keras writes it
+def _read_slope(value: Any) -> float:
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # Keras wraps NumPy numbers in an object
         value = value["config"].get("value")
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise NotTranslated(f"its slope below zero is {quote(value)}; it must be a number")
-    # Keras 2 keeps the slope as float32: 0.20000000298.
-    return OWN_SLOPE if abs(value - OWN_SLOPE) < 1e-7 else float(value)
+    # Keras 2 keeps the slope in float32: 0.20000000298.
+    return DEFAULT_SLOPE if abs(value - DEFAULT_SLOPE) < 1e-7 else float(value)
 
 
 @dataclass(frozen=True)
 class ConvertedLayer:
-    """A layer of ours, and where its weights come from.
+    """A layer of ours, and the sources of its weights.
 
     Attributes:
         layer: without a name.
-        suffix: what its name has behind the Keras layer's, where one layer becomes several.
-        sources: for each weight, the variable of the Keras layer, or the numbers it always is (one, or one a channel).
+        sources: for each weight, the variable of the Keras layer, or constant numbers (for all channels or for each).
+        suffix: appended to the Keras layer's name, if one layer becomes several.
     """
 
     layer: Layer
@@ -126,9 +118,9 @@ class Conversion:
     """The result of converting one Keras layer.
 
     Attributes:
-        variables: the shapes of what the Keras layer stores, in the order in which it stores them.
-        activation: what follows the last part, if anything.
-        notes: sentences on what was turned into what; `{}` stands for the layer.
+        variables: the shapes of the arrays that the Keras layer stores, in its order.
+        activation: after the last part; None if there is none.
+        notes: sentences on the conversion; `{}` stands for the layer.
     """
 
     parts: tuple[ConvertedLayer, ...] = ()

@@ -1,7 +1,7 @@
-"""From the layers of a Keras model to an architecture, through the common translation.
+"""Convert the layers of a Keras model to a network, through the translation that all formats share.
 
-All layers are looked at before anything is refused, so one error names every layer that is not supported. A first pass
-without weights finds which arrays are needed; they are read, and a second pass makes the network of them.
+All layers are checked before anything is refused, so one error names every layer that is not supported. A first pass
+with zeros for weights lists the arrays that are needed; they are read, and a second pass builds the network.
 """
 
 import re
@@ -25,7 +25,7 @@ from convscope.interchange.keras_files.layers import (
     convert_layer,
     infer_reshape,
     is_unused,
-    rescaling_numbers,
+    read_rescaling,
 )
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation import elementwise, shapes
@@ -42,12 +42,12 @@ _ON_MAPS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "Ave
 
 
 @dataclass(frozen=True)
-class Stored:
-    """The arrays that one Keras layer stores.
+class StoredLayer:
+    """A Keras layer and the arrays that it stores.
 
     Attributes:
-        variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
-        needed: the names of those that are read.
+        variables: the shapes of the arrays by their Keras names, in the order in which Keras stores them.
+        needed: the names of the arrays that the network needs.
     """
 
     layer: KerasLayer
@@ -55,29 +55,30 @@ class Stored:
     needed: frozenset[str]
 
 
-Arrays = Callable[[Stored], Mapping[str, NDArray[Any]]]
+Arrays = Callable[[StoredLayer], Mapping[str, NDArray[Any]]]
 
 
-def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
-    """List the arrays that the layers of a model store, in their order.
+def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[StoredLayer]:
+    """List the layers of a model with the arrays that they store, in their order.
 
     Raises:
-        ModelFileError: naming every layer that is not supported and what would be needed; if the model does not say
-            what it reads, or ends in no logits.
+        ModelFileError: naming every unsupported layer with what would be needed; or if the input shape is unknown, or
+            the output is not a number for each class.
     """
-    needed: list[Stored] = []
+    needed: list[StoredLayer] = []
 
-    def note(stored: Stored) -> Mapping[str, NDArray[Any]]:
-        needed.append(stored)
-        return {name: np.broadcast_to(np.float32(0), shape) for name, shape in stored.variables.items()}
+    def note(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
+        needed.append(stored_layer)
+        # Views of a single 0 take no memory, whatever shapes a hostile file declares.
+        return {name: np.broadcast_to(np.float32(0), shape) for name, shape in stored_layer.variables.items()}
 
     convert(graph, image_shape, note)
     return needed
 
 
 def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imported:
-    """Return the network that computes what the Keras model computes; raises as `needed_arrays` does."""
-    if problems := list(_problems(graph)):
+    """Build the network of a Keras model, with the arrays that `arrays` returns; raises as `list_arrays` does."""
+    if problems := list(_find_problems(graph)):
         raise ModelFileError(list_problems(problems, f"{len(graph.layers)} layers"))
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
@@ -87,7 +88,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     nodes = tuple(
         Node(
             "Softmax" if layer.config.get("activation") == "softmax" else layer.class_name,
-            _our_name(layer),
+            _make_layer_name(layer),
             f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}):",
             tuple(values[source] for source in layer.inputs),
             (values[index],),
@@ -97,21 +98,21 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     )
     ends = sorted(set(graph.outputs))
     if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):
-        names = ", ".join(values[place] for place in ends)
+        names = ", ".join(values[index] for index in ends)
         raise ModelFileError(
             f"the model's outputs are {names}; name the one with a number for each class with `output`"
         )
     outputs = {values[ends[-1]]: None}
     notes: list[str] = []
-    image, shape = _image(graph, image_shape, notes)
+    image, shape = _read_image(graph, image_shape, notes)
     converter = _Converter(arrays)
     imported = build_network(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
     architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
     return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
 
 
-def _problems(graph: KerasGraph) -> Iterator[str]:
-    """Yield which layers are not supported, and why, as far as it can be said without shapes."""
+def _find_problems(graph: KerasGraph) -> Iterator[str]:
+    """Yield a sentence for each unsupported layer, as far as that does not depend on shapes."""
     for layer in graph.layers:
         if is_unused(layer):
             continue
@@ -127,11 +128,13 @@ def _problems(graph: KerasGraph) -> Iterator[str]:
             yield f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
 
 
-def _image(graph: KerasGraph, stated: Shape | None, notes: list[str]) -> tuple[ImageInput, tuple[int, int, int] | None]:
-    """Return the input of a model, and the shape (H, W, C) of its images where that must be stated.
+def _read_image(
+    graph: KerasGraph, stated: Shape | None, notes: list[str]
+) -> tuple[ImageInput, tuple[int, int, int] | None]:
+    """Choose the input of a model, and the shape (H, W, C) of its images if the model leaves it open.
 
     Raises:
-        ModelFileError: if the model does not say which images it reads.
+        ModelFileError: if neither the model nor `stated` gives the shape.
     """
     formats = {layer.config.get("data_format") for layer in graph.layers if layer.class_name != "Flatten"} - {None}
     order = CHANNELS_FIRST if formats == {"channels_first"} else CHANNELS_LAST
@@ -156,14 +159,14 @@ def _image(graph: KerasGraph, stated: Shape | None, notes: list[str]) -> tuple[I
             for layer in graph.layers
             if layer.class_name == "Reshape" and layer.inputs == (IMAGE,)
         ]
-        stated = _flat_image(declared[0], targets[0] if targets else None)
+        stated = _choose_image_shape(declared[0], targets[0] if targets else None)
         notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, stated))}")
     shape = None if stated is None else (stated[0], stated[1], stated[2])
     return ImageInput("image", (None, *declared), False, order), shape
 
 
-def _flat_image(pixels: int, target: Any) -> Shape:
-    """Return the shape of an image of flat pixels: what a Reshape makes of it, or else a square."""
+def _choose_image_shape(pixels: int, target: Any) -> Shape:
+    """Choose the shape of an image that a model reads as flat pixels: that of its Reshape, or else a square."""
     if isinstance(target, list) and len(target) in (2, 3):
         sizes = infer_reshape({"target_shape": target}, pixels)
         return sizes if len(sizes) == 3 else (*sizes, 1)
@@ -177,13 +180,13 @@ def _flat_image(pixels: int, target: Any) -> Shape:
     )
 
 
-def _our_name(layer: KerasLayer) -> str:
+def _make_layer_name(layer: KerasLayer) -> str:
     stem = re.sub(r"[^A-Za-z0-9_]", "_", layer.name)[:80]
     return stem if stem.strip("_") else keras_name(layer.class_name)
 
 
 class _Converter:
-    """Makes steps of Keras's layers."""
+    """Converts Keras's layers to steps."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
@@ -218,7 +221,7 @@ class _Converter:
 
     def _convert(self, state: State, node: Node, layer: KerasLayer) -> FileTensor:
         value, config = state.plain(node), dict(layer.config)
-        order = _order(state, value)
+        order = _find_order(state, value)
         if layer.class_name in (*_ON_MAPS, *_GLOBAL):
             wanted = CHANNELS_FIRST if config.get("data_format") == "channels_first" else CHANNELS_LAST
             if order != wanted:
@@ -227,6 +230,7 @@ class _Converter:
                 is_mean = layer.class_name == "GlobalAveragePooling2D"
                 return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
         if order == CHANNELS_FIRST:
+            # The file's axis 1 holds the channels, which are our last axis. Its last axis is columns: refused as 0.
             axis = config.get("axis", -1)
             config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
         is_vector = value.index.ndim == 1
@@ -235,7 +239,7 @@ class _Converter:
         if not conversion.parts and conversion.activation is not None:
             return _activate(state, value, conversion.activation, node.name)
         needed = {source for part in conversion.parts for source in part.sources.values() if isinstance(source, str)}
-        arrays = self._arrays(Stored(layer, conversion.variables, frozenset(needed))) if needed else {}
+        arrays = self._arrays(StoredLayer(layer, conversion.variables, frozenset(needed))) if needed else {}
         if needed and layer.path in self._used:
             state.notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
         self._used.add(layer.path)
@@ -243,16 +247,16 @@ class _Converter:
             value = shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
         elif is_vector and len(value.step.shape) == 3:  # the image as it is
             value = replace(value, step=state.work.step(value.step, Flatten()))
-            value = self._after(state, value, conversion.parts, arrays, node.name, None)
+            value = self._append_layers(state, value, conversion.parts, arrays, node.name, None)
         elif order is None:
             raise NotTranslated("it reads maps in another order than layers give them; build it without the Reshape")
         else:
             if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:
                 raise NotTranslated("it reads maps with the channels first; build the model with channels_last")
-            value = self._after(state, value, conversion.parts, arrays, node.name, order)
+            value = self._append_layers(state, value, conversion.parts, arrays, node.name, order)
         return value if conversion.activation is None else _activate(state, value, conversion.activation, node.name)
 
-    def _after(
+    def _append_layers(
         self,
         state: State,
         value: FileTensor,
@@ -261,7 +265,7 @@ class _Converter:
         name: str,
         order: tuple[int, ...] | None,
     ) -> FileTensor:
-        """Return a value after the layers that one of Keras becomes."""
+        """Apply the layers that a Keras layer becomes."""
         step = value.step
         is_vector = len(step.shape) == 1
         for part in parts:
@@ -273,15 +277,15 @@ class _Converter:
                     weights[weight] = elementwise.reorder_weights(value.index, array) if is_vector else array
                 else:
                     weights[weight] = np.broadcast_to(np.asarray(source, np.float32), shape)
-            named: Any = part.layer
-            step = state.work.step(step, replace(named, name=name + part.suffix), weights)
+            own: Any = part.layer
+            step = state.work.step(step, replace(own, name=name + part.suffix), weights)
         if is_vector:
             return replace(value, step=step, users=1)
         return FileTensor(step, state.work.order(step.shape, order or CHANNELS_LAST))
 
 
-def _order(state: State, value: FileTensor) -> tuple[int, ...] | None:
-    """Return in which order a value holds the axes of maps, or (0,) of a vector; None if it is neither."""
+def _find_order(state: State, value: FileTensor) -> tuple[int, ...] | None:
+    """Find the order in which a value holds the axes of maps; (0,) for a vector, None for any other order."""
     if value.index.ndim == 1:
         return (0,)
     fits = (
@@ -291,9 +295,9 @@ def _order(state: State, value: FileTensor) -> tuple[int, ...] | None:
 
 
 def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
-    """Return a value times `scale` plus `offset`: numbers, or one for each channel."""
+    """Multiply a value by `scale` and add `offset`: numbers for all channels, or for each."""
     channels = value.index.shape[-1]
-    scales, offsets = (np.array(rescaling_numbers(config, channels, name)) for name in ("scale", "offset"))
+    scales, offsets = (np.array(read_rescaling(config, channels, name)) for name in ("scale", "offset"))
     if max(len(scales), len(offsets)) > 1 and value.step.shape != value.index.shape:
         raise NotTranslated("it has a number for each channel, which are not the last axis; build it with them last")
     if value.curve:
@@ -312,8 +316,8 @@ def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> 
     return activate(state, value, activation.name, activation.negative_slope, name)
 
 
-def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Stored], str]:
-    """Match stored arrays to the weights of `architecture`, by names or else by order, and say in a note how."""
+def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[StoredLayer], str]:
+    """Match the arrays of a file to the layers of `architecture`, by names or else by order, and note which."""
     groups_by_name = {}
     for group in file.groups:
         if group.endswith("/vars"):
@@ -322,7 +326,7 @@ def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Store
     names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
     is_named = all(name in groups_by_name for name in names)
     counts: Counter[str] = Counter()
-    stored = []
+    stored_layers = []
     for row in architecture.table:
         layer, stem = row.layer, keras_name(row.layer.kind)
         group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
@@ -330,5 +334,5 @@ def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Store
         if weights := layer.weight_shapes(row.input_shape):
             group = groups_by_name[layer.name] if is_named else group
             keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
-            stored.append(Stored(keras_layer, weights, frozenset(weights)))
-    return stored, f"the weights were assigned to the layers by their {'names' if is_named else 'order'}"
+            stored_layers.append(StoredLayer(keras_layer, weights, frozenset(weights)))
+    return stored_layers, f"the weights were assigned to the layers by their {'names' if is_named else 'order'}"

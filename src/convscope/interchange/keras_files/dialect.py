@@ -1,6 +1,6 @@
-"""Layers of Keras 1, and functions of TensorFlow in a model of Keras 2, in the words of Keras 3.
+"""Translate layers of Keras 1, and TensorFlow's functions in models of Keras 2, to the names of Keras 2 and 3.
 
-Only what a configuration calls them changed in between.
+Only the names changed between these versions.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ _FIELDS = {
 }
 _SUMS = ("__operators__.add", "math.add")
 _MERGES = {"sum": "Add", "concat": "Concatenate"}
-_DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
+_DATA_FORMATS = {"tf": "channels_last"}  # "th" stores kernels in another order, so it keeps its name and is refused
 
 
-def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return a layer's class and configuration as Keras 2 writes them; what is written so already stays as it is."""
+def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Translate a layer's class and configuration to Keras 2's; those that are Keras 2's or 3's stay as they are."""
     if class_name == "TFOpLambda":
         function = config.get("function")
         if function in _SUMS:
@@ -53,12 +53,12 @@ def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mappi
         ordering = config["dim_ordering"]
         new["data_format"] = _DATA_FORMATS.get(ordering, ordering) if isinstance(ordering, str) else ordering
     if class_name == "ZeroPadding2D":
-        new["padding"] = _padding(config.get("padding", 1))
+        new["padding"] = _read_padding(config.get("padding", 1))
     return class_name, new
 
 
-def _padding(value: Any) -> Any:
-    """Return ((top, bottom), (left, right)), which Keras 1 wrote as two numbers, four or a dictionary."""
+def _read_padding(value: Any) -> Any:
+    """Read ((top, bottom), (left, right)), which Keras 1 wrote as two numbers, four numbers or a dictionary."""
     if isinstance(value, dict):
         value = [value.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
     if isinstance(value, list) and all(isinstance(number, int) for number in value):

@@ -1,7 +1,7 @@
-"""From a model's configuration, in Keras 2's dialect or Keras 3's, to its layers in a row with what each one reads.
+"""Read a model's configuration, as Keras 2 or Keras 3 writes it, into a list of layers with their inputs.
 
-Models within models are laid open, and a layer that is used twice is two. Nothing is made of a class that a
-configuration names: it is compared with names that are known, and a module is only ever looked at as text.
+Nested models are flattened, and a layer that is used twice becomes two. Classes and modules that a configuration names
+are only compared as text with known names, and never imported or created.
 """
 
 import re
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convscope.architecture.network import keras_stem
-from convscope.interchange.keras_files.dialect import in_new_words
-from convscope.interchange.keras_files.nodes import inbound, layer_uses
+from convscope.interchange.keras_files.dialect import modernize
+from convscope.interchange.keras_files.nodes import read_calls, read_endpoints
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation.outputs import check_output
 
 IMAGE = -1
-"""The place of the image in `KerasLayer.inputs`."""
+"""The index of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
 _MAX_ENTRIES = 1000
 _MAX_DEPTH = 16
@@ -29,11 +29,11 @@ class KerasLayer:
     """A layer as a configuration describes it.
 
     Attributes:
-        inputs: the places, in the list of all layers, of those it reads; `IMAGE` for the image.
-        path: the names of the models it is in, below the whole one, and its own.
-        group: where Keras 3 keeps its weights, such as `layers/sequential/layers/conv2d`.
-        call: how it is called, if in a way that changes what it computes.
-        is_foreign: whether its class comes from code outside Keras, whatever its name.
+        inputs: the indices of its inputs in the list of all layers; `IMAGE` for the image.
+        path: the names of the nested models around it, and its own.
+        group: the group of its weights in Keras 3's files, such as `layers/sequential/layers/conv2d`.
+        call: the arguments of its call that change its result, in words; "" without.
+        is_foreign: True if its class comes from code outside Keras.
     """
 
     name: str
@@ -48,13 +48,12 @@ class KerasLayer:
 
 @dataclass(frozen=True)
 class KerasGraph:
-    """All layers of a model, each behind those that it reads.
+    """All layers of a model, each after its inputs.
 
     Attributes:
-        outputs: the places of the layers whose outputs are the model's.
-        input_shape: as the model declares it, without the batch; None where a size is left open or nothing is said.
-        name: of the model.
-        is_part: whether layers of the model were left out.
+        outputs: the indices of the layers whose outputs are the model's.
+        input_shape: the declared shape without the batch, with None for open sizes; None if it is not declared.
+        is_part: True if layers of the model were left out.
     """
 
     layers: tuple[KerasLayer, ...]
@@ -65,10 +64,10 @@ class KerasGraph:
 
 
 def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGraph:
-    """Return the layers of a model by its configuration, `{"class_name": ..., "config": ...}`.
+    """Read the layers of a model's configuration, `{"class_name": ..., "config": ...}`.
 
     Args:
-        output: of several outputs, the layer at the one that is read; what does not lead to it is left out.
+        output: the layer at the output that is wanted, of several; layers that do not lead to it are left out.
 
     Raises:
         ModelFileError: if it is not a Sequential or Functional model with one input, or damaged.
@@ -83,25 +82,26 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
-    graph = KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
+    graph = KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _read_name(model)[:80])
     if output is None:
-        return _in_order(graph)
-    part = _in_order(replace(graph, outputs=(_end(graph, output),)))
+        return _sort_layers(graph)
+    part = _sort_layers(replace(graph, outputs=(_find_end(graph, output),)))
     return replace(part, is_part=len(part.layers) < len(graph.layers))
 
 
 def keras_name(class_name: str) -> str:
-    """Return how Keras spells a class in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
+    """Spell a class as Keras does in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
     return keras_stem(re.sub(r"\W+", "", class_name))
 
 
-def _in_order(graph: KerasGraph) -> KerasGraph:
-    """Return the layers branch after branch, each mostly straight behind the last that it reads.
+def _sort_layers(graph: KerasGraph) -> KerasGraph:
+    """Sort the layers: each comes after its inputs and mostly directly after the last; those on vectors come last.
 
-    Those that read a dense layer's vectors come last: a network here has all maps before them.
+    Networks of ours have all maps before the first dense layer.
     """
     row: list[int] = []
     seen = {IMAGE}
+    # Depth-first without recursion: a deep network must not exhaust Python's stack.
     waiting = [(index, False) for index in sorted(graph.outputs, reverse=True)]
     while waiting:
         index, is_ready = waiting.pop()
@@ -124,15 +124,15 @@ def _in_order(graph: KerasGraph) -> KerasGraph:
     return replace(graph, layers=layers, outputs=tuple(moved[index] for index in graph.outputs))
 
 
-def _end(graph: KerasGraph, output: str) -> int:
-    """Return the place of the layer at one of the outputs."""
+def _find_end(graph: KerasGraph, output: str) -> int:
+    """Find the index of the layer called `output` among the outputs."""
     ends = {graph.layers[index].name: index for index in graph.outputs if index != IMAGE}
     check_output(output, list(ends))
     return ends[output]
 
 
 class _Reader:
-    """Collects the layers of a model and of the models in it."""
+    """Collects the layers of a model and of the models nested in it."""
 
     def __init__(self) -> None:
         self.layers: list[KerasLayer] = []
@@ -142,7 +142,7 @@ class _Reader:
     def model(
         self, model: Mapping[str, Any], inputs: tuple[int, ...], path: tuple[str, ...], group: str, depth: int
     ) -> tuple[int, ...]:
-        """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
+        """Append the layers of `model`, which reads `inputs`, and return the indices of its outputs."""
         if depth > _MAX_DEPTH:
             raise ModelFileError(f"models are nested more than {_MAX_DEPTH} levels deep; build a flat model")
         config: Any = model.get("config")
@@ -150,22 +150,22 @@ class _Reader:
             config = {"layers": config}
         entries = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise ModelFileError(f"the configuration of the model {quote(_name(model))} has no list of layers")
+            raise ModelFileError(f"the configuration of the model {quote(_read_name(model))} has no list of layers")
         self._entries += len(entries)
         if self._entries > _MAX_ENTRIES:
             raise ModelFileError(
                 f"its model has more than {_MAX_ENTRIES:,} layers; only small networks can be imported"
             )
-        groups = _groups(entries, f"{group}/layers" if group else "layers")
+        groups = _name_groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:
             for entry, own in zip(entries, groups, strict=True):
-                inputs = self._entry(entry, inputs, path, own, depth)
+                inputs = self._read_entry(entry, inputs, path, own, depth)
             if depth == 0 and self.input_shape is None:
-                self._see_shape(config.get("build_input_shape"))
+                self._set_input_shape(config.get("build_input_shape"))
             return inputs
-        return self._graph(config, list(zip(entries, groups, strict=True)), inputs, path, depth)
+        return self._read_model_graph(config, list(zip(entries, groups, strict=True)), inputs, path, depth)
 
-    def _graph(
+    def _read_model_graph(
         self,
         config: Mapping[str, Any],
         entries: list[tuple[dict[str, Any], str]],
@@ -173,11 +173,11 @@ class _Reader:
         path: tuple[str, ...],
         depth: int,
     ) -> tuple[int, ...]:
-        named = {_name(entry): (entry, group) for entry, group in entries}
+        named = {_read_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
             raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
-        read = {name: inbound(entry, name) for name, (entry, _) in named.items()}
-        starts = layer_uses(config.get("input_layers"))
+        read = {name: read_calls(entry, name) for name, (entry, _) in named.items()}
+        starts = read_endpoints(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
         indices_of_use: dict[tuple[str, int], tuple[int, ...]] = {}
@@ -192,16 +192,16 @@ class _Reader:
                 (entry, group), use = named[name], read[name][number]
                 sources = tuple(index for source in use.sources for index in indices_of_use[source])
                 sources = inputs if name == starts[0][0] else sources
-                indices_of_use[name, number] = self._entry(entry, sources, path, group, depth, use.call)
+                indices_of_use[name, number] = self._read_entry(entry, sources, path, group, depth, use.call)
             waiting = [use for use in waiting if use not in indices_of_use]
-        outputs = layer_uses(config.get("output_layers"))
+        outputs = read_endpoints(config.get("output_layers"))
         if not outputs or any(use not in indices_of_use for use in outputs):
             raise ModelFileError(
                 "the output of its model does not come from any of its layers; save it with Keras again"
             )
         return tuple(index for use in outputs for index in indices_of_use[use])
 
-    def _entry(
+    def _read_entry(
         self,
         entry: dict[str, Any],
         inputs: tuple[int, ...],
@@ -210,23 +210,23 @@ class _Reader:
         depth: int,
         call: str = "",
     ) -> tuple[int, ...]:
-        kind, name, config = str(entry.get("class_name")), _name(entry), entry.get("config")
+        kind, name, config = str(entry.get("class_name")), _read_name(entry), entry.get("config")
         if isinstance(config, dict):
-            kind, config = in_new_words(kind, config)
+            kind, config = modernize(kind, config)
         is_foreign = _is_foreign(entry)
         if kind in _CHAINS + _GRAPHS and not is_foreign:
             return self.model(entry, inputs, (*path, name), group, depth + 1)
         if not isinstance(config, dict):
             raise ModelFileError(f"the layer {quote(name)} has no configuration; save the model with Keras again")
         if inputs == (IMAGE,) and self.input_shape is None:
-            self._see_shape(config.get("batch_shape", config.get("batch_input_shape")))
+            self._set_input_shape(config.get("batch_shape", config.get("batch_input_shape")))
         if kind == "InputLayer" and not is_foreign:
             return inputs
         self.layers.append(KerasLayer(name, kind, config, inputs, (*path, name), group, call, is_foreign))
         return (len(self.layers) - 1,)
 
-    def _see_shape(self, shape: Any) -> None:
-        """Take up a shape with its batch, such as [null, 28, 28, 1]."""
+    def _set_input_shape(self, shape: Any) -> None:
+        """Set the input shape from one with a batch, such as [null, 28, 28, 1]."""
         if shape is None:
             return
         if not isinstance(shape, list) or not 2 <= len(shape) <= 5:
@@ -240,8 +240,8 @@ class _Reader:
         self.input_shape = tuple(shape[1:])
 
 
-def _groups(entries: list[dict[str, Any]], container: str) -> list[str]:
-    """Return where Keras 3 keeps each layer's weights: by its class, and counted, whatever its name."""
+def _name_groups(entries: list[dict[str, Any]], container: str) -> list[str]:
+    """Name the group of each layer's weights as Keras 3 does: by its class, with a number, not by its name."""
     counts: Counter[str] = Counter()
     groups = []
     for entry in entries:
@@ -252,7 +252,7 @@ def _groups(entries: list[dict[str, Any]], container: str) -> list[str]:
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry is a function of `keras.ops` such as `x + y`, which is no layer."""
+    """True if an entry is a function of `keras.ops`, such as `x + y`: Keras 3 does not count these."""
     return ".ops" in str(entry.get("module"))
 
 
@@ -264,7 +264,7 @@ def _is_foreign(entry: Mapping[str, Any]) -> bool:
     )
 
 
-def _name(entry: Mapping[str, Any]) -> str:
+def _read_name(entry: Mapping[str, Any]) -> str:
     config = entry.get("config")
     name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
     if name is None:

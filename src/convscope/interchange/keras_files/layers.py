@@ -1,8 +1,7 @@
-"""What each layer of Keras becomes here, one function a class; a class without one is not supported, whatever it is.
+"""Convert the layers of Keras to ours, one function for each class; classes without a function are not supported.
 
-A function reads the layer's configuration and the shape (H, W, C) or (units,) that it is given, and makes the layer of
-ours, whose own checks refuse what is out of range. What only training uses (initialisers, regularisers, constraints) is
-never looked at.
+A function gets the layer's configuration and input shape, (H, W, C) or (units,), and makes our layer, whose own checks
+refuse values out of range. Options that only matter in training (initialisers, regularisers, constraints) are ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,18 +35,14 @@ _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def convert_layer(layer: KerasLayer, shape: Shape) -> Conversion:
-    """Convert a Keras layer whose input has `shape`.
-
-    Raises:
-        NotTranslated, ArchitectureError: if it cannot be taken over.
-    """
+    """Convert a Keras layer with an input of `shape`; raises `NotTranslated` or `ArchitectureError` if that fails."""
     if layer.class_name in ACTIVATION_LAYERS:
         return Conversion(activation=activation_of_layer(layer.class_name, layer.config))
     return _CONVERTERS[layer.class_name](layer.config, shape)
 
 
 def check_supported(layer: KerasLayer) -> None:
-    """Raise `NotTranslated` if no such layer is ever taken over, wherever it stands."""
+    """Raise `NotTranslated` if such a layer cannot be converted, whatever its input."""
     if layer.class_name == "Lambda":
         raise NotTranslated(
             "it holds Python code, which is never run; replace it by layers of Keras, such as Rescaling or Reshape"
@@ -70,15 +65,15 @@ def check_supported(layer: KerasLayer) -> None:
 
 
 def is_unused(layer: KerasLayer) -> bool:
-    """Say whether a layer gives at prediction what it is given: it only changes images or outputs in training."""
+    """True if a layer does nothing at prediction: it only changes images or outputs in training."""
     is_random = layer.class_name.startswith("Random") and layer.class_name != "RandomCrop"
-    # What Keras 3 writes of random layers in a Functional model, whose prediction says training=False all the same.
+    # Keras 3 writes this call for random layers in a Functional model, though its predictions pass training=False.
     is_called_plainly = not layer.call or (is_random and layer.call == "it is called with training=True")
     return (is_random or layer.class_name in _UNUSED_AT_PREDICTION) and not layer.is_foreign and is_called_plainly
 
 
 def check_activation(layer: KerasLayer) -> None:
-    """Raise `NotTranslated` if the layer has, or is, an activation that is not here."""
+    """Raise `NotTranslated` if the layer has, or is, an activation that we lack."""
     if layer.class_name in ACTIVATION_LAYERS:
         activation_of_layer(layer.class_name, layer.config)
     else:
@@ -108,21 +103,21 @@ def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """SeparableConv2D: a `DepthwiseConv2D`, then a `Conv2D` of 1 × 1."""
-    each = DepthwiseConv2D(
+    depthwise = DepthwiseConv2D(
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
         depth_multiplier=config.get("depth_multiplier", 1),
         use_bias=False,
     )
-    mixed = Conv2D(config.get("filters"), (1, 1), use_bias=config.get("use_bias", True))  # type: ignore[arg-type]
-    depthwise = each.weight_shapes(shape)["kernel"]
-    shapes = mixed.weight_shapes((1, 1, depthwise[2] * depthwise[3]))
+    pointwise = Conv2D(config.get("filters"), (1, 1), use_bias=config.get("use_bias", True))  # type: ignore[arg-type]
+    kernel_shape = depthwise.weight_shapes(shape)["kernel"]  # (U, V, C, M)
+    shapes = pointwise.weight_shapes((1, 1, kernel_shape[2] * kernel_shape[3]))
     return Conversion(
         (
-            ConvertedLayer(each, {"kernel": "depthwise_kernel"}, "_depthwise"),
-            ConvertedLayer(mixed, {"kernel": "pointwise_kernel"} | ({"bias": "bias"} if "bias" in shapes else {})),
+            ConvertedLayer(depthwise, {"kernel": "depthwise_kernel"}, "_depthwise"),
+            ConvertedLayer(pointwise, {"kernel": "pointwise_kernel"} | ({"bias": "bias"} if "bias" in shapes else {})),
         ),
-        {"depthwise_kernel": depthwise, "pointwise_kernel": shapes.pop("kernel"), **shapes},
+        {"depthwise_kernel": kernel_shape, "pointwise_kernel": shapes.pop("kernel"), **shapes},
         read_activation(config.get("activation")),
         ("{} became a DepthwiseConv2D and a Conv2D of 1 x 1",),
     )
@@ -142,7 +137,7 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    """BatchNormalization: over the last axis, the same; without `scale` or `center`, with ones or zeros."""
+    """BatchNormalization: the same, over the last axis; without `scale` or `center`, with ones or zeros."""
     _check_last_axis(config, shape)
     held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
@@ -152,7 +147,7 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    """Normalization: one that was adapted over the last axis, a `BatchNormalization`; not inverted."""
+    """Normalization: a `BatchNormalization`, if it was adapted over the last axis and is not inverted."""
     _check_last_axis(config, shape)
     if config.get("invert"):
         raise NotTranslated("it undoes a normalisation (invert=True); build it without")
@@ -161,7 +156,7 @@ def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
             "its mean and variance are arguments; write them as a Rescaling: scale = 1 / sqrt(variance), "
             "offset = -mean * scale"
         )
-    # Keras divides by the standard deviation, but not by less than 1e-7, which this ε is the square of.
+    # Keras divides by max(σ, 1e-7); √(σ² + 1e-14) is nearly the same.
     layer = BatchNormalization(epsilon=1e-14)
     sources: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
     sources |= {"moving_mean": "mean", "moving_variance": "variance"}
@@ -177,10 +172,10 @@ def _check_last_axis(config: Mapping[str, Any], shape: Shape) -> None:
         raise NotTranslated(f"its axis is {quote(axis)}; only the last axis (channels) can be normalised here")
 
 
-def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
-    """Return the `scale` or `offset` of a Rescaling: one number, or one a channel; raises `NotTranslated`."""
+def read_rescaling(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
+    """Read the `scale` or `offset` of a Rescaling: a number for all channels or for each; raises `NotTranslated`."""
     value = config.get(field, 0.0 if field == "offset" else None)
-    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # an array of NumPy's, as Keras writes it
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # Keras wraps NumPy arrays in an object
         value = value["config"].get("value")
     numbers = value if isinstance(value, list) else [value]
     if len(numbers) not in (1, channels) or not all(_is_number(number) for number in numbers):
@@ -216,7 +211,7 @@ def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
 
 
 def infer_reshape(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
-    """Return the shape that a Reshape gives so many values; raises `NotTranslated` if it is none."""
+    """Infer the output shape of a Reshape of `values` numbers; raises `NotTranslated` if there is none."""
     target = config.get("target_shape")
     if isinstance(target, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in target):
         known = prod(n for n in target if n != -1)
@@ -263,7 +258,7 @@ SUPPORTED = frozenset({
     *_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
     "Rescaling", "Reshape",
 })  # fmt: skip
-# Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
+# Arguments that our layers lack: the values at which they change nothing, and the next step for all others.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last", "channels_first"), "build the model with channels_last"),
     "mode": ((0,), "normalise each channel over all images (mode 0)"),

@@ -1,4 +1,4 @@
-"""A Keras model in memory as one of ours: its own description and weights, through the reader of files."""
+"""Convert a Keras model in memory, by its description in JSON and its weights, as the reader of files does."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from convscope.architecture import Shape
 from convscope.base.arguments import checked
 from convscope.data.datasets import DatasetLike
 from convscope.engine.network import float_array
-from convscope.interchange.keras_files.conversion import Stored, convert
+from convscope.interchange.keras_files.conversion import StoredLayer, convert
 from convscope.interchange.keras_files.graph import read_graph
-from convscope.interchange.keras_files.places import variable_name
+from convscope.interchange.keras_files.weight_layout import to_variable_name
 from convscope.interchange.keras_files.weights import check_shapes
 from convscope.interchange.refusal import ModelFileError, parse_json, prefix_errors
 from convscope.interchange.scaling import Scaling
@@ -31,19 +31,19 @@ def from_keras(
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
-    """Return a `keras.Model` (of Keras 3 or 2) as a model of ours, with the same answers.
+    """Convert a `keras.Model` (of Keras 3 or 2) to a model with the same predictions.
 
     Args:
         class_names: K names; the classes' numbers by default.
-        image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
-        output: the name of the layer at the output that is a number for each class, of a model with several.
+        image_shape: (H, W) or (H, W, C), for a model that reads flat pixels or images of any size.
+        output: the name of the layer at the output with a number for each class, for a model with several outputs.
         scaling: how a byte becomes the number that the model reads.
-        training: labelled images that the model was trained on, by which the scaling is found, see `find_scaling`. A
-            model that begins with a Rescaling of bytes needs neither.
+        training: labelled images that the model was trained on, by which `find_scaling` finds the scaling. A model that
+            begins with a Rescaling of bytes needs neither `scaling` nor `training`.
 
     Raises:
-        InterchangeError: if it is not built, or has layers that are not supported, of which the error names each and
-            what would be needed; if its scaling is neither known nor clear.
+        InterchangeError: if the model is not built; naming every unsupported layer, with what would be needed; or if
+            its scaling is unknown or unclear.
         ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the model.
     """
     name = f"Keras model {getattr(keras_model, 'name', '')}".strip()
@@ -51,22 +51,22 @@ def from_keras(
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
         graph = read_graph(parse_json(keras_model.to_json(), "to_json()"), output)
-        held = dict(_layer_arrays(keras_model, ()))
+        held = dict(_iterate_arrays(keras_model, ()))
 
-        def arrays(stored: Stored) -> Mapping[str, NDArray[Any]]:
-            own = {variable_name(name, stored): array for name, array in held.get(stored.layer.path, [])}
-            check_shapes({name: array.shape for name, array in own.items()}, stored)
-            return {name: float_array(own[name]) for name in stored.needed}
+        def arrays(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
+            own = {to_variable_name(name, stored_layer): array for name, array in held.get(stored_layer.layer.path, [])}
+            check_shapes({name: array.shape for name, array in own.items()}, stored_layer)
+            return {name: float_array(own[name]) for name in stored_layer.needed}
 
         imported = convert(graph, image_shape, arrays)
     return with_scaling(imported, scaling, training, name).to_model(class_names)
 
 
-def _layer_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:
-    """Yield the weights of each layer, in the models within too, by its path."""
+def _iterate_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:
+    """Yield the path and the weights of each layer, also in nested models."""
     for layer in model.layers:
         own = (*path, layer.name)
         if hasattr(layer, "layers"):
-            yield from _layer_arrays(layer, own)
+            yield from _iterate_arrays(layer, own)
         else:
             yield own, [(weight.name, array) for weight, array in zip(layer.weights, layer.get_weights(), strict=True)]

@@ -1,4 +1,4 @@
-"""What a layer of a Functional model reads, in the dialects of Keras 2 and Keras 3."""
+"""Read the inputs of the layers of a Functional model, as Keras 2 and Keras 3 write them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,27 +8,23 @@ from convscope.interchange.refusal import ModelFileError, quote
 
 
 @dataclass(frozen=True)
-class Inbound:
-    """Which layers are read, by name and number of their use, and how the layer is called if that matters."""
+class LayerCall:
+    """A use of a layer: its sources by name and number of their use, and unusual arguments of the call."""
 
     sources: tuple[tuple[str, int], ...]
     call: str = ""
 
 
-def inbound(entry: Mapping[str, Any], name: str) -> list[Inbound]:
-    """List the inputs of an entry of a Functional model's `layers`, for each time that it is used.
-
-    Raises:
-        ModelFileError: if it is damaged.
-    """
+def read_calls(entry: Mapping[str, Any], name: str) -> list[LayerCall]:
+    """Read the calls of a layer, an entry of a Functional model's `layers`; raises `ModelFileError` if damaged."""
     nodes = entry.get("inbound_nodes", [])
     if not isinstance(nodes, list):
-        raise _odd(name)
-    return [_node(node, name) for node in nodes] or [Inbound(())]
+        raise _make_damage_error(name)
+    return [_read_call(node, name) for node in nodes] or [LayerCall(())]
 
 
-def layer_uses(tensors: Any) -> list[tuple[str, int]]:
-    """Return the layers of a model's inputs or outputs: `[name, 0, 0]`, a list of such or a dictionary of such."""
+def read_endpoints(tensors: Any) -> list[tuple[str, int]]:
+    """Read the layers of a model's inputs or outputs: `[name, 0, 0]`, or a list or dictionary of these."""
     if isinstance(tensors, dict):
         tensors = list(tensors.values())
     if not isinstance(tensors, list):
@@ -40,34 +36,34 @@ def layer_uses(tensors: Any) -> list[tuple[str, int]]:
     return [(tensor[0], tensor[1]) for tensor in tensors]
 
 
-def _node(node: Any, name: str) -> Inbound:
+def _read_call(node: Any, name: str) -> LayerCall:
     if isinstance(node, dict):  # Keras 3
         sources: list[tuple[str, int]] = []
-        calls = _calls(node.get("kwargs"))
+        calls = _describe_arguments(node.get("kwargs"))
         for argument in node.get("args") or []:
             for tensor in argument if isinstance(argument, list) else [argument]:
-                history = _history(tensor)
+                history = _read_history(tensor)
                 if history is None:
                     calls.append(f"it is given {quote(tensor)}")
                 elif not _is_tensor(history) or history[2] != 0:
-                    raise _odd(name)
+                    raise _make_damage_error(name)
                 else:
                     sources.append((history[0], history[1]))
-        return Inbound(tuple(sources), ", ".join(calls))
+        return LayerCall(tuple(sources), ", ".join(calls))
     if isinstance(node, list) and _is_tensor(node[:3]):  # a function of TensorFlow, in Keras 2
         keywords = node[3] if len(node) > 3 and isinstance(node[3], dict) else {}
         read = [node[:3], *(value for value in keywords.values() if _is_tensor(value))]
         sources = [(tensor[0], tensor[1]) for tensor in read]
         others = {key: value for key, value in keywords.items() if not _is_tensor(value)}
-        return Inbound(tuple(sources), ", ".join(_calls(others)))
+        return LayerCall(tuple(sources), ", ".join(_describe_arguments(others)))
     if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):  # Keras 2
-        calls = [call for tensor in node for call in _calls(tensor[3] if len(tensor) > 3 else {})]
-        return Inbound(tuple((tensor[0], tensor[1]) for tensor in node), ", ".join(calls))
-    raise _odd(name)
+        calls = [call for tensor in node for call in _describe_arguments(tensor[3] if len(tensor) > 3 else {})]
+        return LayerCall(tuple((tensor[0], tensor[1]) for tensor in node), ", ".join(calls))
+    raise _make_damage_error(name)
 
 
-def _calls(keywords: Any) -> list[str]:
-    """Return the arguments of a call that change what it computes, such as training=True."""
+def _describe_arguments(keywords: Any) -> list[str]:
+    """Describe the arguments that change the result of a call, such as training=True."""
     if not isinstance(keywords, dict):
         return []
     return [
@@ -75,7 +71,7 @@ def _calls(keywords: Any) -> list[str]:
     ]
 
 
-def _history(tensor: Any) -> Any:
+def _read_history(tensor: Any) -> Any:
     if (
         isinstance(tensor, dict)
         and tensor.get("class_name") == "__keras_tensor__"
@@ -94,5 +90,5 @@ def _is_tensor(value: Any) -> bool:
     )
 
 
-def _odd(name: str) -> ModelFileError:
+def _make_damage_error(name: str) -> ModelFileError:
     return ModelFileError(f"the input of the layer {quote(name)} is damaged; save the model with Keras again")

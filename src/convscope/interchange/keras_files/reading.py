@@ -11,21 +11,21 @@ from convscope.architecture.network import architecture_in
 from convscope.engine.network import check_weights
 from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.conversion import Stored, convert, list_arrays, match_arrays
+from convscope.interchange.keras_files.conversion import StoredLayer, convert, list_arrays, match_arrays
 from convscope.interchange.keras_files.graph import KerasGraph, read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
-from convscope.interchange.keras_files.places import is_of_theano, places_of_weights
+from convscope.interchange.keras_files.weight_layout import find_layout, is_from_theano
 from convscope.interchange.keras_files.weights import LayerArrays, read_arrays
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _STATE_BYTES = 64
-"""For each weight: eight numbers of float64. Keras's optimizers keep four and the average of the weights at most."""
+"""For each weight: eight numbers of float64. A file has at most the weight, its average and an optimizer's four."""
 _ARRAY_BYTES = 1 << 17
-"""For each array: what HDF5 takes for its groups and attributes, also of the optimizer's arrays."""
+"""For each array: HDF5's groups and attributes, also of the optimizer's arrays."""
 DESCRIPTION = "convscope.json"
-"""What convscope itself adds to a file that it exports: the class names among other things."""
+"""The member that convscope adds to a file that it exports, with the class names among other things."""
 
 
 def read_keras(
@@ -35,25 +35,18 @@ def read_keras(
     image_shape: Shape | None = None,
     output: str | None = None,
 ) -> Imported:
-    """Read a `.keras` file, a whole model in `.h5`, or weights beside an architecture; told apart by their content.
+    """Read a `.keras` file, a whole model in `.h5`, or weights in `.h5`; errors as of `read_network`.
 
     Args:
-        architecture: of weights alone, an architecture of ours as JSON, or a Keras model's `to_json()`.
-        image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
-        output: the name of the layer at the output that is a number for each class, of a model with several.
-
-    Returns:
-        the architecture, which is given what the model is given, the weights, and what was turned into what.
-
-    Raises:
-        InterchangeError: if a file is missing, damaged, unsafe or larger than such a model's, or if it has layers that
-            are not supported, of which the error names each and what would be needed.
+        architecture: for weights alone, an architecture of ours as JSON, or a Keras model's `to_json()`.
+        image_shape: (H, W) or (H, W, C), for a model that reads flat pixels or images of any size.
+        output: the name of the layer at the output with a number for each class, for a model with several outputs.
     """
     path = Path(path)
     with open_model_file(path) as file:
         start = file.read(8)
         if start.startswith(ZIP_MAGIC):
-            _refuse_second(architecture)
+            _refuse_architecture(architecture)
             return _read_archive(Archive(file, ".keras archive"), image_shape, output)
         if start == HDF5_MAGIC:
             return _read_hdf5(file, architecture, image_shape, output)
@@ -65,27 +58,29 @@ def read_keras(
 
 
 def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
-    graph = read_graph(_json(archive, CONFIG), output)
-    stored = list_arrays(graph, image_shape)
-    metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
+    graph = read_graph(_read_json(archive, CONFIG), output)
+    stored_layers = list_arrays(graph, image_shape)
+    metadata = _read_json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    arrays = [prod(shape) for layer_arrays in stored for shape in layer_arrays.variables.values()]
+    arrays = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
     max_bytes = _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)  # with the state of an optimizer
     file = BytesIO(archive.read_weights(WEIGHTS, max_bytes))
     version = version if isinstance(version, str) else None
-    imported = _convert(file, Hdf5File(file), graph, stored, image_shape, version)
+    imported = _convert(file, Hdf5File(file), graph, stored_layers, image_shape, version)
     if not archive.has(DESCRIPTION):
         return imported
-    return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes), reads_bytes=True)
+    return replace(
+        imported, class_names=_read_class_names(archive, imported.architecture.num_classes), reads_bytes=True
+    )
 
 
-def _json(archive: Archive, name: str) -> dict[str, Any]:
+def _read_json(archive: Archive, name: str) -> dict[str, Any]:
     return parse_json(archive.read(name, MAX_JSON_BYTES), name)
 
 
-def _class_names(archive: Archive, num_classes: int) -> tuple[str, ...]:
-    """Return the class names in a file that convscope wrote; what it says beside is not needed."""
-    names = _json(archive, DESCRIPTION).get("class_names")
+def _read_class_names(archive: Archive, num_classes: int) -> tuple[str, ...]:
+    """Read the class names from the description that convscope wrote."""
+    names = _read_json(archive, DESCRIPTION).get("class_names")
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
         raise ModelFileError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
     return tuple(names)
@@ -98,7 +93,7 @@ def _read_hdf5(
     config = contents.texts("", "model_config")
     version = "".join(contents.texts("", "keras_version") or []) or None
     if config is not None:
-        _refuse_second(architecture)
+        _refuse_architecture(architecture)
         description = parse_json("".join(config), "model_config")
     elif architecture is None:
         raise ModelFileError(
@@ -116,48 +111,49 @@ def _read_hdf5(
 
 
 def _with_architecture(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
-    """Return the network of one of our architectures, with the weights of a file."""
-    stored, note = match_arrays(architecture, contents)
-    arrays, notes = _arrays(file, contents, stored, False)
+    """Read the weights of one of our architectures from a file."""
+    stored_layers, note = match_arrays(architecture, contents)
+    arrays, notes = _read_arrays(file, contents, stored_layers, False)
     weights = {
-        f"{layer_arrays.layer.name}/{name}": array
-        for layer_arrays, own in zip(stored, arrays, strict=True)
+        f"{stored_layer.layer.name}/{name}": array
+        for stored_layer, own in zip(stored_layers, arrays, strict=True)
         for name, array in own.items()
     }
     check_weights(architecture, weights)
-    return Imported(architecture, weights, (note, *notes), program=_program(version), reads_bytes=True)
+    return Imported(architecture, weights, (note, *notes), program=_format_program(version), reads_bytes=True)
 
 
 def _convert(
     file: BinaryIO,
     contents: Hdf5File,
     graph: KerasGraph,
-    stored: list[Stored],
+    stored_layers: list[StoredLayer],
     image_shape: Shape | None,
     version: str | None,
 ) -> Imported:
-    arrays, notes = _arrays(file, contents, stored, graph.is_part)
+    arrays, notes = _read_arrays(file, contents, stored_layers, graph.is_part)
     following = iter(arrays)
     imported = convert(graph, image_shape, lambda _: next(following))
-    return replace(imported, notes=(*imported.notes, *notes), program=_program(version))
+    return replace(imported, notes=(*imported.notes, *notes), program=_format_program(version))
 
 
-def _arrays(
-    file: BinaryIO, contents: Hdf5File, stored: list[Stored], is_part: bool
+def _read_arrays(
+    file: BinaryIO, contents: Hdf5File, stored_layers: list[StoredLayer], is_part: bool
 ) -> tuple[LayerArrays, tuple[str, ...]]:
-    arrays = read_arrays(contents, file.seek(0, 2), places_of_weights(contents, stored), stored, is_part)
-    if not is_of_theano(contents):
+    arrays = read_arrays(contents, file.seek(0, 2), find_layout(contents, stored_layers), stored_layers, is_part)
+    if not is_from_theano(contents):
         return arrays, ()
-    turned: LayerArrays = [
+    # Theano's convolution flips the kernel, as mathematics defines it; all other backends compute a correlation.
+    flipped: LayerArrays = [
         {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in own.items()} for own in arrays
     ]
-    return turned, ("the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",)
+    return flipped, ("the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",)
 
 
-def _program(version: str | None) -> str:
+def _format_program(version: str | None) -> str:
     return f"Keras {version[:40]}" if version else "Keras"
 
 
-def _refuse_second(architecture: Path | str | None) -> None:
+def _refuse_architecture(architecture: Path | str | None) -> None:
     if architecture is not None:
         raise ModelFileError(f"holds its own architecture; omit {architecture}")

@@ -253,8 +253,8 @@ def concatenation(state: State, node: Node) -> FileTensor:
         first, own = joined.step.shape[-1], value.step.shape[-1]
         index = np.concatenate(
             [
-                _embed_channels(joined.index, first, first + own, 0),
-                _embed_channels(value.index, own, first + own, first),
+                _shift_channels(joined.index, first, first + own, 0),
+                _shift_channels(value.index, own, first + own, first),
             ],
             axis,
         )
@@ -262,7 +262,7 @@ def concatenation(state: State, node: Node) -> FileTensor:
     return joined
 
 
-def _embed_channels(index: Index, channels: int, all_channels: int, offset: int) -> Index:
+def _shift_channels(index: Index, channels: int, all_channels: int, offset: int) -> Index:
     """Renumber an index whose channels become the channels from `offset` on of `all_channels`."""
     # index = pixel · channels + channel → pixel · all_channels + offset + channel
     return index // channels * all_channels + index % channels + np.int32(offset)

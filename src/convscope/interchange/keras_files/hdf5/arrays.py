@@ -1,4 +1,4 @@
-"""What a data set is, its shape, its type and where its bytes are; and attributes that are texts.
+"""Read the shape, type and position of a data set, and attributes with texts.
 
 Sections III.E and IV.A.2.b, d, i and m of the specification.
 """
@@ -18,10 +18,10 @@ from convscope.interchange.keras_files.hdf5.objects import (
     Messages,
     damage_error,
     unpack,
-    unsupported_error,
+    feature_error,
 )
 
-# A float type as HDF5 describes it: bits, exponent's place and size, mantissa's place and size, exponent's bias.
+# HDF5's description of a float: bits, lowest bit and size of the exponent, the same of the mantissa, exponent's bias.
 _FLOATS: dict[tuple[int, ...], str] = {
     (16, 10, 5, 0, 10, 15): "f2",
     (32, 23, 8, 0, 23, 127): "f4",
@@ -38,9 +38,10 @@ class StoredArray:
     """An array of the file that is not read yet.
 
     Attributes:
-        dtype: of its elements, float or uint16 for bfloat16; None if they are no floats, which `kind` then names.
-        content: its bytes, where they stand in the object header itself.
-        offset: where they start in the file otherwise.
+        dtype: of its elements, uint16 for bfloat16; None if they are no floats.
+        kind: of its elements, in words.
+        content: its bytes, if they are in the object header itself.
+        offset: of its bytes in the file otherwise.
     """
 
     path: str
@@ -56,7 +57,7 @@ def read_stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> Store
     """Read the description of an array from a data set's messages, and check it against the file.
 
     Raises:
-        ModelFileError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
+        ModelFileError: if they are damaged, promise more than the file has, or store it in another file or in chunks.
     """
     shape = read_shape(messages.only(DATASPACE, "shape"))
     dtype, kind, item_bytes = _read_data_type(messages.only(DATATYPE, "type"))
@@ -64,8 +65,7 @@ def read_stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> Store
     num_bytes = prod(shape) * item_bytes
     if offset == UNDEFINED:
         raise damage_error(f"array {path[:80]} has no bytes and")
-    # A file may reserve more than the array needs, never less.
-    if num_bytes > held:
+    if num_bytes > held:  # a file may reserve more bytes than the array needs
         raise damage_error(f"array {path[:80]} (shape {shape}, {num_bytes:,} bytes, of which {held:,} are there)")
     if content is None:
         source.check(offset, num_bytes)
@@ -73,12 +73,12 @@ def read_stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> Store
 
 
 def read_shape(content: bytes) -> tuple[int, ...]:
-    """Return the shape that a dataspace message says; () for a single value."""
+    """Read the shape from a dataspace message; () for a single value."""
     version, rank, _, space = unpack("<4B", content, 0, "shape")
     if version not in (1, 2) or rank > _MAX_DIMENSIONS:
         raise damage_error("shape")
     if version == 2 and space == 2:
-        raise unsupported_error("an array without any shape (a null dataspace)")
+        raise feature_error("an array without any shape (a null dataspace)")
     return unpack(f"<{rank}Q", content, 8 if version == 1 else 4, "shape")
 
 
@@ -86,10 +86,10 @@ def _read_data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, i
     class_and_version, bits, sign, _, size = unpack("<4BI", content, 0, "type")
     number = class_and_version & 0x0F
     if number == _REFERENCE:
-        raise unsupported_error("references to other objects")
+        raise feature_error("references to other objects")
     kind = _CLASSES[number] if number < len(_CLASSES) else "values of another type"
     if number == _OPAQUE and size == 2:
-        return np.dtype("<u2"), "bfloat16", size  # h5py's form of it, which Keras names by an attribute
+        return np.dtype("<u2"), "bfloat16", size  # opaque to h5py; Keras names it in an attribute
     if number != 1:
         return None, kind, size
     shift, *form = unpack("<HH4BI", content, 8, "type")
@@ -102,14 +102,14 @@ def _read_data_type(content: bytes) -> tuple[np.dtype[np.generic] | None, str, i
 def _read_layout(content: bytes) -> tuple[bytes | None, int, int]:
     version, kind = unpack("<BB", content, 0, "layout")
     if version not in (3, 4):
-        raise unsupported_error(f"an array of layout version {version}")
+        raise feature_error(f"an array of layout version {version}")
     if kind == 0:
         (size,) = unpack("<H", content, 2, "layout")
         return content[4 : 4 + size], 0, len(content[4 : 4 + size])
     if kind == 1:
         offset, size = unpack("<QQ", content, 2, "layout")
         return None, offset, size
-    raise unsupported_error(
+    raise feature_error(
         {2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout")
     )
 
@@ -120,21 +120,21 @@ _MAX_HEAP_OBJECTS = 1 << 16  # their numbers have 16 bits
 
 
 class Texts:
-    """Reads the texts of attributes; of variable length, they lie in heaps that several share."""
+    """Reads the texts of attributes; those of variable length are in heaps that several attributes share."""
 
     def __init__(self, source: Hdf5Bytes) -> None:
         self._source = source
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
 
     def read(self, messages: list[bytes], name: str) -> list[str] | None:
-        """Return the texts of the attribute called `name`, one or many; None if there is none, or it is not text.
+        """Read the texts of the attribute called `name`; None if there is none, or it is not text.
 
         Raises:
-            ModelFileError: if it is damaged or no UTF-8.
+            ModelFileError: if it is damaged or not UTF-8.
         """
         for content in messages:
-            parts, data_type, shape, values = _read_attribute(content)
-            if parts == name:
+            attribute, data_type, shape, values = _read_attribute(content)
+            if attribute == name:
                 try:
                     texts = self._texts(data_type, prod(shape), values)
                     return None if texts is None else [text.decode() for text in texts]
@@ -180,21 +180,21 @@ class Texts:
             if at + 16 + length > end:
                 raise damage_error("global heap")
             objects[index] = (at + 16, length)
-            at += 16 + -(-length // 8) * 8
+            at += 16 + -(-length // 8) * 8  # objects are aligned to 8 bytes
         return objects
 
 
 def _read_attribute(content: bytes) -> tuple[str, bytes, tuple[int, ...], bytes]:
-    """Return name, type, shape and values of an attribute message."""
+    """Split an attribute message into name, type, shape and values."""
     version, flags, *sizes = unpack("<BB3H", content, 0, "attribute")
     if version not in (1, 2, 3):
         raise damage_error("attribute")
     if version > 1 and flags:
-        raise unsupported_error("an attribute of a shared type")
+        raise feature_error("an attribute of a shared type")
     at = 9 if version == 3 else 8
     parts = []
     for size in sizes:
         parts.append(content[at : at + size])
-        at += -(-size // 8) * 8 if version == 1 else size
+        at += -(-size // 8) * 8 if version == 1 else size  # version 1 pads each part to 8 bytes
     name, data_type, space = parts
     return name.partition(b"\0")[0].decode(errors="replace"), data_type, read_shape(space), content[at:]

@@ -1,4 +1,4 @@
-"""An HDF5 file as names: every array with its path, and the texts that stand at a group."""
+"""Open an HDF5 file: every array by its path, and the texts in attributes."""
 
 import struct
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from convscope.interchange.keras_files.hdf5.objects import (
     read_links,
     read_messages,
     unpack,
-    unsupported_error,
+    feature_error,
 )
 from convscope.interchange.refusal import ModelFileError
 
@@ -27,14 +27,14 @@ _MAX_DEPTH = 64
 
 
 class Hdf5File:
-    """The arrays and texts of an open HDF5 file, whose structure is walked once; an array is read when it is asked for.
+    """The arrays and texts of an open HDF5 file. The structure is read once, an array when it is needed.
 
     Attributes:
         arrays: every array by its path, such as `layers/conv2d/vars/0`.
         groups: the paths of all groups; the root is "".
 
     Raises:
-        ModelFileError: if it is no HDF5 file, is damaged, or holds what is refused by name (see the package).
+        ModelFileError: if it is no HDF5 file, is damaged, or uses an unsupported feature, which is named.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -46,10 +46,10 @@ class Hdf5File:
         pending = [("", _read_root_address(self._source))]
         while pending:
             path, address = pending.pop()
-            if address in seen:
-                raise unsupported_error(f"one object under two names (the second is {path[:80]!r})")
+            if address in seen:  # hard links could form a circle, or unpack a small file to many arrays
+                raise feature_error(f"one object under two names (the second is {path[:80]!r})")
             if path in self._attributes:
-                raise unsupported_error(f"two objects under one name ({path[:80]!r})")
+                raise feature_error(f"two objects under one name ({path[:80]!r})")
             seen.add(address)
             messages = read_messages(self._source, address)
             self._attributes[path] = messages.by_type.get(ATTRIBUTE, [])
@@ -64,7 +64,7 @@ class Hdf5File:
                 arrays[path] = read_stored_array(self._source, path, messages)
             else:
                 raise (
-                    unsupported_error("a named data type")
+                    feature_error("a named data type")
                     if DATATYPE in messages.by_type
                     else damage_error(f"object {path[:80]!r}")
                 )
@@ -72,38 +72,37 @@ class Hdf5File:
         self.groups = self._attributes.keys() - arrays.keys()
 
     def texts(self, path: str, name: str) -> list[str] | None:
-        """Return an attribute's texts, one or many; None if there is no such group, attribute, or text in it."""
+        """Read the texts of an attribute; None if there is no such group or attribute, or it is not text."""
         return self._texts.read(self._attributes.get(path, []), name)
 
     def read(self, array: StoredArray) -> NDArray[np.generic]:
-        """Return an array in the machine's byte order; bfloat16 as its bits in uint16.
-
-        Raises:
-            ModelFileError: if it holds no floats.
-        """
+        """Read an array in the machine's byte order, bfloat16 as its bits in uint16; raises if it holds no floats."""
         if array.dtype is None or (array.kind == "bfloat16" and self.texts(array.path, "dtype") != ["bfloat16"]):
             raise ModelFileError(f"{array.path} holds {array.kind}, not floats; save the model again")
         content = self._source.data(array.offset, array.num_bytes) if array.content is None else array.content
-        stored = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
-        return stored.astype(array.dtype.newbyteorder("="), copy=False)
+        stored_layers = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
+        return stored_layers.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _read_root_address(source: Hdf5Bytes) -> int:
+    # The superblock: signature 8, version 1, four more, bytes of an offset 1, of a length 1. In version 0 four numbers
+    # follow from byte 24 on (28 in version 1): base address, free space, end of file, driver; then the root's entry,
+    # whose second number is the address.
     if source.size < 96 or source.data(0, 8) != MAGIC:
         raise ModelFileError("is not a complete HDF5 file; download it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
     if version not in (0, 1):
         raise (
-            unsupported_error("HDF5 in the newer format (libver='latest')")
+            feature_error("HDF5 in the newer format (libver='latest')")
             if version in (2, 3)
             else damage_error("superblock")
         )
     if (offset_bytes, length_bytes) != (8, 8):
-        raise unsupported_error(f"addresses of {offset_bytes} bytes")
+        raise feature_error(f"addresses of {offset_bytes} bytes")
     start = 24 if version == 0 else 28
     base, _, end, driver = struct.unpack("<4Q", source.data(start, 32))
     if base != 0 or driver != 0xFFFF_FFFF_FFFF_FFFF:
-        raise unsupported_error("a file within a file, or one of several files")
+        raise feature_error("a file within a file, or one of several files")
     source.check(0, end)
     (root,) = struct.unpack("<Q", source.data(start + 40, 8))
     return int(root)

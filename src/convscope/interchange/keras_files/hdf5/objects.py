@@ -1,7 +1,7 @@
-"""The structure of an HDF5 file: its bytes within bounds, object headers, and groups as names and addresses.
+"""Read the structure of an HDF5 file: bytes within bounds, object headers, and groups as names and addresses.
 
-Object headers hold the messages that say what a group or a data set is. Sections III.A.1, III.B to III.D and IV.A of
-the specification.
+An object header holds messages that describe a group or a data set. Sections III.A.1, III.B to III.D and IV.A of the
+specification.
 """
 
 import os
@@ -12,8 +12,8 @@ from typing import BinaryIO
 from convscope.interchange.refusal import ModelFileError
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
-"""The address of what is not there."""
-_MAX_PIECES = 400_000  # of structure; 10,000 layers have about ten each
+"""The address of a part that was never written."""
+_MAX_PIECES = 400_000  # of structure; a layer has about ten
 _MAX_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
 _MAX_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
 
@@ -28,7 +28,7 @@ class Hdf5Bytes:
         self.size = file.seek(0, os.SEEK_END)
 
     def structure(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes of the file's own structure; raises `ModelFileError` as `check` does, or for too many."""
+        """Read `size` bytes of the file's own structure; raises `ModelFileError` as `check` does, or for too many."""
         self.step()
         self._structure_bytes += size
         if size > _MAX_PIECE_BYTES or self._structure_bytes > _MAX_STRUCTURE_BYTES:
@@ -36,13 +36,13 @@ class Hdf5Bytes:
         return self.data(offset, size)
 
     def data(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes; raises `ModelFileError` as `check` does."""
+        """Read `size` bytes; raises `ModelFileError` as `check` does."""
         self.check(offset, size)
         self._file.seek(offset)
         return self._file.read(size)
 
     def check(self, offset: int, size: int) -> None:
-        """Raise `ModelFileError` unless the file has `size` bytes from `offset` on."""
+        """Raise `ModelFileError` if the file ends before `offset + size`."""
         if offset + size > self.size:
             raise ModelFileError(
                 f"its HDF5 structure points to bytes {offset:,} to {offset + size:,}, but it has {self.size:,}; the "
@@ -50,19 +50,19 @@ class Hdf5Bytes:
             )
 
     def step(self) -> None:
-        """Count one step through the structure; raises `ModelFileError` where there are more than honest files take."""
+        """Count a step through the structure; raises `ModelFileError` if there are more than any real file needs."""
         self._pieces += 1
         if self._pieces > _MAX_PIECES:
             raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or malicious")
 
 
 def damage_error(what: str) -> ModelFileError:
-    """Return the error for a structure that is not what it should be."""
+    """Make the error for a damaged part."""
     return ModelFileError(f"its HDF5 {what} is damaged; download the file again")
 
 
-def unsupported_error(what: str) -> ModelFileError:
-    """Return the error for what HDF5 has but Keras does not write."""
+def feature_error(what: str) -> ModelFileError:
+    """Make the error for a feature of HDF5 that Keras does not use."""
     return ModelFileError(
         f"it holds {what}, which Keras does not write and this reader does not support; save the model with Keras again"
     )
@@ -70,7 +70,7 @@ def unsupported_error(what: str) -> ModelFileError:
 
 DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL_FILES = 0x01, 0x02, 0x03, 0x06, 0x07
 LAYOUT, FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15
-_SHARED = 0x02  # in a message's flags: its content is elsewhere
+_SHARED = 0x02  # a message's flag: its content is in another object
 _READ = {DATASPACE, DATATYPE, LAYOUT, ATTRIBUTE, SYMBOL_TABLE}
 _REFUSED = {
     LINK_INFO: "links in the newer format (libver='latest')",
@@ -83,12 +83,12 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Messages:
-    """The content of an object's messages that are read, by their type, in their order."""
+    """The messages of an object that are read, by their type, in their order."""
 
     by_type: dict[int, list[bytes]]
 
     def only(self, kind: int, what: str) -> bytes:
-        """Return the one message of that type; raises `ModelFileError` if there is none or several."""
+        """Return the only message of a type; raises `ModelFileError` if there is none or several."""
         messages = self.by_type.get(kind, [])
         if len(messages) != 1:
             raise damage_error(f"object header ({len(messages)} messages of {what})")
@@ -96,15 +96,15 @@ class Messages:
 
 
 def read_messages(source: Hdf5Bytes, address: int) -> Messages:
-    """Return the messages of the object whose header is at `address`.
+    """Read the messages of the object whose header is at `address`.
 
     Raises:
-        ModelFileError: if the header is damaged, of the newer version, or holds what is refused by name.
+        ModelFileError: if the header is damaged, of the newer version, or uses an unsupported feature, which is named.
     """
     version, _, count, _, size = struct.unpack("<BBHII", source.structure(address, 12))
     if version != 1:
         raise (
-            unsupported_error("an object in the newer format (libver='latest')")
+            feature_error("an object in the newer format (libver='latest')")
             if version == ord("O")
             else damage_error("object header")
         )
@@ -121,31 +121,31 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
                 raise damage_error("object header")
             at, count = at + 8 + length, count - 1
             if kind in _REFUSED:
-                raise unsupported_error(_REFUSED[kind])
+                raise feature_error(_REFUSED[kind])
             if kind == CONTINUATION:
                 blocks.append(unpack("<QQ", content, 0, "object header"))  # type: ignore[arg-type]  # two of them
             elif kind in _READ:
                 if flags & _SHARED:
-                    raise unsupported_error("a shared type (a named data type)")
+                    raise feature_error("a shared type (a named data type)")
                 messages.setdefault(kind, []).append(content)
     return Messages(messages)
 
 
 def unpack(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
-    """Return the numbers at a place of a message; raises `ModelFileError` if it is too short."""
+    """Unpack the numbers at an offset of a message; raises `ModelFileError` if it is too short."""
     try:
         return struct.unpack_from(form, content, at)
     except struct.error as error:
         raise damage_error(what) from error
 
 
-_SOFT_LINK = 2  # the cache type of a symbol table entry that is no object
+_SOFT_LINK = 2  # the cache type of a symbol table entry that names a path instead of an object
 _MAX_LEVELS = 8
 _MAX_NAME_BYTES = 256
 
 
 def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
-    """Return the address of the object header of each member of a group, by name.
+    """Read the members of a group: the address of each object header by name.
 
     Raises:
         ModelFileError: if the structure is damaged, or a link is no hard link.
@@ -157,13 +157,13 @@ def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
         node, parent_level = pending.pop()
         level, children = _read_btree_node(source, node)
         if level > _MAX_LEVELS if parent_level is None else level != parent_level - 1:
-            raise damage_error("group tree")  # levels go down by one, so no node is above itself
+            raise damage_error("group tree")  # levels must fall by one, so that no node can be its own descendant
         if level > 0:
             pending.extend((child, level) for child in children)
             continue
         for child in children:
             for name_offset, address in _read_symbols(source, child):
-                name = _name(source, names_at, names_size, name_offset)
+                name = _read_name(source, names_at, names_size, name_offset)
                 if name in links:
                     raise damage_error(f"group (two members are called {name[:40]!r})")
                 links[name] = address
@@ -182,7 +182,7 @@ def _read_btree_node(source: Hdf5Bytes, address: int) -> tuple[int, tuple[int, .
     signature, kind, level, used = struct.unpack("<4sBBH", source.structure(address, 8))
     if signature != b"TREE" or kind != 0:
         raise damage_error("group tree")
-    content = source.structure(address + 24, used * 16)  # a key, a child, a key, a child, ...
+    content = source.structure(address + 24, used * 16)  # pairs of (key, child) after two sibling addresses
     return level, struct.unpack(f"<{2 * used}Q", content)[1::2]
 
 
@@ -193,12 +193,12 @@ def _read_symbols(source: Hdf5Bytes, address: int) -> list[tuple[int, int]]:
     symbols = []
     for name, header, cache_type in struct.iter_unpack("<QQI20x", source.structure(address + 8, used * 40)):
         if cache_type == _SOFT_LINK:
-            raise unsupported_error("a soft link")
+            raise feature_error("a soft link")
         symbols.append((name, header))
     return symbols
 
 
-def _name(source: Hdf5Bytes, at: int, size: int, offset: int) -> str:
+def _read_name(source: Hdf5Bytes, at: int, size: int, offset: int) -> str:
     if offset >= size:
         raise damage_error("local heap")
     text, end, _ = source.structure(at + offset, min(_MAX_NAME_BYTES, size - offset)).partition(b"\0")

@@ -1,17 +1,17 @@
-"""Where the weights of a layer are in an HDF5 file: by Keras 3's groups, or by the names of the format before it."""
+"""Find the weights of a layer in an HDF5 file: by Keras 3's groups, or by the names of earlier versions."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from convscope.interchange.keras_files.conversion import Stored
+from convscope.interchange.keras_files.conversion import StoredLayer
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
 from convscope.interchange.refusal import ModelFileError
 
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
-_NO_LAYERS = ("metrics", "optimizer")  # of a compiled model within the model
+_NO_LAYERS = ("metrics", "optimizer")  # groups of a compiled model within the model
 _MAX_PARTS = 100
-# Of a DepthwiseConv2D in Keras 2, and of Keras 1, in which what is called a deviation is a variance.
+# Names of Keras 2's DepthwiseConv2D and of Keras 1. What Keras 1 calls running_std holds variances.
 _OTHER_NAMES = {
     "depthwise_kernel": "kernel",
     "W": "kernel",
@@ -21,45 +21,43 @@ _OTHER_NAMES = {
 }
 
 
-def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> "Places":
-    """Return how `file` keeps weights.
-
-    Raises:
-        ModelFileError: if it keeps none, as far as Keras's ways of doing so are known.
-    """
+def find_layout(file: Hdf5File, stored_layers: Sequence[StoredLayer]) -> "WeightLayout":
+    """Find out how `file` stores weights; raises `ModelFileError` if it has none in any of Keras's layouts."""
     tops = {group.partition("/")[0] for group in file.groups}
     for layers in (_LAYERS, _LAYERS_BEFORE):
         if layers in tops:
-            return _Grouped(file, layers)
+            return _GroupedLayout(file, layers)
     for root in ("model_weights", ""):
         names = _read_names(file, root, "layer_names")
         if names is not None:
-            return _Named(file, root, names, stored)
+            return _NamedLayout(file, root, names, stored_layers)
     raise ModelFileError("it holds no weights of a Keras model; save the model or its weights with Keras again")
 
 
-def variable_name(name: str, stored: Stored) -> str:
+def to_variable_name(name: str, stored_layer: StoredLayer) -> str:
     """Convert a variable's path to its Keras 3 name: `sequential/conv2d/depthwise_kernel:0` to `kernel`."""
-    last = name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored.layer.name}_")  # which Keras 1 puts before
-    return last if last in stored.variables else _OTHER_NAMES.get(last, last)
+    last = (
+        name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored_layer.layer.name}_")
+    )  # which Keras 1 puts before
+    return last if last in stored_layer.variables else _OTHER_NAMES.get(last, last)
 
 
-def is_of_theano(file: Hdf5File) -> bool:
-    """Say whether the weights are of Keras on Theano, which turns each kernel of a convolution by 180 degrees."""
+def is_from_theano(file: Hdf5File) -> bool:
+    """True for weights of Keras on Theano, whose convolutions turn the kernel by 180 degrees."""
     root = "model_weights" if "model_weights" in file.groups else ""
     backend = file.texts(root, "backend") or file.texts("", "backend")
     if backend is not None:
         return backend == ["theano"]
     if (file.texts(root, "keras_version") or file.texts("", "keras_version") or ["1"])[0][:1] != "1":
         return False
-    # Keras 1 does not say it, but TensorFlow gives each of its variables a number: kernel:0.
+    # Keras 1 does not name its backend, but only TensorFlow's variables have a number: kernel:0.
     groups = [f"{root}/{layer}".strip("/") for layer in _read_names(file, root, "layer_names") or []]
     names = [name for group in groups for name in _read_names(file, group, "weight_names") or []]
     return bool(names) and not any(":" in name for name in names)
 
 
-class _Grouped:
-    """`layers/conv2d/vars/0`: by the class of a layer, and counted; see `KerasLayer.group`."""
+class _GroupedLayout:
+    """Keras 3's layout, `layers/conv2d/vars/0`: by the class and number of a layer, see `KerasLayer.group`."""
 
     def __init__(self, file: Hdf5File, layers: str) -> None:
         self._layers = layers
@@ -73,20 +71,20 @@ class _Grouped:
             if parts[0] == layers and group and is_of_layer:
                 self._by_group.setdefault(group, {})[name] = array
 
-    def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
-        group = "/".join(self._layers if part == _LAYERS else part for part in stored.layer.group.split("/"))
+    def arrays(self, stored_layer: StoredLayer) -> Mapping[str, StoredArray]:
+        group = "/".join(self._layers if part == _LAYERS else part for part in stored_layer.layer.group.split("/"))
         held = self._by_group.get(group, {})
-        numbers = {str(number): name for number, name in enumerate(stored.variables)}
+        numbers = {str(number): name for number, name in enumerate(stored_layer.variables)}
         return {numbers.get(number, number): array for number, array in held.items()}
 
     def all_paths(self) -> set[str]:
         return {array.path for held in self._by_group.values() for array in held.values()}
 
 
-class _Named:
-    """`model_weights/conv2d/conv2d/kernel:0`: by the name of the layer, and that of the weight."""
+class _NamedLayout:
+    """The earlier layout, `model_weights/conv2d/conv2d/kernel:0`: by the names of layer and weight."""
 
-    def __init__(self, file: Hdf5File, root: str, layers: list[str], stored: Sequence[Stored]) -> None:
+    def __init__(self, file: Hdf5File, root: str, layers: list[str], stored_layers: Sequence[StoredLayer]) -> None:
         self._by_layer: dict[str, dict[str, StoredArray]] = {}
         for layer in layers:
             group = f"{root}/{layer}" if root else layer
@@ -99,20 +97,22 @@ class _Named:
             held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
             if held:
                 self._by_layer[layer] = held
-        wanted = list(dict.fromkeys(layer_arrays.layer.path[0] for layer_arrays in stored if layer_arrays.variables))
+        wanted = list(
+            dict.fromkeys(stored_layer.layer.path[0] for stored_layer in stored_layers if stored_layer.variables)
+        )
         if not set(wanted) <= self._by_layer.keys() and len(wanted) == len(self._by_layer):
-            # Saved from a model whose layers were called otherwise: then Keras goes by their order.
+            # The weights of a model with other names: Keras then matches the layers by their order.
             self._by_layer = dict(zip(wanted, self._by_layer.values(), strict=True))
 
-    def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
-        path = stored.layer.path
+    def arrays(self, stored_layer: StoredLayer) -> Mapping[str, StoredArray]:
+        path = stored_layer.layer.path
         held = self._by_layer.get(path[0], {})
         arrays: dict[str, StoredArray] = {}
         for name, array in held.items():
             owner = name.split("/")[:-1]
             if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
-                continue  # of another layer of the model within the model
-            weight = variable_name(name, stored)
+                continue  # a weight of another layer in the same nested model
+            weight = to_variable_name(name, stored_layer)
             if weight in arrays:
                 raise ModelFileError(
                     f"two weights are called {'/'.join(path)}/{weight}"[:160] + "; give layers their own names"
@@ -124,11 +124,11 @@ class _Named:
         return {array.path for held in self._by_layer.values() for array in held.values()}
 
 
-Places = _Grouped | _Named
+WeightLayout = _GroupedLayout | _NamedLayout
 
 
 def _read_names(file: Hdf5File, group: str, name: str) -> list[str] | None:
-    """Return the names in an attribute; of many, Keras makes several attributes: layer_names0, layer_names1, ..."""
+    """Read the names in an attribute, which Keras splits if it is long: layer_names0, layer_names1, ..."""
     names = file.texts(group, name)
     if names is not None:
         return names
