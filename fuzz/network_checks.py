@@ -41,10 +41,12 @@ ROUNDING = 2.0**-21  # the error given to a layer's numbers: that of a sum of so
 SMALLEST = 2.0**-100  # differences below it are no failure: on the way there numbers are too small for float32
 BFLOAT16_ROUNDING = 2.0**-8  # to the factors of products in bfloat16
 
-_FACTORS = ("convolution", "convolution_backward", "dense", "dense_backward")
+_FACTORS = ("convolution", "convolution_backward")
 _SUMS = ("convolution", "depthwise", "dense")
 _COMPUTED = (
     *_FACTORS,
+    "dense",
+    "dense_backward",
     "activated",
     "activated_backward",
     "average_pooling",

@@ -17,8 +17,8 @@ from convscope.interchange.keras_files.hdf5.objects import (
     Hdf5Bytes,
     Messages,
     damage_error,
-    unpack,
     feature_error,
+    unpack,
 )
 
 # HDF5's description of a float: bits, lowest bit and size of the exponent, the same of the mantissa, exponent's bias.
@@ -109,9 +109,7 @@ def _read_layout(content: bytes) -> tuple[bytes | None, int, int]:
     if kind == 1:
         offset, size = unpack("<QQ", content, 2, "layout")
         return None, offset, size
-    raise feature_error(
-        {2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout")
-    )
+    raise feature_error({2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout"))
 
 
 _TEXT, _VARIABLE_LENGTH = 3, 9

@@ -15,10 +15,10 @@ from convscope.interchange.keras_files.hdf5.objects import (
     SYMBOL_TABLE,
     Hdf5Bytes,
     damage_error,
+    feature_error,
     read_links,
     read_messages,
     unpack,
-    feature_error,
 )
 from convscope.interchange.refusal import ModelFileError
 
