@@ -47,8 +47,8 @@ _COMPUTED = (
     *_FACTORS,
     "dense",
     "dense_backward",
-    "activated",
-    "activated_backward",
+    "activate",
+    "activate_backward",
     "average_pooling",
     "average_pooling_backward",
     "batch_normalization",
@@ -209,7 +209,7 @@ def rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Itera
             is_average = "average" in function.__name__
             if is_average:  # the errors of a sum of equal numbers add up
                 error *= 1 + max(first.size / result.size, result.size / first.size) / 8
-            if function.__name__ in ("batch_statistics_backward", "activated_backward"):
+            if function.__name__ in ("batch_statistics_backward", "activate_backward"):
                 # A difference of numbers as large as the first argument, and a product with one of numbers like 1.
                 size = float(np.abs(first).max(initial=0))
             if function.__name__ == "batch_statistics_backward":

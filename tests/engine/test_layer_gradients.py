@@ -36,7 +36,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
     network = ReferenceNetwork(replace(architecture, layers=(first, *others)), weights)
     dlogits = random_dlogits(architecture, len(images))
     moved = {}
-    monkeypatch.setattr(reference_passes, "_ablated", lambda y, layer, _: y + moved.get(layer.name, 0.0))
+    monkeypatch.setattr(reference_passes, "_ablate", lambda y, layer, _: y + moved.get(layer.name, 0.0))
 
     def weighted_logits(name, place, step):
         moved[name] = np.zeros(gradients[name].shape)

@@ -14,7 +14,7 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
-from convscope.engine.optimizer_steps import adam, clipped, momentum
+from convscope.engine.optimizer_steps import adam, clip_gradients, momentum
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
@@ -205,8 +205,8 @@ def test_weight_decay_of_adam_does_not_go_through_the_moments():
 
 def test_clipping_shortens_all_gradients_by_one_factor():
     gradients = {"a": np.array([3.0, 0.0]), "b": np.array([[4.0]])}
-    assert clipped(gradients, 5) is gradients
-    shorter = clipped(gradients, 1)
+    assert clip_gradients(gradients, 5) is gradients
+    shorter = clip_gradients(gradients, 1)
     np.testing.assert_allclose(shorter["a"], [0.6, 0])
     np.testing.assert_allclose(shorter["b"], [[0.8]])
 

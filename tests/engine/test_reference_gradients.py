@@ -13,8 +13,8 @@ from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
-    activated,
-    activated_backward,
+    activate,
+    activate_backward,
     average_pooling,
     average_pooling_backward,
     convolution,
@@ -157,9 +157,9 @@ def test_prelu_backward_agrees_with_finite_differences(shape):
 def test_leaky_relu_of_any_slope_backward_agrees_with_finite_differences(slope):
     stream = random_stream(0, f"slope {slope}")
     x = stream.uniform(0.1, 4, (50,)) * stream.choice([-1, 1], 50)
-    np.testing.assert_array_equal(activated(np.array([-2.0, 0.0, 3.0]), "leaky_relu", slope), [-2 * slope, 0, 3])
-    forward = partial(activated, x, "leaky_relu", slope)
-    assert_backward(forward, lambda dy: [activated_backward(dy, x, "leaky_relu", slope)], [x], stream, count=50)
+    np.testing.assert_array_equal(activate(np.array([-2.0, 0.0, 3.0]), "leaky_relu", slope), [-2 * slope, 0, 3])
+    forward = partial(activate, x, "leaky_relu", slope)
+    assert_backward(forward, lambda dy: [activate_backward(dy, x, "leaky_relu", slope)], [x], stream, count=50)
 
 
 @pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (3, 0)), ((0, 1), (0, 4))], ids=str)

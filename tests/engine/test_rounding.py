@@ -13,7 +13,7 @@ from convscope.engine import Network, check_weight_bits, initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
-from convscope.engine.rounding import STEPS, kernel_filters, rounded
+from convscope.engine.rounding import STEPS, kernel_filters, round_kernel
 from convscope.recipes import SGD, Adam
 
 from .epochs import train as train_epoch
@@ -44,7 +44,7 @@ def test_a_step_has_the_smallest_error_for_normal_weights(bits: int, levels: int
 
     step = STEPS[bits]
     assert error(step) < min(error(0.97 * step), error(1.03 * step))
-    grid = rounded(kernel, 1, bits)
+    grid = round_kernel(kernel, 1, bits)
     assert len(np.unique(grid)) == levels
     assert np.mean((grid - kernel) ** 2) == pytest.approx(error(step), rel=1e-3)
 
@@ -52,10 +52,10 @@ def test_a_step_has_the_smallest_error_for_normal_weights(bits: int, levels: int
 def test_each_filter_has_a_step_of_its_own() -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 3, 2, 4)).astype(np.float32)
     scales = np.array([1, 2, 0.25, 0], np.float32)
-    grid = rounded(kernel * scales, 4, 4)
-    np.testing.assert_array_equal(grid, rounded(kernel, 4, 4) * scales)
+    grid = round_kernel(kernel * scales, 4, 4)
+    np.testing.assert_array_equal(grid, round_kernel(kernel, 4, 4) * scales)
     assert grid.dtype == np.float32
-    depthwise = rounded(kernel.reshape(3, 3, 4, 2) * scales[:, None], 8, 4)
+    depthwise = round_kernel(kernel.reshape(3, 3, 4, 2) * scales[:, None], 8, 4)
     np.testing.assert_array_equal(depthwise[:, :, 3], 0)
 
 
@@ -73,7 +73,7 @@ def test_the_network_holds_the_rounded_kernels_of_its_state(isa: str, bits: int,
     assert {f"unrounded/{name}" for name in kernels} == {name for name in state if name.startswith("unrounded/")}
     assert kernels == kernel_filters(architecture()).keys()
     for name, filters in kernel_filters(architecture()).items():
-        expected = rounded(state[f"unrounded/{name}"], filters, bits).astype(np.float32)
+        expected = round_kernel(state[f"unrounded/{name}"], filters, bits).astype(np.float32)
         np.testing.assert_array_equal(weights[name], expected)
         assert (state[f"unrounded/{name}"] != weights[name]).any()
     model = type(network)(architecture(), weights)  # type: ignore[call-arg]  # no protocol says how it is made

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 class Slot(IntEnum):
-    """What each number of an image's stream is for; the last two begin a number a pixel, and one for two values."""
+    """The use of each number of an image's stream. ELASTIC begins one a pixel, NOISE one for two values."""
 
     SHIFT_DOWN = 0
     SHIFT_RIGHT = 1
@@ -34,7 +34,7 @@ class Slot(IntEnum):
     STRETCH_DOWN = 12
     STRETCH_RIGHT = 13
     FLIP = 14
-    ELASTIC = 1 << 30
+    ELASTIC = 1 << 30  # far apart, so that the pixels of no image reach the next use
     NOISE = 2 << 30
 
 
@@ -48,19 +48,19 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
         return images
     result = np.empty_like(images)
     for n, image in enumerate(images):
-        result[n] = _augmented(image, augmentation, key, first + n)
+        result[n] = _augment_image(image, augmentation, key, first + n)
     return result
 
 
-def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, position: int) -> NDArray[np.uint8]:
-    """Return one image (H, W, C) as it is at `position` of the epoch."""
+def _augment_image(image: NDArray[np.uint8], augmentation: Augmentation, key: int, position: int) -> NDArray[np.uint8]:
+    """Augment one image (H, W, C) as at `position` of the epoch."""
 
-    def draw(slot: Slot, most: float) -> float:
-        """Return a number from -most to most."""
-        return most * float(_even(random_bits(key, position, slot))[0])
+    def draw(slot: Slot, limit: float) -> float:
+        """Draw a number from -limit to limit."""
+        return limit * float(_even(random_bits(key, position, slot))[0])
 
     def draw_whole(slot: Slot, choices: int) -> int:
-        """Return a whole number below `choices`, each with equal chance but for one part in 2^32."""
+        """Draw a whole number below `choices`, each with equal chance but for one part in 2^32."""
         return (int(random_bits(key, position, slot)[0]) >> 32) * choices >> 32
 
     height, width, _ = image.shape
@@ -68,6 +68,7 @@ def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, p
         draw_whole(slot, 2 * augmentation.shift + 1) - augmentation.shift
         for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
     )
+    # Coordinates from the image's centre. Each output pixel asks where in the input it comes from.
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
     if augmentation.horizontal_flip and draw_whole(Slot.FLIP, 2):
         x = -x
@@ -83,6 +84,7 @@ def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, p
     y, x = y / (size * tall) + (height - 1) / 2, x / (size * wide) + (width - 1) / 2
     if augmentation.elastic:
         bits = random_bits(key, position, Slot.ELASTIC, height * width).reshape(height, width)
+        # One 64-bit number serves both directions: bits 40 to 63 for rows, 16 to 39 for columns.
         y = y + augmentation.elastic * _smooth(_even(bits), augmentation.elastic_sigma)
         x = x + augmentation.elastic * _smooth(_even(bits << np.uint64(24)), augmentation.elastic_sigma)
     values = _bilinear(image, y, x)

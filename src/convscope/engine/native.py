@@ -15,7 +15,7 @@ from convscope.architecture import Architecture, Shape
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.engine import _native
-from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
+from convscope.engine.native_layers import moving_pairs, plain_layers, trainable_pairs
 from convscope.engine.network import (
     Ablation,
     EpochOptions,
@@ -108,7 +108,7 @@ class NativeNetwork:
         self._architecture = architecture
         # Asked for with every image: a property takes a tenth of a microsecond.
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
-        self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
+        self._trained, self._moving = trainable_pairs(architecture), moving_pairs(architecture)
         trained, image = architecture.trainable_weight_shapes, architecture.input
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
@@ -155,7 +155,7 @@ class NativeNetwork:
         }
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take up what `optimizer_state` returned, bit for bit.
+        """Restore a state from `optimizer_state`, bit for bit.
 
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
@@ -215,7 +215,7 @@ class NativeNetwork:
                 data set, or there is not one learning rate for each batch.
         """
         check_images(dataset.images, self._image_shape)
-        labels = self._checked_labels(dataset.labels, len(dataset))
+        labels = self._check_labels(dataset.labels, len(dataset))
         # Copies: the progress callback and other threads may write to the caller's arrays after they were checked.
         order = np.array(order, np.int64, order="C")
         if order.ndim != 1 or not order.size:
@@ -278,7 +278,7 @@ class NativeNetwork:
         check_images(images, self._image_shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
-        checked = self._checked_labels(labels, len(images))
+        checked = self._check_labels(labels, len(images))
         gradients = _empty(self._architecture.trainable_weight_shapes)
         layers = [pair.layer for pair in self._trained]
         kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
@@ -315,7 +315,7 @@ class NativeNetwork:
         )
         return logits
 
-    def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
+    def _check_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         """Return a copy of the labels, so that nobody can change them after they were checked."""
         classes = self._architecture.num_classes
         labels = np.array(labels, order="C")

@@ -45,7 +45,7 @@ class Pair(NamedTuple):
         return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 
 
-def trained_pairs(architecture: Architecture) -> list[Pair]:
+def trainable_pairs(architecture: Architecture) -> list[Pair]:
     """Return the weights that training changes, a pair a layer."""
     pairs = []
     for index, row in enumerate(architecture.table):

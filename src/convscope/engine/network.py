@@ -94,7 +94,7 @@ class Network(Protocol):
         """Return copies of the weights by name."""
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
-        """Return what training needs beside the weights to go on to the same bits.
+        """Return the state of training that, with the weights, continues it to the same bits.
 
         `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (of `SGD`, m is the velocity and v
         stays zero), `unaveraged/NAME` of every weight where the weights are averages, `unrounded/NAME` of every kernel
@@ -102,7 +102,7 @@ class Network(Protocol):
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take up what `optimizer_state` returned, bit for bit."""
+        """Restore a state from `optimizer_state`, bit for bit."""
 
     def train_epoch(
         self,

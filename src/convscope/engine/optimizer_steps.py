@@ -1,4 +1,4 @@
-"""The mathematics of a training step in NumPy and float64: what `reference` does with a gradient.
+"""The mathematics of a training step in NumPy and float64, from gradients to new weights.
 
 Each function returns new arrays, so an interrupt finds a network before a step or after it.
 """
@@ -69,10 +69,12 @@ def momentum(
     return weight * (1 - learning_rate * optimizer.weight_decay) + step, velocity
 
 
-def clipped(gradients: dict[str, Array], most: float) -> dict[str, Array]:
-    """Return the gradients, shortened by one common factor if the Euclidean norm of all together is above `most`.
+def clip_gradients(gradients: dict[str, Array], max_norm: float) -> dict[str, Array]:
+    """Shorten the gradients by one common factor if the Euclidean norm of all together is above `max_norm`.
 
     Source: Pascanu and others 2013, algorithm 1.
     """
     norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients.values()))
-    return {name: gradient * (most / norm) for name, gradient in gradients.items()} if norm > most else gradients
+    if norm <= max_norm:
+        return gradients
+    return {name: gradient * (max_norm / norm) for name, gradient in gradients.items()}

@@ -1,4 +1,4 @@
-"""A network in NumPy and float64: what trains, and the values that come out of the passes of `reference_passes`.
+"""A network in NumPy and float64, which trains and predicts by the passes of `reference_passes`.
 
 It is written to be read, and to be the oracle that the native engine is checked against.
 """
@@ -26,10 +26,10 @@ from convscope.engine.network import (
     float_array,
     image_blocks,
 )
-from convscope.engine.optimizer_steps import clipped, take_step
+from convscope.engine.optimizer_steps import clip_gradients, take_step
 from convscope.engine.reference_layers import Array
 from convscope.engine.reference_passes import Kept, Passes
-from convscope.engine.rounding import kernel_filters, rounded
+from convscope.engine.rounding import kernel_filters, round_kernel
 from convscope.recipes import WeightBits
 
 _VALUE_BYTES = 8  # of a float64
@@ -43,20 +43,20 @@ class _State(NamedTuple):
     m: dict[str, Array]
     v: dict[str, Array]
     # The average of all weights within an epoch; between epochs that is in `weights`, and training goes on from this.
-    other: dict[str, Array] | None = None
+    other_weights: dict[str, Array] | None = None
     # Of training in few bits, the kernels before they were rounded.
     unrounded: Mapping[str, Array] = MappingProxyType({})
 
     @property
-    def trained(self) -> dict[str, Array]:
-        """What the optimizer changes."""
+    def optimizer_weights(self) -> dict[str, Array]:
+        """The weights that the optimizer changes: of rounded kernels the unrounded ones."""
         return self.weights | dict(self.unrounded)
 
     def with_trained(self, trained: dict[str, Array], kernels: Mapping[str, int], bits: WeightBits | None) -> "_State":
-        """Return the state after a step to the weights `trained`; `kernels` are those to round: filters by name."""
+        """Take over the weights `trained` after a step; `kernels` has the number of filters of each kernel to round."""
         if bits is None:
             return self._replace(weights=trained, unrounded=MappingProxyType({}))
-        grids = {name: rounded(trained[name], filters, bits) for name, filters in kernels.items()}
+        grids = {name: round_kernel(trained[name], filters, bits) for name, filters in kernels.items()}
         return self._replace(weights=trained | grids, unrounded={name: trained[name] for name in kernels})
 
 
@@ -90,7 +90,7 @@ class ReferenceNetwork:
         for name, weight in self._state.weights.items():
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
             state[f"remainder/{name}"] = weight - float_array(weight)
-        others = {"unaveraged": self._state.other or {}, "unrounded": self._state.unrounded}
+        others = {"unaveraged": self._state.other_weights or {}, "unrounded": self._state.unrounded}
         for part, arrays in ({"m": self._state.m, "v": self._state.v} | others).items():
             state |= {f"{part}/{name}": array.copy() for name, array in arrays.items()}
         return state
@@ -138,13 +138,13 @@ class ReferenceNetwork:
             raise ValueError(
                 f"there are {len(learning_rates)} learning rates for {len(starts)} batches; give one per batch"
             )
-        trained = self._state.weights if options.weight_bits is None else self._state.trained
+        trained = self._state.weights if options.weight_bits is None else self._state.optimizer_weights
         self._state = self._state.with_trained(trained, self._kernels, options.weight_bits)
         if not options.averaging:
-            self._state = self._state._replace(other=None)
+            self._state = self._state._replace(other_weights=None)
         else:
-            other = self._state.trained | (self._state.other or {})
-            self._state = self._state._replace(other=other)
+            other = self._state.optimizer_weights | (self._state.other_weights or {})
+            self._state = self._state._replace(other_weights=other)
             self._exchange_average(options.weight_bits)
         done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
@@ -153,7 +153,7 @@ class ReferenceNetwork:
                 batch = order[start : start + batch_size]
                 labels = dataset.labels[batch]
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
-                kept = self._passes.kept(options.dropout_key, start, len(batch))
+                kept = self._passes.draw_kept(options.dropout_key, start, len(batch))
                 values = self._forward(images, kept)
                 logits = values[-1]
                 loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
@@ -161,8 +161,8 @@ class ReferenceNetwork:
                 dlogits = cross_entropy_backward(logits, labels, *loss)
                 gradients, _ = self._backward(values, dlogits, kept)
                 if options.clip_norm is not None:
-                    gradients = clipped(gradients, options.clip_norm)
-                statistics = self._passes.moved_statistics(self._state.weights, values)
+                    gradients = clip_gradients(gradients, options.clip_norm)
+                statistics = self._passes.move_statistics(self._state.weights, values)
                 self._take_step(gradients, statistics, learning_rate, options)
                 done += len(batch)
                 if progress is not None:
@@ -173,9 +173,9 @@ class ReferenceNetwork:
         return EpochResult(loss_sum / done, num_correct / done)
 
     def _exchange_average(self, bits: WeightBits | None) -> None:
-        trained, other = self._state.trained, self._state.other
+        trained, other = self._state.optimizer_weights, self._state.other_weights
         assert other is not None
-        self._state = self._state._replace(other=trained).with_trained(other, self._kernels, bits)
+        self._state = self._state._replace(other_weights=trained).with_trained(other, self._kernels, bits)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]
@@ -255,13 +255,15 @@ class ReferenceNetwork:
         options: EpochOptions,
     ) -> None:
         old = self._state
-        new, trained = _State(old.step + 1, {}, {}, {}, None if old.other is None else {}), old.trained | statistics
+        new = _State(old.step + 1, {}, {}, {}, None if old.other_weights is None else {})
+        trained = old.optimizer_weights | statistics
         for name, gradient in gradients.items():
             weight, m, v = trained[name], old.m[name], old.v[name]
             weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, options.optimizer)
             trained[name], new.m[name], new.v[name] = weight, m, v
-        if old.other is not None and new.other is not None:
+        if old.other_weights is not None and new.other_weights is not None:
+            # Weighted so that the average is unbiased from its first step on, as Adam's moments are.
             share = (1 - options.averaging) / (1 - options.averaging**new.step)
-            for name, average in old.other.items():
-                new.other[name] = average + share * (trained[name] - average)
+            for name, average in old.other_weights.items():
+                new.other_weights[name] = average + share * (trained[name] - average)
         self._state = new.with_trained(trained, self._kernels, options.weight_bits)

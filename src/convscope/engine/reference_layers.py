@@ -370,14 +370,14 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], 
 """By name, forward and backward. Not softmax: it ends a network, and its derivative is part of the loss's."""
 
 
-def activated(x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
+def activate(x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
     """Return y = f(x) for the activation f of that name; x itself for linear, and for softmax, which stands apart."""
     if activation == "leaky_relu":
         return leaky_relu(x, slope)
     return ACTIVATIONS[activation][0](x) if activation in ACTIVATIONS else x
 
 
-def activated_backward(dy: Array, x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
+def activate_backward(dy: Array, x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
     """Return dx = dy · f'(x) for the activation f of that name."""
     if activation == "leaky_relu":
         return leaky_relu_backward(dy, x, slope)

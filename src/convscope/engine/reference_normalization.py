@@ -23,7 +23,7 @@ def batch_normalization(x: Array, gamma: Array, beta: Array, mean: Array, varian
 
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
-    return gamma * _normalized(x, mean, variance, epsilon) + beta
+    return gamma * _normalize(x, mean, variance, epsilon) + beta
 
 
 def batch_normalization_backward(
@@ -38,7 +38,7 @@ def batch_normalization_backward(
     Where they are the batch's, dγ and dβ stay, and `batch_statistics_backward` makes dx whole.
     """
     axes = tuple(range(x.ndim - 1))
-    dgamma = (dy * _normalized(x, mean, variance, epsilon)).sum(axis=axes)
+    dgamma = (dy * _normalize(x, mean, variance, epsilon)).sum(axis=axes)
     return dy * gamma / np.sqrt(variance + epsilon), dgamma, dy.sum(axis=axes)
 
 
@@ -52,9 +52,9 @@ def batch_statistics_backward(dx: Array, x: Array, epsilon: float) -> Array:
     Source: Ioffe and Szegedy 2015, section 3, the equations after algorithm 1, put together.
     """
     axes = tuple(range(x.ndim - 1))
-    normalized = _normalized(x, *batch_statistics(x), epsilon)
+    normalized = _normalize(x, *batch_statistics(x), epsilon)
     return np.asarray(dx - dx.mean(axis=axes) - normalized * (dx * normalized).mean(axis=axes))
 
 
-def _normalized(x: Array, mean: Array, variance: Array, epsilon: float) -> Array:
+def _normalize(x: Array, mean: Array, variance: Array, epsilon: float) -> Array:
     return np.asarray((x - mean) / np.sqrt(variance + epsilon))

@@ -30,8 +30,8 @@ from convscope.engine.network import Ablation
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
-    activated,
-    activated_backward,
+    activate,
+    activate_backward,
     average_pooling,
     average_pooling_backward,
     convolution,
@@ -66,7 +66,7 @@ Kept = dict[str, NDArray[np.bool_]]
 
 
 class _Step(NamedTuple):
-    """What is computed at once: a layer, or behind it the activation that it names."""
+    """One step of a pass: a layer, or the activation that follows it and stands in its arguments."""
 
     layer: Layer
     activation: str = ""
@@ -76,7 +76,7 @@ class Passes:
     """An architecture's steps in their order; the weights are given to each pass.
 
     Attributes:
-        output_of: where among the values of `forward` a layer's output stands: behind its activation.
+        output_of: the index of a layer's output, after its activation, among the values of `forward`.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -88,8 +88,8 @@ class Passes:
                 self._steps.append(_Step(layer, activation))
         self.output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
 
-    def kept(self, key: int, first: int, images: int) -> Kept:
-        """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
+    def draw_kept(self, key: int, first: int, images: int) -> Kept:
+        """Draw which numbers each `Dropout` keeps of `images` images, from number `first` of the epoch, by its name."""
         return {
             row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
             for number, row in enumerate(self._architecture.table)
@@ -101,18 +101,18 @@ class Passes:
     ) -> list[Array]:
         """Return the normalised images and then the output of every step, the last one's without its softmax.
 
-        While training, `kept` is what `kept` returned, and normalisation is by the batch's own statistics. Without it
+        While training, `kept` comes from `draw_kept`, and normalisation is by the batch's own statistics. Without it
         nothing is dropped, and the moving statistics are used.
         """
-        given = self._architecture.input
-        values = [images.astype(np.float64) * given.scale + given.offset]
+        image = self._architecture.input
+        values = [images.astype(np.float64) * image.scale + image.offset]
         for layer, activation in self._steps:
             x = values[-1]
             match layer:
                 case _ if activation:
-                    y = activated(x, activation)
+                    y = activate(x, activation)
                 case Activation():
-                    y = activated(x, layer.activation, layer.negative_slope)
+                    y = activate(x, layer.activation, layer.negative_slope)
                 case Conv2D():
                     y = convolution(x, *_layer_weights(weights, layer), layer.window)
                 case DepthwiseConv2D():
@@ -147,8 +147,8 @@ class Passes:
                     y = soft_voting(x, layer.members)
                 case _:
                     y = x.reshape(len(x), -1)
-            if self.output_of[layer.name] == len(values):
-                y = _ablated(y, layer, ablation)
+            if self.output_of[layer.name] == len(values):  # after the activation: a replaced filter passes through none
+                y = _ablate(y, layer, ablation)
             values.append(y)
         return values
 
@@ -159,13 +159,13 @@ class Passes:
         gradients: dict[str, Array] = {}
         added: dict[int, Array] = {}  # to the gradient by one of `values`, by later layers that read it by its name
         dy = dlogits
-        dvalues = [dy]
+        dvalues = [dy]  # collected from the last to the first
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
             match layer:
                 case _ if activation:
-                    dy = activated_backward(dy, x, activation)
+                    dy = activate_backward(dy, x, activation)
                 case Activation():
-                    dy = activated_backward(dy, x, layer.activation, layer.negative_slope)
+                    dy = activate_backward(dy, x, layer.activation, layer.negative_slope)
                 case Conv2D():
                     kernel, _ = _layer_weights(weights, layer)
                     dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
@@ -198,17 +198,17 @@ class Passes:
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
-                case Add():  # y = x + other, so both are given dy
-                    other = self.output_of[layer.from_layer]
-                    added[other] = added.get(other, 0) + dy
-                case Branch():  # y = other
-                    other = self.output_of[layer.from_layer]
-                    added[other] = added.get(other, 0) + dy
+                case Add():  # y = x + earlier, so both are given dy
+                    earlier = self.output_of[layer.from_layer]
+                    added[earlier] = added.get(earlier, 0) + dy
+                case Branch():  # y = earlier
+                    earlier = self.output_of[layer.from_layer]
+                    added[earlier] = added.get(earlier, 0) + dy
                     dy = np.zeros_like(x)
                 case Concatenate():  # each is given its own channels
-                    other = self.output_of[layer.from_layer]
-                    channels = values[other].shape[-1]
-                    added[other] = added.get(other, 0) + dy[..., :channels]
+                    earlier = self.output_of[layer.from_layer]
+                    channels = values[earlier].shape[-1]
+                    added[earlier] = added.get(earlier, 0) + dy[..., :channels]
                     dy = dy[..., channels:]
                 case SoftVoting():
                     dy = soft_voting_backward(dy, x, layer.members)
@@ -218,8 +218,8 @@ class Passes:
             dvalues.append(dy)
         return {name: gradients[name] for name in self._architecture.trainable_weight_shapes}, dvalues[::-1]
 
-    def moved_statistics(self, weights: Weights64, values: list[Array]) -> dict[str, Array]:
-        """Return the moving statistics by name after a step over the batch for which `forward` returned `values`.
+    def move_statistics(self, weights: Weights64, values: list[Array]) -> dict[str, Array]:
+        """Move the statistics towards those of the batch for which `forward` returned `values`; return them by name.
 
         moving ← moving · momentum + batch · (1 - momentum)
         """
@@ -244,8 +244,8 @@ def _moving_statistics(weights: Weights64, layer: BatchNormalization) -> tuple[A
     return mean, variance
 
 
-def _ablated(y: Array, layer: Layer, ablation: Ablation) -> Array:
-    """Return a layer's output with the ablation's replacements in it, if there are any."""
+def _ablate(y: Array, layer: Layer, ablation: Ablation) -> Array:
+    """Replace the filters of a layer's output that the ablation names."""
     replacements = [replacement for replacement in ablation if replacement.layer == layer.name]
     if replacements:
         y = y.copy()

@@ -14,8 +14,8 @@ from convscope.recipes import WeightBits
 STEPS = {2: 1.2240, 4: 0.3534, 8: 0.03087}
 
 
-def rounded(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
-    """Return a kernel of so many filters rounded to a grid of 2^bits - 1 levels, one around zero for each filter.
+def round_kernel(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
+    """Round a kernel of so many filters to a grid of 2^bits - 1 levels, one around zero for each filter.
 
     A weight becomes the nearest of the levels -L to L, L = 2^(bits - 1) - 1, times the filter's step. The step is
     `STEPS[bits]` times the root mean square of the filter's weights; for 2 bits the levels are -1, 0 and 1. So a step
@@ -25,19 +25,20 @@ def rounded(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
     same way for 255). The gradient passes straight through to the unrounded kernel: Bengio and others 2013, section 4;
     Courbariaux and others 2015, algorithm 1. Deviation: no weight is clipped, since the step follows.
 
-    >>> rounded(np.array([[0.2], [-0.1], [0.9], [-1.1]]), 1, 2).round(3).ravel().tolist()
+    >>> round_kernel(np.array([[0.2], [-0.1], [0.9], [-1.1]]), 1, 2).round(3).ravel().tolist()
     [0.0, -0.0, 0.881, -0.881]
     """
     columns = kernel.reshape(-1, filters).astype(np.float64)
+    # Rounded to the kernel's type before use, as the C++ keeps them: equal levels in both.
     steps = (STEPS[bits] * np.sqrt(np.mean(columns**2, axis=0))).astype(kernel.dtype).astype(np.float64)
-    most = 2 ** (bits - 1) - 1
-    levels = np.rint(np.clip(columns * (1 / np.where(steps > 0, steps, np.inf)), -most, most))
+    max_level = 2 ** (bits - 1) - 1
+    levels = np.rint(np.clip(columns * (1 / np.where(steps > 0, steps, np.inf)), -max_level, max_level))
     grid: NDArray[Any] = levels.astype(kernel.dtype) * steps.astype(kernel.dtype)
     return grid.reshape(kernel.shape)
 
 
 def kernel_filters(architecture: Architecture) -> dict[str, int]:
-    """Return the number of filters of each kernel that training in few bits rounds, by its full name."""
+    """Count the filters of each kernel that training in few bits rounds, by its full name."""
     names = architecture.trainable_weight_shapes
     filters = {f"{row.layer.name}/kernel": row.output_shape[-1] for row in architecture.table}
     return {name: number for name, number in filters.items() if name in names}

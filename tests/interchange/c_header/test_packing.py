@@ -12,7 +12,7 @@ from tests.random_networks import random_images, random_model
 
 import convscope as cs
 from convscope.engine import initial_weights
-from convscope.engine.rounding import kernel_filters, rounded
+from convscope.engine.rounding import kernel_filters, round_kernel
 from convscope.interchange.c_header import open_c, write_c
 from convscope.interchange.c_header.packing import count_bits, find_grid, make_int8_function, pack
 from convscope.interchange.c_header.quantization import quantize
@@ -24,7 +24,7 @@ ARM = ("clang-19", "--target=aarch64-linux-gnu", "-static", "-fuse-ld=lld-19")
 def of_few_bits(model: cs.Model, bits: int) -> cs.Model:
     """Return the model with rounded kernels, as if it had been trained so."""
     filters = kernel_filters(model.architecture)
-    grids = {n: rounded(w, filters[n], bits) if n in filters else w for n, w in model.weights.items()}
+    grids = {n: round_kernel(w, filters[n], bits) if n in filters else w for n, w in model.weights.items()}
     return cs.Model(model.architecture, grids, model.class_names)
 
 

@@ -45,13 +45,13 @@ def backend_name() -> str:
         raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_install()}")
     if (imported := sys.modules.get("keras")) is not None:
         return str(imported.config.backend())
-    if asked := os.environ.get(BACKEND_VARIABLE):
-        if asked not in BACKENDS:
-            raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}; engine keras needs one of {', '.join(BACKENDS)}")
-        if find_spec(asked) is None:
-            raise MissingPackageError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_install()}")
-        return asked
-    for name in (_configured(), *BACKENDS):
+    if chosen := os.environ.get(BACKEND_VARIABLE):
+        if chosen not in BACKENDS:
+            raise EngineError(f"{BACKEND_VARIABLE} is {chosen!r}; engine keras needs one of {', '.join(BACKENDS)}")
+        if find_spec(chosen) is None:
+            raise MissingPackageError(f"{BACKEND_VARIABLE} is {chosen!r}, which is not installed; {_install()}")
+        return chosen
+    for name in (_read_keras_json(), *BACKENDS):
         if name in BACKENDS and find_spec(name) is not None:
             return name
     raise MissingPackageError(
@@ -170,7 +170,7 @@ def to_numpy(tensor: Any) -> Array:
     return np.array(load_keras().ops.convert_to_numpy(tensor), np.float32)
 
 
-def _configured() -> str:
+def _read_keras_json() -> str:
     """Return the backend that Keras's own file names; "" where there is none."""
     folder = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     try:

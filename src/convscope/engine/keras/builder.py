@@ -30,7 +30,7 @@ class Block:
     Attributes:
         name: of our layer; "input" is the normalisation of the image.
         reads: the name of the earlier block whose output the first reads too, a `Branch` alone; "" for all else.
-        layers: Keras's, at least one; those of a `SoftVoting` are no row, see `_voted`.
+        layers: Keras's, at least one; those of a `SoftVoting` are no row, see `_connect_voting`.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Block:
 
     def __call__(self, values: Mapping[str, Any], x: Any) -> Any:
         """Return the block's output, for the output `x` of the block before it and all `values` by name."""
-        y, layers = self._given(values, x), self.layers
+        y, layers = self._input_of_block(values, x), self.layers
         if self.kind == "SoftVoting":
-            y, layers = _voted(layers[:_VOTING], y), layers[_VOTING:]
+            y, layers = _connect_voting(layers[:_VOTING], y), layers[_VOTING:]
         for layer in layers:
             y = layer(y)
         return y
 
-    def _given(self, values: Mapping[str, Any], x: Any) -> Any:
+    def _input_of_block(self, values: Mapping[str, Any], x: Any) -> Any:
         if not self.reads:
             return x
         again = values[self.reads]
@@ -72,7 +72,7 @@ def build_keras(architecture: Architecture, weights: Weights, *, output: Output 
     """
     check_weights(architecture, weights)
     blocks = keras_blocks(architecture, softmax=output == "probabilities")
-    model = _both(architecture, blocks) if output == "both" else connected(architecture, blocks)
+    model = _both(architecture, blocks) if output == "both" else connect_blocks(architecture, blocks)
     set_weights(blocks, weights)
     return model
 
@@ -94,7 +94,7 @@ def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
     return blocks
 
 
-def connected(architecture: Architecture, blocks: list[Block]) -> Any:
+def connect_blocks(architecture: Architecture, blocks: list[Block]) -> Any:
     """Return the model that computes the blocks one after the other."""
     keras = load_keras()
     image = _image(architecture, blocks)
@@ -133,11 +133,11 @@ def _layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, ...]:
         window = _window(layer)
         more = {"dilation_rate": layer.dilation_rate, "groups": layer.groups}  # type: ignore[union-attr]
         return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **more, **weighted, **maps),)
-    own = _voting(row, common, free) if layer.kind == "SoftVoting" else (_unweighted(row, common, maps),)
+    own = _voting(row, common, free) if layer.kind == "SoftVoting" else (_layer_without_kernel(row, common, maps),)
     return own if activation == "linear" else (*own, _activation(activation, free(f"{layer.name}_activation")))
 
 
-def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
+def _layer_without_kernel(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
     """Return the Keras layer of one of ours that has no kernel."""
     layers, layer = load_keras().layers, row.layer
     match layer.kind:
@@ -166,32 +166,32 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
 
 
 def _voting(row: LayerRow, common: dict[str, Any], free: FreeNames) -> tuple[Any, ...]:
-    """Return the Keras layers of a `SoftVoting`, which `_voted` connects.
+    """Return the Keras layers of a `SoftVoting`, which `_connect_voting` connects.
 
     Keras has no layer for log Σ exp. It is what a number loses by `log_softmax`, and the same for all of its row.
     """
     layers, name = load_keras().layers, row.layer.name
     members = row.input_shape[0] // row.output_shape[0]
 
-    def named(part: str) -> dict[str, Any]:
+    def settings(part: str) -> dict[str, Any]:
         return common | {"name": free(f"{name}_{part}")}
 
     return (
         layers.Reshape((members, *row.output_shape), **common),
-        layers.Activation("log_softmax", **named("logarithms")),
-        layers.Subtract(**named("sums")),
-        layers.Permute((2, 1), **named("by_class")),
-        layers.Activation("log_softmax", **named("shares")),
-        layers.Subtract(**named("class_sums")),
-        layers.Permute((2, 1), **named("by_member")),
-        layers.Add(**named("votes")),
-        layers.GlobalAveragePooling1D(data_format="channels_last", **named("mean")),
-        layers.Rescaling(1.0, -log(members), **named("shift")),
+        layers.Activation("log_softmax", **settings("logarithms")),
+        layers.Subtract(**settings("sums")),
+        layers.Permute((2, 1), **settings("by_class")),
+        layers.Activation("log_softmax", **settings("shares")),
+        layers.Subtract(**settings("class_sums")),
+        layers.Permute((2, 1), **settings("by_member")),
+        layers.Add(**settings("votes")),
+        layers.GlobalAveragePooling1D(data_format="channels_last", **settings("mean")),
+        layers.Rescaling(1.0, -log(members), **settings("shift")),
     )
 
 
-def _voted(voting: Sequence[Any], x: Any) -> Any:
-    """Return the logits (N, K) of an ensemble of those of its members."""
+def _connect_voting(voting: Sequence[Any], x: Any) -> Any:
+    """Connect the layers of `_voting` from the members' logits `x` to the ensemble's logits (N, K)."""
     rows, log_softmax, subtract, by_class, class_log_softmax, class_subtract, by_member, add, mean, shift = voting
     logits = rows(x)
     logarithms = log_softmax(logits)

@@ -22,7 +22,7 @@ from convscope.engine.keras.backend import (
     to_numpy,
     value_and_gradients,
 )
-from convscope.engine.keras.builder import connected, keras_blocks, set_weights, weight_variables
+from convscope.engine.keras.builder import connect_blocks, keras_blocks, set_weights, weight_variables
 from convscope.engine.network import (
     Ablation,
     EpochOptions,
@@ -70,12 +70,12 @@ class KerasNetwork:
         set_threads(threads)
         self._architecture = architecture
         self._blocks = keras_blocks(architecture, softmax=False)
-        self._model = connected(architecture, self._blocks)
+        self._model = connect_blocks(architecture, self._blocks)
         set_weights(self._blocks, weights)
         self._variables = weight_variables(self._blocks, architecture.weight_shapes)
         self._trained = {name: self._variables[name] for name in architecture.trainable_weight_shapes}
-        places = {id(variable): place for place, variable in enumerate(self._model.trainable_variables)}
-        self._places = {name: places[id(variable)] for name, variable in self._trained.items()}
+        indices = {id(variable): index for index, variable in enumerate(self._model.trainable_variables)}
+        self._indices = {name: indices[id(variable)] for name, variable in self._trained.items()}
         self._state = _State(0, _zeros(architecture), _zeros(architecture))
         self._compiled: tuple[Any, ...] | None = None
 
@@ -98,7 +98,7 @@ class KerasNetwork:
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take up what `optimizer_state` of this or the native engine returned, bit for bit.
+        """Restore a state from `optimizer_state` of this or the native engine, bit for bit.
 
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not finite.
@@ -172,7 +172,7 @@ class KerasNetwork:
         averages: dict[str, Array] | None,
         progress: Progress | None,
     ) -> tuple[EpochResult, dict[str, Array] | None]:
-        """Train from `self._state`, which becomes what it is after the epoch; return also the averages by name."""
+        """Train one epoch, update `self._state`, and return the averaged weights by name."""
         self._compile(options)
         fitting.seed_dropout(self._blocks, options.dropout_key)
         tensors = None if averages is None else self._tensors(averages)
@@ -195,7 +195,7 @@ class KerasNetwork:
         return EpochResult(loss, accuracy), averages
 
     def _compile(self, options: EpochOptions) -> None:
-        """Compile the model, unless it is so already, and give its optimizer what it remembered."""
+        """Compile the model, unless its options are unchanged, and restore its optimizer's state."""
         wanted = (options.optimizer, options.label_smoothing, options.clip_norm)
         if wanted != self._compiled:
             undecayed = [weight for name, weight in self._trained.items() if not decays(options.optimizer, name)]
@@ -203,9 +203,9 @@ class KerasNetwork:
             self._compiled = wanted
         optimizer = self._model.optimizer
         optimizer.iterations.assign(self._state.step)
-        for name, place in self._places.items():
+        for name, index in self._indices.items():
             for variable, values in zip(
-                fitting.moment_variables(optimizer, place), (self._state.m, self._state.v), strict=True
+                fitting.moment_variables(optimizer, index), (self._state.m, self._state.v), strict=True
             ):
                 if variable is not None:
                     variable.assign(values[name].reshape(variable.shape))
@@ -213,8 +213,8 @@ class KerasNetwork:
     def _read_state(self) -> None:
         optimizer = self._model.optimizer
         m, v = dict(self._state.m), dict(self._state.v)
-        for name, place in self._places.items():
-            for variable, values in zip(fitting.moment_variables(optimizer, place), (m, v), strict=True):
+        for name, index in self._indices.items():
+            for variable, values in zip(fitting.moment_variables(optimizer, index), (m, v), strict=True):
                 if variable is not None:
                     values[name] = self._array(name, variable)
         step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
@@ -294,14 +294,14 @@ class KerasNetwork:
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 weighting = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
-                def weighted_logits(tensors: Sequence[Any], block: slice = block, by: Any = weighting) -> Any:
+                def sum_of_logits(tensors: Sequence[Any], block: slice = block, by: Any = weighting) -> Any:
                     # What is added to an output is zero, and the gradient by it is the gradient by the output.
                     added = dict(zip(result, tensors, strict=True))
                     logits = self._forward(images[block], lambda n, y: y + added[n] if n in added else y)[last]
                     return keras.ops.sum(logits * by)
 
                 zeros = [np.zeros((len(images[block]), *shape), np.float32) for shape in shapes.values()]
-                for name, gradient in zip(result, value_and_gradients(weighted_logits, zeros)[1], strict=True):
+                for name, gradient in zip(result, value_and_gradients(sum_of_logits, zeros)[1], strict=True):
                     result[name][block] = gradient
         return result
 
@@ -313,30 +313,30 @@ class KerasNetwork:
         with predicting():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 for logits, ablation in zip(result, ablations, strict=True):
-                    logits[block] = to_numpy(self._forward(images[block], _replacing(ablation))[last])
+                    logits[block] = to_numpy(self._forward(images[block], _make_replacement(ablation))[last])
         return result
 
-    def _forward(self, images: NDArray[np.uint8], changed: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
+    def _forward(self, images: NDArray[np.uint8], replace: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
         """Return the output of the normalisation, "input", and of each layer, as the network is when it predicts.
 
         Args:
-            changed: gives for each of these names and outputs what takes its place.
+            replace: called with each of these names and outputs; returns the output to go on with.
         """
         values: dict[str, Any] = {}
         x = load_keras().ops.convert_to_tensor(np.asarray(images, np.float32))
         for block in self._blocks:
             x = block(values, x)
-            if changed is not None:
-                x = changed(block.name, x)
+            if replace is not None:
+                x = replace(block.name, x)
             values[block.name] = x
         return values
 
 
-def _replacing(ablation: Ablation) -> Callable[[str, Any], Any]:
+def _make_replacement(ablation: Ablation) -> Callable[[str, Any], Any]:
     """Make the function that applies the replacements of an ablation to the outputs of the layers."""
     ops = load_keras().ops
 
-    def changed(name: str, y: Any) -> Any:
+    def replace(name: str, y: Any) -> Any:
         of_layer = [replacement for replacement in ablation if replacement.layer == name]
         if not of_layer:
             return y
@@ -345,7 +345,7 @@ def _replacing(ablation: Ablation) -> Callable[[str, Any], Any]:
             kept[replacement.filter], value[replacement.filter] = False, replacement.value
         return ops.where(ops.convert_to_tensor(kept), y, ops.convert_to_tensor(value))
 
-    return changed
+    return replace
 
 
 def _zeros(architecture: Architecture) -> dict[str, Array]:
