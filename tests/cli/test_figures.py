@@ -9,8 +9,9 @@ from convscope.base.errors import FigureError
 
 from .conftest import refused, succeed
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
     asked = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
@@ -23,7 +24,6 @@ def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, t
     assert {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")} == before
 
 
-@pytest.mark.slow
 def test_a_misspelt_figure_is_one_line_that_says_what_was_meant(shared_run: Path, tmp_path: Path):
     error = refused("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
     assert error == "Error: there is no figure 'confusion-matrx'; did you mean 'confusion-matrix'?\n"

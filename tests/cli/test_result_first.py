@@ -18,6 +18,8 @@ from .conftest import invoke, succeed
 
 QUICK = ("filters", "embedding", "ablation")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def interrupted(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
@@ -39,7 +41,6 @@ def chapters(out: Path) -> set[str]:
     return set(re.findall(r'<section[^>]* id="([a-z]+)"', (out / "report.html").read_text()))
 
 
-@pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrupted: tuple[Path, str, str]):
     out, printed, errors = interrupted
     assert (
@@ -56,7 +57,6 @@ def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrup
     assert phases == ["comparison", "filters", "embedding"]
 
 
-@pytest.mark.slow
 def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
     out, _, _ = interrupted
     filters = (out / "filters.json").stat().st_mtime_ns
@@ -70,7 +70,6 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
     assert not (out / "figures").exists()
 
 
-@pytest.mark.slow
 def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
     with opened(shared_run, writes=False) as (folder, splits):
         found = load_found(folder, splits)

@@ -13,7 +13,6 @@ import pytest
 from tests.shared import bare_reports
 
 import convscope as cs
-from convscope.storage import RunFolder
 from convscope.storage.state_file import load_state, save_state
 
 from .conftest import invoke, refused, succeed
@@ -114,10 +113,7 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
     words = f"stopped after epoch {trained} of 9, 1 epoch without a better val_loss; weights of epoch {best}"
     assert f"cnn {words}\n" in printed
     assert "1,000 training images (20 % of them held out) and 300 test images" in printed
-    page = (out / "report.html").read_text()
-    assert f"and used for early stopping ({words})." in page
-    assert f"{trained} of 9 epochs, weights of epoch {best}" in page
-    assert ">cnn validation</say-text></th>" in page
+    assert f"and used for early stopping ({words})." in (out / "report.html").read_text()
     model = cs.load_model(out)
     kept = cs.load_model(out / "checkpoints" / f"epoch-{best:04}.safetensors")
     assert model.weights_sha256 == record["weights_sha256"] == kept.weights_sha256
@@ -136,33 +132,6 @@ def early_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> t
         done = invoke("run", *arguments)
     assert done.exit_code == 0, done.output
     return folder / "run", done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("before_the_end", [0, 1, 2])
-def test_a_run_that_stops_early_resumes_to_the_same_bits(
-    early_run: tuple[Path, str], small_folder: Path, tmp_path: Path, monkeypatch, before_the_end: int
-):
-    out, _ = early_run
-    expected = json.loads((out / "run.json").read_text())
-    last, save_epoch = expected["epochs_trained"] - before_the_end, RunFolder.save_epoch
-
-    def stop(folder: RunFolder, state, class_names) -> None:
-        save_epoch(folder, state, class_names)
-        if len(state.history) == last:
-            raise KeyboardInterrupt
-
-    arguments = (
-        "--dataset", small_folder, "--recipe", out.parent / "recipe.json", *STOPPING, "--out", tmp_path / "run",
-    )  # fmt: skip
-    with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "save_epoch", stop)
-        done = invoke("train", *arguments)
-    assert "interrupted; what is finished is kept; to continue, run: " in done.stderr
-    succeed("train", "--resume", tmp_path / "run")
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
-    for key in ("weights_sha256", "epochs_trained", "best_epoch"):
-        assert record[key] == expected[key]
 
 
 BAD_RECIPES = {

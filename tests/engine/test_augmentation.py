@@ -15,25 +15,7 @@ from convscope.recipes import Augmentation
 
 from .epochs import assert_same_bits, train
 
-EACH = {
-    "shift": Augmentation(shift=3),
-    "rotation": Augmentation(rotation=40.0),
-    "scale": Augmentation(scale=0.4),
-    "stretch": Augmentation(stretch=0.5),
-    "shear": Augmentation(shear=30.0),
-    "crop": Augmentation(crop=0.6),
-    "elastic": Augmentation(elastic=34.0),
-    "rough": Augmentation(elastic=3.0, elastic_sigma=0.4),
-    "wide": Augmentation(elastic=300.0, elastic_sigma=20.0),
-    "cutout": Augmentation(cutout=5),
-    "contrast": Augmentation(contrast=0.7),
-    "brightness": Augmentation(brightness=90.0),
-    "noise": Augmentation(noise=30.0),
-}
 ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0, stretch=0.1, horizontal_flip=True)
-FAR = Augmentation(
-    1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0, horizontal_flip=True
-)
 SHAPES = [(28, 28, 1), (9, 11, 3), (1, 5, 2), (7, 1, 1), (1, 1, 1), (33, 70, 1), (65, 32, 3), (6, 31, 4)]
 
 
@@ -74,18 +56,6 @@ def test_both_engines_give_the_same_bytes_where_none_is_rounded(shape):
         expected = augment(images, augmentation, key, 5_000_000_000)
         changed = native_augment(images, augmentation, key, 5_000_000_000)
         np.testing.assert_array_equal(changed, expected, err_msg=str(augmentation))
-
-
-@pytest.mark.parametrize("augmentation", [*EACH.values(), ALL, FAR], ids=[*EACH, "all", "far"])
-def test_both_engines_differ_by_a_grey_level_at_most_and_seldom(augmentation):
-    key = stream_key(3, "augment", 2)
-    for shape in SHAPES:
-        images = random_images(10, *shape)
-        expected = augment(images, augmentation, key, 123_456)
-        for isa in instruction_sets():
-            difference = np.abs(native_augment(images, augmentation, key, 123_456, isa).astype(int) - expected)
-            assert difference.max() <= 1, (shape, isa)
-            assert np.mean(difference > 0) < 0.01, (shape, isa)
 
 
 @pytest.mark.parametrize("engine", [augment, native_augment])

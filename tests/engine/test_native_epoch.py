@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -112,22 +113,16 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
     shared = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     alone = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     train(alone, digits, order=np.tile(np.arange(128), 10))
-    results: list[dict[str, NDArray[np.float32]]] = []
 
-    def work() -> None:
+    def work(_: int) -> dict[str, NDArray[np.float32]]:
         own = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
         train(own, digits, order=np.tile(np.arange(128), 10))
         shared.logits(digits.images)
-        results.append(own.weights())
+        return own.weights()
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert len(results) == 4
-    for weights in results:
-        assert_same_bits(weights, alone.weights())
+    with ThreadPoolExecutor(4) as pool:
+        for weights in pool.map(work, range(4)):
+            assert_same_bits(weights, alone.weights())
 
 
 @pytest.mark.slow

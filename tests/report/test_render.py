@@ -30,7 +30,7 @@ class Page(HTMLParser):
         self.tags: Counter[str] = Counter()
         self.order: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
-        self.text = ""
+        self.text, self.texts = "", list[str]()
         self.inside: defaultdict[str, str] = defaultdict(str)
         self.last_script = ""
         self.source = text
@@ -53,6 +53,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        self.texts.append(data)
         self.inside[self.open[-1] if self.open else ""] += data
         if self.open[-1:] == ["script"]:
             self.last_script = data

@@ -1,8 +1,8 @@
 import io
 import struct
-import threading
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -297,15 +297,9 @@ def test_a_jpeg_file_of_too_many_scans_is_refused():
 
 
 def test_threads_may_read_at_the_same_time():
-    contents, found = [encoded(np.full((40, 40), value, np.uint8)) for value in range(8)], {}
-    threads = [
-        threading.Thread(target=lambda i=i: found.update({i: int(read_picture(contents[i]).max())})) for i in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {value: value for value in range(8)}
+    contents = [encoded(np.full((40, 40), value, np.uint8)) for value in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert [int(picture.max()) for picture in pool.map(read_picture, contents)] == list(range(8))
 
 
 REAL = [

@@ -1,6 +1,6 @@
 import os
 import pickle
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -75,21 +75,13 @@ def test_what_is_no_index_of_an_image_is_an_index_error(images: DiskImages, key)
 
 
 def test_several_threads_read_at_once(images: DiskImages, array):
-    wrong = []
-
-    def read(seed: int) -> None:
+    def is_same(seed: int) -> bool:
         stream = np.random.default_rng(seed)
-        for _ in range(100):
-            places = stream.integers(0, COUNT, 20)
-            if not np.array_equal(images[places], array[places]):
-                wrong.append(seed)
+        chosen = [stream.integers(0, COUNT, 20) for _ in range(100)]
+        return all(np.array_equal(images[indices], array[indices]) for indices in chosen)
 
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(is_same, range(4)))
 
 
 def test_without_preadv_it_reads_the_same(images: DiskImages, array, monkeypatch):

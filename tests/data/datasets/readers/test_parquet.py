@@ -13,6 +13,8 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
 from convscope.data.datasets.readers import parquet
 
+from .test_csv_files import whole
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4), dtype=np.uint8)
 LABELS = [0, 1, 2] * 4
 
@@ -35,14 +37,6 @@ def write(folder: Path, table: pa.Table, name: str = "mine.parquet", **options) 
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / name, **options)
     return folder / name
-
-
-def whole(data) -> dict[bytes, str]:
-    return {
-        image.tobytes(): part.class_names[label]
-        for part in (data.train, data.test)
-        for image, label in zip(part.images, part.labels, strict=True)
-    }
 
 
 EXPECTED = {image.tobytes(): str(label) for image, label in zip(IMAGES, LABELS, strict=True)}

@@ -8,6 +8,8 @@ from tests.shared import encode_picture
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
 
+from .test_csv_files import whole
+
 ROWS = [("0.png", "cat"), ("1.png", "dog"), ("2.png", "cat"), ("3.png", "dog")]
 
 
@@ -27,14 +29,6 @@ def write(folder: Path, text: str, *, name: str = "labels.csv", below: str = "",
 def table(header: str = "file,label", rows=ROWS, delimiter: str = ",", before: str = "") -> str:
     lines = [header, *(f"{before}{file},{label}" for file, label in rows)]
     return "\n".join(line.replace(",", delimiter) for line in lines if line) + "\n"
-
-
-def classes(data) -> dict[bytes, str]:
-    return {
-        image.tobytes(): part.class_names[label]
-        for part in (data.train, data.test)
-        for image, label in zip(part.images, part.labels, strict=True)
-    }
 
 
 EXPECTED = {picture(number).tobytes(): label for number, (_, label) in enumerate(ROWS)}
@@ -64,7 +58,7 @@ FORMS = {
 def test_every_form_of_a_table_gives_the_same_images(tmp_path, text, name, below, suffix):
     path = write(tmp_path, text, name=name, below=below, suffix=suffix)
     for data in (load_dataset(path, test_fraction=0.5), load_dataset(tmp_path, test_fraction=0.5)):
-        assert classes(data) == EXPECTED
+        assert whole(data) == EXPECTED
         assert data.class_names == ("cat", "dog")
         assert [source.name for source in data.train.source] == [name, "pictures"]
 
@@ -102,7 +96,7 @@ def test_a_zip_archive_with_a_table_is_read(tmp_path):
         archive.writestr("mine/labels.csv", table())
         for number in range(4):
             archive.writestr(f"mine/images/{number}.png", encode_picture(picture(number)))
-    assert classes(load_dataset(tmp_path / "mine.zip", test_fraction=0.5)) == EXPECTED
+    assert whole(load_dataset(tmp_path / "mine.zip", test_fraction=0.5)) == EXPECTED
 
 
 REFUSED = {
