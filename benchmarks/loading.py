@@ -24,7 +24,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
-from convscope.experiment.machine import cpu_name
+from convscope.experiment.machine import read_cpu_name
 
 
 def png(image: np.ndarray) -> bytes:
@@ -74,7 +74,9 @@ def main() -> None:
                 cs.load_dataset(place)
                 seconds[form].append(time.perf_counter() - start)
     packages = ("convscope", "numpy", "pillow", "pyarrow")
-    print(f"{cpu_name()}, load {os.getloadavg()[0]:.1f}; {', '.join(f'{name} {version(name)}' for name in packages)}")
+    print(
+        f"{read_cpu_name()}, load {os.getloadavg()[0]:.1f}; {', '.join(f'{name} {version(name)}' for name in packages)}"
+    )
     print(f"seconds to load {asked.images:,} images of 28 x 28, median [least, greatest], n = {asked.rounds}")
     for form, times in seconds.items():
         print(f"{form:20}{median(times):8.2f} [{min(times):.2f}, {max(times):.2f}]")

@@ -25,7 +25,7 @@ import numpy as np
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.experiment import RunSpec, train_runs
-from convscope.experiment.machine import machine_record
+from convscope.experiment.machine import describe_machine
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
 from convscope.runs.comparing import compare_folders
@@ -71,7 +71,7 @@ def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
         x_test=mnist.test.images[:300, ..., 0], y_test=mnist.test.labels[:300],
     )  # fmt: skip
     splits, random, history = cs.load_dataset(data), np.random.default_rng(0), History(*((0.5,) for _ in range(5)))
-    machine = machine_record("native", "float32")
+    machine = describe_machine("native", "float32")
     with writing(folder):
         store = RunStore(splits, folder / "runs")
         for number in range(count):

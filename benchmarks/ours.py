@@ -82,9 +82,9 @@ def seeds(options: argparse.Namespace) -> dict[str, Any]:
     train(0)
     start = perf_counter()
     if at_once:
-        from convscope.experiment.machine import available_cores
+        from convscope.experiment.machine import count_cores
 
-        with ThreadPoolExecutor(available_cores()) as pool:
+        with ThreadPoolExecutor(count_cores()) as pool:
             list(pool.map(train, range(SEEDS)))
     else:
         for seed in range(SEEDS):

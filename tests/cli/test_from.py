@@ -207,7 +207,7 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
 def test_images_of_the_same_file_in_another_size_may_have_been_seen(small_mnist: cs.Splits):
     source = (SourceFile("a.npz", "0" * 64),)
     large = replace(small_mnist.train, source=source)
-    known = NOTHING.and_also(large)
+    known = NOTHING.union(large)
     assert known.may_include(large).all()
     small = replace(large, images=np.ascontiguousarray(large.images[:, ::2, ::2]))
     assert known.may_include(small).all()

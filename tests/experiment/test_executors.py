@@ -279,7 +279,7 @@ class Silent:
 def test_a_lost_head_of_ray_ends_the_experiment_with_one_error(
     small_splits: cs.Splits, small_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("convscope.experiment.runs._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("convscope.experiment.runs._CHECK_SECONDS", 0.01)
     looks = iter([True, False])  # it is lost after the only run was submitted
     executor = RayTasks(Silent(), lambda: next(looks))
     with pytest.raises(ConvscopeError, match="does not answer any more; finished runs are kept"):

@@ -132,7 +132,7 @@ def test_runs_of_different_instruction_sets_are_marked(
     assert "instruction sets" not in str(first)
     other = next(one for one in ("scalar", "sse2", "neon", "avx2") if one != name)
     monkeypatch.setattr(
-        "convscope.experiment.worker.machine_record",
+        "convscope.experiment.worker.describe_machine",
         lambda *_: Machine(versions={}, cpu=Processor(name="old", cores=1, machine="x", instruction_set=other)),
     )
     both = run(range(3))

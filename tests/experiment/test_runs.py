@@ -234,7 +234,7 @@ class Lost(Executor):
 def test_an_executor_that_is_lost_ends_the_experiment(
     small_splits: cs.Splits, small_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("convscope.experiment.runs._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("convscope.experiment.runs._CHECK_SECONDS", 0.01)
     executor = Lost()
     with pytest.raises(ConvscopeError, match="does not answer any more; finished runs are kept, so start it again"):
         train_runs(specs_of(small_folder, [0]), small_splits, executor=executor)

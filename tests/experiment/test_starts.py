@@ -9,7 +9,7 @@ from tests.shared import invoke, succeed
 
 import convscope as cs
 from convscope.experiment import RunSpec, run_experiment, train_runs
-from convscope.experiment.earlier import earlier_runs
+from convscope.experiment.earlier import find_earlier_runs
 from convscope.runs.groups import finished_runs
 from convscope.storage import load_start, load_trained_on, open_run
 
@@ -79,6 +79,6 @@ def test_all_finished_runs_count_in_compare_and_in_the_table(
     fewer = run_experiment(networks, str(small_folder), [ONE_EPOCH], range(2), folder=tmp_path)
     found, left_out = finished_runs([tmp_path])
     assert (len(found), left_out) == (8, [])
-    further, left_out = earlier_runs(tmp_path, small_splits, fewer.runs)
+    further, left_out = find_earlier_runs(tmp_path, small_splits, fewer.runs)
     assert [(run.architecture, run.seed) for run in further] == [("tiny", 2), ("tiny", 3), ("small", 2), ("small", 3)]
     assert left_out == []

@@ -15,7 +15,7 @@ from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.experiment import DivergedRun, RunSpec
 from convscope.experiment.runs import train_and_list_diverged
 from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
-from convscope.experiment.sweep.sweep import CHECK_SEEDS, _contenders, _Done
+from convscope.experiment.sweep.sweep import CHECK_SEEDS, _find_contenders, _TrialResult
 from convscope.storage import StoredRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
@@ -238,10 +238,10 @@ def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad
     for _ in range(1000):
         hard = share * stream.beta(0.3, 2.7, 400)  # the same images are hard for all
         trials = {
-            number: _Done({}, 1, stream.random((1, 400)) < hard * factor, 1.0, 0.9, 0)
+            number: _TrialResult({}, 1, stream.random((1, 400)) < hard * factor, 1.0, 0.9, 0)
             for number, factor in enumerate([0.99, *[1.0] * others, 3.0 / share])
         }
-        contenders = _contenders(trials, chooses, 0.05 / (others + 1))
+        contenders = _find_contenders(trials, chooses, 0.05 / (others + 1))
         held += 0 in contenders
         assert others + 1 not in contenders
         rates = [trials[number].wrong.mean() for number in contenders]

@@ -95,7 +95,7 @@ def make_contents(
         make_record(splits, network, recipe),
         baseline,
         comparison,
-        render_evidence({"ablation": AblationRecord().updated(ablate(model, few, most_ablations=most_ablations))}),
+        render_evidence({"ablation": AblationRecord().merge(ablate(model, few, most_ablations=most_ablations))}),
     )
 
 

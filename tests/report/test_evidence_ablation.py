@@ -31,7 +31,7 @@ def measure(
 ) -> AblationRecord:
     """Ablate an untrained network on noise."""
     dataset = make_split("test", shape, names, 3 * len(names))
-    return AblationRecord().updated(ablate(untrained(make(shape, len(names)), names), dataset, **options))
+    return AblationRecord().merge(ablate(untrained(make(shape, len(names)), names), dataset, **options))
 
 
 def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
@@ -65,7 +65,7 @@ def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> Archit
 
 def section_of(*parts: Record) -> Section:
     """Return the section of some measurements."""
-    return ablation_section(reduce(AblationRecord.updated, parts, AblationRecord()))
+    return ablation_section(reduce(AblationRecord.merge, parts, AblationRecord()))
 
 
 VARIANTS = (
@@ -81,10 +81,10 @@ def wide(shape: tuple[int, int, int], num_classes: int) -> Architecture:
 
 
 RUNS: dict[str, Callable[[], AblationRecord]] = {
-    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn).updated(retrained(VARIANTS)),
+    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn).merge(retrained(VARIANTS)),
     "two": lambda: measure((8, 8, 1), ("no", "yes"), presets.ann),
     "units": lambda: measure((12, 12, 3), ("a", "b", "c"), presets.cnn, units=True),
-    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer).updated(retrained(VARIANTS)),
+    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer).merge(retrained(VARIANTS)),
     "hostile": lambda: measure((12, 12, 1), ("</script><b>", "a name that is too long for any axis"), presets.cnn),
     "hundred": lambda: measure((9, 15, 2), tuple(f"class {i}" for i in range(120)), wide),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.experiment import RunSpec
-from convscope.experiment.machine import machine_record
+from convscope.experiment.machine import describe_machine
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
 from convscope.storage import writing
@@ -37,7 +37,7 @@ def make_result(spec: RunSpec, splits: cs.Splits) -> WorkerResult:
     values = tuple(random.random(2).tolist())
     history = History(values, values, values, values, (1.0, 2.0))
     y_pred = random.integers(0, 3, len(splits.test)).astype(np.uint16)
-    return WorkerResult(model, history, y_pred, 0.5, machine_record("native", "float32"), 1)
+    return WorkerResult(model, history, y_pred, 0.5, describe_machine("native", "float32"), 1)
 
 
 def keep_runs(folder: Path, seeds: range, spec: RunSpec = SPEC, splits: cs.Splits = SPLITS) -> RunStore:

@@ -1,4 +1,4 @@
-"""ablation.json as a record: of two measurements those that were made."""
+"""ablation.json as a record: ablations of single filters, retrained designs, or both."""
 
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ class AblationRecord(TopicRecord, kw_only=True):
 
     Attributes:
         dataset_name ... marking_by_class: those of `Ablation`.
-        inputs: of earlier versions, what blanking parts of the images cost; it is not shown.
+        inputs: the cost of blanking parts of the images, in files of earlier versions; it is not shown.
         architectures, architecture_runs: those of `ArchitectureAblation`.
     """
 
@@ -38,12 +38,13 @@ class AblationRecord(TopicRecord, kw_only=True):
     architecture_runs: ArchitectureRuns | UnsetType = UNSET
 
     def __post_init__(self) -> None:
+        # Each of the two measurements is there as a whole or not at all.
         for kind in (Ablation, ArchitectureAblation):
             names = set(kind.__struct_fields__) - {"weights_sha256"}
             missing = sorted(name for name in names if getattr(self, name) is UNSET)
             if missing and len(missing) < len(names):
                 raise ValueError(f"{missing[0]} is missing")
-        _ = self.single  # which checks that its values fit together
+        _ = self.single  # its constructor checks that the values fit together
 
     @property
     def single(self) -> Ablation | None:
@@ -58,7 +59,7 @@ class AblationRecord(TopicRecord, kw_only=True):
     def __str__(self) -> str:
         return "\n\n".join(str(part) for part in (self.single, self.retrained) if part is not None)
 
-    def updated(self, part: Record) -> "AblationRecord":
-        """Return the record with what was measured in place of an earlier measurement of its kind."""
+    def merge(self, part: Record) -> "AblationRecord":
+        """Add a measurement, or replace an earlier one of its kind."""
         names = [name for name in part.__struct_fields__ if name != "weights_sha256"]
         return replace(self, inputs=UNSET, **{name: getattr(part, name) for name in names})

@@ -1,7 +1,7 @@
-"""What a part of a design is worth: `ablate_architecture` retrains a network with one thing taken out or changed.
+"""Measure the effect of parts of a design: retrain a network with one thing removed or changed.
 
-Each variant is trained from the same seeds as the whole network, and compared with it over seeds and test images. The
-recipe stays as it is, though another might suit a variant better.
+Each variant is trained from the same seeds as the whole network, and compared with it over seeds and test images. All
+share the recipe, though another might suit a variant better.
 """
 
 from collections.abc import Sequence
@@ -34,24 +34,25 @@ WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]
 
 _MAX_TIMES_MACS = 10.0
-_MAX_PARAMETERS = 5_000_000  # of a variant, unless the network has more: each step writes all of them several times
+# Of a variant, unless the network itself has more: each training step writes all parameters several times.
+_MAX_PARAMETERS = 5_000_000
 
 
 class VariantResult(Record, kw_only=True):
     """A variant, or the whole network, trained from each seed.
 
     Attributes:
-        change: what is other than in the whole network, in words.
+        change: the difference from the whole network, in words.
         accuracies: on the test images, 0 to 1, in the order of the seeds; with their `mean`.
-        interval: (low, high), the 95 % interval of the mean over seeds and images; of one seed over images alone.
-        num_images: on how many images it was trained.
+        interval: (low, high), the 95 % interval of the mean over seeds and images; for one seed over images only.
+        num_images: the number of training images.
         seconds: of training, the mean of the runs.
-        difference: its mean accuracy minus that of the whole network; 0.0 of the whole network itself.
+        difference: its mean accuracy minus that of the whole network; 0.0 for the whole network itself.
         difference_interval: (low, high), its 95 % interval over seeds and images, see `statistics.group_difference`;
             None for one seed.
-        p_value: of the same test, for no difference; 1.0 for one seed.
-        verdict: "worse" or "better" where the difference is marked among those of all variants, by Benjamini and
-            Hochberg's rule: of the marked ones at most one in twenty is expected to be a false positive.
+        p_value: of the test for no difference; 1.0 for one seed.
+        verdict: "worse" or "better" if the difference is significant among those of all variants, by Benjamini and
+            Hochberg's rule: at most one in twenty significant differences is expected to be a false positive.
     """
 
     name: str
@@ -73,13 +74,13 @@ Variants = Annotated[tuple[VariantResult, ...], Meta(min_length=1)]
 
 
 class ArchitectureRuns(DataRecord, kw_only=True):
-    """How a network and its variants were trained and judged.
+    """The settings of the trainings of a network and its variants.
 
     Attributes:
         architecture: the network's name.
-        num_images: how many test images.
-        num_training_images: how many there are; a variant may use fewer.
-        left_out: what was not trained, and why.
+        num_images: the number of test images.
+        num_training_images: the number of training images; a variant may use fewer.
+        left_out: the variants that were not trained, with the reason.
     """
 
     architecture: str
@@ -113,11 +114,11 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
 
     @property
     def variants(self) -> tuple[VariantResult, ...]:
-        """The others, the worst first."""
+        """The variants, the worst first."""
         return self.architectures[1:]
 
     def _lines(self) -> list[str]:
-        """List what was left out, a line for each reason."""
+        """List the variants that were left out, in a line for each reason."""
         names = dict[str, list[str]]()
         for left_out in self.architecture_runs.left_out:
             names.setdefault(left_out.reason, []).append(left_out.name)
@@ -149,7 +150,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
 
 
 def format_interval(interval: tuple[float, float] | None, sign: str = "") -> str:
-    """Write an interval of accuracies; `sign` is that of a format."""
+    """Format an interval of accuracies; `sign` is "+" to show plus signs."""
     return "none" if interval is None else f"[{interval[0]:{sign}.4f}, {interval[1]:{sign}.4f}]"
 
 
@@ -158,9 +159,10 @@ class ArchitecturePlan:
     """The trainings of `ablate_architecture`, and their cost.
 
     Attributes:
-        variants: beside the whole network.
+        variants: without the whole network.
         num_runs: with the whole network, over all seeds.
-        times: how many times the multiply-adds of one training of the network all of them take; seconds follow roughly.
+        times: the multiply-adds of all trainings, relative to one training of the network; seconds are roughly
+            proportional.
     """
 
     variants: tuple[Variant, ...]
@@ -175,8 +177,8 @@ def plan_architectures(
     """List the variants to train and their cost, before training starts.
 
     Args:
-        most_times_macs: variants that cost an image more than so many times the network's multiply-adds are left out,
-            as are those of more than five million parameters.
+        most_times_macs: variants with more multiply-adds than so many times the network's are left out, and so are
+            those with more than five million parameters.
     """
     chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
     for variant in variants(architecture):
@@ -211,7 +213,7 @@ def ablate_architecture(
     on_result: OnResult | None = None,
     most_times_macs: float = _MAX_TIMES_MACS,
 ) -> ArchitectureAblation:
-    """Train `architecture` and its variants from every seed, and return how they fare on the test images.
+    """Train `architecture` and its variants from every seed, and compare them on the test images.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist")
@@ -221,12 +223,12 @@ def ablate_architecture(
     ('whole network', 2, True)
 
     Args:
-        dataset: what `load_dataset` takes to give `splits`, where an executor is to be used.
-        folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
-        most_times_macs: as for `plan_architectures`, which says what this costs.
+        dataset: the argument of `load_dataset` that gives `splits`, if an executor is used.
+        folder, executor, threads, on_result: as for `train_runs`. With a folder, the same call continues.
+        most_times_macs: as for `plan_architectures`, which computes the cost.
 
     Raises:
-        ValueError: if there is no seed or one comes twice; and as `train_runs`.
+        ValueError: if there is no seed or a duplicate; and as `train_runs`.
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
     """
     architecture = network_for(architecture, splits.image_shape, splits.num_classes)
@@ -271,8 +273,8 @@ def ablate_architecture(
 
 
 def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, float] | None, float]:
-    """Return the interval of a variant's accuracy minus the whole network's, and the p-value; of (n, N) each."""
-    if len(wrong) == 1:  # nothing is known of other seeds
+    """Test the difference of a variant's accuracy and the whole network's, (n, N) each: its interval and p-value."""
+    if len(wrong) == 1:  # one seed shows nothing about other seeds
         return None, 1.0
     difference = group_difference(wrong, wrong_of_whole)
     return difference.interval, difference.p_value

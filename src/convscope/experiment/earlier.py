@@ -1,4 +1,4 @@
-"""The runs that earlier commands left in the folder of an experiment, so that its result still shows them."""
+"""Find the runs of earlier commands in the folder of an experiment, so that its result still shows them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,12 @@ from convscope.experiment.store import RunStore
 from convscope.storage import StoredRun
 
 
-def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tuple[list[RunResult], list[str]]:
-    """Return the finished runs in `folder` that `runs` lack, on the same images, and in words what is left out.
+def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tuple[list[RunResult], list[str]]:
+    """Find the finished runs in `folder` on the same images that `runs` lack, and describe those that are left out.
 
-    They are ordered by group and seed. Groups of `runs` get their other seeds. Where two groups have the same names,
-    the later one also gets its number of images, or else its digest, as the name of a variant. Runs whose initial
-    weights have a seed of their own are left out.
-
-    Raises:
-        RunError: if the runs are damaged as a whole.
+    They are ordered by group and seed, also in groups of `runs`. If two groups have the same names, the later one gets
+    its number of images, or else its digest, as the name of a variant. Runs with an own seed of their initial weights
+    are left out.
     """
     store, left_out = RunStore(splits, folder / "runs"), list[str]()
     assert store.stored is not None
@@ -34,7 +31,7 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
             names[group] = (new_run.architecture, new_run.recipe, new_run.name)
         elif run.group.record.weights_seed is not UNSET:
             num_own_weights += 1
-        elif not _is_on(run, splits):
+        elif not _has_same_images(run, splits):
             num_elsewhere += 1
         else:
             groups.setdefault(group, []).append(run)
@@ -48,16 +45,16 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
             own = (shared.architecture.name, shared.recipe.name)
             names[group] = next((*own, variant) for variant in variants if (*own, variant) not in names.values())
         members.sort(key=lambda run: run.seed)
-        results += [store.result(_spec(run, names[group][2]), run) for run in members]
+        results += [store.result(_make_spec(run, names[group][2]), run) for run in members]
     return results, left_out
 
 
-def _is_on(run: StoredRun, splits: Splits) -> bool:
+def _has_same_images(run: StoredRun, splits: Splits) -> bool:
     recorded = run.group.record.dataset
     return (recorded.train.sha256, recorded.test.sha256) == (splits.train.sha256, splits.test.sha256)
 
 
-def _spec(run: StoredRun, name: str) -> RunSpec:
+def _make_spec(run: StoredRun, name: str) -> RunSpec:
     group = run.group
     count = group.record.num_images
     num_images = None if count == group.record.dataset.train.num_images else count

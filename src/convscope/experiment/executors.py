@@ -1,6 +1,6 @@
-"""Where runs are computed: processes of this machine, a Dask cluster or a Ray cluster, each as an `Executor`.
+"""Compute runs in processes of this machine, or on a Dask or Ray cluster, through an `Executor`.
 
-A cluster runs whatever it is sent by anybody who reaches its port: keep it on this machine or in a network you trust.
+A cluster runs code from anybody who can reach its port: keep it on this machine or in a network that you trust.
 """
 
 import logging
@@ -33,7 +33,7 @@ _CONNECT_SECONDS = 10
 @checked
 @contextmanager
 def open_executor(name: str | None) -> Iterator[Executor | None]:
-    """Give the executor called `name`, and close it at the end; None gives None, which is this process.
+    """Open the executor called `name`, and close it at the end; None stands for this process.
 
     >>> with open_executor(None) as executor:
     ...     print(executor)
@@ -41,8 +41,8 @@ def open_executor(name: str | None) -> Iterator[Executor | None]:
 
     Args:
         name: `local:N` for N processes of this machine, `dask://HOST:PORT` for the workers of a Dask scheduler,
-            `ray://HOST:PORT` for a Ray cluster, `ray://` for Ray on this machine. In a script, what opens `local:N`
-            stands under `if __name__ == "__main__":`, since each process reads the script again.
+            `ray://HOST:PORT` for a Ray cluster, `ray://` for Ray on this machine. In a script, open `local:N` under
+            `if __name__ == "__main__":`, because each process imports the script again.
 
     Raises:
         ExecutorError: if there is no such executor, its library is not installed, or it does not answer.
@@ -55,21 +55,21 @@ def open_executor(name: str | None) -> Iterator[Executor | None]:
         with LocalProcesses(int(match[1])) as processes:
             yield processes
     elif match := re.fullmatch(r"dask://(.+:\d+)", name):
-        with _dask(match[1]) as executor:
+        with _open_dask(match[1]) as executor:
             yield executor
     elif match := re.fullmatch(r"ray://(|.+:\d+)", name):
-        with _ray(match[1]) as executor:
+        with _open_ray(match[1]) as executor:
             yield executor
     else:
         raise ExecutorError(f"executor {name!r}: it must be {_KINDS}")
 
 
 class LocalProcesses(Executor):
-    """A number of processes; one that dies takes nothing with it but its own task.
+    """Processes of this machine; if one dies, only its own task fails.
 
-    They are started afresh and never forked, since a fork of a process with threads may hang. Leaving the `with` block
-    by an exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever when
-    that was just sending a result: so each has a connection of its own here, of which the death of either side is seen.
+    They are spawned and never forked, because a fork of a process with threads may hang. Leaving the `with` block by an
+    exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever if that one
+    was sending a result. So each process has its own connection here, on which both sides see the other's death.
     """
 
     def __init__(self, count: int) -> None:
@@ -82,21 +82,21 @@ class LocalProcesses(Executor):
 
     @property
     def pids(self) -> list[int]:
-        """The processes that were started and not yet found dead."""
+        """The processes that were started, except those found dead."""
         return [worker.pid for worker in self._workers]
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return self._threads.submit(self._run, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """As of any executor; without `wait` the processes end with this one."""
+        """Shut down as any executor; without `wait`, the processes end with this one."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         if wait:
             for worker in self._workers:
                 worker.end()
 
     def kill(self) -> None:
-        """End the processes at once, whatever they do, and start none any more."""
+        """Kill the processes, and start no more."""
         self._is_closed = True
         for worker in list(self._workers):
             worker.kill()
@@ -109,7 +109,7 @@ class LocalProcesses(Executor):
             self.kill()
 
     def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run a task in a free process, in one of the threads: there are as many threads as processes."""
+        """Run a task in a free process; each process has a thread here that waits for it."""
         worker = self._idle.get()
         try:
             if worker is None or not worker.is_alive():
@@ -124,22 +124,22 @@ class LocalProcesses(Executor):
             dead.end()
         worker = _Worker()
         self._workers.append(worker)
-        if self._is_closed:  # `kill` may not have seen it
+        if self._is_closed:  # `kill` may have copied the list before this worker was in it
             worker.kill()
         return worker
 
 
 class _Worker:
-    """A process that does one task after the other."""
+    """A process that runs one task after the other."""
 
     def __init__(self) -> None:
         context = get_context("spawn")
         self._connection, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there,), daemon=True)
-        # This thread's mask is that of the process, in which Ctrl-C would end an import with a traceback.
+        # The process inherits this thread's mask: Ctrl-C during its imports would print a traceback.
         _mask_interrupts(is_blocked=True)
         self._process.start()
-        there.close()  # so that its end is closed everywhere once the process is dead
+        there.close()  # then only the process holds this end, and its death ends our `recv`
 
     @property
     def pid(self) -> int:
@@ -151,12 +151,12 @@ class _Worker:
         return self._process.is_alive()
 
     def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call `fn` in the process; return or raise what it does, and `BrokenExecutor` if the process dies."""
+        """Call `fn` in the process; return its result or raise its error, or `BrokenExecutor` if the process dies."""
         try:
             self._connection.send((fn, args, kwargs))
             is_good, value = self._connection.recv()
         except (EOFError, OSError) as error:
-            self._process.kill()  # its connection ends a moment before it does
+            self._process.kill()  # the connection can end a moment before the process
             self._process.join()
             raise BrokenExecutor(f"process {self.pid} ended before its task was finished") from error
         if is_good:
@@ -167,15 +167,15 @@ class _Worker:
         self._process.kill()
 
     def end(self) -> None:
-        """Let the process end when it has nothing to do any more."""
+        """Let the process end after its last task."""
         self._connection.close()
         self._process.join()
 
 
 def _serve(connection: "Connection[Any, Any]") -> None:
-    """Do what comes, until nobody can send any more.
+    """Run tasks from the connection until it is closed.
 
-    The process ends at once with Ctrl-C, without a traceback, and with its parent, however that ends.
+    The process ends at once on Ctrl-C, without a traceback, and when its parent ends in any way.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _mask_interrupts(is_blocked=False)
@@ -196,7 +196,7 @@ def _mask_interrupts(*, is_blocked: bool) -> None:
     """Block SIGINT in this thread, or let it through."""
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         if is_blocked:
-            resource_tracker.ensure_running()  # which `start` would do, and lets SIGINT through again
+            resource_tracker.ensure_running()  # otherwise `Process.start` starts it, and unblocks SIGINT afterwards
         signal.pthread_sigmask(signal.SIG_BLOCK if is_blocked else signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
@@ -208,8 +208,8 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _dask(address: str) -> Iterator[Executor]:
-    distributed = _import("distributed", "dask")
+def _open_dask(address: str) -> Iterator[Executor]:
+    distributed = _import_package("distributed", "dask")
     try:
         client = distributed.Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -220,18 +220,18 @@ def _dask(address: str) -> Iterator[Executor]:
             yield executor
         finally:
             with suppress(Exception):  # the scheduler may be gone
-                executor.shutdown(wait=False)  # of what is left, if anything, nobody takes the result
+                executor.shutdown(wait=False)  # nobody waits for the remaining results
 
 
 class DaskTasks(Executor):
-    """Tasks of a Dask cluster, as futures; of those that a lost scheduler had, some never end."""
+    """Tasks of a Dask cluster as futures; if the scheduler is lost, some never end."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._executor = client, client.get_executor()
 
     @property
     def is_lost(self) -> bool:
-        """Whether the scheduler is gone, and was not found again."""
+        """True if the connection to the scheduler is lost for good."""
         return bool(self._client.status == "closed")
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -243,21 +243,21 @@ class DaskTasks(Executor):
 
 
 class RayTasks(Executor):
-    """Tasks of Ray, one core each, as futures."""
+    """Tasks of a Ray cluster as futures, on one core each."""
 
     def __init__(self, ray: Any, is_connected: Callable[[], bool]) -> None:
         self._ray, self._is_connected, self._tasks = ray, is_connected, dict[Future[Any], Any]()
 
     @property
     def is_lost(self) -> bool:
-        """Whether the head of the cluster is gone, and was not found again."""
+        """True if the connection to the head of the cluster is lost for good."""
         return not self._is_connected()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if self.is_lost:  # Ray would look for another cluster, for minutes
+        if self.is_lost:  # Ray would search for another cluster for minutes
             raise ConnectionError("the head of the cluster is gone")
         reference = self._ray.remote(num_cpus=1)(fn).remote(*args, **kwargs)
-        future = Future[Any]()  # Ray's own prints a traceback when it is cancelled and then finished
+        future = Future[Any]()  # Ray's own future prints a traceback if its task finishes after it was cancelled
         self._tasks[future] = reference
         reference.future().add_done_callback(partial(self._finish, future))
         return future
@@ -280,15 +280,15 @@ class RayTasks(Executor):
 
 
 @contextmanager
-def _ray(address: str) -> Iterator[Executor]:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = _import("ray", "ray")
-    for name in ("ray.client_builder", "ray.util"):  # which tell of each attempt to connect
+def _open_ray(address: str) -> Iterator[Executor]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry, unless the user has set it
+    ray = _import_package("ray", "ray")
+    for name in ("ray.client_builder", "ray.util"):  # these log each attempt to connect
         logging.getLogger(name).setLevel(logging.ERROR)
     is_connected = import_module("ray.util.client").ray.is_connected if address else ray.is_initialized
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is the error below
+            warnings.simplefilter("ignore")  # a failure becomes the error below
             if address:
                 ray.init(f"ray://{address}", log_to_driver=False)
             else:
@@ -303,7 +303,7 @@ def _ray(address: str) -> Iterator[Executor]:
         ray.shutdown()
 
 
-def _import(name: str, extra: str) -> ModuleType:
+def _import_package(name: str, extra: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:

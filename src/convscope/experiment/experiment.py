@@ -1,4 +1,4 @@
-"""How good architectures and recipes are, and how much of that is the choice of the seed: `run_experiment`.
+"""Compare architectures and recipes over seeds: `run_experiment`.
 
 Each mean has two intervals: one for other seeds on the same test images, and one for other seeds and other images.
 """
@@ -30,15 +30,15 @@ from convscope.evidence.comparison.words import format_coverage
 from convscope.experiment.architectures import format_interval
 from convscope.experiment.records import DivergedRun, ExperimentRecord, GroupRecord, Lead
 from convscope.experiment.result import RunResult
-from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, splits_and_argument, train_and_list_diverged
+from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, load_with_argument, train_and_list_diverged
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import AnyRecipe, recipe_named
 from convscope.training import default_recipe
 
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
-_WIDTH = 100  # columns of the single values
-_WIDEST_NAME = 24
-_MAX_VALUES = 200  # of a group, one by one
+_WIDTH = 100  # of a line of single accuracies, in characters
+_MAX_NAME_LETTERS = 24
+_MAX_VALUES = 200  # accuracies of a group that are printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +47,12 @@ class Experiment(Recorded):
 
     Attributes:
         y_true: (N,), the labels of the test images.
-        num_training_images: how many there were to train on; a run may have used fewer, see `RunResult.num_images`.
-        diverged: the runs that gave no model, which are in no mean.
-        level: of the test of `lead`, which is lower where results are looked at several times by a plan.
+        num_training_images: the size of the training set; a run may have used fewer, see `RunResult.num_images`.
+        diverged: the runs that gave no model and are in no mean.
+        level: of the test of `lead`; lower if a plan looks at results several times.
 
     Raises:
-        ValueError: if there is no run, or one has not an answer for each label.
+        ValueError: if there is no run, or a run without a prediction for each label.
     """
 
     dataset_name: str
@@ -74,12 +74,12 @@ class Experiment(Recorded):
 
     @property
     def num_images(self) -> int:
-        """How many test images there are."""
+        """The number of test images."""
         return len(self.y_true)
 
     @property
     def instruction_sets(self) -> dict[str, int]:
-        """How many runs were computed with which instruction set, the most frequent first, where that is recorded."""
+        """The number of runs for each recorded instruction set, the most frequent first."""
         sets = (run.kept.record.cpu.instruction_set for run in self.runs if run.kept is not None)
         return dict(Counter(name for name in sets if isinstance(name, str)).most_common())
 
@@ -99,14 +99,12 @@ class Experiment(Recorded):
 
     @cached_property
     def lead(self) -> GroupComparison | None:
-        """How the group with the highest mean compares with the next; None for one group.
-
-        Of several groups, these two are chosen by their results, so the p-value is corrected as one of all pairs.
-        """
+        """The comparison of the group with the highest mean with the next; None for one group."""
         if len(self.table) == 1:
             return None
         first, second = sorted(self.table, key=lambda group: -group.mean)[:2]
         comparison = compare_groups(self._answers(first), self._answers(second), level=self.level)
+        # The two groups are chosen by their results, so the p-value is corrected for all pairs (Bonferroni).
         pairs = len(self.table) * (len(self.table) - 1) // 2
         if pairs == 1:
             return comparison
@@ -114,14 +112,14 @@ class Experiment(Recorded):
         return replace(comparison, adjusted_p_value=min(pairs * p_value, 1.0))
 
     def runs_of(self, group: GroupRecord) -> list[RunResult]:
-        """Return the runs that `group` is made of."""
+        """List the runs of `group`."""
         return [run for run in self.runs if (run.architecture, run.recipe, run.name) == group.key]
 
     def answers_of(self, group: GroupRecord, test: Dataset) -> RunGroup:
-        """Return the answers of the runs of `group` to the images of `test`, as `compare_groups` takes them.
+        """Collect the predictions of a group on `test` for `compare_groups`.
 
         Raises:
-            ValueError: if the runs answered other images than those of `test`, by their labels.
+            ValueError: if the labels show that the runs classified other images.
         """
         if not np.array_equal(test.labels, self.y_true):
             raise ValueError(
@@ -200,7 +198,7 @@ class Experiment(Recorded):
         diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
         rows = [
             (
-                *_group_names(*group.key),
+                *_clip_names(*group.key),
                 _format_count(group.num_runs, diverged.pop(group.key, 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
@@ -212,11 +210,11 @@ class Experiment(Recorded):
             for group in self.table
         ]
         nothing = ("none",) * (len(_HEADER) - 3)
-        return rows + [(*_group_names(*names), _format_count(0, count), *nothing) for names, count in diverged.items()]
+        return rows + [(*_clip_names(*names), _format_count(0, count), *nothing) for names, count in diverged.items()]
 
 
-def _group_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
-    return clip(", ".join(filter(None, (architecture, name))), _WIDEST_NAME), clip(recipe, _WIDEST_NAME)
+def _clip_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
+    return clip(", ".join(filter(None, (architecture, name))), _MAX_NAME_LETTERS), clip(recipe, _MAX_NAME_LETTERS)
 
 
 def _format_count(num_runs: int, num_diverged: int) -> str:
@@ -240,7 +238,7 @@ def run_experiment(
     on_diverged: OnDiverged | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Experiment:
-    """Train every architecture with every recipe from every seed, and return how they fare on the test images.
+    """Train every architecture with every recipe from every seed, and measure them on the test images.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist")
@@ -251,23 +249,22 @@ def run_experiment(
     (3, True)
 
     Args:
-        architectures: networks, names of presets or functions as `train` takes them, each with a name of its own.
-        data: the data set, or what `load_dataset` takes.
-        recipes: recipes or names of those that come with convscope, each with a name of its own; without any, each
-            network is trained with the preset's own recipe, or with `classic`.
-        dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
-        num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
-        folder, executor, threads, on_result, on_epoch: as for `train_runs`. With a folder, the same call again
-            continues.
-        on_diverged: called in this thread for each run whose training diverges; the others go on.
+        architectures: networks, names of presets or functions as `train` takes them, with different names.
+        data: the data set, or an argument of `load_dataset`.
+        recipes: recipes or names of built-in recipes, with different names; if empty, each network is trained with its
+            preset's recipe, or with `classic`.
+        dataset: the argument of `load_dataset` that gives `data`, if an executor is used and `data` is a data set.
+        num_images: the number of training images for each run, drawn by its seed; None for all.
+        folder, executor, threads, on_result, on_epoch: as for `train_runs`. With a folder, the same call continues.
+        on_diverged: called in this thread for each run whose training diverges; the others continue.
 
     Raises:
         DivergedError: if every run diverges.
-        ValueError: if nothing is to be run, two architectures or two recipes share a name, or a seed comes twice; and
+        ValueError: if there is nothing to run, two architectures or recipes share a name, or a seed is there twice; and
             as `train_runs`.
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
     """
-    splits, argument = splits_and_argument(data, dataset)
+    splits, argument = load_with_argument(data, dataset)
     networks = [network_for(architecture, splits.image_shape, splits.num_classes) for architecture in architectures]
     chosen, numbers = [recipe_named(recipe) for recipe in recipes], list(seeds)
     for what, names in (
@@ -301,14 +298,7 @@ def run_experiment(
 def run_specs(
     specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
 ) -> Experiment:
-    """Train each of `specs`, and return how they fare on the test images; takes and raises what `train_runs` does.
-
-    Args:
-        on_diverged: called in this thread for each run whose training diverges; the others go on.
-
-    Raises:
-        DivergedError: if every run diverges.
-    """
+    """Train `specs` as `train_runs` does, with the same options; raises `DivergedError` if every run diverges."""
     runs, diverged = train_and_list_diverged(specs, splits, on_diverged=on_diverged, **options)
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")

@@ -1,4 +1,4 @@
-"""The files of an experiment: the numbers as JSON, the table as text, and groups and runs for a spreadsheet."""
+"""Write the files of an experiment: JSON, a table as text, and groups and runs as CSV."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
     folder = Path(folder)
     write(folder / "experiment.json", experiment.to_record())
     write_text(folder / "table.txt", f"{experiment}\n")
-    write_text(folder / "table.csv", table_csv(experiment))
-    write_text(folder / "runs.csv", runs_csv(experiment))
+    write_text(folder / "table.csv", format_table_csv(experiment))
+    write_text(folder / "runs.csv", format_runs_csv(experiment))
 
 
-def table_csv(experiment: Experiment) -> str:
-    """Return a header and a line for each group, separated by commas; an interval takes two columns."""
+def format_table_csv(experiment: Experiment) -> str:
+    """Format the groups as CSV; an interval takes two columns."""
     numbers, intervals = ("num_runs", "mean", "sd", "minimum", "maximum"), ("interval", "interval_with_images")
     ends = [f"{name}_{end}" for name in intervals for end in ("low", "high")]
     lines = [csv_line(("architecture", "recipe", "name", *numbers, *ends))]
@@ -38,8 +38,8 @@ def table_csv(experiment: Experiment) -> str:
     return "".join(lines)
 
 
-def runs_csv(experiment: Experiment) -> str:
-    """Return a header and a line for each run, separated by commas."""
+def format_runs_csv(experiment: Experiment) -> str:
+    """Format the runs as CSV."""
     lines = [csv_line((*_COLUMNS, "epochs", "best_epoch"))]
     for run in experiment.runs:
         cells = [getattr(run, name) for name in _COLUMNS]

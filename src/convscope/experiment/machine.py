@@ -1,4 +1,4 @@
-"""The machine that computes: its processor, its cores, and the versions of what is installed."""
+"""Describe this machine: its processor, its cores, and the versions of the software."""
 
 import os
 import platform
@@ -15,8 +15,8 @@ from convscope.storage.records import Machine, Processor
 
 
 @cache
-def machine_record(engine: EngineName, precision: Precision) -> Machine:
-    """Describe what computes here; the versions include Keras and its backend for the engine `keras`.
+def describe_machine(engine: EngineName, precision: Precision) -> Machine:
+    """Describe this machine; for the engine `keras`, the versions include Keras and its backend.
 
     Raises:
         EngineError: if the engine is `keras`, and that or its backend is missing.
@@ -26,21 +26,21 @@ def machine_record(engine: EngineName, precision: Precision) -> Machine:
     if engine == "keras":
         versions |= keras.versions()
     cpu = Processor(
-        name=cpu_name(),
-        cores=available_cores(),
+        name=read_cpu_name(),
+        cores=count_cores(),
         machine=platform.machine(),
         instruction_set=choose_instruction_set(None, precision) if engine == "native" else UNSET,
     )
     return Machine(versions=versions, cpu=cpu)
 
 
-def available_cores() -> int:
-    """Return how many cores this process may run on."""
+def count_cores() -> int:
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def cpu_name() -> str:
-    """Return the processor's name as the system gives it."""
+def read_cpu_name() -> str:
+    """Read the processor's name from the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Experiments as records: experiment.json and seeds.json, what commands print of them, and what pages show."""
+"""Experiments as records: experiment.json, seeds.json, and the output of commands and pages."""
 
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -13,12 +13,7 @@ from convscope.training.records import HistoryRecord
 
 
 class DivergedRun(Record, kw_only=True):
-    """A run that gave numbers that are not finite, so that there is no model.
-
-    Attributes:
-        architecture, recipe, seed, name: as of a `RunResult`.
-        reason: what happened, in words.
-    """
+    """A run whose numbers became infinite or NaN, so that there is no model; attributes as of a `RunResult`."""
 
     architecture: str
     recipe: str
@@ -51,16 +46,16 @@ class RunRecord(Record, kw_only=True):
 
 
 class GroupRecord(Record, kw_only=True):
-    """The runs of one architecture with one recipe, which differ in the seed alone.
+    """The runs of one architecture with one recipe, which differ only in the seed.
 
     Attributes:
         name: of the variant, if it has one.
         mean, minimum, maximum: of the accuracies.
-        sd: the standard deviation of a single run, with n - 1 in its denominator; None for one run.
-        interval: (low, high), the 95 % interval of the mean over seeds alone, on these test images
-            (`mean_share_interval`). None for one run, and for runs of one and the same accuracy.
+        sd: the standard deviation of a single run, with the denominator n - 1; None for one run.
+        interval: (low, high), the 95 % interval of the mean over seeds, on these test images (`mean_share_interval`);
+            None for one run, and if all accuracies are equal.
         interval_with_images: (low, high), the 95 % interval of the mean over seeds and images, see
-            `statistics.group_accuracy_interval`; of one run over images alone.
+            `statistics.group_accuracy_interval`; for one run over images only.
     """
 
     architecture: str
@@ -104,7 +99,7 @@ class GroupRecord(Record, kw_only=True):
 
 
 class Lead(Record, kw_only=True):
-    """How the group with the highest mean compares with the next; the attributes are those of `GroupComparison`."""
+    """The comparison of the two groups with the highest means; the attributes are those of `GroupComparison`."""
 
     names: tuple[str, str]
     accuracy_difference: float
@@ -116,12 +111,12 @@ class Lead(Record, kw_only=True):
 
     @property
     def decisive_p_value(self) -> float:
-        """The p-value that the verdict goes by."""
+        """The p-value that decides the verdict."""
         return self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
 
 
 class RunsRecord(Record, kw_only=True):
-    """Runs over seeds and what they come to; the attributes are those of `Experiment`."""
+    """Runs over seeds and their statistics; the attributes are those of `Experiment`."""
 
     dataset: str
     split: str
@@ -159,8 +154,8 @@ class SeedsRecord(RunsRecord, kw_only=True):
 
     Attributes:
         weights_sha256: of the run's model; the run folder adds it.
-        why: in words, why there are so many.
-        comparison: of the run's network with the one that it is compared with, over their seeds.
+        why: the reason for the number of seeds, in words.
+        comparison: of the run's network with its baseline, over their seeds.
     """
 
     weights_sha256: Sha256 | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""What one run gave, in short."""
+"""The result of a run."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,15 +21,15 @@ class RunResult(Recorded):
     """A finished run.
 
     Attributes:
-        digest: of all that decides the result, see `RunSpec.digest`.
+        digest: of everything that decides the result, see `RunSpec.digest`.
         architecture, recipe: their names.
         accuracy, loss: on all test images.
         seconds: of training alone.
         macs: multiply-adds of an image.
         weights_bytes: the size of the stored weights.
-        num_images: how many training images were used, those held out for validation among them.
-        y_pred: (N,) uint8 or uint16, the answer to each test image.
-        kept: what its run.json says; None where nothing was kept.
+        num_images: the number of training images, including those held out for validation.
+        y_pred: (N,) uint8 or uint16, the prediction for each test image.
+        kept: the run as a folder; None if it was not stored.
         name: of the variant, if it has one.
     """
 
@@ -52,7 +52,7 @@ class RunResult(Recorded):
 
     @classmethod
     def from_spec(cls, spec: RunSpec, splits: Splits, *, history: History, **measured: Any) -> "RunResult":
-        """Add to what was `measured` of a run, by attribute, what its spec says."""
+        """Combine measurements, by the names of attributes, with the settings of the spec."""
         network = spec.architecture
         return cls(
             architecture=network.name,
@@ -70,7 +70,7 @@ class RunResult(Recorded):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the run, which `open_run` and `load_model` take; None where nothing was kept."""
+        """The folder of the run, which `open_run` and `load_model` take; None if it was not stored."""
         return None if self.kept is None else self.kept.path
 
     def to_record(self) -> RunRecord:

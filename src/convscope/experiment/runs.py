@@ -1,6 +1,6 @@
-"""Many runs: `train_runs` takes specs to results, here or through any `concurrent.futures.Executor`.
+"""Train many runs, here or through any `concurrent.futures.Executor`.
 
-What is finished stays: with a folder each run is kept under its digest as soon as it is done, and is not run again.
+With a folder, each finished run is stored under its digest at once, and is not trained again.
 """
 
 from collections import Counter
@@ -33,8 +33,8 @@ OnResult = Callable[[RunResult], None]
 OnDiverged = Callable[[DivergedRun], None]
 OnEpoch = Callable[[RunSpec, TrainingState], None]
 
-_LOOK_SECONDS = 2.0  # between looks whether an executor is still there, while no run ends
-_MAX_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
+_CHECK_SECONDS = 2.0  # between checks that an executor is still there, while no run ends
+_MAX_LOSSES = 3  # workers that die under the same run, before the run is taken for the cause
 
 
 @checked
@@ -51,8 +51,8 @@ def train_runs(
 ) -> list[RunResult]:
     """Train each of `specs` and measure it on the test images; return the results in the order of the specs.
 
-    The weights and predictions are the same bytes wherever a run is computed, on processors with the same instruction
-    set. Specs that differ in names alone are run once.
+    On processors with the same instruction set, weights and predictions are the same bytes wherever a run is computed.
+    Specs that differ only in names are trained once.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist")
@@ -62,27 +62,26 @@ def train_runs(
     [0, 1]
 
     Args:
-        data: the data set, or what `load_dataset` takes; the specs' `dataset`, where they have one, leads to the same.
-        folder: where runs are kept, stored in `folder`/runs; None keeps only what is returned. `open_run` and
-            `load_model` take each by the folder that it has or would have, `folder`/runs/DIGEST.
-        executor: what runs them; None is this process, one run after the other. A run whose worker dies is submitted
-            again, a few times.
+        data: the data set, or an argument of `load_dataset`; the specs' `dataset`, if they have one, gives the same.
+        folder: runs are stored in `folder`/runs; None stores nothing. `open_run` and `load_model` take a run by its
+            path `folder`/runs/DIGEST.
+        executor: runs them; None for this process, one run after the other. A run whose worker dies is submitted again,
+            a few times.
         threads: of the engine for each run; by default all cores in this process, and one with an executor.
-        on_result: called in this thread with each result as it comes, those found in the folder first. Specs that
-            differ in names alone are trained once, and each has its result.
-        on_diverged: called in this thread for each run whose training diverges, which is then left out of what is
-            returned; by default this is an error that ends the others too.
+        on_result: called in this thread with each result, those found in the folder first.
+        on_diverged: called in this thread for each run whose training diverges, which then has no result; by default
+            this is an error that ends the others too.
         on_epoch: called with a spec and its training state after each epoch, and first with the untrained network; not
             called for runs of an executor.
 
     Raises:
-        ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
-            asks for more images than there are.
+        ValueError: if the specs name different data, an executor needs data that exist only in memory, or a spec needs
+            more images than there are.
         ConvscopeError: if a network, recipe or precision does not fit, an engine's packages are missing, the folder
-            cannot be written, holds a damaged run or is being written to by another process, training fails, or the
-            workers of a run die again and again; what is finished stays in the folder.
-        KeyboardInterrupt: within a second of Ctrl-C; what is finished stays in the folder. An executor's runs that have
-            begun are its own to end.
+            cannot be written, holds a damaged run or has another writer, training fails, or the workers of a run die
+            again and again; finished runs stay in the folder.
+        KeyboardInterrupt: within a second of Ctrl-C; finished runs stay in the folder. An executor ends runs that have
+            begun itself.
     """
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
@@ -146,7 +145,7 @@ def train_runs(
 def train_and_list_diverged(
     specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
 ) -> tuple[list[RunResult], list[DivergedRun]]:
-    """Train as `train_runs`, and also return the runs that diverged; `on_diverged` hears of each as it comes."""
+    """Train as `train_runs`, and also return the runs that diverged; `on_diverged` is called for each of them."""
     diverged = list[DivergedRun]()
 
     def keep(run: DivergedRun) -> None:
@@ -158,20 +157,20 @@ def train_and_list_diverged(
 
 
 def _copy_names(result: RunResult, spec: RunSpec) -> RunResult:
-    """Name a result as its spec does: specs that differ in nothing but names share one run."""
+    """Give a result the names of a spec: specs that differ only in names share a run."""
     return replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
 
 
-def splits_and_argument(data: Splits | str | Path, dataset: str | None) -> tuple[Splits, str]:
-    """Return the data, and what a spec says of them: `dataset`, or where they are loaded from, or "" in memory."""
+def load_with_argument(data: Splits | str | Path, dataset: str | None) -> tuple[Splits, str]:
+    """Load the data, and choose the argument by which another process loads them: `dataset`, or "" if there is none."""
     splits = data if isinstance(data, Splits) else load_dataset(data)
     if dataset is None and not isinstance(data, Splits):
         dataset = str(data)
-    return splits, argument_of(dataset) if dataset else ""
+    return splits, make_portable(dataset) if dataset else ""
 
 
-def argument_of(dataset: str | Path) -> str:
-    """Make the argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
+def make_portable(dataset: str | Path) -> str:
+    """Make an argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
     return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())
 
 
@@ -183,18 +182,18 @@ def _submit_all(
     receive: Callable[[str, Callable[[], WorkerResult]], None],
     shared: SharedSplits | None,
 ) -> None:
-    """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
+    """Submit all runs to `executor`, again if a worker is lost, and pass each reply to `receive`."""
     pending = dict[Future[Reply], str]()
-    done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would look at all that are pending for each one
+    done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would check all pending futures for each reply
     losses = Counter[str]()
 
     def submit(digest: str) -> None:
         try:
             future = executor.submit(execute, write_order(waiting[digest], splits, threads), shared)
-        except Exception as error:  # each kind of executor has its own
+        except Exception as error:  # each kind of executor has its own errors
             raise ConvscopeError(
-                f"the executor accepts no more runs ({_words(error)}); finished runs are kept, so start it again "
-                "to continue"
+                f"the executor accepts no more runs ({_describe_error(error)}); finished runs are kept, so start it "
+                "again to continue"
             ) from error
         pending[future] = digest
         future.add_done_callback(done.put)
@@ -204,7 +203,7 @@ def _submit_all(
             submit(digest)
         while pending:
             try:
-                future = done.get(timeout=_LOOK_SECONDS)
+                future = done.get(timeout=_CHECK_SECONDS)
             except Empty:
                 if getattr(executor, "is_lost", False):
                     raise ConvscopeError(
@@ -214,11 +213,11 @@ def _submit_all(
             digest = pending.pop(future)
             try:
                 reply = future.result()
-            except Exception as error:  # `execute` raises nothing itself: the worker died, or could not begin
+            except Exception as error:  # `execute` itself raises nothing: the worker died, or could not start
                 losses[digest] += 1
                 if losses[digest] == _MAX_LOSSES:
                     raise ConvscopeError(
-                        f"{waiting[digest].title}: lost {_MAX_LOSSES} workers, the last with {_words(error)}; "
+                        f"{waiting[digest].title}: lost {_MAX_LOSSES} workers, the last with {_describe_error(error)}; "
                         "check their memory and their log; finished runs are kept"
                     ) from error
                 submit(digest)
@@ -226,17 +225,17 @@ def _submit_all(
             receive(digest, partial(read_reply, waiting[digest], reply))
     finally:
         for future in pending:
-            with suppress(Exception):  # of a cluster that is gone, which shall not hide what is raised already
+            with suppress(Exception):  # a lost cluster may raise here, and must not hide the first error
                 future.cancel()
 
 
-def _words(error: BaseException) -> str:
-    """Return the kind of an error and the first line of its text."""
+def _describe_error(error: BaseException) -> str:
+    """Describe an error by its type and the first line of its text."""
     return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
 
 
 def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
-    """Find what cannot work before anything is trained."""
+    """Raise an error for specs that cannot work, before anything is trained."""
     named = {spec.dataset for spec in specs}
     if len(named) > 1:
         raise ValueError(

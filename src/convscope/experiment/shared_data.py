@@ -1,4 +1,4 @@
-"""Data for several processes of one machine, which map the images from one file instead of loading their own."""
+"""Share images between processes of one machine, which map them from one file instead of loading them."""
 
 import copy
 import os
@@ -15,18 +15,15 @@ from convscope.data.datasets.disk.images import is_on_disk
 
 
 class SharedSplits:
-    """Splits without their images, and the files that these lie in; it travels to another process of this machine."""
+    """Splits without their images, and the files with the images, to send to another process of this machine."""
 
     def __init__(self, splits: Splits, files: ExitStack) -> None:
-        """Write the images into temporary files, which processes open until `files` is closed.
-
-        Images that stay on disk are read from where they are.
-        """
+        """Write the images in memory to temporary files, which exist until `files` is closed."""
         self._options = splits.options
         self._parts = [_without_images(part, files) for part in (splits.train, splits.test)]
 
     def open(self) -> Splits:
-        """Return the splits, with images that all processes share."""
+        """Open the splits with the shared images."""
         train, test = (_with_images(part, path) for part, path in self._parts)
         return Splits(train, test, self._options)
 
@@ -41,10 +38,10 @@ _Part = tuple[Dataset, Path | None]
 
 @contextmanager
 def share(splits: Splits) -> Iterator[SharedSplits]:
-    """Give the splits for other processes, until the block ends.
+    """Share splits with other processes until the block ends.
 
     Raises:
-        ConvscopeError: if the folder of temporary files does not take the images.
+        ConvscopeError: if the images do not fit into the folder of temporary files.
     """
     with ExitStack() as files:
         try:
@@ -60,10 +57,10 @@ def share(splits: Splits) -> Iterator[SharedSplits]:
 def _without_images(part: Dataset, files: ExitStack) -> _Part:
     if is_on_disk(part.images):
         return part, None
-    _ = part.sha256, part.handwriting  # so that no process has to find them out again
-    handles = Path(f"/proc/{os.getpid()}/fd")  # where Linux shows the open files of a process
+    _ = part.sha256, part.handwriting  # cached properties, computed here once instead of in each process
+    handles = Path(f"/proc/{os.getpid()}/fd")  # on Linux, the open files of a process
     if handles.is_dir():
-        # Without a name, so that it ends with this process however that ends.
+        # A file without a name, which the system deletes with this process, however that ends.
         file = files.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         path = handles / str(file.fileno())
         np.save(file, part.images)
@@ -88,7 +85,7 @@ _opened: dict[tuple[str, str], Splits] = {}
 
 
 def open_shared(shared: SharedSplits) -> Splits:
-    """Return the splits, opened once in each process."""
+    """Open shared splits, once in each process."""
     if shared.sha256 not in _opened:
         _opened.clear()
         _opened[shared.sha256] = shared.open()

@@ -1,4 +1,4 @@
-"""What defines one run of an experiment, and the name that follows from it."""
+"""The settings of a run in an experiment, and the digest that identifies it."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ from convscope.recipes import Recipe
 from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
 
-_SEED = '"seed":null'  # within the text of a run, where the seed stands
-_DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
+_SEED = '"seed":null'  # in the definition of a run, replaced by its seed
+_DIGITS = 16  # of a digest: 64 bits; among a million runs, two share one with probability 1e12 / 2 / 2^64 = 3e-8
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class RunSpec:
     """One run: data, network, recipe and seed.
 
     Attributes:
-        dataset: what `load_dataset` takes, so that another process can load the same; "" for data in memory alone.
-        num_images: how many training images to use, drawn by the seed from each class alike; None is all of them.
-        start: a model file or run folder whose weights training starts from, see `transfer`; "" is random weights.
-        new_output: whether the weights of its outputs are random all the same.
-        weights_seed: of the initial weights, where it is not that of everything else; the same number is None.
-        held_out: the fraction of the training images that the run is measured on instead of the test images, see
-            `judged_on_held_out`; None is the test images. It tells another process how to come to the same splits.
-        name: what a table calls the variant; not part of the digest, no more than the names of network and recipe.
+        dataset: the argument of `load_dataset` by which another process loads the data; "" for data in memory.
+        num_images: the number of training images, drawn by the seed from each class alike; None for all.
+        start: a model file or run folder whose weights training starts from, see `transfer`; "" for random weights.
+        new_output: True if the weights of the outputs are random all the same.
+        weights_seed: the seed of the initial weights, if it differs from `seed`; None if it does not.
+        held_out: the fraction of the training images on which the run is measured instead of the test images, see
+            `hold_out_as_test`; None for the test images. By it, another process makes the same splits.
+        name: of the variant in a table; like the names of network and recipe, not part of the digest.
 
     Raises:
-        ValueError: if a seed is below 0, `num_images` below 1, or there is a `weights_seed` beside a `start`.
+        ValueError: if a seed is below 0, `num_images` below 1, or `weights_seed` and `start` are both set.
     """
 
     dataset: str
@@ -76,43 +76,37 @@ class RunSpec:
         return ", ".join(filter(None, words))
 
     def digest(self, splits: Splits) -> str:
-        """Return 16 hexadecimal digits of the SHA-256 of all that decides the result of this run on `splits`.
-
-        Raises:
-            ValueError: if there are fewer training images than `num_images`.
-            RunError: if there is no model at `start`.
-            EngineError: if the engine is `keras` and no backend of Keras is here.
-        """
-        return _short_digest(self._defining(splits).replace(_SEED, f'"seed":{self.seed}'))
+        """Compute 16 hexadecimal digits of the SHA-256 of everything that decides the result of this run."""
+        return _compute_digest(self._write_definition(splits).replace(_SEED, f'"seed":{self.seed}'))
 
     def group_digest(self, splits: Splits) -> str:
-        """Return 16 hexadecimal digits for all runs that differ from this one in the seed alone; raises as `digest`."""
-        return _short_digest(self._defining(splits))
+        """Compute the digest of all runs that differ from this one only in the seed."""
+        return _compute_digest(self._write_definition(splits))
 
-    def _defining(self, splits: Splits) -> str:
-        """Return all that decides the result as JSON, with `_SEED` for the seed."""
+    def _write_definition(self, splits: Splits) -> str:
+        """Write everything that decides the result as JSON, with `_SEED` for the seed."""
         start = (load_start(self.start).weights_sha256, self.new_output) if self.start else None
         backend = backend_name() if self.engine == "keras" else None
-        count = self._count(splits.train)
+        count = self._count_images(splits.train)
         more = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
         known = tuple((name, value) for name, value in more.items() if value is not None)
         digests = splits.train.sha256, splits.test.sha256
-        return _defining_text(self.architecture, self.recipe, *digests, count, self.engine, known)
+        return _write_definition_text(self.architecture, self.recipe, *digests, count, self.engine, known)
 
     def state(self, splits: Splits) -> TrainingState | None:
-        """The state that training starts from, if it does not start from the random weights of the seed.
-
-        Raises:
-            RunError: if there is no model at `start`.
-            ArchitectureError: if its weights are not for this architecture and data.
-        """
+        """Make the initial training state; None for the random weights of `seed`. Raises as `open_start`."""
         if self.weights_seed is not None:
             return TrainingState(initial_weights(self.architecture, self.weights_seed))
         start = self.open_start(splits)
         return None if start is None else start.transfer.state
 
     def open_start(self, splits: Splits) -> Start | None:
-        """Load the network that training starts from; None stands for random weights. Raises as `state`."""
+        """Load the network that training starts from; None for random weights.
+
+        Raises:
+            RunError: if there is no model at `start`.
+            ArchitectureError: if its weights do not fit this architecture and data.
+        """
         if not self.start:
             return None
         start = open_start(Path(self.start), splits, self.seed, new_output=self.new_output)
@@ -121,12 +115,9 @@ class RunSpec:
         return start
 
     def unseen(self, train: Dataset) -> NDArray[np.bool_] | None:
-        """Return (N,), which images of `train` may be held out: those that the network at `start` did not see.
+        """Mark the images of `train` that may be held out, (N,): those that the network at `start` did not see.
 
-        None stands for all: nothing is held out, or training starts from random weights.
-
-        Raises:
-            RunError: if there is no model at `start`.
+        None stands for all images: nothing is held out, or training starts from random weights.
         """
         if not self.start or self.recipe.validation_fraction == 0:
             return None
@@ -134,17 +125,13 @@ class RunSpec:
         return np.zeros(len(train), np.bool_) if known is None else ~known.may_include(train)
 
     def draw(self, splits: Splits) -> Splits:
-        """Return `splits` with the training images that this run uses, in their order; the test images are all there.
-
-        Raises:
-            ValueError: if there are fewer training images than `num_images`.
-        """
-        count = self._count(splits.train)
+        """Draw the training images that this run uses, in their order; raises `ValueError` if there are too few."""
+        count = self._count_images(splits.train)
         if count == len(splits.train):
             return splits
         return replace(splits, train=splits.train.take(_draw_images(splits.train, count, self.seed)))
 
-    def _count(self, train: Dataset) -> int:
+    def _count_images(self, train: Dataset) -> int:
         if self.num_images is not None and self.num_images > len(train):
             raise ValueError(
                 f"num_images is {self.num_images:,}, but {train.name} has {len(train):,} training images; give fewer"
@@ -152,22 +139,18 @@ class RunSpec:
         return self.num_images or len(train)
 
 
-def judged_on_held_out(splits: Splits, fraction: float) -> Splits:
-    """Return splits whose test images are this fraction of the training images, of each class alike.
-
-    Raises:
-        ValueError: as `Dataset.divide`.
-    """
+def hold_out_as_test(splits: Splits, fraction: float) -> Splits:
+    """Replace the test images by a fraction of the training images, of each class alike; raises as `divide`."""
     rest, held = splits.train.divide(fraction)
     return replace(splits, train=rest, test=replace(held, split="test"))
 
 
-def _short_digest(text: str) -> str:
+def _compute_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-@lru_cache(maxsize=64)  # the runs of an experiment differ in the seed most often
-def _defining_text(
+@lru_cache(maxsize=64)  # most runs of an experiment differ only in the seed, and share this text
+def _write_definition_text(
     architecture: Architecture,
     recipe: Recipe,
     train: str,
@@ -193,10 +176,11 @@ def _defining_text(
 
 
 def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
-    """Return (count,) places of images, rising: of each class as large a part, to within one image.
+    """Draw the ascending indices (count,) of images, an equal share of each class to within one image.
 
-    Each class is shuffled by the stream "subset", and its images stand at (rank + 1/2) / size; the first `count` of all
-    are taken, so that a smaller draw by the same seed is part of a larger one. Ties fall by chance.
+    Each class is shuffled by the stream "subset", and its images get the positions (rank + 1/2) / size. The `count`
+    images with the smallest positions are taken, so a smaller draw by the same seed is part of a larger one. Equal
+    positions are ordered at random.
     """
     stream = random_stream(seed, "subset")
     order, positions = stream.permutation(len(train)), np.empty(len(train))

@@ -17,11 +17,11 @@ from convscope.training.transfer import Transfer, transfer
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A trained network, and what training starts from if it starts from that.
+    """A trained network that a training starts from, and the initial state that follows.
 
     Attributes:
-        known: the images that the network and its ancestors were trained on; None where nobody knows.
-        new_output: whether the weights of the outputs are random all the same.
+        known: the images that the network and its ancestors were trained on; None if unknown.
+        new_output: True if the weights of the outputs are random all the same.
     """
 
     path: Path
@@ -31,15 +31,15 @@ class Start:
     new_output: bool
 
     def unseen(self, dataset: Dataset) -> NDArray[np.bool_]:
-        """Return (N,), which images of `dataset` are known to be new to the network."""
+        """Mark the images of `dataset` that are known to be new to the network, (N,)."""
         return np.zeros(len(dataset), np.bool_) if self.known is None else ~self.known.may_include(dataset)
 
     def check(self, splits: Splits, validation_fraction: float) -> None:
-        """Find what would make a later claim about unseen images untrue, before anything is trained.
+        """Check, before training, that claims about unseen images will be true.
 
         Raises:
-            DatasetError: if test images of `splits` are among those that the network was trained on.
-            RecipeError: if images are to be held out, and nobody knows which are new to the network.
+            DatasetError: if the network was trained on test images of `splits`.
+            RecipeError: if images are held out, and it is unknown which are new to the network.
         """
         if self.known is None:
             if validation_fraction > 0:
@@ -48,8 +48,9 @@ class Start:
                     "`validation_fraction` and `patience`, or start from a run of convscope run or train"
                 )
             return
-        also = self.known.includes(splits.test) & ~NOTHING.and_also(splits.train).includes(splits.test)
-        if count := int(also.sum()):
+        # Images that the data set itself has in both parts are not this network's fault.
+        seen = self.known.includes(splits.test) & ~NOTHING.union(splits.train).includes(splits.test)
+        if count := int(seen.sum()):
             raise DatasetError(
                 f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
                 f"{splits.name}, so they cannot be used for testing; divide the data as that run did "
@@ -68,7 +69,7 @@ class Start:
         )
 
     def save(self, path: Path) -> None:
-        """Keep the network, and what is known of its training images, with the runs that start from it."""
+        """Write the network, and the record of its training images, next to the runs that start from it."""
         if self.known is not None:
             save_trained_on(path, self.known, self.model)
         save_model(self.model, path)
@@ -79,7 +80,7 @@ def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> St
 
     Raises:
         RunError: if there is none, or it is damaged.
-        ArchitectureError: if it cannot be for such images or classes.
+        ArchitectureError: if it does not fit the images or classes.
     """
     model = load_start(path)
     try:

@@ -1,4 +1,4 @@
-"""Where finished runs are kept: with others in a folder (see `convscope.storage.stored_runs`), or nowhere."""
+"""Store finished runs in a folder (see `convscope.storage.stored_runs`), or nowhere."""
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -16,37 +16,37 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.start import Start
 from convscope.experiment.worker import WorkerResult
-from convscope.storage import NOTHING, StoredGroup, StoredRun, StoredRuns, start_file, trained_on_file, write_trained_on
+from convscope.storage import (
+    NOTHING,
+    StoredGroup,
+    StoredRun,
+    StoredRuns,
+    name_start_file,
+    name_trained_on_file,
+    write_trained_on,
+)
 from convscope.storage.records import RunData, SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
 
 
 class RunStore:
-    """The runs on `splits` that are kept in the folder `runs`; None is a store that forgets."""
+    """The runs on `splits` that are stored in the folder `runs`; with None, nothing is stored."""
 
     def __init__(self, splits: Splits, runs: Path | None) -> None:
-        """Look whether runs are there.
-
-        Raises:
-            RunError: if they are damaged as a whole, or classified other test images.
-        """
+        """Open the store; raises `RunError` if it is damaged, or its runs classified other test images."""
         self.splits = splits
         self.stored = None if runs is None else StoredRuns(runs)
         self._groups = dict[str, StoredGroup]()  # by the digest of a group
-        if self.stored is not None and not self.stored.are_labels(splits.test.labels, splits.num_classes):
+        if self.stored is not None and not self.stored.has_labels(splits.test.labels, splits.num_classes):
             raise RunError(f"{runs}: has runs that classified other test images; choose another folder")
 
     def reading(self) -> AbstractContextManager[Any]:
-        """Keep the runs open for all that is looked up in the block."""
+        """Keep the database open for all reading in the block."""
         is_there = self.stored is not None and has_database(self.stored.path)
         return self.stored.reading() if self.stored is not None and is_there else nullcontext()
 
     def find(self, spec: RunSpec, digest: str) -> RunResult | None:
-        """Return the run that is kept under its digest, or None if it is not here or damaged, so to be trained again.
-
-        Raises:
-            RunError: if the whole database is damaged.
-        """
+        """Find the stored run of a digest; None if it must be trained, because it is missing or damaged."""
         try:
             run = None if self.stored is None else self.stored.find(digest)
         except DamagedRunError:
@@ -54,20 +54,16 @@ class RunStore:
         return None if run is None else self.result(spec, run)
 
     def find_divergence(self, digest: str) -> str | None:
-        """Return why the training of a run diverged, None if it did not or was not tried."""
+        """Find the reason why the training of a run diverged; None if it did not diverge or was not tried."""
         return None if self.stored is None else self.stored.find_divergence(digest)
 
     def keep_divergence(self, digest: str, reason: str) -> None:
-        """Note that the training of a run diverged: the same training would diverge again."""
+        """Record that the training of a run diverged: the same training would diverge again."""
         if self.stored is not None:
             self.stored.add_divergence(digest, reason)
 
     def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
-        """Keep what was trained, which is there whole or not at all.
-
-        Raises:
-            ConvscopeError: if it cannot be written, or the other runs here classified other test images.
-        """
+        """Store a trained run, whole or not at all; raises `ConvscopeError` if it cannot be written."""
         labels = self.splits.test.labels
         accuracy = float((trained.y_pred == labels).mean())
         if self.stored is None:
@@ -77,13 +73,13 @@ class RunStore:
             )  # fmt: skip
         facts = {"seed": spec.seed, "digest": digest, "accuracy": accuracy, "loss": trained.loss}
         facts |= {"threads": trained.threads, "machine": trained.machine}
-        group = self._group(spec, trained)
+        group = self._make_group(spec, trained)
         return self.result(
             spec, self.stored.append(group, trained.model, trained.history, labels, trained.y_pred, facts)
         )
 
     def result(self, spec: RunSpec, run: StoredRun) -> RunResult:
-        """Return a stored run as one of `spec`."""
+        """Make the result of a stored run, with the names of `spec`."""
         return RunResult.from_spec(
             spec, self.splits, digest=run.digest, history=run.history, weights_sha256=run.weights_sha256,
             accuracy=run.accuracy, loss=run.loss, y_pred=run.y_pred, kept=run.folder,
@@ -91,26 +87,26 @@ class RunStore:
 
     @cached_property
     def _data(self) -> SplitsRecord:
-        """The record of the data, which takes a moment to compute."""
+        """The record of the data, computed once."""
         return self.splits.to_record()
 
-    def _group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
+    def _make_group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
         digest = spec.group_digest(self.splits)
         if digest not in self._groups:
             start = spec.open_start(self.splits)
-            record, provenance = self._shared_record(spec, start), dict(trained.model.provenance)
+            record, provenance = self._make_shared_record(spec, start), dict(trained.model.provenance)
             if start is not None:
                 provenance["from"] = start.model.weights_sha256
-            self._keep_origin(record, start)
+            self._write_origin(record, start)
             handwriting = trained.model.handwriting
             self._groups[digest] = StoredGroup(digest, record, spec.architecture, spec.recipe, provenance, handwriting)
         return self._groups[digest]
 
-    def _shared_record(self, spec: RunSpec, start: Start | None) -> SharedRecord:
-        """Describe the runs of `spec` and of other seeds for their `run.json`."""
+    def _make_shared_record(self, spec: RunSpec, start: Start | None) -> SharedRecord:
+        """Make the part of `run.json` that the runs of `spec` share with other seeds."""
         data = self._data
         return SharedRecord(
-            # No argument loads held-out splits, and no command measures on them.
+            # No argument of `load_dataset` gives held-out splits.
             dataset=from_attributes(RunData, data, argument=spec.dataset if spec.held_out is None else ""),
             engine=spec.engine,
             num_images=spec.num_images or data.train.num_images,
@@ -118,15 +114,15 @@ class RunStore:
             start=UNSET if start is None else start.to_record(self.splits),
         )
 
-    def _keep_origin(self, record: SharedRecord, start: Start | None) -> None:
-        """Keep the network that runs start from, and which images they are trained on."""
+    def _write_origin(self, record: SharedRecord, start: Start | None) -> None:
+        """Write the network that runs start from, and the record of their training images."""
         assert self.stored is not None
-        images = inside(self.stored.path, trained_on_file(record))
+        images = inside(self.stored.path, name_trained_on_file(record))
         if start is not None and record.start:
-            path = inside(self.stored.path, start_file(record.start))
+            path = inside(self.stored.path, name_start_file(record.start))
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 start.save(path)
         known = NOTHING if start is None else start.known
         if known is not None and not images.exists():
-            write_trained_on(images, known.and_also(self.splits.train))
+            write_trained_on(images, known.union(self.splits.train))

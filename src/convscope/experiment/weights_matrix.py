@@ -1,4 +1,4 @@
-"""The weights of many networks as data: a row for each network, mapped from the files of an experiment."""
+"""Load the weights of many networks as a matrix, mapped from the files of an experiment."""
 
 from dataclasses import dataclass, field
 from math import prod
@@ -20,20 +20,19 @@ from convscope.training.model import Model
 
 @dataclass(frozen=True, eq=False)
 class WeightsMatrix:
-    """The trained networks of one architecture, in the order in which they were finished.
+    """The trained networks of one architecture, in the order in which they finished.
 
     Attributes:
         weights: (N, P) float32, a row for each network: its tensors in the order of `architecture.weight_shapes`, each
-            flattened. It is mapped from the file, so memory holds only what is used, and cannot be written to. Where a
-            run is damaged, it is a copy without that.
-        architecture: of all of them.
+            flattened. It is mapped from the file, read-only, so memory holds only the pages in use; if a run is
+            damaged, it is a copy without its row.
         seeds: (N,).
         recipes: N names.
         accuracies, losses: (N,), on the test images.
-        predictions: (N, M), the label that each network gives to each test image.
-        histories: of N networks, what was measured in each epoch.
+        predictions: (N, M), the predicted label of each test image.
+        histories: the measurements after each epoch, of N networks.
         y_true: (M,), the labels of the test images.
-        left_out: lines about damaged runs, which are in no row.
+        left_out: a line for each damaged run, which has no row.
     """
 
     weights: NDArray[np.float32] = field(repr=False)
@@ -53,7 +52,7 @@ class WeightsMatrix:
         return len(self.weights)
 
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """Return `(N, *shape)`, one tensor of each network, such as "conv2d/kernel"; a view, not a copy.
+        """View one tensor of each network, such as "conv2d/kernel": `(N, *shape)`.
 
         Raises:
             KeyError: if the architecture has no such tensor.
@@ -66,21 +65,21 @@ class WeightsMatrix:
         raise KeyError(f"{name!r}; the tensors are {', '.join(self.architecture.weight_shapes)}")
 
     def model(self, row: int) -> Model:
-        """Return the network of a row; raises `RunError` if its file is damaged."""
+        """Load the network of a row; raises `RunError` if its file is damaged."""
         return self._stored.model(self._runs[row])
 
 
 @checked
 def load_weights_matrix(experiment: Path | str, architecture: str | None = None) -> WeightsMatrix:
-    """Return the weights of all finished networks of an experiment, one in each row.
+    """Load the weights of all finished networks of an experiment, one in each row.
 
     Args:
-        experiment: its folder, which may be written to while it is read.
-        architecture: the name of the architecture, where the experiment has several.
+        experiment: its folder; runs may be added meanwhile.
+        architecture: the name of the architecture, if the experiment has several.
 
     Raises:
-        RunError: if no network is there, a file is damaged, or the experiment has several architectures and none is
-            named, or none of the name.
+        RunError: if there is no finished network, a file is damaged, or `architecture` does not name exactly one of
+            several architectures.
     """
     folder, left_out = Path(experiment), list[str]()
     stored = StoredRuns(inside(folder, "runs"))
@@ -104,6 +103,7 @@ def load_weights_matrix(experiment: Path | str, architecture: str | None = None)
     if len(np.unique(rows)) != len(rows):
         raise RunError(f"{stored.path / file}: damaged (two runs share a row); use another copy")
     return WeightsMatrix(
+        # In the order of the file, the mapped rows are used as they are; indexing would copy them into memory.
         weights=weights if np.array_equal(rows, np.arange(len(weights))) else weights[rows],
         architecture=group.architecture,
         seeds=np.array([run.seed for run in runs], np.int64),

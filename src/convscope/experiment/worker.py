@@ -1,7 +1,7 @@
-"""One run, here or in another process: from a `RunSpec` to what was trained.
+"""Train a run, here or in a worker: another process, perhaps on another machine.
 
-A worker has the same version of Convscope. It loads the data itself and makes sure that they are the ones that were
-meant; processes of one machine share them.
+A worker must have the same version of Convscope. It loads the data itself and compares their digests; processes of one
+machine share the data.
 """
 
 import json
@@ -22,9 +22,9 @@ from convscope.data.datasets import LoadOptions, Splits, load_splits
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
-from convscope.experiment.machine import available_cores, machine_record
+from convscope.experiment.machine import count_cores, describe_machine
 from convscope.experiment.shared_data import SharedSplits, open_shared
-from convscope.experiment.spec import RunSpec, judged_on_held_out
+from convscope.experiment.spec import RunSpec, hold_out_as_test
 from convscope.recipes import Recipe
 from convscope.storage.records import Machine
 from convscope.training import History, TrainingState
@@ -35,7 +35,7 @@ _BLOCK = 1000  # images whose logits are computed at once
 
 
 Order = tuple[str, str]
-"""The version of Convscope, and JSON that the same version reads."""
+"""The version of Convscope, and JSON that only the same version reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,10 @@ class WorkerResult:
     """The result of a run in a worker.
 
     Attributes:
-        y_pred: (N,) uint16, the answer to each test image.
+        y_pred: (N,) uint16, the prediction for each test image.
         loss: the cross-entropy of the test images.
-        machine: what computed it, see `machine_record`.
-        threads: how many the engine was given.
+        machine: the machine that computed it, see `describe_machine`.
+        threads: the number of threads of the engine.
     """
 
     model: Model
@@ -58,7 +58,7 @@ class WorkerResult:
 
 
 Reply = WorkerResult | ConvscopeError | str
-"""What a run gave, its error, or any other error with its traceback."""
+"""The result of a run, its error, or the text of any other error with its traceback."""
 
 
 def train_one(
@@ -67,12 +67,10 @@ def train_one(
     threads: int | None = None,
     on_epoch: Callable[[TrainingState], None] | None = None,
 ) -> WorkerResult:
-    """Train as `spec` says on `splits`, and classify the test images.
-
-    `on_epoch` is called as by `train`.
+    """Train a run on `splits` and classify the test images; `on_epoch` is called as by `train`.
 
     Raises:
-        ConvscopeError: as `train` does, the run named in it.
+        ConvscopeError: as `train` does, with the title of the run.
     """
     try:
         drawn = spec.draw(splits)
@@ -87,8 +85,10 @@ def train_one(
             unseen=spec.unseen(drawn.train),
             on_epoch=on_epoch,
         )
-        native = spec.engine == "native" and spec.recipe.precision == "float32"
-        if logits is None or history.val_split != "test" or not native:
+        # Whatever trained the run, its predictions come from `native` in float32. If that engine measured the test
+        # images in training, these are its logits.
+        is_native = spec.engine == "native" and spec.recipe.precision == "float32"
+        if logits is None or history.val_split != "test" or not is_native:
             network = open_network(model.architecture, model.weights, threads=threads)
             images = splits.test.images
             logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])
@@ -96,12 +96,12 @@ def train_one(
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
     y_pred, loss = logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, splits.test.labels.astype(np.int64))
-    machine = machine_record(spec.engine, spec.recipe.precision)
-    return WorkerResult(model, history, y_pred, loss, machine, threads or available_cores())
+    machine = describe_machine(spec.engine, spec.recipe.precision)
+    return WorkerResult(model, history, y_pred, loss, machine, threads or count_cores())
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
-    """Write the order that `execute` reads."""
+    """Write the order for a run, which `execute` reads in a worker."""
     backend = backend_name() if spec.engine == "keras" else None
     fields = vars(spec) | {"architecture": spec.architecture.to_dict(), "recipe": spec.recipe.to_dict()}
     digests = splits.train.sha256, splits.test.sha256
@@ -109,12 +109,12 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
 
 
 def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
-    """Do what `write_order` wrote, and return what `read_reply` reads.
+    """Train the run of an order in a worker, and return the reply for `read_reply`.
+
+    Errors are returned and not raised, so that any raised error comes from the executor.
 
     Args:
         shared: the data, in a process of the machine that wrote the order; by default they are loaded here.
-
-    An error is part of the reply: what is raised from here is then the fault of whatever carried the order.
     """
     try:
         written_by, text = order
@@ -137,12 +137,7 @@ def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
 
 
 def read_reply(spec: RunSpec, reply: Reply) -> WorkerResult:
-    """Read the reply of `execute`.
-
-    Raises:
-        ConvscopeError: what the run raised there.
-        RuntimeError: for any other error there, with its traceback.
-    """
+    """Read the reply of `execute`; raises the `ConvscopeError` of the run, or `RuntimeError` with any other error."""
     if isinstance(reply, ConvscopeError):
         raise reply
     if isinstance(reply, str):
@@ -154,7 +149,7 @@ def read_reply(spec: RunSpec, reply: Reply) -> WorkerResult:
 def _load(dataset: str, options: LoadOptions, held_out: float | None, train_sha256: str, test_sha256: str) -> Splits:
     splits = load_splits(dataset, options)
     if held_out is not None:
-        splits = judged_on_held_out(splits, held_out)
+        splits = hold_out_as_test(splits, held_out)
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
         if part.sha256 != sha256:
             raise DatasetError(

@@ -43,7 +43,7 @@ def retrain_variants(folder: RunFolder, splits: Splits, executor: str | None, li
             executor=workers,
             on_result=listeners.on_result,
         )
-    ablation = known_ablation(folder, model).updated(variants)
+    ablation = known_ablation(folder, model).merge(variants)
     folder.write_evidence("ablation", ablation, model)
     listeners.on_topic("ablation", variants)
     return ablation

@@ -19,7 +19,7 @@ from convscope.evidence.comparison.records import GroupComparisonsRecord
 from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
 from convscope.runs.groups import SameRuns, group_names, read_runs, to_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
-from convscope.storage.stored_run import sha256_of
+from convscope.storage.stored_run import compute_sha256
 
 
 class CompareOutput(GroupComparisonsRecord, kw_only=True):
@@ -137,7 +137,7 @@ def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -
             recipe=record.recipe,
             engine=record.engine,
             num_images=record.num_training_images,
-            kind=sha256_of(group.runs[0].kind),
+            kind=compute_sha256(group.runs[0].kind),
         )
         for name, record, group in zip(plan.names, records, groups, strict=True)
     )
@@ -172,7 +172,7 @@ def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksR
     seen = [
         SeenGroup(
             name=name,
-            kind=sha256_of(group.runs[0].kind),
+            kind=compute_sha256(group.runs[0].kind),
             seeds=[run.folder.seed for run in group.runs],
             earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
         )

@@ -8,7 +8,7 @@ from convscope.base.errors import RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.entries import OnProgress
-from convscope.experiment import argument_of
+from convscope.experiment import make_portable
 from convscope.storage.records import RunData
 
 DataChoice = Annotated[
@@ -42,7 +42,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
         data = as_dataset(data, "data")
         half = Half(data.images, data.labels, data.name, data.name, data.source)
         return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
-    return argument_of(data), load_splits(data, options, on_progress)
+    return make_portable(data), load_splits(data, options, on_progress)
 
 
 def _name_split(dataset: Dataset, split: str) -> Dataset:

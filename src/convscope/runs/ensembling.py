@@ -12,7 +12,7 @@ from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, words
 from convscope.experiment import RunSpec
-from convscope.experiment.machine import available_cores
+from convscope.experiment.machine import count_cores
 from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
 from convscope.runs.importing import measure_unlike
 from convscope.runs.jobs import free_folder, opened
@@ -95,7 +95,7 @@ def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listen
     with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
         model = _join_members(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
-    record = run_record(spec, splits, available_cores(), command)
+    record = run_record(spec, splits, count_cores(), command)
     record = structs.replace(record, members=tuple(map(_member_record, runs)))
     path = out or free_folder(f"{splits.name}-ensemble")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)

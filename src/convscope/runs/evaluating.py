@@ -11,7 +11,7 @@ from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
 from convscope.evidence.evaluating import evaluate_together
 from convscope.evidence.evaluation import Evaluation
-from convscope.experiment import argument_of
+from convscope.experiment import make_portable
 from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners
 from convscope.storage import load_model, load_trained_on, open_run
@@ -47,7 +47,7 @@ class EvaluationRequest:
             if self.dataset is None:
                 raise RunError(f"{path}: a model file has no images of its own; name a data set with --dataset")
             return False
-        return self.dataset is None or argument_of(self.dataset) == open_run(path).record.dataset.argument
+        return self.dataset is None or make_portable(self.dataset) == open_run(path).record.dataset.argument
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from convscope.base.records import from_attributes, read, write
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.evidence.comparison.words import SIGNIFICANCE
-from convscope.experiment import Experiment, RunSpec, argument_of, open_executor, write_experiment
-from convscope.experiment.earlier import earlier_runs
+from convscope.experiment import Experiment, RunSpec, make_portable, open_executor, write_experiment
+from convscope.experiment.earlier import find_earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.records import ExperimentOutput
 from convscope.recipes import Recipe
@@ -123,7 +123,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
         raise DatasetError(
             f"`num_images` {request.num_images}: {splits.name} has only {len(splits.train):,} training images"
         )
-    argument = argument_of(request.data)
+    argument = make_portable(request.data)
     if request.plan is not None:
         return _follow(request, splits, argument)
     networks = [architecture_for(choice, splits.image_shape, splits.num_classes) for choice in request.architectures]
@@ -186,7 +186,7 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
             on_diverged=listeners.on_diverged,
             on_epoch=listeners.on_run_epoch,
         )
-        earlier, left_out = earlier_runs(folder, splits, result.runs)
+        earlier, left_out = find_earlier_runs(folder, splits, result.runs)
         result = replace(result, runs=(*result.runs, *earlier), level=plan.kept.level if plan.kept else SIGNIFICANCE)
         stored.notes.add_look()
     for line in left_out:

@@ -10,8 +10,8 @@ from msgspec import convert, structs
 
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
-from convscope.experiment import RunSpec, argument_of
-from convscope.experiment.machine import available_cores
+from convscope.experiment import RunSpec, make_portable
+from convscope.experiment.machine import count_cores
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import make_model, read_network
 from convscope.interchange.scaling import Scaling
@@ -89,10 +89,8 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         _, splits = load_data(request.data, request.loading, listeners.on_download)
         imported, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
-    spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
-    record = structs.replace(
-        run_record(spec, splits, available_cores(), request.command), imported=import_record(model)
-    )
+    spec = RunSpec(make_portable(request.data), model.architecture, recipe, seed=0)
+    record = structs.replace(run_record(spec, splits, count_cores(), request.command), imported=import_record(model))
     path = request.out or free_folder(f"{splits.name}-imported")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)
     return ImportedRun(imported, measured, timings, report)

@@ -12,7 +12,7 @@ from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
 from convscope.experiment import RunSpec
-from convscope.experiment.machine import available_cores
+from convscope.experiment.machine import count_cores
 from convscope.experiment.start import Start, open_start
 from convscope.recipes import RECIPES
 from convscope.runs.choices import (
@@ -134,7 +134,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     record = run_record(
         RunSpec(argument, network, recipe, request.seed, request.engine),
         splits,
-        request.threads or available_cores(),
+        request.threads or count_cores(),
         request.command,
         UNSET if start is None else start.to_record(splits),
         request.options,

@@ -6,7 +6,7 @@ from convscope.base.records import from_attributes
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Splits
 from convscope.experiment import RunSpec
-from convscope.experiment.machine import machine_record
+from convscope.experiment.machine import describe_machine
 from convscope.storage.records import JobOptions, RunData, RunFile, StartRecord
 
 
@@ -25,7 +25,7 @@ def run_record(
         start: describes the network that training starts from; without it, random weights.
         job: the options of the main job; None only trains and evaluates.
     """
-    machine = machine_record(spec.engine, spec.recipe.precision)
+    machine = describe_machine(spec.engine, spec.recipe.precision)
     return RunFile(
         format=FORMAT,
         version=own_version(),

@@ -105,7 +105,7 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
         model = replace(model, provenance={**model.provenance, "from": start.model.weights_sha256})
     known = NOTHING if start is None else start.known
     if known is not None:
-        save_trained_on(folder.path / "model.safetensors", known.and_also(trained_on), model)
+        save_trained_on(folder.path / "model.safetensors", known.union(trained_on), model)
     return model, history
 
 

@@ -163,7 +163,7 @@ def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
 
 def _ablation(subject: Subject) -> Result:
     measured = ablate(subject.model, subject.splits.test, means=subject.means)
-    return known_ablation(subject.folder, subject.model).updated(measured)
+    return known_ablation(subject.folder, subject.model).merge(measured)
 
 
 def _audit(subject: Subject) -> Result:

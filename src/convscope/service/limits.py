@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 
-from convscope.experiment.machine import available_cores
+from convscope.experiment.machine import count_cores
 
 MIB = 1 << 20
 
@@ -41,7 +41,7 @@ class Limits:
     images: int = 256
     requests: int = 64
     connections: int = 512
-    threads: int = field(default_factory=available_cores)
+    threads: int = field(default_factory=count_cores)
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     answer_seconds: float = 30.0

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: model files, training states, run folders, and who may write to one."""
+"""Store runs on disk: model files, training states, run folders, databases of many runs, and locks for writers."""
 
 from convscope.storage.model_file import save_model, write_model
 from convscope.storage.opening import (
@@ -7,9 +7,9 @@ from convscope.storage.opening import (
     load_model,
     load_start,
     load_trained_on,
+    name_start_file,
+    name_trained_on_file,
     open_run,
-    start_file,
-    trained_on_file,
 )
 from convscope.storage.run_folder import RunFolder, create_run
 from convscope.storage.stored_run import StoredGroup, StoredRun
@@ -30,11 +30,11 @@ __all__ = [
     "load_model",
     "load_start",
     "load_trained_on",
+    "name_start_file",
+    "name_trained_on_file",
     "open_run",
     "save_model",
     "save_trained_on",
-    "start_file",
-    "trained_on_file",
     "write_model",
     "write_trained_on",
     "writing",

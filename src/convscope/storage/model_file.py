@@ -1,7 +1,7 @@
-"""Models as safetensors files: weights, and in the metadata all that is needed to predict.
+"""Write and read models as safetensors files: the weights, and in the metadata everything needed to predict.
 
-Nothing in a file is run. The header is checked against the file by the safetensors library before anything is
-allocated, and the tensors against the architecture before any is read.
+Nothing in a file is run. The safetensors library checks the header against the file before it allocates anything, and
+the tensors are checked against the architecture before any is read.
 """
 
 import json
@@ -31,11 +31,9 @@ from convscope.training.model import Model
 
 @checked
 def save_model(model: Model, path: Path | str) -> None:
-    """Write `model` to `path`, whole or not at all, in a folder that is there.
+    """Write `model` to `path` in an existing folder, whole or not at all.
 
-    Raises:
-        RunError: if the folder of `path` is not there.
-        ConvscopeError: if the file cannot be written; what was there before is untouched.
+    Raises RunError if the folder does not exist, and ConvscopeError if the file cannot be written.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -44,7 +42,7 @@ def save_model(model: Model, path: Path | str) -> None:
 
 
 def write_model(model: Model, path: Path) -> None:
-    """Write `model` as `save_model` does, and make the folders above it where they are missing."""
+    """Write `model` as `save_model` does, and create missing folders."""
     description = {
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),
@@ -58,7 +56,7 @@ def write_model(model: Model, path: Path) -> None:
 
 @checked
 def load_model(path: Path | str) -> Model:
-    """Return the model in the file at `path`, or in the run folder at `path`.
+    """Load the model in the file or run folder at `path`.
 
     Raises:
         RunError: if there is none, or it is damaged, of a newer format, or its weights do not fit its architecture.
@@ -74,6 +72,7 @@ def load_model(path: Path | str) -> Model:
             class_names = description["class_names"]
             if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
                 raise TypeError(f"class_names is {class_names!r}, not a list of strings")
+            # Shapes come from the header, so that no tensor is read for an architecture that it does not fit.
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
             if shapes != architecture.weight_shapes:
                 raise ValueError("the tensors' names or shapes are not those of the architecture")
@@ -123,15 +122,15 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: 
     The description begins with the format, and the version that wrote it.
     """
     description = {"format": FORMAT, "version": own_version(), **description}
-    # One metadata entry: the library does not keep the order of several.
+    # One metadata entry: the library keeps no order of several, so that the same content would give other bytes.
     text = json.dumps(description, allow_nan=False, ensure_ascii=False)
     write_bytes(path, save(dict(tensors), metadata={"convscope": text}))
 
 
 def open_tensors(path: Path) -> safe_open:
-    """Open the safetensors file at `path`; raises `RunError` if it is missing, damaged or no file to be read."""
+    """Open the safetensors file at `path`; raises `RunError` if it is missing, damaged or no regular file."""
     try:
-        open_file(path).close()
+        open_file(path).close()  # refuses a pipe or a device, on which the library would wait
         return safe_open(path, framework="numpy")
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such file; check the path, or name a run folder or model file") from error
@@ -143,7 +142,7 @@ def open_tensors(path: Path) -> safe_open:
 
 
 def read_description(path: Path, file: safe_open) -> dict[str, Any]:
-    """Return the JSON description that `write_tensors` wrote.
+    """Read the JSON description that `write_tensors` wrote.
 
     Raises:
         RunError: if there is none, or its format is newer than this reader.
@@ -158,7 +157,7 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
 
 
 def read_tensor(file: safe_open, name: str, dtype: Any = None) -> NDArray[Any]:
-    """Return one tensor; raises `ValueError` if it is not of `dtype`."""
+    """Read a tensor; raises `ValueError` if it is not of `dtype`."""
     array: NDArray[Any] = file.get_tensor(name)
     if dtype is not None and array.dtype != dtype:
         raise ValueError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")

@@ -1,4 +1,4 @@
-"""Runs by their folders, whether they have one or are stored with others: `open_run` and `load_model` take both."""
+"""Open runs by their paths: run folders, and runs stored with others, which get a folder when they are opened."""
 
 import re
 import secrets
@@ -23,13 +23,13 @@ from convscope.training.model import Model
 
 
 def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
-    """Return the stored run whose folder `path` is or would be, and the runs it is stored with; None if it is none.
+    """Find the stored run with the folder `path`, which need not exist, and the runs it is stored with.
 
-    Raises:
-        RunError: if it is damaged.
+    None if there is no such run. Raises RunError if it is damaged.
     """
     if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):
         return None
+    # The inode is part of the cache's key, so that a database that replaces another is opened anew.
     stored = _open_stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
     run = stored.find(path.name)
     return None if run is None else (stored, run)
@@ -37,7 +37,7 @@ def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
 
 @lru_cache(maxsize=4)
 def _open_stored_runs(runs: Path, _: int) -> StoredRuns:
-    """Open stored runs and keep them open, so that groups, machines and labels are read once for many runs."""
+    """Open stored runs once, so that groups, machines and labels are not read again for each run."""
     return StoredRuns(runs)
 
 
@@ -46,23 +46,15 @@ def _find_without_folder(path: Path) -> tuple[StoredRuns, StoredRun] | None:
 
 
 def list_runs(runs: Path) -> list[Path]:
-    """Return the folders of the runs in the folder `runs`, which the stored ones get once they are opened.
-
-    Raises:
-        RunError: if the stored runs are damaged as a whole.
-    """
+    """List the folders of all runs in `runs`; a stored run gets its folder when it is opened."""
     folders = {file.parent.name for file in runs.glob("*/run.json") if not file.parent.name.startswith(".")}
     return [runs / name for name in sorted({*StoredRuns(runs).digests(), *folders})]
 
 
 def open_run(path: Path) -> RunFolder:
-    """Return the run in the folder at `path`; a stored run gets a folder there now.
+    """Open the run at `path`; a stored run gets a folder there, with predictions if the data can be loaded.
 
-    Its predictions are computed again from its weights where the data can be loaded, and else are left out.
-
-    Raises:
-        RunError: if there is none, or its `run.json` is damaged or of a newer format.
-        ConvscopeError: if a stored run cannot be written.
+    Raises RunError if there is no run or it is damaged, and ConvscopeError if the folder cannot be written.
     """
     if match := _find_without_folder(path):
         _write_folder(*match)
@@ -71,7 +63,7 @@ def open_run(path: Path) -> RunFolder:
 
 @checked
 def load_model(path: Path | str) -> Model:
-    """Return the model in the file at `path`, or in the run folder at `path`, or of the stored run there.
+    """Load the model in the file or run folder at `path`, or of the stored run there.
 
     Raises:
         RunError: if there is none, or it is damaged, of a newer format, or its weights do not fit its architecture.
@@ -83,15 +75,11 @@ def load_model(path: Path | str) -> Model:
 
 
 def load_start(path: Path | str) -> Model:
-    """Load the model that a training starts from: once for all that start from it, until its file is replaced.
-
-    Raises:
-        RunError: as `load_model`.
-    """
+    """Load the model that a training starts from, once for all trainings until its file is replaced."""
     path = Path(path).resolve()
     try:
         file = (path / "model.safetensors" if path.is_dir() else path).stat()
-    except OSError:  # a stored run, which is never replaced, or an error that `load_model` words
+    except OSError:  # a stored run, which is never replaced, or an error that `load_model` explains
         return _load_start(path)
     return _load_start(path, file.st_ino, file.st_mtime_ns, file.st_size)
 
@@ -104,10 +92,7 @@ def _load_start(path: Path, *_: int) -> Model:
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
     """Read which images `model`, from the file, run folder or stored run at `path`, was trained on; None if unknown.
 
-    For a stored run these are all training images of its data, also those that it held out or did not draw.
-
-    Raises:
-        RunError: if the file is damaged.
+    A stored run counts all training images of its data, also those that it held out or did not draw.
     """
     if match := _find_without_folder(path):
         return _load_stored_trained_on(match[1])
@@ -115,22 +100,22 @@ def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
 
 
 def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
-    return trained_on.read_trained_on(inside(run.path.parent, trained_on_file(run.group.record)))
+    return trained_on.read_trained_on(inside(run.path.parent, name_trained_on_file(run.group.record)))
 
 
-def start_file(start: StartRecord) -> str:
+def name_start_file(start: StartRecord) -> str:
     """Name the file of the network that a run started from, relative to the folder with its runs."""
     return f"from/{start.weights_sha256[:16]}.safetensors"
 
 
-def trained_on_file(record: SharedRecord) -> str:
+def name_trained_on_file(record: SharedRecord) -> str:
     """Name the file with the training images of a run, relative to the folder with its runs."""
     parts = [record.dataset.train.sha256, *([record.start.weights_sha256] if record.start else [])]
     return f"from/{'-'.join(part[:16] for part in parts)}.trained_on.safetensors"
 
 
 def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
-    """Write a stored run as a folder beside its path and rename it, so that two processes do not meet."""
+    """Write a stored run to a folder of another name and rename that, so that two processes do not collide."""
     path, model = run.path, stored.model(run)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
@@ -141,7 +126,7 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
         if (known := _load_stored_trained_on(run)) is not None:
             trained_on.save_trained_on(folder.place("model.safetensors"), known, model)
         if start := run.group.record.start:
-            _write_start(inside(stored.path, start_file(start)), folder)
+            _write_start(inside(stored.path, name_start_file(start)), folder)
         if (evaluation := _evaluate(folder, model)) is not None:
             folder.write_evaluation(evaluation)
         folder.finish()
@@ -157,7 +142,7 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
 
 
 def _write_start(source: Path, folder: RunFolder) -> None:
-    """Write the network in the file `source`, and what that was trained on, into the folder of a run."""
+    """Copy the network that a run started from, and the record of its training images, into the run's folder."""
     model = model_file.load_model(source)
     model_file.write_model(model, folder.start_path)
     if (known := trained_on.load_trained_on(source, model)) is not None:
@@ -165,9 +150,9 @@ def _write_start(source: Path, folder: RunFolder) -> None:
 
 
 def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
-    """Evaluate the model on the run's test images; None if they are not there any more."""
+    """Evaluate the model on the run's test images; None if they cannot be loaded any more."""
     recorded = folder.record.dataset
-    if not recorded.argument:  # arrays
+    if not recorded.argument:  # the images were arrays in memory
         return None
     try:
         test = load_splits(recorded.argument, recorded.options).test

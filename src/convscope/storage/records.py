@@ -1,4 +1,4 @@
-"""run.json as a record, and what it is made of."""
+"""run.json as a record, and its parts."""
 
 from typing import Annotated, Literal
 
@@ -21,13 +21,13 @@ from convscope.data.handwriting import Handwriting
 from convscope.engine import EngineName
 
 MAX_SEED = 2**63 - 1
-"""Of the seed of a run."""
+"""Of a run: the largest integer of SQLite."""
 
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 
 
 class RunData(SplitsRecord, kw_only=True):
-    """The data of a run, and by which name or path they are loaded; "" stands for arrays in memory."""
+    """The data of a run, and the name or path that loads them; "" for arrays in memory."""
 
     argument: str
 
@@ -36,7 +36,7 @@ class Processor(Record, kw_only=True):
     """The processor that computed a run.
 
     Attributes:
-        instruction_set: of the engine `native`, without which results are not the same bits.
+        instruction_set: of the engine `native`; results are only the same bits with the same one.
     """
 
     name: str
@@ -57,9 +57,9 @@ class StartRecord(Record, kw_only=True):
 
     Attributes:
         argument: its path.
-        num_seen_images: how many of the training images it was trained on; None if that is unknown.
-        kept_classes, new_classes: as of `Transfer`.
-        new_output: whether the weights of all outputs start at random.
+        num_seen_images: how many of the training images it was trained on; None if unknown.
+        kept_classes, new_classes: those of `Transfer`.
+        new_output: True if the weights of all outputs start at random.
     """
 
     argument: str
@@ -71,7 +71,7 @@ class StartRecord(Record, kw_only=True):
 
 
 class ScalingRecord(Record, kw_only=True):
-    """How a byte becomes the number that a network reads; the attributes are those of `Scaling`."""
+    """The formula that turns a byte into the number that a network reads; the attributes are those of `Scaling`."""
 
     scale: float
     mean: float | tuple[float, ...]
@@ -96,12 +96,12 @@ class ImportRecord(Record, kw_only=True):
     """The file that a network was imported from.
 
     Attributes:
-        program: that wrote it.
-        notes: sentences on what became what.
-        weights_file, weights_file_sha256: where the weights lie in a file of their own.
-        image_shape, output: with which the file was read.
-        scaling: what was done to the bytes of an image, if anything was.
-        scalings: those that were tried, where it was not known.
+        program: the program that wrote it.
+        notes: sentences on conversions.
+        weights_file, weights_file_sha256: of a second file with the weights.
+        image_shape, output: the arguments with which the file was read.
+        scaling: the scaling of a byte that was added, if any.
+        scalings: the scalings that were tried, if none was stated.
     """
 
     file: str
@@ -117,10 +117,10 @@ class ImportRecord(Record, kw_only=True):
 
 
 class MemberRecord(Record, kw_only=True):
-    """A member of an ensemble: which run it is, and how it was trained.
+    """A member of an ensemble: its run and its training.
 
     Attributes:
-        seconds: of its training; None where they are not known.
+        seconds: of its training; None if unknown.
     """
 
     run: str
@@ -136,7 +136,7 @@ class JobOptions(Record):
     """The arguments of `convscope run` or `cs.run` that do not concern the training itself.
 
     Attributes:
-        seeds: how many runs of each network; None is as many as there is time for.
+        seeds: how many runs of each network; None for as many as there is time for.
         index: the test image whose feature maps are shown.
     """
 
@@ -161,7 +161,7 @@ class SharedRecord(Record, kw_only=True):
 
 
 class GroupFile(FileRecord, kw_only=True):
-    """A group of runs, as the database of an experiment holds it; the attributes are those of `StoredGroup`."""
+    """A group of runs in the database of an experiment; the attributes are those of `StoredGroup`."""
 
     architecture: JsonObject
     recipe: JsonObject
@@ -171,18 +171,18 @@ class GroupFile(FileRecord, kw_only=True):
 
 
 class RunFile(Record, kw_only=True):
-    """run.json: how a run was made, and which epoch and weights came out of it.
+    """run.json: the settings of a run, and the digest and epoch of its weights.
 
     Attributes:
-        version: of convscope that wrote it; earlier ones state it in `versions` alone.
-        command: that makes the run again.
-        start: the network that training starts from; without it, random weights.
-        job: what `convscope run` was asked for; without it, the run is to be trained alone.
-        imported: of a network that another program trained.
+        version: of convscope; earlier versions only state it in `versions`.
+        command: the command line that makes the run again.
+        start: the network that training starts from; unset for random weights.
+        job: the options of `convscope run`; unset for a run that is only trained.
+        imported: for a network of another program.
         members: of an ensemble.
-        num_images: of an experiment, how many training images were drawn.
-        weights_seed: of an experiment, the seed of the initial weights if they have one of their own.
-        digest: of an experiment, of all that decides the result.
+        num_images: in an experiment, how many training images were drawn.
+        weights_seed: in an experiment, the seed of the initial weights, if it differs from the run's.
+        digest: in an experiment, of everything that decides the result.
         weights_sha256, epochs_trained, best_epoch: of the trained model.
     """
 
@@ -210,5 +210,5 @@ class RunFile(Record, kw_only=True):
 
     @property
     def num_training_images(self) -> int:
-        """How many images it was trained on, before some were held out."""
+        """The number of training images, including those held out for validation."""
         return self.num_images or self.dataset.train.num_images

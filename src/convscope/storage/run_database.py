@@ -1,8 +1,8 @@
-"""The SQLite database of many runs, runs.db: its tables, how it is opened, and what is refused.
+"""Open the SQLite database of many runs, runs.db, and refuse a damaged or hostile one.
 
 SQLite keeps a rollback journal: a write-ahead log needs shared memory, which network and read-only disks lack. A
-database may come from anywhere, so nothing in it is run: its schema has to be exactly this one, without views, triggers
-or generated columns, before a table is read.
+database may come from anywhere, so its schema must be exactly ours, without views, triggers or generated columns,
+before a table is read.
 """
 
 import os
@@ -37,11 +37,13 @@ SCHEMA = (
     "CREATE INDEX run_grp ON run (grp, weights_row)",
 )
 
-_BUSY_SECONDS = 60.0  # that a reader waits for a commit, and a writer for readers
-_MAX_BLOB_BYTES = 256 << 20
-_MAX_BYTES = 1 << 40
-_MAX_COPIES = 20  # tries while others write
-_SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # ends a journal that names another file, which SQLite may delete
+_BUSY_SECONDS = 60.0  # a reader waits so long for a commit, and a writer for readers
+_MAX_BLOB_BYTES = 256 << 20  # SQLite's limit of a value; the predictions for a million images take 2 MiB
+_MAX_BYTES = 1 << 40  # of the database or its journal
+_MAX_COPIES = 20  # attempts, while other processes change the files
+# A journal with these last bytes names a super-journal, another file, which SQLite may delete when it rolls back.
+# Source: sqlite.org/fileformat.html, "The Rollback Journal".
+_SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _ADVICE = "use another copy of the runs"
 
 _LIMITS = {
@@ -54,19 +56,19 @@ _LIMITS = {
 
 
 class DamagedRunError(RunError):
-    """One run is damaged, and the others are not."""
+    """A single run is damaged; the others can be read."""
 
 
 def has_database(folder: Path) -> bool:
-    """Return whether runs are kept in `folder`."""
+    """True if `folder` has a database of runs."""
     return (folder / DATABASE).exists()
 
 
 def open_reader(folder: Path) -> sqlite3.Connection:
-    """Open the database in `folder` to be read; where a killed process left its journal, a copy without that.
+    """Open the database in `folder` for reading, or a copy that is rolled back if a killed process left a journal.
 
     Raises:
-        RunError: if it is no such database.
+        RunError: if it is damaged, or not a database of runs.
     """
     path = _check_files(folder)
     with database_errors(path):
@@ -85,22 +87,22 @@ def open_reader(folder: Path) -> sqlite3.Connection:
             except BaseException:
                 connection.close()
                 raise
-            if not schema:  # the first commit did not come
+            if not schema:  # a process was killed before its first commit: an empty file without tables
                 connection.close()
                 connection = _connect(":memory:")
                 _create_tables(connection)
             elif schema != list(SCHEMA):
                 connection.close()
-                raise _other_tables(path)
+                raise _make_schema_error(path)
             return connection
     raise RunError(f"{path}: is being written to; try again")
 
 
 def open_writer(folder: Path) -> sqlite3.Connection:
-    """Open the database in `folder` to be written to, which is made if missing; the caller holds `writing`.
+    """Open the database in `folder` for writing, and create it if it is missing; the caller holds `writing`.
 
     Raises:
-        RunError: if it is no such database.
+        RunError: if it is damaged, or not a database of runs.
         ConvscopeError: if it cannot be written.
     """
     path = _check_files(folder)
@@ -111,13 +113,13 @@ def open_writer(folder: Path) -> sqlite3.Connection:
     with database_errors(path):
         connection = _connect(path.resolve().as_uri())
         try:
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA synchronous = FULL")  # COMMIT returns once the disk has it
             schema = _read_schema(connection)
             if not schema:
                 _create_tables(connection)
-                sync_folder(folder)
+                sync_folder(folder)  # without it, a power failure can lose the name of the new file
             elif schema != list(SCHEMA):
-                raise _other_tables(path)
+                raise _make_schema_error(path)
         except OSError as error:
             connection.close()
             raise write_error(path, error) from error
@@ -128,11 +130,14 @@ def open_writer(folder: Path) -> sqlite3.Connection:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    """Open a database, and bound what a hostile one can do."""
+    """Open a database with limits on what a hostile file can do."""
+    # isolation_level=None: Python's sqlite3 begins no transaction by itself, so BEGIN IMMEDIATE is ours.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
         for limit, maximum in _LIMITS.items():
             connection.setlimit(limit, maximum)
+        # In this order: no functions from the schema, checked pages, no mapping (a file that shrinks would kill the
+        # process), no temporary files.
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
@@ -153,7 +158,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _other_tables(path: Path) -> RunError:
+def _make_schema_error(path: Path) -> RunError:
     return RunError(
         f"{path}: has other tables than those of this version of convscope; use the one that wrote it, or another copy"
     )
@@ -161,11 +166,11 @@ def _other_tables(path: Path) -> RunError:
 
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of the database at `path` into an error of ours."""
+    """Raise errors of SQLite in the block as ours, with the path and the next step."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        code = _code(error) & 0xFF
+        code = _read_error_code(error) & 0xFF  # the primary code; the upper bits hold the details
         reason = str(error)
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise ConvscopeError(
@@ -181,24 +186,24 @@ def database_errors(path: Path) -> Iterator[None]:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether pages or texts of a database are damaged, as far as they were read."""
-    return _code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+    """True if the error comes from damaged pages or texts."""
+    return _read_error_code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
 
 def needs_rollback(error: sqlite3.Error) -> bool:
-    """Return whether nobody writes, and a journal that a killed process left is to be rolled back before reading."""
-    return _code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+    """True if a killed process left a journal, which a read-only connection cannot roll back."""
+    return _read_error_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
 
 
-def _code(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # a text that is no UTF-8 has none
+def _read_error_code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # a UnicodeDecodeError has no code
 
 
 def _check_files(folder: Path) -> Path:
     """Check the database and its journal before SQLite opens them, and return the database's path.
 
     Raises:
-        RunError: if one of them is not a regular file of bounded size, or names other files.
+        RunError: if a file is not regular or too large, or the journal names another file.
     """
     path = inside(folder, DATABASE)
     for ending in ("", "-journal"):
@@ -208,7 +213,7 @@ def _check_files(folder: Path) -> Path:
             continue
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
             raise RunError(f"{folder / DATABASE}{ending}: is not a regular file of bounded size; remove it")
-    for ending in ("-wal", "-shm"):
+    for ending in ("-wal", "-shm"):  # SQLite would read a write-ahead log into the database
         if os.path.lexists(folder / f"{DATABASE}{ending}"):
             raise RunError(f"{folder / DATABASE}{ending}: is not of convscope; {_ADVICE}")
     try:
@@ -224,17 +229,18 @@ def _check_files(folder: Path) -> Path:
 
 
 def _copy_rolled_back(path: Path) -> sqlite3.Connection | None:
-    """Copy the database into memory and roll the copy back by its journal; None if the files changed meanwhile."""
+    """Copy the database with its journal, let SQLite roll the copy back, and load it; None if the files changed."""
     journal = path.with_name(f"{path.name}-journal")
     with tempfile.TemporaryDirectory(prefix="convscope-") as name:
         copy = Path(name) / DATABASE
         try:
-            before = [_state(file) for file in (path, journal)]
+            before = [_read_state(file) for file in (path, journal)]
             shutil.copyfile(path, copy)
             shutil.copyfile(journal, copy.with_name(f"{DATABASE}-journal"))
-            if before != [_state(file) for file in (path, journal)]:
+            # The two files must be of the same moment, but only SQLite's own lock could keep writers out.
+            if before != [_read_state(file) for file in (path, journal)]:
                 return None
-        except FileNotFoundError:
+        except FileNotFoundError:  # a writer has rolled back meanwhile and deleted the journal
             return None
         except OSError as error:
             raise RunError(f"{path}: cannot be copied to be read ({error.strerror}); {_ADVICE}") from error
@@ -248,6 +254,6 @@ def _copy_rolled_back(path: Path) -> sqlite3.Connection | None:
         return whole
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _read_state(path: Path) -> tuple[int, int, int]:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns

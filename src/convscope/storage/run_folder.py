@@ -1,11 +1,11 @@
-"""The run folder: everything that one run leaves behind, each file whole or not there.
+"""Read and write the folder of a run, in which every file is whole or missing.
 
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
-history.jsonl     a line an epoch
-from.safetensors  the model that training started from, where it did
-model.safetensors model.trained_on.safetensors (which images)
+history.jsonl     a line for each epoch
+from.safetensors  the model that training started from, if it did not start from random weights
+model.safetensors model.trained_on.safetensors (digests of its training images)
 checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
-seeds.json        TOPIC.json (what its answers are worth, a file for each topic)   exports.json  exports/
+seeds.json        TOPIC.json (a file for each topic of evidence)   exports.json  exports/
 seeds/            the runs from other seeds
 figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
 """
@@ -64,7 +64,7 @@ class Snapshots(Mapping[int, Weights]):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder at `path` with its run.json, as `record`; made by `create_run` or `open_run`."""
+    """The folder of a run at `path`; `record` is its run.json."""
 
     path: Path
     record: RunFile
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def next_step(self) -> str:
-        """The step that finishes the run, as the end of a sentence."""
+        """The command or action that finishes the run, as the end of a sentence."""
         return next_step(self.path, self.record)
 
     @property
@@ -86,26 +86,27 @@ class RunFolder:
 
     @property
     def start_path(self) -> Path:
-        """The path of the model that training starts from, in a run that does not start from random weights."""
+        """The path of the model that training starts from, if it does not start from random weights."""
         return self.place("from.safetensors")
 
     def place(self, name: str) -> Path:
-        """Return where the file or folder `name` of this run is; raises `RunError` if a link leads there."""
+        """Build the path of the file or folder `name`; raises `RunError` if a link leads there."""
         return inside(self.path, name)
 
     def has(self, name: str) -> bool:
-        """Return whether there is a file or folder `name` of this run."""
+        """True if the run has a file or folder `name`."""
         return (self.path / name).exists()
 
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
-        """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""
+        """Write the weights as a model for the replay, the history, and the training state."""
+        # The state comes last: a resume starts from it, and the other files must then be there.
         model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
         write_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
     def load_state(self) -> TrainingState | None:
-        """Return the state to go on from, or None when training has not begun; raises `RunError` if it is damaged."""
+        """Read the state to resume from; None if training has not begun. Raises `RunError` if it is damaged."""
         if not self._state_path.exists():
             return None
         state = load_state(self._state_path, self.architecture)
@@ -115,11 +116,7 @@ class RunFolder:
         return state
 
     def load_snapshots(self) -> Mapping[int, Weights]:
-        """Return the weights by epoch (0: untrained), each read when asked for, of those epochs whose file is there.
-
-        Raises:
-            RunError: when asked for one that is damaged or not of the run's architecture.
-        """
+        """List the weights by epoch (0: untrained) of which there is a file; a file is read when it is needed."""
         paths = sorted(self.place("checkpoints").glob("epoch-*.safetensors"))
         names = ((path.stem.removeprefix("epoch-"), self.place(f"checkpoints/{path.name}")) for path in paths)
         return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
@@ -142,13 +139,13 @@ class RunFolder:
             raise RunError(f"{path}: damaged ({error}); continue the run with `resume`, or start it again") from error
 
     def write_model(self, model: Model, history: History) -> None:
-        """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
+        """Write the trained model, and its digest and epoch to `run.json`."""
         write_model(model, self.place("model.safetensors"))
         result = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
         self.write_record(structs.replace(self.record, weights_sha256=model.weights_sha256, **result))
 
     def load_model(self) -> Model:
-        """Return the trained model.
+        """Load the trained model.
 
         Raises:
             RunError: if it is missing or damaged, or `run.json` holds another digest or other classes.
@@ -164,39 +161,31 @@ class RunFolder:
         return model
 
     def write_evaluation(self, evaluation: Evaluation) -> None:
-        """Keep the numbers as JSON and the predictions as arrays."""
+        """Write the numbers as JSON and the predictions as arrays."""
         write(self.place("evaluation.json"), evaluation.to_record())
         buffer = io.BytesIO()
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
         write_bytes(self.place("predictions.npz"), buffer.getvalue())
 
     def load_evaluation(self) -> Evaluation:
-        """Read the files of `write_evaluation`.
-
-        Raises:
-            RunError: if a file of it is missing or damaged.
-        """
-        kept = read(self.place("evaluation.json"), EvaluationRecord)
+        """Read the files of `write_evaluation`; raises `RunError` if one is missing or damaged."""
+        record = read(self.place("evaluation.json"), EvaluationRecord)
         try:
-            answers = read_predictions(self.place("predictions.npz"), kept.num_images, len(kept.class_names))
+            answers = read_predictions(self.place("predictions.npz"), record.num_images, len(record.class_names))
         except DatasetError as error:
             raise RunError(str(error)) from error
-        return evaluate_answers(*answers, kept.loss, kept.class_names, kept.dataset, kept.split)
+        return evaluate_answers(*answers, record.loss, record.class_names, record.dataset, record.split)
 
     def write_calibration(self, model: Model) -> None:
-        """Write the trained model again, with its present `calibration`."""
+        """Write the trained model again, with its new `calibration`."""
         write_model(model, self.place("model.safetensors"))
 
     def write_evidence(self, topic: str, record: Record, model: Model) -> None:
-        """Write the evidence on a topic of `model` as `topic`.json, with the digest of the weights."""
+        """Write the evidence on a topic to `topic`.json, with the digest of the weights of `model`."""
         write(self.place(f"{topic}.json"), structs.replace(record, weights_sha256=model.weights_sha256))
 
     def read_evidence(self, topic: str, kind: type[_Topic], model: Model) -> _Topic | None:
-        """Read the evidence on a topic; None if there is none for these weights.
-
-        Raises:
-            RunError: if the file is damaged.
-        """
+        """Read the evidence on a topic; None if there is none for the weights of `model`."""
         if not self.has(f"{topic}.json"):
             return None
         record = read(self.place(f"{topic}.json"), kind)
@@ -215,7 +204,7 @@ class RunFolder:
         write(self.place("run.json"), record)
 
     def finish(self) -> None:
-        """Mark the run as complete, and take away what a killed process may have left half written."""
+        """Mark the run as complete, and delete files that a killed process left half written."""
         for leftover in self.path.rglob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         write_text(self.place("DONE"), "")
@@ -229,32 +218,27 @@ class RunFolder:
 
 
 def create_run(path: Path, record: RunFile) -> RunFolder:
-    """Make the folder at `path` with `record` as its run.json, and return it.
+    """Create a run folder with `record` as its run.json.
 
     Raises:
-        RunError: if something is there already, which is left as it is.
-        ConvscopeError: if the folder cannot be made.
+        RunError: if the folder exists and is not empty, or cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
             advice = "choose another `out`"
-            is_trained = not record.imported and not record.members  # what is not trained here cannot be resumed
+            is_trained = not record.imported and not record.members  # only a training can be resumed
             if is_trained and (path / "run.json").exists():
                 advice += f", or continue it with `resume` {shlex.quote(str(path))}"
             raise RunError(f"{path}: already exists and is not empty; {advice}")
     except OSError as error:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
     write(path / "run.json", record)
-    return _folder(path, record)
+    return _make_folder(path, record)
 
 
 def open_run(path: Path) -> RunFolder:
-    """Return the run in the folder at `path`.
-
-    Raises:
-        RunError: if there is none, or its `run.json` is damaged or of a newer format.
-    """
+    """Open the run folder at `path`; raises `RunError` if there is none, or its `run.json` is damaged or newer."""
     if path.is_file():
         raise RunError(f"{path}: is a file; name the folder of a run")
     if not path.is_dir():
@@ -262,11 +246,11 @@ def open_run(path: Path) -> RunFolder:
         raise RunError(f"{path}: no such {kind}; check the path, or name the folder of a run")
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
         raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
-    return _folder(path, read(inside(path, "run.json"), RunFile))
+    return _make_folder(path, read(inside(path, "run.json"), RunFile))
 
 
-def _folder(path: Path, record: RunFile) -> RunFolder:
-    """Return the run folder at `path`; raises `RunError` if its architecture or recipe is damaged."""
+def _make_folder(path: Path, record: RunFile) -> RunFolder:
+    """Make a `RunFolder` of a record; raises `RunError` if its architecture or recipe is damaged."""
     try:
         return RunFolder(path, record, Architecture.from_dict(record.architecture), Recipe.from_dict(record.recipe))
     except ConvscopeError as error:

@@ -1,4 +1,4 @@
-"""What the database of many runs notes beside them: commands that asked for them, their plan, and looks at results."""
+"""Notes in the database of many runs: the commands that trained them, their plan, and looks at the results."""
 
 import json
 from collections.abc import Callable
@@ -15,22 +15,18 @@ MAX_COMMANDS = 1000
 
 
 class RunNotes:
-    """The notes of the runs in the folder `path`; `query` returns the rows that an SQL statement reads."""
+    """The notes on the runs in the folder `path`; `query` runs an SQL statement and returns its rows."""
 
     def __init__(self, path: Path, query: Callable[..., list[tuple[Any, ...]]]) -> None:
         self.path, self._query = path, query
 
     @cached_property
     def commands(self) -> str:
-        """The command lines that asked for the runs here, one a line; "" where Python alone did."""
+        """The command lines that trained the runs here, one in each line; "" for runs from Python."""
         return self._read("commands")
 
     def add_command(self, command: str) -> None:
-        """Note a command line that asks for runs here; a known one is noted once.
-
-        Raises:
-            ConvscopeError: if it cannot be written.
-        """
+        """Add a command line, unless it is there; raises `ConvscopeError` if it cannot be written."""
         known = self.commands.splitlines()
         if command and command not in known:
             self._write("commands", "\n".join([*known, command][-MAX_COMMANDS:]))
@@ -38,14 +34,14 @@ class RunNotes:
 
     @property
     def plan(self) -> str | None:
-        """The SHA-256 of the plan that the runs here follow, if any."""
+        """The SHA-256 of the plan that the runs here follow; None without a plan."""
         return self._read("plan") or None
 
     def follow_plan(self, sha256: str) -> None:
-        """Note that the runs here will follow a plan; there are none yet.
+        """Bind the runs here to a plan.
 
         Raises:
-            RunError: if they follow another plan, or began without one.
+            RunError: if they follow another plan, or there are already runs without a plan.
             ConvscopeError: if it cannot be written.
         """
         if self.plan is None and not self._counts():
@@ -56,23 +52,15 @@ class RunNotes:
 
     @property
     def looks(self) -> dict[str, list[int]]:
-        """How many runs of each group there were whenever results were looked at, by the digest of the group.
-
-        Raises:
-            RunError: if the looks are damaged.
-        """
+        """For each group, by its digest, the numbers of runs at which results were looked at."""
         try:
             return decode(self._read("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
         except RunError as error:
             raise RunError(f"{error}; use another copy of the runs") from error
 
     def add_look(self) -> None:
-        """Count a look at the results; another one at the same runs is none.
-
-        Raises:
-            RunError: if the looks are damaged.
-            ConvscopeError: if it cannot be written.
-        """
+        """Count a look at the results; raises `RunError` if the looks are damaged."""
+        # A second look at the same runs shows nothing new, so it does not count.
         looks, is_new = self.looks, False
         for digest, count in self._counts():
             if count not in looks.setdefault(str(digest), []):
@@ -89,5 +77,5 @@ class RunNotes:
             database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, text))
 
     def _counts(self) -> list[tuple[Any, ...]]:
-        """Return the digest of each group, and how many runs it has."""
+        """Count the runs of each group, by its digest."""
         return self._query("SELECT grp.digest, count(*) FROM run JOIN grp ON grp.id = run.grp GROUP BY grp.digest")

@@ -1,4 +1,4 @@
-"""Training states as safetensors files: what a resume needs, in one file that is never half written."""
+"""Write and read training states as safetensors files, from which a training resumes."""
 
 from pathlib import Path
 
@@ -20,11 +20,7 @@ def save_state(state: TrainingState, path: Path) -> None:
 
 
 def load_state(path: Path, architecture: Architecture) -> TrainingState:
-    """Return the state in the file at `path`.
-
-    Raises:
-        RunError: if it is missing, damaged, of a newer format, or not of `architecture`.
-    """
+    """Read the state at `path`; raises `RunError` if it is missing, damaged, newer or not of `architecture`."""
     with open_tensors(path) as file:
         description = read_description(path, file)
         try:
@@ -39,6 +35,7 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
             best = {}
             if any(name.startswith("best/") for name in names):
                 best = {name: read_tensor(file, f"best/{name}", np.float32) for name in architecture.weight_shapes}
+            # Adam keeps m and v for each weight; averaging and weights of few bits keep one more array each.
             slots = [slot for slot in ("m", "v") if optimizer]
             for slot in ("unaveraged", "unrounded"):
                 if any(name.startswith(f"{slot}/") for name in optimizer):

@@ -1,4 +1,4 @@
-"""What is stored of a finished run, and of the group of runs that differ from it in their seed alone."""
+"""A stored run, and its group: the runs that differ from it only in their seed."""
 
 import hashlib
 import json
@@ -28,12 +28,12 @@ WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
 @dataclass(frozen=True, eq=False)
 class StoredGroup:
-    """Runs that differ in their seed alone, without their results.
+    """The settings of runs that differ only in their seed.
 
     Attributes:
-        digest: of everything that decides their results but the seed.
-        record: run.json of each of them, without the seed and what follows from it.
-        provenance: of their models, with the seed and the epoch of the first.
+        digest: of everything that decides their results, except the seed.
+        record: the part of run.json that they share.
+        provenance: of the first run's model; seed and epoch are replaced for others.
         weights_file: the file with their weights; "" before they are stored.
     """
 
@@ -47,7 +47,7 @@ class StoredGroup:
 
     @cached_property
     def width(self) -> int:
-        """How many weights a network has."""
+        """The number of weights of a network."""
         return sum(int(np.prod(shape)) for shape in self.architecture.weight_shapes.values())
 
     @property
@@ -56,7 +56,7 @@ class StoredGroup:
 
     @cached_property
     def text(self) -> str:
-        """The group as JSON, as the database holds it."""
+        """The group as JSON in the database."""
         file = GroupFile(
             format=FORMAT,
             version=own_version(),
@@ -70,14 +70,14 @@ class StoredGroup:
 
     @cached_property
     def text_sha256(self) -> str:
-        return sha256_of(self.text)
+        return compute_sha256(self.text)
 
     @classmethod
     def parse(cls, digest: str, text: str, text_sha256: str, weights_file: str, path: Path) -> "StoredGroup":
         """Parse a group's record; raises `RunError` if it is damaged or of a newer format."""
         file = decode(text.encode(), GroupFile, path)
         try:
-            if sha256_of(text) != text_sha256:
+            if compute_sha256(text) != text_sha256:
                 raise ValueError("the digest of a group is another")
             architecture, recipe = Architecture.from_dict(file.architecture), Recipe.from_dict(file.recipe)
             if len(file.record.dataset.test.class_names) != architecture.num_classes:
@@ -87,22 +87,22 @@ class StoredGroup:
         except ValueError as error:
             raise RunError(f"{path}: damaged ({error!s:.200}); use another copy of the runs") from error
         group = cls(digest, file.record, architecture, recipe, file.provenance, file.handwriting, weights_file)
-        object.__setattr__(group, "text", text)
+        object.__setattr__(group, "text", text)  # its digest is checked; another version may write other JSON
         return group
 
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A finished run as the database holds it.
+    """A finished run in the database.
 
     Attributes:
-        path: the folder that it has, or gets when it is opened.
+        path: its folder, which is created when it is opened.
         weights_row: its row in the file with the weights of its group.
         accuracy, loss: on the test images.
         seconds: of training.
         ended: when it was stored, in seconds since 1970.
-        machine: versions and processor of what trained it.
-        command: the command lines that trained the runs here, one a line.
+        machine: the versions and the processor that trained it.
+        command: the command lines that trained the runs here, one in each line.
         y_pred: (M,) uint8 or uint16, its prediction for each test image.
     """
 
@@ -127,7 +127,7 @@ class StoredRun:
         """The history of the training; raises `RunError` if it is damaged."""
         table = np.frombuffer(self.history_blob, "<f8").reshape(-1, len(HISTORY_COLUMNS))
         columns: dict[str, Any] = {name: tuple(table[:, i].tolist()) for i, name in enumerate(HISTORY_COLUMNS)}
-        if np.isnan(table[:, 2:4]).all():  # nothing was measured
+        if np.isnan(table[:, 2:4]).all():  # a training without measurements on validation or test images
             columns |= {"val_loss": (), "val_accuracy": ()}
         recipe = self.group.recipe
         try:
@@ -140,7 +140,7 @@ class StoredRun:
 
     @cached_property
     def folder(self) -> RunFolder:
-        """The run as a run folder that need not be there: its record, architecture and recipe."""
+        """The run as a run folder, which need not exist."""
         group = self.group
         record = RunFile(
             **structs.asdict(group.record),
@@ -158,6 +158,6 @@ class StoredRun:
         return RunFolder(self.path, record, group.architecture, group.recipe)
 
 
-def sha256_of(content: str | bytes) -> str:
-    """Return the SHA-256 in hexadecimal digits."""
+def compute_sha256(content: str | bytes) -> str:
+    """Compute the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

@@ -1,12 +1,12 @@
-"""Many finished runs in one folder, and each of them read by its digest.
+"""Store many finished runs in one folder, and read each by its digest.
 
 runs.db            a database of all runs: results, histories, predictions (see `run_database`)
 weights/NAME.npy   a row for each run of an architecture: its weights, one tensor after the other
-from/              the networks that runs started from, and the images that networks were trained on
+from/              the networks that runs started from, and the digests of training images
 
-A run is written in this order: its weights, after those of all runs in the database, and then, when the disk has them,
-its row. So the row of a killed process is not there, and its weights are overwritten. The digest `row_sha256` covers a
-row and what belongs to it: a damaged run is an error of its own, and the others are read.
+A run exists once its row is in the database. Its weights are written and synced before, after the last row that the
+database knows; a killed process leaves weights without a row, and the next run overwrites them. The digest `row_sha256`
+covers a row and everything it refers to, so a damaged run is an error of its own, and the others are read.
 """
 
 import hashlib
@@ -42,12 +42,12 @@ from convscope.storage.run_database import (
     open_writer,
 )
 from convscope.storage.run_notes import RunNotes
-from convscope.storage.stored_run import WEIGHTS_FILE, StoredGroup, StoredRun, sha256_of
+from convscope.storage.stored_run import WEIGHTS_FILE, StoredGroup, StoredRun, compute_sha256
 from convscope.storage.weights_file import count_rows, map_rows, write_row
 from convscope.training import HISTORY_COLUMNS, History
 from convscope.training.model import Model
 
-_MAX_ROWS = 1 << 40
+_MAX_ROWS = 1 << 40  # more than any disk holds
 _SELECT = """
 SELECT digest, grp, seed, weights_row, accuracy, loss, seconds, ended, machine, threads, weights_sha256, row_sha256,
 (SELECT blob FROM history WHERE history.run = run.id), (SELECT blob FROM predictions WHERE predictions.run = run.id)
@@ -56,27 +56,29 @@ FROM run WHERE """
 
 @dataclass
 class _Reader:
-    """A connection to the database in `folder`, and the process and thread that use it."""
+    """A connection to the database in `folder`, with the process and thread that own it."""
 
     folder: Path
     owner: tuple[int, int]
     connection: sqlite3.Connection
 
     def query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
-        """Return the rows that an SQL statement reads."""
+        """Run an SQL statement and return its rows."""
         try:
             return self.connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError as error:
             if not needs_rollback(error):
                 raise
-        # A process was killed in the middle of a commit since the database was opened: read a copy without that.
+        # A writer was killed in the middle of a commit after this connection was opened. Its journal must be rolled
+        # back before reading, so this continues with a copy. (A transaction around all reading would avoid the case,
+        # but lock writers out for minutes.)
         self.connection.close()
         self.connection = open_reader(self.folder)
         return self.connection.execute(statement, parameters).fetchall()
 
 
 class StoredRuns:
-    """The runs in the folder `path`, to be read, and added to by one process at a time (see `writing`)."""
+    """The runs in the folder `path`; one process at a time can add runs (see `writing`)."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.notes = path, RunNotes(path, self.query)
@@ -85,11 +87,7 @@ class StoredRuns:
 
     @contextmanager
     def reading(self) -> Iterator["_Reader"]:
-        """Keep one connection for all that is read in the block, of this process and thread.
-
-        Raises:
-            RunError: if the database is damaged, or of a form that is not read any more.
-        """
+        """Use the same connection for everything that this thread reads in the block; raises `RunError` if damaged."""
         owner = os.getpid(), threading.get_ident()
         with database_errors(self.path / DATABASE):
             if self._open is not None and self._open.owner == owner:
@@ -100,12 +98,12 @@ class StoredRuns:
             try:
                 yield reader
             finally:
-                if os.getpid() == owner[0]:  # a forked child leaves its parent's connection alone
+                if os.getpid() == owner[0]:  # SQLite forbids to use or close a connection in a forked child
                     self._open = before
                     reader.connection.close()
 
     def query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
-        """Return the rows that an SQL statement reads, none where there is no database."""
+        """Run an SQL statement and return its rows; none without a database."""
         if not has_database(self.path):
             return []
         with self.reading() as reader:
@@ -115,14 +113,15 @@ class StoredRuns:
         return sum(count for (count,) in self.query("SELECT count(*) FROM run"))
 
     def digests(self) -> list[str]:
-        """Return the digests of all runs, in the order in which they were finished."""
-        # The table and its index: a damaged page of either leaves rows out without an error.
+        """List the digests of all runs, in the order in which they finished."""
+        # A damaged page of the table or of its index can drop rows without an error (in 9 of 155 trials). What one of
+        # the two lacks, the other has.
         rows = self.query("SELECT digest FROM run NOT INDEXED ORDER BY id")
         rows += self.query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
         return list(dict.fromkeys(str(digest) for (digest,) in rows))
 
     def find(self, digest: str) -> StoredRun | None:
-        """Return the run with this digest, or None if it is not here; raises `RunError` if it is damaged."""
+        """Find the run with a digest; None if there is none. Raises `RunError` if it is damaged."""
         if not has_database(self.path):
             return None
         with self.reading() as reader:
@@ -131,11 +130,11 @@ class StoredRuns:
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
-                raise self._damage_error(digest, error) from error
-            return self._run(rows[0]) if rows else None
+                raise self._make_damage_error(digest, error) from error
+            return self._read_run(rows[0]) if rows else None
 
     def runs(self, on_damaged: Callable[[str], None]) -> Iterator[StoredRun]:
-        """Yield all runs in the order in which they were finished; `on_damaged` hears of each that is left out.
+        """Yield all runs in the order in which they finished; `on_damaged` is called for each damaged run.
 
         Raises:
             RunError: if the whole database is damaged.
@@ -146,8 +145,8 @@ class StoredRuns:
             for digest in self.digests():
                 try:
                     run = self.find(digest)
-                    if run is None:  # no transaction removes a run without adding it again
-                        raise self._damage_error(digest, ValueError("it is not in the table, or not in its index"))
+                    if run is None:  # a transaction that deletes a run adds it again, so damage is the only cause
+                        raise self._make_damage_error(digest, ValueError("it is not in the table, or not in its index"))
                 except DamagedRunError as error:
                     on_damaged(str(error))
                 else:
@@ -155,52 +154,43 @@ class StoredRuns:
 
     @cached_property
     def identity(self) -> str:
-        """32 hexadecimal digits, made when the database was."""
-        return self._meta("identity")
+        """32 random hexadecimal digits of this database."""
+        return self._read_meta("identity")
 
-    def are_labels(self, y_true: NDArray[np.integer[Any]], num_classes: int) -> bool:
-        """Return whether these are the labels of the test images that the runs here classified, if there are any."""
-        return not len(self) or self._meta("labels") == _labels_digest(y_true, _label_kind(num_classes))
+    def has_labels(self, y_true: NDArray[np.integer[Any]], num_classes: int) -> bool:
+        """True if the runs here classified test images with these labels, or there are no runs."""
+        return not len(self) or self._read_meta("labels") == _digest_labels(y_true, _choose_label_type(num_classes))
 
     @cached_property
     def y_true(self) -> NDArray[np.unsignedinteger[Any]]:
-        """(M,), the labels of the test images; there are some once there is a run.
-
-        Raises:
-            RunError: if they are damaged.
-        """
+        """The labels of the test images (M,), once there is a run; raises `RunError` if they are damaged."""
         rows = self.query("SELECT sha256, blob FROM labels")
-        kind, digest = self._meta("labels").split()
+        kind, digest = self._read_meta("labels").split()
         sha256, blob = rows[0] if rows else ("", b"")
-        if kind not in ("u1", "u2") or not isinstance(blob, bytes) or not sha256_of(blob) == sha256 == digest:
+        if kind not in ("u1", "u2") or not isinstance(blob, bytes) or not compute_sha256(blob) == sha256 == digest:
             raise RunError(f"{self.path / DATABASE}: damaged (the labels); use another copy of the runs")
         return np.frombuffer(blob, f"<{kind}")
 
     def find_divergence(self, digest: str) -> str | None:
-        """Return why the training of a run diverged, None if it did not or was not tried."""
-        return next(
-            (str(reason) for (reason,) in self.query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
-        )
+        """Find the reason why the training of a run diverged; None if it did not diverge or was not tried."""
+        rows = self.query("SELECT reason FROM diverged WHERE digest = ?", digest)
+        return str(rows[0][0]) if rows else None
 
     def digests_of_diverged(self) -> list[str]:
         """List the digests of the runs whose training diverged."""
         return [str(digest) for (digest,) in self.query("SELECT digest FROM diverged")]
 
     def add_divergence(self, digest: str, reason: str) -> None:
-        """Note that the training of a run diverged, so that it is not trained again.
-
-        Raises:
-            ConvscopeError: if it cannot be written.
-        """
+        """Record that the training of a run diverged, so that it is not trained again."""
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
             database.execute("INSERT OR REPLACE INTO diverged (digest, reason) VALUES (?, ?)", (digest, reason))
 
     def weights(self, weights_file: str, width: int, num_rows: int) -> NDArray[np.float32]:
-        """Return the first rows of a file with weights, (num_rows, width), mapped; raises `RunError` if damaged."""
+        """Map the first rows of a file with weights, (num_rows, width); raises `RunError` if it is damaged."""
         return map_rows(self.path, weights_file, num_rows, width)
 
     def model(self, run: StoredRun) -> Model:
-        """Return the trained network of a run; raises `RunError` if its weights are damaged."""
+        """Load the trained network of a run; raises `RunError` if its weights are damaged."""
         group, start, arrays = run.group, 0, dict[str, NDArray[np.float32]]()
         flat = np.array(self.weights(group.weights_file, group.width, run.weights_row + 1)[run.weights_row], np.float32)
         for name, shape in group.architecture.weight_shapes.items():
@@ -231,7 +221,7 @@ class StoredRuns:
         y_pred: NDArray[np.integer[Any]],
         facts: Mapping[str, Any],
     ) -> StoredRun:
-        """Add a finished run, in the place of a damaged one with its digest, and return it.
+        """Add a finished run, or replace a damaged one with its digest, and return it.
 
         Args:
             facts: `seed`, `digest`, `accuracy`, `loss`, `threads`, and `machine`, a `Machine`.
@@ -240,19 +230,21 @@ class StoredRuns:
             RunError: if the runs here classified other test images.
             ConvscopeError: if the disk is full or the folder cannot be written to.
         """
-        kind = _label_kind(group.architecture.num_classes)
+        kind = _choose_label_type(group.architecture.num_classes)
         flat = np.concatenate([model.weights[name].ravel() for name in group.architecture.weight_shapes])
         machine = json.dumps(facts["machine"].to_dict(), sort_keys=True, allow_nan=False)
-        blobs = _table(history).tobytes(), y_pred.astype(f"<{kind}").tobytes()
+        blobs = _tabulate_history(history).tobytes(), y_pred.astype(f"<{kind}").tobytes()
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
-            weights_file = _weights_file(database, group)
-            index = database.execute(  # a damaged row may name any row of weights
+            weights_file = _name_weights_file(database, group)
+            # The next row of weights follows the last one in the database. Numbers beyond the file are damage.
+            index = database.execute(
                 "SELECT coalesce(max(weights_row) + 1, 0) FROM run WHERE weights_row < ? AND grp IN "
                 "(SELECT id FROM grp WHERE weights_file = ?)",
                 (count_rows(self.path, weights_file, group.width), weights_file),
             ).fetchone()[0]
+            # The weights are on the disk before the transaction begins, so no committed row can lack its weights.
             write_row(self.path, weights_file, index, flat)
-            database.execute("BEGIN IMMEDIATE")
+            database.execute("BEGIN IMMEDIATE")  # takes the write lock now, and not at the first INSERT
             _write_labels(database, y_true, kind, self.path)
             group_id, text_sha256 = _write_group(database, group, weights_file)
             database.execute("INSERT OR IGNORE INTO machine (json) VALUES (?)", (machine,))
@@ -261,7 +253,7 @@ class StoredRuns:
                 facts["digest"], facts["seed"], index, float(facts["accuracy"]), float(facts["loss"]),
                 float(sum(history.seconds)), time.time(), facts["threads"], model.weights_sha256,
             ]  # fmt: skip
-            row_sha256 = _row_sha256(row, group.digest, text_sha256, weights_file, machine, *blobs)
+            row_sha256 = _hash_row(row, group.digest, text_sha256, weights_file, machine, *blobs)
             database.execute("DELETE FROM run WHERE digest = ?", (facts["digest"],))
             run_id = database.execute(
                 "INSERT INTO run (digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256, "
@@ -276,16 +268,16 @@ class StoredRuns:
         assert run is not None, facts["digest"]
         return run
 
-    def _run(self, row: tuple[Any, ...]) -> StoredRun:
-        """Return the run of a row of `_SELECT`; raises `RunError` if it is damaged."""
+    def _read_run(self, row: tuple[Any, ...]) -> StoredRun:
+        """Read a run from a row of `_SELECT`; raises `RunError` if it is damaged."""
         digest, group_id, seed, weights_row, accuracy, loss, seconds, ended, machine_id, threads = row[:10]
         weights_sha256, row_sha256, history, predictions = row[10:]
         try:
-            group = self._group(group_id)
-            text, machine = self._machine(machine_id)
+            group = self._read_group(group_id)
+            text, machine = self._read_machine(machine_id)
             values = [digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256]
             sums = group.digest, group.text_sha256, group.weights_file, text, history, predictions
-            if _row_sha256(values, *sums) != row_sha256:
+            if _hash_row(values, *sums) != row_sha256:
                 raise ValueError("its digest is another")
             y_pred = np.frombuffer(predictions, self.y_true.dtype)
             is_good = (
@@ -304,19 +296,19 @@ class StoredRuns:
             if not is_good:
                 raise ValueError("a number is out of range")
         except (ConvscopeError, AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise self._damage_error(digest, error) from error
+            raise self._make_damage_error(digest, error) from error
         return StoredRun(
             self.path / digest, digest, group, seed, weights_row, accuracy, loss, seconds, ended, machine,
             self.notes.commands, threads, weights_sha256, y_pred, history,
         )  # fmt: skip
 
-    def _damage_error(self, digest: Any, error: Exception) -> DamagedRunError:
+    def _make_damage_error(self, digest: Any, error: Exception) -> DamagedRunError:
         return DamagedRunError(
             f"{self.path / DATABASE}: run {digest!s:.16} is damaged ({error!s:.200}); train it again, or use another "
             "copy of the runs"
         )
 
-    def _group(self, group_id: int) -> StoredGroup:
+    def _read_group(self, group_id: int) -> StoredGroup:
         if group_id not in self._groups:
             rows = self.query("SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?", group_id)
             if not rows or not all(isinstance(value, str) for value in rows[0]):
@@ -325,7 +317,7 @@ class StoredRuns:
             self._groups[group_id] = StoredGroup.parse(digest, text, text_sha256, weights_file, self.path / DATABASE)
         return self._groups[group_id]
 
-    def _machine(self, machine_id: int) -> tuple[str, Machine]:
+    def _read_machine(self, machine_id: int) -> tuple[str, Machine]:
         if machine_id not in self._machines:
             rows = self.query("SELECT json FROM machine WHERE id = ?", machine_id)
             if not rows:
@@ -334,24 +326,24 @@ class StoredRuns:
             self._machines[machine_id] = text, decode(text.encode(), Machine, self.path / DATABASE)
         return self._machines[machine_id]
 
-    def _meta(self, key: str) -> str:
+    def _read_meta(self, key: str) -> str:
         for (value,) in self.query("SELECT value FROM meta WHERE key = ?", key):
             if isinstance(value, str) and re.fullmatch(r"(u[12] )?[0-9a-f]{32,64}", value):
                 return value
         raise RunError(f"{self.path / DATABASE}: damaged (no {key}); use another copy of the runs")
 
 
-def _weights_file(database: sqlite3.Connection, group: StoredGroup) -> str:
-    """Return the name of the file with the weights of a group: one for each architecture."""
+def _name_weights_file(database: sqlite3.Connection, group: StoredGroup) -> str:
+    """Name the file with the weights of a group; all groups of an architecture share it."""
     row = database.execute("SELECT weights_file FROM grp WHERE digest = ?", (group.digest,)).fetchone()
     if row is not None and re.fullmatch(WEIGHTS_FILE, str(row[0])):
         return str(row[0])
     stem = re.sub(r"[^\w.-]+", "-", group.architecture.name)[:40].lstrip(".") or "network"
-    return f"weights/{stem}-{sha256_of(canonical_json(group.architecture.to_dict()))[:8]}.npy"
+    return f"weights/{stem}-{compute_sha256(canonical_json(group.architecture.to_dict()))[:8]}.npy"
 
 
 def _write_labels(database: sqlite3.Connection, y_true: NDArray[np.integer[Any]], kind: str, path: Path) -> None:
-    labels = _labels_digest(y_true, kind)
+    labels = _digest_labels(y_true, kind)
     for key, value in (("identity", secrets.token_hex(16)), ("labels", labels)):
         database.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (key, value))
     if database.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone() != (labels,):
@@ -360,21 +352,21 @@ def _write_labels(database: sqlite3.Connection, y_true: NDArray[np.integer[Any]]
     database.execute("INSERT OR REPLACE INTO labels (sha256, blob) VALUES (?, ?)", (labels.split()[1], blob))
 
 
-def _labels_digest(y_true: NDArray[np.integer[Any]], kind: str) -> str:
-    return f"{kind} {sha256_of(y_true.astype(f'<{kind}').tobytes())}"
+def _digest_labels(y_true: NDArray[np.integer[Any]], kind: str) -> str:
+    return f"{kind} {compute_sha256(y_true.astype(f'<{kind}').tobytes())}"
 
 
-def _label_kind(num_classes: int) -> str:
+def _choose_label_type(num_classes: int) -> str:
     return "u1" if num_classes <= 256 else "u2"
 
 
 def _write_group(database: sqlite3.Connection, group: StoredGroup, weights_file: str) -> tuple[int, str]:
-    """Return the id of a group and the digest of its text, both new where it is not here or damaged."""
+    """Write a group unless it is there and intact; return its id and the digest of its text."""
     select = "SELECT id, record, record_sha256 FROM grp WHERE digest = ?"
     row = database.execute(select, (group.digest,)).fetchone()
-    if row is not None and isinstance(row[1], str) and sha256_of(row[1]) == row[2]:
+    if row is not None and isinstance(row[1], str) and compute_sha256(row[1]) == row[2]:
         return row[0], row[2]
-    values = (group.digest, group.text, sha256_of(group.text), weights_file, group.width)
+    values = (group.digest, group.text, compute_sha256(group.text), weights_file, group.width)
     database.execute(
         "INSERT INTO grp (digest, record, record_sha256, weights_file, width) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (digest) DO UPDATE SET record = excluded.record, record_sha256 = excluded.record_sha256, "
@@ -384,17 +376,17 @@ def _write_group(database: sqlite3.Connection, group: StoredGroup, weights_file:
     return database.execute(select, (group.digest,)).fetchone()[0], values[2]
 
 
-def _row_sha256(values: list[Any], *parts: str | bytes) -> str:
-    """Return the digest of a row, and of what it refers to in other tables."""
+def _hash_row(values: list[Any], *parts: str | bytes) -> str:
+    """Compute the digest of a row and of everything that it refers to in other tables."""
     hashed = hashlib.sha256(repr(values).encode())
     for part in parts:
         content = part.encode() if isinstance(part, str) else part
-        hashed.update(len(content).to_bytes(8, "little"))
+        hashed.update(len(content).to_bytes(8, "little"))  # so that ("ab", "c") and ("a", "bc") differ
         hashed.update(content)
     return hashed.hexdigest()
 
 
-def _table(history: History) -> NDArray[np.float64]:
-    """Return (epochs, 5): the columns of a history, NaN where nothing was measured."""
+def _tabulate_history(history: History) -> NDArray[np.float64]:
+    """Convert a history to a table (epochs, 5), with NaN for columns without measurements."""
     nothing = (float("nan"),) * len(history)
     return np.array([getattr(history, name) or nothing for name in HISTORY_COLUMNS], "<f8").T.copy()

@@ -1,8 +1,8 @@
-"""Which images a network was trained on: their digests, in a file beside the model's.
+"""Record which images a network was trained on, by their digests in a file next to the model's.
 
-X.trained_on.safetensors lies beside X.safetensors and holds 64 bits of each image that the network, or any network that
-it started from, was trained on. So a later run can tell which of its own images are new to the network, whatever data
-set they are in. Without the file nobody knows, as with a network of another program.
+X.trained_on.safetensors belongs to X.safetensors and holds 64 bits for each image that the network, or a network that
+it started from, was trained on. So a later run can tell which of its images are new to the network, in whatever data
+set they are. Without the file this is unknown, as for a network of another program.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from convscope.data.datasets.disk.images import blocks
 from convscope.storage.model_file import open_tensors, read_description, read_tensor, write_tensors
 from convscope.training.model import Model
 
-_DIGEST_BYTES = 8  # of a million images and a million others, one is mistaken with a chance of 5e-8
+_DIGEST_BYTES = 8  # between a million images and a million others, a false match has probability 1e12 / 2^64 = 5e-8
 
 Source = tuple[str, tuple[int, int, int]]
 
@@ -30,7 +30,7 @@ class TrainedOn:
     """The images that a network and its ancestors were trained on.
 
     Attributes:
-        digests: (n,) uint64, rising: BLAKE2b of the bytes of each image's pixels.
+        digests: (n,) uint64, ascending: BLAKE2b of the bytes of each image's pixels.
         sources: SHA-256 of each file that they were read from, and their (H, W, C) after reading.
     """
 
@@ -38,31 +38,31 @@ class TrainedOn:
     sources: frozenset[Source]
 
     def includes(self, dataset: Dataset) -> NDArray[np.bool_]:
-        """Return (N,), which images of `dataset` are among these, pixel for pixel."""
-        return np.isin(image_digests(dataset), self.digests)
+        """Mark the images of `dataset` that are among these, pixel for pixel, (N,)."""
+        return np.isin(compute_image_digests(dataset), self.digests)
 
     def may_include(self, dataset: Dataset) -> NDArray[np.bool_]:
-        """Return (N,), which images of `dataset` may be among these.
+        """Mark the images of `dataset` that may be among these, (N,).
 
-        Images from the same file in another size cannot be recognised by their pixels: all of them may be.
+        Images of the same file in another size have other pixels, so all of them may be.
         """
         files = {file.sha256 for file in dataset.source}
         if any(sha256 in files and shape != dataset.image_shape for sha256, shape in self.sources):
             return np.ones(len(dataset), np.bool_)
         return self.includes(dataset)
 
-    def and_also(self, dataset: Dataset) -> "TrainedOn":
-        """Return these images and those of `dataset`."""
+    def union(self, dataset: Dataset) -> "TrainedOn":
+        """Join these images and those of `dataset`."""
         sources = {(file.sha256, dataset.image_shape) for file in dataset.source}
-        return TrainedOn(np.union1d(self.digests, image_digests(dataset)), self.sources | sources)
+        return TrainedOn(np.union1d(self.digests, compute_image_digests(dataset)), self.sources | sources)
 
 
 NOTHING = TrainedOn(np.empty(0, np.uint64), frozenset())
 """The training images of a network with random weights."""
 
 
-def image_digests(dataset: Dataset) -> NDArray[np.uint64]:
-    """Compute a digest of each image, (N,) uint64: equal for equal bytes, and different otherwise but for chance."""
+def compute_image_digests(dataset: Dataset) -> NDArray[np.uint64]:
+    """Compute a digest of each image, (N,) uint64."""
     digests = b"".join(
         hashlib.blake2b(image.tobytes(), digest_size=_DIGEST_BYTES).digest()
         for block in blocks(dataset.images)
@@ -73,31 +73,23 @@ def image_digests(dataset: Dataset) -> NDArray[np.uint64]:
 
 def save_trained_on(path: Path, known: TrainedOn, model: Model) -> None:
     """Write `known` next to the file of `model` at `path`."""
-    write_trained_on(_beside(path), known, model.weights_sha256)
+    write_trained_on(_name_file(path), known, model.weights_sha256)
 
 
 def write_trained_on(path: Path, known: TrainedOn, weights_sha256: str = "") -> None:
-    """Write `known` to the file at `path`, with the digest of its model's weights, or for several models without."""
+    """Write `known` to the file at `path`, with the digest of its model's weights; "" if it is of several models."""
     sources = sorted([sha256, list(shape)] for sha256, shape in known.sources)
     write_tensors(path, {"digests": known.digests}, {"weights_sha256": weights_sha256, "sources": sources})
 
 
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
-    """Read which images `model`, from the file or run folder at `path`, was trained on; None if that is unknown.
-
-    Raises:
-        RunError: if the file is damaged.
-    """
-    file = inside(path, "model.trained_on.safetensors") if path.is_dir() else _beside(path)
+    """Read which images `model`, from the file or run folder at `path`, was trained on; None if unknown."""
+    file = inside(path, "model.trained_on.safetensors") if path.is_dir() else _name_file(path)
     return read_trained_on(file, model.weights_sha256)
 
 
 def read_trained_on(path: Path, weights_sha256: str | None = None) -> TrainedOn | None:
-    """Read the file at `path`; None if there is none, or if it belongs to other weights.
-
-    Raises:
-        RunError: if it is damaged.
-    """
+    """Read the file at `path`; None if there is none, or it belongs to other weights. Raises `RunError` if damaged."""
     if not path.exists():
         return None
     with open_tensors(path) as tensors:
@@ -112,5 +104,5 @@ def read_trained_on(path: Path, weights_sha256: str | None = None) -> TrainedOn 
     return TrainedOn(digests, frozenset(sources))
 
 
-def _beside(path: Path) -> Path:
+def _name_file(path: Path) -> Path:
     return path.with_suffix(".trained_on.safetensors")

@@ -1,7 +1,7 @@
-"""One writer per folder: `writing` holds a lock that stops other processes and threads, and that ends with its process.
+"""Allow one writer per folder: `writing` holds a lock against other processes and threads.
 
-The lock is advisory and held on a file in the folder, in which the holder's process id is. A file that a killed process
-left there is not locked any more, so it stops nobody. A forked child does not hold the locks of its parent.
+The lock is an advisory lock on a file in the folder, which holds the process id. The system releases it when the
+process ends, so the file of a killed process locks nobody out. A forked child does not hold its parent's locks.
 """
 
 import errno
@@ -23,16 +23,16 @@ else:
     import fcntl
 
 LOCK_FILE = ".convscope.lock"
-"""The name of the file; it is no content of a run."""
+"""The name of the locked file, which does not count as content of a run."""
 
-_PARTS = ("baseline", "seeds", "architectures")  # of a run folder, that hold runs themselves
-_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # what file systems say that have none
+_PARTS = ("baseline", "seeds", "architectures")  # folders within a run that hold runs themselves
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # the errors of file systems without locks
 _MAX_DIGITS = 20  # of a process id
 
 
 @dataclass(eq=False)
 class _Writer:
-    """The thread that writes to a folder, and the locked file; blocks within its block are nested in it."""
+    """The thread that writes to a folder, and the handle of the locked file, None in nested blocks."""
 
     thread: int = field(default_factory=threading.get_ident)
     handle: int | None = None
@@ -42,7 +42,9 @@ _writers = dict[Path, _Writer]()  # of this process, by folder
 
 
 def _forget_writers() -> None:
-    """Give up the parent's locks in a forked child, where an open handle would keep them locked after the parent."""
+    """Close the parent's handles in a forked child."""
+    # flock belongs to the open file, which parent and child share: an open handle here would keep the lock after the
+    # parent has closed its own.
     for writer in _writers.values():
         if writer.handle is not None:
             os.close(writer.handle)
@@ -55,17 +57,16 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Keep other processes and threads from writing to `folder`, which is created if missing, until the block ends.
+    """Lock `folder` against other writers until the block ends; it is created if it is missing.
 
-    A run and the runs within it (`baseline/`, `seeds/`, `architectures/`) have one writer. Blocks of one thread may be
-    nested.
+    A run and the runs within it (`baseline/`, `seeds/`, `architectures/`) share a lock. A thread can nest blocks.
 
     Raises:
-        RunError: if another process or thread is writing to it, or the folder cannot be made or written to.
+        RunError: if another process or thread is writing to it, or the folder cannot be created or written to.
     """
-    root = _outermost(folder.resolve())
+    root = _find_outermost(folder.resolve())
     mine = _Writer()
-    writer = _writers.setdefault(root, mine)  # atomic, so that one of two threads gets it
+    writer = _writers.setdefault(root, mine)  # atomic: of two threads, one gets the other's writer
     if writer.thread != mine.thread:
         raise RunError(f"another thread of this process is writing to {folder}; wait until it ends")
     if writer is not mine:
@@ -79,7 +80,7 @@ def writing(folder: Path) -> Iterator[None]:
         writer.handle = _lock(inside(root, LOCK_FILE), folder)
         yield
     finally:
-        if _writers.get(root) is writer:  # not so in a child that was forked within the block
+        if _writers.get(root) is writer:  # False in a child that was forked within the block
             handle, writer.handle = writer.handle, None
             if handle is not None:
                 _unlock(handle, root / LOCK_FILE)
@@ -87,25 +88,26 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def remove_partial_files(*folders: Path) -> None:
-    """Delete what a killed process left half written directly in folders, which only this process writes to."""
+    """Delete files that a killed process left half written in `folders`; the caller holds `writing`."""
     for folder in folders:
         for path in folder.glob(f".*{PARTIAL}"):
             if path.is_file():
                 path.unlink(missing_ok=True)
 
 
-def _outermost(folder: Path) -> Path:
-    """Return the run that `folder` is part of, or `folder` itself."""
+def _find_outermost(folder: Path) -> Path:
+    """Find the outermost run that `folder` is part of, or `folder` itself."""
     part = folder.parents[1] if folder.parent.name == "runs" else folder
     if part.name in _PARTS and (part.parent / "run.json").exists():
-        return _outermost(part.parent)
+        return _find_outermost(part.parent)
     return folder
 
 
 def _lock(path: Path, folder: Path) -> int:
-    """Return the handle of the file at `path`, which is locked and has this process's id in it."""
+    """Open and lock the file at `path`, write this process's id into it, and return the handle."""
     while True:
         try:
+            # O_NONBLOCK: opening a pipe in the file's place must not block.
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
         except OSError as error:
             raise RunError(
@@ -114,8 +116,9 @@ def _lock(path: Path, folder: Path) -> int:
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise RunError(f"{path}: is not a regular file; remove it")
-            _take(handle, folder)
-            # Another process may have locked and removed the file between our opening and locking it.
+            _lock_handle(handle, folder)
+            # Another process may have deleted the file between our opening and locking it. Then our lock is on a file
+            # that nobody else can find, so try again.
             if os.path.samestat(os.fstat(handle), path.stat()):
                 os.ftruncate(handle, 0)
                 os.write(handle, f"{os.getpid()}\n".encode())
@@ -131,10 +134,10 @@ def _lock(path: Path, folder: Path) -> int:
         os.close(handle)
 
 
-def _take(handle: int, folder: Path) -> None:
+def _lock_handle(handle: int, folder: Path) -> None:
     try:
         if sys.platform == "win32":
-            os.lseek(handle, _MAX_DIGITS, os.SEEK_SET)  # beyond the number, which others shall read
+            os.lseek(handle, _MAX_DIGITS, os.SEEK_SET)  # locked bytes cannot be read, and others need the id before it
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             os.lseek(handle, 0, os.SEEK_SET)
         else:
@@ -149,11 +152,12 @@ def _take(handle: int, folder: Path) -> None:
 
 
 def _unlock(handle: int, path: Path) -> None:
-    if sys.platform == "win32":  # which removes no open file
+    if sys.platform == "win32":  # Windows cannot delete an open file
         os.close(handle)
         with suppress(OSError):
             path.unlink()
     else:
+        # Deleted while still locked: after closing, another process could have locked it.
         with suppress(OSError):
             path.unlink()
         os.close(handle)

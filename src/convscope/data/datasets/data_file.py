@@ -68,7 +68,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
             ) from error
 
 
-def sha256_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """Return the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
     with open_data_file(path) as file:
         return file_digest(file)

@@ -1,4 +1,4 @@
-"""Sweeps: which fields of a recipe or an architecture are varied, and which of their values held-out images prefer."""
+"""Sweep over fields of a recipe or an architecture, and choose their values by held-out images."""
 
 from convscope.experiment.sweep.records import Trial
 from convscope.experiment.sweep.result import Sweep

@@ -1,4 +1,4 @@
-"""Sweeps as records: sweep.json, what `convscope sweep --json` prints, and what the page shows."""
+"""Sweeps as records: sweep.json, the output of `convscope sweep --json`, and the data of the page."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ class Trial(Record, kw_only=True):
     """One combination of values.
 
     Attributes:
-        number: from 0, in the order in which they were drawn.
-        num_images: trained on; fewer than others where it did not go on.
-        choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
+        number: from 0, in the order of drawing.
+        num_images: of its last training; smaller if halving dropped it.
+        choice: the accuracy on the choosing images, the mean over seeds; None if every training diverged.
         seconds: of training, the mean over seeds.
-        num_diverged: how many of its runs diverged, and are in no mean.
+        num_diverged: how many of its runs diverged and are in no mean.
     """
 
     number: Count
@@ -28,7 +28,7 @@ class Trial(Record, kw_only=True):
     num_diverged: Count
 
     def format_choice(self, chance: float, number: Callable[[float], str]) -> str:
-        """Format the accuracy on the choosing images, with what speaks against it."""
+        """Format the accuracy on the choosing images, with remarks on diverged runs and chance."""
         if self.choice is None:
             return "diverged"
         remarks = [f"{self.num_diverged} diverged"] if self.num_diverged else []
@@ -37,7 +37,7 @@ class Trial(Record, kw_only=True):
 
 
 class FreshRuns(Record, kw_only=True):
-    """Runs with seeds that chose nothing, on images that chose nothing.
+    """Runs with seeds and images that took no part in the choice.
 
     Attributes:
         accuracies: by seed.

@@ -1,4 +1,4 @@
-"""The result of a sweep: its trials, the best of them beside the default, and what that shows, in words."""
+"""The result of a sweep: its trials, the comparison of the best with the default, and a conclusion in words."""
 
 from dataclasses import dataclass, field
 from textwrap import fill
@@ -21,17 +21,17 @@ class Sweep(Recorded):
     """The result of a sweep.
 
     Attributes:
-        trials: the best one first, by the images that choose; those on more images before the others.
-        num_choice, num_check: how many images choose and check.
-        chance: the share of the choosing images that are of their most frequent class. A trial that classifies no more
-            of them correctly has learned nothing.
+        trials: the best one first by the choosing images, with those on more training images before the others.
+        num_choice, num_check: the numbers of choosing and checking images.
+        chance: the share of the most frequent class among the choosing images. A trial with no higher accuracy has
+            learned nothing.
         architecture, recipe: of the best trial.
-        best: further seeds of it, on images that chose nothing; None where all of them diverged.
-        default: the same seeds of the network and recipe as they were, on the same images; None where all of them
-            diverged, or the best trial changes nothing.
-        difference: the mean accuracy of `best` minus that of `default`, as `compare_groups` has it, with `p_value`.
-        contenders: the numbers of the trials that may be as good as the best one by the images that choose, it first.
-        num_dropped_contenders: trials that may be as good as the best of their round, and that `halving` dropped.
+        best: further seeds of the best trial, on the checking images; None if all of them diverged.
+        default: the same seeds of the original network and recipe, on the same images; None if all of them diverged, or
+            the best trial changes nothing.
+        difference: the mean accuracy of `best` minus that of `default`, as in `compare_groups`, with `p_value`.
+        contenders: the numbers of the trials that may be as good as the best by the choosing images, the best first.
+        num_dropped_contenders: trials that may be as good as the best of their round, but that `halving` dropped.
         diverged: the runs that gave no model; their `name` is that of the trial, such as "trial 3".
     """
 
@@ -56,7 +56,7 @@ class Sweep(Recorded):
 
     @property
     def conclusion(self) -> str:
-        """How good the best trial is beside the default, and which trials may be as good, in words."""
+        """The comparison of the best trial with the default, and the trials that may be as good, in words."""
         best, default = self.best, self.default
         if best is None:
             text = f"Other seeds of trial {self.best_trial.number} diverged."
@@ -64,7 +64,7 @@ class Sweep(Recorded):
             text = (
                 f"{words.count(len(best.seeds), 'other seed')} of trial {self.best_trial.number} "
                 f"{'classifies' if len(best.seeds) == 1 else 'classify'} {100 * best.accuracy:.2f} % of "
-                f"{self.num_check:,} other held-out images correctly (95 % interval {_percents(best.interval)})"
+                f"{self.num_check:,} other held-out images correctly (95 % interval {_format_interval(best.interval)})"
             )
             if default is not None and self.difference is not None and self.p_value is not None:
                 change = words.format_points(self.difference.value, self.difference.interval)
@@ -114,5 +114,5 @@ class Sweep(Recorded):
         return "\n\n".join(lines)
 
 
-def _percents(interval: tuple[float, float]) -> str:
+def _format_interval(interval: tuple[float, float]) -> str:
     return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"

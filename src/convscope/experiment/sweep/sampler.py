@@ -1,4 +1,4 @@
-"""Which values a sweep tries next: Optuna's samplers, which are asked and told."""
+"""Draw the values of trials by Optuna's samplers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -10,13 +10,13 @@ from convscope.base.versions import install_command
 from convscope.experiment.sweep.space import Dimension, Value
 
 Search = Literal["random", "grid", "tpe"]
-"""How values are drawn: at random, all combinations, or by what did well before (tree-structured Parzen estimator)."""
+"""Draw values at random, in all combinations, or by earlier scores (tree-structured Parzen estimator)."""
 
 SEARCHES: tuple[Search, ...] = get_args(Search)
 
 
 class Sampler:
-    """Draws trials by Optuna, which is asked and told."""
+    """Draws trials by Optuna."""
 
     def __init__(self, dimensions: Sequence[Dimension], search: Search, trials: int) -> None:
         try:
@@ -35,19 +35,19 @@ class Sampler:
             sampler = optuna.samplers.TPESampler(seed=0)
         else:
             sampler = optuna.samplers.RandomSampler(seed=0)
-        self._learns = search == "tpe"
+        self._uses_scores = search == "tpe"
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._open = dict[int, Any]()
 
     def batches(self, size: int) -> Iterator[dict[int, dict[str, Value]]]:
-        """Yield the values of so many trials at a time, by their numbers."""
+        """Yield the values of `size` trials at a time, by their numbers."""
         for start in range(0, self._trials, size):
             drawn = [self._draw() for _ in range(start, min(start + size, self._trials))]
             yield dict(drawn)
 
     def tell(self, scores: Mapping[int, float]) -> None:
-        """Say how good trials are, those below 0 failed, where that decides what is drawn next."""
-        if not self._learns:
+        """Pass the scores of trials to Optuna; a score below 0 means that the trial failed."""
+        if not self._uses_scores:
             return
         for number in list(self._open):
             if number in scores:
@@ -61,7 +61,7 @@ class Sampler:
         return trial.number, {dimension.name: self._suggest(trial, dimension) for dimension in self._dimensions}
 
     def _suggest(self, trial: Any, dimension: Dimension) -> Value:
-        if dimension.values:  # by their places, since Optuna takes 1 and True for the same
+        if dimension.values:  # by their indices: for Optuna, 1 and True would be the same value
             index: int = trial.suggest_categorical(dimension.name, list(range(len(dimension.values))))
             return dimension.values[index]
         if dimension.is_whole:

@@ -1,4 +1,4 @@
-"""What a sweep varies: fields of a recipe and of an architecture by their names, and the values that they may have."""
+"""Parse the fields that a sweep varies and their values, and change a recipe or an architecture by them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,23 +11,23 @@ from convscope.base.spelling import did_you_mean
 from convscope.recipes import Recipe
 
 Value = int | float | str | bool | None
-"""Of a field."""
+"""A value of a field."""
 
 _WORDS: Mapping[str, Value] = {"none": None, "true": True, "false": False}
 _WHOLE = re.compile(r"-?\d{1,9}")
 _MAX_VALUES = 1000
-_NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")
+_NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")  # the last: a sweep holds out images itself
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A field by its name, and its values: either one of `values`, or a number from `low` to `high`.
+    """A field and its values: either one of `values`, or a number from `low` to `high`.
 
     Attributes:
-        name: such as "learning_rate", "augmentation.shift", "filters" (of all layers that have some but the outputs) or
+        name: such as "learning_rate", "augmentation.shift", "filters" (of all layers except the outputs) or
             "conv2d_1.filters".
-        is_log: whether the logarithm of the number is drawn evenly, and not the number.
-        is_whole: whether only whole numbers are drawn.
+        is_log: True if the logarithm of the number is drawn uniformly.
+        is_whole: True if only whole numbers are drawn.
     """
 
     name: str
@@ -45,7 +45,7 @@ def parse_dimension(text: str) -> Dimension:
     ((8, 16, 32), 0.0001)
 
     Raises:
-        ConvscopeError: if it is no such text.
+        ConvscopeError: if `text` has another form.
     """
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not re.fullmatch(r"\w+(\.\w+)?", name) or not values:
@@ -53,13 +53,13 @@ def parse_dimension(text: str) -> Dimension:
             f"`vary` {text!r:.80}: use NAME=VALUES, such as learning_rate=log:1e-4..1e-2 or filters=8,16,32"
         )
     if ".." not in values:
-        parsed = tuple(_value(text.strip()) for text in values.split(","))
+        parsed = tuple(_parse_value(text.strip()) for text in values.split(","))
         if len(parsed) > _MAX_VALUES or len(set(map(repr, parsed))) < len(parsed) or "" in parsed:
             raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
         return Dimension(name, parsed)
     is_log = values.startswith("log:")
     low, _, high = values.removeprefix("log:").partition("..")
-    ends = [end for end in map(_value, (low.strip(), high.strip())) if isinstance(end, int | float)]
+    ends = [end for end in map(_parse_value, (low.strip(), high.strip())) if isinstance(end, int | float)]
     if (
         len(ends) < 2
         or not ends[0] < ends[1]
@@ -72,7 +72,7 @@ def parse_dimension(text: str) -> Dimension:
     return Dimension(name, low=float(ends[0]), high=float(ends[1]), is_log=is_log, is_whole=is_whole)
 
 
-def _value(text: str) -> Value:
+def _parse_value(text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):
@@ -81,11 +81,11 @@ def _value(text: str) -> Value:
         number = float(text)
     except ValueError:
         return text
-    return number if abs(number) < 1e30 else text
+    return number if abs(number) < 1e30 else text  # "nan" and "inf" are words here
 
 
 def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Value]) -> tuple[Architecture, Recipe]:
-    """Return the two with the fields changed that `values` name.
+    """Copy the two with changed fields.
 
     >>> from convscope import presets, recipes
     >>> network, recipe = change(presets.cnn(), recipes.fast, {"filters": 4, "learning_rate": 0.1})
@@ -96,19 +96,19 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
         ConvscopeError: if there is no such field, or a value is out of its range.
     """
     for name, value in values.items():
-        if (path := _place(recipe, name)) is not None:
-            recipe = _with(recipe, path, value)
-        elif places := _layers(architecture, name):
+        if (path := _find_field(recipe, name)) is not None:
+            recipe = _set_field(recipe, path, value)
+        elif indices := _find_layers(architecture, name):
             layers, field = list(architecture.layers), name.rpartition(".")[2]
-            for number in places:
+            for index in indices:
                 try:
                     new: dict[str, Any] = {field: value}
-                    layers[number] = replace(layers[number], **new)
+                    layers[index] = replace(layers[index], **new)
                 except (TypeError, ValueError) as error:
                     raise ConvscopeError(f"`vary` {name}: {error}") from error
             architecture = Architecture(architecture.input, tuple(layers), architecture.name)
         else:
-            known = sorted({*_recipe_names(recipe), *_layer_names(architecture)})
+            known = sorted({*_list_recipe_fields(recipe), *_list_layer_fields(architecture)})
             raise ConvscopeError(
                 f"`vary`: neither the recipe nor a layer has {name!r:.60}; use one of {', '.join(known)}, or "
                 f"LAYER.FIELD{did_you_mean(name, known)}"
@@ -116,19 +116,21 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
     return architecture, recipe
 
 
-def _place(recipe: Recipe, name: str) -> tuple[str, ...] | None:
-    """Return the path to a field of a recipe; None if it has none of the name."""
+def _find_field(recipe: Recipe, name: str) -> tuple[str, ...] | None:
+    """Find the path to a field of a recipe; None if there is none, or several."""
     part, _, field = name.rpartition(".")
     plain = recipe.to_dict()
     if part:
-        return (part, field) if isinstance(plain.get(part), dict) and field in _open(plain[part]) else None
-    if name in _open(plain) and not isinstance(plain[name], dict):
+        return (
+            (part, field) if isinstance(plain.get(part), dict) and field in _list_variable_fields(plain[part]) else None
+        )
+    if name in _list_variable_fields(plain) and not isinstance(plain[name], dict):
         return (name,)
-    inner = [key for key, value in plain.items() if isinstance(value, dict) and name in _open(value)]
+    inner = [key for key, value in plain.items() if isinstance(value, dict) and name in _list_variable_fields(value)]
     return (inner[0], name) if len(inner) == 1 else None
 
 
-def _with(recipe: Recipe, path: tuple[str, ...], value: Value) -> Recipe:
+def _set_field(recipe: Recipe, path: tuple[str, ...], value: Value) -> Recipe:
     plain = recipe.to_dict()
     inner = plain
     for key in path[:-1]:
@@ -137,34 +139,34 @@ def _with(recipe: Recipe, path: tuple[str, ...], value: Value) -> Recipe:
     return Recipe.from_dict(plain)
 
 
-def _recipe_names(recipe: Recipe) -> Iterable[str]:
+def _list_recipe_fields(recipe: Recipe) -> Iterable[str]:
     for key, value in recipe.to_dict().items():
         if isinstance(value, dict):
-            yield from _open(value)
-        elif key in _open({key: value}):
+            yield from _list_variable_fields(value)
+        elif key in _list_variable_fields({key: value}):
             yield key
 
 
-def _open(plain: Mapping[str, Any]) -> list[str]:
+def _list_variable_fields(plain: Mapping[str, Any]) -> list[str]:
     """Return the names that may be varied."""
     return [name for name in plain if name not in _NOT_VARIED]
 
 
-def _layers(architecture: Architecture, name: str) -> list[int]:
-    """Return the numbers of the layers that `name` means: one by its name, or all with such a field but the outputs."""
+def _find_layers(architecture: Architecture, name: str) -> list[int]:
+    """Find the indices of the layers that `name` refers to: a layer by its name, or all that have the field."""
     layer, _, field = name.rpartition(".")
     if field in _NOT_VARIED:
         return []
-    having = [
-        number for number, layer in enumerate(architecture.layers) if field in {part.name for part in fields(layer)}
-    ]
+    layers = list(enumerate(architecture.layers))
+    matches = [index for index, candidate in layers if field in {part.name for part in fields(candidate)}]
     if layer:
-        return [number for number in having if architecture.layers[number].name == layer]
-    sized = [number for number, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)]
+        return [index for index in matches if architecture.layers[index].name == layer]
+    # The size of the last Conv2D or Dense is the number of classes, which must not change.
+    sized = [index for index, candidate in layers if isinstance(candidate, Conv2D | Dense)]
     outputs = sized[-1:] if field in ("filters", "units") else []
-    return [number for number in having if number not in outputs]
+    return [index for index in matches if index not in outputs]
 
 
-def _layer_names(architecture: Architecture) -> Iterable[str]:
+def _list_layer_fields(architecture: Architecture) -> Iterable[str]:
     names = {part.name for layer in architecture.layers for part in fields(layer)}
-    return (name for name in names if _layers(architecture, name))
+    return (name for name in names if _find_layers(architecture, name))

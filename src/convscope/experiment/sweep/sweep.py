@@ -1,8 +1,8 @@
-"""A sweep: networks with varied fields, trained on a part of the training images and judged on the rest of them.
+"""Sweep: train networks with varied fields on a part of the training images, and choose the best on the rest.
 
-The test images are never looked at. The held-out images have two halves. One chooses the best trial; on the other half
-further seeds of it are compared with those of the network and recipe as they were, so that nothing that took part in
-the choice says how good it is.
+The test images are never used. The held-out training images have two halves: one chooses the best trial, and on the
+other further seeds of it are compared with the original network and recipe. So no seed or image that took part in the
+choice takes part in its measurement.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,8 @@ from convscope.data.datasets import Splits
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.result import RunResult
-from convscope.experiment.runs import OnDiverged, OnResult, splits_and_argument, train_and_list_diverged
-from convscope.experiment.spec import RunSpec, judged_on_held_out
+from convscope.experiment.runs import OnDiverged, OnResult, load_with_argument, train_and_list_diverged
+from convscope.experiment.spec import RunSpec, hold_out_as_test
 from convscope.experiment.sweep.records import FreshRuns, Trial
 from convscope.experiment.sweep.result import Sweep
 from convscope.experiment.sweep.sampler import Sampler, Search
@@ -33,14 +33,16 @@ from convscope.recipes import AnyRecipe, Recipe, recipe_named
 from convscope.training import default_recipe
 
 HELD_OUT = 1 / 6
-"""Of the training images: as many as MNIST has test images."""
+"""The fraction of held-out training images. Of MNIST's 60,000 that is 10,000, as many as it has test images."""
 
-_HALVING = 3  # of the trials one in three goes on, with three times as many images
 CHECK_SEEDS = 5
 """Further seeds of the best trial, and of the default."""
 
-_FEWEST_IMAGES = 0.1  # of those to train on, in the first round
-_BATCH = 4  # trials that are drawn before the first of them is judged, where that matters
+# Successive halving with the factor 3: one trial in three continues, with three times as many images. So each round
+# costs about as much as the one before. Two more rounds than the last fit above a tenth: 1/9, 1/3 and all images.
+_HALVING = 3
+_MIN_IMAGE_SHARE = 0.1  # of the training images, in the first round
+_TPE_BATCH = 4  # trials that are drawn before their scores are known: some can be trained at a time
 OnRuns = Callable[[int], None]
 
 
@@ -64,7 +66,7 @@ def run_sweep(
     on_diverged: OnDiverged | None = None,
     on_runs: OnRuns | None = None,
 ) -> Sweep:
-    """Train networks with varied fields, and return which one held-out training images prefer.
+    """Train networks with varied fields, and choose the best by held-out training images.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist")
@@ -74,20 +76,21 @@ def run_sweep(
     (2, True)
 
     Args:
-        data: the data set, or what `load_dataset` takes; only its training images are used.
-        recipe: to vary; None is the preset's own, or `classic`.
-        vary: what differs, each as `parse_dimension` reads it.
-        dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
-        trials: how many combinations are tried; of a grid at most so many.
-        search: how they are drawn; `tpe` draws by what did well before.
-        halving: whether all begin with a ninth of the images, and one in three goes on with three times as many.
-        seeds: runs of each trial.
-        held_out: the fraction of the training images that is not trained on.
+        data: the data set, or an argument of `load_dataset`; only its training images are used.
+        recipe: to vary; by default the preset's own, or `classic`.
+        vary: the fields and their values, each as `parse_dimension` reads it.
+        dataset: the argument of `load_dataset` that gives `data`, if an executor is used and `data` is a data set.
+        trials: how many combinations are tried; for a grid the maximum.
+        search: how values are drawn; `tpe` uses the scores of earlier trials.
+        halving: if true, all trials start with a ninth of the images, and one in three continues with three times as
+            many.
+        seeds: the number of runs for each trial.
+        held_out: the fraction of the training images that is held out.
         folder, executor, threads, on_result, on_diverged: as for `train_runs`.
-        on_runs: called with how many runs are about to be trained.
+        on_runs: called with the number of runs that are about to be trained.
 
     Raises:
-        ConvscopeError: if a field or value is not right, Optuna is missing, every trial diverges, or as `train_runs`.
+        ConvscopeError: if a field or value is invalid, Optuna is missing, every trial diverges, or as `train_runs`.
         ValueError: if a number is out of its range.
     """
     if not vary:
@@ -96,39 +99,54 @@ def run_sweep(
         raise ValueError(f"trials is {trials} and seeds {seeds}; they must be at least 1")
     if halving and search == "tpe":
         raise ValueError("halving does not go with tpe, which has to know each trial to its end")
-    splits, argument = splits_and_argument(data, dataset)
+    splits, argument = load_with_argument(data, dataset)
     network = network_for(architecture, splits.image_shape, splits.num_classes)
     first = default_recipe(network) if recipe is None else recipe_named(recipe)
     dimensions = [parse_dimension(text) for text in vary]
-    judged, chooses = _hold_out(splits, held_out)
+    held_out_splits, chooses = _split_held_out(splits, held_out)
     diverged = list[DivergedRun]()
 
     def train(specs: list[RunSpec]) -> list[RunResult]:
         if on_runs is not None:
             on_runs(len(specs))
         options = {"folder": folder, "executor": executor, "threads": threads, "on_result": on_result}
-        results, more = train_and_list_diverged(specs, judged, on_diverged=on_diverged, **options)
+        results, more = train_and_list_diverged(specs, held_out_splits, on_diverged=on_diverged, **options)
         diverged.extend(more)
         return results
 
-    job = _Job(network, first, judged, chooses, argument, held_out, seeds, train, diverged)
+    job = _SweepJob(
+        architecture=network,
+        recipe=first,
+        splits=held_out_splits,
+        chooses=chooses,
+        dataset=argument,
+        held_out=held_out,
+        seeds=seeds,
+        train_specs=train,
+        diverged=diverged,
+    )
     sampler = Sampler(dimensions, search, trials)
-    rounds = {images: dict[int, _Done]() for images in _round_sizes(len(judged.train), halving=halving)}
-    for batch in sampler.batches(_BATCH if search == "tpe" else trials):
+    rounds = {images: dict[int, _TrialResult]() for images in _plan_rounds(len(held_out_splits.train), halving=halving)}
+    for batch in sampler.batches(_TPE_BATCH if search == "tpe" else trials):
         for values in batch.values():
-            job.changed(values)  # an error before anything is trained
+            change(network, first, values)  # raises the error of an invalid value before anything is trained
         for images, done in rounds.items():
             results = job.train(batch, images)
             done |= results
             ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
             batch = {number: batch[number] for number in ranked if results[number].score >= 0}
         sampler.tell({number: result.score for done in rounds.values() for number, result in done.items()})
-    return _judge(job, list(rounds.values()))
+    return _summarize(job, list(rounds.values()))
 
 
 @dataclass(frozen=True, eq=False)
-class _Done:
-    """A trained trial: which held-out images are wrong, (n, M), for its n runs that did not diverge."""
+class _TrialResult:
+    """A trained trial.
+
+    Attributes:
+        wrong: (n, M), the held-out images that its n runs without divergence misclassify.
+        score: the accuracy on the choosing images; -1 if every run diverged.
+    """
 
     values: Mapping[str, Value]
     num_images: int
@@ -139,8 +157,13 @@ class _Done:
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """The settings that all trials share."""
+class _SweepJob:
+    """The settings that all trials share.
+
+    Attributes:
+        splits: the held-out training images are the test images.
+        chooses: (M,), the held-out images that choose; the others check.
+    """
 
     architecture: Architecture
     recipe: Recipe
@@ -152,12 +175,8 @@ class _Job:
     train_specs: Callable[[list[RunSpec]], list[RunResult]]
     diverged: list[DivergedRun]
 
-    def changed(self, values: Mapping[str, Value]) -> tuple[Architecture, Recipe]:
-        """Return the architecture and the recipe with these values."""
-        return change(self.architecture, self.recipe, values)
-
-    def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _Done]:
-        """Train trials on so many images, and return what they answer."""
+    def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _TrialResult]:
+        """Train trials on `num_images` images, and measure them on the held-out images."""
         specs = [
             RunSpec(
                 self.dataset,
@@ -171,7 +190,7 @@ class _Job:
             for seed in range(self.seeds)
         ]
         results = self.train_specs(specs)
-        found = dict[int, _Done]()
+        measured = dict[int, _TrialResult]()
         for number, values in batch.items():
             own = [result for result in results if result.name == f"trial {number}"]
             wrong = np.array([result.y_pred != self.splits.test.labels for result in own]).reshape(
@@ -179,13 +198,14 @@ class _Job:
             )
             score = 1 - float(wrong[:, self.chooses].mean()) if own else -1.0
             seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
-            found[number] = _Done(values, num_images, wrong, seconds, score, self.seeds - len(own))
-        return found
+            measured[number] = _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(own))
+        return measured
 
     def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
-        """Train further seeds, and return those that did not diverge and which checking images are wrong, (n, M)."""
+        """Train further seeds; return those that did not diverge, and their wrong checking images (n, M)."""
+        networks = change(self.architecture, self.recipe, values)
         specs = [
-            RunSpec(self.dataset, *self.changed(values), seed, name=name, held_out=self.held_out)
+            RunSpec(self.dataset, *networks, seed, name=name, held_out=self.held_out)
             for seed in range(self.seeds, self.seeds + CHECK_SEEDS)
         ]
         results = self.train_specs(specs)
@@ -194,11 +214,8 @@ class _Job:
         return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), checks.sum())
 
 
-def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
-    """Return splits whose test images are held-out training images, and which of them choose: half of each class.
-
-    An odd image of a class falls to the choosing half and to the other half in turn.
-    """
+def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
+    """Hold out training images as test images, and mark those that choose: half of each class."""
     train = splits.train
     held_out = sum(round(fraction * count) for count in train.class_counts.tolist())
     if 0 < fraction < 1 and not 2 <= held_out < len(train):
@@ -206,22 +223,23 @@ def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_
             f"{splits.name}: `held_out` {fraction:.4g} of each class holds out {held_out:,} of {len(train):,} training "
             "images; one must choose, one check and one be trained on, so use more images or another fraction"
         )
-    judged = judged_on_held_out(splits, fraction)
-    chooses = np.zeros(len(judged.test), np.bool_)
-    chooses[np.argsort(judged.test.labels, kind="stable")[::2]] = True
-    return judged, chooses
+    held_out_splits = hold_out_as_test(splits, fraction)
+    chooses = np.zeros(len(held_out_splits.test), np.bool_)
+    # Every second image in the order of the labels. So the odd image of a class goes to either half in turn.
+    chooses[np.argsort(held_out_splits.test.labels, kind="stable")[::2]] = True
+    return held_out_splits, chooses
 
 
-def _round_sizes(num_images: int, *, halving: bool) -> list[int]:
-    """Return on how many images the trials of each round are trained."""
+def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
+    """Plan the number of training images in each round, the last of which has all."""
     sizes = [num_images]
-    while halving and sizes[0] // _HALVING >= _FEWEST_IMAGES * num_images:
+    while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
         sizes.insert(0, sizes[0] // _HALVING)
     return sizes
 
 
-def _judge(job: _Job, rounds: Sequence[Mapping[int, _Done]]) -> Sweep:
-    """Rank the trials by the choosing images, and compare further seeds of the best one with those of the default."""
+def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
+    """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
     done = {number: result for trials in rounds for number, result in trials.items()}
     order = sorted(
         done, key=lambda number: (done[number].score < 0, -done[number].num_images, -done[number].score, number)
@@ -233,33 +251,33 @@ def _judge(job: _Job, rounds: Sequence[Mapping[int, _Done]]) -> Sweep:
             f"{job.diverged[0].reason})"
         )
     reached = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
-    level = 0.05 / max(sum(len(trials) - 1 for trials in reached), 1)
-    contenders = [_contenders(trials, job.chooses, level) for trials in reached]
-    num_dropped = sum(len(set(some) - set(later)) for some, later in zip(contenders, reached[1:], strict=False))
-    network, recipe = job.changed(best.values)
+    level = 0.05 / max(sum(len(trials) - 1 for trials in reached), 1)  # Bonferroni, over all rounds
+    contenders = [_find_contenders(trials, job.chooses, level) for trials in reached]
+    num_dropped = sum(len(set(numbers) - set(later)) for numbers, later in zip(contenders, reached[1:], strict=False))
+    network, recipe = change(job.architecture, job.recipe, best.values)
     seeds, wrong = job.train_further(best.values, f"trial {order[0]}")
     is_changed = (network, recipe) != (job.architecture, job.recipe)
     default_seeds, default_wrong = job.train_further({}, "default") if is_changed else ((), np.zeros((0, 0), np.bool_))
-    apart = group_difference(wrong, default_wrong) if seeds and default_seeds else None
+    test = group_difference(wrong, default_wrong) if seeds and default_seeds else None
     return Sweep(
-        job.splits.name,
-        tuple(_trial(number, done[number], job) for number in order),
-        int(job.chooses.sum()),
-        int((~job.chooses).sum()),
-        float(np.bincount(job.splits.test.labels[job.chooses]).max() / job.chooses.sum()),
-        replace(network, name=f"{network.name}-best") if network != job.architecture else network,
-        replace(recipe, name=f"{recipe.name}-best") if recipe != job.recipe else recipe,
-        _fresh_runs(seeds, wrong),
-        _fresh_runs(default_seeds, default_wrong),
-        Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=apart.interval) if apart else None,
-        apart.p_value if apart else None,
-        tuple(contenders[-1]),
-        num_dropped,
-        tuple(job.diverged),
+        dataset_name=job.splits.name,
+        trials=tuple(_make_trial(number, done[number], job) for number in order),
+        num_choice=int(job.chooses.sum()),
+        num_check=int((~job.chooses).sum()),
+        chance=float(np.bincount(job.splits.test.labels[job.chooses]).max() / job.chooses.sum()),
+        architecture=replace(network, name=f"{network.name}-best") if network != job.architecture else network,
+        recipe=replace(recipe, name=f"{recipe.name}-best") if recipe != job.recipe else recipe,
+        best=_summarize_runs(seeds, wrong),
+        default=_summarize_runs(default_seeds, default_wrong),
+        difference=Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=test.interval) if test else None,
+        p_value=test.p_value if test else None,
+        contenders=tuple(contenders[-1]),
+        num_dropped_contenders=num_dropped,
+        diverged=tuple(job.diverged),
     )
 
 
-def _fresh_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns | None:
+def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns | None:
     if not seeds:
         return None
     accuracies = (1 - wrong.mean(axis=1)).tolist()
@@ -271,11 +289,11 @@ def _fresh_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns |
     )
 
 
-def _contenders(trials: Mapping[int, _Done], chooses: NDArray[np.bool_], level: float) -> list[int]:
-    """List the trials that the choosing images do not show to be worse than the best of them, the best first.
+def _find_contenders(trials: Mapping[int, _TrialResult], chooses: NDArray[np.bool_], level: float) -> list[int]:
+    """List the trials that are not significantly worse than the best on the choosing images, the best first.
 
-    With `level` divided by all comparisons of a sweep (Bonferroni), the trial that is best on all images of the kind is
-    missing in at most 5 % of sweeps.
+    With `level` divided by the number of comparisons in a sweep, at most 5 % of sweeps lack the trial that would be
+    best on infinitely many such images.
     """
     rates = {number: done.wrong[:, chooses].mean(axis=0) for number, done in trials.items() if done.score >= 0}
     ranked = sorted(rates, key=lambda number: (rates[number].mean(), number))
@@ -284,20 +302,20 @@ def _contenders(trials: Mapping[int, _Done], chooses: NDArray[np.bool_], level: 
 
     def is_contender(number: int) -> bool:
         worse = rates[number] - best
-        # Two more images that differ: three of three errors more are no proof, though their own spread says so.
+        # z = Σ d / √(Σ d² + 2), as in McNemar's test, with two more differing images. Without them, 3 of 3 differing
+        # images would already be significant: 3 / √3 = 1.73.
         return bool(worse.sum() <= limit * np.sqrt((worse**2).sum() + 2))
 
     return [number for number in ranked if is_contender(number)]
 
 
-def _trial(number: int, result: _Done, job: _Job) -> Trial:
-    network, _ = job.changed(result.values)
-    choice = result.score if len(result.wrong) else None
+def _make_trial(number: int, result: _TrialResult, job: _SweepJob) -> Trial:
+    network, _ = change(job.architecture, job.recipe, result.values)
     return Trial(
         number=number,
         values=dict(result.values),
         num_images=result.num_images,
-        choice=choice,
+        choice=result.score if len(result.wrong) else None,
         seconds=result.seconds,
         parameters=network.parameters,
         num_diverged=result.num_diverged,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import Images, naming_errors, open_data_file, sha256_of
+from convscope.data.datasets.data_file import Images, naming_errors, open_data_file, compute_sha256
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
@@ -144,12 +144,12 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
             if images is not None:
                 digest = file_sha256(images)
             else:
-                images, digest = read_npy(images_path, check_image_array), sha256_of(images_path)
+                images, digest = read_npy(images_path, check_image_array), compute_sha256(images_path)
             with naming_errors(labels_path):
                 labels, texts = as_labels(read_npy(labels_path, check_label_array), "it")
             source = (
                 SourceFile(file_name(images_path), digest),
-                SourceFile(file_name(labels_path), sha256_of(labels_path)),
+                SourceFile(file_name(labels_path), compute_sha256(labels_path)),
             )
             images = _as_images(images, image_size, images_path)
             halves.append(Half(images, labels, str(images_path), str(labels_path), source, texts))
