@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import Images, naming_errors, open_data_file, compute_sha256
+from convscope.data.datasets.data_file import Images, compute_sha256, naming_errors, open_data_file
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
