@@ -42,7 +42,7 @@ struct Reader {
     int64_t image_size() const { return (sums->channels() + 1) * sums->size(); }
 };
 
-constexpr int64_t most_sums = 1 << 18;  // numbers that a thread keeps of an image, 1 MB
+constexpr int64_t max_sums = 1 << 18;  // numbers that a thread keeps of an image, 1 MB
 constexpr int64_t near_sums = 1 << 17;  // of several images, as the second cache has room for
 
 Patch patch(const Network& network, const Plan& plan, const Replacement& replacement) {
@@ -67,14 +67,14 @@ std::vector<Reader> readers(const Plan& plan) {
         if (extents.reads_other.end > 0) all[extents.other].sums = nullptr;
     }
     for (Reader& reader : all) {
-        if (reader.sums != nullptr && reader.image_size() > most_sums) reader.sums = nullptr;
+        if (reader.sums != nullptr && reader.image_size() > max_sums) reader.sums = nullptr;
     }
     return all;
 }
 
 Ablation by_layer(Ablation ablation) {
     std::stable_sort(ablation.begin(), ablation.end(),
-                     [](const Replacement& one, const Replacement& other) { return one.layer < other.layer; });
+                     [](const Replacement& a, const Replacement& b) { return a.layer < b.layer; });
     return ablation;
 }
 
@@ -91,11 +91,11 @@ bool is_by_sums(const Plan& plan, const Reader& reader, const Patches& ablation)
 void prepare(Reader& reader, Patch& patch) {
     std::vector<Channel>& channels = patch.channels;
     std::stable_sort(channels.begin(), channels.end(),
-                     [](const Channel& one, const Channel& other) { return one.channel < other.channel; });
+                     [](const Channel& a, const Channel& b) { return a.channel < b.channel; });
     std::vector<Channel> kept;
-    for (const Channel& one : channels) {
-        if (!kept.empty() && kept.back().channel == one.channel) kept.pop_back();
-        kept.push_back(one);
+    for (const Channel& replaced : channels) {
+        if (!kept.empty() && kept.back().channel == replaced.channel) kept.pop_back();
+        kept.push_back(replaced);
     }
     channels = std::move(kept);
     if (!reader.ones.empty()) return;
@@ -139,20 +139,20 @@ class SliceSums {
     bool replace(const std::vector<Channel>& channels, int64_t image, Workspace& output, int64_t lane) {
         const int64_t i = image - begin_;
         const float* from = whole_.numbers + i * size_;
-        float largest = 0, most_taken = whole_.largest[i];
-        bool all_are_numbers = std::isfinite(most_taken);
-        for (const Channel& one : channels) {
-            const Sums& part = find_part(one.channel);
+        float largest = 0, largest_taken = whole_.largest[i];
+        bool all_are_numbers = std::isfinite(largest_taken);
+        for (const Channel& replaced : channels) {
+            const Sums& part = find_part(replaced.channel);
             largest = kernels_.add_scaled(changed_, from, part.numbers + i * size_, -1, size_);
             from = changed_;
             all_are_numbers = all_are_numbers && std::isfinite(part.largest[i]);
-            most_taken = std::max(most_taken, part.largest[i]);
+            largest_taken = std::max(largest_taken, part.largest[i]);
         }
-        for (const Channel& one : channels) {
-            if (one.value == 0) continue;
-            largest = kernels_.add_scaled(changed_, changed_, reader_.ones.data() + one.channel * size_, one.value, size_);
+        for (const Channel& replaced : channels) {
+            if (replaced.value == 0) continue;
+            largest = kernels_.add_scaled(changed_, changed_, reader_.ones.data() + replaced.channel * size_, replaced.value, size_);
         }
-        if (!all_are_numbers || !std::isfinite(largest) || most_taken > most_cancelled * largest) return false;
+        if (!all_are_numbers || !std::isfinite(largest) || largest_taken > max_cancelled * largest) return false;
         reader_.sums->finish(output, lane, changed_);
         return true;
     }
@@ -160,7 +160,7 @@ class SliceSums {
    private:
     // How much larger than the sums that are left those may be which are taken away: a factor that their rounding errors
     // grow by.
-    static constexpr float most_cancelled = 64;
+    static constexpr float max_cancelled = 64;
 
     struct Sums {
         float* numbers = nullptr;          // (images, size())
@@ -195,27 +195,27 @@ class SliceSums {
 
 // The ablations by where they begin, and within one where its patches lie. Two layers of one ablation may share a map: then the
 // later layer has the last word, as it would have if each had its own.
-std::vector<Patches> arranged(const Network& network, const Plan& plan, std::vector<Reader>& readers,
+std::vector<Patches> arrange(const Network& network, const Plan& plan, std::vector<Reader>& readers,
                               const std::vector<Ablation>& ablations) {
     std::vector<Patches> all;
     for (const Ablation& ablation : ablations) {
-        Patches one;
-        one.ablation = all.size();
+        Patches patches;
+        patches.ablation = all.size();
         for (const Replacement& replacement : by_layer(ablation)) {
             Patch next = patch(network, plan, replacement);
-            if (!one.patches.empty() && one.patches.back().same_pixels(next)) {
-                one.patches.back().channels.push_back(next.channels.front());
+            if (!patches.patches.empty() && patches.patches.back().same_pixels(next)) {
+                patches.patches.back().channels.push_back(next.channels.front());
             } else {
-                one.patches.push_back(std::move(next));
+                patches.patches.push_back(std::move(next));
             }
         }
-        one.first = one.patches.empty() ? plan.steps.size() : one.patches.front().map;
-        one.by_sums = is_by_sums(plan, readers[one.first], one);
-        if (one.by_sums) prepare(readers[one.first], one.patches.front());
-        all.push_back(std::move(one));
+        patches.first = patches.patches.empty() ? plan.steps.size() : patches.patches.front().map;
+        patches.by_sums = is_by_sums(plan, readers[patches.first], patches);
+        if (patches.by_sums) prepare(readers[patches.first], patches.patches.front());
+        all.push_back(std::move(patches));
     }
-    std::stable_sort(all.begin(), all.end(), [](const Patches& one, const Patches& other) {
-        return std::pair(one.first, one.by_sums) < std::pair(other.first, other.by_sums);
+    std::stable_sort(all.begin(), all.end(), [](const Patches& a, const Patches& b) {
+        return std::pair(a.first, a.by_sums) < std::pair(b.first, b.by_sums);
     });
     return all;
 }
@@ -227,7 +227,7 @@ void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t i
     for (int64_t y = patch.top; y < patch.bottom; ++y) {
         for (int64_t x = patch.left; x < patch.right; ++x) {
             float* const pixel = values + layout.at(y, x);
-            for (const Channel* one = patch.channels.data(); one != last; ++one) pixel[one->channel] = one->value;
+            for (const Channel* channel = patch.channels.data(); channel != last; ++channel) pixel[channel->channel] = channel->value;
         }
     }
 }
@@ -348,7 +348,7 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
     const Plan& plan = network.plan();
     const int64_t classes = network.classes();
     std::vector<Reader> by_map = readers(plan);
-    const std::vector<Patches> all = arranged(network, plan, by_map, ablations);
+    const std::vector<Patches> all = arrange(network, plan, by_map, ablations);
     Predictor predictor(network, plan, Kept::maps);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
         SliceArrays& lanes = predictor.second(arrays);
@@ -360,8 +360,8 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
         };
         bool goes_on = true;
         for (auto first = all.begin(), last = first; first != all.end() && goes_on; first = last) {
-            last = std::find_if(first, all.end(), [&](const Patches& one) {
-                return one.first != first->first || one.by_sums != first->by_sums;
+            last = std::find_if(first, all.end(), [&](const Patches& patches) {
+                return patches.first != first->first || patches.by_sums != first->by_sums;
             });
             slice.compute(&*first, &*first + (last - first), take, [&] { return goes_on = go_on(); });
         }

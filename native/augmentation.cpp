@@ -141,7 +141,7 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     for (int64_t y = 0; y < shape_.height; ++y) {
         std::copy(from + y * row, from + (y + 1) * row, framed_.data() + (y + 1) * framed_row + shape_.channels);
     }
-    Resampling resampling = find_places(stream, static_cast<double>(down), static_cast<double>(right));
+    Resampling resampling = find_offsets(stream, static_cast<double>(down), static_cast<double>(right));
     resampling.framed = framed_.data();
     resampling.corners = corners_.data();
     resampling.output = values_.data();
@@ -155,7 +155,7 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
 }
 
 // A window of the image, then shift, rotation, shear, scale and stretch, each the other way round; before all a flip.
-Resampling Augmenter::find_places(const Stream& stream, double down, double right) const {
+Resampling Augmenter::find_offsets(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
     const double side = 1 - stream.draw(crop, augmentation_.crop / 2) - augmentation_.crop / 2;
@@ -180,9 +180,9 @@ Resampling Augmenter::find_places(const Stream& stream, double down, double righ
         resampling.columns[i + 1] = side * columns[i];
     }
     if (flips(stream)) {
-        for (double* places : {resampling.rows, resampling.columns}) {
-            places[0] += (width - 1) * places[2];
-            places[2] = -places[2];
+        for (double* coordinates : {resampling.rows, resampling.columns}) {
+            coordinates[0] += (width - 1) * coordinates[2];
+            coordinates[2] = -coordinates[2];
         }
     }
     return resampling;

@@ -68,7 +68,7 @@ class Augmenter {
     void mirror();
     // Reads the image between its pixels into `values_`.
     void resample(const Stream& stream, int64_t down, int64_t right, const uint8_t* from);
-    Resampling find_places(const Stream& stream, double down, double right) const;
+    Resampling find_offsets(const Stream& stream, double down, double right) const;
     void draw_displacements(const Stream& stream);
     template <class Element>
     void cut_out(const Stream& stream, Element* image) const;

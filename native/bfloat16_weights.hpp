@@ -20,23 +20,23 @@ class Bfloat16Weights {
 
     // Panels of channels; a row of the kernel, from the last to the first, is a segment (column from last to first, filter)
     // of an even number of filters: the last may be zeros.
-    const uint16_t* turned_panels() const { return turned_.data(); }
-    int64_t turned_panel_size() const { return rows_ * turned_segment() * kernels_.panel_width; }
+    const uint16_t* transposed_panels() const { return transposed_.data(); }
+    int64_t transposed_panel_size() const { return rows_ * transposed_segment() * kernels_.panel_width; }
     // Makes these, for the way back, of all panels of the weights, `panel_size` apart. What others read stays where it is.
-    void keep_turned(const float* weights, int64_t panel_size);
+    void keep_transposed(const float* weights, int64_t panel_size);
     int64_t even_filters() const { return round_up(filters_, 2); }
 
     // Takes up panel `index` of the weights, which begins at `weights`.
     void round(int64_t index, const float* weights);
 
    private:
-    void turn(int64_t index, const float* weights, uint16_t* turned) const;
-    int64_t turned_segment() const { return bfloat16_padded(columns_ * even_filters()); }
+    void transpose(int64_t index, const float* weights, uint16_t* transposed) const;
+    int64_t transposed_segment() const { return bfloat16_padded(columns_ * even_filters()); }
 
     const int64_t rows_, columns_, channels_, filters_;
     const Kernels& kernels_;
-    std::vector<int64_t> segment_places_;  // of a kernel row's rows in a panel of the weights
-    Buffer<uint16_t> panels_, turned_;
+    std::vector<int64_t> segment_offsets_;  // of a kernel row's rows in a panel of the weights
+    Buffer<uint16_t> panels_, transposed_;
 };
 
 }  // namespace convscope

@@ -342,7 +342,7 @@ std::vector<std::string> instruction_sets(bool bfloat16) {
     return names;
 }
 
-double measured_peak(int threads, const std::string& instruction_set, double seconds) {
+double measure_peak_of(int threads, const std::string& instruction_set, double seconds) {
     const Kernels* kernels = find_or_throw(instruction_set);
     const nb::gil_scoped_release release;
     return measure_peak(kernels->multiply_add, threads, seconds);
@@ -364,7 +364,7 @@ NB_MODULE(_native, module) {
     module.def("instruction_sets", instruction_sets, nb::arg("bfloat16"),
                "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
                "the fastest first.");
-    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
+    module.def("measure_peak", measure_peak_of, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return how many operations per second these threads reach; a multiply-add is two.");
     module.def("training_bytes", training_bytes,
                "Return the bytes of all arrays that training with this batch size and measuring need.",

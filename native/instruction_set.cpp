@@ -45,28 +45,28 @@ struct Processor {
 // Source: Intel's Software Developer's Manual, volume 2, CPUID.
 Processor read_processor() {
     constexpr auto all = [](unsigned value, unsigned bits) { return (value & bits) == bits; };
-    Processor found;
+    Processor processor;
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     constexpr unsigned fma = 1u << 12, saves_registers = 1u << 27, avx = 1u << 28;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !all(ecx, fma | saves_registers | avx)) return found;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !all(ecx, fma | saves_registers | avx)) return processor;
     unsigned saved = 0, upper = 0;
     asm("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
-    if (!all(saved, 0x6) || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
+    if (!all(saved, 0x6) || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return processor;
     constexpr unsigned bmi = 1u << 3, avx2 = 1u << 5, bmi2 = 1u << 8;
-    found.avx2 = all(ebx, bmi | avx2 | bmi2);
+    processor.avx2 = all(ebx, bmi | avx2 | bmi2);
 #if defined(__APPLE__)
     saved |= 0xe0;  // macOS keeps the large registers of a thread from their first use on
 #endif
     constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-    found.avx512 = found.avx2 && all(saved, 0xe6) && all(ebx, f | dq | bw | vl);
+    processor.avx512 = processor.avx2 && all(saved, 0xe6) && all(ebx, f | dq | bw | vl);
     constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
-    found.amx_bf16 = found.avx512 && all(edx, amx_bf16 | amx_tile);
-    return found;
+    processor.amx_bf16 = processor.avx512 && all(edx, amx_bf16 | amx_tile);
+    return processor;
 }
 
 const Processor& processor() {
-    static const Processor found = read_processor();
-    return found;
+    static const Processor processor = read_processor();
+    return processor;
 }
 
 // Whether the processor multiplies tiles of bfloat16 and the system lets this process: their registers are large, so each

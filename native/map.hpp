@@ -38,14 +38,14 @@ struct Layout {
     int64_t at(int64_t y, int64_t x) const {
         return (top + y * step[0]) * row() + (left + x * step[1]) * shape.channels;
     }
-    // Where each pixel lies, row by row.
-    std::vector<int64_t> places() const {
-        std::vector<int64_t> places;
-        places.reserve(static_cast<std::size_t>(shape.height * shape.width));
+    // The offset of each pixel, row by row.
+    std::vector<int64_t> offsets() const {
+        std::vector<int64_t> offsets;
+        offsets.reserve(static_cast<std::size_t>(shape.height * shape.width));
         for (int64_t y = 0; y < shape.height; ++y) {
-            for (int64_t x = 0; x < shape.width; ++x) places.push_back(at(y, x));
+            for (int64_t x = 0; x < shape.width; ++x) offsets.push_back(at(y, x));
         }
-        return places;
+        return offsets;
     }
 };
 

@@ -18,8 +18,8 @@ constexpr int64_t most_prefetched = 4096;  // bytes of the next image
 // Whether the frame is of zeros, which nobody may write.
 bool has_clean_frame(const Layout& layout, const float* map) {
     std::vector<uint8_t> in_cell(static_cast<std::size_t>(layout.size()));
-    for (int64_t place : layout.places()) {
-        std::fill_n(in_cell.begin() + static_cast<std::ptrdiff_t>(place), layout.shape.channels, uint8_t{1});
+    for (int64_t offset : layout.offsets()) {
+        std::fill_n(in_cell.begin() + static_cast<std::ptrdiff_t>(offset), layout.shape.channels, uint8_t{1});
     }
     for (std::size_t i = 0; i < in_cell.size(); ++i) {
         if (in_cell[i] == 0 && map[i] != 0) return false;

@@ -38,12 +38,12 @@ int64_t Parameters::column(int64_t filter) const {
     return (group * group_panels() + within / width_) * panel_size() + within % width_;
 }
 
-void Parameters::keep_turned() {
-    if (!turned_.empty()) return;
+void Parameters::keep_transposed() {
+    if (!transposed_.empty()) return;
     // Kept once it is complete: a process forked meanwhile makes its own.
-    Buffer<float> turned = make_buffer<float>(groups_ * turned_panels() * turned_rows() * width_);
-    for (int64_t p = 0; p < panels_; ++p) copy_to_turned(p, 0, inputs_, turned.data());
-    turned_ = std::move(turned);
+    Buffer<float> transposed = make_buffer<float>(groups_ * transposed_panels() * transposed_rows() * width_);
+    for (int64_t p = 0; p < panels_; ++p) copy_to_transposed(p, 0, inputs_, transposed.data());
+    transposed_ = std::move(transposed);
 }
 
 void Parameters::keep_back() {
@@ -58,19 +58,19 @@ void Parameters::keep_winograd(WinogradAlgorithm algorithm) {
     if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size(channels_));
 }
 
-void Parameters::keep_winograd_turned() {
-    if (!winograd_turned_.empty()) return;
-    winograd_turned_ = make_buffer<float>(turned_panels() * winograd_size(filters_));
+void Parameters::keep_winograd_transposed() {
+    if (!winograd_transposed_.empty()) return;
+    winograd_transposed_ = make_buffer<float>(transposed_panels() * winograd_size(filters_));
     for (int64_t p = 0; p < panels_; ++p) finish_panel(p);
 }
 
-void Parameters::keep_bfloat16(bool turned) {
+void Parameters::keep_bfloat16(bool transposed) {
     if (bfloat16_ == nullptr) {
         auto rounded = std::make_unique<Bfloat16Weights>(kernel_[0], kernel_[1], channels_, filters_, kernels_);
         for (int64_t p = 0; p < panels_; ++p) rounded->round(p, panel(p));
         bfloat16_ = std::move(rounded);
     }
-    if (turned) bfloat16_->keep_turned(panel(0), panel_size());
+    if (transposed) bfloat16_->keep_transposed(panel(0), panel_size());
 }
 
 void Parameters::finish_panel(int64_t panel) {
@@ -87,12 +87,12 @@ void Parameters::finish_panel(int64_t panel) {
     w.rows = weights_.data() + panel * panel_size();
     w.transformed = winograd_.data() + panel * winograd_size(channels_);
     kernels_.winograd_weights(w);
-    if (winograd_turned_.empty()) return;
+    if (winograd_transposed_.empty()) return;
     for (int64_t position = 0; position < winograd_sizes(winograd_algorithm_).positions(); ++position) {
-        for (int64_t turned = 0; turned < turned_panels(); ++turned) {
-            const int64_t channel = turned * width_;
+        for (int64_t transposed = 0; transposed < transposed_panels(); ++transposed) {
+            const int64_t channel = transposed * width_;
             const float* from = w.transformed + (position * channels_ + channel) * width_;
-            float* to = winograd_turned_.data() + turned * winograd_size(filters_) +
+            float* to = winograd_transposed_.data() + transposed * winograd_size(filters_) +
                         (position * filters_ + panel * width_) * width_;
             kernels_.transpose(from, width_, to, width_, std::min(width_, channels_ - channel), columns(panel));
         }
@@ -139,30 +139,30 @@ void Parameters::round_panel(int64_t panel) {
 }
 
 void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
-    if (!turned_.empty()) copy_to_turned(panel, begin, end, turned_.data());
+    if (!transposed_.empty()) copy_to_transposed(panel, begin, end, transposed_.data());
     if (!back_.empty()) copy_to_back(panel, begin, end, back_.data());
 }
 
 // In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
-void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const {
-    const int64_t places = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
-    turned += group(panel) * turned_panels() * turned_rows() * width_;
+void Parameters::copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const {
+    const int64_t kernel_size = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
+    transposed += group(panel) * transposed_panels() * transposed_rows() * width_;
     for (int64_t row = begin, count; row < end; row += count) {
-        const int64_t place = row / channels_, channel = row % channels_;
+        const int64_t position = row / channels_, channel = row % channels_;
         count = std::min({end - row, channels_ - channel, width_ - channel % width_});
-        const int64_t turned_row = (places - 1 - place) * group_filters_ + filter;
-        float* to = turned + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+        const int64_t transposed_row = (kernel_size - 1 - position) * group_filters_ + filter;
+        float* to = transposed + (channel / width_ * transposed_rows() + transposed_row) * width_ + channel % width_;
         kernels_.transpose(this->panel(panel) + row * width_, width_, to, width_, count, columns(panel));
     }
 }
 
 void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end, float* back) const {
-    const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
+    const int64_t kernel_size = kernel_[0] * kernel_[1], filter = panel * width_;
     for (int64_t row = begin, count; row < end; row += count) {
-        const int64_t place = row / channels_, channel = row % channels_;
+        const int64_t position = row / channels_, channel = row % channels_;
         count = std::min({end - row, channels_ - channel, vector_ - channel % vector_});
-        float* to = back + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
-        kernels_.transpose(this->panel(panel) + row * width_, width_, to, places * vector_, count, columns(panel));
+        float* to = back + ((channel / vector_ * filters_ + filter) * kernel_size + position) * vector_ + channel % vector_;
+        kernels_.transpose(this->panel(panel) + row * width_, width_, to, kernel_size * vector_, count, columns(panel));
     }
 }
 

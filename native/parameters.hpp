@@ -44,27 +44,27 @@ class Parameters {
 
     // The matrix of the way back, for the gradient by the input: rows (kernel row and column from last to first, filter)
     // by columns (channel), in panels; of each group its own.
-    const float* turned_panel(int64_t panel) const { return turned_.data() + panel * turned_rows() * width_; }
-    int64_t turned_rows() const { return inputs_ / channels_ * group_filters_; }
-    int64_t turned_panels() const { return (channels_ + width_ - 1) / width_; }  // of a group
+    const float* transposed_panel(int64_t panel) const { return transposed_.data() + panel * transposed_rows() * width_; }
+    int64_t transposed_rows() const { return inputs_ / channels_ * group_filters_; }
+    int64_t transposed_panels() const { return (channels_ + width_ - 1) / width_; }  // of a group
     // The kernels by channel block, filter, place: what `winners_input` reads.
     const float* back() const { return back_.data(); }
 
     // The kernels as Winograd's way multiplies by them: for each panel of filters matrices (position, channel, panel_width),
     // and for the way back for each panel of channels (position, filter, panel_width).
     const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(channels_); }
-    const float* winograd_turned_panel(int64_t panel) const {
-        return winograd_turned_.data() + panel * winograd_size(filters_);
+    const float* winograd_transposed_panel(int64_t panel) const {
+        return winograd_transposed_.data() + panel * winograd_size(filters_);
     }
 
     const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
 
     // Each copy is made for a layer that reads it, and follows the weights from then on.
-    void keep_turned();
+    void keep_transposed();
     void keep_back();
     void keep_winograd(WinogradAlgorithm algorithm);
-    void keep_winograd_turned();
-    void keep_bfloat16(bool turned);
+    void keep_winograd_transposed();
+    void keep_bfloat16(bool transposed);
 
     // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
@@ -100,7 +100,7 @@ class Parameters {
     void copy_all();
     // Rows [begin, end) of a panel to the copies of the way back.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
-    void copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const;
+    void copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const;
     void copy_to_back(int64_t panel, int64_t begin, int64_t end, float* back) const;
     int64_t column(int64_t filter) const;  // where that of a filter begins
 
@@ -114,7 +114,7 @@ class Parameters {
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
     int64_t bits_ = 0;  // of rounded kernels
-    Buffer<float> weights_, unrounded_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
+    Buffer<float> weights_, unrounded_, m_, v_, other_, transposed_, back_, winograd_, winograd_transposed_;
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 

@@ -47,8 +47,8 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
         const Kind writer = layers[i - 1].kind;
         if (writer == Kind::dropout || writer == Kind::normalization || writer == Kind::zero_padding) continue;
         Layer& layer = layers[i];
-        const auto read = [&layer](std::size_t axis, int64_t size, int64_t places) {
-            return std::min(size, (places - 1) * layer.stride[axis] + layer.reach(axis) - layer.padding[axis]);
+        const auto read = [&layer](std::size_t axis, int64_t size, int64_t outputs) {
+            return std::min(size, (outputs - 1) * layer.stride[axis] + layer.reach(axis) - layer.padding[axis]);
         };
         layer.input.height = read(0, layer.input.height, layer.output.height);
         layer.input.width = read(1, layer.input.width, layer.output.width);

@@ -111,12 +111,12 @@ CONVSCOPE_INLINE float byte_of(uint32_t corners, int number) {
 // A block of pixels of a row from their corners: `below` and `right` say how far they are from the upper left one. Channels is how
 // many there are, or 0 for any number.
 template <int64_t Channels>
-CONVSCOPE_INLINE void mix(const Resampling& r, const int32_t* __restrict places, const float* __restrict below,
+CONVSCOPE_INLINE void mix(const Resampling& r, const int32_t* __restrict indices, const float* __restrict below,
                           const float* __restrict right, float* __restrict to) {
     const int64_t channels = Channels ? Channels : r.channels;
     for (int64_t i = 0; i < block; ++i) {
         for (int64_t c = 0; c < channels; ++c) {
-            const uint32_t corners = r.corners[places[i] * channels + c];
+            const uint32_t corners = r.corners[indices[i] * channels + c];
             const float upper = byte_of(corners, 0) + (byte_of(corners, 1) - byte_of(corners, 0)) * right[i];
             const float lower = byte_of(corners, 2) + (byte_of(corners, 3) - byte_of(corners, 2)) * right[i];
             to[i * channels + c] = upper + (lower - upper) * below[i];
@@ -131,7 +131,7 @@ void resample(const Resampling& r) {
     const int32_t height = static_cast<int32_t>(r.height), columns = static_cast<int32_t>(r.width);
     const float last_row = static_cast<float>(height + 1), last_column = static_cast<float>(columns + 1);
     const float row_step = static_cast<float>(r.rows[2]), column_step = static_cast<float>(r.columns[2]);
-    int32_t places[block];
+    int32_t indices[block];
     float below[block], right[block];
     for (int64_t y = 0; y < r.height; ++y) {
         // The frame is one pixel wide, so the image's first pixel is at 1.
@@ -158,15 +158,15 @@ void resample(const Resampling& r) {
                 int32_t top = static_cast<int32_t>(row), left = static_cast<int32_t>(column);
                 top = top > height ? height : top;
                 left = left > columns ? columns : left;
-                places[i] = top * (columns + 2) + left;
+                indices[i] = top * (columns + 2) + left;
                 below[i] = row - static_cast<float>(top);
                 right[i] = column - static_cast<float>(left);
             }
             float* to = r.output + first * r.channels;
             if (r.channels == 1) {
-                mix<1>(r, places, below, right, to);
+                mix<1>(r, indices, below, right, to);
             } else {
-                mix<0>(r, places, below, right, to);
+                mix<0>(r, indices, below, right, to);
             }
         }
     }

@@ -51,19 +51,19 @@ void transpose_pairs(const uint16_t* from, int64_t from_row, uint16_t* to, int64
 
 }  // namespace
 
-void turn_rows(const float* from, int64_t count, int64_t pairs, uint16_t* to) {
+void transpose_rows(const float* from, int64_t count, int64_t pairs, uint16_t* to) {
     alignas(64) uint16_t rows[panel * panel];
     for (int64_t row = 0; row < count; ++row) round_to_bfloat16(from + row * panel, panel, rows + row * panel);
     transpose_pairs(rows, panel / 2, to, panel, count, pairs);
 }
 
-void by_channels(const float* from, const int64_t* places, int64_t count, int64_t channels, uint16_t* to, int64_t to_row) {
-    constexpr int64_t most = 2 * bfloat16_step;
-    alignas(64) uint16_t pairs[most * panel];
-    for (int64_t first = 0; first < count; first += most) {
-        const int64_t taken = count - first < most ? count - first : most;
+void by_channels(const float* from, const int64_t* offsets, int64_t count, int64_t channels, uint16_t* to, int64_t to_row) {
+    constexpr int64_t pixels_at_once = 2 * bfloat16_step;
+    alignas(64) uint16_t pairs[pixels_at_once * panel];
+    for (int64_t first = 0; first < count; first += pixels_at_once) {
+        const int64_t taken = count - first < pixels_at_once ? count - first : pixels_at_once;
         for (int64_t channel = 0; channel < channels; channel += panel) {
-            pair_rows(from + channel, places + first, taken, pairs);
+            pair_rows(from + channel, offsets + first, taken, pairs);
             const int64_t columns = channels - channel < panel ? channels - channel : panel;
             transpose_pairs(pairs, panel, to + channel * to_row + first, to_row / 2, (taken + 1) / 2, columns);
         }

@@ -8,14 +8,14 @@ namespace convscope::CONVSCOPE_ISA {
 namespace {
 
 template <bool Spread>
-CONVSCOPE_INLINE Vector channels_of(const DepthwiseImage& p, const float* place, int64_t output) {
-    if constexpr (!Spread) return load(place + output);
+CONVSCOPE_INLINE Vector channels_of(const DepthwiseImage& p, const float* pixel, int64_t output) {
+    if constexpr (!Spread) return load(pixel + output);
     Vector values{};
-    for (int64_t lane = 0; lane < width; ++lane) values[lane] = place[p.sources[output + lane]];
+    for (int64_t lane = 0; lane < width; ++lane) values[lane] = pixel[p.sources[output + lane]];
     return values;
 }
 
-CONVSCOPE_INLINE int64_t first_place(const DepthwiseImage& p, int64_t y, int64_t x) {
+CONVSCOPE_INLINE int64_t first_pixel(const DepthwiseImage& p, int64_t y, int64_t x) {
     return y * p.stride[0] * p.input_row + x * p.stride[1] * p.channels;
 }
 
@@ -26,22 +26,22 @@ CONVSCOPE_INLINE int64_t weights_of(const DepthwiseImage& p, int64_t output) {
 
 template <bool Spread>
 void forward(const DepthwiseImage& p) {
-    const int64_t places = p.size[0] * p.size[1];
+    const int64_t kernel_size = p.size[0] * p.size[1];
     int64_t cell = 0;
     for (int64_t y = 0; y < p.out_rows; ++y) {
         for (int64_t x = 0; x < p.out_columns; ++x, ++cell) {
-            const float* first = p.input + first_place(p, y, x);
+            const float* first = p.input + first_pixel(p, y, x);
             for (int64_t o = 0; o < p.outputs; o += width) {
                 const float* weights = p.weights + weights_of(p, o);
-                Vector sum = load(weights + places * panel);
+                Vector sum = load(weights + kernel_size * panel);
                 for (int64_t r = 0; r < p.size[0]; ++r) {
-                    const float* place = first + r * p.kernel_row;
-                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.kernel_column, weights += panel) {
-                        sum += channels_of<Spread>(p, place, o) * load(weights);
+                    const float* pixel = first + r * p.kernel_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, pixel += p.kernel_column, weights += panel) {
+                        sum += channels_of<Spread>(p, pixel, o) * load(weights);
                     }
                 }
                 if (p.relu) sum = sum > Vector{} ? sum : Vector{};
-                store_first(p.output + p.output_places[cell] + o, sum, p.outputs - o);
+                store_first(p.output + p.output_offsets[cell] + o, sum, p.outputs - o);
             }
         }
     }
@@ -61,8 +61,8 @@ void kernel_gradient(const DepthwiseImage& p) {
                 Vector sum{};
                 for (int64_t y = 0; y < p.out_rows; ++y) {
                     for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
-                        const float* place = p.input + first_place(p, y, x) + r * p.kernel_row + s * p.kernel_column;
-                        sum += channels_of<Spread>(p, place, o) * load(gradient);
+                        const float* pixel = p.input + first_pixel(p, y, x) + r * p.kernel_row + s * p.kernel_column;
+                        sum += channels_of<Spread>(p, pixel, o) * load(gradient);
                     }
                 }
                 add_to(sum);
@@ -79,20 +79,20 @@ void input_gradient(const DepthwiseImage& p) {
     const float* gradient = p.gradient;
     for (int64_t y = 0; y < p.out_rows; ++y) {
         for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
-            float* first = p.input_gradient + first_place(p, y, x);
+            float* first = p.input_gradient + first_pixel(p, y, x);
             for (int64_t o = 0; o < p.outputs; o += width) {
                 const float* weights = p.weights + weights_of(p, o);
                 const Vector share = load(gradient + o);
                 for (int64_t r = 0; r < p.size[0]; ++r) {
-                    float* place = first + r * p.kernel_row;
-                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.kernel_column, weights += panel) {
+                    float* pixel = first + r * p.kernel_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, pixel += p.kernel_column, weights += panel) {
                         const Vector product = share * load(weights);
                         if constexpr (Spread) {
                             for (int64_t lane = 0; lane < width && o + lane < p.outputs; ++lane) {
-                                place[p.sources[o + lane]] += product[lane];
+                                pixel[p.sources[o + lane]] += product[lane];
                             }
                         } else {
-                            store_first(place + o, load(place + o) + product, p.outputs - o);
+                            store_first(pixel + o, load(pixel + o) + product, p.outputs - o);
                         }
                     }
                 }

@@ -70,7 +70,7 @@ struct PoolingImage {
     int64_t out_rows = 0, out_columns = 0;
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
-    const int64_t* output_places = nullptr;  // where each cell's channels go
+    const int64_t* output_offsets = nullptr;  // where each cell's channels go
     int32_t* winners = nullptr;              // (cells, channels), of max pooling; null where nobody asks
     const float* gradient = nullptr;         // (cells, channels)
     float* input_gradient = nullptr;         // += the gradient by the input
@@ -89,7 +89,7 @@ struct DepthwiseImage {
     int64_t panel_size = 0;
     bool relu = false;
     float* output = nullptr;
-    const int64_t* output_places = nullptr;
+    const int64_t* output_offsets = nullptr;
     const float* gradient = nullptr;   // (cells, outputs)
     float* kernel_gradient = nullptr;  // += the gradient by kernel and bias
     float* input_gradient = nullptr;   // += the gradient by the input, laid out as the input
@@ -110,7 +110,7 @@ struct CellSearch {
 constexpr int64_t live_cells_row(int64_t run, int64_t vector_width) { return run + 2 * vector_width; }
 
 // One image of a convolution fused with a pooling of four places a cell, on its way back: a cell's gradient belongs to
-// the one place that won. Place j of a cell reads the input from cell_places[cell] + window[j].
+// the one place that won. Place j of a cell reads the input from cell_offsets[cell] + window[j].
 struct WinnersImage {
     const float* input = nullptr;
     int64_t input_row = 0;
@@ -119,7 +119,7 @@ struct WinnersImage {
     int64_t cells = 0;
     const int32_t* live = nullptr;  // by filters: the cells that read anything but zeros, live_cells of them
     int64_t live_cells = 0;
-    const int64_t* cell_places = nullptr;
+    const int64_t* cell_offsets = nullptr;
     int64_t window[4] = {};
     int64_t filters = 0;
     int64_t kernel_rows = 0;
@@ -140,7 +140,7 @@ struct WinogradTiles {
     WinogradAlgorithm algorithm = WinogradAlgorithm::none;
     int64_t tiles = 0, channels = 0;
     float* map = nullptr;  // only read by the transforms from it
-    const int64_t* places = nullptr;  // where each tile's first pixel lies
+    const int64_t* offsets = nullptr;  // of each tile's first pixel
     const int64_t* inside = nullptr;  // (tiles, 2): how many of its rows and columns of outputs the map has
     int64_t row = 0, pixel = 0;       // from one row of the map, and from one pixel, to the next
     float* transformed = nullptr;     // only read by the transforms to the map
@@ -166,7 +166,7 @@ struct WinogradCells {
     const float* bias = nullptr;
     bool relu = false;
     float* output = nullptr;
-    const int64_t* output_places = nullptr;
+    const int64_t* output_offsets = nullptr;
     int32_t* winners = nullptr;  // (cells, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
@@ -290,17 +290,17 @@ struct Kernels {
                             float* gradient, bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
-    // Of a map (places, channels), all of them by channel: sums[c] += sum over the places of x, of (x - mean)^2, and of
+    // Of a map (pixels, channels), all of them by channel: sums[c] += sum over the pixels of x, of (x - mean)^2, and of
     // dy (x - mean)
-    void (*channel_sums)(const float* x, int64_t places, int64_t channels, float* sums);
-    void (*channel_squares)(const float* x, int64_t places, int64_t channels, const float* means, float* sums);
-    void (*channel_products)(const float* x, const float* dy, int64_t places, int64_t channels, const float* means,
+    void (*channel_sums)(const float* x, int64_t pixels, int64_t channels, float* sums);
+    void (*channel_squares)(const float* x, int64_t pixels, int64_t channels, const float* means, float* sums);
+    void (*channel_products)(const float* x, const float* dy, int64_t pixels, int64_t channels, const float* means,
                              float* sums);
     // y = x scale + shift, and no less than zero where `relu` is set
-    void (*scale_channels)(const float* x, int64_t places, int64_t channels, const float* scale, const float* shift,
+    void (*scale_channels)(const float* x, int64_t pixels, int64_t channels, const float* scale, const float* shift,
                            bool relu, float* y);
     // dx = dy by_gradient + x by_value + constant
-    void (*combine_channels)(const float* x, const float* dy, int64_t places, int64_t channels, const ChannelFactors&,
+    void (*combine_channels)(const float* x, const float* dy, int64_t pixels, int64_t channels, const ChannelFactors&,
                              float* dx);
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
     void (*activate)(Activation, float slope, const float* x, int64_t count, float* y);
@@ -346,10 +346,10 @@ struct Kernels {
     // and to the end of the last step.
     void (*pair_rows)(const float* from, const int64_t* rows, int64_t count, uint16_t* to) = nullptr;
     // Rows of weights (count, panel_width), rounded, as `pairs` rows (pair of columns, panel_width, 2) of a panel.
-    void (*turn_rows)(const float* from, int64_t count, int64_t pairs, uint16_t* to) = nullptr;
-    // A map, place p's channels at from + places[p], rounded, as to[channel * to_row + p]; an odd last place gets a zero
+    void (*transpose_rows)(const float* from, int64_t count, int64_t pairs, uint16_t* to) = nullptr;
+    // A map, pixel p's channels at from + offsets[p], rounded, as to[channel * to_row + p]; an odd last pixel gets a zero
     // beside it.
-    void (*by_channels)(const float* from, const int64_t* places, int64_t count, int64_t channels, uint16_t* to,
+    void (*by_channels)(const float* from, const int64_t* offsets, int64_t count, int64_t channels, uint16_t* to,
                         int64_t to_row) = nullptr;
 };
 

@@ -1,6 +1,6 @@
-// What batch normalisation does to a map, channel by channel: sums over its places, and passes that scale and shift.
+// What batch normalisation does to a map, channel by channel: sums over its pixels, and passes that scale and shift.
 //
-// A map here is `places` rows of `channels` numbers, without a frame. Sums run over the places in their order, for a few
+// A map here is `pixels` rows of `channels` numbers, without a frame. Sums run over the pixels in their order, for a few
 // vectors of channels at a time, so that several additions are in flight.
 #include "vector.hpp"
 
@@ -9,13 +9,13 @@ namespace {
 
 constexpr int together = 4;  // vectors of channels
 
-// sums[c] += term(place, c), for V vectors of channels from `channel` on.
+// sums[c] += term(pixel, c), for V vectors of channels from `channel` on.
 template <int V, class Term>
-CONVSCOPE_INLINE void add_terms(int64_t places, int64_t channels, int64_t channel, float* sums, const Term& term) {
+CONVSCOPE_INLINE void add_terms(int64_t pixels, int64_t channels, int64_t channel, float* sums, const Term& term) {
     Vector totals[V] = {};
-    for (int64_t place = 0; place < places; ++place) {
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
         CONVSCOPE_UNROLL
-        for (int v = 0; v < V; ++v) totals[v] += term(place * channels + channel + v * width, channel + v * width);
+        for (int v = 0; v < V; ++v) totals[v] += term(pixel * channels + channel + v * width, channel + v * width);
     }
     CONVSCOPE_UNROLL
     for (int v = 0; v < V; ++v) {
@@ -25,20 +25,20 @@ CONVSCOPE_INLINE void add_terms(int64_t places, int64_t channels, int64_t channe
 }
 
 template <class Term>
-CONVSCOPE_INLINE void sum_over_places(int64_t places, int64_t channels, float* sums, const Term& term) {
+CONVSCOPE_INLINE void sum_over_pixels(int64_t pixels, int64_t channels, float* sums, const Term& term) {
     int64_t channel = 0;
     for (; channel + (together - 1) * width < channels; channel += together * width) {
-        add_terms<together>(places, channels, channel, sums, term);
+        add_terms<together>(pixels, channels, channel, sums, term);
     }
-    for (; channel < channels; channel += width) add_terms<1>(places, channels, channel, sums, term);
+    for (; channel < channels; channel += width) add_terms<1>(pixels, channels, channel, sums, term);
 }
 
-// to[place, c] = value(place, c) for every place and channel.
+// to[pixel, c] = value(pixel, c) for every pixel and channel.
 template <class Value>
-CONVSCOPE_INLINE void for_places(int64_t places, int64_t channels, float* to, const Value& value) {
-    for (int64_t place = 0; place < places; ++place) {
+CONVSCOPE_INLINE void for_pixels(int64_t pixels, int64_t channels, float* to, const Value& value) {
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
         for (int64_t c = 0; c < channels; c += width) {
-            const int64_t at = place * channels + c;
+            const int64_t at = pixel * channels + c;
             store_first(to + at, value(at, c), channels - c);
         }
     }
@@ -46,41 +46,41 @@ CONVSCOPE_INLINE void for_places(int64_t places, int64_t channels, float* to, co
 
 }  // namespace
 
-void channel_sums(const float* x, int64_t places, int64_t channels, float* sums) {
-    sum_over_places(places, channels, sums, [=](int64_t at, int64_t) { return load(x + at); });
+void channel_sums(const float* x, int64_t pixels, int64_t channels, float* sums) {
+    sum_over_pixels(pixels, channels, sums, [=](int64_t at, int64_t) { return load(x + at); });
 }
 
-void channel_squares(const float* x, int64_t places, int64_t channels, const float* means, float* sums) {
-    sum_over_places(places, channels, sums, [=](int64_t at, int64_t c) {
+void channel_squares(const float* x, int64_t pixels, int64_t channels, const float* means, float* sums) {
+    sum_over_pixels(pixels, channels, sums, [=](int64_t at, int64_t c) {
         const Vector distance = load(x + at) - load(means + c);
         return distance * distance;
     });
 }
 
-void channel_products(const float* x, const float* dy, int64_t places, int64_t channels, const float* means,
+void channel_products(const float* x, const float* dy, int64_t pixels, int64_t channels, const float* means,
                       float* sums) {
-    sum_over_places(places, channels, sums,
+    sum_over_pixels(pixels, channels, sums,
                     [=](int64_t at, int64_t c) { return load(dy + at) * (load(x + at) - load(means + c)); });
 }
 
-void scale_channels(const float* x, int64_t places, int64_t channels, const float* scale, const float* shift, bool relu,
+void scale_channels(const float* x, int64_t pixels, int64_t channels, const float* scale, const float* shift, bool relu,
                     float* y) {
     const Vector zero{};
     if (relu) {
-        for_places(places, channels, y, [=](int64_t at, int64_t c) {
+        for_pixels(pixels, channels, y, [=](int64_t at, int64_t c) {
             const Vector value = load(x + at) * load(scale + c) + load(shift + c);
             return value > zero ? value : zero;
         });
     } else {
-        for_places(places, channels, y,
+        for_pixels(pixels, channels, y,
                    [=](int64_t at, int64_t c) { return load(x + at) * load(scale + c) + load(shift + c); });
     }
 }
 
-void combine_channels(const float* x, const float* dy, int64_t places, int64_t channels, const ChannelFactors& factors,
+void combine_channels(const float* x, const float* dy, int64_t pixels, int64_t channels, const ChannelFactors& factors,
                       float* dx) {
     const float *by_gradient = factors.by_gradient, *by_value = factors.by_value, *constant = factors.constant;
-    for_places(places, channels, dx, [=](int64_t at, int64_t c) {
+    for_pixels(pixels, channels, dx, [=](int64_t at, int64_t c) {
         return load(dy + at) * load(by_gradient + c) + (load(x + at) * load(by_value + c) + load(constant + c));
     });
 }

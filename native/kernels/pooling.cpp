@@ -33,14 +33,14 @@ void pool(const PoolingImage& p) {
             Mask winner = Mask{} + static_cast<int32_t>(first + c);
             for (int64_t r = 0; r < rows; ++r) {
                 for (int64_t s = 0; s < columns; ++s) {
-                    const int64_t place = first + c + r * input_row + s * p.channels;
-                    const Vector value = load(p.input + place);
+                    const int64_t offset = first + c + r * input_row + s * p.channels;
+                    const Vector value = load(p.input + offset);
                     const Mask better = value > largest;
                     largest = better ? value : largest;
-                    winner = better ? Mask{} + static_cast<int32_t>(place) : winner;
+                    winner = better ? Mask{} + static_cast<int32_t>(offset) : winner;
                 }
             }
-            store_first(p.output + p.output_places[cell] + c, largest, p.channels - c);
+            store_first(p.output + p.output_offsets[cell] + c, largest, p.channels - c);
             if (p.winners == nullptr) continue;
             for (int64_t lane = 0; lane < width; ++lane) winner[lane] += static_cast<int32_t>(lane);
             store_first(p.winners + cell * p.channels + c, winner, p.channels - c);
@@ -59,9 +59,9 @@ void pool_backward(const PoolingImage& p) {
             const Mask winner = load(p.winners + cell * p.channels + c) - lanes;
             for (int64_t r = 0; r < rows; ++r) {
                 for (int64_t s = 0; s < columns; ++s) {
-                    const int64_t place = first + c + r * input_row + s * p.channels;
-                    const Mask won = winner == Mask{} + static_cast<int32_t>(place);
-                    float* to = p.input_gradient + place;
+                    const int64_t offset = first + c + r * input_row + s * p.channels;
+                    const Mask won = winner == Mask{} + static_cast<int32_t>(offset);
+                    float* to = p.input_gradient + offset;
                     store_first(to, load(to) + (won ? gradient : Vector{}), p.channels - c);
                 }
             }
@@ -80,7 +80,7 @@ void average(const PoolingImage& p) {
                 const float* row = p.input + first + c + r * input_row;
                 for (int64_t s = 0; s < columns; ++s) sum += load(row + s * p.channels);
             }
-            store_first(p.output + p.output_places[cell] + c, sum * part, p.channels - c);
+            store_first(p.output + p.output_offsets[cell] + c, sum * part, p.channels - c);
         }
     });
 }

@@ -63,7 +63,7 @@ const Kernels kernels = {
     .multiply_bfloat16 = multiply_bfloat16,
     .round_to_bfloat16 = round_to_bfloat16,
     .pair_rows = pair_rows,
-    .turn_rows = turn_rows,
+    .transpose_rows = transpose_rows,
     .by_channels = by_channels,
 #endif
 };

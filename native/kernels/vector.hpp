@@ -176,7 +176,7 @@ void winograd_pool(const WinogradCells&);
 void multiply_bfloat16(const Bfloat16Product&);
 void round_to_bfloat16(const float*, int64_t, uint16_t*);
 void pair_rows(const float*, const int64_t*, int64_t, uint16_t*);
-void turn_rows(const float*, int64_t, int64_t, uint16_t*);
+void transpose_rows(const float*, int64_t, int64_t, uint16_t*);
 void by_channels(const float*, const int64_t*, int64_t, int64_t, uint16_t*, int64_t);
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -1,14 +1,14 @@
-// The way back through relu, pooling and convolution at once, touching only the places that won.
+// The way back through relu, pooling and convolution at once, touching only the winners.
 //
-// Of the four places of a cell one carries the gradient, and none where relu was closed; so a quarter of the work of the
-// plain gradient is enough, and less. Formulas, with g the gradient of a cell and filter f, and w the place that won:
+// Of the four corners of a cell (0 1 above, 2 3 below) the winner carries the gradient, and none where relu was closed: a
+// quarter of the work of the plain gradient, or less. With g the gradient of a cell and filter f, and w the winning corner:
 //     kernel[f, r, i] += g input[cell + window[w] + r input_row + i]        input[... the same ...] += g kernel[f, r, i]
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-constexpr int most_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
+constexpr int max_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
 
 constexpr int64_t most_wide = 6;  // columns of a block
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
@@ -16,7 +16,7 @@ constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; 
 // Calls `block.template run<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
 template <int R, int J, class Block>
 CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
-    if constexpr (R * J <= most_sums) {
+    if constexpr (R * J <= max_sums) {
         if (rows == R && columns == J) block.template run<R, J>(r, j);
     }
 }
@@ -58,11 +58,11 @@ struct ByFilters {
             const int64_t cell = p.live[i];
             const Vector g = load(p.gradient + cell * p.filters + filter);
             const Mask winner = load(p.winners + cell * p.filters + filter);
-            const float* first = p.input + p.cell_places[cell] + r0 * row + j0;
+            const float* first = p.input + p.cell_offsets[cell] + r0 * row + j0;
             CONVSCOPE_UNROLL
-            for (int place = 0; place < 4; ++place) {
-                const Vector won = winner == Mask{} + place ? g : zero;
-                const float* input = first + p.window[place];
+            for (int corner = 0; corner < 4; ++corner) {
+                const Vector won = winner == Mask{} + corner ? g : zero;
+                const float* input = first + p.window[corner];
                 CONVSCOPE_UNROLL
                 for (int r = 0; r < R; ++r) {
                     CONVSCOPE_UNROLL
@@ -145,27 +145,27 @@ struct ByRuns {
 };
 
 // Writes where the filters from `filter` on won in cells [begin, end), a vector of them a cell.
-void write_places(const WinnersImage p, int64_t filter, int64_t begin, int64_t end, int32_t* places) {
+void write_offsets(const WinnersImage p, int64_t filter, int64_t begin, int64_t end, int32_t* offsets) {
     Mask window[4];
     for (int j = 0; j < 4; ++j) window[j] = Mask{} + static_cast<int32_t>(p.window[j]);
-    for (int64_t cell = begin; cell < end; ++cell, places += width) {
+    for (int64_t cell = begin; cell < end; ++cell, offsets += width) {
         const Mask winner = load(p.winners + cell * p.filters + filter);
         const Mask right = winner == 1 ? window[1] : window[0], below = winner == 3 ? window[3] : window[2];
-        store(places, (winner >= 2 ? below : right) + static_cast<int32_t>(p.cell_places[cell]));
+        store(offsets, (winner >= 2 ? below : right) + static_cast<int32_t>(p.cell_offsets[cell]));
     }
 }
 
-// The places of one filter without those where it carries no gradient.
+// The winners' offsets of one filter without those where it carries no gradient.
 struct WinnersList {
     int32_t offsets[winners_block];
     float values[winners_block];
     int64_t count;
 
-    void take(const int32_t* places, const float* gradient, int64_t filters, int64_t cells) {
+    void take(const int32_t* winner_offsets, const float* gradient, int64_t filters, int64_t cells) {
         count = 0;
         for (int64_t cell = 0; cell < cells; ++cell) {
             const float value = gradient[cell * filters];
-            offsets[count] = places[cell * width];
+            offsets[count] = winner_offsets[cell * width];
             values[count] = value;
             count += is_nonzero(value);
         }
@@ -179,11 +179,11 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, 
     const float* gradient = p.gradient + cell * p.filters;
     const float* weights = p.back + block * p.filters * K * K * width;
     for (const float* end = gradient + p.filters; gradient < end; gradient += 32, marks += 4, weights += 32 * K * K * width) {
-        const uint32_t places[4] = {marks[0], marks[1], marks[2], marks[3]};
+        const uint32_t corners[4] = {marks[0], marks[1], marks[2], marks[3]};
         CONVSCOPE_UNROLL
-        for (int place = 0; place < 4; ++place) {
-            const int down = place / 2, right = place % 2;
-            for (uint32_t won = places[place]; won != 0; won &= won - 1) {
+        for (int corner = 0; corner < 4; ++corner) {
+            const int down = corner / 2, right = corner % 2;
+            for (uint32_t won = corners[corner]; won != 0; won &= won - 1) {
                 const auto filter = static_cast<uint32_t>(__builtin_ctz(won));
                 const Vector g = broadcast(gradient[filter]);
                 const float* kernel = weights + filter * static_cast<uint64_t>(K * K * width);
@@ -198,7 +198,7 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, 
             }
         }
     }
-    float* to = p.input_gradient + p.cell_places[cell] + First * p.input_row + block * width;
+    float* to = p.input_gradient + p.cell_offsets[cell] + First * p.input_row + block * width;
     CONVSCOPE_UNROLL
     for (int u = 0; u < Rows; ++u) {
         CONVSCOPE_UNROLL
@@ -249,12 +249,12 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
             const Mask winner = load(winners + first + i);
             const Mask carried = load(gradient + first + i) != Vector{} ? bits : Mask{};
             CONVSCOPE_UNROLL
-            for (int place = 0; place < 4; ++place) won[place] |= winner == Mask{} + place ? carried : Mask{};
+            for (int corner = 0; corner < 4; ++corner) won[corner] |= winner == Mask{} + corner ? carried : Mask{};
             bits <<= static_cast<int32_t>(width);
         }
         const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);
         CONVSCOPE_UNROLL
-        for (int place = 0; place < 4; ++place) marks[first / 8 + place] = or_lanes(won[place]) & inside;
+        for (int corner = 0; corner < 4; ++corner) marks[first / 8 + corner] = or_lanes(won[corner]) & inside;
     }
 }
 
@@ -308,7 +308,7 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
     const bool in_one_block = vectors <= most_wide && p.kernel_rows <= rows_of_block(vectors);
-    int32_t places[winners_block * width];
+    int32_t winner_offsets[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
     const int64_t kernel_size = p.kernel_rows * kernel_row;
@@ -318,15 +318,15 @@ void winners_kernel_by_runs(const WinnersImage& p) {
             const int64_t filters = p.filters - first < width ? p.filters - first : width;
             const float* gradient = p.gradient + begin * p.filters + first;
             float* kernel = p.kernel + first * kernel_size;
-            write_places(p, first, begin, begin + cells, places);
+            write_offsets(p, first, begin, begin + cells, winner_offsets);
             if (in_one_block) {  // read once, the places without a gradient cost less than a list without them
-                for_blocks(ByRuns{p.input, p.input_row, filters, places, width, gradient, p.filters, cells, kernel,
+                for_blocks(ByRuns{p.input, p.input_row, filters, winner_offsets, width, gradient, p.filters, cells, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);
                 continue;
             }
             for (int64_t filter = 0; filter < filters; ++filter, kernel += kernel_size) {
-                list.take(places + filter, gradient + filter, p.filters, cells);
+                list.take(winner_offsets + filter, gradient + filter, p.filters, cells);
                 for_blocks(ByRuns{p.input, p.input_row, 1, list.offsets, 1, list.values, 1, list.count, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);

@@ -11,7 +11,7 @@ void input(const WinogradTiles p) {
     constexpr int N = T::points;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
-            const float* from = p.map + p.places[tile] + c;
+            const float* from = p.map + p.offsets[tile] + c;
             float* to = p.transformed + tile * p.tile_step + c;
             transform_square<N, N>([](const Vector(&d)[N], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::input(d, t); },
                                    [&](int y, int x)
@@ -27,7 +27,7 @@ void input_backward(const WinogradTiles p) {
     constexpr int N = T::points;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
-            float* to = p.map + p.places[tile] + c;
+            float* to = p.map + p.offsets[tile] + c;
             const float* from = p.transformed + tile * p.tile_step + c;
             transform_square<N, N>(
                 [](const Vector(&d)[N], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::input_backward(d, t); },
@@ -47,7 +47,7 @@ void output(const WinogradTiles p) {
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         const int64_t rows = p.inside[2 * tile], columns = p.inside[2 * tile + 1];
         for (int64_t c = 0; c < p.channels; c += width) {
-            float* to = p.map + p.places[tile] + c;
+            float* to = p.map + p.offsets[tile] + c;
             const float* from = p.transformed + tile * p.tile_step + c;
             const Vector bias = load(p.bias + c);
             transform_square<N, M>([](const Vector(&m)[N], Vector(&t)[M]) CONVSCOPE_INLINE_LAMBDA { T::output(m, t); },
@@ -68,7 +68,7 @@ void output_backward(const WinogradTiles p) {
     constexpr int N = T::points, M = T::outputs;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
-            const float* from = p.map + p.places[tile] + c;
+            const float* from = p.map + p.offsets[tile] + c;
             float* to = p.transformed + tile * p.tile_step + c;
             transform_square<M, N>(
                 [](const Vector(&y)[M], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::output_backward(y, t); },
@@ -164,16 +164,16 @@ void winograd_pool(const WinogradCells& cells) {
             for (int64_t v = 0; v < (whole ? panel : p.columns); v += width) {
                 const float* from = p.products + cell * panel + v;
                 const int64_t count = whole ? width : p.columns - v;
-                Vector places[4];
+                Vector outputs[4];
                 transform_square<4, 2>(
                     [](const Vector(&m)[4], Vector(&t)[2]) CONVSCOPE_INLINE_LAMBDA { Transform<4, 3>::output(m, t); },
                     [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (4 * y + x) * step); },
-                    [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { places[2 * y + x] = value; });
+                    [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { outputs[2 * y + x] = value; });
                 int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v : nullptr;
-                Vector largest = largest_of_four(places, winner, count);
+                Vector largest = largest_of_four(outputs, winner, count);
                 largest += load(p.bias + v);
                 if (p.relu) largest = largest > zero ? largest : zero;
-                store_first(p.output + p.output_places[cell] + v, largest, count);
+                store_first(p.output + p.output_offsets[cell] + v, largest, count);
             }
         }
     };

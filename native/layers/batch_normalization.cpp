@@ -16,7 +16,7 @@ BatchNormalization::BatchNormalization(const StepContext& context, const Paramet
       moving_(moving),
       channels_(layer_.input.channels),
       row_(round_up(channels_, kernels_.panel_width)),
-      places_(layer_.input.height * layer_.input.width) {}
+      pixels_(layer_.input.height * layer_.input.width) {}
 
 Statistics BatchNormalization::make_statistics(int64_t slices) const {
     Statistics statistics;
@@ -35,11 +35,11 @@ void BatchNormalization::measure(Workspace& workspace, int64_t count) const {
     float* squares = means + row_;
     std::fill(means, means + 2 * row_, 0.0f);
     for (int64_t i = 0; i < count; ++i) {
-        kernels_.channel_sums(workspace.values[map_].image(i), places_, channels_, means);
+        kernels_.channel_sums(workspace.values[map_].image(i), pixels_, channels_, means);
     }
-    for (int64_t c = 0; c < channels_; ++c) means[c] /= static_cast<float>(count * places_);
+    for (int64_t c = 0; c < channels_; ++c) means[c] /= static_cast<float>(count * pixels_);
     for (int64_t i = 0; i < count; ++i) {
-        kernels_.channel_squares(workspace.values[map_].image(i), places_, channels_, means, squares);
+        kernels_.channel_squares(workspace.values[map_].image(i), pixels_, channels_, means, squares);
     }
 }
 
@@ -51,7 +51,7 @@ void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
         double mean = 0, squares = 0, number = 0;
         for (int64_t slice = 0; slice < slices; ++slice) {
             const float* part = statistics.part(slice) + c;
-            const auto more = static_cast<double>(std::min(slice_images, images - slice * slice_images) * places_);
+            const auto more = static_cast<double>(std::min(slice_images, images - slice * slice_images) * pixels_);
             const double distance = static_cast<double>(part[0]) - mean;
             squares += static_cast<double>(part[row_]) + distance * distance * number * more / (number + more);
             mean += distance * more / (number + more);
@@ -108,7 +108,7 @@ void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t en
         const float* from = workspace.values[map_].image(i);
         float* to = workspace.values[map_ + 1].image(i);
         if (output_.value.is_plain()) {
-            kernels_.scale_channels(from, places_, channels_, scales, shifts, layer_.relu, to);
+            kernels_.scale_channels(from, pixels_, channels_, scales, shifts, layer_.relu, to);
             continue;
         }
         for (int64_t y = 0; y < shape.height; ++y) {
@@ -129,14 +129,14 @@ void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t e
     std::fill(products, products + row_, 0.0f);
     for (int64_t i = begin; i < end; ++i) {
         const float *x = workspace.values[map_].image(i), *dy = workspace.gradients[map_ + 1].image(i);
-        kernels_.channel_products(x, dy, places_, channels_, statistics.means.data(), products);
-        kernels_.channel_sums(dy, places_, channels_, gradient + row_);
+        kernels_.channel_products(x, dy, pixels_, channels_, statistics.means.data(), products);
+        kernels_.channel_sums(dy, pixels_, channels_, gradient + row_);
     }
     for (int64_t c = 0; c < channels_; ++c) gradient[c] += products[c] * statistics.inverses[at(c)];
 }
 
 void BatchNormalization::settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
-    const double number = static_cast<double>(images * places_);
+    const double number = static_cast<double>(images * pixels_);
     for (int64_t c = 0; c < channels_; ++c) {
         double by_gamma = 0, by_beta = 0;
         for (const Buffer<float>& shard : batch.shards) {

@@ -1,10 +1,10 @@
 // Batch normalisation with relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
 //
-// While training, mean and variance are those of all places of a batch's images, so nothing can be computed before every
+// While training, mean and variance are those of all pixels of a batch's images, so nothing can be computed before every
 // image has come this far: a plan is cut into stages here. Each slice measures its own part, and the parts are merged in
 // the slices' order. Elsewhere they are the moving statistics, and images do not know of each other.
 //
-// The way back, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's places:
+// The way back, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's pixels:
 //     dbeta = sum of dy    dgamma = sum of dy h    dx = gamma / sqrt(variance + epsilon) (dy - average dy - h average dy h)
 // Source: Ioffe and Szegedy 2015, section 3.
 #pragma once
@@ -47,7 +47,7 @@ class BatchNormalization final : public MapLayer {
 
     const Parameters& parameters_;
     MovingStatistics& moving_;
-    const int64_t channels_, row_, places_;
+    const int64_t channels_, row_, pixels_;
 };
 
 }  // namespace convscope

@@ -7,8 +7,8 @@ namespace convscope {
 namespace {
 
 // Places of images taken together: one sum over them pays for its start and its end, and its operands stay in cache.
-constexpr int64_t least_places = 256, most_places = 512;
-constexpr int64_t least_channels = 16;  // of the input: rows of the kernel's gradient that fill a tile
+constexpr int64_t min_pixels = 256, max_pixels = 512;
+constexpr int64_t min_channels = 16;  // of the input: rows of the kernel's gradient that fill a tile
 
 int64_t frame_size(const Layout& layout) { return layout.frame_height * layout.frame_width; }
 
@@ -20,13 +20,13 @@ int64_t stretch(int64_t height, int64_t width, int64_t frame_width) { return (he
 }  // namespace
 
 Bfloat16Convolution::Runs Bfloat16Convolution::make_runs(const Shape& map, int64_t frame_width,
-                                                         const std::vector<int64_t>& places) {
+                                                         const std::vector<int64_t>& offsets) {
     const int64_t whole = stretch(map.height, map.width, frame_width);
-    if (map.height * tiles(map.width) <= tiles(whole)) return {map.height, map.width, places};
+    if (map.height * tiles(map.width) <= tiles(whole)) return {map.height, map.width, offsets};
     Runs runs = {1, whole, std::vector<int64_t>(static_cast<std::size_t>(whole), -1)};
     for (int64_t i = 0; i < map.height * map.width; ++i) {
-        runs.places[static_cast<std::size_t>(i / map.width * frame_width + i % map.width)] =
-            places[static_cast<std::size_t>(i)];
+        runs.offsets[static_cast<std::size_t>(i / map.width * frame_width + i % map.width)] =
+            offsets[static_cast<std::size_t>(i)];
     }
     return runs;
 }
@@ -36,7 +36,7 @@ Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters&
     parameters.keep_bfloat16(wants_input_gradient_);
     const Layout& input = input_.value;
     const int64_t filters = parameters.bfloat16().even_filters();
-    while (group_ < slice_images && group_ * layer_.output.height * layer_.output.width < least_places) group_ *= 2;
+    while (group_ < slice_images && group_ * layer_.output.height * layer_.output.width < min_pixels) group_ *= 2;
     writes_by_runs_ = make_runs(layer_.output, input.frame_width, writes_);
     for (int64_t row = 0; row < layer_.window[0]; ++row) {
         segments_.push_back(row * input.row());
@@ -47,7 +47,7 @@ Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters&
         back_masks_by_runs_ = make_runs(layer_.input, output_.gradient.frame_width, back_masks_);
     }
     channel_size_ = round_up(frame_size(input), 2);
-    for (int64_t place = 0; place < frame_size(input); ++place) frame_places_.push_back(place * layer_.input.channels);
+    for (int64_t pixel = 0; pixel < frame_size(input); ++pixel) frame_offsets_.push_back(pixel * layer_.input.channels);
 }
 
 int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
@@ -55,7 +55,7 @@ int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
     // Behind a map, what a tile reads beyond its last row.
     const int64_t there = input_.value.size() + bfloat16_rows * channels;
     const int64_t back = (frame_size(output_.gradient) + bfloat16_rows) * filters;
-    const int64_t sum = bfloat16_padded(most_places) + bfloat16_padded(input_.value.frame_width);
+    const int64_t sum = bfloat16_padded(max_pixels) + bfloat16_padded(input_.value.frame_width);
     const int64_t kernel = (slice_images * channels + bfloat16_rows) * channel_size_ +
                            slice_images * parameters_.panels() * sum * kernels_.panel_width;
     return std::max({there, back, kernel}) + bfloat16_step;
@@ -77,7 +77,7 @@ void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) con
     p.rows = writes_by_runs_.rows;
     p.columns = layer_.output.channels;
     p.c = workspace.values[map_ + 1].image(image);
-    p.c_rows = writes_by_runs_.places.data();
+    p.c_rows = writes_by_runs_.offsets.data();
     p.c_panel = kernels_.panel_width;
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
     p.bias = parameters_.bias(0);
@@ -86,7 +86,7 @@ void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) con
 }
 
 void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
-    const bool in_bfloat16 = layer_.input.channels >= least_channels;
+    const bool in_bfloat16 = layer_.input.channels >= min_channels;
     if (gradient != nullptr && in_bfloat16) kernel_gradient_of(workspace, begin, end, gradient);
     for (int64_t image = begin; image < end; ++image) {
         const float* output_gradient = workspace.gradients[map_ + 1].image(image);
@@ -102,16 +102,16 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
     const int64_t channels = layer_.input.channels, size = channels * channel_size_, width = kernels_.panel_width;
     uint16_t* by_channels = workspace.scratch->bfloat16.data();
     for (int64_t image = begin; image < end; ++image) {
-        kernels_.by_channels(workspace.values[map_].image(image), frame_places_.data(), frame_size(input_.value), channels,
+        kernels_.by_channels(workspace.values[map_].image(image), frame_offsets_.data(), frame_size(input_.value), channels,
                              by_channels + (image - begin) * size, channel_size_);
     }
     const Shape out = layer_.output;
     const int64_t frame_width = input_.value.frame_width;
-    const int64_t rows_at_once = std::min(out.height, std::max<int64_t>(1, most_places / frame_width));
-    const int64_t images_at_once = std::max<int64_t>(1, most_places / (out.height * frame_width));
+    const int64_t rows_at_once = std::min(out.height, std::max<int64_t>(1, max_pixels / frame_width));
+    const int64_t images_at_once = std::max<int64_t>(1, max_pixels / (out.height * frame_width));
     uint16_t* panels = by_channels + ((end - begin) * channels + bfloat16_rows) * channel_size_;
     int64_t segments[slice_images];
-    std::vector<int64_t> places;
+    std::vector<int64_t> offsets;
     Bfloat16Product p;
     p.a_row = channel_size_;
     p.a_segments = segments;
@@ -128,23 +128,23 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
             // Between the rows of the gradient, where the kernel would reach over the border, zeros.
             const int64_t rows = std::min(rows_at_once, out.height - y);
             p.length = stretch(rows, out.width, frame_width);
-            places.assign(static_cast<std::size_t>(p.length), -1);
+            offsets.assign(static_cast<std::size_t>(p.length), -1);
             for (int64_t i = 0; i < rows * out.width; ++i) {
-                places[static_cast<std::size_t>(i / out.width * frame_width + i % out.width)] =
+                offsets[static_cast<std::size_t>(i / out.width * frame_width + i % out.width)] =
                     output_.gradient.at(y + i / out.width, i % out.width);
             }
             const int64_t segment = bfloat16_padded(p.length) * width;
             p.b_panel = p.segments * segment;
             for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
                 for (int64_t i = 0; i < p.segments; ++i) {
-                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, places.data(), p.length,
+                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, offsets.data(), p.length,
                                        panels + panel * p.b_panel + i * segment);
                 }
             }
-            for (int64_t place = 0; place < layer_.window[0] * layer_.window[1]; ++place) {
-                const int64_t row = y + place / layer_.window[1], column = place % layer_.window[1];
+            for (int64_t weight = 0; weight < layer_.window[0] * layer_.window[1]; ++weight) {
+                const int64_t row = y + weight / layer_.window[1], column = weight % layer_.window[1];
                 p.a = by_channels + row * frame_width + column;
-                p.c = gradient + place * channels * width;
+                p.c = gradient + weight * channels * width;
                 kernels_.multiply_bfloat16(p);
             }
         }
@@ -153,14 +153,14 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
 
 void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t filters = layer_.output.channels, even_filters = parameters_.bfloat16().even_filters();
-    const int64_t places = frame_size(output_.gradient);
+    const int64_t pixels = frame_size(output_.gradient);
     uint16_t* rounded = workspace.scratch->bfloat16.data();
     if (filters == even_filters) {
-        kernels_.round_to_bfloat16(output_gradient, places * filters, rounded);
+        kernels_.round_to_bfloat16(output_gradient, pixels * filters, rounded);
     } else {
-        for (int64_t place = 0; place < places; ++place) {
-            kernels_.round_to_bfloat16(output_gradient + place * filters, filters, rounded + place * even_filters);
-            rounded[place * even_filters + filters] = 0;
+        for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+            kernels_.round_to_bfloat16(output_gradient + pixel * filters, filters, rounded + pixel * even_filters);
+            rounded[pixel * even_filters + filters] = 0;
         }
     }
     Bfloat16Product p;
@@ -170,16 +170,16 @@ void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, co
     p.a_segments = back_segments_.data();
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * even_filters;
-    p.b = parameters_.bfloat16().turned_panels();
-    p.b_panel = parameters_.bfloat16().turned_panel_size();
+    p.b = parameters_.bfloat16().transposed_panels();
+    p.b_panel = parameters_.bfloat16().transposed_panel_size();
     p.runs = back_writes_by_runs_.runs;
     p.rows = back_writes_by_runs_.rows;
     p.columns = layer_.input.channels;
     p.c = workspace.gradients[map_].image(image);
-    p.c_rows = back_writes_by_runs_.places.data();
+    p.c_rows = back_writes_by_runs_.offsets.data();
     p.c_panel = kernels_.panel_width;
     p.mask = workspace.values[map_].image(image);
-    p.mask_rows = back_masks_by_runs_.places.data();
+    p.mask_rows = back_masks_by_runs_.offsets.data();
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     kernels_.multiply_bfloat16(p);
 }

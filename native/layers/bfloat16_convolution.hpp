@@ -33,18 +33,18 @@ class Bfloat16Convolution final : public Convolution {
     void kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
 
     // The places of a map as the rows of a product: from (0, 0) on, a run for each row of the map, or one run over the whole
-    // frame in which it is read, whatever makes fewer tiles. `places` are those of the map by row and column.
+    // frame in which it is read, whatever makes fewer tiles. `offsets` are those of the map's pixels, row by row.
     struct Runs {
         int64_t runs = 1, rows = 0;
-        std::vector<int64_t> places;  // (runs, rows), below zero between the map's rows
+        std::vector<int64_t> offsets;  // (runs, rows), below zero between the map's rows
     };
-    static Runs make_runs(const Shape& map, int64_t frame_width, const std::vector<int64_t>& places);
+    static Runs make_runs(const Shape& map, int64_t frame_width, const std::vector<int64_t>& offsets);
 
     int64_t group_ = 1;
     Runs writes_by_runs_, back_writes_by_runs_, back_masks_by_runs_;
     std::vector<int64_t> segments_, back_segments_;  // where each row of the kernel reads, from where its corner stands
     int64_t channel_size_ = 0;           // of a channel of the input in its frame, as `kernel_gradient` reads it
-    std::vector<int64_t> frame_places_;  // of the input's frame
+    std::vector<int64_t> frame_offsets_;  // of the input's frame
 };
 
 }  // namespace convscope

@@ -31,7 +31,7 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
       reads_(kernel_corners(convolution, input)),
       ones_reads_(kernel_corners(convolution, ones_)),
       writes_(multiples(convolution.output.channels, convolution.output.height * convolution.output.width)),
-      cells_(output.places()) {}
+      cells_(output.offsets()) {}
 
 Product ConvolutionSums::product() const {
     Product p;
@@ -74,7 +74,7 @@ void ConvolutionSums::whole(const Workspace& workspace, int64_t begin, int64_t e
     for (int64_t image = begin; image < end; ++image) {
         p.a = workspace.values[map_].image(image);
         p.c = sums + (image - begin) * size();
-        multiply_places(kernels_, p, reads_, writes_);
+        multiply_at_offsets(kernels_, p, reads_, writes_);
     }
 }
 
@@ -84,19 +84,19 @@ void ConvolutionSums::part(const Workspace& workspace, int64_t begin, int64_t en
     for (int64_t image = begin; image < end; ++image) {
         p.a = workspace.values[map_].image(image) + channel;
         p.c = sums_of(channel, sums + (image - begin) * size());
-        multiply_places(kernels_, p, reads_, writes_);
+        multiply_at_offsets(kernels_, p, reads_, writes_);
     }
 }
 
 void ConvolutionSums::part_of_one(int64_t channel, float* sums) const {
     Buffer<float> ones = make_buffer<float>(ones_.size());
-    for (int64_t place : ones_.places()) ones[static_cast<std::size_t>(place)] = 1;
+    for (int64_t offset : ones_.offsets()) ones[static_cast<std::size_t>(offset)] = 1;
     Product p = product_of(channel);
     p.a = ones.data();
     p.a_step = layer_.dilation[1];
     p.a_segment = layer_.dilation[0] * ones_.row();
     p.c = sums_of(channel, sums);
-    multiply_places(kernels_, p, ones_reads_, writes_);
+    multiply_at_offsets(kernels_, p, ones_reads_, writes_);
 }
 
 void ConvolutionSums::finish(Workspace& workspace, int64_t image, const float* sums) const {
@@ -107,7 +107,7 @@ void ConvolutionSums::finish(Workspace& workspace, int64_t image, const float* s
         PoolingImage p = pooling_image(*pooling_);
         p.input = sums;
         p.output = output;
-        p.output_places = cells_.data();
+        p.output_offsets = cells_.data();
         kernels_.pool(p);
         if (!layer_.relu) return;
     }

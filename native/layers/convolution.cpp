@@ -9,41 +9,41 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
-constexpr int64_t gradient_places_at_once = 128;  // of one panel 16 KB
+constexpr int64_t pixels_at_once = 512;  // what they read stays in cache while the panels pass
+constexpr int64_t gradient_pixels_at_once = 128;  // of one panel 16 KB
 
 }  // namespace
 
 std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input) {
-    std::vector<int64_t> places;
+    std::vector<int64_t> offsets;
     for (int64_t y = 0; y < layer.output.height; ++y) {
         for (int64_t x = 0; x < layer.output.width; ++x) {
-            places.push_back(y * layer.stride[0] * input.row() + x * layer.stride[1] * input.shape.channels);
+            offsets.push_back(y * layer.stride[0] * input.row() + x * layer.stride[1] * input.shape.channels);
         }
     }
-    return places;
+    return offsets;
 }
 
-void multiply_places(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
+void multiply_at_offsets(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
                      const std::vector<int64_t>& writes) {
     const auto count = static_cast<int64_t>(reads.size());
-    for (int64_t begin = 0; begin < count; begin += places_at_once) {
-        product.rows = std::min(places_at_once, count - begin);
+    for (int64_t begin = 0; begin < count; begin += pixels_at_once) {
+        product.rows = std::min(pixels_at_once, count - begin);
         product.a_rows = reads.data() + begin;
         product.c_rows = writes.data() + begin;
         kernels.multiply(product);
     }
 }
 
-std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
-    std::vector<int64_t> places;
+std::vector<int64_t> kernel_offsets(const Layer& layer, const Layout& input) {
+    std::vector<int64_t> offsets;
     for (int64_t r = 0; r < layer.window[0]; ++r) {
         for (int64_t s = 0; s < layer.window[1]; ++s) {
-            const int64_t place = r * layer.dilation[0] * input.row() + s * layer.dilation[1] * layer.input.channels;
-            for (int64_t c = 0; c < layer.input.channels / layer.groups; ++c) places.push_back(place + c);
+            const int64_t offset = r * layer.dilation[0] * input.row() + s * layer.dilation[1] * layer.input.channels;
+            for (int64_t c = 0; c < layer.input.channels / layer.groups; ++c) offsets.push_back(offset + c);
         }
     }
-    return places;
+    return offsets;
 }
 
 KernelWalk::KernelWalk(const Layer& layer, const Layout& map)
@@ -93,11 +93,11 @@ Convolution::Convolution(const StepContext& context, Parameters& parameters)
       has_few_channels_(has_few_channels(layer_, kernels_)),
       walk_(layer_, input_.value),
       reads_(kernel_corners(layer_, input_.value)),
-      writes_(output_.value.places()),
-      kernel_reads_(kernel_places(layer_, input_.value)),
+      writes_(output_.value.offsets()),
+      kernel_reads_(kernel_offsets(layer_, input_.value)),
       kernel_writes_(multiples(kernels_.panel_width, parameters.inputs())) {
     if (!wants_input_gradient_) return;
-    parameters.keep_turned();
+    parameters.keep_transposed();
     back_walk_ = std::make_unique<const KernelWalk>(layer_, output_.gradient);
     for (int64_t y = 0; y < layer_.input.height; ++y) {
         for (int64_t x = 0; x < layer_.input.width; ++x) {
@@ -107,18 +107,18 @@ Convolution::Convolution(const StepContext& context, Parameters& parameters)
     const Layout& from = output_.gradient;
     const int64_t step = layer_.dilation[0], below = from.top + (layer_.output.height - 1) * layer_.stride[0] + 1;
     for (int64_t y = 0; y < layer_.input.height; ++y) {
-        // The first row at or behind `place`, from the place of the first.
-        const auto row = [&](int64_t place) { return std::max<int64_t>(0, (place - y + step - 1) / step); };
+        // The first row of the kernel that reaches `frame_row` or beyond.
+        const auto row = [&](int64_t frame_row) { return std::max<int64_t>(0, (frame_row - y + step - 1) / step); };
         const int64_t first = row(from.top), end = std::max(first, std::min(layer_.window[0], row(below)));
         const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
         if (!as_before) bands_.push_back({y * layer_.input.width, 0, first, end});
         bands_.back().end = (y + 1) * layer_.input.width;
     }
-    back_writes_ = input_.gradient.places();
-    back_masks_ = input_.value.places();
+    back_writes_ = input_.gradient.offsets();
+    back_masks_ = input_.value.offsets();
     if (has_few_channels_) {
-        gradient_places_ = output_.gradient.places();
-        product_rows_ = multiples(parameters.inputs(), static_cast<int64_t>(gradient_places_.size()));
+        gradient_offsets_ = output_.gradient.offsets();
+        product_rows_ = multiples(parameters.inputs(), static_cast<int64_t>(gradient_offsets_.size()));
     }
 }
 
@@ -135,7 +135,7 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.b_product = parameters_.group_panels() * p.b_panel;
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
     p.c = workspace.values[map_ + 1].image(image);
-    multiply_places(kernels_, p, reads_, writes_);
+    multiply_at_offsets(kernels_, p, reads_, writes_);
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
@@ -161,29 +161,29 @@ bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
 
 int64_t Convolution::scratch_size() const {
     if (!wants_input_gradient_ || !has_few_channels_) return 0;
-    const int64_t turned = parameters_.filters() * round_up(parameters_.inputs(), kernels_.panel_width);
-    return round_up(input_.value.size(), 16) + turned + static_cast<int64_t>(gradient_places_.size()) * parameters_.inputs();
+    const int64_t transposed = parameters_.filters() * round_up(parameters_.inputs(), kernels_.panel_width);
+    return round_up(input_.value.size(), 16) + transposed + static_cast<int64_t>(gradient_offsets_.size()) * parameters_.inputs();
 }
 
 void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t width = kernels_.panel_width, inputs = parameters_.inputs(), filters = parameters_.filters();
     float* const frame = workspace.scratch->backward[map_].data();
-    float* const turned = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
-    float* const products = turned + filters * round_up(inputs, width);
+    float* const transposed = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
+    float* const products = transposed + filters * round_up(inputs, width);
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
         for (int64_t row = 0; row < inputs; row += width) {
-            kernels_.transpose(parameters_.panel(panel) + row * width, width, turned + row * filters + panel * width * width,
+            kernels_.transpose(parameters_.panel(panel) + row * width, width, transposed + row * filters + panel * width * width,
                                width, std::min(width, inputs - row), parameters_.columns(panel));
         }
     }
     Product p;
     p.a = output_gradient;
-    p.a_rows = gradient_places_.data();
-    p.b = turned;
+    p.a_rows = gradient_offsets_.data();
+    p.b = transposed;
     p.b_step = width;
     p.b_panel = filters * width;
     p.length = filters;
-    p.rows = static_cast<int64_t>(gradient_places_.size());
+    p.rows = static_cast<int64_t>(gradient_offsets_.size());
     p.columns = inputs;
     p.c = products;
     p.c_rows = product_rows_.data();
@@ -193,9 +193,9 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // of numbers side by side, in a kernel row
     const int64_t run = layer_.window[1] * layer_.input.channels / runs, from_run = layer_.dilation[1] * layer_.input.channels;
     const float* product = products;
-    for (const int64_t place : reads_) {
+    for (const int64_t offset : reads_) {
         for (int64_t r = 0; r < layer_.window[0]; ++r) {
-            float* to = frame + place + r * walk_.row;
+            float* to = frame + offset + r * walk_.row;
             for (int64_t s = 0; s < runs; ++s, to += from_run, product += run) {
                 for (int64_t i = 0; i < run; ++i) to[i] += product[i];
             }
@@ -222,7 +222,7 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
         p.a_step = layer_.stride[1] * layer_.input.channels;
         p.rows = parameters_.inputs();
         // Every tile reads the whole gradient, so it passes a few rows at a time, which stay in the first cache.
-        const int64_t rows_at_once = std::max<int64_t>(1, gradient_places_at_once / p.length);
+        const int64_t rows_at_once = std::max<int64_t>(1, gradient_pixels_at_once / p.length);
         for (int64_t y = 0; y < layout.shape.height; y += rows_at_once) {
             p.segments = std::min(rows_at_once, layout.shape.height - y);
             p.a = input_group + y * p.a_segment;
@@ -234,20 +234,20 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
 
 void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {
     Product p;
-    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.b_panel = parameters_.transposed_rows() * kernels_.panel_width;
     p.products = layer_.groups;
     p.columns = p.c_product = layer_.input.channels / layer_.groups;
     p.a_product = layer_.output.channels / layer_.groups;
-    p.b_product = parameters_.turned_panels() * p.b_panel;
+    p.b_product = parameters_.transposed_panels() * p.b_panel;
     p.c = workspace.gradients[map_].image(image);
     p.mask = workspace.values[map_].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     for (const Band& band : bands_) {
         back_walk_->set(p, band.end_row - band.first_row, kernels_.panel_width);
         p.a = output_gradient + band.first_row * back_walk_->row;
-        p.b = parameters_.turned_panel(0) + band.first_row * back_walk_->row_segments * p.b_segment;
-        for (int64_t begin = band.begin; begin < band.end; begin += places_at_once) {
-            p.rows = std::min(places_at_once, band.end - begin);
+        p.b = parameters_.transposed_panel(0) + band.first_row * back_walk_->row_segments * p.b_segment;
+        for (int64_t begin = band.begin; begin < band.end; begin += pixels_at_once) {
+            p.rows = std::min(pixels_at_once, band.end - begin);
             p.a_rows = back_reads_.data() + begin;
             p.c_rows = back_writes_.data() + begin;
             p.mask_rows = back_masks_.data() + begin;

@@ -38,7 +38,7 @@ class Convolution : public WeightedLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    // Places [begin, end) of the input, whole rows of them, and the rows of the turned kernel that reach the output from there.
+    // Places [begin, end) of the input, whole rows of them, and the rows of the transposed kernel that reach the output from there.
     struct Band {
         int64_t begin, end, first_row, end_row;
     };
@@ -52,20 +52,20 @@ class Convolution : public WeightedLayer {
 
     const bool has_few_channels_;
     const KernelWalk walk_;
-    std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
+    std::vector<int64_t> reads_, writes_;                             // forward: where each pixel reads and writes
     std::vector<Band> bands_;                                         // input_gradient
     std::unique_ptr<const KernelWalk> back_walk_;                     // input_gradient
     std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
     std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
-    std::vector<int64_t> gradient_places_, product_rows_;             // input_gradient_of_few_channels
+    std::vector<int64_t> gradient_offsets_, product_rows_;             // input_gradient_of_few_channels
 };
 
-// Where the kernel's corner stands in `input` for each place of the convolution's output: the padding is its frame's own.
+// The offset in `input` of the kernel's corner for each pixel of the convolution's output: the padding is its frame's own.
 std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input);
-// Multiplies from the places `reads` of the product's `a` to the places `writes` of its `c`.
-void multiply_places(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
+// Multiplies from the offsets `reads` of the product's `a` to the offsets `writes` of its `c`.
+void multiply_at_offsets(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
                      const std::vector<int64_t>& writes);
 // Where each row of a kernel matrix (kernel row, kernel column, channel) reads, from where the kernel stands.
-std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input);
+std::vector<int64_t> kernel_offsets(const Layer& layer, const Layout& input);
 
 }  // namespace convscope

@@ -12,7 +12,7 @@ constexpr float one = 1;
 
 Dense::Dense(const StepContext& context, Parameters& parameters, std::size_t vector)
     : MapLayer(context), parameters_(parameters), vector_(vector) {
-    if (wants_input_gradient_) parameters.keep_turned();
+    if (wants_input_gradient_) parameters.keep_transposed();
 }
 
 void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
@@ -47,8 +47,8 @@ void Dense::backward(Workspace& workspace, int64_t begin, int64_t end, float*) c
     p.length = parameters_.filters();
     p.rows = end - begin;
     p.columns = round_up(parameters_.inputs(), kernels_.vector_width);
-    p.b = parameters_.turned_panel(0);
-    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.b = parameters_.transposed_panel(0);
+    p.b_panel = parameters_.transposed_rows() * kernels_.panel_width;
     p.c = to.image(begin);
     p.c_rows = writes.data();
     p.mask = values.image(begin);

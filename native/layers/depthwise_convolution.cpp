@@ -5,7 +5,7 @@
 namespace convscope {
 
 DepthwiseConvolution::DepthwiseConvolution(const StepContext& context, Parameters& parameters)
-    : WeightedLayer(context, parameters), writes_(output_.value.places()) {
+    : WeightedLayer(context, parameters), writes_(output_.value.offsets()) {
     const int64_t multiplier = layer_.output.channels / layer_.input.channels;
     if (multiplier == 1) return;
     // Up to a whole register: lanes behind the last output read some channel, and are not stored.
@@ -38,7 +38,7 @@ void DepthwiseConvolution::forward_image(Workspace& workspace, int64_t image) co
     p.input = workspace.values[map_].image(image);
     p.relu = layer_.relu;
     p.output = workspace.values[map_ + 1].image(image);
-    p.output_places = writes_.data();
+    p.output_offsets = writes_.data();
     kernels_.depthwise(p);
 }
 

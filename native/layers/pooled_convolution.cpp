@@ -54,15 +54,15 @@ PooledConvolution::PooledConvolution(const StepContext& context, const Layer& po
             for (int64_t j = 0; j < 4; ++j) {
                 const int64_t row = y * pooling.stride[0] + j / pooling.window[1];
                 const int64_t column = x * pooling.stride[1] + j % pooling.window[1];
-                const int64_t place = row * layer_.stride[0] * input_.value.row() +
+                const int64_t offset = row * layer_.stride[0] * input_.value.row() +
                                       column * layer_.stride[1] * layer_.input.channels;
-                if (j == 0) cell_places_.push_back(place);
-                window_[j] = place - cell_places_.back();
-                spread_places_.push_back(spread.at(row, column));
+                if (j == 0) cell_offsets_.push_back(offset);
+                window_[j] = offset - cell_offsets_.back();
+                spread_offsets_.push_back(spread.at(row, column));
             }
         }
     }
-    writes_ = output_.value.places();
+    writes_ = output_.value.offsets();
 
     if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
@@ -82,7 +82,7 @@ PooledConvolution::PooledConvolution(const StepContext& context, const Layer& po
             parameters.keep_back();
         } else {
             const Map unpooled = {Layout::plain(layer_.output), spread};
-            all_places_ = std::make_unique<Convolution>(StepContext{layer_, map_, input_, unpooled, kernels_, true}, parameters);
+            unpooled_ = std::make_unique<Convolution>(StepContext{layer_, map_, input_, unpooled, kernels_, true}, parameters);
         }
     }
 }
@@ -93,7 +93,7 @@ int64_t PooledConvolution::run_stride() const {
 
 int64_t PooledConvolution::scratch_size() const {
     if (!wants_input_gradient_) return 0;
-    return all_places_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
+    return unpooled_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
 }
 
 int64_t PooledConvolution::gradient_size() const {
@@ -158,10 +158,10 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     for (int64_t group = 0; group < groups; ++group) {
         const int64_t begin = group * cells() / groups;
         w.cells = tiles.tiles = p.rows = (group + 1) * cells() / groups - begin;
-        tiles.places = cell_places_.data() + begin;
+        tiles.offsets = cell_offsets_.data() + begin;
         p.a_product = tiles.position_step = w.cells * tiles.tile_step;
         p.c_product = w.cells * kernels_.panel_width;
-        w.output_places = writes_.data() + begin;
+        w.output_offsets = writes_.data() + begin;
         kernels_.winograd_input(tiles);
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             w.columns = parameters_.columns(panel);
@@ -201,7 +201,7 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
     p.bias = parameters_.bias(0);
     p.columns = parameters_.filters();
     p.c = workspace.values[map_ + 1].image(image);
-    p.a_rows = cell_places_.data();
+    p.a_rows = cell_offsets_.data();
     p.c_rows = writes_.data();
     p.winners = workspace.winners_of(map_, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
@@ -227,7 +227,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.gradient = workspace.gradients[map_ + 1].image(image);
     p.winners = workspace.winners[map_].data() + image * winners_size();
     p.cells = cells();
-    p.cell_places = cell_places_.data();
+    p.cell_offsets = cell_offsets_.data();
     std::copy(window_, window_ + 4, p.window);
     p.filters = layer_.output.channels;
     p.channels = layer_.input.channels;
@@ -247,7 +247,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         kernels_.winners_kernel_by_runs(p);
     }
     if (!wants_input_gradient_) return;
-    if (all_places_) {
+    if (unpooled_) {
         spread_and_multiply(workspace, image);
         return;
     }
@@ -269,10 +269,10 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     for (int64_t cell = 0; cell < cells(); ++cell) {
         for (int64_t filter = 0; filter < filters; ++filter) {
             const int64_t at = cell * filters + filter;
-            scratch[spread_places_[static_cast<std::size_t>(cell * 4 + winners[at])] + filter] += gradient[at];
+            scratch[spread_offsets_[static_cast<std::size_t>(cell * 4 + winners[at])] + filter] += gradient[at];
         }
     }
-    all_places_->input_gradient(workspace, image, scratch);
+    unpooled_->input_gradient(workspace, image, scratch);
 }
 
 void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
@@ -282,16 +282,17 @@ void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offs
     }
     const int64_t run = layer_.window[1] * layer_.input.channels, stride = run_stride();
     const int64_t kernel_size = layer_.window[0] * stride, inputs = parameters_.inputs();
-    constexpr int64_t most = 64;
-    float sums[most];
+    constexpr int64_t max_count = 64;
+    float sums[max_count];
     std::fill(total, total + (end - begin) * width, 0.0f);
     for (int64_t column = 0; column < parameters_.columns(panel); ++column) {
         const int64_t filter = panel * width + column;
         const int64_t kernel = offset + filter * kernel_size;
         for (int64_t row = begin; row < std::min(end, inputs);) {
             // Rows of one kernel row lie side by side in the sums, and under one another in the panel.
-            const int64_t place = row % run, count = std::min({std::min(end, inputs) - row, run - place, most});
-            add_shards(batch.shards, kernel + row / run * stride + place, count, kernels_, sums);
+            const int64_t column_in_run = row % run;
+            const int64_t count = std::min({std::min(end, inputs) - row, run - column_in_run, max_count});
+            add_shards(batch.shards, kernel + row / run * stride + column_in_run, count, kernels_, sums);
             for (int64_t i = 0; i < count; ++i) total[(row - begin + i) * width + column] = sums[i];
             row += count;
         }
@@ -308,9 +309,9 @@ std::unique_ptr<ChannelSums> PooledConvolution::channel_sums() const {
 
 Extents PooledConvolution::extents() const {
     const Shape pooled = {search_.cell_rows, search_.cell_columns, layer_.output.channels};
-    const int64_t last_place = cell_places_.back() + window_[3];
+    const int64_t last_offset = cell_offsets_.back() + window_[3];
     const int64_t window = (layer_.window[0] - 1) * input_.value.row() + layer_.window[1] * layer_.input.channels;
-    return {{layer_.input, last_place + window},
+    return {{layer_.input, last_offset + window},
             Cells::in(output_.value, pooled),
             Cells::plainly(pooled),
             Cells::in(input_.gradient, layer_.input)};

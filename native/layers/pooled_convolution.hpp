@@ -35,7 +35,7 @@ class PooledConvolution final : public WeightedLayer {
         int64_t live;
     };
 
-    int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
+    int64_t cells() const { return static_cast<int64_t>(cell_offsets_.size()); }
     void order_cells(Workspace& workspace, int64_t image) const;
     Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_directly(Workspace& workspace, int64_t image) const;
@@ -60,9 +60,9 @@ class PooledConvolution final : public WeightedLayer {
     const KernelGradient kernel_gradient_;
     CellSearch search_;
     std::vector<int32_t> all_cells_;
-    std::unique_ptr<Convolution> all_places_;  // where the gradient by the input is a product over all places
-    std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
-    std::vector<int64_t> spread_places_;  // of each cell's four places in the gradient of all_places_
+    std::unique_ptr<Convolution> unpooled_;  // where the gradient by the input is a product over all places
+    std::vector<int64_t> cell_offsets_, writes_;  // where each cell reads and writes
+    std::vector<int64_t> spread_offsets_;  // of each cell's four places in the gradient of unpooled_
     int64_t window_[4] = {};
 };
 

@@ -28,7 +28,7 @@ void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
     PoolingImage p = pooling_image(layer_);
     p.input = workspace.values[map_].image(image);
     p.output = workspace.values[map_ + 1].image(image);
-    p.output_places = writes_.data();
+    p.output_offsets = writes_.data();
     p.winners = workspace.winners_of(map_, image, winners_size());
     kernels_.pool(p);
 }
@@ -49,7 +49,7 @@ void AveragePooling::forward_image(Workspace& workspace, int64_t image) const {
     PoolingImage p = pooling_image(layer_);
     p.input = workspace.values[map_].image(image);
     p.output = workspace.values[map_ + 1].image(image);
-    p.output_places = writes_.data();
+    p.output_offsets = writes_.data();
     kernels_.average(p);
 }
 

@@ -11,7 +11,7 @@ PoolingImage pooling_image(const Layer& layer);
 
 class Pooling : public MapLayer {
    public:
-    explicit Pooling(const StepContext& context) : MapLayer(context), writes_(output_.value.places()) {}
+    explicit Pooling(const StepContext& context) : MapLayer(context), writes_(output_.value.offsets()) {}
 
     Extents extents() const override;
     int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }

@@ -12,7 +12,7 @@ namespace {
 // A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least
 // so many that a product by kernels, or over tiles, is worth its start.
 constexpr int64_t block_floats = 1 << 17;
-constexpr int64_t least_tiles = 32;
+constexpr int64_t min_tiles = 32;
 
 // Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache
 // lines.
@@ -45,7 +45,7 @@ WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters&
       frame_(input_layout(layer_)),
       tiles_(winograd_tiles(algorithm_, layer_.output)) {
     parameters.keep_winograd(algorithm_);
-    if (wants_input_gradient_) parameters.keep_winograd_turned();
+    if (wants_input_gradient_) parameters.keep_winograd_transposed();
     input_step_ = row_step(layer_.input.channels);
     output_step_ = row_step(layer_.output.channels);
     frame_.shape.channels = round_up(layer_.input.channels, kernels_.vector_width);
@@ -55,13 +55,13 @@ WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters&
             reads_.push_back(y * input_.value.row() + x * layer_.input.channels);
             writes_.push_back(output_.value.at(y, x));
             gradient_reads_.push_back(output_.gradient.at(y, x));
-            frame_places_.push_back(y * frame_.row() + x * frame_.shape.channels);
+            frame_offsets_.push_back(y * frame_.row() + x * frame_.shape.channels);
             inside_.push_back(std::min(side, layer_.output.height - y));
             inside_.push_back(std::min(side, layer_.output.width - x));
         }
     }
-    const int64_t fit = std::max(least_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
-    block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(least_tiles, tiles_)), 1, slice_images);
+    const int64_t fit = std::max(min_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
+    block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(min_tiles, tiles_)), 1, slice_images);
     block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // of a large map, parts of about one size
     const int64_t tiles = block_images_ * block_tiles_;
     input_rows_ = multiples(input_step_, tiles);
@@ -94,13 +94,13 @@ void WinogradConvolution::for_each_block(int64_t begin, int64_t end, Work work) 
 
 template <class Image>
 void WinogradConvolution::transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout,
-                                    int64_t pixel, const std::vector<int64_t>& places, const Transformed& transformed,
+                                    int64_t pixel, const std::vector<int64_t>& offsets, const Transformed& transformed,
                                     WinogradTiles tiles, Image image) const {
     tiles.algorithm = algorithm_;
     tiles.tiles = block.end_tile - block.first_tile;
     tiles.row = layout.frame_width * pixel;
     tiles.pixel = pixel;
-    tiles.places = places.data() + block.first_tile;
+    tiles.offsets = offsets.data() + block.first_tile;
     tiles.inside = inside_.data() + 2 * block.first_tile;
     tiles.position_step = transformed.position_step;
     tiles.tile_step = transformed.tile_step;
@@ -232,11 +232,11 @@ void WinogradConvolution::add_input_gradient(const Block& block, const Transform
     p.b_product = layer_.output.channels * width;
     p.c = products;
     p.c_product = back.position_step;
-    for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
+    for (int64_t panel = 0; panel < parameters_.transposed_panels(); ++panel) {
         p.columns = tiles.channels = std::min(width, frame_.shape.channels - panel * width);
-        p.b = parameters_.winograd_turned_panel(panel);
+        p.b = parameters_.winograd_transposed_panel(panel);
         kernels_.multiply(p);
-        transform(block, kernels_.winograd_input_backward, frame_, frame_.shape.channels, frame_places_, back, tiles,
+        transform(block, kernels_.winograd_input_backward, frame_, frame_.shape.channels, frame_offsets_, back, tiles,
                   [&](int64_t i) { return frames + (i - block.begin) * frame_.size() + panel * width; });
     }
 }
@@ -262,9 +262,9 @@ std::unique_ptr<ChannelSums> WinogradConvolution::channel_sums() const {
 }
 
 Extents WinogradConvolution::extents() const {
-    // Behind a square of places that begins at `place`.
-    const auto behind = [](const Layout& layout, int64_t place, int64_t side) {
-        return place + (side - 1) * layout.row() + side * layout.shape.channels;
+    // The end of a square of pixels that begins at `offset`.
+    const auto behind = [](const Layout& layout, int64_t offset, int64_t side) {
+        return offset + (side - 1) * layout.row() + side * layout.shape.channels;
     };
     const int64_t side = sizes_.outputs;
     return {{layer_.input, behind(input_.value, reads_.back(), side + sizes_.kernel - 1)},

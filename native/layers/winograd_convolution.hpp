@@ -47,10 +47,10 @@ class WinogradConvolution final : public WeightedLayer {
 
     template <class Work>
     void for_each_block(int64_t begin, int64_t end, Work work) const;
-    // Calls a transform of the block's tiles in a map, image by image; `places` are by tile of an image.
+    // Calls a transform of the block's tiles in a map, image by image; `offsets` are by tile of an image.
     template <class Image>
     void transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout, int64_t pixel,
-                   const std::vector<int64_t>& places, const Transformed& transformed, WinogradTiles tiles,
+                   const std::vector<int64_t>& offsets, const Transformed& transformed, WinogradTiles tiles,
                    Image image) const;
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
                              float* products, float* gradient) const;
@@ -67,7 +67,7 @@ class WinogradConvolution final : public WeightedLayer {
     int64_t tiles_ = 0;                           // of an image
     int64_t block_images_ = 1, block_tiles_ = 1;  // most of a block: one of them is 1 or all of an image's tiles
     int64_t input_step_ = 0, output_step_ = 0;    // from tile to tile in the transformed maps
-    std::vector<int64_t> reads_, writes_, gradient_reads_, frame_places_;      // by tile
+    std::vector<int64_t> reads_, writes_, gradient_reads_, frame_offsets_;      // by tile
     std::vector<int64_t> inside_;                                              // by tile: rows and columns
     std::vector<int64_t> input_rows_, output_rows_, product_rows_, channels_;  // by tile of a block; 0, 1, ...
 };

@@ -233,7 +233,7 @@ TEST(weights_turned_and_maps_by_channels_are_transposes_in_bfloat16) {
     for (int64_t count : {int64_t{1}, int64_t{5}, width}) {
         for (int64_t pairs : {int64_t{1}, width / 2}) {
             std::vector<uint16_t> got(static_cast<std::size_t>(width * width), 7);
-            kernels.turn_rows(numbers.data(), count, pairs, got.data());
+            kernels.transpose_rows(numbers.data(), count, pairs, got.data());
             for (int64_t i = 0; i < width * width; ++i) {
                 const int64_t row = i / 2 % width, column = i / (2 * width) * 2 + i % 2;
                 const bool inside = row < count && column < 2 * pairs;

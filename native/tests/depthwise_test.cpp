@@ -51,7 +51,7 @@ struct Depthwise {
         return row * image.input_row + column * shape.channels + o / shape.multiplier;
     }
     int64_t weight(int64_t place, int64_t o) const { return o / panel * image.panel_size + place * panel + o % panel; }
-    int64_t places() const { return shape.rows * shape.columns; }
+    int64_t kernel_size() const { return shape.rows * shape.columns; }
 
     Case shape;
     DepthwiseImage image;
@@ -87,13 +87,13 @@ TEST(a_depthwise_convolution_is_its_formula) {
             std::fill(output.begin(), output.end(), untouched);
             d.image.relu = relu;
             d.image.output = output.data();
-            d.image.output_places = places.data();
+            d.image.output_offsets = places.data();
             kernels.depthwise(d.image);
             for (int64_t cell = 0; cell < d.cells; ++cell) {
                 const float* got = output.data() + places[static_cast<std::size_t>(cell)];
                 for (int64_t o = 0; o < d.outputs; ++o) {
-                    double sum = static_cast<double>(d.image.weights[d.weight(d.places(), o)]);
-                    for (int64_t place = 0; place < d.places(); ++place) {
+                    double sum = static_cast<double>(d.image.weights[d.weight(d.kernel_size(), o)]);
+                    for (int64_t place = 0; place < d.kernel_size(); ++place) {
                         sum += static_cast<double>(d.image.input[d.read(cell, place, o)]) *
                                static_cast<double>(d.image.weights[d.weight(place, o)]);
                     }
@@ -118,11 +118,11 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_is_its_formula) {
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
                 const double share = static_cast<double>(d.image.gradient[cell * d.outputs + o]);
-                for (int64_t place = 0; place < d.places(); ++place) {
+                for (int64_t place = 0; place < d.kernel_size(); ++place) {
                     wanted[static_cast<std::size_t>(d.weight(place, o))] +=
                         share * static_cast<double>(d.image.input[d.read(cell, place, o)]);
                 }
-                wanted[static_cast<std::size_t>(d.weight(d.places(), o))] += share;
+                wanted[static_cast<std::size_t>(d.weight(d.kernel_size(), o))] += share;
             }
         }
         // Columns behind the last output are as they were.
@@ -142,7 +142,7 @@ TEST(the_depthwise_gradient_by_the_input_is_its_formula) {
         kernels.depthwise_input(d.image);
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
-                for (int64_t place = 0; place < d.places(); ++place) {
+                for (int64_t place = 0; place < d.kernel_size(); ++place) {
                     wanted[static_cast<std::size_t>(d.read(cell, place, o))] +=
                         static_cast<double>(d.image.gradient[cell * d.outputs + o]) *
                         static_cast<double>(d.image.weights[d.weight(place, o)]);

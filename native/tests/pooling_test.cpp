@@ -33,7 +33,7 @@ struct Pooling {
         image.input = input.data();
         image.gradient = gradient.data();
         image.output = output.data();
-        image.output_places = places.data();
+        image.output_offsets = places.data();
     }
 
     // Where channel `c` of the pixels of a cell's window lies, row by row; what would lie in the padding is none of it.
@@ -49,7 +49,7 @@ struct Pooling {
         }
         return pixels;
     }
-    const float* output_of(int64_t cell) const { return image.output + image.output_places[cell]; }
+    const float* output_of(int64_t cell) const { return image.output + image.output_offsets[cell]; }
 
     Case shape;
     PoolingImage image;

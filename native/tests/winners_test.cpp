@@ -41,7 +41,7 @@ struct Backward {
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
-        image.cell_places = places.data();
+        image.cell_offsets = places.data();
         image.won = won_bits.data();
     }
 

@@ -40,7 +40,7 @@ struct Tiles {
         for (int64_t tile = 0; tile < count; ++tile) places.push_back(tile * sizes.outputs * p.pixel);
         map = plain_buffer<float>(sizes.points() * p.row);
         transformed = plain_buffer<float>(sizes.positions() * p.position_step);
-        p.places = places.data();
+        p.offsets = places.data();
         p.map = map.data();
         p.transformed = transformed.data();
     }

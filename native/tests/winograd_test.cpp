@@ -61,12 +61,12 @@ struct Convolution {
         winners = plain_buffer<int32_t>(cells * winner_row);
         std::fill(winners.begin(), winners.end(), -1);
         tiles.map = input.data();
-        tiles.places = reads.data();
+        tiles.offsets = reads.data();
         tiles.transformed = values.data();
         w.products = products.data();
         w.bias = bias.data();
         w.output = output.data();
-        w.output_places = writes.data();
+        w.output_offsets = writes.data();
         w.winners = winners.data();
     }
 
@@ -100,7 +100,7 @@ struct Convolution {
     }
 
     float pixel(int64_t cell, int64_t row, int64_t column, int64_t channel) const {
-        return tiles.map[tiles.places[cell] + row * tiles.row + column * shape.channels + channel];
+        return tiles.map[tiles.offsets[cell] + row * tiles.row + column * shape.channels + channel];
     }
     float weight(int64_t row, int64_t column, int64_t channel, int64_t filter) const {
         return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
@@ -118,7 +118,7 @@ struct Convolution {
         }
         return sum;
     }
-    const float* output_of(int64_t cell) const { return w.output + w.output_places[cell]; }
+    const float* output_of(int64_t cell) const { return w.output + w.output_offsets[cell]; }
     const int32_t* winners_of(int64_t cell) const { return w.winners + cell * winner_row; }
 
     Case shape;
