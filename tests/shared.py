@@ -68,6 +68,17 @@ def encode_picture(image: Image.Image | np.ndarray, kind: str = "PNG", **options
     return content.getvalue()
 
 
+def assert_refused_wherever_it_ends(
+    path: Path, read: Callable[[Path], object], error: type[Exception], step: int, match: str | None = None
+) -> None:
+    """Cut a file short after every `step` bytes, and hold that it is refused."""
+    content = path.read_bytes()
+    for end in range(0, len(content), step):
+        path.write_bytes(content[:end])
+        with pytest.raises(error, match=match):
+            read(path)
+
+
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder that `make` fills, once for all processes of a test run. Tests only read it.
 

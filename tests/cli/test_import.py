@@ -71,7 +71,6 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
 def test_what_needs_unseen_images_is_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -124,7 +123,6 @@ def foreign(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
 def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: Path, tmp_path: Path):
     printed = succeed("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run")
     assert "A byte becomes" in printed
@@ -139,7 +137,6 @@ def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
 def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, small_folder: Path, tmp_path: Path):
     options = ("--scale", "1/255/0.5", "--mean", "1", "--inverted", "--std", "-1")
     printed = succeed("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run", *options, "--json")

@@ -228,50 +228,34 @@ def test_a_killed_command_leaves_no_copy_of_the_images(start, name: str):
     process.communicate(timeout=60)
 
 
-IN_EXEC = """
-import os, signal, sys
-from convscope.cli.process import interrupts
-with interrupts():
-    try:
-        exec(f"os.kill(os.getpid(), {sys.argv[1]}); [None for _ in range(100000)]")
-    except KeyboardInterrupt:
-        sys.exit(7)
-"""
-IN_A_DESTRUCTOR = """
+SCENE = """
 import os, sys, time
-from convscope.cli.process import interrupts
-class Part:
-    def __del__(self):
-        os.kill(os.getpid(), int(sys.argv[1]))
-        [None for _ in range(100000)]
-with interrupts():
-    try:
-        Part()
-        time.sleep(60)
-    except KeyboardInterrupt:
-        sys.exit(7)
-"""
-IN_A_CLASS = """
-import os, sys
 from convscope.cli.process import interrupts, is_interrupt
 class Part:
-    def __set_name__(self, owner, name):
+    def send(self, *_):
         os.kill(os.getpid(), int(sys.argv[1]))
         [None for _ in range(100000)]
+{define}
 with interrupts():
     try:
-        class Whole:
-            part = Part()
+        {work}
+        time.sleep(60)
     except BaseException as error:
         sys.exit(7 if is_interrupt(error) else error)
 """
+SCENES = {
+    "exec": ("", "exec('Part().send()')"),
+    "destructor": ("Part.__del__ = Part.send", "Part()"),
+    "class": ("Part.__set_name__ = Part.send", "type('Whole', (), {'part': Part()})"),
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
-@pytest.mark.parametrize("script", [IN_EXEC, IN_A_DESTRUCTOR, IN_A_CLASS], ids=["exec", "destructor", "class"])
+@pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_arrives_wherever_python_is_at_work(tmp_path: Path, script: str, number: int):
-    (tmp_path / "scene.py").write_text(script)
+def test_an_interrupt_arrives_wherever_python_is_at_work(tmp_path: Path, scene: str, number: int):
+    define, work = SCENES[scene]
+    (tmp_path / "scene.py").write_text(SCENE.format(define=define, work=work))
     words = [sys.executable, "-m", "scene", str(int(number))]  # the exit status is another matter in a module
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (7, "")

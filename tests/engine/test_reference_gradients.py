@@ -35,15 +35,13 @@ from convscope.engine.reference_layers import (
     zero_padding_backward,
 )
 
+from .test_reference import random_images
+
 CASES = ((7, (8, 8)), (1, (31, 17)))  # batches and sizes
 WINDOWS = [
     Window((size, size), (stride, stride), padding)
     for size, stride, padding in product((1, 2, 3, 5), (1, 2), ("valid", "same"))
 ] + [Window((2, 3), (1, 1), padding, (3, 2)) for padding in ("valid", "same")]
-
-
-def random_images(seed, shape):
-    return random_stream(seed, "test images").integers(0, 256, shape, dtype=np.uint8)
 
 
 def numerical_gradient(function, array, index, step):

@@ -58,34 +58,25 @@ def test_statistics_of_maps_are_over_images_rows_and_columns():
 
 @pytest.mark.parametrize("shape", [(7, 5, 4, 3), (2, 8, 8, 17), (7, 11), (1, 3, 3, 2)], ids=str)
 @pytest.mark.parametrize("epsilon", [1e-3, 0.5])
-def test_backward_with_fixed_statistics_agrees_with_finite_differences(shape, epsilon):
+@pytest.mark.parametrize("is_of_batch", [False, True], ids=["fixed statistics", "of the batch"])
+def test_backward_agrees_with_finite_differences(shape, epsilon, is_of_batch):
     stream = random_stream(0, f"normalisation {shape}")
-    x, dy = stream.normal(size=shape), stream.normal(size=shape)
-    gamma, beta, mean = stream.normal(size=(3, shape[-1]))
-    variance = stream.uniform(0.1, 3, shape[-1])
-    gradients = batch_normalization_backward(dy, x, gamma, mean, variance, epsilon)
-
-    def loss():
-        return np.vdot(dy, batch_normalization(x, gamma, beta, mean, variance, epsilon))
-
-    for array, gradient in zip((x, gamma, beta), gradients, strict=True):
-        assert_gradient(loss, array, gradient, stream, count=20, step=0.1)  # linear in each: no step is too long
-
-
-@pytest.mark.parametrize("shape", [(7, 5, 4, 3), (2, 8, 8, 17), (7, 11), (1, 3, 3, 2)], ids=str)
-@pytest.mark.parametrize("epsilon", [1e-3, 0.5])
-def test_backward_through_the_statistics_of_the_batch_agrees_with_finite_differences(shape, epsilon):
-    stream = random_stream(0, f"statistics {shape}")
     x, dy = stream.normal(size=shape, scale=2), stream.normal(size=shape)
-    gamma, beta = stream.normal(size=(2, shape[-1]))
-    dx, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, *batch_statistics(x), epsilon)
-    dx = batch_statistics_backward(dx, x, epsilon)
+    gamma, beta, mean = stream.normal(size=(3, shape[-1]))
+    fixed = (mean, stream.uniform(0.1, 3, shape[-1]))
 
-    def loss():
-        return np.vdot(dy, batch_normalization(x, gamma, beta, *batch_statistics(x), epsilon))
+    def statistics():
+        return batch_statistics(x) if is_of_batch else fixed
 
+    dx, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, *statistics(), epsilon)
+    if is_of_batch:
+        dx = batch_statistics_backward(dx, x, epsilon)
+    step = 1e-3 if is_of_batch else 0.1  # linear in each: no step is too long
     for array, gradient in zip((x, gamma, beta), (dx, dgamma, dbeta), strict=True):
-        assert_gradient(loss, array, gradient, stream, count=20)
+        assert_gradient(
+            lambda: np.vdot(dy, batch_normalization(x, gamma, beta, *statistics(), epsilon)),
+            array, gradient, stream, count=20, step=step,
+        )  # fmt: skip
 
 
 # --- The network ------------------------------------------------------------------------------------------------------

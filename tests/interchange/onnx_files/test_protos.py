@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tests.interchange.onnx_files.conftest import with_weights
 from tests.interchange.onnx_files.graphs import node, numbers, proto, save
+from tests.shared import assert_refused_wherever_it_ends
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
@@ -141,12 +142,7 @@ def test_noise_is_refused(content: bytes, tmp_path: Path):
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
-    content = _good().SerializeToString()
-    path = tmp_path / "m.onnx"
-    for end in range(0, len(content), 29):
-        path.write_bytes(content[:end])
-        with pytest.raises(InterchangeError):
-            read_onnx(path)
+    assert_refused_wherever_it_ends(save(_good(), tmp_path), read_onnx, InterchangeError, 29)
 
 
 @pytest.mark.slow

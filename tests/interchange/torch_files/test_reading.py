@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.interchange.torch_files.programs import Program, zipped
+from tests.shared import assert_refused_wherever_it_ends
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
@@ -222,12 +223,7 @@ def test_a_damaged_or_hostile_file_is_one_clear_error(case: str, tmp_path: Path)
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
-    path = network(Program()).save(tmp_path)
-    content = path.read_bytes()
-    for end in range(0, len(content), 499):
-        path.write_bytes(content[:end])
-        with pytest.raises(InterchangeError):
-            read_torch(path)
+    assert_refused_wherever_it_ends(network(Program()).save(tmp_path), read_torch, InterchangeError, 499)
 
 
 VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5}, {"as_expr": {}}, {"as_none": True}]

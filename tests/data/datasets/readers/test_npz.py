@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib import format as npy_format
+from tests.shared import assert_refused_wherever_it_ends
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.readers.npz import NpzArrays, check_image_array, read_npy, read_npz
@@ -202,10 +203,7 @@ def test_a_malformed_archive_is_refused(tmp_path, content, message):
 
 
 def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
-    whole = archive()
-    for length in range(0, len(whole), 7):
-        with pytest.raises(DatasetError, match="archive"):
-            read_npz(write(tmp_path, whole[:length]))
+    assert_refused_wherever_it_ends(write(tmp_path, archive()), read_npz, DatasetError, 7, "archive")
 
 
 def zip_bomb() -> bytes:

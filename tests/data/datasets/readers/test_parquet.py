@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.shared import assert_refused_wherever_it_ends
 from tests.shared import encode_picture as png
 
 from convscope.base.errors import DatasetError
@@ -187,11 +188,7 @@ def test_files_that_name_other_classes_are_refused(tmp_path):
 
 
 def test_a_file_cut_short_anywhere_is_refused(tmp_path):
-    whole_file = write(tmp_path, pictures()).read_bytes()
-    for length in range(4, len(whole_file), 97):
-        (tmp_path / "mine.parquet").write_bytes(whole_file[:length])
-        with pytest.raises(DatasetError, match=r"mine\.parquet: is not a complete Parquet file"):
-            load_dataset(tmp_path / "mine.parquet")
+    assert_refused_wherever_it_ends(write(tmp_path, pictures()), load_dataset, DatasetError, 97, r"mine\.parquet: ")
 
 
 def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
