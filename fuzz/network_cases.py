@@ -68,7 +68,11 @@ def targets(seed: int) -> list[tuple[str, ...]]:
 def draw_case(target: tuple[str, ...], seed: int, number: int) -> Case:
     """Return case `number` of a seed: a network around the kinds of `target`."""
     rng = np.random.default_rng([seed, number])
-    architecture = architecture_around(target, rng)
+    return draw_work(architecture_around(target, rng), rng)
+
+
+def draw_work(architecture: Architecture, rng: np.random.Generator) -> Case:
+    """Return a case of this network: draw its weights, its images and what is computed with them."""
     classes, count = architecture.num_classes, int(rng.integers(1, 20))
     batch_size = int(rng.choice([1, 7, 8, 9, count, count + int(rng.integers(1, 30))]))
     length = int(rng.integers(1, min(MOST_STEPS * batch_size, 2 * count) + 1))

@@ -1,6 +1,7 @@
 """Random networks on the compiled engine against the reference; a wrong engine and a crash are reported as such."""
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from tests.random_networks import kind_sequences
 
+import convscope as cs
 from convscope.engine import processor
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
@@ -23,16 +25,20 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module
 
 
-def failures(load: Any, numbers: range, precision: str = "float32", num_sets: int | None = None) -> list[str]:
-    """Check the cases of these numbers on the first instruction sets, by default on all."""
-    cases, checks = load("network_cases"), load("network_checks")
-    oracles = [checks.Oracle(cases.draw_case(cases.targets(5)[number], 5, number)) for number in numbers]
+def failures(load: Any, drawn: Iterable[Any], precision: str = "float32", num_sets: int | None = None) -> list[str]:
+    """Check cases on the first instruction sets, by default on all."""
+    checks = load("network_checks")
     return [
         text
-        for oracle in oracles
+        for oracle in map(checks.Oracle, drawn)
         for isa in processor.instruction_sets(precision)[:num_sets]
         for text in checks.check_case(oracle, isa, precision).failures
     ]
+
+
+def cases(load: Any, numbers: range) -> list[Any]:
+    network_cases = load("network_cases")
+    return [network_cases.draw_case(network_cases.targets(5)[number], 5, number) for number in numbers]
 
 
 def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
@@ -44,7 +50,7 @@ def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 264, 24))
 def test_native_agrees_with_the_reference_about_networks_with_every_pair_of_kinds(load: Any, first: int) -> None:
-    assert failures(load, range(first, first + 24)) == []
+    assert failures(load, cases(load, range(first, first + 24))) == []
 
 
 @pytest.mark.slow
@@ -52,7 +58,29 @@ def test_native_agrees_with_the_reference_about_networks_with_every_pair_of_kind
 def test_native_agrees_in_bfloat16_within_its_rounding(load: Any, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     if not instruction_sets("bfloat16"):  # the engine then computes these products number by number, on any set
         monkeypatch.setattr(processor, "instruction_sets", lambda *_: instruction_sets()[:1])
-    assert failures(load, range(first, first + 24), "bfloat16") == []
+    assert failures(load, cases(load, range(first, first + 24)), "bfloat16") == []
+
+
+POOLINGS = (cs.MaxPooling2D(2), cs.MaxPooling2D(2, 1), cs.MaxPooling2D((1, 4)), cs.MaxPooling2D((4, 1), (2, 3)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("channels", [1, 5, 8, 17])
+def test_native_agrees_about_convolutions_that_it_computes_with_their_pooling(
+    load: Any, channels: int, kernel: int, precision: str
+) -> None:
+    rng, drawn = np.random.default_rng([channels, kernel]), []
+    for pooling in POOLINGS:
+        layers = (
+            cs.Conv2D(channels, kernel, activation="relu"), pooling,
+            cs.Conv2D(channels + 2, min(kernel, 3), padding="same", activation="leaky_relu"),
+            cs.MaxPooling2D(2), cs.Flatten(), cs.Dense(5, "softmax"),
+        )  # fmt: skip
+        network = cs.Architecture(cs.Input(*(int(n) for n in rng.integers(17, 25, 2)), 3), layers)
+        drawn.append(load("network_cases").draw_work(network, rng))
+    assert failures(load, drawn, precision) == []
 
 
 @pytest.mark.slow
@@ -71,7 +99,7 @@ def test_numbers_that_are_off_by_a_thousandth_are_reported(
         return result
 
     monkeypatch.setattr(NativeNetwork, method, wrong)
-    assert any(text.startswith(named) for text in failures(load, range(3), num_sets=1))
+    assert any(text.startswith(named) for text in failures(load, cases(load, range(3)), num_sets=1))
 
 
 @pytest.mark.slow

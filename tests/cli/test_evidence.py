@@ -9,7 +9,7 @@ import pytest
 
 import convscope as cs
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, succeed
 
 TOPICS = (
     "calibration", "rejection", "filters", "embedding", "ablation", "robustness", "attacks", "audit",
@@ -112,10 +112,3 @@ def test_evidence_rejects(run_folder: tuple[Path, dict], arguments: tuple[str, .
     done = invoke("report", run_folder[0], *arguments)
     assert done.exit_code == code
     assert message in done.output
-
-
-def test_a_damaged_file_ends_in_one_line(run_folder: tuple[Path, dict], tmp_path: Path):
-    out = tmp_path / "run"
-    shutil.copytree(run_folder[0], out)
-    (out / "filters.json").write_text("{")
-    assert "filters.json: damaged" in refused("report", out, "attacks")

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.base.errors import FigureError
 
-from .conftest import refused, succeed
+from .conftest import succeed
 
 pytestmark = pytest.mark.slow
 
@@ -22,11 +21,3 @@ def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, t
     again = cs.open_run(shared_run).figures("diagram", "comparison", **options, out=tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     assert {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")} == before
-
-
-def test_a_misspelt_figure_is_one_line_that_says_what_was_meant(shared_run: Path, tmp_path: Path):
-    error = refused("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
-    assert error == "Error: there is no figure 'confusion-matrx'; did you mean 'confusion-matrix'?\n"
-    with pytest.raises(FigureError, match="no figure 'abc'"):
-        cs.open_run(shared_run).figures("abc", out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()

@@ -82,15 +82,6 @@ def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp
     assert "the 95 % interval of the accuracy is" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_class_folder_without_a_name_is_one_line(tmp_path: Path):
-    for name in (" ", "b"):
-        (tmp_path / name).mkdir()
-        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name / "0.png")
-    done = invoke("data", "info", tmp_path)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {tmp_path}: the folder name ' ' is not a class name; rename it\n"
-
-
 @pytest.mark.parametrize("command", [("data", "info"), ("data", "show"), ("run", "--dataset")])
 def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read(pictures: Path, command):
     done = invoke(*command, pictures, "--image-size", "60000x60000")

@@ -144,13 +144,12 @@ def test_a_picture_from_a_closed_standard_input_is_one_error(folder: Path):
 
 
 LONG = (*SMALL[:4], "--epochs", "100000")
-VARIED = (*SMALL[:4], "--vary", "batch_size=8,16", "--vary", "epochs=100000")
 IN_TWO = ("--executor", "local:2")
 STOPPED = {
     "train": ("train", *LONG, "--out", "out"),
     "run": ("run", *LONG, "--out", "out"),
     "experiment in processes": ("experiment", *LONG, "--seeds", "2", *IN_TWO, "--out", "out"),
-    "sweep in processes": ("sweep", *VARIED, *IN_TWO, "--out", "out"),
+    "sweep in processes": ("sweep", *LINES["sweep"][1:7], "--vary", "epochs=100000", *IN_TWO, "--out", "out"),
     "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
     "serve": ("serve", "run", "--port", "0"),

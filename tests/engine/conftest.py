@@ -8,8 +8,11 @@ from tests.random_networks import architecture_around, kind_sequences, random_im
 import convscope as cs
 
 ARCHITECTURES = [
-    architecture_around(sequence, np.random.default_rng(number))
-    for number, sequence in enumerate(kind_sequences(3)[95::190])
+    cs.presets.cnn((14, 15, 1), 7),  # whose convolutions are computed with their poolings
+    *(
+        architecture_around(sequence, np.random.default_rng(number))
+        for number, sequence in enumerate(kind_sequences(3)[95::190])
+    ),
 ]
 
 

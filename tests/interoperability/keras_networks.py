@@ -61,12 +61,12 @@ def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
             layers.Softmax(),
         ]
     )
-    randomize(model, rng)
-    return model, rng.integers(0, 256, (40, height, width, channels), dtype=np.uint8)
+    return randomized(model, rng), rng.integers(0, 256, (40, height, width, channels), dtype=np.uint8)
 
 
-def randomize(model: keras.Model, rng: np.random.Generator) -> None:
+def randomized(model: keras.Model, seed: int | np.random.Generator) -> keras.Model:
     """Give every weight a random value, of a size that keeps signals alive through the network."""
+    rng = np.random.default_rng(seed)
     for layer in model.layers:
         values = []
         for variable in layer.weights:
@@ -79,6 +79,7 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
                 fan = max(1, int(np.prod(shape[:-1])) if "depthwise" not in name else int(np.prod(shape[:2])))
                 values.append(rng.normal(0, np.sqrt(2 / fan), shape))
         layer.set_weights([value.astype("float32") for value in values])
+    return model
 
 
 def keras_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -9,21 +9,11 @@ import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
-from .keras_networks import random_keras_model
+from .keras_networks import random_keras_model, randomized
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
 LARGEST_DIFFERENCE = 1e-4
-
-
-def randomized(model, seed):
-    """Give every weight a random value, also those that begin as ones and zeros."""
-    random = np.random.default_rng(seed)
-    for variable in model.weights:
-        size = np.sqrt(np.prod(variable.shape[:-1])) if len(variable.shape) > 1 else 1
-        values = random.normal(size=variable.shape) / size
-        variable.assign(np.abs(values) + 0.5 if variable.name == "moving_variance" else values)
-    return model
 
 
 def images_for(shape, seed=0):

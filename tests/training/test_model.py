@@ -37,13 +37,6 @@ def test_a_model_tells_trained_from_moving_numbers():
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
-def test_logits_are_those_of_the_reference_engine():
-    logits = make().logits(images())
-    assert logits.shape == (20, 3)
-    assert logits.dtype == np.float32
-    np.testing.assert_allclose(logits, make("reference").logits(images()), rtol=1e-4, atol=1e-5)
-
-
 def test_probabilities_are_the_softmax_of_the_logits():
     model = make()
     exponentials = np.exp(model.logits(images()).astype(np.float64))
@@ -142,11 +135,6 @@ def test_one_bit_of_one_weight_changes_the_digest():
 def test_a_model_rejects_images(method, given, message):
     with pytest.raises(ValueError, match=message):
         getattr(make(), method)(given)
-
-
-def test_activations_reject_a_layer_that_is_not_there():
-    with pytest.raises(KeyError, match="no layer 'conv2d_7'; the layers are conv2d, max_pooling2d, flatten, dense"):
-        make().activations(images(), ["conv2d_7"])
 
 
 GOOD = make().weights

@@ -2,7 +2,6 @@ import gzip
 import hashlib
 import lzma
 import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.loading import load_dataset
 from convscope.data.datasets.readers.idx import idx_header
 from convscope.data.datasets.records import LoadOptions
+
+from .readers.test_idx import zipped
 
 USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -74,13 +75,6 @@ def test_an_archive_is_a_data_set(tmp_path):
     assert is_good(data)
     (source,) = data.test.source
     assert (source.name, source.sha256) == ("mine.npz", hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-def zipped(content: bytes) -> bytes:
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("whatever", content)
-    return packed.getvalue()
 
 
 PACKINGS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zip": zipped}
