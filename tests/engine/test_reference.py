@@ -274,15 +274,6 @@ def test_activations_are_the_outputs_of_the_named_layers():
     np.testing.assert_allclose(outputs["dense_1"], softmax(network.logits(images).astype(float)), atol=1e-6)
 
 
-def test_logits_do_not_depend_on_the_images_beside_them():
-    architecture = small_architecture()
-    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
-    images = real_images(130).images
-    together = network.logits(images)
-    alone = np.concatenate([network.logits(images[i : i + 1]) for i in range(len(images))])
-    np.testing.assert_allclose(together, alone, atol=1e-6)
-
-
 def test_padding_is_zeros_after_normalisation():
     architecture = Architecture(Input(1, 1, offset=-1), (Conv2D(1, 3, padding="same"), Flatten(), Dense(2)))
     weights = {

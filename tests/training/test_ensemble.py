@@ -55,28 +55,6 @@ def test_the_probabilities_are_the_mean_of_those_of_the_members(networks):
     assert joined.architecture.macs == sum(member.architecture.macs for member in members)
 
 
-def test_an_ensemble_is_saved_and_loaded_like_any_model(tmp_path):
-    joined = cs.ensemble([model(seed=0), model("dense", seed=1)], name="both")
-    cs.save_model(joined, tmp_path / "model.safetensors")
-    again = cs.load_model(tmp_path / "model.safetensors")
-    assert (again.name, again.weights_sha256, again.class_names) == ("both", joined.weights_sha256, NAMES)
-    np.testing.assert_array_equal(again.logits(images()), joined.logits(images()))
-
-
-def test_an_ensemble_is_evaluated_and_compared_like_any_model():
-    members = [model(seed=seed) for seed in range(3)]
-    data = cs.Dataset(images(60), np.arange(60) % 3, NAMES, "animals", "test")
-    joined = cs.ensemble(members)
-    evaluation = cs.evaluate(joined, data)
-    np.testing.assert_array_equal(
-        evaluation.y_pred, np.mean([member.probabilities(data.images) for member in members], axis=0).argmax(axis=1)
-    )
-    compared = cs.compare(
-        cs.Candidate.from_model(joined, evaluation), cs.Candidate.from_model(members[0], cs.evaluate(members[0], data))
-    )
-    assert (compared.names, compared.a.macs) == (("ensemble", "plain"), 3 * compared.b.macs)
-
-
 def test_a_temperature_is_that_of_the_ensemble_and_not_of_its_members():
     joined = cs.ensemble([model(calibration={"temperature": 2.0}), model(calibration={"temperature": 2.0})])
     assert joined.calibration == {}

@@ -82,13 +82,6 @@ def test_to_dict_is_plain_json_without_pixels():
     assert value["source"] == [{"name": "zoo.npz", "sha256": "ab" * 32, "num_damaged": 0}]
 
 
-def test_splits_to_dict_holds_both_halves():
-    splits = Splits(make(split="train"), make(9, split="test"))
-    value = splits.to_dict()
-    assert json.loads(json.dumps(value, allow_nan=False)) == value
-    assert (value["train"]["num_images"], value["test"]["num_images"]) == (30, 9)
-
-
 # --- Errors -----------------------------------------------------------------------------------------------------------
 
 IMAGES = np.zeros((3, 4, 5, 1), np.uint8)

@@ -5,7 +5,6 @@ import convscope as cs
 from convscope.base.metrics import cross_entropy
 from convscope.base.records import decode, encode
 from convscope.evidence.calibration import fit_temperature, measure_calibration
-from convscope.training.crossfit import crossfit
 
 from .conftest import draw_answers
 
@@ -98,21 +97,6 @@ def test_text_and_html_show_the_figures_and_the_refusals():
 
 def refused_errors(calibration):
     return calibration.after.risk_coverage.refusals[-1].num_errors_left
-
-
-@pytest.mark.slow
-def test_a_network_of_smoothed_labels_is_surer_and_better_after(small_mnist):
-    recipe = cs.Recipe(epochs=10, label_smoothing=0.3)
-    cross = crossfit(cs.presets.ann, small_mnist.train, recipe, folds=3, threads=1)
-    model, _ = cs.train(cs.presets.ann, small_mnist.train, recipe, threads=1)
-    calibration = measure_calibration(
-        model.logits(small_mnist.test.images), small_mnist.test.labels, cross.logits, cross.labels,
-        fitted_on="out-of-fold training images of 3 sibling networks",
-    )  # fmt: skip
-    assert calibration.temperature_interval[1] < 0.8
-    assert calibration.after.negative_log_likelihood.value < 0.9 * calibration.before.negative_log_likelihood.value
-    assert calibration.after.ece_by_mass.value < 0.5 * calibration.before.ece_by_mass.value
-    assert calibration.accuracy == cs.evaluate(model, small_mnist.test).accuracy
 
 
 @pytest.mark.parametrize(

@@ -73,21 +73,6 @@ def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4, 9))
-def test_the_runner_computes_what_the_model_does(seed: int, tmp_path: Path) -> None:
-    rng = np.random.default_rng(seed)
-    model = random_model(rng)
-    images = random_images(model.architecture, rng, 33)
-    write(model, tmp_path / "net.h", "float32", images)
-    expected = model.logits(images)
-    assert np.abs(open_c(tmp_path / "net.h").logits(images) - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
-
-    calibration = random_images(model.architecture, rng, 40)
-    write(model, tmp_path / "net.h", "int8", calibration)
-    assert (open_c(tmp_path / "net.h").logits(images) == simulate(quantize(model, calibration[::2]), images)).all()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 @pytest.mark.parametrize(("size", "channels", "classes"), [((9, 16), 3, 101), ((17, 8), 1, 2)])
 def test_other_sizes_channels_and_numbers_of_classes(

@@ -67,12 +67,6 @@ def test_the_softmax_at_the_end_is_left_out() -> None:
     assert agree(model)
 
 
-def test_a_network_may_have_no_step_at_all() -> None:
-    model = model_of(cs.Flatten())
-    assert plan_steps(model) == ()
-    assert agree(model)
-
-
 def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling() -> None:
     padding = cs.ZeroPadding2D
     model = model_of(
