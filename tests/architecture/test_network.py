@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from tests.random_networks import random_architecture
+from tests.random_networks import architecture_around, kind_sequences
 
 from convscope.architecture import (
     Activation,
@@ -29,7 +29,7 @@ from convscope.architecture import (
 from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
 
-RANDOM = [random_architecture(np.random.default_rng(seed)) for seed in range(40)]
+RANDOM = [architecture_around(pair, np.random.default_rng(seed)) for seed, pair in enumerate(kind_sequences(2)[::7])]
 
 
 def positive_network(architecture):
