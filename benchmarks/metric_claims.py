@@ -170,8 +170,8 @@ def rejection_rows(num_scores: int, repeats: int) -> Iterator[list[object]]:
                 kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
                 rule = RuleNumbers(found, {}, 0.99, count, kept, 0, {})
                 shares.append(float(np.any([new[name] < found[name] for name in found], axis=0).mean()))
-                held.append(within(shares[-1], rule.refused_range))
-            most = f"{100 * rule.most_refused:.2f}"
+                held.append(within(shares[-1], rule.refusal_range))
+            most = f"{100 * rule.max_refused_share:.2f}"
             yield [correlation, count, most, f"{100 * np.mean(shares):.2f}", Share(float(np.mean(held)), repeats)]
 
 

@@ -86,7 +86,7 @@ def looks_table(repeats: int) -> Iterator[str]:
 
 def true_variances(draws: Iterator[tuple[Flags, Flags]]) -> DifferenceVariances:
     """Return the mean of what many large experiments estimate, as known exactly."""
-    parts = [DifferenceVariances.of(*draw) for draw in draws]
+    parts = [DifferenceVariances.from_flags(*draw) for draw in draws]
     return DifferenceVariances(
         parts[0].num_images,
         float(np.mean([part.images for part in parts])),

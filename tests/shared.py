@@ -124,5 +124,5 @@ def small_evidence() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(topics, "measure_attacks", partial(measure_attacks, steps=5, restarts=1))
-        patch.setattr(topics, "measure_rejection", partial(measure_rejection, most=60))
+        patch.setattr(topics, "measure_rejection", partial(measure_rejection, max_images=60))
         yield

@@ -21,7 +21,7 @@ LIMITS = {
     "cli": 4,
     "data": 10,
     "engine": 2,
-    "evidence": 45,
+    "evidence": 12,
     "experiment": 7,
     "interchange": 1,
     "report": 20,

@@ -50,7 +50,7 @@ def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -
     model = untrained(presets.ann(shape, len(names)), names)
     rule = fit_rejection(model, [(model, known, known)], keep=0.8)
     outside = Dataset(255 - known.images, known.labels, names, other, "test")
-    return measure_rejection(rule, model, known, outside, most=30)
+    return measure_rejection(rule, model, known, outside, max_images=30)
 
 
 def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:

@@ -1,1 +1,1 @@
-"""What can be measured on a trained model, a topic a module or folder."""
+"""Measurements of a trained model, with a module or folder for each topic."""

@@ -1,4 +1,4 @@
-"""The metrics of each class, from a confusion matrix; where there was no image to measure it on, nothing is said."""
+"""Compute the metrics of each class from a confusion matrix; a metric without images is None."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _NO_NUMBER = "-"
 
 
 class ClassMetrics(Record):
-    """The metrics of one class; of a class without images nothing is known, and all but `support` is None.
+    """The metrics of a class; without images of the class, all but `support` are None.
 
     Attributes:
-        support: how many images of the class there are.
+        support: number of images of the class.
         precision: None also for a class that was never predicted.
         recall_interval: (low, high), the 95 % Wilson interval of the recall.
     """
@@ -30,22 +30,22 @@ class ClassMetrics(Record):
 
 
 def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
-    """Return the metrics of each class by the confusion matrix (K, K), rows the truth."""
+    """Compute the metrics of each class from the confusion matrix (K, K), whose rows are the truth."""
     support, predicted = matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist()
     scores = (values.tolist() for values in metrics.class_metrics(matrix))
     columns = zip(class_names, support, predicted, *scores, strict=True)
-    found = []
+    classes = []
     for label, (name, images, answers, precision, recall, f1) in enumerate(columns):
         if images:
             interval = metrics.wilson_interval(int(matrix[label, label]), images)
-            found.append(ClassMetrics(name, images, precision if answers else None, recall, interval, f1))
+            classes.append(ClassMetrics(name, images, precision if answers else None, recall, interval, f1))
         else:
-            found.append(ClassMetrics(name, 0, None, None, None, None))
-    return tuple(found)
+            classes.append(ClassMetrics(name, 0, None, None, None, None))
+    return tuple(classes)
 
 
 def class_rows(classes: Sequence[ClassMetrics], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the rows of a table of the classes under `CLASS_HEADER`, `names` in the first column."""
+    """Format the classes as rows under `CLASS_HEADER`, with `names` in the first column."""
     return [
         (
             name,

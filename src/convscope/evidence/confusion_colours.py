@@ -1,7 +1,7 @@
-"""The colours of a confusion matrix, one rule for notebook, figures, report and page.
+"""The colours of a confusion matrix, the same in notebook, figures, report and page.
 
-Correct answers on the diagonal are blue, wrong ones beside it red, and cells without an image stay clear. The colour
-lies on the ground so lightly that counts are written on it in the colour of all text, in the light and the dark theme.
+Correct predictions on the diagonal are blue, wrong ones red, and cells without an image stay clear. The colours are so
+light that counts can be read on them in the colour of all text, in the light and the dark theme.
 `web/src/charts/confusion_colours.ts` follows this rule cell for cell.
 """
 
@@ -17,15 +17,15 @@ _LEAST_RED, _MOST_RED = 0.1, 0.55
 
 
 def confusion_hue(true: int, predicted: int) -> Rgb:
-    """Return the colour of a cell: blue on the diagonal, red beside it."""
+    """Choose the colour of a cell: blue on the diagonal, else red."""
     return BLUE if true == predicted else RED
 
 
 def confusion_opacities(matrix: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return how opaque each cell of a confusion matrix (K, K) is, rows the truth: float64 from 0 to 0.55.
+    """Compute the opacity (K, K), 0 to 0.55, of each cell of a confusion matrix whose rows are the truth.
 
-    Blue deepens with the fraction of the row. Red deepens with the logarithm of the count, up to the largest count
-    of wrong answers, so that a single mistake shows beside a thousand correct answers.
+    Blue deepens with the fraction of the row. Red deepens with the logarithm of the count, up to the largest count of
+    wrong predictions, so that a single mistake shows besides a thousand correct predictions.
     """
     wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     depth = np.log1p(wrong) / np.log1p(max(wrong.max(), 1))

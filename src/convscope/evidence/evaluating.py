@@ -1,4 +1,4 @@
-"""Measure how good a model is on a data set: `evaluate` takes the two to an `Evaluation`."""
+"""Evaluate a model on a data set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,39 +27,40 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     views: Views = 1,
 ) -> Evaluation:
-    """Return the evaluation of `model` on `dataset`, `batch_size` images at a time.
+    """Evaluate `model` on `dataset`, `batch_size` images at a time.
 
     Args:
-        on_progress: called with how many images were answered, and will be in all, after each batch.
-        views: 5 or 9 average the answers to each image and its shifts by one pixel (test-time augmentation), at as many
-            times the cost; see `Model.logits`.
+        on_progress: called after each batch with the images done and in all.
+        views: 5 or 9 average the probabilities of each image and its shifts by one pixel (test-time augmentation), at
+            as many times the cost; see `Model.logits`.
 
     Raises:
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
             finite, `batch_size` is below 1, or `views` is not 1, 5 or 9.
     """
     dataset = dataset_for(model, dataset)
-    return replace(evaluate_predictions(_logits(model, dataset, batch_size, on_progress, views), dataset), views=views)
+    return replace(
+        evaluate_predictions(_compute_logits(model, dataset, batch_size, on_progress, views), dataset), views=views
+    )
 
 
 def evaluate_together(
     model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000, views: Views = 1
 ) -> Evaluation:
-    """Return the evaluation of `model` on all images of `parts`, which are called the `split` of the first one's data
-    set.
+    """Evaluate `model` on all images of `parts` together, as the `split` of the first part's data set.
 
     Raises:
         ValueError: as `evaluate`, or if there is no part.
     """
     if not parts:
         raise ValueError("parts is empty; give at least one data set")
-    logits = np.concatenate([_logits(model, part, batch_size, views=views) for part in parts])
+    logits = np.concatenate([_compute_logits(model, part, batch_size, views=views) for part in parts])
     labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
     return replace(_measure(logits, labels, parts[0].class_names, parts[0].name, split), views=views)
 
 
 def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
-    """Return how `logits` (N, K), one row for each image, fare on `dataset`; the largest of a row is the answer.
+    """Evaluate the predictions of `logits` (N, K), a row for each image, on `dataset`.
 
     Raises:
         ValueError: if the logits have another shape.
@@ -71,7 +72,7 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
     return _measure(logits, dataset.labels.astype(np.int64), dataset.class_names, dataset.name, dataset.split)
 
 
-def _logits(
+def _compute_logits(
     model: Model,
     dataset: Dataset,
     batch_size: int,
@@ -107,7 +108,7 @@ def evaluate_answers(
     dataset_name: str,
     split: str,
 ) -> Evaluation:
-    """Return the evaluation of answers that a model gave before, see `Evaluation`.
+    """Evaluate stored predictions of a model, see `Evaluation`.
 
     Raises:
         ValueError: as `Evaluation` does.
@@ -155,6 +156,7 @@ def _find_mistakes(
 ) -> tuple[Mistake, ...]:
     wrong = np.flatnonzero(y_true != y_pred)
     answered, true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
+    # The most confident first; of equal ones that with the least probable truth, then by index.
     order = np.lexsort((wrong, true, -answered))
     return tuple(
         Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(answered[i]), float(true[i]))

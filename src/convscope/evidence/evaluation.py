@@ -1,7 +1,4 @@
-"""How good a model is on a data set: an `Evaluation`, and what a person reads of it.
-
-An evaluation holds the predictions and what was computed from them, and no handle to the model or the images.
-"""
+"""A model's evaluation on a data set: the predictions and the figures computed from them, as text and as a record."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,15 +32,15 @@ _MAX_MISTAKES_IN_RECORD = 1000
 _MAX_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
 _MAX_NAMES = 5
-_WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
+_WIDE, _FEW = 0.1, 10  # cautions are given for an interval wider than this, and for classes with fewer images
 _MATRIX_CAPTION = "Confusion matrix (rows: true class, columns: predicted class)"
-_NO_IMAGES = "·"  # as little of a mark as a line of a table needs
+_NO_IMAGES = "·"  # so that errors stand out among the zeros
 _PAIRS_CAPTION = "Most confused pairs"
 _PAIR_HEADER = ("True", "Predicted", "Images")
 
 
 class ConfusedPair(Record):
-    """How many images with the label `true` were given the label `predicted`."""
+    """The number of images with the label `true` that were classified as `predicted`."""
 
     true: Count
     predicted: Count
@@ -51,12 +48,12 @@ class ConfusedPair(Record):
 
 
 class Mistake(Record):
-    """An image that got a wrong label.
+    """An image that was classified wrongly.
 
     Attributes:
         index: of the image in the data set.
-        probability: that the model gave to its answer.
-        probability_of_true: that it gave to the true class.
+        probability: of the predicted class.
+        probability_of_true: of the true class.
     """
 
     index: Count
@@ -67,11 +64,11 @@ class Mistake(Record):
 
 
 class EvaluationRecord(Record, kw_only=True):
-    """An evaluation without the single answers; the attributes are those of `Evaluation`.
+    """An evaluation without the single predictions; the attributes are those of `Evaluation`.
 
     Attributes:
         mistakes: the worst 1,000.
-        views: left out where each image was looked at once.
+        views: left out for a single view.
     """
 
     num_images: Positive
@@ -96,22 +93,22 @@ class EvaluationRecord(Record, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation(Recorded):
-    """A model's answers on a data set, and how often they are right.
+    """A model's predictions on a data set, and the figures computed from them.
 
     The intervals cover the noise of a finite number of images; they say nothing about other training seeds.
 
     Attributes:
         y_true: (N,) int64, the labels.
-        y_pred: (N,) int64, the answers.
+        y_pred: (N,) int64, the predictions.
         y_prob: (N, K) float32, the probabilities.
         loss: the mean cross-entropy in nats.
-        accuracy: the fraction of right answers.
+        accuracy: the fraction of correct predictions.
         accuracy_interval: (low, high), its 95 % Wilson interval.
         confusion_matrix: (K, K) int64, rows are the truth.
         classes: K of them, in the order of the labels.
-        confused_pairs: the 20 most frequent pairs of a wrong answer, most frequent first, then by label.
-        mistakes: all of them, the one that the model was most confident in first.
-        views: over how many views of each image the probabilities are averaged, see `convscope.training.views`.
+        confused_pairs: the 20 most frequent pairs of a wrong prediction, most frequent first, then by label.
+        mistakes: all of them, the most confident first.
+        views: number of views of each image over which the probabilities are averaged, see `convscope.training.views`.
 
     Raises:
         ValueError: if the confusion matrix does not sum to N, the accuracy is not its trace over its sum, an array has
@@ -182,11 +179,11 @@ class Evaluation(Recorded):
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:
-        """Sentences on conclusions that so few or unevenly spread images do not allow; often none."""
-        return _cautions(self)
+        """Sentences about conclusions that too few or unevenly spread images do not allow; often none."""
+        return tuple(_CAUTIONS[kind](**facts) for kind, facts in caution_facts(self).items())
 
     def to_record(self) -> EvaluationRecord:
-        """Return all but the single answers; of more than 1,000 mistakes the worst 1,000."""
+        """Build the record without the single predictions, with the worst 1,000 mistakes."""
         return from_attributes(
             EvaluationRecord,
             self,
@@ -198,8 +195,8 @@ class Evaluation(Recorded):
 
     @property
     def summary(self) -> str:
-        """The accuracy and what else sums the answers up, in two lines, and a line for each caution."""
-        return "\n".join([_headline(self), _second_line(self), *self.cautions])
+        """The accuracy and other means in two lines, and a line for each caution."""
+        return "\n".join([_format_headline(self), _format_details(self), *self.cautions])
 
     def __str__(self) -> str:
         # As wide as the counts need, and as the names want where 100 columns allow it.
@@ -220,7 +217,7 @@ class Evaluation(Recorded):
 
     def _repr_html_(self) -> str:
         names = self.class_names
-        lines = [_headline(self), _second_line(self), *self.cautions]
+        lines = [_format_headline(self), _format_details(self), *self.cautions]
         parts = [f"<p>{'<br>'.join(map(escape, lines))}</p>"]
         if self.num_classes <= _MAX_CLASSES_IN_MATRIX:
             parts.append(html_table(("", *names), _tint_rows(self), _MATRIX_CAPTION))
@@ -232,7 +229,7 @@ class Evaluation(Recorded):
         return "".join(parts)
 
 
-def _headline(evaluation: Evaluation) -> str:
+def _format_headline(evaluation: Evaluation) -> str:
     right, images = evaluation.num_images - len(evaluation.mistakes), evaluation.num_images
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
     part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
@@ -241,7 +238,7 @@ def _headline(evaluation: Evaluation) -> str:
     return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images correct{views}"
 
 
-def _second_line(evaluation: Evaluation) -> str:
+def _format_details(evaluation: Evaluation) -> str:
     balanced = percent_with_interval(evaluation.balanced_accuracy, evaluation.balanced_accuracy_interval)
     macro = percent_with_interval(evaluation.macro_f1, evaluation.macro_f1_interval)
     return f"Balanced accuracy: {balanced}, macro F1: {macro}, loss: {evaluation.loss:.4f}"
@@ -281,10 +278,6 @@ _CAUTIONS: Mapping[str, Callable[..., str]] = {
         "This accuracy is not significantly better."
     ),
 }
-
-
-def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
-    return tuple(_CAUTIONS[kind](**facts) for kind, facts in caution_facts(evaluation).items())
 
 
 def _of_classes(count: int, classes: int) -> str:

@@ -1,4 +1,4 @@
-"""How long a network takes to answer: one image, and a thousand at once."""
+"""Measure the time that a network takes for one image, and for a thousand at once."""
 
 from collections.abc import Callable
 from statistics import median
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_SINGLE_IMAGES, MAX_THOUSANDS = 200, 20  # answers that are timed
+MAX_SINGLE_IMAGES, MAX_THOUSANDS = 200, 20  # repetitions
 
 
 class Answering(Protocol):
@@ -19,9 +19,9 @@ class Answering(Protocol):
 
 
 def measure_latency(network: Answering, images: NDArray[np.uint8]) -> tuple[float, float | None]:
-    """Measure the median seconds of an answer to one of `images` (N, H, W, C), and to a thousand of them at once.
+    """Measure the median seconds for one of `images` (N, H, W, C), and for a thousand of them at once.
 
-    The second is None where there are fewer than a thousand. Each takes about a second at most.
+    The second is None for fewer than a thousand images. Each measurement takes about a second at most.
     """
     seconds_single = _median_seconds(lambda: network.logits(images[:1]), MAX_SINGLE_IMAGES)
     thousand = _median_seconds(lambda: network.logits(images[:1000]), MAX_THOUSANDS) if len(images) >= 1000 else None

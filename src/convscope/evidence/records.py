@@ -1,4 +1,4 @@
-"""What records of evidence share: the digest of the model, and which images were looked at."""
+"""Common fields of the records of evidence: the digest of the model and the images used."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -14,11 +14,11 @@ Size = Annotated[int, Meta(ge=1, le=1 << 31)]
 Coordinate = Annotated[int, Meta(ge=0, le=1 << 31)]
 """A row or a column."""
 Label = Count
-"""Of a class, from 0; a record with class names checks by `check_labels` that there is such a class."""
+"""A class, from 0; a record with class names checks by `check_labels` that it exists."""
 
 
 class TopicRecord(Record, kw_only=True):
-    """Base of what was measured on a topic.
+    """Base of the records of a topic.
 
     Attributes:
         weights_sha256: of the run's model; the run folder adds it.
@@ -28,7 +28,7 @@ class TopicRecord(Record, kw_only=True):
 
 
 class DatasetRecord(TopicRecord, kw_only=True):
-    """Base of what was measured on a data set.
+    """Base of measurements on a data set.
 
     Attributes:
         dataset_name: `dataset` in JSON.
@@ -38,23 +38,23 @@ class DatasetRecord(TopicRecord, kw_only=True):
 
 
 class SplitRecord(DatasetRecord, kw_only=True):
-    """Base of what was measured on a split of a data set."""
+    """Base of measurements on a split of a data set."""
 
     split: Split
 
 
 class DataRecord(SplitRecord, kw_only=True):
-    """Base of what was measured on so many images."""
+    """Base of measurements on a number of images."""
 
     num_images: Positive
 
 
 class ImagesRecord(DataRecord, kw_only=True):
-    """Base of what was measured on some images of a split.
+    """Base of measurements on some images of a split.
 
     Attributes:
-        num_images: that were used, sampled evenly.
-        num_images_left_out: how many more there are.
+        num_images: images that were used, sampled evenly.
+        num_images_left_out: the other images of the split.
     """
 
     num_images_left_out: Count
@@ -69,7 +69,7 @@ class ClassesRecord(SplitRecord, kw_only=True):
 
 
 def describe_images(dataset: Dataset, num_used: int) -> dict[str, Any]:
-    """Return the values of a `ClassesRecord` of so many images, sampled evenly from a data set."""
+    """Collect the fields of a `ClassesRecord` for `num_used` images of a data set, sampled evenly."""
     return {
         "dataset_name": dataset.name,
         "split": dataset.split,
@@ -79,25 +79,25 @@ def describe_images(dataset: Dataset, num_used: int) -> dict[str, Any]:
     }
 
 
-def check_labels(names: Sequence[str], labels: Sequence[int], what: str) -> None:
-    """Raise `ValueError` unless each of `labels`, which are called `what`, is that of one of the classes `names`."""
+def check_labels(names: Sequence[str], labels: Sequence[int], field_name: str) -> None:
+    """Raise `ValueError` unless each of the `labels` in a field is a class of `names`."""
     if labels and max(labels) >= len(names):
-        raise ValueError(f"{what}: there is no class {max(labels)} of {len(names)}")
+        raise ValueError(f"{field_name}: there is no class {max(labels)} of {len(names)}")
 
 
 def check_lengths(**lists: Sequence[object]) -> None:
     """Raise `ValueError` unless all lists are as long as the first."""
-    (first, *_), (length, *others) = lists, map(len, lists.values())
-    for name, other in zip(list(lists)[1:], others, strict=True):
-        if other != length:
-            raise ValueError(f"{name} has {other} values, {first} {length}")
+    first, *names = lists
+    for name in names:
+        if len(lists[name]) != len(lists[first]):
+            raise ValueError(f"{name} has {len(lists[name])} values, {first} {len(lists[first])}")
 
 
-def check_packed(what: str, array: Packed, dtype: str, *shape: int | None) -> None:
-    """Raise `ValueError` unless a packed array, which is called `what`, has this type and shape; None is any length."""
+def check_packed(field_name: str, array: Packed, dtype: str, *shape: int | None) -> None:
+    """Raise `ValueError` unless the packed array in a field has this type and shape; None is any length above 0."""
     fits = len(shape) == len(array.shape) and all(
         length == expected if expected is not None else length
         for length, expected in zip(array.shape, shape, strict=True)
     )
     if not fits or array.dtype != dtype:
-        raise ValueError(f"{what} is {array.dtype} of the shape {array.shape}")
+        raise ValueError(f"{field_name} is {array.dtype} of the shape {array.shape}")

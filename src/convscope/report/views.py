@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.tables import printable, printable_lines
-from convscope.evidence.comparison.candidate import seconds_text
+from convscope.evidence.comparison.candidate import format_seconds
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import format_counts, format_verdict
 from convscope.evidence.explanation import Explanation, KernelBank
@@ -208,9 +208,9 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
         {
             **structs.asdict(side),
             "name": name,
-            "seconds": seconds_text(side.training_seconds),
-            "one": seconds_text(side.latency_seconds),
-            "thousand": seconds_text(side.latency_1000_seconds),
+            "seconds": format_seconds(side.training_seconds),
+            "one": format_seconds(side.latency_seconds),
+            "thousand": format_seconds(side.latency_1000_seconds),
         }
         for name, side in zip(names, (comparison.a, comparison.b), strict=True)
     ]

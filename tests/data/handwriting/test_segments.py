@@ -184,7 +184,7 @@ def test_ink_in_columns_is_what_an_opening_leaves(mask, size):
 @settings(deadline=None, max_examples=30)
 @given(masks, st.floats(3, 20), st.floats(0, 4))
 def test_lines_are_those_of_a_plain_search(mask, least, gap):
-    np.testing.assert_array_equal(rules_module._lines(mask, least, gap), plain_lines(mask, least, gap))
+    np.testing.assert_array_equal(rules_module._find_lines(mask, least, gap), plain_lines(mask, least, gap))
 
 
 def plain_lines(thin, least, gap):

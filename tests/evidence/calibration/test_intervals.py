@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convscope.evidence.calibration import measure_reliability, measure_risk_coverage
-from convscope.evidence.calibration.intervals import FIGURES, bootstrap, chance_errors, resamples_for
+from convscope.evidence.calibration.intervals import FIGURES, bootstrap, chance_errors, count_resamples
 from convscope.evidence.calibration.scores import Scores, score_images
 
 from .conftest import draw_answers
@@ -36,7 +36,7 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     logits, labels = draw_answers(count=60)
     scores = score_images(logits, labels, 1.0, 15)
-    monkeypatch.setattr("convscope.evidence.calibration.intervals.resamples_for", lambda _: 2)
+    monkeypatch.setattr("convscope.evidence.calibration.intervals.count_resamples", lambda _: 2)
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
     drawn_twice = np.random.default_rng(5).integers(0, 60, (2, 60))  # what scipy draws first
     again = [
@@ -92,4 +92,4 @@ def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):
     ("images", "resamples"), [(2, 1000), (10_000, 1000), (100_000, 1000), (250_000, 400), (10**7, 200)]
 )
 def test_more_images_are_drawn_less_often(images, resamples):
-    assert resamples_for(images) == resamples
+    assert count_resamples(images) == resamples

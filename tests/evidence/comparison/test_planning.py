@@ -40,7 +40,7 @@ def test_equal_networks_are_told_apart_in_at_most_five_and_a_half_percent(seeds,
 def test_the_power_is_that_of_comparisons_of_drawn_answers(seeds):
     stream, rates = np.random.default_rng(5), (0.05, 0.065)
     found = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
-    pilots = [DifferenceVariances.of(*draw_wrong(stream, 40, rates)) for _ in range(20)]
+    pilots = [DifferenceVariances.from_flags(*draw_wrong(stream, 40, rates)) for _ in range(20)]
     known = DifferenceVariances(
         2000,
         float(np.mean([pilot.images for pilot in pilots])),

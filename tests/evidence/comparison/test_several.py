@@ -4,7 +4,7 @@ from statsmodels.stats.multitest import multipletests
 
 from convscope.evidence.comparison import compare_all, compare_groups
 from convscope.evidence.comparison.several import MAX_PAIRS
-from convscope.evidence.comparison.words import p_number
+from convscope.evidence.comparison.words import format_p_number
 
 from .conftest import draw_right, make_group
 
@@ -58,7 +58,9 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
     verdicts = {True: "yes", False: "no"}
     for row, one in zip(rows, result.comparisons, strict=True):
         assert (row[0], row[2]) == one.names
-        cells = " ".join([p_number(one.p_value), p_number(one.adjusted_p_value), verdicts[one.is_distinguishable]])
+        cells = " ".join(
+            [format_p_number(one.p_value), format_p_number(one.adjusted_p_value), verdicts[one.is_distinguishable]]
+        )
         assert " ".join(row).endswith(cells)
     assert "corrected for 10 comparisons, the intervals are not" in " ".join(text.split())
     assert "<b>" not in html

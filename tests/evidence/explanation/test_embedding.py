@@ -9,7 +9,7 @@ from tests.noise import random_dataset, untrained
 import convscope as cs
 from convscope.evidence.explanation.embedding import (
     agreements,
-    embedded_layer,
+    find_embedded_layer,
     neighbours,
     principal_components,
 )
@@ -110,7 +110,7 @@ def test_classes_that_the_network_separates_have_neighbours_of_their_own():
 
 def test_the_hidden_layer_is_found_in_any_network():
     def layer_of(*layers):
-        return embedded_layer(cs.Architecture(cs.Input(8, 8), layers))
+        return find_embedded_layer(cs.Architecture(cs.Input(8, 8), layers))
 
     assert layer_of(cs.Flatten(), cs.Dense(2)) == "flatten"
     assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dropout(0.5), cs.Dense(2)) == "dropout"

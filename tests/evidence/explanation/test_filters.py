@@ -221,7 +221,7 @@ def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
 
 def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(monkeypatch):
     dataset, model = noise(30, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
-    monkeypatch.setattr(filter_pictures, "_ROOM_BYTES", 6_000)
+    monkeypatch.setattr(filter_pictures, "_MAX_BYTES", 6_000)
     cards = filter_cards(model, dataset)
     shown = [layer.pictures.filters for layer in cards.layers]
     assert shown[0] == tuple(range(16))

@@ -65,7 +65,9 @@ def test_the_score_is_the_difference_of_two_mahalanobis_distances_with_whole_cov
 
 
 def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_analysis(monkeypatch):
-    monkeypatch.setattr("convscope.evidence.rejection.distance._shrunk", lambda covariance, _count: covariance)
+    monkeypatch.setattr(
+        "convscope.evidence.rejection.distance._shrink_covariance", lambda covariance, _count: covariance
+    )
     model, dataset = untrained(network(cs.Flatten(), cs.Dense(4))), blobs(3000)
     distance = fit_distance(model, dataset)
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)

@@ -28,7 +28,7 @@ def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_hel
     assert tuple(rule.thresholds) == SCORES_OF_A_RULE
     refused = rule.refuses(model, held_out.images)
     assert (~refused).sum() == rule.num_kept
-    assert 1 - rule.most_refused <= rule.num_kept / len(held_out) < keep + 6.5 / len(held_out)
+    assert 1 - rule.max_refused_share <= rule.num_kept / len(held_out) < keep + 6.5 / len(held_out)
     assert rule.num_held_out == len(held_out)
     by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
     assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9

@@ -29,12 +29,12 @@ def other(mnist):
 
 @pytest.fixture(scope="module")
 def sets(known, other):
-    return out_of_distribution_sets(known, other, most=120)[0]
+    return out_of_distribution_sets(known, other, max_images=120)[0]
 
 
 @pytest.fixture(scope="module")
 def measured(rule, part, known, other):
-    return measure_rejection(rule, part[0], known, other, most=120)
+    return measure_rejection(rule, part[0], known, other, max_images=120)
 
 
 def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, rule, part, known):
@@ -72,7 +72,7 @@ def test_every_set_is_measured(measured, rule, part, known, sets):
 def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, known, other, sets):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
-    surer = measure_rejection(rule, model, known, other, most=120)
+    surer = measure_rejection(rule, model, known, other, max_images=120)
     for one, result in zip(sets, surer.out_of_distribution, strict=True):
         probabilities = model.calibrated_probabilities(one.images)
         sure = probabilities.max(axis=1) >= 0.99
@@ -123,7 +123,7 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
 
 def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, other, monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.measure._MAX_KNOWN", 350)
-    some = measure_rejection(rule, part[0], known, other, most=5)
+    some = measure_rejection(rule, part[0], known, other, max_images=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
     refused = some.known.refused
     np.testing.assert_array_equal(refused.images.unpack(), known.images[list(refused.indices)])
@@ -148,7 +148,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
 
 def test_what_is_left_out_is_said(rule, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.out_of_distribution.FASHION_MNIST", tmp_path / "<none>.gz")
-    measured = measure_rejection(rule, part[0], known, most=3)
+    measured = measure_rejection(rule, part[0], known, max_images=3)
     assert measured.left_out.keys() == {"other data set"}
     assert "Left out: other data set" in str(measured)
     assert "&lt;none&gt;.gz" in measured._repr_html_()
@@ -159,7 +159,7 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
     dataset = random_dataset(count, shape, num_classes, split="test")
     model = untrained(cs.presets.ann(shape, num_classes))
     rule = fit_rejection(model, [(model, dataset, dataset)])
-    measured = measure_rejection(rule, model, dataset, other, most=9)
+    measured = measure_rejection(rule, model, dataset, other, max_images=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured
     assert measured.num_images == count
     assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
@@ -168,8 +168,8 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
 
 def test_measure_rejection_rejects_what_does_not_fit(rule, part, known, other):
     model = part[0]
-    with pytest.raises(ValueError, match="most is 0"):
-        measure_rejection(rule, model, known, other, most=0)
+    with pytest.raises(ValueError, match="max_images is 0"):
+        measure_rejection(rule, model, known, other, max_images=0)
     with pytest.raises(ValueError, match="which has the images of"):
         measure_rejection(rule, model, known, known)
     named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")

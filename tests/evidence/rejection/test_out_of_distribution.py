@@ -29,7 +29,7 @@ def fashion(monkeypatch, tmp_path):
 
 
 def test_all_sets_have_the_images_of_the_data_set_size():
-    sets, left_out = out_of_distribution_sets(photos(), most=10)
+    sets, left_out = out_of_distribution_sets(photos(), max_images=10)
     names = [one.name for one in sets]
     assert names == [
         "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
@@ -44,38 +44,38 @@ def test_all_sets_have_the_images_of_the_data_set_size():
 
 def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
     dataset = photos(12)
-    for number, made in enumerate(by_name(dataset, most=12)["overlaid"]):
+    for number, made in enumerate(by_name(dataset, max_images=12)["overlaid"]):
         pairs = np.maximum(dataset.images[number], dataset.images)
         others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
         assert len(others) == 1
         assert dataset.labels[others[0]] != dataset.labels[number]
     one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
-    assert out_of_distribution_sets(one, most=3)[1]["overlaid"] == "all images are of one class"
+    assert out_of_distribution_sets(one, max_images=3)[1]["overlaid"] == "all images are of one class"
 
 
 def test_inverted_and_turned_images_are_test_images():
     dataset = photos(6, (10, 10, 1))
-    sets = by_name(dataset, most=6)
+    sets = by_name(dataset, max_images=6)
     assert (sets["inverted"] + dataset.images == 255).all()
     np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
 
 
 def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
-    crops = next(one for one in out_of_distribution_sets(photos(), most=200)[0] if one.name == "photo crops")
+    crops = next(one for one in out_of_distribution_sets(photos(), max_images=200)[0] if one.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
     assert 8 <= len(np.unique(crops.clusters)) <= 16
     assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
 
 
 def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
-    letters = next(one for one in out_of_distribution_sets(photos(), most=96)[0] if one.name == "letters")
+    letters = next(one for one in out_of_distribution_sets(photos(), max_images=96)[0] if one.name == "letters")
     assert len(np.unique(letters.clusters)) == 17
     np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
 
 
 def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
     monkeypatch.setattr(out_of_distribution, "FASHION_MNIST", tmp_path / "missing.gz")
-    sets, left_out = out_of_distribution_sets(photos(), most=3)
+    sets, left_out = out_of_distribution_sets(photos(), max_images=3)
     assert "Fashion-MNIST" not in [one.name for one in sets]
     assert "missing.gz" in left_out["other data set"]
     assert "install Debian's package dataset-fashion-mnist" in left_out["other data set"]
@@ -86,7 +86,7 @@ def test_a_model_of_fashion_mnist_is_measured_on_mnist(fashion, mnist):
     own = cs.Dataset(fashion[:8], np.zeros(8, np.int64), tuple("0123456789"), "mine", "test")
     named = cs.Dataset(fashion[:8] // 2, np.zeros(8, np.int64), tuple("0123456789"), "fashion-mnist", "test")
     for dataset in (own, named):
-        sets = by_name(dataset, most=5)
+        sets = by_name(dataset, max_images=5)
         assert "Fashion-MNIST" not in sets
         np.testing.assert_array_equal(sets["MNIST"], mnist.test.images[np.linspace(0, 9999, 5).round().astype(int)])
 
@@ -95,12 +95,12 @@ def test_another_data_set_may_be_given_as_images_splits_or_a_path(small_mnist, s
     dataset = photos(shape=(28, 28, 1))
     expected = small_mnist.test.images[[0, 299]]
     for other in (small_mnist.test, small_mnist, small_folder, str(small_folder)):
-        sets, _ = out_of_distribution_sets(dataset, other, most=2)
+        sets, _ = out_of_distribution_sets(dataset, other, max_images=2)
         np.testing.assert_array_equal(sets[0].images, expected)
 
 
 def test_the_data_set_itself_is_refused(small_mnist):
-    with pytest.raises(ValueError, match="other is mnist, which has the images of mnist"):
+    with pytest.raises(ValueError, match="outside is mnist, which has the images of mnist"):
         out_of_distribution_sets(small_mnist.test, small_mnist)
 
 
@@ -110,32 +110,35 @@ def test_what_cannot_be_read_is_an_error(tmp_path):
 
 
 def test_there_is_at_least_one_image():
-    with pytest.raises(ValueError, match="most is 0"):
-        out_of_distribution_sets(photos(), most=0)
+    with pytest.raises(ValueError, match="max_images is 0"):
+        out_of_distribution_sets(photos(), max_images=0)
 
 
 def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):
     (tmp_path / "a.ttf").write_bytes(b"no font")
     monkeypatch.setattr(out_of_distribution, "letter_fonts", lambda: [tmp_path / "a.ttf"])
-    assert out_of_distribution_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
+    assert out_of_distribution_sets(photos(), max_images=3)[1]["letters"].startswith("a font cannot be read")
 
 
 def test_letters_that_are_classes_are_no_out_of_distribution():
-    some, _ = out_of_distribution_sets(photos(names=("A", "e")), most=3)
+    some, _ = out_of_distribution_sets(photos(names=("A", "e")), max_images=3)
     about = next(one.about for one in some if one.name == "letters")
     assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
     letters = tuple("abcdefghijklmnopqrstuvwxyz")
-    assert out_of_distribution_sets(photos(names=letters), most=3)[1]["letters"] == "the classes are letters themselves"
+    assert (
+        out_of_distribution_sets(photos(names=letters), max_images=3)[1]["letters"]
+        == "the classes are letters themselves"
+    )
 
 
 def test_letters_say_which_are_drawn_and_which_left_out():
-    about = next(one.about for one in out_of_distribution_sets(photos(), most=3)[0] if one.name == "letters")
+    about = next(one.about for one in out_of_distribution_sets(photos(), max_images=3)[0] if one.name == "letters")
     assert about.endswith("without BDGIJOQSYZbgijloqsyz, which look like digits")
 
 
 def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
     dataset = photos(6)
-    shuffled = by_name(dataset, most=6)["shuffled pixels"]
+    shuffled = by_name(dataset, max_images=6)["shuffled pixels"]
     for made, image in zip(shuffled, dataset.images, strict=True):
         assert (made != image).any()
         assert sorted(map(tuple, made.reshape(-1, 3))) == sorted(map(tuple, image.reshape(-1, 3)))
@@ -145,7 +148,7 @@ def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
 
 def test_the_noises_have_the_statistics_that_they_are_named_after():
     dataset = photos(200)
-    sets = by_name(dataset, most=100)
+    sets = by_name(dataset, max_images=100)
     uniform, normal = sets["uniform noise"].astype(float), sets["Gaussian noise"].astype(float)
     assert uniform.mean() == pytest.approx(127.5, abs=1)
     assert uniform.std() == pytest.approx(np.sqrt((256**2 - 1) / 12), abs=1)
@@ -155,15 +158,15 @@ def test_the_noises_have_the_statistics_that_they_are_named_after():
 
 
 def test_blank_images_run_from_black_to_white():
-    levels = by_name(photos(), most=256)["blank"]
+    levels = by_name(photos(), max_images=256)["blank"]
     assert len(levels) == 256
     np.testing.assert_array_equal(levels[:, 0, 0, 0], np.arange(256))
     assert (levels == levels[:, :1, :1, :1]).all()
-    assert by_name(photos(), most=3)["blank"][:, 0, 0, 0].tolist() == [0, 128, 255]
+    assert by_name(photos(), max_images=3)["blank"][:, 0, 0, 0].tolist() == [0, 128, 255]
 
 
 def test_the_same_seed_gives_the_same_sets():
-    first, again, other = (by_name(photos(), most=8, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (by_name(photos(), max_images=8, seed=seed) for seed in (1, 1, 2))
     for name, images in first.items():
         np.testing.assert_array_equal(images, again[name])
     for name in ("letters", "photo crops", "overlaid", "shuffled pixels", "uniform noise", "Gaussian noise"):

@@ -8,10 +8,10 @@ from convscope.evidence.rejection.rule import (
     SCORES,
     TITLES,
     RejectionRule,
+    compute_scores,
     energy,
     max_logit,
     max_probability,
-    scores_of,
 )
 
 LOGITS = np.array([[0.0, np.log(3.0)], [2.0, 2.0], [-800.0, 700.0]])
@@ -54,7 +54,9 @@ def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(stored, 
     model, images = noise_part
     for one in stored:
         rule = RejectionRule.from_dict(one["rule"])
-        found = scores_of(model, images, model.logits(images), list(rule.thresholds), rule.distance, rule.statistics)
+        found = compute_scores(
+            model, images, model.logits(images), list(rule.thresholds), rule.distance, rule.statistics
+        )
         below = np.any([found[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
         np.testing.assert_array_equal(rule.refuses(model, images), below)
         assert rule.scores(model, images).dtype == np.float64

@@ -104,8 +104,8 @@ def test_of_new_images_a_rule_refuses_at_most_its_share_on_average(count):
         kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
         rule = RuleNumbers(found, {}, 0.95, num_held_out=count, num_kept=kept)
         shares.append(1 - norm.sf(list(found.values())).prod())  # the scores are independent
-        held += rule.refused_range[0] <= shares[-1] <= rule.refused_range[1]
-    assert np.mean(shares) < rule.most_refused + 3 * np.std(shares) / 20
+        held += rule.refusal_range[0] <= shares[-1] <= rule.refusal_range[1]
+    assert np.mean(shares) < rule.max_refused_share + 3 * np.std(shares) / 20
     assert held > 370
 
 

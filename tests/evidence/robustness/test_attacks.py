@@ -70,20 +70,20 @@ def test_the_median_lies_on_the_line_between_the_sizes_beside_it(attacks):
 
 def test_the_median_of_known_shares_is_interpolated():
     wrong = np.array([np.arange(8) < count for count in (0, 2, 6)])  # a quarter at 10, three quarters at 30
-    median, (low, high) = module._median((0, 10, 30), wrong)
+    median, (low, high) = module._find_median((0, 10, 30), wrong)
     assert median == pytest.approx(20)
     assert low < 10  # at 10 Wilson's interval of a quarter, 7 to 59 %, holds a half
     assert high is None  # at 30 that of three quarters, 41 to 93 %, does too
-    assert module._median((30,), wrong[2:])[0] == pytest.approx(20)  # from none at 0
-    assert module._median((0, 10), wrong[:2])[0] is None
-    assert module._median((0, 10), wrong[:2, :0]) == (None, None)
+    assert module._find_median((30,), wrong[2:])[0] == pytest.approx(20)  # from none at 0
+    assert module._find_median((0, 10), wrong[:2])[0] is None
+    assert module._find_median((0, 10), wrong[:2, :0]) == (None, None)
 
 
 def test_the_interval_of_the_median_holds_that_of_endless_images():
     stream, sizes, held = np.random.default_rng(0), (0, 5, 10, 20, 40), 0
     for _ in range(500):
         breaks = stream.exponential(12 / np.log(2), 200)  # the median is 12
-        _, (low, high) = module._median(sizes, np.array([breaks < size for size in sizes]))
+        _, (low, high) = module._find_median(sizes, np.array([breaks < size for size in sizes]))
         shares = 1 - 0.5 ** (np.array(sizes) / 12)
         held += low <= np.interp(0.5, shares, sizes) <= high
     assert 0.92 <= held / 500 <= 0.98

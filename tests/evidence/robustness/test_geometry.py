@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from convscope.evidence.robustness.geometry import rotate, scale, scaled, shear, translate, turned, warp
+from convscope.evidence.robustness.geometry import rotate, rotate_by, scale, scale_by, shear, translate, warp
 
 
 def constant(value, count=1):
@@ -41,7 +41,7 @@ def test_translation_moves_a_dot_by_whole_pixels_along_both_axes(value, row, col
 
 def test_a_quarter_turn_is_counterclockwise_and_exact():
     images = noise((2, 9, 9, 1))
-    np.testing.assert_allclose(turned(images, 90), np.rot90(images, axes=(1, 2)), atol=1e-3)
+    np.testing.assert_allclose(rotate_by(images, 90), np.rot90(images, axes=(1, 2)), atol=1e-3)
 
 
 def test_rotation_goes_either_way_by_the_angle():
@@ -66,6 +66,6 @@ def test_half_the_size_takes_every_second_pixel_and_black_around_it():
 
 def test_twice_the_size_keeps_the_middle_and_means_between():
     images = noise((1, 9, 9, 1)).astype(np.uint8)
-    large, middle = scaled(images, 2)[0, :, :, 0], images[0, 2:7, 2:7, 0].astype(float)
+    large, middle = scale_by(images, 2)[0, :, :, 0], images[0, 2:7, 2:7, 0].astype(float)
     np.testing.assert_array_equal(large[::2, ::2], middle)
     np.testing.assert_allclose(large[::2, 1::2], (middle[:, :-1] + middle[:, 1:]) / 2)

@@ -5,7 +5,7 @@ from tests.noise import random_dataset, untrained
 import convscope as cs
 from convscope.base.metrics import difference_interval, wilson_interval
 from convscope.evidence.robustness import CORRUPTIONS, corrupt, measure_robustness, measurement
-from convscope.evidence.robustness.pictures import _shrunk, pack_small
+from convscope.evidence.robustness.pictures import _shrink, pack_small
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,9 @@ def test_pictures_are_packed_as_they_are_or_smaller():
 
 def test_a_smaller_picture_has_the_means_of_the_pixels():
     blocks = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(_shrunk(blocks.repeat(3, axis=1).repeat(3, axis=2), 8), blocks)
+    np.testing.assert_array_equal(_shrink(blocks.repeat(3, axis=1).repeat(3, axis=2), 8), blocks)
     noise = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1)).astype(np.uint8)
-    np.testing.assert_allclose(_shrunk(noise, 8), noise.reshape(1, 8, 2, 8, 2, 1).mean(axis=(2, 4)), atol=1)
+    np.testing.assert_allclose(_shrink(noise, 8), noise.reshape(1, 8, 2, 8, 2, 1).mean(axis=(2, 4)), atol=1)
 
 
 def test_wrong_arguments_are_refused(model, digits):
@@ -116,7 +116,7 @@ def test_wrong_arguments_are_refused(model, digits):
 def test_accuracies_and_changes_have_the_intervals_of_the_metrics():
     clean = np.array([True] * 8 + [False] * 2)
     right = np.array([[True] * 5 + [False] * 3 + [True, False]])
-    accuracies, intervals, changes, change_intervals = measurement.measured(clean, right)
+    accuracies, intervals, changes, change_intervals = measurement.compute_accuracies(clean, right)
     assert accuracies == (0.6,)
     assert intervals == (wilson_interval(6, 10),)
     assert changes == pytest.approx((-0.2,))

@@ -71,7 +71,7 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
         fitted_on=f"out-of-fold training images of {_FOLDS} sibling networks",
         dataset_name=few.name,
     )
-    rejection = measure_rejection(fit_rejection(model, siblings.parts(few.train)), model, few.test, most=100)
+    rejection = measure_rejection(fit_rejection(model, siblings.parts(few.train)), model, few.test, max_images=100)
     return {
         "calibration": calibration,
         "rejection": rejection,

@@ -1,4 +1,4 @@
-"""What a network is worth without a part: filters, and parts of its design."""
+"""Ablation: the accuracy of a network without a filter, or without a part of its design."""
 
 from convscope.evidence.ablation.filters import Ablation, FilterAblation, ablate
 from convscope.evidence.ablation.parts import Replaced, filter_means

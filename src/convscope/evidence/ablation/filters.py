@@ -1,8 +1,8 @@
-"""What a filter is worth: `ablate` takes a model and a data set to an `Ablation`, the accuracy without each filter.
+"""Measure the accuracy of a trained network without each of its filters.
 
-An ablation makes one filter give the same value everywhere, zero or its mean over the data set, and leaves the rest of
-the trained network as it is. It shows what this network loses at once, not what a filter is for: others may stand in
-for it, and a network trained without it may do as well.
+An ablation replaces the output of a filter by a constant, zero or its mean over the data set, and leaves the rest of
+the network as it is. It shows what this network loses at once, not what a filter is for: others may stand in for it,
+and a network trained without it may do as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ from convscope.evidence.ablation.parts import (
     filter_means,
     layer_kinds,
     layers_with_filters,
-    macs_behind,
+    macs_after,
 )
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
 from convscope.evidence.records import ClassesRecord, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
-_LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filters hardly apart
+_MIN_IMAGES = 1000  # filters are left out before there are fewer images, which would hardly tell filters apart
 
 
 class FilterAblation(Record, kw_only=True):
@@ -68,9 +68,9 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
 
     Attributes:
         accuracy: of the whole network on these images.
-        num_filters_left_out: how many of the filters in question were not tried, evenly spread.
-        layer_kinds: the kind of each layer in question, such as "Conv2D".
-        filters: L ablations, by layer and filter; empty where there is neither a convolution nor a hidden layer.
+        num_filters_left_out: candidates that were not tried, evenly spread.
+        layer_kinds: the kind of each layer with candidates, such as "Conv2D".
+        filters: L ablations, by layer and filter; empty if there is neither a convolution nor a hidden layer.
         interval_by_class: (L, K, 2) float32, the interval of each filter's change by class; -1 and 1 for a class
             without images.
         is_significant_by_class: (L, K) uint8, whether each change by class is marked.
@@ -133,16 +133,16 @@ def ablate(
 ) -> Ablation:
     """Measure the accuracy of `model` on `dataset` without each filter of its convolutions.
 
-    Without a convolution it is each unit of the hidden dense layers. A filter's output is replaced behind its
-    activation, so what follows it, such as a batch normalisation, still adds what it adds to any value.
+    A network without a convolution has each unit of its hidden dense layers tried. The output is replaced after the
+    activation, so a layer that follows, such as a batch normalisation, changes the replacement as any other value.
 
     Args:
-        replacements: by what each filter's output is replaced, one ablation each.
-        units: whether each unit of the hidden dense layers is tried beside the filters.
-        means: what `filter_means` gives for `dataset`, where it is known already.
-        most_ablations: beyond it, filters are left out, evenly over all layers.
-        most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly down to 1,000, then
-            filters, down to one. The default takes a few seconds.
+        replacements: the values that replace each filter's output, with an ablation for each.
+        units: whether each unit of the hidden dense layers is tried besides the filters.
+        means: the result of `filter_means` for `dataset`, if it is known already.
+        most_ablations: limit; filters are left out, evenly over all layers.
+        most_macs: approximate limit for multiply-adds: images are left out evenly down to 1,000, then filters down to
+            one. The default takes a few seconds.
 
     Raises:
         ValueError: if there is no replacement or an unknown one, the images are not of the size the model reads, or
@@ -151,13 +151,14 @@ def ablate(
     dataset = dataset_for(model, dataset)
     check_replacements(replacements)
     model.check_classes(dataset)
-    layers, behind = layers_with_filters(model, units=units), macs_behind(model)
+    layers, macs = layers_with_filters(model, units=units), macs_after(model)
     candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
     chosen = [candidates[index] for index in evenly(len(candidates), max(1, most_ablations // len(replacements)))]
-    cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each ablation
-    num_images = min(len(dataset), max(_LEAST_IMAGES, int(most_macs / cost)))
-    most_filters = int(len(chosen) * most_macs / (cost * num_images))
-    chosen = [chosen[index] for index in evenly(len(chosen), max(1, most_filters))]
+    # Multiply-adds of an image with all ablations: each computes only the layers after its own.
+    cost = len(replacements) * max(sum(macs[layer] for layer, _ in chosen), 1)
+    num_images = min(len(dataset), max(_MIN_IMAGES, int(most_macs / cost)))
+    max_filters = int(len(chosen) * most_macs / (cost * num_images))
+    chosen = [chosen[index] for index in evenly(len(chosen), max(1, max_filters))]
     measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
     if "mean" in replacements and means is None:
         means = filter_means(model, dataset.images)
@@ -170,7 +171,7 @@ def ablate(
     ablations = [[], *ablations]  # the whole network first
     effects = compute_ablation_effects(model.network, measured.images, measured.labels, ablations, with_losses=False)
     right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
-    measures, of_all = _measure(right[0], right[1:], measured)
+    measures, of_all = _measure_changes(right[0], right[1:], measured)
     return Ablation(
         **describe_images(dataset, len(measured)),
         accuracy=float(right[0].mean()),
@@ -185,14 +186,14 @@ def ablate(
     )
 
 
-def _measure(
+def _measure_changes(
     whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return for each ablation what `FilterAblation` holds of it, and what `Ablation` holds of all.
+    """Measure the changes of accuracy: fields of `FilterAblation` for each ablation, and fields of `Ablation`.
 
     Args:
-        whole: (N,), which images are classified correctly without an ablation.
-        right: (L, N), which with each.
+        whole: (N,), true for images that are classified correctly without an ablation.
+        right: (L, N), the same with each ablation.
     """
     gained, lost = ~whole & right, whole & ~right
     counts = dataset.class_counts

@@ -1,4 +1,4 @@
-"""The filters and units that an ablation takes away: which there are, what trying them costs, their mean outputs."""
+"""List the filters and units that ablations replace, with their costs and mean outputs."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
@@ -10,20 +10,20 @@ from convscope.architecture import Conv2D, Dense, DepthwiseConv2D
 from convscope.training.model import Model
 
 Replaced = Literal["zero", "mean"]
-"""By what a filter's output is replaced: zero, or its own mean over the data set."""
+"""The constant that replaces a filter's output: zero, or its own mean over the data set."""
 
 Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
-_BLOCK_BYTES = 1 << 23  # of the activations that are held at once
-_MAX_IMAGES = 256  # whose outputs are added in float32, before they are added in float64
+_BLOCK_BYTES = 1 << 23  # of activations that are in memory at once
+_MAX_IMAGES = 256  # whose outputs are added in float32; the sums are added in float64
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
-    """Return by name how many filters each convolution has, or units each dense layer but the last.
+    """Count by layer the filters of each convolution, or the units of each dense layer but the last.
 
     Args:
-        units: whether dense layers count beside convolutions; without a convolution they do anyway.
+        units: whether dense layers count besides convolutions; without a convolution they do anyway.
     """
     table = model.architecture.table
     convolutions = [row for row in table if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
@@ -33,35 +33,35 @@ def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
 
 
 def layer_kinds(model: Model, layers: Iterable[str]) -> dict[str, str]:
-    """Return of what kind each of `layers` is, such as "Conv2D"."""
+    """Return the kind of each of `layers`, such as "Conv2D"."""
     return {layer: model.architecture.row(layer).layer.kind for layer in layers}
 
 
-def macs_behind(model: Model) -> dict[str, int]:
-    """Return by layer the multiply-adds of an image on its way from the layer's output to the logits."""
-    behind, macs = dict[str, int](), 0
+def macs_after(model: Model) -> dict[str, int]:
+    """Count by layer the multiply-adds of an image from the layer's output to the logits."""
+    by_layer, macs = dict[str, int](), 0
     for row in reversed(model.architecture.table):
-        behind[row.layer.name] = macs
+        by_layer[row.layer.name] = macs
         macs += row.macs
-    return behind
+    return by_layer
 
 
 def check_replacements(replacements: Sequence[Replaced]) -> None:
-    """Raise `ValueError` unless there is at least one replacement, and none but those known."""
+    """Raise `ValueError` unless there is at least one replacement, and all are known."""
     if not replacements or not set(replacements) <= set(get_args(Replaced)):
         raise ValueError(f"replacements are {replacements!r}; choose from {', '.join(get_args(Replaced))}")
 
 
 def block_length(model: Model) -> int:
-    """Return how many images' activations, of all layers, are held at once."""
+    """Compute the number of images whose activations, of all layers, are in memory at once."""
     numbers = sum(int(np.prod(row.output_shape)) for row in model.architecture.table)
     return max(1, min(_MAX_IMAGES, _BLOCK_BYTES // (4 * numbers)))
 
 
 def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Return by layer the mean output of each filter over the images (N, H, W, C), of maps over all places too.
+    """Compute by layer the mean output of each filter over the images (N, H, W, C) and over all cells of a map.
 
-    The last layer's are means of logits, since an ablation there replaces a logit.
+    For the last layer it is the mean of the logits, since an ablation there replaces a logit.
     """
     table = model.architecture.table
     sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(int(np.prod(row.output_shape))) for row in table}
@@ -72,4 +72,4 @@ def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[n
         for name, outputs in activations.items():
             sums[name] += outputs.reshape(len(block), -1).sum(axis=0)
     means = {row.layer.name: (sums[row.layer.name] / len(images)).reshape(-1, row.output_shape[-1]) for row in table}
-    return {name: places.mean(axis=0).astype(np.float32) for name, places in means.items()}
+    return {name: cells.mean(axis=0).astype(np.float32) for name, cells in means.items()}

@@ -1,7 +1,6 @@
-"""Which changes are more than sampling of the images explains: exact tests on pairs, and a bound on how many marks are
-wrong.
+"""Mark significant changes by exact tests on pairs, with a bound for the share of wrong marks.
 
-With many filters and classes, one test in twenty would mark a change where there is none. So the p-values are judged
+With many filters and classes, a test in twenty would mark a change although there is none. So the p-values are judged
 together, by Benjamini and Hochberg's rule.
 """
 
@@ -18,13 +17,13 @@ FALSE_DISCOVERY_RATE = 0.05
 
 
 class Marking(Record, kw_only=True):
-    """How many changes were tested, and how many of them are marked.
+    """The numbers of changes that were tested and marked.
 
     Attributes:
-        num_tests: how many changes were judged together.
-        num_expected_by_luck: how many p-values of at most 0.05 there would be, at most, had nothing any effect.
-        num_below: how many there are.
-        num_significant: how many are marked: those that Benjamini and Hochberg's rule leaves.
+        num_tests: changes that were judged together.
+        num_expected_by_luck: p-values of at most 0.05 that are expected, at most, if nothing has any effect.
+        num_below: p-values of at most 0.05.
+        num_significant: changes that Benjamini and Hochberg's rule marks.
     """
 
     num_tests: Count
@@ -39,7 +38,8 @@ def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -
     if not len(pairs):
         return np.ones(gained.shape)
     distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    values = np.array([min(mcnemar_exact(int(a), int(b)), 1.0) for a, b in distinct])  # 1 + 2e-16 is no probability
+    # Each pair of counts once: 512 ablations of ten classes have few different ones.
+    values = np.array([mcnemar_exact(int(a), int(b)) for a, b in distinct])
     return np.asarray(values[inverse.ravel()].reshape(gained.shape))
 
 
@@ -54,7 +54,7 @@ def mark(
     Source: Benjamini and Hochberg 1995, through `scipy.stats.false_discovery_control`.
 
     Args:
-        is_tested: of the same shape, which of them count; by default all.
+        is_tested: of the same shape, true for the p-values that count; by default all.
     """
     from scipy.stats import false_discovery_control  # here: it is slow to load
 

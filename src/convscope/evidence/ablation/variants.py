@@ -1,7 +1,7 @@
-"""A network with one thing taken out or changed: `variants` takes an architecture to those that are worth retraining.
+"""Make variants of a network, each with a single part removed or changed, to be trained instead of it.
 
-What a trained network loses with a part is not what the part is worth: trained without it, it may do as well. These are
-architectures only; `convscope.experiment` trains them.
+A trained network may lose much without a part, and yet do as well if it is trained without it. These are architectures
+only; `convscope.experiment` trains them.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -25,6 +25,7 @@ from convscope.architecture import (
     MaxPooling2D,
     ZeroPadding2D,
 )
+from convscope.architecture.presets import widen
 from convscope.base.errors import ArchitectureError
 from convscope.base.records import Record
 
@@ -38,8 +39,8 @@ class Variant:
     """A changed network that is trained in place of the original.
 
     Attributes:
-        change: what is other than in the network, in words.
-        num_images: on how many training images; None is all of them.
+        change: the difference from the network, in words.
+        num_images: number of training images; None is all of them.
     """
 
     name: str
@@ -49,28 +50,28 @@ class Variant:
 
 
 class LeftOut(Record, kw_only=True):
-    """A variant that is not trained, and why."""
+    """A variant that is not trained, with the reason."""
 
     name: str
     reason: str
 
 
 def variants(architecture: Architecture) -> tuple[Variant, ...]:
-    """Return the variants of `architecture`, each with one thing other than in it.
+    """Make the variants of `architecture`, each with a single change.
 
     >>> from convscope.architecture import presets
-    >>> [(one.name, one.architecture.parameters) for one in variants(presets.cnn())][:2]
+    >>> [(variant.name, variant.architecture.parameters) for variant in variants(presets.cnn())][:2]
     [('no last convolution', 75306), ('no pooling', 2365514)]
     """
-    return _make_variant(architecture)[0]
+    return _make_variants(architecture)[0]
 
 
 def variants_left_out(architecture: Architecture) -> tuple[LeftOut, ...]:
     """List the variants that are not possible, with the reason."""
-    return _make_variant(architecture)[1]
+    return _make_variants(architecture)[1]
 
 
-def _make_variant(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOut, ...]]:
+def _make_variants(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOut, ...]]:
     made, left_out = list[Variant](), list[LeftOut]()
     for name, change, make in _CHANGES:
         try:
@@ -90,7 +91,7 @@ def _make_variant(architecture: Architecture) -> tuple[tuple[Variant, ...], tupl
 
 
 def _is_same(first: Architecture, second: Architecture) -> bool:
-    """Return whether two networks differ at most in what their layers are called."""
+    """Return True if two networks differ at most in the names of their layers."""
 
     def layers(network: Architecture) -> list[Layer]:
         return [replace(layer, name="") for layer in network.layers]
@@ -98,52 +99,52 @@ def _is_same(first: Architecture, second: Architecture) -> bool:
     return first.input == second.input and layers(first) == layers(second)
 
 
-def _with(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
+def _replace_layers(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
     return replace(architecture, layers=tuple(layers))
 
 
-def _without_last_convolution(architecture: Architecture) -> Architecture:
+def _remove_last_convolution(architecture: Architecture) -> Architecture:
     indices = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not indices:
         raise ArchitectureError("the network has no convolution")
     last = architecture.layers[max(indices[-1] - 1, 0) : indices[-1] + 1]
-    return _without_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
+    return _remove_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
 
 
 def _paddings_of_convolutions(layers: Sequence[Layer]) -> list[str]:
-    """Return the zero paddings straight before a convolution."""
+    """List the zero paddings directly before a convolution."""
     return [
         layer.name
-        for layer, behind in pairwise(layers)
-        if isinstance(layer, ZeroPadding2D) and isinstance(behind, Conv2D | DepthwiseConv2D)
+        for layer, following in pairwise(layers)
+        if isinstance(layer, ZeroPadding2D) and isinstance(following, Conv2D | DepthwiseConv2D)
     ]
 
 
-def _without_layers(architecture: Architecture, names: Collection[str]) -> Architecture:
-    """Return it without the layers of these names and without the activation straight behind one with weights."""
+def _remove_layers(architecture: Architecture, names: Collection[str]) -> Architecture:
+    """Remove layers by their names, and the activation that directly follows a removed layer with weights."""
     own = [
         layer.name
         for before, layer in pairwise(architecture.layers)
         if before.name in names and isinstance(before, _Weighted)
         if isinstance(layer, Activation) and layer.activation != "softmax"
     ]
-    return _with(architecture, [layer for layer in architecture.layers if layer.name not in {*names, *own}])
+    return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in {*names, *own}])
 
 
-def _without(*kinds: type[Layer], what: str) -> Callable[[Architecture], Architecture]:
-    """Return the function that takes out all layers of some kinds."""
+def _remove_kinds(*kinds: type[Layer], what: str) -> Callable[[Architecture], Architecture]:
+    """Make the function that removes all layers of some kinds."""
 
     def change(architecture: Architecture) -> Architecture:
         kept = [layer for layer in architecture.layers if not isinstance(layer, kinds)]
         if len(kept) == len(architecture.layers):
             raise ArchitectureError(f"the network has no {what}")
-        return _with(architecture, kept)
+        return _replace_layers(architecture, kept)
 
     return change
 
 
-def _with_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callable[[Architecture], Architecture]:
-    """Return the function that puts one kind of pooling in the place of another."""
+def _replace_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callable[[Architecture], Architecture]:
+    """Make the function that replaces a kind of pooling by another."""
 
     def change(architecture: Architecture) -> Architecture:
         if not any(isinstance(layer, old) for layer in architecture.layers):
@@ -152,27 +153,27 @@ def _with_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callab
             new(layer.pool_size, layer.strides, layer.padding, layer.name) if isinstance(layer, old) else layer
             for layer in architecture.layers
         ]
-        return _with(architecture, layers)
+        return _replace_layers(architecture, layers)
 
     return change
 
 
-def _without_activations(architecture: Architecture) -> Architecture:
+def _remove_activations(architecture: Architecture) -> Architecture:
     layers = [
         replace(layer, activation="linear")
         if isinstance(layer, _Weighted | BatchNormalization | Activation | Add) and layer.activation != "softmax"
         else layer
         for layer in architecture.layers
     ]
-    return _with(architecture, layers)
+    return _replace_layers(architecture, layers)
 
 
-def _linear(architecture: Architecture) -> Architecture:
-    return _with(architecture, (Flatten(), Dense(architecture.num_classes, "softmax")))
+def _make_linear(architecture: Architecture) -> Architecture:
+    return _replace_layers(architecture, (Flatten(), Dense(architecture.num_classes, "softmax")))
 
 
-def _convolutions_with(**values: Any) -> Callable[[Architecture], Architecture]:
-    """Return the function that gives all convolutions these arguments."""
+def _change_convolutions(**values: Any) -> Callable[[Architecture], Architecture]:
+    """Make the function that changes arguments of all convolutions."""
 
     def change(architecture: Architecture) -> Architecture:
         if not any(isinstance(layer, Conv2D | DepthwiseConv2D) for layer in architecture.layers):
@@ -181,44 +182,37 @@ def _convolutions_with(**values: Any) -> Callable[[Architecture], Architecture]:
             replace(layer, **values) if isinstance(layer, Conv2D | DepthwiseConv2D) else layer
             for layer in architecture.layers
         ]
-        return _with(architecture, layers)
+        return _replace_layers(architecture, layers)
 
     return change
 
 
 def _pad_to_keep_size(architecture: Architecture) -> Architecture:
-    padded = _convolutions_with(padding="same")(architecture)
-    return _without_layers(padded, _paddings_of_convolutions(padded.layers))
+    # Without the zero paddings, which would enlarge the maps in addition.
+    padded = _change_convolutions(padding="same")(architecture)
+    return _remove_layers(padded, _paddings_of_convolutions(padded.layers))
 
 
-def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
-    """Return the function that multiplies the filters and units of all layers but the one that gives the classes."""
+def _scale_width(factor: float) -> Callable[[Architecture], Architecture]:
+    """Make the function that multiplies the filters and units of all layers but the last, which has the classes."""
 
     def change(architecture: Architecture) -> Architecture:
-        layers = list(architecture.layers)
-        # Those that choose how many filters or units there are; the last of them gives the classes.
-        indices = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
-        if len(indices) < 2:
+        # A depthwise convolution follows the number of its input's channels.
+        if sum(isinstance(layer, Conv2D | Dense) for layer in architecture.layers) < 2:
             raise ArchitectureError("the network has no hidden layer")
-        for place in indices[:-1]:
-            layer = layers[place]
-            if isinstance(layer, Conv2D):
-                layers[place] = replace(layer, filters=max(1, round(factor * layer.filters)))
-            elif isinstance(layer, Dense):
-                layers[place] = replace(layer, units=max(1, round(factor * layer.units)))
-        return _with(architecture, layers)
+        return widen(architecture, factor)
 
     return change
 
 
-def _without_hidden_dense(architecture: Architecture) -> Architecture:
+def _remove_hidden_dense(architecture: Architecture) -> Architecture:
     hidden = [layer.name for layer in architecture.layers if isinstance(layer, Dense)][:-1]
     if not hidden:
         raise ArchitectureError("the network has no hidden dense layer")
-    return _without_layers(architecture, hidden)
+    return _remove_layers(architecture, hidden)
 
 
-def _with_global_pooling(architecture: Architecture) -> Architecture:
+def _replace_flatten(architecture: Architecture) -> Architecture:
     layers = [
         GlobalAveragePooling2D(name=row.layer.name)
         if isinstance(row.layer, Flatten) and len(row.input_shape) == 3
@@ -229,11 +223,11 @@ def _with_global_pooling(architecture: Architecture) -> Architecture:
         raise ArchitectureError("the network has no convolution")
     if not any(isinstance(layer, Flatten) for layer in architecture.layers):
         raise ArchitectureError("the network flattens no map")
-    return _with(architecture, layers)
+    return _replace_layers(architecture, layers)
 
 
-def _without_normalization(architecture: Architecture) -> Architecture:
-    """Return it with batch normalisations taken out, their activations and a bias given to the layers before them."""
+def _remove_normalization(architecture: Architecture) -> Architecture:
+    """Remove batch normalisations; the layers before them get their activations and a bias."""
     layers = list[Layer]()
     for layer in architecture.layers:
         if not isinstance(layer, BatchNormalization):
@@ -245,41 +239,41 @@ def _without_normalization(architecture: Architecture) -> Architecture:
         layers[-1] = replace(before, activation=layer.activation, use_bias=True)
     if len(layers) == len(architecture.layers):
         raise ArchitectureError("the network has no batch normalisation")
-    return _with(architecture, layers)
-
-
-def _without_scaling(architecture: Architecture) -> Architecture:
-    return replace(architecture, input=replace(architecture.input, scale=1.0, offset=0.0))
+    return _replace_layers(architecture, layers)
 
 
 _CHANGES: tuple[tuple[str, str, Callable[[Architecture], Architecture]], ...] = (
-    ("no last convolution", "last convolution removed", _without_last_convolution),
+    ("no last convolution", "last convolution removed", _remove_last_convolution),
     (
         "no pooling",
         "all window pooling layers removed",
-        _without(MaxPooling2D, AveragePooling2D, what="window pooling"),
+        _remove_kinds(MaxPooling2D, AveragePooling2D, what="window pooling"),
     ),
     (
         "average pooling",
         "mean of each window instead of its maximum",
-        _with_pooling(MaxPooling2D, AveragePooling2D, "max pooling"),
+        _replace_pooling(MaxPooling2D, AveragePooling2D, "max pooling"),
     ),
     (
         "max pooling",
         "maximum of each window instead of its mean",
-        _with_pooling(AveragePooling2D, MaxPooling2D, "average pooling"),
+        _replace_pooling(AveragePooling2D, MaxPooling2D, "average pooling"),
     ),
-    ("linear activations", "no relu or other activation", _without_activations),
-    ("linear model", "one dense layer on the pixels", _linear),
-    ("1 × 1 kernels", "kernels of 1 × 1", _convolutions_with(kernel_size=(1, 1))),
-    ("5 × 5 kernels", "kernels of 5 × 5", _convolutions_with(kernel_size=(5, 5))),
-    ("half width", "half as many filters and hidden units", _times_as_wide(0.5)),
-    ("double width", "twice as many filters and hidden units", _times_as_wide(2)),
+    ("linear activations", "no relu or other activation", _remove_activations),
+    ("linear model", "one dense layer on the pixels", _make_linear),
+    ("1 × 1 kernels", "kernels of 1 × 1", _change_convolutions(kernel_size=(1, 1))),
+    ("5 × 5 kernels", "kernels of 5 × 5", _change_convolutions(kernel_size=(5, 5))),
+    ("half width", "half as many filters and hidden units", _scale_width(0.5)),
+    ("double width", "twice as many filters and hidden units", _scale_width(2)),
     ("same padding", "convolutions padded to keep the size", _pad_to_keep_size),
-    ("no hidden dense layer", "hidden dense layers removed", _without_hidden_dense),
-    ("global pooling", "mean of each map instead of flattening", _with_global_pooling),
-    ("no batch normalisation", "batch normalisation removed", _without_normalization),
-    ("no dropout", "dropout removed", _without(Dropout, what="dropout")),
-    ("no shortcuts", "additions of earlier layers removed", _without(Add, what="addition")),
-    ("pixels not scaled", "pixel values 0 to 255", _without_scaling),
+    ("no hidden dense layer", "hidden dense layers removed", _remove_hidden_dense),
+    ("global pooling", "mean of each map instead of flattening", _replace_flatten),
+    ("no batch normalisation", "batch normalisation removed", _remove_normalization),
+    ("no dropout", "dropout removed", _remove_kinds(Dropout, what="dropout")),
+    ("no shortcuts", "additions of earlier layers removed", _remove_kinds(Add, what="addition")),
+    (
+        "pixels not scaled",
+        "pixel values 0 to 255",
+        lambda network: replace(network, input=replace(network.input, scale=1.0, offset=0.0)),
+    ),
 )

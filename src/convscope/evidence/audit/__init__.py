@@ -1,4 +1,4 @@
-"""The data's own faults: labels in doubt, known wrong labels, and images that stand there twice."""
+"""Audit of a data set: doubtful labels, known wrong labels, and duplicates."""
 
 from convscope.evidence.audit.faults import Audit, audit
 from convscope.evidence.audit.known_errors import known_errors

@@ -1,7 +1,6 @@
-"""What is wrong with the data themselves: `audit` takes both splits and a model's probabilities to an `Audit`.
+"""Audit a data set: doubtful labels, published label errors and duplicates, with the accuracy without each.
 
-Labels in doubt, labels that people have found to be wrong, images that stand there twice, and what of it the accuracy
-owes to each. Nothing is removed or corrected: what to do about a suspect is for the reader to decide.
+Nothing is removed or corrected: the reader decides about each suspect.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.metrics import wilson_interval
-from convscope.base.records import Count, Fraction, FractionInterval, Positive, Record, from_attributes
+from convscope.base.records import Count, Fraction, FractionInterval, Positive, Record, Recorded, from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import Duplicates, DuplicatesRecord, find_duplicates
@@ -32,7 +31,7 @@ from convscope.evidence.records import DatasetRecord, Label, check_labels
 
 _MAX_SUSPECTS_SHOWN = 30  # of each split
 _MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 24, 3
-_PICTURE_BYTES = 84_000
+_PICTURE_BYTES = 84_000  # of JSON, for all pictures of the audit
 _NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
 LeftOut = Literal["nothing", "known errors", "twins"]
 _HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")
@@ -42,10 +41,10 @@ class PartialAccuracy(Record, kw_only=True):
     """The accuracy on some of the test images.
 
     Attributes:
-        left_out: what is not counted: "nothing", "known errors" (see `known_errors`) or "twins" (test images that are
-            equal or near to a training image, see `Duplicates`).
-        accuracy: the fraction of correct predictions; 0.0 where no image is left.
-        interval: (low, high), the 95 % Wilson interval; (0, 1) where no image is left.
+        left_out: the images that are not counted: "nothing", "known errors" (see `known_errors`) or "twins" (test
+            images that are equal or near to a training image, see `Duplicates`).
+        accuracy: the fraction of correct predictions; 0.0 if no image is left.
+        interval: (low, high), the 95 % Wilson interval; (0, 1) if no image is left.
     """
 
     left_out: LeftOut
@@ -56,12 +55,12 @@ class PartialAccuracy(Record, kw_only=True):
 
 
 class AnsweredError(KnownError, kw_only=True):
-    """A known wrong label and what the model says of the image.
+    """A known wrong label, and the model's prediction for the image.
 
     Attributes:
-        predicted, probability: its answer, and how probable it finds that.
-        self_confidence: how probable it finds the given label.
-        rank: among the test suspects; None where it is none.
+        predicted, probability: the predicted class and its probability.
+        self_confidence: the probability of the given label.
+        rank: among the test suspects; None if it is no suspect.
     """
 
     predicted: Label
@@ -71,7 +70,7 @@ class AnsweredError(KnownError, kw_only=True):
 
 
 class AnsweredErrors(Record, kw_only=True):
-    """Known wrong labels and what the model says of the images; the attributes are those of `KnownErrors`.
+    """Known wrong labels, and the model's predictions for the images; the attributes are those of `KnownErrors`.
 
     Attributes:
         ceiling: see `Audit`.
@@ -85,19 +84,19 @@ class AnsweredErrors(Record, kw_only=True):
 
 
 class SuspectsBySplit(Record, kw_only=True):
-    """The labels in doubt; `train` is None where there were no probabilities for the training images."""
+    """The doubtful labels; `train` is None without probabilities for the training images."""
 
     train: LabelSuspectsRecord | None
     test: LabelSuspectsRecord
 
     @property
     def by_split(self) -> dict[str, LabelSuspectsRecord]:
-        """Those that there are."""
+        """The suspects by split, without a split that has none."""
         return {"train": self.train, "test": self.test} if self.train else {"test": self.test}
 
 
 class AuditRecord(DatasetRecord, kw_only=True):
-    """The first of the suspects and duplicates, and of their pictures what has room; see `Audit`."""
+    """The first suspects and duplicates, and as many of their pictures as fit; see `Audit`."""
 
     class_names: tuple[str, ...]
     label_suspects: SuspectsBySplit
@@ -118,15 +117,15 @@ class AuditRecord(DatasetRecord, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Audit:
+class Audit(Recorded):
     """The faults of a data set.
 
     Attributes:
-        train, test: the labels in doubt; `train` is None where there were no probabilities for the training images.
-        known: what people found in the test images; None where none of it is published for these very data.
-        known_answers: for each known error what the model says.
-        accuracies: with all test images, then without the known errors and without twins, where there are any.
-        pictures: of the images that it names first.
+        train, test: the doubtful labels; `train` is None without probabilities for the training images.
+        known: label errors in the test images that people found; None if none are published for exactly these data.
+        known_answers: the model's prediction for each known error.
+        accuracies: with all test images, then without known errors and without twins, if there are any.
+        pictures: of the images that are named first.
     """
 
     dataset_name: str
@@ -141,7 +140,7 @@ class Audit:
 
     @property
     def ceiling(self) -> float:
-        """The accuracy of a model that gives each known error another label than the given, and is right elsewhere."""
+        """The accuracy of a model that contradicts each known label error and is right on all other images."""
         return 1 - len(self.known_answers) / self.accuracies[0].num_images
 
     def to_record(self) -> AuditRecord:
@@ -158,20 +157,17 @@ class Audit:
             duplicates=self.duplicates.to_record(),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
-
     def __str__(self) -> str:
         parts = [text_table(_HEADER, self._rows())]
         if self.known_answers:
             parts.append(printable(self._ceiling_sentence()))
-        return "\n\n".join([*parts, *(str(part) for part in self._found())])
+        return "\n\n".join([*parts, *(str(part) for part in self._list_tables())])
 
     def _repr_html_(self) -> str:
         ceiling = f"<p>{escape(self._ceiling_sentence())}</p>" if self.known_answers else ""
-        return html_table(_HEADER, self._rows()) + ceiling + "".join(part._repr_html_() for part in self._found())
+        return html_table(_HEADER, self._rows()) + ceiling + "".join(part._repr_html_() for part in self._list_tables())
 
-    def _found(self) -> list[LabelSuspects | Duplicates]:
+    def _list_tables(self) -> list[LabelSuspects | Duplicates]:
         return [part for part in (self.train, self.test, self.duplicates) if part is not None]
 
     def _ceiling_sentence(self) -> str:
@@ -197,14 +193,14 @@ def audit(
     *,
     threshold: float = 0.99,
 ) -> Audit:
-    """Return the faults of `splits`, as far as a model's probabilities and the pixels show them.
+    """Find the faults of `splits` that a model's probabilities and the pixels show.
 
-    Only what people have looked at is left out of an accuracy, and images with a twin; never a suspect, since a suspect
-    is an image on which the model disagrees with the label, and without those every model is right.
+    Only known errors and images with a twin are left out of an accuracy, never suspects: a suspect is an image on which
+    the model disagrees with the label, and without such images every model is right.
 
     Args:
-        train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as
-            `crossfit` gives them; None leaves their labels out.
+        train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as from
+            `crossfit`; None leaves their labels out.
         test_probabilities: (M, K), of the test images, from a model that was trained on none of them.
         threshold: of the correlation from which two images are near (see `find_duplicates`).
 
@@ -237,7 +233,7 @@ def audit(
             _accuracy_without("nothing", right, np.empty(0, np.int64)),
             *(_accuracy_without(name, right, images) for name, images in left_out.items() if len(images)),
         ),
-        pictures=take_pictures(splits, _places(train, test, answers, duplicates), _PICTURE_BYTES),
+        pictures=take_pictures(splits, _choose_pictures(train, test, answers, duplicates), _PICTURE_BYTES),
     )
 
 
@@ -273,10 +269,10 @@ def _accuracy_without(name: LeftOut, right: NDArray[np.bool_], left_out: NDArray
     )
 
 
-def _places(
+def _choose_pictures(
     train: LabelSuspects | None, test: LabelSuspects, answers: tuple[AnsweredError, ...], duplicates: Duplicates
 ) -> list[PicturePlace]:
-    """Return the images to show, one of each kind in turn, so that the worst of all kinds come first."""
+    """Choose the images to show: from each kind in turn, so that the worst of all kinds come first."""
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
         [[("test", answer.index)] for answer in answers],

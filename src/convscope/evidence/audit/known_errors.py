@@ -1,7 +1,4 @@
-"""The wrong labels of published test sets that people have found, named only where the data are those data.
-
-A data set is recognised by its digest: one image or label less and nothing is known of it.
-"""
+"""Published label errors of test sets. A data set is recognised by its digest, so each image must be the same."""
 
 import json
 from dataclasses import dataclass
@@ -18,15 +15,14 @@ _LISTS = ("mnist_test_errors.json",)  # in data/
 
 
 class KnownError(Record, kw_only=True):
-    """An image that people were shown and whose given label most of them did not choose.
+    """An image that people were shown, and whose given label most of them did not choose.
 
     Attributes:
         index: of the image in its split.
         given: the label in the file.
-        other: the label that the people were offered beside it.
-        votes_given, votes_other, votes_neither: how many chose which.
-        agreed_label: the label that most of the people chose; None where they chose neither, or no label had most
-            votes.
+        other: the second label that the people could choose.
+        votes_given, votes_other, votes_neither: votes for the given label, the other one and neither.
+        agreed_label: the label that a majority chose; None if there is no majority.
     """
 
     index: Count
@@ -43,9 +39,9 @@ class KnownErrors:
     """The label errors that people identified in a data set.
 
     Attributes:
-        source: who found it, and where it is published.
-        rule: which images were shown to people, and which of them are listed.
-        num_reviewed: how many were shown; on the others no vote was taken.
+        source: authors and publication.
+        rule: how images were chosen to be shown to people, and how errors were chosen among these.
+        num_reviewed: images that were shown; there was no vote on the others.
     """
 
     source: str
@@ -56,28 +52,31 @@ class KnownErrors:
 
 @checked
 def known_errors(dataset: Dataset) -> KnownErrors | None:
-    """Return the human-validated label errors of `dataset`, or None where none are published or it is another.
+    """Return the published, human-validated label errors of `dataset`; None if there are none.
 
     Source: Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning
     Benchmarks": 15 of MNIST's 10,000 test images.
 
     >>> import convscope as cs
-    >>> found = known_errors(cs.load_dataset("mnist").test)
-    >>> len(found.errors), found.errors[0].given, found.errors[0].agreed_label
+    >>> known = known_errors(cs.load_dataset("mnist").test)
+    >>> len(known.errors), known.errors[0].given, known.errors[0].agreed_label
     (15, 8, 9)
     """
-    return _by_digest().get(dataset.sha256)
+    return _read_lists().get(dataset.sha256)
 
 
 @cache
-def _by_digest() -> dict[str, KnownErrors]:
+def _read_lists() -> dict[str, KnownErrors]:
+    """Read the lists by the digests of their data sets."""
     lists = dict[str, KnownErrors]()
     for name in _LISTS:
         value: dict[str, Any] = json.loads(files("convscope.evidence.audit").joinpath("data", name).read_text("utf-8"))
-        errors = tuple(KnownError(**error, agreed_label=_agreed_label(**error)) for error in value["errors"])
+        errors = tuple(KnownError(**error, agreed_label=_find_majority(error)) for error in value["errors"])
         lists[value["sha256"]] = KnownErrors(value["source"], value["rule"], value["num_reviewed"], errors)
     return lists
 
 
-def _agreed_label(other: int, votes_given: int, votes_other: int, votes_neither: int, **_: int) -> int | None:
-    return other if 2 * votes_other > votes_given + votes_other + votes_neither else None
+def _find_majority(error: dict[str, int]) -> int | None:
+    """Return the other label if more than half of the people chose it; the given label never has a majority."""
+    num_votes = error["votes_given"] + error["votes_other"] + error["votes_neither"]
+    return error["other"] if 2 * error["votes_other"] > num_votes else None

@@ -1,8 +1,8 @@
-"""Labels in doubt, by confident learning: `label_suspects` takes out-of-sample probabilities and the given labels.
+"""Find doubtful labels by confident learning, from out-of-sample probabilities and the given labels.
 
-An image counts as confidently of class k if its probability of k reaches what images labelled k get on average. Where
-that class is not the given one, the label is a suspect. It is a list to look at: a hard image is not a wrong label, a
-mistake of the model is not one either, and a wrong label that the model shares stays hidden.
+An image belongs confidently to class k if its probability of k reaches the mean over images labelled k. If this is not
+the given class, the label is a suspect. The list needs a look: a hard image or a mistake of the model is no wrong
+label, and a wrong label that the model shares stays hidden.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
+from convscope.base.records import Count, Fraction, Positive, Record, Recorded, from_attributes
 from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
@@ -22,7 +22,7 @@ _MAX_IN_JSON = 200
 _MAX_SHOWN = 10
 _WIDEST_NAME = 24
 _BLOCK = 1 << 22  # probabilities that are compared at once
-_SLACK = 1e-6  # by which a threshold counts as reached, and a probability as larger: cleanlab's
+_SLACK = 1e-6  # tolerance when a probability is compared with a threshold or another one, as in cleanlab
 
 
 class Suspect(Record, kw_only=True):
@@ -34,7 +34,7 @@ class Suspect(Record, kw_only=True):
         given: its label.
         suggested: the class that it confidently belongs to.
         self_confidence: the probability of the given label.
-        probability: that of the suggested one.
+        probability: the probability of the suggested label.
     """
 
     rank: Positive
@@ -60,12 +60,12 @@ class LabelSuspectsRecord(Record, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelSuspects(Tabular):
-    """The labels of a split that are in doubt.
+class LabelSuspects(Tabular, Recorded):
+    """The doubtful labels of a split.
 
     Attributes:
         thresholds: (K,) float64, the mean probability of the given label over the images of each class; infinite for a
-            class without images, which no image is then suspected to be.
+            class without images, which is then never suggested.
         confident_joint: (K, K) int64, images by given label and by the class they confidently belong to; an image that
             reaches no threshold is in no cell.
         suspects: the most doubtful first, by the probability of the given label.
@@ -83,7 +83,7 @@ class LabelSuspects(Tabular):
 
     @property
     def num_confident(self) -> int:
-        """How many images reach a threshold."""
+        """Images that reach a threshold."""
         return int(self.confident_joint.sum())
 
     def to_record(self) -> LabelSuspectsRecord:
@@ -94,9 +94,6 @@ class LabelSuspects(Tabular):
             thresholds=tuple(value if np.isfinite(value) else None for value in self.thresholds.tolist()),
             suspects=self.suspects[:_MAX_IN_JSON],
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
 
     def _headline(self) -> str:
         shown = f"; the first {_MAX_SHOWN}:" if len(self.suspects) > _MAX_SHOWN else ""
@@ -114,7 +111,7 @@ class LabelSuspects(Tabular):
 
 @checked
 def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> LabelSuspects:
-    """Return the labels of `dataset` that `y_prob` puts in doubt.
+    """Find the labels of `dataset` that `y_prob` makes doubtful.
 
     With t_k the mean of p_k over the images labelled k, an image confidently belongs to class k if p_k >= t_k; where
     that is so of several classes, to the most probable class. The confident joint C counts images by label and by this
@@ -127,13 +124,13 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
 
     >>> from convscope.data.datasets import Dataset
     >>> data = Dataset(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 0, 1, 1]), ("no", "yes"))
-    >>> found = label_suspects(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]]), data)
-    >>> [(one.index, one.given, one.suggested) for one in found.suspects]
+    >>> doubtful = label_suspects(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]]), data)
+    >>> [(suspect.index, suspect.given, suspect.suggested) for suspect in doubtful.suspects]
     [(1, 0, 1)]
 
     Args:
-        y_prob: (N, K), the probabilities that a model gives to images which it was not trained on, such as those of
-            `crossfit` for training images and its own for test images, at the temperature fitted for it.
+        y_prob: (N, K), a model's probabilities for images that it was not trained on, such as those of `crossfit` for
+            training images and its own for test images, at the temperature fitted for it.
 
     Raises:
         ValueError: if `y_prob` has another shape, a value is not from 0 to 1, or a row does not sum to 1.
@@ -144,7 +141,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     counts = dataset.class_counts
     sums = np.bincount(labels, self_confidence, minlength=dataset.num_classes)
     thresholds = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
-    thresholds = np.maximum(thresholds, 2 * _SLACK)  # or else every image would reach the one of a class never answered
+    # A class that the model never predicts may have a threshold near 0, which every image would reach.
+    thresholds = np.maximum(thresholds, 2 * _SLACK)
     confident = _confident_classes(y_prob, thresholds)
     joint = _count(labels, confident, dataset.num_classes)
     suspected = np.flatnonzero(
@@ -190,19 +188,21 @@ def check_probabilities(name: str, y_prob: NDArray[np.floating[Any]], dataset: D
 
 
 def _confident_classes(y_prob: NDArray[np.floating[Any]], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return (N,), the class that each image confidently belongs to, -1 where it reaches no threshold."""
-    found = np.empty(len(y_prob), np.int64)
+    """Find the class (N,) that each image confidently belongs to; -1 if it reaches no threshold."""
+    confident = np.empty(len(y_prob), np.int64)
     step = max(1, _BLOCK // len(thresholds))
     for start in range(0, len(y_prob), step):
         block = y_prob[start : start + step]
         reached = block >= thresholds - _SLACK
         number = reached.sum(axis=1)
+        # The most probable class has not always reached its threshold, even if two others have; this is cleanlab's
+        # rule.
         classes = np.where(number > 1, block.argmax(axis=1), reached.argmax(axis=1))
-        found[start : start + step] = np.where(number > 0, classes, -1)
-    return found
+        confident[start : start + step] = np.where(number > 0, classes, -1)
+    return confident
 
 
 def _count(labels: NDArray[np.int64], classes: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """Return (K, K): images by label and class; those of class -1 are left out."""
+    """Count images by label and class (K, K), without those of class -1."""
     cells = labels[classes >= 0] * num_classes + classes[classes >= 0]
     return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)

@@ -1,4 +1,4 @@
-"""What probabilities are worth: whether answers given 90 % are right nine times in ten, and what refusing buys."""
+"""Calibration: whether predictions with a probability of 90 % are right nine times in ten, and what refusals leave."""
 
 from convscope.evidence.calibration.calibration import MIN_CALIBRATED_IMAGES, Calibration, measure_calibration
 from convscope.evidence.calibration.intervals import Estimate

@@ -1,7 +1,4 @@
-"""What a network's probabilities are worth on a data set, as they are and after a temperature fitted elsewhere.
-
-`measure_calibration` takes logits and labels to a `Calibration`; it knows no model and no images.
-"""
+"""Measure the calibration of a network's probabilities, before and after a temperature fitted on held-out images."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -16,7 +13,7 @@ from convscope.base.records import Count, Fraction, FractionInterval, NonNegativ
 from convscope.base.streams import random_stream
 from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import evenly
-from convscope.evidence.calibration.intervals import Chance, Estimate, bootstrap, chance_errors, resamples_for
+from convscope.evidence.calibration.intervals import Chance, Estimate, bootstrap, chance_errors, count_resamples
 from convscope.evidence.calibration.reliability import NumBins, Reliability, check_bins, measure_reliability
 from convscope.evidence.calibration.risk_coverage import RiskCoverage, measure_risk_coverage
 from convscope.evidence.calibration.scores import Scores, check_logits, score_images
@@ -28,8 +25,8 @@ from convscope.evidence.calibration.temperature import (
 )
 from convscope.evidence.records import DataRecord
 
-MIN_CALIBRATED_IMAGES = 2  # test images; fewer give no interval
-_MAX_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
+MIN_CALIBRATED_IMAGES = 2  # test images; a single image gives no interval
+_MAX_FITTED = 1 << 23  # logits on which the temperature is fitted, which takes a few seconds
 _HEADER = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
 _REFUSAL_HEADER = ("Refused", "Images left", "Errors left", "Of those left", "95 % interval")
 _NAMES = {
@@ -52,18 +49,18 @@ class Estimates(Record, kw_only=True):
 
 
 class Figures(Estimates, kw_only=True):
-    """All that is measured of one set of probabilities.
+    """The figures of a set of probabilities.
 
     Attributes:
-        mean_confidence: the mean probability of the answers; above the accuracy the network is overconfident.
+        mean_confidence: the mean probability of the predictions; above the accuracy the network is overconfident.
         by_width, by_mass: the images in bins of equal width and of equally many images.
         ece_by_width, ece_by_mass: their expected calibration errors. The interval is of the error of these bins on
-            endless images; as noise only adds to an error, it may lie below the value.
+            endless images; since noise only adds to an error, it may lie below the value.
         chance_by_width, chance_by_mass: the errors that a calibrated network with these confidences would show. An
-            error below `limit` is no evidence of any.
-        chance_accuracy: (low, high), the 97.5 % range of the accuracy that it would have; earlier runs lack it.
-        class_wise_ece: the error of every class's probability, not the answer's alone, in bins of equal width, averaged
-            over the classes; small where there are many, since most of their probabilities are near zero.
+            error below `limit` is no evidence of miscalibration.
+        chance_accuracy: (low, high), the 97.5 % range of such a network's accuracy; earlier runs lack it.
+        class_wise_ece: the error of the probabilities of all classes, not of the predicted class alone, in bins of
+            equal width, averaged over the classes; small if there are many, since most probabilities are near zero.
         brier: the mean over the images of Σ over the classes of (probability - truth)², 0 to 2.
         negative_log_likelihood: the mean of -log(probability of the label), in nats.
         aurc: the area under `risk_coverage`.
@@ -80,21 +77,21 @@ class Figures(Estimates, kw_only=True):
 
 
 class Calibration(Tabular, DataRecord, kw_only=True):
-    """The probabilities of a data set before and after a temperature that other images told.
+    """The probabilities of a data set before and after a temperature that was fitted on other images.
 
     Attributes:
-        accuracy, accuracy_interval: of the answers, which no temperature changes, with its 95 % Wilson interval.
+        accuracy, accuracy_interval: the accuracy, which no temperature changes, with its 95 % Wilson interval.
         num_bins: of each reliability diagram.
-        temperature: what the logits are divided by; above 1 it makes the network less sure.
-        temperature_interval: (low, high), its 95 % interval over the choice of the images it was fitted on; None where
-            they do not tell it.
-        is_at_bound: whether the temperature ran to the end of its range, 0.05 or 20, so that it says no more than on
-            which side it lies.
-        fitted_on: in words, which images told the temperature.
-        num_fitted, num_fitted_left_out: how many of them, taken evenly, and how many more there are.
-        before, after: what is measured at temperature 1 and at `temperature`.
+        temperature: divisor of the logits; above 1 it makes the network less sure.
+        temperature_interval: (low, high), its 95 % interval over the choice of the images it was fitted on; None if
+            these do not determine it.
+        is_at_bound: whether the temperature reached an end of its range, 0.05 or 20, so that only its direction is
+            known.
+        fitted_on: the images on which the temperature was fitted, in words.
+        num_fitted, num_fitted_left_out: their number, sampled evenly, and the number of the others.
+        before, after: the figures at temperature 1 and at `temperature`.
         changes: after less before of the ECEs, Brier score, likelihood and AURC, from the same resamples.
-        num_resamples: how often the images were drawn again for the intervals.
+        num_resamples: number of bootstrap resamples for the intervals.
     """
 
     num_classes: Positive
@@ -195,12 +192,12 @@ def measure_calibration(
     (3.0, True)
 
     Args:
-        logits: (N, K), finite, N at least 2, of the images to measure: they tell no part of the temperature.
+        logits: (N, K), finite, N at least 2, of the images to measure; the temperature does not depend on them.
         labels: (N,) whole numbers below K.
-        held_out_logits: (M, K), of images that the network which gave them was not trained on; of more than 8,388,608
-            logits, so many images are taken evenly.
+        held_out_logits: (M, K), of images on which the network was not trained; at most 8,388,608 logits are used, of
+            images sampled evenly.
         held_out_labels: (M,) whole numbers below K.
-        fitted_on: what the held-out images are, such as "validation images", or "out-of-fold training images of 5
+        fitted_on: the held-out images in words, such as "validation images", or "out-of-fold training images of 5
             sibling networks".
         num_bins: of the reliability diagrams, 1 to 1000; 15 is what most papers use.
         seed: its streams "calibration" draw the resamples.
@@ -217,8 +214,8 @@ def measure_calibration(
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
     max_images = max(1, _MAX_FITTED // logits.shape[1])
-    taken = evenly(len(held_out_labels), max_images)
-    fitted_logits, fitted_labels = held_out_logits[taken], held_out_labels[taken]
+    indices = evenly(len(held_out_labels), max_images)
+    fitted_logits, fitted_labels = held_out_logits[indices], held_out_labels[indices]
     temperature = fit_temperature(fitted_logits, fitted_labels)
     scores = [score_images(logits, labels, degree, num_bins) for degree in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
@@ -239,12 +236,12 @@ def measure_calibration(
         temperature_interval=temperature_interval(fitted_logits, fitted_labels, temperature),
         is_at_bound=temperature in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
         fitted_on=fitted_on,
-        num_fitted=len(taken),
-        num_fitted_left_out=len(held_out_labels) - len(taken),
+        num_fitted=len(indices),
+        num_fitted_left_out=len(held_out_labels) - len(indices),
         before=before,
         after=after,
         changes=Estimates(**changes),
-        num_resamples=resamples_for(len(labels)),
+        num_resamples=count_resamples(len(labels)),
     )
 
 
@@ -254,8 +251,8 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
         mean_confidence=float(scores.confidence.mean()),
         by_width=measure_reliability(scores.confidence, scores.right, num_bins, "width"),
         by_mass=measure_reliability(scores.confidence, scores.right, num_bins, "mass"),
-        ece_by_width=_from_zero(estimates["ece_by_width"], by_width),
-        ece_by_mass=_from_zero(estimates["ece_by_mass"], by_mass),
+        ece_by_width=_extend_to_zero(estimates["ece_by_width"], by_width),
+        ece_by_mass=_extend_to_zero(estimates["ece_by_mass"], by_mass),
         chance_by_width=by_width,
         chance_by_mass=by_mass,
         chance_accuracy=accuracy,
@@ -267,6 +264,6 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
     )
 
 
-def _from_zero(error: Estimate, chance: Chance) -> Estimate:
-    """Return the error with an interval from zero where noise alone may give as much."""
+def _extend_to_zero(error: Estimate, chance: Chance) -> Estimate:
+    """Extend the interval of an error to zero if noise alone may show as large an error."""
     return error if error.value > chance.limit else Estimate(value=error.value, interval=(0.0, error.interval[1]))

@@ -1,6 +1,6 @@
-"""How far the figures of a calibration depend on the choice of the images: bootstrap intervals, and chance alone.
+"""Bootstrap intervals of a calibration's figures, and the errors that chance alone would show.
 
-All figures before and after a temperature are taken from the same resamples, so their changes have intervals too.
+All figures before and after a temperature come from the same resamples, so their changes have intervals too.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ from convscope.evidence.calibration.reliability import Binning, bin_edges
 from convscope.evidence.calibration.scores import Scores
 
 FIGURES = ("ece_by_width", "ece_by_mass", "brier", "negative_log_likelihood", "aurc")
-"""What is estimated with an interval, in this order."""
+"""The figures that have an interval, in order."""
 
 _BINNINGS: tuple[Binning, Binning] = ("width", "mass")
-_MAX_DRAWS = 10**8  # images drawn in all resamples, which takes about ten seconds
-_BLOCK = 1 << 21  # draws that are held at once
-_MAX_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
+_MAX_DRAWS = 10**8  # images in all resamples, which takes about ten seconds
+_BLOCK = 1 << 21  # draws that are in memory at once
+_MAX_RESAMPLES, _MIN_RESAMPLES = 1000, 200
 
 
 class Estimate(Record, kw_only=True):
@@ -42,19 +42,18 @@ class Chance(Record, kw_only=True):
     limit: Fraction
 
 
-def resamples_for(num_images: int) -> int:
-    """Return how many times `num_images` are drawn again: 1,000, and for more than 100,000 images fewer, down to
-    200."""
-    return int(np.clip(_MAX_DRAWS // num_images, _LEAST_RESAMPLES, _MAX_RESAMPLES))
+def count_resamples(num_images: int) -> int:
+    """Compute the number of resamples: 1,000, and fewer for more than 100,000 images, down to 200."""
+    return int(np.clip(_MAX_DRAWS // num_images, _MIN_RESAMPLES, _MAX_RESAMPLES))
 
 
 def bootstrap(
     before: Scores, after: Scores, num_bins: int, stream: np.random.Generator
 ) -> tuple[dict[str, Estimate], dict[str, Estimate], dict[str, Estimate]]:
-    """Return each of `FIGURES` before, after, and after less before, from `resamples_for` draws of the N images.
+    """Estimate each of `FIGURES` before, after, and after less before, from `count_resamples` draws of the N images.
 
     Intervals are basic ("reverse percentile") for the calibration errors, because noise only ever adds to these and a
-    resample has the noise twice, and percentile for the others. The bins stay those of the images as they are.
+    resample has the noise twice, and percentile for the others. The bins are those of the original images.
 
     Source: Davison and Hinkley 1997, sections 5.2 and 5.3, through `scipy.stats.bootstrap`.
     """
@@ -67,6 +66,7 @@ def bootstrap(
     def figures(indices: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
         assert axis == -1, axis
         rows = np.atleast_2d(indices)
+        # A resample as weights: how often each image was drawn. Then all figures are products with matrices.
         times = np.empty((count, len(rows)))
         for column, row in enumerate(rows):
             times[:, column] = np.bincount(row, minlength=count)
@@ -75,17 +75,20 @@ def bootstrap(
         return values if indices.ndim == 2 else values[:, 0]
 
     settings: dict[str, Any] = {"vectorized": True, "batch": max(1, _BLOCK // count), "rng": stream}
-    drawn = stats.bootstrap((np.arange(count),), figures, n_resamples=resamples_for(count), method="basic", **settings)
+    drawn = stats.bootstrap(
+        (np.arange(count),), figures, n_resamples=count_resamples(count), method="basic", **settings
+    )
     percentile = stats.bootstrap(
         (np.arange(count),), figures, n_resamples=0, bootstrap_result=drawn, method="percentile", **settings
     )
     values = figures(np.arange(count), -1)
     estimates = list[Estimate]()
     for index, value in enumerate(values):
+        # Percentile intervals of an ECE covered the truth hardly ever (dev/LOG.md, 2026-11-25).
         is_error = FIGURES[index % len(FIGURES)].startswith("ece")
         interval = (drawn if is_error else percentile).confidence_interval
         low, high = float(interval.low[index]), float(interval.high[index])
-        if is_error and index < 2 * len(FIGURES):
+        if is_error and index < 2 * len(FIGURES):  # errors, not their changes: these may be negative
             low, high = max(low, 0.0), max(high, 0.0)
         estimates.append(Estimate(value=float(value), interval=(low, high)))
     groups = (estimates[start : start + len(FIGURES)] for start in range(0, len(estimates), len(FIGURES)))
@@ -96,9 +99,8 @@ def bootstrap(
 def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
     """Simulate the calibration errors, by width and by mass, of a network whose confidences are exactly right.
 
-    Each image is drawn right with the probability of its confidence, and the error taken from that, `resamples_for`
-    times. The third is the 97.5 % range of the accuracy of these draws: it and the upper end of an error each leave
-    out 2.5 %.
+    In each of `count_resamples` draws, an image is right with the probability of its confidence. The third is the
+    97.5 % range of the accuracy of these draws: it and the upper end of an error each leave out 2.5 %.
 
     Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
     """
@@ -106,13 +108,13 @@ def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) ->
     masks = [_bin_matrix(scores.confidence, num_bins, binning, np.ones(count)) for binning in _BINNINGS]
     expected = [mask @ scores.confidence for mask in masks]
     drawn = list[NDArray[np.float64]]()
-    left = resamples_for(count)
-    while left:
-        rows = min(left, max(1, _BLOCK // count))
+    num_left = count_resamples(count)
+    while num_left:
+        rows = min(num_left, max(1, _BLOCK // count))
         right = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
         gaps = [np.abs(mask @ right - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
         drawn.append(np.stack([*gaps, right.sum(axis=0)]) / count)
-        left -= rows
+        num_left -= rows
     errors = np.concatenate(drawn, axis=1)
     ends = [(float(row.mean()), *np.quantile(row, (0.025, 0.975)).tolist()) for row in errors[:2]]
     width, mass = (Chance(mean=mean, low=low, limit=limit) for mean, low, limit in ends)
@@ -134,6 +136,7 @@ class _Statistic:
         count = len(times)
         errors = [np.abs(matrix @ times).sum(axis=0) / count for matrix in self.bins]
         ordered = times[self.order]
+        # Images by rising doubt, image n with its weight: Σ of the risks at each coverage, by the coverage's weight.
         answered = np.maximum(ordered.cumsum(axis=0), 1)
         wrong = (ordered * self.wrong[:, None]).cumsum(axis=0)
         aurc = (ordered * wrong / answered).sum(axis=0) / count
@@ -141,13 +144,13 @@ class _Statistic:
 
 
 def _bin_matrix(confidence: NDArray[np.float64], num_bins: int, binning: Binning, values: NDArray[np.float64]) -> Any:
-    """Return the sparse (num_bins, N) matrix that holds each image's value in the row of its bin."""
+    """Make the sparse (num_bins, N) matrix with each image's value in the row of its bin."""
     bins = np.searchsorted(bin_edges(confidence, num_bins, binning), confidence)
     return _sparse((values, (bins, np.arange(len(confidence)))), (num_bins, len(confidence)))
 
 
 def _sparse(values: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Return a sparse matrix, whose products are summed in one order, which those of BLAS are not for all threads."""
+    """Make a sparse matrix: its products are summed in a fixed order, those of BLAS in one that depends on threads."""
     from scipy.sparse import csr_array
 
     return csr_array(values, shape=shape)

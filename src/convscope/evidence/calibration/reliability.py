@@ -1,4 +1,4 @@
-"""The reliability diagram: images in bins by how sure the network is, and how often each bin is right."""
+"""The reliability diagram: the accuracy of images in bins of confidence."""
 
 from typing import Annotated, Literal, get_args
 
@@ -18,17 +18,17 @@ NumBins = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Reliability(Record, kw_only=True):
-    """How often the predictions of each bin are correct, and how often the network says they are.
+    """The accuracy and the mean confidence of the images in each bin.
 
     Attributes:
-        num_bins: how many were asked for; there are values below of those with an image, least sure first.
+        num_bins: with empty bins; the values below are of bins with an image, the least confident first.
         low, high: the bounds of each bin's confidences; an image on a bound is in the lower bin.
         num_images: in each bin.
         confidence, accuracy: the mean of each bin.
         accuracy_low, accuracy_high: the ends of the 95 % Wilson interval of its accuracy.
-        ece: the expected calibration error: |accuracy - confidence| of the bins, weighted by their images.
-        mce: the maximum calibration error: the largest |accuracy - confidence|, often that of a bin of a few images.
-        mce_num_images: how many images that bin has.
+        ece: the expected calibration error: the mean of |accuracy - confidence|, weighted by images.
+        mce: the maximum calibration error: the largest |accuracy - confidence|, often of a bin with few images.
+        mce_num_images: number of images in that bin.
     """
 
     binning: Binning
@@ -52,11 +52,11 @@ class Reliability(Record, kw_only=True):
 def measure_reliability(
     confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int = 15, binning: Binning = "width"
 ) -> Reliability:
-    """Return how often the answers in each bin of confidence (N,) are right (N,).
+    """Measure the accuracy in bins of confidence (N,), from which predictions are right (N,).
 
-    The more bins, the more of the error is noise of the bins, which only adds to it: read no error without its bins.
-    Of equal widths, most bins of a good network are nearly empty; of equal masses, none is, but equal confidences stay
-    in one bin, so there may be fewer.
+    Noise only adds to the error, and more bins have more noise: never quote an error without its bins. With equal
+    widths, most bins of a good network are nearly empty. With equal masses none is, but equal confidences stay in a
+    bin, so there may be fewer bins.
 
     Source: Guo and others 2017, section 2, equations 2, 3 and 5; error by Naeini, Cooper and Hauskrecht 2015, who bin
     by mass.
@@ -105,14 +105,14 @@ def measure_reliability(
 
 
 def bin_edges(confidence: NDArray[np.float64], num_bins: int, binning: Binning) -> NDArray[np.float64]:
-    """Return the (num_bins - 1,) inner bounds of the bins; `np.searchsorted(edges, confidence)` gives each its bin."""
+    """Compute the (num_bins - 1,) inner bounds of the bins; `np.searchsorted(edges, confidence)` numbers the bins."""
     if binning == "width":
         return width_edges(num_bins)
     return np.asarray(np.quantile(confidence, np.arange(1, num_bins) / num_bins))
 
 
 def width_edges(num_bins: int) -> NDArray[np.float64]:
-    """Return the (num_bins - 1,) inner bounds of bins of equal width from 0 to 1."""
+    """Compute the (num_bins - 1,) inner bounds of bins of equal width from 0 to 1."""
     return np.linspace(0, 1, num_bins + 1)[1:-1]
 
 

@@ -1,5 +1,4 @@
-"""What refusing buys: how many mistakes are left when the images that a network is least confident in are not
-answered."""
+"""The mistakes that remain if a network refuses the images in which it is least confident."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,21 +12,22 @@ from convscope.base.records import Change, Count, Fraction, FractionInterval, Po
 from convscope.evidence.records import check_lengths
 
 REFUSED = (0.0, 0.01, 0.02, 0.05, 0.1)
-"""The fractions of the images that are refused, of each of which a `Refusal` is kept."""
+"""The fractions of refused images for which a `Refusal` is kept."""
 
-_PLACES = np.unique(np.concatenate([np.arange(0, 0.2, 0.0025), np.arange(0, 1, 0.01)]))  # refused, of the curve
+# The fractions of refused images at which the curve is kept, finer where few are refused.
+_CURVE_FRACTIONS = np.unique(np.concatenate([np.arange(0, 0.2, 0.0025), np.arange(0, 1, 0.01)]))
 
 
 Coverage = Annotated[float, Meta(gt=0, le=1)]
 
 
 class Refusal(Record, kw_only=True):
-    """The images left when the least sure are refused.
+    """The images that remain when the least confident ones are refused.
 
     Attributes:
-        fraction: asked to be refused.
-        num_refused, num_left: images; never none is left.
-        num_errors_left: wrong answers among those left.
+        fraction: of images to refuse.
+        num_refused, num_left: numbers of images; at least one is left.
+        num_errors_left: wrong predictions among the rest.
         risk: num_errors_left / num_left.
         interval: (low, high), its 95 % Wilson interval.
     """
@@ -44,12 +44,12 @@ class RiskCoverage(Record, kw_only=True):
     """The mistakes left at each coverage, the fraction of the images that is answered.
 
     Attributes:
-        coverage, risk: the curve at up to 161 places from all images to 1 in 100, risk being the fraction
-            wrong of those answered.
+        coverage, risk: the curve at up to 161 points, from all images to 1 in 100; risk is the fraction of wrong
+            predictions among the answered images.
         aurc: the area under the whole curve, its mean over the coverages 1/N, 2/N, ..., 1. Lower is better; it depends
             on the accuracy as much as on the order.
-        optimal_aurc: the same if every wrong answer were less sure than every right one.
-        excess_aurc: E-AURC, `aurc` less `optimal_aurc`: what the order of the confidences is to blame for.
+        optimal_aurc: the area if every wrong prediction were less confident than every right one.
+        excess_aurc: E-AURC, `aurc` less `optimal_aurc`: the part that the order of the confidences causes.
         refusals: for 0, 1, 2, 5 and 10 %.
     """
 
@@ -67,9 +67,9 @@ class RiskCoverage(Record, kw_only=True):
 def measure_risk_coverage(
     doubt: NDArray[np.float64], right: NDArray[np.bool_], refused: Sequence[float] = REFUSED
 ) -> RiskCoverage:
-    """Return the mistakes left as images are refused by their doubt (N,), (1 - confidence) / confidence, largest first.
+    """Measure the mistakes that remain as images are refused by their doubt (N,), (1 - confidence) / confidence.
 
-    Of equal doubts the later image is refused first.
+    The largest doubt is refused first, and the later image of equal doubts.
 
     Source: Geifman and El-Yaniv 2017 (the curve); Geifman, Uziel and El-Yaniv 2019 (its area and the excess, here with
     the optimum of N images and not its limit).
@@ -93,8 +93,9 @@ def measure_risk_coverage(
     errors, answered = np.cumsum(~right[order], dtype=np.int64), np.arange(1, count + 1)
     risk = errors / answered
     num_errors = int(errors[-1])
+    # In the best order, all right predictions come first: a prefix beyond them has the surplus as errors.
     optimal = np.maximum(answered - (count - num_errors), 0) / answered
-    left = np.unique([_left(count, fraction) for fraction in _PLACES])[::-1]
+    left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
     aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(
         coverage=to_tuple(left / count),
@@ -102,11 +103,11 @@ def measure_risk_coverage(
         aurc=aurc,
         optimal_aurc=optimal_aurc,
         excess_aurc=aurc - optimal_aurc,
-        refusals=tuple(_refusal(fraction, _left(count, fraction), errors) for fraction in refused),
+        refusals=tuple(_refusal(fraction, _count_left(count, fraction), errors) for fraction in refused),
     )
 
 
-def _left(count: int, fraction: float) -> int:
+def _count_left(count: int, fraction: float) -> int:
     return max(1, count - round(fraction * count))
 
 

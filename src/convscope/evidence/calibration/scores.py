@@ -1,4 +1,4 @@
-"""What each image's probabilities say and cost, from its logits at a temperature: numbers an image, and no bins yet."""
+"""Compute the confidence, loss and Brier score of each image from its logits at a temperature."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from convscope.evidence.calibration.reliability import width_edges
 
-_BLOCK = 1 << 21  # probabilities that are held at once
+_BLOCK = 1 << 21  # probabilities that are in memory at once
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One number an image, (N,) each, and one for all.
+    """A number for each image, (N,) each, and `class_wise_ece` for all.
 
     Attributes:
-        confidence: the largest probability, that of the answer.
-        doubt: (1 - confidence) / confidence, the odds against the answer: it still tells apart images whose confidence
-            is 1 to the last bit.
-        right: bool, whether the answer is the label.
+        confidence: the largest probability, that of the prediction.
+        doubt: (1 - confidence) / confidence, the odds against the prediction. It still differs between images whose
+            confidence is 1 to the last bit.
+        right: bool, true if the prediction is the label.
         negative_log_likelihood: -log of the probability of the label, in nats.
         brier: the sum over the classes of (probability - 1 if it is the label)², 0 to 2.
         class_wise_ece: see `Figures`.
@@ -39,7 +39,7 @@ class Scores:
 def score_images(
     logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float, num_bins: int
 ) -> Scores:
-    """Return the scores of logits (N, K) divided by `temperature`, against labels (N,)."""
+    """Score logits (N, K), divided by `temperature`, by labels (N,)."""
     count, num_classes = logits.shape
     doubt, likelihood, brier = np.empty(count), np.empty(count), np.empty(count)
     gaps = np.zeros(num_classes * num_bins)
@@ -50,6 +50,8 @@ def score_images(
         rows, truth = np.arange(len(shifted)), labels[block]
         exponentials = np.exp(shifted)
         answers = shifted.argmax(axis=1)
+        # The largest exponential is exp(0) = 1, so the probability of the prediction is 1 / (1 + doubt), with the sum
+        # of the other exponentials as doubt: no digit of it is lost in a difference from 1.
         others = exponentials.copy()
         others[rows, answers] = 0
         doubt[block] = others.sum(axis=1)

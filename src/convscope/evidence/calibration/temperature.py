@@ -1,4 +1,4 @@
-"""One number that makes a network less sure or surer without changing an answer: the temperature of its softmax."""
+"""Fit the temperature of a softmax, which makes a network more or less confident without changing a prediction."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from convscope.base.arguments import checked
 from convscope.evidence.calibration.scores import blocks, check_logits
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
-_Z = 1.959963984540054  # of 95 %
+_Z = 1.959963984540054  # standard deviations on either side of a normal distribution's 95 %
 
 
 @checked
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
-    """Return the temperature T, 0.05 to 20, at which the probabilities softmax(logits / T) make the labels likeliest.
+    """Fit the temperature T, 0.05 to 20, at which the probabilities softmax(logits / T) make the labels likeliest.
 
-    Above 1 it makes a network less sure, below 1 surer; the order of an image's classes, and so every answer, stays as
-    it is. Fit it on images that the network was not trained on: on its own training images it is nearly always right,
-    and T would only make it surer. The negative log-likelihood is convex in 1 / T, so it has one valley; where it falls
-    all the way to a bound, T is that bound (0.05 if every answer is right), and these images do not tell T. Where no T
-    is better than 1, it is 1.
+    Above 1 it makes a network less confident, below 1 more; every prediction stays the same. Fit it on images that the
+    network was not trained on: on its training images it is nearly always right, and T would only make it more
+    confident. The negative log-likelihood is convex in 1 / T, so it has a single minimum. If it falls all the way to a
+    bound, T is that bound (0.05 if every prediction is right), and these images do not determine T. If no T is better
+    than 1, T is 1.
 
     Source: Guo, Pleiss, Sun and Weinberger 2017, section 4.2; by Brent's bounded search over log T.
 
@@ -40,7 +40,8 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     from scipy.optimize import minimize_scalar
 
     shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted[np.arange(len(labels)), labels][:, None]  # the label's own is zero
+    # Less the label's logit: its loss is then log Σ exp(shifted / T), without a term of its own.
+    shifted = shifted - shifted[np.arange(len(labels)), labels][:, None]
 
     def cost(log_temperature: float) -> float:
         return _mean_loss(shifted, float(np.exp(log_temperature)))
@@ -84,7 +85,7 @@ def temperature_interval(
 
 
 def _mean_loss(shifted: NDArray[np.float64], temperature: float) -> float:
-    """Return the mean negative log-likelihood of logits (N, K) less that of the label, in nats."""
+    """Compute the mean negative log-likelihood of logits (N, K) from which the label's was subtracted, in nats."""
     total = 0.0
     for block in blocks(*shifted.shape):
         scaled = shifted[block] / temperature

@@ -1,4 +1,4 @@
-"""Models and groups of models on the same images: who makes fewer errors, by how much, and whether chance would do."""
+"""Compare models and groups of models on the same images: fewer errors, by how much, and whether chance explains it."""
 
 from convscope.evidence.comparison.candidate import Candidate, weights_bytes
 from convscope.evidence.comparison.counts import PairedCounts

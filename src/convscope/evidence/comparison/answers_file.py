@@ -1,4 +1,4 @@
-"""Read what a run answered to its test images from its `predictions.npz`, which may be damaged or hostile."""
+"""Read a run's predictions for its test images from its `predictions.npz`, which may be damaged or hostile."""
 
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ Labels = NDArray[np.int64]
 
 
 def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels]:
-    """Return y_true and y_pred, (N,) int64 each; the probabilities are not read.
+    """Read y_true and y_pred, (N,) int64 each, without the probabilities.
 
     Args:
-        num_images: how many there must be, N.
-        num_classes: what the labels must be below, K.
+        num_images: the expected N.
+        num_classes: the expected K.
 
     Raises:
         DatasetError: if the file is missing, unreadable or no zip archive, lacks one of the two, or one is not N whole
@@ -31,7 +31,7 @@ def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[Labels,
 
 
 def read_predictions(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels, NDArray[np.float32]]:
-    """Return y_true and y_pred, (N,) int64 each, and y_prob, (N, K) float32.
+    """Read y_true and y_pred, (N,) int64 each, and y_prob, (N, K) float32.
 
     Raises:
         DatasetError: as `read_answers` does, or if a probability is not between 0 and 1.
@@ -77,10 +77,10 @@ def _probabilities(archive: zipfile.ZipFile, expected: tuple[int, int]) -> NDArr
                 "so use another copy of the run"
             )
 
-    found = _member(archive, "y_prob", check)
-    if not ((found >= 0) & (found <= 1)).all():
+    y_prob = _member(archive, "y_prob", check)
+    if not ((y_prob >= 0) & (y_prob <= 1)).all():  # also for NaN
         raise DataFileError("y_prob is not between 0 and 1; use another copy of the run")
-    return found
+    return y_prob
 
 
 def _member(

@@ -17,20 +17,20 @@ from convscope.training.model import Model
 COSTS = (
     "parameters", "macs", "weights_bytes", "training_seconds", "latency_seconds", "latency_1000_seconds",
 )  # fmt: skip
-"""What a candidate costs, by the names of its attributes."""
+"""The attributes that are costs of a candidate."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model's evaluation and what it cost.
+    """A model's evaluation and costs.
 
     Attributes:
-        parameters: how many numbers training can change.
-        macs: multiply-adds that one image costs on its way forward.
+        parameters: number of trainable weights.
+        macs: multiply-adds for one image, forward.
         weights_bytes: the size of the stored weights, see `weights_bytes`.
-        training_seconds: None where it is not known.
-        latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
-        latency_1000_seconds: that the answers to a thousand images at once take, likewise.
+        training_seconds: None if it is unknown.
+        latency_seconds: time for one image, as measured by the caller; None if it is unknown.
+        latency_1000_seconds: time for a thousand images at once, likewise.
 
     Raises:
         ValueError: if a cost is negative or not finite.
@@ -61,7 +61,7 @@ class Candidate:
         latency_1000_seconds: float | None = None,
         weight_bits: WeightBits | None = None,
     ) -> "Candidate":
-        """Return `model` with its `evaluation`, called by its architecture's name unless another is given.
+        """Make a candidate of `model` and its `evaluation`, with the architecture's name by default.
 
         An evaluation over several views costs the multiply-adds of each. `weight_bits` are those of the recipe.
         """
@@ -79,9 +79,9 @@ class Candidate:
 
 
 def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
-    """Return the bytes of a network's weights: four each, moving statistics included.
+    """Compute the bytes of a network's weights: four each, with moving statistics.
 
-    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has its step in four bytes.
+    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has a step of four bytes.
 
     >>> from convscope.architecture.presets import small
     >>> weights_bytes(small()), weights_bytes(small(), 4)
@@ -94,7 +94,7 @@ def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
 
 
 def check_costs(value: Any) -> None:
-    """Raise `ValueError` unless each of the costs that `value` has is None or finite and at least 0."""
+    """Raise `ValueError` unless each cost of `value` is None, or finite and at least 0."""
     for name in COSTS:
         cost = getattr(value, name)
         if cost is not None and not 0 <= cost < inf:
@@ -118,18 +118,18 @@ def check_same_images(names: tuple[str, str], answers: tuple[Any, Any]) -> None:
         )
 
 
-def cost_cells(value: Any) -> tuple[str, ...]:
-    """Return parameters, size, multiply-adds and training time as the cells of a table."""
+def format_costs(value: Any) -> tuple[str, ...]:
+    """Format parameters, size, multiply-adds and training time as cells of a table."""
     return (
         f"{value.parameters:,}",
         f"{value.weights_bytes / 1024:,.1f} KB",
         f"{value.macs:,}",
-        seconds_text(value.training_seconds),
+        format_seconds(value.training_seconds),
     )
 
 
-def seconds_text(seconds: float | None) -> str:
-    """Return a time as text, in the unit that suits it."""
+def format_seconds(seconds: float | None) -> str:
+    """Format a time in seconds, milliseconds or microseconds."""
     if seconds is None:
         return say("head.unknown")
     for factor, unit in ((1, "s"), (1e3, "ms")):
@@ -138,15 +138,15 @@ def seconds_text(seconds: float | None) -> str:
     return f"{1e6 * seconds:,.1f} µs"
 
 
-def latency_lines(names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
-    """Return a line for each whose latency is known."""
+def format_latencies(names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
+    """Format a line for each model whose latency is known."""
     return [
-        f"{name}: one image takes {seconds_text(value.latency_seconds)}, 1,000 images take "
-        f"{seconds_text(value.latency_1000_seconds)}"
+        f"{name}: one image takes {format_seconds(value.latency_seconds)}, 1,000 images take "
+        f"{format_seconds(value.latency_1000_seconds)}"
         for name, value in zip(names, values, strict=True)
         if value.latency_seconds is not None or value.latency_1000_seconds is not None
     ]
 
 
 CandidateArgument = Annotated[Candidate, "a Candidate, such as cs.Candidate.from_model(model, evaluation)"]
-"""What `compare` takes; a model alone has no evaluation to compare."""
+"""The argument of `compare`; a model alone has no evaluation to compare."""

@@ -1,4 +1,4 @@
-"""Two models on the same images as four counts, and all that follows from those."""
+"""Compare two models on the same images by four counts."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from convscope.base.statistics import error_ratio_interval
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """McNemar's table of models A and B: how many images both, one of them, or neither gets right.
+    """McNemar's table of models A and B: images that both, one of them, or neither classify correctly.
 
     The intervals and the p-value cover the choice of the images, not that of the seeds.
     """
@@ -25,8 +25,9 @@ class PairedCounts:
     both_wrong: int
 
     @classmethod
-    def of(cls, wrong_a: NDArray[np.bool_], wrong_b: NDArray[np.bool_]) -> "PairedCounts":
-        """Return the counts of two models that answer image i wrongly where `wrong_a[i]` and `wrong_b[i]` (N,)."""
+    def from_flags(cls, wrong_a: NDArray[np.bool_], wrong_b: NDArray[np.bool_]) -> "PairedCounts":
+        """Count the images from the flags (N,) of both models, true where wrong."""
+        # Outcome 0 is both right, 1 only A right, 2 only B right and 3 both wrong.
         return cls(*np.bincount(2 * wrong_a.astype(np.int64) + wrong_b, minlength=4).tolist())
 
     @property
@@ -41,7 +42,7 @@ class PairedCounts:
 
     @cached_property
     def error_ratio_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval, as far as 1 if the test allows that; infinite if A makes none.
+        """(low, high), its 95 % score interval, extended to 1 if the test allows 1; infinite if A makes no error.
 
         See `statistics.error_ratio_interval`.
         """
@@ -49,11 +50,11 @@ class PairedCounts:
 
     @cached_property
     def p_value(self) -> float:
-        """Of McNemar's exact test, two-sided: whether these two networks differ on images of this kind."""
+        """The two-sided p-value of McNemar's exact test: whether these networks differ on images of this kind."""
         return mcnemar_exact(self.only_a_correct, self.only_b_correct)
 
     def _with_equality(self, interval: tuple[float, float], equal: float) -> tuple[float, float]:
-        """Return the interval, extended to `equal` where the exact test does not reject that they are equally good.
+        """Extend the interval to `equal` if the exact test does not reject that the models are equally good.
 
         A score interval inverts McNemar's test without its correction, which is a little less strict.
         """
@@ -62,6 +63,6 @@ class PairedCounts:
 
 
 def open_interval(interval: tuple[float, float]) -> OpenInterval:
-    """Return an interval with None for an infinite end."""
+    """Replace an infinite end of an interval by None."""
     low, high = interval
     return low, None if high == inf else high

@@ -1,4 +1,4 @@
-"""Models of one architecture and recipe from several seeds, with their answers to the same images."""
+"""Models of the same architecture and recipe from several seeds, with their predictions for the same images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ from convscope.evidence.comparison.records import RunGroupRecord
 
 @dataclass(frozen=True, eq=False)
 class RunGroup:
-    """The answers of one or more models that differ in their seed alone, and what such a model costs.
+    """The predictions of one or more models that differ only in their seed, and the costs of such a model.
 
     Attributes:
         seeds: (n,), each once.
         y_true: (N,) whole numbers, the labels.
-        y_pred: (n, N) whole numbers, each model's answers.
-        parameters: how many numbers training can change.
-        macs: multiply-adds that one image costs on its way forward.
+        y_pred: (n, N) whole numbers, each model's predictions.
+        parameters: number of trainable weights.
+        macs: multiply-adds for one image, forward.
         weights_bytes: the size of the stored weights, see `weights_bytes`.
-        training_seconds: of one training, the mean over the models; None where it is not known.
-        latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
-        latency_1000_seconds: that the answers to a thousand images at once take, likewise.
+        training_seconds: of a training, the mean over the models; None if it is unknown.
+        latency_seconds: time for one image, as measured by the caller; None if it is unknown.
+        latency_1000_seconds: time for a thousand images at once, likewise.
 
     Raises:
         ValueError: if there is no model or no image, the lengths differ, a seed comes twice, or a cost is negative or
@@ -65,7 +65,7 @@ class RunGroup:
     def from_candidates(
         cls, candidates: Sequence[Candidate], seeds: Sequence[int], name: str | None = None
     ) -> "RunGroup":
-        """Return one group of `candidates`, the first's name and size standing for all, times being their mean.
+        """Make a group of `candidates` with the name and size of the first and the mean of the times.
 
         Raises:
             ValueError: if there is none, they are not as many as the seeds, or were evaluated on different images.
@@ -73,8 +73,8 @@ class RunGroup:
         if not candidates:
             raise ValueError("candidates is empty; a group needs at least one")
         first = candidates[0]
-        for other in candidates[1:]:
-            check_same_images((first.name, f"another {other.name}"), (first.evaluation, other.evaluation))
+        for candidate in candidates[1:]:
+            check_same_images((first.name, f"another {candidate.name}"), (first.evaluation, candidate.evaluation))
 
         def average(cost: str) -> float | None:
             known = [getattr(candidate, cost) for candidate in candidates]
@@ -105,17 +105,17 @@ class RunGroup:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """(n, N), whether each model answers each image wrongly."""
+        """(n, N), true where a model classifies an image wrongly."""
         return np.asarray(self.y_pred != self.y_true)
 
     @property
     def errors(self) -> tuple[int, ...]:
-        """(n,), how many images each model answers wrongly."""
+        """(n,), the number of images that each model classifies wrongly."""
         return tuple(np.count_nonzero(self.y_pred != self.y_true, axis=1).tolist())
 
     @property
     def num_errors(self) -> float:
-        """The mean of `errors`; of one model a whole number."""
+        """The mean of `errors`; for a single model a whole number."""
         errors = self.errors
         return errors[0] if len(errors) == 1 else mean(errors)
 
@@ -131,7 +131,7 @@ class RunGroup:
 
     @property
     def sd(self) -> float | None:
-        """The standard deviation of `accuracies` between seeds (n - 1 under the line); None for one model."""
+        """The standard deviation of `accuracies` between seeds (with n - 1); None for one model."""
         return stdev(self.accuracies) if self.num_models > 1 else None
 
     @property
@@ -143,7 +143,8 @@ class RunGroup:
 
     @property
     def next_run_interval(self) -> tuple[float, float] | None:
-        """(low, high), in which the accuracy of one further run on these images lies with 95 %; None for one model."""
+        """(low, high), in which the accuracy of a further run on these images lies with 95 %; None for one model."""
+        # Accuracies are whole images apart, so equal ones may differ by half an image.
         interval = prediction_interval(self.accuracies, min_sd=0.5 / self.num_images)
         return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
 
@@ -156,4 +157,4 @@ GroupArguments = Annotated[
     Sequence[RunGroup],
     "a list of RunGroups, such as [experiment.answers_of(group, splits.test) for group in experiment.table]",
 ]
-"""What `compare_groups` and `compare_all` take; a group of a table alone has no answers."""
+"""The arguments of `compare_groups` and `compare_all`; a group of a table alone has no predictions."""

@@ -1,7 +1,7 @@
-"""Two groups of models on the same images: `compare_groups` takes them to a `GroupComparison`.
+"""Compare two groups of models on the same images.
 
-Several seeds of each side tell what is due to the architecture and recipe and what to the choice of a seed. One model
-of each is compared as `compare` does, by images alone.
+Several seeds on each side separate the effect of architecture and recipe from the choice of a seed. Single models are
+compared by images alone, as by `compare`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from convscope.base.arguments import checked
 from convscope.base.statistics import group_difference
 from convscope.base.tables import clip, percent_with_interval, printable
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import check_same_images, cost_cells
+from convscope.evidence.comparison.candidate import check_same_images, format_costs
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import Comparison
 from convscope.evidence.comparison.records import Equivalence, GroupComparisonRecord
@@ -22,8 +22,8 @@ from convscope.evidence.comparison.records import Equivalence, GroupComparisonRe
 GROUP_HEADER = (
     "Models", "Seeds", "Accuracy (95 %)", "SD", "Next run (95 %)", "Parameters", "Weights", "MACs", "Training",
 )  # fmt: skip
-"""Over the rows that `group_row` gives. SD is that of the accuracies between seeds, in points; the next run is one of
-another seed on the same images."""
+"""Header over the rows of `format_group`. SD is of the accuracies between seeds, in points; the next run has another
+seed and the same images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class GroupComparison(Comparison):
     """Groups `a` and `b` on the same images.
 
     Attributes:
-        degrees_of_freedom: of Student's distribution behind `p_value`; None for one model each.
-        adjusted_p_value: the p-value corrected for several comparisons, by which the verdict then goes; else None.
-        margin: within which the two count as equivalent; None where nobody asked.
+        degrees_of_freedom: of Student's distribution behind `p_value`; None for single models.
+        adjusted_p_value: the p-value corrected for several comparisons, which then decides the verdict; else None.
+        margin: difference within which the groups count as equivalent; None if equivalence is not tested.
     """
 
     degrees_of_freedom: float | None = None
@@ -47,10 +47,12 @@ class GroupComparison(Comparison):
 
     @property
     def equivalence(self) -> Equivalence | None:
-        """Whether the accuracies differ by less than `margin`, by the 95 % interval of their difference."""
+        """Decide whether the accuracies differ by less than `margin`, by the 95 % interval of their difference."""
         if self.margin is None:
             return None
         low, high = self.accuracy_difference_interval
+        #        -margin        0        margin
+        #  equivalent  [ low ... high ]            different   [ low ... high ] beyond either margin
         if max(-low, high) < self.margin:
             return "equivalent"
         if low > self.margin or high < -self.margin:
@@ -70,9 +72,10 @@ class GroupComparison(Comparison):
         if self.counts is not None:
             return super().sentence
         images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
+        models = [words.count(group.num_models, "model") for group in (self.a, self.b)]
         sides = [
-            f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
-            for name, group in zip(self.names, (self.a, self.b), strict=True)
+            f"{number} of {printable(name)} {_format_verb(group)} {group.num_errors:,.1f}"
+            for number, name, group in zip(models, self.names, (self.a, self.b), strict=True)
         ]
         change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
         return (
@@ -93,30 +96,32 @@ class GroupComparison(Comparison):
         return f"{self.verdict}. {words.format_equivalence(self.names, self.margin, self.equivalence)}"
 
     def _table(self) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-        return GROUP_HEADER, [group_row(name, group) for name, group in zip(self.names, (self.a, self.b), strict=True)]
+        return GROUP_HEADER, [
+            format_group(name, group) for name, group in zip(self.names, (self.a, self.b), strict=True)
+        ]
 
 
-def _make(group: RunGroup) -> str:
+def _format_verb(group: RunGroup) -> str:
     return "makes" if group.num_models == 1 else "make on average"
 
 
-def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
-    """Return a group as a row under `GROUP_HEADER`."""
+def format_group(name: str, group: RunGroup) -> tuple[str, ...]:
+    """Format a group as a row under `GROUP_HEADER`."""
     return (
         clip(name, 20),
         f"{group.num_models}",
         percent_with_interval(group.accuracy, group.accuracy_interval),
         "none" if group.sd is None else f"{100 * group.sd:.2f}",
         "none" if (ends := group.next_run_interval) is None else f"[{100 * ends[0]:.2f}, {100 * ends[1]:.2f}]",
-        *cost_cells(group),
+        *format_costs(group),
     )
 
 
 @checked
 def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -> GroupComparison:
-    """Return how `a` and `b` compare on the images that all their models answered.
+    """Compare `a` and `b` on the images that all their models classified.
 
-    One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
+    Single models are compared by images alone, exactly. Otherwise both seeds and images count as drawn by chance
     (`statistics.group_difference`); runs are not paired by their seeds.
 
     Args:
@@ -129,14 +134,15 @@ def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -
     check_same_images((a.name, b.name), (a, b))
     if a.num_models == b.num_models == 1:
         return GroupComparison.of_single_runs(a, b)
-    apart = group_difference(a.wrong, b.wrong, confidence=1 - level)
-    adjusted = None if level == words.SIGNIFICANCE else min(apart.p_value * words.SIGNIFICANCE / level, 1.0)
+    difference = group_difference(a.wrong, b.wrong, confidence=1 - level)
+    # Scaled so that the same limit of 0.05 decides.
+    adjusted = None if level == words.SIGNIFICANCE else min(difference.p_value * words.SIGNIFICANCE / level, 1.0)
     return GroupComparison(
         a,
         b,
-        apart.interval,
-        apart.ratio_interval,
-        apart.p_value,
-        degrees_of_freedom=apart.degrees_of_freedom,
+        difference.interval,
+        difference.ratio_interval,
+        difference.p_value,
+        degrees_of_freedom=difference.degrees_of_freedom,
         adjusted_p_value=adjusted,
     )

@@ -1,7 +1,7 @@
-"""Two models on the same images: `compare` takes two candidates to a `Comparison`.
+"""Compare two models on the same images.
 
-Both answered every image, so they are compared image by image and not by two separate accuracies. One run of each is
-compared: it does not show what other seeds would give.
+Both classified every image, so they are compared image by image and not by two separate accuracies. A comparison of
+single runs does not show what other seeds would give.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from convscope.base.arguments import checked
 from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import CandidateArgument, check_same_images, cost_cells, latency_lines
+from convscope.evidence.comparison.candidate import CandidateArgument, check_same_images, format_costs, format_latencies
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import RunGroup
 from convscope.evidence.comparison.records import CandidateRecord, ComparisonRecord
@@ -37,7 +37,7 @@ class Comparison(Recorded):
         accuracy_difference_interval: (low, high), 95 %, of `accuracy_difference`.
         error_ratio_interval: (low, high), 95 %, of `error_ratio`; `high` is infinite where `a` makes too few errors.
         p_value: two-sided, of no difference; of one model each that of McNemar's exact test.
-        counts: of one model each, how many images both, one of them, or neither gets right; else None.
+        counts: McNemar's table of two single models; else None.
     """
 
     a: RunGroup
@@ -50,13 +50,13 @@ class Comparison(Recorded):
     @classmethod
     def of_single_runs(cls, a: RunGroup, b: RunGroup) -> Self:
         """Compare two groups of one model each by images alone, exactly."""
-        counts = PairedCounts.of(a.wrong[0], b.wrong[0])
+        counts = PairedCounts.from_flags(a.wrong[0], b.wrong[0])
         return cls(a, b, counts.accuracy_difference_interval, counts.error_ratio_interval, counts.p_value, counts)
 
     @property
     def names(self) -> tuple[str, str]:
         """The names of both, with a suffix if they are equal."""
-        return words.tell_apart(self.a.name, self.b.name)
+        return words.make_unique(self.a.name, self.b.name)
 
     @property
     def num_images(self) -> int:
@@ -69,12 +69,12 @@ class Comparison(Recorded):
 
     @property
     def error_ratio(self) -> float | None:
-        """How many errors `b` makes (on average) for each of `a`; None if `a` makes none."""
+        """The (mean) errors of `b` divided by those of `a`; None if `a` makes none."""
         return self.b.num_errors / self.a.num_errors if self.a.num_errors else None
 
     @property
     def verdict(self) -> str:
-        """Who makes fewer errors and by how much, or that the two do not differ significantly."""
+        """The better model and its share of errors, or a statement that they do not differ significantly."""
         return words.format_verdict(self._numbers)
 
     @property
@@ -87,7 +87,7 @@ class Comparison(Recorded):
 
     @cached_property
     def _numbers(self) -> ComparisonRecord:
-        """The record without its verdict and its sentence, which are made from it."""
+        """The record without its verdict and its sentence, which are written from it."""
         a, b = (from_attributes(CandidateRecord, group) for group in (self.a, self.b))
         return self._build_record(ComparisonRecord, a=a, b=b)
 
@@ -112,12 +112,12 @@ class Comparison(Recorded):
 
     def __str__(self) -> str:
         parts = [fill(self._conclusion(), 100), fill(self.sentence, 100), text_table(*self._table())]
-        if lines := latency_lines(self.names, (self.a, self.b)):
+        if lines := format_latencies(self.names, (self.a, self.b)):
             parts.append("\n".join(map(printable, lines)))
         return "\n\n".join([*parts, *(text_table(*table) for table in self._mcnemar_tables())])
 
     def _repr_html_(self) -> str:
-        lines = [self._conclusion(), self.sentence, *latency_lines(self.names, (self.a, self.b))]
+        lines = [self._conclusion(), self.sentence, *format_latencies(self.names, (self.a, self.b))]
         text = "".join(f"<p>{escape(line)}</p>" for line in lines)
         return text + "".join(html_table(*table) for table in (self._table(), *self._mcnemar_tables()))
 
@@ -131,7 +131,7 @@ class Comparison(Recorded):
                 name,
                 percent_with_interval(group.accuracy, group.accuracy_interval),
                 f"{group.num_errors:,}",
-                *cost_cells(group),
+                *format_costs(group),
             )
             for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]

@@ -1,4 +1,4 @@
-"""How many seeds a comparison needs, from a few runs of each network: `plan` takes two groups to a `Plan`."""
+"""Plan the number of seeds that a comparison needs, from a few runs of each network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,19 +34,19 @@ class PlanRecord(Record, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Plan(Recorded):
-    """How many runs of each of two networks a comparison needs on their test images, with a power of 80 %.
+    """The number of runs of two networks that a comparison on their test images needs, with a power of 80 %.
 
     Attributes:
         a, b: the pilot, a few runs of each.
-        difference: of the mean accuracies that is to be shown.
-        seeds: so many runs of each network show it; None where more than a thousand do not.
+        difference: of the mean accuracies, to be shown.
+        seeds: runs of each network that show it; None if a thousand do not.
         power: the probability of that with `seeds` runs, or with a thousand.
-        power_interval: (low, high), the power where the spreads between seeds are those at the ends of their 95 %
-            intervals: so far the plan may be off.
+        power_interval: (low, high), the power if the spreads between seeds are those at the ends of their 95 %
+            intervals: the uncertainty of the plan.
         floor: the smallest difference that any number of seeds shows on these images.
-        margin: in which equally good networks are to be shown equivalent.
-        margin_seeds: so many runs of each network show that; None as for `seeds`.
-        looks: how often the comparison is made, after equal steps up to `seeds`; `power` is that of the last one.
+        margin: within which equally good networks are to be shown equivalent.
+        margin_seeds: runs of each network that show that; None as for `seeds`.
+        looks: number of comparisons, after equal steps up to `seeds`; `power` is that of the last one.
         level: of the test at each look, see `LEVELS`.
         seconds: that the runs of both networks take to train, one after another; None if the pilot does not say.
     """
@@ -68,7 +68,7 @@ class Plan(Recorded):
 
     @property
     def names(self) -> tuple[str, str]:
-        return words.tell_apart(self.a.name, self.b.name)
+        return words.make_unique(self.a.name, self.b.name)
 
     @property
     def seconds(self) -> float | None:
@@ -115,7 +115,7 @@ class Plan(Recorded):
             equal = f"{self.margin_seeds:,} seeds of each show"
         lines.append(f"{equal} that equally good networks differ by less than {words.points(self.margin)}.")
         if self.seconds is not None:
-            lines.append(f"Training takes about {_duration(self.seconds)} on the pilot's machine.")
+            lines.append(f"Training takes about {_format_duration(self.seconds)} on the pilot's machine.")
         return "\n".join(fill(line, 100) for line in lines)
 
 
@@ -123,13 +123,13 @@ class Plan(Recorded):
 def plan(
     a: GroupArgument, b: GroupArgument, *, difference: float = 0.001, margin: float | None = None, looks: int = 1
 ) -> Plan:
-    """Return how many seeds of each network show a difference, by the test of `compare_groups`, from a few runs.
+    """Plan how many seeds of each network show a difference by the test of `compare_groups`, from a few runs.
 
     Args:
         a, b: at least two runs of each network on the same images; three to five are a good start.
         difference: of the mean accuracies, a fraction: 0.001 is a tenth of a point.
         margin: within which equally good networks are to be shown equivalent; None stands for `difference`.
-        looks: how often the networks are compared while seeds are added, 1 to 3; more looks need more seeds.
+        looks: number of comparisons while seeds are added, 1 to 3; more looks need more seeds.
 
     Raises:
         ValueError: if a group has a single run, the images differ, or a number is not in its range.
@@ -145,8 +145,8 @@ def plan(
     if min(a.num_models, b.num_models) < 2:
         alone = a if a.num_models < 2 else b
         raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")
-    variances = DifferenceVariances.of(a.wrong, b.wrong)
-    seeds = _fewest(lambda count: variances.power(count, difference, level), looks)
+    variances = DifferenceVariances.from_flags(a.wrong, b.wrong)
+    seeds = _find_fewest(lambda count: variances.power(count, difference, level), looks)
     ends = [exact.power(seeds or MAX_SEEDS, difference, level) for exact in variances.ends()]
     return Plan(
         a,
@@ -157,23 +157,23 @@ def plan(
         power_interval=(min(ends), max(ends)),
         floor=variances.floor,
         margin=margin,
-        margin_seeds=_fewest(lambda count: variances.equivalence_power(count, margin, level), looks),
+        margin_seeds=_find_fewest(lambda count: variances.equivalence_power(count, margin, level), looks),
         looks=looks,
     )
 
 
-def _fewest(power: Callable[[int], float], looks: int) -> int | None:
-    """Return the fewest runs that reach `POWER` and fall into equal steps of at least two, None above `MAX_SEEDS`."""
+def _find_fewest(power: Callable[[int], float], looks: int) -> int | None:
+    """Find the fewest runs that reach `POWER` in equal steps of at least two; None above `MAX_SEEDS`."""
     if power(MAX_SEEDS) < POWER:
         return None
-    low, high = 1, MAX_SEEDS
+    low, high = 1, MAX_SEEDS  # by bisection, as the power rises with the runs
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
     return looks * max(-(-high // looks), 2 if looks > 1 else 1)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

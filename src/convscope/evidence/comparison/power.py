@@ -1,4 +1,4 @@
-"""How many seeds show a difference by the test that `compare_groups` performs, and what no number of seeds shows."""
+"""Compute the power of the test of `compare_groups` by the number of seeds."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from convscope.base.statistics import Flags, degrees_of_freedom, variance_parts
 
 MAX_SEEDS = 1000
-"""Of each network; nobody plans for more."""
+"""Largest number of runs of each network in a plan."""
 
-POWER = 0.8
+POWER = 0.8  # the usual convention
 
 LEVELS = (0.05, 0.0294, 0.0221)
-"""Of the test at each of one, two or three looks after equal steps, so that all looks together have 5 %.
+"""Levels of the test for one, two or three looks after equal steps, so that all looks together have 5 %.
 
-Source: Pocock 1977, Biometrika 64, 191-199. That takes looks to go together as their shares of seeds do; the images,
-which are the same in all looks, make them go together more, and false findings fewer.
+Source: Pocock 1977, Biometrika 64, 191-199. The looks there are correlated by their shares of seeds; here they share
+the images, too, which correlates them more, and makes false findings fewer.
 """
 
-_DRAWS = 4000  # of the spread between seeds, so that the power is known to a third of a point
+_DRAWS = 4000  # of the spread between seeds, which give the power to a third of a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class DifferenceVariances:
     freedom: tuple[float, float]
 
     @classmethod
-    def of(cls, wrong_a: Flags, wrong_b: Flags) -> "DifferenceVariances":
-        """Estimate them from runs on the same images, (n, N) and (m, N), true where wrong, n and m at least 2."""
+    def from_flags(cls, wrong_a: Flags, wrong_b: Flags) -> "DifferenceVariances":
+        """Estimate the variances from runs on the same images, (n, N) and (m, N), true where wrong, n and m >= 2."""
         images, runs, luck = variance_parts(wrong_a, wrong_b)
         return cls(wrong_a.shape[1], images, runs, luck, (len(wrong_a) - 1, len(wrong_b) - 1))
 
@@ -55,7 +55,7 @@ class DifferenceVariances:
         return (normal.inv_cdf(1 - LEVELS[0] / 2) + normal.inv_cdf(POWER)) * sqrt(self.images)
 
     def power(self, seeds: int | tuple[int, int], difference: float, level: float = LEVELS[0]) -> float:
-        """Return how probable it is that so many runs, of each network, show a true difference of accuracies.
+        """Compute the probability that `seeds` runs of each network show a true difference of accuracies.
 
         For a difference of 0 it is the level of the test.
         """
@@ -65,14 +65,14 @@ class DifferenceVariances:
         return float(np.mean(ndtr((difference - width) / error) + ndtr((-difference - width) / error)))
 
     def equivalence_power(self, seeds: int | tuple[int, int], margin: float, level: float = LEVELS[0]) -> float:
-        """Return how probable it is that equally good networks are shown to differ by less than `margin`."""
+        """Compute the probability that equally good networks are shown to differ by less than `margin`."""
         from scipy.special import ndtr
 
         room = np.maximum(margin - self._half_widths(seeds, level), 0.0) / self._standard_error(seeds)
         return float(np.mean(2 * ndtr(room) - 1))
 
     def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
-        """Return these with the spreads between seeds at the ends of their 95 % intervals, taken as exact."""
+        """Replace the spreads between seeds by the ends of their 95 % intervals, taken as exact."""
         ends = [self._runs_at(share).ravel().tolist() for share in (0.975, 0.025)]
         low, high = (replace(self, runs=(first, second), freedom=(inf, inf)) for first, second in ends)
         return low, high
@@ -81,11 +81,14 @@ class DifferenceVariances:
         return np.asarray(np.sqrt(self.images + (self._true_runs / _counts(seeds)).sum(axis=0)))
 
     def _half_widths(self, seeds: int | tuple[int, int], level: float) -> NDArray[np.float64]:
-        """Return (draws,), half the width of the interval in experiments that are drawn."""
+        """Simulate experiments, and return half the width (draws,) of the interval in each."""
         from scipy.special import stdtrit
 
         counts = _counts(seeds)
-        of_seeds = self._true_runs / counts * _draw_estimates(counts)
+        # The estimated variance of n runs is the true one times chi²(n - 1) / (n - 1). With a fixed seed, a pilot gives
+        # the same plan each time.
+        estimates = np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)
+        of_seeds = self._true_runs / counts * estimates
         luck = float((np.array(self.luck)[:, None] / counts).sum())
         of_images = self.images + luck
         variance = of_images + np.maximum(of_seeds.sum(axis=0) - luck, 0.0)
@@ -95,15 +98,15 @@ class DifferenceVariances:
 
     @cached_property
     def _true_runs(self) -> NDArray[np.float64]:
-        """(2, 1), the variances of the runs, half of what they may be given how well they are known; at least luck.
+        """(2, 1), the medians of the possible variances of the runs; at least luck.
 
-        So planned seeds reach the power on average: an estimate itself promises too much from few runs, and a mean over
-        all that the variances may be asks for three times the seeds (benchmarks/plan_claims.py).
+        So planned seeds reach the power on average. The estimates themselves promise too much from few runs, and a mean
+        over all possible variances asks for three times the seeds (benchmarks/plan_claims.py).
         """
         return self._runs_at(0.5)
 
     def _runs_at(self, share: float) -> NDArray[np.float64]:
-        """Return (2, 1), the variances of the runs if so large a share of estimates would be smaller than these."""
+        """Compute (2, 1), the variances of the runs for which a share of the estimates would be smaller."""
         from scipy.stats import chi2
 
         runs = [
@@ -114,10 +117,5 @@ class DifferenceVariances:
 
 
 def _counts(seeds: int | tuple[int, int]) -> NDArray[np.int64]:
-    """Return (2, 1), the runs of each network."""
+    """Convert to (2, 1), the runs of each network."""
     return np.array((seeds, seeds) if isinstance(seeds, int) else seeds)[:, None]
-
-
-def _draw_estimates(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (2, draws), estimates of variances of 1 from so many runs; the same numbers for every call."""
-    return np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)

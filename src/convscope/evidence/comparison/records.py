@@ -1,4 +1,4 @@
-"""Comparisons as records: comparison.json, what commands print of comparisons, and what the page shows."""
+"""Records of comparisons, for comparison.json, commands and the page."""
 
 from typing import Literal
 
@@ -66,22 +66,22 @@ class ComparisonRecord(Record, kw_only=True):
 
     @property
     def decisive_p_value(self) -> float:
-        """The p-value that the verdict goes by."""
+        """The p-value that decides the verdict."""
         return self.p_value
 
     @property
     def num_models(self) -> tuple[int, int]:
-        """How many models each side has."""
+        """The number of models on each side."""
         return 1, 1
 
     @property
     def num_differing(self) -> int:
-        """How many images exactly one of two models classifies correctly."""
+        """Images that exactly one of two models classifies correctly."""
         return (self.only_a_correct or 0) + (self.only_b_correct or 0)
 
 
 Equivalence = Literal["equivalent", "different", "first not worse", "second not worse", "undecided"]
-"""What the interval of a difference says beside a margin."""
+"""The result of comparing the interval of a difference with a margin."""
 
 
 class GroupComparisonRecord(ComparisonRecord, kw_only=True):

@@ -1,4 +1,4 @@
-"""Several groups of models at once: `compare_all` compares pairs of them and corrects for how many those are."""
+"""Compare pairs of several groups of models, with a correction for the number of pairs."""
 
 from dataclasses import dataclass, replace
 from html import escape
@@ -11,25 +11,24 @@ from convscope.base.metrics import holm
 from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import latency_lines
+from convscope.evidence.comparison.candidate import format_latencies
 from convscope.evidence.comparison.group import GroupArguments, RunGroup
-from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, group_row
+from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, format_group
 from convscope.evidence.comparison.records import GroupComparisonsRecord
 
 Pairs = Literal["all", "first"]
-"""Which are compared: every two, or each with the first."""
+"""The pairs to compare: every two groups, or each group with the first."""
 
-MAX_PAIRS = 1000
-"""Of 30 models on 10,000 images each takes some hundredths of a second."""
+MAX_PAIRS = 1000  # a pair of groups of 30 models on 10,000 images takes some hundredths of a second
 
 _HEADER = ("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", "p", "p, Holm", "Significant")
 
 
 @dataclass(frozen=True, eq=False)
 class GroupComparisons(Recorded):
-    """Groups on the same images, and comparisons of pairs of them whose verdicts go by Holm's corrected p-values.
+    """Groups on the same images, and comparisons of pairs of them, decided by Holm's corrected p-values.
 
-    The intervals are those of each pair by itself, not corrected.
+    The intervals are not corrected.
     """
 
     groups: tuple[RunGroup, ...]
@@ -37,10 +36,9 @@ class GroupComparisons(Recorded):
 
     @property
     def best_groups(self) -> tuple[str, ...] | None:
-        """The group with the highest mean and those that do not differ from it significantly; None unless all pairs
-        are compared.
+        """The group with the highest mean, and groups that do not differ from it significantly.
 
-        The group that is best on other images and seeds is missing with a probability below 5 %.
+        None unless all pairs are compared. The truly best group is missing with a probability below 5 %.
         """
         if len(self.comparisons) < len(self.groups) * (len(self.groups) - 1) // 2:
             return None
@@ -62,7 +60,7 @@ class GroupComparisons(Recorded):
         if len(self.comparisons) == 1:
             return str(self.comparisons[0])
         parts = [printable(self._headline()), text_table(GROUP_HEADER, self._group_rows())]
-        if lines := latency_lines(self._names(), self.groups):
+        if lines := format_latencies(self._names(), self.groups):
             parts.append("\n".join(map(printable, lines)))
         parts += [text_table(self._header(), self._rows()), fill(self._note(), 100)]
         return "\n\n".join(parts)
@@ -84,7 +82,7 @@ class GroupComparisons(Recorded):
         return f"{len(self.groups)} groups on the {images}"
 
     def _group_rows(self) -> list[tuple[str, ...]]:
-        return [group_row(group.name, group) for group in self.groups]
+        return [format_group(group.name, group) for group in self.groups]
 
     def _header(self) -> tuple[str, ...]:
         return _HEADER if self.comparisons[0].margin is None else (*_HEADER, "Equivalence")
@@ -92,15 +90,15 @@ class GroupComparisons(Recorded):
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
-                " - ".join(clip(name, 18) for name in one.names),
-                words.format_points(one.accuracy_difference, one.accuracy_difference_interval),
-                _ratio_text(one),
-                words.p_number(one.p_value),
-                "" if one.adjusted_p_value is None else words.p_number(one.adjusted_p_value),
-                "yes" if one.is_distinguishable else "no",
-                *([] if one.equivalence is None else [one.equivalence]),
+                " - ".join(clip(name, 18) for name in pair.names),
+                words.format_points(pair.accuracy_difference, pair.accuracy_difference_interval),
+                _format_ratio(pair),
+                words.format_p_number(pair.p_value),
+                "" if pair.adjusted_p_value is None else words.format_p_number(pair.adjusted_p_value),
+                "yes" if pair.is_distinguishable else "no",
+                *([] if pair.equivalence is None else [pair.equivalence]),
             )
-            for one in self.comparisons
+            for pair in self.comparisons
         ]
 
     def _note(self) -> str:
@@ -113,11 +111,11 @@ class GroupComparisons(Recorded):
             note += f" Equivalence is that within {words.points(margin)}."
         if self.best_groups is not None:
             note += f" Possibly the best: {', '.join(clip(printable(name), 32) for name in self.best_groups)}."
-        limits = dict.fromkeys(one.limits for one in self.comparisons)
+        limits = dict.fromkeys(comparison.limits for comparison in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
 
 
-def _ratio_text(comparison: GroupComparison) -> str:
+def _format_ratio(comparison: GroupComparison) -> str:
     value = comparison.error_ratio
     low, high = map(words.ratio, comparison.error_ratio_interval)
     return f"{'none' if value is None else words.ratio(value)} [{low}, {high}]"
@@ -127,10 +125,10 @@ def _ratio_text(comparison: GroupComparison) -> str:
 def compare_all(
     groups: GroupArguments, *, pairs: Pairs = "all", margin: float | None = None, level: float = 0.05
 ) -> GroupComparisons:
-    """Return how `groups` compare on the same images, pair by pair.
+    """Compare `groups` on the same images, pair by pair.
 
     Args:
-        pairs: "all" compares every two, "first" each with the first, which needs less correction.
+        pairs: "all" compares every two groups, "first" each group with the first, which needs less correction.
         margin: a difference of accuracies, as a fraction, within which two groups count as equivalent.
         level: of the test of two groups, see `compare_groups`.
 
@@ -147,11 +145,11 @@ def compare_all(
     names = [group.name for group in groups]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two groups are called {twice[0]!r}; give each group its own name")
-    chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
+    chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], group) for group in groups[1:]]
     if len(chosen) > MAX_PAIRS:
         raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MAX_PAIRS}; use pairs="first"')
-    found = [replace(compare_groups(a, b, level=level), margin=margin) for a, b in chosen]
-    if len(found) > 1:
-        adjusted = holm([comparison.p_value for comparison in found]).tolist()
-        found = [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
-    return GroupComparisons(tuple(groups), tuple(found))
+    comparisons = [replace(compare_groups(a, b, level=level), margin=margin) for a, b in chosen]
+    if len(comparisons) > 1:
+        adjusted = holm([comparison.p_value for comparison in comparisons]).tolist()
+        comparisons = [replace(pair, adjusted_p_value=p) for pair, p in zip(comparisons, adjusted, strict=True)]
+    return GroupComparisons(tuple(groups), tuple(comparisons))

@@ -1,7 +1,4 @@
-"""What a comparison says, in sentences of the catalogue: the verdict, the counts behind it, and its limits.
-
-A comparison is a record: of two runs, or of two groups of them.
-"""
+"""Write a comparison's verdict, counts and limits in sentences of the catalogue."""
 
 from collections.abc import Sequence
 from math import inf
@@ -12,31 +9,31 @@ from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
 from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, join_sentences, say
 
 SIGNIFICANCE = 0.05
-"""Below it, two are said to differ."""
+"""Models differ significantly if the p-value is below this."""
 
 _SMALLEST_PRINTED_P = 1e-300  # near the smallest float: below it a p-value may have become 0
 _KIND_OF_IMAGE = {"train": "training image", "validation": "validation image", "test": "test image"}
 _WIDEST_NAME = 32
 
 
-def tell_apart(first: str, second: str) -> tuple[str, str]:
+def make_unique(first: str, second: str) -> tuple[str, str]:
     """Return both names, with a suffix if they are equal."""
     return (f"{first} (first)", f"{second} (second)") if first == second else (first, second)
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number of things in words."""
+    """Format a number with its noun, as "no models" and "1 model"."""
     return f"{f'{number:,}' if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def image_count(number: int, split: str, dataset_name: str) -> str:
-    """Describe how many images of which split and data set were classified."""
+    """Format the number of images with their split and data set."""
     kind = _KIND_OF_IMAGE.get(split, f"{printable(split)} image")
     return f"{count(number, kind)} of {printable(dataset_name)}"
 
 
 def ratio(value: float) -> str:
-    """Return a ratio with two digits behind the point, or one figure where that would leave nothing."""
+    """Format a ratio with two decimals, or below 0.1 with one significant digit."""
     if value == inf:
         return "\N{INFINITY}"
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
@@ -53,19 +50,20 @@ def format_p_value(p_value: float) -> Sentence:
     return say("pBelow", p=format_rounded(_SMALLEST_PRINTED_P, 2))
 
 
-def p_number(p_value: float) -> str:
-    """Return a p-value as a number alone, or as the bound below which it lies."""
+def format_p_number(p_value: float) -> str:
+    """Format a p-value as a number alone, or as the bound below which it lies."""
     return format_p_value(p_value).removeprefix("p ").removeprefix("= ")
 
 
 def format_points(value: float, interval: Sequence[float]) -> Sentence:
-    """Write a difference of fractions and its interval as points, with three digits where all are below a tenth.
+    """Write a difference of fractions and its interval as points, with three decimals if all are below a tenth.
 
     >>> str(format_points(0.0099, (0.0073, 0.0127)))
     '+0.99 [+0.73, +1.27] points'
     """
-    digits = 2 if max(abs(100 * each) for each in (value, *interval)) >= 0.1 else 3
-    number, low, high = (format_signed(100 * each, digits) for each in (value, *interval))
+    numbers = [100 * fraction for fraction in (value, *interval)]
+    digits = 2 if max(map(abs, numbers)) >= 0.1 else 3
+    number, low, high = (format_signed(number, digits) for number in numbers)
     return say("points", change=say("within", value=number, low=low, high=high))
 
 
@@ -81,7 +79,7 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
     low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     errors = comparison.a.num_errors, comparison.b.num_errors
     better = 0 if difference > 0 else 1
-    if better == 0:  # its errors as a share of the second's
+    if better == 0:  # the interval is of B's errors by A's; turned over, of the better model's by the worse one's
         low, high = 1 / high, 1 / low if low else inf
     sides = {
         "first": say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
@@ -101,18 +99,18 @@ def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
     a = say("comparing.errors", n=errors[0]) if errors[0] else say("comparing.noErrors")
     b = errors[1] if errors[1] else say("comparing.noErrors")
     if errors == [0, 0]:
-        said = say("comparing.neither", first=first, second=second)
+        result = say("comparing.neither", first=first, second=second)
     elif errors[0] == errors[1]:
-        said = say("comparing.each", first=first, second=second, errors=a)
+        result = say("comparing.each", first=first, second=second, errors=a)
     elif 0 in errors:
-        said = say("comparing.makes", first=first, second=second, errors=a, others=b)
+        result = say("comparing.makes", first=first, second=second, errors=a, others=b)
     else:
         fewer, better = fewer_percent(min(errors) / max(errors)), first if errors[0] < errors[1] else second
-        said = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
+        result = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
     split = {} if comparison.split in ("train", "test") else {"split": comparison.split}
     key = f"comparing.on.{'named' if split else comparison.split}"
-    told = say(key, n=comparison.num_images, data=comparison.dataset, said=said, **split)
-    return [told, _chance(comparison), say("comparing.oneRun")]
+    counts = say(key, n=comparison.num_images, data=comparison.dataset, said=result, **split)
+    return [counts, _describe_chance(comparison), say("comparing.oneRun")]
 
 
 def points(value: float) -> str:
@@ -149,13 +147,13 @@ def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:
 
 
 def format_coverage(num_seeds: int, key: str = "comparing.coverageSeeds") -> str:
-    """Say how often an interval over seeds and images holds the truth; "" for 30 seeds or more."""
+    """Say how often an interval over seeds and images contains the truth; "" for 30 seeds or more."""
     share = simulated_coverage(num_seeds)
     return say(key, n=num_seeds, least=share[0], most=share[1]) if share else ""
 
 
 def fewer_percent(share: float) -> Figure | str:
-    """Return how many percent less than 1 a share is, with two digits or, near 100, as many as tell it from 100.
+    """Format by how many percent a share is less than 1, with two digits, or near 100 with four.
 
     >>> [str(fewer_percent(share)) for share in (0.3, 0.956, 0.0004, 0.0)]
     ['70', '4.4', '99.96', '100']
@@ -168,7 +166,8 @@ def fewer_percent(share: float) -> Figure | str:
     return figure(value, 0) if abs(value) >= 9.5 else format_rounded(value, 2)
 
 
-def _chance(comparison: ComparisonRecord) -> Sentence:
+def _describe_chance(comparison: ComparisonRecord) -> Sentence:
+    """Say how often chance would split the images that only one model classifies correctly as unevenly."""
     differing = comparison.num_differing
     if differing == 0:
         return say("comparing.equal")

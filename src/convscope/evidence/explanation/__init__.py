@@ -1,4 +1,4 @@
-"""Looking inside a trained network: kernels, layers' outputs, what activates each filter, and what answers rest on."""
+"""Explain a trained network: kernels, outputs of layers, activations of filters, and attributions of predictions."""
 
 from convscope.evidence.explanation.attributions import METHODS, Method, attribute
 from convscope.evidence.explanation.embedding import MIN_EMBEDDED_IMAGES, Embedding, embed

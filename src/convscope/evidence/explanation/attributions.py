@@ -1,7 +1,7 @@
-"""Which pixels an answer rests on, by three methods: `attribute` takes images and one logit of each to a map of each.
+"""Attribute a logit to the pixels of an image, by three methods.
 
-A map says how one logit of this network depends on the pixels near this image, by its method's own meaning of
-"depends"; methods disagree, and none says why the network is as it is.
+A map shows how a logit of this network depends on the pixels near this image. Each method has its own meaning of
+"depends"; they disagree, and none explains why the network is as it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ Method = Literal["gradient_times_input", "integrated_gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 Maps = NDArray[np.float64]
-"""(N, H, W), a number a pixel, summed over its channels."""
+"""(N, H, W), a number for each pixel, summed over its channels."""
 
 INTEGRATION_STEPS = 32  # of the path from the background to the image
-_IMAGES_AT_ONCE = 2000  # answered by one call
-_PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half of itself
+_IMAGES_AT_ONCE = 2000  # classified by a call
+_PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half its side
 
 
 @checked
@@ -37,13 +37,13 @@ def attribute(
     *,
     background: int = 0,
 ) -> Maps:
-    """Score the pixels of each of `images` (N, H, W, C) uint8 by what they count for its logit `targets` (N,).
+    """Score the pixels of `images` (N, H, W, C) uint8 by their contribution to each image's logit `targets` (N,).
 
     Logits are explained, not probabilities: a probability also falls because another logit rises. Scores are signed,
     below zero where a pixel opposes the logit.
 
     Args:
-        background: the grey level, 0 to 255, that stands for "nothing there": x0, and what blanked pixels get.
+        background: the grey level, 0 to 255, of an empty image, x0, and of blanked pixels.
 
     Raises:
         ValueError: if the method is unknown, the background is no grey level, there is not one target an image or one
@@ -67,7 +67,7 @@ def attribute(
 
 
 def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits (N, K) of `images` (N, H, W, C); equal images are computed once.
+    """Compute the logits (N, K) of `images` (N, H, W, C), once for equal images.
 
     Blanking pixels that are background anyway gives the same image again and again.
     """
@@ -80,14 +80,14 @@ def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.fl
 def _input_gradients(
     network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
-    """Return dz/dx (N, H, W, C), by the image as the network reads it."""
+    """Compute dz/dx (N, H, W, C), with x the image after scaling."""
     check_deadline()
     dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
     return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
 
 
-def _from_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
-    """Return x - x0 (N, H, W, C)."""
+def _subtract_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
+    """Compute x - x0 (N, H, W, C)."""
     return (images.astype(np.float64) - background) * model.architecture.input.scale
 
 
@@ -95,7 +95,7 @@ def _gradient_times_input(
     model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
 ) -> Maps:
     gradients = _input_gradients(model.network, images, targets)
-    return np.asarray((_from_background(model, images, background) * gradients).sum(axis=3))
+    return np.asarray((_subtract_background(model, images, background) * gradients).sum(axis=3))
 
 
 def _integrated_gradients(
@@ -103,18 +103,19 @@ def _integrated_gradients(
 ) -> Maps:
     total = np.zeros(images.shape)
     for step in range(INTEGRATION_STEPS):
-        share = (step + 0.5) / INTEGRATION_STEPS
-        total += _input_gradients(_network_on_the_way(model, share, background), images, targets)
-    steps = _from_background(model, images, background)
+        share = (step + 0.5) / INTEGRATION_STEPS  # midpoints, whose error falls with the square of the steps
+        total += _input_gradients(_make_intermediate_network(model, share, background), images, targets)
+    steps = _subtract_background(model, images, background)
     return np.asarray((steps * total / INTEGRATION_STEPS).sum(axis=3))
 
 
-def _network_on_the_way(model: Model, share: float, background: int) -> Network:
-    """Return the network that reads from an image what the model would read `share` of the way from the background.
+def _make_intermediate_network(model: Model, share: float, background: int) -> Network:
+    """Make the network that sees an image as the model sees x0 + share · (x - x0).
 
-    Images are bytes, so the way is gone in the input's scale and offset, where nothing has to be rounded.
+    Images are bytes, so the input's scale and offset move instead of the pixels, and nothing is rounded.
     """
     image = model.architecture.input
+    # scale · (b0 + share (b - b0)) + offset = (share · scale) · b + [offset + scale · b0 · (1 - share)]
     offset = image.offset + image.scale * background * (1 - share)
     moved = replace(model.architecture, input=replace(image, scale=image.scale * share, offset=offset))
     return open_network(moved, model.weights)
@@ -128,23 +129,23 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     whole = model.logits(images)[indices, targets].astype(np.float64)
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
-    at_once = max(1, _IMAGES_AT_ONCE // len(images))  # places: a call for a few images would keep few threads busy
-    for first in range(0, len(corners), at_once):
+    num_corners = max(1, _IMAGES_AT_ONCE // len(images))  # at once: few images would keep few threads busy
+    for first in range(0, len(corners), num_corners):
         check_deadline()
-        now = corners[first : first + at_once]
-        blanked = np.broadcast_to(images, (len(now), *images.shape)).copy()
-        for patched, (top, left) in zip(blanked, now, strict=True):
+        batch = corners[first : first + num_corners]
+        blanked = np.broadcast_to(images, (len(batch), *images.shape)).copy()
+        for patched, (top, left) in zip(blanked, batch, strict=True):
             patched[:, top : top + side, left : left + side] = background
-        answers = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(now), len(images), -1)
-        for answer, (top, left) in zip(answers, now, strict=True):
-            fall = whole - answer[indices, targets]
+        logits = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(batch), len(images), -1)
+        for patch_logits, (top, left) in zip(logits, batch, strict=True):
+            fall = whole - patch_logits[indices, targets]
             falls[:, top : top + side, left : left + side] += fall[:, None, None]
             covered[top : top + side, left : left + side] += 1
     return np.asarray(falls / covered)
 
 
 def _starts(pixels: int, side: int, step: int) -> list[int]:
-    """Return where squares of `side` begin so that they cover all `pixels`, the last one flush with the end."""
+    """List where squares of `side` begin so that they cover all `pixels`, the last flush with the end."""
     return sorted({*range(0, pixels - side + 1, step), pixels - side})
 
 

@@ -1,7 +1,7 @@
-"""The last hidden layer as a picture: `embed` takes a model and a data set to a point for each image.
+"""Project the last hidden layer to a plane, with a point for each image.
 
-What the last dense layer reads is a point in many dimensions for each image. A picture keeps two of them, so
-beside it stands how well the classes separate before anything was left out.
+The input of the last dense layer has many dimensions, of which a picture keeps two. So the separation of the classes is
+also measured in all dimensions.
 """
 
 from typing import Annotated, Any
@@ -19,14 +19,14 @@ from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
-_ROWS_AT_ONCE = 128  # whose distances to all points are held together
+_ROWS_AT_ONCE = 128  # whose distances to all points are in memory together
 
 
 def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> NDArray[np.int32]:
-    """Return (N, N - 1) the indices of the others of `points` (N, D), the nearest first, the first of equals first.
+    """Find (N, N - 1), the indices of the other points of `points` (N, D), nearest first; of equals the first first.
 
     Args:
-        most: how many others of each point are returned, the nearest ones; None stands for all.
+        max_points: limit for the neighbours of each point; None is all.
     """
     from scipy.spatial.distance import cdist
 
@@ -40,7 +40,7 @@ def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> ND
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return (N,) the share of each image's `nearest` (N, k) others that have its label.
+    """Compute (N,), the share of each image's `nearest` (N, k) images that have its label.
 
     >>> agreements(np.array([[1, 2], [0, 2], [0, 1]]), np.array([7, 7, 3]))
     array([0.5, 0.5, 0. ])
@@ -49,30 +49,29 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
 
 
 _NEIGHBOURS = 10
-MIN_EMBEDDED_IMAGES = 4  # fewer have no neighbours to speak of
+MIN_EMBEDDED_IMAGES = 4  # below, there are hardly neighbours
 
 
 class Embedding(Tabular, ClassesRecord, kw_only=True):
-    """Images as a network's last hidden layer sees them, as points in a plane: their first two principal components.
+    """The first two principal components of a network's last hidden layer, with a point for each image.
 
-    It does not show that the network separates classes by what separates them in the picture.
+    It does not show that the network separates classes by the directions that separate them in the picture.
 
     Attributes:
-        layer: whose output was taken: what the last dense layer reads.
-        num_dimensions: of it.
-        indices: of the n images in the data set, with their `labels` and what is `predicted`.
+        layer: the layer whose output is projected, the input of the last dense layer.
+        num_dimensions: of that output.
+        indices: of the n images in the data set, with their `labels` and the `predicted` labels.
         points: (n, 2) float32, the largest component first.
-        explained_variance: the fraction of the variance in each of the first ten directions, or as many as there are.
-        directions: (num_dimensions, 2) float32. An image's point is its numbers times these, minus `offset`, so further
-            images can be put into the picture.
-        offset: the point of the mean image's numbers.
-        num_neighbours: k, in the following three.
+        explained_variance: the fraction of the variance in each of the first ten directions at most.
+        directions: (num_dimensions, 2) float32. An image's point is its output times these, minus `offset`, so further
+            images can be added to the picture.
+        offset: the point of the mean output.
+        num_neighbours: k, for the following figures.
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
         trustworthiness: of earlier versions; it is not shown.
-        agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None where there
-            is none.
-        chance_agreement: the mean share if neighbours were drawn at random from the other images.
+        agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None without images.
+        chance_agreement: the expected share for random neighbours.
     """
 
     _header = ("Class", "Images", "Neighbours of the same class", "In the plot")
@@ -115,8 +114,13 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
         by_class = zip(
             self.class_names, counts, self.agreement_by_class, self.agreement_in_picture_by_class, strict=True
         )
-        rows = [(clip(name, 24), f"{n:,}", _text(whole), _text(plane)) for name, n, whole, plane in by_class]
-        return [*rows, ("all", f"{counts.sum():,}", _text(self.agreement), _text(self.agreement_in_picture))]
+        rows = [
+            (clip(name, 24), f"{n:,}", _format_share(whole), _format_share(plane)) for name, n, whole, plane in by_class
+        ]
+        return [
+            *rows,
+            ("all", f"{counts.sum():,}", _format_share(self.agreement), _format_share(self.agreement_in_picture)),
+        ]
 
 
 @checked
@@ -124,7 +128,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     """Project the inputs of the last dense layer of `model` for the images of `dataset` to points in a plane.
 
     Args:
-        most_images: beyond it, images are left out evenly; time and memory grow with its square.
+        most_images: limit; other images are left out evenly. Time and memory grow with its square.
 
     Raises:
         ValueError: if there are fewer than 4 images, or the images or classes are not those of the model.
@@ -138,7 +142,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     model.check_classes(dataset)
     indices = evenly(len(dataset), num_images)
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
-    layer = embedded_layer(model.architecture)
+    layer = find_embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
     points, ratios, directions = principal_components(hidden, 2)
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
@@ -158,37 +162,37 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
         num_neighbours=k,
         agreement=float(shares.mean()),
         agreement_in_picture=float(picture_shares.mean()),
-        agreement_by_class=_by_class(shares, labels, counts),
-        agreement_in_picture_by_class=_by_class(picture_shares, labels, counts),
+        agreement_by_class=_average_by_class(shares, labels, counts),
+        agreement_in_picture_by_class=_average_by_class(picture_shares, labels, counts),
         chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),
     )
 
 
-def embedded_layer(architecture: Architecture) -> str:
-    """Return the name of the layer whose output the last dense layer reads; without one, of that before the last,
-    activations aside.
+def find_embedded_layer(architecture: Architecture) -> str:
+    """Find the layer whose output the last dense layer reads; without a dense layer, the one before the last layer
+    that is no activation.
 
     >>> from convscope.architecture import presets
-    >>> embedded_layer(presets.cnn())
+    >>> find_embedded_layer(presets.cnn())
     'dense'
     """
     dense = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
     computing = [index for index, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
-    place = (dense or computing or [0])[-1]
-    return architecture.layers[max(place - 1, 0)].name
+    index = (dense or computing or [0])[-1]
+    return architecture.layers[max(index - 1, 0)].name
 
 
 def principal_components(
     values: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the first principal components of `values` (N, D), the variance's fraction by direction, and directions.
+    """Compute the first principal components of `values` (N, D), the variance's fraction by direction, and directions.
 
-    The components are (N, count): the centred values times the directions (D, count).
-    Where there are fewer directions than `count`, the rest is zero. Of a component and its mirror image, that one is
-    returned whose direction's largest coefficient is positive. The smaller of covariance (D, D) and Gram matrix (N, N)
-    is decomposed. There are min(N, D) fractions; all are zero where nothing varies.
+    The components are (N, count): the centred values times the directions (D, count), with zeros if there are fewer
+    directions. There are min(N, D) fractions; all are zero if nothing varies.
     """
     centred = values - values.mean(axis=0)
+    # The smaller of covariance X'X (D, D) and Gram matrix XX' (N, N) is decomposed. They have the same eigenvalues, and
+    # X' turns an eigenvector of the latter into one of the former.
     is_tall = len(centred) >= centred.shape[1]
     variances, vectors = np.linalg.eigh(centred.T @ centred if is_tall else centred @ centred.T)
     variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
@@ -196,6 +200,7 @@ def principal_components(
     directions = kept if is_tall else centred.T @ kept
     lengths = np.linalg.norm(directions, axis=0)
     directions = directions / np.where(lengths > 0, lengths, 1)
+    # The sign of an eigenvector is arbitrary: its largest coefficient is made positive.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1, 1)
     directions = np.pad(directions, ((0, 0), (0, count - directions.shape[1])))
@@ -203,12 +208,12 @@ def principal_components(
     return centred @ directions, variances / total if total > 0 else np.zeros_like(variances), directions
 
 
-def _by_class(
+def _average_by_class(
     shares: NDArray[np.float64], labels: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[float | None, ...]:
     sums = np.bincount(labels, shares, minlength=len(counts))
     return tuple(float(total / n) if n else None for total, n in zip(sums, counts, strict=True))
 
 
-def _text(share: float | None) -> str:
+def _format_share(share: float | None) -> str:
     return "" if share is None else f"{share:.3f}"

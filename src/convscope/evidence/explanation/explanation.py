@@ -1,4 +1,4 @@
-"""What a network makes of one image, layer by layer: `explain` takes a model and an image to an `Explanation`."""
+"""Explain a prediction by the output of every layer for the image."""
 
 import operator
 from dataclasses import dataclass, field
@@ -39,18 +39,18 @@ class ExplanationRecord(Record, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Tabular, Recorded):
-    """A network's view of one image: the output of every layer, and the kernels that it was made with.
+    """The output of every layer for an image, and the network's kernels.
 
-    It shows what was computed, not why the answer is right or wrong: a bright map is not a cause.
+    It shows what was computed, not why the prediction is right or wrong: a bright map is not a cause.
 
     Attributes:
-        dataset_name: where the image is from, with `split` and `index`.
+        dataset_name: of the image's data set, with `split` and `index`.
         image: (H, W, C) uint8.
         label: the true label.
         predicted: the label with the largest logit.
         probabilities: (K,) float64.
         activations: the output of every layer by its name, (H, W, maps) or (units,) float32, from input to output.
-        kernels: a bank for each convolution, from input to output; empty where there is none.
+        kernels: a bank for each convolution, from input to output.
     """
 
     _header = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
@@ -78,7 +78,7 @@ class Explanation(Tabular, Recorded):
         return {layer: maps for layer, maps in self.activations.items() if maps.ndim == 3}
 
     def to_record(self) -> ExplanationRecord:
-        """Return the prediction, each layer's summary and the banks' shapes, without pixels and cells."""
+        """Build the record of the prediction, each layer's summary and the banks' shapes, without pixels and cells."""
         return from_attributes(ExplanationRecord, self, dataset=self.dataset_name)
 
     def _headline(self) -> str:

@@ -1,7 +1,4 @@
-"""What filters answer to, as values: a card a filter, its layer around it, and all of a network's together.
-
-They hold what `convscope.evidence.explanation.filters` found.
-"""
+"""The records of filters and their activations: a card for each filter, its layer, and all layers of a network."""
 
 from typing import Annotated
 
@@ -16,7 +13,7 @@ from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, c
 NUM_EXCITING = 9
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RARE = 0.01
-"""Below which share of the images with an answer a filter counts as nearly dead."""
+"""A filter counts as nearly dead if it is active on a smaller share of the images."""
 
 
 Quantiles = Annotated[tuple[float, ...], Meta(min_length=len(QUANTILES), max_length=len(QUANTILES))]
@@ -24,11 +21,11 @@ Indices = Annotated[tuple[Count, ...], Meta(max_length=NUM_EXCITING)]
 
 
 class Exciting(Record, kw_only=True):
-    """The images that activate a filter most, and where, column by column.
+    """The images that activate a filter most, with the positions, as columns.
 
     Attributes:
-        index: of each image in the data set, the most exciting first.
-        row, column: of the feature map where the output is highest, the first of equals; 0 of a unit.
+        index: of each image in the data set, the highest activation first.
+        row, column: position of the highest output in the feature map, the first of equals; 0 for a unit.
         value: the output there, in six digits.
     """
 
@@ -53,11 +50,11 @@ class FilterCard(Record, kw_only=True):
         filter: a channel of the layer's map, or a number of its vector, from 0.
         quantiles: of the highest output on each image, at `QUANTILES`: minimum, quartiles, maximum.
         active_image_fraction: the fraction of images on which the output is above zero anywhere on the map.
-        is_dead: whether the output is the same everywhere on every image, as of a relu that never answers.
+        is_dead: whether the output is the same everywhere on every image, as of a relu that is never active.
         is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
-        selectivity: 0 to 1, see `class_selectivity`; with `selective_label`, the class that it answers most to.
-        exciting: up to `NUM_EXCITING` images; none for a dead filter, and none that leaves a filter without negative
-            outputs at zero.
+        selectivity: 0 to 1, see `class_selectivity`; `selective_label` is the class with the highest mean activation.
+        exciting: up to `NUM_EXCITING` images; none for a dead filter. A filter without negative outputs has no images
+            with output zero.
     """
 
     layer: str
@@ -75,7 +72,7 @@ class FilterLayerCards(Record, kw_only=True):
     """The filters of one layer.
 
     Attributes:
-        read_at: the layer behind which the outputs are read; see `FilterLayer`.
+        read_at: the layer after which the outputs are read; see `FilterLayer`.
         pictures: of evenly sampled filters.
     """
 
@@ -101,7 +98,7 @@ class FilterCards(Tabular, ClassesRecord, kw_only=True):
     """The activations of a network's filters over many images.
 
     Attributes:
-        layers: of convolutions, or of hidden dense layers where there is no convolution; from input to output.
+        layers: convolutions, or hidden dense layers if there is no convolution; from input to output.
     """
 
     _header = ("Layer", "Filters", "Dead", "Nearly dead")

@@ -1,6 +1,6 @@
-"""Which layers have filters, and what these answer over many images, as numbers: highest outputs and class means.
+"""Measure the filters of layers over many images: highest outputs, means and class selectivity.
 
-Images are taken in blocks; of a block's feature maps only a number an image and filter is kept.
+Images are processed in blocks, and only a few numbers for each image and filter are kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from convscope.architecture import (
 )
 from convscope.training.model import Model
 
-_BLOCK_BYTES = 1 << 23  # of the activations that are held at once: what the processor keeps near
-_CONSTANT = 1e-6  # a filter whose range is below this part of its largest size does not vary: float32
+_BLOCK_BYTES = 1 << 23  # of activations that are in memory at once: about a processor's cache
+_CONSTANT = 1e-6  # a filter is constant if its range is below this part of its largest size, which is float32's noise
 
 
 @dataclass(frozen=True)
 class FilterLayer:
-    """A layer with filters, and the layer behind which their answers are read.
+    """A layer with filters, and the layer after which their outputs are read.
 
     Attributes:
         layer: the name of the layer whose weights the filters are.
-        row: of the layer where they are read: the same, or where it has no activation the batch normalisation straight
-            behind it, the activation straight behind it, or both, since only there a filter's answer is complete.
+        row: of the layer where they are read. It is the same layer, or if that has no activation, a directly following
+            batch normalisation, activation or both, which complete a filter's output.
     """
 
     layer: str
@@ -54,7 +54,7 @@ class FilterLayer:
 
 
 def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
-    """Return the convolutions of `architecture`, or where there is none its hidden dense layers, from input to output.
+    """List the convolutions of `architecture`, or if there are none its hidden dense layers, from input to output.
 
     >>> from convscope.architecture import presets
     >>> [(layer.layer, layer.num_filters) for layer in filter_layers(presets.cnn())]
@@ -64,15 +64,15 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     rows = [index for index, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
     rows = rows or [index for index, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
     layers = []
-    for place in rows:
-        layers.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
+    for index in rows:
+        layers.append(FilterLayer(table[index].layer.name, _find_output_row(table[index : index + 3])))
     return tuple(layers)
 
 
-def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
+def _find_output_row(rows: tuple[LayerRow, ...]) -> LayerRow:
     """Find the row whose output completes the filters' activations, among the first three of `rows`."""
-    complete, *behind = rows
-    for row, kinds in zip(behind, (BatchNormalization | Activation, Activation), strict=False):
+    complete, *following = rows
+    for row, kinds in zip(following, (BatchNormalization | Activation, Activation), strict=False):
         is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
         if is_done or not isinstance(row.layer, kinds) or row.layer.activation == "softmax":
             break
@@ -100,7 +100,7 @@ class FilterMeasures:
 def measure_filters(
     model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8]
 ) -> tuple[FilterMeasures, ...]:
-    """Measure for each of `layers` what its filters answer to `images` (N, H, W, C) uint8."""
+    """Measure the filters of each of `layers` over `images` (N, H, W, C) uint8."""
     shapes = [(len(images), layer.num_filters) for layer in layers]
     maxima, means = ([np.empty(shape, np.float32) for shape in shapes] for _ in range(2))
     lowest = [np.full(layer.num_filters, np.inf, np.float32) for layer in layers]
@@ -118,6 +118,7 @@ def measure_filters(
 
 
 def _is_constant(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
+    # In float64, since the difference of two large float32 may overflow.
     return high.astype(np.float64) - low <= _CONSTANT * np.maximum(np.abs(low), np.abs(high))
 
 
@@ -143,12 +144,11 @@ def layer_outputs(
 def class_selectivity(
     means: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return (F,) how selective each filter is, 0 to 1, and (F,) for which label.
+    """Compute the selectivity (F,) of each filter, 0 to 1, and (F,) the label with its highest mean.
 
-    It is (a - b) / (a + b), where a is the mean of the class that the filter answers most to and b the mean over the
-    other classes' means: 0 where it answers to all classes alike, 1 where to one alone. A filter that never answers has
-    0. Some of it is chance: with few images, means differ also where nothing does. Where all images are of one class,
-    it is 1 and means nothing.
+    It is (a - b) / (a + b), where a is the highest class mean and b the mean over the other classes' means: 0 if all
+    are alike, 1 if the filter is active for a single class. A filter that is never active has 0. With few images, class
+    means also differ by chance. If all images are of one class, it is 1 and meaningless.
 
     Args:
         means: (N, F), of each image, not below zero.
@@ -162,7 +162,8 @@ def class_selectivity(
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.argsort(inverse, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]  # (K, F)
+    # (K, F), from images sorted by class: reduceat sums from each start to the next.
+    by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]
     best = by_class.argmax(axis=0)
     highest = by_class.max(axis=0)
     others = (by_class.sum(axis=0) - highest) / max(len(classes) - 1, 1)
@@ -170,6 +171,6 @@ def class_selectivity(
     return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), classes[best].astype(np.int64)
 
 
-def six_digits(value: float) -> float:
-    """Round to six digits, beyond which no float32 sum is exact."""
+def round_six_digits(value: float) -> float:
+    """Round to six significant digits, beyond which a sum of float32 depends on its order."""
     return float(f"{value:.6g}")

@@ -12,24 +12,24 @@ from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_measures import FilterLayer
 from convscope.evidence.records import Size, check_packed
 
-_ROOM_BYTES = 120_000  # of a page, for the pictures of all layers
-_MAX_FILTERS = 96  # with pictures, in all layers: what one looks through
-_LARGEST_SIDE = 28  # pixels of a picture; larger ones are reduced by a whole factor
+_MAX_BYTES = 120_000  # of a page, for the pictures of all layers
+_MAX_FILTERS = 96  # with pictures, in all layers: as many as a person looks through
+_LARGEST_SIDE = 28  # pixels of a picture; larger pictures are reduced by a whole factor
 
 Spot = tuple[int, tuple[int, int]]
-"""An image's index and a place (row, column) of a feature map."""
+"""An image's index and a position (row, column) of a feature map."""
 
 
 class FilterPictures(Record, kw_only=True):
     """The pixels that activate some filters of a layer, as pictures of one size.
 
-    A picture is the receptive field of the most activated place, with zeros where that lies outside the image, or the
-    whole image along a side where the receptive field is as large.
+    A picture is the receptive field of the position with the highest activation, with zeros outside the image. Along an
+    axis where the receptive field is as large as the image, it is the whole image.
 
     Attributes:
-        filters: which of the layer's filters have pictures.
-        factor: how many pixels of the image along each side are averaged to one of the picture.
-        real: (n, spots, h, w, C) uint8, the most exciting first; zeros where a filter has fewer.
+        filters: the filters of the layer that have pictures.
+        factor: pixels of the image along each side that are averaged to a pixel of the picture.
+        real: (n, spots, h, w, C) uint8, the highest activation first; zeros if a filter has fewer.
     """
 
     filters: tuple[Count, ...]
@@ -43,7 +43,7 @@ class FilterPictures(Record, kw_only=True):
 def picture_box(
     seen: ReceptiveField, position: tuple[int, int], image_size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Return (top, left, height, width) of the picture of `place`; top and left may lie before the image's first pixel.
+    """Compute (top, left, height, width) of the picture of a position; top and left may lie before the first pixel.
 
     >>> picture_box(ReceptiveField(size=(3, 40), jump=(2, 2), start=(-1, -20)), (0, 5), (28, 28))
     (-1, 0, 3, 28)
@@ -60,25 +60,27 @@ def _side(start: int, size: int, pixels: int) -> tuple[int, int]:
 def picture_layers(
     layers: Sequence[FilterLayer], images: NDArray[np.uint8], spots: Sequence[Sequence[Sequence[Spot]]]
 ) -> list[FilterPictures]:
-    """Return for each layer the pictures of as many of its filters, sampled evenly, as there is room for.
+    """Cut out for each layer the pictures of as many of its filters, sampled evenly, as fit.
 
     Args:
         images: (N, H, W, C) uint8.
-        spots: for each layer and filter, its most exciting image and place first.
+        spots: for each layer and filter, the images and positions with the highest activations.
     """
-    room, left_over = _ROOM_BYTES, _MAX_FILTERS
+    room, left_over = _MAX_BYTES, _MAX_FILTERS
     pictured = dict[int, FilterPictures]()
+    # From small pictures to large ones, each layer with an equal part of the rest: what it does not need is left to the
+    # later ones.
     by_size = sorted(range(len(layers)), key=lambda index: int(np.prod(layers[index].row.receptive_field.size)))
     for done, index in enumerate(by_size):
         left = len(layers) - done
         filters = evenly(layers[index].num_filters, max(left_over // left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
-        bytes_each = pictures.real.num_json_bytes / max(len(pictures.filters), 1)
-        if bytes_each * len(filters) > room // left:
-            filters = evenly(layers[index].num_filters, max(int(room // left / bytes_each), 0 if pictured else 1))
+        filter_bytes = pictures.real.num_json_bytes / max(len(pictures.filters), 1)
+        if filter_bytes * len(filters) > room // left:
+            filters = evenly(layers[index].num_filters, max(int(room // left / filter_bytes), 0 if pictured else 1))
             pictures = _cut_out(layers[index], filters, images, spots[index])
         pictured[index] = pictures
-        room, left_over = max(room - int(bytes_each * len(filters)), 0), left_over - len(filters)
+        room, left_over = max(room - int(filter_bytes * len(filters)), 0), left_over - len(filters)
     return [pictured[index] for index in range(len(layers))]
 
 
@@ -100,7 +102,7 @@ def _cut_out(
 def _picture(
     image: NDArray[np.uint8], seen: ReceptiveField, position: tuple[int, int], factor: int
 ) -> NDArray[np.uint8]:
-    """Return the picture of one place, its cells averaged over `factor` by `factor` pixels, zeros beyond the image."""
+    """Cut out the picture of a position, averaged over `factor` by `factor` pixels, with zeros outside the image."""
     top, left, height, width = picture_box(seen, position, (image.shape[0], image.shape[1]))
     rows, columns = (np.arange(start, start + size) for start, size in ((top, height), (left, width)))
     inside_rows = (rows >= 0) & (rows < image.shape[0])

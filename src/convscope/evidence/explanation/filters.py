@@ -1,7 +1,7 @@
-"""What a network's filters answer to: `filter_cards` takes a model and a data set to a card for each filter.
+"""Find the images and classes that activate each filter of a network.
 
-It shows what goes with a filter's answer, not what the filter is for: that an image activates it does not mean that the
-network's decision hangs on it, which `convscope.evidence.ablation` measures.
+It shows what a filter is active for, not what it is for: an image that activates it need not change the prediction
+without it, which `convscope.evidence.ablation` measures.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from convscope.evidence.explanation.filter_measures import (
     filter_layers,
     layer_outputs,
     measure_filters,
-    six_digits,
+    round_six_digits,
 )
 from convscope.evidence.explanation.filter_pictures import picture_layers
 from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
-_LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
-_MAX_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
+_MIN_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
+_MAX_VALUES = 4e8  # of feature maps that are computed and measured: about five seconds
 _MAX_MACS = 2e11  # of the forward passes
 
 
@@ -44,28 +44,28 @@ _MAX_MACS = 2e11  # of the forward passes
 def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000) -> FilterCards:
     """Measure which images and classes activate each filter of `model` on `dataset`.
 
-    They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
-    at most about a hundred filters, sampled evenly from each layer; the numbers are of all filters.
+    The filters are those of its convolutions, or without a convolution the units of its hidden dense layers. Pictures
+    are kept for at most about a hundred filters, sampled evenly from each layer; figures are of all filters.
 
     Args:
-        most_images: beyond it, images are left out evenly; for large networks also below it, down to 1,000.
+        most_images: limit; other images are left out evenly, and for large networks more, down to 1,000.
 
     Raises:
         ValueError: if most_images < 1, the images are not of the size the model reads, or the classes are not the
             model's.
 
-    Source: the most exciting images and their places: Zeiler and Fergus 2014, section 4.
+    Source: the images with the highest activations and their positions: Zeiler and Fergus 2014, section 4.
     """
     dataset = dataset_for(model, dataset)
     if most_images < 1:
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)
     layers = filter_layers(model.architecture)
-    num_images = min(len(dataset), most_images, max(_LEAST_IMAGES, _affordable_images(model, layers)))
-    taken = evenly(len(dataset), num_images)
-    measured = dataset.take(taken)
+    num_images = min(len(dataset), most_images, max(_MIN_IMAGES, _count_affordable(model, layers)))
+    indices = evenly(len(dataset), num_images)
+    measured = dataset.take(indices)
     measures = measure_filters(model, layers, measured.images)
-    exciting = _exciting(model, layers, measures, measured, taken) if layers else []
+    exciting = _find_exciting(model, layers, measures, measured, indices) if layers else []
     spots = [[list(zip(images.index, images.places, strict=True)) for images in filters] for filters in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     cards = []
@@ -78,7 +78,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 activation=layer.activation,
                 map_size=layer.map_size,
                 receptive_field=layer.row.receptive_field,
-                filters=_cards(layer.layer, values, measured.labels, images_of_filters),
+                filters=_make_cards(layer.layer, values, measured.labels, images_of_filters),
                 pictures=pictured,
             )
         )
@@ -89,49 +89,50 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     )
 
 
-def _affordable_images(model: Model, layers: Sequence[FilterLayer]) -> int:
-    """Return how many images can be looked at in a few seconds."""
+def _count_affordable(model: Model, layers: Sequence[FilterLayer]) -> int:
+    """Estimate how many images can be measured in a few seconds."""
     values = sum(layer.map_size[0] * layer.map_size[1] * layer.num_filters for layer in layers)
     return int(min(_MAX_VALUES / max(values, 1), _MAX_MACS / max(model.architecture.macs, 1)))
 
 
-def _exciting(
+def _find_exciting(
     model: Model,
     layers: Sequence[FilterLayer],
     measures: Sequence[FilterMeasures],
     dataset: Dataset,
-    taken: NDArray[np.int64],
+    indices: NDArray[np.int64],
 ) -> list[list[Exciting]]:
-    """Return for each layer and filter its most exciting images; `taken` are the indices of those of `dataset`."""
+    """Find for each layer and filter the images with the highest activations; `indices` are those of `dataset`."""
     order = [np.argsort(-measure.maxima, axis=0, kind="stable")[:NUM_EXCITING] for measure in measures]  # (9, F) each
     values = [np.take_along_axis(measure.maxima, best, axis=0) for measure, best in zip(measures, order, strict=True)]
     is_kept = [
         ~measure.is_constant & (measure.is_signed | (maxima > 0))
         for measure, maxima in zip(measures, values, strict=True)
     ]
+    # Only the highest values were kept, so these images are computed once more for their positions.
     wanted = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
     positions = [np.zeros((*best.shape, 2), np.int64) for best in order]
     for block, outputs in layer_outputs(model, layers, dataset.images, wanted):
-        for layer, maps, best, kept, where in zip(layers, outputs, order, is_kept, positions, strict=True):
+        for layer, maps, best, kept, cell in zip(layers, outputs, order, is_kept, positions, strict=True):
             ranks, filters = np.nonzero(kept & np.isin(best, block))
             cells = maps.reshape(len(block), -1, layer.num_filters)
             highest = cells[np.searchsorted(block, best[ranks, filters]), :, filters].argmax(axis=1)
-            where[ranks, filters] = np.stack(np.unravel_index(highest, layer.map_size), axis=1)
+            cell[ranks, filters] = np.stack(np.unravel_index(highest, layer.map_size), axis=1)
     return [
         [
             Exciting(
-                index=to_tuple(taken[best[kept[:, column], column]]),
-                row=to_tuple(where[kept[:, column], column, 0]),
-                column=to_tuple(where[kept[:, column], column, 1]),
-                value=tuple(map(six_digits, maxima[kept[:, column], column])),
+                index=to_tuple(indices[best[kept[:, column], column]]),
+                row=to_tuple(cell[kept[:, column], column, 0]),
+                column=to_tuple(cell[kept[:, column], column, 1]),
+                value=tuple(map(round_six_digits, maxima[kept[:, column], column])),
             )
             for column in range(best.shape[1])
         ]
-        for best, maxima, kept, where in zip(order, values, is_kept, positions, strict=True)
+        for best, maxima, kept, cell in zip(order, values, is_kept, positions, strict=True)
     ]
 
 
-def _cards(
+def _make_cards(
     layer: str,
     measures: FilterMeasures,
     labels: NDArray[Any],
@@ -147,11 +148,11 @@ def _cards(
             FilterCard(
                 layer=layer,
                 filter=index,
-                quantiles=tuple(map(six_digits, quantiles[:, index])),
+                quantiles=tuple(map(round_six_digits, quantiles[:, index])),
                 active_image_fraction=fraction,
                 is_dead=is_dead,
                 is_rare=not is_dead and fraction < RARE,
-                selectivity=six_digits(selectivity[index]),
+                selectivity=round_six_digits(selectivity[index]),
                 selective_label=int(selective[index]),
                 exciting=images,
             )

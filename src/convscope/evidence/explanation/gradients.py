@@ -23,7 +23,7 @@ def gradients(
     by: str | Sequence[str] = "weights",
     engine: EngineName = "native",
 ) -> dict[str, NDArray[np.floating[Any]]]:
-    """Return the signed gradients of the loss, or of a logit, of `model`.
+    """Compute the signed gradients of the loss, or of a logit, of `model`.
 
     The network is as it is when it predicts: nothing is dropped, and batch normalisation uses its moving statistics.
 
@@ -38,12 +38,12 @@ def gradients(
 
     Args:
         images: (N, H, W, C) uint8, N at least 1.
-        labels: (N,) whole numbers below K. Of the loss, the class that each image shows; of a logit, which logit is
-            differentiated.
+        labels: (N,) whole numbers below K. For the loss, the class of each image; for a logit, the logit to
+            differentiate.
         of: "loss" is the cross-entropy in nats of the softmax of the logits with `labels`, without label smoothing or
             class weights; "logit" is the logit of each image's label.
         by: "weights" is all trained weights; else the name of a layer, or of several, or "input".
-        engine: which engine computes. "reference" is float64 and slower.
+        engine: "reference" is float64 and slower.
 
     Returns:
         By name. Of weights, arrays of the weights' shapes: the gradient of the mean over the N images. Of "input" and

@@ -1,4 +1,4 @@
-"""The kernels of a model's convolutions, and what a layer's output for one image amounts to, in a few numbers a map."""
+"""Collect the kernels of a model's convolutions, and summarize the outputs of layers for an image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class KernelBankRecord(Record, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class KernelBank:
-    """All kernels of one convolution, and the scale on which they can be compared.
+    """All kernels of a convolution, with a common scale.
 
     Attributes:
         layer: the convolution's name.
@@ -39,7 +39,7 @@ class KernelBank:
 
     @property
     def num_channels(self) -> int:
-        """How many maps each filter reads."""
+        """Number of maps that each filter reads."""
         return int(self.kernel.shape[2])
 
     @property
@@ -51,7 +51,7 @@ class KernelBank:
 
 
 def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
-    """Return the kernels of each convolution of `model`, from input to output; none for a network without one."""
+    """Collect the kernels of each convolution of `model`, from input to output."""
     banks = []
     for layer in model.architecture.layers:
         if isinstance(layer, Conv2D | DepthwiseConv2D):
@@ -64,14 +64,14 @@ def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
 
 
 class LayerSummary(Record, kw_only=True):
-    """A layer's output for one image, in numbers. A vector's units count as maps of one cell.
+    """Figures of a layer's output for an image. A vector's units count as maps of a single cell.
 
     Attributes:
         layer: its name.
         shape: (H, W, maps) or (units,).
         minimum: of all cells, as `maximum` and `mean`.
         active_fraction: the fraction of cells that are not zero.
-        num_dead_maps: how many maps are zero in every cell. A map that is dead on this image may answer to others.
+        num_dead_maps: maps that are zero in every cell. A map that is dead for this image may be active for others.
         map_maximum: the largest value of each map; empty for a vector, whose values are the activations themselves.
         map_active_fraction: the fraction of cells that are not zero, map by map; empty for a vector.
     """
@@ -91,7 +91,7 @@ class LayerSummary(Record, kw_only=True):
 def summarize_activations(
     architecture: Architecture, activations: Mapping[str, NDArray[np.float32]]
 ) -> tuple[LayerSummary, ...]:
-    """Return a summary of each layer's output for one image, from input to output.
+    """Summarize each layer's output for an image, from input to output.
 
     Args:
         activations: by the layer's name, (H, W, maps) or (units,).

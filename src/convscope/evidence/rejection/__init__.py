@@ -1,4 +1,4 @@
-""" "None of these": a score and a threshold by which a model may refuse an image, and how well that works."""
+"""Rejection: scores and thresholds by which a model refuses images of none of its classes, and their evaluation."""
 
 from convscope.evidence.rejection.fitting import fit_rejection
 from convscope.evidence.rejection.measure import measure_rejection

@@ -1,11 +1,11 @@
-"""How near an image lies to a class in the last hidden layer: training images to class means, and those to a score.
+"""Score images by their distance to the nearest class in the last hidden layer.
 
-The score is the relative Mahalanobis distance (Ren and others 2021): how much nearer the image is to the nearest class
-than to the training images as a whole, each in the standard deviations of its own covariance. The plain distance (Lee
-and others 2018) fails here: an out-of-distribution image that hardly moves the layer lies near everything.
+The score is the relative Mahalanobis distance (Ren and others 2021): the distance to all training images less that to
+the nearest class, each in the standard deviations of its own covariance. The plain distance (Lee and others 2018) fails
+here: an out-of-distribution image that hardly activates the layer is near everything.
 
-Both covariances are diagonal in the axes of linear discriminant analysis, and equal but for the K - 1 axes along which
-the class means differ. All the others add the same to both distances, so these few are all that is kept.
+Both covariances are diagonal in the axes of linear discriminant analysis, and equal except for the K - 1 axes along
+which the class means differ. All other axes add the same to both distances, so only these few are kept.
 """
 
 from math import prod
@@ -23,26 +23,26 @@ from convscope.evidence.records import check_packed
 from convscope.training.model import Model
 
 INPUT = "input"
-"""Names the normalised image where the network has no hidden layer."""
+"""Name of the normalised image, if the network has no hidden layer."""
 
 MAX_NUMBERS = 36_000
-"""Of float32 that a fitted distance keeps at most: 190 kB as packed JSON."""
+"""Limit for the float32 numbers of a fitted distance: 190 kB as packed JSON."""
 
-_MAX_READ = 2048  # numbers of a layer, evenly chosen of more
-_MAX_IMAGES = 10_000  # that are fitted to: 1,000 a class on MNIST
-_MAX_SIZE = 256  # numbers read, beyond which their directions of largest variance stand for them
-_MAX_FOR_DIRECTIONS = 600  # images by which these are found
-_BLOCK_BYTES = 1 << 26  # of the activations that are held at once
-_LEAST_SHARE = 1e-6  # of the mean variance that every direction has: float32 activations have no finer steps
+_MAX_READ = 2048  # outputs of a layer, chosen evenly if there are more
+_MAX_IMAGES = 10_000  # for the fit: 1,000 of each class of MNIST
+_MAX_SIZE = 256  # outputs; if there are more, as many directions of largest variance replace them
+_MAX_FOR_DIRECTIONS = 600  # images from which these directions are computed
+_BLOCK_BYTES = 1 << 26  # of activations that are in memory at once
+_MIN_SHARE = 1e-6  # of the mean variance that every direction gets: float32 activations have no finer steps
 
 
 class HiddenDistance(Record, kw_only=True):
     """Class means along A axes of one layer's output, of which D numbers are read. All arrays are float32.
 
     Attributes:
-        layer: whose output is read, of more than 2,048 numbers as many evenly; "input" is the normalised image.
+        layer: the layer whose output is read, at most 2,048 numbers, chosen evenly; "input" is the normalised image.
         centre: (D,), the mean of all training images.
-        axes: (D, A); along each, the spread about the class means has variance 1, and no two go together.
+        axes: (D, A); along each, the spread about the class means has variance 1, uncorrelated with the others.
         variances: (A,), along each axis of all training images, at least 1.
         means: (M, A), of the M classes that have training images, from the centre.
 
@@ -69,7 +69,7 @@ class HiddenDistance(Record, kw_only=True):
             raise ValueError("there must be variances above zero")
 
     def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return (N,), the squared distance to all training images less that to the nearest class: higher for nearer.
+        """Compute (N,), the squared distance to all training images less that to the nearest class: higher is nearer.
 
         Raises:
             ValueError: if the images are not of the size the model reads, or the layer is not one of the model's.
@@ -95,14 +95,14 @@ class HiddenDistance(Record, kw_only=True):
 
 
 def distance_layer(architecture: Architecture) -> str:
-    """Return the layer that the last layer with weights reads, or "input" where that is the image itself."""
+    """Find the layer that the last layer with weights reads, or "input" if that is the image itself."""
     rows = architecture.table
     last = next((index for index in reversed(range(len(rows))) if rows[index].parameters), 0)
     return rows[last - 1].layer.name if last else INPUT
 
 
 def hidden_features(model: Model, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
-    """Return (N, D) float32, the output of `layer` for each image; of more than 2,048 numbers as many, evenly."""
+    """Compute (N, D) float32, the output of `layer` for each image, at most 2,048 numbers, chosen evenly."""
     if layer == INPUT:
         image = model.architecture.input
         check_images(images, image.shape)
@@ -115,11 +115,11 @@ def hidden_features(model: Model, images: NDArray[np.uint8], layer: str) -> NDAr
 
 
 def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
-    """Return the distance to the classes of `dataset`, training images of `model`; 10,000 of them at most are taken.
+    """Fit the distance to the classes of `dataset`, training images of `model`, of which at most 10,000 are used.
 
     The spread about the class means is shrunk towards a sphere by the "oracle approximating" share (Chen, Wiesel, Eldar
-    and Hero 2010, equation 23), so that few images, and units that never answer, give finite distances. Of a layer of
-    many numbers, only the 256 directions of largest variance are looked at.
+    and Hero 2010, equation 23), so that few images, and units that are never active, give finite distances. Of a layer
+    with more than 256 numbers, only the 256 directions of largest variance are used.
 
     Raises:
         ValueError: if the images are not of the size the model reads.
@@ -145,8 +145,9 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     by_class = along[np.argsort(inverse, kind="stable")]
     means = np.add.reduceat(by_class, np.cumsum([0, *counts[:-1]])) / counts[:, None]
     spread = along - means[inverse]
-    within = _shrunk(spread.T @ spread / count, count)
+    within = _shrink_covariance(spread.T @ spread / count, count)
     between = (means.T * (counts / count)) @ means
+    # Generalised eigenvectors: between · axis = variance · within · axis, with axis' · within · axis = 1.
     rank = basis.shape[1]
     num_axes = max(1, min(len(labels) - 1, rank, (MAX_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
@@ -156,25 +157,25 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
 
 
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (D, 256) at most, the orthonormal directions in which 600 of the rows of (N, D) vary most."""
-    some = centred[evenly(len(centred), _MAX_FOR_DIRECTIONS)]
+    """Compute at most (D, 256), the orthonormal directions in which 600 of the rows of (N, D) vary most."""
+    sample = centred[evenly(len(centred), _MAX_FOR_DIRECTIONS)]
     # The eigenvectors of the smaller matrix, N × N, lead to those of D × D.
-    vectors = np.linalg.eigh(some @ some.T)[1][:, -min(_MAX_SIZE, max(1, len(some) - 1)) :]
-    return np.asarray(np.linalg.qr(some.T @ vectors)[0])
+    vectors = np.linalg.eigh(sample @ sample.T)[1][:, -min(_MAX_SIZE, max(1, len(sample) - 1)) :]
+    return np.asarray(np.linalg.qr(sample.T @ vectors)[0])
 
 
-def _shrunk(covariance: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return a covariance (D, D) of `count` vectors, shrunk towards its mean variance."""
+def _shrink_covariance(covariance: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Shrink a covariance (D, D) of `count` vectors towards its mean variance."""
     size = len(covariance)
-    mean = np.trace(covariance) / size or 1.0  # 1 where each class is one point
+    mean = np.trace(covariance) / size or 1.0  # 1 if each class is a single point
     square = (covariance**2).mean()
     spread = (count + 1) * (square - mean**2 / size)
-    share = 1.0 if spread <= 0 else float(np.clip((square + mean**2) / spread, _LEAST_SHARE, 1.0))
+    share = 1.0 if spread <= 0 else float(np.clip((square + mean**2) / spread, _MIN_SHARE, 1.0))
     return np.asarray((1 - share) * covariance + share * mean * np.eye(size))
 
 
 def _layer_size(architecture: Architecture, layer: str) -> int | None:
-    """Return of how many numbers the output of `layer` is, or None where there is no such layer."""
+    """Return the number of outputs of `layer`; None if there is no such layer."""
     if layer == INPUT:
         return prod(architecture.input.shape)
     sizes: dict[str, Any] = {row.layer.name: prod(row.output_shape) for row in architecture.table}

@@ -1,7 +1,7 @@
-"""How ordinary an image is as a picture: its brightness, contrast and roughness against those of training images.
+"""Score images by their brightness, contrast and roughness, compared with those of training images.
 
-No network takes part, so that even images that fool a network, such as noise and blank ones, are told apart. Neither
-moving nor turning an image changes its statistics much.
+No network takes part, so even images that fool a network, such as noise and blank images, get low scores. Shifts and
+rotations hardly change the statistics.
 """
 
 from typing import Annotated
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from convscope.base.records import Finite, Record, to_tuple
 from convscope.data.datasets import Dataset, evenly
 
-_MAX_IMAGES = 10_000  # that are fitted to
-_BLOCK_VALUES = 1 << 22  # of the images that are looked at together
-_MAX_NUMBERS = 3 * 16  # statistics: of sixteen channels
-_LEAST_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: what rounding to levels hides
+_MAX_IMAGES = 10_000  # for the fit
+_BLOCK_VALUES = 1 << 22  # of images that are processed together
+_MAX_NUMBERS = 3 * 16  # statistics, of sixteen channels
+_MIN_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: as much as rounding to levels hides
 
 _Row = Annotated[tuple[Finite, ...], Meta(max_length=_MAX_NUMBERS)]
 
@@ -41,19 +41,19 @@ class ImageStatistics(Record):
             raise ValueError(f"centre has {size} numbers, and precision {len(self.precision)} rows that do not fit")
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return (N,), minus the squared Mahalanobis distance of each image's statistics: 0 at most.
+        """Compute (N,), minus the squared Mahalanobis distance of each image's statistics: 0 at most.
 
         Raises:
             ValueError: if the images (N, H, W, C) have another number of channels.
         """
         if 3 * images.shape[3] != len(self.centre):
             raise ValueError(f"images have {images.shape[3]} channels; the statistics are of {len(self.centre) // 3}")
-        apart = image_statistics(images) - np.array(self.centre)
-        return np.asarray(-((apart @ np.array(self.precision)) * apart).sum(axis=1))
+        centred = image_statistics(images) - np.array(self.centre)
+        return np.asarray(-((centred @ np.array(self.precision)) * centred).sum(axis=1))
 
 
 def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return (N, 3 C) for images (N, H, W, C): by channel the mean, log(1 + contrast) and log(1 + roughness).
+    """Compute (N, 3 C) for images (N, H, W, C): by channel the mean, log(1 + contrast) and log(1 + roughness).
 
     Contrast is the standard deviation over the pixels, roughness the mean absolute difference between neighbours along
     both axes, all in grey levels. The logarithms set blank images apart from all others.
@@ -78,10 +78,10 @@ def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def fit_statistics(dataset: Dataset) -> ImageStatistics:
-    """Return the statistics of the images of `dataset`, of which at most 10,000 are taken evenly."""
+    """Fit the statistics to at most 10,000 images of `dataset`, sampled evenly."""
     statistics = image_statistics(dataset.take(evenly(len(dataset), _MAX_IMAGES)).images)
     centre = statistics.mean(axis=0)
-    apart = statistics - centre
-    least = np.repeat(_LEAST_SPREAD, dataset.image_shape[2])
-    precision = np.linalg.inv(apart.T @ apart / len(statistics) + np.diag(least**2))
+    centred = statistics - centre
+    min_spread = np.repeat(_MIN_SPREAD, dataset.image_shape[2])
+    precision = np.linalg.inv(centred.T @ centred / len(statistics) + np.diag(min_spread**2))
     return ImageStatistics(to_tuple(centre), to_tuple(precision))

@@ -1,6 +1,6 @@
-"""Letters as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
+"""Draw letters as out-of-distribution images: in fonts, slightly varied, and prepared as handwriting.
 
-Letters that a person may read as a digit are never drawn, since the answer "0" for an O is not wrong.
+Letters that look like digits are never drawn, since the prediction "0" for an O is not wrong.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,32 +17,32 @@ LETTERS = "ACEFHKLMNPRTUVWXacdefhkmnprtuvwx"
 """The letters that are drawn."""
 
 LOOK_ALIKES = "BDGIJOQSYZbgijloqsyz"
-"""The letters that are left out: O, o, D and Q are like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
+"""The letters that are left out: O, o, D and Q look like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
 S and s like 5; G and b like 6; B like 8; g and q like 9."""
 
 # Part of matplotlib, so the letters are the same on every machine; serif, italic, sans and typewriter.
 _FONTS = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
-_SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
+_SIZE, _CANVAS = 56, 112  # pixels of the font and of the square sheet
 _ROTATION = 12.0  # degrees to either side
-_MAX_STROKE = 2  # pixels that a line is made wider by on either side
+_MAX_STROKE = 2  # pixels by which a line is widened on either side
 
 
 def letter_fonts() -> list[Path]:
-    """Return the fonts that letters are drawn in: STIX and Computer Modern."""
+    """List the fonts in which letters are drawn: STIX and Computer Modern."""
     return [matplotlib_data() / "fonts/ttf" / name for name in _FONTS]
 
 
 def matplotlib_data() -> Path:
-    """Return the folder of matplotlib's fonts and pictures; it is looked for, not imported, which takes a second."""
+    """Find the folder of matplotlib's fonts and pictures."""
+    # Without an import of matplotlib, which takes a second.
     spec = find_spec("matplotlib")
     assert spec is not None, "convscope depends on it"
     assert spec.origin is not None, spec
     return Path(spec.origin).parent / "mpl-data"
 
 
-def letters_beside(class_names: Collection[str]) -> str:
-    """Return the letters to draw as out-of-distribution images to these classes: those that are no class themselves, in
-    either case."""
+def choose_letters(class_names: Collection[str]) -> str:
+    """Choose the letters that are out of distribution for these classes: no class in either case."""
     classes = {form for name in class_names for form in (name.lower(), name.upper())}
     return "".join(letter for letter in LETTERS if letter not in classes)
 
@@ -55,12 +55,12 @@ def draw_letters(
     seed: int = 0,
     letters: str = LETTERS,
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Return `count` images (count, H, W, C) and the letter on each: letter after letter, font after font.
+    """Draw `count` images (count, H, W, C), and return the letter on each: letter after letter, font after font.
 
-    Each is turned by up to 12°, and its lines are made wider by up to 2 of the font's 56 pixels on either side.
+    Each is rotated by up to 12°, and its lines are widened by up to 2 of the font's 56 pixels on either side.
 
     Args:
-        handwriting: how an image of the data set is made from a picture.
+        handwriting: the preparation of images of the data set.
         letters: the letters to draw; the fonts must have them.
 
     Raises:
@@ -72,6 +72,7 @@ def draw_letters(
     if not letters or not fonts:
         raise ValueError(f"there are {len(letters)} letters and {len(fonts)} fonts; at least one of each is needed")
     height, width, channels = image_shape
+    # The basic layout, since Raqm is not installed everywhere and places letters differently.
     kinds = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
     stream = random_stream(seed, "strangers letters")
     images = np.empty((count, height, width, channels), np.uint8)
@@ -82,6 +83,6 @@ def draw_letters(
         stroke = int(stream.integers(0, _MAX_STROKE + 1))
         ImageDraw.Draw(sheet).text((_CANVAS / 2, _CANVAS / 2), letter, 0, font, "mm", stroke_width=stroke)
         angle = float(stream.uniform(-_ROTATION, _ROTATION))
-        turned = np.asarray(sheet.rotate(angle, Image.Resampling.BILINEAR, fillcolor=255))
-        images[number] = prepare(turned, height, width, 1, handwriting).image  # every channel alike
+        rotated = np.asarray(sheet.rotate(angle, Image.Resampling.BILINEAR, fillcolor=255))
+        images[number] = prepare(rotated, height, width, 1, handwriting).image  # the same in every channel
     return images, drawn

@@ -1,8 +1,6 @@
-"""How well a model refuses what belongs to no class: a rule, test images and out-of-distribution images to a
-`Rejection`.
+"""Measure how many test images and out-of-distribution images a rule refuses.
 
-It says nothing about out-of-distribution images of other kinds, and nothing about a picture chosen on purpose to get
-through.
+The result does not hold for out-of-distribution images of other kinds, nor for pictures made on purpose to be accepted.
 """
 
 import os
@@ -36,8 +34,8 @@ from convscope.evidence.rejection.separation import auroc, auroc_interval, effec
 from convscope.training.model import Model, dataset_for
 
 _MAX_KNOWN = 10_000  # test images
-_MAX_EXAMPLE_BYTES = 110_000  # of all pictures together, as they are
-_MAX_EACH = 4  # pictures of a set
+_MAX_EXAMPLE_BYTES = 110_000  # of all pictures together, unpacked
+_MAX_EXAMPLES = 4  # pictures of a set
 _MAX_SIDE = 64  # pixels of a picture
 _SHIFTS = 2, 4  # pixels of an image 28 pixels wide
 _ANGLES = 15, 30  # degrees
@@ -48,54 +46,51 @@ def measure_rejection(
     rule: RejectionRule,
     model: Model,
     dataset: DatasetLike,
-    other: Dataset | Splits | str | os.PathLike[str] | None = None,
+    outside: Dataset | Splits | str | os.PathLike[str] | None = None,
     *,
-    most: int = 2000,
+    max_images: int = 2000,
     seed: Seed = 0,
 ) -> Rejection:
-    """Return how often `rule` refuses the test images `dataset` and each out-of-distribution set.
+    """Measure how many of the test images `dataset` and of each out-of-distribution set `rule` refuses.
 
-    Probabilities are those at the temperature that the model keeps, as `predict` gives them.
+    Probabilities are at the model's temperature, as in `predict`.
 
     Args:
-        dataset: test images, none of which the rule was fitted to; of more than 10,000 as many are taken evenly.
-        other: images of another data set; see `out_of_distribution_sets`, also for `most` and `seed`.
+        dataset: test images, to none of which the rule was fitted; at most 10,000 are used, sampled evenly.
+        outside: images of another data set; see `out_of_distribution_sets`, also for `max_images` and `seed`.
 
     Raises:
-        DatasetError: if `other` cannot be read.
-        ValueError: if images or classes are not the model's, `most` is below 1, or `other` is the data set itself.
+        DatasetError: if `outside` cannot be read.
+        ValueError: if images or classes are not the model's, `max_images` is below 1, or `outside` is the data set
+            itself.
     """
     dataset = dataset_for(model, dataset)
     model.check_classes(dataset)
     indices = evenly(len(dataset), _MAX_KNOWN)
     known = dataset.take(indices)
-    sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
-    room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)
-
+    sets, left_out = out_of_distribution_sets(known, outside, max_images=max_images, seed=seed)
+    room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)  # two parts for the refused test images
     known_logits = model.logits(known.images)
     known_scores = rule.scores(model, known.images, known_logits)
-    set_logits = [model.logits(outside.images) for outside in sets]
-    set_scores = [rule.scores(model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
-    some = known.take(evenly(len(known), most))
+    sample = known.take(evenly(len(known), max_images))
     return Rejection(
         **describe_images(dataset, len(known)),
         rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
         known=_measure_known(rule, model, known, known_logits, known_scores, indices, 2 * room),
         altered=tuple(
-            _measure_altered(rule, model, name, images, some.labels) for name, images in alter(some, seed).items()
+            _measure_altered(rule, model, name, images, sample.labels) for name, images in alter(sample, seed).items()
         ),
-        out_of_distribution=tuple(
-            _measure_set(rule, model, one, logits, scores, known_scores, room)
-            for one, logits, scores in zip(sets, set_logits, set_scores, strict=True)
-        ),
+        out_of_distribution=tuple(_measure_set(rule, model, images, known_scores, room) for images in sets),
         left_out=left_out,
     )
 
 
 def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
-    """Return by what was done to them, such as "shifted by 2 pixels", the images of `dataset` shifted and turned by two
-    amounts each, to a random side; edge pixels go on."""
+    """Shift and rotate the images of `dataset` to random sides, and return them by names such as "shifted by 2 pixels".
+
+    Edge pixels are repeated in the gap.
+    """
     from scipy.ndimage import rotate, shift
 
     images, side = dataset.images, max(dataset.image_shape[:2])
@@ -120,7 +115,7 @@ def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
 
 
 def _probabilities(model: Model, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (N, K), what `Model.calibrated_probabilities` gives for images with these logits."""
+    """Compute the model's calibrated probabilities (N, K) from logits."""
     return softmax(logits.astype(np.float64) / model.calibration.get("temperature", 1.0))
 
 
@@ -136,15 +131,16 @@ def _measure_known(
     probabilities = _probabilities(model, logits)
     answers = logits.argmax(axis=1)
     right = answers == known.labels
-    refused = ~(scores >= 0)
-    shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MAX_EACH))
+    refused = ~(scores >= 0)  # not `scores < 0`, since a score that is not a number is refused, too
+    max_examples = _count_examples(known.image_shape, room, 2 * _MAX_EXAMPLES)
+    shown = _sample_by_score(np.flatnonzero(refused), scores, max_examples)
     by_class = [float(refused[known.labels == label].mean()) for label in np.unique(known.labels)]
     return KnownImages(
-        correct={rule.name: _share(refused[right])},
-        wrong={rule.name: _share(refused[~right])},
-        correct_among_accepted={rule.name: _share(right[~refused])},
+        correct={rule.name: _measure_share(refused[right])},
+        wrong={rule.name: _measure_share(refused[~right])},
+        correct_among_accepted={rule.name: _measure_share(right[~refused])},
         refused=KnownExamples(
-            **_examples(known.images, shown, answers, probabilities, refused),
+            **_make_examples(known.images, shown, answers, probabilities, refused),
             indices=to_tuple(indices[shown]),
             labels=to_tuple(known.labels[shown]),
         ),
@@ -166,7 +162,7 @@ def _measure_altered(
         name=name,
         num_images=len(images),
         accuracy=float(right.mean()),
-        correct={rule.name: _share(refused[right])},
+        correct={rule.name: _measure_share(refused[right])},
     )
 
 
@@ -174,27 +170,27 @@ def _measure_set(
     rule: RejectionRule,
     model: Model,
     outside: OutOfDistributionSet,
-    logits: NDArray[np.float32],
-    scores: NDArray[np.float64],
     known: NDArray[np.float64],
     room: int,
 ) -> OutOfDistributionResult:
+    logits = model.logits(outside.images)
+    scores = rule.scores(model, outside.images, logits)
     probabilities = _probabilities(model, logits)
     answers, largest = logits.argmax(axis=1), probabilities.max(axis=1)
     refused, count, area = ~(scores >= 0), len(outside.images), auroc(known, scores)
-    # Of each image outside the share of known images above it: their mean is the area.
+    # The share of known images above each image of the set; the mean of these shares is the area under the curve.
     above = 1 - np.searchsorted(np.sort(known), scores) / len(known)
     number = count if outside.clusters is None else effective_number(above, outside.clusters)
     result = RuleResult(
         rule=rule.name,
-        refused=_share(refused, outside.clusters),
+        refused=_measure_share(refused, outside.clusters),
         auroc=area,
         auroc_interval=auroc_interval(area, len(known), number),
         false_positive_rate=false_positive_rate(known, scores),
     )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
-    max_examples = _number(outside.images.shape[1:], room, _MAX_EACH)
-    shown = _spread(np.arange(count), scores, max_examples)
+    max_examples = _count_examples(outside.images.shape[1:], room, _MAX_EXAMPLES)
+    shown = _sample_by_score(np.arange(count), scores, max_examples)
     sure = largest >= SURE
     return OutOfDistributionResult(
         name=outside.name,
@@ -208,11 +204,11 @@ def _measure_set(
         most_frequent=int(counts.argmax()),
         num_most_frequent=int(counts.max()),
         rules=(result,),
-        examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused)),
+        examples=Examples(**_make_examples(outside.images, shown, answers, probabilities, refused)),
     )
 
 
-def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None) -> Share:
+def _measure_share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None) -> Share:
     count, total = int(chosen.sum()), len(chosen)
     value = count / total if total else 0.0
     interval = wilson_interval(count, total)
@@ -222,25 +218,25 @@ def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None)
     return Share(count=count, total=total, value=value, interval=interval)
 
 
-def _number(image_shape: Sequence[int], room: int, maximum: int) -> int:
+def _count_examples(image_shape: Sequence[int], room: int, maximum: int) -> int:
     height, width, channels = image_shape
     return min(maximum, max(1, room // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
 
 
-def _spread(indices: NDArray[np.int64], scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Return at most `most` of the places, evenly from the highest score to the lowest."""
+def _sample_by_score(indices: NDArray[np.int64], scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Choose at most `count` of the indices, evenly from the highest score to the lowest."""
     ranked = indices[np.argsort(-scores[indices], kind="stable")]
     return ranked[evenly(len(ranked), count)]
 
 
-def _examples(
+def _make_examples(
     images: NDArray[np.uint8],
     shown: NDArray[np.int64],
     answers: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     refused: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Cut out the images `shown` as `Examples`, thinned out where they are too large for a picture."""
+    """Collect the fields of `Examples` for the images `shown`; large images lose rows and columns evenly."""
     step_down, step_right = (-(-side // _MAX_SIDE) for side in images.shape[1:3])
     return {
         "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),

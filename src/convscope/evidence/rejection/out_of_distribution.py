@@ -1,12 +1,10 @@
-"""The sets of out-of-distribution images that a rejection is measured on: images that are of none of a data set's
-classes.
+"""Make sets of out-of-distribution images, on which a rejection is measured.
 
-None of them is seen before, neither in training nor where thresholds are fitted: they are made of test images, letters,
-a photo and noise.
+They are made of another data set, test images, letters, a photo and noise. None of them is used for training or for
+fitting thresholds.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,22 +18,22 @@ from convscope.data.datasets.readers.idx import read_idx
 from convscope.data.handwriting import handwriting_of
 from convscope.evidence.rejection.letters import (
     LOOK_ALIKES,
+    choose_letters,
     draw_letters,
     letter_fonts,
-    letters_beside,
     matplotlib_data,
 )
 
 Images = NDArray[np.uint8]
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
-"""Where Debian's package dataset-fashion-mnist puts its test images."""
+"""The test images of Debian's package dataset-fashion-mnist."""
 
-_LETTERS_EACH = 6  # drawings of a letter in each font
+_NUM_DRAWINGS = 6  # of a letter in each font
 _MAX_CROPS = 500
 _CROP_SIDES = 1 / 16, 1 / 2  # of the photo's shorter side
-_CELLS = 4  # along each side of the photo: crops with centres in the same cell are no independent images
-_NUM_COMPARED = 200  # images by which a data set is recognised as another
+_CELLS = 4  # along each side of the photo: crops with centres in the same cell do not count as independent
+_NUM_COMPARED = 200  # images by which two data sets are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +41,12 @@ class OutOfDistributionSet:
     """Images of none of the classes.
 
     Attributes:
-        name: a short one, such as "letters".
-        about: what they are, in a sentence without its stop.
+        name: short, such as "letters".
+        about: a description, a sentence without its full stop.
         images: (N, H, W, C) uint8, of the data set's size.
-        clusters: (N,), the same number for images that are alike, such as drawings of one letter; None where all are
+        clusters: (N,), the same number for images that are alike, such as drawings of a letter; None if all are
             independent.
-        clustered_by: what a cluster is, in the plural, such as "letters".
+        clustered_by: the word for a cluster, in the plural, such as "letters".
     """
 
     name: str
@@ -60,76 +58,73 @@ class OutOfDistributionSet:
 
 def out_of_distribution_sets(
     dataset: Dataset,
-    other: Dataset | Splits | str | os.PathLike[str] | None = None,
+    outside: Dataset | Splits | str | os.PathLike[str] | None = None,
     *,
-    most: int = 2000,
+    max_images: int = 2000,
     seed: int = 0,
 ) -> tuple[tuple[OutOfDistributionSet, ...], dict[str, str]]:
-    """Return the sets for the test images `dataset`, each of at most `most` images, and why a set is left out, by name.
+    """Make the sets for the test images `dataset`, each of at most `max_images`; also return reasons for missing sets.
 
-    The images of another data set, letters, crops of a photo, pairs of test images laid over each other, test
-    images inverted, turned by a quarter and with their pixels in another order, two kinds of noise, and blank images.
-    Images of another size or other colours are made alike (see `fit_images`).
+    The images of another data set, letters, crops of a photo, pairs of overlaid test images, test images that are
+    inverted, rotated by 90° or have shuffled pixels, two kinds of noise, and blank images. Images of another size or
+    with other colours are converted (see `fit_images`).
 
     Args:
-        other: the other data set, or its name or path; by default Fashion-MNIST where Debian's package is installed,
-            and MNIST for a model of Fashion-MNIST itself. Of two splits it is the test images.
+        outside: the other data set, or its name or path; by default Fashion-MNIST if Debian's package is installed,
+            and MNIST for a model of Fashion-MNIST itself. Its test images are used.
 
     Raises:
-        DatasetError: if `other` cannot be read.
-        ValueError: if `most` is below 1, or `other` is the data set itself.
+        DatasetError: if `outside` cannot be read.
+        ValueError: if `max_images` is below 1, or `outside` is the data set itself.
     """
-    if most < 1:
-        raise ValueError(f"most is {most}; it must be at least 1")
+    if max_images < 1:
+        raise ValueError(f"max_images is {max_images}; it must be at least 1")
     sets, left_out = list[OutOfDistributionSet](), dict[str, str]()
-    chosen = _other_data(dataset, other)
+    chosen = _load_other(dataset, outside)
     if isinstance(chosen, str):
         left_out["other data set"] = chosen
     else:
         name, images = chosen
-        sets.append(
-            OutOfDistributionSet(
-                name, f"test images of {name}", fit_images(images[evenly(len(images), most)], dataset.image_shape)
-            )
-        )
-    makers: dict[str, Callable[[], OutOfDistributionSet | str]] = {
-        "letters": lambda: _letters(dataset, most, seed),
-        "photo crops": lambda: _photo_crops(dataset, most, seed),
-        "overlaid": lambda: _overlaid(dataset, most, seed),
-    }
+        images = fit_images(images[evenly(len(images), max_images)], dataset.image_shape)
+        sets.append(OutOfDistributionSet(name, f"test images of {name}", images))
+    makers = {"letters": _draw_letters, "photo crops": _crop_photo, "overlaid": _overlay_images}
     for name, make in makers.items():
-        made = make()
-        if isinstance(made, str):
-            left_out[name] = made
+        result = make(dataset, max_images, seed)
+        if isinstance(result, str):
+            left_out[name] = result
         else:
-            sets.append(made)
-    return (*sets, *_changed(dataset, most, seed), *_noises(dataset, most, seed)), left_out
+            sets.append(result)
+    return (*sets, *_change_images(dataset, max_images, seed), *_make_noise(dataset, max_images, seed)), left_out
 
 
 def fit_images(images: Images, image_shape: tuple[int, int, int]) -> Images:
-    """Return images (N, h, w, c) as (N, *image_shape): resized bilinearly, grey by BT.601, or every channel alike."""
+    """Convert images (N, h, w, c) to (N, *image_shape): resized bilinearly, grey by BT.601, or with equal channels."""
     from PIL import Image
 
     height, width, channels = image_shape
     if images.shape[1:] == image_shape:
         return images
     result = np.empty((len(images), *image_shape), np.uint8)
-    for made, image in zip(result, images, strict=True):
+    for target, image in zip(result, images, strict=True):
         picture = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
         picture = picture.convert("RGB" if channels == 3 else "L")
         resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
-        made[:] = resized.reshape(height, width, -1)
+        target[:] = resized.reshape(height, width, -1)
     return result
 
 
-def _other_data(dataset: Dataset, other: Dataset | Splits | str | os.PathLike[str] | None) -> tuple[str, Images] | str:
-    """Return the name and the test images of another data set, or why there are none."""
-    if other is not None:
-        if not isinstance(other, Dataset):
-            other = (other if isinstance(other, Splits) else load_dataset(other)).test
-        if _is_among(dataset, other.images):
-            raise ValueError(f"other is {other.name}, which has the images of {dataset.name}; give another data set")
-        return other.name, other.images
+def _load_other(
+    dataset: Dataset, outside: Dataset | Splits | str | os.PathLike[str] | None
+) -> tuple[str, Images] | str:
+    """Load the name and the test images of another data set, or return the reason why there are none."""
+    if outside is not None:
+        if not isinstance(outside, Dataset):
+            outside = (outside if isinstance(outside, Splits) else load_dataset(outside)).test
+        if _is_among(dataset, outside.images):
+            raise ValueError(
+                f"outside is {outside.name}, which has the images of {dataset.name}; give another data set"
+            )
+        return outside.name, outside.images
     try:
         fashion = read_idx(FASHION_MNIST)[..., np.newaxis]
     except DatasetError as error:
@@ -140,19 +135,19 @@ def _other_data(dataset: Dataset, other: Dataset | Splits | str | os.PathLike[st
 
 
 def _is_among(dataset: Dataset, images: Images) -> bool:
-    """Return whether most of the data set's images are among `images`, pixel for pixel."""
+    """Return True if most of the data set's images are among `images`, pixel for pixel."""
     if dataset.image_shape != images.shape[1:]:
         return False
-    some = {image.tobytes() for image in dataset.images[evenly(len(dataset.images), _NUM_COMPARED)]}
-    return 2 * len(some & {image.tobytes() for image in images}) > len(some)
+    sample = {image.tobytes() for image in dataset.images[evenly(len(dataset.images), _NUM_COMPARED)]}
+    return 2 * len(sample & {image.tobytes() for image in images}) > len(sample)
 
 
-def _letters(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
-    """Return letters that are no class of the data set, or why there are none."""
-    letters, fonts = letters_beside(dataset.class_names), letter_fonts()
+def _draw_letters(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
+    """Draw letters that are no class of the data set, or return the reason why there are none."""
+    letters, fonts = choose_letters(dataset.class_names), letter_fonts()
     if not letters:
         return "the classes are letters themselves"
-    count, handwriting = min(max_images, _LETTERS_EACH * len(letters) * len(fonts)), handwriting_of(dataset.images)
+    count, handwriting = min(max_images, _NUM_DRAWINGS * len(letters) * len(fonts)), handwriting_of(dataset.images)
     try:
         images, drawn = draw_letters(dataset.image_shape, handwriting, count, fonts, seed, letters)
     except OSError as error:
@@ -163,8 +158,8 @@ def _letters(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionS
     return OutOfDistributionSet("letters", about, images, cases, "characters")
 
 
-def _photo_crops(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
-    """Return squares of different sizes cut out of matplotlib's example photo, or why there are none."""
+def _crop_photo(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
+    """Cut squares of different sizes out of matplotlib's example photo, or return the reason why there are none."""
     from PIL import Image
 
     path = matplotlib_data() / "sample_data/grace_hopper.jpg"
@@ -185,18 +180,18 @@ def _photo_crops(dataset: Dataset, max_images: int, seed: int) -> OutOfDistribut
     return OutOfDistributionSet("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
 
 
-def _overlaid(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
-    """Return the larger value of each pixel of two test images of different classes, or why there are none."""
-    some = dataset.take(evenly(len(dataset), max_images))
-    indices, others = _partners(some, random_stream(seed, "strangers overlaid"))
+def _overlay_images(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
+    """Overlay test images of different classes by their larger values, or return the reason why there are none."""
+    sample = dataset.take(evenly(len(dataset), max_images))
+    indices, others = _draw_partners(sample, random_stream(seed, "strangers overlaid"))
     if not len(indices):
         return "all images are of one class"
     about = "two test images of different classes laid over each other (maximum of each pixel)"
-    return OutOfDistributionSet("overlaid", about, np.maximum(some.images[indices], some.images[others]))
+    return OutOfDistributionSet("overlaid", about, np.maximum(sample.images[indices], sample.images[others]))
 
 
-def _changed(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
-    """Return test images that were changed beyond what their classes look like."""
+def _change_images(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
+    """Invert, rotate and shuffle test images, so that they are of no class any more."""
     sources = dataset.images[evenly(len(dataset), max_images)]
     stream = random_stream(seed, "strangers shuffled")
     pixels = sources.reshape(len(sources), -1, sources.shape[3])
@@ -205,12 +200,12 @@ def _changed(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistrib
     about_turned = "test images rotated by 90° counterclockwise, some of which still look like a class"
     return (
         OutOfDistributionSet("inverted", "test images with inverted brightness", 255 - sources),
-        OutOfDistributionSet("turned", about_turned, quarter_turned(sources, 1)),
+        OutOfDistributionSet("turned", about_turned, rotate_quarters(sources, 1)),
         OutOfDistributionSet("shuffled pixels", "test images with randomly permuted pixels", shuffled),
     )
 
 
-def _noises(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
+def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
     shape, sources = dataset.image_shape, dataset.images[evenly(len(dataset), max_images)]
     uniform = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
@@ -222,14 +217,14 @@ def _noises(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistribu
         OutOfDistributionSet(
             "Gaussian noise",
             "each pixel normal, with the mean and standard deviation of the test images",
-            _round_to_bytes(normal),
+            (normal.clip(0, 255) + 0.5).astype(np.uint8),
         ),
         OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
     )
 
 
-def _partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return places of images (M,) and of a random image of another class for each; of one class there are none."""
+def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return indices of images (M,), and for each the index of a random image of another class; none for one class."""
     labels = dataset.labels
     pairs = list[tuple[int, int]]()
     for index, label in enumerate(labels):
@@ -240,17 +235,13 @@ def _partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np
     return indices[:, 0], indices[:, 1]
 
 
-def quarter_turned(images: Images, times: int) -> Images:
-    """Return images (N, H, W, C) turned by `times` quarters counterclockwise, one that is not square resampled."""
+def rotate_quarters(images: Images, times: int) -> Images:
+    """Rotate images (N, H, W, C) by `times` · 90° counterclockwise; others than squares are resampled."""
     height, width = images.shape[1:3]
-    if height != width and times % 2:  # as a square, by the nearest pixels, and back
+    if height != width and times % 2:  # to a square by the nearest pixels, and back
         side = max(height, width)
         rows, columns = (np.arange(side) * length // side for length in (height, width))
         square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
         back = (np.arange(height) * side // height, np.arange(width) * side // width)
         return np.ascontiguousarray(square[:, back[0]][:, :, back[1]])
     return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
-
-
-def _round_to_bytes(values: NDArray[np.float64]) -> Images:
-    return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)

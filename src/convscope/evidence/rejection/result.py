@@ -1,4 +1,4 @@
-"""What a measured rejection is, as values: shares with their intervals, separations, answers and a few pictures."""
+"""The records of a measured rejection: shares with their intervals, separations, predictions and a few pictures."""
 
 from typing import Annotated
 
@@ -11,11 +11,11 @@ from convscope.evidence.records import ClassesRecord, Label, check_labels, check
 from convscope.evidence.rejection.rule import TITLES, RuleRecord
 
 SURE = 0.99
-"""The probability from which an answer counts as sure."""
+"""The probability from which a prediction counts as confident."""
 
 
 class Share(Record, kw_only=True):
-    """`count` of `total`, their quotient (0 of none), and its 95 % Wilson interval: (0, 1) where there is none in all.
+    """`count` of `total`, their quotient (0 for no image), and its 95 % Wilson interval, (0, 1) for no image.
 
     For images in clusters the interval is that of their effective number (see `separation.effective_number`).
     """
@@ -30,7 +30,7 @@ class Share(Record, kw_only=True):
 
 
 class Examples(Record, kw_only=True):
-    """A few images, from the highest score to the lowest, and what the model answers to them.
+    """A few images, from the highest score to the lowest, with the model's predictions.
 
     Attributes:
         images: (E, h, w, C) uint8, at most 64 pixels wide and high.
@@ -50,7 +50,7 @@ class Examples(Record, kw_only=True):
 
 
 class KnownExamples(Examples, kw_only=True):
-    """Examples from the data set, with their places in it and their true labels."""
+    """Examples from the data set, with their indices in it and their true labels."""
 
     indices: tuple[Count, ...]
     labels: tuple[Label, ...]
@@ -61,12 +61,12 @@ class KnownExamples(Examples, kw_only=True):
 
 
 class RuleResult(Record, kw_only=True):
-    """How a rule does on one out-of-distribution set.
+    """The result of a rule on an out-of-distribution set.
 
     Attributes:
         rule: its name.
         refused: by the rule.
-        auroc: the area under the curve of all test images against the set; 0.5 tells nothing, 1 all.
+        auroc: the area under the ROC curve of all test images and the set; 0.5 is chance, 1 perfect.
         auroc_interval: (low, high), of 95 %; see `separation.auroc_interval`.
         false_positive_rate: of the out-of-distribution images, where a threshold lets 95 % of the test images through.
     """
@@ -82,14 +82,14 @@ class OutOfDistributionResult(Record, kw_only=True):
     """The predictions and refusals for one out-of-distribution set.
 
     Attributes:
-        about: what the images are.
-        num_clusters: of how many groups of images that are alike, such as drawings of one letter; None if of none.
-        clustered_by: what such a group is, in the plural; empty if there are none.
+        about: description of the images.
+        num_clusters: groups of images that are alike, such as drawings of a letter; None if all are independent.
+        clustered_by: the word for such a group, in the plural; empty if there are none.
         mean_probability: of the predicted class at the model's temperature, the mean over the images.
         num_confident: predictions with a probability of at least 0.99.
         num_confident_accepted: of these, the images that the chosen rule does not refuse.
         most_frequent: the label that is predicted most often.
-        num_most_frequent: how often it is predicted.
+        num_most_frequent: number of its predictions.
         rules: the result of each rule, the chosen one first.
         histogram: of the scores, in files of earlier versions; it is not shown.
     """
@@ -113,9 +113,9 @@ class AlteredImages(Record, kw_only=True):
     """The refusals among test images that were shifted or rotated a little.
 
     Attributes:
-        name: what was done to them.
+        name: of the change.
         accuracy: on these images.
-        correct: by rule, refused of those that are classified correctly.
+        correct: by rule, the refused share of correctly classified images.
     """
 
     name: str
@@ -128,12 +128,12 @@ class KnownImages(Record, kw_only=True):
     """The refusals among test images, of correct and of wrong predictions, by rule.
 
     Attributes:
-        correct: refused of those that are classified correctly.
-        wrong: refused of those that are classified wrongly.
-        correct_among_accepted: classified correctly of those that are not refused.
+        correct: the refused share of correctly classified images.
+        wrong: the refused share of wrongly classified images.
+        correct_among_accepted: the correctly classified share of accepted images.
         histogram: of the scores, in files of earlier versions; it is not shown.
-        refused: a few that the chosen rule refuses.
-        by_class: the lowest and the highest share of a class's images that it refuses; earlier runs lack it.
+        refused: a few images that the chosen rule refuses.
+        by_class: the lowest and the highest refused share of a class's images; earlier runs lack it.
     """
 
     correct: dict[str, Share]
@@ -145,13 +145,13 @@ class KnownImages(Record, kw_only=True):
 
 
 class Rejection(Tabular, ClassesRecord, kw_only=True):
-    """How often rules refuse what they should, and what they should not.
+    """The refusals of a rule among test images and out-of-distribution images.
 
     Attributes:
-        rules: the one that was measured; runs of earlier versions have others after it.
-        temperature: that all probabilities are computed at, the model's; None where it has none.
-        altered: test images moved or turned a little, on which refusing costs more than on those as they are.
-        left_out: why a set of out-of-distribution images is not there, by its name.
+        rules: the measured rule; runs of earlier versions have others after it.
+        temperature: the model's, for all probabilities; None if it has none.
+        altered: test images that were shifted or rotated a little; more of them are refused.
+        left_out: reasons for missing sets of out-of-distribution images, by name.
         edges: of the histograms' bins, in files of earlier versions.
     """
 
@@ -194,8 +194,8 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
-        kept, max_refused = rule.num_kept / rule.num_held_out, rule.most_refused
-        low, high = rule.refused_range
+        kept, max_refused = rule.num_kept / rule.num_held_out, rule.max_refused_share
+        low, high = rule.refusal_range
         return (
             f"Images with {limits} are refused; {100 * kept:.1f} % of {rule.num_held_out:,} held-out training images "
             f"are accepted. Of new images like these at most {100 * max_refused:.1f} % are refused on average; with "

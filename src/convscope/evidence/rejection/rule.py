@@ -1,7 +1,7 @@
-"""The rule by which a model may answer "none of these": scores with their thresholds, and what the scores need.
+"""The rule by which a model refuses images of none of its classes: scores with thresholds.
 
-A score says how much an image is like one of the known classes, and not like which; none is a probability of being
-known. The rule is stored with the model as plain JSON and works without any data set.
+A score tells how similar an image is to any of the known classes; it is no probability. The rule is stored with the
+model as plain JSON and works without a data set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ TITLES: dict[ScoreName, str] = {
 
 
 def energy(logits: Floats) -> NDArray[np.float64]:
-    """Return (N,), log Σ exp(logit) of each row of `logits` (N, K): the negative free energy at temperature 1.
+    """Compute (N,), log Σ exp(logit) of each row of `logits` (N, K): the negative free energy at temperature 1.
 
     Source: Liu, Wang, Owens and Li 2020, equation 4, its sign turned so that known images score higher.
 
@@ -44,7 +44,7 @@ def energy(logits: Floats) -> NDArray[np.float64]:
 
 
 def max_logit(logits: Floats) -> NDArray[np.float64]:
-    """Return (N,), the largest of each row of `logits` (N, K).
+    """Compute (N,), the largest of each row of `logits` (N, K).
 
     Source: Hendrycks and others 2022, "Scaling out-of-distribution detection for real-world settings", section 3.
     """
@@ -52,7 +52,7 @@ def max_logit(logits: Floats) -> NDArray[np.float64]:
 
 
 def max_probability(logits: Floats) -> NDArray[np.float64]:
-    """Return (N,), the largest softmax probability of each row of `logits` (N, K): the baseline.
+    """Compute (N,), the largest softmax probability of each row of `logits` (N, K): the baseline.
 
     Source: Hendrycks and Gimpel 2017.
     """
@@ -63,13 +63,13 @@ class RuleNumbers(Record):
     """The numbers of a rule.
 
     Attributes:
-        thresholds: by the score's name, one of `SCORES`, the lowest score that is let through.
+        thresholds: by the score's name, one of `SCORES`, the lowest accepted score.
         medians: by the score's name, its median over the held-out images; see `RejectionRule.combine`.
-        keep: the share of new images like the held-out ones that is to be let through.
-        num_held_out: images by which the thresholds were set.
-        num_kept: how many of them the rule lets through.
-        num_made_up, made_up: of earlier versions, which chose the scores by synthetic images: how many there were, and
-            by their kind the share that the rule refuses.
+        keep: the share of new images like the held-out ones to accept.
+        num_held_out: images to which the thresholds were fitted.
+        num_kept: the accepted ones among them.
+        num_made_up, made_up: of earlier versions, which chose the scores by synthetic images: their number, and by kind
+            the refused share.
     """
 
     thresholds: Annotated[dict[ScoreName, Finite], Meta(min_length=1)]
@@ -81,17 +81,17 @@ class RuleNumbers(Record):
     made_up: dict[str, Fraction] | UnsetType = UNSET
 
     @property
-    def most_refused(self) -> float:
-        """The share of new images like the held-out ones that is refused at most, on average over held-out images."""
+    def max_refused_share(self) -> float:
+        """Upper bound for the refused share of new images like the held-out ones, on average over held-out images."""
         total = self.num_held_out + 1
         return max(int((1 - self.keep) * total + 1e-9), len(self.thresholds)) / total
 
     @property
-    def refused_range(self) -> tuple[float, float]:
-        """(low, high), the 95 % range of that share with these held-out images.
+    def refusal_range(self) -> tuple[float, float]:
+        """(low, high), the 95 % range of the refused share of new images, by the choice of the held-out images.
 
-        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); a new image takes the rank
-        of 1 to J further ones, J the number of scores.
+        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); with J scores, a new image
+        takes 1 to J further ranks.
         """
         from scipy.special import betaincinv
 
@@ -102,7 +102,7 @@ class RuleNumbers(Record):
 
 
 class RuleRecord(RuleNumbers, kw_only=True):
-    """A rule without what it computes with; the attributes are those of `RejectionRule`."""
+    """A rule without its distance and statistics; the attributes are those of `RejectionRule`."""
 
     name: str
     title: str
@@ -113,11 +113,11 @@ class RejectionRule(RuleNumbers):
     """An image is refused if one of its scores is below that score's threshold.
 
     Attributes:
-        distance: what `mahalanobis` is computed with; None where it is not among the scores.
-        statistics: what `image_statistics` is computed with; None where it is not among the scores.
+        distance: for the score `mahalanobis`; None if that is not used.
+        statistics: for the score `image_statistics`; None if that is not used.
 
     Raises:
-        ValueError: if the medians, or what the scores need, do not fit the thresholds.
+        ValueError: if medians, distance or statistics do not fit the thresholds.
     """
 
     distance: HiddenDistance | None = None
@@ -150,9 +150,9 @@ class RejectionRule(RuleNumbers):
         return from_attributes(RuleRecord, self, mean_made_up=UNSET)
 
     def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Return (N,), of each image the lowest of its scores (N,), on a scale where the threshold is 0 and 1 is usual.
+        """Compute (N,), the lowest of each image's scores (N,), scaled so that the threshold is 0.
 
-        A score x counts as (x - threshold) / (median - threshold), so it is 1 for the median held-out image.
+        A score x becomes (x - threshold) / (median - threshold), so it is 1 for the median held-out image.
         """
         lowest: NDArray[np.float64] | None = None
         for score, threshold in self.thresholds.items():
@@ -165,19 +165,21 @@ class RejectionRule(RuleNumbers):
     def scores(
         self, model: Model, images: NDArray[np.uint8], logits: NDArray[np.floating[Any]] | None = None
     ) -> NDArray[np.float64]:
-        """Return (N,), what `combine` makes of the scores of images (N, H, W, C) uint8; below 0 is refused.
+        """Compute the combined scores (N,) of images (N, H, W, C) uint8; below 0 is refused.
 
         Args:
-            logits: (N, K) of the images, where they are known already.
+            logits: (N, K) of the images, if they are known already.
 
         Raises:
             ValueError: if the images are not of the size the model reads, or the rule is of another architecture.
         """
         logits = model.logits(images) if logits is None else logits
-        return self.combine(scores_of(model, images, logits, list(self.thresholds), self.distance, self.statistics))
+        return self.combine(
+            compute_scores(model, images, logits, list(self.thresholds), self.distance, self.statistics)
+        )
 
     def refuses(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return (N,), whether each image is refused as none of the classes; raises as `scores` does.
+        """Return (N,), true for images that are refused as none of the classes; raises as `scores` does.
 
         A score that is not a number is refused.
         """
@@ -185,7 +187,7 @@ class RejectionRule(RuleNumbers):
 
     @classmethod
     def from_dict(cls, value: Any) -> "RejectionRule":
-        """Return the rule that `to_dict` wrote.
+        """Read a rule that `to_dict` wrote.
 
         Raises:
             RunError: if it is no such object; the message names the field.
@@ -193,7 +195,7 @@ class RejectionRule(RuleNumbers):
         return from_json(value, cls, "rejection")
 
 
-def scores_of(
+def compute_scores(
     model: Model,
     images: NDArray[np.uint8],
     logits: NDArray[np.floating[Any]],
@@ -201,7 +203,7 @@ def scores_of(
     distance: HiddenDistance | None,
     statistics: ImageStatistics | None,
 ) -> dict[ScoreName, NDArray[np.float64]]:
-    """Return (N,) by name, each of the scores `names` of the images (N, H, W, C) with these logits (N, K)."""
+    """Compute the scores `names` (N,), by name, of images (N, H, W, C) with these logits (N, K)."""
     scores: dict[ScoreName, NDArray[np.float64]] = {}
     for name in names:
         if name == "mahalanobis":

@@ -1,5 +1,7 @@
-"""How well a score tells images apart: functions of the scores of known images and of out-of-distribution images, which
-are lower."""
+"""Thresholds and measures of separation, as functions of the scores of known and of out-of-distribution images.
+
+Known images have higher scores.
+"""
 
 from collections.abc import Mapping
 from statistics import NormalDist
@@ -12,18 +14,18 @@ from convscope.base.metrics import average_ranks
 
 Name = TypeVar("Name", bound=str)
 Scores = NDArray[np.floating[Any]]
-_NEAR = 1e-12  # to an end of the interval from 0 to 1
+_NEAR = 1e-12  # distance from 0 or 1 within which an area counts as that
 
 
 def joint_thresholds(
     scores: Mapping[Name, Scores], keep: float, guard: Name | None = None, guard_share: float = 1.0
 ) -> dict[Name, float]:
-    """Return the highest thresholds of J `scores` (n,) below which at most 1 - `keep` of new images lie on average.
+    """Find the highest thresholds of J `scores` (n,) below which at most 1 - `keep` of new images lie on average.
 
-    The k = (1 - keep) (n + 1) lowest images may be refused, a new one among them: k - 1 of the given ones at most lie
-    at or below a threshold. Every score refuses as many by itself; the score `guard` at most the share `guard_share`
+    The k = (1 - keep) (n + 1) lowest images may be refused, a new one among them: at most k - 1 of the n images lie at
+    or below a threshold. Every score refuses equally many by itself; the score `guard` at most the share `guard_share`
     of all. Each image has a number in every score. If k is at most J, each threshold is the lowest score, and at most
-    J / (n + 1) of new images lie below one. New images must be exchangeable with the given ones.
+    J / (n + 1) of new images lie below one. New images must be exchangeable with the n images.
 
     Source: split conformal prediction (Vovk, Gammerman and Shafer 2005), with k counted over all scores: a rank below k
     among n + 1 exchangeable images has the chance k / (n + 1), and the set of them depends on no order.
@@ -47,7 +49,7 @@ def joint_thresholds(
         guarded = min(count, int(guard_share * allowed))
         return {name: float(values[guarded if name == guard else count]) for name, values in ordered.items()}
 
-    # Every threshold rises with the count, and so does what is refused: halve the range that holds the highest count.
+    # Every threshold rises with the count, and with it the number of refused images, so bisection finds the highest.
     low, high = 0, allowed
     while low < high:
         middle = (low + high + 1) // 2
@@ -60,9 +62,9 @@ def joint_thresholds(
 
 
 def auroc(known: Scores, outside: Scores) -> float:
-    """Return how often a known image scores above one outside, both drawn at random; half of the ties count.
+    """Compute the probability that a known image scores above an out-of-distribution image; ties count half.
 
-    The area under the receiver operating characteristic, by ranks: 0.5 tells nothing, 1 tells all apart.
+    It is the area under the receiver operating characteristic, by ranks: 0.5 is chance, 1 perfect separation.
 
     Source: Hanley and McNeil 1982; the sum of ranks is Wilcoxon's.
 
@@ -70,6 +72,7 @@ def auroc(known: Scores, outside: Scores) -> float:
     0.875
     """
     count, others = len(known), len(outside)
+    # The sum of the known images' ranks among all, less the smallest possible sum, counts the pairs in the right order.
     ranks = average_ranks(np.concatenate([known, outside]))[:count].sum()
     return float((ranks - count * (count + 1) / 2) / (count * others))
 
@@ -77,11 +80,11 @@ def auroc(known: Scores, outside: Scores) -> float:
 def effective_number(
     values: NDArray[np.floating[Any]] | NDArray[np.bool_], clusters: NDArray[np.integer[Any]]
 ) -> float:
-    """Return of how many independent values the mean of `values` (N,) would be as uncertain, at most N.
+    """Compute the number of independent values whose mean is as uncertain as that of `values` (N,), at most N.
 
-    Values of one of the G `clusters` (N,) may go together, such as drawings of one letter. The variance of the mean is
-    that between clusters; the number is then made smaller by (z / t)², t of G - 1 degrees of freedom, since so few
-    clusters tell that variance only roughly. Where all values are equal it is G before that.
+    Values of the same one of G `clusters` (N,) may be correlated, such as drawings of a letter. The variance of the
+    mean is that between clusters. The number is reduced by (z / t)², t of G - 1 degrees of freedom, because few
+    clusters show that variance only roughly. If all values are equal, the number is G before that.
 
     Source: Kish 1965 (design effect); Korn and Graubard 1998 for intervals of shares by the effective number.
 
@@ -91,11 +94,11 @@ def effective_number(
     from scipy.stats import t
 
     numbers, inverse = np.asarray(values, np.float64), np.unique(clusters, return_inverse=True)[1]
-    apart, groups = numbers - numbers.mean(), int(inverse.max()) + 1
+    centred, groups = numbers - numbers.mean(), int(inverse.max()) + 1
     if groups == 1:
         return 1.0
-    between = (np.bincount(inverse, apart) ** 2).sum() * groups / (groups - 1)
-    within = (apart**2).sum()
+    between = (np.bincount(inverse, centred) ** 2).sum() * groups / (groups - 1)
+    within = (centred**2).sum()
     number = (
         len(numbers) * within / between if within > 0 and between > 0 else (groups if within == 0 else len(numbers))
     )
@@ -104,10 +107,10 @@ def effective_number(
 
 
 def auroc_interval(area: float, num_known: float, num_outside: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return (low, high), the score interval of an `auroc` from so many images; effective numbers need not be whole.
+    """Return (low, high), the score interval of an `auroc` from these numbers of images, which need not be whole.
 
-    An end is the area that lies z of its own standard deviations from what was seen, so the interval is usable for an
-    area of 1 too, where an estimated deviation is 0. It takes images as independent and scores as exponential, and
+    An end is the area that lies z of its own standard deviations from the measured one, so the interval is usable for
+    an area of 1, too, where an estimated deviation is 0. It assumes independent images and exponential scores, and
     covers the choice of the images alone.
 
     Source: Newcombe 2006, Statistics in Medicine 25, 559-573, method 5, with Hanley and McNeil's variance 1982.
@@ -126,7 +129,7 @@ def auroc_interval(area: float, num_known: float, num_outside: float, confidence
         variance *= 1 + more * ((1 - end) / (2 - end) + end / (1 + end))
         return float((end - area) ** 2 - z**2 * variance)
 
-    # An area of 0 or 1 is a root itself, as its variance is 0; the end is the other one.
+    # An area of 0 or 1 is a root itself, as its variance is 0; the end is the second root.
     low = brentq(beyond, 0.0, min(area, 1 - _NEAR)) if area > _NEAR else 0.0
     high = brentq(beyond, max(area, _NEAR), 1.0) if area < 1 - _NEAR else 1.0
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""What a network loses on pictures unlike those it learned from: spoiled ones, and ones made to fool it."""
+"""Measure a network on corrupted pictures, and on pictures that were made to fool it."""
 
 from convscope.evidence.robustness.attacks import Attacks, measure_attacks
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, corrupt

@@ -1,7 +1,7 @@
-"""How little it takes to fool a network: `measure_attacks` takes a model and a data set to `Attacks`.
+"""Measure how small a change of the pixels fools a network.
 
-The attacks know the weights and are made for this network alone: what they show need not hold for another one, and a
-network that withstands them may fall to others. Noise of the same size is measured beside them.
+The attacks know the weights and are made for this network alone. The results need not hold for another network, and a
+network that withstands them may fall to other attacks. Noise of the same size is measured, too.
 """
 
 from collections.abc import Sequence
@@ -39,10 +39,10 @@ EPSILONS = (0, 2, 4, 8, 16, 25, 38, 51, 76)
 
 _SHOWN = (8, 25, 76)  # grey levels of the examples
 _MAX_EXAMPLES = 6
-_EXAMPLES_ROOM = 40_000  # bytes of JSON
-_LEAST_IMAGES = 50  # that are measured however much it costs, if there are as many
-_MAX_MACS = 4e12  # that it costs about: a minute or two
-_PASSES = 4  # that a step of an attack costs, in forward passes: two forward, one backward of twice the work
+_MAX_EXAMPLE_BYTES = 40_000  # of JSON
+_MIN_IMAGES = 50  # that are measured whatever the cost
+_MAX_MACS = 4e12  # approximate cost: a minute or two
+_PASSES = 4  # cost of a step in forward passes: two forward, and one backward with twice the work
 
 
 GreyLevels = Annotated[int, Meta(ge=0, le=255)]
@@ -53,9 +53,9 @@ class Attacked(Record, kw_only=True):
 
     Attributes:
         method: "noise" (random signs) or "pgd"; files of earlier versions also have "fgsm".
-        epsilon: by how many grey levels a value is moved at most.
+        epsilon: the largest change of a value in grey levels.
         interval: (low, high), the 95 % Wilson interval of `accuracy`.
-        changed: the fraction of all images whose answer is another than without the attack.
+        changed: the fraction of all images whose prediction differs from that without the attack.
     """
 
     method: Method
@@ -66,13 +66,12 @@ class Attacked(Record, kw_only=True):
 
 
 class AttackExamples(Record, kw_only=True):
-    """A few images that are classified correctly, as they are and after PGD.
+    """A few correctly classified images, original and after PGD.
 
     Attributes:
         indices: of the M images in the data set, with their `labels`.
         epsilons: the E sizes of attack.
-        pictures: (M, 1 + E, h, w, C) uint8, the first of each as it is, smaller than the images where they would take
-            too much room.
+        pictures: (M, 1 + E, h, w, C) uint8, the original first; large images are shrunk.
         predictions: (M, 1 + E) labels, and `probabilities` (M, 1 + E) of them, in four digits.
     """
 
@@ -96,15 +95,15 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network under attacks of growing size.
 
     Attributes:
-        steps: of PGD, from each of at most `restarts` random places (see `pgd`); at ε grey levels 8 ε at most.
-        accuracy: on these images as they are.
-        attacks: for each method at each size. An image that PGD fools at some size counts as fooled at any larger one,
-            which allows the same picture; an image classified wrongly as it is counts as wrong throughout, and PGD
-            leaves it alone.
-        median_epsilon: the size at which PGD fools half of the images that are classified correctly, on a straight line
-            between the two sizes beside it; None if none does, or no image is.
-        median_epsilon_interval: (low, high), 95 %, over other images: the sizes at which Wilson's interval of the share
-            that is fooled holds a half. An end beyond the largest size is None; files of earlier versions have none.
+        steps: of PGD, from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
+        accuracy: on the original images.
+        attacks: for each method at each size. An image that PGD fools at some size counts as fooled at larger ones,
+            which allow the same picture. An image that is classified wrongly counts as wrong throughout, and PGD leaves
+            it alone.
+        median_epsilon: the size at which PGD fools half of the correctly classified images, interpolated linearly
+            between two sizes; None if no size fools half, or no image is classified correctly.
+        median_epsilon_interval: (low, high), 95 %, over other images: the sizes at which Wilson's interval of the
+            fooled share contains a half. An end beyond the largest size is None; files of earlier versions have none.
     """
 
     _header = ("ε (grey levels)", "Noise", "PGD", "PGD: 95 % interval", "Predictions changed")
@@ -163,12 +162,12 @@ def measure_attacks(
     most_images: int = 500,
     seed: Seed = 0,
 ) -> Attacks:
-    """Return how often `model` is right on `dataset` under attacks in its pixels, and under noise of the same size.
+    """Measure the accuracy of `model` on `dataset` under attacks on its pixels, and under noise of the same size.
 
     Args:
-        epsilons: by how many grey levels, rising whole numbers from 0 to 255.
-        steps: of PGD, from each of at most `restarts` random places (see `pgd`); at ε grey levels 8 ε at most.
-        most_images: beyond it images are left out evenly, as where the model would cost too much time.
+        epsilons: largest changes in grey levels, rising whole numbers from 0 to 255.
+        steps: of PGD, from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
+        most_images: limit; other images are left out evenly, and more if the model costs much time.
         seed: of the random starts and signs.
 
     Raises:
@@ -183,9 +182,9 @@ def measure_attacks(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     model.check_classes(dataset)
-    # What is fooled, and after three starts what is far from it, is left alone: at most about a fifth of the steps.
+    # Fooled images, and after three starts images that are far from it, are left alone: about a fifth of the steps.
     cost = max(model.architecture.macs, 1) * len(sizes) * steps * restarts * _PASSES / 5
-    indices = evenly(len(dataset), min(most_images, max(_LEAST_IMAGES, int(_MAX_MACS / cost))))
+    indices = evenly(len(dataset), min(most_images, max(_MIN_IMAGES, int(_MAX_MACS / cost))))
     used = dataset.take(indices)
     labels = used.labels.astype(np.int64)
     answers = model.predict(used.images)
@@ -194,22 +193,22 @@ def measure_attacks(
     under_pgd = answers.copy()
     for size in sizes:
         fooled["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
-        left = np.flatnonzero(under_pgd == labels)
-        if size and len(left):
+        unfooled = np.flatnonzero(under_pgd == labels)
+        if size and len(unfooled):
             attacked = pgd(
                 model,
-                used.images[left],
-                labels[left],
+                used.images[unfooled],
+                labels[unfooled],
                 size,
-                steps=_enough(steps, size),
+                steps=_choose_steps(steps, size),
                 restarts=restarts,
                 seed=seed,
-                indices=indices[left],
+                indices=indices[unfooled],
             )
-            under_pgd[left] = model.predict(attacked)
+            under_pgd[unfooled] = model.predict(attacked)
         fooled["pgd", size] = under_pgd.copy()
-    shown = _chosen(labels, clean, model.architecture.num_classes)
-    median, interval = _median(sizes, np.array([fooled["pgd", size] != labels for size in sizes])[:, clean])
+    shown = _choose_examples(labels, clean, model.architecture.num_classes)
+    median, interval = _find_median(sizes, np.array([fooled["pgd", size] != labels for size in sizes])[:, clean])
     return Attacks(
         **describe_images(dataset, len(used)),
         seed=seed,
@@ -222,12 +221,12 @@ def measure_attacks(
         ),
         median_epsilon=median,
         median_epsilon_interval=interval,
-        examples=_examples(model, used.images[shown], labels[shown], indices[shown], steps, restarts, seed),
+        examples=_make_examples(model, used.images[shown], labels[shown], indices[shown], steps, restarts, seed),
     )
 
 
-def _enough(steps: int, size: int) -> int:
-    """Return how many steps are made at a size: a value has few levels to go where it is small."""
+def _choose_steps(steps: int, size: int) -> int:
+    """Choose the number of steps for a size: for a small one, a value has few levels to move."""
     return min(steps, max(1, 8 * size))
 
 
@@ -244,20 +243,20 @@ def _attack_images(
     )
 
 
-def _median(
+def _find_median(
     sizes: Sequence[int], wrong: NDArray[np.bool_]
 ) -> tuple[float | None, tuple[float | None, float | None] | None]:
-    """Return the size at which half of the images (S, N) are wrong, and its 95 % interval over images."""
+    """Find the size at which half of the images (S, N) are wrong, and its 95 % interval over images."""
     num_images = wrong.shape[1]
     if not num_images:
         return None, None
     counts = wrong.sum(axis=1)
     lows, highs = wilson_interval(counts, np.full(len(sizes), num_images))
-    return _half_size(sizes, counts / num_images), (_half_size(sizes, highs), _half_size(sizes, lows))
+    return _find_half_size(sizes, counts / num_images), (_find_half_size(sizes, highs), _find_half_size(sizes, lows))
 
 
-def _half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | None:
-    """Return at which size a share reaches a half, on a straight line between two of `sizes`; None if it does not."""
+def _find_half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | None:
+    """Find the size at which a share reaches a half, interpolated linearly; None if it does not."""
     before, share_before = 0.0, 0.0
     for size, share in zip(sizes, shares, strict=True):
         if share >= 0.5:
@@ -266,14 +265,14 @@ def _half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | Non
     return None
 
 
-def _chosen(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
-    """Return places of images that are classified correctly: the first of each class, of evenly sampled classes."""
+def _choose_examples(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
+    """Choose correctly classified images: the first of each class, for evenly sampled classes."""
     firsts = [np.flatnonzero(clean & (labels == label))[:1] for label in range(num_classes)]
     indices = np.concatenate(firsts).astype(np.int64)
     return indices[evenly(len(indices), _MAX_EXAMPLES)]
 
 
-def _examples(
+def _make_examples(
     model: Model,
     images: Pictures,
     labels: NDArray[np.int64],
@@ -283,7 +282,9 @@ def _examples(
     seed: int,
 ) -> AttackExamples:
     attacked = [
-        pgd(model, images, labels, size, steps=_enough(steps, size), restarts=restarts, seed=seed, indices=indices)
+        pgd(
+            model, images, labels, size, steps=_choose_steps(steps, size), restarts=restarts, seed=seed, indices=indices
+        )
         for size in _SHOWN
     ]
     pictures = np.stack([images, *attacked], axis=1)
@@ -293,7 +294,7 @@ def _examples(
         indices=to_tuple(indices),
         labels=to_tuple(labels),
         epsilons=_SHOWN,
-        pictures=pack_small(pictures, _EXAMPLES_ROOM),
+        pictures=pack_small(pictures, _MAX_EXAMPLE_BYTES),
         predictions=to_tuple(probabilities.argmax(axis=2)),
         probabilities=to_tuple(probabilities.max(axis=2).round(4)),
     )

@@ -1,4 +1,4 @@
-"""Blurs: glass, through which neighbouring pixels change places, and motion along a line.
+"""Blur pictures by glass, which swaps neighbouring pixels, and by motion along a line.
 
 Lengths are in pixels of an image 28 pixels wide, and grow with the image.
 """
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 _LARGEST_ANGLE = 45  # degrees to either side of horizontal, as in MNIST-C
-_ROUNDING = 1e-6  # of a grey level: an even picture stays as it is
+_ROUNDING = 1e-6  # of a grey level: so that an even picture stays the same when values are cut to whole levels
 
 
 def glass_blur(images: Pictures, constants: tuple[float, float, int], uniform: Uniform) -> Levels:
-    """Smooth each column, let pixels change places with near ones above or to the left, and smooth each column again.
+    """Smooth each column, swap pixels with near ones, and smooth each column again.
 
     This is MNIST-C's definition: its Gaussian filter treats the columns of a grey image as colour channels, so nothing
     is smoothed along a row. Between the two filters, values are cut to whole grey levels.
 
     Args:
-        constants: the standard deviation of the smoothing, how far pixels go along each axis, and how many times.
+        constants: the standard deviation of the smoothing, the reach of swaps along each axis, and the passes.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -34,14 +34,14 @@ def glass_blur(images: Pictures, constants: tuple[float, float, int], uniform: U
 
 
 def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
-    """Return `images` (N, H, W, C), half of whose inner pixels changed places with a near one, from the last to first.
+    """Swap half of the inner pixels of `images` (N, H, W, C) with a near pixel, from the last to the first.
 
     A pixel at (row, column) goes to a row from `row - reach` to `row + reach - 1`, and a column likewise. The first
     `reach + 1` rows and columns, and the last `reach - 1`, have no turn of their own.
 
     Args:
-        chances: (N, passes, H · W) from 0 up to 1: below a half a pixel stays, above it they say which of the
-            (2 reach)² places around it, its own among them, it goes to.
+        chances: (N, passes, H · W) from 0 to below 1: below a half a pixel stays; above, they choose one of the
+            (2 reach)² positions around it, its own among them.
     """
     num_images, height, width, channels = images.shape
     span = 2 * reach
@@ -55,16 +55,16 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
                 position = row * width + column
                 down, right = np.divmod(choices[position], span)
                 others = (row + down - reach) * width + column + right - reach
-                held = pixels[position].copy()
+                swapped = pixels[position].copy()
                 pixels[position] = pixels[others, every]
-                pixels[others, every] = held
+                pixels[others, every] = swapped
     return np.ascontiguousarray(np.moveaxis(pixels, 0, 1)).reshape(images.shape)
 
 
 def motion_blur(images: Pictures, deviation: float, uniform: Uniform) -> Levels:
     """Smear each image along a line within 45 degrees of horizontal, to one side, with half a Gaussian as weights.
 
-    The line's direction is a whole number of degrees, and its points are whole pixels. Beyond an edge its pixels go on.
+    The line's direction is a whole number of degrees, and its points are whole pixels. Edge pixels repeat outside.
     """
     _, height, width, _ = images.shape
     deviation = deviation * max(height, width) / 28

@@ -1,7 +1,7 @@
 """The fifteen corruptions of MNIST-C in five strengths, for images of any size with any number of channels.
 
-They are rebuilt from their definitions, so a picture is not MNIST-C's to the pixel; what differs stands in
-docs/methods/robustness.md. Geometry is the same in all channels of an image.
+They are rebuilt from their definitions, so pictures differ from MNIST-C's; docs/methods/robustness.md lists the
+differences. Geometry is the same in all channels of an image.
 
 Source: Mu and Gilmer 2019, "MNIST-C: A Robustness Benchmark for Computer Vision", whose corruptions with five strengths
 are those of Hendrycks and Dietterich 2019.
@@ -24,7 +24,7 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil a picture.
+    """A corruption of pictures in five strengths.
 
     Attributes:
         constants: of the five strengths; lengths are in pixels of an image 28 pixels wide.
@@ -79,15 +79,15 @@ CORRUPTIONS = {
 def corrupt(
     images: Pictures, name: str, strength: int, seed: Seed = 0, *, indices: NDArray[np.integer[Any]] | None = None
 ) -> Pictures:
-    """Return `images` (N, H, W, C) uint8 spoiled, in the same shape and type.
+    """Corrupt `images` (N, H, W, C) uint8, in the same shape and type.
 
-    The result for an image depends on the image, its index, `name`, `strength` and `seed` alone. What is drawn for an
-    image, such as the side it is turned to, is the same for all strengths.
+    The result for an image depends only on the image, its index, `name`, `strength` and `seed`. Random choices for an
+    image, such as the direction of a rotation, are the same for all strengths.
 
     Args:
         name: one of `CORRUPTIONS`.
         strength: 1 to 5.
-        indices: (N,) the place of each image in its data set; by default 0 to N - 1.
+        indices: (N,), the index of each image in its data set; by default 0 to N - 1.
 
     Raises:
         ValueError: if there is no such corruption or strength, the images are not uint8 (N, H, W, C), or there is not

@@ -1,32 +1,34 @@
-"""Edges: where the grey of pictures (N, H, W, C) changes most, as lines one pixel wide."""
+"""Draw the edges of pictures (N, H, W, C) as lines one pixel wide."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
-_DEVIATION = 1.0  # pixels, and the thresholds of scikit-image's Canny filter, which MNIST-C used as it is
+# The width in pixels and the thresholds of scikit-image's Canny filter, whose defaults MNIST-C used.
+_DEVIATION = 1.0
 _LOW, _HIGH = 0.1, 0.2
-_TIE = 1e-9  # gradients that differ by less are equal
+_TIE = 1e-9  # gradients that differ by less count as equal
 
 
 def canny_edges(images: Pictures, share: float, _: Uniform) -> Levels:
-    """Mix each image with the lines of its edges, of which `share` is seen; all of it leaves white lines on black."""
+    """Mix each image with `share` of the lines of its edges; a share of 1 gives white lines on black."""
     lines = find_edges(images.mean(axis=3) / 255)
     return np.asarray((1 - share) * images + 255 * share * lines[..., None])
 
 
 def find_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return where in pictures (N, H, W), 0 to 1, there is an edge; never in the outermost pixels.
+    """Find the edges of pictures (N, H, W), 0 to 1; never in the outermost pixels.
 
-    A pixel is kept if the gradient there is larger than on either side along the gradient, and it hangs together with
-    one whose gradient is above the high threshold by others above the low one. Of two equal ones the brighter is kept.
+    A pixel is kept if the gradient there is larger than on either side along the gradient, and if it is connected to a
+    pixel above the high threshold by pixels above the low one. Of two equal pixels the brighter is kept.
 
     Source: Canny 1986.
     """
     from scipy.ndimage import correlate1d, gaussian_filter, label
 
     around = (0, _DEVIATION, _DEVIATION)
+    # Divided by the filter's weight inside the image, so that the border is no edge to black.
     inside = gaussian_filter(np.ones((1, *grey.shape[1:])), around, mode="constant")
     smooth = gaussian_filter(grey, around, mode="constant") / inside
     # Sobel's: a difference along one axis, smoothed along the other; `scipy.ndimage.sobel` smooths from image to image.
@@ -37,9 +39,9 @@ def find_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
     candidates[:, [0, -1]] = candidates[:, :, [0, -1]] = False
     thin = np.zeros(grey.shape, bool)
     thin[candidates] = _is_ridge(size, down, right, np.nonzero(candidates))
-    beside = np.zeros((3, 3, 3), bool)
-    beside[1] = True  # pixels touch within an image alone
-    parts, count = label(thin, beside)
+    neighbours = np.zeros((3, 3, 3), bool)
+    neighbours[1] = True  # within an image, not from one to the next
+    parts, count = label(thin, neighbours)
     strong = np.zeros(count + 1, bool)
     strong[parts[thin & (size >= _HIGH)]] = True
     return np.asarray(strong[parts])
@@ -51,7 +53,14 @@ def _is_ridge(
     right: NDArray[np.float64],
     positions: tuple[NDArray[np.intp], ...],
 ) -> NDArray[np.bool_]:
-    """Return for each of `places` whether the gradient is largest there along its direction, linear between pixels."""
+    """Decide for each of `positions` if the gradient is largest there along its direction.
+
+    Between two pixels the gradient is interpolated linearly:
+
+        near       diagonal        for a gradient (down y, right x) with |y| >= |x|, the point at a distance of one row
+          |  part  .  /            lies `part` = |x| / |y| of the way from the pixel below to the one diagonally below
+        here
+    """
     image, row, column = positions
     y, x = down[positions], right[positions]
     is_steep = np.abs(y) >= np.abs(x)

@@ -1,8 +1,8 @@
-"""The smallest changes that fool a network: an attack that follows gradients by the pixels, and random changes.
+"""Attack a network by gradients with respect to the pixels, and by random changes.
 
-Images (N, H, W, C) stay uint8, what a file can hold: each step is a whole number of grey levels, and no value leaves
-0 to 255 or is more than ε grey levels from the image's. It takes the weights, so an attack knows the network (white
-box) and is made for this one alone.
+Images (N, H, W, C) stay uint8, so that a file can hold them: each step is a whole number of grey levels, and no value
+leaves 0 to 255 or differs by more than ε grey levels. An attack knows the weights (white box) and is made for this
+network alone.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ from convscope.training.model import Model
 Labels = NDArray[np.integer[Any]]
 
 STARTS_OF_ALL = 3
-"""From so many random places every image is attacked; further ones are for those that came close."""
+"""Random starts for every image; further starts are for images that are nearly fooled."""
 
-_CLOSE = 1 / 8  # of the lead that the label had
+_CLOSE = 1 / 8  # of the label's lead; with a quarter, nothing more was fooled (dev/LOG.md)
 
 
 def pgd(
@@ -32,16 +32,16 @@ def pgd(
     seed: int = 0,
     indices: NDArray[np.integer[Any]] | None = None,
 ) -> Pictures:
-    """Return `images` after projected gradient descent on the margin within `epsilon` grey levels, from random places.
+    """Attack `images` by projected gradient ascent of the margin within `epsilon` grey levels, from random starts.
 
     The margin is the largest logit of another class less that of the label. Each step moves every value along the sign
     of its gradient and back within ε; steps fall evenly from 2 ε grey levels (rounded, at least 1). An image is left
-    alone as soon as it is fooled, and another start is made only where none fooled it. After three starts only images
-    are tried further whose label has kept less than an eighth of its lead: the others are fooled very rarely, and would
-    take most of the time. Returned is the picture that fools, or where none does the one with the largest margin.
+    alone as soon as it is fooled. After three starts only images are attacked whose label has less than an eighth of
+    its lead left: others are fooled very rarely, and would take most of the time. The result is the picture that fools
+    the network, or else the picture with the largest margin.
 
     Args:
-        indices: (N,) the place of each image in its data set, on which its random starts depend; by default 0 to N - 1.
+        indices: (N,), the index of each image in its data set, which sets its random starts; by default 0 to N - 1.
 
     Raises:
         ValueError: if `epsilon` is not a whole number from 0 to 255, `steps` or `restarts` is below 1, the images are
@@ -58,17 +58,17 @@ def pgd(
     best = images.copy()
     margins = np.full(len(images), -np.inf)
     leads = -_margins(np.asarray(model.logits(images), np.float64), labels)[0]
-    left = np.arange(len(images))  # not fooled yet
+    unfooled = np.arange(len(images))
     for restart in range(restarts):
         if restart >= STARTS_OF_ALL:
-            left = left[-margins[left] < _CLOSE * leads[left]]
-        if not len(left):
+            unfooled = unfooled[-margins[unfooled] < _CLOSE * leads[unfooled]]
+        if not len(unfooled):
             break
-        chances = uniforms(seed, f"pgd/{restart}", indices[left], images[0].size).reshape(-1, *images.shape[1:])
-        clean = images[left]
+        chances = uniforms(seed, f"pgd/{restart}", indices[unfooled], images[0].size).reshape(-1, *images.shape[1:])
+        clean = images[unfooled]
         now = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
-        remaining = left  # of this start's images
-        for step in range(steps + 1):
+        remaining = unfooled
+        for step in range(steps + 1):  # the last only measures the last step's pictures
             logits = np.asarray(model.logits(now), np.float64)
             margin, rival = _margins(logits, labels[remaining])
             fooled = logits.argmax(axis=1) != labels[remaining]
@@ -77,18 +77,19 @@ def pgd(
             remaining, now, rival = remaining[~fooled], now[~fooled], rival[~fooled]
             if step == steps or not len(remaining):
                 break
+            # The gradient of the margin: +1 for the rival's logit, -1 for the label's.
             dlogits = np.zeros((len(remaining), logits.shape[1]))
             dlogits[np.arange(len(remaining)), rival] = 1
             dlogits[np.arange(len(remaining)), labels[remaining]] = -1
             slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
             now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
-        left = remaining
+        unfooled = remaining
     return best
 
 
 def _margins(logits: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return (N,), by how much the largest logit of another class is above that of the label, and which class it is."""
+    """Compute (N,), the largest logit of another class less that of the label, and that class."""
     rivals, rows = logits.copy(), np.arange(len(labels))
     rivals[rows, labels] = -np.inf
     return rivals.max(axis=1) - logits[rows, labels], rivals.argmax(axis=1)
@@ -97,7 +98,7 @@ def _margins(logits: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.fl
 def random_signs(
     images: Pictures, epsilon: int, seed: int = 0, *, indices: NDArray[np.integer[Any]] | None = None
 ) -> Pictures:
-    """Move each value of `images` by `epsilon` grey levels up or down at random: the control, as large as an attack.
+    """Move each value of `images` by `epsilon` grey levels up or down at random, as a control of the same size.
 
     Raises:
         ValueError: if `epsilon` is not a whole number from 0 to 255.
@@ -109,7 +110,7 @@ def random_signs(
 
 
 def _clip_changes(moved: NDArray[np.integer[Any]], images: Pictures, epsilon: int) -> Pictures:
-    """Return `moved` brought within `epsilon` of `images` and within 0 to 255."""
+    """Clip `moved` to within `epsilon` of `images` and to 0 to 255."""
     centre = images.astype(np.int64)
     return np.asarray(np.clip(moved, np.maximum(centre - epsilon, 0), np.minimum(centre + epsilon, 255)), np.uint8)
 

@@ -1,7 +1,7 @@
-"""What a network loses on spoiled pictures: `measure_robustness` takes a model and a data set to a `Robustness`.
+"""Measure the accuracy of a network on corrupted pictures.
 
-The corruptions are rebuilt from the definitions of MNIST-C and are not its pictures, so the numbers stand beside
-published ones, not in one list with them. They say what this network loses by these changes and not by others.
+The corruptions are rebuilt from the definitions of MNIST-C and are not its pictures, so the figures cannot be ranked
+with published ones. They hold for these corruptions only.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from convscope.evidence.records import ClassesRecord, describe_images
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convscope.training.model import Model, dataset_for
 
-_LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
-_MAX_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
-_MAX_MACS = 1e12  # that all answers together cost, about: half a minute
+_MIN_IMAGES = 100  # that are measured whatever the cost
+_MAX_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: ten seconds on one core
+_MAX_MACS = 1e12  # approximate cost of all predictions: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)
 
 
@@ -34,12 +34,12 @@ Row = Annotated[tuple[Fraction, ...], Meta(min_length=len(STRENGTHS), max_length
 
 
 class Corrupted(Record, kw_only=True):
-    """The accuracy on images spoiled in one way.
+    """The accuracy on images with a corruption.
 
     Attributes:
         is_mnist_c: whether the constants of this strength are MNIST-C's.
         interval: (low, high), the 95 % Wilson interval of `accuracy`.
-        change: `accuracy` less that on the same images as they are, with its 95 % score interval `change_interval`.
+        change: `accuracy` less that on the original images, with its 95 % score interval `change_interval`.
     """
 
     name: str
@@ -52,18 +52,18 @@ class Corrupted(Record, kw_only=True):
 
 
 class Robustness(Tabular, ClassesRecord, kw_only=True):
-    """The accuracy of a network on spoiled images.
+    """The accuracy of a network on corrupted images.
 
     Attributes:
-        accuracy: on these images as they are.
+        accuracy: on the original images.
         mean_accuracy: the plain mean over all corruptions and strengths.
         mean_accuracy_by_strength: the plain mean over the corruptions, for each strength.
-        mean_accuracy_mnist_c: the plain mean over the corruptions, each in the strength that MNIST-C has. MNIST-C's own
-            mean corruption error divides each error by that of a network of its authors first.
+        mean_accuracy_mnist_c: the plain mean over the corruptions, each in MNIST-C's strength. MNIST-C's own mean
+            corruption error first divides each error by that of a network of its authors.
         mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; files of earlier
             versions have none.
         corruptions: fifteen of them in five strengths each.
-        example: of earlier versions, one image spoiled in all ways; it is not shown.
+        example: of earlier versions, an image with all corruptions; it is not shown.
     """
 
     _header = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")
@@ -111,7 +111,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
 
     Args:
         seed: of the random numbers of the corruptions, not of the model.
-        most_images: beyond it images are left out evenly, as where their pixels or the model would cost too much time.
+        most_images: limit; other images are left out evenly, and more if their size or the model costs much time.
 
     Raises:
         ValueError: if `most_images` is below 1, the images are not of the size the model reads, or the classes are not
@@ -122,7 +122,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)
     values, macs = int(np.prod(dataset.image_shape)), max(model.architecture.macs, 1)
-    affordable = max(_LEAST_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
+    affordable = max(_MIN_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
     indices = evenly(len(dataset), min(most_images, affordable))
     used = dataset.take(indices)
     clean = model.predict(used.images) == used.labels
@@ -141,7 +141,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
             change_interval=change_interval,
         )
         for (name, strength), accuracy, interval, change, change_interval in zip(
-            settings, *measured(clean, right), strict=True
+            settings, *compute_accuracies(clean, right), strict=True
         )
     )
     return Robustness(
@@ -160,13 +160,13 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     )
 
 
-def measured(
+def compute_accuracies(
     clean: NDArray[np.bool_], right: NDArray[np.bool_]
 ) -> tuple[tuple[float, ...], Intervals, tuple[float, ...], Intervals]:
-    """Return the accuracies, their intervals, their changes against `clean` (N,) and the changes' intervals.
+    """Compute the accuracies, their intervals, their changes from `clean` (N,) and the changes' intervals.
 
     Args:
-        right: (M, N), which images are classified correctly in each of M settings.
+        right: (M, N), true for images that are classified correctly in each of M settings.
     """
     num_images = len(clean)
     counts = right.sum(axis=1)
@@ -182,7 +182,7 @@ def measured(
 
 
 def _mean_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 95 % interval, over images alone, of the mean accuracy in M settings (M, N)."""
+    """Compute the 95 % interval, over images alone, of the mean accuracy in M settings (M, N)."""
     return group_accuracy_interval(1 - right.mean(axis=0, keepdims=True))
 
 

@@ -1,6 +1,6 @@
-"""Noise, and the random numbers of every corruption: pictures (N, H, W, C) in grey levels 0 to 255.
+"""Noise for pictures (N, H, W, C) in grey levels 0 to 255, and the random numbers of all corruptions.
 
-The numbers of an image depend on its place in the data set, not on the images beside it.
+An image's numbers depend on its index in the data set, not on the other images.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from convscope.base.streams import stream_key
 
 Uniform = Callable[[int], NDArray[np.float64]]
-"""Takes how many numbers an image needs to (N, so many), each from 0 up to 1; the same ones every time."""
+"""Returns (N, count) numbers from 0 to below 1 for a count; the same ones every time."""
 
 
 def uniforms(seed: int, purpose: str, indices: NDArray[np.integer[Any]], count: int) -> NDArray[np.float64]:
-    """Return (N, count) numbers from 0 up to 1, for each of `indices` (N,) its own.
+    """Draw (N, count) numbers from 0 to below 1, a row for each of `indices` (N,).
 
-    Image i has the numbers i · count to (i + 1) · count - 1 of the stream for `purpose`, so a part of a data set
-    gets what it gets in the whole.
+    Image i has the numbers i · count to (i + 1) · count - 1 of the stream for `purpose`, so an image gets the same
+    numbers in a part of a data set as in the whole.
 
     >>> whole, part = uniforms(0, "noise", np.arange(5), 3), uniforms(0, "noise", np.array([4, 1]), 3)
     >>> bool((part == whole[[4, 1]]).all())
@@ -31,13 +31,13 @@ def uniforms(seed: int, purpose: str, indices: NDArray[np.integer[Any]], count: 
     for row, index in zip(numbers, indices.tolist(), strict=True):
         if index * count != position:
             bits.advance(index * count - position)
-        stream.random(out=row)  # a draw of the bit generator for each number
+        stream.random(out=row)  # takes one step of the bit generator for each number, as `advance` counts
         position = (index + 1) * count
     return numbers
 
 
 def normals(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard normal numbers at the quantiles `uniform`."""
+    """Convert uniform numbers to standard normal ones, by their quantiles."""
     from scipy.special import ndtri
 
     return np.asarray(ndtri(np.maximum(uniform, np.finfo(np.float64).tiny)))  # 0 would be minus infinity
@@ -48,9 +48,9 @@ Levels = NDArray[np.floating[Any]]
 
 
 def shot_noise(images: Pictures, photons: float, uniform: Uniform) -> Levels:
-    """Count photons: of value v there are n, drawn from the Poisson distribution with mean photons · v / 255.
+    """Replace value v by 255 · n / photons, with n from the Poisson distribution with mean photons · v / 255.
 
-    The result is 255 · n / photons: the mean stays, and of a fraction of white the variance is the mean / photons.
+    The mean stays; as a fraction of white, the variance is the mean / photons.
     """
     from scipy.special import pdtr
 

@@ -1,4 +1,4 @@
-"""What is laid over pictures (N, H, W, C): light, inverted stripes, dotted lines and zigzags.
+"""Overlay pictures (N, H, W, C) with light, inverted stripes, dotted lines and zigzags.
 
 Lengths are in pixels of an image 28 pixels wide, and grow with the image.
 """
@@ -10,10 +10,10 @@ from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 MAX_LINES = 3
 _FALL = 2.3  # a line has the brightness 1 + log(1 - distance / 2.3): none from 1.45 pixels on, as in MNIST-C
-_DASH = 2.0  # pixels of a dotted line, and of the gap between two
+_DASH = 2.0  # length in pixels of a dash, and of a gap
 _ENDS = 2 / 27, 25 / 27  # of a zigzag, as shares of the way from the first column to the last
-_RISE = 5.0  # pixels that the far end of a zigzag lies above or below the near one at most
-_TURN = 2.0  # pixels that a zigzag goes to either side of its line, and that a turn is from where it crosses the line
+_RISE = 5.0  # pixels by which the far end of a zigzag lies above or below the near one at most
+_TURN = 2.0  # pixels from a zigzag's middle line to its turns, both across and along the line
 
 
 def brightness(images: Pictures, amount: float, _: Uniform) -> Levels:
@@ -32,10 +32,10 @@ def stripe(images: Pictures, pixels: float, _: Uniform) -> Levels:
 
 
 def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
-    """Draw straight dotted lines from the left edge to the right one, over what is there.
+    """Draw straight dotted lines from the left edge to the right one.
 
     Args:
-        constants: how many lines, at most `MAX_LINES`, and their brightness from 0 to 1.
+        constants: the number of lines, at most `MAX_LINES`, and their brightness from 0 to 1.
     """
     num_images, height, width, _ = images.shape
     ends = (height - 1) * uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
@@ -46,7 +46,7 @@ def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform
 
 
 def zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
-    """Draw zigzags from left to right, nearly level, over what is there; `constants` as for `dotted_line`."""
+    """Draw nearly level zigzags from left to right; `constants` as for `dotted_line`."""
     num_images, height, width, _ = images.shape
     growth = max(height, width) / 28
     chances = uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
@@ -61,13 +61,14 @@ def zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> 
 def _draw(
     images: Pictures, rows: NDArray[np.float64], drawn: NDArray[np.bool_], constants: tuple[int, float]
 ) -> Levels:
-    """Return `images` with lines through the rows (N, lines, W), in the columns `drawn` (W,)."""
+    """Draw lines through the rows (N, lines, W) into `images`, in the columns `drawn` (W,)."""
     lines, brightness = constants
     _, height, width, _ = images.shape
     fall = np.float32(_FALL * max(max(height, width) / 28, 0.5))  # thinner ones would fall between the pixels
     result = images.astype(np.float32)
     for line in range(lines):
         row = rows[:, line].astype(np.float32)  # (N, W)
+        # A line with slope s is |row - y| / sqrt(1 + s²) from the pixel, not |row - y|.
         slant = np.sqrt(1 + np.gradient(row, axis=1) ** 2) if width > 1 else np.ones_like(row)
         distance = np.abs(np.arange(height, dtype=np.float32)[None, :, None] - row[:, None]) / slant[:, None]
         light = 1 + np.log(np.maximum(1 - distance / fall, np.float32(0.3)))  # below zero at 0.3

@@ -1,4 +1,4 @@
-"""Changing many pictures in bounded memory, and packing a few of them in bounded room."""
+"""Change many pictures in bounded memory, and pack a few of them into bounded bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from convscope.base.packing import Packed
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, uniforms
 
 _BLOCK_VALUES = 1 << 20  # that are changed at once
-_AROUND = 128  # bytes that the type and the shape of a packed array take at most
+_MAX_FIELDS_BYTES = 128  # of the JSON around a packed array's data: its type and shape
 
 
 def in_blocks(
@@ -24,7 +24,7 @@ def in_blocks(
     """Apply `change` to images (N, H, W, C) block by block, and round to grey levels.
 
     Args:
-        indices: (N,) the images' places in their data set, on which their random numbers for `purpose` depend.
+        indices: (N,), the images' indices in their data set, which set their random numbers for `purpose`.
     """
     result = np.empty_like(images)
     step = max(1, _BLOCK_VALUES // int(np.prod(images.shape[1:])))
@@ -39,21 +39,18 @@ def in_blocks(
     return result
 
 
-def pack_small(pictures: Pictures, room: int) -> Packed:
-    """Return `pictures` (..., H, W, C) packed in at most `room` bytes, made smaller where they would take more.
-
-    A pixel of a smaller picture is the mean of those it stands for.
-    """
+def pack_small(pictures: Pictures, max_bytes: int) -> Packed:
+    """Pack `pictures` (..., H, W, C) into at most `max_bytes`, averaged to a smaller size if needed."""
     packed, side = Packed.from_array(pictures), max(pictures.shape[-3:-1])
-    while (taken := len(packed.data) + _AROUND) > room and side > 1:
+    while (num_bytes := len(packed.data) + _MAX_FIELDS_BYTES) > max_bytes and side > 1:
         # Bytes grow with the square of the side, a little slower; two steps are enough as a rule.
-        side = max(1, min(side - 1, int(side * (room / taken) ** 0.5)))
-        packed = Packed.from_array(_shrunk(pictures, side))
+        side = max(1, min(side - 1, int(side * (max_bytes / num_bytes) ** 0.5)))
+        packed = Packed.from_array(_shrink(pictures, side))
     return packed
 
 
-def _shrunk(pictures: Pictures, side: int) -> Pictures:
-    """Return `pictures` with a longest side of `side` pixels."""
+def _shrink(pictures: Pictures, side: int) -> Pictures:
+    """Average `pictures` to a longest side of `side` pixels."""
     *before, height, width, channels = pictures.shape
     longest = max(height, width)
     size = max(1, round(height * side / longest)), max(1, round(width * side / longest))

@@ -103,8 +103,8 @@ def _refused(value: Rejection) -> Table:
 def _refused_look(value: Rejection) -> str:
     """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
     rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
-    share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.most_refused))
-    within = between(rule.refused_range, partial(percent, digits=1))
+    share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.max_refused_share))
+    within = between(rule.refusal_range, partial(percent, digits=1))
     said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=max_refused, within=within)]
     if by_class:
         said.append(say("evidence.rejection.byClass", within=between(by_class, partial(percent, digits=1))))
