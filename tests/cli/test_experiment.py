@@ -88,9 +88,9 @@ SEEDS = {"3": [0, 1, 2], "2-4": [2, 3, 4], "1,5,7": [1, 5, 7], "0-1, 9": [0, 1, 
 
 @pytest.mark.parametrize("text", SEEDS)
 def test_seeds_are_a_number_a_range_or_a_list(text: str):
-    from convscope.cli.experiment import _seed_list
+    from convscope.cli.experiment import _parse_seeds
 
-    assert _seed_list(text) == SEEDS[text]
+    assert _parse_seeds(text) == SEEDS[text]
 
 
 BAD_LINES = {

@@ -78,7 +78,7 @@ def test_the_measured_sentence_says_what_was_chosen_by(
     stopping = Recipe(early_stopping=EarlyStopping(patience=patience)).to_dict()["early_stopping"] if patience else None
     recipe = {"validation_fraction": fraction, "early_stopping": stopping, "epochs": 9}
     measured = history([0.9] * 3, val_split=val_split, best_epoch=2)
-    assert findings.measured_sentence(measured, recipe).replace(SPACE, " ") == sentence
+    assert findings.curves_sentence(measured, recipe).replace(SPACE, " ") == sentence
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_points_have_a_sign_unless_they_are_none(change: float, text: str) -> No
 def test_the_choice_reads_as_on_the_terminal(stopping: EarlyStopping, epochs: int, best: int | None) -> None:
     column, recipe = (0.5,) * epochs, Recipe(epochs=9, early_stopping=stopping)
     kept = History(column, column, column, column, column, "validation", best)
-    assert findings.choice_said(kept.to_record(), recipe.to_dict()) == describe_choice(kept, recipe)
+    assert findings.choice_sentence(kept.to_record(), recipe.to_dict()) == describe_choice(kept, recipe)
 
 
 @pytest.mark.parametrize("counts", [(25, 5, 0), (900, 100, 0)])
@@ -184,6 +184,6 @@ def test_cautions_read_as_on_the_terminal(counts: tuple[int, int, int]) -> None:
     images = make_split("test", (2, 2, 1), ("a", "b", "c"), len(labels))
     images = replace(images, labels=labels)
     evaluation = evaluate_predictions(np.tile([2.0, 1.0, 0.0], (len(labels), 1)), images)
-    said = [text.replace(SPACE, " ") for text in findings.cautions_said(evaluation)]
+    said = [text.replace(SPACE, " ") for text in findings.caution_sentences(evaluation)]
     assert len(said) > 1
     assert said == list(evaluation.cautions)

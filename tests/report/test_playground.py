@@ -8,7 +8,7 @@ import pytest
 from tests.shared import unpack
 
 from convscope.report import RunContents
-from convscope.report.built import built
+from convscope.report.page_bundle import load_bundle
 from convscope.report.playground import playground_payload, render_playground
 
 from .test_render import Page, script_of
@@ -43,7 +43,7 @@ def test_the_page_claims_no_result_and_has_no_report(page: str) -> None:
     assert found.open == []
     assert found.tags["main"] == found.tags["nav"] == 0
     assert found.tags["h1"] == 1
-    assert found.tags["script"] == 4 + len(built().texts)
+    assert found.tags["script"] == 4 + len(load_bundle().texts)
     assert "popovertarget" not in page
     assert re.search(r"<noscript><p[^>]*>This page trains a network in the browser, which needs JavaScript", page)
 

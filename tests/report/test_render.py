@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from convscope.base.errors import ConvscopeError
-from convscope.report import RunContents, built, render_report, write_report
+from convscope.report import RunContents, page_bundle, render_report, write_report
 from convscope.training import History
 
 from .conftest import HOSTILE_NAMES, make_contents
@@ -86,7 +86,7 @@ def test_every_element_is_closed(page: Page) -> None:
 
 
 def test_a_page_runs_nothing_but_what_is_inside_it(page: Page) -> None:
-    assert page.tags["script"] == 4 + len(built.built().texts)
+    assert page.tags["script"] == 4 + len(page_bundle.load_bundle().texts)
     start, script = (
         f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
         for text in (page.last_script.encode(), unpacked(page.source, "script"))
@@ -129,9 +129,9 @@ def unpacked(page: str, name: str) -> bytes:
 
 def test_a_page_holds_the_engine_and_the_script(pages: dict[str, str]) -> None:
     assert unpacked(pages["tiny"], "engine").startswith(b"\0asm")
-    assert unpacked(pages["tiny"], "script").decode() == built.read_resource("bundle/bench.js")
-    assert f"<script>{built.read_resource('start.js')}</script>\n</body>\n</html>" in pages["tiny"]
-    assert "<" not in built.read_resource("start.js")  # nothing in it can end its element
+    assert unpacked(pages["tiny"], "script").decode() == page_bundle.read_resource("bundle/bench.js")
+    assert f"<script>{page_bundle.read_resource('start.js')}</script>\n</body>\n</html>" in pages["tiny"]
+    assert "<" not in page_bundle.read_resource("start.js")  # nothing in it can end its element
 
 
 def test_the_bench_stands_before_the_report_and_the_header_has_places_for_the_script(pages: dict[str, str]) -> None:

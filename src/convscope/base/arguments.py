@@ -113,22 +113,12 @@ def _signature(function: Any) -> Signature:  # computed at the first call, which
     return signature(function)
 
 
-def check_fields(value: Any, error: Callable[[str], Exception] | None = None, label: str = "") -> None:
-    """Check each field of a dataclass against its annotation, from within `__post_init__`.
-
-    Args:
-        error: what is raised in place of TypeError or ValueError.
-        label: what stands before the name of the field, such as "recipe: ".
-    """
+def check_fields(value: Any) -> None:
+    """Check each field of a dataclass against its annotation, from within `__post_init__`; raises as `convert` does."""
     kind: Any = type(value)
     for name, rule in _get_field_rules(kind).items():
         current = getattr(value, name)
-        try:
-            converted = convert(current, rule, label + name)
-        except (TypeError, ValueError) as wrong:
-            if error is None:
-                raise
-            raise error(str(wrong)) from wrong
+        converted = convert(current, rule, name)
         if converted is not current:
             object.__setattr__(value, name, converted)  # a frozen dataclass refuses plain assignment
 

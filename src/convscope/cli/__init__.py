@@ -14,7 +14,7 @@ from convscope.cli.hints import HintingGroup
 from convscope.cli.output import WORDS, with_options
 from convscope.cli.process import interrupts, is_interrupt, open_closed_streams
 
-# Each command with the first sentence of its help, so that listing them imports none of them.
+# With the first sentence of each command's help here, `convscope --help` imports no command.
 _COMMANDS = {
     "run": "Train a network, evaluate and explain it, compare it with a dense network, and write a report.",
     "train": "Train and evaluate a network.",
@@ -42,8 +42,8 @@ _MAX_CHARACTERS = 4000  # in an error
 class _Commands(HintingGroup):
     """A group that imports a command's module when the command is needed, and turns errors into one line.
 
-    Ctrl-C and SIGTERM become such a line too, with the command to run again, unless the command itself says how to
-    continue. If the reader of the output has gone, the command ends without a word.
+    Ctrl-C and SIGTERM become a line with the command to run again, unless the command itself says how to continue. If
+    the reader of the output has gone, the command ends silently.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -60,7 +60,9 @@ class _Commands(HintingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        name = "import_model" if cmd_name == "import" else cmd_name  # the one word that no module can be called
+        name = (
+            "import_model" if cmd_name == "import" else cmd_name
+        )  # `import` is a keyword: no module can have the name
         command: click.Command = getattr(import_module(f"convscope.cli.{name}"), name)
         return command
 
@@ -68,7 +70,8 @@ class _Commands(HintingGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # prints --help and --version
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        # It prints --help and --version, for which the output may be closed or full.
         with _one_line():
             return super().make_context(*args, **kwargs)
 
@@ -89,19 +92,20 @@ class _Commands(HintingGroup):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             if command is None:
                 raise
+            # An error of the library names arguments; the user knows them as this command's options.
             raise _short(with_options(str(error), command)) from error
 
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Turn our errors, and those of the operating system, into one `Error:` line and exit code 1."""
+    """Turn errors of convscope and of the operating system into one `Error:` line and exit code 1."""
     try:
         yield
     except ConvscopeError as error:
         raise _short(str(error)) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
-            raise  # click ends the command
+            raise  # the reader of a pipe has gone; click ends the command
         # `convscope.base.files` writes files and raises our own errors: an error without a name is about the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
         raise _short(f"{name}: cannot be used ({reason}); fix this and run the command again") from error
@@ -114,7 +118,7 @@ def _one_line() -> Iterator[None]:
 
 
 def _short(text: str) -> click.ClickException:
-    """Return an error of one line; a very long one, which may quote a file, loses its middle."""
+    """Make an error of one line; a very long text, which may quote a file, loses its middle."""
     line = printable(" ".join(text.split()))
     return click.ClickException(line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
 

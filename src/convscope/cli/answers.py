@@ -1,4 +1,4 @@
-"""How `convscope predict` prints its results: as JSON, CSV or text, one picture after another."""
+"""The output of `convscope predict`: JSON, CSV or text, one picture after another."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,10 +55,11 @@ def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> 
 def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
     """Print a table with a row per picture, each as soon as it is classified, and notes on missing evidence.
 
-    For a single picture that cannot be read, nothing is printed.
+    For a single picture that cannot be read, nothing is printed, since its error is the error of the command.
     """
     file = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
     name = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
+    # Rows are printed before the later ones are known: widths come from file and class names.
     widths = (file, name, len("probability"), name + len(" (< 0.1 %)"), len("none of these"))
     header = _row(
         ("file", "prediction", "probability", "runner-up", "none of these", "preparation (height × width)"), widths
@@ -67,6 +68,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
     for outcome in outcomes:
         if outcome.result is None and len(files) == 1:
             return
+        # Only when the first row is there: the header of a table without rows would mislead.
         if not has_header:
             echo(f"{header}\n{'-' * display_width(header)}")
             has_header = True
@@ -154,7 +156,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _tail(text: str, width: int) -> str:
-    """Return `text`; the beginning of a long one becomes an ellipsis, because the ends of paths differ."""
+    """Shorten `text` at its beginning, because the ends of paths differ."""
     text = printable(text)
     if display_width(text) <= width:
         return text
@@ -164,7 +166,7 @@ def _tail(text: str, width: int) -> str:
 
 
 def _print_notes(prediction: Prediction) -> None:
-    """Print what is not known about this model's predictions."""
+    """Print the limits of this model's predictions, and the commands that remove them."""
     notes = []
     if prediction.is_assumed:
         notes.append(

@@ -22,7 +22,7 @@ from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.data import load_data
 from convscope.runs.inspecting import inspect_named
 
-_COLOURS = ("red", "green", "blue")  # as the picture shows three channels
+_COLOURS = ("red", "green", "blue")  # of an image with three channels
 
 _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 
@@ -134,7 +134,8 @@ def show(
 
 
 def _digests(splits: Splits) -> str:
-    """Return the digest of each file, and of each split, which does not depend on the file format."""
+    """Make the table of digests: of each file, and of each split, whose digest does not depend on the file format."""
+    # Both splits may come from one file, which is listed once.
     files = dict.fromkeys((*splits.train.source, *splits.test.source))
     rows = [(file.name, file.sha256) for file in files]
     rows += [(f"the {half.split} split", half.sha256) for half in (splits.train, splits.test)]

@@ -7,7 +7,7 @@ import click
 from convscope.base.tables import printable
 from convscope.cli.job import print_result
 from convscope.cli.options import folders_argument, json_option, out_option, print_json
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
 from convscope.runs.ensembling import ensemble_run
@@ -25,7 +25,7 @@ def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None
     is compared with its members on the test images. The result is a run folder without a training history.
     """
     with StepProgress(quiet=as_json) as progress:
-        done = ensemble_run(folders, out, given_command(), progress.listeners())
+        done = ensemble_run(folders, out, format_command(), progress.listeners())
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
         members = done.measured.folder.record.members or ()

@@ -20,7 +20,7 @@ from convscope.cli.options import (
     precision_option,
     print_json,
 )
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName
@@ -33,19 +33,18 @@ _PLANNED = (
     "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "num_images",
     "engine",
 )  # fmt: skip
-"""What a plan says, by the names of the parameters."""
+"""Parameters whose options a plan replaces."""
 
 
-def _seed_list(value: str | list[int]) -> list[int]:
-    """Return the seeds from 0 on for a number, or those of a list of numbers and ranges."""
-    if isinstance(value, list):
-        return value
+def _parse_seeds(value: str) -> list[int]:
+    """Parse a number of seeds, which start from 0, or a list of seeds and ranges."""
     seeds = list[int]()
     for part in value.split(","):
         match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip())
         if not match:
             raise click.BadParameter(f"{part.strip()!r}: use a number of seeds (30), a range (0-29) or a list (1,5,7)")
         first, last = int(match[1]), int(match[2] or match[1])
+        # A single number is a count: 30 means 0 to 29.
         if value.strip().isdecimal():
             first, last = 0, first - 1
         if not first <= last < first + _MAX_SEEDS:
@@ -75,7 +74,7 @@ def _seed_list(value: str | list[int]) -> list[int]:
 )
 @click.option(
     "--seeds",
-    type=_seed_list,
+    type=_parse_seeds,
     metavar="SEEDS",
     default="5",
     show_default=True,
@@ -153,7 +152,7 @@ def experiment(
         executor,
         out,
         plan,
-        given_command(),
+        format_command(),
     )
     with JobProgress(quiet=as_json) as progress:
         job = plan_experiment(request, progress.listeners())

@@ -1,6 +1,6 @@
-"""Command names and choices that answer a typo with the name that was meant.
+"""Command names and choices that answer a typo with the closest name.
 
-click does the same for options. Its hint for commands needs all of them imported, and it has none for choices.
+click does the same for options. Its hint for commands would import all of them, and it has none for choices.
 """
 
 from typing import Any

@@ -11,7 +11,7 @@ import click
 from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import RECIPE_NAMES, json_option, print_json
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import ImportedModelOutput, ImportOutput
 from convscope.data.datasets import LoadOptions
@@ -26,7 +26,7 @@ _SUFFIX = ".safetensors"
 
 
 def _number(value: str) -> float:
-    """Return a number that may be written as a fraction such as 1/255 or 1/255/0.3081."""
+    """Parse a number that may be written as a fraction such as 1/255 or 1/255/0.3081."""
     above, *below = value.split("/")
     try:
         return reduce(truediv, map(float, below), float(above))
@@ -35,13 +35,13 @@ def _number(value: str) -> float:
 
 
 def _numbers(value: str) -> float | tuple[float, ...]:
-    """Return one number, or one for each channel, separated by commas."""
+    """Parse a number, or numbers for the channels, separated by commas."""
     numbers = tuple(map(_number, value.split(",")))
     return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _shape(value: str) -> tuple[int, int, int]:
-    """Return the height, width and channels of a text such as 28x28x1."""
+    """Parse the height, width and channels of a text such as 28x28x1."""
     match = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})[x×]([1-9]\d{0,5})", value.strip())
     if not match:
         raise click.BadParameter(f"{value!r}: give height, width and channels, such as 28x28x1")
@@ -123,7 +123,7 @@ def import_model(
         scaling=_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
         recipe=recipe,
         out=out,
-        command=given_command(),
+        command=format_command(),
     )
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
         imported, alone = import_alone(request, out)
@@ -136,6 +136,7 @@ def import_model(
     try:
         with StepProgress(quiet=as_json) as progress:
             done = import_run(request, progress.listeners())
+    # The table shows the accuracy with each scaling, from which the user can choose.
     except UnclearScalingError as error:
         echo(error.table, err=True)
         raise
@@ -157,9 +158,9 @@ def import_model(
         print_result([*filter(None, (evaluation, in_options(done.advice))), last])
 
 
-def _scaling(**given: Any) -> Scaling | None:
+def _scaling(**options: Any) -> Scaling | None:
     """Make the scaling that the options describe; None without options."""
-    stated = {name: value for name, value in given.items() if value is not None}
+    stated = {name: value for name, value in options.items() if value is not None}
     try:
         return Scaling(**stated) if stated else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the commands that make or open a run share: how a job begins, and what is printed of it."""
+"""The common parts of the commands that make or open a run: the begin of a job, and its output."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from msgspec import structs
 
 from convscope.base.tables import printable
 from convscope.cli.loading import NAMES
-from convscope.cli.output import echo, given_command, with_options
+from convscope.cli.output import echo, format_command, with_options
 from convscope.cli.progress import JobProgress, StepProgress
 from convscope.data.datasets import Splits
 from convscope.runs.cautions import cautions_of
@@ -34,8 +34,8 @@ def open_job(
 
     Args:
         arguments: the values of `training_options` but `resume`.
-        options: of `convscope run`; None is `convscope train`. On resume those on the command line count, and else
-            those that the run was started with.
+        options: of `convscope run`; None is `convscope train`. A resumed run keeps its own, except for those on the
+            command line.
     """
     if resume is None:
         if arguments["new_output"] and arguments["start"] is None:
@@ -49,6 +49,7 @@ def open_job(
         return
     names = _names_on_command_line()
     for option in click.get_current_context().command.params:
+        # The number of threads changes no bit of the result, so a resumed run may have another.
         if option.name in names and option.name in (*arguments, *NAMES) and option.name != "threads":
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with opened(resume, None, listeners) as (folder, splits):
@@ -64,7 +65,7 @@ def _request(arguments: Mapping[str, Any], options: JobOptions | None) -> Reques
         data=arguments["dataset"],
         changes=RecipeChanges(**{name: arguments[name] for name in _CHANGES}),
         options=options,
-        command=given_command(),
+        command=format_command(),
         **rest,
     )
 
@@ -77,7 +78,7 @@ def _names_on_command_line() -> set[str]:
 
 @contextmanager
 def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[tuple[RunFolder, Splits]]:
-    """Open the run at `path` with its data; while they are fetched, stderr shows it unless `quiet`, see `opened`."""
+    """Open the run at `path` with its data, see `opened`; unless `quiet`, stderr shows the progress."""
     with (
         StepProgress(quiet=quiet) as progress,
         opened(path, None, progress.listeners(), writes=writes) as (folder, splits),
@@ -95,7 +96,7 @@ def run_job(
 ) -> tuple[Path, JobOutcome, tuple[str, ...]]:
     """Open a job, see `open_job`, and do its `work`; return the run folder, the outcome and the cautions.
 
-    Unless `quiet`, the terminal shows how it begins and how far it is.
+    Unless `quiet`, the terminal shows its begin and its progress.
     """
     timings = dict[str, float]()
     with JobProgress(quiet=quiet) as progress, ExitStack() as stack:
@@ -114,7 +115,7 @@ def run_job(
 
 
 def _show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
-    """Print the line that a run begins with, and each caution as a line on stderr."""
+    """Print the first line of a run, and each caution as a line on stderr."""
     fraction = folder.recipe.validation_fraction
     own = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""
     held_out = f" ({100 * fraction:.4g} % of them held out)" if fraction else ""
@@ -128,7 +129,7 @@ def _show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> N
 
 
 def in_options(text: str) -> str:
-    """Return a sentence of the library with this command's options in place of the arguments in it."""
+    """Replace the arguments in a sentence of the library by this command's options."""
     return with_options(text, click.get_current_context().command)
 
 

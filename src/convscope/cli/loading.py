@@ -11,7 +11,7 @@ from convscope.data.datasets import MAX_SIDE, LoadOptions
 
 
 def _size(value: str) -> tuple[int, int]:
-    """Return the height and width of a text such as 28x28."""
+    """Parse the height and width of a text such as 28x28."""
     match = re.fullmatch(r"([1-9]\d{0,8})[x×]([1-9]\d{0,8})", value.strip())
     if not match:
         raise click.BadParameter(f"{value!r}: give height and width, such as 28x28")
@@ -56,6 +56,6 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--skip-damaged", is_flag=True, help="Leave out pictures that cannot be read, and count them."),
     )
     result: Callable[..., Any] = with_loading
-    for option in reversed(options):
+    for option in reversed(options):  # help lists options in the order of decorators, the last applied first
         result = option(result)
     return result

@@ -82,9 +82,9 @@ views_option = click.option(
 )
 
 ARCHITECTURES = f"preset ({', '.join(PRESETS)}) or JSON file"
-"""What an architecture is given as, in the words of a help text."""
+"""The values of an option for an architecture, for its help text."""
 RECIPE_NAMES = f"name ({', '.join(RECIPES)}) or JSON file"
-"""What a recipe is given as, in the words of a help text."""
+"""The values of an option for a recipe, for its help text."""
 
 
 def training_options(command: _Command) -> _Command:
@@ -136,7 +136,7 @@ def training_options(command: _Command) -> _Command:
         out_option,
         click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Unfinished run to continue."),
     )
-    for option in reversed(options):
+    for option in reversed(options):  # help lists options in the order of decorators, the last applied first
         command = option(command)
     return command
 

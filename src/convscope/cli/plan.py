@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from convscope.architecture.presets import PRESETS
 from convscope.cli.options import POINTS, dataset_option, folders_argument, json_option, print_json
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.runs.comparing import plan_folders
@@ -56,7 +56,7 @@ def plan(
     as often while seeds are added, each time at a level that keeps false findings at 5 % in all (Pocock 1977).
     """
     if len(folders) == 2 and all(_is_architecture(name) for name in folders):
-        request = ExperimentRequest(dataset, LoadOptions(), [*map(str, folders)], (), (), command=given_command())
+        request = ExperimentRequest(dataset, LoadOptions(), [*map(str, folders)], (), (), command=format_command())
         with JobProgress(quiet=as_json) as progress:
             folders = (train_pilot(request, progress.listeners()),)
     elif context.get_parameter_source("dataset") is not ParameterSource.DEFAULT:

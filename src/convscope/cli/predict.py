@@ -10,7 +10,7 @@ from convscope.base.tables import printable
 from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, run_argument
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
 from convscope.runs.predicting import STDIN, Reader, chosen_steps, explaining, path_text
@@ -78,7 +78,7 @@ def predict(
         print_strings(read, len(paths))
     else:
         print_answers(read, [path_text(path) for path in paths], model.class_names)
-    if page_path is not None and reader.write_page(page_path, given_command()) and not as_json and not as_csv:
+    if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
         echo("\n" + printable(f"The page is {path_text(page_path)}"))
     errors = reader.errors
     if len(errors) == 1 == len(paths):

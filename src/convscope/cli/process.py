@@ -1,4 +1,4 @@
-"""What a command does about its process: streams that are closed at the start, Ctrl-C and SIGTERM."""
+"""The process of a command: standard streams that are closed at the start, Ctrl-C and SIGTERM."""
 
 import os
 import signal
@@ -16,12 +16,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def open_closed_streams() -> None:
-    """Open the null device for each standard stream that is closed.
-
-    The lowest free file handle is that of the stream, so no file gets it, and child processes inherit it.
-    """
+    """Open the null device for each standard stream that is closed, so that no other file gets its handle."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
+            # The system takes the lowest free handle: 0, 1 or 2, in this order. A data file with handle 1 would
+            # receive what libraries and child processes print.
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 (open as long as the process runs)
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
@@ -30,13 +29,13 @@ def open_closed_streams() -> None:
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM.
 
-    Where a plain KeyboardInterrupt passes through `exec` of a text, as dataclasses use it, `python -m convscope` later
-    ends by SIGINT, whatever its exit status would be.
+    Its own class, because Python notes a plain KeyboardInterrupt that passes through `exec` of a text, as in
+    dataclasses: then `python -m convscope` ends by SIGINT and not with its exit status.
     """
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Return True for Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
+    """Tell Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, Interrupted)
 
 
@@ -44,8 +43,8 @@ def is_interrupt(error: BaseException) -> bool:
 def interrupts() -> Iterator[None]:
     """Let Ctrl-C and the first SIGTERM interrupt the block, and set the exit status of the error that follows SIGTERM.
 
-    Later SIGTERMs are ignored until the process ends: `timeout` sends two. A signal that is handled or ignored already
-    stays so.
+    Later SIGTERMs are ignored until the process ends: `timeout` sends two. Signals that already have a handler, or are
+    ignored, stay so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -60,7 +59,8 @@ def interrupts() -> Iterator[None]:
         raise Interrupted
 
     def raise_again(unraisable: Any) -> None:
-        # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too.
+        # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too. The
+        # signal is sent again a little later, when Python has left the destructor.
         if issubclass(unraisable.exc_type, Interrupted):
             threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
         else:
@@ -82,4 +82,5 @@ def interrupts() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, default in ours.items():
             if number == signal.SIGINT or not is_terminated:
+                # After a SIGTERM its handler stays, which ignores the second one of `timeout`.
                 signal.signal(number, default)

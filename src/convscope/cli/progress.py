@@ -1,4 +1,4 @@
-"""What a terminal shows while networks train or files are fetched: lines, and on a real terminal a bar within them."""
+"""The progress of training networks and fetching files: lines, and on a terminal also a bar."""
 
 import sys
 from dataclasses import replace
@@ -18,9 +18,9 @@ from convscope.training import History, TrainingState
 
 
 class StepProgress:
-    """A bar on stderr for what may take long, on a terminal alone; one name after the other, `quiet` none.
+    """A bar on stderr for steps that may take long, one step after another; only on a terminal and unless `quiet`.
 
-    Used as a context manager, which takes the bar away at the end or when something broke off.
+    A context manager, which removes the bar at the end and after an error.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -28,7 +28,7 @@ class StepProgress:
         self._bar: tqdm | None = None
 
     def listeners(self) -> Listeners:
-        """Return the functions that the job calls."""
+        """Make the functions that the job calls."""
         return Listeners(on_download=self.on_download, on_step=self._move)
 
     def on_download(self, name: str, done: int, total: int | None) -> None:
@@ -38,10 +38,10 @@ class StepProgress:
             echo(text, err=True)
         self._move(text, done, total, unit="B", unit_scale=True)
 
-    def _move(self, name: str, done: int, total: int | None, said: str = "", **looks: Any) -> None:
-        """Move the bar `name` to `done` of `total`, with what is `said` beside it; another bar is taken away before.
+    def _move(self, name: str, done: int, total: int | None, text: str = "", **looks: Any) -> None:
+        """Move the bar `name` to `done` of `total`, with `text` beside it, in place of a bar of another name.
 
-        The bar goes when all is done.
+        The bar is removed when all is done.
         """
         if self._bar is None or name != self._name:
             self.close()
@@ -49,14 +49,14 @@ class StepProgress:
             disable = self._quiet or None  # None: unless it is a terminal
             self._bar = tqdm(total=total, desc=printable(name), leave=False, disable=disable, file=sys.stderr, **looks)
         self._bar.total = total
-        if said:
-            self._bar.set_postfix_str(printable(said), refresh=done == self._bar.n)
+        if text:  # drawn at once only if the bar does not move, since a move draws it too
+            self._bar.set_postfix_str(printable(text), refresh=done == self._bar.n)
         self._bar.update(done - self._bar.n)
         if done == total:
             self.close()
 
     def close(self) -> None:
-        """Take the bar away, at the end or when something broke off."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -70,14 +70,14 @@ class StepProgress:
         self.close()
 
 
-_MAX_LINES = 100  # of runs; of more there is a line now and then
-_SECONDS = 10.0  # between those
+_MAX_LINES = 100  # runs that have a line each; of more runs only some have one
+_SECONDS = 10.0  # between the lines of more runs
 
 
 class RunsProgress(StepProgress):
-    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing.
+    """The progress of many runs: a bar on a terminal, and otherwise, with `lines`, a line for each run.
 
-    Of many runs a line every ten seconds also says how many are trained a second.
+    Of more than 100 runs, a line every ten seconds also says how many are trained in a second. `quiet` prints nothing.
     """
 
     def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
@@ -105,7 +105,9 @@ class RunsProgress(StepProgress):
         self._ended += 1
         now = monotonic()
         elapsed = now - self._start
-        self._trained += result.seconds <= elapsed  # another one was trained before, and took no time now
+        # A run that took longer than this command has run so far was trained by an earlier command: it says nothing
+        # about the speed.
+        self._trained += result.seconds <= elapsed
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
         self._say(f"{name}: {result.accuracy:.4f}")
@@ -116,7 +118,7 @@ class RunsProgress(StepProgress):
             echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
 
     def _is_due(self, now: float) -> bool:
-        """Return whether a run that has ended gets a line: each of a few, and of many the last one and some others."""
+        """Decide whether an ended run gets a line: each of a few runs, and of many the last one and some others."""
         if self._total > _MAX_LINES and self._ended < self._total and now < self._last + _SECONDS:
             return False
         self._last = now
@@ -151,6 +153,7 @@ class JobProgress(StepProgress):
             on_trained=self._on_trained,
             on_plan=self._show,
             on_runs=self._on_runs,
+            # Looked up at each call, since `_on_runs` replaces `_runs`.
             on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
             on_result=lambda result: self._runs.on_result(result),
             on_diverged=lambda run: self._runs.on_diverged(run),
@@ -163,7 +166,7 @@ class JobProgress(StepProgress):
 
     @property
     def runs_done(self) -> int:
-        """How many of the last further runs have ended."""
+        """The number of finished runs among the further runs."""
         return self._runs.done
 
     def _show(self, text: str) -> None:
@@ -174,11 +177,11 @@ class JobProgress(StepProgress):
         self._network, self._epochs, self._num_images = name, epochs, num_images
 
     def _on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
-        said = f"loss {loss:.4f}, accuracy {accuracy:.4f}"
-        self._move(f"{self._network} epoch {epoch}/{self._epochs}", images, self._num_images, said, unit=" images")
+        text = f"loss {loss:.4f}, accuracy {accuracy:.4f}"
+        self._move(f"{self._network} epoch {epoch}/{self._epochs}", images, self._num_images, text, unit=" images")
 
     def on_epoch(self, state: TrainingState) -> None:
-        """Print the line of the epoch that has just ended; behind the first page only the bar shows."""
+        """Print the line of the epoch that has just ended; after the first page, only the bar shows progress."""
         self.close()
         if not self._is_in_phases and len(state.history):
             self._show(self._line(state.history))

@@ -1,4 +1,4 @@
-"""What the commands print with `--json` where no result has a record of its own."""
+"""The output of commands with `--json`, for results without a record of their own."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class TrainOutput(Record, kw_only=True):
 
 
 class RunOutput(TrainOutput, kw_only=True):
-    """A run with what was measured beside its evaluation."""
+    """A run with its evaluation and comparisons."""
 
     comparison: ComparisonRecord | None
     seeds: SeedsRecord | None
@@ -35,8 +35,8 @@ class EvaluateOutput(EvaluationRecord, kw_only=True):
     """An evaluation.
 
     Attributes:
-        num_trained_on: how many of the images the network was trained on; None: nobody knows. Left out for the run's
-            own data.
+        num_trained_on: how many of the images the network was trained on; None if this is unknown. Left out for the
+            run's own data.
     """
 
     num_trained_on: Count | UnsetType | None = UNSET
@@ -77,7 +77,7 @@ class ImportedModelOutput(Record, kw_only=True):
 
 
 class ReportOutput(Record, kw_only=True):
-    """The report of a run, by its path, and what was measured for it, by topic."""
+    """The report of a run, by its path, and the new measurements, by topic."""
 
     run: str
     evidence: EvidenceRecords
@@ -96,7 +96,7 @@ class SummaryOutput(Record, kw_only=True):
 
 
 class ExportOutput(Record, kw_only=True):
-    """Exported files, the model card, and by the name of each format that was left out which package it lacks."""
+    """Exported files, the model card, and for each format that was left out the reason."""
 
     exports: tuple[Parity, ...]
     card: str | None

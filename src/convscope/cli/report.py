@@ -1,4 +1,4 @@
-"""`convscope report`: the page of a trained run, and what is measured for it."""
+"""`convscope report`: the page of a trained run, and the measurements that it shows."""
 
 import shlex
 from dataclasses import replace
@@ -55,7 +55,7 @@ def report(
         run_of(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
         JobProgress(quiet=as_json or payload) as progress,
     ):
-        listeners = replace(progress.listeners(), on_left_out=_left_out)
+        listeners = replace(progress.listeners(), on_left_out=_print_left_out)
         try:
             measured, page = report_job(folder, splits, topics, index, executor, timings, listeners)
         except KeyboardInterrupt:
@@ -76,5 +76,5 @@ def report(
         echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
 
 
-def _left_out(sentence: str) -> None:
+def _print_left_out(sentence: str) -> None:
     echo(in_options(f"Left out: {sentence}"), err=True)

@@ -59,7 +59,9 @@ def run(
             f"  write figures for slides: convscope figures {run_folder}\n"
             f"  test the predictions further: convscope report {run_folder} all"
         )
-        found = outcome.seeds or outcome.comparison  # the runs from all seeds say more than one run of each
-        print_result([*([] if found is None else [found.summary]), steps])
+        comparison = (
+            outcome.seeds or outcome.comparison
+        )  # runs from several seeds say more than one run of each network
+        print_result([*([] if comparison is None else [comparison.summary]), steps])
     if open_report:
         click.launch(str(outcome.report))

@@ -64,7 +64,7 @@ def serve(
         **({} if threads is None else {"threads": threads}),
     )
 
-    def started(address: str) -> None:
+    def announce(address: str) -> None:
         if as_json:
             served = tuple(ServedModel(name=model.name, version=model.version) for model in models)
             print_json(ServeOutput(address=address, models=served))
@@ -74,4 +74,4 @@ def serve(
         echo(f"  {example_command(address, models)}")
         echo(f"For a picture of your own:\n  {example_command(address, models, 'PICTURE.png')}")
 
-    run_service(create_app(models, limits, hosts_for(host, allowed)), limits, host=host, port=port, on_start=started)
+    run_service(create_app(models, limits, hosts_for(host, allowed)), limits, host=host, port=port, on_start=announce)

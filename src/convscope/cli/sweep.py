@@ -13,7 +13,7 @@ from convscope.cli.options import (
     json_option,
     print_json,
 )
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.experiment.sweep import SEARCHES, Search
@@ -95,7 +95,7 @@ def sweep(
         held_out,
         executor,
         out,
-        given_command(),
+        format_command(),
     )
     with JobProgress(quiet=as_json) as progress:
         try:

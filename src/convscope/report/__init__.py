@@ -1,4 +1,4 @@
-"""What a run looks like: what it measured as one value, from which its JSON, its figures and its page are made."""
+"""The page, figures and JSON of a run, made from the values that it measured."""
 
 import convscope.report.quiet_start  # noqa: F401 (before anything that imports matplotlib)
 

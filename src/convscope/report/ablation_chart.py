@@ -47,7 +47,7 @@ _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0
 
 
 def ablations_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
-    """Return for each layer, in their order, its filters' ablations by replacement, the costliest filter first."""
+    """Group the ablations by layer, and within a layer by filter and replacement, the costliest filter first."""
     layers = dict[str, dict[int, dict[str, FilterAblation]]]()
     for ablation in filters:
         layers.setdefault(ablation.layer, {}).setdefault(ablation.filter, {})[ablation.replacement] = ablation
@@ -59,8 +59,7 @@ def ablations_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict
 
 
 def main_replacement(filters: Sequence[FilterAblation]) -> str:
-    """Return by what filters are replaced in the ablations that come first: zero, or the mean where there is no
-    other."""
+    """Name the replacement that charts and tables put first: zero, or the mean if no filter is replaced by zero."""
     return "zero" if any(ablation.replacement == "zero" for ablation in filters) else "mean"
 
 
@@ -74,6 +73,8 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     has_both = len({ablation.replacement for ablation in filters}) > 1
     counts = np.array([len(group) for group in layers.values()])
     gaps = len(layers) - 1
+    # The drawing grows with the filters, up to twice the page's width; of more filters each gets a narrower slot, and
+    # with it a narrower band and a smaller dot.
     wanted = _SLOT * counts.sum() + _GAP * gaps
     width = float(np.clip(wanted, _LEAST_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
     gap = min(_GAP, width / (4 * len(layers)))
@@ -99,6 +100,8 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
                 means = [ablations["mean"].accuracy_change for ablations in group]
                 _segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
+        # Turned names need a line of height each: where the axis is too short for all, every second or third is
+        # written.
         every = -(-len(names) * LINE // int(width)) if is_turned else 1
         axes.set_xlim(0, width)
         axes.set_xticks((starts + slot * counts / 2)[::every], names[::every], rotation=90 if is_turned else 0)

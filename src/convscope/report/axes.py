@@ -1,4 +1,4 @@
-"""What charts share: ticks and grid lines, bare axes, intervals, and texts beside the marks."""
+"""The common parts of charts: ticks and grid lines, intervals, and texts beside the marks."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -20,22 +20,22 @@ ROW = ("axes fraction", "data")
 
 
 def percent_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a fraction as an axis writes it, in percent."""
+    """Format a fraction in percent for an axis; matplotlib passes the position too."""
     return format_rounded(100 * value, 4, "%")
 
 
 def number_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a number as an axis writes it."""
+    """Format a number for an axis."""
     return format_rounded(value, 4)
 
 
 def points_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a change of a fraction as an axis writes it, in percentage points."""
+    """Format a change of a fraction in percentage points for an axis."""
     return format_rounded(100 * value, 4)
 
 
 def set_ticks(axis: Axis, max_ticks: int, write_tick: Callable[[float, int], str]) -> None:
-    """Put round numbers along an axis, at `most` + 1 places or fewer, each written by `write_tick`."""
+    """Put at most `max_ticks` + 1 round numbers along an axis, each written by `write_tick`."""
     axis.set_major_locator(MaxNLocator(max_ticks))
     axis.set_major_formatter(FuncFormatter(write_tick))
 
@@ -87,7 +87,7 @@ def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: flo
 
 
 def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
-    """Move rising places apart until neighbours are `room` apart, and all down if the last would be above `height`."""
+    """Move rising positions apart to at least `room`, and then all down if the last one is above `height`."""
     positions: list[float] = []
     for position in wanted:
         positions.append(max(position, positions[-1] + room) if positions else position)
@@ -96,5 +96,5 @@ def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
 
 
 def names_width(names: Sequence[str], max_width: int) -> int:
-    """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
+    """Compute the pixels that `names`, clipped to `max_width` columns, take as labels of an axis."""
     return 24 + round(LETTER * max(display_width(clip(name, max_width)) for name in names))

@@ -87,13 +87,18 @@ def draw_risk(value: Calibration) -> Drawing:
 
 
 def _optimum(coverage: Any, risk: float) -> Any:
-    """Return the error rate at each coverage if all errors were refused first."""
+    """Compute the error rate at each coverage if all errors were refused first.
+
+    Of N images, risk N are wrong. While coverage > 1 - risk, the refused images are all errors, and of the
+    coverage N answered ones (coverage - (1 - risk)) N are wrong; after that none.
+    """
     return np.maximum(coverage - (1 - risk), 0) / coverage
 
 
 def _visible_part(refused: Any, risk: Any) -> float:
-    """Return up to which part refused the curve is worth drawing: where 5 % of its height are left, or 20 %."""
+    """Find the share of refused images up to which the curve is drawn: to 5 % of its height, but at least 20 %."""
     high = refused[risk > 0.05 * risk[0]]
+    # Rounded up to a twentieth, so that the axis ends at a round number.
     return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))
 
 
@@ -106,9 +111,10 @@ def _frame(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> 
 
 
 def sure_text(confidence: float) -> str:
-    """Return a confidence in percent with as many digits as tell it from certain, four behind the point at most."""
+    """Format a confidence in percent with enough digits to tell it from 100 %, four behind the point at most."""
     if confidence == 1:
         return percent(confidence, 0)
     if confidence > 0.9999995:
         return say("above", value=percent(0.999999, 4))
+    # 0.999 has -log10(1 - 0.999) = 3 nines, of which two stand before the point of 99.9 %.
     return percent(confidence, 1 if confidence < 0.99 else int(np.clip(-np.floor(np.log10(1 - confidence)), 2, 6)) - 2)

@@ -58,7 +58,7 @@ class CardContents:
 
 
 def render_card(contents: CardContents) -> str:
-    """Return the card as Markdown, with its metadata in YAML at the top.
+    """Write the card as Markdown, with its metadata in YAML at the top.
 
     Source: modelcard.md, the specification of Hugging Face's model cards, for the metadata.
 
@@ -77,14 +77,14 @@ def _template() -> Template:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters.update(md=escaped, yaml=_yaml, fence=_fence, thousands="{:,}".format)
+    environment.filters.update(md=escape_markdown, yaml=_yaml, fence=_fence, thousands="{:,}".format)
     return environment.from_string(read_resource("card.md.jinja"))
 
 
-def escaped(text: object) -> str:
-    """Return a text of one line as Markdown that shows it as it is.
+def escape_markdown(text: object) -> str:
+    """Write a text of one line as Markdown that shows it unchanged.
 
-    >>> print(escaped("a|b <i> *c*"))
+    >>> print(escape_markdown("a|b <i> *c*"))
     a\\|b \\<i\\> \\*c\\*
     """
     return _PUNCTUATION.sub(r"\\\1", printable(str(text)))
@@ -97,7 +97,7 @@ def _yaml(value: str | float) -> str:
 
 
 def _fence(lines: str) -> str:
-    """Return a fence that is longer than any in the lines."""
+    """Write a fence of backticks that is longer than any within the lines, so that none of them ends the block."""
     return "`" * max(3, *(len(run) + 1 for run in re.findall("`+", lines)), 0)
 
 
@@ -200,7 +200,7 @@ def _percent(value: float | None) -> str:
 
 
 def _trust(contents: CardContents) -> Iterator[dict[str, object]]:
-    """Yield what the sections of the page say in their titles, and what they do not show."""
+    """Yield the page's sections on trust, with their titles and looks as lines of text."""
     for topic in (topic for topic in TRUST if topic in contents.evidence):
         section = make_section(topic, contents.evidence[topic])
         titles = [part.title for part in section.parts if part.title]

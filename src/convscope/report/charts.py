@@ -96,7 +96,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
 
 
 def number_epochs(axes: Axes, epochs: int, max_ticks: int) -> None:
-    """Let the axis run from the first epoch to the last, with at most `most` whole epochs written below it."""
+    """Let the axis run from the first epoch to the last, with at most `max_ticks` whole epochs written below it."""
     axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
     ticks = MaxNLocator(max_ticks - 1, integer=True, min_n_ticks=1).tick_values(1, epochs) if epochs > 1 else [1]
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if 1 <= tick <= epochs]))

@@ -76,15 +76,18 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
 
 
 def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return the ends of an axis that has room for all of `values`."""
+    """Compute the ends of an axis with room for all of `values`."""
     low, high = min(map(min, values)), max(map(max, values))
     spare = 0.04 * (high - low) or 0.005
     return low - spare, high + spare
 
 
 def _levels(positions: Floats) -> NDArray[np.int64]:
-    """Return (n,) how many dots lie below each of `places`, rising pixels, so that no two touch."""
-    levels, ends = np.zeros(len(positions), np.int64), list[float]()  # of each level, where its last dot is
+    """Stack dots so that no two touch: return (n,) the level of each of `positions`, which rise, in pixels.
+
+    Each dot takes the lowest level whose last dot is at least a dot's width to its left.
+    """
+    levels, ends = np.zeros(len(positions), np.int64), list[float]()  # ends: the last dot's position on each level
     for number, position in enumerate(positions):
         level = next((level for level, end in enumerate(ends) if position - end >= _DOT), len(ends))
         if level == len(ends):
@@ -101,7 +104,7 @@ def _draw_lines(axes: Axes, lines: Sequence[tuple[NDArray[Any], Floats]], **look
 
 
 def _write_beside(axes: Axes, group: GroupRecord, names: tuple[str, str], middle: float) -> None:
-    """Write what the group is called to the left of its strip, and its mean and spread to the right."""
+    """Write the group's name to the left of its strip, and its mean and spread to the right."""
     runs = say("runs.oneRun")
     if group.sd is not None:
         runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group.sd, 2), n=group.num_runs)
@@ -139,6 +142,7 @@ def _error_ticks(low: float, high: float, height: float) -> list[float]:
     room = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
     taken = list[float]()
+    # A later, less round tick is added only where it keeps its distance from all others.
     for step in (1, 5, 2, 3, 7):
         for tick in (step * 10.0**power for power in powers):
             if low <= tick <= high and all(abs(log10(tick / neighbour)) >= room for neighbour in taken):

@@ -10,16 +10,16 @@ from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.seeds import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
-from convscope.report.findings import bracketed, percent
+from convscope.report.findings import format_interval, percent
 
 _MAX_GROUPS_IN_VERDICT = 12
 
 
 def render_experiment(experiment: ExperimentRecord, commands: str = "") -> str:
-    """Return the page of an experiment: one HTML document that works from a disk with no network.
+    """Write the page of an experiment as one HTML document that works from a disk with no network.
 
     Args:
-        commands: that trained the runs of the experiment, one a line.
+        commands: the command lines that trained the runs of the experiment, one on each line.
     """
     section = experiment_section(experiment)
     return render_document(
@@ -78,5 +78,5 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
 
 
 def _interval(group: GroupRecord) -> str:
-    within = "no interval" if group.interval_with_images is None else bracketed(group.interval_with_images)
+    within = "no interval" if group.interval_with_images is None else format_interval(group.interval_with_images)
     return f"{within}, {'one run' if group.num_runs == 1 else f'n {group.num_runs:,}'}"

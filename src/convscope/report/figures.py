@@ -53,7 +53,7 @@ class RunChart:
 
 
 def run_charts(contents: RunContents) -> dict[str, RunChart]:
-    """Return the charts of a run by name."""
+    """Make the charts of a run, by name."""
     facts, evaluation, comparison = contents.facts, contents.evaluation, contents.comparison
     trained, baseline, data = contents.trained, contents.baseline, facts.data
     names = evaluation.class_names
@@ -146,17 +146,13 @@ def write_figures(
     style = style or FigureStyle()
     drawings = chart_makers(contents) | picture_makers(contents)
     for section in contents.evidence:
-        drawings |= {name: partial(_same, drawing) for name, drawing in section.drawings.items()}
+        drawings |= {name: partial(section.drawings.__getitem__, name) for name in section.drawings}
     if unknown := [name for name in names if name not in drawings]:
         raise FigureError(_unknown(unknown[0], list(drawings)))
     paths = [folder / f"{name}.{style.format}" for name in names or drawings]
     for path in dict.fromkeys(paths):
         write_bytes(path, figure_bytes(drawings[path.stem](), style))
     return paths
-
-
-def _same(drawing: Drawing) -> Drawing:
-    return drawing
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from convscope.training.records import HistoryRecord
 
 
 def percent_within(fraction: float, interval: Sequence[float] | UnsetType) -> Sentence | Figure:
-    """Write a fraction in percent with its interval, if there is one."""
+    """Format a fraction in percent with its interval, if there is one."""
     if interval is UNSET:
         return percent(fraction)
     low, high = map(percent, interval)
@@ -28,7 +28,7 @@ def percent_within(fraction: float, interval: Sequence[float] | UnsetType) -> Se
 
 
 def percent(fraction: float, digits: int = 2) -> Figure:
-    """Return a fraction as text in percent."""
+    """Format a fraction in percent."""
     return Figure(f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%", 100 * fraction, digits, "%")
 
 
@@ -42,24 +42,24 @@ def confidence_text(probability: float, digits: int = 1) -> str:
 
 
 def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> Sentence:
-    """Return an interval as its two ends in words."""
+    """Write an interval as its two ends in words."""
     return say("to", low=text(bounds[0]), high=text(bounds[1]))
 
 
-def bracketed(interval: Sequence[float | None], digits: int = 2, factor: float = 100) -> str:
-    """Return an interval as its two ends in brackets, in percent or points; None is infinite."""
+def format_interval(interval: Sequence[float | None], digits: int = 2, factor: float = 100) -> str:
+    """Format an interval as its two ends in brackets, in percent or points; None is infinite."""
     low, high = ("\N{INFINITY}" if end is None else f"{factor * end:.{digits}f}" for end in interval)
     return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
-def counted(measured: ImagesRecord | ClassesRecord) -> Sentence:
-    """Return on how many images something was measured, and how many were left out."""
+def count_images(measured: ImagesRecord | ClassesRecord) -> Sentence:
+    """Say on how many images a value was measured, and how many were left out."""
     images, left_out = say(f"counted.{measured.split}", n=measured.num_images), measured.num_images_left_out
     return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
 
 
 def accuracy_finding(history: HistoryRecord) -> Sentence:
-    """Return where the accuracy ended, and when it first came within half a point of that."""
+    """Say which accuracy the training ended with, and when it first came within half a point of it."""
     measured = history.val_accuracy or history.accuracy
     split = history.val_split if history.val_accuracy else "training"
     accuracy = percent(measured[-1])
@@ -72,7 +72,7 @@ def accuracy_finding(history: HistoryRecord) -> Sentence:
 
 
 def loss_finding(history: HistoryRecord) -> Sentence:
-    """Return how the loss on the kept images ended against the training loss."""
+    """Say how the loss on the measured images ended, and after which epoch it was lowest."""
     measured, split = history.val_loss, history.val_split
     if not measured:
         return say("lossTraining", loss=figure(history.loss[-1], 3))
@@ -85,8 +85,8 @@ def loss_finding(history: HistoryRecord) -> Sentence:
     return say(f"lossFalling.{split}", loss=loss)
 
 
-def choice_said(history: HistoryRecord, recipe: JsonObject) -> Sentence | None:
-    """Return after which epoch a training ended and which epoch's weights it took; None without early stopping."""
+def choice_sentence(history: HistoryRecord, recipe: JsonObject) -> Sentence | None:
+    """Say after which epoch a training ended and which epoch's weights it took; None without early stopping."""
     stopping, epochs = recipe["early_stopping"], recipe["epochs"]
     if stopping is None:
         return None
@@ -98,7 +98,7 @@ def choice_said(history: HistoryRecord, recipe: JsonObject) -> Sentence | None:
     return say("choice.weights", ended=ended, epoch=best or done)
 
 
-def cautions_said(evaluation: Evaluation) -> list[Sentence]:
+def caution_sentences(evaluation: Evaluation) -> list[Sentence]:
     """Write the cautions about too few or unevenly spread test images."""
     return [
         say(f"caution.{kind}", **{name: percent(value) if name == "share" else value for name, value in facts.items()})
@@ -106,11 +106,11 @@ def cautions_said(evaluation: Evaluation) -> list[Sentence]:
     ]
 
 
-def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Sentence:
+def curves_sentence(history: HistoryRecord, recipe: JsonObject) -> Sentence:
     """Say which images were measured after each epoch, and what was chosen by them."""
     if history.val_split == "test":
         return say("measuredTest")
-    fraction, choice = recipe["validation_fraction"], choice_said(history, recipe)
+    fraction, choice = recipe["validation_fraction"], choice_sentence(history, recipe)
     share = format_rounded(100 * fraction, 4)
     if fraction:
         return say("measuredShareStopped", share=share, choice=choice) if choice else say("measuredShare", share=share)
@@ -118,7 +118,7 @@ def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Sentence:
 
 
 def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Sentence:
-    """Return how many times the largest class is as large as the smallest."""
+    """Say how many times as large as the smallest class the largest is."""
     largest, smallest = int(np.argmax(counts)), int(np.argmin(counts))
     if counts[largest] == counts[smallest]:
         return say("balanceEqual", classes=len(counts), images=counts[0])
@@ -129,7 +129,7 @@ def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Sentence:
 
 
 def confusion_finding(evaluation: EvaluationRecord) -> Sentence:
-    """Return the most frequent mistake."""
+    """Say which mistake is the most frequent."""
     if not evaluation.confused_pairs:
         return say("confusionNone", images=evaluation.num_images)
     pair = evaluation.confused_pairs[0]
@@ -139,7 +139,7 @@ def confusion_finding(evaluation: EvaluationRecord) -> Sentence:
 
 
 def classes_finding(evaluation: EvaluationRecord) -> Sentence:
-    """Say what accuracy all classes but the weakest reach."""
+    """Say which accuracy all classes but the weakest reach."""
     by_recall = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
     recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in by_recall[:2]]
     if len(by_recall) == 1:
@@ -147,6 +147,7 @@ def classes_finding(evaluation: EvaluationRecord) -> Sentence:
     if len(by_recall) == 2:
         first, second = recalls
         return say("recallTwo", **first, otherRecall=second["recall"], other=second["name"])
+    # The second lowest recall, rounded down to half a percent: all classes but the weakest reach it.
     threshold = floor(by_recall[1][0] * 200) / 200
     values: dict[str, str | int] = {**recalls[0], "threshold": percent(threshold, 1), "classes": len(by_recall)}
     if by_recall[0][0] >= threshold:
@@ -155,11 +156,12 @@ def classes_finding(evaluation: EvaluationRecord) -> Sentence:
 
 
 def mistakes_finding(evaluation: EvaluationRecord) -> Sentence:
-    """Return how many of the mistakes the model was nearly certain of."""
+    """Say in how many of the mistakes the model was nearly certain."""
     mistakes, total = evaluation.mistakes, evaluation.num_mistakes
     if not mistakes:
         return say("mistakesNone")
     certain = sum(mistake.probability >= 0.99 for mistake in mistakes)
+    # The record lists only the surest mistakes: where all of those are certain, there may be more.
     key = "mistakesCertainAtLeast" if certain == len(mistakes) < total else "mistakesCertain"
     return say(key, mistakes=certain, total=total)
 
@@ -170,7 +172,7 @@ def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Sentence:
 
 
 def maps_finding(summary: LayerSummary) -> Sentence:
-    """Return how many of a layer's maps answer to the image."""
+    """Say how many of a layer's maps answer to the image."""
     count = summary.shape[-1]
     answering = count - summary.num_dead_maps
     values: dict[str, str | int] = {
@@ -192,7 +194,7 @@ def comparison_finding(comparison: ComparisonRecord) -> Sentence:
 
 
 def points(change: float) -> Figure:
-    """Return a change of a fraction as text in percentage points, with its sign."""
+    """Format a change of a fraction in percentage points, with its sign."""
     return format_signed(100 * change, 2)
 
 

@@ -1,4 +1,4 @@
-"""What the report's folded sections say while they are closed: one sentence each, with its figure."""
+"""The sentences of the report's folded sections: the finding that each shows while it is closed."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _MAX_BANKS = 3  # convolutions that a sentence lists
 
 
 def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Sentence]:
-    """Return the finding of each folded section that every report has, by the section's anchor."""
+    """Write the finding of each folded section that every report has, by the section's anchor."""
     names = list(glossary())
     return {
         "classes": say("sentence", text=classes_finding(page.evaluation)),
@@ -28,7 +28,7 @@ def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Senten
 
 
 def image_size(shape: Sequence[int]) -> Sentence:
-    """Return how large the images are."""
+    """Say how large the images are."""
     height, width, channels = shape
     size = f"{height} × {width}"
     return say("sizeChannels", size=size, channels=channels) if channels > 1 else say("size", size=size)
@@ -46,7 +46,7 @@ def _data(data: PageData) -> Sentence:
 
 
 def _model(model: PageModel) -> Sentence:
-    """Return how many parameters there are, and which layers have most of them and most of the computation."""
+    """Say how many parameters there are, and which layers have most of them and most of the computation."""
     total, layers = model.parameters + model.non_trainable_parameters, model.layers
     counts = [layer.parameters + layer.non_trainable_parameters for layer in layers]
     values: dict[str, str | int] = {"parameters": total, "layers": len(layers)}

@@ -1,8 +1,8 @@
-"""What the page computes with: the models with their weights, images to show them, images to train on.
+"""The data that the page computes with: the models with their weights, images to show them, images to train on.
 
-A page of MNIST is to have at most 4 MB. Weights are always whole; test images, the weights after each epoch and
-training images share what is left. What is left out shows in the numbers: `snapshots` lists its epochs, and `training`
-says of how many images it holds some.
+A page of MNIST has at most 4 MB. Weights are always whole; test images, the weights after each epoch and training
+images share the rest. The numbers show the parts that are left out: `snapshots` lists its epochs, and `training` states
+the number of all images.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,13 @@ from convscope.training.model import Model
 
 _SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
-_TRAINING_BYTES = 200_000  # of training images, before snapshots: some 900 of MNIST
-_LEAST_TRAINING_BYTES = 400_000  # of the fewest training images, where they find no room otherwise
+_TRAINING_BYTES = 200_000  # of training images, before snapshots get room: some 900 of MNIST
+_MIN_TRAINING_BYTES = 400_000  # of `_MIN_TRAINING` images where the page is full: then it may exceed 4 MB
 _MAX_SAMPLE, _MAX_MISTAKES = 300, 500
 NUM_PARITY = 100
 """Test images whose logits the page computes again when it opens."""
-_MAX_TRAINING, _LEAST_TRAINING = 5_000, 200
-_MAX_IMBALANCE = 0.2  # which share of the first images may be of other classes than in the whole set
+_MAX_TRAINING, _MIN_TRAINING = 5_000, 200
+_MAX_IMBALANCE = 0.2  # the share of the first images that may be of other classes than in the whole set
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class Replay:
     """A trained model with its history, for the page to show and to play again.
 
     Attributes:
-        snapshots: the weights by epoch, 0 before the first; each is read when it is asked for.
-        means: returns what `filter_means` gives for the test images; computed where it is not given.
+        snapshots: the weights by epoch, 0 before the first; each is read when it is needed.
+        means: returns the `filter_means` of the test images; by default they are computed.
     """
 
     model: Model
@@ -50,24 +50,27 @@ class Replay:
 
 
 class LivePacker:
-    """Packs what the page of a run computes with. What stays the same from one page to the next is packed once."""
+    """Packs the data that the page of a run computes with. Parts that stay the same on a later page are packed once."""
 
     def __init__(self, splits: Splits, evaluation: Evaluation) -> None:
         """`evaluation` is of the run's model on `splits.test`; its mistakes are shown."""
         self._splits, self._evaluation = splits, evaluation
         self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
         self._epochs: dict[tuple[str, int], Snapshot] = {}
+        # 60 % of the bytes for test images; mistakes and shown images have the rest.
         self._sample = RowPacker(splits.test.images[:_MAX_SAMPLE]).pack(_IMAGE_BYTES * 6 // 10)
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
     def pack(self, replays: Sequence[Replay], room: int, shown: Sequence[int] = ()) -> Live:
-        """Pack what the page computes with, into about `room` bytes of JSON.
+        """Pack the page's data into about `room` bytes of JSON.
 
         Args:
-            replays: the run's model, then the one that it is compared with, if there is one.
-            shown: further test images that the page shows, and that can be put on its bench where there is room.
+            replays: the run's model, then the model that it is compared with, if there is one.
+            shown: further test images that the page shows; those that fit can be put on its bench.
         """
+        # Room goes to the models and test images first, then to the first model's snapshots up to what the fewest
+        # training images need, then to training images, and the rest to the baseline's snapshots.
         images, pixels = self._images(shown)
         least = _bytes(self._training_images(_TRAINING_BYTES))
         models = [self._model(replay) for replay in replays]  # after what does not wait for the engine
@@ -119,10 +122,12 @@ class LivePacker:
         return images, pixels
 
     def _snapshots(self, replay: Replay, room: int) -> tuple[Snapshot, ...]:
-        """Return the weights of as many epochs as fit, evenly spaced with both ends among them, or none."""
+        """Pack the weights of as many epochs as fit, evenly spaced, the first and the last among them, or none."""
         snapshots, digest = replay.snapshots, replay.model.weights_sha256
         epochs = sorted(snapshots)
         num_epochs = len(epochs)
+        # Packed sizes differ from epoch to epoch, so a number of epochs is tried: where the epoch `number` no longer
+        # fits, one fewer is tried next.
         while num_epochs >= min(2, len(epochs)) and num_epochs > 0:
             chosen, used = evenly_spaced(epochs, num_epochs), 0
             for number, epoch in enumerate(chosen, 1):
@@ -142,18 +147,18 @@ class LivePacker:
         if self._training is None:
             chosen = training_order(dataset.labels, dataset.num_classes)[:_MAX_TRAINING]
             images = dataset.images[chosen]
-            self._training = chosen, RowPacker(images), RowPacker(images[:_LEAST_TRAINING])
+            self._training = chosen, RowPacker(images), RowPacker(images[:_MIN_TRAINING])
         chosen, all_rows, first_rows = self._training
         pixels = all_rows.pack(room)
-        if pixels.shape[0] < _LEAST_TRAINING:
-            least = first_rows.pack(max(room, _LEAST_TRAINING_BYTES))
+        if pixels.shape[0] < _MIN_TRAINING:
+            least = first_rows.pack(max(room, _MIN_TRAINING_BYTES))
             pixels = max(pixels, least, key=lambda packed: packed.shape[0])
         labels = dataset.labels[chosen[: pixels.shape[0]]]
         return TrainingImages(labels=pack_small(labels), pixels=pixels, of=len(dataset))
 
 
 def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveModel:
-    """Pack a model as the page computes with it; `means` is what `filter_means` gives."""
+    """Pack a model for the page; `means` are its `filter_means`."""
     return LiveModel(
         name=model.name,
         architecture=model.architecture.to_dict(),
@@ -164,7 +169,7 @@ def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveMo
 
 
 def _bytes(value: object) -> int:
-    """Count how much of the page the packed arrays within `value` take."""
+    """Count the bytes that the packed arrays within `value` take of the page."""
     if isinstance(value, Packed):
         return value.num_json_bytes
     if isinstance(value, Record):
@@ -175,7 +180,10 @@ def _bytes(value: object) -> int:
 
 
 def pack_small(numbers: Sequence[int] | Labels) -> Packed:
-    """Pack whole numbers in the smallest type that the page reads and that holds them exactly."""
+    """Pack whole numbers in the smallest type that the page reads and that holds them exactly.
+
+    The page has no type for wider whole numbers; float32 holds those up to 2**24 exactly.
+    """
     values = np.asarray(numbers)
     largest = int(values.max(initial=0))
     dtype = np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32
@@ -183,12 +191,12 @@ def pack_small(numbers: Sequence[int] | Labels) -> Packed:
 
 
 def evenly_spaced(values: Sequence[int], max_values: int) -> list[int]:
-    """Return at most `most` of `values`, the first and the last among them where there is room for two."""
+    """Select at most `max_values` of `values`, with the first and the last unless there is room for only one."""
     return [values[index] for index in evenly(len(values), max_values)]
 
 
 def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:
-    """Return the order in which images are taken: that of the file, or class by class in turn if it is sorted."""
+    """Order the training images for the page: as in the file, or the classes in turn if the file is sorted by class."""
     few, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in (labels[:_MAX_TRAINING], labels))
     if np.abs(few - whole).sum() / 2 <= _MAX_IMBALANCE and (few[whole > 0] > 0).all():
         return np.arange(len(labels))
@@ -196,4 +204,5 @@ def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:
     for label in range(num_classes):
         members = np.flatnonzero(labels == label)
         place_in_class[members] = np.arange(len(members))
+    # Stable: among the images of equal rank in their class, the order of the file stays.
     return np.argsort(place_in_class, kind="stable")

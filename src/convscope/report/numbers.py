@@ -10,12 +10,12 @@ from convscope.report.findings import percent
 from convscope.report.records import PageData, PageFacts
 from convscope.texts import say, translate_name
 
-_CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
+_CELLS = ((16, 40), (26, 32), (100_000, 24))  # (classes at most, pixels of a cell); a table of 26 fits the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
 
 
 def balance_table(data: PageData) -> Table:
-    """Return how many images of each class there are."""
+    """Make the table of each class's number of images."""
     train, test = data.train.class_counts, data.test.class_counts
     rows = [
         [printable(name), f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
@@ -26,14 +26,14 @@ def balance_table(data: PageData) -> Table:
 
 
 def accuracies_table(comparison: ComparisonRecord) -> Table:
-    """Return the accuracy of both networks with its interval."""
+    """Make the table of both networks' accuracies with their intervals."""
     sides = zip(comparison.names, (comparison.a, comparison.b), strict=True)
     rows = [[printable(name), percent(side.accuracy), *map(percent, side.accuracy_interval)] for name, side in sides]
     return Table("", "", [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")], rows)
 
 
 def curves_table(page: PageFacts, measure: str) -> Table:
-    """Return a measure by epoch in training and on the kept images, and the seconds, a column a curve."""
+    """Make the table of a measure by epoch, in training and on the measured images, with the seconds of each epoch."""
     comparison, baseline = page.comparison, page.baseline_history
     histories = [(page.model.architecture["name"], page.history)]
     if baseline is not None and baseline.loss:
@@ -61,7 +61,7 @@ def _value(value: float, measure: str) -> str:
 
 
 def matrix_view(page: PageFacts, title: str) -> dict[str, object]:
-    """Return the confusion matrix: names, and rows of cells with count, kind and opacity of colour."""
+    """Describe the confusion matrix for the template: names, and rows of cells with count, kind and opacity."""
     matrix = page.evaluation.confusion_matrix
     names = [printable(name) for name in page.evaluation.class_names]
     opacities = confusion_opacities(np.array(matrix)).tolist()

@@ -1,7 +1,7 @@
-"""What a report is made of: the values that a run measured, and from them one plain JSON document.
+"""The content of a report: the values that a run measured, and from them one plain JSON document.
 
-The page's script and other programs read the JSON, and nothing else. Its numbers are finite, class and file names are
-data as they came, pictures are PNG in base64, and arrays say how they are packed.
+The page's script and other programs read only the JSON. Its numbers are finite, class and file names are unchanged
+data, pictures are PNG in base64, and arrays say how they are packed.
 """
 
 import json
@@ -25,9 +25,9 @@ from convscope.evidence.explanation import Explanation
 from convscope.evidence.explanation.embedding import Embedding
 from convscope.experiment.records import SeedsRecord
 from convscope.recipes import Recipe
-from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import LivePacker, Replay, pack_small
+from convscope.report.page_bundle import load_bundle
 from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.report.records import (
@@ -48,12 +48,12 @@ from convscope.training.model import Model
 
 _Made = TypeVar("_Made")
 
-_PAGE_BYTES = 3_930_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
-_REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
+_PAGE_BYTES = 3_930_000  # of the 4 MB of a page; 70 kB stay for what `_REPORT_SHARE` underestimates
+_REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JSON, as tables and as pictures
 _MAX_MISTAKES = 24
 _MAX_SAMPLES = 120
 _MAX_SAMPLES_OF_A_CLASS = 10
-_MAX_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
+_MAX_MATRIX_SIDE, _MAX_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class ReportPictures:
         example: the first training image.
         samples: of each class, in the order of the labels, the indices of a few training images, and these.
         mistakes: the test images of the first mistakes.
-        explained: the image whose feature maps are shown.
+        explained: the image of the feature maps.
     """
 
     example: Pixels
@@ -96,26 +96,27 @@ class RunContents:
     comparison: Comparison | None = None
     evidence: Sequence[RenderedSection] = ()
 
-    def updated(
+    def with_changes(
         self,
         record: PageRecord,
         baseline: Replay | None,
         comparison: Comparison | None,
         evidence: Sequence[RenderedSection],
     ) -> "RunContents":
-        """Return the contents with more measured; what was made of all that stays the same is not made again."""
+        """Return the contents with later measurements, and keep all that was computed from the parts that stay."""
         new = replace(self, record=record, baseline=baseline, comparison=comparison, evidence=evidence)
-        vars(new)["_kept"] = self._kept
+        # The cached property of a frozen instance: the new one shares the dictionary of values.
+        vars(new)["_values"] = self._values
         return new
 
     def once(self, key: object, make: Callable[[], _Made]) -> _Made:
-        """Compute `make()` once for each `key` and keep the result."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return cast(_Made, self._kept[key])
+        """Return `make()`, computed once for each `key`."""
+        if key not in self._values:
+            self._values[key] = make()
+        return cast(_Made, self._values[key])
 
     @cached_property
-    def _kept(self) -> dict[object, object]:
+    def _values(self) -> dict[object, object]:
         return {}
 
     @property
@@ -200,8 +201,9 @@ def model_facts(model: Model) -> PageModel:
 def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
+    # Live data get the room that the scripts, the report and the evidence leave.
     taken = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
-    room = _PAGE_BYTES - built().num_bytes - taken - sum(len(section.html.encode()) for section in evidence)
+    room = _PAGE_BYTES - load_bundle().num_bytes - taken - sum(len(section.html.encode()) for section in evidence)
     embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
     test_map = None if embedding is None else live_map(embedding)
     room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
@@ -225,7 +227,7 @@ def live_map(embedding: Embedding) -> LiveMap:
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
-    """List the images of `dataset` that a section shows; raises `RunError` if there is no such image."""
+    """List the images of `dataset` that a section shows; raises `RunError` for an index beyond the data set."""
     indices = rendered.indices(dataset.split)
     for index in indices:
         if not isinstance(index, int) or not 0 <= index < len(dataset):
@@ -237,10 +239,10 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
 
 
 def _example(contents: RunContents) -> Example:
-    """Return the first image as picture and numbers; of a very large one the numbers of its first part."""
+    """Describe the first image as picture and numbers; for a very large image, the numbers of its first part."""
     dataset = contents.splits.train
     image = dataset.images[0]
-    part = image[:_MAX_MATRIX_SIDE, :_MAX_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
+    part = image[:_MAX_MATRIX_SIDE, :_MAX_MATRIX_SIDE, :_MAX_MATRIX_CHANNELS]
     return Example(
         split=dataset.split,
         index=0,
@@ -252,7 +254,7 @@ def _example(contents: RunContents) -> Example:
 
 
 def _samples(contents: RunContents) -> tuple[ClassSamples, ...]:
-    """Return the first few images of each class, in the order of the labels."""
+    """Describe the first few images of each class, in the order of the labels."""
     return tuple(
         ClassSamples(label=label, indices=tuple(indices), pictures=tuple(map(picture_to_json, pictures)))
         for label, (indices, pictures) in enumerate(contents.pictures.samples)

@@ -19,7 +19,7 @@ _NUM_LARGE = 4  # feature maps of a layer that are shown large
 
 
 def kernel_columns(number: int) -> int:
-    """Return how many kernels stand in a row: 16 as 4 x 4 and 32 as 8 rows of 4, as the notebook shows them."""
+    """Choose how many kernels stand in a row: 16 as 4 x 4 and 32 as 8 rows of 4, as in the course's notebook."""
     return 4 if number <= 32 else 8 if number <= 128 else 16
 
 
@@ -30,18 +30,19 @@ def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
 
 
 def map_limits(maps: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the values at the ends of the scale of a layer's feature maps: the least or zero, and the largest."""
+    """Find the ends of the scale of a layer's feature maps: the smallest value or zero, and the largest value."""
     return min(float(maps.min()), 0.0), float(maps.max())
 
 
 def kernel_tiles(
     kernel: NDArray[np.float32], palette: Palette, limit: float, channel: int | None, target: int
 ) -> Pixels:
-    """Return the kernels of (rows, columns, C, filters) as one picture, on the scale from -limit to limit.
+    """Draw the kernels (rows, columns, C, filters) into one picture, on the scale from -limit to limit.
 
     Args:
-        channel: the input channel whose kernels are shown; for None all, a row an input channel and a column a filter.
-        target: how many pixels a kernel is to be wide, or less.
+        channel: the input channel whose kernels are shown; None shows all, a row for each input channel and a column
+            for each filter.
+        target: the largest width of a kernel in pixels.
     """
     scale = scale_to(kernel.shape[1], target)
     if channel is None:
@@ -83,13 +84,13 @@ def draw_kernels(
     limit = float(np.abs(kernel).max()) if limit is None else limit
     picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
     if channel is None:
-        title = f"{layer}: all kernels, {channels} x {filters}" + _shown(
+        title = f"{layer}: all kernels, {channels} x {filters}" + _format_limit(
             max(channels, filters), MAX_KERNELS, "per side"
         )
         note = "rows: input channels, columns: filters"
     else:
         which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
-        title = f"{layer}: {which}" + _shown(filters, MAX_MAPS, "filters")
+        title = f"{layer}: {which}" + _format_limit(filters, MAX_MAPS, "filters")
         note = "filters from left to right, top to bottom"
     return _draw_scaled(picture, title, palette, -limit, limit, note)
 
@@ -119,7 +120,7 @@ def draw_feature_maps(
     pictures = [enlarge(paint(maps[:, :, channel], "viridis", low, high), scale) for channel in chosen]
     columns = 8 if channels is None else min(4, len(chosen))
     if channels is None:
-        title = f"{layer}: {count} maps" + _shown(count, MAX_MAPS, "maps")
+        title = f"{layer}: {count} maps" + _format_limit(count, MAX_MAPS, "maps")
         note = "maps from left to right, top to bottom"
     else:
         title = f"{layer}: channels {', '.join(map(str, chosen))}"
@@ -127,7 +128,7 @@ def draw_feature_maps(
     return _draw_scaled(tile(pictures, min(columns, len(pictures))), title, "viridis", low, high, note)
 
 
-def _shown(number: int, maximum: int, what: str) -> str:
+def _format_limit(number: int, maximum: int, what: str) -> str:
     return f" (the first {maximum} {what})" if number > maximum else ""
 
 

@@ -23,10 +23,10 @@ _FRAME = (128, 128, 128, 96)  # a hairline that shows on a dark and on a light g
 
 
 def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, low: float, high: float) -> Pixels:
-    """Return `values` (H, W) as RGBA (H, W, 4), `low` and `high` at the ends of the palette; NaN is left clear.
+    """Colour `values` (H, W) as RGBA (H, W, 4), with `low` and `high` at the ends of the palette; NaN is clear.
 
-    "signed" is blue below zero and orange above it, and the more transparent the nearer to zero: zero has the colour of
-    the ground, be it dark or light. It expects low = -high. "grey" is black to white, "viridis" as in matplotlib.
+    "signed" is blue below zero and orange above it, and more transparent nearer to zero: zero shows the ground, dark or
+    light. It expects low = -high. "grey" is black to white, "viridis" as in matplotlib.
     """
     span = high - low
     scaled = np.clip((np.asarray(values, np.float64) - low) / span, 0, 1) if span > 0 else np.zeros(values.shape)
@@ -47,7 +47,7 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
 
 
 def image_pixels(image: NDArray[np.uint8]) -> Pixels:
-    """Return an image (H, W, C) as RGBA: one channel as grey, three as colour, any other number as their mean."""
+    """Turn an image (H, W, C) into RGBA: one channel as grey, three as colour, any other number as their mean."""
     channels = image.shape[2]
     colours = image if channels in (1, 3) else np.rint(image.mean(axis=2, keepdims=True)).astype(np.uint8)
     pixels = np.empty((*image.shape[:2], 4), np.uint8)
@@ -57,14 +57,14 @@ def image_pixels(image: NDArray[np.uint8]) -> Pixels:
 
 
 def enlarge(pixels: Pixels, scale: int) -> Pixels:
-    """Return the picture with each pixel as a square of `scale` by `scale`."""
+    """Enlarge the picture: each pixel becomes a square of `scale` by `scale`."""
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def tile(pictures: Sequence[Pixels], columns: int, gap: int = 3, framed: bool = False) -> Pixels:
-    """Return equally large `pictures` row by row in a grid, `gap` clear pixels apart.
+    """Put equally large `pictures` into a grid row by row, `gap` clear pixels apart.
 
-    Framed, each has a hairline around it, which shows where a picture ends that has the colour of the ground.
+    With `framed`, each has a hairline around it, which shows the edge of a picture in the colour of the ground.
     """
     if framed:
         pictures = [_frame(picture) for picture in pictures]
@@ -85,12 +85,12 @@ def _frame(picture: Pixels) -> Pixels:
 
 
 def scale_to(size: int, target: int) -> int:
-    """Return the whole factor that brings `size` pixels nearest to `target` without passing it, at least 1."""
+    """Find the largest whole factor that keeps `size` pixels within `target`, at least 1."""
     return max(1, target // size)
 
 
 def png_of(pixels: Pixels) -> bytes:
-    """Return RGBA pixels as PNG, in the plainest mode that holds them without loss."""
+    """Encode RGBA pixels as PNG, in the simplest mode that holds them without loss."""
     if (pixels[..., 3] == 255).all():
         is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
         return encode_png(pixels[..., 0] if is_grey else pixels[..., :3])
@@ -98,16 +98,16 @@ def png_of(pixels: Pixels) -> bytes:
 
 
 def pixels_view(pixels: Pixels, scale: int = 1) -> dict[str, object]:
-    """Return a picture for an `img` element, which shows each of its pixels as a square of `scale`."""
+    """Describe a picture for an `img` element that shows each pixel as a square of `scale`."""
     height, width = pixels.shape[:2]
     return {"uri": data_uri(picture_to_json(pixels)), "width": width * scale, "height": height * scale}
 
 
 def data_uri(content: str, kind: str = "png") -> str:
-    """Return the address that holds a picture, given in base64."""
+    """Write the address that holds a picture, which comes in base64."""
     return f"data:image/{kind};base64,{content}"
 
 
 def picture_to_json(pixels: Pixels) -> str:
-    """Return a picture as plain JSON: its PNG in base64."""
+    """Encode a picture for JSON: its PNG in base64."""
     return b64encode(png_of(pixels)).decode()

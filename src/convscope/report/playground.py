@@ -1,4 +1,4 @@
-"""The page of no run: an untrained network and the images to train it on, from data to one HTML file.
+"""The page without a run: an untrained network and the images to train it on, from data to one HTML file.
 
 Every training image is inside, in 16 grey levels so that the file stays below 10 MB for MNIST; test images are exact.
 """
@@ -11,9 +11,9 @@ from convscope.base.versions import FORMAT
 from convscope.data.datasets import Splits
 from convscope.evidence.ablation import filter_means
 from convscope.recipes import fast
-from convscope.report.built import built
 from convscope.report.document import render_document, script_json
 from convscope.report.live import NUM_PARITY, pack_model, pack_small
+from convscope.report.page_bundle import load_bundle
 from convscope.report.payload import model_facts
 from convscope.report.records import Live, LiveImages, Parity, Playground, TrainingImages, Unmeasured
 from convscope.training import History
@@ -24,7 +24,7 @@ NUM_TEST_IMAGES = 1_000
 
 
 def playground_payload(splits: Splits, model: Model) -> Playground:
-    """Make the payload with which the page computes."""
+    """Make the payload of the page."""
     train, test = splits.train, splits.test
     pixels, labels = test.images[:NUM_TEST_IMAGES], test.labels[:NUM_TEST_IMAGES]
     return Playground(
@@ -52,8 +52,8 @@ def playground_payload(splits: Splits, model: Model) -> Playground:
 
 
 def render_playground(splits: Splits, model: Model) -> str:
-    """Return the page: one HTML document that works from a disk with no network."""
-    bundle = built()
+    """Write the page as one HTML document that works from a disk with no network."""
+    bundle = load_bundle()
     return render_document(
         "playground.html.jinja",
         bundle.policy,

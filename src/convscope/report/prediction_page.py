@@ -1,7 +1,8 @@
-"""Answers to pictures of one's own as one HTML file, without a script: photo, each step, image, answer, attribution.
+"""Predictions for the user's own pictures as one HTML file without a script.
 
-`PredictionPage` is given one picture after another and keeps of each only what is shown, so that memory stays small;
-`write_prediction_page` puts it into a file. Names and class names are data and never markup.
+It shows the photo, each preparation step, the image, the prediction and the attribution. `PredictionPage` takes one
+picture after another and keeps only what the page shows, so that memory stays small; `write_prediction_page` writes the
+file. File and class names are data and never markup.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ MAX_PICTURES = 100
 """On one page; each takes about 50 kB."""
 
 MAX_DIGITS = 400
-"""Of pictures of several that are shown one by one on one page; the boxes over the photo are those of all."""
+"""Characters that one page shows one by one; the boxes over a photo are those of all its characters."""
 
 
 @dataclass
@@ -30,9 +31,9 @@ class PredictionPage:
     """The content of a page of predictions: the first 100 pictures that are added, and counts of all.
 
     Attributes:
-        model_name: what the model is called, as its run folder.
+        model_name: the name of the run folder.
         class_names: K names.
-        pictures: what the template shows of each, finished.
+        pictures: for each picture the values of the template.
     """
 
     model_name: str
@@ -51,28 +52,28 @@ class PredictionPage:
         return len(self.pictures) >= MAX_PICTURES
 
     def add(self, prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[np.float64]) -> None:
-        """Add a picture; where the page is full, it is only counted.
+        """Add a picture; if the page is full, it is only counted.
 
         Args:
-            photo: (h, w, 1) or (h, w, 3) uint8, as it was in the file.
-            attribution: (H, W), what each pixel counts for the answer.
+            photo: (h, w, 1) or (h, w, 3) uint8, as in the file.
+            attribution: (H, W), the contribution of each pixel to the answer.
         """
         self.count(prediction)
         if not self.is_full:
             self.pictures.append(picture_view(prediction, photo, attribution, self.class_names))
 
     def add_strings(self, reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[np.float64]) -> None:
-        """Add a picture of several digits; where the page is full, it is only counted.
+        """Add a picture of several characters; if the page is full, it is only counted.
 
         Args:
-            photo: (h, w, 1) or (h, w, 3) uint8, as it was in the file.
-            attributions: (n, H, W), of the first n digits, those that are shown one by one.
+            photo: (h, w, 1) or (h, w, 3) uint8, as in the file.
+            attributions: (n, H, W), for the first n characters, which are shown one by one.
         """
         self.num_pictures += 1
         self.num_digits += len(reading.digits)
         for digit in reading.digits:
             self._note(digit.prediction)
-        if len(self.pictures) < MAX_PICTURES:
+        if not self.is_full:
             self.pictures.append(strings_view(reading, photo, attributions))
             self.num_digits_left -= len(attributions)
 
@@ -89,10 +90,10 @@ class PredictionPage:
 
 
 def render_prediction_page(page: PredictionPage, command: str = "") -> str:
-    """Return the page: one HTML document that works from a disk with no network.
+    """Write the page as one HTML document that works from a disk with no network.
 
     Args:
-        command: that makes the page again.
+        command: the command line that writes the page again.
     """
     return render_document(
         "prediction.html.jinja",

@@ -1,4 +1,4 @@
-"""What the page of answers shows of a picture: plain values with each of its pictures in an address of its own."""
+"""The values that the page of predictions shows for a picture, with each image in an address of its own."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ _NOTICES = {
 def picture_view(
     prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[np.float64], class_names: Sequence[str]
 ) -> dict[str, object]:
-    """Return a picture with the steps that were taken, its answer and what each pixel (H, W) counts for it."""
+    """Describe a picture, its preparation steps, its prediction and the attribution (H, W) for the template."""
     limit = float(np.abs(attribution).max())
     image = prediction.prepared.image
     reads = f"{image.shape[0]} × {image.shape[1]} pixels, the input of the network"
@@ -60,7 +60,7 @@ def picture_view(
         for stage in stages[:-1]
         if stage.on
     ]
-    for last in stages[-1:]:  # it is the image, whether the step was taken or left out
+    for last in stages[-1:]:  # shown even if the step was left out, since its result is the image
         text = _STEPS.get(last.name, "") if last.on else "not applied"
         steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
     height, width = prediction.size
@@ -80,7 +80,7 @@ def picture_view(
 def strings_view(
     reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[np.float64]
 ) -> dict[str, object]:
-    """Return a picture of several with a box for each, and as many one by one as there are maps (n, H, W)."""
+    """Describe a picture of several characters: a box for each, and the first n with attributions (n, H, W)."""
     height, width = photo.shape[:2]
     boxes = [
         {
@@ -116,6 +116,7 @@ def strings_view(
         "photo": {**photo_picture(photo, _STRINGS_SIDE), "text": f"{height} × {width} pixels, the original picture"},
         "size": (width, height),
         "boxes": boxes,
+        # A name over its box is about a third as high as the characters usually are.
         "text_size": f"{0.35 * heights[len(heights) // 2]:.1f}" if heights else "1",
         "digits": digits,
         "hidden": len(reading.digits) - len(digits),
@@ -141,17 +142,14 @@ def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str
 
 
 def photo_picture(photo: NDArray[np.uint8], max_side: int = PHOTO_SIDE) -> dict[str, object]:
-    """Return a photo as the page shows it: an address that holds all of it, and its size there.
+    """Describe a photo for the page: an address that holds it, and its size.
 
-    Large ones are averaged down to a longer side of `most` pixels and kept as JPEG, small ones enlarged by whole
+    Large photos are averaged down to a longer side of `max_side` pixels and kept as JPEG, small ones enlarged by whole
     pixels and kept without loss.
     """
     from PIL import Image
 
-    height, width = photo.shape[:2]
-    if max(height, width) > max_side:
-        scale = max_side / max(height, width)
-        photo = average(photo, max(1, round(height * scale)), max(1, round(width * scale)))
+    photo = _shrink(photo, max_side)
     height, width = photo.shape[:2]
     if max(height, width) <= _JPEG_FROM:
         return _add_frame(image_pixels(photo))
@@ -166,14 +164,17 @@ def photo_picture(photo: NDArray[np.uint8], max_side: int = PHOTO_SIDE) -> dict[
     }
 
 
-def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[str, object]:
+def _shrink(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """Average a picture down until its longer side has at most `max_side` pixels."""
     height, width = pixels.shape[:2]
-    if max(height, width) > side:
-        scale = side / max(height, width)
-        pixels = average(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-    return _add_frame(image_pixels(pixels), side)
+    scale = max_side / max(height, width)
+    return pixels if scale >= 1 else average(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[str, object]:
+    return _add_frame(image_pixels(_shrink(pixels, side)), side)
 
 
 def _add_frame(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, object]:
-    """Return a picture as it is, shown enlarged by whole pixels."""
+    """Describe an unchanged picture that the page enlarges by whole pixels."""
     return {**pixels_view(pixels, scale_to(max(pixels.shape[:2]), side)), "is_smooth": False}

@@ -1,4 +1,4 @@
-"""Import matplotlib without a word about a home that cannot be written to: it then uses a temporary folder."""
+"""Import matplotlib without its warning about a home that cannot be written to; it then uses a temporary folder."""
 
 import logging
 

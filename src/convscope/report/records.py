@@ -1,6 +1,6 @@
-"""The payload of a page as records: what a report shows and its script computes with, as one JSON document.
+"""The payload of a page as records: the values that a report shows and computes with, as one JSON document.
 
-Pictures are PNG in base64, class and file names are data as they came, and arrays are packed.
+Pictures are PNG in base64, class and file names are unchanged data, and arrays are packed.
 """
 
 from typing import Literal
@@ -222,8 +222,8 @@ class Payload(PageFacts, kw_only=True):
     """The content of a report.
 
     Attributes:
-        live: what its script computes with.
-        evidence: what else was measured, by topic, as the topic's file holds it.
+        live: the data with which its script computes.
+        evidence: further measurements by topic, as in the topic's file.
     """
 
     live: Live
@@ -239,7 +239,7 @@ class Unmeasured(Record, kw_only=True):
 
 
 class Playground(Record, kw_only=True):
-    """The content of the page of no run: a payload with nothing trained or measured."""
+    """The content of the page without a run: a payload with nothing trained or measured."""
 
     format: Literal[1]
     untrained: bool = True

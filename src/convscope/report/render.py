@@ -1,7 +1,7 @@
-"""The report as one HTML file: from what a run measured to text, and to the run folder.
+"""The report as one HTML file: from the contents of a run to text, and to the run folder.
 
-The page can be read without its script and asks for nothing: style, charts, pictures, the payload, the engine and the
-script that brings it to life are inside, and its policy forbids the rest.
+The page can be read without its script and loads nothing: style, charts, pictures, the payload, the engine and the
+script are inside, and its policy forbids everything else.
 """
 
 from functools import partial
@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from convscope.base.files import inside, write_text
 from convscope.report import findings
-from convscope.report.built import built
 from convscope.report.document import load_template, percent_interval, render_document, script_json
 from convscope.report.figures import RunChart, run_charts
 from convscope.report.folds import fold_findings, image_size
 from convscope.report.numbers import matrix_view
+from convscope.report.page_bundle import load_bundle
 from convscope.report.payload import RunContents
 from convscope.report.records import PageFacts, Payload
 from convscope.report.style import svg_element
@@ -24,7 +24,7 @@ from convscope.report.views import (
     curves_note,
     diagram_view,
     example_view,
-    explained_view,
+    explanation_view,
     kernel_views,
     map_views,
     mistakes_view,
@@ -36,18 +36,17 @@ from convscope.report.views import (
 from convscope.texts import Sentence, glossary, say
 
 _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
-"""What of a payload is in the page once: as the report's tables and pictures."""
+"""Parts of a payload that the page holds only as tables and pictures, and not for its script."""
 
 
 def render_report(contents: RunContents) -> str:
-    """Return the page of a run: one HTML document that works from a disk with no network."""
-    shown, bundle, charts = contents.facts, built(), run_charts(contents)
+    """Write the page of a run as one HTML document that works from a disk with no network."""
+    shown, bundle, charts = contents.facts, load_bundle(), run_charts(contents)
     evaluation, comparison = shown.evaluation, shown.comparison
-    seeds = [
-        section for section in contents.evidence if section.section.anchor == "seeds"
-    ]  # they say what the comparison cannot
-    others = [section for section in contents.evidence if section.section.anchor != "seeds"]
-    # What the reader sees first, and what a click opens.
+    # Seeds stand with the comparison, since they say how far its result holds for other runs.
+    seeds = [section for section in contents.evidence if section.topic == "seeds"]
+    others = [section for section in contents.evidence if section.topic != "seeds"]
+    # The chapters that are open come first, then the folded ones.
     chapters = [
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("verdict", "training", "evaluation")),
         *([("comparison", say("chapter.comparison"))] if comparison else []),
@@ -61,7 +60,10 @@ def render_report(contents: RunContents) -> str:
         bundle.policy,
         bench=bundle,
         contents=chapters,
-        apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
+        apart=(
+            "seeds" if seeds else "classes",
+            "reproduce",
+        ),  # chapters with space above: the first folded one, and the first of the appendix
         names=dict(chapters),
         folds=fold_findings(shown, contents.explanation),
         terms=glossary(),
@@ -76,7 +78,7 @@ def render_report(contents: RunContents) -> str:
         image_size=image_size(shown.data.train.image_shape),
         model=shown.model,
         evaluation=evaluation,
-        cautions=findings.cautions_said(contents.evaluation),
+        cautions=findings.caution_sentences(contents.evaluation),
         interval=percent_interval(evaluation.accuracy_interval),
         limits=_limits(shown, has_seeds=contents.seeds is not None),
         runs=runs_view(shown.model.architecture["name"], contents.seeds),
@@ -89,7 +91,7 @@ def render_report(contents: RunContents) -> str:
         mistakes=contents.once("mistakes", lambda: mistakes_view(shown)),
         comparison=None if comparison is None else comparison_view(comparison),
         kernels=contents.once("kernels", lambda: kernel_views(contents.explanation.kernels)),
-        explained=explained_view(shown),
+        explained=explanation_view(shown),
         maps=contents.once("maps", lambda: map_views(contents.explanation)),
         seeds=[seed.html for seed in seeds],
         evidence=[section.html for section in others],
@@ -98,8 +100,8 @@ def render_report(contents: RunContents) -> str:
 
 
 def load_parts() -> None:
-    """Load what the pages of all runs have in common, which `render_report` then has at hand."""
-    built()
+    """Load the parts that the pages of all runs share, so that `render_report` has them in memory."""
+    load_bundle()
     load_template("page.html.jinja")
 
 
@@ -135,4 +137,4 @@ def _limits(page: PageFacts, *, has_seeds: bool) -> list[Sentence]:
         return [say("limits.members", images=images)]
     others = say("limits.otherRuns" if has_seeds else "limits.oneRun", images=images)
     last = [] if page.choice else [say("limits.last")]
-    return [others, findings.measured_sentence(page.history, page.recipe), *last, say("limits.sources")]
+    return [others, findings.curves_sentence(page.history, page.recipe), *last, say("limits.sources")]

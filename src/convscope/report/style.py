@@ -1,4 +1,4 @@
-"""How the figures look, and how one drawing serves files in both themes, a notebook and both themes of the page.
+"""The look of the figures, and the way one drawing serves files and pages in both themes, and a notebook.
 
 Figures are drawn in the colours of the light theme. Each of these colours has one role and is used for nothing else, so
 the page can replace it by the style sheet's variable of that role, and a file by the dark theme's colour of that role.
@@ -44,7 +44,7 @@ _DARK = dict(zip(_LIGHT, _read_colours("dark"), strict=True))
 
 _VARIABLES = {colour: f"--{role}" for colour, role in zip(_LIGHT, _ROLES, strict=True)}
 
-# A notebook is light or dark, and a drawing in it cannot ask which: text follows the text around it.
+# A drawing in a notebook cannot know whether the notebook is light or dark: its text follows the text around it.
 _NOTEBOOK_COLOURS = {
     "--paper": "transparent",
     "--ink": "currentColor",
@@ -138,7 +138,7 @@ class Drawing(Figure):
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the house's style, whatever the user's own settings are, and leave those as they were."""
+    """Draw in the house style for the block, regardless of the user's settings, which stay as they were."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
     settings: Any = {**_STYLE, "font.family": families}
@@ -161,8 +161,9 @@ def new_drawing(width: float, height: float, title: str = "") -> Drawing:
 
 
 def add_axes(drawing: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Return axes at a place given in CSS pixels from the drawing's upper left corner."""
+    """Add axes at a position in CSS pixels from the drawing's upper left corner."""
     whole_width, whole_height = (inches * POINTS for inches in drawing.get_size_inches())
+    # matplotlib counts from the lower left corner, in fractions of the drawing.
     bottom = whole_height - top - height
     return drawing.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
@@ -178,10 +179,11 @@ def svg_text(drawing: Figure) -> str:
 
 
 def figure_bytes(drawing: Figure, style: FigureStyle) -> bytes:
-    """Return the file of a drawing in `style`, the same bytes for the same drawing, which stays as it is."""
+    """Encode a drawing as a file in `style`, the same bytes for the same drawing, which stays unchanged."""
     return _save_drawing(_in_dark_theme(drawing) if style.theme == "dark" else drawing, style)
 
 
+# Dates and versions of programs would make the bytes differ from run to run.
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -201,14 +203,14 @@ def _in_dark_theme(drawing: Figure) -> Figure:
     """Return a copy of a drawing with the dark theme's colours instead of the light one's; other colours stay."""
     dark = deepcopy(drawing)
     with house_style():
-        dark.draw_without_rendering()  # which makes all ticks
+        dark.draw_without_rendering()  # ticks exist only after that
     for artist in dark.findobj():
         for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
             read, write = (getattr(artist, f"{verb}_{name}", None) for verb in ("get", "set"))
             if read is None or write is None:
                 continue
             old = read()
-            if isinstance(old, np.ndarray):  # of a collection, a row a mark
+            if isinstance(old, np.ndarray):  # a collection has a colour in each row, one for each of its marks
                 if len(old):
                     write([_in_dark(colour) or colour for colour in map(tuple, old.reshape(-1, 4))])
             elif (new := _in_dark(old)) is not None:

@@ -14,11 +14,11 @@ from convscope.report.experiment_charts import WIDTH, set_error_axis
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 16, 40, 56, 176
-_MAX_CATEGORIES = 8  # a field with as many values at most has a place for each of them
+_MAX_CATEGORIES = 8  # up to as many different values stand side by side, also numbers
 _LONGEST_VALUE, _LONGEST_NAME = 10, 40
 _LOG_FROM = 20  # times the smallest number: then the axis is logarithmic
-_JITTER = 0.6  # of the distance of two places, over which the dots of one spread
-_GOLDEN = 0.618034  # steps by it fill an interval evenly, however many there are
+_JITTER = 0.6  # of the distance of two values, over which the dots of a value spread
+_GOLDEN = 0.618034  # steps by the golden ratio fill an interval evenly, for any number of steps
 MAX_DOTS = 1000  # of a panel
 _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": MUTED, "markersize": 6, "alpha": 0.3},
@@ -39,6 +39,7 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
     """
     shown = [(trial, trial.choice) for trial in trials if trial.choice is not None][:MAX_DOTS]
     best, names = shown[0][0], list(shown[0][0].values)
+    # A trial without an error has no logarithm: it is drawn at half an error.
     errors = np.array([max(1 - choice, 0.5 / num_images) for _, choice in shown])
     is_whole = np.array([trial.num_images == best.num_images for trial, _ in shown])
     is_best = np.arange(len(shown)) == 0
@@ -61,7 +62,7 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
 
 
 def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
-    """Give the horizontal axis the kind that the values of a field need, and return the place of each value on it."""
+    """Make the horizontal axis one of names, numbers or logarithms, and return each value's position on it."""
     different = sorted(
         set(values), key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value))
     )

@@ -12,25 +12,25 @@ from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.evidence.seeds import diverged_table
-from convscope.report.findings import bracketed, percent
+from convscope.report.evidence.seeds import divergence_table
+from convscope.report.findings import format_interval, percent
 from convscope.report.sweep_charts import MAX_DOTS, draw_sweep
 
 _MAX_ROWS = 50
 
 
 def render_sweep(sweep: SweepRecord, command: str = "", next_step: str = "") -> str:
-    """Return the page of a sweep: one HTML document that works from a disk with no network.
+    """Write the page of a sweep as one HTML document that works from a disk with no network.
 
     Args:
-        command: that makes the sweep again.
+        command: the command line that makes the sweep again.
         next_step: the command that measures the best trial on the test images.
     """
-    sections = [_trials(sweep)]
+    section = _trials(sweep)
     return render_document(
         "sweep.html.jinja",
         sweep=_view(sweep),
-        sections=[(section.anchor, section.name, render_section(section)) for section in sections],
+        sections=[(section.anchor, section.name, render_section(section))],
         command=printable(without_folders(command)),
         next_step=printable(without_folders(next_step)),
     )
@@ -52,7 +52,7 @@ def _view(sweep: SweepRecord) -> dict[str, object]:
     cards = [{"title": name, "value": value_text(value), "note": ""} for name, value in trials[0].values.items()]
     for title, runs in (("accuracy", sweep.best), ("default", sweep.default)):
         if runs is not None:
-            cards.append({"title": title, "value": percent(runs.accuracy), "note": bracketed(runs.interval)})
+            cards.append({"title": title, "value": percent(runs.accuracy), "note": format_interval(runs.interval)})
     return {
         "dataset": printable(sweep.dataset),
         "num_trials": f"{len(trials):,}",
@@ -97,7 +97,7 @@ def _trials(sweep: SweepRecord) -> Section:
         "Trials",
         f"Every trial: its values, and its accuracy on the {sweep.num_choice:,} images that choose.",
         "A field may matter only together with another one, which no single panel shows.",
-        [chart, _table(trials, sweep.chance), *([diverged_table(sweep.diverged)] if sweep.diverged else [])],
+        [chart, _table(trials, sweep.chance), *([divergence_table(sweep.diverged)] if sweep.diverged else [])],
     )
 
 

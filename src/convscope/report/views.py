@@ -1,6 +1,6 @@
-"""What the page's template shows of a facts: texts clipped and counted, pictures enlarged and packed.
+"""The facts of a page as values for its template: texts clipped and counted, pictures enlarged and packed.
 
-Everything here is data for a template that escapes it; nothing is markup but the digits of an image's matrix.
+The template escapes all of it; only the digits of an image's matrix and the diagram are markup.
 """
 
 import re
@@ -32,14 +32,14 @@ _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
 def _pack_png(png: str, page: PageFacts, target: int) -> dict[str, object]:
-    """Return an image of the data set, which the facts holds as PNG, for an `img` element."""
+    """Describe an image of the data set, a PNG in base64, for an `img` element at most `target` pixels wide."""
     height, width, _ = page.data.train.image_shape
     scale = scale_to(max(height, width), target)
     return {"uri": data_uri(png), "width": width * scale, "height": height * scale}
 
 
 def run_view(page: PageFacts) -> dict[str, object]:
-    """Return how the run was made, as texts."""
+    """Describe how the run was made."""
     record, name, recipe = page.record, page.model.architecture["name"], page.recipe["name"]
     members, imported = record.members or (), record.imported or None
     times = [member.seconds for member in members] or page.history.seconds
@@ -75,12 +75,9 @@ def run_view(page: PageFacts) -> dict[str, object]:
 
 
 def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
-    """Return how many runs of this network there are: for the header, for the verdict's list, and in a sentence."""
-    group = (
-        None
-        if seeds is None
-        else next((group_record for group_record in seeds.table if group_record.architecture == name), None)
-    )
+    """Say how many runs of this network there are: for the header, for the verdict's list, and in a sentence."""
+    groups = () if seeds is None else seeds.table
+    group = next((group for group in groups if group.architecture == name), None)
     if group is None or group.num_runs == 1 or group.interval_with_images is None:
         return {"count": say("runs.count", n=1), "place": say("runs.oneRun"), "sentence": ""}
     low, high = (findings.percent(end) for end in group.interval_with_images)
@@ -100,7 +97,7 @@ def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
 
 
 def _epochs_trained(page: PageFacts) -> Sentence:
-    """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
+    """Say how many epochs were trained, of how many, and whose weights the model has if not the last epoch's."""
     history, epochs = page.history, page.recipe["epochs"]
     best = history.best_epoch
     values = {"n": epochs, "trained": len(history.loss), "best": best}
@@ -109,7 +106,7 @@ def _epochs_trained(page: PageFacts) -> Sentence:
 
 
 def example_view(page: PageFacts) -> dict[str, object]:
-    """Return the first training image and its matrix in full."""
+    """Describe the first training image and its matrix."""
     example, names = page.data.example, page.evaluation.class_names
     channels = page.data.train.image_shape[2]
     shown = example.channels
@@ -131,7 +128,7 @@ def example_view(page: PageFacts) -> dict[str, object]:
 
 
 def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
-    """Return the numbers as aligned text, runs of those above zero in `b`."""
+    """Write the numbers as aligned text, with runs of numbers above zero in `b` elements."""
     lines = []
     for row in rows:
         runs = groupby(row, key=bool)
@@ -141,7 +138,7 @@ def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
 
 
 def samples_view(page: PageFacts) -> dict[str, object]:
-    """Return a few training images of each class."""
+    """Describe a few training images of each class."""
     names = page.evaluation.class_names
     rows = [
         {
@@ -157,14 +154,12 @@ def samples_view(page: PageFacts) -> dict[str, object]:
 
 
 def curves_note(page: PageFacts) -> Sentence:
-    """Write the note on what was chosen by the measured curves."""
-    return (
-        findings.measured_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")
-    )
+    """Write the note on the curves: on the marked epoch, or on the images that were measured."""
+    return findings.curves_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")
 
 
 def pairs_view(page: PageFacts) -> list[dict[str, object]]:
-    """Return the most confused pairs by name."""
+    """List the most confused pairs by name."""
     names = page.evaluation.class_names
     return [
         {
@@ -177,7 +172,7 @@ def pairs_view(page: PageFacts) -> list[dict[str, object]]:
 
 
 def mistakes_view(page: PageFacts) -> dict[str, object]:
-    """Return the worst mistakes as cards."""
+    """Describe the worst mistakes as cards."""
     evaluation = page.evaluation
     names, mistakes = evaluation.class_names, evaluation.mistakes
     cards = [
@@ -202,7 +197,7 @@ def mistakes_view(page: PageFacts) -> dict[str, object]:
 
 
 def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
-    """Return the comparison with its two sides in order."""
+    """Describe the comparison and its two sides."""
     names = [printable(name) for name in comparison.names]
     sides = [
         {
@@ -219,7 +214,7 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
-    """Return each convolution's kernels as pictures, whole or, of very many, in part."""
+    """Describe each convolution's kernels as pictures; of very many, a part."""
     views = list[dict[str, object]]()
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
@@ -248,7 +243,7 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
 
 
 def diagram_view(architecture: Architecture) -> Markup:
-    """Return the drawing of the layers, whose labels follow the language."""
+    """Write the drawing of the layers as an element whose labels follow the language."""
     last = architecture.table[-1]
     size = " × ".join(map(str, architecture.input.shape))
     title = say("diagram.title", layers=len(architecture.table), size=size, classes=last.output_shape[0])
@@ -259,8 +254,8 @@ def diagram_view(architecture: Architecture) -> Markup:
     )
 
 
-def explained_view(page: PageFacts) -> dict[str, object]:
-    """Return the image that the feature maps are of, and the model's answer."""
+def explanation_view(page: PageFacts) -> dict[str, object]:
+    """Describe the image of the feature maps, and the model's answer."""
     explanation = page.explanation
     names = [printable(name) for name in explanation.class_names]
     label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities
@@ -287,7 +282,7 @@ def explained_view(page: PageFacts) -> dict[str, object]:
 
 
 def map_views(explanation: Explanation) -> list[dict[str, object]]:
-    """Return each layer's feature maps as pictures on one scale, four of them large."""
+    """Describe each layer's feature maps as pictures on one scale, four of them large."""
     summaries = {layer.layer: layer for layer in explanation.layers}
     views = list[dict[str, object]]()
     for layer, maps in explanation.feature_maps.items():

@@ -97,7 +97,7 @@ class RunPage:
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
         record = from_attributes(PageRecord, shareable(folder.read_record()), timings=dict(self._timings))
         if self._contents is not None:
-            self._contents = self._contents.updated(record, self._baseline, self._comparison, evidence)
+            self._contents = self._contents.with_changes(record, self._baseline, self._comparison, evidence)
             return self._contents
         with timed(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)

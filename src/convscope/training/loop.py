@@ -93,7 +93,7 @@ def train(
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; the last state that `on_epoch` received continues the training.
     """
-    model, history, _ = train_with_logits(
+    return train_with_logits(
         architecture,
         data,
         recipe,
@@ -105,8 +105,7 @@ def train(
         unseen=unseen,
         on_progress=on_progress,
         on_epoch=on_epoch,
-    )
-    return model, history
+    )[:2]
 
 
 def train_with_logits(
@@ -227,15 +226,7 @@ def _train_epoch(
     Returns:
         The epoch's row of the history, and the logits of `validation`.
     """
-    options = EpochOptions(
-        optimizer=recipe.optimizer,
-        label_smoothing=recipe.label_smoothing,
-        class_weights=recipe.class_weights_for(dataset.class_counts),
-        augmentation=recipe.augmentation,
-        clip_norm=recipe.clip_norm,
-        averaging=recipe.averaging,
-        weight_bits=recipe.weight_bits,
-    )
+    options = epoch_options(recipe, dataset)
     result, done, step = EpochResult(0.0, 0.0), 0, 0
     start = perf_counter()
     with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
@@ -271,6 +262,19 @@ def _train_epoch(
         _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
         measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
     return measured, logits
+
+
+def epoch_options(recipe: Recipe, dataset: Dataset) -> EpochOptions:
+    """Make the engine's options for an epoch of `recipe`, without the keys of its random streams."""
+    return EpochOptions(
+        optimizer=recipe.optimizer,
+        label_smoothing=recipe.label_smoothing,
+        class_weights=recipe.class_weights_for(dataset.class_counts),
+        augmentation=recipe.augmentation,
+        clip_norm=recipe.clip_norm,
+        averaging=recipe.averaging,
+        weight_bits=recipe.weight_bits,
+    )
 
 
 def _get_finite_state(

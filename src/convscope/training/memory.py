@@ -12,8 +12,9 @@ from convscope.base.records import Count, Record, Seconds
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import count_memory_bytes
 from convscope.data.datasets.disk.pools import epoch_bytes
-from convscope.engine import EngineName, EpochOptions, native
+from convscope.engine import EngineName, native
 from convscope.recipes import Recipe
+from convscope.training.loop import epoch_options
 
 
 class Memory(Record):
@@ -91,16 +92,12 @@ def training_bytes(
     Raises:
         ValueError: if threads < 1.
     """
-    options = EpochOptions(
-        optimizer=recipe.optimizer,
-        class_weights=recipe.class_weights_for(train.class_counts),
-        augmentation=recipe.augmentation,
-        clip_norm=recipe.clip_norm,
-        averaging=recipe.averaging,
-        weight_bits=recipe.weight_bits,
-    )
     engine = native.training_bytes(
-        architecture, min(recipe.batch_size, len(train)), options, threads, precision=recipe.precision
+        architecture,
+        min(recipe.batch_size, len(train)),
+        epoch_options(recipe, train),
+        threads,
+        precision=recipe.precision,
     )
     weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
     # Weights and Adam's two moments, perhaps averages, and unrounded weights.

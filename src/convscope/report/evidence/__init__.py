@@ -1,4 +1,4 @@
-"""What was measured beside the accuracy, as sections of the page: plain JSON in, tables, charts and galleries out."""
+"""Sections of the page on measurements other than accuracy: plain JSON in, tables, charts and galleries out."""
 
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table, render_section
 from convscope.report.evidence.sections import RenderedSection, make_section, render_evidence

@@ -1,4 +1,4 @@
-"""What a run loses without its parts, as a section of the page: filters, and parts of the design."""
+"""The section on ablation: how much accuracy a run loses without a filter, or without a part of its design."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,8 +10,8 @@ from convscope.evidence.ablation import Ablation, FilterAblation, LeftOut
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import ablations_by_layer, draw_ablation, draw_architectures, main_replacement
-from convscope.report.evidence.section import Chart, Section, Table, heads
-from convscope.report.findings import ablation_finding, between, counted, percent, points
+from convscope.report.evidence.section import Chart, Section, Table, heads, topic_section
+from convscope.report.findings import ablation_finding, between, count_images, percent, points
 from convscope.texts import Sentence, figure, find_text, get_texts, join_sentences, join_texts, say, translate_name
 
 _WIDEST_NAME = 12
@@ -20,20 +20,13 @@ _MAX_TIMES = 1000  # multiply-adds of a variant, in a reason
 
 
 def ablation_section(value: AblationRecord) -> Section:
-    """Return the section of whatever was measured of ablations."""
+    """Make the section of the ablations that were measured."""
     parts = list[Table | Chart]()
-    single, retrained = value.single, value.retrained
-    if single is not None:
-        parts += _filters(single) if single.filters else []
-    if retrained is not None:
-        parts += _architectures(retrained)
-    return Section(
-        anchor="ablation",
-        name=say("evidence.ablation.name"),
-        shows=say("evidence.ablation.shows"),
-        does_not_show=say("evidence.ablation.doesNotShow"),
-        parts=parts,
-    )
+    if value.single is not None and value.single.filters:
+        parts += _filters(value.single)
+    if value.retrained is not None:
+        parts += _architectures(value.retrained)
+    return topic_section("ablation", parts)
 
 
 def _noun(value: Ablation) -> str:
@@ -49,7 +42,7 @@ def _filters(value: Ablation) -> list[Table | Chart]:
         title=title,
         look=join_sentences(
             say(f"evidence.ablation.lookFew.{noun}"),
-            say("measured", images=counted(value)),
+            say("measured", images=count_images(value)),
             say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
             say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests),
             say("evidence.ablation.false"),
@@ -66,19 +59,24 @@ def _class_finding(
 ) -> str:
     """Find the filter whose ablation changes a class most, among the significant changes."""
     main = main_replacement(filters)
-    rows = [row for row, one in enumerate(filters) if one.replacement == main]
+    rows = [row for row, ablation in enumerate(filters) if ablation.replacement == main]
     changes = np.array([filters[row].accuracy_change_by_class for row in rows])
     marked = np.where(is_significant[rows], changes, 0.0)
     row, label = np.unravel_index(int(marked.argmin()), marked.shape)
     if marked[row, label] >= 0:
         return say(f"evidence.ablation.classNone.{noun}")
-    one, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
-    place = {"index": str(one.filter), "layer": one.layer}
-    return say(f"evidence.ablation.classLoses.{noun}", name=clip(names[int(label)], _WIDEST_NAME), cost=cost, **place)
+    worst, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
+    return say(
+        f"evidence.ablation.classLoses.{noun}",
+        name=clip(names[int(label)], _WIDEST_NAME),
+        cost=cost,
+        index=str(worst.filter),
+        layer=worst.layer,
+    )
 
 
 def _classes(value: Ablation) -> Table:
-    """Return the changes by class that are significant, the largest first."""
+    """Make the table of the significant changes by class, the largest first."""
     is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
     intervals, noun, marking = value.interval_by_class.unpack(), _noun(value), value.marking_by_class
     changes = [(value.filters[index], int(index), int(label)) for index, label in np.argwhere(is_significant)]
@@ -109,7 +107,7 @@ def _classes(value: Ablation) -> Table:
 
 
 def _ablation_numbers(value: Ablation) -> Table:
-    """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
+    """Make the table of each filter's change of accuracy, in points, and of the class that it changes most."""
     kinds = list(dict.fromkeys(ablation.replacement for ablation in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:
@@ -166,7 +164,7 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     ]
     header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
     header += heads("ablation", "parameters", "macs", "images", "seconds")
-    left_out = join_texts([_left_out(variant) for variant in runs.left_out], "semicolon")
+    left_out = join_texts([_format_left_out(variant) for variant in runs.left_out], "semicolon")
     table = Table(
         title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),
         look=join_sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
@@ -185,10 +183,12 @@ def _variant(name: str) -> str:
     return translate_name("evidence.ablation.variant", name)
 
 
-def _left_out(left_out: LeftOut) -> Sentence:
+def _format_left_out(left_out: LeftOut) -> Sentence:
     reasons = [
         say("evidence.ablation.identical", name=_variant(variant)) for variant in get_texts("evidence.ablation.variant")
     ]
+    # The record has the reason in English. Its template is recognised by writing it with every number that it may
+    # hold.
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MAX_TIMES)]
     why = find_text(left_out.reason, [*reasons, translate_name("evidence.ablation.reasons", left_out.reason)])
     return say("evidence.ablation.reason", name=_variant(left_out.name), reason=why)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from convscope.base.tables import clip
 from convscope.evidence.robustness.attacks import Attacked, Attacks
 from convscope.report.axes import CHART_WIDTH, draw_grid, percent_tick, set_ticks, write_ends
-from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table, heads
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table, heads, say_images, topic_section
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
@@ -19,28 +19,15 @@ _SIDE = 84
 
 
 def attacks_section(value: Attacks) -> Section:
-    """Return the section of attacks."""
-    left_out, restarts = value.num_images_left_out, value.restarts
-    parts: list[Chart | Gallery] = [_curve(value)]
-    if value.examples.indices:
-        parts.append(_gallery(value))
-    return Section(
-        "attacks",
-        say("evidence.attacks.name"),
-        say(
-            f"evidence.attacks.{'showsSampled' if left_out else 'shows'}.{value.split}",
-            images=value.num_images,
-            leftOut=left_out,
-            steps=value.steps,
-            starts=say("evidence.attacks.oneStart") if restarts == 1 else say("evidence.attacks.starts", n=restarts),
-        ),
-        say("evidence.attacks.doesNotShow"),
-        parts,
-    )
+    """Make the section of attacks."""
+    restarts = value.restarts
+    starts = say("evidence.attacks.oneStart") if restarts == 1 else say("evidence.attacks.starts", n=restarts)
+    parts: list[Chart | Gallery] = [_curve(value), *([_gallery(value)] if value.examples.indices else [])]
+    return topic_section("attacks", parts, shows=say_images("attacks", value, steps=value.steps, starts=starts))
 
 
 def attacks_finding(value: Attacks) -> str:
-    """Return at which size PGD fools half of the images, or how many it leaves at the largest."""
+    """Say at which size PGD fools half of the images, or which accuracy it leaves at the largest size."""
     size, last = value.median_epsilon, _by_method(value)["pgd"][-1]
     if size is None:
         return say("evidence.attacks.accuracy", epsilon=f"{last.epsilon}", accuracy=percent(last.accuracy))

@@ -7,7 +7,7 @@ from convscope.data.inspection.duplicates import DuplicatesRecord
 from convscope.data.inspection.pictures import PicturesRecord
 from convscope.evidence.audit.faults import AnsweredErrors, AuditRecord
 from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
-from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
+from convscope.report.evidence.section import Card, Gallery, Section, Table, heads, topic_section
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 from convscope.texts import figure, format_rounded, join_sentences, join_texts, say
@@ -19,13 +19,13 @@ Picture = Callable[[str, int], Pixels | None]
 
 
 def audit_section(value: AuditRecord) -> Section:
-    """Return the section of an audit."""
+    """Make the section of an audit."""
     names = [clip(name, _WIDEST_NAME) for name in value.class_names]
     suspects = value.label_suspects.by_split
     picture = _pictures(value.pictures)
     parts: list[Table | Gallery] = [
         *_accuracy_table(value),
-        *_known_gallery(value.known_errors, names, picture),
+        *_errors_gallery(value.known_errors, names, picture),
         *(
             _suspects_gallery(split_suspects, value.known_errors, names, picture)
             for split_suspects in suspects.values()
@@ -34,13 +34,7 @@ def audit_section(value: AuditRecord) -> Section:
         _duplicates_table(value.duplicates),
         *_duplicates_gallery(value.duplicates, names, picture),
     ]
-    return Section(
-        anchor="audit",
-        name=say("evidence.audit.name"),
-        shows=say("evidence.audit.shows"),
-        does_not_show=say("evidence.audit.doesNotShow"),
-        parts=[part for part in parts if isinstance(part, Table) or part.cards],
-    )
+    return topic_section("audit", [part for part in parts if isinstance(part, Table) or part.cards])
 
 
 def _pictures(value: PicturesRecord) -> Picture:
@@ -56,7 +50,7 @@ def _pictures(value: PicturesRecord) -> Picture:
 
 
 def _accuracy_table(value: AuditRecord) -> list[Table]:
-    """Return the accuracy with all test images and without some, where there is something to leave out."""
+    """Make the table of the accuracy with all test images and without the faulty ones, if there are any."""
     whole, *parts = value.accuracies
     if not parts:
         return []
@@ -84,7 +78,7 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
     return [Table(title, look, header, rows)]
 
 
-def _known_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
+def _errors_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
     if not known or not known.errors:
         return []
     errors = known.errors

@@ -2,8 +2,8 @@
 
 from convscope.evidence.calibration import Calibration
 from convscope.report.calibration_charts import draw_reliability, draw_risk, sure_text
-from convscope.report.evidence.section import Chart, Section, Table, heads
-from convscope.report.findings import between, bracketed, percent, points
+from convscope.report.evidence.section import Chart, Section, Table, heads, topic_section
+from convscope.report.findings import between, format_interval, percent, points
 from convscope.texts import Sentence, figure, find_text, format_rounded, join_sentences, say, translate_name
 
 _NUMBERS = {  # what a value is multiplied by, and its digits
@@ -17,7 +17,7 @@ _MAX_SIBLINGS = 20
 
 
 def calibration_section(value: Calibration) -> Section:
-    """Return the section of a calibration."""
+    """Make the section of a calibration."""
     reliability = Chart(
         "reliability",
         error_finding(value),
@@ -34,13 +34,7 @@ def calibration_section(value: Calibration) -> Section:
         draw_risk(value),
         _refusal_table(value),
     )
-    return Section(
-        anchor="calibration",
-        name=say("evidence.calibration.name"),
-        shows=say("evidence.calibration.shows"),
-        does_not_show=say("evidence.calibration.doesNotShow"),
-        parts=(reliability, _figures_table(value), refusing),
-    )
+    return topic_section("calibration", (reliability, _figures_table(value), refusing))
 
 
 def error_finding(value: Calibration) -> str:
@@ -61,7 +55,7 @@ def error_finding(value: Calibration) -> str:
 
 
 def confidence_finding(value: Calibration) -> str:
-    """Return whether the network as trained is overconfident, and what error a calibrated one would show."""
+    """Say whether the trained network is overconfident, and which error chance gives a calibrated one."""
     before, chance = value.before, value.before.chance_by_mass
     return say(
         f"evidence.calibration.{value.fault or 'matches'}",
@@ -73,7 +67,7 @@ def confidence_finding(value: Calibration) -> str:
 
 
 def refusal_finding(value: Calibration) -> str:
-    """Return how many of the errors are left when the least sure images are refused."""
+    """Say how many of the errors are left when the least sure images are refused."""
     whole, *others = value.after.risk_coverage.refusals
     if not whole.num_errors_left:
         return say("evidence.calibration.noErrors", images=whole.num_left)
@@ -102,7 +96,7 @@ def _figures_table(value: Calibration) -> Table:
             cells = [
                 cell
                 for chance in chances
-                for cell in (_number(100 * chance.mean, 2), bracketed((chance.low or 0.0, chance.limit)))
+                for cell in (_number(100 * chance.mean, 2), format_interval((chance.low or 0.0, chance.limit)))
             ]
             rows.append([say("evidence.calibration.chance"), *cells, "", ""])
             largest = [

@@ -11,7 +11,7 @@ from convscope.evidence.comparison.records import GroupComparisonRecord, RunGrou
 from convscope.evidence.comparison.words import format_p_value, format_verdict
 from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interval, percent_tick, points_tick, write
 from convscope.report.evidence.section import Chart, Table
-from convscope.report.findings import bracketed, percent, points
+from convscope.report.findings import format_interval, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import format_rounded, join_sentences, say
 
@@ -37,7 +37,7 @@ def comparison_chart(comparison: GroupComparisonRecord) -> Chart:
 
 
 def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
-    """Draw each group's models as faint dots and its mean within its interval, and below them the difference in its."""
+    """Draw each group's models as faint dots and its mean within its interval, and below them the difference."""
     names = [clip(name, _LONGEST_NAME) for name in comparison.names]
     left = 24 + round(LETTER * max(_DIFFERENCE, *map(display_width, names)))
     width, top, between = CHART_WIDTH - left - _RIGHT, 16, 48
@@ -76,13 +76,13 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
 
 
 def _write_right(axes: Axes, row: float, text: str, below: str) -> None:
-    """Write a number to the right of a row, and what it rests on under it."""
+    """Write a number to the right of a row, and a second text below it."""
     for line, up, colour in ((text, 8, INK), (below, -8, MUTED)):
         write(axes, line, (1, row), (16, up), colour, of=ROW)
 
 
 def _frame(axes: Axes, values: Sequence[float], height: float, upper: float = inf) -> None:
-    """Give the axes room for `values`, but hardly more than up to `most`."""
+    """Give the axes room for `values`, but hardly more than up to `upper`."""
     low, high = min(values), max(values)
     spare = 0.06 * (high - low) or 0.005
     axes.set_xlim(low - spare, min(high + spare, upper + spare / 8))
@@ -102,7 +102,7 @@ def _models(side: RunGroupRecord) -> str:
 def _numbers(comparison: GroupComparisonRecord) -> Table:
     rows = list[list[str]]()
     for name, side in zip(comparison.names, (comparison.a, comparison.b), strict=True):
-        rows.append([name, percent(side.accuracy, 3), bracketed(side.accuracy_interval, 3)])
+        rows.append([name, percent(side.accuracy, 3), format_interval(side.accuracy_interval, 3)])
         rows[-1] += ["" if side.sd is None else f"{100 * side.sd:.3f}", f"{side.num_errors:,.6g}"]
         if side.num_models > 1:
             rows += [
@@ -120,7 +120,7 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
         [
             say("evidence.comparison.differencePoints"),
             points(comparison.accuracy_difference),
-            bracketed(interval, 3),
+            format_interval(interval, 3),
             "",
             "",
         ]
@@ -130,7 +130,7 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
         [
             say("evidence.comparison.ratio"),
             say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}",
-            bracketed(comparison.error_ratio_interval, 2, 1),
+            format_interval(comparison.error_ratio_interval, 2, 1),
             "",
             "",
         ]

@@ -9,8 +9,8 @@ from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.evidence.explanation.embedding import Embedding
 from convscope.report.axes import CHART_WIDTH
-from convscope.report.evidence.section import Chart, Section, Table, heads
-from convscope.report.findings import counted, percent
+from convscope.report.evidence.section import Chart, Section, Table, heads, topic_section
+from convscope.report.findings import count_images, percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, join_sentences, say
@@ -23,14 +23,10 @@ _GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
 
 
 def embedding_section(value: Embedding) -> Section:
-    """Return the section of an embedding."""
-    return Section(
-        "embedding",
-        say("evidence.embedding.name"),
-        say("evidence.embedding.shows", inputs=value.num_dimensions),
-        say("evidence.embedding.lostPlane"),
-        [_clouds(value)],
-    )
+    """Make the section of an embedding."""
+    shows = say("evidence.embedding.shows", inputs=value.num_dimensions)
+    lost = say("evidence.embedding.lostPlane")
+    return topic_section("embedding", [_clouds(value)], shows=shows, does_not_show=lost)
 
 
 def _clouds(value: Embedding) -> Chart:
@@ -40,7 +36,7 @@ def _clouds(value: Embedding) -> Chart:
     num_classes = sum(count > 0 for count in _counts(value))
     blue = say(
         "evidence.embedding.look",
-        images=counted(value),
+        images=count_images(value),
         n=value.num_neighbours,
         dimensions=value.num_dimensions,
         chance=percent(value.chance_agreement, 1),
@@ -95,9 +91,10 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
 
 
 def _places(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
-    """Return (n, 2) the row and column of each point in a square of `side` pixels, of one scale along both."""
+    """Compute (n, 2), the row and column of each point in a square of `side` pixels, on one scale for both axes."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = float((high - low).max()) or 1.0
+    # 6 % of the side stay free around the points. Rows count downwards, the second coordinate upwards.
     scaled = 0.5 + (points - (low + high) / 2) / (1.06 * span)
     columns, rows = (scaled * (side - 1)).round().astype(np.int64).T
     return np.stack([side - 1 - rows, columns], axis=1)

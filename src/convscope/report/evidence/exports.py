@@ -1,28 +1,23 @@
 """The section on exported files: how far each one's answers are from the model's, and what they cost."""
 
 from convscope.interchange.parity import ParityTable
-from convscope.report.evidence.section import Section, Table
+from convscope.report.evidence.section import Section, Table, topic_section
 from convscope.report.findings import percent
 from convscope.texts import Sentence, format_rounded, say
 
 
 def exports_section(table: ParityTable) -> Section:
-    """Return the section of what `convscope export` kept as exports.json."""
+    """Make the section of the table that `convscope export` keeps as exports.json."""
     own = [say(f"evidence.exports.{name}") for name in ("runBy", "difference", "changes")]
     costs = [say(f"head.{name}") for name in ("accuracy", "oneImage", "thousandImages")]
     header = [say("head.file"), own[0], "kB", *own[1:], *costs]
     rows = [row.cells for row in table.rows]
-    return Section(
-        "exports",
-        say("evidence.exports.name"),
-        say("evidence.exports.shows"),
-        say("evidence.exports.doesNotShow"),
-        [Table(_finding(table), say("evidence.exports.look"), header, rows, left=2)] if rows else [],
-    )
+    parts = [Table(_finding(table), say("evidence.exports.look"), header, rows, left=2)] if rows else []
+    return topic_section("exports", parts)
 
 
 def _finding(table: ParityTable) -> Sentence:
-    """Return how many predictions changed, beside how large logits are."""
+    """Say how many predictions changed, and how large the logits are."""
     changed = [row.num_changed for row in table.rows if row.num_changed]
     values = {
         "largest": format_rounded(max(row.largest_logit for row in table.rows), 3),

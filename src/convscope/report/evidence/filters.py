@@ -10,18 +10,18 @@ from convscope.base.tables import clip
 from convscope.evidence.explanation.filter_cards import NUM_EXCITING, FilterCard, FilterCards, FilterLayerCards
 from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
-from convscope.report.findings import counted, percent
+from convscope.report.findings import count_images, percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.texts import figure, format_rounded, join_sentences, say
 
 _GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3
-_DIMMED = 80  # opacity, of 255, of the pixels of a picture that the place does not read
+_DIMMED = 80  # opacity, of 255, of the pixels of a picture outside the receptive field
 _MAX_GALLERIES = 8  # with more layers, all cards stand in one
 
 
 def filters_section(value: FilterCards) -> Section:
-    """Return the section of the filters of a network."""
+    """Make the section of the filters of a network."""
     noun = _noun(value)
     return Section(
         "filters",
@@ -54,7 +54,7 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     title = say(f"evidence.filters.noneDead.{noun}")
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
-    look = join_sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=counted(value)))
+    look = join_sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=count_images(value)))
     rows = []
     for layer in layers:
         cards = layer.filters
@@ -121,7 +121,7 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
     for number, which in enumerate(pictures.filters):
         card = layer.filters[which]
         spots = card.exciting.places
-        cut = [_shown(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
+        cut = [_mask_picture(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
         empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
         grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
         name = say(f"evidence.filters.card.{noun}", index=str(which))
@@ -132,10 +132,14 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
     return cards
 
 
-def _shown(
+def _mask_picture(
     value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], position: tuple[int, int], scale: int
 ) -> Pixels:
-    """Return a picture as pixels, clear beyond the image and dimmed where the place does not read."""
+    """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field.
+
+    A pixel of the picture stands for `factor` rows of the image, p to p + factor - 1, and as many columns. It is read
+    if these overlap the receptive field, whose first row is start + position * jump.
+    """
     height, width, _ = value.image_shape
     seen = layer.receptive_field
     factor = layer.pictures.factor
@@ -152,7 +156,7 @@ def _shown(
 
 
 def _pad_pictures(picture: Pixels, height: int, width: int) -> Pixels:
-    """Return `picture` at the upper left of a clear ground."""
+    """Put `picture` at the upper left of a clear ground."""
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[: picture.shape[0], : picture.shape[1]] = picture
     return pixels

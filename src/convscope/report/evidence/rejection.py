@@ -1,12 +1,11 @@
-"""The section on images of no class: what the model answers to out-of-distribution images, and which of them it
-refuses."""
+"""The section on images of no class: the model's answers to them, and which of them it refuses."""
 
 from functools import partial
 from itertools import chain
 
 from convscope.base.tables import clip
 from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
-from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
+from convscope.report.evidence.section import Card, Gallery, Section, Table, heads, topic_section
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.texts import (
@@ -27,15 +26,9 @@ _MAX_CHANGE = 100  # pixels or degrees
 
 
 def rejection_section(value: Rejection) -> Section:
-    """Return the section of a rejection."""
-    return Section(
-        anchor="rejection",
-        main=1,
-        name=say("evidence.rejection.name"),
-        shows=say("evidence.rejection.shows"),
-        does_not_show=say("evidence.rejection.doesNotShow"),
-        parts=(_out_of_distribution(value), _refused(value), _separation(value), *_costs(value)),
-    )
+    """Make the section of a rejection."""
+    parts: list[Gallery | Table] = [_out_of_distribution(value), _refusal_table(value), _separation(value)]
+    return topic_section("rejection", [*parts, *_costs(value)], main=1)
 
 
 def _out_of_distribution(value: Rejection) -> Gallery:
@@ -73,7 +66,7 @@ def _name_alteration(name: str) -> str:
     return find_text(name, chain(shifted, rotated))
 
 
-def _refused(value: Rejection) -> Table:
+def _refusal_table(value: Rejection) -> Table:
     rule, own, names = value.rules[0], value.known, value.class_names
     right = own.correct[rule.name]
     shares = [
@@ -97,10 +90,10 @@ def _refused(value: Rejection) -> Table:
         right=percent(right.value),
     )
     header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
-    return Table(title, _refused_look(value), header, rows)
+    return Table(title, _refusal_note(value), header, rows)
 
 
-def _refused_look(value: Rejection) -> str:
+def _refusal_note(value: Rejection) -> str:
     """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
     rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
     share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.max_refused_share))
@@ -123,7 +116,7 @@ def _refused_look(value: Rejection) -> str:
     ]
     if groups:
         said.append(say("evidence.rejection.clusters", groups=join_texts(groups)))
-    return join_sentences(*said, *_left_out(value))
+    return join_sentences(*said, *_format_left_out(value))
 
 
 def _clusters(images: OutOfDistributionResult, count: int) -> str:
@@ -150,7 +143,7 @@ def _separation(value: Rejection) -> Table:
 
 
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
-    """Return test images that are refused, where there are any."""
+    """Make the gallery of refused test images, if there are any."""
     rule, own, names = value.rules[0].name, value.known, value.class_names
     right, wrong, shown = own.correct[rule], own.wrong[rule], own.refused
     if not shown.predictions:
@@ -177,13 +170,10 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
 
 
 def _share(share: Share) -> tuple[str, str]:
-    if not share.total:
-        return "", ""
-    low, high = share.interval
-    return percent(share.value), between((low, high))
+    return (percent(share.value), between(share.interval)) if share.total else ("", "")
 
 
-def _left_out(value: Rejection) -> list[str]:
+def _format_left_out(value: Rejection) -> list[str]:
     return [
         say("evidence.rejection.leftOut", name=_set(name), why=translate_name("evidence.rejection.why", why))
         for name, why in value.left_out.items()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.base.palette import RED
 from convscope.evidence.robustness.measurement import Robustness
-from convscope.report.evidence.section import Chart, Section, Table, heads
+from convscope.report.evidence.section import Chart, Section, Table, heads, say_images, topic_section
 from convscope.report.findings import percent, percent_within, points
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, say, translate_name
@@ -19,24 +19,13 @@ _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
 
 
 def robustness_section(value: Robustness) -> Section:
-    """Return the section of robustness."""
+    """Make the section of robustness."""
     names = list(dict.fromkeys(corruption.name for corruption in value.corruptions))
     accuracies = np.array([corruption.accuracy for corruption in value.corruptions]).reshape(len(names), -1)
-    left_out = value.num_images_left_out
-    return Section(
-        "robustness",
-        say("evidence.robustness.name"),
-        say(
-            f"evidence.robustness.{'showsSampled' if left_out else 'shows'}.{value.split}",
-            images=value.num_images,
-            leftOut=left_out,
-        ),
-        say("evidence.robustness.doesNotShow"),
-        [_heat(value, names, accuracies)],
-    )
+    return topic_section("robustness", [_heat(value, names, accuracies)], shows=say_images("robustness", value))
 
 
-def _spoken(name: str) -> str:
+def _name_corruption(name: str) -> str:
     return translate_name("evidence.robustness.corruption", name)
 
 
@@ -45,12 +34,12 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
     worst = order[0]
     title = say(
         "evidence.robustness.worst",
-        corruption=_spoken(names[worst]),
+        corruption=_name_corruption(names[worst]),
         accuracy=percent_within(value.mean_accuracy, value.mean_accuracy_interval),
     )
     rows = [
         [
-            _spoken(corruption.name),
+            _name_corruption(corruption.name),
             f"{corruption.strength}" + ("*" if corruption.is_mnist_c else ""),
             percent(corruption.accuracy),
             *map(percent, corruption.interval),
@@ -64,7 +53,9 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
     mean = percent_within(value.mean_accuracy_mnist_c, value.mean_accuracy_mnist_c_interval)
     look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)
     marked = np.array([corruption.is_mnist_c for corruption in value.corruptions]).reshape(accuracies.shape)
-    drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
+    drawing = _draw_heat(
+        [_name_corruption(names[row]) for row in order], accuracies[order], marked[order], value, title
+    )
     numbers = Table("", say("evidence.robustness.parameters"), header, rows)
     return Chart("robustness-heat", title, look, drawing, numbers, is_wide=True)
 

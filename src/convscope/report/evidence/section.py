@@ -5,13 +5,15 @@ Every text is data, which the template escapes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
+from convscope.evidence.records import ClassesRecord
 from convscope.report.document import render_template
 from convscope.report.pixels import Pixels, pixels_view, scale_to
 from convscope.report.style import Drawing, svg_element
-from convscope.texts import get_texts, say
+from convscope.texts import Sentence, get_texts, say
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,40 @@ class Section:
         return say("sentence", text=title) if title else self.shows
 
 
+def topic_section(
+    topic: str,
+    parts: Sequence[Table | Chart | Gallery],
+    *,
+    shows: str | None = None,
+    does_not_show: str | None = None,
+    main: int = 0,
+) -> Section:
+    """Make the section of a topic, with its texts in the catalogue.
+
+    Args:
+        shows, does_not_show: in place of the topic's texts of these names.
+    """
+    texts = f"evidence.{topic}"
+    shows = say(f"{texts}.shows") if shows is None else shows
+    does_not_show = say(f"{texts}.doesNotShow") if does_not_show is None else does_not_show
+    return Section(topic, say(f"{texts}.name"), shows, does_not_show, parts, main)
+
+
+def say_images(topic: str, value: ClassesRecord, **facts: Any) -> Sentence:
+    """Say what a topic measured, on all images of a split or on a sample of them."""
+    left_out = value.num_images_left_out
+    key = "showsSampled" if left_out else "shows"
+    return say(f"evidence.{topic}.{key}.{value.split}", images=value.num_images, leftOut=left_out, **facts)
+
+
 def heads(topic: str, *names: str) -> list[str]:
-    """Return heads of columns, each by its name among the topic's own, or else among those of all tables."""
+    """Look up heads of columns by name, among the topic's own texts first, then among those of all tables."""
     own = get_texts(f"evidence.{topic}.head")
     return [say(f"evidence.{topic}.head.{name}" if name in own else f"head.{name}") for name in names]
 
 
 def render_section(section: Section, *, is_folded: bool = False) -> Markup:
-    """Return the element of `section`, to be put into a page with the report's style sheet.
+    """Write `section` as an element for a page that has the report's style sheet.
 
     Args:
         is_folded: whether it shows only its name and finding until the reader opens it.

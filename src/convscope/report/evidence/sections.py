@@ -1,4 +1,4 @@
-"""What was measured of a run beside its accuracy, drawn as sections of its page."""
+"""The evidence of a run, topic by topic, as drawn sections of its page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,13 +42,12 @@ class RenderedSection:
 
 
 def render_evidence(evidence: Mapping[str, Record]) -> tuple[RenderedSection, ...]:
-    """Draw the sections of what was measured, the records by topic, in their order."""
-    return tuple(_render(topic, record) for topic, record in evidence.items())
-
-
-def _render(topic: str, record: Record) -> RenderedSection:
-    section = make_section(topic, record)
-    return RenderedSection(topic, record, section, render_section(section, is_folded=True))
+    """Draw a section for each topic's record, in their order."""
+    sections = {topic: make_section(topic, record) for topic, record in evidence.items()}
+    return tuple(
+        RenderedSection(topic, evidence[topic], section, render_section(section, is_folded=True))
+        for topic, section in sections.items()
+    )
 
 
 def make_section(topic: str, record: Record) -> Section:

@@ -9,39 +9,32 @@ from convscope.evidence.comparison.words import format_coverage, format_p_value
 from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord, SeedsRecord
 from convscope.report.evidence.comparison import comparison_chart
-from convscope.report.evidence.section import Chart, Section, Table, heads
+from convscope.report.evidence.section import Chart, Section, Table, heads, topic_section
 from convscope.report.experiment_charts import draw_strips, group_names
-from convscope.report.findings import bracketed, percent
+from convscope.report.findings import format_interval, percent
 from convscope.texts import join_sentences, say
 
 _MAX_RUNS = 400  # as dots and in the table, over all groups
 
 
 def experiment_section(experiment: RunsRecord) -> Section:
-    """Return the section of an experiment, or of the seeds of a run."""
+    """Make the section of an experiment, or of the seeds of a run."""
     groups = experiment.table
     runs = [_runs_of(experiment, group) for group in groups]
     parts: list[Table | Chart] = [_strips(experiment, runs), _table(groups, runs)]
     if experiment.diverged:
-        parts.append(diverged_table(experiment.diverged))
+        parts.append(divergence_table(experiment.diverged))
     fewest = min((group.num_runs for group in groups if group.num_runs > 1), default=0)
     covered = format_coverage(fewest) if fewest else ""
-    return Section(
-        "seeds",
-        say("evidence.seeds.name"),
-        say(
-            "evidence.seeds.shows",
-            trainings=len(experiment.runs),
-            images=experiment.num_images,
-            data=clip(experiment.dataset, 40),
-        ),
-        join_sentences(say("evidence.seeds.doesNotShow"), covered),
-        parts,
+    counts = {"trainings": len(experiment.runs), "images": experiment.num_images}
+    shows = say("evidence.seeds.shows", data=clip(experiment.dataset, 40), **counts)
+    return topic_section(
+        "seeds", parts, shows=shows, does_not_show=join_sentences(say("evidence.seeds.doesNotShow"), covered)
     )
 
 
 def seeds_section(seeds: SeedsRecord) -> Section:
-    """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
+    """Make the section of a run's own experiment and, where there are two networks, of their comparison."""
     section, comparison = experiment_section(seeds), seeds.comparison
     parts = [*section.parts, *([] if comparison is None else [comparison_chart(comparison)])]
     return replace(section, shows=join_sentences(section.shows, say("evidence.seeds.more")), parts=parts)
@@ -112,7 +105,7 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
 
 
 def _evenly(values: Sequence[float], max_values: int) -> list[float]:
-    """Return at most `most` of the values, those that divide them evenly."""
+    """Select at most `max_values` of the values, evenly spaced in their order of size."""
     return (
         [sorted(values)[index] for index in evenly(len(values), max_values)]
         if len(values) > max_values
@@ -152,8 +145,8 @@ def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -
     )
 
 
-def diverged_table(diverged: Sequence[DivergedRun]) -> Table:
-    """Return a table of the runs whose training diverged, and why."""
+def divergence_table(diverged: Sequence[DivergedRun]) -> Table:
+    """Make the table of the runs whose training diverged, with the reasons."""
     rows = [[*group_names(run), f"{run.seed}", run.reason] for run in diverged]
     return Table(
         say("evidence.seeds.diverged", n=len(diverged)),
@@ -165,4 +158,4 @@ def diverged_table(diverged: Sequence[DivergedRun]) -> Table:
 
 
 def _interval(interval: Sequence[float] | None) -> str:
-    return say("evidence.comparison.none") if interval is None else bracketed(interval, 3)
+    return say("evidence.comparison.none") if interval is None else format_interval(interval, 3)

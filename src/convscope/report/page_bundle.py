@@ -1,4 +1,4 @@
-"""What the folders web/ and native/ were built into, as a page takes it: scripts, policy, style sheet and engine."""
+"""The built parts of web/ and native/ in the form that a page holds: scripts, policy, style sheet and engine."""
 
 import json
 import zlib
@@ -16,7 +16,7 @@ from convscope.texts import catalogues
 
 
 @dataclass(frozen=True)
-class Built:
+class Bundle:
     """The texts of a live page that every page has.
 
     Attributes:
@@ -36,19 +36,20 @@ class Built:
 
     @property
     def num_bytes(self) -> int:
-        """How much of a page they take."""
+        """The bytes that they take of a page."""
         texts = (self.start, self.script, self.css, self.engine, *self.texts.values())
         return sum(len(text.encode()) for text in texts)
 
 
 @cache
-def built() -> Built:
-    """Return the texts of the bundle in this folder."""
+def load_bundle() -> Bundle:
+    """Read the bundle in this folder and pack it for a page, once in a process."""
     start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
     catalogue = {language: dict(_leaves(texts)) for language, texts in catalogues().items()}
     keys = list(catalogue.pop("en"))  # whose texts the script has
+    # The keys travel once, and each language as a plain list in their order.
     lists: dict[str, list[Any]] = {"keys": keys}
     lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}
     packed = {
@@ -56,7 +57,7 @@ def built() -> Built:
         for name, texts_of_language in lists.items()
     }
     policy = live_policy(start, script)
-    return Built(Markup(start), _pack_file(script.encode()), policy, Markup(style), _pack_file(engine), packed)
+    return Bundle(Markup(start), _pack_file(script.encode()), policy, Markup(style), _pack_file(engine), packed)
 
 
 def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
