@@ -60,6 +60,7 @@ class Architecture:
                 raise ArchitectureError(f"{row.layer.name}: softmax is allowed in the last layer only")
             if isinstance(row.layer, SoftVoting) and row is not last:
                 raise ArchitectureError(f"{row.layer.name}: SoftVoting is allowed as the last layer only")
+            # Losses and calibration read the last layer's numbers as logits.
             if activation not in ("linear", "softmax") and row is last:
                 raise ArchitectureError(f"{row.layer.name}: the last layer must have the activation softmax or linear")
         if "input" in (layer.name for layer in self.layers):
@@ -88,6 +89,7 @@ class Architecture:
     @property
     def read_again(self) -> frozenset[str]:
         """The names of the layers, and "input" for the image, that a later layer reads by its `from_layer`."""
+        # "" is that of a layer without `from_layer`.
         return frozenset(map(earlier, self.layers)) - {""}
 
     @property

@@ -12,7 +12,10 @@ _NAMES = tuple(f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scip
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy compute its products on one thread until the block ends, where it does so by OpenBLAS."""
-    library = _linear_algebra()
+    library = None
+    # A private module, which is linked to OpenBLAS. Without it, a NumPy is only slower.
+    with suppress(ImportError, AttributeError, OSError):
+        library = CDLL(import_module("numpy.linalg._umath_linalg").__file__)
     name = next((name for name in _NAMES if hasattr(library, name.format("set"))), None)
     if name is None:
         yield
@@ -23,11 +26,3 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         getattr(library, name.format("set"))(before)
-
-
-def _linear_algebra() -> CDLL | None:
-    """Open NumPy's linear algebra module, which is linked to OpenBLAS; None if NumPy has no such module any more."""
-    # A private module: a NumPy without it is only slower.
-    with suppress(ImportError, AttributeError, OSError):
-        return CDLL(import_module("numpy.linalg._umath_linalg").__file__)
-    return None

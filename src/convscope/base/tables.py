@@ -55,6 +55,7 @@ def confidence_text(probability: float, digits: int = 1) -> str:
 
 def printable(text: str) -> str:
     """Replace everything that a terminal would obey rather than show by U+FFFD."""
+    # The space between number and unit is no control character, but not "printable" to Python.
     return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -84,6 +85,7 @@ def clip(text: str, width: int) -> str:
     'Ankle…'
     """
     text = printable(text)
+    # The column at which each character ends.
     ends = list(accumulate(map(display_width, text)))
     if not ends or ends[-1] <= width:
         return text

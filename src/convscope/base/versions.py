@@ -43,11 +43,8 @@ def install_command(extra: str) -> str:
     >>> install_command("parquet")
     'pip install "pyarrow>=17"'
     """
-    packages = sorted(line.partition(";")[0].strip() for line in requires("convscope") or [] if _is_of(line, extra))
+    # A line of the metadata: pyarrow>=17; extra == "parquet"
+    of_extra = re.compile(rf"extra == ['\"]{re.escape(extra)}['\"]")
+    packages = sorted(line.partition(";")[0].strip() for line in requires("convscope") or [] if of_extra.search(line))
     assert packages, extra
     return " ".join(["pip install", *(f'"{package}"' for package in packages)])
-
-
-def _is_of(requirement: str, extra: str) -> bool:
-    match = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-    return match is not None and match[1] == extra

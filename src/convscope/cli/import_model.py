@@ -125,6 +125,7 @@ def import_model(
         out=out,
         command=format_command(),
     )
+    # A file as target: the model alone, without evaluation and run folder.
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
         imported, alone = import_alone(request, out)
         if as_json:

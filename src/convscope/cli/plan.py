@@ -55,7 +55,9 @@ def plan(
     did not use, and `convscope compare` says whether it was followed. With --looks 2 or 3 the networks are compared
     as often while seeds are added, each time at a level that keeps false findings at 5 % in all (Pocock 1977).
     """
-    if len(folders) == 2 and all(_is_architecture(name) for name in folders):
+    # Two names of presets or files: a folder is one of runs, even if it has the name of a preset.
+    is_architecture = [not name.is_dir() and (str(name) in PRESETS or name.suffix == ".json") for name in folders]
+    if len(folders) == 2 and all(is_architecture):
         request = ExperimentRequest(dataset, LoadOptions(), [*map(str, folders)], (), (), command=format_command())
         with JobProgress(quiet=as_json) as progress:
             folders = (train_pilot(request, progress.listeners()),)
@@ -66,7 +68,3 @@ def plan(
         print_json(done.result.to_record())
     else:
         echo(str(done))
-
-
-def _is_architecture(name: Path) -> bool:
-    return not name.is_dir() and (str(name) in PRESETS or name.suffix == ".json")

@@ -68,6 +68,7 @@ def predict(
     model = load_model(run_path)
     steps = chosen_steps(model, also, without)
     paths = find_pictures(images)
+    # Only a page needs attributions, which take longer than predictions.
     reader = Reader(model) if page_path is None else explaining(model, run_path)
     read = reader.strings(paths) if strings else reader.answers(paths, steps)
     if as_json:
@@ -81,6 +82,7 @@ def predict(
     if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
         echo("\n" + printable(f"The page is {path_text(page_path)}"))
     errors = reader.errors
+    # A single picture: its own error, instead of a count.
     if len(errors) == 1 == len(paths):
         raise ImageFileError(errors[0])
     if errors:

@@ -39,10 +39,7 @@ class StepProgress:
         self._move(text, done, total, unit="B", unit_scale=True)
 
     def _move(self, name: str, done: int, total: int | None, text: str = "", **looks: Any) -> None:
-        """Move the bar `name` to `done` of `total`, with `text` beside it, in place of a bar of another name.
-
-        The bar is removed when all is done.
-        """
+        """Move the bar `name` to `done` of `total`, with `text` beside it, in place of a bar of another name."""
         if self._bar is None or name != self._name:
             self.close()
             self._name = name

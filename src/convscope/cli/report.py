@@ -9,7 +9,7 @@ import click
 
 from convscope.cli.hints import Choice
 from convscope.cli.job import in_options, run_of
-from convscope.cli.options import index_option, json_option, print_json, run_argument
+from convscope.cli.options import executor_option, index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ReportOutput
@@ -21,10 +21,7 @@ from convscope.runs.topics import MEASURED
 @run_argument
 @click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=Choice((*MEASURED, VARIANTS, ALL)))
 @index_option
-@click.option(
-    "--executor",
-    help="Place to retrain for architectures: local:N, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
-)
+@executor_option
 @click.option("--payload", is_flag=True, help="Print the content of the report as one JSON document and write nothing.")
 @json_option
 def report(

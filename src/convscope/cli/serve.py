@@ -55,6 +55,7 @@ def serve(
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")
+    # Only after the check: the service needs packages of an extra.
     from convscope.service import Limits, create_app, example_command, hosts_for, load_served
     from convscope.service import serve as run_service
 

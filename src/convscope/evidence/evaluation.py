@@ -142,6 +142,7 @@ class Evaluation(Recorded):
         total, trace = int(self.confusion_matrix.sum()), int(self.confusion_matrix.trace())
         if total != count:
             raise ValueError(f"the confusion matrix sums to {total}; it must sum to the {count} images")
+        # 1e-12 is far above the rounding of a division, and far below one image of any data set.
         if abs(self.accuracy - trace / total) > 1e-12:
             raise ValueError(f"accuracy is {self.accuracy}; by the confusion matrix it must be {trace} / {total}")
         if len(self.mistakes) != total - trace:
@@ -257,6 +258,7 @@ def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
         names = ", ".join(map(repr, none[:_MAX_NAMES])) + (", ..." if len(none) > _MAX_NAMES else "")
         facts["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
     largest = int(support.argmax())
+    # The share of the largest class is the accuracy of always answering that class.
     if low <= support[largest] / evaluation.num_images:
         name = repr(clip(evaluation.class_names[largest], _WIDEST_NAME))
         facts["always"] = {"name": name, "share": float(support[largest] / evaluation.num_images)}

@@ -87,11 +87,9 @@ def draw_risk(value: Calibration) -> Drawing:
 
 
 def _optimum(coverage: Any, risk: float) -> Any:
-    """Compute the error rate at each coverage if all errors were refused first.
-
-    Of N images, risk N are wrong. While coverage > 1 - risk, the refused images are all errors, and of the
-    coverage N answered ones (coverage - (1 - risk)) N are wrong; after that none.
-    """
+    """Compute the error rate at each coverage if all errors were refused first."""
+    # Of N images, risk N are wrong. While coverage > 1 - risk, all refused images are errors, and of the coverage N
+    # answered images (coverage - (1 - risk)) N are wrong; below that none.
     return np.maximum(coverage - (1 - risk), 0) / coverage
 
 

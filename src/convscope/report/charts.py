@@ -97,6 +97,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
 
 def number_epochs(axes: Axes, epochs: int, max_ticks: int) -> None:
     """Let the axis run from the first epoch to the last, with at most `max_ticks` whole epochs written below it."""
+    # A single epoch stands in the middle of its axis.
     axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
     ticks = MaxNLocator(max_ticks - 1, integer=True, min_n_ticks=1).tick_values(1, epochs) if epochs > 1 else [1]
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if 1 <= tick <= epochs]))
@@ -111,6 +112,7 @@ def draw_class_balance(
     count = len(class_names)
     largest = max(train_share.max(), test_share.max())
     with house_style():
+        # Too many classes for names: bars side by side, twice as wide as the page's column.
         if count > _MAX_NAMED_BARS:
             drawing = new_drawing(2 * CHART_WIDTH, 240, title)
             axes = add_axes(drawing, 56, 40, 2 * CHART_WIDTH - 72, 152)

@@ -83,12 +83,10 @@ def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def _levels(positions: Floats) -> NDArray[np.int64]:
-    """Stack dots so that no two touch: return (n,) the level of each of `positions`, which rise, in pixels.
-
-    Each dot takes the lowest level whose last dot is at least a dot's width to its left.
-    """
+    """Stack dots so that no two touch: return (n,) the level of each of `positions`, which rise, in pixels."""
     levels, ends = np.zeros(len(positions), np.int64), list[float]()  # ends: the last dot's position on each level
     for number, position in enumerate(positions):
+        # The lowest level whose last dot is at least a dot's width to the left.
         level = next((level for level, end in enumerate(ends) if position - end >= _DOT), len(ends))
         if level == len(ends):
             ends.append(position)

@@ -150,6 +150,7 @@ def write_figures(
     if unknown := [name for name in names if name not in drawings]:
         raise FigureError(_unknown(unknown[0], list(drawings)))
     paths = [folder / f"{name}.{style.format}" for name in names or drawings]
+    # A name that was given twice is drawn once.
     for path in dict.fromkeys(paths):
         write_bytes(path, figure_bytes(drawings[path.stem](), style))
     return paths

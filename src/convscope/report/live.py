@@ -101,9 +101,11 @@ class LivePacker:
     def _images(self, shown: Sequence[int]) -> tuple[LiveImages, NDArray[np.uint8]]:
         """Pack the first images, the surest mistakes and those `shown` beyond them; return also their pixels."""
         test, sample = self._splits.test, self._sample
+        # The page needs one image even if a single one is larger than the room.
         num_sample = max(1, sample.shape[0])
         all_mistakes = self._evaluation.mistakes
         mistakes = [mistake.index for mistake in all_mistakes if mistake.index >= num_sample][:_MAX_MISTAKES]
+        # Mistakes first, since they are cut off last.
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]

@@ -25,12 +25,14 @@ def kernel_columns(number: int) -> int:
 
 def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
     """Choose the maps of a layer (H, W, M) that are shown large: the four with the highest mean, in order."""
+    # The strongest of those that the picture of all maps shows.
     strongest = np.argsort(-maps[:, :, :MAX_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
     return tuple(sorted(strongest.tolist()))
 
 
 def map_limits(maps: NDArray[np.float32]) -> tuple[float, float]:
     """Find the ends of the scale of a layer's feature maps: the smallest value or zero, and the largest value."""
+    # With zero in the scale, brightness tells how strong a map is, and not only how it varies.
     return min(float(maps.min()), 0.0), float(maps.max())
 
 
@@ -84,9 +86,8 @@ def draw_kernels(
     limit = float(np.abs(kernel).max()) if limit is None else limit
     picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
     if channel is None:
-        title = f"{layer}: all kernels, {channels} x {filters}" + _format_limit(
-            max(channels, filters), MAX_KERNELS, "per side"
-        )
+        limit_note = _format_limit(max(channels, filters), MAX_KERNELS, "per side")
+        title = f"{layer}: all kernels, {channels} x {filters}{limit_note}"
         note = "rows: input channels, columns: filters"
     else:
         which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
@@ -172,7 +173,9 @@ def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") 
     """Draw images of each class, RGBA and of one size: a row of them for each (class name, images)."""
     longest = max(len(pictures) for _, pictures in rows)
     height, width = next(pictures[0].shape[:2] for _, pictures in rows if pictures)
+    # More classes have smaller images, so that the drawing stays about a screen high.
     scale = scale_to(max(height, width), 48 if len(rows) <= 40 else 28)
+    # In place of the images that a class lacks.
     clear = np.zeros((height * scale, width * scale, 4), np.uint8)
     tiles = [
         enlarge(pictures[column], scale) if column < len(pictures) else clear
@@ -181,6 +184,7 @@ def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") 
     ]
     picture = tile(tiles, longest)
     names = [clip(name, 24) for name, _ in rows]
+    # 7.6 pixels for a letter, as in `axes.LETTER`.
     left = 24 + round(7.6 * max(map(len, names)))
     with house_style():
         drawing = new_drawing(max(left + picture.shape[1] + 8, 400), picture.shape[0] + 56, title)
@@ -214,11 +218,6 @@ def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str
             below = 1 - (top + height * scale + 4) / whole[1]
             text = f"{clip(true, 6)} as {clip(predicted, 6)}"
             drawing.text(left / whole[0], below, text, va="top", color=INK)
-            drawing.text(
-                left / whole[0],
-                below - 16 / whole[1],
-                f"confidence {confidence_text(probability)}",
-                va="top",
-                color=MUTED,
-            )
+            confidence = f"confidence {confidence_text(probability)}"
+            drawing.text(left / whole[0], below - 16 / whole[1], confidence, va="top", color=MUTED)
     return drawing

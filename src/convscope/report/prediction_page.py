@@ -83,6 +83,7 @@ class PredictionPage:
         self._note(prediction)
 
     def _note(self, prediction: Prediction) -> None:
+        # None stands for a model without a rule.
         self.num_refused += prediction.none_of_these is True
         self.is_calibrated &= prediction.is_calibrated
         self.is_assumed |= prediction.is_assumed
@@ -117,6 +118,7 @@ def write_prediction_page(path: Path, page: PredictionPage, command: str = "") -
 
 
 def _finding(page: PredictionPage) -> str:
+    # Pictures with boxes were read for several characters; no box means no ink.
     if page.num_digits == 0 and any("boxes" in picture for picture in page.pictures):
         return "No writing was found"
     if page.num_digits:

@@ -43,6 +43,7 @@ def run_view(page: PageFacts) -> dict[str, object]:
     record, name, recipe = page.record, page.model.architecture["name"], page.recipe["name"]
     members, imported = record.members or (), record.imported or None
     times = [member.seconds for member in members] or page.history.seconds
+    # The sum of an ensemble's trainings; unknown if one of them is.
     seconds = sum(time for time in times if time is not None) if times and None not in times else None
     processor = [record.cpu.name, say("facts.cores", n=record.cpu.cores), record.cpu.machine]
     processor += [record.cpu.instruction_set] if record.cpu.instruction_set else []
@@ -131,6 +132,7 @@ def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
     """Write the numbers as aligned text, with runs of numbers above zero in `b` elements."""
     lines = []
     for row in rows:
+        # One element for a run of ink and not for each number keeps the page small.
         runs = groupby(row, key=bool)
         cells = ((" ".join(f"{value:3d}" for value in run), is_ink) for is_ink, run in runs)
         lines.append(" ".join(f"<b>{text}</b>" if is_ink else text for text, is_ink in cells))
@@ -187,6 +189,7 @@ def mistakes_view(page: PageFacts) -> dict[str, object]:
         }
         for picture, mistake in zip(page.mistake_pictures, mistakes, strict=False)
     ]
+    # The record lists mistakes by their probability, so those left out are the less sure ones.
     is_all = len(cards) == evaluation.num_mistakes
     return {
         "title": findings.mistakes_finding(evaluation),
@@ -248,6 +251,7 @@ def diagram_view(architecture: Architecture) -> Markup:
     size = " × ".join(map(str, architecture.input.shape))
     title = say("diagram.title", layers=len(architecture.table), size=size, classes=last.output_shape[0])
     labels = [say(f"diagram.{name}") for name in ("name", "output", "parameters", "macs")]
+    # The page has one description, in its own language.
     described = re.sub(r"<title>.*</desc>\n", "", architecture.diagram(), flags=re.DOTALL)  # its English description
     return Markup(
         follow_language(described.replace('role="img"', f'role="img" {attribute("aria-label", title)}'), labels)
@@ -261,6 +265,7 @@ def explanation_view(page: PageFacts) -> dict[str, object]:
     label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities
     order = list(range(len(names)))
     if len(names) > _MAX_BARS:
+        # The largest probabilities, but in the order of the labels.
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MAX_BARS])
     key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation.split}"
     return {

@@ -197,11 +197,15 @@ def crossfit(
     folds = min(folds, len(dataset))
     fold = deal(dataset.labels, folds, seed if folds_seed is None else folds_seed)
     logits = np.empty((len(dataset), dataset.num_classes), np.float32)
+    # The fold is held out already. Early stopping would choose the epoch by images of which the fold must know
+    # nothing, and so is left out.
     siblings_recipe = replace(recipe, validation_fraction=0.0, early_stopping=None)
     models = list[Model]()
     for number in range(folds):
         trained_on, held_out = _divide(dataset, fold, number)
+        # The same seed for all siblings: they differ in their images alone.
         model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
+        # In the data set's order, as `_divide` takes the images of a fold.
         logits[fold == number] = _compute_logits(model, held_out.images, threads)
         models.append(model)
         if on_fold is not None:
@@ -217,6 +221,7 @@ def crossfit(
         recipe=siblings_recipe,
         seed=seed,
         is_early_stopping_left_out=recipe.early_stopping is not None,
+        # The only image of a class is in one fold, so the sibling of that fold never saw the class.
         unseen_labels=tuple(np.flatnonzero(dataset.class_counts == 1).tolist()),
     )
 
@@ -228,6 +233,7 @@ def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.
     np.uint64(1)
     """
     shuffled = random_stream(seed, "folds").permutation(len(labels))
+    # Class by class, and within a class in random order, because the sort is stable.
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold = np.empty(len(labels), np.uint8)
     # Dealt in turn through all classes, without starting again at fold 0, so the folds differ by at most one image.

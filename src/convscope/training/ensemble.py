@@ -90,8 +90,10 @@ class _Part:
     @classmethod
     def from_member(cls, member: Model, prefix: str) -> "_Part":
         layers = [_add_prefix(layer, prefix) for layer in member.architecture.layers]
+        # The vote takes logits and computes each softmax itself.
         if getattr(layers[-1], "activation", "linear") == "softmax":
             layers[-1] = replace(layers[-1], activation="linear")  # type: ignore[arg-type]
+        # Maps cannot follow a vector, so a member is cut before its first dense layer.
         dense = next((index for index, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
         weights = {f"{prefix}_{name}": weight for name, weight in member.weights.items()}
         return cls(prefix, tuple(layers[:dense]), tuple(layers[dense:]), weights)

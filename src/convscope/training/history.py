@@ -47,6 +47,7 @@ class History(Recorded):
         check_fields(self)
         for name in HISTORY_COLUMNS:
             values = getattr(self, name)
+            # Without validation images both columns are empty; a single empty one is a fault.
             missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
             if len(values) != len(self.loss) and not missing:
                 raise ValueError(f"history has {len(self.loss)} values of loss but {len(values)} of {name}")
@@ -132,6 +133,7 @@ def with_choice(history: History, recipe: Recipe, split: str) -> History:
     best = 0
     if stopping is not None and stopping.restore_best_weights:
         best = stopping.best_epoch(getattr(history, stopping.monitor))
+    # A history that says this already stays the same object, which needs no new check.
     chosen: dict[str, Any] = {"val_split": "test" if split == "test" else "validation", "best_epoch": best or None}
     return history if all(getattr(history, name) == chosen[name] for name in chosen) else replace(history, **chosen)
 

@@ -65,6 +65,7 @@ class Model:
             )
         temperature = self.calibration.get("temperature", 1.0)
         lowest, highest = _TEMPERATURES
+        # A model file may have any number here, and a temperature of 0 would divide by zero.
         if not isinstance(temperature, int | float) or not lowest <= temperature <= highest:
             raise ValueError(f"temperature is {temperature!r:.60}; it must be from {lowest:g} to {highest:g}")
         side = max(self.architecture.input.shape[:2])
@@ -95,6 +96,7 @@ class Model:
         """The SHA-256 over the tensors' float32 bytes (little-endian) in the order of their names."""
         digest = hashlib.sha256()
         for name in sorted(self.weights):
+            # Only the values count, in the order of the names and not in that of a file.
             digest.update(np.ascontiguousarray(self.weights[name], "<f4").data)
         return digest.hexdigest()
 
@@ -120,6 +122,7 @@ class Model:
         The predicted class is that of `probabilities`, and without a temperature the values are, too. The temperature
         was fitted for one view; several are a little less confident. Arguments and errors are those of `logits`.
         """
+        # Views are averaged before: their logits are those of the mean probabilities.
         return softmax(self.logits(images, views).astype(np.float64) / self.calibration.get("temperature", 1.0))
 
     def predict(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.int64]:

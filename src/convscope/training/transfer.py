@@ -69,6 +69,7 @@ def transfer(
             its outputs do not come from a single layer.
     """
     source = model.architecture
+    # Nothing changes, so all weights continue, the output's too.
     if class_names == model.class_names and image_shape == source.input.shape and not new_output:
         return Transfer(source, dict(model.weights), class_names, ())
     architecture, output = _adapt(source, image_shape, len(class_names))
@@ -80,6 +81,7 @@ def transfer(
         old, is_output = model.weights[name], name.partition("/")[0] in output
         if is_output and not kept:
             continue
+        # The last axis of an output's kernel and bias has the classes; all other axes must fit.
         if (weight.shape[:-1] if is_output else weight.shape) != (old.shape[:-1] if is_output else old.shape):
             remedies = "use images of its size, `new_output`" if is_output else "use images of its size"
             raise ArchitectureError(
@@ -87,6 +89,7 @@ def transfer(
                 f"{source.input.shape}, has {old.shape}; {remedies}, or a model with global pooling"
             )
         if is_output:
+            # Columns of classes that both have continue, those of new classes keep their random start.
             weight[..., kept] = old[..., old_kept]
         else:
             weights[name] = old

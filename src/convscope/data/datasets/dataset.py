@@ -78,6 +78,7 @@ class Dataset(Recorded):
             raise ValueError(
                 f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
             )
+        # Makes the arrays read-only.
         self.__setstate__({})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -161,6 +162,7 @@ class Dataset(Recorded):
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
+        # Shape and names first: the same bytes may be images of another size.
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         for block in blocks(self.images):
             digest.update(np.ascontiguousarray(block).data)
@@ -203,6 +205,7 @@ class Dataset(Recorded):
                     "from a network that was trained on fewer images"
                 )
             held_out[allowed[:wanted]] = True
+        # Rounding each class may hold out none, or all of few images.
         if held_out.all() or not held_out.any():
             raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
         return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")

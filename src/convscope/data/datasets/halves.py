@@ -171,6 +171,7 @@ def _resize(half: Half, image_size: tuple[int, int] | None) -> Half:
 def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
     """Name the classes, and number labels that are text in the order of their sorted names, the same in all halves."""
     if halves[0].names is None:
+        # A class may lack images in a split; and a classifier needs two classes at least.
         highest = max(int(half.labels.max()) for half in halves)
         return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
     class_names = sorted_names(*(half.names or () for half in halves))
@@ -183,6 +184,7 @@ def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
     renumbered = []
     for half in halves:
         numbers = np.array([label_of[name] for name in half.names or ()], dtype=np.int64)
+        # The labels index the half's own names; this translates them to the sorted names of both halves.
         renumbered.append(replace(half, labels=seal(numbers[half.labels]), names=None))
     return renumbered, class_names
 
@@ -238,9 +240,11 @@ def cut_test(
         raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
     stream = random_stream(seed, "test split")
     counts = np.bincount(labels, minlength=num_classes)
+    # At least one image of each class stays for training.
     max_counts = np.maximum(counts - 1, 0)
     share = fraction * counts
     wanted = np.minimum(np.floor(share).astype(np.int64), max_counts)
+    # Rounding down leaves fewer than the fraction in all. One image at least is for testing.
     missing = max(round(fraction * len(labels)), 1) - int(wanted.sum())
     # The largest remainders are rounded up; chance decides between equal ones. Rounded to nine decimals, since equal
     # shares may differ in their last bit.
@@ -250,6 +254,7 @@ def cut_test(
             wanted[label] += 1
             missing -= 1
     is_test = np.zeros(len(labels), dtype=bool)
+    # by_class[starts[c] : starts[c + 1]] are the images of class c, in rising order.
     by_class = np.argsort(labels, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)])
     for label in range(num_classes):

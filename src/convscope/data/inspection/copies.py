@@ -52,6 +52,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     return Copies(
         duplicates=duplicates.to_record(),
         num_extra=(
+            # The first of equal images is not superfluous.
             sum(max(_count(group, "train") - 1, 0) for group in equal),
             sum(max(_count(group, "test") - 1, 0) for group in equal),
         ),
@@ -62,7 +63,9 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             if labels["train"]
             for member in group.members
         ),
+        # Of all test images with a twin in training, those whose twin is not equal.
         num_near_leaked=len(duplicates.leaked_test_images()) - len(leaked),
+        # Blank images are equal whatever their labels are; they are a finding of their own.
         num_conflicts=sum(
             group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal
         ),
@@ -77,6 +80,7 @@ def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGro
     by_pixels = defaultdict[bytes, list[Member]](list)
     for member in group.members:
         images = (splits.train if member.split == "train" else splits.test).images
+        # A group joins chains: a equals b, and b is near to c. Only equal bytes count here.
         by_pixels[blake2b(np.asarray(images[member.index]).tobytes(), digest_size=16).digest()].append(member)
     for members in by_pixels.values():
         if len(members) > 1:

@@ -183,6 +183,7 @@ def find_duplicates(
 
     def pixels(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         rows = np.empty((len(numbers), train.images[0].size), np.uint8)
+        # Images are numbered through both splits: 0 to len(train) - 1, then the test images.
         is_test = numbers >= len(train)
         rows[~is_test] = train.images[numbers[~is_test]].reshape(-1, rows.shape[1])
         rows[is_test] = test.images[numbers[is_test] - len(train)].reshape(-1, rows.shape[1])
@@ -190,7 +191,9 @@ def find_duplicates(
 
     first_equal = _first_equal((train.images, test.images))
     distinct = np.unique(first_equal)
+    # The correlation of nearly flat images is that of their noise, so only exact equality counts for them.
     varied = distinct[deviations(pixels, distinct) >= FLATTEST]
+    # The pairs grow with the square of the images; of more, an even sample is compared.
     compared = varied[evenly(len(varied), most_compared)]
     pairs, correlations = near_pairs(pixels, compared, threshold)
     return Duplicates(
@@ -210,6 +213,7 @@ def _first_equal(splits: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
     """Find for each image, numbered through all splits, the number of the first image with the same bytes."""
     packed = bytearray()  # sixteen bytes for each image; a dict would take a hundred
     for images in splits:
+        # Image by image, since the images may lie on disk.
         for image in images:
             packed += blake2b(image.tobytes(), digest_size=16).digest()
     digests = np.frombuffer(packed, np.uint64).reshape(-1, 2)
@@ -217,6 +221,7 @@ def _first_equal(splits: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
     is_new = np.ones(len(order), bool)  # differs from the image before it in this order
     is_new[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
     first = np.empty(len(order), np.int64)
+    # cumsum numbers the groups of equal images in this order; order[is_new] is the first image of each.
     first[order] = order[is_new][np.cumsum(is_new) - 1]
     return first
 

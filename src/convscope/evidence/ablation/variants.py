@@ -107,6 +107,7 @@ def _remove_last_convolution(architecture: Architecture) -> Architecture:
     indices = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not indices:
         raise ArchitectureError("the network has no convolution")
+    # The last convolution, with the layer before it, which may be its zero padding.
     last = architecture.layers[max(indices[-1] - 1, 0) : indices[-1] + 1]
     return _remove_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
 
@@ -125,8 +126,9 @@ def _remove_layers(architecture: Architecture, names: Collection[str]) -> Archit
     own = [
         layer.name
         for before, layer in pairwise(architecture.layers)
+        # An activation layer after a removed layer would act twice on the output of the layer before.
         if before.name in names and isinstance(before, _Weighted)
-        if isinstance(layer, Activation) and layer.activation != "softmax"
+        if isinstance(layer, Activation) and layer.activation != "softmax"  # which makes the output's probabilities
     ]
     return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in {*names, *own}])
 
@@ -169,6 +171,7 @@ def _remove_activations(architecture: Architecture) -> Architecture:
 
 
 def _make_linear(architecture: Architecture) -> Architecture:
+    # The softmax of a linear map of the pixels: multinomial logistic regression.
     return _replace_layers(architecture, (Flatten(), Dense(architecture.num_classes, "softmax")))
 
 
@@ -214,6 +217,8 @@ def _remove_hidden_dense(architecture: Architecture) -> Architecture:
 
 def _replace_flatten(architecture: Architecture) -> Architecture:
     layers = [
+        # Only a flattening of maps; that of a vector changes nothing. The name stays, since later layers may refer to
+        # it.
         GlobalAveragePooling2D(name=row.layer.name)
         if isinstance(row.layer, Flatten) and len(row.input_shape) == 3
         else row.layer
@@ -236,6 +241,7 @@ def _remove_normalization(architecture: Architecture) -> Architecture:
         before = layers[-1] if layers else None
         if not isinstance(before, _Weighted) or before.activation != "linear":
             raise ArchitectureError(f"{layer.name} does not follow a convolution or dense layer without activation")
+        # The normalisation's shift did the work of a bias, and its activation came last: the layer before gets both.
         layers[-1] = replace(before, activation=layer.activation, use_bias=True)
     if len(layers) == len(architecture.layers):
         raise ArchitectureError("the network has no batch normalisation")

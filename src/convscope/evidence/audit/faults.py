@@ -107,11 +107,14 @@ class AuditRecord(DatasetRecord, kw_only=True):
 
     def __post_init__(self) -> None:
         errors = self.known_errors.errors if self.known_errors else ()
+        # A file may have been edited: an index beyond the class names would otherwise end as an IndexError in the
+        # page.
         labels = [label for error in errors for label in (error.given, error.predicted, error.agreed_label or 0)]
         for suspects in self.label_suspects.by_split.values():
             labels += [label for suspect in suspects.suspects for label in (suspect.given, suspect.suggested)]
         labels += [member.label for group in self.duplicates.groups for member in group.members]
         check_labels(self.class_names, labels, "labels")
+        # Every other row is compared with the first one.
         if [part.left_out == "nothing" for part in self.accuracies] != [True, *[False] * (len(self.accuracies) - 1)]:
             raise ValueError("accuracies do not begin with that of all images")
 
@@ -214,11 +217,14 @@ def audit(
     train = None if train_probabilities is None else label_suspects(train_probabilities, splits.train)
     test = label_suspects(test_probabilities, splits.test)
     duplicates = find_duplicates(splits.train, splits.test, threshold=threshold)
+    # They are published for the test images of some data sets only, by index.
     known = known_errors(splits.test)
     answers = _answers(known, test_probabilities, test)
+    # The two faults are left out each on its own, so that their effects are not mixed.
     right = test_probabilities.argmax(axis=1) == splits.test.labels
     left_out: dict[LeftOut, NDArray[np.int64]] = {
         "known errors": np.array([answer.index for answer in answers], np.int64),
+        # Only those whose twin the network may have seen in training.
         "twins": duplicates.leaked_test_images(),
     }
     return Audit(
@@ -242,6 +248,7 @@ def _answers(
 ) -> tuple[AnsweredError, ...]:
     if known is None:
         return ()
+    # An error without a rank is no suspect: confident learning did not find it.
     ranks = {suspect.index: suspect.rank for suspect in suspects.suspects}
     predicted = y_prob.argmax(axis=1)
     return tuple(
@@ -265,6 +272,7 @@ def _accuracy_without(name: LeftOut, right: NDArray[np.bool_], left_out: NDArray
         num_images=len(kept),
         num_correct=num_correct,
         accuracy=num_correct / max(len(kept), 1),
+        # Wilson's interval is (0, 1) where every image is left out.
         interval=wilson_interval(num_correct, len(kept)),
     )
 
@@ -282,5 +290,7 @@ def _choose_pictures(
             for group in duplicates.groups[:_MAX_GROUPS_SHOWN]
         ],
     ]
+    # suspects of test, known errors, suspects of train, duplicates; then the second of each kind, and so on, until
+    # the bytes are used up
     turns = zip_longest(*kinds, fillvalue=list[PicturePlace]())
     return list(chain.from_iterable(chain.from_iterable(turns)))

@@ -120,6 +120,8 @@ class Calibration(Tabular, DataRecord, kw_only=True):
 
         None where its accuracy and its error by mass lie in the ranges of calibrated networks, as of 95 % of those.
         """
+        # A calibrated network is right as often as its mean confidence says, give or take chance. Records of earlier
+        # versions lack that range: Wilson's interval takes its place.
         low, high = self.before.chance_accuracy or self.accuracy_interval
         if not low <= self.accuracy <= high:
             return "over" if self.accuracy < low else "under"
@@ -213,10 +215,13 @@ def measure_calibration(
     if len(logits) < MIN_CALIBRATED_IMAGES:
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
+    # Memory and time grow with the logits, that is with images times classes.
     max_images = max(1, _MAX_FITTED // logits.shape[1])
     indices = evenly(len(held_out_labels), max_images)
     fitted_logits, fitted_labels = held_out_logits[indices], held_out_labels[indices]
     temperature = fit_temperature(fitted_logits, fitted_labels)
+    # The test images are scored at 1, which leaves the probabilities as they are, and at the fitted temperature. They
+    # are never fitted on.
     scores = [score_images(logits, labels, degree, num_bins) for degree in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
     right = int(scores[0].right.sum())

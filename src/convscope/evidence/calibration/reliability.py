@@ -77,11 +77,14 @@ def measure_reliability(
     if binning not in get_args(Binning):
         raise ValueError(f"binning is {binning!r}; it must be one of {', '.join(get_args(Binning))}")
     edges = bin_edges(confidence, num_bins, binning)
+    # A confidence equal to an edge is in the bin below it.
     bins = np.searchsorted(edges, confidence)
     counts = np.bincount(bins, minlength=num_bins)
+    # Empty bins have no accuracy, and add nothing to the error.
     kept = np.flatnonzero(counts)
     right_counts = np.bincount(bins[right], minlength=num_bins)[kept]
     images = counts[kept].astype(np.int64)
+    # Bins of equal size begin and end at the extreme confidences.
     outer = (0.0, 1.0) if binning == "width" else (confidence.min(), confidence.max())
     bounds = np.concatenate([outer[:1], edges, outer[1:]])
     low, high = wilson_interval(right_counts, images)
@@ -98,6 +101,7 @@ def measure_reliability(
         accuracy=to_tuple(accuracy),
         accuracy_low=to_tuple(low),
         accuracy_high=to_tuple(high),
+        # Σ images/N · |accuracy - confidence| (Naeini et al. 2015).
         ece=float((images * gaps).sum() / images.sum()),
         mce=float(gaps.max()),
         mce_num_images=int(images[gaps.argmax()]),

@@ -78,6 +78,7 @@ class RunGroup:
 
         def average(cost: str) -> float | None:
             known = [getattr(candidate, cost) for candidate in candidates]
+            # A mean over some of the models would be that of another group.
             return None if None in known else mean(known)
 
         return cls(
@@ -117,6 +118,7 @@ class RunGroup:
     def num_errors(self) -> float:
         """The mean of `errors`; for a single model a whole number."""
         errors = self.errors
+        # An int prints without a decimal point.
         return errors[0] if len(errors) == 1 else mean(errors)
 
     @property

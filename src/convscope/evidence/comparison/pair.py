@@ -70,6 +70,7 @@ class Comparison(Recorded):
     @property
     def error_ratio(self) -> float | None:
         """The (mean) errors of `b` divided by those of `a`; None if `a` makes none."""
+        # Errors of b for each error of a: above 1, a is better, as with the difference.
         return self.b.num_errors / self.a.num_errors if self.a.num_errors else None
 
     @property
@@ -88,6 +89,7 @@ class Comparison(Recorded):
     @cached_property
     def _numbers(self) -> ComparisonRecord:
         """The record without its verdict and its sentence, which are written from it."""
+        # Single runs have records without seeds.
         a, b = (from_attributes(CandidateRecord, group) for group in (self.a, self.b))
         return self._build_record(ComparisonRecord, a=a, b=b)
 
@@ -99,6 +101,7 @@ class Comparison(Recorded):
             dataset=self.a.dataset_name,
             split=self.a.split,
             error_ratio_interval=open_interval(self.error_ratio_interval),
+            # Written into the record later: both are sentences about its numbers.
             verdict="",
             sentence="",
             **{name: getattr(self.counts, name, None) for name in counts},

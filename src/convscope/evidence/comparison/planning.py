@@ -147,6 +147,7 @@ def plan(
         raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")
     variances = DifferenceVariances.from_flags(a.wrong, b.wrong)
     seeds = _find_fewest(lambda count: variances.power(count, difference, level), looks)
+    # With few runs, the spread between seeds is uncertain: the power at both ends of its interval.
     ends = [exact.power(seeds or MAX_SEEDS, difference, level) for exact in variances.ends()]
     return Plan(
         a,
@@ -166,10 +167,12 @@ def _find_fewest(power: Callable[[int], float], looks: int) -> int | None:
     """Find the fewest runs that reach `POWER` in equal steps of at least two; None above `MAX_SEEDS`."""
     if power(MAX_SEEDS) < POWER:
         return None
+    # Bisection: `high` always reaches the power, `low` never does.
     low, high = 1, MAX_SEEDS  # by bisection, as the power rises with the runs
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    # Equal steps: rounded up to a multiple of the looks. A look needs two seeds, since one has no spread.
     return looks * max(-(-high // looks), 2 if looks > 1 else 1)
 
 

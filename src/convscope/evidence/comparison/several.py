@@ -40,6 +40,7 @@ class GroupComparisons(Recorded):
 
         None unless all pairs are compared. The truly best group is missing with a probability below 5 %.
         """
+        # With the pairs of the first group only, two others are never compared.
         if len(self.comparisons) < len(self.groups) * (len(self.groups) - 1) // 2:
             return None
         best = max(self.groups, key=lambda group: group.accuracy)
@@ -111,6 +112,7 @@ class GroupComparisons(Recorded):
             note += f" Equivalence is that within {words.points(margin)}."
         if self.best_groups is not None:
             note += f" Possibly the best: {', '.join(clip(printable(name), 32) for name in self.best_groups)}."
+        # Pairs of equally many runs have the same sentence, which is printed once; at most three are printed.
         limits = dict.fromkeys(comparison.limits for comparison in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
 

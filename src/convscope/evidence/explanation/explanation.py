@@ -112,6 +112,7 @@ def explain(model: Model, dataset: DatasetLike, index: int = 0) -> Explanation:
         ValueError: if the images are not of the size the model reads, or the classes are not the model's.
     """
     dataset = dataset_for(model, dataset)
+    # Numbers of NumPy count too, floats do not.
     index = operator.index(index)
     if not 0 <= index < len(dataset):
         raise IndexError(

@@ -58,6 +58,7 @@ def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
             kernel = np.asarray(model.weights[f"{layer.name}/kernel"], np.float32)
             if isinstance(layer, DepthwiseConv2D):
                 rows, columns, channels, multiplier = kernel.shape
+                # Each filter reads one channel: (rows, columns, C, m) become C · m filters of one channel.
                 kernel = kernel.reshape(rows, columns, 1, channels * multiplier)
             banks.append(KernelBank(layer.name, layer.kind, kernel, float(np.abs(kernel).max())))
     return tuple(banks)
@@ -100,7 +101,9 @@ def summarize_activations(
 
 
 def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSummary:
+    # (H, W, M) to (H W, M); a vector (M,) becomes one row.
     cells = values.reshape(-1, values.shape[-1])
+    # Behind a relu; without one, hardly any cell is exactly 0 and all count as active.
     active = (cells != 0).mean(axis=0)
     is_vector = values.ndim == 1
     return LayerSummary(

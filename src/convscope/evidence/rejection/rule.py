@@ -39,6 +39,7 @@ def energy(logits: Floats) -> NDArray[np.float64]:
     [1.386294]
     """
     numbers = np.asarray(logits, np.float64)
+    # The largest logit is taken out of the sum, so that no exponential overflows.
     largest = numbers.max(axis=1)
     return np.asarray(largest + np.log(np.exp(numbers - largest[:, None]).sum(axis=1)))
 
@@ -84,6 +85,8 @@ class RuleNumbers(Record):
     def max_refused_share(self) -> float:
         """Upper bound for the refused share of new images like the held-out ones, on average over held-out images."""
         total = self.num_held_out + 1
+        # At least one image for each score, since each threshold is a score of a held-out image. The 1e-9 undoes
+        # rounding: (1 - 0.95) * 100 is 5.000000000000004, but (1 - 0.9) * 10 is 0.9999999999999998.
         return max(int((1 - self.keep) * total + 1e-9), len(self.thresholds)) / total
 
     @property
@@ -97,6 +100,7 @@ class RuleNumbers(Record):
 
         total, refused = self.num_held_out + 1, self.num_held_out - max(self.num_kept, 1)
         max_refused = min(refused + len(self.thresholds), self.num_held_out)
+        # The low end is that of one further rank for a new image, the high end that of a rank for each score.
         low, high = betaincinv((refused + 1, max_refused), (total - refused - 1, total - max_refused), (0.025, 0.975))
         return float(low), float(high)
 
@@ -124,6 +128,7 @@ class RejectionRule(RuleNumbers):
     statistics: ImageStatistics | None = None
 
     def __post_init__(self) -> None:
+        # Rules are read from files, which may have been edited.
         if set(self.medians) != set(self.thresholds):
             raise ValueError(f"medians are for {list(self.medians)!r:.60}, but thresholds for {list(self.thresholds)}")
         if self.num_kept > self.num_held_out:
@@ -156,6 +161,8 @@ class RejectionRule(RuleNumbers):
         """
         lowest: NDArray[np.float64] | None = None
         for score, threshold in self.thresholds.items():
+            # Scores have different units. Scaled, 0 is a score's threshold and 1 its median, so the lowest one is
+            # that by which the image is most unusual.
             width = self.medians[score] - threshold
             scaled = (scores[score] - threshold) / (width if width > 0 else 1.0)
             lowest = scaled if lowest is None else np.minimum(lowest, scaled)
@@ -183,6 +190,7 @@ class RejectionRule(RuleNumbers):
 
         A score that is not a number is refused.
         """
+        # NaN is neither below nor above a threshold. It is refused: such an image is unlike all others.
         return np.asarray(~(self.scores(model, images) >= 0))
 
     @classmethod

@@ -39,6 +39,8 @@ class Corruption:
 
 
 CORRUPTIONS = {
+    # Up to their third or fifth constants, those of MNIST-C; the fourth value of each entry is MNIST-C's strength,
+    # marked * in the tables.
     "shot_noise": Corruption(noise.shot_noise, (60, 25, 12, 5, 3), "number of photons for white", 5),
     "impulse_noise": Corruption(noise.impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27), "share of values replaced", 4),
     "glass_blur": Corruption(
@@ -110,6 +112,7 @@ def corrupt(
         raise ValueError(f"indices are {indices.dtype} of shape {indices.shape}; give one of 0 or more for each image")
     corruption = CORRUPTIONS[name]
     constants = corruption.constants[strength - 1]
+    # In blocks, since a corruption computes in floating point, which takes several times the memory of bytes.
     return in_blocks(
         lambda block, uniform: corruption.change(block, constants, uniform), images, seed, f"corrupt/{name}", indices
     )

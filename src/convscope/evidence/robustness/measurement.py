@@ -82,6 +82,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     def __post_init__(self) -> None:
         names = list(dict.fromkeys(corruption.name for corruption in self.corruptions))
         settings = [(name, strength) for name in names for strength in STRENGTHS]
+        # The heat table reads them row by row.
         if [(corruption.name, corruption.strength) for corruption in self.corruptions] != settings:
             raise ValueError(f"corruptions are not those of {len(STRENGTHS)} strengths each")
 
@@ -122,6 +123,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)
     values, macs = int(np.prod(dataset.image_shape)), max(model.architecture.macs, 1)
+    # Both limits count: pixels cost time in the corruptions, multiply-adds in the predictions.
     affordable = max(_MIN_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
     indices = evenly(len(dataset), min(most_images, affordable))
     used = dataset.take(indices)
@@ -129,6 +131,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     settings = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
     right = np.empty((len(settings), len(used)), bool)
     for row, (name, strength) in zip(right, settings, strict=True):
+        # By the indices in the data set: an image is corrupted alike however many are measured.
         row[:] = model.predict(corrupt(used.images, name, strength, seed, indices=indices)) == used.labels
     corruptions = tuple(
         Corrupted(
@@ -170,6 +173,7 @@ def compute_accuracies(
     """
     num_images = len(clean)
     counts = right.sum(axis=1)
+    # The images are the same, so the change is a paired difference: only images that differ count.
     gained, lost = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
     lows, highs = wilson_interval(counts, np.full(len(right), num_images))
     change_lows, change_highs = difference_interval(gained, lost, num_images)
@@ -183,6 +187,8 @@ def compute_accuracies(
 
 def _mean_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
     """Compute the 95 % interval, over images alone, of the mean accuracy in M settings (M, N)."""
+    # One "model" whose error on an image is its mean over the settings: settings on one image are not independent,
+    # images are.
     return group_accuracy_interval(1 - right.mean(axis=0, keepdims=True))
 
 

@@ -125,12 +125,9 @@ def _suspects_gallery(
     if rejected:
         both = sum(suspect.index in rejected for suspect in suspects.suspects)
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
-    look = join_sentences(
-        say("evidence.audit.suspectLook"),
-        say("sentence", text=say("evidence.filters.areShown", n=len(shown)))
-        if len(shown) < suspects.num_suspects
-        else "",
-    )
+    is_part = len(shown) < suspects.num_suspects
+    note = say("sentence", text=say("evidence.filters.areShown", n=len(shown))) if is_part else ""
+    look = join_sentences(say("evidence.audit.suspectLook"), note)
     return Gallery(title, look, shown)
 
 

@@ -115,25 +115,11 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
                 ]
                 for seed, accuracy in zip(side.seeds, side.accuracies, strict=True)
             ]
-    interval = comparison.accuracy_difference_interval
-    rows.append(
-        [
-            say("evidence.comparison.differencePoints"),
-            points(comparison.accuracy_difference),
-            format_interval(interval, 3),
-            "",
-            "",
-        ]
-    )
-    ratio = comparison.error_ratio
-    rows.append(
-        [
-            say("evidence.comparison.ratio"),
-            say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}",
-            format_interval(comparison.error_ratio_interval, 2, 1),
-            "",
-            "",
-        ]
-    )
+    difference, ratio = points(comparison.accuracy_difference), comparison.error_ratio
+    interval = format_interval(comparison.accuracy_difference_interval, 3)
+    rows.append([say("evidence.comparison.differencePoints"), difference, interval, "", ""])
+    ratio_text = say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}"
+    interval = format_interval(comparison.error_ratio_interval, 2, 1)
+    rows.append([say("evidence.comparison.ratio"), ratio_text, interval, "", ""])
     header = ["", say("head.accuracy"), say("head.interval"), say("evidence.comparison.sd")]
     return Table("", "", [*header, say("evidence.comparison.errors")], rows)

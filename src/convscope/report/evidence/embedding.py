@@ -119,14 +119,8 @@ def _numbers(value: Embedding) -> Table:
         )
         if whole is not None and plane is not None
     ]
-    rows.append(
-        [
-            say("evidence.ablation.all"),
-            f"{counts.sum():,}",
-            percent(value.agreement, 1),
-            percent(value.agreement_in_picture, 1),
-        ]
-    )
+    shares = [percent(share, 1) for share in (value.agreement, value.agreement_in_picture)]
+    rows.append([say("evidence.ablation.all"), f"{counts.sum():,}", *shares])
     header = heads("embedding", "class", "images", "neighbours", "plot")
     look = say("sentence", text=say("evidence.embedding.variance", share=percent(sum(value.explained_variance[:2]), 1)))
     return Table("", look, header, rows)

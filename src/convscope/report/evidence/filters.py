@@ -58,14 +58,8 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     rows = []
     for layer in layers:
         cards = layer.filters
-        rows.append(
-            [
-                clip(layer.layer, 24),
-                f"{len(cards):,}",
-                f"{sum(card.is_dead for card in cards):,}",
-                f"{sum(card.is_rare for card in cards):,}",
-            ]
-        )
+        counts = (len(cards), sum(card.is_dead for card in cards), sum(card.is_rare for card in cards))
+        rows.append([clip(layer.layer, 24), *(f"{count:,}" for count in counts)])
     header = [say("head.layer"), say(f"nouns.{noun}"), *heads("filters", "dead", "rare")]
     return Table(title, look, header, rows)
 
@@ -135,11 +129,7 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
 def _mask_picture(
     value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], position: tuple[int, int], scale: int
 ) -> Pixels:
-    """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field.
-
-    A pixel of the picture stands for `factor` rows of the image, p to p + factor - 1, and as many columns. It is read
-    if these overlap the receptive field, whose first row is start + position * jump.
-    """
+    """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field."""
     height, width, _ = value.image_shape
     seen = layer.receptive_field
     factor = layer.pictures.factor
@@ -148,6 +138,8 @@ def _mask_picture(
     for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
         start = seen.start[axis] + position[axis] * seen.jump[axis]
         pixel_rows = np.arange(first, first + size, factor)
+        # A pixel of the picture stands for `factor` rows of the image, p to p + factor - 1, or as many columns. It is
+        # read if these overlap the receptive field, which begins at start.
         read = (pixel_rows + factor > start) & (pixel_rows < start + seen.size[axis])
         alphas.append(np.where((pixel_rows + factor <= 0) | (pixel_rows >= pixels), 0, np.where(read, 255, _DIMMED)))
     shown = image_pixels(picture)

@@ -1,6 +1,7 @@
 """The section on robustness: the accuracy on spoiled images by corruption and strength."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -98,21 +99,9 @@ def _draw_heat(
             _bare_table(axes, heads, names if first == 0 else ())
             if first == 0:
                 origin = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
-                axes.text(
-                    *origin,
-                    say("evidence.robustness.mean"),
-                    ha="right",
-                    va="center",
-                    color=MUTED,
-                    transform=axes.transAxes,
-                )
-                axes.text(
-                    0,
-                    1 + 24 / (height * rows),
-                    say("evidence.robustness.strength"),
-                    color=MUTED,
-                    transform=axes.transAxes,
-                )
+                look: dict[str, Any] = {"color": MUTED, "transform": axes.transAxes}
+                axes.text(*origin, say("evidence.robustness.mean"), ha="right", va="center", **look)
+                axes.text(0, 1 + 24 / (height * rows), say("evidence.robustness.strength"), **look)
     return drawing
 
 

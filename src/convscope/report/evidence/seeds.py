@@ -106,11 +106,8 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
 
 def _evenly(values: Sequence[float], max_values: int) -> list[float]:
     """Select at most `max_values` of the values, evenly spaced in their order of size."""
-    return (
-        [sorted(values)[index] for index in evenly(len(values), max_values)]
-        if len(values) > max_values
-        else list(values)
-    )
+    ordered = sorted(values)
+    return [ordered[index] for index in evenly(len(values), max_values)]
 
 
 def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Table:

@@ -68,10 +68,11 @@ def read_entry(
         DatasetError: if there is no good copy of a file and none can be fetched, saying which to put where; or if a
             file of the package is damaged.
     """
+    halves = (entry.files[:2], entry.files[2:])  # images and labels of each split, where these are separate files
     if entry.form == "embedded":
-        train, test = (_read_embedded_half(entry, files) for files in (entry.files[:2], entry.files[2:]))
+        train, test = (_read_embedded_half(entry, files) for files in halves)
     elif entry.form == "idx":
-        train, test = _read_idx_set(entry, on_progress)
+        train, test = (_read_idx_half(entry, files, on_progress) for files in halves)
     else:
         read = partial(read_emnist if entry.form == "emnist" else _read_medmnist, entry)
         train, test = read_good_copy(entry, entry.files[0], read, on_progress)
@@ -101,11 +102,6 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
         with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
             write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
     return array
-
-
-def _read_idx_set(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
-    train, test = (_read_idx_half(entry, files, on_progress) for files in (entry.files[:2], entry.files[2:]))
-    return train, test
 
 
 def _read_idx_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> Half:

@@ -59,6 +59,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
         source = replace(list_archive(path), skip_damaged=skip_damaged)
         if any(name.endswith(".npy") for name in source.names) or path.suffix.lower() == ".npz":
             return _read_npz(path, image_size)
+        # A zip archive of one file is a compressed table.
         if len(source.names) == 1:
             return read_csv_file(path, image_size, skip_damaged=skip_damaged)
         if find_idx(source.names):
@@ -74,6 +75,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
         return _read_parquets(path.parent, [path.name], image_size)
     if start == NPY_MAGIC:
         raise DatasetError(f"{path}: is a single array; name a folder with x_train.npy and y_train.npy")
+    # IDX begins with two zero bytes and the type 8, unsigned bytes.
     if start[:3] == b"\0\0\x08":
         raise DatasetError(
             f"{path}: is an IDX file, but its name does not say what it holds; rename it to train-images-idx3-ubyte "
@@ -131,6 +133,7 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
 
 def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
     """Read the data set in `.npy` files that are named as the arrays of an archive."""
+    # Reversed, so that of two names that differ in their suffix's case, the first one counts.
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
     with naming_errors(folder):
         chosen = choose_arrays(list(stems))
@@ -171,6 +174,7 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Part
         words = [word for part in name.lower().split("/") for word in re.findall(r"^[a-z]+", part)]
         split = next((word for word in words if word in _PARQUET_SPLITS), "")
         splits.setdefault(_PARQUET_SPLITS.get(split, ""), []).append(folder / name)
+    # Files without a split in their names are training images, and so is a lone test split: it is divided later.
     train = splits.get("train") or splits.get("") or splits.get("test", [])
     half, class_names = read_parquet(train, image_size)
     if "train" not in splits or "test" not in splits:
