@@ -128,10 +128,10 @@ def measured(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]
     few = max(1, count // FEW)
     few_pictures, few_labels = pictures[:few], labels[:few]
     found["the first of these photos"] = read(model, few_pictures, few_labels)
-    chosen_steps = model.handwriting.steps
+    choose_steps = model.handwriting.steps
     for step in STEPS:
-        steps: tuple[Step, ...] = tuple(one for one in STEPS if (one in chosen_steps) != (one == step))
-        found[f"photos, {'without' if step in chosen_steps else 'with'} {step}"] = read(
+        steps: tuple[Step, ...] = tuple(one for one in STEPS if (one in choose_steps) != (one == step))
+        found[f"photos, {'without' if step in choose_steps else 'with'} {step}"] = read(
             model, few_pictures, few_labels, steps
         )
     found["photos, only resized"] = read(model, few_pictures, few_labels, ())

@@ -88,14 +88,14 @@ SIDES = {
     "seeds-one-a-core": Side("one a core", _ours("seeds", "one-a-core")),
     "seeds-one-after-another": Side("one after another", _ours("seeds", "one-after-another")),
 }
-for _name, _more in {
+for _read_name, _more in {
     "vgg": (),
     "m3": (),
     "m5": (),
     "residual": (),
     "residual-bfloat16": ("--precision", "bfloat16"),
 }.items():
-    _network = _name.removesuffix("-bfloat16")
-    SIDES[_name] = Side("convscope", _ours("deep", _network, *_more))
-    SIDES[f"tensorflow-{_name}"] = Side("TensorFlow", _peer("tensorflow_deep.py", "--network", _network, *_more))
-    SIDES[f"pytorch-{_name}"] = Side("PyTorch", _peer("pytorch_deep.py", "--network", _network, *_more))
+    _network = _read_name.removesuffix("-bfloat16")
+    SIDES[_read_name] = Side("convscope", _ours("deep", _network, *_more))
+    SIDES[f"tensorflow-{_read_name}"] = Side("TensorFlow", _peer("tensorflow_deep.py", "--network", _network, *_more))
+    SIDES[f"pytorch-{_read_name}"] = Side("PyTorch", _peer("pytorch_deep.py", "--network", _network, *_more))

@@ -102,7 +102,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def bare_reports() -> Iterator[None]:
     """Leave the evidence out of each report: measure none of it for the report, and draw none of what there is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "quick_topics", lambda _: ())
+        patch.setattr(page, "list_quick_topics", lambda _: ())
         patch.setattr(page, "TOPICS", {})
         patch.setattr(page, "render_evidence", lambda evidence: [None for _ in evidence])
         yield
@@ -112,7 +112,7 @@ def bare_reports() -> Iterator[None]:
 def all_seeds() -> Iterator[None]:
     """Train as many seeds as on a fast machine, however long they take."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seeds, "_SECONDS", 1e6)
+        patch.setattr(seeds, "_MAX_FURTHER_SECONDS", 1e6)
         yield
 
 

@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.experiment import RunSpec
-from convscope.runs.run_record import run_record
+from convscope.runs.run_record import make_run_record
 from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 
@@ -20,7 +20,7 @@ HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
 
 def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, accuracy=0.8):
     """A run folder whose model gets about that share of the test images right; without the model."""
-    record = run_record(RunSpec("mnist", architecture, recipe, seed), splits, 1, "convscope train")
+    record = make_run_record(RunSpec("mnist", architecture, recipe, seed), splits, 1, "convscope train")
     folder = create_run(path, record)
     stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
     labels = splits.test.labels.astype(np.int64)

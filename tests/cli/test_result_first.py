@@ -9,8 +9,8 @@ import pytest
 
 import convscope as cs
 from convscope.report import render_report
-from convscope.runs.jobs import opened
-from convscope.runs.page import Found, RunPage, load_found
+from convscope.runs.jobs import open_with_data
+from convscope.runs.page import MeasuredRun, RunPage, load_measured_run
 from convscope.runs.topics import TOPICS, read_topics
 from convscope.storage import RunFolder
 
@@ -71,11 +71,11 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
 
 
 def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
-    with opened(shared_run, writes=False) as (folder, splits):
-        found = load_found(folder, splits)
+    with open_with_data(shared_run, writes=False) as (folder, splits):
+        found = load_measured_run(folder, splits)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(RunFolder, "read_evidence", lambda *_: None)
-            page = RunPage(Found(found.run), splits, 0, {})
+            page = RunPage(MeasuredRun(found.run), splits, 0, {})
         render_report(page.contents())
         page.compare(found.baseline, found.comparison)
         render_report(page.contents())

@@ -10,7 +10,7 @@ from tests.shared import invoke, succeed
 import convscope as cs
 from convscope.experiment import RunSpec, run_experiment, train_runs
 from convscope.experiment.earlier import find_earlier_runs
-from convscope.runs.groups import finished_runs
+from convscope.runs.groups import read_finished_runs
 from convscope.storage import load_start, load_trained_on, open_run
 
 from .conftest import ONE_EPOCH, tiny
@@ -64,7 +64,7 @@ def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: t
     printed = succeed("compare", folder, "--pairs", "first")
     assert "from " + runs[0].weights_sha256[:8] in printed
     assert "random weights of seed 7" in printed
-    found, left_out = finished_runs([folder])
+    found, left_out = read_finished_runs([folder])
     assert (len({run.kind for run in found}), left_out) == (3, [])
     succeed("ensemble", folder, "--out", folder / "joined", "--json")
     members = open_run(folder / "joined").record.members
@@ -77,7 +77,7 @@ def test_all_finished_runs_count_in_compare_and_in_the_table(
     networks = [tiny(), replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")), name="small")]
     run_experiment(networks, str(small_folder), [ONE_EPOCH], range(4), folder=tmp_path)
     fewer = run_experiment(networks, str(small_folder), [ONE_EPOCH], range(2), folder=tmp_path)
-    found, left_out = finished_runs([tmp_path])
+    found, left_out = read_finished_runs([tmp_path])
     assert (len(found), left_out) == (8, [])
     further, left_out = find_earlier_runs(tmp_path, small_splits, fewer.runs)
     assert [(run.architecture, run.seed) for run in further] == [("tiny", 2), ("tiny", 3), ("small", 2), ("small", 3)]

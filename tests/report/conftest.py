@@ -27,7 +27,7 @@ from convscope.report import Replay, RunContents
 from convscope.report.evidence import render_evidence
 from convscope.report.pixels import Pixels
 from convscope.report.records import PageRecord
-from convscope.runs.run_record import run_record
+from convscope.runs.run_record import make_run_record
 from convscope.storage.records import Processor
 from convscope.training import History
 from convscope.training.model import Model
@@ -42,7 +42,7 @@ HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.2
 
 def make_record(splits: Splits, architecture: cs.Architecture, recipe: Recipe) -> PageRecord:
     command = "convscope run --dataset mnist --architecture cnn --seed 0"
-    record = run_record(RunSpec("mnist", architecture, recipe, 0), splits, 2, command)
+    record = make_run_record(RunSpec("mnist", architecture, recipe, 0), splits, 2, command)
     machine = {"versions": {"convscope": "0.1.0", "numpy": "2.0.0"}}
     machine |= {"cpu": Processor(name="A processor", cores=2, machine="x86_64")}
     return from_attributes(PageRecord, structs.replace(record, **machine), timings={"train": 2.75, "evaluate": 0.25})

@@ -16,7 +16,7 @@ from convscope.architecture import presets
 from convscope.cli.serve import serve
 from convscope.engine import initial_weights
 from convscope.service import Limits, Served, create_app
-from convscope.service.inference import output_names
+from convscope.service.inference import list_outputs
 from convscope.training.model import Model
 
 from .conftest import Client, grey_model
@@ -87,7 +87,7 @@ def test_every_output_is_in_the_table():
     model = grey_model()
     served = Served("grey", model)
     assert set(re.findall(r"^\| `(\w+)` \| (?:FP32|INT64|BOOL)", PAGE, re.MULTILINE)) == {
-        *output_names(served),
+        *list_outputs(served),
         "none_of_these",
     }
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.shared import encode_picture
 
-from convscope.service.forms import picture_in_form
+from convscope.service.forms import read_picture_from_form
 from convscope.service.refusal import RequestRefusedError
 
 from .conftest import Client
@@ -23,9 +23,10 @@ def field(content: bytes, name: bytes = b"image") -> bytes:
 @pytest.mark.parametrize("content", [b"", b"\r\n--x\r\n\0\xff", bytes(range(256)) * 50, b"--xy", b"\r\n"])
 def test_the_picture_comes_out_of_a_form_byte_by_byte(content: bytes):
     text = field(b"hello", b"note")
-    assert picture_in_form(form(text, field(content)), TYPE) == content
+    assert read_picture_from_form(form(text, field(content)), TYPE) == content
     assert (
-        picture_in_form(b"preamble\r\n" + form(field(content), text), 'multipart/form-data; boundary="xy"') == content
+        read_picture_from_form(b"preamble\r\n" + form(field(content), text), 'multipart/form-data; boundary="xy"')
+        == content
     )
 
 
@@ -45,7 +46,7 @@ def test_the_picture_comes_out_of_a_form_byte_by_byte(content: bytes):
 )
 def test_a_form_that_cannot_be_read_is_refused_with_the_reason(body: bytes, kind: str, reason: str):
     with pytest.raises(RequestRefusedError, match=reason) as caught:
-        picture_in_form(body, kind)
+        read_picture_from_form(body, kind)
     assert caught.value.status == 400
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from convscope.base.deadline import check_deadline
-from convscope.service import LOOPBACK, Limits, Served, create_app, hosts_for
+from convscope.service import LOOPBACK, Limits, Served, choose_hosts, create_app
 from convscope.service.logs import LOGGER
 from convscope.service.refusal import STOPPING
 
@@ -116,14 +116,14 @@ def held(app: Any) -> float:
 
 def test_one_who_waits_to_be_told_to_send_is_not_told_to(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
-    asked = []
+    query = []
 
     async def body() -> AsyncIterator[bytes]:
-        asked.append(True)
+        query.append(True)
         yield b"x"
 
     status, headers, _ = asyncio.run(ask(app, body(), content_length="1001", expect="100-continue"))
-    assert (status, headers["connection"], asked) == (413, "close", [])
+    assert (status, headers["connection"], query) == (413, "close", [])
 
 
 def test_a_slow_sender_is_cut_off(grey: Served):
@@ -330,7 +330,7 @@ def test_a_websocket_is_closed(grey: Served):
     ],
 )
 def test_a_service_that_other_machines_reach_takes_every_host_unless_told_otherwise(address, allowed, names):
-    assert hosts_for(address, allowed) == names
+    assert choose_hosts(address, allowed) == names
 
 
 def test_four_bodies_fit_into_memory_together():

@@ -79,8 +79,8 @@ def test_a_model_without_a_rule_has_no_such_output(client_of_both: Client):
     image = np.zeros((1, 12, 10, 3), np.uint8)
     done = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})
     assert [one["name"] for one in done.json()["outputs"]][-1] == "label"
-    asked = {"inputs": [tensor(image)], "outputs": [{"name": "none_of_these"}]}
-    done = client_of_both.post("/v2/models/colour/infer", json=asked)
+    query = {"inputs": [tensor(image)], "outputs": [{"name": "none_of_these"}]}
+    done = client_of_both.post("/v2/models/colour/infer", json=query)
     assert done.status_code == 400
     assert "has no output 'none_of_these'; it has logits, " in done.json()["error"]
 

@@ -48,10 +48,10 @@ def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_pat
     pictures = large_pictures()
     with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=300.0) as service:
         paths = {"jpeg": "strings", "png": "strings", "webp": "predict", "tiff": "predict"}
-        asked = [(f"{service.address}/v1/{path}?explain=false", pictures[kind]) for kind, path in paths.items()]
-        with ThreadPoolExecutor(len(asked)) as clients:
-            answers = list(clients.map(lambda one: httpx.post(one[0], content=one[1], timeout=600), asked))
-        assert [answer.status_code for answer in answers] == [200] * len(asked)
+        query = [(f"{service.address}/v1/{path}?explain=false", pictures[kind]) for kind, path in paths.items()]
+        with ThreadPoolExecutor(len(query)) as clients:
+            answers = list(clients.map(lambda one: httpx.post(one[0], content=one[1], timeout=600), query))
+        assert [answer.status_code for answer in answers] == [200] * len(query)
         assert all(answer.json()["size"] == [5000, 5000] for answer in answers)
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
 

@@ -12,7 +12,7 @@ from tests.shared import invoke, made_once, succeed
 
 import convscope as cs
 from convscope.evidence.comparison import weights_bytes
-from convscope.runs.groups import stored_bytes
+from convscope.runs.groups import count_stored_bytes
 from convscope.runs.topics import TOPICS
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -108,18 +108,18 @@ def test_a_training_is_continued(copied: Path):
 @pytest.mark.slow
 def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path):
     low_bit, other = (cs.open_run(copied / name).folder for name in ("low-bit", "run"))
-    sizes = [stored_bytes(folder) for folder in (low_bit, other)]
+    sizes = [count_stored_bytes(folder) for folder in (low_bit, other)]
     assert sizes[0] < sizes[1] / 2
     for first, second in (("low-bit", "run"), ("run", "low-bit")):
         out = copied / f"{first}-first"
         against = succeed("ensemble", copied / first, copied / second, "--out", out, "--json")["against_members"]
         assert (against["a"]["weights_bytes"], against["b"]["weights_bytes"]) == (sum(sizes), sum(sizes) // 2)
-        assert stored_bytes(cs.open_run(out).folder) == sum(sizes)
+        assert count_stored_bytes(cs.open_run(out).folder) == sum(sizes)
     record = json.loads((copied / "imported/run.json").read_text())
     record["recipe"]["weight_bits"] = 4  # by which evidence trains networks like it
     (copied / "imported/run.json").write_text(json.dumps(record))
     imported = cs.open_run(copied / "imported").folder
-    assert stored_bytes(imported) == weights_bytes(imported.architecture)
+    assert count_stored_bytes(imported) == weights_bytes(imported.architecture)
 
 
 def _with_format(path: Path, **written: object) -> None:

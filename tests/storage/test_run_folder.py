@@ -14,7 +14,7 @@ from convscope.base.errors import RunError
 from convscope.base.files import MAX_BYTES
 from convscope.experiment import RunSpec
 from convscope.interchange import ParityTable
-from convscope.runs.run_record import run_record
+from convscope.runs.run_record import make_run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
@@ -26,7 +26,7 @@ from .made_runs import SPLITS
 @pytest.fixture
 def record() -> RunFile:
     spec = RunSpec("", cs.presets.ann((6, 6, 1), 3), cs.Recipe(epochs=2), 5)
-    return run_record(spec, SPLITS, 2, "convscope run")
+    return make_run_record(spec, SPLITS, 2, "convscope run")
 
 
 def _state(record: RunFile) -> TrainingState:

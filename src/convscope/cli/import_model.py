@@ -152,9 +152,9 @@ def import_model(
             )
         )
     else:
-        if done.found.scalings is not None:
-            echo(f"{done.found.scalings}\n")
-        _describe(done.found, model)
+        if done.imported.scalings is not None:
+            echo(f"{done.imported.scalings}\n")
+        _describe(done.imported, model)
         last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
         print_result([*filter(None, (evaluation, in_options(done.advice))), last])
 

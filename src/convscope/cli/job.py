@@ -14,12 +14,12 @@ from convscope.cli.loading import NAMES
 from convscope.cli.output import echo, format_command, with_options
 from convscope.cli.progress import JobProgress, StepProgress
 from convscope.data.datasets import Splits
-from convscope.runs.cautions import cautions_of
+from convscope.runs.cautions import find_cautions
 from convscope.runs.choices import RecipeChanges, is_own_recipe
-from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
+from convscope.runs.jobs import Job, Request, new_job, open_with_data, read_options, resume_job
 from convscope.runs.listeners import Listeners
-from convscope.runs.pipeline import JobOutcome
-from convscope.runs.steps import timed
+from convscope.runs.pipeline import JobResult
+from convscope.runs.steps import measure_time
 from convscope.storage import RunFolder
 from convscope.storage.records import JobOptions
 
@@ -52,10 +52,10 @@ def open_job(
         # The number of threads changes no bit of the result, so a resumed run may have another.
         if option.name in names and option.name in (*arguments, *NAMES) and option.name != "threads":
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
-    with opened(resume, None, listeners) as (folder, splits):
+    with open_with_data(resume, None, listeners) as (folder, splits):
         if options is not None:
             changes = {name: value for name, value in options.to_dict().items() if name in names}
-            options = structs.replace(options_of(folder) or options, **changes)
+            options = structs.replace(read_options(folder) or options, **changes)
         yield resume_job(folder, splits, options, arguments["threads"])
 
 
@@ -78,10 +78,10 @@ def _names_on_command_line() -> set[str]:
 
 @contextmanager
 def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[tuple[RunFolder, Splits]]:
-    """Open the run at `path` with its data, see `opened`; unless `quiet`, stderr shows the progress."""
+    """Open the run at `path` with its data; stderr shows a download unless `quiet`."""
     with (
         StepProgress(quiet=quiet) as progress,
-        opened(path, None, progress.listeners(), writes=writes) as (folder, splits),
+        open_with_data(path, None, progress.listeners(), writes=writes) as (folder, splits),
     ):
         yield folder, splits
 
@@ -90,10 +90,10 @@ def run_job(
     resume: Path | None,
     arguments: Mapping[str, Any],
     options: JobOptions | None,
-    work: Callable[[Job, dict[str, float], Listeners], JobOutcome],
+    work: Callable[[Job, dict[str, float], Listeners], JobResult],
     *,
     quiet: bool,
-) -> tuple[Path, JobOutcome, tuple[str, ...]]:
+) -> tuple[Path, JobResult, tuple[str, ...]]:
     """Open a job, see `open_job`, and do its `work`; return the run folder, the outcome and the cautions.
 
     Unless `quiet`, the terminal shows its begin and its progress.
@@ -101,11 +101,11 @@ def run_job(
     timings = dict[str, float]()
     with JobProgress(quiet=quiet) as progress, ExitStack() as stack:
         listeners = progress.listeners()
-        with timed(timings, "load"):
+        with measure_time(timings, "load"):
             job = stack.enter_context(open_job(resume, arguments, options, listeners))
         path = job.folder.path
         try:
-            cautions = tuple(in_options(text) for text in cautions_of(job.folder, job.splits))
+            cautions = tuple(in_options(text) for text in find_cautions(job.folder, job.splits))
             if not quiet:
                 _show_begin(job.folder, job.splits, cautions)
             return path, work(job, timings, listeners), cautions

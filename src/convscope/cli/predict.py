@@ -13,7 +13,7 @@ from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo, format_command
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
-from convscope.runs.predicting import STDIN, Reader, chosen_steps, explaining, path_text
+from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_explaining_reader
 from convscope.storage import load_model
 
 
@@ -66,10 +66,10 @@ def predict(
     if both := [step for step in also if step in without]:
         raise click.UsageError(f"--with {both[0]} --without {both[0]}: choose one")
     model = load_model(run_path)
-    steps = chosen_steps(model, also, without)
+    steps = choose_steps(model, also, without)
     paths = find_pictures(images)
     # Only a page needs attributions, which take longer than predictions.
-    reader = Reader(model) if page_path is None else explaining(model, run_path)
+    reader = Reader(model) if page_path is None else make_explaining_reader(model, run_path)
     read = reader.strings(paths) if strings else reader.answers(paths, steps)
     if as_json:
         print_outcomes_json(read)
@@ -78,9 +78,9 @@ def predict(
     elif strings:
         print_strings(read, len(paths))
     else:
-        print_answers(read, [path_text(path) for path in paths], model.class_names)
+        print_answers(read, [format_path(path) for path in paths], model.class_names)
     if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
-        echo("\n" + printable(f"The page is {path_text(page_path)}"))
+        echo("\n" + printable(f"The page is {format_path(page_path)}"))
     errors = reader.errors
     # A single picture: its own error, instead of a count.
     if len(errors) == 1 == len(paths):

@@ -1,4 +1,4 @@
-"""Variants of a run's network, trained again with one thing changed, beside what else its ablation.json has."""
+"""Retrain variants of a run's network, and add the results to its ablation.json."""
 
 from convscope.data.datasets import Splits
 from convscope.experiment import open_executor
@@ -6,7 +6,7 @@ from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ablate_architecture, plan_architectures
 from convscope.recipes import recipe_named
 from convscope.runs.listeners import Listeners
-from convscope.runs.topics import known_ablation
+from convscope.runs.topics import read_ablation
 from convscope.storage import RunFolder
 
 NUM_SEEDS = 5
@@ -14,12 +14,10 @@ RECIPE = "fast"
 
 
 def retrain_variants(folder: RunFolder, splits: Splits, executor: str | None, listeners: Listeners) -> AblationRecord:
-    """Train variants of a run's network, keep in ablation.json how they fare, and return all that it has.
-
-    `listeners.on_plan` hears what is trained before that begins.
+    """Train variants of a run's network, add the results to ablation.json, and return its content.
 
     Args:
-        executor: where, see `open_executor`; None is this process.
+        executor: where to train, see `open_executor`; None for this process.
 
     Raises:
         ConvscopeError: if the run is not trained or damaged, or there is no such executor.
@@ -43,7 +41,7 @@ def retrain_variants(folder: RunFolder, splits: Splits, executor: str | None, li
             executor=workers,
             on_result=listeners.on_result,
         )
-    ablation = known_ablation(folder, model).merge(variants)
+    ablation = read_ablation(folder, model).merge(variants)
     folder.write_evidence("ablation", ablation, model)
     listeners.on_topic("ablation", variants)
     return ablation

@@ -13,10 +13,10 @@ from convscope.experiment import RunResult
 from convscope.runs.choices import ArchitectureChoice, RecipeChoice
 from convscope.runs.data import DataChoice
 from convscope.runs.jobs import Request, new_job
-from convscope.runs.listeners import given_listeners
+from convscope.runs.listeners import make_listeners
 from convscope.runs.pipeline import main_job
 from convscope.runs.run import Run
-from convscope.runs.steps import timed
+from convscope.runs.steps import measure_time
 from convscope.storage.records import MAX_SEED, JobOptions
 from convscope.training import TrainingState
 
@@ -50,32 +50,34 @@ def run(
 
     Args:
         data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset` or pair (X, y), from which a test
-            split is cut off.
-        architecture: a preset's name, a preset, an `Architecture`, or a JSON file; None is "cnn", or that of `start`.
-        recipe: a recipe's name, a `Recipe`, or a JSON file; None is the preset's own, or `classic`.
-        seed: of all randomness, from 0 on.
-        seeds: runs of each network, from `seed` on; None is five, or as many as half a minute more allows.
-        baseline: whether to compare with a dense network.
-        out: the folder; None is a new one under runs/.
+            split is taken.
+        architecture: a preset's name, a preset, an `Architecture`, or a JSON file; by default "cnn", or that of
+            `start`.
+        recipe: a recipe's name, a `Recipe`, or a JSON file; by default the preset's own, or `classic`.
+        seed: of all random numbers, from 0 on.
+        seeds: the number of runs of each network, from `seed` on; by default five, or as many as half a minute more
+            allows.
+        baseline: if true, compare with a dense network.
+        out: the folder; by default a new one under runs/.
         index: of the test image whose feature maps the report shows.
-        test_fraction: share of each class that is cut off as the test split, where there is none; None is a fifth.
-        split_seed: which images are cut off.
+        test_fraction: the fraction of each class for the test split, if there is none; by default a fifth.
+        split_seed: chooses the images of this test split.
         image_size: (H, W) to which the images are resized.
-        skip_damaged: whether pictures that cannot be read are left out.
-        start: a run folder or model file whose weights training starts from; None is random weights.
-        new_output: with `start`, whether all outputs start at random.
+        skip_damaged: if true, leave out pictures that cannot be read.
+        start: a run folder or model file whose weights training starts from; None for random weights.
+        new_output: with `start`, if true, all outputs start at random.
         engine: "native", "reference" or "keras".
-        threads: of the engine; None is one a core. The number does not change the result.
+        threads: of the engine; by default one for each core. The number does not change the result.
         on_epoch: called with the `TrainingState` after each epoch of each training, and once before the first.
-        on_progress: called as `on_progress(epoch, images, loss, accuracy)` several times an epoch.
+        on_progress: called as `on_progress(epoch, images, loss, accuracy)` several times in each epoch.
         on_result: called with the `RunResult` of each run from a further seed.
 
     Raises:
-        TypeError, ValueError: if an argument is of the wrong type or out of range, or two exclude each other.
+        TypeError, ValueError: if an argument has the wrong type or is out of range, or two exclude each other.
         ConvscopeError: if data, architecture, recipe or start cannot be read or do not fit together, `out` is not
-            empty, or the training diverges; a stopped run goes on with `open_run(path).resume()`.
+            empty, or the training diverges; `open_run(path).resume()` continues a stopped run.
     """
-    arguments = dict(locals())  # before any other variable
+    arguments = dict(locals())  # must come first: later variables would be in it
     request = Request(
         data=data,
         loading=LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
@@ -92,16 +94,16 @@ def run(
         ),
         command=_format_call(arguments),
     )
-    listeners, timings = given_listeners(on_epoch, on_progress, on_result), dict[str, float]()
+    listeners, timings = make_listeners(on_epoch, on_progress, on_result), dict[str, float]()
     with ExitStack() as stack:
-        with timed(timings, "load"):
+        with measure_time(timings, "load"):
             job = stack.enter_context(new_job(request, listeners))
         main_job(job, timings, listeners)
     return Run(job.folder.path, None if isinstance(data, str | Path) else data)
 
 
 def _format_call(arguments: Mapping[str, Any]) -> str:
-    """Write the call of `cs.run` with these arguments; the name stands for what has no short form, such as arrays."""
+    """Write the call of `cs.run` with these arguments; arrays and other long values are written as their names."""
     words = list[str]()
     for name, parameter in signature(run).parameters.items():
         value = arguments[name]

@@ -1,4 +1,4 @@
-"""The model card of a run: a README.md from what its folder holds."""
+"""Write the model card of a run, a README.md, from the files in its folder."""
 
 import hashlib
 import os
@@ -14,8 +14,9 @@ from convscope.runs.topics import read_topics
 from convscope.storage import RunFolder, open_run, writing
 
 NAME = "README.md"
-"""Where a card lies in its run folder; hubs show a file of this name."""
+"""The name of a card in its run folder; hubs show a file of this name."""
 
+# By this last line, a card that nobody has edited is recognised and can be replaced.
 _MARK = "\n<!-- Written by convscope; SHA-256 of the lines above: {} -->\n"
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 
@@ -23,15 +24,15 @@ _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 def write_card(path: Path, out: Path | None = None, licence: str | None = None, *, force: bool = False) -> Path:
     """Write the model card of the finished run in the folder at `path`, and return its path.
 
-    Nothing is measured, and the data need not be there. A card that was written before and not edited is replaced.
+    Nothing is measured, and the data are not needed. An earlier card is replaced unless it was edited.
 
     Args:
-        out: the file; None is README.md in the run folder.
+        out: the file; by default README.md in the run folder.
         licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
-        force: whether any other file in its place is replaced.
+        force: if true, replace any other file.
 
     Raises:
-        ValueError: if `licence` is no identifier.
+        ValueError: if `licence` is not an identifier.
         RunError: if there is no finished run, or a file of it is missing or damaged.
         ConvscopeError: if another file is in the way, or the card cannot be written.
     """
@@ -41,38 +42,38 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
     if not folder.is_finished:
         raise RunError(f"{path}: is not finished; {folder.next_step}")
     with writing(path) if out is None else nullcontext():
-        place = folder.place(NAME) if out is None else out
-        if not force and os.path.lexists(place) and not _is_own(place):
+        target = folder.place(NAME) if out is None else out
+        if not force and os.path.lexists(target) and not _is_own(target):
             raise ConvscopeError(
-                f"{place}: was not written by `convscope export --format card`, or was edited since; choose another "
+                f"{target}: was not written by `convscope export --format card`, or was edited since; choose another "
                 "`out`, or add `force` to replace it"
             )
-        text = _text(folder, licence)
-        write_text(place, text + _MARK.format(_digest(text.encode())))
-    return place
+        text = _render(folder, licence)
+        write_text(target, text + _MARK.format(_digest(text.encode())))
+    return target
 
 
-def _text(folder: RunFolder, licence: str | None) -> str:
+def _render(folder: RunFolder, licence: str | None) -> str:
     from convscope.report.card import TRUST, CardContents, render_card  # matplotlib takes its time to load
 
     model = folder.load_model()
     evidence = read_topics(folder, ("seeds", *TRUST), model)
-    contents = CardContents(folder.record, model, folder.load_evaluation(), evidence, _comparison(folder), licence)
+    contents = CardContents(folder.record, model, folder.load_evaluation(), evidence, _read_comparison(folder), licence)
     try:
         return render_card(contents)
     except RunError as error:
         raise RunError(f"{folder.path}: {error}") from error
 
 
-def _comparison(folder: RunFolder) -> str:
+def _read_comparison(folder: RunFolder) -> str:
     if not folder.has("comparison.json"):
         return ""
-    kept = read(folder.place("comparison.json"), ComparisonRecord)
-    return f"{kept.verdict}. {kept.sentence}"
+    record = read(folder.place("comparison.json"), ComparisonRecord)
+    return f"{record.verdict}. {record.sentence}"
 
 
 def _is_own(path: Path) -> bool:
-    """Return whether the file at `path` is a card as it was written."""
+    """True if the file at `path` is a card that nobody has edited."""
     try:
         content = read_bytes(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The architecture, the recipe and the data that a caller names: a preset, a file, or the value itself."""
+"""Resolve the architecture and the recipe that a caller names: a preset, a JSON file, or the value itself."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ ArchitectureChoice = Annotated[
 RecipeChoice = Annotated[str | Path | Recipe, f"a Recipe, the name of one ({', '.join(RECIPES)}), or a JSON file"]
 
 PRESET = "cnn"
-"""The architecture that is trained where none is asked for."""
+"""The default architecture."""
 
 _MAX_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
@@ -34,7 +34,7 @@ class RecipeChanges:
 
     Attributes:
         learning_rate: of the optimizer.
-        patience: of early stopping, which begins with it where the recipe has none.
+        patience: of early stopping, which is added if the recipe has none.
         class_weights: "balanced" or "none".
     """
 
@@ -47,7 +47,7 @@ class RecipeChanges:
     class_weights: str | None = None
 
     def apply(self, recipe: Recipe) -> Recipe:
-        """Return `recipe` with these changes; raises `RecipeError` if a value is out of range."""
+        """Change a copy of `recipe`; raises `RecipeError` if a value is out of range."""
         same = {name: getattr(self, name) for name in ("epochs", "batch_size", "validation_fraction", "precision")}
         changes: dict[str, Any] = {name: value for name, value in same.items() if value is not None}
         if self.learning_rate is not None:
@@ -62,15 +62,15 @@ class RecipeChanges:
 def architecture_for(
     choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int, width: float = 1.0
 ) -> Architecture:
-    """Return `choice` itself, the preset of that name for such images, or the architecture in the JSON file there.
+    """Resolve an architecture: the value itself, a preset for these images, or a JSON file.
 
     Args:
-        image_shape: (H, W, C), for a preset, a function, and a file that does not say its `input`.
-        width: by what the filters and units of each layer but the last are multiplied.
+        image_shape: (H, W, C), for a preset, a function, and a file without an `input`.
+        width: the factor for the filters and units of each layer except the last.
 
     Raises:
         ArchitectureError: if there is neither a preset nor a file, the file is damaged, or a preset does not fit.
-        TypeError: if `choice` is none of these.
+        TypeError: if `choice` has another type.
         ValueError: if `width` is out of range.
     """
     return widen(_architecture_for(choice, image_shape, num_classes), width)
@@ -84,11 +84,11 @@ def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, i
 
 
 def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: RecipeChanges = RecipeChanges()) -> Recipe:
-    """Find the recipe that `choice` is, names, or holds as a JSON file, or else that of `network`; apply `changes`.
+    """Resolve a recipe: the value itself, a name, or a JSON file, or else that of `network`; apply `changes`.
 
     Raises:
         RecipeError: if there is neither a recipe nor a file, the file is damaged, or a value is out of range.
-        TypeError: if `choice` is none of these.
+        TypeError: if `choice` has another type.
     """
     if choice is None:
         return changes.apply(default_recipe(network))
@@ -101,7 +101,7 @@ def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: Reci
 
 
 def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
-    """Tell whether a network is a preset with a recipe of the same name, and this is it."""
+    """True if a network is a preset, and the recipe is the one with the preset's name."""
     return preset_of(network) == recipe.name in RECIPES
 
 
@@ -109,7 +109,7 @@ def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
 def _file_errors(
     choice: str | Path, kind: str, known: Iterable[str], error: type[ArchitectureError | RecipeError]
 ) -> Iterator[None]:
-    """Turn what is wrong with a file, or with a name that is neither known nor a file, into an `error`."""
+    """Raise errors about a file, or about a name that is neither known nor a file, as `error`."""
     name = str(choice)
     try:
         yield

@@ -17,13 +17,13 @@ from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
 from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
-from convscope.runs.groups import SameRuns, group_names, read_runs, to_groups
+from convscope.runs.groups import SameRuns, name_groups, read_runs, to_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import compute_sha256
 
 
 class CompareOutput(GroupComparisonsRecord, kw_only=True):
-    """Compared groups with what earlier looks mean, and the runs that were left out, in words."""
+    """Compared groups, with the effect of earlier looks, and the runs that were left out, in words."""
 
     looks: LooksRecord | None
     left_out: tuple[str, ...]
@@ -31,7 +31,7 @@ class CompareOutput(GroupComparisonsRecord, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class FolderComparison(Recorded):
-    """Compared groups, what earlier looks at them mean, and lines about what was left out."""
+    """Compared groups, the effect of earlier looks at them, and lines about runs that were left out."""
 
     result: GroupComparisons
     looks: LooksRecord | None
@@ -50,9 +50,9 @@ class FolderComparison(Recorded):
 
 
 def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float | None = None) -> FolderComparison:
-    """Compare the runs in `folders` on the test images that all of them answered.
+    """Compare the runs in `folders` on their common test images.
 
-    Where an experiment follows its plan, the level of the test is that of the plan, and so is the margin unless given.
+    If an experiment follows a plan, the test has the level of the plan, and its margin unless `margin` is set.
 
     Raises:
         RunError: as `read_runs`, if a plan is damaged, or if there are more than 1,000 pairs.
@@ -71,7 +71,7 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
 
 @dataclass(frozen=True, eq=False)
 class PlanDone:
-    """A plan, the command that follows it where it is kept, and lines about what was left out."""
+    """A plan, the command that follows it ("" if it is not kept), and lines about runs that were left out."""
 
     result: Plan
     next_step: str
@@ -92,17 +92,17 @@ def plan_folders(
     """Plan a comparison of the two groups in `folders`.
 
     Args:
-        difference, margin: fractions; with `looks` see `plan`.
-        out: the file in which the plan is kept, for an experiment that follows it; None is none.
+        difference, margin: fractions; see `plan`, also for `looks`.
+        out: the file for the plan, which an experiment can follow; None writes none.
 
     Raises:
-        RunError: as `read_runs`, unless there are two groups of at least two runs, or if no number of seeds suffices
-            for a plan that is to be kept.
+        RunError: as `read_runs`; if there are not two groups of at least two runs; or if no number of seeds suffices
+            for the plan in `out`.
     """
     left_out = list[str]()
     runs = read_runs(folders, left_out)
     if len(runs) != 2:
-        names = ", ".join(group_names(runs))
+        names = ", ".join(name_groups(runs))
         raise RunError(f"{folders[0]}: contains {len(runs)} groups ({names:.200}); name the folders of two of them")
     try:
         result = plan(*to_groups(runs), difference=difference, margin=margin, looks=looks)
@@ -166,7 +166,7 @@ def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksR
             store.notes.add_look()
         except RunError:
             raise
-        except ConvscopeError as error:  # a folder that cannot be written to
+        except ConvscopeError as error:  # a read-only folder can still be compared
             left_out.append(f"this look is not counted: {error}")
     looks = {path: store.notes.looks for path, store in stores.items()}
     seen = [
@@ -176,6 +176,6 @@ def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksR
             seeds=[run.folder.seed for run in group.runs],
             earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
         )
-        for group, name, (store, run) in zip(groups, group_names(groups), stored, strict=True)
+        for group, name, (store, run) in zip(groups, name_groups(groups), stored, strict=True)
     ]
     return judge_looks(list(stores.values()), seen)

@@ -1,4 +1,4 @@
-"""The data of a run: by name or path, or arrays in memory, which must be given again when the run is opened."""
+"""Load the data of a run by name or path; arrays in memory must be passed again when the run is opened."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +17,20 @@ DataChoice = Annotated[
 ]
 
 IN_MEMORY = ""
-"""What `run.json` calls data that have no name or path, as `RunSpec.dataset` does."""
+"""The name of arrays in memory in `run.json` and `RunSpec.dataset`."""
 
 
 def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | None = None) -> tuple[str, Splits]:
     """Load the data of a run; also return the argument by which the run records them.
 
     Args:
-        data: what `load_dataset` takes, `Splits`, or a `Dataset` or pair (X, y), from which a test split is cut off.
-        options: how they are loaded, and which part of a `Dataset` is the test split.
+        data: an argument of `load_dataset`, `Splits`, or a `Dataset` or pair (X, y), from which a test split is taken.
+        options: of loading, and of the test split.
 
     Raises:
         DatasetError: as `load_dataset` does.
-        ValueError: if `options` ask for what cannot be done with `data`, or a pair is no data set.
-        TypeError: if `data` is none of these.
+        ValueError: if `options` do not apply to `data`, or a pair is no data set.
+        TypeError: if `data` has another type.
     """
     if isinstance(data, Splits):
         if options.test_fraction is not None or options.image_size is not None:
@@ -52,14 +52,7 @@ def _name_split(dataset: Dataset, split: str) -> Dataset:
 def load_again(
     recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Return the data that the run at `place` was made from, checked by their digests.
-
-    Args: as for `read_again`.
-
-    Raises:
-        RunError: as `read_again` does, or if these are other images than those.
-        DatasetError: if they cannot be loaded any more.
-    """
+    """Load the data of the run at `path` again, and compare their digests; arguments and errors as of `read_again`."""
     splits = read_again(recorded, path, data, on_progress)
     name = recorded.argument if data is None else "data"
     for part in (splits.train, splits.test):
@@ -73,15 +66,15 @@ def load_again(
 def read_again(
     recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Load the data of the run at `place` from their source again.
+    """Load the data of the run at `path` from their source again.
 
     Args:
-        recorded: what `run.json` says of its `dataset`.
-        data: the data, where they were arrays in memory; None loads what `recorded` names.
+        recorded: the `dataset` of `run.json`.
+        data: the arrays, if the run was made from arrays in memory.
 
     Raises:
-        RunError: if they are arrays and not given.
-        DatasetError: if they cannot be loaded any more.
+        RunError: if the run was made from arrays and `data` is None.
+        DatasetError: if the data cannot be loaded any more.
     """
     options = recorded.options
     if data is None and recorded.argument == IN_MEMORY:

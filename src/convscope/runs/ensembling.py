@@ -1,4 +1,4 @@
-"""Several trained runs as one: their networks joined into an ensemble, measured, looked into, and on a page."""
+"""Join the networks of several runs into an ensemble, measure it, and write its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, words
 from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
-from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
+from convscope.runs.groups import FinishedRun, count_stored_bytes, read_finished_runs
 from convscope.runs.importing import measure_unlike
-from convscope.runs.jobs import free_folder, opened
+from convscope.runs.jobs import create_free_folder, open_with_data
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_record import run_record
-from convscope.runs.steps import Measured, timed
+from convscope.runs.run_record import make_run_record
+from convscope.runs.steps import Measured, measure_time
 from convscope.storage.records import MemberRecord
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
@@ -26,23 +26,21 @@ from convscope.training.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Members(RunGroup):
-    """The members of an ensemble, which are these networks and no sample of others."""
+    """The members of an ensemble: exactly these networks, and not a sample of possible ones."""
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """(low, high), 95 %, over images alone."""
+        """(low, high), 95 %, over images only."""
         return group_accuracy_interval(self.wrong.mean(axis=0, keepdims=True))
 
 
 class MembersComparison(GroupComparison):
-    """An ensemble and its members: whether it makes fewer errors than they do on average, on other images.
-
-    The test is Student's of the difference that each image makes (see `compare_with_members`).
-    """
+    """The comparison of an ensemble's errors with the mean errors of its members, by a paired t test over images."""
 
     @property
     def verdict(self) -> str:
-        several = structs.replace(self._numbers.a, num_models=2)  # no further seeds are needed to compare these two
+        # With one model, the verdict would ask for more seeds; here none are needed.
+        several = structs.replace(self._numbers.a, num_models=2)
         return words.format_verdict(structs.replace(self._numbers, a=several))
 
     @property
@@ -65,8 +63,8 @@ class EnsembleRun:
     """A finished run of an ensemble.
 
     Attributes:
-        against_members: the ensemble and the group of its members on the same test images.
-        left_out: lines about runs that are no members, and why.
+        against_members: the comparison of the ensemble with its members on the same test images.
+        left_out: a line for each run that is no member, with the reason.
     """
 
     measured: Measured
@@ -77,33 +75,33 @@ class EnsembleRun:
 
 
 def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listeners: Listeners) -> EnsembleRun:
-    """Join the networks of runs into one, measure it, look inside, and write the page.
+    """Join the networks of runs into one, measure it, and write the page.
 
     Args:
         folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
-        out: the folder; None is a new one under runs/.
+        out: the folder; by default a new one under runs/.
         command: the command line that makes the ensemble.
 
     Raises:
-        ConvscopeError: if there are fewer than two finished runs, they do not fit together, the data are not there any
-            more, or the folder is not empty.
+        ConvscopeError: if there are fewer than two finished runs, they do not fit together, the data cannot be loaded
+            any more, or the folder is not empty.
     """
     timings = dict[str, float]()
-    runs, left_out = finished_runs(folders)
+    runs, left_out = read_finished_runs(folders)
     _check(runs)
     first = runs[0].folder
-    with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
+    with measure_time(timings, "load"), open_with_data(first.path, None, listeners, writes=False) as (_, splits):
         model = _join_members(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
-    record = run_record(spec, splits, count_cores(), command)
+    record = make_run_record(spec, splits, count_cores(), command)
     record = structs.replace(record, members=tuple(map(_member_record, runs)))
-    path = out or free_folder(f"{splits.name}-ensemble")
+    path = out or create_free_folder(f"{splits.name}-ensemble")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)
     return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)
 
 
 def _check(runs: Sequence[FinishedRun]) -> None:
-    """Raise `RunError` unless there are two runs or more, each once, of the same training and test images."""
+    """Raise `RunError` unless there are at least two different runs on the same training and test images."""
     first = runs[0].folder
     if len(runs) < 2:
         raise RunError(f"{first.path}: is the only run; an ensemble needs at least two, such as runs of several seeds")
@@ -113,11 +111,11 @@ def _check(runs: Sequence[FinishedRun]) -> None:
         if folder.record.members:
             raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
         for split in ("train", "test"):
-            ours, theirs = (getattr(run_folder.record.dataset, split).sha256 for run_folder in (first, folder))
-            if ours != theirs:
+            expected, sha256 = (getattr(run_folder.record.dataset, split).sha256 for run_folder in (first, folder))
+            if sha256 != expected:
                 raise RunError(
-                    f"{folder.path}: has other {split} images than {first.path} (SHA-256 {theirs[:12]}, not "
-                    f"{ours[:12]}); name runs on the same data"
+                    f"{folder.path}: has other {split} images than {first.path} (SHA-256 {sha256[:12]}, not "
+                    f"{expected[:12]}); name runs on the same data"
                 )
         digest = str(folder.record.weights_sha256)
         if digest in seen:
@@ -136,7 +134,7 @@ def _join_members(runs: Sequence[FinishedRun]) -> Model:
 
 
 def _member_record(run: FinishedRun) -> MemberRecord:
-    """Describe a member in `run.json`: its training and its identity."""
+    """Describe a member for `run.json`: its training and its identity."""
     folder = run.folder
     return MemberRecord(
         run=str(folder.path.resolve()),
@@ -150,16 +148,16 @@ def _member_record(run: FinishedRun) -> MemberRecord:
 
 
 def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> MembersComparison:
-    """Return how the ensemble compares with its members, whose costs are their means."""
+    """Compare the ensemble with its members, whose costs are means."""
     network, first = measured.model.architecture, runs[0]
     times = [run.seconds for run in runs if run.seconds is not None]
     seconds = sum(times) if len(times) == len(runs) else None
-    num_bytes = stored_bytes(measured.folder)
+    num_bytes = count_stored_bytes(measured.folder)
     candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
     whole = replace(candidate, weights_bytes=num_bytes)
     members = Members(
         name="its members",
-        seeds=tuple(range(len(runs))),  # members may share one
+        seeds=tuple(range(len(runs))),  # not their seeds: members may share one, and a group may not
         y_true=first.y_true,
         y_pred=np.stack([run.y_pred for run in runs]),
         dataset_name=splits.test.name,
@@ -173,10 +171,11 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
 
 
 def compare_with_members(whole: RunGroup, members: Members) -> MembersComparison:
-    """Return how the errors of an ensemble compare with the mean errors of its members, all on the same images.
+    """Compare the errors of an ensemble with the mean errors of its members on the same images.
 
-    An image counts with the share of the members that are wrong on it. In simulations of 2 to 35 members on 200 to
-    10,000 images, equal ones differ in 6 % of cases, in fewer with rare errors (benchmarks/metric_claims.py).
+    An image counts by the fraction of members that misclassify it. In simulations of 2 to 35 members on 200 to 10,000
+    images, the test found a difference between equals in 6 % of cases, fewer with rare errors
+    (benchmarks/metric_claims.py).
     """
     gap = group_difference(whole.wrong, members.wrong.mean(axis=0, keepdims=True))
     return MembersComparison(

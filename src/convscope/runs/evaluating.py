@@ -1,4 +1,4 @@
-"""A trained network measured on images: those of its run, or others of its classes. Nothing in its folder changes."""
+"""Measure a trained network on images of its run, or on others of its classes; its folder does not change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
 from convscope.evidence.evaluating import evaluate_together
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import make_portable
-from convscope.runs.jobs import opened
+from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners
 from convscope.storage import load_model, load_trained_on, open_run
 from convscope.training.model import Model
@@ -26,10 +26,10 @@ class EvaluationRequest:
     """The arguments of an evaluation.
 
     Attributes:
-        dataset: other images; None is those of the run.
-        split: which of them; None is the test images of the run's own, and all of others.
-        loading: how other images are loaded.
-        views: over how many views of each image the answers are averaged; see `Model.logits`.
+        dataset: other images; None for those of the run.
+        split: the part of the images; by default the run's own test images, or all of other images.
+        loading: the options for loading other images.
+        views: the number of views of each image over which predictions are averaged; see `Model.logits`.
     """
 
     dataset: str | None = None
@@ -38,11 +38,7 @@ class EvaluationRequest:
     views: Views = 1
 
     def is_own(self, path: Path) -> bool:
-        """Whether the images are those of the run at `path`; a model file has none of its own.
-
-        Raises:
-            RunError: if there is no run, or a model file and no data set.
-        """
+        """True if the images are those of the run at `path`; raises `RunError` for a model file without a data set."""
         if path.is_file():
             if self.dataset is None:
                 raise RunError(f"{path}: a model file has no images of its own; name a data set with --dataset")
@@ -56,7 +52,7 @@ class Evaluated:
 
     Attributes:
         parts: the images.
-        num_trained_on: how many of them the network was trained on; None where nobody knows, or they are its own.
+        num_trained_on: how many of them the network was trained on; None if unknown, and for its own images.
     """
 
     evaluation: Evaluation
@@ -68,18 +64,18 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
     """Classify images by the run or the model file at `path`.
 
     Raises:
-        ConvscopeError: if there is no trained run, the images cannot be loaded or are not for it, or it gives numbers
-            that are not finite.
+        ConvscopeError: if there is no trained run, the images cannot be loaded or do not fit it, or its logits are not
+            finite.
     """
     is_own = request.is_own(path)
     if is_own:
         split = request.split or "test"
-        with opened(path, None, listeners, writes=False) as (folder, splits):
+        with open_with_data(path, None, listeners, writes=False) as (folder, splits):
             model = folder.load_model()
             parts = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
     else:
         model, split = load_model(path), request.split or "all"
-        loading = structs.replace(request.loading, image_size=request.loading.image_size or _recorded_size(path))
+        loading = structs.replace(request.loading, image_size=request.loading.image_size or _find_image_size(path))
         parts = load_for_classes(request.dataset or "", model.class_names, split, loading, listeners.on_download)
     shape, expected = parts[0].image_shape, model.architecture.input.shape
     if shape != expected:
@@ -92,16 +88,16 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
         evaluation = evaluate_together(model, parts, split, views=request.views)
     except DivergedError as error:
         raise RunError(f"{path}: {error}") from error
-    return Evaluated(evaluation, parts, None if is_own else _num_trained_on(path, model, parts))
+    return Evaluated(evaluation, parts, None if is_own else _count_trained_on(path, model, parts))
 
 
-def _recorded_size(path: Path) -> tuple[int, int] | None:
-    """Return the size to which the run's own images were brought, if they were; of a model file nobody knows."""
+def _find_image_size(path: Path) -> tuple[int, int] | None:
+    """Find the size to which the run's own images were resized; None if they were not, and for a model file."""
     if path.is_file():
         return None
     return open_run(path).record.dataset.options.image_size
 
 
-def _num_trained_on(path: Path, model: Model, parts: Sequence[Dataset]) -> int | None:
+def _count_trained_on(path: Path, model: Model, parts: Sequence[Dataset]) -> int | None:
     known = load_trained_on(path, model)
     return None if known is None else sum(int(known.includes(part).sum()) for part in parts)

@@ -1,4 +1,4 @@
-"""What was measured of a run: all topics as one record, and one topic's file as a value."""
+"""The evidence of a run: all topics as one record, and a topic's file as a value."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,13 +34,13 @@ else:
 
 @dataclass(frozen=True, eq=False)
 class Evidence(Mapping[str, Any]):
-    """The evidence on a topic: a read-only mapping of its JSON file, as text the tables of its page section.
+    """The evidence on a topic: a read-only mapping of its JSON file; as text, the tables of its page section.
 
-    Measured now or read back later, it is the same. docs/files.md names the definition of each topic.
+    docs/files.md names the definition of each topic.
 
     Attributes:
-        topic: such as "calibration"; the file is called so too.
-        record: what the file holds, with an attribute for each key.
+        topic: such as "calibration", which is also the name of the file.
+        record: the content of the file, with an attribute for each key.
     """
 
     topic: str
@@ -60,7 +60,7 @@ class Evidence(Mapping[str, Any]):
         return len(self._content)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Convert it to JSON types."""
         return dict(self._content)
 
     def __str__(self) -> str:

@@ -36,13 +36,13 @@ class ExperimentRequest:
 
     Attributes:
         data: a name or path, as `load_dataset` takes it.
-        recipes: without any, each preset is trained with its own recipe, or with `classic`.
-        num_images: how many training images each run takes, drawn by its seed; None is all.
-        threads: of the engine in each run; None is one a core, with an executor one.
-        executor: where the runs are, see `open_executor`; None is this process.
-        out: the folder; None is runs/experiment-NAME.
-        plan: the file of a plan, which says networks, recipes and seeds in place of those here.
-        command: the command line that asks for it.
+        recipes: if empty, each preset is trained with its own recipe, or with `classic`.
+        num_images: the number of training images of each run, drawn by its seed; None for all.
+        threads: of the engine in each run; by default one for each core, or one with an executor.
+        executor: computes the runs, see `open_executor`; None for this process.
+        out: the folder; by default runs/experiment-NAME.
+        plan: the file of a plan, whose networks, recipes and seeds replace those here.
+        command: the command line.
     """
 
     data: str
@@ -62,7 +62,7 @@ class ExperimentRequest:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentPlan:
-    """An experiment that can begin; `kept` is the plan that it follows, if any."""
+    """A checked experiment that can begin; `kept` is the plan that it follows, if any."""
 
     request: ExperimentRequest
     splits: Splits
@@ -76,7 +76,7 @@ class ExperimentPlan:
 
     @property
     def recipe_names(self) -> list[str]:
-        """The names of the recipes that each network is trained with; without a choice, those of the first network."""
+        """The names of the recipes for each network; without a choice of recipes, those of the first network."""
         first = self.specs[0]
         return [
             spec.recipe.name
@@ -102,7 +102,7 @@ class ExperimentPlan:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentDone:
-    """A finished experiment, the path of its page, and, of one with a plan, how its networks compare."""
+    """A finished experiment, the path of its page, and for one with a plan the comparison of its networks."""
 
     result: Experiment
     page: Path
@@ -113,7 +113,7 @@ class ExperimentDone:
 
 
 def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> ExperimentPlan:
-    """Load and check what an experiment needs.
+    """Load and check the data, networks and recipes of an experiment.
 
     Raises:
         ConvscopeError: if data, an architecture or a recipe cannot be read, or there are too few training images.
@@ -139,7 +139,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
 
 
 def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> ExperimentPlan:
-    """Prepare the next look of a plan: the first at which a seed is not trained yet, or the last."""
+    """Prepare the next look of a plan: the first with a seed that is not trained yet, or the last."""
     assert request.plan is not None
     kept = read(request.plan, PlanFile)
     if (splits.train.sha256, splits.test.sha256) != (kept.train_sha256, kept.test_sha256):
@@ -160,15 +160,14 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
 
 
 def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone:
-    """Train what is not trained yet, and write the files and the page.
+    """Train the runs that are not trained yet, and write the files and the page.
 
-    The experiment also has all runs that earlier commands trained on the same images in the same folder.
+    The result also has all runs of earlier commands on the same images in the same folder.
 
     Raises:
-        ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan goes on.
+        ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan continues.
     """
     request, folder, splits = plan.request, plan.folder, plan.splits
-
     listeners.on_runs(plan.num_runs)
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
@@ -199,15 +198,11 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
 
 
 PILOT_SECONDS = 60
-MIN_PILOT_SEEDS, MAX_PILOT_SEEDS = 2, 5  # two have a spread; with more than five a plan is hardly more exact
+MIN_PILOT_SEEDS, MAX_PILOT_SEEDS = 2, 5  # two show a spread; more than five hardly make a plan more exact
 
 
 def train_pilot(request: ExperimentRequest, listeners: Listeners) -> Path:
-    """Train as many seeds of two networks as take about a minute, at least two and at most five of each.
-
-    Returns:
-        The folder of the experiment. What it has already is not trained again.
-    """
+    """Train two to five seeds of each network, in about a minute, and return the folder of the experiment."""
     first = plan_experiment(replace(request, seeds=range(MIN_PILOT_SEEDS)), listeners)
     names = "-".join([first.splits.name, *(network.name for network in first.networks)])
     first = replace(first, request=replace(first.request, out=request.out or Path("runs") / f"pilot-{names}"))

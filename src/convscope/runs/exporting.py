@@ -1,4 +1,4 @@
-"""A model in the formats of other programs, each file verified against the model."""
+"""Export a model to the formats of other programs, and compare each file with the model."""
 
 import os
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from convscope.data.datasets import LoadOptions, Splits
 from convscope.interchange.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
-from convscope.runs.jobs import opened
+from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners
 from convscope.storage import RunFolder, find_stored, load_model
 from convscope.training import check_fit
 from convscope.training.model import Model
 
-_NUM_CALIBRATION_IMAGES = 1000  # training images, evenly taken, by which int8 chooses its ranges
+_NUM_CALIBRATION_IMAGES = 1000  # evenly spaced training images, for the ranges of int8
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class ExportRequest:
 
     Attributes:
         files: the format and the type of each file.
-        out: a folder; or the file, where there is one; None is exports/ beside the model.
-        dataset: other images to prove the files on, whose table is not kept; None is those of the run.
-        leave_out: whether a format whose packages are missing is left out.
-        force: whether existing files are replaced.
+        out: a folder, or the path of a single file; by default exports/ next to the model.
+        dataset: other images for the comparison, whose table is not kept; by default those of the run.
+        leave_out: if true, leave out formats whose packages are missing.
+        force: if true, replace existing files.
     """
 
     files: Sequence[tuple[ExportFormat, Dtype]]
@@ -43,37 +43,37 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """The result of an export: the proofs, and the missing package of each format that was left out."""
+    """The result of an export: the comparisons, and the missing package of each format that was left out."""
 
     table: ParityTable
     missing: dict[str, str]
 
 
 def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Exported:
-    """Write the model of a run folder or model file, prove each file, and keep the table with the run.
-
-    `listeners.on_file` hears each file once it is written.
+    """Write the model of a run folder or model file, compare each file with it, and keep the table with the run.
 
     Raises:
-        ConvscopeError: if there is no model, the images are not for it, a package is missing or a file cannot be
-            written or exists already.
+        ConvscopeError: if there is no model, the images do not fit it, a package is missing, or a file exists already
+            or cannot be written.
     """
     keeps = request.dataset is None
     with ExitStack() as stack:
         folder, splits = None, None
         if path.is_dir() or find_stored(path) is not None:
-            folder, splits = stack.enter_context(opened(path, None, listeners, writes=request.out is None or keeps))
+            folder, splits = stack.enter_context(
+                open_with_data(path, None, listeners, writes=request.out is None or keeps)
+            )
         if request.dataset is not None:
             splits = load_data(request.dataset, LoadOptions(), listeners.on_download)[1]
         model = load_model(path) if folder is None else folder.load_model()
         if splits is not None:
             _check(model, splits, path)
-        paths = [_place(request, path, form, dtype) for form, dtype in request.files]
-        if not request.force and (there := next(filter(os.path.lexists, paths), None)):
-            raise ConvscopeError(f"{there}: already exists; choose another `out`, or add `force` to replace it")
+        paths = [_choose_path(request, path, form, dtype) for form, dtype in request.files]
+        if not request.force and (existing := next(filter(os.path.lexists, paths), None)):
+            raise ConvscopeError(f"{existing}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
         for file, (form, dtype) in zip(paths, request.files, strict=True):
-            options = _options(dtype, splits, path)
+            options = _make_options(dtype, splits, path)
             try:
                 export_model(model, file, form.name, options)
                 if splits is not None:
@@ -87,7 +87,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                 continue
             listeners.on_file(file)
         if folder is not None and rows and keeps:
-            _keep(folder, model, rows)
+            _write_rows(folder, model, rows)
     return Exported(ParityTable(rows=tuple(rows)), missing)
 
 
@@ -99,7 +99,7 @@ def _check(model: Model, splits: Splits, path: Path) -> None:
         raise InterchangeError(f"{path}: {error}; name the model's data with `dataset`") from error
 
 
-def _options(dtype: Dtype, splits: Splits | None, path: Path) -> ExportOptions:
+def _make_options(dtype: Dtype, splits: Splits | None, path: Path) -> ExportOptions:
     images = None
     if dtype == "int8":
         if splits is None:
@@ -108,8 +108,8 @@ def _options(dtype: Dtype, splits: Splits | None, path: Path) -> ExportOptions:
     return ExportOptions(dtype=dtype, calibration_images=images)
 
 
-def _place(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:
-    """Return where a file goes: `out` itself if it has the format's suffix, else a file of the usual name in it."""
+def _choose_path(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:
+    """Choose the path of a file: `out` itself if it has the format's suffix, else the default name in this folder."""
     out = request.out
     if out is None:
         out = inside(path if path.is_dir() else path.parent, "exports")
@@ -123,10 +123,10 @@ def _place(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype)
 
 
 def is_file(out: Path, form: ExportFormat) -> bool:
-    """Whether `out` names a file of the format, rather than a folder for it."""
+    """True if `out` names a file of the format, not a folder for it."""
     return out.suffix == form.suffix and not out.is_dir()
 
 
-def _keep(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
+def _write_rows(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
     known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
     folder.write_evidence("exports", known.merge(rows), model)

@@ -1,4 +1,4 @@
-"""Runs in folders as groups over seeds, which can be compared on the same test images."""
+"""Read runs in folders into groups over seeds, which can be compared on the same test images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,32 +30,33 @@ _PREDICTIONS = "predictions.npz"
 
 
 def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SameRuns"]:
-    """Read the runs in `folders` in groups that differ in their seed alone, and tell `left_out` which are left out.
+    """Read the runs in `folders` into groups that differ only in their seed.
 
     Args:
         folders: each a run, a folder with runs in it, or an experiment.
+        left_out: gets a line for each run that is left out.
 
     Raises:
-        RunError: if there is no run, none is finished, all are of one group, or they answered other test images.
+        RunError: if there is no run, none is finished, all are of one group, or they have different test images.
     """
     groups = list[SameRuns]()
     for folder in folders:
-        groups += _group(folder, _read_folder(folder, left_out), left_out)
+        groups += _group_by_seed(folder, _read_folder(folder, left_out), left_out)
     _check_images(groups)
     if len(groups) < 2:
         first = groups[0].runs[0].folder
         only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
-        # An experiment is running, or was killed: nobody can tell without disturbing it.
+        # The experiment is running, or was killed; the lock cannot be tested without disturbing it.
         wait = "wait until its experiment has ended, or " if (folders[0] / LOCK_FILE).exists() else ""
         raise RunError(f"{folders[0]}: contains {only}; {wait}name another folder to compare with")
     return groups
 
 
 def to_groups(runs: Sequence["SameRuns"]) -> list[RunGroup]:
-    """Return the groups as `compare_all` takes them, with the time of an answer where the images are at hand."""
+    """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
     first = runs[0].runs[0].folder
-    images, dataset_name = _test_images(first), first.record.dataset.name
-    return [group.named(name, dataset_name, images) for group, name in zip(runs, group_names(runs), strict=True)]
+    images, dataset_name = _load_test_images(first), first.record.dataset.name
+    return [group.to_group(name, dataset_name, images) for group, name in zip(runs, name_groups(runs), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ class FinishedRun:
     """A run and its predictions for N test images.
 
     Attributes:
-        kind: what the runs of a group share.
-        stored: the run as it is stored with others, where it has no folder.
+        kind: the settings that the runs of a group share, as text.
+        stored: the run in its database, if it is stored with others.
     """
 
     folder: RunFolder
@@ -75,14 +76,14 @@ class FinishedRun:
     stored: tuple[StoredRuns, StoredRun] | None = None
 
     def model(self) -> Model:
-        """Return the trained network; raises `RunError` if it is damaged."""
+        """Load the trained network; raises `RunError` if it is damaged."""
         return self.folder.load_model() if self.stored is None else self.stored[0].model(self.stored[1])
 
 
-def _kind(record: RunFile) -> str:
-    """Describe as text everything that decides the results of a group's runs but the seed."""
+def _describe_kind(record: RunFile) -> str:
+    """Describe everything that decides the results of a group's runs, except the seed, as text."""
     start = record.start
-    # A run that was trained nobody here knows how, or is an ensemble, is a group of its own.
+    # The training of an imported network is unknown, and an ensemble has none: each is a group of its own.
     own = str(record.weights_sha256) if record.imported or record.members else None
     backend = [name for name in record.versions if record.engine == "keras" and name in BACKENDS]
     return canonical_json(
@@ -100,16 +101,14 @@ def _kind(record: RunFile) -> str:
 
 @dataclass(frozen=True, eq=False)
 class SameRuns:
-    """Runs that differ in their seed alone, from the folder `argument`."""
+    """Runs that differ only in their seed, from the folder `argument`."""
 
     argument: Path
     runs: Sequence[FinishedRun]
 
-    def named(self, name: str, dataset_name: str, images: NDArray[np.uint8] | None) -> RunGroup:
-        """Return the runs as one group; with `images` the time of an answer is measured on an untrained network.
-
-        The same images may have other names, as those of their files, so all groups are given one.
-        """
+    def to_group(self, name: str, dataset_name: str, images: NDArray[np.uint8] | None) -> RunGroup:
+        """Convert the runs to a group; with `images`, measure the time of a prediction on an untrained network."""
+        # `dataset_name` is the same for all groups, though each run may have loaded the images under another name.
         first = self.runs[0]
         network = first.folder.architecture
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
@@ -125,37 +124,34 @@ class SameRuns:
             split="test",
             parameters=network.parameters,
             macs=network.macs,
-            weights_bytes=stored_bytes(first.folder),
+            weights_bytes=count_stored_bytes(first.folder),
             training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
             latency_seconds=single,
             latency_1000_seconds=many,
         )
 
 
-def stored_bytes(folder: RunFolder) -> int:
-    """Return the size of a run's stored weights, see `weights_bytes`: those of an ensemble are its members'."""
+def count_stored_bytes(folder: RunFolder) -> int:
+    """Count the bytes of a run's stored weights, see `weights_bytes`; for an ensemble those of its members."""
     if members := folder.record.members:
         trained = [(Architecture.from_dict(member.architecture), Recipe.from_dict(member.recipe)) for member in members]
         return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
-    weight_bits = None if folder.record.imported else folder.recipe.weight_bits  # another recipe trained it
+    # The recipe of an imported run trained its siblings, but not the network itself.
+    weight_bits = None if folder.record.imported else folder.recipe.weight_bits
     return weights_bytes(folder.architecture, weight_bits)
 
 
-def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
-    """Return the finished runs in `folders`, see `read_runs`, and in words which of the others are left out.
-
-    Raises:
-        RunError: if there is no run in a folder, or none of them is finished.
-    """
+def read_finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
+    """Read the finished runs in `folders`, and describe those that are left out."""
     left_out = list[str]()
     return [run for folder in folders for run in _read_folder(folder, left_out)], left_out
 
 
 def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
-    """Yield the runs in the folder `path`, and add to `left_out` those that are not finished, or are damaged."""
+    """Yield the runs in the folder `path`, and add a line to `left_out` for each unfinished or damaged run."""
     if (match := find_stored(path)) is not None:
         stored, run = match
-        yield _stored_run(stored, run, stored.y_true.astype(np.int64), _kind(run.folder.record))
+        yield _read_stored_run(stored, run, stored.y_true.astype(np.int64), _describe_kind(run.folder.record))
         return
     if (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
@@ -169,10 +165,10 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         stored, kinds, y_true = StoredRuns(runs), dict[str, str](), np.empty(0, np.int64)
         for run in stored.runs(left_out.append):
             if run.group.digest not in kinds:
-                kinds[run.group.digest] = _kind(run.folder.record)
-            y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # shared by all
+                kinds[run.group.digest] = _describe_kind(run.folder.record)
+            y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # one array for all runs
             is_empty = False
-            yield _stored_run(stored, run, y_true, kinds[run.group.digest])
+            yield _read_stored_run(stored, run, y_true, kinds[run.group.digest])
         digests = set(stored.digests())
         folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")
         folders = [folder for folder in folders if folder.name not in digests]
@@ -188,7 +184,7 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         raise RunError(f"{path}: none of its {count} runs is finished ({left_out[num_others]}); finish them first")
 
 
-def _stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
+def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
     return FinishedRun(run.folder, y_true, run.y_pred, run.seconds, kind, (stored, run))
 
 
@@ -196,11 +192,11 @@ def _read_run(path: Path) -> FinishedRun:
     folder = open_run(path)
     test = folder.record.dataset.test
     y_true, y_pred = read_answers(folder.place(_PREDICTIONS), test.num_images, len(test.class_names))
-    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder), _kind(folder.record))
+    return FinishedRun(folder, y_true, y_pred, _sum_training_seconds(folder), _describe_kind(folder.record))
 
 
-def _training_seconds(folder: RunFolder) -> float | None:
-    """Return how long the training took, of an ensemble that of all members together; None where it is not known."""
+def _sum_training_seconds(folder: RunFolder) -> float | None:
+    """Sum the seconds of training, for an ensemble those of all members; None if unknown."""
     if members := folder.record.members:
         times = [member.seconds for member in members if member.seconds is not None]
         return sum(times) if len(times) == len(members) else None
@@ -208,8 +204,8 @@ def _training_seconds(folder: RunFolder) -> float | None:
     return sum(folder.load_history().seconds) if is_known else None
 
 
-def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SameRuns]:
-    """Return the runs of one folder in groups, and add to `left_out` those whose seed is in their group already."""
+def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SameRuns]:
+    """Group the runs of a folder, and add a line to `left_out` for each run with a duplicate seed."""
     groups = dict[str, dict[int, FinishedRun]]()
     for run in runs:
         group, seed = groups.setdefault(run.kind, {}), run.folder.seed
@@ -218,8 +214,8 @@ def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> 
     return [SameRuns(argument, list(group.values())) for group in groups.values()]
 
 
-def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
-    """Return the test images that the runs answered, or None where they are not there any more."""
+def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
+    """Load the runs' test images; None if they cannot be loaded any more, or have changed."""
     recorded = folder.record.dataset
     try:
         test = read_again(recorded, folder.path).test
@@ -229,7 +225,7 @@ def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
 
 
 def _check_images(groups: Sequence[SameRuns]) -> None:
-    """Raise `RunError` unless all runs answered the same test images."""
+    """Raise `RunError` unless all runs have the same test images."""
     first = groups[0].runs[0]
     digest = first.folder.record.dataset.test.sha256
     for run in chain.from_iterable(group.runs for group in groups):
@@ -240,8 +236,8 @@ def _check_images(groups: Sequence[SameRuns]) -> None:
             )
 
 
-def group_names(groups: Sequence[SameRuns]) -> list[str]:
-    """Return a name for each group: the architecture's, and as much more as tells them all apart."""
+def name_groups(groups: Sequence[SameRuns]) -> list[str]:
+    """Name each group by its architecture, and by further settings until all names differ."""
     parts = list[list[str]]()
     for number, group in enumerate(groups, 1):
         run, record = group.runs[0], group.runs[0].folder.record

@@ -1,4 +1,4 @@
-"""A network of another program as a run: measured, looked into, on its page; only its training was elsewhere."""
+"""Import a network of another program as a run: measure it and write its page, without a training."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ from convscope.interchange.scaling_search import with_scaling
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import recipe_for
 from convscope.runs.data import load_data
-from convscope.runs.jobs import free_folder
+from convscope.runs.jobs import create_free_folder
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_record import run_record
-from convscope.runs.steps import Measured, Trained, measure_run, timed
+from convscope.runs.run_record import make_run_record
+from convscope.runs.steps import Measured, Trained, measure_run, measure_time
 from convscope.storage import create_run, save_model, writing
 from convscope.storage.records import ImportRecord, RunFile
 from convscope.training import History, check_fit
@@ -37,12 +37,12 @@ class ImportRequest:
         path: the file of the network.
         data: a name or path, as `load_dataset` takes it.
         architecture: JSON of convscope or Keras, for a file that holds weights alone.
-        image_shape: (H, W, C) of the network, where its file leaves it open; None: as the images of the data.
-        output: the name of the output that is a number for each class, where the network has several.
-        scaling: how a byte becomes the number that the network reads; None: as the file says, or it is found.
-        recipe: by which evidence trains networks like it, where it must.
-        out: the folder; None is a new one under runs/.
-        command: the command line that imports it.
+        image_shape: (H, W, C) of the network, if its file leaves it open; by default that of the data.
+        output: the name of the output with a number for each class, if the network has several.
+        scaling: how a byte becomes the number that the network reads; by default the file's, or it is found.
+        recipe: trains networks like it, where evidence needs them.
+        out: the folder; by default a new one under runs/.
+        command: the command line.
     """
 
     path: Path
@@ -59,16 +59,16 @@ class ImportRequest:
 
 @dataclass(frozen=True, eq=False)
 class ImportedRun:
-    """A finished run of an imported network: what was read, what it answers, seconds by step, and its page."""
+    """A finished run of an imported network: the network, its measurements, seconds by step, and its page."""
 
-    found: Imported
+    imported: Imported
     measured: Measured
     timings: Mapping[str, float]
     report: Path
 
     @property
     def advice(self) -> str:
-        """What to check if the network is hardly better than guessing; "" otherwise."""
+        """Possible causes if the network is hardly better than guessing; "" otherwise."""
         chance = 1 / self.measured.model.architecture.num_classes
         if self.measured.evaluation.accuracy_interval[0] > min(2 * chance, chance + 0.1):
             return ""
@@ -79,19 +79,21 @@ class ImportedRun:
 
 
 def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
-    """Read a network from a file, measure it, look inside, and write the page.
+    """Read a network from a file, measure it, and write the page.
 
     Raises:
         ConvscopeError: if the file or the data cannot be read or do not fit together, or the folder is not empty.
     """
     timings = dict[str, float]()
-    with timed(timings, "load"):
+    with measure_time(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
         imported, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(make_portable(request.data), model.architecture, recipe, seed=0)
-    record = structs.replace(run_record(spec, splits, count_cores(), request.command), imported=import_record(model))
-    path = request.out or free_folder(f"{splits.name}-imported")
+    record = structs.replace(
+        make_run_record(spec, splits, count_cores(), request.command), imported=import_record(model)
+    )
+    path = request.out or create_free_folder(f"{splits.name}-imported")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)
     return ImportedRun(imported, measured, timings, report)
 
@@ -102,11 +104,7 @@ def import_record(model: Model) -> ImportRecord:
 
 
 def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
-    """Read a network from a file, and write the model alone to `out`.
-
-    Raises:
-        ConvscopeError: if the file cannot be read, or there is something at `out` already.
-    """
+    """Read a network from a file, and only write the model to `out`; raises `ConvscopeError` if that exists."""
     if out.exists():
         raise RunError(f"{out}: already exists; choose another `out`")
     size = request.loading.image_size
@@ -117,7 +115,7 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
 
 
 def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
-    """Return the network in the file, and as a model for `splits`."""
+    """Read the network in the file, and make a model for `splits`."""
     path = request.path
     imported = _network(request, splits.image_shape)
     names = None if imported.class_names else splits.class_names
@@ -159,24 +157,24 @@ def _apply_scaling(
 def measure_unlike(
     path: Path, record: RunFile, model: Model, splits: Splits, timings: dict[str, float], listeners: Listeners
 ) -> tuple[Measured, Path]:
-    """Make the folder at `path` of a run whose model was not trained there, measure it, and return also its page."""
+    """Create the folder of a run whose model was not trained in it, measure it, and write the page."""
     history = History()
     with writing(path):
         folder = create_run(path, record)
         try:
             folder.write_history(history)
             folder.write_model(model, history)
-            with timed(timings, "evaluate"):
+            with measure_time(timings, "evaluate"):
                 on_progress = partial(listeners.on_step, "evaluating")
                 measured = measure_run(Trained(folder, model, history), splits, on_progress)
-            with timed(timings, "report"):  # matplotlib takes its time to load
-                from convscope.runs.page import Found, complete_page
+            with measure_time(timings, "report"):  # matplotlib takes its time to load
+                from convscope.runs.page import MeasuredRun, complete_page
 
-            report = complete_page(Found(measured), splits, 0, timings, listeners).write()
+            report = complete_page(MeasuredRun(measured), splits, 0, timings, listeners).write()
             timings["total"] = sum(timings.values())
             folder.write("timings.json", timings)
             folder.finish()
-        except BaseException:  # half of it is worth nothing, and its folder would be in the way of the next try
+        except BaseException:  # a half-finished import cannot continue, and its folder would block the next attempt
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
     return measured, report

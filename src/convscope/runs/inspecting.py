@@ -1,4 +1,4 @@
-"""A data set as a person would look at it first: what is known of it by its name, and what inspecting it shows."""
+"""Inspect a data set, and add the facts known by its name."""
 
 from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits

@@ -1,4 +1,4 @@
-"""A job: all choices of a training, resolved once, and a run folder that this process alone writes to."""
+"""Open jobs: resolve all choices of a training once, and lock its run folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +25,8 @@ from convscope.runs.choices import (
 )
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.run_record import run_record
-from convscope.runs.start import held_out_by, start_of
+from convscope.runs.run_record import make_run_record
+from convscope.runs.start import load_run_start, split_held_out
 from convscope.storage import RunFolder, create_run, open_run, writing
 from convscope.storage.records import JobOptions
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
@@ -40,15 +40,15 @@ class Request:
     """The arguments of a new run, not yet checked.
 
     Attributes:
-        loading: how the data are loaded.
-        architecture: None is `PRESET`, or that of `start`.
-        width: by what the filters and units of `architecture` are multiplied.
-        start: a run folder or model file whose weights training starts from; None is random weights.
-        new_output: whether the weights of the outputs are random all the same.
-        recipe: None is the own recipe of a preset, or `classic`.
-        changes: what replaces parts of `recipe`.
-        threads: None is one a core.
-        out: the folder; None is a new one under runs/.
+        loading: the options for loading the data.
+        architecture: by default `PRESET`, or that of `start`.
+        width: the factor for the filters and units of `architecture`.
+        start: a run folder or model file whose weights training starts from; None for random weights.
+        new_output: if true, the weights of the outputs are random all the same.
+        recipe: by default the preset's own, or `classic`.
+        changes: of the recipe.
+        threads: by default one for each core.
+        out: the folder; by default a new one under runs/.
         options: of the main job; None only trains and evaluates.
         command: the command line or call that makes the run.
     """
@@ -74,8 +74,8 @@ class Job:
     """A training with every choice made.
 
     Attributes:
-        folder: has the architecture, the recipe, the seed, the engine and the number of threads.
-        start: what training starts from; None is random weights.
+        folder: holds the architecture, the recipe, the seed, the engine and the number of threads.
+        start: the network that training starts from; None for random weights.
         options: of the main job; None only trains and evaluates.
     """
 
@@ -85,18 +85,18 @@ class Job:
     options: JobOptions | None = None
 
     @property
-    def trained_on(self) -> Dataset:
+    def training_images(self) -> Dataset:
         """The training images without those that are held out for validation."""
-        return held_out_by(self.folder, self.splits, self.start)[0]
+        return split_held_out(self.folder, self.splits, self.start)[0]
 
 
 @contextmanager
 def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
-    """Check all that is asked for, and only then make the run's folder, which no other process writes to in the block.
+    """Check all arguments, and only then create the run's folder and lock it until the block ends.
 
     Raises:
         ConvscopeError: if the data, the architecture, the recipe or the start cannot be read or do not fit together, or
-            there is something in the folder already.
+            the folder is not empty.
         ValueError: if arguments exclude each other.
     """
     check_engine(request.engine)
@@ -131,7 +131,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     except RecipeError as error:
         is_file = isinstance(request.recipe, str | Path) and request.recipe not in RECIPES
         raise RecipeError(f"{request.recipe}: {error}" if is_file else str(error)) from error
-    record = run_record(
+    record = make_run_record(
         RunSpec(argument, network, recipe, request.seed, request.engine),
         splits,
         request.threads or count_cores(),
@@ -139,7 +139,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         UNSET if start is None else start.to_record(splits),
         request.options,
     )
-    path = request.out or free_folder(f"{splits.name}-{network.name}")
+    path = request.out or create_free_folder(f"{splits.name}-{network.name}")
     with writing(path):
         folder = create_run(path, record)
         if start is not None:
@@ -151,7 +151,7 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
     """Continue the training in `folder` with its original choices, except for `options` and `threads`.
 
     Args:
-        threads: None is as many as before; any number gives the same bits.
+        threads: by default as many as before; any number gives the same bits.
     """
     record = structs.replace(folder.record, threads=threads or folder.record.threads)
     if options is not None:
@@ -160,15 +160,11 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
     if record != folder.record:
         folder.write_record(record)
         folder = replace(folder, record=record)
-    return Job(folder, splits, start_of(folder, splits), options)
+    return Job(folder, splits, load_run_start(folder, splits), options)
 
 
 def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
-    """Open the training of the dense network to compare the run in `folder` with, and make its folder if need be.
-
-    Returns:
-        None for a run of the dense network itself.
-    """
+    """Open or create the training of the dense baseline for a run; None for a run of the dense network itself."""
     if folder.has("baseline/run.json"):
         return Job(open_run(folder.place("baseline")), splits)
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
@@ -176,32 +172,32 @@ def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
         return None
     record = folder.record
     spec = RunSpec(record.dataset.argument, network, folder.recipe, folder.seed, record.engine)
-    baseline = run_record(spec, splits, record.threads, record.command)
+    baseline = make_run_record(spec, splits, record.threads, record.command)
     return Job(create_run(folder.place("baseline"), baseline), splits)
 
 
-def options_of(folder: RunFolder) -> JobOptions | None:
-    """Read the options of the main job that a run was started with; None of a run that was only to be trained."""
+def read_options(folder: RunFolder) -> JobOptions | None:
+    """Read the options of a run's main job; None for a run that is only trained."""
     return folder.record.job or None
 
 
 @contextmanager
-def opened(
+def open_with_data(
     path: Path, data: DataChoice | None = None, listeners: Listeners = SILENT, *, writes: bool = True
 ) -> Iterator[tuple[RunFolder, Splits]]:
     """Open a run folder with the data that it was made from.
 
     Args:
-        data: the data, where they were arrays in memory.
-        writes: whether the folder is written to; then no other process may write to it in the block.
+        data: the data, if they were arrays in memory.
+        writes: if true, lock the folder against other writers until the block ends.
 
     Raises:
-        RunError: if there is no run, another process is writing to it, or the data are others now.
+        RunError: if there is no run, another process is writing to it, or the data have changed.
     """
     if not writes:
         yield _open(path, data, listeners)
         return
-    open_run(path)  # which makes the folder of a stored run, and raises where there is none, before it is locked
+    open_run(path)  # before locking: it creates the folder of a stored run, and raises if there is no run
     with writing(path):
         yield _open(path, data, listeners)
 
@@ -217,12 +213,12 @@ def check_index(index: int, splits: Splits) -> None:
         raise DatasetError(f"`index` {index}: {splits.name} has test images 0 to {len(splits.test) - 1}")
 
 
-def free_folder(name: str) -> Path:
-    """Make a folder under runs/ that was not there yet, also where two processes look for one, and return it."""
+def create_free_folder(name: str) -> Path:
+    """Create a new numbered folder under runs/ and return it."""
     for number in count(1):
         path = Path("runs") / f"{name}-{number:03}"
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True)  # fails if it exists, so two processes never get the same folder
         except FileExistsError:
             continue
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Functions that a job calls while it works, so that a terminal, a notebook or a service can show how far it is."""
+"""Functions that a job calls while it works, so that a terminal, a notebook or a service can show its progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from convscope.training import TrainingState
 
 
 class Measured(Protocol):
-    """A measurement that is no record: it shows itself as text and as a record."""
+    """A measurement that converts to a record."""
 
     def to_record(self) -> Record: ...
 
@@ -26,27 +26,27 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Listeners:
-    """The functions that a job calls as it goes; each does nothing by default.
+    """The functions that a job calls; each does nothing by default.
 
     Attributes:
         on_download: with a file's name, the bytes so far and in all (None: unknown), while a data set is fetched.
         on_training: with the architecture's name, the number of epochs and of images, before each training.
-        on_progress: with the epoch, the images seen in it, loss and accuracy so far, several times an epoch.
+        on_progress: with the epoch, its number of images so far, loss and accuracy, several times in each epoch.
         on_epoch: with the training state, after each epoch, and once before the first.
-        on_trained: with the architecture's name and the sentence that says which epoch was chosen ("": the last).
-        on_plan: with a sentence on what is about to be trained, before long work that was asked for.
+        on_trained: with the architecture's name and a sentence on the chosen epoch ("" for the last).
+        on_plan: with a sentence on the trainings to come, before long work.
         on_runs: with the number of further runs, before these begin.
         on_run_epoch: with the spec of a further run and its training state, after each epoch and once before the
             first; not for runs of an executor.
         on_result: with each further run that has ended.
         on_diverged: with each further run that has diverged.
         on_fold: with the number of sibling networks trained so far and in all, see `crossfit`.
-        on_file: with the path of each file that has been written.
-        on_left_out: with a sentence on what cannot be measured, and why.
-        on_topic: with a topic and its result, when it has been measured.
-        on_page: with the evaluation and the path of the page, when the page of a run can be opened for the first time.
-        on_step: with the name of what is done, how much of it is done and in all, while one that may take long goes on.
-        on_phase: with what is measured next and about how many seconds are left, before each phase behind that.
+        on_file: with the path of each written file.
+        on_left_out: with a sentence on topics that cannot be measured, and why.
+        on_topic: with a topic and its result, after its measurement.
+        on_page: with the evaluation and the path of the page, once the page of a run can be opened.
+        on_step: with the name of a step that may take long, the amount done and the total.
+        on_phase: with the title of the next phase and the approximate seconds that remain, after the first page.
     """
 
     on_download: Callable[[str, int, int | None], None] = _ignore
@@ -72,7 +72,7 @@ SILENT = Listeners()
 """No function is called."""
 
 
-def given_listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:
-    """Return listeners with the functions that a caller in Python gave; None is none."""
+def make_listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:
+    """Make listeners from the functions that are not None."""
     functions = {"on_epoch": on_epoch, "on_progress": on_progress, "on_result": on_result}
     return Listeners(**{name: function for name, function in functions.items() if function is not None})

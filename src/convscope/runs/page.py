@@ -1,4 +1,4 @@
-"""The page of a run: written as soon as the run is measured, and again whenever more of it is known."""
+"""Write the page of a run as soon as the run is measured, and again after each further measurement."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
@@ -19,46 +19,46 @@ from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
-from convscope.runs.topics import TOPICS, Subject, measure_topics, quick_topics, read_topics
+from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, measure_time
+from convscope.runs.topics import TOPICS, Subject, list_quick_topics, measure_topics, read_topics
 from convscope.storage import RunFolder
 
 _FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """The measurements of a run, and of the run that it is compared with, if any."""
+class MeasuredRun:
+    """The measurements of a run and of its baseline, if it has one."""
 
     run: Measured
     baseline: Measured | None = None
     comparison: Comparison | None = None
 
 
-def load_found(folder: RunFolder, splits: Splits) -> Found:
-    """Load the folder of a trained run; a comparison that is missing is computed."""
+def load_measured_run(folder: RunFolder, splits: Splits) -> MeasuredRun:
+    """Load a trained run with its baseline and their comparison."""
     run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
-    return Found(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
+    return MeasuredRun(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
 
 
 class RunPage:
-    """The page of a run, which can be written again and again: what has not changed is drawn and packed once."""
+    """The page of a run, which can be written again and again; unchanged parts are drawn and packed once."""
 
     def __init__(
         self,
-        measured: Found,
+        measured: MeasuredRun,
         splits: Splits,
         index: int,
         timings: dict[str, float],
         listeners: Listeners = SILENT,
         beside: Executor | None = None,
     ) -> None:
-        """Take up what the folder holds on each topic.
+        """Read the evidence in the folder.
 
         Args:
             index: of the test image whose feature maps are shown.
-            timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
-            beside: where the engine computes while the page is drawn; by default here.
+            timings: grows by the seconds of each measured topic, and by those of `explain` and `report`.
+            beside: computes with the engine while the page is drawn; by default this thread does both.
         """
         run = measured.run
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
@@ -71,16 +71,16 @@ class RunPage:
 
     @property
     def missing(self) -> Sequence[str]:
-        """The topics that take seconds and were not measured yet, in the order in which a run measures them."""
-        return [topic for topic in quick_topics(self._splits) if topic not in self._evidence]
+        """The quick topics that were not measured yet, in the order in which a run measures them."""
+        return [topic for topic in list_quick_topics(self._splits) if topic not in self._evidence]
 
     def measure(self, topics: Iterable[str]) -> None:
-        """Measure `topics`, and keep them in the folder."""
+        """Measure `topics`, and write them to the folder."""
         for topic, record in measure_topics(self._subject, list(topics), self._timings).items():
             self.add(topic, record)
 
     def add(self, topic: str, record: Record) -> None:
-        """Show what was measured on a topic, in place of what was shown."""
+        """Show new evidence on a topic."""
         self._evidence[topic] = record
         self._sections.pop(topic, None)
 
@@ -89,9 +89,9 @@ class RunPage:
         self._baseline, self._comparison = _replay(baseline), comparison
 
     def contents(self) -> RunContents:
-        """Return all that the page shows now."""
+        """Collect everything that the page shows."""
         run, folder = self._run, self._run.folder
-        with timed(self._timings, "report"):
+        with measure_time(self._timings, "report"):
             for topic in self._evidence.keys() - self._sections.keys():
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
@@ -99,7 +99,7 @@ class RunPage:
         if self._contents is not None:
             self._contents = self._contents.with_changes(record, self._baseline, self._comparison, evidence)
             return self._contents
-        with timed(self._timings, "explain"):
+        with measure_time(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
         means = partial(getattr, self._subject, "means")
         waited_for = means if self._beside is None else self._beside.submit(means).result
@@ -123,20 +123,18 @@ class RunPage:
         if is_first:
             folder.write("explanation.json", contents.explanation.to_dict())
         if self._comparison is not None and not folder.has("comparison.json"):
-            folder.write("comparison.json", self._comparison.to_dict())  # so that its times are measured once
-        with timed(self._timings, "report"):
+            # Kept, because its times of predictions would be others when measured again.
+            folder.write("comparison.json", self._comparison.to_dict())
+        with measure_time(self._timings, "report"):
             return write_report(folder.path, contents)
 
 
 def complete_page(
-    measured: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
+    measured: MeasuredRun, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
 ) -> RunPage:
-    """Return the page of a run after measuring what takes seconds and is missing; the arguments are `RunPage`'s.
-
-    `listeners.on_step` hears of each topic.
-    """
+    """Make the page of a run after measuring its missing quick topics; the arguments are `RunPage`'s."""
     page, test = RunPage(measured, splits, index, timings), splits.test
-    if page.missing:  # none of them can be measured of a model whose logits are not finite
+    if page.missing:  # no topic can be measured if the logits are not finite: this raises the error for all of them
         evaluate_run(measured.run.folder, measured.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
         missing = list(page.missing)
         for done, topic in enumerate(missing):
@@ -148,17 +146,8 @@ def complete_page(
 def write_run_figures(
     folder: RunFolder, splits: Splits, index: int, names: Sequence[str], style: FigureStyle, out: Path | None
 ) -> list[Path]:
-    """Write a run's figures and return their paths.
-
-    Args:
-        index: of the test image whose feature maps are shown.
-        names: as `convscope.report.write_figures` takes them.
-        out: the folder; None is figures/ in the run folder.
-
-    Raises:
-        FigureError: if there is no figure of a name.
-    """
-    contents = RunPage(load_found(folder, splits), splits, index, {}).contents()
+    """Write a run's figures and return their paths; the arguments are those of `Run.figures`."""
+    contents = RunPage(load_measured_run(folder, splits), splits, index, {}).contents()
     return write_figures(out or folder.place("figures"), contents, names, style)
 
 

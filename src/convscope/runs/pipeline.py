@@ -1,4 +1,4 @@
-"""The jobs: train and measure; the main job, which also compares, looks inside and writes the page; the page alone."""
+"""The jobs: train and evaluate; the main job, which also measures and writes the page; and the page alone."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +20,12 @@ from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
 from convscope.runs.steps import (
     Measured,
     compare_runs,
+    measure_job_memory,
     measure_run,
-    memory_of,
-    timed,
+    measure_time,
     train_run,
 )
-from convscope.runs.topics import Subject, measure_topics, open_topics, topic_seconds
+from convscope.runs.topics import Subject, estimate_seconds, measure_topics, open_topics
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory, give_back_memory
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class JobOutcome:
+class JobResult:
     """The result of a job.
 
     Attributes:
-        timings: seconds by step, and of all as `total`.
-        report: the page; None of a job that only trains.
+        timings: seconds by step, with their `total`.
+        report: the page; None for a job that only trains.
     """
 
     evaluation: Evaluation
@@ -50,39 +50,39 @@ class JobOutcome:
     report: Path | None = None
 
 
-def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobOutcome:
-    """Train to the end of the recipe, from wherever the folder stands, and evaluate on the test images."""
+def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
+    """Train for the remaining epochs and evaluate on the test images."""
     measured, memory = _train(job, timings, listeners)
-    return _finish(job, JobOutcome(measured.evaluation, timings, memory))
+    return _finish(job, JobResult(measured.evaluation, timings, memory))
 
 
-def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobOutcome:
-    """Train, evaluate and write the page; then measure phase after phase, and bring the page up to date behind each."""
+def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
+    """Train, evaluate and write the page; then measure in phases, and update the page after each."""
     with one_blas_thread(), ThreadPoolExecutor(1) as beside:
         loading = beside.submit(_load_page)
         run, memory = _train(job, timings, listeners)
-        with timed(timings, "report"):
+        with measure_time(timings, "report"):
             loading.result()
-            from convscope.runs.page import Found, RunPage
+            from convscope.runs.page import MeasuredRun, RunPage
 
         assert job.options is not None, "the main job has options"
-        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners, beside)
+        page = RunPage(MeasuredRun(run), job.splits, job.options.index, timings, listeners, beside)
         listeners.on_page(run.evaluation, page.write())
         phases = _Phases(job, page, run, timings, listeners)
-        planned = phases.planned()
-        for number, phase in enumerate(planned):
-            listeners.on_phase(phase.title, sum(remaining.seconds() for remaining in planned[number:]))
-            give_back_memory()  # of the page, and below of the phase: each takes some 30 MB for a moment
+        plan = phases.plan()
+        for number, phase in enumerate(plan):
+            listeners.on_phase(phase.title, sum(remaining.seconds() for remaining in plan[number:]))
+            give_back_memory()  # drawing the page, and each phase, takes about 30 MB for a moment
             phase.work()
             give_back_memory()
-            if number + 1 < len(planned):
+            if number + 1 < len(plan):
                 page.write()
-        outcome = JobOutcome(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
+        outcome = JobResult(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
         return _finish(job, outcome)
 
 
 def _load_page() -> None:
-    """Load what every page is made with, matplotlib above all, which takes half a second: meant beside a training."""
+    """Import the modules of the page, which takes half a second (mostly matplotlib), while a training runs."""
     import convscope.runs.page  # noqa: F401 (loaded here, used later)
     from convscope.report import load_parts
 
@@ -91,7 +91,7 @@ def _load_page() -> None:
 
 @dataclass(frozen=True)
 class _Phase:
-    """A part of the main job behind the evaluation; `seconds` says about how long it takes."""
+    """A part of the main job after the evaluation; `seconds` estimates its duration."""
 
     title: str
     seconds: Callable[[], float]
@@ -99,7 +99,7 @@ class _Phase:
 
 
 class _Phases:
-    """The measurements of the main job after the first page, the quick and informative ones first."""
+    """The measurements of the main job after the first page, with the quick and informative ones first."""
 
     def __init__(
         self,
@@ -117,13 +117,13 @@ class _Phases:
         self.comparison: Comparison | None = None
         self.seeds: SeedRuns | None = None
 
-    def planned(self) -> list[_Phase]:
-        """Return the phases in their order."""
+    def plan(self) -> list[_Phase]:
+        """List the phases in their order."""
         seconds, model = self._timings["evaluate"], self._measured[0].model
         topics = [
             _Phase(
                 topic,
-                partial(topic_seconds, topic, model, len(self._splits.test), seconds),
+                partial(estimate_seconds, topic, model, len(self._splits.test), seconds),
                 partial(self._page.measure, [topic]),
             )
             for topic in self._page.missing
@@ -139,7 +139,7 @@ class _Phases:
         assert self._other is not None, "it is planned only then"
         run, splits = self._measured[0], self._splits
         trained = train_run(self._other, self._timings, "baseline", self._listeners)
-        with timed(self._timings, "baseline"):
+        with measure_time(self._timings, "baseline"):
             baseline = measure_run(trained, splits)
             self._other.folder.finish()
         self._measured.append(baseline)
@@ -162,7 +162,7 @@ class _Phases:
 
 
 ALL, VARIANTS = "all", "architectures"
-"""Beside the topics, `report_job` measures all that are missing, and variants of the network that are trained again."""
+"""Names for `report_job`, in addition to the topics: all missing topics, and retrained variants of the network."""
 
 
 def report_job(
@@ -174,16 +174,14 @@ def report_job(
     timings: dict[str, float],
     listeners: Listeners,
 ) -> tuple[EvidenceRecords, "RunPage"]:
-    """Measure topics of a trained run; return what was measured by topic, and the page of the run, not yet written.
-
-    `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
+    """Measure topics of a trained run; return the evidence by topic, and the page, which is not written yet.
 
     Args:
-        topics: by name, `ALL` or `VARIANTS`; none leaves the page alone.
+        topics: by name, `ALL` or `VARIANTS`; none only makes the page.
         index: of the test image whose feature maps the page shows.
-        executor: where variants are trained, see `open_executor`; None is this process.
+        executor: trains variants, see `open_executor`; None for this process.
     """
-    from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
+    from convscope.runs.page import complete_page, load_measured_run  # matplotlib takes its time to load
 
     check_index(index, splits)
     measured = dict[str, Record]()
@@ -194,19 +192,19 @@ def report_job(
             listeners.on_left_out(left_out)
         measured = dict(measure_topics(subject, to_measure, timings))
     if VARIANTS in topics:
-        with timed(timings, VARIANTS):
+        with measure_time(timings, VARIANTS):
             measured["ablation"] = retrain_variants(folder, splits, executor, listeners)
-    return EvidenceRecords(**measured), complete_page(load_found(folder, splits), splits, index, timings)
+    return EvidenceRecords(**measured), complete_page(load_measured_run(folder, splits), splits, index, timings)
 
 
 def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:
     trained = train_run(job, timings, "train", listeners)
-    memory = memory_of(job)
-    with timed(timings, "evaluate"):
+    memory = measure_job_memory(job)
+    with measure_time(timings, "evaluate"):
         return measure_run(trained, job.splits), memory
 
 
-def _finish(job: Job, outcome: JobOutcome) -> JobOutcome:
+def _finish(job: Job, outcome: JobResult) -> JobResult:
     timings = outcome.timings
     timings["total"] = sum(timings.values())
     job.folder.write("timings.json", {**timings, "memory": outcome.memory.to_dict()})

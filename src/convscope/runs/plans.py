@@ -1,7 +1,7 @@
-"""Plans that are kept: a file fixes networks, seeds and looks before anything is measured.
+"""Plan files, which fix networks, seeds and looks before anything is measured.
 
-The database of an experiment has the digest of its plan, and how many runs of each group there were whenever a result
-was shown. So a comparison can say whether the plan was followed, or that seeds were added after a look.
+The database of an experiment holds the digest of its plan, and the numbers of runs at which results were shown. So a
+comparison can tell if the plan was followed, or if seeds were added after a look.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from convscope.storage import StoredRuns
 from convscope.storage.records import Seed
 
 PLAN_FILE = "plan.json"
-"""In the folder of an experiment that follows a plan."""
+"""The copy of the plan in the folder of an experiment."""
 
 
 class PlannedGroup(Record, kw_only=True):
-    """A network, and how it is trained.
+    """A network and its training.
 
     Attributes:
-        num_images: how many training images each run takes.
-        kind: SHA-256 of all that decides its results but the seed.
+        num_images: the number of training images of each run.
+        kind: SHA-256 of everything that decides its results, except the seed.
     """
 
     name: str
@@ -39,11 +39,11 @@ class PlannedGroup(Record, kw_only=True):
 
 
 class PlanFile(FileRecord, kw_only=True):
-    """plan.json: which networks are compared, with which seeds, and how often.
+    """plan.json: the networks, the seeds and the number of looks of a comparison.
 
     Attributes:
-        first_seed: the seeds follow one another from here on.
-        seeds: of each group, after the last look; each look comes after as many of them.
+        first_seed: the first of consecutive seeds.
+        seeds: the number of seeds of each group after the last look; looks are equally spaced.
         difference, margin: of the accuracies, as fractions.
     """
 
@@ -70,16 +70,16 @@ class PlanFile(FileRecord, kw_only=True):
         return LEVELS[self.looks - 1]
 
     def seeds_at(self, look: int) -> range:
-        """Return the seeds that each group has at a look; the first look is 1."""
+        """List the seeds of each group at a look; the first look is 1."""
         return range(self.first_seed, self.first_seed + look * self.seeds // self.looks)
 
 
 class LooksRecord(Record, kw_only=True):
-    """How often results of the same groups were looked at, and whether that was planned.
+    """A look at results of groups, with its number and its plan.
 
     Attributes:
-        plan: the SHA-256 of the plan that the experiment began with, if any.
-        is_followed: whether groups, seeds and looks are those of the plan; None without a plan.
+        plan: the SHA-256 of the experiment's plan, if it has one.
+        is_followed: True if groups, seeds and looks are those of the plan; None without a plan.
         look: the number of this look, from 1 on.
         level: of the test at this look.
     """
@@ -97,7 +97,7 @@ class SeenGroup:
 
     Attributes:
         kind: as of `PlannedGroup`.
-        earlier: how many runs there were at earlier looks, fewer than now.
+        earlier: the numbers of runs at earlier looks, all smaller than now.
     """
 
     name: str
@@ -109,10 +109,10 @@ class SeenGroup:
 def judge_looks(
     stores: Sequence[StoredRuns], groups: Sequence[SeenGroup]
 ) -> tuple[LooksRecord | None, PlanFile | None]:
-    """Say whether a look at groups was planned, or what was looked at before; also return the plan that was followed.
+    """Judge a look at groups by their plan or by earlier looks; also return the plan if it was followed.
 
     Args:
-        stores: where the runs of the groups are kept.
+        stores: hold the runs of the groups.
 
     Raises:
         RunError: if a plan is damaged.

@@ -1,4 +1,4 @@
-"""The page on which a network is trained in the browser, without a run."""
+"""Write a page that trains a network in the browser, without a run."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pictures of a user's own, read, answered in batches and put on a page, one after another."""
+"""Read a user's pictures, classify them in batches, and put the predictions on a page."""
 
 import os
 import sys
@@ -18,11 +18,11 @@ from convscope.training.model import Model
 if TYPE_CHECKING:
     from convscope.report.prediction_page import PredictionPage
 
-_BATCH = 32  # pictures that are answered together
-_BATCH_PIXELS = 20_000_000  # and that are held at once
+_BATCH = 32  # pictures that are classified together
+_BATCH_PIXELS = 20_000_000  # of a batch, so that large photos do not fill the memory
 
 STDIN = Path("-")
-"""What stands for the picture on standard input."""
+"""Stands for a picture on standard input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,11 @@ class PredictionOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Answers pictures by a model.
+    """Classifies pictures by a model.
 
     Attributes:
-        page: to which each answer is added.
-        errors: grows by what is wrong with each file that cannot be read.
+        page: gets each prediction.
+        errors: gets an error for each file that cannot be read.
     """
 
     model: Model
@@ -51,8 +51,8 @@ class Reader:
     errors: list[str] = field(default_factory=list)
 
     def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
-        """Yield what becomes of each of `paths`, in their order; for no `steps` the model's own are taken."""
-        for batch in _batches(paths):
+        """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
+        for batch in _read_batches(paths):
             read = [(name, content) for name, content in batch if not isinstance(content, str)]
             pictures = [picture for _, picture in read]
             predictions = predict(self.model, pictures, names=[name for name, _ in read], steps=steps)
@@ -60,15 +60,17 @@ class Reader:
             answered = iter(predictions)
             for name, content in batch:
                 yield (
-                    self._failed(name, content) if isinstance(content, str) else PredictionOutcome(name, next(answered))
+                    self._report_failure(name, content)
+                    if isinstance(content, str)
+                    else PredictionOutcome(name, next(answered))
                 )
 
     def strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
-        """Yield what is read in each of `paths`, in their order."""
+        """Yield the digits read in each of `paths`, in their order."""
         for path in paths:
             name, picture = _read(path)
             if isinstance(picture, str):
-                yield self._failed(name, picture)
+                yield self._report_failure(name, picture)
                 continue
             reading, page = read_strings(self.model, picture, name=name), self.page
             if page is not None:
@@ -78,7 +80,7 @@ class Reader:
             yield PredictionOutcome(name, reading)
 
     def write_page(self, path: Path, command: str) -> bool:
-        """Write the page, which `command` makes again; whether there was a picture to show."""
+        """Write the page with its `command`; return False if there is no picture to show."""
         if self.page is None or not self.page.num_pictures:
             return False
         from convscope.report.prediction_page import write_prediction_page
@@ -86,7 +88,7 @@ class Reader:
         write_prediction_page(path, self.page, command)
         return True
 
-    def _failed(self, name: str, error: str) -> PredictionOutcome:
+    def _report_failure(self, name: str, error: str) -> PredictionOutcome:
         self.errors.append(error)
         return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))
 
@@ -101,23 +103,23 @@ class Reader:
             self.page.count(prediction)
 
 
-def explaining(model: Model, name: Path) -> Reader:
-    """Return a reader that explains its answers on a page; `name` is where the model comes from."""
+def make_explaining_reader(model: Model, name: Path) -> Reader:
+    """Make a reader that explains its predictions on a page; `name` is the path of the model."""
     from convscope.report.prediction_page import PredictionPage  # matplotlib takes its time to load
 
-    return Reader(model, PredictionPage(path_text(name), model.class_names))
+    return Reader(model, PredictionPage(format_path(name), model.class_names))
 
 
-def chosen_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:
-    """Return the model's own steps with some more and some fewer; None, which leaves all to it, for no change."""
+def choose_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:
+    """Choose the model's own steps with additions and omissions; None, which means its own, without changes."""
     if not also and not without:
         return None
     usual = preparation_of(model).handwriting.steps
     return tuple(step for step in STEPS if (step in usual or step in also) and step not in without)
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]:
-    """Yield names with pictures, or with the error in place of one, a few at a time."""
+def _read_batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]:
+    """Yield batches of names, each with its picture or its error."""
     batch, num_pixels = list[tuple[str, Picture | str]](), 0
     for path in paths:
         name, content = _read(path)
@@ -132,13 +134,13 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]
 
 def _read(path: Path) -> tuple[str, Picture | str]:
     """Read a picture; return its name with the picture, or with the error."""
-    name = path_text(path)
+    name = format_path(path)
     try:
         return name, read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path, name)
     except ImageFileError as error:
         return name, str(error)
 
 
-def path_text(path: Path) -> str:
-    """Return a path as text, also one whose bytes are none."""
+def format_path(path: Path) -> str:
+    """Format a path as text; bytes that are not UTF-8 are replaced."""
     return os.fsencode(path).decode(errors="replace")

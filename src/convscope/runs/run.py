@@ -1,6 +1,6 @@
-"""A run as one value: `cs.run` makes it, `open_run` finds it again, and its attributes are what was measured of it.
+"""A run as a value: `cs.run` makes it, `open_run` opens it again, and its attributes are its measurements.
 
-The command line and this module do the same jobs in the same folders: either goes on with what the other began.
+The command line and this module do the same jobs in the same folders, and each can continue the other's.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import RunResult
 from convscope.runs.card import write_card
-from convscope.runs.cautions import cautions_of
+from convscope.runs.cautions import find_cautions
 from convscope.runs.data import DataChoice, load_again
 from convscope.runs.evidence import Evidence
-from convscope.runs.jobs import baseline_job, check_index, opened, options_of, resume_job
-from convscope.runs.listeners import SILENT, given_listeners
+from convscope.runs.jobs import baseline_job, check_index, open_with_data, read_options, resume_job
+from convscope.runs.listeners import SILENT, make_listeners
 from convscope.runs.pipeline import main_job, train_job
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import (
@@ -33,7 +33,7 @@ from convscope.runs.steps import (
     load_baseline,
     load_measured,
     measure_run,
-    timed,
+    measure_time,
     train_run,
 )
 from convscope.runs.topics import MEASURED, Subject, measure_topics, open_topics, read_topics
@@ -48,21 +48,21 @@ _WIDTH, _HEIGHT = 900, 700  # pixels of the page in a notebook
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run folder: its model, its data, and what was measured of them.
+    """A run folder: its model, its data, and its measurements.
 
-    `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` give.
+    `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` return.
     `seeds`, `calibration` and each other topic of `convscope report` is an `Evidence`: a read-only mapping of the
-    topic's JSON file. What the folder holds of these very weights is read; what it does not hold is measured when it is
-    asked for, and kept there. So asking may train networks, which takes longer than the run itself (`calibration`,
-    `rejection`, `audit`) or a multiple of it (`seeds`). In a notebook a run shows its page.
+    topic's JSON file. Evidence in the folder is read; missing evidence is measured on first access, and written there.
+    That may train networks, which takes longer than the run itself (`calibration`, `rejection`, `audit`) or several
+    times as long (`seeds`). In a notebook a run shows its page.
 
     Attributes:
         path: the folder.
-        data: the data, for a run that was made from arrays; None loads what `run.json` names.
+        data: the data, for a run that was made from arrays; None loads the data that `run.json` names.
 
     Raises:
-        RunError: by each attribute, if a file that it needs is missing or damaged, the data are not those that the run
-            was made from, or the topic cannot be measured of this run; the message says why.
+        RunError: by each attribute, if a file is missing or damaged, the data have changed, or the topic cannot be
+            measured on this run.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def folder(self) -> RunFolder:
-        """The folder as `run.json` describes it now: `record`, `architecture`, `recipe`, `seed`, `finished`."""
+        """The folder with the current `run.json`: `record`, `architecture`, `recipe`, `seed`, `is_finished`."""
         return open_folder(self.path)
 
     @cached_property
@@ -90,7 +90,7 @@ class Run:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """The model's answers to the test images."""
+        """The model's predictions for the test images."""
         folder = self.folder
         if folder.is_finished and folder.has("predictions.npz"):
             return folder.load_evaluation()
@@ -98,9 +98,9 @@ class Run:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """The comparison with the dense network, which is trained if need be; None for a run that is one itself."""
+        """The comparison with the dense network, which is trained if it is missing; None for a dense network itself."""
         with writing(self.path):
-            measured = self._measured()
+            measured = self._load_measured_runs()
             if len(measured) == 1:
                 return None
             comparison, folder = compare_runs(measured[0], measured[1], self.splits), self.folder
@@ -110,24 +110,26 @@ class Run:
 
     @property
     def seeds(self) -> Evidence:
-        """The same training from several seeds, also of the dense network if the run has one to compare with.
+        """The same training from several seeds, also of the dense network if the run has this baseline.
 
-        On demand there are as many as the run was asked for, five if it was not.
+        There are as many seeds as the run's options say, by default five.
         """
         folder = self.folder
         if not read_topics(folder, ("seeds",), self.model):
-            options = options_of(folder) or JobOptions()
+            options = read_options(folder) or JobOptions()
             count = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
             comparison = self.comparison if options.baseline else None
             with writing(self.path):
-                measured = self._measured() if comparison is not None else [load_measured(folder, self.splits)]
+                measured = (
+                    self._load_measured_runs() if comparison is not None else [load_measured(folder, self.splits)]
+                )
                 seeds = train_seeds(measured, self.splits, comparison, count, {}, SILENT)
                 assert seeds is not None, "there is more than one seed"
                 folder.write_evidence("seeds", seeds.to_record(), self.model)
         return self._read("seeds")
 
     def __getattr__(self, name: str) -> Evidence:
-        """Read what is kept on a topic, after measuring it if need be."""
+        """Read the evidence on a topic, or measure it if it is missing."""
         if name not in MEASURED:
             raise AttributeError(f"a run has no attribute {name!r}", name=name, obj=self)
         return self._topic(name)
@@ -138,25 +140,19 @@ class Run:
     @property
     def cautions(self) -> tuple[str, ...]:
         """The limits of the recipe and the training images, in sentences; often none."""
-        return tuple(cautions_of(self.folder, self.splits))
+        return tuple(find_cautions(self.folder, self.splits))
 
     def report(self, index: int | None = None) -> Path:
-        """Write the page of what the run measured, and return its path.
-
-        What every run measures, such as the ablation, is measured now if it was not yet.
+        """Write the page, after measuring missing topics that every run has, and return its path.
 
         Args:
-            index: of the test image whose feature maps are shown; None is the one that the run was asked for.
-
-        Raises:
-            DatasetError: if there is no such test image.
-            RunError: as the attributes do.
+            index: of the test image whose feature maps are shown; by default that of the run's options.
         """
-        from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
+        from convscope.runs.page import complete_page, load_measured_run  # matplotlib takes its time to load
 
         folder, splits = self.folder, self.splits
         with writing(self.path):
-            return complete_page(load_found(folder, splits), splits, self._index(index), {}).write()
+            return complete_page(load_measured_run(folder, splits), splits, self._index(index), {}).write()
 
     def figures(
         self,
@@ -168,18 +164,18 @@ class Run:
         out: str | Path | None = None,
         index: int | None = None,
     ) -> list[Path]:
-        """Write figures of what the run measured, each as one file, and return the files' paths.
+        """Write the figures of the run, a file for each, and return their paths.
 
-        The same run gives the same bytes. Nothing is measured for them: `report` or a topic does that.
+        The same run gives the same bytes. Nothing is measured: `report` or a topic does that.
 
         Args:
-            names: of the figures, such as "confusion-matrix"; with none, all that there are.
+            names: of the figures, such as "confusion-matrix"; by default all.
             format: "png", "svg" or "pdf".
             theme: "light" or "dark"; dark suits slides with a dark background.
             dpi: dots per inch of a PNG, 18 to 1200; at 72 a figure is as wide as on the page.
-            transparent: whether the background is left clear.
-            out: the folder; None is figures/ in the run folder.
-            index: of the test image whose feature maps are shown; None is the one that the run was asked for.
+            transparent: if true, the background is transparent.
+            out: the folder; by default figures/ in the run folder.
+            index: of the test image whose feature maps are shown; by default that of the run's options.
 
         Raises:
             FigureError: if there is no figure of a name; this is a ValueError too.
@@ -190,28 +186,27 @@ class Run:
         from convscope.runs.page import write_run_figures  # matplotlib takes its time to load
 
         folder, splits, style = self.folder, self.splits, FigureStyle(format, theme, dpi, transparent)
-        place = None if out is None else Path(out)
-        return write_run_figures(folder, splits, self._index(index), names, style, place)
+        return write_run_figures(folder, splits, self._index(index), names, style, None if out is None else Path(out))
 
     def card(self, out: str | Path | None = None, *, licence: str | None = None, force: bool = False) -> Path:
-        """Write the model card of the run, as model hubs read it, and return its path.
+        """Write the model card of the run for model hubs, and return its path.
 
-        Nothing is measured, and the data need not be there. A card that you edited is kept.
+        Nothing is measured, and the data are not needed. A card that you edited is kept.
 
         Args:
-            out: the file; None is README.md in the run folder.
+            out: the file; by default README.md in the run folder.
             licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
-            force: whether a file that is no card, or an edited one, is replaced.
+            force: if true, replace an edited card or another file.
 
         Raises:
-            ValueError: if `licence` is no identifier.
+            ValueError: if `licence` is not an identifier.
             RunError: if the run is not finished, or a file of it is missing or damaged.
             ConvscopeError: if another file is in the way, or the card cannot be written.
         """
         return write_card(self.path, None if out is None else Path(out), licence, force=force)
 
-    def _index(self, asked: int | None) -> int:
-        index = (options_of(self.folder) or JobOptions()).index if asked is None else asked
+    def _index(self, requested: int | None) -> int:
+        index = (read_options(self.folder) or JobOptions()).index if requested is None else requested
         check_index(index, self.splits)
         return index
 
@@ -223,32 +218,32 @@ class Run:
         on_progress: Callable[[int, int, float, float], None] | None = None,
         on_result: Callable[[RunResult], None] | None = None,
     ) -> "Run":
-        """Go on with a run that was stopped, to the same bits as if it had not been, and return it.
+        """Resume a run that was stopped, and return it; the result has the same bits as without the stop.
 
         Args:
-            threads: None is as many as before; the number does not change the result.
+            threads: by default as many as before; the number does not change the result.
             on_epoch, on_progress, on_result: as for `run`.
 
         Raises:
             RunError: if another process is writing to the folder, or a file in it is damaged.
-            DivergedError: if the loss is not finite any more.
+            DivergedError: if the loss becomes infinite or NaN.
         """
-        listeners, timings = given_listeners(on_epoch, on_progress, on_result), dict[str, float]()
+        listeners, timings = make_listeners(on_epoch, on_progress, on_result), dict[str, float]()
         with ExitStack() as stack:
-            with timed(timings, "load"):
-                folder, splits = stack.enter_context(opened(self.path, self.data, listeners))
-                job = resume_job(folder, splits, options_of(folder), threads)
+            with measure_time(timings, "load"):
+                folder, splits = stack.enter_context(open_with_data(self.path, self.data, listeners))
+                job = resume_job(folder, splits, read_options(folder), threads)
             work = train_job if job.options is None else main_job
             work(job, timings, listeners)
         return Run(self.path, self.data)
 
     @cached_property
     def _subject(self) -> Subject:
-        """The run as topics measure it; they share the networks that they train."""
+        """The subject of all topics, which share the networks that they train."""
         return Subject(self.folder, self.splits, self.model)
 
-    def _measured(self) -> list[Measured]:
-        """Return the run, and the dense network beside it, trained now if need be."""
+    def _load_measured_runs(self) -> list[Measured]:
+        """Load the run, and its dense baseline, which is trained if it is missing."""
         folder, splits = self.folder, self.splits
         run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
         if baseline is None:
@@ -259,21 +254,21 @@ class Run:
                 )
             if folder.record.members:
                 raise RunError(f"{self.path}: is an ensemble and has no baseline; compare it with a run: cs.compare")
-            other = baseline_job(folder, splits)
-            if other is None:
+            job = baseline_job(folder, splits)
+            if job is None:
                 return [run]
-            baseline = measure_run(train_run(other, {}, "baseline", SILENT), splits)
-            other.folder.finish()
+            baseline = measure_run(train_run(job, {}, "baseline", SILENT), splits)
+            job.folder.finish()
         return [run, baseline]
 
     def _topic(self, name: str) -> Evidence:
-        """Get the evidence on a topic, and measure it first if it is missing."""
+        """Read the evidence on a topic, and measure it first if it is missing."""
         folder = self.folder
         if not read_topics(folder, (name,), self.model):
             with writing(self.path):
                 topics, _ = open_topics(self._subject, (name,))
                 measure_topics(self._subject, topics, {})
-            self.__dict__.pop("model")  # some topics keep with the model what they found
+            self.__dict__.pop("model")  # calibration and rejection write to the model file, so it is loaded again
         return self._read(name)
 
     def _read(self, name: str) -> Evidence:
@@ -297,10 +292,8 @@ class Run:
         return text_table(("Run", str(self.path)), self._facts(), left=2)
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame; of a run that has none yet, its facts.
-
-        The frame is a document of its own: what is in the page cannot reach the notebook.
-        """
+        """Show the page in a frame, or the facts of a run without a page."""
+        # A sandboxed frame is a document of its own, so the page's script cannot reach the notebook.
         folder = self.folder
         if not folder.has("report.html"):
             return html_table(("Run", str(self.path)), self._facts(), left=2)
@@ -313,16 +306,12 @@ class Run:
 
 @checked
 def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
-    """Return the run in the folder at `path`.
+    """Open the run at `path`; raises `RunError` if there is none, or its `run.json` is damaged.
 
     Args:
-        data: the data of a run that was made from arrays, as they were given to `run`; they are checked by their
-            digests when they are needed. Without them such a run gives what needs no images: `model`, `history`,
-            `evaluation` and every topic that was measured.
-
-    Raises:
-        RunError: if there is no run, or its `run.json` is damaged.
+        data: the arrays of a run that was made from arrays, compared by their digests when they are needed. Without
+            them, `model`, `history`, `evaluation` and measured topics can still be read.
     """
-    opened = Run(Path(path), data)
-    _ = opened.folder  # which says what is wrong
-    return opened
+    opened_run = Run(Path(path), data)
+    _ = opened_run.folder  # raises the error of a missing or damaged run now
+    return opened_run

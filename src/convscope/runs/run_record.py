@@ -1,4 +1,4 @@
-"""What `run.json` says about how a run was made."""
+"""Make the record of a new run for `run.json`."""
 
 from msgspec import UNSET, UnsetType
 
@@ -10,7 +10,7 @@ from convscope.experiment.machine import describe_machine
 from convscope.storage.records import JobOptions, RunData, RunFile, StartRecord
 
 
-def run_record(
+def make_run_record(
     spec: RunSpec,
     splits: Splits,
     threads: int,
@@ -18,11 +18,11 @@ def run_record(
     start: StartRecord | UnsetType = UNSET,
     job: JobOptions | None = None,
 ) -> RunFile:
-    """Describe a run that is about to begin, for its `run.json`.
+    """Make the record of a run that is about to begin.
 
     Args:
         command: the command line or call that makes the run.
-        start: describes the network that training starts from; without it, random weights.
+        start: the network that training starts from; unset for random weights.
         job: the options of the main job; None only trains and evaluates.
     """
     machine = describe_machine(spec.engine, spec.recipe.precision)

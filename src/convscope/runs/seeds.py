@@ -1,4 +1,4 @@
-"""The other seeds of a run: how many there is time for, their training, and what all of them say together."""
+"""Train a run's networks from further seeds, as many as there is time for, and compare them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from convscope.experiment import Experiment, RunResult, RunSpec
 from convscope.experiment.records import GroupRecord, SeedsRecord
 from convscope.experiment.runs import train_and_list_diverged
 from convscope.runs.listeners import Listeners
-from convscope.runs.steps import Measured, timed
+from convscope.runs.steps import Measured, measure_time
 from convscope.storage import RunFolder
 
 USUAL_SEEDS = 5
 """Runs of each network, if there is time for them."""
 
-_SECONDS = 25.0  # that the further ones may take, unless they are asked for
+_MAX_FURTHER_SECONDS = 25.0  # for the default number of seeds
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class SeedRuns(Recorded):
     """The runs of one job from several seeds.
 
     Attributes:
-        experiment: the runs of the network and of the one that it is compared with.
-        comparison: of the two, None where there is only one network.
-        why: in words, why there are so many.
+        experiment: the runs of the network and of its baseline.
+        comparison: of the two; None without a baseline.
+        why: the reason for the number of seeds, in words.
     """
 
     experiment: Experiment
@@ -50,7 +50,7 @@ class SeedRuns(Recorded):
 
     @property
     def summary(self) -> str:
-        """A row for each network, why there are so many seeds, and which network is better, as text."""
+        """A row for each network, the reason for the number of seeds, and the verdict, as text."""
         verdict = "" if self.comparison is None else f"\n{fill(self.comparison.verdict, 100)}."
         return f"{self.experiment.summary}\n\n{self.why}{verdict}"
 
@@ -60,18 +60,18 @@ class SeedRuns(Recorded):
 
 
 def number_of_seeds(requested: int | None, seconds: float) -> tuple[int, str]:
-    """Return how many runs of each network there shall be, and why, where one of each takes `seconds`."""
+    """Choose the number of runs of each network, with the reason, if a run of each takes `seconds`."""
     if requested is not None:
         return requested, f"{requested} {'seed' if requested == 1 else 'seeds'}, as asked."
-    further = int(_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS
+    further = int(_MAX_FURTHER_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS
     count = min(USUAL_SEEDS, 1 + further)
     if count == USUAL_SEEDS:
         return count, f"{count} seeds, the default. Use --seeds N for more."
     seeds = "1 seed" if count == 1 else f"{count} seeds"
     return (
         count,
-        f"Stopped at {seeds}: the default limit is {_SECONDS:.0f} s, and another would take {seconds:.1f} s. "
-        "Use --seeds N for more.",
+        f"Stopped at {seeds}: the default limit is {_MAX_FURTHER_SECONDS:.0f} s, and another would take "
+        f"{seconds:.1f} s. Use --seeds N for more.",
     )
 
 
@@ -83,13 +83,13 @@ def train_seeds(
     timings: dict[str, float],
     listeners: Listeners,
 ) -> SeedRuns | None:
-    """Train what is trained already from further seeds too, and return all runs; None where there is one seed alone.
+    """Train the run's networks from further seeds, and return all runs; None if there is only one seed.
 
     Args:
-        measured: the run, and the one that it is compared with, if any. The further runs are kept in the first one's
-            folder, under seeds/, and those that are there are not trained again.
-        comparison: of the two, if there are two; it says how long their answers take.
-        timings: `train` and `baseline` say how long one of each takes; `seeds` grows by what this takes.
+        measured: the run and its baseline, if it has one. Further runs are stored in the run's folder, under seeds/;
+            those that are there are not trained again.
+        comparison: of the two, with the times of their predictions.
+        timings: `train` and `baseline` are the seconds of a training of each; `seeds` grows by those of this call.
     """
     first = measured[0].folder
     count, why = number_of_seeds(requested, timings.get("train", 0.0) + timings.get("baseline", 0.0))
@@ -98,7 +98,7 @@ def train_seeds(
     seeds = range(first.seed + 1, first.seed + count)
     specs = [run_spec(side.folder, seed) for side in measured for seed in seeds]
     listeners.on_runs(len(specs))
-    with timed(timings, "seeds"):
+    with measure_time(timings, "seeds"):
         results, diverged = train_and_list_diverged(
             specs,
             splits,
@@ -121,7 +121,7 @@ def train_seeds(
 
 
 def _group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
-    """Return the runs of a network as the comparison takes them, with the latencies of the first."""
+    """Convert the runs of a network for the comparison, with the latencies of the first."""
     return replace(
         experiment.answers_of(group, splits.test),
         name=group.architecture,

@@ -1,4 +1,4 @@
-"""The steps of a job, each from and into the run folder: train, evaluate, and compare with the baseline."""
+"""The steps of a job, which read and write the run folder: train, evaluate, and compare with the baseline."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.latency import measure_latency
 from convscope.runs.jobs import Job
 from convscope.runs.listeners import Listeners
-from convscope.runs.start import unseen_by
+from convscope.runs.start import find_unseen
 from convscope.storage import NOTHING, RunFolder, open_run, save_trained_on
 from convscope.training import History, TrainingState, describe_choice, train
 from convscope.training.memory import Memory, measure_memory
@@ -41,7 +41,7 @@ class Measured(Trained):
 
 
 @contextmanager
-def timed(timings: dict[str, float], step: str) -> Iterator[None]:
+def measure_time(timings: dict[str, float], step: str) -> Iterator[None]:
     """Add the seconds that the block takes to `timings[step]`."""
     start = perf_counter()
     try:
@@ -51,9 +51,9 @@ def timed(timings: dict[str, float], step: str) -> Iterator[None]:
 
 
 def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listeners) -> Trained:
-    """Train for the remaining epochs, and keep the model in the folder.
+    """Train for the remaining epochs, and write the model to the folder.
 
-    `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier calls trained.
+    `timings[step]` grows by the seconds of all epochs, also of those that earlier calls trained.
     """
     folder = job.folder
     if folder.record.imported:
@@ -62,7 +62,7 @@ def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listene
         )
     if folder.record.members:
         raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
-    with timed(timings, step):
+    with measure_time(timings, step):
         state = folder.load_state()
         model, history = _train_from(state, job, listeners)
         folder.write_model(model, history)
@@ -73,7 +73,7 @@ def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listene
 
 def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> tuple[Model, History]:
     folder, splits, start = job.folder, job.splits, job.start
-    recipe, record, trained_on = folder.recipe, folder.record, job.trained_on
+    recipe, record, trained_on = folder.recipe, folder.record, job.training_images
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
 
     def on_epoch(state: TrainingState) -> None:
@@ -92,7 +92,7 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
             engine=record.engine,
             threads=record.threads,
             state=state,
-            unseen=unseen_by(start, folder, splits),
+            unseen=find_unseen(start, folder, splits),
             on_progress=listeners.on_progress,
             on_epoch=on_epoch,
         )
@@ -109,14 +109,14 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
     return model, history
 
 
-def memory_of(job: Job) -> Memory:
-    """Measure the memory that this process, which has just trained the run, has taken so far."""
+def measure_job_memory(job: Job) -> Memory:
+    """Measure the memory that this process has used so far; call it right after the training."""
     folder, record, splits = job.folder, job.folder.record, job.splits
     return measure_memory(folder.architecture, folder.recipe, splits.train, splits.test, record.engine, record.threads)
 
 
 def measure_run(trained: Trained, splits: Splits, on_progress: Callable[[int, int], None] | None = None) -> Measured:
-    """Evaluate on the test images and keep the result; `on_progress` is that of `evaluate`."""
+    """Evaluate on the test images and write the result; `on_progress` is that of `evaluate`."""
     evaluation = evaluate_run(trained.folder, trained.model, splits.test, on_progress)
     trained.folder.write_evaluation(evaluation)
     return Measured(trained.folder, trained.model, trained.history, evaluation)
@@ -133,10 +133,10 @@ def evaluate_run(
 
 
 def load_measured(folder: RunFolder, splits: Splits) -> Measured:
-    """Return a trained run with what it answered: as kept in a finished run, else evaluated now.
+    """Load a trained run with its predictions; those of an unfinished run are computed.
 
     Raises:
-        RunError: if it has not been trained, a file of it is damaged, or its answers are to other test images.
+        RunError: if it is not trained, a file of it is damaged, or its predictions are for other test images.
     """
     model, history = folder.load_model(), folder.load_history()
     if folder.is_finished and folder.has("predictions.npz"):
@@ -150,7 +150,7 @@ def load_measured(folder: RunFolder, splits: Splits) -> Measured:
 
 
 def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
-    """Return the finished run in baseline/, or None where there is none."""
+    """Load the finished run in baseline/; None if there is none."""
     if not folder.has("baseline/DONE"):
         return None
     if not folder.has("baseline/run.json"):
@@ -159,13 +159,11 @@ def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
 
 
 def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Comparison:
-    """Compare the two on the test images.
-
-    The time of an answer is measured once: where comparison.json of `run` has it, it is read from there.
-    """
-    kept = _kept_latencies(run.folder)
-    if kept is None:
-        kept = [measure_latency(side.model.network, splits.test.images) for side in (run, baseline)]
+    """Compare two runs on the test images."""
+    # Times differ between measurements, so they are measured once and then read from comparison.json.
+    latencies = _read_latencies(run.folder)
+    if latencies is None:
+        latencies = [measure_latency(side.model.network, splits.test.images) for side in (run, baseline)]
     try:
         a, b = (
             Candidate.from_model(
@@ -173,19 +171,19 @@ def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Compariso
                 side.evaluation,
                 sum(side.history.seconds),
                 None,
-                *latencies,
+                *seconds,
                 weight_bits=side.folder.recipe.weight_bits,
             )
-            for side, latencies in zip((run, baseline), kept, strict=True)
+            for side, seconds in zip((run, baseline), latencies, strict=True)
         )
         return compare(a, b)
-    except ValueError as error:  # the two were measured on other images
+    except ValueError as error:  # the two were measured on different images
         raise RunError(f"{baseline.folder.path}: {error}; remove the folder and compare again") from error
 
 
-def _kept_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]] | None:
-    """Return how long each network takes for one image and for a thousand, as comparison.json says; None without it."""
+def _read_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]] | None:
+    """Read each network's seconds for one image and for a thousand from comparison.json; None without that."""
     if not folder.has("comparison.json"):
         return None
-    kept = read(folder.place("comparison.json"), ComparisonRecord)
-    return [(side.latency_seconds, side.latency_1000_seconds) for side in (kept.a, kept.b)]
+    record = read(folder.place("comparison.json"), ComparisonRecord)
+    return [(side.latency_seconds, side.latency_1000_seconds) for side in (record.a, record.b)]

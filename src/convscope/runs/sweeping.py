@@ -1,4 +1,4 @@
-"""A sweep as a job: the data and what is varied by name, in a folder, with its files."""
+"""Run a sweep as a job: data, architecture and recipe by name, and the files in its folder."""
 
 import shlex
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class SweepRequest:
     command: str = ""
 
     def next_step(self, folder: Path) -> str:
-        """Return the command that measures the best trial on the test images, with seeds that chose nothing."""
-        first = self.seeds + CHECK_SEEDS
+        """Write the command that measures the best trial on the test images, with new seeds."""
+        first = self.seeds + CHECK_SEEDS  # the seeds before took part in choosing or checking
         words = ["convscope", "experiment", "--dataset", self.data, *_loading_words(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])
@@ -49,7 +49,7 @@ class SweepDone:
     """A finished sweep.
 
     Attributes:
-        page: its path.
+        page: the path of the page.
         next_step: the command that measures the best trial on the test images.
     """
 
@@ -63,10 +63,10 @@ class SweepDone:
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
-    """Train the trials that are not trained yet, and write what was found.
+    """Train the trials that are not trained yet, and write the results.
 
     Raises:
-        ConvscopeError: if something cannot be read or written, or as `run_sweep`; the same request goes on.
+        ConvscopeError: if a file cannot be read or written, or as `run_sweep`; the same request continues.
         KeyboardInterrupt: as `train_runs`.
     """
     _, splits = load_data(request.data, request.loading, listeners.on_download)
@@ -96,7 +96,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
         write(folder / "sweep.json", record)
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
-        write_text(folder / "trials.csv", trials_csv(sweep))
+        write_text(folder / "trials.csv", format_trials_csv(sweep))
         write_text(folder / "sweep.txt", f"{sweep}\n")
         from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
 
@@ -105,8 +105,8 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     return SweepDone(sweep, page, next_step)
 
 
-def trials_csv(sweep: Sweep) -> str:
-    """Return a header and a line for each trial, separated by commas, the best one first."""
+def format_trials_csv(sweep: Sweep) -> str:
+    """Format the trials as CSV, the best first."""
     names = list(sweep.best_trial.values)
     columns = ("num_images", "choice", "seconds", "parameters", "num_diverged")
     lines = [csv_line(("number", *names, *columns))]
@@ -117,7 +117,7 @@ def trials_csv(sweep: Sweep) -> str:
 
 
 def _loading_words(options: LoadOptions) -> list[str]:
-    """Write the options of a command that load with `options`."""
+    """Write loading options as arguments of a command."""
     words = []
     if options.test_fraction is not None:
         words += ["--test-fraction", str(options.test_fraction)]

@@ -1,4 +1,4 @@
-"""What a run's predictions are worth, topic by topic: how each is measured into a file of the run folder."""
+"""Measure evidence on a run's predictions, topic by topic, each into a file of the run folder."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ from convscope.experiment.start import Start
 from convscope.interchange.parity import ParityTable
 from convscope.recipes import Recipe
 from convscope.runs.listeners import SILENT, Listeners, Result
-from convscope.runs.start import held_out_by, start_of
-from convscope.runs.steps import evaluate_run, timed
+from convscope.runs.start import load_run_start, split_held_out
+from convscope.runs.steps import evaluate_run, measure_time
 from convscope.storage import RunFolder
 from convscope.training.crossfit import CrossFit, crossfit
 from convscope.training.ensemble import ensemble_siblings
@@ -39,7 +39,7 @@ Needs = Literal["held-out images", "out-of-fold predictions"]
 
 @dataclass(frozen=True)
 class Subject:
-    """The run that is looked into."""
+    """The run that is measured."""
 
     folder: RunFolder
     splits: Splits
@@ -49,13 +49,13 @@ class Subject:
     @cached_property
     def start(self) -> Start | None:
         """The network that the run started from; None if it started from random weights."""
-        return start_of(self.folder, self.splits)
+        return load_run_start(self.folder, self.splits)
 
     @cached_property
     def siblings(self) -> CrossFit:
-        """Networks like the run's, each trained without a fifth of the training images; trained when first needed.
+        """Networks like the run's, each trained without a fifth of the training images.
 
-        They start from what the run started from, which must have seen none of these images, see `open_topics`.
+        They start from the same network as the run, which must not have seen these images, see `open_topics`.
         """
         folder, start = self.folder, self.start
         if folder.record.members:
@@ -71,7 +71,7 @@ class Subject:
         )
 
     def _member_siblings(self) -> CrossFit:
-        """Return ensembles of networks like the members, each of them trained without a fifth of the images."""
+        """Train ensembles of networks like the members, each without a fifth of the training images."""
         members, fits = self.folder.record.members or (), list[CrossFit]()
         for number, member in enumerate(members):
             fits.append(
@@ -98,37 +98,37 @@ class Subject:
         return filter_means(self.model, self.splits.test.images)
 
     @cached_property
-    def validated(self) -> tuple[Dataset, Dataset] | None:
-        """The images that the run trained on and those that it held out, if any."""
+    def validation_split(self) -> tuple[Dataset, Dataset] | None:
+        """The images that the run trained on and those that it held out; None if there are none."""
         if self.folder.recipe.validation_fraction == 0 or self.folder.record.members:
-            return None  # each member of an ensemble held out other images
-        trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
+            return None  # each member of an ensemble held out different images
+        trained_on, held_out = split_held_out(self.folder, self.splits, self.start)
         assert held_out is not None
         return trained_on, held_out
 
-    def held_out_parts(self) -> list[tuple[Model, Dataset, Dataset]]:
-        """Return models, what each was trained on and images that it did not see: the run's own, or its siblings'."""
-        if self.validated is not None:
-            return [(self.model, *self.validated)]
+    def list_held_out_parts(self) -> list[tuple[Model, Dataset, Dataset]]:
+        """List models with their training images and images that they did not see: the run's own, or its siblings."""
+        if self.validation_split is not None:
+            return [(self.model, *self.validation_split)]
         return self.siblings.parts(self.splits.train)
 
-    def held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
-        """Return logits and labels of images that the network which gave them did not see, and what these are."""
-        if self.validated is not None:
-            held_out = self.validated[1]
+    def compute_held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
+        """Compute logits of images that their network did not see; return them with labels and a description."""
+        if self.validation_split is not None:
+            held_out = self.validation_split[1]
             return self.model.logits(held_out.images), held_out.labels, "validation images"
         siblings = self.siblings
         words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
         return siblings.logits, siblings.labels, words
 
 
-def _calibration(subject: Subject) -> Result:
-    logits, labels, words = subject.held_out_logits()
+def _measure_calibration(subject: Subject) -> Result:
+    logits, labels, words = subject.compute_held_out_logits()
     test = subject.splits.test
     measured = measure_calibration(
         subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
     )
-    if not measured.is_at_bound:  # else these images do not tell it
+    if not measured.is_at_bound:  # at a bound of the search, the images do not determine the temperature
         _store(
             subject,
             {"temperature": measured.temperature, "fitted_on": measured.fitted_on, "num_fitted": measured.num_fitted},
@@ -136,58 +136,58 @@ def _calibration(subject: Subject) -> Result:
     return measured
 
 
-def _rejection(subject: Subject) -> Result:
-    rule = fit_rejection(subject.model, subject.held_out_parts())
-    measured = measure_rejection(rule, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
+def _measure_rejection(subject: Subject) -> Result:
+    rule = fit_rejection(subject.model, subject.list_held_out_parts())
+    measured = measure_rejection(rule, _calibrate_model(subject), subject.splits.test, seed=subject.folder.seed)
     _store(subject, {"rejection": rule.to_dict()})
     return measured
 
 
-def _calibrated(subject: Subject) -> Model:
-    """Return the run's model with the temperature that `convscope predict` applies, fitted now if none is kept."""
+def _calibrate_model(subject: Subject) -> Model:
+    """Load the run's model with the temperature that `convscope predict` applies; fit it first if it is missing."""
     if "temperature" not in subject.folder.load_model().calibration:
-        _calibration(subject)
+        _measure_calibration(subject)
     return subject.folder.load_model()
 
 
 def _store(subject: Subject, values: Mapping[str, Any]) -> None:
-    """Keep with the model what its answers are worth, beside what is kept there already."""
-    kept = subject.folder.load_model().calibration
-    subject.folder.write_calibration(replace(subject.model, calibration={**kept, **values}))
+    """Add values to the calibration that is stored with the model."""
+    calibration = subject.folder.load_model().calibration
+    subject.folder.write_calibration(replace(subject.model, calibration={**calibration, **values}))
 
 
-def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
-    """Read the ablation that the folder has, such as retrained architectures."""
+def read_ablation(folder: RunFolder, model: Model) -> AblationRecord:
+    """Read the folder's ablation.json, which may hold retrained architectures; an empty record without it."""
     return folder.read_evidence("ablation", AblationRecord, model) or AblationRecord()
 
 
-def _ablation(subject: Subject) -> Result:
+def _measure_ablation(subject: Subject) -> Result:
     measured = ablate(subject.model, subject.splits.test, means=subject.means)
-    return known_ablation(subject.folder, subject.model).merge(measured)
+    return read_ablation(subject.folder, subject.model).merge(measured)
 
 
-def _audit(subject: Subject) -> Result:
+def _measure_audit(subject: Subject) -> Result:
     siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
-    theirs = fit_temperature(siblings.logits, siblings.labels)
-    if theirs in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # these images do not tell it
-        theirs = 1.0
-    train, test = siblings.logits.astype(np.float64) / theirs, subject.test_logits.astype(np.float64) / own
+    temperature = fit_temperature(siblings.logits, siblings.labels)
+    if temperature in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # the images do not determine it
+        temperature = 1.0
+    train, test = siblings.logits.astype(np.float64) / temperature, subject.test_logits.astype(np.float64) / own
     return audit(subject.splits, softmax(train), softmax(test))
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One thing to know of a run: a file of its folder, an attribute of `Run` and a section of its page.
+    """A topic of evidence: a file of the run folder, an attribute of `Run` and a section of the page.
 
-    The section is made by the function `NAME_section` of the module `convscope.report.evidence.NAME`.
+    The function `NAME_section` of the module `convscope.report.evidence.NAME` makes the section.
 
     Attributes:
         record: the type of the file.
-        measure: None where another job writes the file.
-        cost: about how long it takes, in passes over the test images and at most in multiply-adds, if every run
-            measures it; None leaves it to `convscope report`.
-        min_images: test images that it needs.
-        needs: what is predicted by networks that did not see the images: some, or each training image.
+        measure: None if another job writes the file.
+        cost: for topics that every run measures, the approximate time in passes over the test images, and its maximum
+            in multiply-adds; None for topics of `convscope report`.
+        min_images: the number of test images that it needs.
+        needs: predictions by networks that did not see the images: for some images, or for each training image.
     """
 
     record: type[Record]
@@ -199,8 +199,8 @@ class Topic:
 
 TOPICS: Mapping[str, Topic] = {
     "seeds": Topic(SeedsRecord),
-    "calibration": Topic(Calibration, _calibration, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
-    "rejection": Topic(Rejection, _rejection, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
+    "calibration": Topic(Calibration, _measure_calibration, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
+    "rejection": Topic(Rejection, _measure_rejection, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
     "filters": Topic(FilterCards, lambda subject: filter_cards(subject.model, subject.splits.test), cost=(25, 4e11)),
     "embedding": Topic(
         Embedding,
@@ -208,7 +208,7 @@ TOPICS: Mapping[str, Topic] = {
         cost=(8, 1e11),
         min_images=MIN_EMBEDDED_IMAGES,
     ),
-    "ablation": Topic(AblationRecord, _ablation, cost=(80, 8e11)),
+    "ablation": Topic(AblationRecord, _measure_ablation, cost=(80, 8e11)),
     "robustness": Topic(
         Robustness,
         lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
@@ -217,41 +217,36 @@ TOPICS: Mapping[str, Topic] = {
         Attacks,
         lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
     ),
-    "audit": Topic(AuditRecord, _audit, needs="out-of-fold predictions"),
+    "audit": Topic(AuditRecord, _measure_audit, needs="out-of-fold predictions"),
     "exports": Topic(ParityTable),
 }
 """By name, in the order of the page."""
 
 MEASURED = tuple(name for name, topic in TOPICS.items() if topic.measure is not None)
-"""The topics that are measured of a run's model."""
+"""The topics that are measured on a run's model."""
 
 
 def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[str, Record]:
-    """Read what is kept on those of `topics` that were measured of these weights, by topic.
-
-    Raises:
-        RunError: if a file is damaged.
-    """
+    """Read the evidence on those of `topics` that were measured for the model's weights."""
     records = {topic: folder.read_evidence(topic, TOPICS[topic].record, model) for topic in topics}
     return {topic: record for topic, record in records.items() if record is not None}
 
 
 def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
-    """List the topics to measure, and for each the reason why this run has no such measurement ("" if it can).
+    """List the topics to measure, and give the reasons why others cannot be measured on this run ("" for none).
 
     Args:
-        asked: the topics, by name; with none, all that were not measured yet.
+        requested: the topics, by name; by default all that were not measured yet.
 
     Raises:
-        RunError: if one that is asked for by name cannot be measured, or the model gives numbers that are not finite,
-            which each topic would meet.
+        RunError: if a requested topic cannot be measured, or the model's logits are not finite.
     """
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)
     known = read_topics(folder, MEASURED, subject.model)
     topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in known)
-    closed = dict(_too_small(subject.splits))
-    unseen, why = _closed_topics(subject)
+    closed = dict(_find_too_small(subject.splits))
+    unseen, why = _find_closed_topics(subject)
     closed |= dict.fromkeys(unseen, why)
     reasons = [
         f"{', '.join(names)}: {why}"
@@ -263,14 +258,14 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
     return tuple(topic for topic in topics if topic not in closed), "; ".join(reasons)
 
 
-def quick_topics(splits: Splits) -> tuple[str, ...]:
-    """Return the topics that every run measures and that these images are enough for."""
-    too_small = _too_small(splits)
+def list_quick_topics(splits: Splits) -> tuple[str, ...]:
+    """List the topics that every run measures, if there are enough test images."""
+    too_small = _find_too_small(splits)
     return tuple(name for name, topic in TOPICS.items() if topic.cost is not None and name not in too_small)
 
 
-def _too_small(splits: Splits) -> Mapping[str, str]:
-    """Return the topics for which there are too few test images, and why."""
+def _find_too_small(splits: Splits) -> Mapping[str, str]:
+    """Find the topics for which there are too few test images, with the reason."""
     count = len(splits.test)
     had = "1 test image is" if count == 1 else f"{count} test images are"
     return {
@@ -280,14 +275,14 @@ def _too_small(splits: Splits) -> Mapping[str, str]:
     }
 
 
-def _needing(*needs: Needs) -> tuple[str, ...]:
+def _list_needing(*needs: Needs) -> tuple[str, ...]:
     return tuple(name for name, topic in TOPICS.items() if topic.needs in needs)
 
 
-def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
-    """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
+def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
+    """Find the topics that cannot be measured on this run, and the reason: they need images that no ancestor saw."""
     if subject.folder.record.imported:
-        return _needing("held-out images"), (
+        return _list_needing("held-out images"), (
             "the file of an imported network does not say which images it was trained on, so none are known to be new "
             "to it; to measure this, train its architecture from random weights: convscope run --architecture "
             f"{subject.folder.path / 'run.json'}"
@@ -295,7 +290,7 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     if members := subject.folder.record.members:
         if all(member.is_from_random_weights for member in members):
             return (), ""
-        return _needing(*get_args(Needs)), (
+        return _list_needing(*get_args(Needs)), (
             "these need networks like each member that did not see some of the training images, but a member was "
             "imported, or trained on from another network"
         )
@@ -306,7 +301,11 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
     if seen == 0:
         return (), ""
-    closed = _needing("out-of-fold predictions") if subject.validated is not None else _needing(*get_args(Needs))
+    closed = (
+        _list_needing("out-of-fold predictions")
+        if subject.validation_split is not None
+        else _list_needing(*get_args(Needs))
+    )
     if start.known is None:
         why = "nobody knows which images the network that this run started from was trained on"
     else:
@@ -314,12 +313,12 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     return closed, (
         f"{why}, so its answers to them are not those to new images; to measure this, train from random weights, or "
         "from a run with other training images"
-        + ("" if subject.validated is not None else ", or hold new images out with `validation_fraction`")
+        + ("" if subject.validation_split is not None else ", or hold new images out with `validation_fraction`")
     )
 
 
-def topic_seconds(topic: str, model: Model, num_images: int, seconds: float) -> float:
-    """Return about how many seconds a topic takes where a pass over `num_images` test images takes `seconds`."""
+def estimate_seconds(topic: str, model: Model, num_images: int, seconds: float) -> float:
+    """Estimate the seconds for a topic if a pass over `num_images` test images takes `seconds`."""
     cost = TOPICS[topic].cost
     assert cost is not None, topic
     passes, most_macs = cost
@@ -327,10 +326,10 @@ def topic_seconds(topic: str, model: Model, num_images: int, seconds: float) -> 
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, Record]:
-    """Measure each of `topics`, keep it in the run folder and tell the listeners; return all of it by topic."""
+    """Measure each of `topics`, write it to the run folder and call `on_topic`; return the records by topic."""
     measured = dict[str, Record]()
     for topic in topics:
-        with timed(timings, topic):
+        with measure_time(timings, topic):
             measure = TOPICS[topic].measure
             assert measure is not None, topic
             result = measure(subject)

@@ -1,4 +1,4 @@
-"""Answers to pictures: `answer_picture` takes the bytes of an image file to JSON with steps and attribution."""
+"""Answer pictures: from the bytes of an image file to JSON with the prediction, its steps and attribution."""
 
 import json
 from base64 import b64encode
@@ -19,32 +19,31 @@ from convscope.evidence.explanation import Method
 from convscope.prediction import Prediction, answer_maps, predict, preparation_of, reading_side
 from convscope.prediction.strings import read_strings
 from convscope.service.refusal import RequestRefusedError
-from convscope.service.schemas import Asked, AskedOfStrings
+from convscope.service.schemas import PictureQuery, StringsQuery
 from convscope.service.served import Served
 
 EXPLAINED_DIGITS = 16
-"""Of a picture with more, the first so many are explained; an explanation takes some 40 kB."""
+"""Only the first digits of a picture are explained: an explanation takes about 40 kB."""
 
-_NAME = "the picture"  # in reasons: it comes without a name
-_DIGITS = 6  # of an attribution's values that are worth sending
+_NAME = "the picture"  # in error messages, as a request has no file name
+_DIGITS = 6  # significant digits of an attribution's values; float32 has seven
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer as JSON; the numbers are of images that were answered, and of those that are of none of the classes."""
+class AnsweredRequest:
+    """An answer as JSON, with the numbers of classified images and of those rejected as none of the classes."""
 
     body: bytes
     num_images: int
     num_rejected: int
 
 
-def answer_picture(served: Served, content: bytes, query: Asked, most_pixels: int) -> Answered:
+def answer_picture(served: Served, content: bytes, query: PictureQuery, most_pixels: int) -> AnsweredRequest:
     """Answer the picture in `content`, an image file.
 
     Raises:
-        RequestRefusedError: if it has more than `most_pixels`, or asks for steps or a method that the model
-            does not allow.
-        ImageFileError: if it is no picture, damaged, or of a format that is not read.
+        RequestRefusedError: if it has more than `most_pixels`, or the query does not fit the model.
+        ImageFileError: if it is no picture, damaged, or of an unsupported format.
     """
     picture, size = _read(content, most_pixels, reading_side(served.model))
     steps = _steps(served, query)
@@ -52,11 +51,11 @@ def answer_picture(served: Served, content: bytes, query: Asked, most_pixels: in
     answer = _head(served) | prediction.to_dict() | {"file": None}
     if query.explain:
         answer |= _explain(served, [prediction], query.method)[0]
-    return Answered(encode_answer(answer), 1, int(prediction.none_of_these is True))
+    return AnsweredRequest(encode_answer(answer), 1, int(prediction.none_of_these is True))
 
 
-def answer_strings(served: Served, content: bytes, query: AskedOfStrings, most_pixels: int) -> Answered:
-    """Read all that is written in the picture in `content`, an image file.
+def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pixels: int) -> AnsweredRequest:
+    """Read all characters in the picture in `content`, an image file.
 
     Raises:
         RequestRefusedError: as `answer_picture` does, or if the model's images are not one centred character each.
@@ -72,15 +71,15 @@ def answer_strings(served: Served, content: bytes, query: AskedOfStrings, most_p
     predictions = [digit.prediction for digit in reading.digits]
     if query.explain:
         explained = _explain(served, predictions[:EXPLAINED_DIGITS], query.method)
-        for digit, more in zip(answer["digits"], explained, strict=False):  # the later ones are not explained
+        for digit, more in zip(answer["digits"], explained, strict=False):  # later digits have no explanation
             digit.update(more)
-    return Answered(
+    return AnsweredRequest(
         encode_answer(answer), len(predictions), sum(prediction.none_of_these is True for prediction in predictions)
     )
 
 
 def reads_strings(served: Served) -> bool:
-    """Whether the model's images hold one centred character each."""
+    """True if each image of the model holds one centred character."""
     return preparation_of(served.model).handwriting.centre
 
 
@@ -89,7 +88,8 @@ def _head(served: Served) -> dict[str, Any]:
 
 
 def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return the picture and its size, which is looked at before it is decoded; see `read_reduced` for `longest`."""
+    """Read the picture and its size; `longest` as of `read_reduced`."""
+    # The size is checked before decoding: a file of some kB can hold a picture that fills the memory.
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RequestRefusedError(
@@ -99,8 +99,8 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     return read_reduced(content, _NAME, longest)
 
 
-def _steps(served: Served, query: Asked) -> list[Step] | None:
-    """Return the steps to take, or None for the model's own."""
+def _steps(served: Served, query: PictureQuery) -> list[Step] | None:
+    """Choose the steps of preparation; None for the model's own."""
     if not query.without:
         return list(query.steps) or None
     steps = query.steps or preparation_of(served.model).handwriting.steps
@@ -114,7 +114,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
 
 
 def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
-    """Return of each prediction the picture after each step, and what the answer rests on."""
+    """Draw the picture after each step, and the attribution, of each prediction."""
     maps = answer_maps(served.model, predictions, method=method)
     return [
         {
@@ -131,7 +131,7 @@ def _explain(served: Served, predictions: Sequence[Prediction], method: Method) 
 
 
 def _paint(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return (H, W, 4): orange above zero, blue below, and the more transparent the nearer to zero."""
+    """Paint values as RGBA (H, W, 4): orange above zero, blue below, more transparent near zero."""
     pixels = np.empty((*values.shape, 4), np.uint8)
     pixels[..., :3] = np.where((values < 0)[..., np.newaxis], BLUE, ORANGE)
     largest = np.abs(values).max()
@@ -140,7 +140,7 @@ def _paint(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _png(pixels: NDArray[np.uint8]) -> str:
-    """Return (h, w, 1, 3 or 4) as a PNG in base64; of any other number of channels the first is shown."""
+    """Encode pixels (H, W, 1, 3 or 4) as PNG in base64; of any other number of channels the first is shown."""
     shown = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
     return b64encode(encode_png(shown, compress_level=1)).decode()
 

@@ -1,4 +1,4 @@
-"""The application: `create_app` puts routes, errors, guard and counters around the models."""
+"""Create the application: routes, error handlers, guard and counters around the models."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,29 +9,29 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 
 from convscope.service import schemas
-from convscope.service.guard import LOOPBACK, Guard
+from convscope.service.guard import LOOPBACK, GuardMiddleware
 from convscope.service.limits import Limits, Waiting
 from convscope.service.metrics import Metrics
-from convscope.service.observe import Observe
-from convscope.service.pages import page_routes
-from convscope.service.pictures import picture_routes
-from convscope.service.protocol import protocol_routes
+from convscope.service.observe import ObserverMiddleware
+from convscope.service.pages import make_page_routes
+from convscope.service.pictures import make_picture_routes
+from convscope.service.protocol import make_protocol_routes
 from convscope.service.refusal import handle_errors
 from convscope.service.served import Served
-from convscope.service.work import Work, documented
+from convscope.service.work import Work, describe_responses
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _App(FastAPI):
-    """FastAPI, whose OpenAPI document does not tell of answers that it never gives."""
+    """FastAPI with an OpenAPI document that lists only responses that the service gives."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             document = super().openapi()
             for path in document["paths"].values():
                 for operation in path.values():
-                    operation["responses"].pop("422", None)  # a wrong request is answered with 400
+                    operation["responses"].pop("422", None)  # FastAPI's status for invalid requests; ours is 400
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
             for extra in (schemas.InferRequest, schemas.InputTensor, schemas.RequestedOutput):
@@ -45,15 +45,15 @@ class _App(FastAPI):
 def create_app(
     models: Sequence[Served], limits: Limits | None = None, hosts: Collection[str] | None = LOOPBACK
 ) -> FastAPI:
-    """Return the ASGI application that serves `models`.
+    """Create the ASGI application that serves `models`.
 
     Args:
-        models: with names of their own each, at least one; see `load_served`.
-        hosts: the names that a request may give as its Host, in lower case and without a port; None for all. As it is,
-            a page elsewhere whose name was made to mean this machine gets no answer.
+        models: at least one, with different names; see `load_served`.
+        hosts: the names that a request may have as its Host, in lower case and without a port; None for all. They stop
+            DNS rebinding: a web page whose host name was changed to point to this machine.
 
     Raises:
-        ValueError: without models, or if two have one name.
+        ValueError: without models, or if two have the same name.
     """
     limits = limits or Limits()
     if not models or len({model.name for model in models}) != len(models):
@@ -69,7 +69,7 @@ def create_app(
         title="convscope",
         version=version("convscope"),
         summary="Trained convolutional networks over HTTP.",
-        docs_url=None,  # both pages would load scripts from elsewhere
+        docs_url=None,  # both pages of FastAPI load scripts from a CDN
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -80,16 +80,16 @@ def create_app(
         "/metrics",
         tags=["Operation"],
         response_class=Response,
-        responses={**documented(None), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={**describe_responses(None), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def metrics_text() -> Response:
-        """Give what was counted, in Prometheus's text format."""
+        """Return the counters in Prometheus's text format."""
         return Response(metrics.text(), media_type=_METRICS_TYPE)
 
-    app.include_router(picture_routes(work))
-    app.include_router(protocol_routes(work))
-    app.include_router(page_routes(work))
+    app.include_router(make_picture_routes(work))
+    app.include_router(make_protocol_routes(work))
+    app.include_router(make_page_routes(work))
     names = None if hosts is None else frozenset(hosts)
-    app.add_middleware(Guard, limits=limits, metrics=metrics, waiting=waiting, hosts=names)
-    app.add_middleware(Observe, metrics=metrics)
+    app.add_middleware(GuardMiddleware, limits=limits, metrics=metrics, waiting=waiting, hosts=names)
+    app.add_middleware(ObserverMiddleware, metrics=metrics)
     return app

@@ -1,7 +1,9 @@
-"""The picture in a form: the body of a request of type multipart/form-data to the bytes of its one file.
+"""Read the picture from a request of type multipart/form-data.
 
-The body is whole and within the service's limit before it is read here, and only the picture is copied out of it.
-Source: RFC 7578 (forms) and RFC 2046, section 5.1 (parts and their boundary).
+The body is complete and within the service's limit before it is read here, and only the picture is copied.
+Source: RFC 7578 (forms) and RFC 2046, section 5.1: parts between boundaries, each with a header:
+
+    --BOUNDARY CRLF  header CRLF CRLF  content  CRLF --BOUNDARY CRLF  ...  CRLF --BOUNDARY--
 """
 
 import re
@@ -18,8 +20,8 @@ _MAX_HEADER_BYTES = 8192  # of one part
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
-def picture_in_form(body: bytes, content_type: str) -> bytes:
-    """Return the content of the field `image` of a form.
+def read_picture_from_form(body: bytes, content_type: str) -> bytes:
+    """Read the content of the field `image` of a form.
 
     Raises:
         RequestRefusedError: if the form is damaged, has several pictures or none, or has more than 16 fields.
@@ -31,7 +33,7 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
         raise _form_error("its Content-Type has no valid boundary")
     delimiter = b"--" + boundary.encode()
     content: bytes | None = None
-    start = 0 if body.startswith(delimiter) else _next(body, delimiter, 0) + 2
+    start = 0 if body.startswith(delimiter) else _find_delimiter(body, delimiter, 0) + 2
     for _ in range(MAX_PARTS):
         start += len(delimiter)
         if body.startswith(b"--", start):
@@ -39,8 +41,8 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
         head_end = body.find(b"\r\n\r\n", start, start + _MAX_HEADER_BYTES)
         if not body.startswith(b"\r\n", start) or head_end < 0:
             raise _form_error("the header of a field is damaged or too long")
-        end = _next(body, delimiter, head_end + 4)
-        if _name(body[start + 2 : head_end]) == FIELD:
+        end = _find_delimiter(body, delimiter, head_end + 4)
+        if _read_name(body[start + 2 : head_end]) == FIELD:
             if content is not None:
                 raise _form_error("it has several pictures; send one request for each")
             content = body[head_end + 4 : end]
@@ -52,16 +54,16 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
     return content
 
 
-def _next(body: bytes, delimiter: bytes, start: int) -> int:
-    """Return where the line break before the next delimiter is."""
+def _find_delimiter(body: bytes, delimiter: bytes, start: int) -> int:
+    """Find the line break before the next delimiter."""
     offset = body.find(b"\r\n" + delimiter, start)
     if offset < 0:
         raise _form_error("it is cut off")
     return offset
 
 
-def _name(head: bytes) -> str | None:
-    """Return the name of the field with this header."""
+def _read_name(head: bytes) -> str | None:
+    """Read the name of the field from its header."""
     for line in head.split(b"\r\n"):
         key, _, value = line.partition(b":")
         if key.strip().lower() == b"content-disposition":

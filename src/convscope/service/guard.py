@@ -1,7 +1,7 @@
-"""What a request must pass before it is worked on: the host it names, and a body within bounds.
+"""Check a request before it reaches the application: its host, and the size of its body.
 
-A body is bounded as it arrives, so that no more of it than its limit is ever in memory, whatever its length is said to
-be and however slowly it comes.
+A body is bounded while it arrives, so never more of it than the limit is in memory, whatever length it declares and
+however slowly it comes.
 """
 
 import asyncio
@@ -20,31 +20,27 @@ from convscope.service.metrics import Metrics
 from convscope.service.refusal import LATER, STOPPING, RequestRefusedError, send_refusal
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-"""The hosts that a service bound to this machine alone answers to."""
+"""The hosts of a service that only this machine can reach."""
 
 ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
-"""Paths that are answered however full the service is."""
+"""Paths that are answered even if the service is full."""
 
 _TOGETHER = "the bodies of all current requests are too large together; try again in a second"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
-_DISCARD_SECONDS = 2.0  # for which the rest of a refused body is read and dropped, so that its sender reads the answer
+_DISCARD_SECONDS = 2.0  # the rest of a refused body is read so long, or else many clients never read the answer
 
 
-def hosts_for(address: str, allowed: Collection[str] = ()) -> Collection[str] | None:
-    """Return the names that requests to a service at `address` may give as their Host; None is all.
-
-    Args:
-        allowed: beside those of this machine; with none, a service that other machines reach takes all.
-    """
+def choose_hosts(address: str, allowed: Collection[str] = ()) -> Collection[str] | None:
+    """Choose the names that requests may have as their Host, `allowed` and those of this machine; None for all."""
     if allowed or _is_this_machine(address):
         return {name.lower() for name in allowed} | LOOPBACK
     return None
 
 
 def _is_this_machine(address: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
+    """True if only this machine can reach an address."""
     if address.lower() == "localhost":
         return True
     try:
@@ -53,11 +49,11 @@ def _is_this_machine(address: str) -> bool:
         return False
 
 
-class Guard:
+class GuardMiddleware:
     """Pure ASGI middleware around the application.
 
     Args:
-        hosts: names that a request may give as its Host, in lower case and without a port; None for all.
+        hosts: names that a request may have as its Host, in lower case and without a port; None for all.
     """
 
     def __init__(
@@ -76,7 +72,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if self.hosts is not None and _host(headers.get("host", "")) not in self.hosts:
+        if self.hosts is not None and _read_host(headers.get("host", "")) not in self.hosts:
             reason = (
                 "the Host header names a host that this service does not serve; start the service with --allow-host"
             )
@@ -90,7 +86,9 @@ class Guard:
         num_sent = 0
 
         async def send_last_alone(message: Message) -> None:
-            """Send the end of an answer by itself, which waits until the client has taken most of the answer."""
+            """Send the end of an answer by itself."""
+            # The server blocks in `send` until the client has taken most of the body. So the bytes count as held, and
+            # the rest of a refused body is read, until then.
             nonlocal num_sent
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 num_sent = len(message.get("body", b""))
@@ -108,12 +106,12 @@ class Guard:
             self.hold(-body.size - num_sent)
 
     def hold(self, num_bytes: int) -> None:
-        """Count bytes that are in memory from now on, or, below zero, are not any more."""
+        """Count bytes that are now in memory; a negative number for bytes that no longer are."""
         self.held_bytes += num_bytes
         self.metrics.held.set(self.held_bytes)
 
     def make_room(self, body: "_Body") -> None:
-        """Give up bodies that have been arriving for longest, `body` among them, until the rest is within bounds."""
+        """Give up the oldest incomplete bodies, `body` last, until the rest is within bounds."""
         for waiting in [*(body for body in self.bodies if body.size and not body.complete), body]:
             if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
                 break
@@ -121,9 +119,9 @@ class Guard:
 
 
 class _Body:
-    """The `receive` of one request; raises `RequestRefusedError` when the body is more than is allowed."""
+    """The `receive` of a request; raises `RequestRefusedError` if the body is too large or too slow."""
 
-    def __init__(self, receive: Receive, headers: Headers, guard: Guard) -> None:
+    def __init__(self, receive: Receive, headers: Headers, guard: GuardMiddleware) -> None:
         self.receive = receive
         self.headers = headers
         self.guard = guard
@@ -137,7 +135,7 @@ class _Body:
     async def __call__(self) -> Message:
         if self.complete:
             return await self.receive()
-        if self.deadline is None:  # the first call: the body is wanted
+        if self.deadline is None:  # the first call: now the application reads the body
             self.deadline = monotonic() + self.guard.limits.body_seconds
             self._check_headers()
         try:
@@ -170,7 +168,7 @@ class _Body:
             self._refuse(503, _TOGETHER, LATER)
 
     def give_up(self) -> None:
-        """Count none of it any more; `__call__` raises what has happened."""
+        """Stop counting the body; `__call__`, which waits for it, then raises the error."""
         self.is_given_up = True
         self.guard.hold(-self.size)
         self.size = 0
@@ -198,19 +196,17 @@ class _Body:
         )
 
     async def discard(self) -> None:
-        """Read what is left of a refused body for a moment and keep none of it.
-
-        If the connection were closed at once, a client that is still sending would not get to read why.
-        """
+        """Read the rest of a refused body for a moment and drop it."""
+        # If the connection closed at once, a client that is still sending would get a reset instead of the answer.
         if self.headers.get("expect", "").lower() == "100-continue":
-            return  # it sends nothing unless it is asked to
+            return  # such a client sends no body before the server asks for it
         with suppress(TimeoutError):
             async with asyncio.timeout(_DISCARD_SECONDS):
                 while (await self.receive()).get("more_body", False):
                     pass
 
 
-def _host(header: str) -> str:
-    """Return the name in a Host header, in lower case and without its port; empty for a header that is malformed."""
+def _read_host(header: str) -> str:
+    """Read the name in a Host header, in lower case and without its port; "" for a malformed header."""
     match = _HOST.fullmatch(header.strip().lower())
     return match[1] if match else ""

@@ -1,4 +1,4 @@
-"""Inference by the Open Inference Protocol v2: `infer` takes a request's bytes to the bytes of its answer.
+"""Answer inference requests of the Open Inference Protocol v2, from the request's bytes to the answer's.
 
 Source: the Open Inference Protocol (KServe), REST.
 """
@@ -13,43 +13,44 @@ from pydantic import ValidationError
 
 from convscope.base.deadline import check_deadline
 from convscope.base.metrics import softmax
-from convscope.service.answers import Answered, encode_answer
-from convscope.service.refusal import RequestRefusedError, described_errors
+from convscope.service.answers import AnsweredRequest, encode_answer
+from convscope.service.refusal import RequestRefusedError, describe_errors
 from convscope.service.schemas import InferRequest, OutputName
 from convscope.service.served import Served
 from convscope.service.tensors import read_images, write_tensor
 
-_BATCH = 256  # images that are answered between two looks at the deadline
-_SPARE_VALUES = 1000  # in the JSON of a request, besides pixels
+_BATCH = 256  # images that are classified between two checks of the deadline
+_SPARE_VALUES = 1000  # in the JSON of a request, in addition to pixels
 
 
-def output_names(served: Served) -> tuple[OutputName, ...]:
-    """Return the names of all that the model can answer with, in the order in which it does."""
+def list_outputs(served: Served) -> tuple[OutputName, ...]:
+    """List the names of the model's outputs, in their order."""
     names: tuple[OutputName, ...] = ("logits", "probabilities", "calibrated_probabilities", "label", "none_of_these")
     return names if served.rule is not None else names[:-1]
 
 
-def infer(served: Served, body: bytes, most_images: int) -> Answered:
+def infer(served: Served, body: bytes, most_images: int) -> AnsweredRequest:
     """Answer a request for inference.
 
     Raises:
         RequestRefusedError: for a body that does not fit the protocol or the model.
     """
     image_shape = served.model.architecture.input.shape
-    request = _parse(body, most_images * int(np.prod(image_shape)))
-    names = _requested_outputs(request, served)
+    request = _parse_request(body, most_images * int(np.prod(image_shape)))
+    names = _check_output_names(request, served)
     images = read_images(request.inputs[0].shape, request.inputs[0].data, image_shape, most_images)
-    arrays = _compute(served, images, set(names))
+    arrays = _compute_outputs(served, images, set(names))
     outputs = [write_tensor(name, arrays[name]) for name in names]
     answer = {"model_name": served.name, "model_version": served.version, "outputs": outputs}
     if request.id is not None:
         answer["id"] = request.id
     rejected = int(arrays["none_of_these"].sum()) if "none_of_these" in arrays else 0
-    return Answered(encode_answer(answer), len(images), rejected)
+    return AnsweredRequest(encode_answer(answer), len(images), rejected)
 
 
-def _parse(text: bytes, most_pixels: int) -> InferRequest:
-    """Return the JSON as a checked value. So few commas bound the memory that it can take once it is read."""
+def _parse_request(text: bytes, most_pixels: int) -> InferRequest:
+    """Parse and check the JSON of a request."""
+    # A value of one byte takes some hundred in memory once parsed. Each needs a comma, so commas bound the memory.
     if (commas := text.count(b",")) > most_pixels + _SPARE_VALUES:
         raise RequestRefusedError(
             413, f"the JSON holds {commas:,} values or more, and the limit is {most_pixels:,} pixels"
@@ -58,13 +59,13 @@ def _parse(text: bytes, most_pixels: int) -> InferRequest:
         return InferRequest.model_validate_json(text)
     except ValidationError as error:
         raise RequestRefusedError(
-            400, described_errors(error.errors(include_url=False, include_context=False, include_input=False))
+            400, describe_errors(error.errors(include_url=False, include_context=False, include_input=False))
         ) from None
 
 
-def _requested_outputs(request: InferRequest, served: Served) -> Sequence[OutputName]:
-    """Check the names of the requested outputs; without any, all are given."""
-    known = output_names(served)
+def _check_output_names(request: InferRequest, served: Served) -> Sequence[OutputName]:
+    """Check the names of the requested outputs; by default all."""
+    known = list_outputs(served)
     names: list[OutputName] = []
     for output in request.outputs or ():
         if output.name not in known:
@@ -77,19 +78,19 @@ def _requested_outputs(request: InferRequest, served: Served) -> Sequence[Output
     return names or known
 
 
-def _compute(served: Served, images: NDArray[np.uint8], wanted: set[OutputName]) -> dict[str, NDArray[Any]]:
-    """Return the wanted outputs of images (N, H, W, C): (N, K) float32, or (N,) int64 or bool."""
+def _compute_outputs(served: Served, images: NDArray[np.uint8], wanted: set[OutputName]) -> dict[str, NDArray[Any]]:
+    """Compute the wanted outputs of images (N, H, W, C): (N, K) float32, or (N,) int64 or bool."""
     model, rule = served.model, served.rule
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     logits = np.concatenate([_call_in_time(model.logits, batch) for batch in batches])
     temperature = float(model.calibration.get("temperature", 1.0))
-    made: dict[OutputName, Callable[[], NDArray[Any]]] = {
+    functions: dict[OutputName, Callable[[], NDArray[Any]]] = {
         "logits": lambda: logits.astype(np.float32),
         "probabilities": lambda: softmax(logits).astype(np.float32),
         "calibrated_probabilities": lambda: softmax(logits.astype(np.float64) / temperature).astype(np.float32),
         "label": lambda: logits.argmax(axis=1).astype(np.int64),
     }
-    arrays: dict[str, NDArray[Any]] = {name: make() for name, make in made.items() if name in wanted}
+    arrays: dict[str, NDArray[Any]] = {name: compute() for name, compute in functions.items() if name in wanted}
     if rule is not None and "none_of_these" in wanted:
         arrays["none_of_these"] = np.concatenate(
             [_call_in_time(partial(rule.refuses, model), batch) for batch in batches]

@@ -1,4 +1,4 @@
-"""What one service takes on at most: sizes, numbers and times; and waiting, which ends in time."""
+"""The limits of a service: sizes, numbers and times; and waits that end in time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,24 +12,24 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds that hold for every request, so that neither one client nor all together can exhaust the machine.
+    """Limits for every request, so that neither one client nor all together can exhaust the machine.
 
     Attributes:
-        body_bytes: of one request's body; a photo of a phone has 2 to 10 MB.
-        held_bytes: of all bodies and answers that are in memory at one moment; by default 128 MiB, or four bodies where
-            these are more.
-        pixels: of one picture; decoding it takes up to twelve bytes a pixel, and one is decoded at a time.
-        images: of one request for inference.
-        requests: that are computed or wait for it at once; more are turned away with 503. A request whose body is still
-            arriving, or whose answer is being sent, is none of them.
-        connections: that are open at once; of more, the one whose request has been awaited longest is closed.
-        threads: that compute; by default one a core.
+        body_bytes: of a request's body; a photo of a phone has 2 to 10 MB.
+        held_bytes: of all bodies and answers in memory at a time; by default 128 MiB, or four bodies if these are more.
+        pixels: of a picture; decoding takes up to twelve bytes for each pixel, and one picture is decoded at a time.
+        images: of a request for inference.
+        requests: the number in progress or waiting for a thread; further ones get 503. A request whose body is
+            arriving, or whose answer is being sent, does not count.
+        connections: the number of open connections; if there are more, the one that has sent no request for longest is
+            closed.
+        threads: the number of threads that compute; by default one for each core.
         header_seconds: from the opening of a connection, or the first byte of a request, to the end of its headers.
         body_seconds: until a body must be complete.
-        answer_seconds: from a complete body to its answer, waiting for a thread included; then it is 503.
-        send_seconds: that a client may take to accept one more piece of an answer.
-        stop_seconds: that requests may take when the service is told to stop; then they are answered with 503, and
-            five seconds later the process has ended.
+        answer_seconds: from a complete body to its answer, with the wait for a thread; then it is 503.
+        send_seconds: until a client must accept a further part of an answer.
+        stop_seconds: for requests in progress when the service stops; then they get 503, and five seconds later the
+            process ends.
 
     Raises:
         ValueError: for a value that is not a number above zero.
@@ -60,10 +60,10 @@ class Limits:
 
 
 class Waiting:
-    """The waits of one service; used in its event loop alone.
+    """The waits of a service, all in its event loop.
 
     Attributes:
-        stopped: whether `stop` was called: from then on nothing is waited for.
+        stopped: True once `stop` was called; then every wait ends at once.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Waiting:
 
     @asynccontextmanager
     async def at_most(self, seconds: float) -> AsyncIterator[asyncio.Timeout]:
-        """Raise `TimeoutError` out of the block when it takes longer, or the service stops."""
+        """Raise `TimeoutError` if the block takes longer than `seconds`, or the service stops."""
         async with asyncio.timeout(0 if self.stopped else seconds) as timeout:
             self._timeouts.add(timeout)
             try:
@@ -81,13 +81,13 @@ class Waiting:
                 self._timeouts.discard(timeout)
 
     def stop(self) -> None:
-        """End all waits, those of later requests included."""
+        """End all waits, also those of later requests."""
         self.stopped = True
         for timeout in self._timeouts:
             end(timeout)
 
 
 def end(timeout: asyncio.Timeout) -> None:
-    """Let a wait end now."""
+    """End a wait now."""
     if not timeout.expired():
         timeout.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""The service's logs: one JSON object a line, of requests and of everything else."""
+"""Write the service's logs, of requests and everything else, as a JSON object in each line."""
 
 import json
 import logging
@@ -12,11 +12,11 @@ from typing import TextIO
 
 LOGGER = "convscope.service"
 
-_LONGEST_LINE = 4096  # bytes of foreign text that become one record
+_MAX_LINE_BYTES = 4096  # of text from C libraries in a record
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger and message, then what the record's `facts` hold."""
+    """Formats a record as a JSON object: time, level, logger and message, then the record's `facts`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -28,20 +28,20 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)  # ASCII: no name of a client's can break a line
+        return json.dumps(entry, default=str)  # in ASCII, so that no text of a client can break the line
 
 
 @contextmanager
-def only_json() -> Iterator[TextIO]:
-    """Turn all that is written to standard error inside the block into records; give the stream that takes records.
+def log_only_json() -> Iterator[TextIO]:
+    """Turn everything that is written to standard error in the block into records; yield the stream for records.
 
-    C libraries write warnings to the file descriptor itself, past Python. It leads into a pipe meanwhile, and a thread
-    makes a record of each line. The stream is never closed, as log handlers keep it.
+    C libraries write warnings straight to the file descriptor. In the block it leads into a pipe, and a thread makes a
+    record of each line. The stream is never closed, because log handlers keep it.
     """
     sys.stderr.flush()
     stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
     source, sink = os.pipe()
-    os.set_blocking(sink, False)  # text that comes faster than it is read is lost, and holds nobody up
+    os.set_blocking(sink, False)  # if the pipe is full, text is lost; otherwise a C library would block the service
     os.dup2(sink, 2)
     os.close(sink)
     thread = Thread(target=_log_lines, args=(source,), name="convscope-stderr", daemon=True)
@@ -50,19 +50,19 @@ def only_json() -> Iterator[TextIO]:
         yield stream
     finally:
         sys.stderr.flush()
-        os.dup2(stream.fileno(), 2)  # closes the pipe's last end, unless a child process has it
+        os.dup2(stream.fileno(), 2)  # closes the pipe's last writing end, and so ends the thread
         thread.join(1)
 
 
 def _log_lines(source: int) -> None:
     log = logging.getLogger(LOGGER)
     with os.fdopen(source, "rb") as lines:
-        while line := lines.readline(_LONGEST_LINE):
+        while line := lines.readline(_MAX_LINE_BYTES):
             if text := line.decode(errors="replace").strip():
                 log.warning("%s", text)
 
 
-def log_config(stream: TextIO) -> dict[str, object]:
+def make_log_config(stream: TextIO) -> dict[str, object]:
     """Make the configuration of `logging`: our records and the server's as JSON lines on `stream`."""
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus; each application has a registry of its own."""
+"""Count requests, images and bytes for Prometheus; each application has its own registry."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,7 +16,9 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """The counters of one application. Every label has few values: nothing that a client makes up becomes one."""
+    """The counters of an application."""
+
+    # Labels only have known values. If text of a client became a label, each new text would take memory for ever.
 
     def __init__(self, models: tuple[Served, ...]) -> None:
         self.registry = CollectorRegistry()
@@ -59,5 +61,5 @@ class Metrics:
         PlatformCollector(registry=self.registry)
 
     def text(self) -> bytes:
-        """Return all of them in Prometheus's text format."""
+        """Format all counters in Prometheus's text format."""
         return generate_latest(self.registry)

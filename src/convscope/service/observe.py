@@ -1,6 +1,6 @@
-"""Around everything else: each request gets an id, a line in the log, its place in the metrics and safe headers.
+"""Give each request an id, a line in the log, metrics and safe headers, outside of everything else.
 
-A failure that nothing else has caught ends here, as 500 with a reason that tells nothing of our insides.
+An exception that nothing else has caught becomes a 500 here, without details of our code.
 """
 
 import logging
@@ -20,10 +20,10 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 FACTS = "convscope.facts"
-"""The key in a request's scope of a dict, in which its route puts what its line in the log tells besides."""
+"""The key in a request's scope of a dict, to which its route adds facts for the log."""
 
 UNANSWERED = 499
-"""The status, in log and metrics, of a request whose client went away before there was an answer."""
+"""The status, in log and metrics, of a request whose client disconnected before the answer; nginx uses it too."""
 
 SAFE_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -33,10 +33,10 @@ SAFE_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
-"""Of every answer, unless its route says otherwise."""
+"""The headers of every answer, unless its route sets others."""
 
 
-class Observe:
+class ObserverMiddleware:
     """Pure ASGI middleware, the outermost of all."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -49,18 +49,18 @@ class Observe:
             await self.app(scope, receive, send)
             return
         start = perf_counter()
-        told = Headers(scope=scope).get("x-request-id", "")
-        request_id = told if _ID.fullmatch(told) else uuid4().hex
+        client_id = Headers(scope=scope).get("x-request-id", "")
+        request_id = client_id if _ID.fullmatch(client_id) else uuid4().hex
         status, received, sent = 0, 0, 0
         facts = scope[FACTS] = dict[str, object]()
 
-        async def counted_receive() -> Message:
+        async def count_receive() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             return message
 
-        async def counted_send(message: Message) -> None:
+        async def count_send(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -73,14 +73,14 @@ class Observe:
 
         failure = None
         try:
-            await self.app(scope, counted_receive, counted_send)
+            await self.app(scope, count_receive, count_send)
         except ClientDisconnect:
-            pass  # nobody is left to be told
-        except Exception as error:  # whatever it is: the client gets an answer, the log the rest
+            pass  # there is nobody to answer
+        except Exception as error:  # the client gets an answer, and the log the details
             failure = error
             if not status:
                 refusal = RequestRefusedError(500, f"internal error; see the log under request id {request_id}")
-                await send_refusal(refusal, scope, receive, counted_send)
+                await send_refusal(refusal, scope, receive, count_send)
         finally:
             facts = {"id": request_id, **facts, "received_bytes": received, "sent_bytes": sent}
             self._record(scope, status or UNANSWERED, perf_counter() - start, facts, failure)

@@ -1,4 +1,4 @@
-"""What a browser shows: the report of a run, or a list of the runs. Of a run's folder nothing else is given out."""
+"""Serve pages: the report of a run, or a list of the runs. No other file of a run's folder is served."""
 
 from html import escape
 from urllib.parse import quote
@@ -16,8 +16,8 @@ REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
-"""What a report may do, as it says itself but for the digest of its script; said again here, since the file may come
-from elsewhere."""
+"""The policy that a report also states itself, except for the digest of its script. The file may be from elsewhere, so
+the service states it too."""
 
 _FRAMES = "; frame-ancestors 'none'"
 
@@ -44,8 +44,8 @@ code {{ font-size: .9em; }}
 """
 
 
-def page_routes(work: Work) -> APIRouter:
-    """Return the routes of pages, which OpenAPI does not list."""
+def make_page_routes(work: Work) -> APIRouter:
+    """Make the routes of pages, which OpenAPI does not list."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.api_route("/", methods=["GET", "HEAD"])
@@ -64,8 +64,8 @@ def page_routes(work: Work) -> APIRouter:
     return routes
 
 
-def report_path(served: Served) -> str | None:
-    """Return where the page of a model is, or None if it has none."""
+def make_report_path(served: Served) -> str | None:
+    """Make the path of a model's page; None if it has none."""
     return None if served.report is None else f"/runs/{quote(served.name, safe='')}/"
 
 
@@ -74,7 +74,7 @@ def _report(served: Served) -> Response:
     try:
         if path is None:
             raise FileNotFoundError
-        open_file(inside(path.parent, path.name)).close()  # it may have become a link or a pipe since
+        open_file(inside(path.parent, path.name)).close()  # since loading, it may have become a link or a pipe
     except (OSError, RunError) as error:
         raise RequestRefusedError(
             404, f"model {served.name!r} has no report.html; create it with: convscope report RUN"
@@ -84,7 +84,7 @@ def _report(served: Served) -> Response:
 
 
 def _row(served: Served) -> str:
-    path = report_path(served)
+    path = make_report_path(served)
     name = escape(served.name) if path is None else f'<a href="{escape(path)}">{escape(served.name)}</a>'
     size = " × ".join(map(str, served.model.architecture.input.shape))
     return f"<tr><td>{name}<td>{size}<td>{len(served.model.class_names)}<td><code>{served.version}</code></tr>"

@@ -14,12 +14,12 @@ from pydantic import Field, create_model
 
 from convscope.base.png import encode_png
 from convscope.service import schemas
-from convscope.service.answers import Answered, answer_picture, answer_strings, reads_strings
-from convscope.service.forms import FIELD, FORM_TYPE, MAX_PARTS, picture_in_form
-from convscope.service.pages import report_path
-from convscope.service.schemas import Asked, AskedOfStrings
+from convscope.service.answers import AnsweredRequest, answer_picture, answer_strings, reads_strings
+from convscope.service.forms import FIELD, FORM_TYPE, MAX_PARTS, read_picture_from_form
+from convscope.service.pages import make_report_path
+from convscope.service.schemas import PictureQuery, StringsQuery
 from convscope.service.served import Served
-from convscope.service.work import Work, check_content_type, documented
+from convscope.service.work import Work, check_content_type, describe_responses
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _BODIES = (*PICTURE_TYPES, "application/octet-stream")
@@ -31,44 +31,41 @@ _FORM = {
 }
 
 
-def picture_routes(work: Work) -> APIRouter:
-    """Return the routes under /v1."""
+def make_picture_routes(work: Work) -> APIRouter:
+    """Make the routes under /v1."""
     routes = APIRouter(tags=["Pictures"])
     picture: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
     form = {"schema": _FORM, "encoding": {FIELD: {"contentType": ", ".join(PICTURE_TYPES)}}}
     contents = {**dict.fromkeys(_BODIES, picture), FORM_TYPE: form}
     body = {"requestBody": {"required": True, "content": contents}}
-    answers = documented(schemas.PictureAnswer, 400, 404, 408, 413, 415)
+    answers = describe_responses(schemas.PictureAnswer, 400, 404, 408, 413, 415)
 
-    @routes.get("/v1/models", responses=documented(schemas.ServedModels))
+    @routes.get("/v1/models", responses=describe_responses(schemas.ServedModels))
     async def models() -> JSONResponse:
         """List the models, and what their predictions mean."""
         return JSONResponse({"models": [_describe(model) for model in work.models]})
 
-    Queried = _queried(work.names, Asked, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
+    PictureQueryType = _make_query_type(work.names, PictureQuery, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
 
     @routes.post("/v1/predict", responses=answers, openapi_extra=body)
-    async def predict(request: Request, asked: Annotated[Queried, Query()]) -> Response:  # type: ignore[valid-type]
+    async def predict(request: Request, query: Annotated[PictureQueryType, Query()]) -> Response:  # type: ignore[valid-type]
         """Classify one picture (PNG, JPEG, WebP, BMP, TIFF or GIF), sent as the body or as the form field `image`."""
-        return await _answer(work, request, answer_picture, asked)
+        return await _answer(work, request, answer_picture, query)
 
     readers = tuple(model.name for model in work.models if reads_strings(model))
-    QueriedOfStrings = _queried(readers or work.names, AskedOfStrings, len(work.models) == 1)  # noqa: N806
-    strings = documented(schemas.StringAnswer, 400, 404, 408, 413, 415)
+    StringsQueryType = _make_query_type(readers or work.names, StringsQuery, len(work.models) == 1)  # noqa: N806
+    strings = describe_responses(schemas.StringAnswer, 400, 404, 408, 413, 415)
 
     @routes.post("/v1/strings", responses=strings, openapi_extra=body)
-    async def read_strings(request: Request, asked: Annotated[QueriedOfStrings, Query()]) -> Response:  # type: ignore[valid-type]
+    async def read_strings(request: Request, query: Annotated[StringsQueryType, Query()]) -> Response:  # type: ignore[valid-type]
         """Read all characters in a picture, line by line."""
-        return await _answer(work, request, answer_strings, asked)
+        return await _answer(work, request, answer_strings, query)
 
     return routes
 
 
-def example_command(address: str, models: Sequence[Served], file: str = "-") -> str:
-    """Return a shell command that sends a picture to the first of `models` at `address`.
-
-    `file` "-" is a small drawing that the command itself contains.
-    """
+def write_example_command(address: str, models: Sequence[Served], file: str = "-") -> str:
+    """Write a shell command that sends a picture to the first of `models`; for "-", a drawing in the command itself."""
     stroke = np.full((28, 28), 255, np.uint8)
     stroke[4:24, 13:16] = 0
     query = {"explain": "false"} | ({"model": models[0].name} if len(models) > 1 else {})
@@ -77,19 +74,19 @@ def example_command(address: str, models: Sequence[Served], file: str = "-") -> 
     return curl if file != "-" else f"echo {b64encode(encode_png(stroke)).decode()} | base64 -d | {curl}"
 
 
-async def _answer(work: Work, request: Request, function: Callable[..., Answered], query: Any) -> Response:
+async def _answer(work: Work, request: Request, function: Callable[..., AnsweredRequest], query: Any) -> Response:
     served = work.model(query.model)
     check_content_type(request, (*_BODIES, FORM_TYPE))
     content, kind = await request.body(), request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() == FORM_TYPE:
-        content = picture_in_form(content, kind)
+        content = read_picture_from_form(content, kind)
     answered = await work.compute(request, served, partial(function, served, content, query, work.limits.pixels))
     work.count(served, answered.num_images, answered.num_rejected)
     return Response(answered.body, media_type="application/json")
 
 
-def _queried(names: tuple[str, ...], base: type[AskedOfStrings], is_only: bool) -> Any:
-    """Return `base` for these models: their names are documented, and one must be given unless it is the only one."""
+def _make_query_type(names: tuple[str, ...], base: type[StringsQuery], is_only: bool) -> Any:
+    """Make the query type for these models: it lists their names, and needs one unless there is only one model."""
     about = Field(
         default=None if is_only else ..., description="Name of the model.", json_schema_extra={"enum": [*names]}
     )
@@ -109,5 +106,5 @@ def _describe(served: Served) -> dict[str, Any]:
         "temperature": float(model.calibration.get("temperature", 1.0)),
         "can_reject": served.rule is not None,
         "handwriting": model.handwriting.to_dict() if model.handwriting else None,
-        "report": report_path(served),
+        "report": make_report_path(served),
     }

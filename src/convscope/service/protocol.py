@@ -8,64 +8,68 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, Response
 
 from convscope.service import schemas
-from convscope.service.inference import infer, output_names
+from convscope.service.inference import infer, list_outputs
 from convscope.service.refusal import RequestRefusedError
 from convscope.service.served import Served
-from convscope.service.work import Work, check_content_type, documented
+from convscope.service.work import Work, check_content_type, describe_responses
 
 
-def protocol_routes(work: Work) -> APIRouter:
-    """Return the routes under /v2."""
+def make_protocol_routes(work: Work) -> APIRouter:
+    """Make the routes under /v2."""
     routes = APIRouter(tags=["Open Inference Protocol v2"])
     Name = Annotated[str, Path(json_schema_extra={"enum": list(work.names)})]  # noqa: N806 (a type)
     Version = Annotated[str, Path(json_schema_extra={"enum": sorted({model.version for model in work.models})})]  # noqa: N806
 
-    @routes.get("/v2/health/live", responses=documented(schemas.Live))
+    @routes.get("/v2/health/live", responses=describe_responses(schemas.Live))
     async def live() -> JSONResponse:
-        """Tell that the service runs."""
+        """Confirm that the service runs."""
         return JSONResponse({"live": True})
 
-    @routes.get("/v2/health/ready", responses=documented(schemas.Ready))
+    @routes.get("/v2/health/ready", responses=describe_responses(schemas.Ready))
     async def ready() -> JSONResponse:
-        """Tell that all models are loaded; before they are, nothing answers."""
+        """Confirm that all models are loaded; before, no request is answered."""
         return JSONResponse({"ready": True})
 
-    @routes.get("/v2", responses=documented(schemas.Server))
+    @routes.get("/v2", responses=describe_responses(schemas.Server))
     async def server() -> JSONResponse:
-        """Give the name and version of the service; it supports no extension of the protocol."""
+        """Return the name and version of the service; it supports no extension of the protocol."""
         return JSONResponse({"name": "convscope", "version": version("convscope"), "extensions": []})
 
-    @routes.get("/v2/models/{model_name}", responses=documented(schemas.ModelDescription, 404))
+    @routes.get("/v2/models/{model_name}", responses=describe_responses(schemas.ModelDescription, 404))
     async def model(model_name: Name) -> JSONResponse:
         """Describe a model: its input and outputs."""
         return JSONResponse(_description(work.model(model_name)))
 
-    @routes.get("/v2/models/{model_name}/versions/{model_version}", responses=documented(schemas.ModelDescription, 404))
+    @routes.get(
+        "/v2/models/{model_name}/versions/{model_version}", responses=describe_responses(schemas.ModelDescription, 404)
+    )
     async def model_of_version(model_name: Name, model_version: Version) -> JSONResponse:
         """Describe a model; its only version is a digest of everything that its answers depend on."""
         return JSONResponse(_description(_of_version(work, model_name, model_version)))
 
-    @routes.get("/v2/models/{model_name}/ready", responses=documented(schemas.ModelReady, 404))
+    @routes.get("/v2/models/{model_name}/ready", responses=describe_responses(schemas.ModelReady, 404))
     async def model_ready(model_name: Name) -> JSONResponse:
-        """Tell that a model is loaded."""
+        """Confirm that a model is loaded."""
         return JSONResponse({"name": work.model(model_name).name, "ready": True})
 
-    @routes.get("/v2/models/{model_name}/versions/{model_version}/ready", responses=documented(schemas.ModelReady, 404))
+    @routes.get(
+        "/v2/models/{model_name}/versions/{model_version}/ready", responses=describe_responses(schemas.ModelReady, 404)
+    )
     async def model_of_version_ready(model_name: Name, model_version: Version) -> JSONResponse:
-        """Tell that a model of this version is loaded."""
+        """Confirm that a model of this version is loaded."""
         return JSONResponse({"name": _of_version(work, model_name, model_version).name, "ready": True})
 
-    bodies = _documented_bodies(work.models[0])
-    answers = documented(schemas.InferResponse, 400, 404, 408, 413, 415)
+    bodies = _describe_bodies(work.models[0])
+    answers = describe_responses(schemas.InferResponse, 400, 404, 408, 413, 415)
 
     @routes.post("/v2/models/{model_name}/infer", responses=answers, openapi_extra=bodies)
     async def model_infer(request: Request, model_name: Name) -> Response:
-        """Answer images."""
+        """Classify images."""
         return await _infer(work, request, work.model(model_name))
 
     @routes.post("/v2/models/{model_name}/versions/{model_version}/infer", responses=answers, openapi_extra=bodies)
     async def model_of_version_infer(request: Request, model_name: Name, model_version: Version) -> Response:
-        """Answer images with a model of this version."""
+        """Classify images with a model of this version."""
         return await _infer(work, request, _of_version(work, model_name, model_version))
 
     return routes
@@ -92,7 +96,7 @@ def _of_version(work: Work, name: str, version: str) -> Served:
 def _description(served: Served) -> dict[str, Any]:
     architecture = served.model.architecture
     shapes = {"label": ("INT64", [-1]), "none_of_these": ("BOOL", [-1])}
-    outputs = [(name, *shapes.get(name, ("FP32", [-1, architecture.num_classes]))) for name in output_names(served)]
+    outputs = [(name, *shapes.get(name, ("FP32", [-1, architecture.num_classes]))) for name in list_outputs(served)]
     return {
         "name": served.name,
         "versions": [served.version],
@@ -102,8 +106,8 @@ def _description(served: Served) -> dict[str, Any]:
     }
 
 
-def _documented_bodies(served: Served) -> dict[str, Any]:
-    """Describe the body for OpenAPI, with an example for the first model."""
+def _describe_bodies(served: Served) -> dict[str, Any]:
+    """Describe the body of a request for OpenAPI, with an example for the first model."""
     height, width, channels = served.model.architecture.input.shape
     example = {
         "id": "1",

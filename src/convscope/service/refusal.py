@@ -1,4 +1,4 @@
-"""Requests that are not answered: `RequestRefusedError` with status and reason, and errors as `{"error": REASON}`."""
+"""Refuse requests: `RequestRefusedError` with status and reason, and all errors as `{"error": REASON}`."""
 
 import logging
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from convscope.base.errors import ConvscopeError, ImageFileError
 from convscope.base.tables import printable
 
 LATER = {"retry-after": "1"}
-"""Headers of a refusal that may be otherwise in a second."""
+"""Headers of a refusal that may succeed in a second."""
 
 STOPPING = "the service is stopping; try again after it has started"
 
-_LONGEST = 500  # characters of a reason, which may quote what the client sent
+_MAX_REASON_CHARACTERS = 500  # a reason may quote text of the client
 
 
 class RequestRefusedError(ConvscopeError):
@@ -31,34 +31,34 @@ class RequestRefusedError(ConvscopeError):
 
 
 def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return `{"error": reason}` with this status; the reason is cut where it is very long."""
+    """Make the response `{"error": reason}`; a very long reason is cut."""
     text = printable(" ".join(reason.split()))
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    text = text if len(text) <= _MAX_REASON_CHARACTERS else text[: _MAX_REASON_CHARACTERS - 1] + "…"
     return JSONResponse({"error": text}, status, dict(headers or {}))
 
 
 async def send_refusal(refusal: RequestRefusedError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer outside of the application, where its handlers do not reach."""
+    """Send a refusal from middleware, which the application's handlers do not cover."""
     await error_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Let `app` answer every error in the one form."""
+    """Make `app` answer every error in the same form."""
 
     @app.exception_handler(RequestRefusedError)
-    async def refused(_request: Request, error: RequestRefusedError) -> JSONResponse:
+    async def answer_refusal(_request: Request, error: RequestRefusedError) -> JSONResponse:
         return error_response(error.status, str(error), error.headers)
 
     @app.exception_handler(ImageFileError)
-    async def unreadable(_request: Request, error: ImageFileError) -> JSONResponse:
+    async def answer_unreadable(_request: Request, error: ImageFileError) -> JSONResponse:
         return error_response(400, str(error))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return error_response(400, described_errors(error.errors()))
+    async def answer_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return error_response(400, describe_errors(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def no_such(request: Request, error: HTTPException) -> JSONResponse:
+    async def answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
         reason = {
             404: f"there is nothing at {request.url.path}; GET /openapi.json lists all paths",
             405: f"{request.method} is not allowed here; see the Allow header",
@@ -66,13 +66,13 @@ def handle_errors(app: FastAPI) -> None:
         return error_response(error.status_code, reason.get(error.status_code, str(error.detail)), error.headers)
 
     @app.exception_handler(ConvscopeError)
-    async def failed(_request: Request, error: ConvscopeError) -> JSONResponse:
+    async def answer_failure(_request: Request, error: ConvscopeError) -> JSONResponse:
         logging.getLogger("convscope.service").error("%s", error)
         return error_response(500, str(error))
 
 
-def described_errors(errors: Any) -> str:
-    """Return the first of pydantic's errors as a sentence that names the field."""
+def describe_errors(errors: Any) -> str:
+    """Describe the first of pydantic's errors in a sentence that names the field."""
     first = errors[0]
     field = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -153,7 +153,7 @@ class ServedModels(BaseModel):
     models: list[ServedModel]
 
 
-class AskedOfStrings(BaseModel):
+class StringsQuery(BaseModel):
     """The query of a request on a picture of several characters; the routes list the models."""
 
     model_config = ConfigDict(extra="forbid")
@@ -163,7 +163,7 @@ class AskedOfStrings(BaseModel):
     method: Method = Field(default=EXPLAINED_BY, description="Attribution method.")
 
 
-class Asked(AskedOfStrings):
+class PictureQuery(StringsQuery):
     """The query of a request on a picture."""
 
     steps: list[Step] = Field(default=[], description="Use these steps instead of the model's own.")

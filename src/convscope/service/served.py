@@ -1,4 +1,4 @@
-"""The models of a service: `load_served` takes run folders and model files to models by name."""
+"""Load the models of a service from run folders and model files."""
 
 import hashlib
 import json
@@ -22,11 +22,11 @@ _NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
 @dataclass(frozen=True, eq=False)
 class Served:
-    """A model under the name by which clients ask for it.
+    """A model under the name that clients use.
 
     Attributes:
-        report: the page of its run, where there is one.
-        rule: by which it may answer "none of these", where it has one.
+        report: the page of its run, if there is one.
+        rule: the rule for rejecting images as "none of these", if it has one.
     """
 
     name: str
@@ -36,11 +36,7 @@ class Served:
 
     @cached_property
     def version(self) -> str:
-        """The first twelve digits of a SHA-256 over everything that an answer depends on.
-
-        That is the weights, the architecture with its input scaling, the class names, the temperature, the rejection
-        rule, and how a picture becomes an image.
-        """
+        """The first twelve digits of a SHA-256 over everything that an answer depends on."""
         model = self.model
         parts = {
             "weights": model.weights_sha256,
@@ -53,12 +49,12 @@ class Served:
 
 
 def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
-    """Return the models at `arguments`, each RUN or NAME=RUN, where RUN is a run folder or a model file.
+    """Load the models at `arguments`, each RUN or NAME=RUN, where RUN is a run folder or a model file.
 
-    Without a name, a model is called as its folder or file is. Each has answered an empty image when this returns.
+    Without a name, a model is named after its folder or file. Each has classified an empty image before this returns.
 
     Raises:
-        RunError: if there is no model or it is damaged, two have one name, or a model's answer is not a number.
+        RunError: if there is no model or it is damaged, two have the same name, or a model's logits are not finite.
     """
     models = dict[str, Served]()
     for argument in arguments:

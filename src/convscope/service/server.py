@@ -1,6 +1,6 @@
-"""`serve` runs an application under uvicorn until it is told to stop, and bounds what HTTP itself leaves open.
+"""Run an application under uvicorn until it is stopped, with limits on slow clients.
 
-uvicorn waits for headers, and for a client that takes no answer, as long as it takes; `_Protocol` does not.
+uvicorn waits without limit for headers, and for a client that does not read its answer; `_Protocol` does not.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convscope.base.errors import RunError
 from convscope.service.limits import Limits
-from convscope.service.logs import LOGGER, log_config, only_json
+from convscope.service.logs import LOGGER, log_only_json, make_log_config
 from convscope.service.observe import SAFE_HEADERS
 from convscope.service.refusal import LATER
 from convscope.service.work import Work
 
-_LAST_SECONDS = 4.5  # after the time to stop, in which threads look at their deadline and answers are sent
-_BACKLOG = 128  # connections that the system keeps until they are taken
+_LAST_SECONDS = 4.5  # after the time to stop, for threads to check their deadline and for answers to be sent
+_BACKLOG = 128  # connections that the system queues until they are accepted
 
 
 def serve(
@@ -53,7 +53,7 @@ def serve(
     """
     listener = _bind(host, port)
     try:
-        with only_json() as stream:
+        with log_only_json() as stream:
             _run(app, limits, listener, stream, lambda: on_start(_address(listener, host)) if on_start else None)
     finally:
         listener.close()
@@ -66,7 +66,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
         ws="none",
         loop="asyncio",
         lifespan="off",  # the application has none, and its task would log a traceback if the start fails
-        log_config=log_config(stream),
+        log_config=make_log_config(stream),
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here depends on who asks
@@ -152,12 +152,12 @@ class _Protocol(H11Protocol):
                 if isinstance(connection, _Protocol) and connection.is_awaited
             ]
             reason = f"{self.limits.connections} connections are open, which is the limit"
-            min(slow, key=lambda one: one.since)._close_with(503, reason)
+            min(slow, key=lambda connection: connection.since)._close_with(503, reason)
         self._watch_headers()
 
     @property
     def is_awaited(self) -> bool:
-        """Whether headers or a body have yet to arrive; true of a connection that has just been made."""
+        """True while headers or a body have not arrived, as on a new connection."""
         return self.conn.their_state is not h11.DONE and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
@@ -181,14 +181,14 @@ class _Protocol(H11Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         if self.transport.get_write_buffer_size():
-            self.transport.abort()  # closing would wait for a client that takes nothing
+            self.transport.abort()  # `close` would wait for a client that reads nothing
         else:
             super().timeout_keep_alive_handler()
 
     def _watch_headers(self) -> None:
-        """Start the timer where headers are awaited, unless it runs already; stop it where they are complete.
+        """Start the timer while headers are missing, and stop it once they are complete.
 
-        The rest of a body whose request was answered without it is awaited as long, too.
+        It also bounds the wait for the rest of a body whose request is already answered.
         """
         awaited = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
         waits = awaited and self.timeout_keep_alive_task is None
@@ -209,13 +209,13 @@ class _Protocol(H11Protocol):
         self._close_with(400, msg)
 
     def _close_with(self, status: int, reason: str) -> None:
-        """Answer outside of the application and close; a connection on which no request has begun is only closed."""
+        """Answer outside of the application and close; a connection without a request is only closed."""
         if self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # what the application still sends goes nowhere
+            self.cycle.disconnected = True  # further output of the application is dropped
         if status == 503 and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
-            self.transport.close()  # a client would take an answer for that to its next request
+            self.transport.close()  # a client would read an answer here as the answer to its next request
             return
         body = json.dumps({"error": reason}).encode()
         headers = [
@@ -229,7 +229,7 @@ class _Protocol(H11Protocol):
             head = self.conn.send(h11.Response(status_code=status, headers=headers))
             self.transport.write((head or b"") + body)
         except h11.LocalProtocolError:
-            pass  # an answer is under way already
+            pass  # another answer is already being sent
         self.transport.close()
 
 
@@ -255,4 +255,4 @@ def _address(listener: socket.socket, host: str) -> str:
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Stand in for the default handlers while uvicorn has its own."""
+    """Replace the default handlers while uvicorn has its own."""

@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol: `read_images` reads a request's images, `write_tensor` writes an array."""
+"""Read and write tensors of the Open Inference Protocol."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def read_images(
 
     Args:
         image_shape: (H, W, C) that the model reads.
-        most: the greatest N.
+        max_images: the largest N.
 
     Raises:
         RequestRefusedError: unless the shape is (N, H, W, C) and the data has that many values, whole numbers
@@ -26,7 +26,7 @@ def read_images(
     """
     expected = f"(N, {', '.join(map(str, image_shape))})"
     if len(shape) != 4 or tuple(shape[1:]) != image_shape:
-        raise RequestRefusedError(400, f"shape of images is {_listed(shape)}; this model needs {expected}")
+        raise RequestRefusedError(400, f"shape of images is {_format_shape(shape)}; this model needs {expected}")
     if not 1 <= shape[0] <= max_images:
         raise RequestRefusedError(
             413 if shape[0] > max_images else 400, f"there are {shape[0]} images; a request may have 1 to {max_images}"
@@ -35,6 +35,7 @@ def read_images(
     values = _flatten(data, shape, count)
     with np.errstate(invalid="ignore"):
         images = values.astype(np.uint8)
+    # Anything but a whole number from 0 to 255, also NaN, differs from its conversion to uint8.
     if (wrong := np.flatnonzero(images != values)).size:
         index, value = int(wrong[0]), values[wrong[0]]
         raise RequestRefusedError(400, f"value {index} of images is {value}; pixels are whole numbers from 0 to 255")
@@ -42,13 +43,13 @@ def read_images(
 
 
 def _flatten(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.float64]:
-    """Convert a flat list of `count` numbers, or lists within lists as `shape` says, to an array (count,)."""
-    values = np.array(data, object)  # lists of unequal lengths stay lists
+    """Convert a flat list of `count` numbers, or nested lists of `shape`, to an array (count,)."""
+    values = np.array(data, object)  # lists of unequal lengths stay lists, and fail the check of the shape
     if values.shape not in ((count,), tuple(shape)):
         raise RequestRefusedError(
             400,
-            f"data of images has the shape {_listed(values.shape)}; nest it as its shape {_listed(shape)} says, or "
-            f"send a flat list of {count:,} values",
+            f"data of images has the shape {_format_shape(values.shape)}; nest it as its shape {_format_shape(shape)} "
+            f"says, or send a flat list of {count:,} values",
         )
     flat = values.ravel().tolist()
     if unknown := set(map(type, flat)) - {int, float}:
@@ -63,10 +64,10 @@ def _flatten(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[n
 
 
 def write_tensor(name: str, array: NDArray[Any]) -> dict[str, Any]:
-    """Describe an output as the protocol does, its values in a flat list."""
+    """Write an output as the protocol does, with its values in a flat list."""
     datatype = _OUTPUT_TYPES[array.dtype.name]
     return {"name": name, "shape": list(array.shape), "datatype": datatype, "data": array.reshape(-1).tolist()}
 
 
-def _listed(shape: Sequence[int]) -> str:
+def _format_shape(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape[:8]))}{', …' if len(shape) > 8 else ''})"

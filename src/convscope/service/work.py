@@ -1,4 +1,4 @@
-"""What all routes share: the models by name, the limits, the counters, and the threads that compute."""
+"""The state that all routes share: the models by name, the limits, the counters, and the threads that compute."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """The state of one application; nothing of it changes but the counters, and `deadlines`: one a request in work."""
+    """The state of an application. Only the counters change, and `deadlines`, one for each request in progress."""
 
     models: tuple[Served, ...]
     limits: Limits
@@ -37,7 +37,7 @@ class Work:
         return tuple(model.name for model in self.models)
 
     def model(self, name: str | None) -> Served:
-        """Return the model of this name, or else the first; raises `RequestRefusedError` if there is none such."""
+        """Find a model by its name, None for the first; raises `RequestRefusedError` if there is none."""
         if name is None:
             return self.models[0]
         for model in self.models:
@@ -49,7 +49,7 @@ class Work:
         """Call `function` in a free thread and return its result within the deadline.
 
         Raises:
-            RequestRefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
+            RequestRefusedError: with 503, if there are too many requests, the deadline passes, or the service stops.
         """
         if len(self.deadlines) >= self.limits.requests:
             reason = f"{len(self.deadlines)} requests are in progress, which is the limit; try again in a second"
@@ -59,7 +59,7 @@ class Work:
         deadline = Deadline(self.limits.answer_seconds)
         started = False
 
-        def timed() -> _Result:
+        def measure_time() -> _Result:
             nonlocal started
             started = True
             with within(deadline), self.metrics.computing.labels(served.name).time():
@@ -74,10 +74,10 @@ class Work:
         self.metrics.in_work.set(len(self.deadlines))
         try:
             async with self.waiting.at_most(self.limits.answer_seconds):
-                return await asyncio.get_running_loop().run_in_executor(self.threads, timed)
+                return await asyncio.get_running_loop().run_in_executor(self.threads, measure_time)
         except (TimeoutError, DeadlineError):
             raise self._late(started) from None
-        finally:  # also where the client has gone: then nobody waits for what is computed
+        finally:  # also after a disconnect: cancelling ends a computation that nobody waits for
             deadline.cancel()
             self.deadlines.discard(deadline)
             self.metrics.in_work.set(len(self.deadlines))
@@ -95,7 +95,7 @@ class Work:
         )
 
     def stop(self) -> None:
-        """Answer what is in work or waiting with 503, and let the threads end at their next look at the deadline."""
+        """Answer all requests with 503, and let the threads end at their next check of the deadline."""
         self.waiting.stop()
         for deadline in self.deadlines:
             deadline.cancel()
@@ -106,14 +106,14 @@ class Work:
 
 
 def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
-    """Raise `RequestRefusedError` unless the body says that it is of one of the allowed types, or does not say."""
+    """Raise `RequestRefusedError` if the request declares a type that is not allowed."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type and content_type not in allowed:
         raise RequestRefusedError(415, f"Content-Type is {content_type!r:.80}; it must be {' or '.join(allowed)}")
 
 
-def documented(model: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's responses for OpenAPI: the good one, and the errors that it can return."""
+def describe_responses(model: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's responses for OpenAPI: the answer, and the errors that it can return."""
     reasons = {
         400: "The request is wrong; the reason is in the body.",
         404: "There is no such model.",

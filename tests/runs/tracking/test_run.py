@@ -69,7 +69,7 @@ def test_a_run_keeps_its_id_when_it_is_moved(run: Path):
     first = read_run(run)
     moved = run.rename(run.with_name("elsewhere"))
     assert read_run(moved).id == first.id
-    assert read_run(moved).place == (f"elsewhere-{first.id[:8]}",)
+    assert read_run(moved).segments == (f"elsewhere-{first.id[:8]}",)
 
 
 def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
@@ -80,8 +80,8 @@ def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
     assert read_results(run).children == (run / "baseline", run / "seeds" / "runs" / "0123456789abcdef")
     baseline, seed = map(read_run, read_results(run).children)
     assert baseline.parent == seed.parent == run
-    assert baseline.place == (*read_run(run).place, "baseline")
-    assert seed.place == (*read_run(run).place, f"ann-classic-seed-0-{seed.id[:8]}")
+    assert baseline.segments == (*read_run(run).segments, "baseline")
+    assert seed.segments == (*read_run(run).segments, f"ann-classic-seed-0-{seed.id[:8]}")
 
 
 def test_a_name_leads_out_of_no_folder(run: Path):
@@ -89,7 +89,7 @@ def test_a_name_leads_out_of_no_folder(run: Path):
     record["architecture"]["name"], record["digest"] = "../../else/where", "0123456789abcdef"
     (run / "run.json").write_text(json.dumps(record))
     tracked = read_run(run)
-    assert tracked.place == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
+    assert tracked.segments == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
 
 
 def test_links_and_what_is_not_of_a_run_are_left_alone(run: Path, tmp_path: Path):

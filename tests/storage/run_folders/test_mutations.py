@@ -30,7 +30,7 @@ from convscope.evidence.evaluating import evaluate
 from convscope.experiment.store import RunStore
 from convscope.prediction import predict
 from convscope.report.evidence import render_evidence
-from convscope.runs.jobs import options_of
+from convscope.runs.jobs import read_options
 from convscope.runs.seeds import run_spec
 from convscope.runs.topics import TOPICS, read_topics
 from convscope.runs.tracking.run import read_results, read_run
@@ -121,7 +121,7 @@ class Readers:
         _command("evaluate", self.run)
         _command("compare", self.run, self.run / "baseline")
         folder = open_run(self.run)
-        options_of(folder)
+        read_options(folder)
         read_run(self.run)
         read_results(self.run)
         run_spec(folder, 1)

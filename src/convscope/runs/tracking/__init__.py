@@ -1,4 +1,4 @@
-"""Runs in other people's trackers: MLflow and TensorBoard, from their folders."""
+"""Log runs from their folders to the trackers MLflow and TensorBoard."""
 
 from convscope.runs.tracking.run import Results, TrackedRun, read_results, read_run, runs_in
 from convscope.runs.tracking.trackers import Tracker, log_run, open_tracker

@@ -1,4 +1,4 @@
-"""The numbers of a whole run by name, such as `test/accuracy`, from the records of its folder."""
+"""Collect the numbers of a run by name, such as `test/accuracy`, from the records of its folder."""
 
 import re
 
@@ -21,7 +21,7 @@ def result_metrics(
     seeds: SeedsRecord | None = None,
     timings: Timings | None = None,
 ) -> dict[str, float]:
-    """Return the numbers of what was measured of a run so far."""
+    """Collect the measured numbers of a run."""
     values: dict[str, float | None] = {
         "epochs_trained": None if record.epochs_trained is UNSET else record.epochs_trained,
         "best_epoch": record.best_epoch or None,
@@ -46,7 +46,7 @@ def result_metrics(
 
 
 def clean(name: str) -> str:
-    """Return `name` with what trackers refuse in a name replaced by `_`, and not longer than they like."""
+    """Replace characters in `name` that trackers refuse by `_`, and shorten it."""
     return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)[:_MAX_NAME_CHARACTERS].strip() or "_"
 
 

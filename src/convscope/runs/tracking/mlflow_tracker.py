@@ -1,4 +1,4 @@
-"""Runs in MLflow, on a server or in a database file: parameters, metrics, tags and files, and no pickles."""
+"""Log runs to MLflow, on a server or in a database file: parameters, metrics, tags and files, without pickles."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -23,8 +23,8 @@ ID_TAG = "convscope.id"
 
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 _MAX_METRICS, _MAX_PARAMETERS = 1000, 100  # in one request, by MLflow's REST API
-# Set unless the user has: no usage figures to third parties, no lines between ours, and no training that waits for
-# a server that is away for the quarter of an hour that MLflow would try.
+# Defaults that the user can override: no telemetry, no log lines between ours, and no training that waits for a lost
+# server through the quarter of an hour of MLflow's own retries.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -37,7 +37,7 @@ class MLflowTracker:
     """The tracking store at `uri`.
 
     Raises:
-        TrackerError: if MLflow does not keep runs at such a place, or it or what it needs there is not installed.
+        TrackerError: if MLflow has no store at such a URI, or a package is not installed.
     """
 
     def __init__(self, uri: str) -> None:
@@ -74,7 +74,7 @@ class MLflowTracker:
         client.set_terminated(run_id, status, end_time=_milliseconds(results.ended_seconds))
 
     def _connect(self) -> tuple["MlflowClient", str]:
-        """Return a client, and the experiment's id."""
+        """Connect to the store; return a client and the experiment's id."""
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=self._uri)
@@ -83,14 +83,14 @@ class MLflowTracker:
         return client, experiment.experiment_id if experiment else client.create_experiment(name, self._files(name))
 
     def _files(self, experiment: str) -> str | None:
-        """Return where the files of a new experiment lie: beside a database file, else where the server says."""
+        """Choose the folder for the files of a new experiment: next to a database file; None for the server's own."""
         if not self._uri.startswith("sqlite:///"):
             return None
         database = Path(self._uri.removeprefix("sqlite:///").partition("?")[0])
         return str(database.resolve().parent / "mlartifacts" / clean(experiment))
 
     def _open(self, client: "MlflowClient", experiment: str, run: TrackedRun) -> tuple["Run", set[tuple[str, int]]]:
-        """Find the run by its id, with the metrics and steps that are there, or make it."""
+        """Find the run by its id, with its logged metrics and steps, or create it."""
         if tracked := _find(client, experiment, run.id):
             return tracked, _find_logged(client, tracked, run.epochs)
         tags = {ID_TAG: run.id}
@@ -110,7 +110,7 @@ def _log(
     parameters: Mapping[str, Any],
     values: Iterable[tuple[str, float, Epoch]],
 ) -> None:
-    """Log parameters and metrics, in requests of the size that MLflow takes."""
+    """Log parameters and metrics in requests within MLflow's limits."""
     from mlflow.entities import Metric, Param
 
     params = [Param(name, str(value)) for name, value in parameters.items()]

@@ -1,4 +1,4 @@
-"""What a run was made from, as a flat table: dotted names, and numbers, words and JSON text as values."""
+"""Flatten the settings of a run to a table: dotted names, and numbers, words and JSON text as values."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ Parameter = str | int | float | bool
 MAX_CHARACTERS = 6000
 """Of a value; MLflow takes no more (`MAX_PARAM_VAL_LENGTH` in its validation)."""
 
-_RESULTS = ("weights_sha256", "epochs_trained", "best_epoch")  # of run.json, there only at the end
-_ELSEWHERE = ("architecture", "command", "dataset")
+_RESULTS = ("weights_sha256", "epochs_trained", "best_epoch")  # in run.json only after the training
+_ELSEWHERE = ("architecture", "command", "dataset")  # written in another form, or as tags
 
 
 def run_parameters(record: Mapping[str, Any], architecture: Architecture) -> dict[str, Parameter]:
     """Flatten the settings in `run.json` (`record`) to dotted names, without results."""
-    said = {name: value for name, value in record.items() if name not in (*_RESULTS, *_ELSEWHERE)}
+    settings = {name: value for name, value in record.items() if name not in (*_RESULTS, *_ELSEWHERE)}
     dataset = record["dataset"]
     return {
         "architecture.name": architecture.name,
@@ -27,7 +27,7 @@ def run_parameters(record: Mapping[str, Any], architecture: Architecture) -> dic
         "dataset.argument": _cut(str(dataset["argument"])),
         **dict(_flat("dataset", {part: _dataset(dataset[part]) for part in ("train", "test")})),
         **dict(_flat("dataset.options", dataset.get("options", {}))),
-        **dict(_flat("", said)),
+        **dict(_flat("", settings)),
     }
 
 

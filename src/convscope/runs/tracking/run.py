@@ -1,4 +1,4 @@
-"""What a tracker is told of a run, read from its folder alone: so it is the same during the run and years later."""
+"""Read a run for a tracker, only from its folder, so that the result is the same during the run and years later."""
 
 import re
 import secrets
@@ -27,14 +27,14 @@ from convscope.training.memory import Timings
 _Result = TypeVar("_Result")
 
 _IDENTITY = "tracking.json"
-_LATEST_SECONDS = 1e11  # since 1970: the year 5138
+_LATEST_SECONDS = 1e11  # since 1970: the year 5138; a larger number in the file is damage
 _KEPT = {".html", ".json", ".jsonl", ".npz", ".safetensors"}
 _FIGURES = {".png", ".svg"}
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of a run: its number, from 1, when it ended (seconds since 1970), and its metrics by name."""
+    """An epoch of a run: its number from 1, the time of its end (seconds since 1970), and its metrics by name."""
 
     number: int
     time_seconds: float
@@ -43,14 +43,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run so far, as a tracker is told of it.
+    """A run so far, for a tracker.
 
     Attributes:
-        id: 32 hexadecimal digits, made once a folder; by it a tracker finds the run again.
-        parent: the folder of the run that this is the baseline or a further seed of, if any.
-        place: path of names, of the parents first; no two runs have the same.
+        id: 32 hexadecimal digits of the folder, by which a tracker finds the run again.
+        parent: the folder of the run whose baseline or further seed this is, if any.
+        segments: a unique path of names, with the parents' first.
         started_seconds: when it began, in seconds since 1970.
-        parameters: what it was made from, by dotted name.
+        parameters: its settings by dotted name.
         epochs: those trained so far.
     """
 
@@ -58,7 +58,7 @@ class TrackedRun:
     name: str
     path: Path
     parent: Path | None
-    place: tuple[str, ...]
+    segments: tuple[str, ...]
     started_seconds: float
     parameters: Mapping[str, Parameter]
     epochs: tuple[Epoch, ...]
@@ -71,9 +71,9 @@ class Results:
     Attributes:
         is_finished: False for a run that was stopped and can be resumed.
         ended_seconds: when it was last written to, in seconds since 1970.
-        tags: the command, the data set's name and, once trained, the digest of the weights.
+        tags: the command, the data set's name and, after the training, the digest of the weights.
         metrics: numbers of the whole run by name, such as `test/accuracy`.
-        files: those of the folder that are kept, by the path that they have in it.
+        files: the files to log, by their paths in the folder.
         children: the folders of the baseline and of further seeds.
     """
 
@@ -86,39 +86,39 @@ class Results:
 
 
 def runs_in(path: Path) -> list[Path]:
-    """Return the folders of all runs of the experiment at `path`, or `path` itself, which is a run then."""
+    """List the folders of all runs of the experiment at `path`, or `path` itself if it is a run."""
     return [path] if (path / "run.json").exists() else list_runs(path / "runs") or [path]
 
 
 def read_run(path: Path | str) -> TrackedRun:
-    """Return the run in the folder at `path`, as far as it has come; gives the folder an identity if it has none.
+    """Read the run in the folder at `path`, finished or not; a folder without an identity gets one.
 
     Raises:
         RunError: if there is no run, or a file of it is damaged.
         ConvscopeError: if the folder has no identity yet and cannot be written to.
     """
     path = Path(path).resolve()
-    parent = _parent(path)
+    parent = _find_parent(path)
     if (match := find_stored(path)) is not None:
         stored, run = match
-        folder, epochs = run.folder, _stored_epochs(run)
-        identity, started = _stored_identity(stored, run), run.ended - run.seconds
+        folder, epochs = run.folder, _read_stored_epochs(run)
+        identity, started = _make_stored_identity(stored, run), run.ended - run.seconds
     else:
         folder = open_run(path)
-        epochs = _epochs(folder)
-        identity, started = _identity(path, epochs)
-    above = () if parent is None else read_run(parent).place
+        epochs = _read_epochs(folder)
+        identity, started = _read_identity(path, epochs)
+    above = () if parent is None else read_run(parent).segments
     name = path.name
-    if folder.record.digest:  # a run of an experiment, whose folder has a number for a name
+    if folder.record.digest:  # a run of an experiment, whose folder is named by a digest
         name = f"{clean(folder.architecture.name)}-{clean(folder.recipe.name)}-seed-{folder.seed}"
         above = above or (path.parents[1].name,)
-    place = (*above, name if name == "baseline" else f"{name}-{identity[:8]}")
+    segments = (*above, name if name == "baseline" else f"{name}-{identity[:8]}")
     return TrackedRun(
         id=identity,
         name=name,
         path=path,
         parent=parent,
-        place=place,
+        segments=segments,
         started_seconds=started,
         parameters=run_parameters(shareable(folder.record).to_dict(), folder.architecture),
         epochs=epochs,
@@ -133,7 +133,7 @@ def read_results(path: Path | str) -> Results:
     """
     path = Path(path).resolve()
     if (match := find_stored(path)) is not None:
-        return _stored_results(*match)
+        return _read_stored_results(*match)
     folder = open_run(path)
     evaluation = _read_result(folder, "evaluation", EvaluationRecord)
     metrics = result_metrics(
@@ -143,14 +143,14 @@ def read_results(path: Path | str) -> Results:
         _read_result(folder, "seeds", SeedsRecord),
         _read_result(folder, "timings", Timings),
     )
-    files = _files(path)
+    files = _list_files(path)
     return Results(
         is_finished=folder.is_finished,
         ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
         tags=_tags(folder),
         metrics=metrics,
         files=files,
-        children=_children(path),
+        children=_find_children(path),
     )
 
 
@@ -158,13 +158,13 @@ def _read_result(folder: RunFolder, name: str, kind: type[_Result]) -> _Result |
     return read(folder.place(f"{name}.json"), kind) if folder.has(f"{name}.json") else None
 
 
-def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
+def _read_stored_results(stored: StoredRuns, run: StoredRun) -> Results:
     """Compute the results of a stored run from its predictions; it has files if it has a folder."""
     y_true, y_pred = stored.y_true.astype(np.int64), run.y_pred.astype(np.int64)
     names = run.group.class_names
     certain = np.eye(len(names), dtype=np.float32)[y_pred]  # no number that is logged depends on it
     evaluation = evaluate_answers(y_true, y_pred, certain, run.loss, names, "", "test").to_record()
-    history, files = run.history, _files(run.path) if run.path.is_dir() else {}
+    history, files = run.history, _list_files(run.path) if run.path.is_dir() else {}
     record = structs.replace(run.folder.record, epochs_trained=len(history), best_epoch=history.best_epoch)
     return Results(
         is_finished=True,
@@ -183,22 +183,22 @@ def _tags(folder: RunFolder) -> dict[str, str]:
     return tags
 
 
-def _stored_identity(stored: StoredRuns, run: StoredRun) -> str:
+def _make_stored_identity(stored: StoredRuns, run: StoredRun) -> str:
     """Return the id of a stored run, the same each time, and another one in each experiment."""
     return sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
 
 
-def _stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
+def _read_stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
     rows = run.history.rows()
     ends = run.ended - run.seconds + np.cumsum([row["seconds"] for row in rows])
-    return _with_rates(run.folder, rows, ends.tolist())
+    return _add_rates(run.folder, rows, ends.tolist())
 
 
-def _identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
-    """Return the id of the folder and when its run began, as kept in it since it was first logged."""
+def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
+    """Read the id of the folder and the start of its run, which are written when it is first logged."""
     file = inside(path, _IDENTITY)
     if not file.exists():
-        write_json(file, {"id": secrets.token_hex(16), "started_seconds": _started(path, epochs)})
+        write_json(file, {"id": secrets.token_hex(16), "started_seconds": _find_start(path, epochs)})
     try:
         kept = read_json(file)
         identity, started = str(kept["id"]), float(kept["started_seconds"])
@@ -209,7 +209,7 @@ def _identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
     return identity, started
 
 
-def _parent(path: Path) -> Path | None:
+def _find_parent(path: Path) -> Path | None:
     if path.name == "baseline":
         above = path.parent
     elif path.parent.name == "runs" and path.parent.parent.name == "seeds":
@@ -219,43 +219,43 @@ def _parent(path: Path) -> Path | None:
     return above if (above / "run.json").exists() else None
 
 
-def _children(path: Path) -> tuple[Path, ...]:
+def _find_children(path: Path) -> tuple[Path, ...]:
     baseline = [path / "baseline"] if (path / "baseline" / "run.json").exists() else []
     paths = [*baseline, *list_runs(path / "seeds" / "runs")]
     return tuple(inside(path, child.relative_to(path)) for child in paths)
 
 
-def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:
+def _read_epochs(folder: RunFolder) -> tuple[Epoch, ...]:
     file = folder.path / "history.jsonl"
     if not file.exists():
         return ()
     rows = folder.load_history().rows()
     checkpoints = (folder.path / "checkpoints" / f"epoch-{number:04}.safetensors" for number in range(1, len(rows) + 1))
-    return _with_rates(folder, rows, [_time_of(checkpoint, file) for checkpoint in checkpoints])
+    return _add_rates(folder, rows, [_find_time(checkpoint, file) for checkpoint in checkpoints])
 
 
-def _with_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
-    rates = _learning_rates(folder)
+def _add_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
+    rates = _compute_learning_rates(folder)
     return tuple(
         Epoch(number, end, {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate})
         for number, (row, end, rate) in enumerate(zip(rows, ends, rates, strict=False), start=1)
     )
 
 
-def _started(path: Path, epochs: tuple[Epoch, ...]) -> float:
-    """Return when the untrained weights were kept; without them, when the epochs or the folder must have begun."""
+def _find_start(path: Path, epochs: tuple[Epoch, ...]) -> float:
+    """Find the start of a run: the time of the untrained weights, or else that of the epochs or the folder."""
     untrained = path / "checkpoints" / "epoch-0000.safetensors"
     if epochs and not untrained.exists():
         return epochs[-1].time_seconds - sum(epoch.metrics["seconds"] for epoch in epochs)
-    return _time_of(untrained, path / "run.json")
+    return _find_time(untrained, path / "run.json")
 
 
-def _time_of(file: Path, otherwise: Path) -> float:
+def _find_time(file: Path, otherwise: Path) -> float:
     return (file if file.exists() else otherwise).stat().st_mtime
 
 
-def _learning_rates(folder: RunFolder) -> list[float]:
-    """Return the learning rate of the last step of each epoch."""
+def _compute_learning_rates(folder: RunFolder) -> list[float]:
+    """Compute the learning rate of the last step of each epoch."""
     record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
     total = record.num_training_images
     counts = train.class_counts if total == train.num_images else (total,)
@@ -266,8 +266,8 @@ def _learning_rates(folder: RunFolder) -> list[float]:
         raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
 
 
-def _files(path: Path) -> dict[str, Path]:
-    """Return the files that a run leaves, but no links: a folder from elsewhere could point at anything."""
+def _list_files(path: Path) -> dict[str, Path]:
+    """List the files of a run, without links: a hostile folder could point at any file."""
     kept = [file for file in path.iterdir() if file.suffix in _KEPT and file.name != _IDENTITY]
     figures = path / "figures"
     if figures.is_dir() and not figures.is_symlink():

@@ -1,4 +1,4 @@
-"""Events as TensorBoard reads them, made and framed by its own package, without TensorFlow."""
+"""Make TensorBoard's events with its own package, without TensorFlow."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 
 def start() -> list[bytes]:
-    """Return the events that a file begins with; they also make a TensorBoard that runs forget what it replaces."""
+    """Make the first events of a file; they make a running TensorBoard forget the file that this one replaces."""
     now, begin = time.time(), event_pb2.SessionLog(status=event_pb2.SessionLog.START)
     return [
         _serialize(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),
@@ -26,21 +26,21 @@ def start() -> list[bytes]:
 
 
 def scalar(tag: str, value: float, step: int, seconds: float) -> bytes:
-    """Return one value of a curve, float32 as TensorBoard keeps them; `seconds` since 1970."""
+    """Make a point of a curve; TensorBoard keeps float32. `seconds` since 1970."""
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
     return _event(tag, tensor, scalars.create_summary_metadata("", ""), step, seconds)
 
 
 def text(tag: str, markdown: str, step: int, seconds: float) -> bytes:
-    """Return a text, in Markdown."""
+    """Make a text in Markdown."""
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[markdown.encode()])
     tensor.tensor_shape.dim.add(size=1)
     return _event(tag, tensor, texts.create_summary_metadata("", ""), step, seconds)
 
 
 def image(tag: str, png: bytes, step: int, seconds: float) -> bytes:
-    """Return a picture from the bytes of a PNG file."""
-    width, height = struct.unpack(">II", png[16:24])  # of the header that begins every PNG
+    """Make a picture from the bytes of a PNG file."""
+    width, height = struct.unpack(">II", png[16:24])  # after the signature (8) and the length and type of IHDR (4 + 4)
     values = [str(width).encode(), str(height).encode(), png]
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=values)
     tensor.tensor_shape.dim.add(size=len(values))
@@ -48,13 +48,13 @@ def image(tag: str, png: bytes, step: int, seconds: float) -> bytes:
 
 
 def hyperparameters(values: Mapping[str, str | int | float | bool], group: str, seconds: float) -> bytes:
-    """Return the event that puts a run into the tab HPARAMS; `group` is shared by runs that are shown as one."""
+    """Make the event for the tab HPARAMS; runs with the same `group` are shown as one."""
     summary = summary_v2.hparams_pb(dict(values), trial_id=group, start_time_secs=seconds)
     return _serialize(event_pb2.Event(wall_time=seconds, step=0, summary=summary))
 
 
 def session_end(is_finished: bool, seconds: float) -> bytes:
-    """Return the event that says in the tab HPARAMS how a run ended."""
+    """Make the event for the final status of a run in the tab HPARAMS."""
     status = api_pb2.STATUS_SUCCESS if is_finished else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=seconds)
     metadata = hparams.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=end))
@@ -62,7 +62,7 @@ def session_end(is_finished: bool, seconds: float) -> bytes:
 
 
 def append(path: Path, events: Sequence[bytes]) -> None:
-    """Write `events` to the end of the file at `path` in one piece."""
+    """Append `events` to the file at `path`, in one write: TensorBoard may read it meanwhile."""
     buffer = io.BytesIO()
     writer = RecordWriter(buffer)
     for event in events:

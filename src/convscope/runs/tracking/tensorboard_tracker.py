@@ -1,6 +1,6 @@
-"""Runs for TensorBoard: a folder of its own for each, with scalars, figures, tables and hyper-parameters.
+"""Log runs to TensorBoard: a folder for each, with scalars, figures, tables and hyper-parameters.
 
-The folder is written anew from the run's folder whenever a run is taken up again, so nothing is in it twice.
+The folder is written again from the run's folder whenever the run is resumed, so it has no duplicates.
 """
 
 import re
@@ -61,8 +61,8 @@ class TensorBoardTracker:
         ]
 
     def _new_file(self, run: TrackedRun) -> Path:
-        """Remove what was logged of the run before, and return where to write; TensorBoard reads by the latest name."""
-        folder = self._folder.joinpath(*run.place)
+        """Delete earlier event files of the run, and name a new one; TensorBoard reads the last by name."""
+        folder = self._folder.joinpath(*run.segments)
         for file in folder.glob("events.out.tfevents.*.convscope"):
             file.unlink()
         return folder / f"events.out.tfevents.{time.time_ns()}.convscope"
@@ -74,7 +74,7 @@ def _hyperparameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(header: tuple[str, ...], rows: Any) -> str:
-    """Return a Markdown table of text, none of which is taken for markup."""
+    """Format a Markdown table, with all markup in its cells escaped."""
     lines = [
         _row(header),
         _row(("---",) * len(header)),

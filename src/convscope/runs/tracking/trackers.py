@@ -1,4 +1,4 @@
-"""Trackers by what a user calls them, `mlflow:URI` and `tensorboard:DIR`; runs are logged from their folders."""
+"""Open trackers by their specs, `mlflow:URI` and `tensorboard:DIR`, and log runs from their folders."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,20 +9,20 @@ from convscope.runs.tracking.run import Results, TrackedRun, read_results, read_
 
 
 class Tracker(Protocol):
-    """A place that runs are logged to; whatever goes wrong there, its methods raise.
+    """A tracker of runs; its methods raise any error of its library.
 
     Attributes:
-        spec: what the user calls it, without passwords.
+        spec: the user's spec without passwords.
     """
 
     spec: str
 
     def log(self, run: TrackedRun, results: Results) -> None:
-        """Log the run, found again by its id; what was logged before is replaced or left, never doubled."""
+        """Log the run under its id; earlier logs of it are replaced or extended, never duplicated."""
 
 
 def open_tracker(spec: str) -> Tracker:
-    """Return the tracker that `spec` names. Nothing is sent or written yet.
+    """Open the tracker that `spec` names; nothing is sent or written yet.
 
     Raises:
         TrackerError: if there is no such tracker, or its package is not installed.
@@ -44,23 +44,23 @@ def open_tracker(spec: str) -> Tracker:
 def log_run(path: Path | str, spec: str) -> None:
     """Log the run in the folder at `path`, finished or not, to the tracker that `spec` names.
 
-    A run that is there already is found again and brought up to date, so that nothing is there twice.
+    A run that was logged before is updated.
 
     Raises:
         RunError: if there is no run, or a file of it is damaged.
-        TrackerError: if there is no such tracker, its package is not installed, or it does not take the run.
+        TrackerError: if there is no such tracker, its package is not installed, or logging fails.
     """
     path, tracker = Path(path), open_tracker(spec)
     try:
         log_results(path, tracker)
     except ConvscopeError:
         raise
-    except Exception as error:  # of foreign code, a server or a disk
+    except Exception as error:  # the tracker's library raises anything
         raise TrackerError(f"{tracker.spec}: {_reason(error)}; see to it and log {path} again") from error
 
 
 def log_results(path: Path, tracker: Tracker) -> None:
-    """Log the run at `path` with its results, and those that belong to it."""
+    """Log the run at `path` with its results, and its baseline and further seeds."""
     results = read_results(path)
     tracker.log(read_run(path), results)
     for child in results.children:
@@ -68,6 +68,6 @@ def log_results(path: Path, tracker: Tracker) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what went wrong, short enough for one line, and without passwords."""
+    """Shorten an error message to its first line, without passwords."""
     lines = without_passwords(str(error)).strip().splitlines()
     return (lines[0][:300] if lines else "") or type(error).__name__
