@@ -56,7 +56,7 @@ def serve(
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")
     # Only after the check: the service needs packages of an extra.
-    from convscope.service import Limits, create_app, write_example_command, choose_hosts, load_served
+    from convscope.service import Limits, create_app, write_example, choose_hosts, load_served
     from convscope.service import serve as run_service
 
     models = load_served(runs)
@@ -72,7 +72,7 @@ def serve(
             return
         names = ", ".join(model.name for model in models)
         echo(f"Serving {names} at {address}; stop with Ctrl-C. To classify a picture:")
-        echo(f"  {write_example_command(address, models)}")
-        echo(f"For a picture of your own:\n  {write_example_command(address, models, 'PICTURE.png')}")
+        echo(f"  {write_example(address, models)}")
+        echo(f"For a picture of your own:\n  {write_example(address, models, 'PICTURE.png')}")
 
     run_service(create_app(models, limits, choose_hosts(host, allowed)), limits, host=host, port=port, on_start=announce)

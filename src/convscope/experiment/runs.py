@@ -117,7 +117,8 @@ def train_runs(
                 result = store.keep(spec, digest, train())
             except DivergedError as error:
                 reason = str(error).removeprefix(f"{spec.title}: ")
-                store.keep_divergence(digest, reason)
+                if store.stored is not None:  # the same training would diverge again
+                    store.stored.add_divergence(digest, reason)
                 leave_out(digest, reason)
             else:
                 keep(digest, result)
@@ -126,7 +127,7 @@ def train_runs(
             for digest, [spec, *_] in sharing.items():
                 if (result := store.find(spec, digest)) is not None:
                     keep(digest, result)
-                elif (reason := store.find_divergence(digest)) is not None:
+                elif store.stored is not None and (reason := store.stored.find_divergence(digest)) is not None:
                     leave_out(digest, reason)
                 else:
                     waiting[digest] = spec

@@ -16,15 +16,8 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.start import Start
 from convscope.experiment.worker import WorkerResult
-from convscope.storage import (
-    NOTHING,
-    StoredGroup,
-    StoredRun,
-    StoredRuns,
-    name_start_file,
-    name_trained_on_file,
-    write_trained_on,
-)
+from convscope.storage import NOTHING, StoredGroup, StoredRun, StoredRuns, write_trained_on
+from convscope.storage.opening import name_start_file, name_trained_on_file
 from convscope.storage.records import RunData, SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
 
@@ -52,15 +45,6 @@ class RunStore:
         except DamagedRunError:
             return None
         return None if run is None else self.result(spec, run)
-
-    def find_divergence(self, digest: str) -> str | None:
-        """Find the reason why the training of a run diverged; None if it did not diverge or was not tried."""
-        return None if self.stored is None else self.stored.find_divergence(digest)
-
-    def keep_divergence(self, digest: str, reason: str) -> None:
-        """Record that the training of a run diverged: the same training would diverge again."""
-        if self.stored is not None:
-            self.stored.add_divergence(digest, reason)
 
     def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
         """Store a trained run, whole or not at all; raises `ConvscopeError` if it cannot be written."""

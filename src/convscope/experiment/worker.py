@@ -62,10 +62,7 @@ Reply = WorkerResult | ConvscopeError | str
 
 
 def train_one(
-    spec: RunSpec,
-    splits: Splits,
-    threads: int | None = None,
-    on_epoch: Callable[[TrainingState], None] | None = None,
+    spec: RunSpec, splits: Splits, threads: int | None = None, on_epoch: Callable[[TrainingState], None] | None = None
 ) -> WorkerResult:
     """Train a run on `splits` and classify the test images; `on_epoch` is called as by `train`.
 

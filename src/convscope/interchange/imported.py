@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    Add,
-    Architecture,
-    BatchNormalization,
-    Branch,
-    Concatenate,
-    Conv2D,
-    Layer,
-)
+from convscope.architecture import Add, Architecture, BatchNormalization, Branch, Concatenate, Conv2D, Layer
 from convscope.architecture.network import FreeNames
 from convscope.base.errors import InterchangeError
 from convscope.interchange.scaling import Scaling, ScalingTable

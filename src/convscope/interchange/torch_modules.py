@@ -170,7 +170,7 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             (top, bottom), (left, right) = layer.padding
             yield "", nn.ZeroPad2d((left, right, top, bottom))
         case "PReLU":
-            yield "", _with_slopes(nn.PReLU(row.input_shape[-1]), weights)
+            yield "", _fill(nn.PReLU(row.input_shape[-1]), weights["alpha"], {})
         case "SoftVoting":
             yield "", SoftVote(layer.members)
         case "Activation":
@@ -217,14 +217,8 @@ def _batch_normalization(row: LayerRow, layer: Any, weights: Weights) -> nn.Modu
     return module
 
 
-def _with_slopes(module: nn.PReLU, weights: Weights) -> nn.PReLU:
-    with torch.no_grad():
-        module.weight.copy_(_tensor(weights["alpha"]))
-    return module
-
-
 def _fill(module: Any, kernel: Any, weights: Weights) -> Any:
-    """Fill a module with `kernel`, in PyTorch's order of axes, and the bias of `weights`."""
+    """Fill a module with `kernel`, in PyTorch's order of axes, and with the bias of `weights`, if it has one."""
     with torch.no_grad():
         module.weight.copy_(_tensor(kernel))
         if "bias" in weights:

@@ -15,7 +15,7 @@ from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
 from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners
-from convscope.storage import RunFolder, find_stored, load_model
+from convscope.storage import find_stored, load_model
 from convscope.training import check_fit
 from convscope.training.model import Model
 
@@ -87,7 +87,8 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                 continue
             listeners.on_file(file)
         if folder is not None and rows and keeps:
-            _write_rows(folder, model, rows)
+            known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
+            folder.write_evidence("exports", known.merge(rows), model)
     return Exported(ParityTable(rows=tuple(rows)), missing)
 
 
@@ -125,8 +126,3 @@ def _choose_path(request: ExportRequest, path: Path, form: ExportFormat, dtype: 
 def is_file(out: Path, form: ExportFormat) -> bool:
     """True if `out` names a file of the format, not a folder for it."""
     return out.suffix == form.suffix and not out.is_dir()
-
-
-def _write_rows(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
-    known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
-    folder.write_evidence("exports", known.merge(rows), model)

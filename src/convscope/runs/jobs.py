@@ -15,14 +15,7 @@ from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
 from convscope.experiment.start import Start, open_start
 from convscope.recipes import RECIPES
-from convscope.runs.choices import (
-    PRESET,
-    ArchitectureChoice,
-    RecipeChanges,
-    RecipeChoice,
-    architecture_for,
-    recipe_for,
-)
+from convscope.runs.choices import PRESET, ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.run_record import make_run_record

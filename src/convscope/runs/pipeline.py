@@ -17,14 +17,7 @@ from convscope.runs.evidence import EvidenceRecords
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
 from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
-from convscope.runs.steps import (
-    Measured,
-    compare_runs,
-    measure_job_memory,
-    measure_run,
-    measure_time,
-    train_run,
-)
+from convscope.runs.steps import Measured, compare_runs, measure_job_memory, measure_run, measure_time, train_run
 from convscope.runs.topics import Subject, estimate_seconds, measure_topics, open_topics
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory, give_back_memory
@@ -102,12 +95,7 @@ class _Phases:
     """The measurements of the main job after the first page, with the quick and informative ones first."""
 
     def __init__(
-        self,
-        job: Job,
-        page: "RunPage",
-        run: Measured,
-        timings: dict[str, float],
-        listeners: Listeners,
+        self, job: Job, page: "RunPage", run: Measured, timings: dict[str, float], listeners: Listeners
     ) -> None:
         assert job.options is not None, "the main job has options"
         self._folder, self._splits, self._options = job.folder, job.splits, job.options

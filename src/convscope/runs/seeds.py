@@ -9,12 +9,7 @@ from msgspec import UNSET
 
 from convscope.base.records import Recorded, from_attributes
 from convscope.data.datasets import Splits
-from convscope.evidence.comparison import (
-    Comparison,
-    GroupComparison,
-    RunGroup,
-    compare_groups,
-)
+from convscope.evidence.comparison import Comparison, GroupComparison, RunGroup, compare_groups
 from convscope.experiment import Experiment, RunResult, RunSpec
 from convscope.experiment.records import GroupRecord, SeedsRecord
 from convscope.experiment.runs import train_and_list_diverged

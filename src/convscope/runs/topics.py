@@ -210,12 +210,10 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "ablation": Topic(AblationRecord, _measure_ablation, cost=(80, 8e11)),
     "robustness": Topic(
-        Robustness,
-        lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
+        Robustness, lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed)
     ),
     "attacks": Topic(
-        Attacks,
-        lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
+        Attacks, lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed)
     ),
     "audit": Topic(AuditRecord, _measure_audit, needs="out-of-fold predictions"),
     "exports": Topic(ParityTable),

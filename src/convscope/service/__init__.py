@@ -7,17 +7,8 @@ safetensors. It needs the packages of the extra `serve`.
 from convscope.service.app import create_app
 from convscope.service.guard import LOOPBACK, choose_hosts
 from convscope.service.limits import Limits
-from convscope.service.pictures import write_example_command
+from convscope.service.pictures import write_example
 from convscope.service.served import Served, load_served
 from convscope.service.server import serve
 
-__all__ = [
-    "LOOPBACK",
-    "Limits",
-    "Served",
-    "choose_hosts",
-    "create_app",
-    "load_served",
-    "serve",
-    "write_example_command",
-]
+__all__ = ["LOOPBACK", "Limits", "Served", "choose_hosts", "create_app", "load_served", "serve", "write_example"]

@@ -93,8 +93,7 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RequestRefusedError(
-            413,
-            f"the picture has {height:,} × {width:,} pixels (height × width); {most_pixels:,} are allowed",
+            413, f"the picture has {height:,} × {width:,} pixels (height × width); {most_pixels:,} are allowed"
         )
     return read_reduced(content, _NAME, longest)
 

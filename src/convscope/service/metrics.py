@@ -1,5 +1,7 @@
 """Count requests, images and bytes for Prometheus; each application has its own registry."""
 
+from functools import partial
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -22,37 +24,26 @@ class Metrics:
 
     def __init__(self, models: tuple[Served, ...]) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "convscope_requests",
-            "Requests by outcome.",
-            ("method", "path", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry, buckets=_SECONDS)
+        self.requests = counter("convscope_requests", "Requests by outcome.", ("method", "path", "status"))
+        self.seconds = histogram(
             "convscope_request_seconds",
             "Time from the end of the request headers to the end of the response, in seconds.",
             ("path",),
-            buckets=_SECONDS,
-            registry=self.registry,
         )
-        self.in_work = Gauge("convscope_requests_in_work", "Requests in progress or waiting.", registry=self.registry)
-        self.received = Counter("convscope_received_bytes", "Bytes of request bodies.", registry=self.registry)
-        self.sent = Counter("convscope_sent_bytes", "Bytes of response bodies.", registry=self.registry)
-        self.held = Gauge(
-            "convscope_held_bytes", "Bytes of request and response bodies in memory.", registry=self.registry
-        )
-        self.images = Counter("convscope_images", "Classified images.", ("model",), registry=self.registry)
-        self.rejected = Counter(
-            "convscope_none_of_these", "Images refused as none of the classes.", ("model",), registry=self.registry
-        )
-        self.computing = Histogram(
+        self.in_work = gauge("convscope_requests_in_work", "Requests in progress or waiting.")
+        self.received = counter("convscope_received_bytes", "Bytes of request bodies.")
+        self.sent = counter("convscope_sent_bytes", "Bytes of response bodies.")
+        self.held = gauge("convscope_held_bytes", "Bytes of request and response bodies in memory.")
+        self.images = counter("convscope_images", "Classified images.", ("model",))
+        self.rejected = counter("convscope_none_of_these", "Images refused as none of the classes.", ("model",))
+        self.computing = histogram(
             "convscope_computing_seconds",
             "Time to parse, compute and write one response, without waiting, in seconds.",
             ("model",),
-            buckets=_SECONDS,
-            registry=self.registry,
         )
-        info = Gauge("convscope_model_info", "Always 1.", ("model", "version", "architecture"), registry=self.registry)
+        info = gauge("convscope_model_info", "Always 1.", ("model", "version", "architecture"))
         for model in models:
             info.labels(model.name, model.version, model.model.name).set(1)
             self.images.labels(model.name)

@@ -64,7 +64,7 @@ def make_picture_routes(work: Work) -> APIRouter:
     return routes
 
 
-def write_example_command(address: str, models: Sequence[Served], file: str = "-") -> str:
+def write_example(address: str, models: Sequence[Served], file: str = "-") -> str:
     """Write a shell command that sends a picture to the first of `models`; for "-", a drawing in the command itself."""
     stroke = np.full((28, 28), 255, np.uint8)
     stroke[4:24, 13:16] = 0

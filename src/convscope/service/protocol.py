@@ -123,9 +123,4 @@ def _describe_bodies(served: Served) -> dict[str, Any]:
     }
     schema = schemas.InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": schema, "example": example}},
-        }
-    }
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}

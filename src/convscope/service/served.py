@@ -81,12 +81,7 @@ def _load(name: str, path: Path) -> Served:
     rule = model.calibration.get("rejection")
     report = inside(path, "report.html") if (path / "report.html").exists() else None
     try:
-        served = Served(
-            name,
-            model,
-            report,
-            None if rule is None else RejectionRule.from_dict(rule),
-        )
+        served = Served(name, model, report, None if rule is None else RejectionRule.from_dict(rule))
         image = np.zeros((1, *model.architecture.input.shape), np.uint8)
         if served.rule is not None:
             served.rule.refuses(model, image)

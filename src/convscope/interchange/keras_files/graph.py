@@ -16,6 +16,7 @@ from convscope.interchange.keras_files.nodes import read_calls, read_endpoints
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation.outputs import check_output
 
+Indices = tuple[int, ...]
 IMAGE = -1
 """The index of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
@@ -79,7 +80,7 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
             f"its model is of the class {quote(kind)}, which is Python code outside Keras and is never run; build the "
             "same layers as a Sequential or Functional model and copy the weights with set_weights"
         )
-    outputs = reader.model(model, (IMAGE,), (), "", 0)
+    outputs = reader.model(model, (IMAGE,), (), "")
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
     graph = KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _read_name(model)[:80])
@@ -139,11 +140,12 @@ class _Reader:
         self.input_shape: tuple[int | None, ...] | None = None
         self._entries = 0
 
-    def model(
-        self, model: Mapping[str, Any], inputs: tuple[int, ...], path: tuple[str, ...], group: str, depth: int
-    ) -> tuple[int, ...]:
-        """Append the layers of `model`, which reads `inputs`, and return the indices of its outputs."""
-        if depth > _MAX_DEPTH:
+    def model(self, model: Mapping[str, Any], inputs: Indices, path: tuple[str, ...], group: str) -> Indices:
+        """Append the layers of `model`, which reads `inputs`, and return the indices of its outputs.
+
+        `path` holds the names of the nested models around its layers, and `group` is Keras 3's group of the model.
+        """
+        if len(path) > _MAX_DEPTH:
             raise ModelFileError(f"models are nested more than {_MAX_DEPTH} levels deep; build a flat model")
         config: Any = model.get("config")
         if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
@@ -159,20 +161,19 @@ class _Reader:
         groups = _name_groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:
             for entry, own in zip(entries, groups, strict=True):
-                inputs = self._read_entry(entry, inputs, path, own, depth)
-            if depth == 0 and self.input_shape is None:
+                inputs = self._read_entry(entry, inputs, path, own)
+            if not path and self.input_shape is None:
                 self._set_input_shape(config.get("build_input_shape"))
             return inputs
-        return self._read_model_graph(config, list(zip(entries, groups, strict=True)), inputs, path, depth)
+        return self._read_model_graph(config, list(zip(entries, groups, strict=True)), inputs, path)
 
     def _read_model_graph(
         self,
         config: Mapping[str, Any],
         entries: list[tuple[dict[str, Any], str]],
-        inputs: tuple[int, ...],
+        inputs: Indices,
         path: tuple[str, ...],
-        depth: int,
-    ) -> tuple[int, ...]:
+    ) -> Indices:
         named = {_read_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
             raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
@@ -180,7 +181,7 @@ class _Reader:
         starts = read_endpoints(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
-        indices_of_use: dict[tuple[str, int], tuple[int, ...]] = {}
+        indices_of_use: dict[tuple[str, int], Indices] = {}
         waiting = [(name, number) for name, uses in read.items() for number in range(len(uses))]
         self._entries += len(waiting) - len(named)
         while waiting:
@@ -192,7 +193,7 @@ class _Reader:
                 (entry, group), use = named[name], read[name][number]
                 sources = tuple(index for source in use.sources for index in indices_of_use[source])
                 sources = inputs if name == starts[0][0] else sources
-                indices_of_use[name, number] = self._read_entry(entry, sources, path, group, depth, use.call)
+                indices_of_use[name, number] = self._read_entry(entry, sources, path, group, use.call)
             waiting = [use for use in waiting if use not in indices_of_use]
         outputs = read_endpoints(config.get("output_layers"))
         if not outputs or any(use not in indices_of_use for use in outputs):
@@ -202,20 +203,14 @@ class _Reader:
         return tuple(index for use in outputs for index in indices_of_use[use])
 
     def _read_entry(
-        self,
-        entry: dict[str, Any],
-        inputs: tuple[int, ...],
-        path: tuple[str, ...],
-        group: str,
-        depth: int,
-        call: str = "",
-    ) -> tuple[int, ...]:
+        self, entry: dict[str, Any], inputs: Indices, path: tuple[str, ...], group: str, call: str = ""
+    ) -> Indices:
         kind, name, config = str(entry.get("class_name")), _read_name(entry), entry.get("config")
         if isinstance(config, dict):
             kind, config = modernize(kind, config)
         is_foreign = _is_foreign(entry)
         if kind in _CHAINS + _GRAPHS and not is_foreign:
-            return self.model(entry, inputs, (*path, name), group, depth + 1)
+            return self.model(entry, inputs, (*path, name), group)
         if not isinstance(config, dict):
             raise ModelFileError(f"the layer {quote(name)} has no configuration; save the model with Keras again")
         if inputs == (IMAGE,) and self.input_shape is None:
@@ -247,13 +242,8 @@ def _name_groups(entries: list[dict[str, Any]], container: str) -> list[str]:
     for entry in entries:
         stem = keras_name(str(entry.get("class_name")))
         groups.append(f"{container}/{stem}_{counts[stem]}" if counts[stem] else f"{container}/{stem}")
-        counts[stem] += not _is_operation(entry)
+        counts[stem] += ".ops" not in str(entry.get("module"))  # Keras 3 does not count functions such as `x + y`
     return groups
-
-
-def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """True if an entry is a function of `keras.ops`, such as `x + y`: Keras 3 does not count these."""
-    return ".ops" in str(entry.get("module"))
 
 
 def _is_foreign(entry: Mapping[str, Any]) -> bool:

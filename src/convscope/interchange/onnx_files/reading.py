@@ -7,12 +7,11 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.graph import read_graph
 from convscope.interchange.onnx_files.protos import read_proto
 from convscope.interchange.refusal import class_names_in, prefix_errors
+from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
 
-def read_onnx(
-    path: Path | str, *, image_shape: tuple[int, int, int] | None = None, output: str | None = None
-) -> Imported:
+def read_onnx(path: Path | str, *, image_shape: Size | None = None, output: str | None = None) -> Imported:
     """Read the network in an ONNX file; arguments and errors as of `read_network`.
 
     No other file is opened, except one in the same folder with the weights. docs/onnx.md lists the operators that are

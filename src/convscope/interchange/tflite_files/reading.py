@@ -9,6 +9,7 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.tflite_files.flatbuffer import read_root
 from convscope.interchange.tflite_files.graph import TfliteGraph
+from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
 _MAX_BYTES = 1 << 28
@@ -16,9 +17,7 @@ _DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)
 _NOTE = "it computes in whole numbers: its weights became float32, and what it rounds on the way is not rounded here"
 
 
-def read_tflite(
-    path: Path | str, *, image_shape: tuple[int, int, int] | None = None, output: str | None = None
-) -> Imported:
+def read_tflite(path: Path | str, *, image_shape: Size | None = None, output: str | None = None) -> Imported:
     """Read the network in a file of TensorFlow Lite; arguments and errors as of `read_network`.
 
     A network that computes in whole numbers becomes one in float32, with a note.

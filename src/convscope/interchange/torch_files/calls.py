@@ -83,7 +83,7 @@ def read_call(
     Raises:
         KeyError, TypeError, ValueError, AttributeError: if it is damaged.
     """
-    outputs = tuple(_output_name(output) for output in node["outputs"])
+    outputs = tuple(str(item["as_tensor"]["name"]) if "as_tensor" in item else "" for item in node["outputs"])
     if not any(outputs):
         return None
     if not outputs[0]:
@@ -103,10 +103,6 @@ def read_call(
         arguments,
         values[outputs[0]],
     )
-
-
-def _output_name(output: Mapping[str, Any]) -> str:
-    return str(output["as_tensor"]["name"]) if "as_tensor" in output else ""
 
 
 def _argument(union: Mapping[str, Any], current: Callable[[str], str], values: Mapping[str, Value]) -> Any:

@@ -220,8 +220,7 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     **dict.fromkeys(("permute", "transpose", "t", "numpy_T"), _permute),
     **dict.fromkeys(("to", "_to_copy", "type_as"), _cast),
     **dict.fromkeys(
-        ("clone", "contiguous", "detach", "alias", "lift_fresh_copy", *_DROPOUTS),
-        partial(_plain, "Identity"),
+        ("clone", "contiguous", "detach", "alias", "lift_fresh_copy", *_DROPOUTS), partial(_plain, "Identity")
     ),
     **dict.fromkeys(("cat", "concat", "concatenate"), _concatenation),
     "add": partial(_arithmetic, "Add"),

@@ -8,20 +8,20 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.torch_files.archives import ProgramArchive
 from convscope.interchange.torch_files.graph import read_graph
+from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
-ImageShape = tuple[int, int, int]
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def read_torch(path: Path | str, *, image_shape: ImageShape | None = None, output: str | None = None) -> Imported:
+def read_torch(path: Path | str, *, image_shape: Size | None = None, output: str | None = None) -> Imported:
     """Read the network in a file of `torch.export.save`; arguments and errors as of `read_network`."""
     path = Path(path)
     with open_model_file(path) as file:
         return read_program(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, output)
 
 
-def read_program(program: ProgramArchive, image_shape: ImageShape | None, output: str | None = None) -> Imported:
+def read_program(program: ProgramArchive, image_shape: Size | None, output: str | None = None) -> Imported:
     """Read the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
         graph = read_graph(program)

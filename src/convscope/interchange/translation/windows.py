@@ -78,17 +78,12 @@ def max_pool(state: State, node: Node) -> FileTensor:
     inner = _read_pads(node, (shape[0] + sum(outer[0]), shape[1] + sum(outer[1])), size, strides)
     rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
     pads = rows, columns
-    sizes = [
-        _count_windows(*axis, ceil=bool(node.int("ceil_mode", 0)))
-        for axis in zip(shape, pads, size, strides, strict=False)
-    ]
+    sizes = _count_windows(shape, pads, size, strides, ceil=bool(node.int("ceil_mode", 0)))
     padding = _choose_padding(shape, pads, size, strides, sizes)
     step = value.step
     if padding is None:
         # A pixel of padding counts as -∞. If no number is below zero, 0 gives the same maximum.
-        if not _is_never_negative(step) or sizes != [
-            _count_windows(*axis) for axis in zip(shape, pads, size, strides, strict=False)
-        ]:
+        if not _is_never_negative(step) or sizes != _count_windows(shape, pads, size, strides):
             raise NotTranslated(
                 f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
             )
@@ -101,9 +96,8 @@ def average_pool(state: State, node: Node) -> FileTensor:
     value, size, strides = _read_maps(state, node), _read_pair(node, "kernel_shape", ()), _read_strides(node)
     shape, step = value.step.shape, value.step
     pads = _read_pads(node, shape, size, strides)
-    axes = list(zip(shape, pads, size, strides, strict=False))
-    sizes = [_count_windows(*axis) for axis in axes]
-    if node.int("ceil_mode", 0) and sizes != [_count_windows(*axis, ceil=True) for axis in axes]:
+    sizes = _count_windows(shape, pads, size, strides)
+    if node.int("ceil_mode", 0) and sizes != _count_windows(shape, pads, size, strides, ceil=True):
         raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
     padding = _choose_padding(shape, pads, size, strides, sizes)
     if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
@@ -126,13 +120,13 @@ def exclude_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> Fi
         return None
     pooling: Any = step.layer
     padding: Any = padded.layer
-    axes = list(zip(padded.source.shape, padding.padding, pooling.pool_size, pooling.window.strides, strict=False))
-    outputs = [_count_windows(*axis) for axis in axes]
-    rows, columns = (_compute_shares(*axis, count) for axis, count in zip(axes, outputs, strict=True))
+    shape, size, strides = padded.source.shape, pooling.pool_size, pooling.window.strides
+    outputs = _count_windows(shape, padding.padding, size, strides)
+    axes = zip(shape, padding.padding, size, strides, outputs, strict=False)
+    rows, columns = (_compute_shares(*axis) for axis in axes)
     if shares.shape != (1, 1, *outputs) or not np.allclose(shares[0, 0], np.outer(rows, columns), rtol=1e-5, atol=0):
         return None
-    size, strides = pooling.pool_size, pooling.window.strides
-    if _choose_padding(padded.source.shape, padding.padding, size, strides, outputs) != "same":
+    if _choose_padding(shape, padding.padding, size, strides, outputs) != "same":
         return None
     layer = AveragePooling2D(size, strides, "same", pooling.name)
     return _as_maps(state, state.work.step(padded.source, layer))
@@ -258,13 +252,20 @@ def _read_pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[i
     return (rows, columns) if auto == "SAME_UPPER" else (rows[::-1], columns[::-1])
 
 
-def _count_windows(size: int, pads: tuple[int, int], kernel: int, stride: int, *, ceil: bool = False) -> int:
-    """Count the windows along an axis; `ceil` adds one that ends outside, if it begins on the map or the padding."""
-    last_start = size + sum(pads) - kernel  # of a window that fits
-    if last_start < 0:
-        raise NotTranslated(f"has a window of {kernel} on {size} pixels with pads {pads}; a smaller one is needed")
-    count = last_start // stride + 1
-    return count + 1 if ceil and last_start % stride and count * stride < size + pads[0] else count
+def _count_windows(
+    shape: Shape, pads: Frame, sizes: tuple[int, int], strides: tuple[int, int], *, ceil: bool = False
+) -> list[int]:
+    """Count the windows along each axis; `ceil` adds one that ends outside, if it begins on the map or the padding."""
+    counts = []
+    for pixels, (before, after), size, stride in zip(shape, pads, sizes, strides, strict=False):
+        last_start = pixels + before + after - size  # of a window that fits
+        if last_start < 0:
+            raise NotTranslated(
+                f"has a window of {size} on {pixels} pixels with pads {(before, after)}; a smaller one is needed"
+            )
+        count = last_start // stride + 1
+        counts.append(count + (ceil and last_start % stride > 0 and count * stride < pixels + before))
+    return counts
 
 
 def _choose_padding(
@@ -299,7 +300,7 @@ def _pad_input(
         (top, bottom), (left, right) = layer.padding
         pads = ((pads[0][0] + top, pads[0][1] + bottom), (pads[1][0] + left, pads[1][1] + right))
         step = step.source
-    outputs = [_count_windows(*axis) for axis in zip(step.shape, pads, size, strides, strict=False)]
+    outputs = _count_windows(step.shape, pads, size, strides)
     padding = _choose_padding(step.shape, pads, size, strides, outputs)
     if padding is not None:
         return step, padding

@@ -3,13 +3,4 @@
 from convscope.runs.tracking.run import Results, TrackedRun, read_results, read_run, runs_in
 from convscope.runs.tracking.trackers import Tracker, log_run, open_tracker
 
-__all__ = [
-    "Results",
-    "TrackedRun",
-    "Tracker",
-    "log_run",
-    "open_tracker",
-    "read_results",
-    "read_run",
-    "runs_in",
-]
+__all__ = ["Results", "TrackedRun", "Tracker", "log_run", "open_tracker", "read_results", "read_run", "runs_in"]

@@ -105,10 +105,7 @@ def _find(client: "MlflowClient", experiment: str, run_id: str) -> "Run | None":
 
 
 def _log(
-    client: "MlflowClient",
-    run_id: str,
-    parameters: Mapping[str, Any],
-    values: Iterable[tuple[str, float, Epoch]],
+    client: "MlflowClient", run_id: str, parameters: Mapping[str, Any], values: Iterable[tuple[str, float, Epoch]]
 ) -> None:
     """Log parameters and metrics in requests within MLflow's limits."""
     from mlflow.entities import Metric, Param

@@ -75,11 +75,7 @@ def _hyperparameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _table(header: tuple[str, ...], rows: Any) -> str:
     """Format a Markdown table, with all markup in its cells escaped."""
-    lines = [
-        _row(header),
-        _row(("---",) * len(header)),
-        *(_row(map(_escape, row)) for row in rows),
-    ]
+    lines = [_row(header), _row(("---",) * len(header)), *(_row(map(_escape, row)) for row in rows)]
     return "\n".join(lines)
 
 
