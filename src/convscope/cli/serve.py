@@ -56,7 +56,7 @@ def serve(
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")
     # Only after the check: the service needs packages of an extra.
-    from convscope.service import Limits, create_app, write_example, choose_hosts, load_served
+    from convscope.service import Limits, choose_hosts, create_app, load_served, write_example
     from convscope.service import serve as run_service
 
     models = load_served(runs)
@@ -75,4 +75,6 @@ def serve(
         echo(f"  {write_example(address, models)}")
         echo(f"For a picture of your own:\n  {write_example(address, models, 'PICTURE.png')}")
 
-    run_service(create_app(models, limits, choose_hosts(host, allowed)), limits, host=host, port=port, on_start=announce)
+    run_service(
+        create_app(models, limits, choose_hosts(host, allowed)), limits, host=host, port=port, on_start=announce
+    )
