@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import engine_sources
+import engine_state
 import numpy as np
 from estimates import mean_interval
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from variation import RunVariation
 
 import convscope as cs
 
-FOLDER = engine_sources.PROJECT / "docs" / "answers"
+FOLDER = engine_state.PROJECT / "docs" / "answers"
 
 
 def save(name: str, seeds: ArrayLike, wrong: NDArray[np.bool_]) -> str:

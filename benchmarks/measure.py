@@ -6,14 +6,14 @@
     make results ARGS="frontier --points tiny8k,cnn-fast --seeds 10"
     make results ARGS="accuracy frontier --check"   rows of another engine: is one training of each still the same?
 
-Each part keeps the date, the machine, the versions, the commands, and the state of the engine's sources it was measured
-at. Experiments are kept in build/results, by that state, so an interrupted measurement continues where it stopped.
+Each part keeps the date, the machine, the versions, the commands, and the state of the engine (see engine_state.py).
+Experiments are kept in build/results, by that state, so an interrupted measurement continues where it stopped.
 
 The rows of the frontier are kept one by one, so that they can be measured on several days, with more seeds on each.
 Accuracies do not depend on what else the machine does; the seconds of training are a part of their own, which needs a
 machine that does nothing else.
 
-A change of the engine marks all rows as out of date, though most changes leave every bit of the weights as it was. With
+A change of the weights that the engine computes marks all rows as out of date, though most rows stay as they are. With
 `--check`, the first network of such a row is trained again. Where its weights are the same bit for bit, the row stands,
 and its table says so.
 """
@@ -33,7 +33,7 @@ from typing import Any
 
 import answers
 import atlas.tables as atlas
-import engine_sources
+import engine_state
 import machine
 import plans
 import processes
@@ -44,7 +44,7 @@ from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, points_named
 import convscope as cs
 
 Part = dict[str, Any]
-PROJECT = engine_sources.PROJECT
+PROJECT = engine_state.PROJECT
 BENCHMARKS = Path(__file__).parent
 FRESH_SEEDS = "200-229"  # that nothing was chosen with, nor looked at before all choices were made
 FRESH = ("lenet5", "cnn-fast", "cnn-accurate")
@@ -166,7 +166,7 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
         if run["weights_sha256"] == row["first"]["weights_sha256"]:
             choice = publish.choice_digest(row["architecture"], row["recipe"])
-            rows[number] = row | {"engine_sha256": engine_sources.digest(), "choice_sha256": choice, "checked": today()}
+            rows[number] = row | {"engine_sha256": engine_state.digest(), "choice_sha256": choice, "checked": today()}
             keep(part | {"rows": rows})
         else:
             print(f"{row_name(row)}: other weights than when it was measured; measure it again", file=sys.stderr)
@@ -205,7 +205,7 @@ def with_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Po
     choice = publish.choice_digest(row["architecture"], row["recipe"])
     stamp = {
         "date": today(),
-        "engine_sha256": engine_sources.digest(),
+        "engine_sha256": engine_state.digest(),
         "choice_sha256": choice,
         "command": measurement.commands[-1],
     }
@@ -352,18 +352,18 @@ def keep_part(kept: dict[str, Part], name: str, part: Part) -> None:
 
 def scratch_folder() -> Path:
     """Return where the experiments of this engine are kept, and make it."""
-    folder = PROJECT / "build" / "results" / engine_sources.digest()[:12]
+    folder = PROJECT / "build" / "results" / engine_state.digest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def measure(part: str, kept: dict[str, Part], points: str, seeds: str | None) -> None:
-    """Measure `part` and keep it, with the date, the machine and the state of the engine's sources."""
-    commit, digest = engine_sources.commit(), engine_sources.digest()
+    """Measure `part` and keep it, with the date, the machine and the state of the engine."""
+    commit, digest = engine_state.commit(), engine_state.digest()
     scratch = scratch_folder()
 
     def keep(found: Part) -> None:
-        if engine_sources.digest() != digest:
+        if engine_state.commit() != commit:
             raise ValueError("the engine's sources changed during the measurement; measure again")
         kept[part] = {
             "commands": measurement.commands,

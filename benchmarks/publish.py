@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 import atlas.tables as atlas
-import engine_sources
+import engine_state
 import frontier.pages as frontier_pages
 import install
 import many_runs
@@ -19,7 +19,7 @@ import plans
 import tables
 from rows import ROWS
 
-FILE = engine_sources.PROJECT / "docs" / "results.json"
+FILE = engine_state.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
 
 _LEFT_OUT = (
@@ -47,11 +47,11 @@ def save(parts: dict[str, Part]) -> None:
 
 def write_pages(parts: dict[str, Part]) -> None:
     for name in PAGES:
-        path = engine_sources.PROJECT / name
+        path = engine_state.PROJECT / name
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
     for cost in frontier_pages.COSTS if "frontier" in parts else ():
         if svg := frontier_pages.picture(parts, cost):
-            (engine_sources.PROJECT / frontier_pages.picture_path(cost)).write_text(svg, encoding="utf-8")
+            (engine_state.PROJECT / frontier_pages.picture_path(cost)).write_text(svg, encoding="utf-8")
     if {"atlas", "crossed"} <= parts.keys():
         atlas.write_files(parts["atlas"], parts["crossed"])
 
@@ -108,7 +108,7 @@ def _out_of_date(part: Part) -> str:
     """Return which rows of `part`, or that all of it, belong to another engine, network or recipe; "" for none."""
     rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
     if not rows:
-        return "" if part["engine_sha256"] == engine_sources.digest() else "this was"
+        return "" if part["engine_sha256"] == engine_state.digest() else "this was"
     stale = [row.get("name") or row["recipe"] for row in rows if not is_current(row, part)]
     names = [f"`{name}`" for name in dict.fromkeys(stale)]  # two networks may share a recipe
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
@@ -116,7 +116,7 @@ def _out_of_date(part: Part) -> str:
 
 def is_current(row: Part, part: Part) -> bool:
     """Return whether a row of `part` was measured, or checked, with this engine, network and recipe."""
-    is_of_engine = row.get("engine_sha256", part["engine_sha256"]) == engine_sources.digest()
+    is_of_engine = row.get("engine_sha256", part["engine_sha256"]) == engine_state.digest()
     return is_of_engine and row["choice_sha256"] == choice_digest(row["architecture"], row["recipe"])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import answers
-import engine_sources
+import engine_state
 import machine
 import numpy as np
 import tables
@@ -19,7 +19,7 @@ from tables import Part
 import convscope as cs
 
 SEEDS, CROSSED = 2000, 20
-DOCS = engine_sources.PROJECT / "docs"
+DOCS = engine_state.PROJECT / "docs"
 PICTURE, PAGE, RUNS = DOCS / "atlas-spread.svg", DOCS / "_static" / "atlas.html", DOCS / "atlas.csv"
 
 MAX_SHOWN = 12  # images on the page
