@@ -112,6 +112,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     budget = Budget(image.shape)
     rows: list[LayerRow] = []
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
+    # The shape and receptive field of every earlier layer by name, for layers that read one.
     outputs = {"input": (shape, seen)}
     for layer in layers:
         input_shape, source = shape, outputs[_check_earlier(layer, outputs)]
@@ -120,6 +121,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
             input_shape, seen = source
         elif earlier(layer):
             _check_joined(layer, rows[-1].layer.name if rows else "", shape, source[0])
+        # Only its shape has both inputs' channels: the previous layer's shape is that of one.
         if isinstance(layer, Concatenate):
             input_shape = (*shape[:-1], source[0][-1] + shape[-1])
         shape = layer.output_shape(input_shape)
@@ -128,6 +130,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         budget.spend(layer, input_shape, shape, sum(sizes.values()))
         seen = _receptive_field(layer, input_shape, seen, image)
         if isinstance(layer, Add | Concatenate):
+            # Both inputs are read at each position.
             seen = _around(seen, source[1], shape)
         outputs[layer.name] = shape, seen
         rows.append(
@@ -198,6 +201,7 @@ def _receptive_field(layer: Layer, input_shape: Shape, seen: ReceptiveField, ima
         return ReceptiveField(size, jump, start)
     if isinstance(layer, ZeroPadding2D):
         (above, _), (left, _) = layer.padding
+        # The padding's first zero lies before the first input, `above` jumps of it.
         start = (seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1])
         return ReceptiveField(seen.size, seen.jump, start)
     if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number

@@ -44,10 +44,13 @@ def auto(image_shape: Shape, num_classes: int) -> Architecture:
     side = min(image_shape[:2])
     if side >= 16:
         return cnn(image_shape, num_classes)
+    # Two poolings of `cnn` need 10 pixels and leave little of less than 16. Below 8, one pooling would leave maps of
+    # 3 × 3 at most.
     if side < 8:
         return ann(image_shape, num_classes)
     layers = (
         Conv2D(16, (3, 3), padding="same", activation="relu"),
+        # Padded and pooled once, so that maps of 4 × 4 to 7 × 7 remain.
         Conv2D(32, (3, 3), padding="same", activation="relu"),
         MaxPooling2D((2, 2)),
         Flatten(),
@@ -127,6 +130,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threads: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        # scikit-learn's rule: parameters are stored unchanged and checked in `fit`, so that `clone` and `set_params`
+        # work.
         self.architecture = architecture
         self.recipe = recipe
         self.epochs = epochs
@@ -186,6 +191,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is_first = not hasattr(self, "classes_")
         known = self._check_classes(classes)
         rows, y, shown = self._validate(X, y, reset=is_first)
+        # searchsorted gives the position of an unknown label too; the comparison shows it.
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (strange := known[labels] != y).any():
             raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
@@ -228,6 +234,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        # Images may come as (N, H, W) and (N, H, W, C), and not only as rows.
         tags.input_tags.three_d_array = True
         return tags
 
@@ -241,6 +248,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
         """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if the shape of X tells it."""
         rows, shown = as_rows(X)
+        # It checks rows, counts features and stores `n_features_in_`.
         rows, y = validate_data(self, rows, y, reset=reset)
         check_classification_targets(y)
         if not reset:
@@ -291,6 +299,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping | str):
             raise ValueError(f"class_weight is {self.class_weight!r}; it must be a dict, 'balanced' or None")
         if isinstance(self.class_weight, Mapping):
+            # It also checks that the dict fits the classes.
             weights = compute_class_weight(dict(self.class_weight), classes=classes, y=classes)
             changes["class_weights"] = tuple(weights.tolist())
         elif self.class_weight is not None:
@@ -303,6 +312,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
+        # A recipe that the user made has the number of epochs that the user wants.
         elif not isinstance(self.recipe, Recipe):
             steps = -(-num_images // recipe.batch_size)
             epochs = max(epochs, -(-_MIN_STEPS // steps))
@@ -361,6 +371,7 @@ def _choose_seed(random_state: Any) -> int:
     generator = check_random_state(random_state)
     if isinstance(random_state, int | np.integer):
         return check_seed(random_state, "random_state")
+    # A RandomState is advanced by this, so that two fits with it differ.
     return int(generator.randint(2**31))
 
 
@@ -373,5 +384,6 @@ def _choose_threads(threads: int | None, architecture: Architecture, batch_size:
         return index(threads)
     if architecture.macs * batch_size < _MIN_MACS:
         return 1
+    # joblib sets it to divide the cores among its workers.
     share = os.environ.get("OMP_NUM_THREADS", "")
     return int(share) if share.isdigit() and int(share) > 0 else None

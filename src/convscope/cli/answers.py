@@ -36,6 +36,8 @@ _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "
 
 def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
     """Print one JSON list, one object at a time, so that thousands of files need little memory."""
+    # JSON has no comma after the last object, and which is the last is not known: each object brings the comma before
+    # it.
     before = "["
     for outcome in outcomes:
         echo(before + "\n" + json.dumps(outcome.to_record().to_dict(), indent=1, allow_nan=False), nl=False)
@@ -136,6 +138,7 @@ def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:
     file = _tail(outcome.file, _FILE_WIDTH)
     if not isinstance(result, Prediction):
         return file, "-", "-", "-", "-", f"not read: {' '.join(outcome.error.split())}"
+    # `done` says already that a picture was inverted.
     hints = [hint for hint in result.hints if hint != "inverted"]
     return file, *_answer_cells(result), result.done + (f"; {', '.join(hints)}" if hints else "")
 
@@ -151,6 +154,7 @@ def _answer_cells(prediction: Prediction) -> tuple[str, str, str, str]:
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     shown = [printable(cell) for cell in cells]
+    # The last column has no width: it is as long as it is.
     padded = [cell + " " * (width - display_width(cell)) for cell, width in zip(shown, widths, strict=False)]
     return "  ".join([*padded, *shown[len(widths) :]]).rstrip()
 
@@ -160,6 +164,7 @@ def _tail(text: str, width: int) -> str:
     text = printable(text)
     if display_width(text) <= width:
         return text
+    # A character may be two columns wide; one column is for the ellipsis.
     while display_width(text) > width - 1:
         text = text[1:]
     return f"…{text}"

@@ -117,6 +117,7 @@ def show(
                 label=label,
                 class_name=chosen.class_names[label],
                 image=to_tuple(image),
+                # A file name may hold bytes that are no text, which JSON cannot hold.
                 png=None if png_path is None else os.fsencode(png_path).decode(errors="replace"),
             )
         )

@@ -158,6 +158,7 @@ def experiment(
         job = plan_experiment(request, progress.listeners())
         names = {"--architecture": [network.name for network in job.networks], "--recipe": job.recipe_names}
         for option, options in names.items():
+            # Groups are told apart by these names.
             if twice := [name for name in options if options.count(name) > 1]:
                 raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
         if not as_json:

@@ -101,6 +101,7 @@ def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFo
     files = []
     for name in chosen:
         form = FORMATS[name]
+        # With "all", a format without a type is left out; named together, they are a mistake.
         if _ALL not in formats and _ALL not in dtypes:
             for dtype in types:
                 if dtype not in form.dtypes:

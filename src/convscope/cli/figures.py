@@ -40,6 +40,7 @@ def figures(
     RUN is a run folder. NAME is a figure such as confusion-matrix, diagram or training-accuracy; without a NAME all
     figures are written. The same run gives the same bytes.
     """
+    # Only figures inside the run need its lock.
     with run_of(run_path, writes=out is None) as (folder, splits):
         paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)
     for path in paths:

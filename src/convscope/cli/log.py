@@ -27,6 +27,7 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...]) -> None:
     seeds. Figures are logged too if `convscope figures RUN` wrote them before. A run that was logged before is updated.
     """
     for spec in trackers:
+        # Before any run is read: a tracker that cannot be used is an error at once.
         open_tracker(spec)
     paths = [run for path in runs for run in runs_in(path)]
     for path in paths:

@@ -47,6 +47,7 @@ def report(
     if payload and topics:
         raise click.UsageError("--payload writes nothing, so nothing is measured; leave the topics out")
     start, timings = perf_counter(), dict[str, float]()
+    # `--payload` also works on a run that others only may read.
     writes = not payload
     with (
         run_of(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
@@ -56,6 +57,7 @@ def report(
         try:
             measured, page = report_job(folder, splits, topics, index, executor, timings, listeners)
         except KeyboardInterrupt:
+            # Without topics only the page is written, which starts again.
             if not topics:
                 raise
             raise click.ClickException(

@@ -100,6 +100,7 @@ def sweep(
     with JobProgress(quiet=as_json) as progress:
         try:
             done = sweep_job(request, progress.listeners())
+        # The folder has the finished trials, so this command continues and does not start again.
         except KeyboardInterrupt:
             raise click.ClickException(
                 "interrupted; finished trials are kept; run the same command to continue"

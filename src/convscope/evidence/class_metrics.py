@@ -38,6 +38,7 @@ def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> 
     for label, (name, images, answers, precision, recall, f1) in enumerate(columns):
         if images:
             interval = metrics.wilson_interval(int(matrix[label, label]), images)
+            # Without answers of the class there is no precision: 0 of 0.
             classes.append(ClassMetrics(name, images, precision if answers else None, recall, interval, f1))
         else:
             classes.append(ClassMetrics(name, 0, None, None, None, None))

@@ -28,6 +28,7 @@ def confusion_opacities(matrix: NDArray[np.integer[Any]]) -> NDArray[np.float64]
     wrong predictions, so that a single mistake shows besides a thousand correct predictions.
     """
     wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+    # By the logarithm, so that a single mistake shows beside hundreds.
     depth = np.log1p(wrong) / np.log1p(max(wrong.max(), 1))
     opacities = np.where(wrong > 0, _LEAST_RED + (_MOST_RED - _LEAST_RED) * depth, 0.0)
     np.fill_diagonal(opacities, _MAX_BLUE * matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))

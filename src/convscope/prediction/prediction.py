@@ -167,6 +167,7 @@ def predict(
             _find_ready_image(ready, (height, width, channels), preparation.handwriting, steps) for ready in batch
         ]
         prepared = [
+            # A picture that is already like the training images would only lose by another preparation.
             ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
             for picture, ready in zip(batch, unchanged, strict=True)
         ]
@@ -204,6 +205,7 @@ def _find_ready_image(
 ) -> Prepared | None:
     """Take a picture that already looks like the data set's images; None if it has to be prepared."""
     pixels = picture[..., np.newaxis] if picture.ndim == 2 else picture
+    # Who names steps wants them taken.
     if steps is not None or pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[:2] != shape[:2]:
         return None
     if shape[2] == 1 and pixels.shape[2] == 3 and (pixels[..., :1] == pixels).all():
@@ -250,6 +252,7 @@ def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Meth
         ValueError: as `convscope.evidence.explanation.attributions.attribute` does.
     """
     image = model.architecture.input
+    # The empty image, from which the attribution starts: paper without ink.
     background = 0 if preparation_of(model).handwriting.ink == "light" else 255
     maps = np.empty((len(predictions), image.height, image.width))
     for start in range(0, len(predictions), _ATTRIBUTION_BATCH_IMAGES):

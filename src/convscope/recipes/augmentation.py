@@ -59,7 +59,9 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         check_whole("shift", self.shift, 0, 1000)
+        # 180 degrees to either side are all rotations.
         check_range("rotation", self.rotation, 0, 180)
+        # A factor of 1 - scale must stay well above 0.
         check_range("scale", self.scale, 0, 0.9)
         check_range("stretch", self.stretch, 0, 1)
         check_range("shear", self.shear, 0, 80)  # the tangent grows without bound towards 90

@@ -53,6 +53,7 @@ class EarlyStopping:
         >>> EarlyStopping(min_delta=0.1).best_epoch([0.9, 0.5, 0.45, 0.6])
         2
         """
+        # The sign turns a larger accuracy into a smaller number, as for a loss.
         best, sign = 0, 1 if self.monitor == "val_loss" else -1
         for epoch, value in enumerate(values, 1):
             # Compared with the last improvement, not with the best value: small steps must not add up unnoticed.

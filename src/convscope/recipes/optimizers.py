@@ -23,6 +23,7 @@ class Adam:
     """
 
     learning_rate: float = 1e-3
+    # The defaults are those of Kingma and Ba (2015), with Keras's epsilon.
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
@@ -52,6 +53,7 @@ class SGD:
     decayed: Decayed = "all"
 
     def __post_init__(self) -> None:
+        # Larger than Adam's: without a normalisation by the gradient's size, the right rate depends on the loss.
         check_range("learning_rate", self.learning_rate, 0, 100, open_below=True)
         check_range("momentum", self.momentum, 0, 1, open_above=True)
         _check_decay(self)

@@ -86,6 +86,7 @@ class Recipe:
     early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        # From JSON; a tuple makes the recipe hashable.
         if isinstance(self.class_weights, list):
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
         for name, kinds, rule in _PARTS:
@@ -109,6 +110,7 @@ class Recipe:
         if self.precision not in PRECISIONS:
             raise RecipeError(f"recipe: precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}")
         if self.weight_bits is not None and (
+            # 4.0 is in (2, 4, 8) too, and no number of bits.
             self.weight_bits not in WEIGHT_BITS or not isinstance(self.weight_bits, int)
         ):
             raise RecipeError(
@@ -124,6 +126,7 @@ class Recipe:
         >>> (1000 * recipe.learning_rates(100)).round(2).tolist()
         [[1.0, 0.75], [0.5, 0.25]]
         """
+        # The last batch of an epoch may be smaller.
         steps = -(-num_images // self.batch_size)
         factors = self.schedule.factors(self.epochs * steps)
         return (self.optimizer.learning_rate * factors).astype(np.float32).reshape(self.epochs, steps)
@@ -138,12 +141,15 @@ class Recipe:
         """
         if self.class_weights != "balanced":
             return self.class_weights
+        # scikit-learn's "balanced": images / (classes · images of the class), over the classes that occur. Weighted,
+        # each of these classes counts alike.
         share = class_counts.sum() / np.count_nonzero(class_counts)
         return tuple(float(share / count) if count else 1.0 for count in class_counts)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert the recipe to plain JSON, `name` first."""
         values = asdict(self)
+        # Adam and SGD share names of fields; `kind` tells them apart when read.
         values["optimizer"] = {"kind": type(self.optimizer).__name__, **values["optimizer"]}
         if isinstance(self.class_weights, tuple):
             values["class_weights"] = list(self.class_weights)

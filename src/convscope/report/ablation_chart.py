@@ -119,6 +119,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
 def _segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
     """Draw lines from (across[0], up[0]) to (across[1], up[1]), all of them as one path, which keeps the SVG small."""
     ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, x and y)
+    # move, line, move, line: as many separate segments as there are lines.
     path = Path(ends.reshape(-1, 2), [Path.MOVETO, Path.LINETO] * len(ends))
     axes.add_patch(PathPatch(path, facecolor="none", capstyle="butt", **look))
 
@@ -138,6 +139,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
     row = 24
 
     def errors(accuracy: float) -> float:
+        # No error would be at minus infinity on the logarithmic axis.
         return min(max(1 - accuracy, 0.5 / num_images), 1.0)
 
     drawn = [errors(value) for architecture in ordered for value in (architecture.mean, *(architecture.interval or ()))]
@@ -149,6 +151,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         drawing = new_drawing(width, height, title)
         axes = add_axes(drawing, left, _TOP, width - left - right, plot)
         axes.set_xscale("log")
+        # Reversed: fewer errors, thus a higher accuracy, are to the right.
         axes.set_xlim(highest, lowest)
         axes.axvline(errors(whole.mean), color=INK, linewidth=1)
         for index, architecture in enumerate(ordered):

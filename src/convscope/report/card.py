@@ -74,6 +74,7 @@ def render_card(contents: CardContents) -> str:
 
 @cache
 def _template() -> Template:
+    # Markdown, not HTML: nothing is escaped automatically, the template does it with `md`.
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
@@ -108,6 +109,7 @@ def _values(contents: CardContents) -> dict[str, object]:
     groups = seeds.table if isinstance(seeds, SeedsRecord) else ()
     classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
     if len(evaluation.classes) > _MAX_CLASSES:
+        # A long table shows the weakest classes.
         classes = sorted(classes, key=lambda item: item.recall or 0)[:_MAX_CLASSES]
     made = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)

@@ -77,6 +77,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
                     markersize=3.5,
                     clip_on=False,
                 )
+                # The best epoch was chosen by the measured images, so the ring is on their curve.
                 if split != "train" and history.best_epoch is not None:
                     best = history.best_epoch
                     axes.plot(

@@ -27,6 +27,7 @@ def draw_diagram(architecture: Architecture) -> Drawing:
             width, height + TITLE_HEIGHT, f"{architecture.name}: {architecture.parameters:,} parameters"
         )
         axes = add_axes(drawing, 0, TITLE_HEIGHT, width, height)
+        # SVG's y counts downwards.
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         for element in svg:
@@ -36,6 +37,7 @@ def draw_diagram(architecture: Architecture) -> Drawing:
 
 def _draw(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
     kind = element.tag.rpartition("}")[2]
+    # Children inherit the attributes of their group.
     look = {**inherited, **element.attrib}
     look |= dict(part.split(":", 1) for part in element.attrib.get("style", "").split(";") if part)
     if kind == "g":
@@ -83,6 +85,8 @@ def _path(text: str) -> Path:
     """Return the path of an SVG `d` whose commands are M and L with points, h and v with a length, and z."""
     points, codes = list[tuple[float, float]](), list[int]()
     x = y = 0.0
+    # matplotlib wants points: h and v move one coordinate of the last point; z repeats the point, which matplotlib
+    # ignores.
     for command, rest in _MARK.findall(text):
         numbers = list(map(float, rest.split()))
         if command in "ML":

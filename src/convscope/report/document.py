@@ -69,6 +69,7 @@ def percent_interval(bounds: Sequence[float]) -> str:
 
 @cache
 def _templates() -> Environment:
+    # StrictUndefined: a name that is missing is an error and not an empty text.
     environment = Environment(loader=FunctionLoader(read_resource), autoescape=True, undefined=StrictUndefined)
     environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
     environment.filters["text"] = lambda text: text if isinstance(text, Sentence) else printable(str(text))

@@ -131,6 +131,7 @@ def set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
 def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
     """Compute the ends of a logarithmic axis with room for all of `values`, and at least a factor of two."""
     low, high = log10(min(values)), log10(max(values))
+    # 0.3 is log10(2): the axis spans at least a factor of two.
     more = max(spare * (high - low), (0.3 - (high - low)) / 2, 0.03)
     return 10 ** (low - more), 10 ** (high + more)
 

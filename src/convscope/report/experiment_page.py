@@ -45,6 +45,7 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
     groups, runs = experiment.table, experiment.runs
     pairs = f"{len(groups):,} pair{'' if len(groups) == 1 else 's'}"
     counts = sorted({group.num_runs for group in groups})
+    # Groups may have different numbers of seeds while an experiment grows.
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     max_images = max(run.num_images for run in runs)
     trained = (
@@ -52,6 +53,7 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
         if max_images < experiment.num_training_images
         else f"{max_images:,} training images"
     )
+    # Of more groups the table below says it all.
     shown = groups if len(groups) <= _MAX_GROUPS_IN_VERDICT else []
     return {
         "dataset": printable(experiment.dataset),

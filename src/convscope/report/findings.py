@@ -65,6 +65,7 @@ def accuracy_finding(history: HistoryRecord) -> Sentence:
     accuracy = percent(measured[-1])
     if len(measured) == 1:
         return say(f"accuracyOnce.{split}", accuracy=accuracy)
+    # There is always such an epoch: the last.
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
         return say(f"accuracyChanging.{split}", accuracy=accuracy)

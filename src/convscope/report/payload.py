@@ -127,6 +127,7 @@ class RunContents:
     def _pictures(self) -> ReportPictures:
         train, test = self.splits.train, self.splits.test
         number = min(max(_MAX_SAMPLES // train.num_classes, 1), _MAX_SAMPLES_OF_A_CLASS)
+        # `number` images of each class: 120 in all, but one of each class at least and ten at most.
         members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
         return ReportPictures(
             image_pixels(train.images[0]),

@@ -151,6 +151,7 @@ def photo_picture(photo: NDArray[np.uint8], max_side: int = PHOTO_SIDE) -> dict[
 
     photo = _shrink(photo, max_side)
     height, width = photo.shape[:2]
+    # JPEG blurs the edges of few pixels, and would be hardly smaller.
     if max(height, width) <= _JPEG_FROM:
         return _add_frame(image_pixels(photo))
     content = BytesIO()

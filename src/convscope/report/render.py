@@ -67,6 +67,8 @@ def render_report(contents: RunContents) -> str:
         names=dict(chapters),
         folds=fold_findings(shown, contents.explanation),
         terms=glossary(),
+        # A chart depends on its title, which holds its numbers, and on its table: only a chart that changed is drawn
+        # again.
         charts={
             name: contents.once(("chart", name, chart.title, repr(chart.numbers)), partial(_chart, name, chart))
             for name, chart in charts.items()

@@ -50,6 +50,7 @@ def write_sweep_page(folder: Path, sweep: SweepRecord, command: str = "", next_s
 def _view(sweep: SweepRecord) -> dict[str, object]:
     trials = sweep.trials
     cards = [{"title": name, "value": value_text(value), "note": ""} for name, value in trials[0].values.items()]
+    # Other seeds of the best trial and of the network as it was, on images that did not choose it.
     for title, runs in (("accuracy", sweep.best), ("default", sweep.default)):
         if runs is not None:
             cards.append({"title": title, "value": percent(runs.accuracy), "note": format_interval(runs.interval)})
@@ -69,6 +70,7 @@ def _view(sweep: SweepRecord) -> dict[str, object]:
 def _finding(sweep: SweepRecord) -> str:
     count = len(sweep.trials)
     which = "The only trial" if count == 1 else f"The best of {count:,} trials"
+    # All further seeds diverged.
     if sweep.best is None:
         return f"{which} diverges with other seeds"
     if sweep.default is None or sweep.p_value is None:

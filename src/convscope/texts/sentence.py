@@ -140,6 +140,7 @@ def format_rounded(value: float, significant: int, unit: str = "") -> Figure:
 
 def attribute(name: str, text: str) -> Markup:
     """Format an attribute of an element, with a second one that holds the key and values of its sentence."""
+    # The English text is the attribute, so that a page without its script reads as well.
     plain = f'{name}="{escape(printable(text))}"'
     if not isinstance(text, _CatalogueText):
         return Markup(plain)
@@ -154,12 +155,14 @@ def follow_language(svg: str, drawn: Iterable[str]) -> str:
             because the SVG does not show which is which.
     """
     texts = list(drawn)
+    # A class may be called like a sentence of the catalogue: its name must not be translated.
     data = {text for text in texts if not isinstance(text, _CatalogueText)}
     catalogue_texts = {
         escape(text, quote=False): text for text in texts if isinstance(text, _CatalogueText) and text not in data
     }
 
     def mark(match: Match[str]) -> str:
+        # `look`: the attributes of the element, position and font.
         look, text = match.groups()
         if text not in catalogue_texts:
             return match[0]
@@ -170,6 +173,7 @@ def follow_language(svg: str, drawn: Iterable[str]) -> str:
 
 def _find_template(key: str, values: Mapping[str, Value]) -> str:
     template = get_texts(key)
+    # English has two plural forms; the page's script knows those of each language.
     return template if isinstance(template, str) else template["one" if values["n"] == 1 else "other"]
 
 

@@ -44,6 +44,7 @@ def hold_out(
             name = dataset.class_names[int(lost.argmax())]
             raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
         return kept, held_out
+    # Test images are measured after each epoch where nothing else is, but never chosen by.
     if validation is None and isinstance(data, Splits):
         validation = data.test
     if recipe.early_stopping is not None and (validation is None or validation.split == "test"):
@@ -72,6 +73,7 @@ def default_recipe(architecture: Architecture) -> Recipe:
     >>> default_recipe(presets.tiny8k()).name, default_recipe(presets.cnn()).name
     ('tiny8k', 'classic')
     """
+    # A preset's own recipe has its name.
     return RECIPES.get(preset_of(architecture) or "", classic)
 
 

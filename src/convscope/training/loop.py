@@ -128,6 +128,8 @@ def train_with_logits(
     """
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
     training_images = data.train if isinstance(data, Splits) else data
+    # The checks come in this order so that the first error names the argument that is wrong, and before anything is
+    # computed.
     architecture = network_for(architecture, training_images.image_shape, training_images.num_classes)
     recipe = default_recipe(architecture) if recipe is None else recipe_named(recipe)
     if validation is not None:
@@ -149,6 +151,7 @@ def train_with_logits(
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
     logits, rates = None, recipe.learning_rates(len(dataset))
+    # Whether to stop is asked before each epoch: a state that ended by early stopping is not trained further.
     while len(history) < recipe.epochs and not _should_stop(recipe, history):
         epoch = len(history) + 1
         measured, logits = _train_epoch(
@@ -164,6 +167,7 @@ def train_with_logits(
             on_epoch(TrainingState(weights, optimizer, history, best_weights))
     if history.best_epoch is not None:
         weights = best_weights
+        # The measured logits are those of the last epoch, and not of the weights that were chosen.
         logits = logits if history.best_epoch == len(history) else None
     provenance = {
         "dataset": dataset.name,
@@ -199,8 +203,10 @@ def train_pass(
     network = open_network(architecture, state.weights, threads=threads, precision=recipe.precision)
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
+    # A schedule needs the length of the training, which is unknown here.
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
     epoch = len(state.history) + 1
+    # `len(state.history)` passes came before: this one has its own random streams, like an epoch of `train`.
     measured, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
     columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
     return TrainingState(*_get_finite_state(network, epoch, recipe), History(**columns))
@@ -231,6 +237,7 @@ def _train_epoch(
     start = perf_counter()
     with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
         for pool in pools:
+            # The last batch of a pool may be smaller.
             steps = -(-len(pool.order) // recipe.batch_size)
             of_pool = network.train_epoch(
                 pool.dataset,
@@ -248,6 +255,7 @@ def _train_epoch(
             result = _merge_results(result, done, of_pool, len(pool.order))
             done, step = done + len(pool.order), step + steps
     seconds = perf_counter() - start
+    # Before validation, which an unusable network would only make slower.
     _check_finite("loss", result.loss, epoch, recipe)
     measured: dict[str, tuple[float, ...]] = {
         "loss": (result.loss,),
@@ -257,6 +265,7 @@ def _train_epoch(
     logits = None
     if validation is not None:
         logits = network.logits(validation.images)
+        # Logits of a diverged network overflow; the check below says so in one error.
         with np.errstate(invalid="ignore", over="ignore"):
             measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
         _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
@@ -315,6 +324,7 @@ def _make_listener(on_progress: OnProgress, epoch: int, done: int, before: Epoch
     """Make a listener for a pool that reports averages since the beginning of the epoch, `done` images earlier."""
 
     def progress(count: int, loss: float, accuracy: float) -> None:
+        # The engine counts from the beginning of its pool.
         so_far = _merge_results(before, done, EpochResult(loss, accuracy), count)
         on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
 

@@ -53,6 +53,7 @@ class Conv2D:
 
     def output_shape(self, input_shape: Shape) -> Shape:
         size = map_size(self, input_shape, self.window)
+        # Each group of filters reads its own equal part of the channels.
         if input_shape[2] % self.groups or self.filters % self.groups:
             raise ArchitectureError(
                 f"{label(self)} has {self.groups} groups, but {input_shape[2]} input channels and {self.filters} "
@@ -61,6 +62,7 @@ class Conv2D:
         return (*size, self.filters)
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        # Keras's layout: rows, columns, channels that a filter reads, filters.
         return _with_bias(self, (*self.kernel_size, input_shape[2] // self.groups, self.filters), self.filters)
 
     def macs(self, input_shape: Shape) -> int:
@@ -105,6 +107,7 @@ class DepthwiseConv2D:
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         channels = input_shape[2]
+        # Keras's layout: filter m of channel c gives output channel c * depth_multiplier + m.
         kernel = (*self.kernel_size, channels, self.depth_multiplier)
         return _with_bias(self, kernel, channels * self.depth_multiplier)
 

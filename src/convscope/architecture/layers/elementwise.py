@@ -30,6 +30,7 @@ class Dropout(SameShape):
     @property
     def dropped(self) -> int:
         """The rate in units of 2^-24: the engines drop a number if 24 random bits are below this."""
+        # A whole number of 24 bits, the mantissa of a float32, is exact in every engine.
         return int(self.rate * 2**24)
 
 
@@ -90,4 +91,5 @@ class PReLU(SameShape):
     kind: ClassVar[str] = "PReLU"
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        # One slope for a channel and not for each cell, so that maps may have any size.
         return {"alpha": input_shape[-1:]}

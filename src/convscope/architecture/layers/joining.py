@@ -83,4 +83,5 @@ class SoftVoting(SameShape):
                 f"{label(self)} reads shape {input_shape}; it must be a vector of the logits of {self.members} "
                 "members, all of equal length"
             )
+        # The members' logits lie one after another: members · K numbers become K.
         return (input_shape[0] // self.members,)

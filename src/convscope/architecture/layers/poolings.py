@@ -24,6 +24,7 @@ class _Pooling(WithoutWeights):
     def __post_init__(self) -> None:
         set_pair(self, "pool_size")
         if self.strides is None:
+            # Keras's default: windows side by side.
             object.__setattr__(self, "strides", self.pool_size)
         set_pair(self, "strides")
         check_choice(self, "padding", get_args(Padding))

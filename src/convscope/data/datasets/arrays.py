@@ -28,6 +28,7 @@ def image_bytes(
         )
     rows, shown = as_rows(array)
     if shown is None and image_shape is None:
+        # An example that fits where the number of pixels is a square, such as 784.
         side = isqrt(rows.shape[1])
         example = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
         raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={example}")
@@ -96,6 +97,7 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("images hold a value that is not finite; replace or remove such images")
     if value_range is None:
+        # True and False are white and black.
         value_range = (0.0, 1.0) if rows.dtype.kind == "b" else usual_range(low, high)
     if value_range is None:
         raise ValueError(
@@ -110,4 +112,5 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
             f"images run from {low:g} to {high:g}, outside of value_range {value_range!r}; give a larger range"
         )
     features = rows.shape[1]
+    # One range for all pixels, and not one for each as learned from a table.
     return PixelRange(np.full(features, float(lowest)), np.full(features, float(highest))).to_bytes(rows)

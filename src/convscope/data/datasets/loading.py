@@ -103,12 +103,14 @@ def load_for_classes(
         # Named sets have a test split, beside which a fraction would be refused; here it only applies to other data.
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
+        # Back to halves, whose labels and names are then checked like those of any data.
         train, test = (Half(set_.images, set_.labels, name, name, set_.source) for set_ in (splits.train, splits.test))
         parts = Parts(train, test, splits.class_names)
     else:
         name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options)
     halves_of = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
     halves, names = check_halves(list(halves_of.values()), parts.class_names, options.image_size)
+    # Data without splits: all of them, or the part that the same options and seed set aside in training.
     if set(halves_of) == {"train"} and split == "all":
         halves_of = {"all": halves[0]}
     elif set(halves_of) == {"train"}:
@@ -134,6 +136,7 @@ def _relabel(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Lab
             f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
             f"{_format_names(wanted)}. Remove these images, or rename the classes as in the network"
         )
+    # A table from old to new labels, applied to all labels at once; labels that do not occur stay 0.
     numbers = np.zeros(max(used) + 1, np.int64)
     numbers[used] = [label_of[names[label]] for label in used]
     return numbers[half.labels]

@@ -66,6 +66,7 @@ class LoadOptions(Record):
         fraction, size = self.test_fraction, self.image_size
         if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
             raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
+        # The record is frozen; numbers of NumPy become Python's, which JSON can hold.
         force_setattr(self, "seed", check_seed(self.seed))
         convert(self.skip_damaged, bool, "skip_damaged")
         if size is not None:

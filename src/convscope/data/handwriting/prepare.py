@@ -103,6 +103,7 @@ def prepare(
         raise ValueError(f"steps has {unknown[0]!r}; the steps are {', '.join(STEPS)}")
     if min(height, width) < 1 or not 1 <= channels <= 4:
         raise ValueError(f"the image is {height} × {width} × {channels}; it needs pixels, and 1 to 4 channels")
+    # In C++, which the page's engine shares, so that both prepare to the same bytes.
     image, stages, hints, clipped = _handwriting.prepare(
         with_channels(picture),
         height,

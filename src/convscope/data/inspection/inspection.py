@@ -81,6 +81,7 @@ class Inspection(Measurements, kw_only=True):
         order = range(len(self.class_names))
         if len(self.class_names) <= _MAX_CLASSES_IN_TEXT:
             return list(order)
+        # The rarest classes are those with problems.
         return sorted(order, key=lambda label: self.splits.train.class_counts[label])[:_MAX_CLASSES_IN_TEXT]
 
     def _classes(self, labels: list[int]) -> Iterator[tuple[str, ...]]:
@@ -131,4 +132,5 @@ def inspect_dataset(splits: Splits) -> Inspection:
         splits=InspectedSplits(train=facts_of(splits.train, train_scan), test=facts_of(splits.test, test_scan)),
         copies=copies,
     )
+    # Findings read the measurements, which must be complete before.
     return structs.replace(measured, findings=find(measured))

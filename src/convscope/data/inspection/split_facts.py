@@ -102,12 +102,15 @@ def scan_split(dataset: Dataset) -> Scan:
     blank = list[Integers]()
     num_grey = num_light = near_ends = num_border = start = 0
     is_border = np.ones((height, width), bool)
+    # A frame one pixel wide.
     is_border[1:-1, 1:-1] = False
     for images in blocks(dataset.images):
+        # Channel by channel, each contiguous in memory.
         planes = [np.ascontiguousarray(images[..., c]).reshape(len(images), -1) for c in range(channels)]
         is_blank = np.ones(len(images), bool)
         for channel, values in enumerate(planes):
             histogram[channel] += np.bincount(values.reshape(-1), minlength=256)
+            # Blank is one value in each channel, and not one over all channels: a red image is blank too.
             is_blank &= values.min(axis=1) == values.max(axis=1)
         blank.append(np.flatnonzero(is_blank) + start)
         if channels >= 3:

@@ -157,10 +157,12 @@ def ablate(
     # Multiply-adds of an image with all ablations: each computes only the layers after its own.
     cost = len(replacements) * max(sum(macs[layer] for layer, _ in chosen), 1)
     num_images = min(len(dataset), max(_MIN_IMAGES, int(most_macs / cost)))
+    # Where even the fewest images cost too much, filters are left out, evenly.
     max_filters = int(len(chosen) * most_macs / (cost * num_images))
     chosen = [chosen[index] for index in evenly(len(chosen), max(1, max_filters))]
     measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
     if "mean" in replacements and means is None:
+        # Of all images, also where fewer are measured.
         means = filter_means(model, dataset.images)
     named = [(layer, number, replacement) for layer, number in chosen for replacement in replacements]
 
@@ -195,12 +197,14 @@ def _measure_changes(
         whole: (N,), true for images that are classified correctly without an ablation.
         right: (L, N), the same with each ablation.
     """
+    # On the same images, so a change is a paired difference: only images whose answer changes count.
     gained, lost = ~whole & right, whole & ~right
     counts = dataset.class_counts
     gained_by_class, lost_by_class = (
         np.stack([images[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
         for images in (gained, lost)
     )  # (L, K)
+    # A class without images has a change of 0 and, below, the interval from -1 to 1.
     by_class = (gained_by_class - lost_by_class) / np.maximum(counts, 1)
     intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))
     for label in np.flatnonzero(counts):

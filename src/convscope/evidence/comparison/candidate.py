@@ -70,6 +70,7 @@ class Candidate:
             name or model.name,
             evaluation,
             network.parameters,
+            # Each view is a forward pass of its own.
             network.macs * evaluation.views,
             weights_bytes(network, weight_bits),
             training_seconds,
@@ -89,6 +90,7 @@ def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
     """
     kernels = {} if bits is None else kernel_filters(network)
     sizes = {name: prod(shape) for name, shape in network.weight_shapes.items()}
+    # A kernel of n numbers takes n · bits / 8 bytes, rounded up, and a float32 scale for each filter.
     packed = sum(-(-(bits or 0) * sizes[name] // 8) + 4 * filters for name, filters in kernels.items())
     return packed + sum(4 * size for name, size in sizes.items() if name not in kernels)
 

@@ -52,6 +52,7 @@ def format_p_value(p_value: float) -> Sentence:
 
 def format_p_number(p_value: float) -> str:
     """Format a p-value as a number alone, or as the bound below which it lies."""
+    # The sentence is "p = 0.03" or "p < 1e-300"; the number keeps its sign of comparison.
     return format_p_value(p_value).removeprefix("p ").removeprefix("= ")
 
 
@@ -72,6 +73,7 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
     names = [clip(name, _WIDEST_NAME) for name in comparison.names]
     difference = comparison.accuracy_difference
     single = [count == 1 for count in comparison.num_models]
+    # Equal accuracies may have a small p-value only by rounding; then neither is better.
     if comparison.decisive_p_value >= SIGNIFICANCE or difference == 0:
         key = "comparing.sameRuns" if all(single) else "comparing.same"
         change = format_points(difference, comparison.accuracy_difference_interval)
@@ -119,6 +121,7 @@ def points(value: float) -> str:
     >>> points(0.001), points(0.01)
     ('0.1 points', '1 point')
     """
+    # Two significant digits, as the user gives them: 0.1 or 0.25.
     text = f"{100 * value:.2g}"
     return f"{text} point{'' if text == '1' else 's'}"
 

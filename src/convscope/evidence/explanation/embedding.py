@@ -34,6 +34,8 @@ def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> ND
     for start in range(0, len(points), _ROWS_AT_ONCE):
         rows = slice(start, min(start + _ROWS_AT_ONCE, len(points)))
         distances = cdist(points[rows], points, "sqeuclidean")
+        # A point is no neighbour of itself; in this block of columns its own distances are the diagonal. At infinity
+        # it is sorted last and cut off.
         np.fill_diagonal(distances[:, rows], np.inf)
         nearest.append(np.argsort(distances, axis=1, kind="stable")[:, :-1][:, :max_points].astype(np.int32))
     return np.concatenate(nearest)
@@ -145,6 +147,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     layer = find_embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
     points, ratios, directions = principal_components(hidden, 2)
+    # Of few images, at most half of the others, or agreement would approach the class's share.
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
     shares, picture_shares = (agreements(neighbours(values, k), labels) for values in (hidden, points))
     counts = np.bincount(labels, minlength=dataset.num_classes)
@@ -164,6 +167,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
         agreement_in_picture=float(picture_shares.mean()),
         agreement_by_class=_average_by_class(shares, labels, counts),
         agreement_in_picture_by_class=_average_by_class(picture_shares, labels, counts),
+        # The chance that two different images have the same label: Σ n (n - 1) / (N (N - 1)).
         chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),
     )
 
@@ -177,6 +181,7 @@ def find_embedded_layer(architecture: Architecture) -> str:
     'dense'
     """
     dense = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
+    # An activation as a layer of its own belongs to the layer before it.
     computing = [index for index, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
     index = (dense or computing or [0])[-1]
     return architecture.layers[max(index - 1, 0)].name

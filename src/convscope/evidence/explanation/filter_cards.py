@@ -87,6 +87,7 @@ class FilterLayerCards(Record, kw_only=True):
 
     def __post_init__(self) -> None:
         seen = self.receptive_field
+        # Beyond this, arithmetic on positions would overflow in an edited file.
         if min(seen.size) < 1 or max(map(abs, (*seen.jump, *seen.start))) > 1 << 31:
             raise ValueError(f"receptive_field is out of range: {seen!r:.100}")
         for number in self.pictures.filters:
@@ -112,6 +113,7 @@ class FilterCards(Tabular, ClassesRecord, kw_only=True):
         )
         for layer in self.layers:
             *_, rows, columns = picture_box(layer.receptive_field, (0, 0), self.image_shape[:2])
+            # Rounded up, as pictures are reduced.
             size = (-(-rows // layer.pictures.factor), -(-columns // layer.pictures.factor))
             if layer.pictures.real.shape[2:4] != size:
                 raise ValueError(f"pictures of {layer.layer!r:.60} are not of its receptive field")

@@ -72,6 +72,7 @@ def measure_rejection(
     room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)  # two parts for the refused test images
     known_logits = model.logits(known.images)
     known_scores = rule.scores(model, known.images, known_logits)
+    # Altered images cost a pass each, so there are as many as in an out-of-distribution set.
     sample = known.take(evenly(len(known), max_images))
     return Rejection(
         **describe_images(dataset, len(known)),
@@ -94,6 +95,7 @@ def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
     from scipy.ndimage import rotate, shift
 
     images, side = dataset.images, max(dataset.image_shape[:2])
+    # Up, right, down, left, one drawn for each image.
     directions = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])[
         random_stream(seed, "altered shift").integers(0, 4, len(images))
     ]
@@ -133,7 +135,9 @@ def _measure_known(
     right = answers == known.labels
     refused = ~(scores >= 0)  # not `scores < 0`, since a score that is not a number is refused, too
     max_examples = _count_examples(known.image_shape, room, 2 * _MAX_EXAMPLES)
+    # From the nearly accepted to the most unusual.
     shown = _sample_by_score(np.flatnonzero(refused), scores, max_examples)
+    # A rule that refuses 5 % of all images may refuse many more of one class.
     by_class = [float(refused[known.labels == label].mean()) for label in np.unique(known.labels)]
     return KnownImages(
         correct={rule.name: _measure_share(refused[right])},
@@ -214,6 +218,7 @@ def _measure_share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None
     interval = wilson_interval(count, total)
     if clusters is not None:
         number = effective_number(chosen, clusters)
+        # As if of `number` independent images: parts of one photo, or letters of one font, are alike.
         interval = wilson_interval(value * number, number)
     return Share(count=count, total=total, value=value, interval=interval)
 

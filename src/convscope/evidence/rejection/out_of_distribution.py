@@ -87,6 +87,7 @@ def out_of_distribution_sets(
         name, images = chosen
         images = fit_images(images[evenly(len(images), max_images)], dataset.image_shape)
         sets.append(OutOfDistributionSet(name, f"test images of {name}", images))
+    # These may be impossible here, for want of a font, a photo or a second class, and return a reason.
     makers = {"letters": _draw_letters, "photo crops": _crop_photo, "overlaid": _overlay_images}
     for name, make in makers.items():
         result = make(dataset, max_images, seed)
@@ -174,6 +175,7 @@ def _crop_photo(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributi
         side = int(min(height, width) * stream.uniform(*_CROP_SIDES))
         top, left = int(stream.integers(0, height - side + 1)), int(stream.integers(0, width - side + 1))
         crops.append(fit_images(photo[None, top : top + side, left : left + side], dataset.image_shape)[0])
+        # The cell of the crop's centre.
         row, column = (top + side // 2) * _CELLS // height, (left + side // 2) * _CELLS // width
         cells.append(row * _CELLS + column)
     about = "squares of different sizes cut out of matplotlib's example photo, a portrait"
@@ -195,6 +197,7 @@ def _change_images(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfD
     sources = dataset.images[evenly(len(dataset), max_images)]
     stream = random_stream(seed, "strangers shuffled")
     pixels = sources.reshape(len(sources), -1, sources.shape[3])
+    # A new order for each image; the channels of a pixel stay together.
     order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
     shuffled = np.take_along_axis(pixels, order[..., None], axis=1).reshape(sources.shape)
     about_turned = "test images rotated by 90° counterclockwise, some of which still look like a class"
@@ -210,6 +213,7 @@ def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDist
     uniform = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
     normal = random_stream(seed, "strangers normal").normal(mean, deviation, (max_images, *shape))
+    # There are only 256 different grey images.
     levels = np.linspace(0, 255, min(max_images, 256)).round().astype(np.uint8)
     blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
     return (
@@ -217,6 +221,7 @@ def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDist
         OutOfDistributionSet(
             "Gaussian noise",
             "each pixel normal, with the mean and standard deviation of the test images",
+            # Half up, since astype cuts off.
             (normal.clip(0, 255) + 0.5).astype(np.uint8),
         ),
         OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),

@@ -46,6 +46,7 @@ class Examples(Record, kw_only=True):
 
     def __post_init__(self) -> None:
         check_lengths(predictions=self.predictions, probabilities=self.probabilities, refused=self.refused)
+        # None: any height, width and channels.
         check_packed("images", self.images, "uint8", len(self.predictions), None, None, None)
 
 
@@ -173,10 +174,12 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
             known.correct_among_accepted,
             *(images.correct for images in self.altered),
         )
+        # The page shows the first rule and takes its share from each of these.
         if any(set(by_rule) != set(names) for by_rule in shares):
             raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")
         check_labels(self.class_names, (*known.refused.predictions, *known.refused.labels), "known")
         for outside in self.out_of_distribution:
+            # The page needs a picture of each set.
             if [result.rule for result in outside.rules] != names or not outside.examples.predictions:
                 raise ValueError(f"out_of_distribution has other rules or no examples of {outside.name!r:.60}")
             check_labels(
@@ -193,6 +196,7 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
     def _headline(self) -> str:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        # One low score is enough to refuse an image.
         limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
         kept, max_refused = rule.num_kept / rule.num_held_out, rule.max_refused_share
         low, high = rule.refusal_range

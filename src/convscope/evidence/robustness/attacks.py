@@ -190,9 +190,13 @@ def measure_attacks(
     answers = model.predict(used.images)
     clean = answers == labels
     fooled = dict[tuple[Method, int], NDArray[np.int64]]()
+    # Images that are wrong without an attack count as fooled from the start.
     under_pgd = answers.copy()
     for size in sizes:
+        # Every pixel moves by the full size up or down by chance: the largest noise of this size.
         fooled["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
+        # An image that a smaller change fooled stays fooled: the smaller change is allowed too: accuracy
+        # never rises with the size.
         unfooled = np.flatnonzero(under_pgd == labels)
         if size and len(unfooled):
             attacked = pgd(
@@ -208,6 +212,7 @@ def measure_attacks(
             under_pgd[unfooled] = model.predict(attacked)
         fooled["pgd", size] = under_pgd.copy()
     shown = _choose_examples(labels, clean, model.architecture.num_classes)
+    # Among correctly classified images alone: the others need no attack.
     median, interval = _find_median(sizes, np.array([fooled["pgd", size] != labels for size in sizes])[:, clean])
     return Attacks(
         **describe_images(dataset, len(used)),
@@ -227,6 +232,7 @@ def measure_attacks(
 
 def _choose_steps(steps: int, size: int) -> int:
     """Choose the number of steps for a size: for a small one, a value has few levels to move."""
+    # Eight steps for each grey level of the size: within ±1, a pixel can only have three values.
     return min(steps, max(1, 8 * size))
 
 
@@ -252,6 +258,7 @@ def _find_median(
         return None, None
     counts = wrong.sum(axis=1)
     lows, highs = wilson_interval(counts, np.full(len(sizes), num_images))
+    # More wrong images reach a half at a smaller size: the high end of the shares gives the low end of the size.
     return _find_half_size(sizes, counts / num_images), (_find_half_size(sizes, highs), _find_half_size(sizes, lows))
 
 
@@ -260,6 +267,7 @@ def _find_half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float 
     before, share_before = 0.0, 0.0
     for size, share in zip(sizes, shares, strict=True):
         if share >= 0.5:
+            # share_before < 0.5 <= share, so the divisor is above 0.
             return before + (0.5 - share_before) / (float(share) - share_before) * (size - before)
         before, share_before = float(size), float(share)
     return None
@@ -287,6 +295,7 @@ def _make_examples(
         )
         for size in _SHOWN
     ]
+    # (M, 1 + E, H, W, C): the original first.
     pictures = np.stack([images, *attacked], axis=1)
     shape = *pictures.shape[:2], model.architecture.num_classes
     probabilities = model.probabilities(pictures.reshape(-1, *images.shape[1:])).reshape(shape)

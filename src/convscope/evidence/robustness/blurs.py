@@ -45,11 +45,13 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
     """
     num_images, height, width, channels = images.shape
     span = 2 * reach
+    # Pixels first: a swap then moves contiguous values of all images at once.
     pixels = np.moveaxis(images.reshape(num_images, -1, channels), 0, 1).copy()  # (H W, N, C)
     every = np.arange(num_images)
     for step in range(chances.shape[1]):
         choices = np.floor((2 * chances[:, step] - 1) * span**2).astype(np.int64).T  # (H W, N)
         choices[choices < 0] = span * reach + reach  # its own
+        # One after another, as in MNIST-C: a pixel may be moved several times.
         for row in range(height - reach, reach, -1):
             for column in range(width - reach, reach, -1):
                 position = row * width + column
@@ -75,9 +77,11 @@ def motion_blur(images: Pictures, deviation: float, uniform: Uniform) -> Levels:
     result = np.zeros(images.shape, np.float32)
     for angle in np.unique(angles):
         members = angles == angle
+        # The border's pixels go on beyond the image, so that nothing dark is smeared in.
         padded = np.pad(images[members], ((0, 0), (length, length), (length, length), (0, 0)), mode="edge")
         blurred = np.zeros(images[members].shape, np.float32)
         for step, weight in enumerate(weights):
+            # `length` is the padding: step 0 reads the image itself, later steps further along the line.
             top = length - round(step * np.sin(np.radians(angle)))
             left = length + round(step * np.cos(np.radians(angle)))
             blurred += np.float32(weight) * padded[:, top : top + height, left : left + width]

@@ -39,8 +39,7 @@ class Corruption:
 
 
 CORRUPTIONS = {
-    # Up to their third or fifth constants, those of MNIST-C; the fourth value of each entry is MNIST-C's strength,
-    # marked * in the tables.
+    # A function, its argument in each strength, what the argument means, and which strength is that of MNIST-C.
     "shot_noise": Corruption(noise.shot_noise, (60, 25, 12, 5, 3), "number of photons for white", 5),
     "impulse_noise": Corruption(noise.impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27), "share of values replaced", 4),
     "glass_blur": Corruption(

@@ -31,6 +31,7 @@ def warp(images: Pictures, inverse: NDArray[np.float64] = _IDENTITY, shift: tupl
         for right in (0, 1):
             rows, columns = corner[:, 0] + down, corner[:, 1] + right
             weights = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
+            # Beyond the image is black, which adds nothing.
             used = (weights > 0) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
             source = (rows * width + columns)[used]
             result[:, used] += flat[:, source] * weights[used, None].astype(np.float32)
@@ -45,6 +46,7 @@ def rotate_by(images: Pictures, degrees: float) -> Levels:
 
 def scale_by(images: Pictures, factor: float) -> Levels:
     """Scale the content of `images` by `factor` about their centre."""
+    # The inverse: where a pixel of the result is read.
     return warp(images, np.eye(2) / factor)
 
 

@@ -57,15 +57,18 @@ def pgd(
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     best = images.copy()
     margins = np.full(len(images), -np.inf)
+    # How far the label's logit is ahead without an attack.
     leads = -_margins(np.asarray(model.logits(images), np.float64), labels)[0]
     unfooled = np.arange(len(images))
     for restart in range(restarts):
         if restart >= STARTS_OF_ALL:
+            # Images that three starts left far from a mistake hardly ever fall to a fourth.
             unfooled = unfooled[-margins[unfooled] < _CLOSE * leads[unfooled]]
         if not len(unfooled):
             break
         chances = uniforms(seed, f"pgd/{restart}", indices[unfooled], images[0].size).reshape(-1, *images.shape[1:])
         clean = images[unfooled]
+        # A start anywhere within ε: whole numbers from -ε to ε, all equally likely.
         now = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
         remaining = unfooled
         for step in range(steps + 1):  # the last only measures the last step's pictures
@@ -81,7 +84,9 @@ def pgd(
             dlogits = np.zeros((len(remaining), logits.shape[1]))
             dlogits[np.arange(len(remaining)), rival] = 1
             dlogits[np.arange(len(remaining)), labels[remaining]] = -1
+            # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
             slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
+            # From 2 ε, across the whole allowed range, down to single levels.
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
             now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
         unfooled = remaining

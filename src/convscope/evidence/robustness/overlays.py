@@ -38,6 +38,7 @@ def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform
         constants: the number of lines, at most `MAX_LINES`, and their brightness from 0 to 1.
     """
     num_images, height, width, _ = images.shape
+    # For the most lines, so that fewer lines are the first of them.
     ends = (height - 1) * uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
     along = np.linspace(0, 1, width)
     rows = ends[:, :, 0] * (1 - along) + ends[:, :, 1] * along  # (N, lines, W): where a line is in each column
@@ -74,5 +75,6 @@ def _draw(
         light = 1 + np.log(np.maximum(1 - distance / fall, np.float32(0.3)))  # below zero at 0.3
         light = np.where(drawn, np.maximum(light, 0), 0)
         result += np.float32(255 * brightness) * light[..., None]
+        # After each line, so that crossing lines are white and no brighter.
         np.minimum(result, 255, out=result)
     return result

@@ -29,7 +29,9 @@ def fog(images: Pictures, constants: tuple[float, float], uniform: Uniform) -> L
     sizes = [_WIDEST * max(height, width) / 2**octave for octave in range(_OCTAVES)]
     weights = [(_interpolate(height, size), _interpolate(width, size)) for size in sizes]
     counts = [rows.shape[1] * columns.shape[1] for rows, columns in weights]
+    # All random numbers of an image at once, so that they follow from its index alone.
     chances = np.split(uniform(sum(counts)), np.cumsum(counts)[:-1], axis=1)
+    # Each octave has half the width and `ratio` of the strength of the one before; together they are 1.
     strengths = ratio ** np.arange(_OCTAVES)
     clouds = np.zeros((num_images, height, width), np.float32)
     for (rows, columns), nodes, strength in zip(weights, chances, strengths / strengths.sum(), strict=True):

@@ -87,6 +87,8 @@ class StringReading(Recorded):
         pen = ImageDraw.Draw(image)
         heights = [digit.box[3] - digit.box[1] for digit in self.digits]
         usual = float(np.median(heights)) if heights else 0.0
+        # A fortieth of the usual height of the characters, so that the boxes suit the writing's size; the font, 11 to
+        # 64 pixels, likewise.
         thick, font = max(1, round(usual / 40)), _font(min(64, max(11, round(0.36 * usual))))
         for digit in self.digits:
             left, top, right, bottom = digit.box
@@ -96,9 +98,12 @@ class StringReading(Recorded):
             label = clip(digit.prediction.class_name, 12)
             x0, y0, x1, y1 = font.getbbox(label)
             wide, high = x1 - x0 + 4 * thick, y1 - y0 + 4 * thick
+            # Moved to the left where it would leave the picture.
             x = min(max(0, outer[0]), max(0, self.size[1] - wide))
+            # Above the box, or below it where there is no room above.
             y = outer[1] - high if outer[1] >= high else min(outer[3], self.size[0] - high)
             pen.rectangle((x, y, x + wide, y + high), fill=colour)
+            # getbbox begins at (x0, y0) and not at 0: the font has space above its letters.
             pen.text((x + 2 * thick - x0, y + 2 * thick - y0), label, fill=(255, 255, 255), font=font)
         return np.asarray(image)
 

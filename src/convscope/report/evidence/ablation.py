@@ -61,6 +61,7 @@ def _class_finding(
     main = main_replacement(filters)
     rows = [row for row, ablation in enumerate(filters) if ablation.replacement == main]
     changes = np.array([filters[row].accuracy_change_by_class for row in rows])
+    # A change that is not significant counts as none.
     marked = np.where(is_significant[rows], changes, 0.0)
     row, label = np.unravel_index(int(marked.argmin()), marked.shape)
     if marked[row, label] >= 0:
@@ -80,6 +81,7 @@ def _classes(value: Ablation) -> Table:
     is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
     intervals, noun, marking = value.interval_by_class.unpack(), _noun(value), value.marking_by_class
     changes = [(value.filters[index], int(index), int(label)) for index, label in np.argwhere(is_significant)]
+    # The largest change of a class first, gains among them.
     changes.sort(key=lambda change: -abs(change[0].accuracy_change_by_class[change[2]]))
     rows = [
         [
@@ -100,6 +102,7 @@ def _classes(value: Ablation) -> Table:
         n=marking.num_significant,
     )
     header = heads("ablation", "class", "layer", "replaced", "points", "low", "high")
+    # The fourth column: its head is "filter" or "unit".
     header.insert(3, say(f"noun.{noun}"))
     nothing = [say("evidence.ablation.noChange"), *[""] * 6]
     finding = _class_finding(value.filters, is_significant, names, noun)

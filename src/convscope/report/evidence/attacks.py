@@ -54,6 +54,7 @@ def _curve(value: Attacks) -> Chart:
             f"{attacks[0].epsilon}",
             *(text for attack in attacks for text in map(percent, (attack.accuracy, *attack.interval, attack.changed))),
         ]
+        # A row for each size, with the methods side by side.
         for attacks in zip(*by_method.values(), strict=True)
     ]
     return Chart(
@@ -108,6 +109,7 @@ def _gallery(value: Attacks) -> Gallery:
         clean = pictures[row, 0]
         cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value.split, index))
         for column, size in enumerate(shown.epsilons, 1):
+            # As a signed number, since a difference of bytes would wrap round; the mean over the channels.
             moved = (pictures[row, column].astype(np.float64) - clean).mean(axis=2)
             cards.append(Card(image_pixels(pictures[row, column]), [*lines[column], _size(size)]))
             cards.append(

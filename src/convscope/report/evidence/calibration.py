@@ -42,6 +42,8 @@ def error_finding(value: Calibration) -> str:
     before, after = value.before, value.after
     first, second = percent(before.ece_by_width.value), percent(after.ece_by_width.value)
     low, high = value.changes.ece_by_width.interval
+    # The strongest true statement: the temperature is undetermined; no significant change; worse; better, down to
+    # chance; better.
     key = "lowers"
     if value.is_at_bound:
         key = "bound"

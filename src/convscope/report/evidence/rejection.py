@@ -44,10 +44,12 @@ def _out_of_distribution(value: Rejection) -> Gallery:
                 through.append((probability, images.name, taken_for))
     title = say("evidence.rejection.allRefused")
     if through:
+        # The accepted image with the largest confidence is the title's example.
         surest, name, taken_for = max(through)
         values = {"name": _set(name), "answer": taken_for, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
     num_columns = max(len(images.examples.predictions) for images in value.out_of_distribution)
+    # A whole number of sets in a row, so that the cards of a set stand together.
     return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
 
 
@@ -61,6 +63,7 @@ def _set(name: str) -> str:
 
 def _name_alteration(name: str) -> str:
     """Name an alteration of images in words."""
+    # The record has the English name, such as that of a shift by 2 pixels; its text is found by trying the numbers.
     shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
     rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
     return find_text(name, chain(shifted, rotated))
@@ -82,6 +85,7 @@ def _refusal_table(value: Rejection) -> Table:
         )
         cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
         rows.append((_set(images.name), f"{images.num_images:,}", *_share(images.rules[0].refused), *cells, answer))
+    # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(
         "evidence.rejection.hardest",

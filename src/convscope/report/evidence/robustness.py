@@ -31,6 +31,7 @@ def _name_corruption(name: str) -> str:
 
 
 def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
+    # The worst corruption is the first row.
     order = np.argsort(accuracies.mean(axis=1), kind="stable")
     worst = order[0]
     title = say(
@@ -71,6 +72,8 @@ def _draw_heat(
     rows, strengths = accuracies.shape
     left, top, gap, (width, height) = 136, 68, 8, _CELL
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
+    # 0 for the accuracy on clean images, 1 for none at all: the colour is that of the loss, whatever the clean
+    # accuracy is.
     lost = np.clip((value.accuracy - shown) / max(value.accuracy, 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
     colours[..., :3] = RED
@@ -78,6 +81,7 @@ def _draw_heat(
     foot = gap + height
     with house_style():
         drawing = new_drawing(left + width * strengths + gap + width + 16, top + height * rows + foot + 8, title)
+        # Two axes: the strengths, and a little apart their mean.
         for first, last, start in ((0, strengths, left), (strengths, strengths + 1, left + width * strengths + gap)):
             axes = add_axes(drawing, start, top, width * (last - first), height * rows)
             axes.imshow(colours[:, first:last], interpolation="none", aspect="auto")
@@ -85,6 +89,7 @@ def _draw_heat(
                 text = figure(100 * shown[row, first + column], 1)
                 axes.text(column, row, text, ha="center", va="center_baseline")
                 if first == 0 and marked[row, column]:
+                    # A frame of one pixel within the cell: in cells, 1 / width is one pixel.
                     corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
                     axes.add_patch(
                         Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1)

@@ -127,6 +127,7 @@ def say_images(topic: str, value: ClassesRecord, **facts: Any) -> Sentence:
 
 def heads(topic: str, *names: str) -> list[str]:
     """Look up heads of columns by name, among the topic's own texts first, then among those of all tables."""
+    # A topic may have its own word for a common head.
     own = get_texts(f"evidence.{topic}.head")
     return [say(f"evidence.{topic}.head.{name}" if name in own else f"head.{name}") for name in names]
 
@@ -151,4 +152,5 @@ def _part(part: Table | Chart | Gallery) -> dict[str, object]:
 
 def _card(card: Card, size: int) -> dict[str, object]:
     picture = pixels_view(card.picture, scale_to(max(card.picture.shape[:2]), size))
+    # The first line of a card, its title, also describes the picture to a screen reader.
     return {**vars(card), **picture, "alt": next(iter(card.lines), say("label.picture"))}

@@ -24,6 +24,7 @@ def experiment_section(experiment: RunsRecord) -> Section:
     parts: list[Table | Chart] = [_strips(experiment, runs), _table(groups, runs)]
     if experiment.diverged:
         parts.append(divergence_table(experiment.diverged))
+    # The group with the fewest runs has the interval that covers least reliably.
     fewest = min((group.num_runs for group in groups if group.num_runs > 1), default=0)
     covered = format_coverage(fewest) if fewest else ""
     counts = {"trainings": len(experiment.runs), "images": experiment.num_images}
@@ -72,12 +73,14 @@ def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
 def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
     """Title a group by the parts of its name that differ from those of the others."""
     name, recipe = group_names(group)
+    # The recipe is named only where networks of one name differ by it.
     is_told = len({group_names(group)[0] for group in groups}) == len(groups)
     return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
 
 
 def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Chart:
     groups, title = experiment.table, seeds_finding(experiment)
+    # As many for each group, so that no group looks denser than it is.
     shown = max(1, _MAX_RUNS // len(groups))
     rows = [
         [

@@ -53,6 +53,7 @@ class PublishedFile(Record):
     @property
     def names(self) -> tuple[str, ...]:
         """The possible names of a copy: as published, unpacked, and with a dot before `idx`."""
+        # Browsers unpack .gz files, and some mirrors write train-images.idx3-ubyte.
         plain = self.name.removesuffix(".gz")
         dotted = plain.replace("-idx", ".idx")
         packed = (self.name, f"{dotted}.gz") if self.name != plain else ()
