@@ -35,8 +35,8 @@ from convscope.report.experiment_page import render_experiment
 from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT
 from convscope.runs.playground import make_playground
-from convscope.runs.predicting import explaining
-from convscope.runs.run_record import run_record
+from convscope.runs.predicting import make_explaining_reader
+from convscope.runs.run_record import make_run_record
 from convscope.storage import open_run
 from convscope.training import TrainingState
 
@@ -79,7 +79,7 @@ def prediction(folder: Path) -> None:
     model, _ = cs.train(cs.presets.ann, few_of(cs.load_dataset("mnist")), RECIPE)
     folder.mkdir(parents=True)
     write_photo(folder / PHOTO)
-    reader = explaining(model, Path("runs/one"))
+    reader = make_explaining_reader(model, Path("runs/one"))
     assert all(outcome.result for outcome in reader.answers([folder / PHOTO] * 2, None))
     reader.write_page(folder / "report.html", "convscope predict runs/one photo.png photo.png")
 
@@ -210,7 +210,7 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         for one, evaluation, past in zip((model, other), evaluations, (history, other_history), strict=True)
     ]
     spec = RunSpec(splits.name, architecture, RECIPE, seed=0)
-    record = run_record(spec, splits, threads=2, command=f"convscope run --dataset {splits.name}")
+    record = make_run_record(spec, splits, threads=2, command=f"convscope run --dataset {splits.name}")
     evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
     contents = RunContents(
         splits,

@@ -86,7 +86,7 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     return {
         "filters": filter_cards(model, few.test),
         "embedding": embed(model, few.test, most_images=400),
-        "ablation": AblationRecord().updated(ablate(model, few.test)),
+        "ablation": AblationRecord().merge(ablate(model, few.test)),
     }
 
 
