@@ -15,25 +15,25 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 
-def lowest(requirements: Iterable[str]) -> dict[str, Version]:
-    """Return the lowest allowed version by package; of two bounds for one package the higher.
+def find_lowest_versions(requirements: Iterable[str]) -> dict[str, Version]:
+    """Find the lowest allowed version of each package; of two bounds the higher counts.
 
     Raises:
         ValueError: if a requirement has no lower bound.
     """
-    found: dict[str, Version] = {}
+    versions: dict[str, Version] = {}
     for text in requirements:
         requirement = Requirement(text)
-        bounds = [Version(one.version) for one in requirement.specifier if one.operator == ">="]
+        bounds = [Version(bound.version) for bound in requirement.specifier if bound.operator == ">="]
         if not bounds:
             raise ValueError(f"{text!r} has no lower bound; give it one with >=")
-        found[requirement.name] = max(*bounds, found.get(requirement.name, bounds[0]))
-    return found
+        versions[requirement.name] = max(*bounds, versions.get(requirement.name, bounds[0]))
+    return versions
 
 
 if __name__ == "__main__":
     path, *extras = sys.argv[1:]
     project = tomllib.loads(Path(path).read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]
-    asked = [*project["dependencies"], *(one for extra in extras for one in optional[extra])]
-    print("\n".join(f"{name}=={version}" for name, version in sorted(lowest(asked).items())))
+    requirements = [*project["dependencies"], *(text for extra in extras for text in optional[extra])]
+    print("\n".join(f"{name}=={version}" for name, version in sorted(find_lowest_versions(requirements).items())))

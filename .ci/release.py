@@ -62,13 +62,13 @@ def _distributions(folder: Path, name: str, version: Version) -> Iterator[str]:
     for path in sorted(folder.glob("*")):
         try:
             if path.suffix == ".whl":
-                found, wheels = parse_wheel_filename(path.name)[:2], wheels + 1
+                name_and_version, wheels = parse_wheel_filename(path.name)[:2], wheels + 1
             else:
-                found, sdists = parse_sdist_filename(path.name), sdists + 1
+                name_and_version, sdists = parse_sdist_filename(path.name), sdists + 1
         except (InvalidSdistFilename, InvalidWheelFilename):
             yield f"dist/{path.name}: is neither a wheel nor an sdist; remove it"
             continue
-        if found != (name, version):
+        if name_and_version != (name, version):
             yield f"dist/{path.name}: is not of {name} {version}; remove it"
     if not sdists:
         yield "dist/ has no sdist; run `make wheels`"
@@ -83,11 +83,11 @@ def _git(root: Path, *words: str) -> list[str]:
 
 def main(root: Path) -> int:
     """Print the problems, or else what to do next."""
-    found = list(problems(root))
-    for line in found:
+    messages = list(problems(root))
+    for line in messages:
         print(f"- {line}")
-    if found:
-        print(f"Not ready: {len(found)} problem{'s' if len(found) > 1 else ''}.")
+    if messages:
+        print(f"Not ready: {len(messages)} problem{'s' if len(messages) > 1 else ''}.")
         return 1
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     files = sorted(path.name for path in (root / "dist").iterdir())

@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def measure() -> dict[str, int]:
-    """Return the size of each part that has a limit."""
+    """Measure the size of each part that has a limit."""
     rooms = measure_rooms()
     options = [option for command in commands() for option in command.params if isinstance(option, click.Option)]
     report = [path.read_text(encoding="utf-8") for path in files("src/convscope/report", "*.py")]
@@ -73,7 +73,7 @@ def measure() -> dict[str, int]:
 
 
 def measure_rooms() -> dict[str, int]:
-    """Return the lines of code of each room of the package."""
+    """Count the lines of code of each room of the package."""
     sizes: dict[str, int] = {}
     for path in files("src/convscope", "*.py"):
         room = path.relative_to(PACKAGE).parts[0]
@@ -110,7 +110,7 @@ def find_docstrings(node: ast.AST) -> Iterator[ast.Expr]:
 
 
 def commands() -> list[click.Command]:
-    """Return all commands that do something, those of groups too."""
+    """List all commands, those in groups too, without the groups themselves."""
     from convscope.cli import main as group
 
     return list(leaves(group))
@@ -128,7 +128,7 @@ def leaves(command: click.Command) -> Iterator[click.Command]:
 
 
 def pages() -> list[Path]:
-    """Return README and the pages of the documentation, with CONTRIBUTING and CHANGELOG."""
+    """List README, CONTRIBUTING, CHANGELOG and the pages of the documentation."""
     return [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")), *files("docs", "*.md")]
 
 

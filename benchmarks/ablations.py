@@ -22,8 +22,8 @@ from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 
 
-def single_ablations(architecture: cs.Architecture) -> list[Ablation]:
-    """Return an ablation for each filter of each convolution: zero in its place."""
+def list_single_ablations(architecture: cs.Architecture) -> list[Ablation]:
+    """List an ablation for each filter of each convolution: zero instead of its output."""
     return [
         [Replacement(row.layer.name, filter_)]
         for row in architecture.table
@@ -32,8 +32,8 @@ def single_ablations(architecture: cs.Architecture) -> list[Ablation]:
     ]
 
 
-def timed(repeats: int, work: Callable[[], object]) -> list[float]:
-    """Return the seconds of each repeat; the first, which pays for cold caches, is left out."""
+def measure_seconds(repeats: int, work: Callable[[], object]) -> list[float]:
+    """Measure the seconds of each repeat, without the first, which pays for cold caches."""
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -55,13 +55,15 @@ def main() -> None:
     network = NativeNetwork(
         architecture, initial_weights(architecture, 0), arguments.threads, arguments.instruction_set
     )
-    ablations = single_ablations(architecture)
+    ablations = list_single_ablations(architecture)
     rows = {
-        "ablations' logits": timed(arguments.repeats, lambda: network.ablation_logits(test.images, ablations)),
-        "with their effects": timed(
+        "ablations' logits": measure_seconds(
+            arguments.repeats, lambda: network.ablation_logits(test.images, ablations)
+        ),
+        "with their effects": measure_seconds(
             arguments.repeats, lambda: compute_ablation_effects(network, test.images, test.labels, ablations)
         ),
-        "whole network": timed(arguments.repeats, lambda: network.logits(test.images)),
+        "whole network": measure_seconds(arguments.repeats, lambda: network.logits(test.images)),
     }
     print(f"device              {machine.describe()['processor']}, load {machine.load()[0]}")
     print(f"python, convscope   {platform.python_version()}, {version('convscope')}")

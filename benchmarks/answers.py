@@ -38,7 +38,7 @@ def load(file: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return seeds, np.unpackbits(arrays["wrong"], axis=1, count=len(seeds)).T.astype(np.bool_)
 
 
-def group_of(row: dict[str, Any]) -> cs.RunGroup:
+def read_group(row: dict[str, Any]) -> cs.RunGroup:
     """Make what `cs.compare_groups` and `cs.plan` take from the published answers of a row."""
     seeds, wrong = load(row["answers"])
     return make_group(row["name"], seeds.tolist(), wrong)

@@ -77,7 +77,7 @@ NETWORKS: dict[Name, Network] = {
 
 
 def architecture(name: Name) -> dict[str, Any]:
-    """Return a network as the plain JSON of convscope's `Architecture`."""
+    """Describe a network as the plain JSON of convscope's `Architecture`."""
     network = NETWORKS[name]
     layers: list[dict[str, Any]] = []
     pooling, channels = {"kind": "MaxPooling2D", "pool_size": 2}, 1

@@ -28,10 +28,10 @@ _STEPS, _RESTARTS = 200, 10
 
 
 def stronger(model: cs.Model, dataset: cs.Dataset, indices: NDArray[np.int64], sizes: list[int]) -> dict[int, float]:
-    """Return by ε the accuracy that the stronger attack leaves on the images at `indices`."""
+    """Measure for each ε the accuracy that the stronger attack leaves on the images at `indices`."""
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
     right = model.predict(images) == labels
-    found = dict[int, float]()
+    accuracies = dict[int, float]()
     for size in sizes:
         for seed in range(1, _RESTARTS + 1):  # one start a call, since `pgd` gives up images that are far from fooled
             left = np.flatnonzero(right)
@@ -39,8 +39,8 @@ def stronger(model: cs.Model, dataset: cs.Dataset, indices: NDArray[np.int64], s
                 model, images[left], labels[left], size, steps=_STEPS, restarts=1, seed=seed, indices=indices[left]
             )
             right[left] = model.predict(attacked) == labels[left]
-        found[size] = float(right.mean())
-    return found
+        accuracies[size] = float(right.mean())
+    return accuracies
 
 
 def main() -> None:
@@ -66,13 +66,13 @@ def main() -> None:
         print(f"{seconds:.0f} s")
         print("|  ε | report's, 95 % interval | 200 steps, 10 starts | points above |")
         print("| ---: | ---: | ---: | ---: |")
-        for one in ours.attacks:
-            if one.method == "pgd" and one.epsilon:
-                low, high = wilson_interval(round(one.accuracy * ours.num_images), ours.num_images)
-                theirs_here = theirs[one.epsilon]
-                above = one.accuracy - min(one.accuracy, theirs_here)
+        for attack in ours.attacks:
+            if attack.method == "pgd" and attack.epsilon:
+                low, high = wilson_interval(round(attack.accuracy * ours.num_images), ours.num_images)
+                theirs_here = theirs[attack.epsilon]
+                above = attack.accuracy - min(attack.accuracy, theirs_here)
                 print(
-                    f"| {one.epsilon} | {100 * one.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+                    f"| {attack.epsilon} | {100 * attack.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
                     f"| {100 * theirs_here:.1f} % | {100 * above:.1f} |",
                     flush=True,
                 )

@@ -63,36 +63,36 @@ def check_all(
     targets = model.predict(images)
     background = int(np.bincount(images.reshape(-1), minlength=256).argmax())
     stream = np.random.default_rng(seed)
-    places = images.shape[1] * images.shape[2]
-    shuffled = [stream.random((len(images), places)).argsort(axis=1) for _ in range(RANDOM_ORDERS)]
-    chance = np.mean([areas(model, images, targets, order, background) for order in shuffled], axis=0)
+    num_pixels = images.shape[1] * images.shape[2]
+    shuffled = [stream.random((len(images), num_pixels)).argsort(axis=1) for _ in range(RANDOM_ORDERS)]
+    chance = np.mean([compute_areas(model, images, targets, order, background) for order in shuffled], axis=0)
     drawn = (images != background).any(axis=3)
     for method in METHODS:
         scores: Scores = partial(cs.attribute, method=method, background=background)
         maps, others = (scores(network, images, targets) for network in (model, untrained))
         order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
-        deletion, insertion = areas(model, images, targets, order, background) - chance
-        correlation = np.nanmean(rank_correlations(np.abs(maps), np.abs(others), drawn))
+        deletion, insertion = compute_areas(model, images, targets, order, background) - chance
+        correlation = np.nanmean(compute_rank_correlations(np.abs(maps), np.abs(others), drawn))
         yield method, (with_interval(deletion), with_interval(insertion), f"{correlation:.2f}")
 
 
-def areas(
+def compute_areas(
     model: cs.Model, images: Images, targets: NDArray[np.int64], order: NDArray[np.int64], background: int
 ) -> NDArray[np.float64]:
-    """Return (2, N): the areas under the curves of deletion and insertion in the order (N, H · W) of the pixels."""
-    count, places = order.shape
+    """Compute the areas (2, N) under the curves of deletion and insertion, for the order (N, H · W) of the pixels."""
+    count, num_pixels = order.shape
     ranks = np.argsort(order, axis=1).reshape(*images.shape[:3], 1)
     curves = np.empty((2, STEPS + 1, count))
     for step in range(STEPS + 1):
-        is_first = ranks < round(places * step / STEPS)
+        is_first = ranks < round(num_pixels * step / STEPS)
         for curve, is_blank in zip(curves, (is_first, ~is_first), strict=True):
             answers = model.probabilities(np.where(is_blank, np.uint8(background), images))
             curve[step] = answers[np.arange(count), targets]
     return np.asarray((curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2)
 
 
-def rank_correlations(first: Maps, second: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (N,), Spearman's correlation over the pixels that are `drawn`; NaN where a map is the same on all.
+def compute_rank_correlations(first: Maps, second: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Compute Spearman's correlation (N,) over the pixels that are `drawn`; NaN for a map with equal values there.
 
     On the background x - x0 is zero in any network, and methods that multiply by it would seem to agree there.
     """

@@ -45,7 +45,7 @@ class Share:
 
 @dataclass(frozen=True)
 class World:
-    """What experiments are drawn from: standard deviations on the scale of log-odds, images, and the error rate."""
+    """A distribution of experiments: standard deviations on the scale of log-odds, images, and the error rate."""
 
     name: str
     rate: float
@@ -55,7 +55,7 @@ class World:
     seed: float
 
     def groups(self, stream: np.random.Generator, rates: list[float], num_seeds: int) -> list[Flags]:
-        """Return which answers of each group are wrong, (n, N) each, at these true error rates."""
+        """Draw groups with these true error rates: for each, which answers are wrong, (n, N)."""
         difficulty = stream.normal(0, self.hard, self.num_images)
         return [
             stream.random((num_seeds, self.num_images))
@@ -69,7 +69,7 @@ class World:
         ]
 
     def _ease(self, rate: float) -> float:
-        """Return the ease at which the mean over images and seeds is `rate`, by bisection and quadrature."""
+        """Find the ease at which the mean over images and seeds is `rate`, by bisection and quadrature."""
         nodes, weights = np.polynomial.hermite_e.hermegauss(80)
         sd, low, high = np.sqrt(self.hard**2 + self.own**2 + self.seed**2), -20.0, 60.0
         for _ in range(60):
@@ -88,29 +88,29 @@ WORLDS = (
 
 
 def group(name: str, wrong: Flags) -> RunGroup:
-    """Return a group of models that answer 1 where they are wrong and 0 elsewhere, the label of each image."""
+    """Make a group of models that answer 0, the label of each image, and 1 where they are wrong."""
     costs = {"parameters": 1, "macs": 1, "weights_bytes": 4}
     labels = np.zeros(wrong.shape[1], np.int64)
     return RunGroup(name, tuple(range(len(wrong))), labels, wrong.astype(np.int64), "drawn", "test", **costs)
 
 
 def coverage(world: World, num_seeds: int, repeats: int) -> list["Share"]:
-    """Return how often the intervals of a mean, a difference and a ratio hold the truth, and equal groups differ."""
+    """Measure how often the intervals of a mean, a difference and a ratio hold the truth, and equal groups differ."""
     stream, held = np.random.default_rng([7, num_seeds]), []
     for number in range(repeats):
         times = 2.5 if number % 2 else 1.0
         rates = [world.rate, world.rate * times]
-        found = compare_groups(*map(group, "ab", world.groups(stream, rates, num_seeds)))
+        comparison = compare_groups(*map(group, "ab", world.groups(stream, rates, num_seeds)))
         held.append(
             [
-                within(1 - world.rate, found.a.accuracy_interval),
-                within(rates[1] - rates[0], found.accuracy_difference_interval),
-                within(times, found.error_ratio_interval),
-                np.nan if number % 2 else found.is_distinguishable,
+                within(1 - world.rate, comparison.a.accuracy_interval),
+                within(rates[1] - rates[0], comparison.accuracy_difference_interval),
+                within(times, comparison.error_ratio_interval),
+                np.nan if number % 2 else comparison.is_distinguishable,
             ]
         )
     columns = np.array(held, float).T
-    return [Share(float(np.nanmean(one)), int(np.isfinite(one).sum())) for one in columns]
+    return [Share(float(np.nanmean(column)), int(np.isfinite(column).sum())) for column in columns]
 
 
 def within(value: float, interval: tuple[float, float]) -> bool:
@@ -118,23 +118,23 @@ def within(value: float, interval: tuple[float, float]) -> bool:
 
 
 def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: int) -> list["Share"]:
-    """Return how often anything is claimed of equally good groups: by pairs, by the title, and by variants."""
+    """Measure how often anything is claimed of equally good groups: by pairs, by the title, and by variants."""
     claims = []
     for _ in range(repeats):
         wrong = draw(num_groups)
         groups = [group(f"{number}", flags) for number, flags in enumerate(wrong)]
-        first, second = sorted(groups, key=lambda one: one.num_errors)[:2]
+        first, second = sorted(groups, key=lambda group: group.num_errors)[:2]
         pairs = num_groups * (num_groups - 1) // 2
         lead = compare_groups(first, second)
         lead = replace(lead, adjusted_p_value=min(pairs * lead.p_value, 1.0))
         marked, _ = mark(np.array([judge_variant(flags, wrong[0])[1] for flags in wrong[1:]]))
-        all_pairs = any(one.is_distinguishable for one in compare_all(groups).comparisons)
+        all_pairs = any(comparison.is_distinguishable for comparison in compare_all(groups).comparisons)
         claims.append([all_pairs, lead.is_distinguishable, marked.any()])
     return [Share(float(share), repeats) for share in np.mean(claims, axis=0)]
 
 
-def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "Share":
-    """Return how often the title names a filter where each only changes answers at random, `changed` on average."""
+def measure_filters_without_effect(num_filters: int, changed: float, repeats: int) -> "Share":
+    """Measure how often the title names a filter although each changes answers at random, `changed` on average."""
     stream, named = np.random.default_rng(3), 0
     for _ in range(repeats):
         lost, gained = stream.poisson(changed / 2, (2, 2 * num_filters))
@@ -151,8 +151,8 @@ def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "S
     return Share(named / repeats, repeats)
 
 
-def real_runs(folder: Path) -> Flags:
-    """Return which answers of each run in an experiment's folder are wrong, (n, N)."""
+def read_real_runs(folder: Path) -> Flags:
+    """Read which answers of each run in an experiment's folder are wrong, (n, N)."""
     stored = StoredRuns(folder / "runs")
     return np.array([run.y_pred != stored.y_true for run in stored.runs(print)])
 
@@ -180,7 +180,7 @@ def main() -> None:
         "titles": lambda: print_titles(repeats),
     }
     if arguments.real is not None:
-        tables["real"] = lambda: print_real(real_runs(arguments.real), repeats)
+        tables["real"] = lambda: print_real(read_real_runs(arguments.real), repeats)
     for name, print_it in tables.items():
         if arguments.only in (None, name):
             print_it()
@@ -217,7 +217,7 @@ def _false_claims(repeats: int, groups: list[int]) -> Iterator[list[Any]]:
 def print_titles(repeats: int) -> None:
     print("Titles that name one of many filters without effect, in percent\n")
     rows = [
-        [filters, f"{changed:.0f}", filters_without_effect(filters, changed, repeats)]
+        [filters, f"{changed:.0f}", measure_filters_without_effect(filters, changed, repeats)]
         for filters in (16, 48, 256)
         for changed in (4.0, 20.0, 80.0)
     ]

@@ -28,7 +28,7 @@ from itertools import count as counting
 from pathlib import Path
 
 import machine
-from experiment_throughput import experiment_rate, spread
+from experiment_throughput import measure_experiment_rate, spread
 
 import convscope as cs
 from convscope.experiment import open_executor
@@ -48,7 +48,7 @@ def main() -> None:
     share = options.share or min(1.0, 0.8 * cores / options.workers)
     kinds = options.kinds.split(",")
     print(f"device            {machine.describe()['processor']}, {cores} cores; a worker has {share:.2g} of a core")
-    print(f"taken by others   {100 * machine.busy_share():.0f} % of the processor before the turns")
+    print(f"taken by others   {100 * machine.measure_busy_share():.0f} % of the processor before the turns")
     libraries = [version({"dask": "distributed"}.get(kind, kind)) for kind in kinds]
     about = [f"{kind} {number}" for kind, number in zip(kinds, libraries, strict=True)]
     print(f"versions          Python {platform.python_version()}, convscope {version('convscope')}, {', '.join(about)}")
@@ -59,7 +59,7 @@ def main() -> None:
                 print(f"{kind}, {workers} at work: {rate:.2f} networks/s", file=sys.stderr)
                 rates.setdefault((kind, workers), []).append(rate)
     for (kind, workers), values in rates.items():
-        times = [rate / one for rate, one in zip(values, rates[kind, 1], strict=True)]
+        times = [rate / single_rate for rate, single_rate in zip(values, rates[kind, 1], strict=True)]
         plural = "s" if workers > 1 else " "
         print(f"{kind:<5} {workers} worker{plural}   {spread(values)} networks/s, {spread(times)} times one worker")
 
@@ -68,7 +68,7 @@ def growing(kind: str, workers: int, networks: int, share: float, seeds: Iterato
     """Yield networks a second with one worker, with two, and so on."""
     splits = cs.load_dataset("mnist")
     with ExitStack() as stack:
-        prefixes = [stack.enter_context(limited(share)) for _ in range(workers)]
+        prefixes = [stack.enter_context(limit_processor(share)) for _ in range(workers)]
         cluster = stack.enter_context(CLUSTERS[kind]())
         executor = None
         for number, prefix in enumerate(prefixes, start=1):
@@ -76,8 +76,8 @@ def growing(kind: str, workers: int, networks: int, share: float, seeds: Iterato
             executor = executor or stack.enter_context(open_executor(cluster.address))
             assert executor is not None
             wait_for_workers(executor, number)
-            experiment_rate(executor, splits, [next(seeds) for _ in range(number)])  # which loads the images
-            yield experiment_rate(executor, splits, [next(seeds) for _ in range(networks * number)])
+            measure_experiment_rate(executor, splits, [next(seeds) for _ in range(number)])  # which loads the images
+            yield measure_experiment_rate(executor, splits, [next(seeds) for _ in range(networks * number)])
 
 
 def wait_for_workers(executor: Executor, workers: int) -> None:
@@ -158,7 +158,7 @@ CLUSTERS = {"dask": Dask, "ray": Ray}
 
 
 @contextmanager
-def limited(share: float) -> Iterator[list[str]]:
+def limit_processor(share: float) -> Iterator[list[str]]:
     """Give what a command begins with so that it and all that it starts take no more than a share of a core."""
     if share >= 1:
         yield []
@@ -185,9 +185,9 @@ def limited(share: float) -> Iterator[list[str]]:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 

@@ -74,17 +74,17 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def describe(found: dict[str, Any]) -> str:
-    """Return the lines above the table: the machine, the versions, the load."""
-    here = found["machine"]
+def describe(measurement: dict[str, Any]) -> str:
+    """Format the lines above the table: the machine, the versions, the load."""
+    here = measurement["machine"]
     lines = [
         f"{here['processor']}, {here['cores']} cores, {' '.join(here['instruction_sets'])}; {here['system']}",
-        "; ".join(f"{name} {number}" for name, number in found["versions"].items()),
-        f"load average {found['load_before']} before, {found['load_after']} after; before a turn others took up to "
-        f"{100 * found['busiest']:.0f} % of the processor",
-        f"{found['repeat']} turns a peer",
+        "; ".join(f"{name} {number}" for name, number in measurement["versions"].items()),
+        f"load average {measurement['load_before']} before, {measurement['load_after']} after; "
+        f"before a turn others took up to {100 * measurement['busiest']:.0f} % of the processor",
+        f"{measurement['repeat']} turns a peer",
     ]
-    if found["busiest"] > machine.QUIET:
+    if measurement["busiest"] > machine.QUIET:
         lines.append("NOT QUIET: others took a part of the processor that differs from turn to turn; measure again")
     return "\n".join(lines)
 
@@ -100,21 +100,25 @@ def main() -> None:
     if options.repeat < 1:
         parser.error(f"--repeat {options.repeat}: at least 1")
     rows = [row for row in ROWS if row.name in options.rows]
-    found: dict[str, Any] = {"machine": machine.describe(), "load_before": machine.load(), "repeat": options.repeat}
+    measurement: dict[str, Any] = {
+        "machine": machine.describe(),
+        "load_before": machine.load(),
+        "repeat": options.repeat,
+    }
     with TemporaryDirectory() as scratch:
         turns = Turns(Bench(Path(sys.executable), Path(scratch)), options.quiet)
         for ours in dict.fromkeys(row.ours for row in rows):
             turns.measure([row for row in rows if row.ours == ours], options.repeat)
     results = [turns.result(row) for row in rows]
     records = [record for side in turns.records.values() for record in side]
-    found["load_after"] = machine.load()
-    found["busiest"] = max((record["busy_before"] for record in records), default=0.0)
-    found["versions"] = {
+    measurement["load_after"] = machine.load()
+    measurement["busiest"] = max((record["busy_before"] for record in records), default=0.0)
+    measurement["versions"] = {
         name: number for record in records for name, number in record.get("versions", {}).items() if name != "python"
     }
-    print(f"{describe(found)}\n\n{table(results)}")
+    print(f"{describe(measurement)}\n\n{table(results)}")
     if options.json is not None:
-        document = {**found, "results": [result.to_dict() for result in results], "records": turns.records}
+        document = {**measurement, "results": [result.to_dict() for result in results], "records": turns.records}
         options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

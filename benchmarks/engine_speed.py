@@ -37,7 +37,7 @@ def main() -> None:
     peak = measure_peak(options.threads)
     model, history = cs.train(options.architecture, data.train, recipe, threads=options.threads)
     peak = max(peak, measure_peak(options.threads))
-    gflop = 2e-9 * training_work.training_macs(model.architecture) * len(data.train)
+    gflop = 2e-9 * training_work.count_training_macs(model.architecture) * len(data.train)
     epoch = median(history.seconds[1:])
     here = machine.describe()
     rows = [

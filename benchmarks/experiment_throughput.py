@@ -47,42 +47,42 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
     print(f"device              {machine.describe()['processor']}, {machine.describe()['cores']} cores")
-    print(f"taken by others     {100 * machine.busy_share():.0f} % of the processor before the turns")
+    print(f"taken by others     {100 * machine.measure_busy_share():.0f} % of the processor before the turns")
     print(f"python, convscope   {platform.python_version()}, {version('convscope')}", flush=True)
     rates = measure(arguments)
     own = rates["experiment"]
     for name, values in rates.items():
         times = [mine / theirs for mine, theirs in zip(own, values, strict=True)]
         print(f"{name:<11} {spread(values)} networks/s; an experiment trains {spread(times)} times as many")
-    print(f"receiving   {1000 * receiving_seconds():.1f} ms of the process that keeps a network")
-    one, two = (memory(count) for count in (1, 2))
-    print(f"memory      {one:.0f} MB with one process, {two:.0f} MB with two: {two / one:.2f} times")
+    print(f"receiving   {1000 * measure_receiving_seconds():.1f} ms of the process that keeps a network")
+    single, double = (memory(count) for count in (1, 2))
+    print(f"memory      {single:.0f} MB with one process, {double:.0f} MB with two: {double / single:.2f} times")
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Return networks a second of each side, a number a turn."""
+    """Measure the networks per second of each side, a number for each turn."""
     rates = {name: list[float]() for name in ("engine", "experiment", "PyTorch", "Keras")}
     if arguments.without_peers:
         del rates["PyTorch"], rates["Keras"]
     splits, seeds = cs.load_dataset("mnist"), iter(range(10**9))
     with open_executor(f"local:{arguments.processes}") as executor:
         assert executor is not None
-        list(executor.map(bare_epochs, [1] * arguments.processes))  # which loads the data and fills caches
+        list(executor.map(train_bare_epochs, [1] * arguments.processes))  # which loads the data and fills caches
         for _ in range(arguments.repeats):
             share = arguments.networks // arguments.processes
             start = time.perf_counter()
-            list(executor.map(bare_epochs, [share] * arguments.processes))
+            list(executor.map(train_bare_epochs, [share] * arguments.processes))
             rates["engine"].append(arguments.networks / (time.perf_counter() - start))
             rates["experiment"].append(
-                experiment_rate(executor, splits, [next(seeds) for _ in range(arguments.networks)])
+                measure_experiment_rate(executor, splits, [next(seeds) for _ in range(arguments.networks)])
             )
             for name in ("PyTorch", "Keras"):
                 if name in rates:
-                    rates[name].append(peer_rate(name.lower(), arguments.processes))
+                    rates[name].append(measure_peer_rate(name.lower(), arguments.processes))
     return rates
 
 
-def bare_epochs(count: int) -> None:
+def train_bare_epochs(count: int) -> None:
     """Train networks with nothing around the engine."""
     data, recipe = cs.load_dataset("mnist").train, cs.recipes.fast
     options = EpochOptions(
@@ -95,7 +95,7 @@ def bare_epochs(count: int) -> None:
         network.train_epoch(data, order=order, batch_size=recipe.batch_size, learning_rates=rates, options=options)
 
 
-def experiment_rate(executor: Executor, splits: cs.Splits, seeds: list[int]) -> float:
+def measure_experiment_rate(executor: Executor, splits: cs.Splits, seeds: list[int]) -> float:
     specs = [RunSpec("mnist", cs.presets.cnn(), cs.recipes.fast, seed) for seed in seeds]
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -103,8 +103,8 @@ def experiment_rate(executor: Executor, splits: cs.Splits, seeds: list[int]) -> 
         return len(seeds) / (time.perf_counter() - start)
 
 
-def peer_rate(library: str, processes: int, networks: int = 2) -> float:
-    """Return the networks a second of processes of a peer, which train side by side."""
+def measure_peer_rate(library: str, processes: int, networks: int = 2) -> float:
+    """Measure the networks per second of a peer's processes that train side by side."""
     words = [
         sides.PEERS_PYTHON,
         "many_networks.py",
@@ -122,13 +122,13 @@ def peer_rate(library: str, processes: int, networks: int = 2) -> float:
     ]
     rate = 0.0
     for process in running:
-        found = json.loads(process.communicate()[0].splitlines()[-1])
-        rate += networks / sum(found["seconds"])
+        measurement = json.loads(process.communicate()[0].splitlines()[-1])
+        rate += networks / sum(measurement["seconds"])
     return rate
 
 
-def receiving_seconds(count: int = 20) -> float:
-    """Return the processor seconds that the one receiving process spends on a network: order, reply, keeping."""
+def measure_receiving_seconds(count: int = 20) -> float:
+    """Measure the processor seconds that the receiving process spends on a network: order, reply, storing."""
     splits = cs.load_dataset("mnist")
     specs = [RunSpec("mnist", cs.presets.cnn(), cs.recipes.fast, seed) for seed in range(count + 1)]
     reply, digests = execute(write_order(specs[0], splits)), [spec.digest(splits) for spec in specs]
@@ -143,26 +143,26 @@ def receiving_seconds(count: int = 20) -> float:
 
 
 def memory(processes: int) -> float:
-    """Return the most MB that an experiment with so many processes takes, all together."""
+    """Measure the highest number of MB that an experiment with so many processes takes, all together."""
     done = subprocess.run([sys.executable, __file__, str(processes)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def print_memory(processes: int) -> None:
     """Train a few networks and print the most MB that this process and those below it held."""
-    most, stop = [0.0], threading.Event()
+    peak, stop = [0.0], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.1):
-            most[0] = max(most[0], machine.proportional_memory_bytes() / 1e6)
+            peak[0] = max(peak[0], machine.measure_memory_bytes() / 1e6)
 
     splits = cs.load_dataset("mnist")
     threading.Thread(target=watch, daemon=True).start()
     with open_executor(f"local:{processes}") as executor:
         assert executor is not None
-        experiment_rate(executor, splits, list(range(2 * processes + 2)))
+        measure_experiment_rate(executor, splits, list(range(2 * processes + 2)))
     stop.set()
-    print(most[0])
+    print(peak[0])
 
 
 def spread(values: list[float]) -> str:

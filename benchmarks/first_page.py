@@ -67,19 +67,19 @@ def in_turns(times: int, sides: Mapping[str, Callable[[], dict[str, float]]]) ->
         Per side and figure the median and [min, max] over the turns; and the largest share of the processor that other
         programs took right before a measurement.
     """
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
     busiest = 0.0
     for _ in range(times):
         for name, side in sides.items():
             busiest = max(busiest, machine.wait_until_quiet(60))
-            found[name].append(side())
+            turns[name].append(side())
 
     def spread(values: list[float]) -> dict[str, Any]:
         return {"median": median(values), "spread": [min(values), max(values)]}
 
     return {
-        name: {figure: spread([one[figure] for one in measured]) for figure in measured[0]}
-        for name, measured in found.items()
+        name: {figure: spread([turn[figure] for turn in measured]) for figure in measured[0]}
+        for name, measured in turns.items()
     }, busiest
 
 
@@ -88,10 +88,10 @@ def measure(times: int, *, with_notebook: bool) -> dict[str, Any]:
     sides = {"train": measure_train, "run": lambda: measure_run("--recipe", "fast")}
     if with_notebook:
         sides |= {"classic_run": measure_run, "notebook": lambda: {"seconds": notebook.measure()["seconds"][0]}}
-    found, busiest = in_turns(times, sides)
+    figures, busiest = in_turns(times, sides)
 
     def middle(side: str, figure: str) -> float:
-        value: float = found[side][figure]["median"]
+        value: float = figures[side][figure]["median"]
         return value
 
     ratios = {
@@ -103,12 +103,12 @@ def measure(times: int, *, with_notebook: bool) -> dict[str, Any]:
         ratios["notebook_to_whole"] = keras / middle("classic_run", "seconds")
         ratios["notebook_to_first_page"] = keras / middle("classic_run", "first_page_seconds")
     peers = notebook.versions() if with_notebook else {}
-    return {"times": times, "busiest": busiest, "sides": found, "ratios": ratios, "peers": peers}
+    return {"times": times, "busiest": busiest, "sides": figures, "ratios": ratios, "peers": peers}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=5, help="Measurements of each side.")
     parser.add_argument("--notebook", action="store_true", help="Measure the notebook in Keras too.")
-    asked = parser.parse_args()
-    print(json.dumps(measure(asked.times, with_notebook=asked.notebook)))
+    options = parser.parse_args()
+    print(json.dumps(measure(options.times, with_notebook=options.notebook)))

@@ -57,11 +57,11 @@ def measure(wheel: Path | None, times: int) -> dict[str, Any]:
         for _ in range(times):
             for side, command in commands.items():
                 done[side].append(run(*command))
-        cpu = {side: median(one.cpu_seconds for one in turns) for side, turns in done.items()}
+        cpu = {side: median(turn.cpu_seconds for turn in turns) for side, turns in done.items()}
         options = ("--recipe", "fast", "--seeds", "1", "--out", folder / "run")
         first = run(environment / "bin" / "convscope", "run", *options)
         sizes = json.loads(run(python, "-c", SIZES).output)
-        busiest = machine.others_share(start, sum(one.cpu_seconds for one in finished))
+        busiest = machine.measure_others_share(start, sum(process.cpu_seconds for process in finished))
         return {
             "wheel_bytes": wheel.stat().st_size,
             "environment_bytes": sum(path.lstat().st_blocks * 512 for path in environment.rglob("*")),
@@ -77,8 +77,8 @@ def measure(wheel: Path | None, times: int) -> dict[str, Any]:
 
 
 def rows(part: dict[str, Any]) -> list[list[str]]:
-    """Return the rows of the table in docs/results.md."""
-    packages = sorted(part["package_bytes"].items(), key=lambda one: -one[1])
+    """Format the rows of the table in docs/results.md."""
+    packages = sorted(part["package_bytes"].items(), key=lambda item: -item[1])
     largest = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in packages[:5])
     imports, helps = part["import_cpu_seconds"], part["help_cpu_seconds"]
     return [

@@ -28,12 +28,12 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def distance(a: Weights, b: Weights) -> float:
-    """Return the Euclidean distance of all weights together."""
+    """Compute the Euclidean distance of all weights together."""
     return float(np.sqrt(sum(np.sum((a[name].astype(np.float64) - b[name]) ** 2) for name in a)))
 
 
 def measure(num_images: int | None, recipe: str, seed: int, threads: int | None) -> dict[str, object]:
-    """Return what an epoch on Keras's backend gave, beside one of the native engine."""
+    """Compare an epoch on Keras's backend with one of the native engine."""
     data = cs.load_dataset("mnist")
     train = data.train if num_images is None else data.train.take(np.arange(num_images))
     models, seconds, states = {}, {}, []
@@ -80,14 +80,14 @@ def main() -> None:
         if done.returncode:
             print(f"{backend}: failed\n{done.stderr}")
             continue
-        one = json.loads(done.stdout.splitlines()[-1])
+        result = json.loads(done.stdout.splitlines()[-1])
         print(
-            f"{' '.join(f'{name} {version}' for name, version in one['versions'].items())}, "
-            f"{one['num_images']:,} images: accuracy native {100 * one['accuracies']['native']:.2f} %, "
-            f"keras {100 * one['accuracies']['keras']:.2f} % ({one['points']:+.2f} points, "
-            f"{one['num_test_images']:,} test images); ‖a-b‖ is {one['of_the_way']:.2e} of ‖a-a₀‖ and "
-            f"{one['of_the_weights']:.2e} of ‖a‖; {one['seconds']['native']:.1f} s native, "
-            f"{one['seconds']['keras']:.1f} s keras",
+            f"{' '.join(f'{name} {version}' for name, version in result['versions'].items())}, "
+            f"{result['num_images']:,} images: accuracy native {100 * result['accuracies']['native']:.2f} %, "
+            f"keras {100 * result['accuracies']['keras']:.2f} % ({result['points']:+.2f} points, "
+            f"{result['num_test_images']:,} test images); ‖a-b‖ is {result['of_the_way']:.2e} of ‖a-a₀‖ and "
+            f"{result['of_the_weights']:.2e} of ‖a‖; {result['seconds']['native']:.1f} s native, "
+            f"{result['seconds']['keras']:.1f} s keras",
             flush=True,
         )
 

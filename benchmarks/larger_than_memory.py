@@ -49,7 +49,7 @@ def write_set(folder: Path, num_images: int) -> None:
         to_labels.write(idx_header((num_images,)))
         for repetition, start in enumerate(range(0, num_images, len(images))):
             count = min(len(images), num_images - start)
-            to_images.write(shifted(images, repetition)[:count].tobytes())
+            to_images.write(shift_images(images, repetition)[:count].tobytes())
             to_labels.write(labels[:count].tobytes())
         to_images.flush()
         os.fsync(to_images.fileno())  # what is not yet on the disk cannot be forgotten
@@ -57,8 +57,8 @@ def write_set(folder: Path, num_images: int) -> None:
         (folder / f"t10k-{kind}-ubyte").write_bytes(idx_header(array.shape) + array.tobytes())
 
 
-def shifted(images: np.ndarray, repetition: int) -> np.ndarray:
-    """Return images (N, H, W), each shifted by up to two pixels; the first repetition as they are."""
+def shift_images(images: np.ndarray, repetition: int) -> np.ndarray:
+    """Shift each of the images (N, H, W) by up to two pixels; the first repetition stays as it is."""
     if repetition == 0:
         return images
     side = 2 * MOST_SHIFT + 1
@@ -121,33 +121,32 @@ def child(folder: Path, num_images: int, rounds: int, cold: bool, bound_mib: int
     }
 
 
-def report(arguments: argparse.Namespace, found: dict[str, Any]) -> None:
+def report(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
     facts = machine.describe()
     print(f"device            {facts['processor']}, {facts['cores']} cores, load {machine.load()[0]}")
     print(f"python, convscope {facts['python']}, {version('convscope')}")
     print(f"images            {arguments.images:,} of 28 x 28 ({784 * arguments.images / 1e9:.2f} GB)")
     print(f"pools             {pools.POOL_BYTES >> 20} MiB of blocks of {pools.BLOCK_BYTES >> 10} KiB")
-    for name, speeds in found["speeds"].items():
+    for name, speeds in result["speeds"].items():
         if speeds:
             spread = f"{min(speeds):,.0f} to {max(speeds):,.0f}"
             print(f"from {name:12} {statistics.median(speeds):,.0f} images a second (n = {len(speeds)}, {spread})")
-    disk, memory = found["speeds"]["disk"], found["speeds"]["memory"]
+    disk, memory = result["speeds"]["disk"], result["speeds"]["memory"]
     if memory:
-        ratios = sorted(one / other for one, other in zip(disk, memory, strict=True))
+        ratios = sorted(disk_speed / memory_speed for disk_speed, memory_speed in zip(disk, memory, strict=True))
         spread = f"{ratios[0]:.3f} to {ratios[-1]:.3f}"
         print(f"disk / memory     {statistics.median(ratios):.3f} (n = {len(ratios)} turns, {spread})")
-        taken = {name: statistics.median(values) for name, values in found["cpu"].items()}
+        taken = {name: statistics.median(values) for name, values in result["cpu"].items()}
         share = taken["memory"] / taken["disk"]  # which others on the machine change little
         print(f"processor time    {taken['disk']:.2f} and {taken['memory']:.2f} us an image, {share:.3f}")
         if arguments.images <= MOST_IN_MEMORY:
-            print(f"same weights      {found['digests']['disk'] == found['digests']['memory']}")
+            print(f"same weights      {result['digests']['disk'] == result['digests']['memory']}")
     else:
-        print(
-            f"peak memory       {found['peak'] / 2**20:,.0f} MiB (VmHWM), {found['after_loading'] / 2**20:,.0f} loaded"
-        )
-        most, labels = found["training_bytes"] / 2**20, found["labels"] / 2**20
-        print(f"of which          {most:,.0f} MiB at most to train, {labels:.1f} of labels")
-    print(f"test accuracy     {found['accuracy']:.4f} on 10,000 images of MNIST, seed 0, after an epoch")
+        peak, loaded = result["peak"] / 2**20, result["after_loading"] / 2**20
+        print(f"peak memory       {peak:,.0f} MiB (VmHWM), {loaded:,.0f} loaded")
+        training, labels = result["training_bytes"] / 2**20, result["labels"] / 2**20
+        print(f"of which          {training:,.0f} MiB at most to train, {labels:.1f} of labels")
+    print(f"test accuracy     {result['accuracy']:.4f} on 10,000 images of MNIST, seed 0, after an epoch")
 
 
 def main() -> None:
@@ -173,8 +172,8 @@ def main() -> None:
             raise SystemExit(f"{folder}: {free:,} bytes are free; the set takes {needed:,}")
         write_set(Path(folder), arguments.images)
         command = [sys.executable, __file__, *sys.argv[1:], "--child", folder]
-        found = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    report(arguments, json.loads(found))
+        output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    report(arguments, json.loads(output))
 
 
 if __name__ == "__main__":

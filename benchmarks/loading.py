@@ -35,13 +35,13 @@ def png(image: np.ndarray) -> bytes:
 
 def write_forms(folder: Path, images: np.ndarray, labels: np.ndarray) -> dict[str, Path]:
     """Write images (N, H, W) and labels (N,) in each form, and return where each lies."""
-    places = {name: folder / name for name in ("IDX", "IDX gz", "IDX xz", "PNG files")}
-    for place in places.values():
-        place.mkdir()
+    paths = {name: folder / name for name in ("IDX", "IDX gz", "IDX xz", "PNG files")}
+    for path in paths.values():
+        path.mkdir()
     packers = {"IDX": ("", bytes), "IDX gz": (".gz", gzip.compress), "IDX xz": (".xz", lzma.compress)}
     for form, (suffix, pack) in packers.items():
         for kind, digit, array in (("images", 3, images), ("labels", 1, labels)):
-            file = places[form] / f"train-{kind}-idx{digit}-ubyte{suffix}"
+            file = paths[form] / f"train-{kind}-idx{digit}-ubyte{suffix}"
             file.write_bytes(pack(idx_header(array.shape) + array.tobytes()))
     np.savez_compressed(folder / "set.npz", images=images, labels=labels)
     rows = np.column_stack([labels, images.reshape(len(images), -1)])
@@ -52,32 +52,32 @@ def write_forms(folder: Path, images: np.ndarray, labels: np.ndarray) -> dict[st
     structs = [{"bytes": picture, "path": None} for picture in pictures]
     pa.parquet.write_table(pa.table({"image": structs, "label": labels.astype(np.int64)}), folder / "pictures.parquet")
     for label in range(10):
-        (places["PNG files"] / str(label)).mkdir()
+        (paths["PNG files"] / str(label)).mkdir()
     for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        (places["PNG files"] / str(label) / f"{number}.png").write_bytes(picture)
-    places |= {"npz": folder / "set.npz", "CSV": folder / "set.csv", "Parquet, pixels": folder / "pixels.parquet"}
-    return places | {"Parquet, pictures": folder / "pictures.parquet"}
+        (paths["PNG files"] / str(label) / f"{number}.png").write_bytes(picture)
+    paths |= {"npz": folder / "set.npz", "CSV": folder / "set.csv", "Parquet, pixels": folder / "pixels.parquet"}
+    return paths | {"Parquet, pictures": folder / "pictures.parquet"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     train = cs.load_dataset("mnist").train
     with tempfile.TemporaryDirectory() as folder:
-        places = write_forms(Path(folder), train.images[: asked.images, ..., 0], train.labels[: asked.images])
-        seconds: dict[str, list[float]] = {form: [] for form in places}
-        for _ in range(asked.rounds):
-            for form, place in places.items():
+        paths = write_forms(Path(folder), train.images[: options.images, ..., 0], train.labels[: options.images])
+        seconds: dict[str, list[float]] = {form: [] for form in paths}
+        for _ in range(options.rounds):
+            for form, path in paths.items():
                 start = time.perf_counter()
-                cs.load_dataset(place)
+                cs.load_dataset(path)
                 seconds[form].append(time.perf_counter() - start)
     packages = ("convscope", "numpy", "pillow", "pyarrow")
     print(
         f"{read_cpu_name()}, load {os.getloadavg()[0]:.1f}; {', '.join(f'{name} {version(name)}' for name in packages)}"
     )
-    print(f"seconds to load {asked.images:,} images of 28 x 28, median [least, greatest], n = {asked.rounds}")
+    print(f"seconds to load {options.images:,} images of 28 x 28, median [least, greatest], n = {options.rounds}")
     for form, times in seconds.items():
         print(f"{form:20}{median(times):8.2f} [{min(times):.2f}, {max(times):.2f}]")
 

@@ -13,7 +13,7 @@ QUIET = 0.1  # the share of the processor that others may take
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine as plain JSON."""
+    """Describe the machine as plain JSON."""
     lines = _lines("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     flags = {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split(":")[1].split()}
@@ -27,20 +27,20 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> list[float]:
-    """Return the load averages of the last 1, 5 and 15 minutes."""
+    """Read the load averages of the last 1, 5 and 15 minutes."""
     return [round(value, 2) for value in os.getloadavg()]
 
 
-def busy_share(seconds: float = 1.0) -> float:
-    """Return the share of the processor that is taken during the next `seconds`; 0 where the system does not say."""
+def measure_busy_share(seconds: float = 1.0) -> float:
+    """Measure the share of the processor that is taken during the next `seconds`; 0 if the system does not say."""
     before = ticks()
     time.sleep(seconds)
     total, idle = (now - then for now, then in zip(ticks(), before, strict=True))
     return 1 - idle / total if total else 0.0
 
 
-def others_share(start: tuple[int, int], own_seconds: float) -> float:
-    """Return the share of the processor that others took since `ticks` gave `start`; 0 where the system does not say.
+def measure_others_share(start: tuple[int, int], own_seconds: float) -> float:
+    """Measure the share of the processor that others took since `ticks` gave `start`; 0 if the system does not say.
 
     Args:
         own_seconds: of the processor that the measurement itself took.
@@ -52,13 +52,13 @@ def others_share(start: tuple[int, int], own_seconds: float) -> float:
 def wait_until_quiet(limit_seconds: float) -> float:
     """Wait until others leave the processor alone, or the limit is over; return the share that they took last."""
     end = time.monotonic() + limit_seconds
-    while (share := busy_share()) > QUIET and time.monotonic() < end:
+    while (share := measure_busy_share()) > QUIET and time.monotonic() < end:
         time.sleep(1)
     return share
 
 
 def ticks() -> tuple[int, int]:
-    """Return (all, idle) ticks since the machine started."""
+    """Read the ticks since the machine started, (all, idle)."""
     for line in _lines("/proc/stat"):
         if line.startswith("cpu "):
             ticks = [int(word) for word in line.split()[1:]]
@@ -73,8 +73,8 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def proportional_memory_bytes() -> int:
-    """Return the memory of this process and all below it, shared pages divided by those who share them (Linux)."""
+def measure_memory_bytes() -> int:
+    """Measure the memory of this process and all below it, shared pages divided by those who share them (Linux)."""
     total, waiting = 0, [os.getpid()]
     while waiting:
         process = waiting.pop()

@@ -52,12 +52,12 @@ def main() -> None:
             data, splits = make_runs(Path(name), count)
             seconds[f"{count}"] = measure(Path(name), data, splits, count, arguments.repeats)
         print(f"{count:,} runs: {seconds[f'{count}']}", flush=True)
-    busiest = machine.others_share(start, time.process_time() - own)
+    busiest = machine.measure_others_share(start, time.process_time() - own)
     print(json.dumps({"seconds": seconds, "repeats": arguments.repeats, "busiest": busiest}))
 
 
 def rows(part: dict[str, Any]) -> list[list[str]]:
-    """Return the rows of the table in docs/results.md."""
+    """Format the rows of the table in docs/results.md."""
     by_count = list(part["seconds"].values())
     return [[what, *(f"{seconds[what]:.3g} s" for seconds in by_count)] for what in by_count[0]]
 
@@ -75,7 +75,7 @@ def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
     with writing(folder):
         store = RunStore(splits, folder / "runs")
         for number in range(count):
-            spec = spec_of(data, number % 2, number // 2)
+            spec = make_spec(data, number % 2, number // 2)
             weights = initial_weights(spec.architecture, number)
             model = Model(spec.architecture, weights, splits.class_names, {"by": "many_runs"})
             wrong = random.random(len(splits.test)) < 0.1
@@ -84,12 +84,12 @@ def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
     return data, splits
 
 
-def spec_of(data: Path, group: int, seed: int) -> RunSpec:
+def make_spec(data: Path, group: int, seed: int) -> RunSpec:
     return RunSpec(str(data), NETWORKS[group], RECIPES[group], seed)
 
 
 def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: int) -> dict[str, float]:
-    """Return the seconds that each thing takes."""
+    """Measure the seconds of each command."""
     runs = [run.path for run in list(StoredRuns(folder / "runs").runs(print))]
     ten, extra = runs[:20:2], iter(range(count, 2 * count))
 
@@ -102,7 +102,7 @@ def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: in
         ensemble_run(ten, folder / f"joined-{next(extra)}", "", SILENT)
 
     def train_more() -> None:
-        specs = [spec_of(data, number % 2, number // 2) for number in range(count)]
+        specs = [make_spec(data, number % 2, number // 2) for number in range(count)]
         train_runs([*specs, replace(specs[0], seed=next(extra))], splits, folder=folder, threads=1)
 
     steps: dict[str, Callable[[], object]] = {

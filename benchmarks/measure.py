@@ -39,7 +39,7 @@ import plans
 import processes
 import publish
 from frontier.measure import measure_point
-from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, points_named
+from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, find_points
 
 import convscope as cs
 
@@ -82,19 +82,19 @@ class Measurement:
         self.commands.append(text)
         done = processes.run([*command, "--json"], PROJECT)
         self.cpu_seconds = done.cpu_seconds
-        found: dict[str, Any] = json.loads(done.output)
-        return found
+        result: dict[str, Any] = json.loads(done.output)
+        return result
 
 
 def frontier(measurement: Measurement, dataset: str) -> Part:
     """Measure a row for each point of the frontier that is asked for; the others stay as they were."""
-    return measure_rows(measurement, dataset, points_named(measurement.points, dataset), POINTS)
+    return measure_rows(measurement, dataset, find_points(measurement.points, dataset), POINTS)
 
 
 def fresh(measurement: Measurement) -> Part:
     """Measure some of these points, or those that are asked for, with seeds that chose nothing."""
-    order = points_named(",".join(FRESH), "mnist")
-    points = order if measurement.points == ALL else points_named(measurement.points, "mnist")
+    order = find_points(",".join(FRESH), "mnist")
+    points = order if measurement.points == ALL else find_points(measurement.points, "mnist")
     return measure_rows(measurement, "mnist", points, order, FRESH_SEEDS)
 
 
@@ -106,11 +106,11 @@ def accuracy(measurement: Measurement, dataset: str, points: Sequence[Point]) ->
 
 def compare_rows(first: Part, second: Part) -> Part:
     """Compare two rows by their published answers."""
-    found = cs.compare_groups(answers.group_of(first), answers.group_of(second)).to_dict()
+    comparison = cs.compare_groups(answers.read_group(first), answers.read_group(second)).to_dict()
     kept = ("names", "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval",
             "p_value", "degrees_of_freedom", "verdict")  # fmt: skip
-    errors = [found[side]["num_errors"] for side in ("a", "b")]
-    return {name: found[name] for name in kept} | {"num_errors": errors}
+    errors = [comparison[side]["num_errors"] for side in ("a", "b")]
+    return {name: comparison[name] for name in kept} | {"num_errors": errors}
 
 
 def measure_rows(
@@ -124,10 +124,10 @@ def measure_rows(
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
     with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
         for point in points:
-            chosen = seed_list(measurement.seeds or seeds or str(point.seeds))
+            chosen = parse_seeds(measurement.seeds or seeds or str(point.seeds))
             measurement.commands.append(command_of(point, dataset, chosen))
             row = measure_point(point, data, chosen, measurement.scratch / dataset, executor)
-            part = with_row(part, measurement, row, order) | {"num_images": len(data.test)}
+            part = add_row(part, measurement, row, order) | {"num_images": len(data.test)}
     return part
 
 
@@ -138,7 +138,7 @@ def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
     return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
 
 
-def seed_list(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
     """Read a number of seeds from 0 on, or a range such as 100-109."""
     first, dash, last = text.partition("-")
     return list(range(int(first), int(last) + 1)) if dash else list(range(int(first)))
@@ -156,7 +156,7 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         if publish.is_current(row, part):
             continue
         if "first" not in row:
-            print(f"{row_name(row)}: measured before checks; measure it again", file=sys.stderr)
+            print(f"{name_row(row)}: measured before checks; measure it again", file=sys.stderr)
             continue
         seed, recipe = row["first"]["seed"], getattr(cs.recipes, row["recipe"])
         words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
@@ -165,15 +165,15 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         out = scratch / "checks" / "-".join([dataset, *(word.strip("-") for word in words)])  # of this training alone
         (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
         if run["weights_sha256"] == row["first"]["weights_sha256"]:
-            choice = publish.choice_digest(row["architecture"], row["recipe"])
+            choice = publish.compute_choice_digest(row["architecture"], row["recipe"])
             rows[number] = row | {"engine_sha256": engine_state.digest(), "choice_sha256": choice, "checked": today()}
             keep(part | {"rows": rows})
         else:
-            print(f"{row_name(row)}: other weights than when it was measured; measure it again", file=sys.stderr)
+            print(f"{name_row(row)}: other weights than when it was measured; measure it again", file=sys.stderr)
 
 
-def row_name(row: Part) -> str:
-    """Return what a row is called: its point, or its network and recipe."""
+def name_row(row: Part) -> str:
+    """Name a row: by its point, or by its network and recipe."""
     name: str = row.get("name") or f"{row['architecture']}-{row['recipe']}"
     return name
 
@@ -181,39 +181,39 @@ def row_name(row: Part) -> str:
 def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
     """Measure the seconds of one training for each architecture and recipe of the frontier, on a quiet machine."""
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
-    for point in single_networks(points_named(measurement.points, dataset), dataset):
+    for point in single_networks(find_points(measurement.points, dataset), dataset):
         measurement.commands.append(command_of(point, dataset, [0]))
         start, own = machine.ticks(), time.process_time()
         [run] = cs.run_experiment([point.architecture], data, [point.recipe], [0], threads=2).runs
-        require_quiet(machine.others_share(start, time.process_time() - own))
+        require_quiet(machine.measure_others_share(start, time.process_time() - own))
         row = {name: getattr(run, name) for name in ("architecture", "recipe", "seed", "seconds")}
         precision = getattr(cs.recipes, point.recipe).precision
-        part = with_row(part, measurement, {"name": point.name, **row, "precision": precision, "threads": 2})
+        part = add_row(part, measurement, {"name": point.name, **row, "precision": precision, "threads": 2})
     return part
 
 
 def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
     """Yield for each architecture and recipe of `points` the point that is one network with one view."""
     pairs = {(point.architecture, point.recipe) for point in points}
-    for point in points_named(ALL, dataset):
+    for point in find_points(ALL, dataset):
         if point.members == point.views == 1 and (point.architecture, point.recipe) in pairs:
             yield point
 
 
-def with_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point] = POINTS) -> Part:
-    """Return `part` with a row measured now, in the order of the points, and keep it."""
-    choice = publish.choice_digest(row["architecture"], row["recipe"])
+def add_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point] = POINTS) -> Part:
+    """Add a row measured now to `part`, in the order of the points, and write it."""
+    choice = publish.compute_choice_digest(row["architecture"], row["recipe"])
     stamp = {
         "date": today(),
         "engine_sha256": engine_state.digest(),
         "choice_sha256": choice,
         "command": measurement.commands[-1],
     }
-    rows = {one["name"]: one for one in part.get("rows", ())} | {row["name"]: {**row, **stamp}}
+    rows = {other_row["name"]: other_row for other_row in part.get("rows", ())} | {row["name"]: {**row, **stamp}}
     ordered = [rows[point.name] for point in order if point.name in rows]
-    found = {**part, "rows": ordered, "commands": [one["command"] for one in ordered]}
-    measurement.keep(found)
-    return found
+    result = {**part, "rows": ordered, "commands": [other_row["command"] for other_row in ordered]}
+    measurement.keep(result)
+    return result
 
 
 def today() -> str:
@@ -221,7 +221,7 @@ def today() -> str:
 
 
 def pictures(measurement: Measurement) -> Part:
-    """Return how many photographed digits and numbers one network classifies correctly."""
+    """Count the photographed digits and numbers that a network classifies correctly."""
     run = measurement.scratch / "pictures"
     if not (run / "DONE").exists():
         measurement.convscope("train", "--recipe", "classic", "--seed", "0", "--out", str(run))
@@ -232,7 +232,7 @@ def pictures(measurement: Measurement) -> Part:
     network = {
         "architecture": "cnn",
         "recipe": "classic",
-        "choice_sha256": publish.choice_digest("cnn", "classic"),
+        "choice_sha256": publish.compute_choice_digest("cnn", "classic"),
         "first": {"seed": 0, "weights_sha256": json.loads((run / "run.json").read_text("utf-8"))["weights_sha256"]},
     }
     rows = [{"name": name, **{key: row[key] for key in kept}, **network} for name, row in figures.items()]
@@ -248,26 +248,26 @@ def integers(measurement: Measurement) -> Part:
 
 
 def main_job(measurement: Measurement) -> Part:
-    """Return the times of `convscope run` beside training alone and beside the notebook."""
+    """Measure the times of `convscope run` beside training alone and beside the notebook."""
     return on_a_quiet_machine(measurement, "first_page.py", "--times", "5", "--notebook")
 
 
 def installation(measurement: Measurement) -> Part:
-    """Return the size of an installation, and what it takes to install, import and run it."""
+    """Measure the size of an installation, and the time to install, import and run it."""
     return on_a_quiet_machine(measurement, "install.py", "--times", "20")
 
 
 def stored_runs(measurement: Measurement) -> Part:
-    """Return how long commands take on 100 and on 10,000 stored runs."""
+    """Measure how long commands take on 100 and on 10,000 stored runs."""
     return on_a_quiet_machine(measurement, "many_runs.py", "--repeats", "1")  # ten minutes with three
 
 
 def on_a_quiet_machine(measurement: Measurement, *words: str) -> Part:
-    """Return what a script of this folder prints, if nothing else ran meanwhile."""
+    """Read the JSON that a script of this folder prints, if nothing else ran meanwhile."""
     measurement.commands.append(f"benchmarks/{shlex.join(words)}")
-    found = processes.run_json([sys.executable, BENCHMARKS / words[0], *words[1:]], PROJECT)
-    require_quiet(found["busiest"])
-    return found
+    result = processes.run_json([sys.executable, BENCHMARKS / words[0], *words[1:]], PROJECT)
+    require_quiet(result["busiest"])
+    return result
 
 
 def require_quiet(busiest: float) -> None:
@@ -277,19 +277,19 @@ def require_quiet(busiest: float) -> None:
 
 
 def speed(measurement: Measurement) -> Part:
-    """Return the table of benchmarks/compare.py, from a machine on which nothing else ran."""
+    """Read the table of benchmarks/compare.py, from a machine on which nothing else ran."""
     file = measurement.scratch / "speed.json"
     words = [sys.executable, BENCHMARKS / "compare.py", "--json", file]
     measurement.commands.append("make bench")
     processes.run(words, PROJECT)
-    found = json.loads(file.read_text(encoding="utf-8"))
-    require_quiet(found["busiest"])
+    comparison = json.loads(file.read_text(encoding="utf-8"))
+    require_quiet(comparison["busiest"])
     rows = []
-    for result in found["results"]:
-        samples = [{**one, "n": len(one["values"]), "values": None} for one in result["samples"][:2]]
+    for result in comparison["results"]:
+        samples = [{**sample, "n": len(sample["values"]), "values": None} for sample in result["samples"][:2]]
         rows.append({"value": result["value"], "unit": result["bound"]["unit"], "note": result["note"],
                      "samples": samples})  # fmt: skip
-    return {"rows": rows, "peers": found["versions"], "turns": found["repeat"]}
+    return {"rows": rows, "peers": comparison["versions"], "turns": comparison["repeat"]}
 
 
 PARTS: dict[str, Callable[[Measurement], Part]] = {
@@ -337,7 +337,7 @@ def main() -> None:
             if options.check:
                 if part not in DATASETS or part not in kept:
                     raise ValueError("has no rows of trained networks; measure it")
-                check(kept[part], DATASETS[part], scratch_folder(), partial(keep_part, kept, part))
+                check(kept[part], DATASETS[part], make_scratch_folder(), partial(keep_part, kept, part))
             else:
                 measure(part, kept, options.points, options.seeds)
         except (cs.ConvscopeError, ValueError, processes.MeasurementError) as error:
@@ -350,8 +350,8 @@ def keep_part(kept: dict[str, Part], name: str, part: Part) -> None:
     publish.save(kept)
 
 
-def scratch_folder() -> Path:
-    """Return where the experiments of this engine are kept, and make it."""
+def make_scratch_folder() -> Path:
+    """Make the folder of this engine's experiments, unless it exists, and return it."""
     folder = PROJECT / "build" / "results" / engine_state.digest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -360,14 +360,14 @@ def scratch_folder() -> Path:
 def measure(part: str, kept: dict[str, Part], points: str, seeds: str | None) -> None:
     """Measure `part` and keep it, with the date, the machine and the state of the engine."""
     commit, digest = engine_state.commit(), engine_state.digest()
-    scratch = scratch_folder()
+    scratch = make_scratch_folder()
 
-    def keep(found: Part) -> None:
+    def keep(result: Part) -> None:
         if engine_state.commit() != commit:
             raise ValueError("the engine's sources changed during the measurement; measure again")
         kept[part] = {
             "commands": measurement.commands,
-            **found,
+            **result,
             "date": today(),
             "commit": commit,
             "engine_sha256": digest,

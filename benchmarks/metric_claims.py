@@ -36,7 +36,7 @@ def f1_rows(repeats: int) -> Iterator[list[object]]:
     for classes in (2, 5, 10, 20, 40):
         for images in (5, 10, 20, 100):
             shares = [
-                f1_coverage(stream, support, recall, repeats)
+                measure_f1_coverage(stream, support, recall, repeats)
                 for recall in (0.5, 0.7, 0.9, 0.98)
                 for support in class_sizes(classes, images)
             ]
@@ -52,8 +52,10 @@ def class_sizes(classes: int, images: int) -> Iterator[NDArray[np.float64]]:
     yield np.where(np.arange(classes) == 0, 10 * classes * rare, rare)
 
 
-def f1_coverage(stream: np.random.Generator, support: NDArray[np.float64], recall: float, repeats: int) -> float:
-    """Return how often the interval holds the macro F1 of what images are drawn from, a new network every 20 draws."""
+def measure_f1_coverage(
+    stream: np.random.Generator, support: NDArray[np.float64], recall: float, repeats: int
+) -> float:
+    """Measure how often the interval holds the true macro F1, with a new network every 20 draws."""
     classes, held = len(support), []
     for number in range(repeats):
         if number % 20 == 0:
@@ -83,8 +85,8 @@ def ensemble_rows(repeats: int) -> Iterator[list[object]]:
             for rate in (0.001, 0.01, 0.05, 0.2):
                 shares = np.array([false_claims(stream, members, images, rate, *world, repeats) for world in WORLDS])
                 mean, anew = (Share(float(share), repeats * len(WORLDS)) for share in shares.mean(axis=0))
-                least, most = (Share(float(end), repeats) for end in (shares[:, 0].min(), shares[:, 0].max()))
-                yield [members, images, f"{100 * rate:g} %", least, mean, most, anew]
+                least, greatest = (Share(float(end), repeats) for end in (shares[:, 0].min(), shares[:, 0].max()))
+                yield [members, images, f"{100 * rate:g} %", least, mean, greatest, anew]
 
 
 WORLDS = ((0.3, 0.7, 10.0), (0.5, 0.5, 40.0), (0.2, 1.0, 6.0), (1.0, 1.0, 20.0), (0.1, 0.9, 1000.0))
@@ -95,7 +97,7 @@ ensemble is wrong rises with it."""
 def false_claims(
     stream: np.random.Generator, members: int, images: int, rate: float, a: float, b: float, steep: float, repeats: int
 ) -> tuple[float, float]:
-    """Return how often equally good ones differ: by `compare_with_members`, and by `compare_groups`."""
+    """Measure how often equally good networks differ: by `compare_with_members`, and by `compare_groups`."""
     shares = stream.binomial(members, stream.beta(a, b, 100_000)) / members
     low, high = -3.0, 4.0
     for _ in range(50):  # the share of wrong members at which the ensemble is wrong every second time
@@ -111,8 +113,8 @@ def false_claims(
         vote = hard & (stream.random(images) < expit(steep * (wrong.mean(axis=0) - low)))
         whole, alone = group("ensemble", vote[None]), group("members", wrong)
         fixed = Members(**{field.name: getattr(alone, field.name) for field in fields(alone)})
-        found = compare_with_members(whole, fixed), compare_groups(whole, alone)
-        claims.append([one.is_distinguishable for one in found])
+        comparisons = compare_with_members(whole, fixed), compare_groups(whole, alone)
+        claims.append([comparison.is_distinguishable for comparison in comparisons])
     fixed_claims, anew = np.mean(claims, axis=0).tolist()
     return fixed_claims, anew
 
@@ -139,7 +141,7 @@ def calibration_rows(repeats: int) -> Iterator[list[object]]:
                 logits[:, 0] += stream.choice(leads, images)
                 labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
                 scores = [score_images(factor * logits, labels, 1.0, 15) for factor in FACTORS]
-                faults.append([has_fault(one, stream) for one in scores])
+                faults.append([has_fault(score, stream) for score in scores])
                 errors.append(measure_reliability(scores[0].confidence, scores[0].right, 15, "mass").ece)
             shares = [Share(float(share), len(faults)) for share in np.mean(faults, axis=0)]
             yield [name, images, *shares, f"{100 * np.mean(errors):.2f}"]
@@ -166,13 +168,19 @@ def rejection_rows(num_scores: int, repeats: int) -> Iterator[list[object]]:
             shares, held = [], []
             for _ in range(repeats):
                 scores = draw_scores(stream, num_scores, correlation, count)
-                found = joint_thresholds(scores, 0.99, SCORES[2], 0.2)
-                kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
-                rule = RuleNumbers(found, {}, 0.99, count, kept, 0, {})
-                shares.append(float(np.any([new[name] < found[name] for name in found], axis=0).mean()))
+                thresholds = joint_thresholds(scores, 0.99, SCORES[2], 0.2)
+                kept = int(np.all([scores[name] >= thresholds[name] for name in thresholds], axis=0).sum())
+                rule = RuleNumbers(thresholds, {}, 0.99, count, kept, 0, {})
+                shares.append(float(np.any([new[name] < thresholds[name] for name in thresholds], axis=0).mean()))
                 held.append(within(shares[-1], rule.refusal_range))
-            most = f"{100 * rule.max_refused_share:.2f}"
-            yield [correlation, count, most, f"{100 * np.mean(shares):.2f}", Share(float(np.mean(held)), repeats)]
+            max_share = f"{100 * rule.max_refused_share:.2f}"
+            yield [
+                correlation,
+                count,
+                max_share,
+                f"{100 * np.mean(shares):.2f}",
+                Share(float(np.mean(held)), repeats),
+            ]
 
 
 def draw_scores(

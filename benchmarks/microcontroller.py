@@ -51,15 +51,15 @@ ARM = ("clang-19", "--target=aarch64-linux-gnu", "-static", "-fuse-ld=lld-19")
 
 
 def answers(folder: Path, compiler: tuple[str, ...], runner: tuple[str, ...], images: np.ndarray) -> bytes:
-    """Return the logits that the compiled program prints."""
+    """Run the compiled program, and return the logits that it prints."""
     command = [*compiler, *WARNINGS, "-O2", "net.c", "-o", "net", "-lm"]
     subprocess.run(command, cwd=folder, check=True)
     done = subprocess.run([*runner, "./net"], cwd=folder, check=True, input=images.tobytes(), capture_output=True)
     return done.stdout
 
 
-def constant_bytes(folder: Path) -> int:
-    """Return the bytes of the weights in the object file: the symbols of constant data whose names are of arrays."""
+def count_constant_bytes(folder: Path) -> int:
+    """Count the bytes of the weights in the object file: the symbols of constant data whose names are of arrays."""
     subprocess.run(["gcc", *WARNINGS, "-Os", "-c", "net.c", "-o", "net.o"], cwd=folder, check=True)
     symbols = subprocess.run(["nm", "-S", "net.o"], cwd=folder, check=True, capture_output=True, text=True).stdout
     sizes = [line.split() for line in symbols.splitlines()]
@@ -95,13 +95,13 @@ def main() -> None:
             for processor, (compiler, runner) in processors.items():
                 if answers(folder, compiler, runner, test.images) != expected.tobytes():
                     sys.exit(f"{path}: {processor} gives other logits than Python")
-            counted = constant_bytes(folder)
+            counted = count_constant_bytes(folder)
             stated = re.search(r"NET_WEIGHT_BYTES (\d+)", (folder / "net.h").read_text())
         assert stated is not None
-        given, models = expected.argmax(axis=1), model.logits(test.images).argmax(axis=1)
-        accuracy, in_floats = (float(np.mean(found == test.labels)) for found in (given, models))
+        program_classes, model_classes = expected.argmax(axis=1), model.logits(test.images).argmax(axis=1)
+        accuracy, in_floats = (float(np.mean(classes == test.labels)) for classes in (program_classes, model_classes))
         runs.append({"accuracy": accuracy, "accuracy_in_floats": in_floats, "bytes": counted})
-        shares = f"{accuracy:.2%} | {in_floats:.2%} | {np.sum(given != models)}"
+        shares = f"{accuracy:.2%} | {in_floats:.2%} | {np.sum(program_classes != model_classes)}"
         print(
             f"{path.name} | {counted:,} | {int(stated[1]):,} | {shares} | {' '.join(processors)}", file=log, flush=True
         )

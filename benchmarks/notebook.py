@@ -18,7 +18,7 @@ PYTHON = FOLDER.parent / ".venv-peers" / "bin" / "python"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what executes the notebook."""
+    """Read the versions of the packages that execute the notebook."""
     names = ["tensorflow-cpu", "keras", "nbconvert"]
     code = f"import json, importlib.metadata as m; print(json.dumps({{name: m.version(name) for name in {names}}}))"
     return processes.run_json([PYTHON, "-c", code], FOLDER)

@@ -41,7 +41,7 @@ def epoch(_options: argparse.Namespace) -> dict[str, Any]:
     peak_gflops = measure_peak()
     _, history = cs.train(cs.presets.cnn, data, replace(cs.recipes.classic, epochs=1 + EPOCHS))
     measured = {
-        "needed_gflop": 2e-9 * training_work.training_macs(cs.presets.cnn()) * len(data),
+        "needed_gflop": 2e-9 * training_work.count_training_macs(cs.presets.cnn()) * len(data),
         "peak_gflops": max(peak_gflops, measure_peak()),
     }
     return {"seconds": list(history.seconds[1:]), **measured}
@@ -116,7 +116,7 @@ def weights(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model() -> cs.Model:
-    """Return the network after an epoch of `classic`."""
+    """Train the network for an epoch of `classic`."""
     model, _ = cs.train(cs.presets.cnn, cs.load_dataset("mnist").train, replace(cs.recipes.classic, epochs=1))
     return model
 

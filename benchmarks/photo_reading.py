@@ -39,18 +39,18 @@ ENLARGED = 10
 
 
 def other_digits(enlarged: bool) -> tuple[Pictures, NDArray[np.int64]]:
-    """Return scikit-learn's digits, light on dark, 0 to 255, and their labels."""
+    """Load scikit-learn's digits, light on dark, 0 to 255, and their labels."""
     bunch = load_digits()
     digits = np.floor(bunch.images * 255 / 16 + 0.5).astype(np.uint8)
     if not enlarged:
         return list(digits), bunch.target
     sides = 10 * ENLARGED
     framed = [Image.fromarray(np.pad(digit, 1)) for digit in digits]
-    return [np.asarray(one.resize((sides, sides), Image.Resampling.BICUBIC)) for one in framed], bunch.target
+    return [np.asarray(picture.resize((sides, sides), Image.Resampling.BICUBIC)) for picture in framed], bunch.target
 
 
-def squared(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """Return the photo of a digit on squared paper, the squares half to nearly all as high as the digit."""
+def draw_on_squares(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Draw the photo of a digit on squared paper, the squares half to nearly all as high as the digit."""
     ink, _ = photos.written([[image]], seed)
     stream = np.random.default_rng([seed, 2])
     gap = int(stream.uniform(0.45, 0.9) * np.ptp(np.flatnonzero(ink.any(axis=1))))
@@ -60,8 +60,8 @@ def squared(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return photos.photograph(np.maximum(ink, lines), seed)
 
 
-def specked(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """Return the photo of a digit on a sheet with twelve round specks, up to a 90th of its longer side wide."""
+def draw_with_specks(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Draw the photo of a digit on a sheet with twelve round specks, up to a 90th of its longer side wide."""
     ink, _ = photos.written([[image]], seed)
     stream = np.random.default_rng([seed, 3])
     rows, columns = np.indices(ink.shape)
@@ -73,7 +73,7 @@ def specked(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 
 def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
-    """Return the photo of a digit on a sheet so many times as large, in at most 1,600 pixels."""
+    """Draw the photo of a digit on a sheet so many times as large, in at most 1,600 pixels."""
     ink, _ = photos.written([[image]], seed)
     ink = np.pad(ink, [(side * (times - 1) // 2,) * 2 for side in ink.shape])
     largest = max(ink.shape)
@@ -83,14 +83,14 @@ def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
 
 
 def read(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) -> dict[str, Any]:
-    """Return how many pictures are read right, and what the steps take a picture."""
+    """Count the pictures that are read right, and measure the time of the steps for each picture."""
     height, width, channels = model.architecture.input.shape
     assert model.handwriting is not None
     images: Pictures = []
     hints: list[str] = []
     start = time.perf_counter()
-    for one in pictures:
-        prepared = prepare(one, height, width, channels, model.handwriting, steps)
+    for picture in pictures:
+        prepared = prepare(picture, height, width, channels, model.handwriting, steps)
         images.append(prepared.image)
         hints += prepared.hints
     seconds = (time.perf_counter() - start) / len(pictures)
@@ -106,13 +106,13 @@ def read(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) ->
     }
 
 
-def measured(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Return the figures by name."""
+def measure(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Measure the figures, by name."""
     test = cs.load_dataset("mnist").test
     chosen = np.sort(np.random.default_rng(seed).choice(len(test.labels), count, replace=False))
     images, labels = test.images[chosen], test.labels[chosen]
     right = int((model.predict(images) == labels).sum())
-    found: dict[str, dict[str, Any]] = {
+    figures: dict[str, dict[str, Any]] = {
         "scikit-learn's digits, 8 × 8": read(model, *other_digits(enlarged=False)),
         "scikit-learn's digits, enlarged": read(model, *other_digits(enlarged=True)),
         "MNIST, as in the file": {
@@ -123,28 +123,30 @@ def measured(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]
     }
 
     pictures = [photos.photographed_digit(image, seed + i) for i, image in enumerate(images)]
-    found["photos"] = read(model, pictures, labels)
+    figures["photos"] = read(model, pictures, labels)
     assert model.handwriting is not None
     few = max(1, count // FEW)
     few_pictures, few_labels = pictures[:few], labels[:few]
-    found["the first of these photos"] = read(model, few_pictures, few_labels)
+    figures["the first of these photos"] = read(model, few_pictures, few_labels)
     choose_steps = model.handwriting.steps
     for step in STEPS:
-        steps: tuple[Step, ...] = tuple(one for one in STEPS if (one in choose_steps) != (one == step))
-        found[f"photos, {'without' if step in choose_steps else 'with'} {step}"] = read(
+        steps: tuple[Step, ...] = tuple(name for name in STEPS if (name in choose_steps) != (name == step))
+        figures[f"photos, {'without' if step in choose_steps else 'with'} {step}"] = read(
             model, few_pictures, few_labels, steps
         )
-    found["photos, only resized"] = read(model, few_pictures, few_labels, ())
-    found["inverted photos"] = read(model, [255 - one for one in few_pictures], few_labels)
+    figures["photos, only resized"] = read(model, few_pictures, few_labels, ())
+    figures["inverted photos"] = read(model, [255 - picture for picture in few_pictures], few_labels)
 
-    def rendered(name: str, draw: Any) -> None:
-        found[name] = read(model, [draw(image, seed + i) for i, image in enumerate(images[:few])], few_labels)
+    def measure_drawn(name: str, draw: Any) -> None:
+        figures[name] = read(model, [draw(image, seed + i) for i, image in enumerate(images[:few])], few_labels)
 
-    rendered("photos of squared paper", squared)
-    rendered("photos with specks", specked)
+    measure_drawn("photos of squared paper", draw_on_squares)
+    measure_drawn("photos with specks", draw_with_specks)
     for times in (2, 4):
-        rendered(f"photos of a sheet {times} times as large", lambda image, key, times=times: small(image, key, times))
-    return found
+        measure_drawn(
+            f"photos of a sheet {times} times as large", lambda image, key, times=times: small(image, key, times)
+        )
+    return figures
 
 
 def main() -> None:
@@ -162,20 +164,22 @@ def main() -> None:
         parser.error("the run is of no digits, or holds no handwriting")
     names = ("convscope", "numpy", "scipy", "pillow", "scikit-learn")
     versions = {"python": platform.python_version()} | {name: version(name) for name in names}
-    found = measured(model, options.count, options.seed)
+    figures = measure(model, options.count, options.seed)
     if options.json:
-        print(json.dumps({"machine": machine.describe(), "versions": versions, "seed": options.seed, "figures": found}))
+        print(
+            json.dumps({"machine": machine.describe(), "versions": versions, "seed": options.seed, "figures": figures})
+        )
         return
     print(machine.describe()["processor"], versions, f"seed {options.seed}", sep=" · ")
     print(f"{'':<44}{'n':>6}{'accuracy':>10}  {'interval':<16}{'ms':>6}  hints")
-    for name, one in found.items():
-        low, high = one["interval"]
+    for name, figure in figures.items():
+        low, high = figure["interval"]
         print(
-            f"{name:<44}{one['num_images']:>6}{100 * one['accuracy']:>9.2f}%  {100 * low:.2f} to {100 * high:.2f}  "
-            f"{one.get('milliseconds', 0):>6.1f}  {one.get('hints', '')}"
+            f"{name:<44}{figure['num_images']:>6}{100 * figure['accuracy']:>9.2f}%  "
+            f"{100 * low:.2f} to {100 * high:.2f}  {figure.get('milliseconds', 0):>6.1f}  {figure.get('hints', '')}"
         )
     print("\nscikit-learn's digits, enlarged: rows are the truth")
-    print(np.array(found["scikit-learn's digits, enlarged"]["confusion_matrix"]))
+    print(np.array(figures["scikit-learn's digits, enlarged"]["confusion_matrix"]))
 
 
 if __name__ == "__main__":

@@ -31,11 +31,11 @@ IMAGES = (0.0, 0.3, 1.0, 3.0)  # the variance of the images, for that of the mea
 LUCKS = (0.1, 0.3, 0.7, 0.95)  # the part of a run's variance that is luck on single images; for MNIST 0.72
 
 
-def p_values(
+def draw_p_values(
     stream: np.random.Generator, counts: Sequence[int], spreads: Sequence[float], images: float, luck: float,
     repeats: int, difference: float = 0.0, looks: int = 1,
 ) -> Floats:  # fmt: skip
-    """Return (looks, repeats), the p-values of experiments whose runs come in equal steps."""
+    """Draw the p-values (looks, repeats) of experiments whose runs come in equal steps."""
     accuracies = [
         sd * stream.standard_normal((repeats, count)) for sd, count in zip(np.sqrt(spreads), counts, strict=True)
     ]
@@ -62,7 +62,7 @@ def worst_level(counts: tuple[int, int], looks: int, repeats: int) -> tuple[Shar
     def measure(case: tuple[float, float, float], repeats: int) -> float:
         spread, images, luck = case
         of_images = images * (1 / counts[0] + spread / counts[1])
-        p = p_values(stream, counts, (1.0, spread), of_images, luck, repeats, looks=looks)
+        p = draw_p_values(stream, counts, (1.0, spread), of_images, luck, repeats, looks=looks)
         return float((p < LEVELS[looks - 1]).any(axis=0).mean())
 
     worst = max(product(SPREADS, IMAGES, LUCKS), key=lambda case: measure(case, repeats))
@@ -84,8 +84,8 @@ def looks_table(repeats: int) -> Iterator[str]:
         yield f"| {looks} | {count} | {share} | {where} |"
 
 
-def true_variances(draws: Iterator[tuple[Flags, Flags]]) -> DifferenceVariances:
-    """Return the mean of what many large experiments estimate, as known exactly."""
+def average_variances(draws: Iterator[tuple[Flags, Flags]]) -> DifferenceVariances:
+    """Average the estimates of many large experiments, as if they were known exactly."""
     parts = [DifferenceVariances.from_flags(*draw) for draw in draws]
     return DifferenceVariances(
         parts[0].num_images,
@@ -100,11 +100,11 @@ def power_table(repeats: int) -> Iterator[str]:
     yield "| world | errors of the second | seeds | promised, % | reached, % |\n| --- | --- | --- | --- | --- |"
     for world, times in product(WORLDS, (1.15, 1.4, 2.0)):
         stream, rates = np.random.default_rng(1), [world.rate, world.rate * times]
-        known = true_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
+        known = average_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
         for count in (3, 5, 15):
-            found = [group_difference(*world.groups(stream, rates, count)).p_value < LEVELS[0] for _ in range(repeats)]
-            promised = 100 * known.power(count, rates[1] - rates[0])
-            yield f"| {world.name} | x {times} | {count} | {promised:.1f} | {Share(float(np.mean(found)), repeats)} |"
+            claims = [group_difference(*world.groups(stream, rates, count)).p_value < LEVELS[0] for _ in range(repeats)]
+            promised, reached = 100 * known.power(count, rates[1] - rates[0]), Share(float(np.mean(claims)), repeats)
+            yield f"| {world.name} | x {times} | {count} | {promised:.1f} | {reached} |"
 
 
 def pilot_table(repeats: int) -> Iterator[str]:
@@ -114,7 +114,7 @@ def pilot_table(repeats: int) -> Iterator[str]:
     for world, times in zip(WORLDS, (1.3, 1.3, 2.0, 1.8), strict=True):
         rates = [world.rate, world.rate * times]
         stream = np.random.default_rng(4)
-        known = true_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
+        known = average_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
         for pilot in (3, 5, 10):
             powers, planned = [], []
             for _ in range(repeats):
@@ -168,14 +168,14 @@ def real_table(experiments: Sequence[Path], repeats: int) -> Iterator[str]:
         answers[runs[0].folder.architecture.name] = np.array([run.y_pred != stored.y_true for run in runs])
     stream = np.random.default_rng(8)
     for (a, wrong_a), (b, wrong_b) in combinations(answers.items(), 2):
-        known = true_variances(draw_pair(stream, wrong_a, wrong_b, len(wrong_a)) for _ in range(40))
+        known = average_variances(draw_pair(stream, wrong_a, wrong_b, len(wrong_a)) for _ in range(40))
         apart = abs(float(wrong_a.mean() - wrong_b.mean()))
         for count in (3, 5, 10):
-            found = [
+            claims = [
                 group_difference(*draw_pair(stream, wrong_a, wrong_b, count)).p_value < LEVELS[0]
                 for _ in range(repeats)
             ]
-            promised, reached = 100 * known.power(count, apart), Share(float(np.mean(found)), repeats)
+            promised, reached = 100 * known.power(count, apart), Share(float(np.mean(claims)), repeats)
             yield f"| {a}, {b} | {100 * apart:.3f} | {count} | {promised:.1f} | {reached} |"
 
 

@@ -22,7 +22,7 @@ def measure(measurement: Any, rows: Iterable[Part]) -> Part:
     """
     measurement.commands.append('make results ARGS="plans"')
     known = [row for row in rows if "answers" in row and row["num_runs"] > 1]
-    groups = [answers.group_of(row) for row in sorted(known, key=lambda row: row["mean"])]
+    groups = [answers.read_group(row) for row in sorted(known, key=lambda row: row["mean"])]
     return {"num_images": groups[0].num_images, "pairs": [plan(*pair) for pair in pairwise(groups)]}
 
 
@@ -32,7 +32,7 @@ def plan(a: cs.RunGroup, b: cs.RunGroup) -> Part:
     return {
         "names": [a.name, b.name],
         "floor": plans[0].floor,
-        "seeds": {f"{difference:g}": each.seeds for difference, each in zip(DIFFERENCES, plans, strict=True)},
+        "seeds": {f"{difference:g}": plan.seeds for difference, plan in zip(DIFFERENCES, plans, strict=True)},
     }
 
 
@@ -42,7 +42,11 @@ def rows(part: Part) -> Iterable[str]:
          *("none" if seeds is None else f"{seeds:,}" for seeds in pair["seeds"].values())]
         for pair in part["pairs"]
     ]  # fmt: skip
-    columns = ["networks", "floor", *(f"seeds for {100 * float(each):g}" for each in part["pairs"][0]["seeds"])]
+    columns = [
+        "networks",
+        "floor",
+        *(f"seeds for {100 * float(difference):g}" for difference in part["pairs"][0]["seeds"]),
+    ]
     yield from tables.table(columns, cells)
     yield ""
     yield tables.prose(

@@ -86,5 +86,5 @@ def run_json(command: Sequence[str | Path], folder: Path) -> dict[str, Any]:
 
 
 def _short(command: Sequence[str | Path]) -> str:
-    """Return the command without the folders that its words lie in."""
+    """Format a command without the folders of its words."""
     return " ".join(Path(word).name for word in command)

@@ -36,7 +36,7 @@ Part = tables.Part
 
 
 def load() -> dict[str, Part]:
-    """Return the parts that were measured, by name."""
+    """Read the parts that were measured, by name."""
     parts: dict[str, Part] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     return parts
 
@@ -51,13 +51,13 @@ def write_pages(parts: dict[str, Part]) -> None:
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
     for cost in frontier_pages.COSTS if "frontier" in parts else ():
         if svg := frontier_pages.picture(parts, cost):
-            (engine_state.PROJECT / frontier_pages.picture_path(cost)).write_text(svg, encoding="utf-8")
+            (engine_state.PROJECT / frontier_pages.name_picture(cost)).write_text(svg, encoding="utf-8")
     if {"atlas", "crossed"} <= parts.keys():
         atlas.write_files(parts["atlas"], parts["crossed"])
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
-    """Return a page with every table written again.
+    """Write every table of a page again, and return the page.
 
     Raises:
         ValueError: if a marker names no table, or has no end.
@@ -67,7 +67,7 @@ def page(text: str, parts: dict[str, Part]) -> str:
         name = match[1]
         if name not in _TABLES:
             raise ValueError(f"results: {name}: the tables are {', '.join(_TABLES)}")
-        written = _written(name, parts)
+        written = _write_table(name, parts)
         return (
             f"<!-- results: {name} -->\n\n{written}\n\n<!-- end -->"
             if written
@@ -79,12 +79,12 @@ def page(text: str, parts: dict[str, Part]) -> str:
     return re.sub(r"<!-- results: ([\w-]+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
-def without_tables(text: str) -> str:
-    """Return what a page holds outside of these tables."""
+def strip_tables(text: str) -> str:
+    """Read the text of a page outside of these tables."""
     return re.sub(r"<!-- results: [\w-]+ -->.*?<!-- end -->", "", text, flags=re.DOTALL)
 
 
-def _written(name: str, parts: dict[str, Part]) -> str:
+def _write_table(name: str, parts: dict[str, Part]) -> str:
     part, write = _TABLES[name]
     again = f'`make results ARGS="{part}"`'
     if part not in parts:
@@ -105,7 +105,7 @@ def _written(name: str, parts: dict[str, Part]) -> str:
 
 
 def _out_of_date(part: Part) -> str:
-    """Return which rows of `part`, or that all of it, belong to another engine, network or recipe; "" for none."""
+    """Name the rows of `part` that belong to another engine, network or recipe, or say that all do; "" for none."""
     rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
     if not rows:
         return "" if part["engine_sha256"] == engine_state.digest() else "this was"
@@ -115,13 +115,13 @@ def _out_of_date(part: Part) -> str:
 
 
 def is_current(row: Part, part: Part) -> bool:
-    """Return whether a row of `part` was measured, or checked, with this engine, network and recipe."""
+    """True if a row of `part` was measured, or checked, with this engine, network and recipe."""
     is_of_engine = row.get("engine_sha256", part["engine_sha256"]) == engine_state.digest()
-    return is_of_engine and row["choice_sha256"] == choice_digest(row["architecture"], row["recipe"])
+    return is_of_engine and row["choice_sha256"] == compute_choice_digest(row["architecture"], row["recipe"])
 
 
-def choice_digest(architecture: str, recipe: str) -> str:
-    """Return the SHA-256 over a preset for MNIST's images and a recipe, both by name."""
+def compute_choice_digest(architecture: str, recipe: str) -> str:
+    """Compute the SHA-256 over a preset for MNIST's images and a recipe, both by name."""
     from convscope.architecture.presets import PRESETS
     from convscope.recipes import RECIPES
 
@@ -149,14 +149,14 @@ def _accuracy(part: Part) -> Iterable[str]:
     ]  # fmt: skip
     columns = ["network", "parameters", "recipe", "epochs", "seeds", "mean", "sd", "95 % interval, seeds",
                "95 % interval, seeds and images", "min", "max"]  # fmt: skip
-    found = part["comparison"]
-    low, high = (100 * value for value in found["accuracy_difference_interval"])
-    difference = 100 * found["accuracy_difference"]
+    comparison = part["comparison"]
+    low, high = (100 * value for value in comparison["accuracy_difference_interval"])
+    difference = 100 * comparison["accuracy_difference"]
     yield from (*tables.table(columns, rows), "")
     yield tables.prose(
-        f"{_verdict(part)} `{found['names'][0]}` makes {found['num_errors'][0]:.1f} errors and "
-        f"`{found['names'][1]}` {found['num_errors'][1]:.1f} on average, of {part['num_images']:,} images. The "
-        f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}. "
+        f"{_verdict(part)} `{comparison['names'][0]}` makes {comparison['num_errors'][0]:.1f} errors and "
+        f"`{comparison['names'][1]}` {comparison['num_errors'][1]:.1f} on average, of {part['num_images']:,} images. "
+        f"The accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {comparison['p_value']:.1e}. "
         f"{frontier_pages.answers_remark(part)}"
     )
     yield from tables.provenance(part)
@@ -173,10 +173,10 @@ _PICTURES = {
 
 
 def _pictures(part: Part) -> Iterable[str]:
-    found = {row["name"]: row for row in part["rows"]}
+    by_name = {row["name"]: row for row in part["rows"]}
     rows = [
-        [text, f"{one['num_images']:,}", tables.percent(one["accuracy"], 2), tables.interval(one["interval"])]
-        for one, text in ((found[name], text) for name, text in _PICTURES.items())
+        [text, f"{row['num_images']:,}", tables.percent(row["accuracy"], 2), tables.interval(row["interval"])]
+        for row, text in ((by_name[name], text) for name, text in _PICTURES.items())
     ]
     yield from tables.table(["pictures", "n", "classified correctly", "95 % interval"], rows)
     yield from tables.provenance(part)
@@ -184,9 +184,9 @@ def _pictures(part: Part) -> Iterable[str]:
 
 def _speed(part: Part) -> Iterable[str]:
     cells = []
-    for row, each in zip(ROWS, part["rows"], strict=True):
-        ours, best = [*each["samples"], None, None][:2]
-        cells.append([row.title, _speed_result(each), _sample(ours), _sample(best)])
+    for row, measured in zip(ROWS, part["rows"], strict=True):
+        ours, best = [*measured["samples"], None, None][:2]
+        cells.append([row.title, _format_speed(measured), _sample(ours), _sample(best)])
     yield from tables.table(["what", "result", "convscope", "best peer"], cells)
     text = (
         f"Medians with [min, max] (n), {part['turns']} turns per peer. n counts repetitions; those of one turn "
@@ -201,7 +201,7 @@ def _speed(part: Part) -> Iterable[str]:
     yield from tables.provenance(part)
 
 
-def _speed_result(row: Part) -> str:
+def _format_speed(row: Part) -> str:
     if row["value"] is None:
         return "not measured"
     if row["unit"] == "%":
@@ -225,9 +225,9 @@ _RATIOS = {
 def _main_job(part: Part) -> Iterable[str]:
     def sample(where: str) -> str:
         side, figure = where.split()
-        one = part["sides"][side][figure]
-        low, high = one["spread"]
-        return f"{one['median']:.3g} s [{low:.3g}, {high:.3g}]"
+        figures = part["sides"][side][figure]
+        low, high = figures["spread"]
+        return f"{figures['median']:.3g} s [{low:.3g}, {high:.3g}]"
 
     rows = [
         [text, f"{part['ratios'][name]:.2f}", sample(upper), sample(lower)]
@@ -282,7 +282,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "plans": ("plans", plans.rows),
     "frontier-fashion": ("frontier-fashion", frontier_pages.rows),
     "atlas": ("atlas", atlas.rows),
-    "crossed": ("crossed", atlas.crossed_rows),
+    "crossed": ("crossed", atlas.format_crossed_rows),
     "pictures": ("pictures", _pictures),
     "stored-runs": ("stored-runs", _stored_runs),
     "install": ("install", _installation),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Sample:
-    """What one side took, in seconds or bytes, over all repetitions of all its turns.
+    """The seconds or bytes of one side, over all repetitions of all its turns.
 
     Raises:
         ValueError: if there is no value.
@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Bound:
-    """What a row must reach, and what it aims at: a ratio or share to exceed, or seconds not to exceed."""
+    """The bound that a row must reach, and its aim: a ratio or share to exceed, or seconds not to exceed."""
 
     at_least: float
     aim: float
@@ -59,7 +59,7 @@ class Bound:
         return self._reaches(value, self.aim)
 
     def text(self, value: float) -> str:
-        """Return `value` in the bound's unit, with the digits that it deserves."""
+        """Format `value` in the bound's unit, with the digits that it deserves."""
         if self.unit == "%":
             return f"{100 * value:.0f} %"
         return f"{value:.2f} s" if self.unit == "s" else f"{value:.2f} x"
@@ -101,14 +101,14 @@ class Result:
 
 
 def ratio(title: str, bound: Bound, ours: Sample, peers: Sequence[Sample], **more: Any) -> Result:
-    """Return how many times ours fits into the best of `peers`, median over median."""
+    """Compute how many times ours fits into the best of `peers`, median over median."""
     best = min(peers, key=lambda sample: sample.median)
     others = sorted(peers, key=lambda sample: sample.median)
     return Result(title, bound, best.median / ours.median, (ours, *others), **more)
 
 
 def span(sample: Sample) -> str:
-    """Return "median unit [least, greatest] (n)", in the unit and with the digits in which it is easiest to read.
+    """Format as "median unit [least, greatest] (n)", in the unit and with the digits that are easiest to read.
 
     >>> span(Sample("a", (0.0123, 0.0125, 0.0131)))
     '12.5 ms [12.3, 13.1] (3)'
@@ -129,7 +129,7 @@ _UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return the results as a table in Markdown."""
+    """Format the results as a table in Markdown."""
     lines = ["| what | measured | at least | aim | ours | best peer | |", f"|{' --- |' * 7}"]
     for result in results:
         bound, ours, peers = result.bound, result.samples[:1], result.samples[1:]

@@ -30,7 +30,7 @@ class Row:
 
 
 def sample(side: str, records: Records, field: str = "seconds") -> Sample:
-    """Return all values of `field` in the records of `side`."""
+    """Collect all values of `field` in the records of `side`."""
     values: list[float] = []
     for record in records[side]:
         value = record[field]
@@ -61,11 +61,11 @@ def judge_memory(row: Row, records: Records) -> Result:
 
 def judge_peak_share(row: Row, records: Records) -> Result:
     """Judge the work of an epoch over what the processor could have done in that time at its measured peak."""
-    epochs, found = sample(row.ours, records), records[row.ours]
-    if "peak_gflops" not in found[0]:
-        return Result(row.title, row.bound, note=found[0].get("peak_skipped", "no peak was measured"))
-    peak = statistics.median(record["peak_gflops"] for record in found)
-    needed = found[0]["needed_gflop"]
+    epochs, own_records = sample(row.ours, records), records[row.ours]
+    if "peak_gflops" not in own_records[0]:
+        return Result(row.title, row.bound, note=own_records[0].get("peak_skipped", "no peak was measured"))
+    peak = statistics.median(record["peak_gflops"] for record in own_records)
+    needed = own_records[0]["needed_gflop"]
     note = f"{needed:.1f} GFLOP needed an epoch; peak {peak:.0f} GFLOP/s"
     return Result(row.title, row.bound, needed / epochs.median / peak, (epochs,), note=note)
 

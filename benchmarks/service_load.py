@@ -20,6 +20,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import machine
@@ -53,7 +54,7 @@ def message(path: str, kind: str, body: bytes) -> bytes:
 
 
 def messages(name: str, images: np.ndarray) -> list[tuple[bytes, ...]]:
-    """Return for each image a request of each of `KINDS`."""
+    """Make for each image a request of each of `KINDS`."""
     rows = []
     for image in images:
         picture = png(image)
@@ -87,10 +88,10 @@ async def client(
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     turn = number
     while time.perf_counter() < end:
-        kind, place = turn % len(KINDS), (turn * 7) % len(rows)
+        kind, index = turn % len(KINDS), (turn * 7) % len(rows)
         start = time.perf_counter()
         try:
-            status, body = await asyncio.wait_for(ask(reader, writer, rows[place][kind]), 60)
+            status, body = await asyncio.wait_for(ask(reader, writer, rows[index][kind]), 60)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             errors[type(error).__name__] += 1
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -98,7 +99,7 @@ async def client(
         seen[kind].append(time.perf_counter() - start)
         if status != 200:
             errors[str(status)] += 1
-        elif turn % 16 == 0 and label_of(kind, body) != labels[place]:  # a part, so that checking costs little
+        elif turn % 16 == 0 and label_of(kind, body) != labels[index]:  # a part, so that checking costs little
             errors["another answer than predict gives"] += 1
         turn += 1
     writer.close()
@@ -130,8 +131,8 @@ def service(run: Path, threads: int | None, log: Path):
         raise SystemExit(f"the service ended with {code}; {log} tells why")
 
 
-def resident_mib(pid: int) -> tuple[float, float]:
-    """Return (now, most) MiB of a process in memory."""
+def read_resident_mib(pid: int) -> tuple[float, float]:
+    """Read the MiB that a process has in memory: (now, at most so far)."""
     text = Path(f"/proc/{pid}/status").read_text()
     return tuple(int(text.partition(key)[2].split()[0]) / 1024 for key in ("VmRSS:", "VmHWM:"))
 
@@ -148,16 +149,16 @@ def main() -> None:
         images = cs.load_dataset("mnist").test.images[:PICTURES]
         model = cs.load_model(run)
         pictures = [np.asarray(Image.open(io.BytesIO(png(image)))) for image in images]
-        labels = np.array([one.label for one in predict(model, pictures)])
+        labels = np.array([prediction.label for prediction in predict(model, pictures)])
         rows = messages("load", images)
         # `predict` prepares a picture, inference takes the image as it is: where the two differ, either is right.
         same = np.flatnonzero(labels == model.predict(images))
-        rows, labels = [rows[place] for place in same], labels[same]
+        rows, labels = [rows[index] for index in same], labels[same]
         with service(run, arguments.threads, Path(folder) / "log") as (pid, port):
             asyncio.run(load(port, rows, labels, arguments.clients, min(3, arguments.seconds)))  # to warm up
-            before, _ = resident_mib(pid)
+            before, _ = read_resident_mib(pid)
             seen, errors, seconds = asyncio.run(load(port, rows, labels, arguments.clients, arguments.seconds))
-            after, most = resident_mib(pid)
+            after, peak = read_resident_mib(pid)
     about = machine.describe()
     print(f"device            {about['processor']}, {about['cores']} cores, load {machine.load()}")
     packages = ("convscope", "fastapi", "uvicorn", "h11", "pydantic", "numpy", "pillow")
@@ -166,11 +167,11 @@ def main() -> None:
     total = sum(map(len, seen.values()))
     print(f"requests          {total:,}, {total / seconds:,.0f} a second")
     print(f"errors            {sum(errors.values())} {dict(errors) if errors else ''}")
-    print(f"memory            {before:.0f} MiB before, {after:.0f} MiB after, {most:.0f} MiB at most")
+    print(f"memory            {before:.0f} MiB before, {after:.0f} MiB after, {peak:.0f} MiB at most")
     print(f"{'latency in ms':<26}{'n':>8}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     for name, values in [
-        *((KINDS[kind], one) for kind, one in seen.items()),
-        ("all", [one for part in seen.values() for one in part]),
+        *((KINDS[kind], seconds) for kind, seconds in seen.items()),
+        ("all", list(chain.from_iterable(seen.values()))),
     ]:
         quantiles = 1000 * np.quantile(values, [0.5, 0.95, 0.99, 1])
         print(f"{name:<26}{len(values):>8,}" + "".join(f"{value:>8.1f}" for value in quantiles))

@@ -94,7 +94,7 @@ def _now() -> tuple[float, float]:
 
 
 def line(name: str, values: list[Measured]) -> str:
-    """Return a row of the table: mean accuracy with its interval, then medians of seconds with [least, greatest]."""
+    """Format a row of the table: mean accuracy with its interval, then medians of seconds with [least, greatest]."""
     accuracies, *columns = zip(*values, strict=True)
     interval = mean_share_interval(accuracies)
     within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"

@@ -35,8 +35,8 @@ import photos
 LENGTH = 5
 
 
-def num_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
-    """Return how many pairs touch that would stand apart otherwise."""
+def count_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
+    """Count the pairs that touch, although they would stand apart otherwise."""
     counts = [
         ndimage.label(photos.written([images], seed, chance)[0] > 127, np.ones((3, 3)))[1] for chance in (0.0, touching)
     ]
@@ -44,17 +44,17 @@ def num_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
 
 
 def why(truth: str, read: str) -> str:
-    """Return in a few words how a string was read wrongly."""
+    """Say in a few words how a string was read wrongly."""
     if "\n" in read:
         return "not on one line"
     if len(read) != len(truth):
         return "a digit too few" if len(read) < len(truth) else "a digit too many"
-    wrong = sum(one != other for one, other in zip(truth, read, strict=True))
+    wrong = sum(digit != digit_read for digit, digit_read in zip(truth, read, strict=True))
     return "one digit misread" if wrong == 1 else "more than one digit misread"
 
 
 def figure(outcomes: list[bool]) -> dict[str, Any]:
-    """Return how many of some pictures are classified correctly, with its interval."""
+    """Count how many of some pictures are classified correctly, with the interval of their share."""
     right, count = sum(outcomes), len(outcomes)
     return {"num_images": count, "accuracy": right / count, "interval": wilson_interval(right, count)}
 
@@ -85,7 +85,7 @@ def main() -> None:
         reading = read_strings(model, picture)
         seconds += time.perf_counter() - start
         single += int((model.predict(test.images[chosen]) == test.labels[chosen]).all())
-        outcomes.append((num_touching(images, seed, arguments.touching), reading.text == truth))
+        outcomes.append((count_touching(images, seed, arguments.touching), reading.text == truth))
         if reading.text != truth:
             reasons[why(truth, reading.text)] += 1
             examples.append(f"{truth} as {reading.text.replace(chr(10), ' / ')}")
@@ -112,8 +112,8 @@ def main() -> None:
     print(f"strings                    n = {arguments.strings} of {LENGTH} {split} digits, seed {seed}")
     print(f"touching                   each with a chance of {arguments.touching:g}")
     for name, chosen in groups.items():
-        found = figure(chosen) if chosen else None
-        text = f"{percent_with_interval(found['accuracy'], found['interval'])} of {len(chosen)}" if found else "none"
+        shares = figure(chosen) if chosen else None
+        text = f"{percent_with_interval(shares['accuracy'], shares['interval'])} of {len(chosen)}" if shares else "none"
         print(f"{name:<26} {text}")
     print(f"seconds a picture          {seconds / arguments.strings:.3f}")
     for reason, count in reasons.most_common():

@@ -98,7 +98,7 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
     return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
 
-def themed_svg(figure: Figure) -> str:
+def format_svg(figure: Figure) -> str:
     """Write a figure as an SVG file with its text as text; the same figure gives the same bytes."""
     buffer = BytesIO()
     with house_style():

@@ -30,7 +30,7 @@ def provenance(part: Part) -> Iterable[str]:
 
 
 def prose(text: str) -> str:
-    """Return text wrapped as docs/wrap.py wraps a page: code stays on one line."""
+    """Wrap text as docs/wrap.py wraps a page: code stays on one line."""
     glued = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text)
     return textwrap.fill(glued, 100, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 

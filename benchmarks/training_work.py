@@ -7,7 +7,7 @@ from typing import Any
 import convscope as cs
 
 
-def training_macs(architecture: cs.Architecture) -> int:
+def count_training_macs(architecture: cs.Architecture) -> int:
     """Count the multiply-adds that training needs for one image, as if every convolution were computed directly.
 
     Counted is what cannot be left out. On the way there these are the places that a later layer reads. On the way back
@@ -17,7 +17,7 @@ def training_macs(architecture: cs.Architecture) -> int:
     its statistics, and each carries a gradient through them. Elementwise work and the optimizer's step are left out. An
     engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
     """
-    table, read = architecture.table, places_read(architecture)
+    table, read = architecture.table, read_positions(architecture)
     again = architecture.read_again
     first = next((i for i, row in enumerate(table) if row.parameters), len(table))
     total = 0
@@ -26,10 +26,10 @@ def training_macs(architecture: cs.Architecture) -> int:
         if kernel is None:
             continue
         inputs = prod(kernel)  # multiply-adds a place
-        places = prod(read[i])
+        positions = prod(read[i])
         pooling = pooling_after(table, i, again)
-        carrying = places if pooling is None else min(places, prod(read[pooling]))
-        total += inputs * (places + carrying * (1 if i == first else 2))
+        carrying = positions if pooling is None else min(positions, prod(read[pooling]))
+        total += inputs * (positions + carrying * (1 if i == first else 2))
     return total
 
 
@@ -44,7 +44,7 @@ def pooling_after(table: Sequence[Any], number: int, again: Collection[str]) -> 
     return None
 
 
-def places_read(architecture: cs.Architecture) -> list[tuple[int, ...]]:
+def read_positions(architecture: cs.Architecture) -> list[tuple[int, ...]]:
     """Count for each layer the (rows, columns) of its output that later layers read; () where that is a vector."""
     table = architecture.table
     numbers = {row.layer.name: number for number, row in enumerate(table)}

@@ -40,7 +40,7 @@ class RunVariation:
 
     @classmethod
     def of(cls, wrong: NDArray[Any]) -> "RunVariation":
-        """Return the variation of the runs (n, N), true where wrong.
+        """Compute the variation of runs (n, N), true where wrong.
 
         Raises:
             ValueError: unless they are (n, N) with n at least 2 and N at least 1.
@@ -51,7 +51,7 @@ class RunVariation:
 
     @classmethod
     def of_counts(cls, of_runs: NDArray[np.integer[Any]], of_images: NDArray[np.integer[Any]]) -> "RunVariation":
-        """Return the same from how many images each run classifies wrongly (n,), and how many runs each image (N,)."""
+        """Compute it from the number of wrong answers of each run (n,), and on each image (N,)."""
         num_runs, num_images = len(of_runs), len(of_images)
         shares = of_images / num_runs
         rate = float(shares.mean())
@@ -79,14 +79,14 @@ class RunVariation:
         return sqrt(2 * (self.sd_images**2 + self.sd_true**2))
 
     def chance_same_images(self, difference: float) -> float:
-        """Return the probability that two runs on these test images lie `difference` or more apart, either way."""
+        """Compute the probability that two runs on these test images lie `difference` or more apart, either way."""
         return self._both_tails(difference, self.sd_same_images)
 
     def chance_other_images(self, difference: float) -> float:
-        """Return the same where each run is measured on as many test images of its own."""
+        """Compute the same probability for runs that are each measured on as many test images of their own."""
         return self._both_tails(difference, self.sd_other_images)
 
     def _both_tails(self, difference: float, sd: float) -> float:
-        """Return the probability that a normal number, rounded to whole images, is `difference` or more away from 0."""
+        """Compute the probability that a normal number, rounded to whole images, is `difference` or more from 0."""
         images = ceil(difference * self.num_images - 1e-9) - 0.5
         return 1.0 if images < 0 else erfc(images / self.num_images / sd / sqrt(2)) if sd else 0.0

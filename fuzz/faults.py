@@ -116,7 +116,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a job gives that nobody interrupts."""
+    """The results of a job that nobody interrupts."""
 
     results: dict[str, Any]
     seconds: float
@@ -125,11 +125,11 @@ class Reference:
 
 
 class TrialError(Exception):
-    """What an interrupted job did wrong."""
+    """An interrupted job did something wrong."""
 
 
 def main() -> int:
-    """Return 0 if every trial ended as it should."""
+    """Run the trials; return 0 if every trial ended as it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300, help="trials with SIGKILL")
     parser.add_argument("--signals", type=int, default=50, help="trials with SIGTERM, and as many with SIGINT")

@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["convscope.interchange"]):
     from convscope.interchange.keras_files import read_keras
 
 from entry import fuzz
-from seeds import keras_members, zipped_members
+from seeds import make_keras_members, zip_keras_members
 
 
 def read(path: Path) -> None:
@@ -21,12 +21,12 @@ def read(path: Path) -> None:
     """
     content = path.read_bytes()
     config, weights = _members()
-    for whole in (content, zipped_members(content, weights), zipped_members(config, content)):
+    for whole in (content, zip_keras_members(content, weights), zip_keras_members(config, content)):
         path.write_bytes(whole)
         with suppress(InterchangeError):
             read_keras(path)
 
 
-_members = cache(keras_members)
+_members = cache(make_keras_members)
 
 fuzz(read, InterchangeError, "model.keras")

@@ -11,19 +11,19 @@ with atheris.instrument_imports(include=["convscope.interchange"]):
     from convscope.interchange.torch_files.reading import read_torch
 
 from entry import fuzz
-from seeds import PT2_PLACES, pt2_members, zipped_all
+from seeds import PT2_NAMES, make_pt2_members, zip_members
 
 
 def read(path: Path) -> None:
     """Read the bytes as a file; then sound archives of which they are one member, since members have checksums."""
     content = path.read_bytes()
-    changed = [zipped_all({**_members(), name: content}) for name in PT2_PLACES]
+    changed = [zip_members({**_members(), name: content}) for name in PT2_NAMES]
     for whole in (content, *changed):
         path.write_bytes(whole)
         with suppress(InterchangeError):
             read_torch(path)
 
 
-_members = cache(pt2_members)
+_members = cache(make_pt2_members)
 
 fuzz(read, InterchangeError, "model.pt2")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import atheris
 from entry import fuzz
-from seeds import small_model
+from seeds import make_small_model
 
 from convscope.architecture import Architecture, layer_json, network
 from convscope.base.errors import RunError
@@ -37,8 +37,8 @@ def read(path: Path) -> None:
 
 @cache
 def _model() -> tuple[Architecture, int]:
-    """Return whose states are read, and how many bytes its tensors have."""
-    model = small_model()
+    """Make the model whose states are read, and count the bytes of its tensors."""
+    model = make_small_model()
     return model.architecture, sum(array.nbytes for array in model.weights.values())
 
 

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measure(part: str, count: int, seed: int) -> tuple[int, list[str]]:
-    """Return how many mutants of `part` its tests notice, and the diffs of the others."""
+    """Count the mutants of `part` that its tests notice, and list the diffs of the others."""
     source, tests = PARTS[part]
     command = f"{sys.executable} -m pytest -q -x -n0 -p no:cacheprovider {TESTS / tests}"
     with tempfile.TemporaryDirectory() as folder:
@@ -61,13 +61,15 @@ def measure(part: str, count: int, seed: int) -> tuple[int, list[str]]:
         with sqlite3.connect(session) as database:
             jobs = [job for (job,) in database.execute("SELECT job_id FROM work_items ORDER BY job_id")]
             # Job ids are random, so the sample is drawn by what is changed.
-            places = dict(
+            positions = dict(
                 database.execute(
                     "SELECT job_id, module_path || start_pos_row || operator_name || occurrence || start_pos_col "
                     "FROM mutation_specs"
                 )
             )
-            chosen = set(random.Random(seed).sample(sorted(jobs, key=lambda job: places[job]), min(count, len(jobs))))
+            chosen = set(
+                random.Random(seed).sample(sorted(jobs, key=lambda job: positions[job]), min(count, len(jobs)))
+            )
             database.executemany("DELETE FROM mutation_specs WHERE job_id = ?", [(j,) for j in jobs if j not in chosen])
             database.executemany("DELETE FROM work_items WHERE job_id = ?", [(j,) for j in jobs if j not in chosen])
         _cosmic_ray("exec", config, session)

@@ -53,7 +53,7 @@ class Case:
 
 
 def targets(seed: int) -> list[tuple[str, ...]]:
-    """Return every ordered triple of kinds in an order of the seed's; the first ones hold all ordered pairs."""
+    """List every ordered triple of kinds in an order of the seed's; the first ones hold all ordered pairs."""
     triples = kind_sequences(3)
     shuffled = [triples[k] for k in np.random.default_rng(seed).permutation(len(triples))]
     seen: set[tuple[str, ...]] = set()
@@ -66,7 +66,7 @@ def targets(seed: int) -> list[tuple[str, ...]]:
 
 
 def draw_case(target: tuple[str, ...], seed: int, number: int) -> Case:
-    """Return case `number` of a seed: a network around the kinds of `target`."""
+    """Draw case `number` of a seed: a network around the kinds of `target`."""
     rng = np.random.default_rng([seed, number])
     return draw_work(architecture_around(target, rng), rng)
 
@@ -92,17 +92,17 @@ def draw_work(architecture: Architecture, rng: np.random.Generator) -> Case:
 
 
 def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None) -> Outputs:
-    """Return all that an engine answers, by what was asked: before training, of training, and after it.
+    """Compute every answer of an engine, by its name: before training, of training, and after it.
 
     `seen` are the images of an epoch, in its order, as augmentation has left them; by default the engine augments them.
     """
     names = [layer.name for layer in case.architecture.layers]
     outputs = {"logits": network.logits(case.images)}
-    outputs |= _prefixed("activations", network.activations(case.images, names))
+    outputs |= _add_prefix("activations", network.activations(case.images, names))
     loss, gradients = network.gradients(case.images, case.labels)
-    outputs |= {"loss": np.array(loss)} | _prefixed("gradients", gradients)
-    outputs |= _prefixed("by layer", network.layer_gradients(case.images, case.dlogits, ["input", *names]))
-    outputs |= _prefixed("by image", network.layer_gradients(case.images, case.dlogits, ["input"]))
+    outputs |= {"loss": np.array(loss)} | _add_prefix("gradients", gradients)
+    outputs |= _add_prefix("by layer", network.layer_gradients(case.images, case.dlogits, ["input", *names]))
+    outputs |= _add_prefix("by image", network.layer_gradients(case.images, case.dlogits, ["input"]))
     for number, logits in enumerate(network.ablation_logits(case.images, case.ablations)):
         outputs[f"ablations/{number}"] = logits
     class_names = tuple(str(k) for k in range(case.architecture.num_classes))
@@ -121,7 +121,7 @@ def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None)
         )
         outputs[f"training/loss of epoch {epoch}"] = np.array(result.loss)
         outputs[f"training/accuracy of epoch {epoch}"] = np.array(result.accuracy)
-    outputs |= _prefixed("training", network.weights())
+    outputs |= _add_prefix("training", network.weights())
     for name, value in network.optimizer_state().items():
         if not name.startswith("remainder/"):  # which only the reference has
             outputs[f"state/{name}"] = np.sqrt(value) if name.startswith("v/") else value  # v is of squares
@@ -129,30 +129,30 @@ def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None)
     return outputs
 
 
-def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> Outputs:
+def _add_prefix(prefix: str, arrays: dict[str, NDArray[Any]]) -> Outputs:
     return {f"{prefix}/{name}": array for name, array in arrays.items()}
 
 
 def _ablations(architecture: Architecture, rng: np.random.Generator) -> list[Ablation]:
-    """Return none, a filter of one layer, some of another, and one of each layer at once."""
+    """Draw ablations: none, a filter of one layer, several of another, and a filter of each layer at once."""
     rows = architecture.table
-    one, other = (rows[k] for k in rng.integers(len(rows), size=2))
-    some = rng.permutation(other.output_shape[-1])[:5]
+    first, second = (rows[k] for k in rng.integers(len(rows), size=2))
+    filters = rng.permutation(second.output_shape[-1])[:5]
     everywhere = [(row.layer.name, int(rng.integers(row.output_shape[-1]))) for row in rows[::-1]]
     chosen = [
         [],
-        [(one.layer.name, int(rng.integers(one.output_shape[-1])))],
-        [(other.layer.name, int(number)) for number in some],
+        [(first.layer.name, int(rng.integers(first.output_shape[-1])))],
+        [(second.layer.name, int(number)) for number in filters],
         everywhere,
     ]
     return [[Replacement(layer, number, float(rng.normal())) for layer, number in ablation] for ablation in chosen]
 
 
 def _options(classes: int, rng: np.random.Generator) -> EpochOptions:
-    """Return how steps are taken: each feature of a recipe in some of the cases."""
+    """Draw the options of an epoch: each feature of a recipe in some of the cases."""
 
-    def sometimes(value: Any, other: Any) -> Any:
-        return value if rng.random() < 0.3 else other
+    def sometimes(value: Any, default: Any) -> Any:
+        return value if rng.random() < 0.3 else default
 
     decay = sometimes(float(rng.uniform(0, 0.5)), 0.0)
     momentum = SGD(0.01, float(rng.uniform(0, 0.95)), bool(rng.integers(2)), decay)

@@ -65,7 +65,7 @@ _COMPUTED = (
 
 @dataclass
 class Findings:
-    """What was wrong with a case, and how large differences were.
+    """The faults of a case, and the size of its differences.
 
     Attributes:
         failures: a sentence for each array that is too far off.
@@ -81,7 +81,7 @@ class Findings:
 
 
 class Oracle:
-    """What the reference answers to a case, computed once for all instruction sets.
+    """The reference's answers to a case, computed once for all instruction sets.
 
     Training depends on the augmented images, in which the sets may differ by a grey level.
     """
@@ -97,7 +97,7 @@ class Oracle:
         return augment(self.case.images[self.case.order], options.augmentation, options.augmentation_key)
 
     def outputs(self, seen: NDArray[np.uint8]) -> Outputs:
-        """Return all answers, of training those to the images of an epoch as augmentation has left them."""
+        """Compute all answers; those of training are for the images of an epoch after augmentation."""
         if (key := seen.tobytes()) not in self._outputs:
             self._outputs[key] = compute(ReferenceNetwork(self.case.architecture, self.case.weights), self.case, seen)
         return self._outputs[key]
@@ -107,12 +107,12 @@ class Oracle:
         known = self._spreads.setdefault((seen.tobytes(), precision), [])
         for trial in range(MOST_TRIALS):
             if trial == len(known):
-                known.append(spread_by_rounding(self.case, seen, self.outputs(seen), precision, trial))
+                known.append(measure_rounding_spread(self.case, seen, self.outputs(seen), precision, trial))
             yield known[trial]
 
 
 def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Findings:
-    """Return what is found when the native engine computes the oracle's case."""
+    """Compare the native engine's answers to the oracle's case with the reference's."""
     findings, case = Findings(), oracle.case
     change, key = case.options.augmentation, case.options.augmentation_key
     seen = case.images[case.order]
@@ -124,21 +124,21 @@ def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Fi
         if off.max() > 1 or np.count_nonzero(off) > max(3, 0.01 * off.size):
             findings.failures.append(f"augmentation differs by {off.max()} grey levels, {np.mean(off > 0):.1%} do")
     network = NativeNetwork(case.architecture, case.weights, case.threads, instruction_set, precision)
-    given = compute(network, case)
+    values = compute(network, case)
     expected = oracle.outputs(seen)
-    if given.keys() != expected.keys():
-        findings.failures.append(f"only one engine gives {sorted(given.keys() ^ expected.keys())}")
+    if values.keys() != expected.keys():
+        findings.failures.append(f"only one engine gives {sorted(values.keys() ^ expected.keys())}")
         return findings
-    findings.compared = len(given)
+    findings.compared = len(values)
     largest: dict[str, float] = {}  # of all arrays of a group: what cancels to less is left with errors of this size
     for name, value in expected.items():
         largest[group(name)] = max(largest.get(group(name), 0.0), float(np.abs(value).max(initial=0)))
     suspects = {}
-    for name, value in given.items():
+    for name, value in values.items():
         difference, scale = distance(value, expected[name]), float(np.abs(expected[name]).max(initial=0))
-        asked = name.partition("/")[0]
-        if difference <= TOLERANCES[asked][precision] * scale:
-            findings.worst[asked] = max(findings.worst.get(asked, 0.0), difference / scale if scale else 0.0)
+        step = name.partition("/")[0]
+        if difference <= TOLERANCES[step][precision] * scale:
+            findings.worst[step] = max(findings.worst.get(step, 0.0), difference / scale if scale else 0.0)
         elif difference > max(ROUNDING * largest[group(name)], SMALLEST):
             suspects[name] = difference, scale
     if suspects:
@@ -159,32 +159,32 @@ def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Fi
 
 
 def group(name: str) -> str:
-    """Return what a layer's errors spread over: gradients and what a step keeps of them with each other."""
+    """Name the group of answers over which a layer's errors spread: gradients, and a step's results of them."""
     is_gradient = name.startswith(("gradients/", "by layer/", "by image/", "state/m/", "state/v/"))
     return name.rsplit("/", 2)[0] if is_gradient else name
 
 
 def distance(value: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Return the largest difference; infinite if the shapes differ or a number is not finite."""
+    """Compute the largest difference; infinite if the shapes differ or a number is not finite."""
     if value.shape != expected.shape or not np.isfinite(value).all():
         return float("inf")
     return float(np.abs(value.astype(np.float64) - expected).max(initial=0))
 
 
-def spread_by_rounding(
+def measure_rounding_spread(
     case: Case, seen: NDArray[np.uint8], expected: Outputs, precision: Precision, trial: int
 ) -> dict[str, float]:
-    """Return by how much errors of the precision's size in each layer change each array of the reference."""
+    """Measure by how much errors of the precision's size in each layer change each array of the reference."""
     image = case.architecture.input
     offset = image.offset * (1 + ROUNDING * (-1) ** trial)  # a pixel that should become 0 may not in float32
     architecture = replace(case.architecture, input=replace(image, offset=offset))
-    with rounding_errors(precision, trial, case.options.weight_bits is not None):
+    with add_rounding_errors(precision, trial, case.options.weight_bits is not None):
         changed = compute(ReferenceNetwork(architecture, case.weights), case, seen)
     return {name: distance(value, expected[name]) for name, value in changed.items()}
 
 
 @contextmanager
-def rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Iterator[None]:
+def add_rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Iterator[None]:
     """Let the reference's layers compute with errors as rounding makes them; each trial has others.
 
     Args:
@@ -193,18 +193,20 @@ def rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Itera
     """
 
     def rough(function: Callable[..., Any], has_rounded_factors: bool) -> Callable[..., Any]:
-        def computed(*arguments: Any) -> Any:
+        def add_to_results(*arguments: Any) -> Any:
             if has_rounded_factors:
                 arguments = tuple(
-                    with_errors(one, BFLOAT16_ROUNDING, trial, None) if isinstance(one, np.ndarray) else one
-                    for one in arguments
+                    add_errors(argument, BFLOAT16_ROUNDING, trial, None)
+                    if isinstance(argument, np.ndarray)
+                    else argument
+                    for argument in arguments
                 )
             result, first = function(*arguments), arguments[0]
             if function.__name__ == "batch_statistics":
-                mean, variance = (with_errors(one, ROUNDING, trial) for one in result)
+                mean, variance = (add_errors(number, ROUNDING, trial) for number in result)
                 return mean, np.maximum(variance, 0)
             if isinstance(result, tuple):
-                return tuple(with_errors(one, ROUNDING, trial) for one in result)
+                return tuple(add_errors(number, ROUNDING, trial) for number in result)
             error, size = ROUNDING, 0.0
             is_average = "average" in function.__name__
             if is_average:  # the errors of a sum of equal numbers add up
@@ -220,14 +222,14 @@ def rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Itera
             if function.__name__ == "average_pooling":  # a mean that cancels to 0
                 zeros = function(np.abs(first), *arguments[1:]) != 0
             is_sum = few_levels and function.__name__ in _SUMS
-            return with_errors(result, error, trial, size, zeros | is_sum, by_place=is_average or is_sum)
+            return add_errors(result, error, trial, size, zeros | is_sum, by_place=is_average or is_sum)
 
-        return computed
+        return add_to_results
 
     def rough_loss(logits: NDArray[Any], *arguments: Any) -> NDArray[Any]:
         dlogits = loss_backward(logits, *arguments)
         # Differences of a probability and a number of which one is nearly the other.
-        return (with_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
+        return (add_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
 
     whole = {name: getattr(reference_passes, name) for name in _COMPUTED}
     loss_backward = reference.cross_entropy_backward
@@ -242,7 +244,7 @@ def rounding_errors(precision: Precision, trial: int, few_levels: bool) -> Itera
         reference.cross_entropy_backward = loss_backward
 
 
-def with_errors(
+def add_errors(
     values: NDArray[Any],
     error: float,
     trial: int,
@@ -250,7 +252,7 @@ def with_errors(
     zeros: bool | NDArray[np.bool_] = False,
     by_place: bool = False,
 ) -> NDArray[Any]:
-    """Return numbers with errors of at most a share of their own size and of the largest one's.
+    """Add errors to numbers, of at most a share of their own size and of the largest number's.
 
     The error of a number follows from its bits alone, so that equal numbers stay equal, unless `by_place`. In every
     fourth trial all errors go the same way, as those of many nearly equal numbers do.

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def describe(case: "Case") -> dict[str, Any]:
-    """Return what a person needs to see of a case that failed."""
+    """Describe a case that failed, for a person who looks for the reason."""
     return {
         "architecture": case.architecture.to_dict(),
         "images": len(case.images),

@@ -41,7 +41,7 @@ _tallying = Lock()
 
 @dataclass
 class Tally:
-    """What a set's cases have come to so far."""
+    """The results of a set's cases so far."""
 
     instruction_set: str
     done: int = 0
@@ -62,15 +62,15 @@ class Tally:
         self.done += 1
         self.compared += line["compared"]
         self.ill_conditioned += line["ill_conditioned"]
-        for asked, difference in line["worst"].items():
-            self.worst[asked] = max(self.worst.get(asked, 0.0), difference)
+        for step, difference in line["worst"].items():
+            self.worst[step] = max(self.worst.get(step, 0.0), difference)
         kinds = line["kinds"]
         self.pairs.update(itertools.pairwise(kinds))
         self.triples.update(zip(kinds, kinds[1:], kinds[2:], strict=False))
 
     def __str__(self) -> str:
         pairs, triples = kind_sequences(2), kind_sequences(3)
-        worst = ", ".join(f"{asked} {difference:.1e}" for asked, difference in sorted(self.worst.items()))
+        worst = ", ".join(f"{step} {difference:.1e}" for step, difference in sorted(self.worst.items()))
         return (
             f"{self.instruction_set}, {self.precision}: {self.done:,} networks, {len(self.failed)} failed\n"
             f"  {sum(pair in self.pairs for pair in pairs):,} of {len(pairs):,} ordered pairs and "
@@ -81,32 +81,32 @@ class Tally:
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 if no case failed and every ordered pair of kinds was among them."""
+    """Compare the cases; return 0 if no case failed and every ordered pair of kinds was among them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     usable = (*instruction_sets(), *instruction_sets("bfloat16"))
     parser.add_argument("--sets", nargs="+", default=list(usable), choices=usable)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     module = build_module()
-    tallies = {name: Tally(name) for name in asked.sets}
-    end, start = asked.first + asked.count, time.monotonic()
-    chunks = [(first, min(CHUNK, end - first)) for first in range(asked.first, end, CHUNK)]
+    tallies = {name: Tally(name) for name in options.sets}
+    end, start = options.first + options.count, time.monotonic()
+    chunks = [(first, min(CHUNK, end - first)) for first in range(options.first, end, CHUNK)]
     processes = min(len(os.sched_getaffinity(0)), len(chunks))
     with ThreadPoolExecutor(processes) as pool:
-        list(pool.map(lambda chunk: run_chunk(module, tallies, asked.seed, *chunk), chunks))
-    print(f"{asked.count:,} networks of seed {asked.seed} in {time.monotonic() - start:.0f} s, {processes} at once")
+        list(pool.map(lambda chunk: run_chunk(module, tallies, options.seed, *chunk), chunks))
+    print(f"{options.count:,} networks of seed {options.seed} in {time.monotonic() - start:.0f} s, {processes} at once")
     print(*tallies.values(), sep="\n")
     missing = [pair for tally in tallies.values() for pair in kind_sequences(2) if pair not in tally.pairs]
-    if missing and asked.count >= len(kind_sequences(2)):
+    if missing and options.count >= len(kind_sequences(2)):
         print(f"no network had {' before '.join(missing[0])}")
         return 1
     return 1 if any(tally.failed for tally in tallies.values()) else 0
 
 
 def build_module() -> Path:
-    """Return the engine's module for this interpreter, built under the sanitizers; what is unchanged is kept."""
+    """Build the engine's module for this interpreter under the sanitizers; unchanged parts are not built again."""
     start = time.monotonic()
     settings = {
         "build-dir": str(BUILD),
@@ -138,7 +138,7 @@ def run_chunk(module: Path, tallies: dict[str, Tally], seed: int, first: int, co
     number, name = crashed
     names = list(tallies)
     if later := names[names.index(name) + 1 :]:
-        run_chunk(module, {one: tallies[one] for one in later}, seed, number, 1)
+        run_chunk(module, {name: tallies[name] for name in later}, seed, number, 1)
     if number + 1 < first + count:
         run_chunk(module, tallies, seed, number + 1, first + count - number - 1)
 
@@ -179,11 +179,11 @@ def run_process(module: Path, tallies: dict[str, Tally], seed: int, first: int, 
                     tallies[name].add(line)
                 if line["failures"]:
                     report(tallies[name], seed, number, "\n".join([*line["failures"], json.dumps(line["case"])]))
-    found = errors.read_text()
+    messages = errors.read_text()
     errors.unlink()
     if worker.returncode == 0:
         return None
-    report(tallies[name], seed, number, f"the process ended with {worker.returncode}\n{found[-8000:]}")
+    report(tallies[name], seed, number, f"the process ended with {worker.returncode}\n{messages[-8000:]}")
     return number, name
 
 

@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
 
 
 def main() -> int:
-    """Return 0 if nothing was found."""
+    """Run the fuzzers; return 0 if they find nothing."""
     if sys.argv[1:2] == ["networks"]:
         return networks.main(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -34,27 +34,27 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--megabytes", type=int, default=2048)
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
-    asked = parser.parse_args()
-    found = asked.folder / "found"
-    found.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, HERE / "seeds.py", asked.folder / "seeds"], check=True)
+    options = parser.parse_args()
+    folder = options.folder / "found"
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, HERE / "seeds.py", options.folder / "seeds"], check=True)
     failed = []
-    for name in asked.entries:
-        corpus = asked.folder / "corpus" / name
+    for name in options.entries:
+        corpus = options.folder / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        print(f"fuzz_{name}: {asked.seconds} s", flush=True)
+        print(f"fuzz_{name}: {options.seconds} s", flush=True)
         start = time.monotonic()
         done = subprocess.run(
             [
                 sys.executable,
                 HERE / f"fuzz_{name}.py",
                 corpus,
-                asked.folder / "seeds" / name,
-                f"-max_total_time={asked.seconds}",
-                f"-rss_limit_mb={asked.megabytes}",
+                options.folder / "seeds" / name,
+                f"-max_total_time={options.seconds}",
+                f"-rss_limit_mb={options.megabytes}",
                 f"-timeout={TIMEOUT_SECONDS}",
                 f"-max_len={MAX_BYTES}",
-                f"-artifact_prefix={found}/{name}-",
+                f"-artifact_prefix={folder}/{name}-",
                 "-print_final_stats=1",
             ],
             capture_output=True,
@@ -68,12 +68,12 @@ def main() -> int:
         )
         if done.returncode != 0:
             failed.append(name)
-            told = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("#", "stat::"))]
-            print("\n".join(told[-40:]), flush=True)
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("#", "stat::"))]
+            print("\n".join(lines[-40:]), flush=True)
     print(
-        f"found something: {', '.join(failed)}; see {found}" if failed else "found nothing but the readers' own errors"
+        f"found something: {', '.join(failed)}; see {folder}" if failed else "found nothing but the readers' own errors"
     )
-    if asked.entries == list(ENTRIES) and networks.main([]) != 0:
+    if options.entries == list(ENTRIES) and networks.main([]) != 0:
         return 1
     return 1 if failed else 0
 

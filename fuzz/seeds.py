@@ -30,38 +30,38 @@ MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
 
 
 def png(number: int) -> bytes:
-    """Return the picture of that number as PNG."""
+    """Draw the picture of a number as PNG."""
     return picture(Image.fromarray(IMAGES[number]), "PNG")
 
 
 def picture(image: Image.Image, kind: str) -> bytes:
-    """Return a picture in one of Pillow's formats."""
+    """Draw a picture in one of Pillow's formats."""
     content = io.BytesIO()
     image.save(content, format=kind)
     return content.getvalue()
 
 
-def zipped(content: bytes) -> bytes:
-    """Return a zip archive of one file."""
+def zip_file(content: bytes) -> bytes:
+    """Make a zip archive of one file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("file", content)
     return packed.getvalue()
 
 
-def small_model() -> cs.Model:
-    """Return a model whose file is small."""
+def make_small_model() -> cs.Model:
+    """Make a model whose file is small."""
     architecture = cs.Architecture(cs.Input(3, 3, 1), (cs.Flatten(), cs.Dense(2, "softmax")), "small")
     return cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"), {"seed": 0}, {"temperature": 1.5})
 
 
 def header(content: bytes) -> bytes:
-    """Return the JSON at the head of a safetensors file, without the length before it."""
+    """Read the JSON at the head of a safetensors file, without the length before it."""
     return content[8 : 8 + int.from_bytes(content[:8], "little")]
 
 
-def keras_members() -> tuple[bytes, bytes]:
-    """Return the description of a small Keras model as JSON, and its weights as HDF5."""
+def make_keras_members() -> tuple[bytes, bytes]:
+    """Make the description of a small Keras model as JSON, and its weights as HDF5."""
     import h5py
 
     def layer(kind: str, **config: object) -> dict[str, object]:
@@ -94,8 +94,8 @@ def keras_members() -> tuple[bytes, bytes]:
     return json.dumps(config).encode(), content.getvalue()
 
 
-def zipped_members(config: bytes, weights: bytes) -> bytes:
-    """Return the archive that Keras makes of a description and weights."""
+def zip_keras_members(config: bytes, weights: bytes) -> bytes:
+    """Make the archive that Keras makes of a description and weights."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
@@ -104,12 +104,12 @@ def zipped_members(config: bytes, weights: bytes) -> bytes:
     return packed.getvalue()
 
 
-PT2_PLACES = ("net/models/model.json", "net/data/weights/model_weights_config.json")
+PT2_NAMES = ("net/models/model.json", "net/data/weights/model_weights_config.json")
 """The members of an exported program that are parsed."""
 
 
-def pt2_members() -> dict[str, bytes]:
-    """Return the members of a small exported program of PyTorch."""
+def make_pt2_members() -> dict[str, bytes]:
+    """Make the members of a small exported program of PyTorch."""
     sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which makes such programs
     from tests.interchange.torch_files.programs import Program
 
@@ -126,8 +126,8 @@ def pt2_members() -> dict[str, bytes]:
     return program.members()
 
 
-def zipped_all(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip archive of these members."""
+def zip_members(members: Mapping[str, bytes]) -> bytes:
+    """Make a zip archive of these members."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in members.items():
@@ -137,9 +137,9 @@ def zipped_all(members: Mapping[str, bytes]) -> bytes:
 
 def pt2() -> Iterator[bytes]:
     """Yield a program of PyTorch, and the members that are parsed."""
-    yield zipped_all(pt2_members())
-    for name in PT2_PLACES:
-        yield pt2_members()[name]
+    yield zip_members(make_pt2_members())
+    for name in PT2_NAMES:
+        yield make_pt2_members()[name]
 
 
 def tflite() -> Iterator[bytes]:
@@ -166,7 +166,7 @@ def tflite() -> Iterator[bytes]:
 def idx() -> Iterator[bytes]:
     """Yield IDX files."""
     plain = idx_header(IMAGES.shape) + IMAGES.tobytes()
-    yield from (plain, gzip.compress(plain), lzma.compress(plain), zipped(plain))
+    yield from (plain, gzip.compress(plain), lzma.compress(plain), zip_file(plain))
     yield bytes([0, 0, 0x0C, 1, 0, 0, 0, 6]) + LABELS.astype(">i4").tobytes()
 
 
@@ -221,7 +221,7 @@ def image() -> Iterator[bytes]:
 
 def safetensors() -> Iterator[bytes]:
     """Yield a model and a training state, and their headers alone."""
-    model = small_model()
+    model = make_small_model()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         save_model(model, path)
@@ -236,8 +236,8 @@ def keras() -> Iterator[bytes]:
     """Yield a Keras model as an archive and as the whole HDF5 file of before, and its description and weights alone."""
     import h5py
 
-    config, weights = keras_members()
-    yield from (zipped_members(config, weights), config, weights)
+    config, weights = make_keras_members()
+    yield from (zip_keras_members(config, weights), config, weights)
     chain = json.loads(config)["config"]["layers"]
     names = [layer["config"]["name"] for layer in chain]
     for layer, before in zip(chain, [None, *names], strict=False):

@@ -75,24 +75,24 @@ def find_pythons() -> Iterator[Path]:
     """Yield Python 3.11 and one of 3.12 to 3.14, and say which of the two is not installed."""
     for names, purpose in ((["3.11"], "Python 3.11"), (["3.14", "3.13", "3.12"], "Python 3.12 and later")):
         for name in names:
-            found = shutil.which(f"python{name}")
-            if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
-                yield Path(found)
+            path = shutil.which(f"python{name}")
+            if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+                yield Path(path)
                 break
         else:
             print(f"left out: the wheels for {purpose}; needs python{names[-1]} and its headers", file=sys.stderr)
 
 
 def find_headers(python: Path) -> Path:
-    """Return a folder that holds Python's pyconfig.h as Debian's asks for it, in a folder of the processor's name.
+    """Make a folder that holds Python's pyconfig.h as Debian's asks for it, in a folder of the processor's name.
 
     Debian's compilers find that folder in /usr/include, where Zig does not look, since it compiles for other systems.
     """
     code = (
         "import sysconfig as s; print(s.get_config_h_filename(), s.get_config_var('MULTIARCH'), s.get_python_version())"
     )
-    found = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-    header, multiarch, version = Path(found[0]), *found[1:]
+    words = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    header, multiarch, version = Path(words[0]), *words[1:]
     of_debian = header.parent.parent / multiarch / header.parent.name / header.name
     for processor in ("x86_64", "aarch64"):  # what differs between the two is not in the stable ABI, nor used here
         folder = BUILD / "headers" / f"{processor}-linux-gnu" / f"python{version}"
@@ -102,7 +102,7 @@ def find_headers(python: Path) -> Path:
 
 
 def make_kernels(compiler: str, processor: str) -> Path:
-    """Return the archive of the kernels, compiled by GCC."""
+    """Compile the kernels by GCC, and return their archive."""
     folder = BUILD / f"kernels-{processor}"
     run("cmake", "-G", "Ninja", "-S", PROJECT, "-B", folder, "-DCONVSCOPE_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release",
         "-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={processor}", f"-DCMAKE_CXX_COMPILER={compiler}",

@@ -31,17 +31,17 @@ import convscope as cs
 PROJECT = Path(__file__).parent.parent
 
 
-def installed_pythons() -> Iterator[Path]:
+def find_pythons() -> Iterator[Path]:
     for minor in range(11, 15):
-        found = shutil.which(f"python3.{minor}")
-        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
-            yield Path(found)
+        path = shutil.which(f"python3.{minor}")
+        if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+            yield Path(path)
         else:
             print(f"not tried: Python 3.{minor}, which is not installed")
 
 
 def install(python: Path, launcher: Sequence[str], folder: Path, dist: Path) -> list[str]:
-    """Return the command of an environment's Python that has the wheel of `dist` and what it needs."""
+    """Make an environment with the wheel of `dist` and its requirements, and return the command of its Python."""
     pip = Path(f"{folder}-pip") / "pip"  # this environment's, without its other packages: Debian's Python has none
     shutil.copytree(Path(pip_here.__file__).parent, pip)
     subprocess.run([*launcher, python, "-m", "venv", "--without-pip", folder], check=True)
@@ -57,8 +57,8 @@ def convscope(command: Sequence[str | Path], *words: str | Path, environment: Ma
     return json.loads(subprocess.run(whole, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
 
 
-def trained(command: Sequence[str], data: str, out: Path, environment: Mapping[str, str] | None) -> tuple[str, str]:
-    """Return the instruction set of a training, and the digest of its weights."""
+def train(command: Sequence[str], data: str, out: Path, environment: Mapping[str, str] | None) -> tuple[str, str]:
+    """Train a network, and return the instruction set and the digest of its weights."""
     options = ("--dataset", data, "--recipe", "fast", "--seed", "0", "--out", out)
     convscope(command, "train", *options, environment=environment)
     code = "from convscope.engine.processor import instruction_sets; print(instruction_sets()[0])"
@@ -80,20 +80,20 @@ def main() -> None:
             data = str(folder / "few.npz")
             train = cs.load_dataset("mnist").train
             np.savez(data, images=train.images[: options.images], labels=train.labels[: options.images])
-        from_source = trained([sys.executable], data, folder / "source", None)
+        from_source = train([sys.executable], data, folder / "source", None)
         print("from source:", *from_source, flush=True)
         (folder / "nothing").mkdir()
         alone = {"HOME": os.environ["HOME"], "PATH": str(folder / "nothing")}
         launcher = shlex.split(options.launcher)
         launcher = [shutil.which(launcher[0]) or launcher[0], *launcher[1:]] if launcher else []
-        for i, python in enumerate(options.python or installed_pythons()):
+        for i, python in enumerate(options.python or find_pythons()):
             start = time.monotonic()
             command = install(python, launcher, folder / f"environment-{i}", options.dist)
             print(f"{python}: installed in {time.monotonic() - start:.0f} s", flush=True)
             run = folder / f"run-{i}"
             words = ("--dataset", data, "--recipe", "fast", "--seeds", "1", "--out", run)
             convscope(command, "run", *words, environment=alone)
-            chosen, digest = trained(command, data, folder / f"train-{i}", alone)
+            chosen, digest = train(command, data, folder / f"train-{i}", alone)
             same, comparable = digest == from_source[1], chosen == from_source[0]
             failed |= not (run / "report.html").exists() or (comparable and not same)
             verdict = (

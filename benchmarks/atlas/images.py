@@ -29,17 +29,17 @@ class HardImage:
     is_known_error: bool | None
 
 
-def hard_images(counts: AnswerCounts, most: int, known: Mapping[int, bool] | None) -> tuple[HardImage, ...]:
+def list_hard_images(counts: AnswerCounts, max_images: int, known: Mapping[int, bool] | None) -> tuple[HardImage, ...]:
     """List at most `most` images that a network gets wrong, those that most networks get wrong first."""
-    misses, found = counts.misses, list[HardImage]()
-    for index in np.argsort(-misses, kind="stable")[:most].tolist():
+    misses, images = counts.misses, list[HardImage]()
+    for index in np.argsort(-misses, kind="stable")[:max_images].tolist():
         label, count = int(counts.y_true[index]), int(misses[index])
         if not count:
             break
         others = counts.answers[index].copy()
         others[label] = 0
         answer = int(others.argmax())
-        found.append(
+        images.append(
             HardImage(
                 index,
                 label,
@@ -51,7 +51,7 @@ def hard_images(counts: AnswerCounts, most: int, known: Mapping[int, bool] | Non
                 None if known is None else known.get(index, False),
             )
         )
-    return tuple(found)
+    return tuple(images)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from atlas.charts import draw_early, draw_misses, draw_spread
 from atlas.crossed import PARTS
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
-from style import themed_svg
+from style import format_svg
 
 import convscope as cs
 
@@ -114,23 +114,23 @@ def _images(value: Value, test: cs.Dataset) -> Section:
 
 
 def _agreement(value: Value) -> Section:
-    found = value["agreement"]
+    agreement = value["agreement"]
     chance = 1 - value["spread"]["mean"]
     rows = [
-        ["Two networks give the same answer", *_percent_estimate(found["same_answer"], 2)],
-        ["The same beyond chance (Fleiss' kappa)", *_estimate(found["answer_kappa"])],
-        ["Where one errs, the other one errs too", *_percent_estimate(found["both_wrong"])],
+        ["Two networks give the same answer", *_percent_estimate(agreement["same_answer"], 2)],
+        ["The same beyond chance (Fleiss' kappa)", *_estimate(agreement["answer_kappa"])],
+        ["Where one errs, the other one errs too", *_percent_estimate(agreement["both_wrong"])],
         ["The same if errors were independent", percent(chance, 1), ""],
-        ["Errors in common beyond chance (kappa)", *_estimate(found["error_kappa"])],
+        ["Errors in common beyond chance (kappa)", *_estimate(agreement["error_kappa"])],
     ]
-    if found["same_mistake"] is not None:
-        rows.append(["Where both err, they give the same answer", *_percent_estimate(found["same_mistake"])])
+    if agreement["same_mistake"] is not None:
+        rows.append(["Where both err, they give the same answer", *_percent_estimate(agreement["same_mistake"])])
     title = (
-        f"Where one network errs, another errs with {percent(found['both_wrong']['value'], 0)}; by chance it would be "
-        f"{percent(chance, 1)}"
+        f"Where one network errs, another errs with {percent(agreement['both_wrong']['value'], 0)}; "
+        f"by chance it would be {percent(chance, 1)}"
     )
     shares = [
-        [name, percent(found[key], 2), f"{round(found[key] * value['num_images']):,}"]
+        [name, percent(agreement[key], 2), f"{round(agreement[key] * value['num_images']):,}"]
         for name, key in (
             ("All networks are right", "always_right"),
             ("Some are", "sometimes_wrong"),
@@ -155,7 +155,7 @@ def _early(value: Value) -> Section:
         f"The accuracy after epoch {first['epoch']} and at the end have a correlation of "
         f"{first['correlation']['value']:.2f}"
     )
-    rows = [[f"{one['epoch']}", *_estimate(one["correlation"])] for one in early]
+    rows = [[f"{epoch['epoch']}", *_estimate(epoch["correlation"])] for epoch in early]
     return Section(
         title,
         "Whether the networks that are ahead after an epoch are ahead at the end.",
@@ -174,12 +174,15 @@ def _range(interval: Any, digits: int) -> str:
     return "" if interval is None else f"[{100 * interval[0]:.{digits}f}, {100 * interval[1]:.{digits}f}]"
 
 
-def _estimate(found: Mapping[str, float]) -> list[str]:
-    return [f"{found['value']:.3f}", f"[{found['low']:.3f}, {found['high']:.3f}]"]
+def _estimate(estimate: Mapping[str, float]) -> list[str]:
+    return [f"{estimate['value']:.3f}", f"[{estimate['low']:.3f}, {estimate['high']:.3f}]"]
 
 
-def _percent_estimate(found: Mapping[str, float], digits: int = 1) -> list[str]:
-    return [percent(found["value"], digits), f"[{100 * found['low']:.{digits}f}, {100 * found['high']:.{digits}f}]"]
+def _percent_estimate(estimate: Mapping[str, float], digits: int = 1) -> list[str]:
+    return [
+        percent(estimate["value"], digits),
+        f"[{100 * estimate['low']:.{digits}f}, {100 * estimate['high']:.{digits}f}]",
+    ]
 
 
 def _crossed(value: Value) -> Section:
@@ -204,7 +207,7 @@ def _crossed(value: Value) -> Section:
 
 
 def _svg(figure: Any) -> str:
-    svg = themed_svg(figure)
+    svg = format_svg(figure)
     return re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
 
 

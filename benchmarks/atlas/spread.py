@@ -73,12 +73,12 @@ class Spread:
             minimum=float(values.min()),
             maximum=float(values.max()),
             expected_maximum=mean + sd * float(ndtri((n - 0.375) / (n + 0.25))),
-            reached=reached_by(0.95, values),
-            carries_over=None if sd_interval is None else carry_over(sd, sd_interval, sd_independent),
+            reached=estimate_reached(0.95, values),
+            carries_over=None if sd_interval is None else estimate_carry_over(sd, sd_interval, sd_independent),
         )
 
 
-def reached_by(share: float, values: Floats) -> Estimate:
+def estimate_reached(share: float, values: Floats) -> Estimate:
     """Estimate the accuracy that a share of all networks reaches, from those of a hundred or more.
 
     The interval is that of order statistics.
@@ -88,13 +88,13 @@ def reached_by(share: float, values: Floats) -> Estimate:
     return Estimate(*(float(ranked[min(int(rank), n - 1)]) for rank in ranks))
 
 
-def carry_over(sd: float, sd_interval: tuple[float, float], sd_independent: float) -> Estimate:
+def estimate_carry_over(sd: float, sd_interval: tuple[float, float], sd_independent: float) -> Estimate:
     """Estimate the part of the variance between seeds that is more than luck on single images.
 
     It is the mean, over all divisions of the images into halves, of what Spearman and Brown (1910) compute from the
     correlation of the two halves (Kuder and Richardson 1937; Cronbach 1951). Only the sd has a doubt that matters.
     """
-    return Estimate(*(max(0.0, 1 - (sd_independent / each) ** 2) for each in (sd, *sd_interval)))
+    return Estimate(*(max(0.0, 1 - (sd_independent / number) ** 2) for number in (sd, *sd_interval)))
 
 
 def interval_with_images(
@@ -109,7 +109,7 @@ def interval_with_images(
 
 
 def _sd_interval(values: NDArray[np.floating]) -> tuple[float, float] | None:
-    """Return Bonett's 95 % interval of the standard deviation; None for fewer than five values, or equal ones."""
+    """Compute Bonett's 95 % interval of the standard deviation; None for fewer than five values, or equal ones."""
     n, variance = len(values), float(values.var(ddof=1))
     if n < 5 or variance == 0:
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from atlas.counts import AnswerCounts
-from atlas.images import Agreement, hard_images
+from atlas.images import Agreement, list_hard_images
 from atlas.spread import Spread
 from estimates import correlate
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def summarize(
         "missed_by": missed_by(counts),
         "source": None if known is None else known.source,
         "agreement": asdict(Agreement.of(counts)),
-        "hard_images": [asdict(image) for image in hard_images(counts, MAX_IMAGES, errors)],
+        "hard_images": [asdict(image) for image in list_hard_images(counts, MAX_IMAGES, errors)],
         "early": correlate_early(val_accuracies),
     }
 

@@ -13,7 +13,7 @@ from atlas.charts import draw_spread
 from atlas.crossed import PARTS, CrossedSeeds
 from atlas.page import render
 from atlas.summary import summarize
-from style import themed_svg
+from style import format_svg
 from tables import Part
 
 import convscope as cs
@@ -69,7 +69,7 @@ def write_runs(runs: Sequence[cs.RunResult]) -> None:
 
 def write_files(part: Part, crossed: Part) -> None:
     """Write the picture of docs/results.md and the page."""
-    PICTURE.write_text(themed_svg(draw_spread(part["spread"], part["histogram"])), encoding="utf-8")
+    PICTURE.write_text(format_svg(draw_spread(part["spread"], part["histogram"])), encoding="utf-8")
     PAGE.write_text(render(part, crossed, cs.load_dataset("mnist").test), encoding="utf-8")
 
 
@@ -92,7 +92,7 @@ def rows(part: Part) -> Iterable[str]:
         ["where both err, they give the same answer", *_share(agreement["same_mistake"]), "images"],
     ]
     yield from tables.table(["what", "value", "95 % interval", "for other"], cells)
-    half = next(each["num_images"] for each in part["missed_by"] if each["share"] >= 0.5)
+    half = next(count["num_images"] for count in part["missed_by"] if count["share"] >= 0.5)
     errors = sum(1 for image in part["hard_images"] if image["is_known_error"])
     yield ""
     yield tables.prose(
@@ -104,7 +104,7 @@ def rows(part: Part) -> Iterable[str]:
     yield from tables.provenance(part)
 
 
-def crossed_rows(part: Part) -> Iterable[str]:
+def format_crossed_rows(part: Part) -> Iterable[str]:
     cells = [[name, _points(part[key]["sd"]), *_share(part[key]["share"])] for key, name in PARTS.items()]
     yield from tables.table(["decided by", "sd", "share of the variance", "95 % interval, seeds"], cells)
     yield ""

@@ -86,7 +86,7 @@ def draw_frontier(
     return figure
 
 
-def cost_text(value: float, cost: str) -> str:
+def format_cost(value: float, cost: str) -> str:
     """Write a cost as in a sentence: 7,610 parameters, 30.4 kB, 0.42 s."""
     if cost == "weights_bytes":
         scale, prefix = next(((worth, prefix) for worth, prefix in _PREFIXES if value >= worth), (1, ""))
@@ -148,7 +148,7 @@ def _error_ticks(low: float, high: float, height: float) -> list[float]:
     taken = list[float]()
     for step in (1, 5, 2, 3, 7):
         for tick in (step * 10.0**power for power in powers):
-            if low <= tick <= high and all(abs(log10(tick / other)) >= room for other in taken):
+            if low <= tick <= high and all(abs(log10(tick / taken_tick)) >= room for taken_tick in taken):
                 taken.append(tick)
     return sorted(taken)
 
@@ -162,7 +162,7 @@ def _short(value: float, cost: str) -> str:
 
 
 class _Room:
-    """Which rectangles of a chart are taken, so that names find free ones."""
+    """The rectangles of a chart that are taken, by which names find free ones."""
 
     def __init__(self, axes: Any) -> None:
         self._axes, self._taken = axes, list[Box]()
@@ -191,15 +191,15 @@ class _Room:
     def _overlap(self, box: Box) -> float:
         """Count how many square pixels of a rectangle are taken or lie outside the chart; the latter weigh more."""
         left, bottom, right, top = box
-        outside = (right - left) * (top - bottom) - _shared(box, (0.0, 0.0, WIDTH - _LEFT - _RIGHT, _HEIGHT))
-        return 4 * outside + sum(_shared(box, other) for other in self._taken)
+        outside = (right - left) * (top - bottom) - _shared_area(box, (0.0, 0.0, WIDTH - _LEFT - _RIGHT, _HEIGHT))
+        return 4 * outside + sum(_shared_area(box, box_there) for box_there in self._taken)
 
     def _pixels(self, position: Position) -> Position:
         left, bottom = self._axes.transData.transform(position) - self._axes.transAxes.transform((0, 0))
         return float(left), float(bottom)
 
 
-def _shared(first: Box, second: Box) -> float:
+def _shared_area(first: Box, second: Box) -> float:
     wide = min(first[2], second[2]) - max(first[0], second[0])
     high = min(first[3], second[3]) - max(first[1], second[1])
     return wide * high if wide > 0 and high > 0 else 0.0

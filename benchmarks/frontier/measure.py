@@ -84,7 +84,7 @@ def probabilities(run: cs.RunResult, views: int, test: cs.Dataset, folder: Path)
     return kept
 
 
-def pareto_names(points: list[Row], cost: str) -> tuple[str, ...]:
+def find_pareto_names(points: list[Row], cost: str) -> tuple[str, ...]:
     """Name the points that no other point beats at a cost, the cheapest first.
 
     A point is beaten by one that costs no more, has no lower mean, and is better in one of the two.
@@ -94,10 +94,10 @@ def pareto_names(points: list[Row], cost: str) -> tuple[str, ...]:
         point
         for point in known
         if not any(
-            other[cost] <= point[cost]
-            and other["mean"] >= point["mean"]
-            and (other[cost], other["mean"]) != (point[cost], point["mean"])
-            for other in known
+            rival[cost] <= point[cost]
+            and rival["mean"] >= point["mean"]
+            and (rival[cost], rival["mean"]) != (point[cost], point["mean"])
+            for rival in known
         )
     ]
     return tuple(point["name"] for point in sorted(unbeaten, key=lambda point: point[cost]))

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import tables
 from estimates import wilson_interval
-from frontier.chart import LETTERS, cost_text, draw_frontier
-from frontier.measure import pareto_names
-from frontier.published import published
+from frontier.chart import LETTERS, draw_frontier, format_cost
+from frontier.measure import find_pareto_names
+from frontier.published import read_published
 from scipy.stats import t
-from style import themed_svg
+from style import format_svg
 from tables import Part
 from variation import RunVariation
 
@@ -24,8 +24,8 @@ def picture(parts: dict[str, Part], cost: str) -> str:
     """Draw the frontier against a cost as an SVG file; "" where no point has this cost."""
     part = parts["frontier"]
     points = _with_seconds(part | {"timed": parts.get("frontier-seconds")})
-    front = pareto_names(points, cost)
-    return themed_svg(draw_frontier(points, published("mnist"), front, cost, part["num_images"])) if front else ""
+    front = find_pareto_names(points, cost)
+    return format_svg(draw_frontier(points, read_published("mnist"), front, cost, part["num_images"])) if front else ""
 
 
 def _with_seconds(part: Part) -> list[Part]:
@@ -39,8 +39,8 @@ def _with_seconds(part: Part) -> list[Part]:
     ]
 
 
-def picture_path(cost: str) -> str:
-    """Return the path of the picture of a cost in the project."""
+def name_picture(cost: str) -> str:
+    """Name the path of a cost's picture in the project."""
     return f"docs/frontier-{cost.replace('_', '-')}.svg"
 
 
@@ -60,17 +60,17 @@ def pictures(part: Part) -> Iterable[str]:
     rows = _with_seconds(part)
     for cost in (cost for cost in COSTS if any(row[cost] for row in rows)):
         yield from (_image(part, cost, ""), "")
-    yield from (tables.prose(f"{_MARKS}:"), "", *_published_table(published("mnist")), "")
+    yield from (tables.prose(f"{_MARKS}:"), "", *_tabulate_published(read_published("mnist")), "")
     yield tables.prose(
         "As their sources state them; an empty cell is not stated. A network, epoch or ensemble that was chosen by the "
         "test images looks better there than it is."
     )
 
 
-def _published_table(results: list[Part]) -> list[str]:
+def _tabulate_published(results: list[Part]) -> list[str]:
     rows = []
     for letter, result in zip(LETTERS, results, strict=False):
-        seconds = "" if result["seconds"] is None else cost_text(result["seconds"], "seconds")
+        seconds = "" if result["seconds"] is None else format_cost(result["seconds"], "seconds")
         rows.append(
             [f"{letter}: {result['name']}", result["chosen"], result["source"], tables.percent(result["accuracy"], 2),
              *("" if result[cost] is None else f"{result[cost]:,}" for cost in ("parameters", "weights_bytes")),
@@ -82,7 +82,7 @@ def _published_table(results: list[Part]) -> list[str]:
 
 def _image(part: Part, cost: str, folder: str) -> str:
     alt = f"Accuracy of {len(part['rows'])} networks against {_AGAINST[cost]}, beside published results"
-    return tables.prose(f"![{alt}]({picture_path(cost).replace('docs/', folder)})")
+    return tables.prose(f"![{alt}]({name_picture(cost).replace('docs/', folder)})")
 
 
 _LIMITS = {
@@ -146,11 +146,11 @@ def rows(part: Part, remarks: Iterable[str] = ()) -> Iterable[str]:
     for remark in (*remarks, answers_remark(part)):
         yield from ("", tables.prose(remark))
     if timed := part["timed"]:
-        here, other = timed["machine"], _other_precision(part["rows"], timed["rows"])
+        here, note = timed["machine"], _other_precision(part["rows"], timed["rows"])
         yield ""
         yield tables.prose(
             f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
-            f"{here['cores']} cores, {timed['date']}.{other} n counts networks, or "
+            f"{here['cores']} cores, {timed['date']}.{note} n counts networks, or "
             "ensembles with all their members."
         )
     yield from tables.provenance(part)
@@ -170,12 +170,12 @@ def _seconds(value: float) -> str:
 def _other_precision(rows: Iterable[Part], timed: Iterable[Part]) -> str:
     """Say which rows were timed in another precision than they were measured in."""
     precisions = {(row["architecture"], row["recipe"]): row["precision"] for row in timed}
-    other = dict[str, str]()
+    changed = dict[str, str]()
     for row in rows:
         precision = precisions.get((row["architecture"], row["recipe"]), row["precision"])
         if precision != row["precision"]:
-            other[row["architecture"]] = precision
-    return "".join(f" `{name}` was timed in {precision}." for name, precision in other.items())
+            changed[row["architecture"]] = precision
+    return "".join(f" `{name}` was timed in {precision}." for name, precision in changed.items())
 
 
 MARGIN = 0.0005
@@ -226,10 +226,11 @@ def chance(part: Part) -> Iterable[str]:
     if not varied:
         return
     rows = [
-        [f"`{name}`", f"{each.num_runs:,}",
-         *(f"{100 * sd:.3f}" for sd in (each.sd_seeds, each.sd_images, each.sd_same_images, each.sd_other_images)),
-         _share(each.chance_same_images(MARGIN)), _share(each.chance_other_images(MARGIN))]
-        for name, each in varied
+        [f"`{name}`", f"{variation.num_runs:,}",
+         f"{100 * variation.sd_seeds:.3f}", f"{100 * variation.sd_images:.3f}",
+         f"{100 * variation.sd_same_images:.3f}", f"{100 * variation.sd_other_images:.3f}",
+         _share(variation.chance_same_images(MARGIN)), _share(variation.chance_other_images(MARGIN))]
+        for name, variation in varied
     ]  # fmt: skip
     columns = [
         "Point", "Runs", "SD: seeds", "SD: test sets", "SD: same images", "SD: other images",

@@ -67,7 +67,7 @@ FASHION = (
 """The rows of the short tables; the first two are compared."""
 
 
-def points_named(names: str, dataset: str) -> list[Point]:
+def find_points(names: str, dataset: str) -> list[Point]:
     """Find the points of a data set by their names, separated by commas; "all" is every point that it has.
 
     Raises:

@@ -107,6 +107,6 @@ PUBLISHED = {
 """By the data set's name. Where a source gives the parameters as "768K", this is the number that it rounds to."""
 
 
-def published(dataset: str) -> list[dict[str, Any]]:
+def read_published(dataset: str) -> list[dict[str, Any]]:
     """List what others published on a data set."""
     return [asdict(result) for result in PUBLISHED.get(dataset, ())]

@@ -30,7 +30,7 @@ WHOLE = IMAGES // BATCH
 
 
 def initial_weights() -> Weights:
-    """Return kernel and bias of each layer in turn."""
+    """Draw the kernel and bias of each layer in turn."""
     random = np.random.default_rng(0)
     weights = []
     for shape in (3, 3, 1, 16), (3, 3, 16, 32), (800, 128), (128, 10):
@@ -40,7 +40,7 @@ def initial_weights() -> Weights:
 
 
 def convolve_and_pool(maps: jax.Array, kernel: jax.Array, bias: jax.Array, read: int) -> jax.Array:
-    """Return relu(max pooling of a 3 x 3 convolution + bias); pooling reads `read` x `read` of its positions."""
+    """Compute relu(max pooling of a 3 x 3 convolution + bias); pooling reads `read` x `read` of its positions."""
     images, channels, filters = len(maps), maps.shape[3], kernel.shape[3]
     winners = None
     for row, column in np.ndindex(2, 2):

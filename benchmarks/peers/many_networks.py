@@ -30,8 +30,8 @@ def rate_of(step: int) -> float:
     return RATE * min((step + 1) / WARMUP, (STEPS - step) / (STEPS - WARMUP))
 
 
-def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return images (N, 28, 28), each moved by up to a pixel each way, zeros moving in."""
+def shift_images(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Move each of the images (N, 28, 28) by up to a pixel each way, with zeros at the edge."""
     padded, moves = np.pad(images, ((0, 0), (1, 1), (1, 1))), random.integers(0, 9, len(images))
     result = np.empty_like(images)
     for move in range(9):
@@ -43,11 +43,11 @@ def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def pytorch(threads: int) -> Side:
     import torch
     import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
-    from pytorch_network import Cnn, as_tensors
+    from pytorch_network import Cnn, make_tensors
 
     torch.set_num_threads(threads)
     (images, labels), test = mnist.load()
-    test_images, test_labels = as_tensors(test)
+    test_images, test_labels = make_tensors(test)
 
     def train(seed: int) -> float:
         torch.manual_seed(seed)
@@ -55,7 +55,7 @@ def pytorch(threads: int) -> Side:
         network = Cnn().to(memory_format=torch.channels_last)
         adam = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.9, BETA_2), eps=1e-7, fused=True)
         order = random.permutation(IMAGES)
-        moved, their_labels = as_tensors((shifted(images[order], random), labels[order]))
+        moved, their_labels = make_tensors((shift_images(images[order], random), labels[order]))
         for step in range(STEPS):
             for group in adam.param_groups:
                 group["lr"] = rate_of(step)
@@ -108,7 +108,7 @@ def keras_on_tensorflow(threads: int) -> Side:
             for variable in layer.weights:
                 limit = np.sqrt(6 / sum(_fans(variable.shape))) if len(variable.shape) > 1 else 0.0
                 variable.assign(random.uniform(-limit, limit, variable.shape))
-        moved = mnist.pixels(shifted(images, random))
+        moved = mnist.pixels(shift_images(images, random))
         model.fit(moved, np.eye(10, dtype=np.float32)[labels], batch_size=BATCH, epochs=1, verbose=0)
         return float((model.predict(test, batch_size=1000, verbose=0).argmax(1) == test_labels).mean())
 

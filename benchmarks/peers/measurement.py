@@ -14,7 +14,7 @@ STEPS = 469  # in an epoch; the last has 96 images
 
 
 def arguments(description: str | None, **defaults: Any) -> argparse.Namespace:
-    """Return the command line's values; `defaults` are the options beside --threads, each with its default."""
+    """Parse the command line; `defaults` are the options beside --threads, each with its default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     for name, default in defaults.items():
@@ -24,7 +24,7 @@ def arguments(description: str | None, **defaults: Any) -> argparse.Namespace:
 
 
 def seconds_of(work: Any, times: int) -> list[float]:
-    """Return the seconds of each of `times` calls of `work`, which must return only when it is done."""
+    """Measure the seconds of each of `times` calls of `work`, which must return only when it is done."""
     seconds = []
     for _ in range(times):
         start = perf_counter()

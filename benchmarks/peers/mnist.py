@@ -9,17 +9,17 @@ FOLDER = Path(__file__).parents[2] / "src" / "convscope" / "data" / "datasets" /
 
 
 def load() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return (train, test), each images (N, 28, 28) uint8 and labels (N,) uint8, as Keras's own loader does."""
+    """Load (train, test), each images (N, 28, 28) uint8 and labels (N,) uint8, as Keras's own loader does."""
     return _split("train"), _split("t10k")
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """Return images (N, 28, 28) as float32 (N, 28, 28, 1) from 0 to 1."""
+    """Convert images (N, 28, 28) to float32 (N, 28, 28, 1) from 0 to 1."""
     return images.astype(np.float32)[..., np.newaxis] / np.float32(255)
 
 
 def read_part(images: np.ndarray) -> np.ndarray:
-    """Return the 26 x 26 pixels of images (N, 28, 28) that `cnn` reads: its poolings drop all that the others lead to.
+    """Cut images (N, 28, 28) to the 26 x 26 pixels that `cnn` reads: its poolings drop all that the others lead to.
 
     Its second pooling reads 10 x 10 places of the second convolution, these 12 x 12 of the first pooling, these
     24 x 24 of the first convolution. So nothing of the network's output or gradients changes, but there is less to do.

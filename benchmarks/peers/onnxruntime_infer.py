@@ -26,8 +26,8 @@ BATCH_SIZES = (16, 32, 64, 128, 250, 1000)
 SINGLES = 2000
 
 
-def cnn_graph(weights: dict[str, np.ndarray], *, pool_first: bool) -> onnx.ModelProto:
-    """Return `cnn` as ONNX reads it: maps before rows and columns, so the first dense kernel's rows move as well."""
+def make_cnn_graph(weights: dict[str, np.ndarray], *, pool_first: bool) -> onnx.ModelProto:
+    """Make `cnn` as ONNX reads it: maps before rows and columns, so the first dense kernel's rows move as well."""
     first, second = (weights[f"{name}/kernel"].transpose(3, 2, 0, 1) for name in ("conv2d", "conv2d_1"))
     dense = weights["dense/kernel"].reshape(5, 5, 32, 128).transpose(2, 0, 1, 3).reshape(800, 128)
     arrays = {
@@ -42,9 +42,9 @@ def cnn_graph(weights: dict[str, np.ndarray], *, pool_first: bool) -> onnx.Model
     }
     nodes = [
         helper.make_node("Conv", ["pixels", "k0", "b0"], ["c0"]),
-        *relu_and_pool("c0", "m0", pool_first),
+        *make_relu_and_pool("c0", "m0", pool_first),
         helper.make_node("Conv", ["m0", "k1", "b1"], ["c1"]),
-        *relu_and_pool("c1", "m1", pool_first),
+        *make_relu_and_pool("c1", "m1", pool_first),
         helper.make_node("Flatten", ["m1"], ["f"]),
         helper.make_node("Gemm", ["f", "k2", "b2"], ["d"]),
         helper.make_node("Relu", ["d"], ["r2"]),
@@ -62,8 +62,8 @@ def cnn_graph(weights: dict[str, np.ndarray], *, pool_first: bool) -> onnx.Model
     return model
 
 
-def relu_and_pool(source: str, target: str, pool_first: bool) -> list[onnx.NodeProto]:
-    """Return the two nodes between `source` and `target`, in either order: they commute."""
+def make_relu_and_pool(source: str, target: str, pool_first: bool) -> list[onnx.NodeProto]:
+    """Make the two nodes between `source` and `target`, in either order: they commute."""
     pooling = {"kernel_shape": [2, 2], "strides": [2, 2]}
     between = f"{target}-half"
     if pool_first:
@@ -85,28 +85,28 @@ def open_session(model: onnx.ModelProto, threads: int) -> onnxruntime.InferenceS
 
 
 def infer(session: onnxruntime.InferenceSession, pixels: np.ndarray, size: int) -> np.ndarray:
-    """Return the logits (N, 10) of all images, `size` at a time."""
+    """Compute the logits (N, 10) of all images, `size` at a time."""
     parts = [session.run(None, {"pixels": pixels[i : i + size]})[0] for i in range(0, len(pixels), size)]
     return np.concatenate(parts)
 
 
 def ways(models: dict[str, onnx.ModelProto], pixels: np.ndarray, threads: int) -> dict[str, Callable[[], None]]:
     """Return, by name, each way to classify all images with so many threads."""
-    found: dict[str, Callable[[], None]] = {}
+    functions: dict[str, Callable[[], None]] = {}
     for order, model in models.items():
         whole = open_session(model, threads)
         singles = [open_session(model, 1) for _ in range(threads)] if threads > 1 else []
         shares = np.array_split(pixels, threads)
         pool = ThreadPoolExecutor(threads)
         for size in BATCH_SIZES:
-            found[f"{order}, batches of {size}"] = lambda whole=whole, size=size: infer(whole, pixels, size)
+            functions[f"{order}, batches of {size}"] = lambda whole=whole, size=size: infer(whole, pixels, size)
             if singles:
-                found[f"{order}, batches of {size}, one session a thread"] = (
+                functions[f"{order}, batches of {size}, one session a thread"] = (
                     lambda pool=pool, singles=singles, shares=shares, size=size: list(
                         pool.map(infer, singles, shares, [size] * len(shares))
                     )
                 )
-    return found
+    return functions
 
 
 def main() -> None:
@@ -116,7 +116,10 @@ def main() -> None:
     expected = arrays.pop("logits", None)
     _, (images, _) = mnist.load()
     pixels = mnist.read_part(images)[:, np.newaxis].astype(np.float32) / np.float32(255)
-    models = {"relu first": cnn_graph(arrays, pool_first=False), "pooling first": cnn_graph(arrays, pool_first=True)}
+    models = {
+        "relu first": make_cnn_graph(arrays, pool_first=False),
+        "pooling first": make_cnn_graph(arrays, pool_first=True),
+    }
     alone = {order: open_session(model, options.threads) for order, model in models.items()}
     differences = [0.0]
     if expected is not None:

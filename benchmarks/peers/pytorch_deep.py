@@ -44,7 +44,7 @@ class ResidualBlock(nn.Module):
 
 
 def build(name: str) -> nn.Sequential:
-    """Return a network of `architectures.py`."""
+    """Build a network of `architectures.py`."""
     network = NETWORKS[name]
     normalized_logits = network.normalized_logits
     layers: list[nn.Module] = []
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def trainer(network: nn.Module, images: Batches, labels: Batches, in_bfloat16: bool) -> Callable[[], None]:
-    """Return a function that trains on all batches once."""
+    """Make a function that trains on all batches once."""
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
     def train() -> None:

@@ -15,7 +15,7 @@ import mnist
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that everyone gives it
 from measurement import BATCH, IMAGES
-from pytorch_network import Cnn, as_tensors
+from pytorch_network import Cnn, make_tensors
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     train, test = mnist.load()
-    (images, labels), (test_images, test_labels) = map(as_tensors, (train, test))
+    (images, labels), (test_images, test_labels) = map(make_tensors, (train, test))
     network = Cnn().to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)
 

@@ -24,8 +24,8 @@ class Cnn(nn.Module):
         return self.dense_1(F.relu(self.dense(maps.permute(0, 2, 3, 1).reshape(len(maps), 800))))
 
 
-def as_tensors(split: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return images (N, 1, 26, 26) float32, channels-last in memory, and labels (N,) int64."""
+def make_tensors(split: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make tensors: images (N, 1, 26, 26) float32, channels-last in memory, and labels (N,) int64."""
     images, labels = split
     pixels = torch.from_numpy(mnist.pixels(mnist.read_part(images))).permute(0, 3, 1, 2)
     return pixels.contiguous(memory_format=torch.channels_last), torch.from_numpy(labels.astype(np.int64))

@@ -8,9 +8,9 @@ import pytest
 from answers import make_group
 from atlas.counts import AnswerCounts
 from atlas.crossed import PARTS, CrossedSeeds
-from atlas.images import Agreement, hard_images
+from atlas.images import Agreement, list_hard_images
 from atlas.page import render
-from atlas.spread import Spread, reached_by
+from atlas.spread import Spread, estimate_reached
 from atlas.summary import summarize
 from estimates import Estimate, correlate
 from numpy.typing import NDArray
@@ -111,7 +111,7 @@ def test_the_mean_has_the_interval_of_the_library_over_seeds_and_images():
 
 def test_the_accuracy_that_most_networks_reach_has_an_interval():
     stream = np.random.default_rng(6)
-    found = [reached_by(0.95, stream.standard_normal(500)) for _ in range(300)]
+    found = [estimate_reached(0.95, stream.standard_normal(500)) for _ in range(300)]
     assert np.mean([one.value for one in found]) == pytest.approx(norm.ppf(0.05), abs=0.03)
     assert 0.91 <= hold(found, norm.ppf(0.05)) <= 0.99
 
@@ -133,7 +133,7 @@ def test_the_hardest_images_come_first_with_what_they_are_taken_for():
     answers[:90, 2] = 4
     answers[90:95, 2] = 3
     answers[:40, 5] = 1
-    found = hard_images(AnswerCounts.of(answers, y_true, CLASSES), 10, {2: True})
+    found = list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 10, {2: True})
     assert [(one.index, one.misses, one.answer, one.answer_share) for one in found] == [
         (2, 95, 4, 0.9),
         (5, 40, 1, 0.4),
@@ -141,7 +141,9 @@ def test_the_hardest_images_come_first_with_what_they_are_taken_for():
     assert [one.is_known_error for one in found] == [True, False]
     low, high = found[1].interval
     assert low < 0.4 < high
-    assert [one.is_known_error for one in hard_images(AnswerCounts.of(answers, y_true, CLASSES), 1, None)] == [None]
+    assert [one.is_known_error for one in list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 1, None)] == [
+        None
+    ]
 
 
 def test_networks_that_err_independently_do_not_agree_beyond_chance():

@@ -6,8 +6,8 @@ from pathlib import Path
 import answers
 import numpy as np
 import pytest
-from frontier.measure import measure_point, pareto_names
-from frontier.points import POINTS, Point, points_named
+from frontier.measure import find_pareto_names, measure_point
+from frontier.points import POINTS, Point, find_points
 from frontier.published import PUBLISHED
 
 import convscope as cs
@@ -33,15 +33,15 @@ def test_every_point_names_what_there_is():
 def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.MonkeyPatch):
     own = Point("clothes", "cnn", "fast", dataset="fashion-mnist")
     monkeypatch.setattr("frontier.points.POINTS", (SINGLE, own))
-    assert points_named("all", "fashion-mnist") == points_named("single, clothes", "fashion-mnist") == [SINGLE, own]
-    assert points_named("all", "mnist") == [SINGLE]
+    assert find_points("all", "fashion-mnist") == find_points("single, clothes", "fashion-mnist") == [SINGLE, own]
+    assert find_points("all", "mnist") == [SINGLE]
     for names, message in (
         ("sinlge", "use single or all"),
         ("clothes", "no point of mnist"),
         ("single,single", "twice"),
     ):
         with pytest.raises(ValueError, match=message):
-            points_named(names, "mnist")
+            find_points(names, "mnist")
 
 
 def test_published_results_state_a_cost_and_how_they_were_chosen():
@@ -97,5 +97,5 @@ def test_points_share_networks_and_give_what_their_networks_say(
 def test_the_front_holds_what_nothing_beats():
     rows = [("a", 1, 0.9), ("b", 2, 0.9), ("c", 2, 0.95), ("d", 3, 0.94), ("e", 4, 0.97), ("f", 4, 0.97)]
     points = [{"name": name, "parameters": cost, "mean": mean} for name, cost, mean in rows]
-    assert pareto_names(points[::-1], "parameters") == ("a", "c", "f", "e")
-    assert pareto_names([*points, {"name": "g", "parameters": None, "mean": 1.0}], "parameters")[-1] == "f"
+    assert find_pareto_names(points[::-1], "parameters") == ("a", "c", "f", "e")
+    assert find_pareto_names([*points, {"name": "g", "parameters": None, "mean": 1.0}], "parameters")[-1] == "f"

@@ -14,7 +14,7 @@ import numpy as np
 import plans
 import pytest
 from atlas.crossed import CrossedSeeds
-from atlas.spread import carry_over, reached_by
+from atlas.spread import estimate_carry_over, estimate_reached
 from estimates import mean_interval
 from frontier.points import Point
 from variation import RunVariation
@@ -54,7 +54,7 @@ def test_a_page_holds_what_the_measured_results_generate(publish: ModuleType, na
 
 @pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
 def test_no_result_stands_on_a_page_by_hand(publish: ModuleType, name: str):
-    text = publish.without_tables((ROOT / name).read_text(encoding="utf-8"))
+    text = publish.strip_tables((ROOT / name).read_text(encoding="utf-8"))
     assert not re.findall(r"(?<![\d.,])(?!95 %)\d[\d.,]*\s?(?:%|±|ms\b|µs|s\b|seconds|points|times|[MG]i?B\b)", text)
 
 
@@ -123,7 +123,7 @@ def test_comparisons_plans_and_shares_of_the_variance_follow_from_published_answ
         assert rounded(measure.compare_rows(*parts[name]["rows"][:2])) == rounded(parts[name]["comparison"])
     pair = parts["plans"]["pairs"][-1]
     rows = {row["name"]: row for row in parts["frontier"]["rows"]}
-    assert rounded(plans.plan(*(answers.group_of(rows[name]) for name in pair["names"]))) == rounded(pair)
+    assert rounded(plans.plan(*(answers.read_group(rows[name]) for name in pair["names"]))) == rounded(pair)
     crossed = parts["crossed"]
     pairs, wrong = answers.load(crossed["answers"])
     size = crossed["num_crossed"]
@@ -188,7 +188,7 @@ def frontier_row(
     stamp = {
         "date": "2026-01-02",
         "engine_sha256": digest,
-        "choice_sha256": publish.choice_digest("cnn", "fast"),
+        "choice_sha256": publish.compute_choice_digest("cnn", "fast"),
         "command": f"convscope experiment --recipe {name}",
     }
     return measured | stamp
@@ -240,9 +240,9 @@ def test_the_atlas_follows_from_its_published_runs(publish: ModuleType):
     spread = publish.load()["atlas"]["spread"]
     with publish.atlas.RUNS.open(encoding="utf-8") as file:
         accuracies = np.array([float(run["accuracy"]) for run in csv.DictReader(file)])
-    assert asdict(reached_by(0.95, accuracies)) == spread["reached"]
+    assert asdict(estimate_reached(0.95, accuracies)) == spread["reached"]
     assert accuracies.std(ddof=1) == pytest.approx(spread["sd"])
-    carried = carry_over(spread["sd"], spread["sd_interval"], spread["sd_independent"])
+    carried = estimate_carry_over(spread["sd"], spread["sd_interval"], spread["sd_independent"])
     assert asdict(carried) == pytest.approx(spread["carries_over"])
 
 
@@ -316,10 +316,10 @@ def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(p
         for cost in publish.frontier_pages.COSTS
     }
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
-    assert there == {publish.frontier_pages.picture_path(cost) for cost, svg in drawn.items() if svg}
+    assert there == {publish.frontier_pages.name_picture(cost) for cost, svg in drawn.items() if svg}
     for cost, svg in drawn.items():
         texts = re.findall(r">([^<>]+)</text>", svg)
-        kept = (ROOT / publish.frontier_pages.picture_path(cost)).read_text(encoding="utf-8") if svg else ""
+        kept = (ROOT / publish.frontier_pages.name_picture(cost)).read_text(encoding="utf-8") if svg else ""
         assert re.findall(r">([^<>]+)</text>", kept) == texts, "out of date; run: make results ARGS=--pages"
 
 
@@ -329,7 +329,7 @@ def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path
     part: dict = {"num_images": 10_000}
     for number, name in enumerate(("cnn", "tiny8k", "no longer a point", "cnn")):
         session.commands = [f"command {number}"]
-        part = measure.with_row(
+        part = measure.add_row(
             part, session, {"name": name, "architecture": "cnn", "recipe": "fast", "seeds": [number]}
         )
         assert kept[-1] == part
@@ -357,7 +357,7 @@ def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_
         )
     ]  # fmt: skip
     rows[2]["engine_sha256"] = digest  # not asked for again
-    assert measure.row_name({**rows[0], "name": ""}) == "cnn-fast"  # as rows of `accuracy` have it
+    assert measure.name_row({**rows[0], "name": ""}) == "cnn-fast"  # as rows of `accuracy` have it
     del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
     kept = list[dict]()
     measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path, kept.append)
@@ -386,7 +386,7 @@ def test_a_busy_machine_is_seen(measure: ModuleType, monkeypatch: pytest.MonkeyP
     now = (1100, 530)  # of 100 ticks 30 were idle
     monkeypatch.setattr(measure.machine, "ticks", lambda: now)
     own = 0.5 * 100 / measure.machine.os.sysconf("SC_CLK_TCK")
-    assert measure.machine.others_share((1000, 500), own) == pytest.approx(0.2)
-    assert measure.machine.others_share(now, 0.0) == 0.0
+    assert measure.machine.measure_others_share((1000, 500), own) == pytest.approx(0.2)
+    assert measure.machine.measure_others_share(now, 0.0) == 0.0
     with pytest.raises(ValueError, match="other programs took 20% of the processor"):
         measure.require_quiet(0.2)
