@@ -21,11 +21,8 @@ LIMITS = {
     "data": 10,
     "engine": 2,
     "evidence": 10,
-    "experiment": 7,
+    "experiment": 1,
     "interchange": 1,
-    "runs": 34,
-    "service": 15,
-    "storage": 1,
     "training": 1,
 }
 """How often each room still uses them. A room that is not here has none; one that has fewer lowers its number."""
