@@ -19,7 +19,7 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 40_025,
+    "src/convscope, lines of code": 40_000,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_420,
     "web/src, lines": 23_960,
@@ -53,7 +53,7 @@ def measure() -> dict[str, int]:
     options = [option for command in commands() for option in command.params if isinstance(option, click.Option)]
     report = [path.read_text(encoding="utf-8") for path in files("src/convscope/report", "*.py")]
     return {
-        "src/convscope, lines of code": 40_025sum(rooms.values()),
+        "src/convscope, lines of code": sum(rooms.values()),
         "largest room, lines of code": max(rooms.values()),
         "native without tests, lines": count_lines(
             path for path in files("native", "*.?pp") if "tests" not in path.relative_to(ROOT).parts
@@ -63,8 +63,8 @@ def measure() -> dict[str, int]:
             for path in (*files("web/src", "*.ts"), *files("web/src", "*.svelte"))
             if path.name != "generated.ts"  # from payload.schema.json
         ),
-        "tests of Python, lines": 43_990count_lines(files("tests", "*.py")),
-        "pages, words": 58_600sum(len(path.read_text(encoding="utf-8").split()) for path in pages()),
+        "tests of Python, lines": count_lines(files("tests", "*.py")),
+        "pages, words": sum(len(path.read_text(encoding="utf-8").split()) for path in pages()),
         "schemas written by hand, lines": count_lines(files("docs", "*_by_hand.json")),
         "commands": len(commands()),
         "options": len(options),

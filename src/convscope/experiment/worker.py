@@ -27,8 +27,7 @@ from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec, hold_out_as_test
 from convscope.recipes import Recipe
 from convscope.storage.records import Machine
-from convscope.training import History, TrainingState
-from convscope.training.loop import train_with_logits
+from convscope.training import History, TrainingState, train
 from convscope.training.model import Model
 
 _BLOCK = 1000  # images whose logits are computed at once
@@ -69,9 +68,17 @@ def train_one(
     Raises:
         ConvscopeError: as `train` does, with the title of the run.
     """
+    logits: NDArray[np.float32] | None = None
+
+    def take_logits(state: TrainingState) -> None:
+        nonlocal logits
+        logits = state.logits
+        if on_epoch is not None:
+            on_epoch(state)
+
     try:
         drawn = spec.draw(splits)
-        model, history, logits = train_with_logits(
+        model, history = train(
             spec.architecture,
             drawn,
             spec.recipe,
@@ -80,12 +87,13 @@ def train_one(
             threads=threads,
             state=spec.state(splits),
             unseen=spec.unseen(drawn.train),
-            on_epoch=on_epoch,
+            on_epoch=take_logits,
         )
         # Whatever trained the run, its predictions come from `native` in float32. If that engine measured the test
-        # images in training, these are its logits.
+        # images after the epoch whose weights were taken, these are its logits.
         is_native = spec.engine == "native" and spec.recipe.precision == "float32"
-        if logits is None or history.val_split != "test" or not is_native:
+        is_last = history.best_epoch in (None, len(history))
+        if logits is None or history.val_split != "test" or not (is_native and is_last):
             network = open_network(model.architecture, model.weights, threads=threads)
             images = splits.test.images
             logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])

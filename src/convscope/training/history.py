@@ -116,12 +116,14 @@ class TrainingState:
         optimizer: the optimizer's state, as the engine's `optimizer_state` gives it.
         history: of the epochs so far; its length is the number of epochs done.
         best_weights: those after `history.best_epoch`; empty without one.
+        logits: (N, K) float32, of the images measured after the epoch; None without any, and in a stored state.
     """
 
     weights: Mapping[str, NDArray[np.float32]]
     optimizer: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     history: History = field(default_factory=History)
     best_weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    logits: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -93,39 +93,6 @@ def train(
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; the last state that `on_epoch` received continues the training.
     """
-    return train_with_logits(
-        architecture,
-        data,
-        recipe,
-        seed=seed,
-        validation=validation,
-        engine=engine,
-        threads=threads,
-        state=state,
-        unseen=unseen,
-        on_progress=on_progress,
-        on_epoch=on_epoch,
-    )[:2]
-
-
-def train_with_logits(
-    architecture: AnyArchitecture,
-    data: Splits | DatasetLike,
-    recipe: AnyRecipe | None,
-    *,
-    seed: Seed = 0,
-    validation: DatasetLike | None = None,
-    engine: EngineName = "native",
-    threads: int | None = None,
-    state: TrainingState | None = None,
-    unseen: NDArray[np.bool_] | None = None,
-    on_progress: OnProgress | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> tuple[Model, History, NDArray[np.float32] | None]:
-    """Train as `train` does, and also return the model's logits of the images measured after the last epoch.
-
-    They are None if no epoch was trained, no image measured, or early stopping chose the weights of another epoch.
-    """
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
     training_images = data.train if isinstance(data, Splits) else data
     # The checks come in this order so that the first error names the argument that is wrong, and before anything is
@@ -150,7 +117,7 @@ def train_with_logits(
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
-    logits, rates = None, recipe.learning_rates(len(dataset))
+    rates = recipe.learning_rates(len(dataset))
     # Whether to stop is asked before each epoch: a state that ended by early stopping is not trained further.
     while len(history) < recipe.epochs and not _should_stop(recipe, history):
         epoch = len(history) + 1
@@ -164,11 +131,9 @@ def train_with_logits(
         if history.best_epoch == epoch:
             best_weights = weights
         if on_epoch is not None:
-            on_epoch(TrainingState(weights, optimizer, history, best_weights))
+            on_epoch(TrainingState(weights, optimizer, history, best_weights, logits))
     if history.best_epoch is not None:
         weights = best_weights
-        # The measured logits are those of the last epoch, and not of the weights that were chosen.
-        logits = logits if history.best_epoch == len(history) else None
     provenance = {
         "dataset": dataset.name,
         "num_images": len(dataset),
@@ -177,8 +142,7 @@ def train_with_logits(
         "engine": engine,
         "epoch": history.best_epoch or len(history),
     }
-    model = Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting)
-    return model, history, logits
+    return Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting), history
 
 
 def train_pass(
