@@ -17,10 +17,10 @@ VAGUE_DOCSTRING = re.compile(r"(Return (what|which)|What)\b")
 
 LIMITS = {
     "architecture": 1,
-    "base": 3,
-    "data": 10,
+    "base": 2,
+    "data": 8,
     "engine": 2,
-    "evidence": 10,
+    "evidence": 9,
     "experiment": 1,
     "interchange": 1,
     "training": 1,

@@ -71,5 +71,6 @@ def layer_operations(layer: Layer, input_shape: Shape, output: Shape) -> int:
     if (window := getattr(layer, "window", None)) is not None:
         reads = layer.macs(input_shape) or prod(output) * prod(window.size)  # a pooling has no multiply-adds
     else:
+        # Every input is read at least once, even by layers without multiply-adds.
         reads = max(layer.macs(input_shape), prod(input_shape))
     return reads + prod(output)

@@ -73,6 +73,7 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
         drawn = max(block.full_height for block in row)
         centres = list(_centres(row, left))
         arcs = _arcs(row)
+        # Room for the arcs above the blocks.
         above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
         middle = top + drawn / 2
         if row_end is not None and row[0].kind != "Branch":
@@ -84,16 +85,16 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
                 (width - 8, above - _ROW_GAP / 2),
                 (8, above - _ROW_GAP / 2),
             ]
-            parts.append(_arrow([*turns, (8, middle), (_left_edge(*centres[0]), middle)]))
+            parts.append(_arrow([*turns, (8, middle), (_arrow_end(*centres[0]), middle)]))
         for before, after in pairwise(centres):
             if after[0].kind != "Branch":
-                parts.append(_arrow([(_right_edge(*before), middle), (_left_edge(*after), middle)]))
+                parts.append(_arrow([(_arrow_start(*before), middle), (_arrow_end(*after), middle)]))
         parts += [_arrow(_arc(centres, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
         for block, centre in centres:
             parts.append(_drawing(block, centre, middle))
         text, bottom = _texts(centres, top + drawn + _LINE + 6)
         parts.append(text)
-        row_end = (_right_edge(*centres[-1]), middle)
+        row_end = (_arrow_start(*centres[-1]), middle)
         top = bottom + _ROW_GAP
     height = top - _ROW_GAP + _MARGIN
     return (
@@ -125,14 +126,17 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
         kinds.append(row.layer.kind)
     windows = [window.reach if (window := getattr(row.layer, "window", None)) else None for row in table]
     blocks: list[_Block] = []
+    # Blocks count from the input, 0.
     numbers = {"input": 0} | {row.layer.name: number for number, row in enumerate(table, 1)}
     read = [None, *(numbers.get(earlier(row.layer)) for row in table)]
     for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], read, strict=True):
         if len(shape) == 3:
+            # By the root, so that small maps stay visible beside large ones.
             height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
             # As many planes as channels up to 3; from there 4, 5, ... for 4, 8, ... channels.
             planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
         else:
+            # By the logarithm: vectors of 10 and 1,000 units fit into one drawing.
             height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
             width, planes = _BAR_WIDTH, 1
         source = None if number is None else blocks[number]
@@ -283,11 +287,11 @@ def _arc(
     return [(centre + 4, middle - block.full_height / 2 - 4), (centre + 4, height), *end]
 
 
-def _left_edge(block: _Block, centre: float) -> float:
+def _arrow_end(block: _Block, centre: float) -> float:
     return centre - block.full_width / 2 - 5
 
 
-def _right_edge(block: _Block, centre: float) -> float:
+def _arrow_start(block: _Block, centre: float) -> float:
     return centre + block.full_width / 2 + 5
 
 
@@ -311,6 +315,7 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
         steps = (y + h * k / block.shape[0] for k in range(1, block.shape[0]))
         marks += [f'<path d="M{x:.1f} {step:.1f}h{w:.1f}" stroke-opacity="0.6"/>' for step in steps]
     if block.read_by is not None and len(block.shape) == 3:
+        # The window of the next layer, as large within the map as it is in truth, but at least 4 pixels.
         rows, columns = (min(n / size, 1) for n, size in zip(block.read_by, block.shape[:2], strict=True))
         height, width = max(h * rows, min(h, 4)), max(w * columns, min(w, 4))
         marks.append(
@@ -324,6 +329,7 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
 def _arrow(points: list[tuple[float, float]]) -> str:
     line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     x, y = points[-1]
+    # The head points along the last piece of the line.
     downwards = points[-2][0] == x
     a, b = ((x - 3.5, y - 5), (x + 3.5, y - 5)) if downwards else ((x - 5, y - 3.5), (x - 5, y + 3.5))
     return (

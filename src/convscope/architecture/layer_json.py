@@ -13,14 +13,12 @@ LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(L
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
-    """Convert a layer to plain JSON, `kind` first.
-
-    Keyword-only arguments, which were added later, are left out where they have their default: so an architecture that
-    does not use them is written as before.
-    """
+    """Convert a layer to plain JSON, `kind` first."""
     values = {
         field.name: getattr(layer, field.name)
         for field in fields(layer)
+        # Keyword-only settings were added later. At their default they are left out, so that an architecture that
+        # does not use them is written as before.
         if not (field.kw_only and getattr(layer, field.name) == field.default)
     }
     name = values.pop("name")

@@ -12,6 +12,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_cells(row) for row in table)]
+    # The column is only there for networks with branches.
     if any(earlier(row.layer) for row in table):
         sources = [_sources(row, before) for row, before in zip(table, [None, *table], strict=False)]
         lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
@@ -30,6 +31,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
             text.append(rule)
     trainable, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
     fixed = sum(row.non_trainable_parameters for row in table)
+    # KB as Keras prints them: 1,024 bytes, four for each parameter.
     parameters = trainable + fixed
     text += [rule, f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs per image"]
     if fixed:

@@ -203,7 +203,7 @@ def prediction_interval(values: Sequence[float], min_sd: float = 0.0) -> tuple[f
     return mean(values) - half, mean(values) + half
 
 
-def simulated_coverage(num_seeds: int) -> tuple[int, int] | None:
+def get_simulated_coverage(num_seeds: int) -> tuple[int, int] | None:
     """Return the lowest and highest simulated coverage of the 95 % interval over seeds and images, in percent.
 
     None for 30 seeds or more.

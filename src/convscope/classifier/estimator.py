@@ -240,12 +240,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- The input ----------------------------------------------------------------------------------------------------
 
-    def _validate(
-        self,
-        X: Any,
-        y: Any,
-        reset: bool,
-    ) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
+    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
         """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if the shape of X tells it."""
         rows, shown = as_rows(X)
         # It checks rows, counts features and stores `n_features_in_`.

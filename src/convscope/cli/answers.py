@@ -75,6 +75,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
             echo(f"{header}\n{'-' * display_width(header)}")
             has_header = True
         echo(_row(_cells(outcome), widths))
+        # The notes are about the model: any prediction of it tells them.
         last = outcome.result or last
     if isinstance(last, Prediction):
         _print_notes(last)
@@ -104,11 +105,7 @@ def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None
 
 def _digit_table(reading: StringReading) -> str:
     rows = [
-        (
-            str(digit.line + 1),
-            *_answer_cells(digit.prediction),
-            *(str(round(edge)) for edge in digit.box),
-        )
+        (str(digit.line + 1), *_answer_cells(digit.prediction), *(str(round(edge)) for edge in digit.box))
         for digit in reading.digits
     ]
     return text_table(("line", "prediction", "probability", "runner-up", "none of these", *_BOX), rows, left=5)

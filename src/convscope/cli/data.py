@@ -52,11 +52,7 @@ def list_datasets(as_json: bool) -> None:
 @_dataset_argument
 @loading_options
 @json_option
-def inspect_data(
-    dataset: str,
-    loading: LoadOptions,
-    as_json: bool,
-) -> None:
+def inspect_data(dataset: str, loading: LoadOptions, as_json: bool) -> None:
     """Check a data set for common problems: counts, balance, duplicates, range, polarity and more.
 
     NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come

@@ -17,24 +17,13 @@ from convscope.runs.page import write_run_figures
 @run_argument
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
-    "--format",
-    "kind",
-    type=Choice(get_args(FigureFormat)),
-    default="png",
-    show_default=True,
-    help="File format.",
+    "--format", "kind", type=Choice(get_args(FigureFormat)), default="png", show_default=True, help="File format."
 )
 @click.option(
     "--theme", type=Choice(get_args(Theme)), default="light", show_default=True, help="Colours of the figures."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files; by default figures/ in the run.")
-def figures(
-    run_path: Path,
-    names: tuple[str, ...],
-    kind: FigureFormat,
-    theme: Theme,
-    out: Path | None,
-) -> None:
+def figures(run_path: Path, names: tuple[str, ...], kind: FigureFormat, theme: Theme, out: Path | None) -> None:
     """Write figures of a run as PNG, SVG or PDF, for slides and papers.
 
     RUN is a run folder. NAME is a figure such as confusion-matrix, diagram or training-accuracy; without a NAME all

@@ -29,6 +29,7 @@ def _number(value: str) -> float:
     """Parse a number that may be written as a fraction such as 1/255 or 1/255/0.3081."""
     above, *below = value.split("/")
     try:
+        # From left to right: 1/255/0.3081 is (1 / 255) / 0.3081.
         return reduce(truediv, map(float, below), float(above))
     except (ValueError, ZeroDivisionError) as error:
         raise click.BadParameter(f"{value!r}: use a number, or a fraction such as 1/255") from error
@@ -37,6 +38,7 @@ def _number(value: str) -> float:
 def _numbers(value: str) -> float | tuple[float, ...]:
     """Parse a number, or numbers for the channels, separated by commas."""
     numbers = tuple(map(_number, value.split(",")))
+    # One number applies to every channel.
     return numbers if len(numbers) > 1 else numbers[0]
 
 

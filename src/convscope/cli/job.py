@@ -47,6 +47,7 @@ def open_job(
         with new_job(_request(arguments, options), listeners) as job:
             yield job
         return
+    # Defaults do not count: only options that the user typed contradict the run.
     names = _names_on_command_line()
     for option in click.get_current_context().command.params:
         # The number of threads changes no bit of the result, so a resumed run may have another.

@@ -60,10 +60,7 @@ def serve(
     from convscope.service import serve as run_service
 
     models = load_served(runs)
-    limits = Limits(
-        answer_seconds=deadline,
-        **({} if threads is None else {"threads": threads}),
-    )
+    limits = Limits(answer_seconds=deadline, **({} if threads is None else {"threads": threads}))
 
     def announce(address: str) -> None:
         if as_json:

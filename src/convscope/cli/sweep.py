@@ -5,14 +5,7 @@ from pathlib import Path
 import click
 
 from convscope.cli.loading import loading_options
-from convscope.cli.options import (
-    ARCHITECTURES,
-    RECIPE_NAMES,
-    dataset_option,
-    executor_option,
-    json_option,
-    print_json,
-)
+from convscope.cli.options import ARCHITECTURES, RECIPE_NAMES, dataset_option, executor_option, json_option, print_json
 from convscope.cli.output import echo, format_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions

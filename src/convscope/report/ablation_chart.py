@@ -77,11 +77,14 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     # with it a narrower band and a smaller dot.
     wanted = _SLOT * counts.sum() + _GAP * gaps
     width = float(np.clip(wanted, _LEAST_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
+    # With many layers, gaps take at most a quarter of the width.
     gap = min(_GAP, width / (4 * len(layers)))
     slot = (width - gap * gaps) / counts.sum()
+    # The left end of each layer: all slots and gaps before it.
     starts = np.cumsum([0, *(slot * counts + gap)])[:-1]
     names = [clip(name, 18) for name in layers]
     lengths = LETTER * np.array([display_width(name) for name in names])
+    # Names are turned upright if one is longer than its layer is wide.
     is_turned = bool((lengths > slot * counts + gap).any())
     band, half = min(8.0, max(0.7 * slot, 1.0)), min(7.0, 0.42 * slot)
     legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
@@ -143,6 +146,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         return min(max(1 - accuracy, 0.5 / num_images), 1.0)
 
     drawn = [errors(value) for architecture in ordered for value in (architecture.mean, *(architecture.interval or ()))]
+    # On a logarithmic axis, room is a factor.
     lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
     width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
     height = _TOP + plot + 56

@@ -24,6 +24,7 @@ def draw_reliability(value: Calibration) -> Drawing:
             axes = add_axes(drawing, start, top, side, side)
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
             ends = bins.accuracy_low, bins.accuracy_high
+            # No wider than a bin.
             axes.vlines(bins.confidence, *ends, color=ACCENT, linewidth=min(4, side / value.num_bins), alpha=0.35)
             points = bins.confidence, bins.accuracy
             axes.plot(*points, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
@@ -33,8 +34,10 @@ def draw_reliability(value: Calibration) -> Drawing:
             counts = add_axes(drawing, start, top + side + between, side, bars)
             widths = 0.86 * np.subtract(bins.high, bins.low)
             counts.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
+            # Confident networks put nearly all images into the last bin: on a linear axis the others would vanish.
             counts.set_yscale("log")
             _frame(axes, (0, 1), (0, 1))
+            # From below 1, so that a bin of one image is visible.
             _frame(counts, (0, 1), (0.6, 1.2 * max(max_count, 2)))
             axes.set_xticks([])
             axes.set_yticks([0, 0.5, 1])
@@ -62,6 +65,7 @@ def draw_risk(value: Calibration) -> Drawing:
     refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
     best = _optimum(np.asarray(curve.coverage), float(risk[0]))
     max_risk = _visible_part(refused, risk)
+    # 1e-9 keeps the last point in spite of rounding.
     shown = refused <= max_risk + 1e-9
     width = CHART_WIDTH - left - right
     with house_style():
@@ -73,6 +77,7 @@ def draw_risk(value: Calibration) -> Drawing:
             if refusal.fraction <= max_risk:
                 axes.vlines(refusal.fraction, *refusal.interval, color=ACCENT, linewidth=6, alpha=0.35)
                 axes.plot([refusal.fraction], [refusal.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
+        # The curve is noisy where few images are left; the intervals of the refusals set the scale.
         top_of_axes = 1.05 * max(refusal.interval[1] for refusal in curve.refusals)
         _frame(axes, (-0.02 * max_risk, max_risk), (0, top_of_axes))
         set_ticks(axes.xaxis, 5, percent_tick)

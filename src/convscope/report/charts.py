@@ -23,16 +23,7 @@ from convscope.report.axes import (
     write,
     write_ends,
 )
-from convscope.report.style import (
-    ACCENT,
-    HAIRLINE,
-    INK,
-    MUTED,
-    Drawing,
-    add_axes,
-    house_style,
-    new_drawing,
-)
+from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import Figure, Sentence, say, translate_name
 from convscope.training import History
 
@@ -73,6 +64,7 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
                     color=colour,
                     linewidth=1.25 if split == "train" else 2,
                     linestyle=DASHES if split == "train" else "-",
+                    # Of more epochs the marks would touch.
                     marker="o" if len(values) <= 20 else "",
                     markersize=3.5,
                     clip_on=False,
@@ -156,6 +148,7 @@ def draw_accuracies(
             write(axes, text, (1, row), (16, 0), of=ROW)
         axes.set_yticks(range(count), [clip(name, 18) for name in names])
         lowest, highest = min(low for low, _ in intervals), max(high for _, high in intervals)
+        # Equal intervals of no width still get an axis.
         spare = 0.08 * (highest - lowest) or 0.01
         _bare(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
         axes.tick_params(bottom=True, labelbottom=True)
@@ -180,10 +173,12 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
     """
     matrix = np.asarray(confusion_matrix)
     count = len(class_names)
+    # A matrix of 640 pixels, but no cell larger than 40 or smaller than 4.
     cell = max(4, min(40, 640 // count))
     side = cell * count
     left = top_names = names_width(class_names, 14)
     every = -(-14 // cell)  # a label needs 14 pixels
+    # Names are turned upright if one is wider than its columns.
     turned = top_names - 16 > cell * every
     above = 40 + 24 + (top_names if turned else 24)
     with house_style():
@@ -191,6 +186,7 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
         drawing = new_drawing(width, above + side + 16, title)
         axes = add_axes(drawing, left + 24, above, side, side)
         axes.imshow(_matrix_colours(matrix), interpolation="none", aspect="auto")
+        # Between smaller cells lines would hide the colours.
         if count <= _MAX_CLASSES_WITH_LINES:
             axes.hlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
             axes.vlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
@@ -213,12 +209,14 @@ def _matrix_colours(matrix: NDArray[np.int64]) -> NDArray[np.uint8]:
     colours = np.empty((*matrix.shape, 4), np.uint8)
     for true, predicted in np.ndindex(matrix.shape):
         colours[true, predicted, :3] = confusion_hue(true, predicted)
+    # The hue tells right from wrong, the opacity how often.
     colours[..., 3] = np.rint(255 * confusion_opacities(matrix))
     return colours
 
 
 def _write_counts(axes: Axes, matrix: NDArray[np.int64], cell: int) -> None:
     digits = len(f"{matrix.max()}")
+    # A digit of DejaVu Sans is 0.64 of its size wide; below 8 pixels counts are left out.
     size = min(12.0, (cell - 4) / (0.64 * digits))
     if size < 8:
         return

@@ -52,7 +52,9 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         for row, (group, accuracies) in enumerate(zip(groups, values, strict=True)):
             colour, middle = (ACCENT if row == 0 else MUTED), row * _ROW + 44
             positions = np.sort(np.asarray(accuracies, np.float64))
+            # In pixels, since whether dots touch depends on their size.
             levels = _levels((positions - low) / (high - low) * width)
+            # High stacks are pressed together, so that a strip keeps its height.
             step = min(_DOT, (_DOTS - _DOT) / max(levels.max(), 1))
             # A dot is the round ends of a line of half a pixel: all are one path, which takes half the room of marks.
             ends = np.array([-0.25, 0.25]) / width * (high - low)
@@ -138,6 +140,7 @@ def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
 
 def _error_ticks(low: float, high: float, height: float) -> list[float]:
     """List errors of few digits that stand far enough apart, the roundest first."""
+    # The distance of two ticks as a part of the axis's logarithm.
     room = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
     taken = list[float]()

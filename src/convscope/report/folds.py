@@ -50,6 +50,7 @@ def _model(model: PageModel) -> Sentence:
     total, layers = model.parameters + model.non_trainable_parameters, model.layers
     counts = [layer.parameters + layer.non_trainable_parameters for layer in layers]
     values: dict[str, str | int] = {"parameters": total, "layers": len(layers)}
+    # Without weights or multiply-adds there are no shares.
     if total == 0 or model.macs == 0:
         return say("foldModel", **values)
     largest, busiest = layers[counts.index(max(counts))], max(layers, key=lambda layer: layer.macs)

@@ -48,6 +48,7 @@ def curves_table(page: PageFacts, measure: str) -> Table:
                 columns.append(
                     [f"{v:.2f}" if column == "seconds" else _value(v, measure) for v in getattr(history, column)]
                 )
+    # Two trainings may have different numbers of epochs: the shorter one's cells stay empty.
     epochs = max(map(len, columns))
     rows = [
         [str(epoch + 1), *(column[epoch] if epoch < len(column) else "" for column in columns)]

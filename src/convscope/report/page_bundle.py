@@ -70,4 +70,5 @@ def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def _pack_file(content: bytes) -> Markup:
+    # The browser inflates it by DecompressionStream, which reads zlib's format.
     return Markup(b64encode(zlib.compress(content, 9)).decode())

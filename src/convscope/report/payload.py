@@ -208,6 +208,7 @@ def _payload(contents: RunContents) -> Payload:
     embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
     test_map = None if embedding is None else live_map(embedding)
     room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
+    # Images of the evidence can be put on the page's bench if they are packed too.
     shown = [index for section in evidence for index in _indices(section, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).pack(replays, round(room), shown)

@@ -96,12 +96,7 @@ def draw_kernels(
     return _draw_scaled(picture, title, palette, -limit, limit, note)
 
 
-def draw_feature_maps(
-    maps: NDArray[np.float32],
-    layer: str,
-    *,
-    channels: Sequence[int] | None = None,
-) -> Drawing:
+def draw_feature_maps(maps: NDArray[np.float32], layer: str, *, channels: Sequence[int] | None = None) -> Drawing:
     """Draw the feature maps (H, W, M) of a layer for one image, all on the scale that `map_limits` gives.
 
     Args:

@@ -34,6 +34,7 @@ def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, l
     scaled = np.where(missing, 0, scaled)
     pixels = np.empty((*values.shape, 4), np.uint8)
     if palette == "signed":
+        # From 0..1 to -1..1: the sign is the colour, the size the opacity.
         signed = 2 * scaled - 1 if span > 0 else scaled
         pixels[..., :3] = np.where((signed < 0)[..., None], BLUE, ORANGE)
         pixels[..., 3] = np.rint(255 * np.abs(signed))
@@ -69,6 +70,7 @@ def tile(pictures: Sequence[Pixels], columns: int, gap: int = 3, framed: bool = 
     if framed:
         pictures = [_frame(picture) for picture in pictures]
     height, width = pictures[0].shape[:2]
+    # No gap behind the last row and column.
     rows, step_down, step_right = -(-len(pictures) // columns), height + gap, width + gap
     grid = np.zeros((rows * step_down - gap, columns * step_right - gap, 4), np.uint8)
     for number, picture in enumerate(pictures):
@@ -91,6 +93,7 @@ def scale_to(size: int, target: int) -> int:
 
 def png_of(pixels: Pixels) -> bytes:
     """Encode RGBA pixels as PNG, in the simplest mode that holds them without loss."""
+    # Grey takes a third of colour, and colour three quarters of RGBA.
     if (pixels[..., 3] == 255).all():
         is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
         return encode_png(pixels[..., 0] if is_grey else pixels[..., :3])

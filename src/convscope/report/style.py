@@ -250,6 +250,7 @@ def inline_svg(svg: str, name: str, label: str) -> str:
     assert view_box, svg[:400]
     width, height = map(float, view_box.groups())
     body, titles = re.subn(r'<g id="title">.*?</g>', "", body, flags=re.DOTALL)
+    # The page writes the title itself, as text that can be translated: the drawing begins below it.
     top = titles * TITLE_HEIGHT
     opening = (
         f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 {top} {width:g} {height - top:g}" '
@@ -258,8 +259,10 @@ def inline_svg(svg: str, name: str, label: str) -> str:
     body = opening + body[body.index(">") + 1 :]
     for colour, variable in _VARIABLES.items():
         body = body.replace(colour, f"var({variable})")
+    # The page's own fonts, in the sizes of the drawing.
     body = re.sub(r"; font-family: [^;\"]*", "", body)
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    # Ids of two drawings must differ within a page; references to them change alike.
     body = re.sub(r' id="', f' id="{name}-', body)
     body = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", body)
     return re.sub(r"\s*\n\s*", "\n", body)

@@ -73,8 +73,10 @@ def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda position, _: clip(value_text(different[round(position)]), _LONGEST_VALUE))
         )
+        # By number and not by chance: the same sweep gives the same drawing.
         shifts = ((_GOLDEN * np.arange(len(values))) % 1 - 0.5) * _JITTER
         return np.array([different.index(value) for value in values], np.float64) + shifts
+    # Learning rates and such are varied by factors.
     if different[0] > 0 and different[-1] >= _LOG_FROM * different[0]:
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())

@@ -42,6 +42,7 @@ def run_view(page: PageFacts) -> dict[str, object]:
     """Describe how the run was made."""
     record, name, recipe = page.record, page.model.architecture["name"], page.recipe["name"]
     members, imported = record.members or (), record.imported or None
+    # An ensemble was not trained itself: its time is that of its members.
     times = [member.seconds for member in members] or page.history.seconds
     # The sum of an ensemble's trainings; unknown if one of them is.
     seconds = sum(time for time in times if time is not None) if times and None not in times else None
@@ -164,11 +165,7 @@ def pairs_view(page: PageFacts) -> list[dict[str, object]]:
     """List the most confused pairs by name."""
     names = page.evaluation.class_names
     return [
-        {
-            "true": printable(names[pair.true]),
-            "predicted": printable(names[pair.predicted]),
-            "count": pair.count,
-        }
+        {"true": printable(names[pair.true]), "predicted": printable(names[pair.predicted]), "count": pair.count}
         for pair in page.evaluation.confused_pairs[:10]
     ]
 
@@ -275,11 +272,7 @@ def explanation_view(page: PageFacts) -> dict[str, object]:
         "index": explanation.index,
         "picture": _pack_png(page.explained_picture, page, 224),
         "bars": [
-            {
-                "name": names[i],
-                "probability": probabilities[i],
-                "text": findings.confidence_text(probabilities[i], 2),
-            }
+            {"name": names[i], "probability": probabilities[i], "text": findings.confidence_text(probabilities[i], 2)}
             for i in order
         ],
         "bars_note": say("maps.largest", shown=_MAX_BARS, n=len(names)) if len(names) > _MAX_BARS else "",
@@ -292,6 +285,7 @@ def map_views(explanation: Explanation) -> list[dict[str, object]]:
     views = list[dict[str, object]]()
     for layer, maps in explanation.feature_maps.items():
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
+        # Painted once; large and small pictures enlarge the same.
         pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MAX_MAPS))]
         side, large = max(maps.shape[:2]), large_channels(maps)
         values = {

@@ -10,14 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import (
-    Architecture,
-    Branch,
-    Concatenate,
-    Dense,
-    Layer,
-    SoftVoting,
-)
+from convscope.architecture import Architecture, Branch, Concatenate, Dense, Layer, SoftVoting
 from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
 from convscope.engine.reference_voting import soft_voting

@@ -73,7 +73,7 @@ def test_a_brighter_copy_and_a_noisy_one_are_near_and_another_is_not():
         correlation = np.corrcoef(images[index].ravel(), copy.astype(np.uint8).ravel())[0, 1]
         assert group.correlation == pytest.approx(correlation, abs=1e-5)
         assert not group.is_equal
-    assert found.leaked_test_images().tolist() == [0, 1]
+    assert found.find_leaks().tolist() == [0, 1]
 
 
 def test_two_labels_come_first_then_both_splits_then_equal_images():

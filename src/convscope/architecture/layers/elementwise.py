@@ -3,12 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
-from convscope.architecture.arguments import (
-    check_choice,
-    check_fraction,
-    check_not_negative,
-    check_positive,
-)
+from convscope.architecture.arguments import check_choice, check_fraction, check_not_negative, check_positive
 from convscope.architecture.layers.types import ActivationName, Shape
 from convscope.architecture.layers.windows import SameShape
 

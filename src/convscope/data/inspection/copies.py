@@ -64,7 +64,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             for member in group.members
         ),
         # Of all test images with a twin in training, those whose twin is not equal.
-        num_near_leaked=len(duplicates.leaked_test_images()) - len(leaked),
+        num_near_leaked=len(duplicates.find_leaks()) - len(leaked),
         # Blank images are equal whatever their labels are; they are a finding of their own.
         num_conflicts=sum(
             group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal

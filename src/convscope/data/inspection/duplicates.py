@@ -104,8 +104,8 @@ class Duplicates(Tabular, Recorded):
     num_flat: int
     groups: tuple[DuplicateGroup, ...] = field(repr=False)
 
-    def leaked_test_images(self) -> NDArray[np.int64]:
-        """Return the indices of test images that duplicate a training image."""
+    def find_leaks(self) -> NDArray[np.int64]:
+        """Find the indices of test images that duplicate a training image."""
         across = (group.members for group in self.groups if group.is_across_splits)
         return np.array(
             sorted(member.index for members in across for member in members if member.split == "test"), np.int64
@@ -119,7 +119,7 @@ class Duplicates(Tabular, Recorded):
             num_equal_groups=sum(group.is_equal for group in self.groups),
             num_groups_with_two_labels=sum(group.has_two_labels for group in self.groups),
             num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
-            num_test_twins=len(self.leaked_test_images()),
+            num_test_twins=len(self.find_leaks()),
             groups=tuple(
                 structs.replace(group, members=group.members[:_MAX_MEMBERS_IN_JSON])
                 for group in self.groups[:_MAX_GROUPS_IN_JSON]
@@ -251,11 +251,11 @@ def _groups(
     return tuple(
         sorted(
             groups,
-            key=lambda found: (
-                not found.has_two_labels,
-                not found.is_across_splits,
-                not found.is_equal,
-                -len(found.members),
+            key=lambda group: (
+                not group.has_two_labels,
+                not group.is_across_splits,
+                not group.is_equal,
+                -len(group.members),
             ),
         )
     )

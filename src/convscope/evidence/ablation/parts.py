@@ -27,6 +27,7 @@ def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
     """
     table = model.architecture.table
     convolutions = [row for row in table if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
+    # The last one has the classes.
     hidden = [row for row in table if isinstance(row.layer, Dense)][:-1]
     chosen = convolutions + hidden if units or not convolutions else convolutions
     return {row.layer.name: row.output_shape[-1] for row in chosen}
@@ -40,6 +41,7 @@ def layer_kinds(model: Model, layers: Iterable[str]) -> dict[str, str]:
 def macs_after(model: Model) -> dict[str, int]:
     """Count by layer the multiply-adds of an image from the layer's output to the logits."""
     by_layer, macs = dict[str, int](), 0
+    # From the end: an ablation of a layer computes only what comes after it.
     for row in reversed(model.architecture.table):
         by_layer[row.layer.name] = macs
         macs += row.macs

@@ -60,6 +60,7 @@ def mark(
 
     tested = np.ones(p_values.shape, bool) if is_tested is None else is_tested
     marked, values = np.zeros(p_values.shape, bool), p_values[tested]
+    # Benjamini and Hochberg. A p-value may be a hair above 1 by rounding, which SciPy refuses.
     marked[tested] = false_discovery_control(np.minimum(values, 1)) <= FALSE_DISCOVERY_RATE
     return marked, Marking(
         num_tests=values.size,

@@ -225,7 +225,7 @@ def audit(
     left_out: dict[LeftOut, NDArray[np.int64]] = {
         "known errors": np.array([answer.index for answer in answers], np.int64),
         # Only those whose twin the network may have seen in training.
-        "twins": duplicates.leaked_test_images(),
+        "twins": duplicates.find_leaks(),
     }
     return Audit(
         dataset_name=splits.name,

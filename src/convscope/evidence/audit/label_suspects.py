@@ -140,6 +140,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     self_confidence = y_prob[np.arange(len(labels)), labels].astype(np.float64)
     counts = dataset.class_counts
     sums = np.bincount(labels, self_confidence, minlength=dataset.num_classes)
+    # A class's threshold: the mean probability of the label over its images. No image can be confident of a class
+    # without images.
     thresholds = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
     # A class that the model never predicts may have a threshold near 0, which every image would reach.
     thresholds = np.maximum(thresholds, 2 * _SLACK)

@@ -89,6 +89,7 @@ def measure_risk_coverage(
         raise ValueError(f"doubt is at least {doubt.min()}; it must not be negative")
     if not all(0 <= fraction < 1 for fraction in refused):
         raise ValueError(f"refused is {tuple(refused)}; each must lie from 0 to below 1")
+    # The first n are those that are answered at coverage n / N.
     order = np.argsort(doubt, kind="stable")
     errors, answered = np.cumsum(~right[order], dtype=np.int64), np.arange(1, count + 1)
     risk = errors / answered
@@ -108,6 +109,7 @@ def measure_risk_coverage(
 
 
 def _count_left(count: int, fraction: float) -> int:
+    # One image is always answered: of none there is no risk.
     return max(1, count - round(fraction * count))
 
 

@@ -52,6 +52,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
         method="bounded",
         options={"xatol": 1e-7},
     )
+    # The minimiser never tries the ends exactly; and 1 leaves a calibrated network unchanged.
     candidates = (1.0, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, float(np.exp(minimum.x)))  # the first of equals
     return min(candidates, key=lambda temperature: _mean_loss(shifted, temperature))
 
@@ -80,6 +81,7 @@ def temperature_interval(
         curvature += float((probabilities * np.square(values - means[:, None])).sum())
     if curvature <= 0:
         return None
+    # In log T the sandwich estimator: root of the squared slopes over the curvature.
     half = _Z * np.sqrt(squares) / curvature * temperature
     return float(temperature * np.exp(-half)), float(temperature * np.exp(half))
 
@@ -89,6 +91,7 @@ def _mean_loss(shifted: NDArray[np.float64], temperature: float) -> float:
     total = 0.0
     for block in blocks(*shifted.shape):
         scaled = shifted[block] / temperature
+        # Taken out of the sum, so that no exponential overflows.
         largest = scaled.max(axis=1)
         total += float((np.log(np.exp(scaled - largest[:, None]).sum(axis=1)) + largest).sum())
     return total / len(shifted)

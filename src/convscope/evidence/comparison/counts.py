@@ -54,10 +54,9 @@ class PairedCounts:
         return mcnemar_exact(self.only_a_correct, self.only_b_correct)
 
     def _with_equality(self, interval: tuple[float, float], equal: float) -> tuple[float, float]:
-        """Extend the interval to `equal` if the exact test does not reject that the models are equally good.
-
-        A score interval inverts McNemar's test without its correction, which is a little less strict.
-        """
+        """Extend the interval to `equal` if the exact test does not reject that the models are equally good."""
+        # A score interval inverts McNemar's test without its correction, which is a little less strict: it may leave
+        # out equality where the exact test does not.
         low, high = interval
         return interval if self.p_value < 0.05 else (min(low, equal), max(high, equal))
 

@@ -52,6 +52,7 @@ class DifferenceVariances:
     def floor(self) -> float:
         """The smallest difference of accuracies that endless seeds show on these images with a power of 80 %."""
         normal = NormalDist()
+        # (z of the level + z of the power) standard errors; with endless seeds only the images are left in these.
         return (normal.inv_cdf(1 - LEVELS[0] / 2) + normal.inv_cdf(POWER)) * sqrt(self.images)
 
     def power(self, seeds: int | tuple[int, int], difference: float, level: float = LEVELS[0]) -> float:
@@ -68,6 +69,7 @@ class DifferenceVariances:
         """Compute the probability that equally good networks are shown to differ by less than `margin`."""
         from scipy.special import ndtr
 
+        # Equivalence: the whole interval lies within the margin.
         room = np.maximum(margin - self._half_widths(seeds, level), 0.0) / self._standard_error(seeds)
         return float(np.mean(2 * ndtr(room) - 1))
 
@@ -88,6 +90,7 @@ class DifferenceVariances:
         # The estimated variance of n runs is the true one times chi²(n - 1) / (n - 1). With a fixed seed, a pilot gives
         # the same plan each time.
         estimates = np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)
+        # (2, draws): the variance of each network's mean, as an experiment would estimate it.
         of_seeds = self._true_runs / counts * estimates
         luck = float((np.array(self.luck)[:, None] / counts).sum())
         of_images = self.images + luck
@@ -110,6 +113,8 @@ class DifferenceVariances:
         from scipy.stats import chi2
 
         runs = [
+            # An estimate s² of n runs has s² (n - 1) / σ² ~ chi²(n - 1); solved for σ². With infinite freedom it is
+            # exact.
             max(runs if np.isinf(freedom) else runs * freedom / float(chi2.ppf(share, freedom)), luck)
             for runs, luck, freedom in zip(self.runs, self.luck, self.freedom, strict=True)
         ]

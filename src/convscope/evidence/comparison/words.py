@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
-from convscope.base.statistics import simulated_coverage
+from convscope.base.statistics import get_simulated_coverage
 from convscope.base.tables import clip, printable
 from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
 from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, join_sentences, say
@@ -151,7 +151,7 @@ def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:
 
 def format_coverage(num_seeds: int, key: str = "comparing.coverageSeeds") -> str:
     """Say how often an interval over seeds and images contains the truth; "" for 30 seeds or more."""
-    share = simulated_coverage(num_seeds)
+    share = get_simulated_coverage(num_seeds)
     return say(key, n=num_seeds, least=share[0], most=share[1]) if share else ""
 
 

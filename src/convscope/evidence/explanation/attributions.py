@@ -98,7 +98,7 @@ def _gradient_times_input(
     return np.asarray((_subtract_background(model, images, background) * gradients).sum(axis=3))
 
 
-def _integrated_gradients(
+def _integrate_gradients(
     model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
 ) -> Maps:
     total = np.zeros(images.shape)
@@ -151,6 +151,6 @@ def _starts(pixels: int, side: int, step: int) -> list[int]:
 
 _METHODS: Mapping[Method, Callable[[Model, NDArray[np.uint8], NDArray[np.integer[Any]], int], Maps]] = {
     "gradient_times_input": _gradient_times_input,
-    "integrated_gradients": _integrated_gradients,
+    "integrated_gradients": _integrate_gradients,
     "occlusion": _occlusion,
 }

@@ -97,6 +97,7 @@ class HiddenDistance(Record, kw_only=True):
 def distance_layer(architecture: Architecture) -> str:
     """Find the layer that the last layer with weights reads, or "input" if that is the image itself."""
     rows = architecture.table
+    # The last layer that has weights gives the logits.
     last = next((index for index in reversed(range(len(rows))) if rows[index].parameters), 0)
     return rows[last - 1].layer.name if last else INPUT
 
@@ -130,6 +131,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     whole = _layer_size(model.architecture, layer)
     assert whole is not None, layer
     size = min(whole, _MAX_READ)
+    # Fewer images of a wide layer, so that the features in float64 take at most 128 MB.
     count = min(len(dataset), _MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
     chosen = dataset.take(evenly(len(dataset), count))
     features = np.empty((count, size))
@@ -143,12 +145,16 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     along = features @ basis
     counts = np.bincount(inverse)
     by_class = along[np.argsort(inverse, kind="stable")]
+    # Rows are sorted by class: reduceat sums from the first row of a class to that of the next.
     means = np.add.reduceat(by_class, np.cumsum([0, *counts[:-1]])) / counts[:, None]
+    # Each image's deviation from the mean of its class.
     spread = along - means[inverse]
     within = _shrink_covariance(spread.T @ spread / count, count)
+    # The covariance of the class means, each with the weight of its class; the centre is 0.
     between = (means.T * (counts / count)) @ means
     # Generalised eigenvectors: between · axis = variance · within · axis, with axis' · within · axis = 1.
     rank = basis.shape[1]
+    # K classes differ in K - 1 directions at most; and a model file keeps at most MAX_NUMBERS.
     num_axes = max(1, min(len(labels) - 1, rank, (MAX_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
     arrays = {"centre": centre, "axes": basis @ axes, "variances": 1 + np.maximum(variances, 0), "means": means @ axes}

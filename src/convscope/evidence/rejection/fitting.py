@@ -59,9 +59,11 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
     fitted = [(fit_distance(sibling, seen), fit_statistics(seen)) for sibling, seen, _ in parts]
     by_part = []
     for (sibling, _, held_out), (distance, statistics) in zip(parts, fitted, strict=True):
+        # The same number from each part.
         sample = held_out.take(evenly(len(held_out), max(1, _MAX_HELD_OUT // len(parts)))).images
         logits = sibling.logits(sample)
         by_part.append(compute_scores(sibling, sample, logits, SCORES_OF_A_RULE, distance, statistics))
+    # Each image was scored by a network that did not see it, so these scores are like those of new images.
     scores = {name: np.concatenate([part[name] for part in by_part]) for name in SCORES_OF_A_RULE}
     sibling, trained_on, held_out = parts[0]
     own_distance, own_statistics = fitted[0]
@@ -73,6 +75,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
         medians={name: float(np.median(values)) for name, values in scores.items()},
         keep=keep,
         num_held_out=len(scores[GUARD]),
+        # Counted below by the finished rule.
         num_kept=0,
         distance=own_distance,
         statistics=own_statistics,

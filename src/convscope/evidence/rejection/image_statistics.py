@@ -63,12 +63,14 @@ def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     step = max(1, _BLOCK_VALUES // max(1, height * width * channels))
     for start in range(0, len(images), step):
         block = images[start : start + step].astype(np.float32)
+        # Roughness: the mean difference of neighbours, along rows and columns together.
         differences = sum(
             np.abs(np.diff(block, axis=axis)).sum(axis=(1, 2), dtype=np.float64) for axis in (1, 2)
         ) / max(1, (height - 1) * width + height * (width - 1))
         statistics[start : start + step] = np.concatenate(
             [
                 block.mean(axis=(1, 2), dtype=np.float64),
+                # Logarithms, since contrast and roughness are spread over orders of magnitude.
                 np.log1p(block.std(axis=(1, 2), dtype=np.float64)),
                 np.log1p(differences),
             ],
@@ -82,6 +84,7 @@ def fit_statistics(dataset: Dataset) -> ImageStatistics:
     statistics = image_statistics(dataset.take(evenly(len(dataset), _MAX_IMAGES)).images)
     centre = statistics.mean(axis=0)
     centred = statistics - centre
+    # Added to the variances: a statistic that hardly varies must not refuse an image for its rounding.
     min_spread = np.repeat(_MIN_SPREAD, dataset.image_shape[2])
     precision = np.linalg.inv(centred.T @ centred / len(statistics) + np.diag(min_spread**2))
     return ImageStatistics(to_tuple(centre), to_tuple(precision))

@@ -46,6 +46,7 @@ def joint_thresholds(
     ordered = {name: np.sort(values) for name, values in scores.items()}
 
     def thresholds(count: int) -> dict[Name, float]:
+        # The guard score may refuse only its share of the images.
         guarded = min(count, int(guard_share * allowed))
         return {name: float(values[guarded if name == guard else count]) for name, values in ordered.items()}
 
@@ -97,11 +98,14 @@ def effective_number(
     centred, groups = numbers - numbers.mean(), int(inverse.max()) + 1
     if groups == 1:
         return 1.0
+    # Images of a cluster vary together: the sums of clusters vary more than those of independent images would. The
+    # quotient is the number of independent images.
     between = (np.bincount(inverse, centred) ** 2).sum() * groups / (groups - 1)
     within = (centred**2).sum()
     number = (
         len(numbers) * within / between if within > 0 and between > 0 else (groups if within == 0 else len(numbers))
     )
+    # With few clusters their variance is itself uncertain: t and not normal.
     z = NormalDist().inv_cdf(0.975)
     return float(max(1.0, min(number, len(numbers)) * (z / t.ppf(0.975, groups - 1)) ** 2))
 
@@ -122,6 +126,7 @@ def auroc_interval(area: float, num_known: float, num_outside: float, confidence
     from scipy.optimize import brentq
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
+    # The variance of an area by Hanley and McNeil (1982), with the mean of both numbers in place of each.
     more = (num_known + num_outside) / 2 - 1
 
     def beyond(end: float) -> float:

@@ -54,6 +54,7 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
     whole, *parts = value.accuracies
     if not parts:
         return []
+    # How many images each row leaves out.
     left_out = {part.left_out: whole.num_images - part.num_images for part in parts}
     rows = [
         (
@@ -109,6 +110,7 @@ def _suspects_gallery(
     suspects: LabelSuspectsRecord, known: AnsweredErrors | None, names: Sequence[str], picture: Picture
 ) -> Gallery:
     split = suspects.split
+    # Known errors are published for test images.
     rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
     cards = []
     for suspect in suspects.suspects:
@@ -183,6 +185,7 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
     for group in duplicates.groups:
         members = [(member, picture(member.split, member.index)) for member in group.members]
         shown = [(image, pixels) for image, pixels in members if pixels is not None][:_MAX_MEMBERS]
+        # A group shows something only beside one another; other pictures may not have fitted into the file.
         if len(shown) < 2:
             continue
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]

@@ -49,8 +49,10 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
         for row, side in enumerate(sides):
             colour = ACCENT if row == 0 else MUTED
             middle = row * _ROW + _ROW / 2
+            # Dots of the models above, their mean and interval below them.
             shift = 7 if side.num_models > 1 else 0
             if shift:
+                # Every k-th model, with k rounded up: at most _MAX_DOTS.
                 shown = side.accuracies[:: -(-len(side.accuracies) // _MAX_DOTS)]
                 centres = [middle - 8] * len(shown)
                 axes.plot(shown, centres, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
@@ -85,6 +87,7 @@ def _frame(axes: Axes, values: Sequence[float], height: float, upper: float = in
     """Give the axes room for `values`, but hardly more than up to `upper`."""
     low, high = min(values), max(values)
     spare = 0.06 * (high - low) or 0.005
+    # An accuracy cannot be above 100 %; an eighth of the room keeps a dot there whole.
     axes.set_xlim(low - spare, min(high + spare, upper + spare / 8))
     axes.set_ylim(height, 0)
     axes.xaxis.set_major_locator(MaxNLocator(4))

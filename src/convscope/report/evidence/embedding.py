@@ -70,6 +70,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
         for number, label in enumerate(shown):
             left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
             others, own = np.flatnonzero(labels != label), labels == label
+            # Grey points are only the ground: a share for each panel keeps the drawing light.
             others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)

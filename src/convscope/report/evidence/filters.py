@@ -36,6 +36,7 @@ def _parts(value: FilterCards, noun: str) -> list[Table | Gallery]:
     if not value.layers:
         return [Table(say("evidence.filters.nothing"), "", [say("head.layer")], [])]
     pictured = [layer for layer in value.layers if layer.pictures.filters]
+    # A gallery for each layer, or one for all layers of a deep network.
     groups = [[layer] for layer in pictured] if len(pictured) <= _MAX_GALLERIES else [pictured]
     return [_layer_table(value, noun), *(_gallery(value, group, noun) for group in groups)]
 
@@ -77,10 +78,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
         title, reads = _liveliness(layers[0], noun), _reads(value, layers[0], noun)
         if len(cards) < total:
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
-    look = join_sentences(
-        say(f"evidence.filters.left.{value.split}.{noun}"),
-        reads,
-    )
+    look = join_sentences(say(f"evidence.filters.left.{value.split}.{noun}"), reads)
     height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
     cards = [replace(card, picture=_pad_pictures(card.picture, height, width)) for card in cards]  # one scale for all
     return Gallery(title, look, cards, max(height, width))
@@ -117,6 +115,7 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
         spots = card.exciting.places
         cut = [_mask_picture(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
         empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
+        # Nine cells, of which a filter that few images activate leaves some clear.
         grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
         name = say(f"evidence.filters.card.{noun}", index=str(which))
         if is_named:
