@@ -1,4 +1,4 @@
-"""The loss in NumPy and float64, forward and backward: what `reference` has training make small."""
+"""The loss in NumPy and float64, forward and backward: which training makes small."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,7 +47,7 @@ def cross_entropy(
 def cross_entropy_backward(
     logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
 ) -> Array:
-    """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: what was said, less what is true.
+    """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: the probabilities minus the targets.
 
     dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
     """

@@ -40,7 +40,7 @@ def augment(
     first: int = 0,
     instruction_set: str | None = None,
 ) -> NDArray[np.uint8]:
-    """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
+    """Augment images (N, H, W, C) as `convscope.engine.augmentation.augment` does, in float32."""
     images = np.ascontiguousarray(images)
     result, chosen = np.empty_like(images), choose_instruction_set(instruction_set, "float32")
     _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
@@ -55,9 +55,9 @@ def training_bytes(
     instruction_set: str | None = None,
     precision: Precision = "float32",
 ) -> int:
-    """Return the bytes of all arrays that the engine holds while it trains, and for measuring between two epochs.
+    """Compute the bytes of all arrays that the engine holds while it trains and measures, without the images.
 
-    They are the weights with what belongs to them, and what one batch needs. The images stand apart.
+    They are the weights, their copies and moments, and the arrays of one batch.
 
     Args:
         threads, instruction_set, precision: as `NativeNetwork` takes them.
@@ -164,6 +164,7 @@ class NativeNetwork:
         statistics = {
             name: state[f"unaveraged/{name}"] for name in self._moving_shapes if f"unaveraged/{name}" in state
         }
+        # All is checked before anything is written, so that a wrong state leaves the network as it was.
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
         known |= {f"unaveraged/{name}" for name in statistics}
         kernels = {name: state[f"unrounded/{name}"] for name in self._kernel_shapes if f"unrounded/{name}" in state}
@@ -246,7 +247,7 @@ class NativeNetwork:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_images(images, self._image_shape)
         logits = np.empty((len(images), self._num_classes), np.float32)
-        if is_on_disk(images):
+        if is_on_disk(images):  # a block at a time: the whole may be larger than memory
             done = 0
             for block in blocks(images):
                 self._core.logits(block, logits[done : done + len(block)])
@@ -262,6 +263,7 @@ class NativeNetwork:
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
         self._core.activations(np.ascontiguousarray(images), indices, outputs)
         for index, output in zip(indices, outputs, strict=True):
+            # The engine stops at the logits, in which the loss is computed.
             if getattr(table[index].layer, "activation", "linear") == "softmax":
                 exponentials = np.exp(output - output.max(axis=1, keepdims=True), dtype=np.float64)
                 output[:] = exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""An architecture and its weights as the compiled engine is told of them."""
+"""An architecture and its weights in the form that the compiled engine reads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -23,13 +23,13 @@ from convscope.engine.network import float_array
 from convscope.recipes import Precision
 
 
-class Pair(NamedTuple):
-    """Two arrays of a layer that the C++ side keeps together: a kernel and the bias behind it, or their like.
+class KernelAndBias(NamedTuple):
+    """The names of a layer's kernel and bias, stored as one array in C++; of a normalisation gamma and beta.
 
     Attributes:
-        layer: its number in the architecture.
-        kernel, bias: the weights' full names; a layer without a bias has None there, and the engine zeros.
-        size: how long the bias is.
+        layer: its index in the architecture.
+        kernel, bias: the weights' full names; None without a bias, for which the engine keeps zeros.
+        size: the length of the bias.
     """
 
     layer: int
@@ -38,26 +38,26 @@ class Pair(NamedTuple):
     size: int
 
     def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return both of `values` as contiguous float32, the same arrays where they are so already."""
+        """Take both of `values` as contiguous float32, without copying arrays that are."""
         kernel = np.ascontiguousarray(float_array(values[self.kernel]))
         if self.bias is None:
             return kernel, np.zeros(self.size, np.float32)
         return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 
 
-def trainable_pairs(architecture: Architecture) -> list[Pair]:
-    """Return the weights that training changes, a pair a layer."""
+def trainable_pairs(architecture: Architecture) -> list[KernelAndBias]:
+    """List the weights that training changes, by layer."""
     pairs = []
     for index, row in enumerate(architecture.table):
         names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
         if names:
-            kernel, bias = (*names, None)[:2]
+            kernel, bias = (*names, None)[:2]  # a PReLU has slopes alone, as a layer without a bias
             pairs.append(_pair(index, row, kernel or "", bias))
     return pairs
 
 
-def moving_pairs(architecture: Architecture) -> list[Pair]:
-    """Return the moving means and variances, a pair a batch normalisation."""
+def moving_pairs(architecture: Architecture) -> list[KernelAndBias]:
+    """List the moving means and variances, by batch normalisation."""
     return [
         _pair(index, row, "moving_mean", "moving_variance")
         for index, row in enumerate(architecture.table)
@@ -65,13 +65,13 @@ def moving_pairs(architecture: Architecture) -> list[Pair]:
     ]
 
 
-def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
+def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> KernelAndBias:
     name = row.layer.name
-    return Pair(index, f"{name}/{kernel}", None if bias is None else f"{name}/{bias}", row.output_shape[-1])
+    return KernelAndBias(index, f"{name}/{kernel}", None if bias is None else f"{name}/{bias}", row.output_shape[-1])
 
 
 def plain_layers(architecture: Architecture, precision: Precision) -> list[_native.Layer]:
-    """Return the layers as the C++ side has them."""
+    """Convert the layers to those of the C++ side."""
     numbers = {"input": -1} | {layer.name: index for index, layer in enumerate(architecture.layers)}
     layers = [_plain(row, numbers) for row in architecture.table]
     for layer in layers:
@@ -83,7 +83,8 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
     layer, plain = row.layer, _native.Layer()
     plain.kind = layer.kind
     plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
-    for field in fields(layer):  # all that the engine has by the same name and in the same form
+    # Fields of the same name and form. Strides and padding differ: there they are numbers, here also None or "same".
+    for field in fields(layer):
         if hasattr(plain, field.name) and field.name not in ("strides", "padding"):
             setattr(plain, field.name, getattr(layer, field.name))
     if (window := getattr(layer, "window", None)) is not None:
@@ -108,4 +109,5 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
 
 
 def _shape(shape: Sequence[int]) -> list[int]:
+    # A vector (C,) is a map of one pixel, (1, 1, C).
     return [1] * (3 - len(shape)) + list(shape)

@@ -17,7 +17,7 @@ from convscope.recipes import Adam, Augmentation, Optimizer, WeightBits
 Weights = Mapping[str, NDArray[Any]]
 """By name, of any type that `float_array` takes."""
 Progress = Callable[[int, float, float], None]
-"""Called now and then within an epoch with the images done and the mean loss and accuracy over them."""
+"""Called several times within an epoch with the images done and the mean loss and accuracy over them."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class EpochOptions:
 
 @dataclass(frozen=True)
 class Replacement:
-    """One filter that always answers the same: an output of a layer, after its activation.
+    """A filter whose output, after the activation, is the same number everywhere.
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
@@ -76,7 +76,7 @@ class Replacement:
 
 
 Ablation = Sequence[Replacement]
-"""The replacements that are made at once, each of another filter; with none of them the network is whole."""
+"""Replacements made at the same time, each of another filter; an empty one leaves the network whole."""
 
 
 class Network(Protocol):
@@ -91,7 +91,7 @@ class Network(Protocol):
     def architecture(self) -> Architecture: ...
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return copies of the weights by name."""
+        """Copy the weights by name."""
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """Return the state of training that, with the weights, continues it to the same bits.
@@ -186,7 +186,7 @@ class Network(Protocol):
 
 
 def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
-    """Return weights of any float type as `dtype`: the same array where it is of that type.
+    """Convert weights of any float type to `dtype`, without copying those that have it.
 
     float16 and bfloat16 are exact in float32; float64 is rounded to the nearest, and beyond float32's range infinite.
     bfloat16 is an array of a type of this name, such as that of ml_dtypes, or its bits as uint16.
@@ -201,7 +201,7 @@ def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32)
         array = (array.astype(np.uint32) << 16).view(np.float32)
     elif array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         raise ValueError(f"is {array.dtype}; give float16, float32, float64, or bfloat16 (its bits as uint16)")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # the caller refuses infinite weights, and names the one
         return np.asarray(array, dtype)
 
 
@@ -210,10 +210,10 @@ _BLOCK_BYTES = 1 << 28
 
 
 def image_blocks(architecture: Architecture, num_images: int, value_bytes: int) -> list[slice]:
-    """Return the images cut into blocks of which every layer's output is held at once.
+    """Cut the images into blocks whose outputs of every layer fit into memory together.
 
-    They are of 64 images, or of fewer where their outputs, of `value_bytes` a number, would take more than 256 MiB; so
-    memory grows neither with the number of images nor, beyond one of them, with their size.
+    A block has 64 images, or fewer if their outputs, of `value_bytes` a number, would take more than 256 MiB. So memory
+    grows neither with the number of images nor, beyond one image, with their size.
     """
     one_image = value_bytes * sum(prod(row.output_shape) for row in architecture.table)
     block = max(1, min(_BLOCK, _BLOCK_BYTES // one_image))

@@ -29,7 +29,7 @@ def open_network(
     threads: int | None = None,
     precision: Precision = "float32",
 ) -> Network:
-    """Return `architecture` with `weights` in `engine`.
+    """Open `architecture` with `weights` in `engine`.
 
     Args:
         weights: by name, of any type that `float_array` takes; `native` and `keras` compute with them as float32,
@@ -86,13 +86,14 @@ def check_precision(precision: Precision, engine: EngineName = "native") -> None
 
 
 def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return Glorot-uniform kernels, each drawn from its own stream "initialize LAYER/kernel", and all else constant.
+    """Draw Glorot-uniform kernels, each from its own stream "initialize LAYER/kernel"; all other weights are constant.
 
     A kernel's values lie within ±sqrt(6 / (fan_in + fan_out)), where a convolution's fans count the kernel's positions.
     Biases are zero; a batch normalisation starts as none would be, with gamma and variance one, beta and mean zero; the
     slopes of PReLU are 0.25. Sources: Glorot and Bengio 2010, equation 16; He and others 2015, section 2.1.
     """
     weights = {}
+    # A stream for each kernel: adding a layer leaves the others' first weights as they are.
     for name, shape in architecture.weight_shapes.items():
         if (weight := name.partition("/")[2]) != "kernel":
             weights[name] = np.full(shape, _CONSTANTS[weight], np.float32)

@@ -167,7 +167,7 @@ class ReferenceNetwork:
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
-        finally:
+        finally:  # after an interrupt too: between epochs `weights` holds the average
             if options.averaging:
                 self._exchange_average(options.weight_bits)
         return EpochResult(loss_sum / done, num_correct / done)
@@ -203,7 +203,7 @@ class ReferenceNetwork:
     def weight_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]]
     ) -> dict[str, NDArray[np.floating[Any]]]:
-        """Return the gradient of Σ_n Σ_k dlogits[n, k] · logits[n, k] by each trained weight's name, in float64.
+        """Compute the gradient of Σ_n Σ_k dlogits[n, k] · logits[n, k] by each trained weight's name, in float64.
 
         Raises:
             ValueError: if dlogits are not (N, K) or not finite.

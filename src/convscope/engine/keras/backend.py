@@ -33,7 +33,7 @@ def _install() -> str:
 
 
 def backend_name() -> str:
-    """Return the backend that Keras computes with in this process, or would if it were imported now.
+    """Find the backend that Keras computes with in this process, or would if it were imported now.
 
     That is what KERAS_BACKEND says, or else Keras's own keras.json, or else the first of `BACKENDS` that is installed.
 
@@ -166,12 +166,12 @@ def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequen
 
 
 def to_numpy(tensor: Any) -> Array:
-    """Return a tensor or variable as an array of its own, which no later step of training changes."""
+    """Copy a tensor or variable to an array, which no later step of training changes."""
     return np.array(load_keras().ops.convert_to_numpy(tensor), np.float32)
 
 
 def _read_keras_json() -> str:
-    """Return the backend that Keras's own file names; "" where there is none."""
+    """Read the backend in Keras's own file; "" without one."""
     folder = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     try:
         configured = json.loads((Path(folder) / "keras.json").read_text(encoding="utf-8"))

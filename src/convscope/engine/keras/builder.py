@@ -39,7 +39,7 @@ class Block:
     layers: tuple[Any, ...]
 
     def __call__(self, values: Mapping[str, Any], x: Any) -> Any:
-        """Return the block's output, for the output `x` of the block before it and all `values` by name."""
+        """Compute the block's output from the output `x` of the previous block and all `values` by name."""
         y, layers = self._input_of_block(values, x), self.layers
         if self.kind == "SoftVoting":
             y, layers = _connect_voting(layers[:_VOTING], y), layers[_VOTING:]
@@ -55,7 +55,7 @@ class Block:
 
 
 def build_keras(architecture: Architecture, weights: Weights, *, output: Output = "probabilities") -> Any:
-    """Return `architecture` with `weights` as a Keras model of images (N, H, W, C) from 0 to 255, float32 or uint8.
+    """Build `architecture` with `weights` as a Keras model of images (N, H, W, C) from 0 to 255, float32 or uint8.
 
     It is a `keras.Sequential`; where a layer reads an earlier one, or both outputs are asked for, a functional
     `keras.Model`. It computes in float32 and channels last, whatever Keras's settings are, and normalises the images
@@ -78,7 +78,7 @@ def build_keras(architecture: Architecture, weights: Weights, *, output: Output 
 
 
 def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
-    """Return new Keras layers for the image's normalisation and each layer; with `softmax` they give probabilities."""
+    """Make Keras layers for the image's normalisation and each layer; with `softmax` they end in probabilities."""
     keras = load_keras()
     free = FreeNames(layer.name for layer in architecture.layers)
     image = architecture.input
@@ -95,7 +95,7 @@ def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
 
 
 def connect_blocks(architecture: Architecture, blocks: list[Block]) -> Any:
-    """Return the model that computes the blocks one after the other."""
+    """Connect the blocks to a model."""
     keras = load_keras()
     image = _image(architecture, blocks)
     if any(block.reads or block.kind == "SoftVoting" for block in blocks):
@@ -105,19 +105,19 @@ def connect_blocks(architecture: Architecture, blocks: list[Block]) -> Any:
 
 
 def weight_variables(blocks: list[Block], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the Keras variable of each weight of `names`, such as `LAYER/kernel`, in their order."""
+    """Find the Keras variable of each weight of `names`, such as `LAYER/kernel`, in their order."""
     holders = {layer.name: layer for block in blocks for layer in block.layers}
     return {name: getattr(holders[name.partition("/")[0]], name.partition("/")[2]) for name in names}
 
 
 def set_weights(blocks: list[Block], weights: Weights) -> None:
-    """Give the layers of a model their weights."""
+    """Assign the weights to the layers of a model."""
     for name, variable in weight_variables(blocks, weights).items():
         variable.assign(float_array(weights[name]).reshape(variable.shape))
 
 
 def _layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, ...]:
-    """Return the Keras layers of one of ours, the last of which applies `activation`."""
+    """Make the Keras layers of a layer; the last applies `activation`."""
     keras = load_keras()
     layer = row.layer
     common: dict[str, Any] = {"name": layer.name, "dtype": "float32"}
@@ -138,7 +138,7 @@ def _layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, ...]:
 
 
 def _layer_without_kernel(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
-    """Return the Keras layer of one of ours that has no kernel."""
+    """Make the Keras layer of a layer without a kernel."""
     layers, layer = load_keras().layers, row.layer
     match layer.kind:
         case "MaxPooling2D" | "AveragePooling2D":
@@ -166,9 +166,9 @@ def _layer_without_kernel(row: LayerRow, common: dict[str, Any], maps: dict[str,
 
 
 def _voting(row: LayerRow, common: dict[str, Any], free: FreeNames) -> tuple[Any, ...]:
-    """Return the Keras layers of a `SoftVoting`, which `_connect_voting` connects.
+    """Make the Keras layers of a `SoftVoting`, which `_connect_voting` connects.
 
-    Keras has no layer for log Σ exp. It is what a number loses by `log_softmax`, and the same for all of its row.
+    Keras has no layer for log Σ exp. `log_softmax` subtracts it from every number of a row, so it is the difference.
     """
     layers, name = load_keras().layers, row.layer.name
     members = row.input_shape[0] // row.output_shape[0]

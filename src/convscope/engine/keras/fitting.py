@@ -1,7 +1,7 @@
-"""One epoch by Keras's `compile` and `fit`: the loss, the optimizer, the batches, and what is done at each step.
+"""One epoch by Keras's `compile` and `fit`: the loss, the optimizer, the batches, and the work at each step.
 
-Keras computes the steps. This module says in Keras's terms what `EpochOptions` mean; only the running average of the
-weights is its own, since Keras's is not corrected for its start.
+Keras computes the steps from `EpochOptions` in its own terms. Only the running average of the weights is computed here,
+since Keras's is not corrected for its start.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _GOLDEN = 0x9E3779B9  # 2^32 over the golden ratio: multiples of it are spread e
 
 
 def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> None:
-    """Have `model` trained as `options` say, by an optimizer that remembers nothing yet.
+    """Compile `model` for the options, with a new optimizer.
 
     Args:
         undecayed: the variables that weight decay leaves as they are.
@@ -47,7 +47,7 @@ def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> No
 
 
 def moment_variables(optimizer: Any, position: int) -> tuple[Any, Any]:
-    """Return the variables m and v that a Keras optimizer keeps for its weight at `position`; None where it has none.
+    """Find the variables m and v that a Keras optimizer keeps for its weight at `position`; None where it has none.
 
     Keras has no public name for Adam's.
     """
@@ -57,7 +57,7 @@ def moment_variables(optimizer: Any, position: int) -> tuple[Any, Any]:
 
 
 def seed_dropout(blocks: list[Any], key: int) -> None:
-    """Have each `Dropout` begin the stream of numbers that follows from `key` and from which layer it is."""
+    """Set each `Dropout` to the start of the random stream of `key` and its layer."""
     for number, block in enumerate(blocks):
         for layer in block.layers:
             if (generator := getattr(layer, "seed_generator", None)) is not None:
@@ -98,7 +98,7 @@ class Steps:
             self._rate = rate
 
     def end(self, batch: int, logs: Mapping[str, Any]) -> None:
-        """Take the weights into their averages, and tell of the means so far."""
+        """Update the averages of the weights, and report the means so far."""
         self.measured = logs
         if self.averages is not None:
             self._take_state()
@@ -113,7 +113,7 @@ class Steps:
             self.progress(done, *self.means())
 
     def means(self) -> tuple[float, float]:
-        """Return loss and accuracy over the images so far, each measured just before its batch's step."""
+        """Read loss and accuracy over the images so far, each measured just before its batch's step."""
         loss, accuracy = (float(load_keras().ops.convert_to_numpy(self.measured[n])) for n in ("loss", "accuracy"))
         return loss, accuracy
 
