@@ -19,7 +19,7 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 40_000,
+    "src/convscope, lines of code": 39_950,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_420,
     "web/src, lines": 23_960,
@@ -28,7 +28,7 @@ LIMITS = {
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,
-    "`Any` in report": 34,
+    "`Any` in report": 32,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 

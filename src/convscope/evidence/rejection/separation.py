@@ -98,8 +98,8 @@ def effective_number(
     centred, groups = numbers - numbers.mean(), int(inverse.max()) + 1
     if groups == 1:
         return 1.0
-    # Images of a cluster vary together: the sums of clusters vary more than those of independent images would. The
-    # quotient is the number of independent images.
+    # Images of a cluster vary together, so the sums of clusters vary more than those of independent images would:
+    # N · within / between is the number of independent images.
     between = (np.bincount(inverse, centred) ** 2).sum() * groups / (groups - 1)
     within = (centred**2).sum()
     number = (

@@ -5,7 +5,6 @@ Every text is data, which the template escapes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -118,7 +117,7 @@ def topic_section(
     return Section(topic, say(f"{texts}.name"), shows, does_not_show, parts, main)
 
 
-def say_images(topic: str, value: ClassesRecord, **facts: Any) -> Sentence:
+def say_images(topic: str, value: ClassesRecord, **facts: str | int) -> Sentence:
     """Say what a topic measured, on all images of a split or on a sample of them."""
     left_out = value.num_images_left_out
     key = "showsSampled" if left_out else "shows"
