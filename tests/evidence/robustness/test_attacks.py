@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from msgspec import structs
 from tests.noise import untrained
 
 import convscope as cs
@@ -106,6 +107,14 @@ def test_examples_are_images_of_different_classes_before_and_after(attacks, mode
         probabilities = model.probabilities(np.ascontiguousarray(pictures[:, place]))
         np.testing.assert_array_equal(answers[:, place], probabilities.argmax(axis=1))
         np.testing.assert_allclose(np.array(shown.probabilities)[:, place], probabilities.max(axis=1), atol=5.1e-5)
+
+
+def test_rows_of_predictions_that_all_lack_a_size_are_refused(attacks):
+    short = tuple(row[:-1] for row in attacks.examples.predictions)
+    with pytest.raises(ValueError, match=r"there are not \d predictions of each image"):
+        structs.replace(
+            attacks.examples, predictions=short, probabilities=tuple(row[:-1] for row in attacks.examples.probabilities)
+        )
 
 
 def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mnist, monkeypatch):

@@ -1,7 +1,7 @@
 // The native engine as WebAssembly. It works in a window, in a worker and in Node.
 import { call, EngineError, type Exports } from './memory';
 import { Network } from './network';
-import { plainSettings } from './plain';
+import { encodeSettings } from './encoding';
 import { TrainingData } from './training_data';
 import type { Architecture, Augmentation, Shape, Weights } from './types';
 
@@ -38,7 +38,7 @@ export class Engine {
         throw new Error(`${number} is not a whole number of at least 0.`);
     }
     return call(this.exports, (arrays) => {
-      const settings = arrays.place(plainSettings(arrays, { augmentation, key }));
+      const settings = arrays.place(encodeSettings(arrays, { augmentation, key }));
       const [placed, room] = [arrays.place(image), arrays.room(copies * size)];
       this.exports.augment(placed, height, width, channels, settings, first, copies, room);
       return arrays.bytes(room, copies * size);

@@ -2,7 +2,7 @@
 import { layerTable, rowNamed } from './architecture';
 import { product } from './layers';
 import { call, type Arrays, type Exports } from './memory';
-import { plainInput, plainLayers, plainSettings } from './plain';
+import { encodeInput, encodeLayers, encodeSettings } from './encoding';
 import type { TrainingData } from './training_data';
 import { checkBatch, checkSteps } from './checks';
 import type {
@@ -58,8 +58,8 @@ export class Network {
     checkWeights(this.table, weights);
     const handle = call(exports, (arrays) =>
       exports.network_make(
-        arrays.place(plainInput(exports, architecture)),
-        arrays.place(plainLayers(exports, this.table)),
+        arrays.place(encodeInput(exports, architecture)),
+        arrays.place(encodeLayers(exports, this.table)),
         this.table.length,
       ),
     );
@@ -164,7 +164,7 @@ export class Network {
       const score = arrays.room(3 * 8);
       const order = arrays.place(steps.order);
       const rates = arrays.place(steps.learningRates);
-      const settings = arrays.place(plainSettings(arrays, steps));
+      const settings = arrays.place(encodeSettings(arrays, steps));
       const { order: images, batchSize, first = 0 } = steps;
       const [network, count] = [this.#handle, images.length];
       this.#exports.network_train(network, data.handle, order, count, first, batchSize, rates, settings, score);
@@ -182,7 +182,7 @@ export class Network {
       const score = arrays.room(3 * 8);
       const gradients = arrays.room(4 * size);
       const order = arrays.place(batch.order);
-      const settings = arrays.place(plainSettings(arrays, batch));
+      const settings = arrays.place(encodeSettings(arrays, batch));
       const [network, count, first, isStep] = [
         this.#handle,
         batch.order.length,
@@ -201,7 +201,7 @@ export class Network {
     return this.#call((arrays) => {
       const score = arrays.room(3 * 8);
       const order = arrays.place(steps.order);
-      const settings = arrays.place(plainSettings(arrays, steps));
+      const settings = arrays.place(encodeSettings(arrays, steps));
       const [network, count, [rate]] = [this.#handle, steps.order.length, steps.learningRates];
       this.#exports.network_prediction_step(network, data.handle, order, count, rate, settings, score);
       return scoreAt(arrays, score);

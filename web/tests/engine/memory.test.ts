@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { loadEngine } from '../../src/engine/engine';
 import { LAYER_KINDS } from '../../src/engine/layers';
 import { call, EngineError, type Exports } from '../../src/engine/memory';
-import { Fields } from '../../src/engine/plain';
+import { StructFields } from '../../src/engine/encoding';
 
 const file = new URL('../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
 const module = await WebAssembly.compile(await readFile(file));
@@ -21,7 +21,7 @@ test('the module imports nothing', () => {
 
 test('the module knows every kind of layer of the page', async () => {
   const exports = await instance();
-  const [kind] = new Fields(exports, exports.layer_fields()).fields;
+  const [kind] = new StructFields(exports, exports.layer_fields()).fields;
   expect(kind.choices).toEqual(expect.arrayContaining(Object.keys(LAYER_KINDS)));
 });
 

@@ -85,7 +85,7 @@ class AttackExamples(Record, kw_only=True):
     def __post_init__(self) -> None:
         check_lengths(**{name: getattr(self, name) for name in ("indices", "labels", "predictions", "probabilities")})
         sizes = len(self.epsilons) + 1
-        if {len(row) for row in (*self.predictions, *self.probabilities)} > {sizes}:
+        if {len(row) for row in (*self.predictions, *self.probabilities)} - {sizes}:
             raise ValueError(f"there are not {sizes} predictions of each image")
         if self.indices:
             check_packed("pictures", self.pictures, "uint8", len(self.indices), sizes, None, None, None)
