@@ -167,7 +167,7 @@ def experiment(
             done = experiment_job(job, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
-                f"interrupted; {progress.runs_done} of {job.num_runs} runs are finished in {job.folder}; "
+                f"interrupted; {progress.runs_done} of {len(job.specs)} runs are finished in {job.folder}; "
                 "run the same command to continue"
             ) from None
     if as_json:

@@ -194,6 +194,7 @@ def plan_architectures(
         else:
             chosen.append(variant)
             macs += variant.architecture.macs * (variant.num_images or len(splits.train))
+    # Σ macs · images over the network and its variants, divided by the network's own, for each seed.
     times = num_seeds * (1 + macs / (architecture.macs * len(splits.train)))
     return ArchitecturePlan(tuple(chosen), tuple(left_out), num_seeds * (1 + len(chosen)), times)
 
@@ -243,6 +244,7 @@ def ablate_architecture(
         for seed in seeds
     ]
     runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
+    # Without `on_diverged` no run is left out, so the results of a variant are `len(seeds)` in a row.
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
     whole, rest = groups[0], groups[1:]
     wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]

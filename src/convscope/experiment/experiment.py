@@ -295,11 +295,9 @@ def run_experiment(
     )
 
 
-def run_specs(
-    specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
-) -> Experiment:
+def run_specs(specs: Sequence[RunSpec], splits: Splits, **options: Any) -> Experiment:
     """Train `specs` as `train_runs` does, with the same options; raises `DivergedError` if every run diverges."""
-    runs, diverged = train_and_list_diverged(specs, splits, on_diverged=on_diverged, **options)
+    runs, diverged = train_and_list_diverged(specs, splits, **options)
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")
     return Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

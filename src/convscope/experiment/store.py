@@ -1,7 +1,6 @@
 """Store finished runs in a folder (see `convscope.storage.stored_runs`), or nowhere."""
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from convscope.base.errors import RunError
 from convscope.base.files import inside
 from convscope.base.records import from_attributes
 from convscope.data.datasets import Splits
-from convscope.data.datasets.records import SplitsRecord
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.start import Start
@@ -69,11 +67,6 @@ class RunStore:
             accuracy=run.accuracy, loss=run.loss, y_pred=run.y_pred, kept=run.folder,
         )  # fmt: skip
 
-    @cached_property
-    def _data(self) -> SplitsRecord:
-        """The record of the data, computed once."""
-        return self.splits.to_record()
-
     def _make_group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
         digest = spec.group_digest(self.splits)
         if digest not in self._groups:
@@ -88,7 +81,7 @@ class RunStore:
 
     def _make_shared_record(self, spec: RunSpec, start: Start | None) -> SharedRecord:
         """Make the part of `run.json` that the runs of `spec` share with other seeds."""
-        data = self._data
+        data = self.splits.to_record()
         return SharedRecord(
             # No argument of `load_dataset` gives held-out splits.
             dataset=from_attributes(RunData, data, argument=spec.dataset if spec.held_out is None else ""),

@@ -73,7 +73,7 @@ class Scaling(PlainFields):
         if self.scale != 1:
             text = f"({text})" if self.inverted else text
             divisor = 1 / self.scale
-            whole = round(divisor, 9)
+            whole = round(divisor, 9)  # 1 / (1 / 255) may miss 255 by rounding
             text = f"{text} / {whole:g}" if abs(divisor) >= 1 and whole == divisor else f"{text} * {self.scale:.6g}"
         if np.any(self.mean):
             text = f"{text} - {_text(self.mean)}"

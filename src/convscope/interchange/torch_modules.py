@@ -64,7 +64,8 @@ class SoftVote(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits = x.unflatten(1, (self.members, -1))
         logarithms = torch.log_softmax(logits, 2)
-        votes = torch.logsumexp(logarithms, 1) - log(self.members)
+        votes = torch.logsumexp(logarithms, 1) - log(self.members)  # the logarithms of the mean probabilities
+        # `logits - logarithms` is log Σ exp(logits) of each member, the same for all classes.
         return votes + (logits - logarithms).mean((1, 2)).unsqueeze(1)
 
     def extra_repr(self) -> str:
@@ -138,6 +139,7 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
     match layer.kind:
         case "Conv2D" | "DepthwiseConv2D":
             sides = _sides(layer.window, row.input_shape)
+            # PyTorch's windows pad opposite sides alike; a module before them adds other padding.
             if not _is_even(sides):
                 yield "padding", nn.ZeroPad2d(sides)
             yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_even(sides) else (0, 0), weights)
@@ -198,13 +200,14 @@ def _convolution(row: LayerRow, layer: Any, padding: tuple[int, int], weights: W
     window = (layer.kernel_size, layer.strides, padding, layer.dilation_rate)
     module = nn.Conv2d(channels, filters, *window, groups=groups, bias=layer.use_bias)
     kernel = weights["kernel"].transpose(3, 2, 0, 1)  # out, in, rows, columns
-    if layer.kind == "DepthwiseConv2D":
+    if layer.kind == "DepthwiseConv2D":  # (rows, columns, C, M): filter c · M + m reads channel c alone
         kernel = weights["kernel"].transpose(2, 3, 0, 1).reshape(filters, 1, *layer.kernel_size)
     return _fill(module, kernel, weights)
 
 
 def _batch_normalization(row: LayerRow, layer: Any, weights: Weights) -> nn.Module:
     kind = nn.BatchNorm2d if len(row.input_shape) == 3 else nn.BatchNorm1d
+    # PyTorch's momentum is the weight of the new statistics, ours that of the old.
     module = kind(row.input_shape[-1], layer.epsilon, 1 - layer.momentum)
     with torch.no_grad():
         for ours, theirs in (

@@ -15,7 +15,6 @@ from convscope.experiment import make_portable
 from convscope.runs.jobs import open_with_data
 from convscope.runs.listeners import Listeners
 from convscope.storage import load_model, load_trained_on, open_run
-from convscope.training.model import Model
 from convscope.training.views import Views
 
 Part = Literal["all", "train", "test"]
@@ -88,16 +87,11 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
         evaluation = evaluate_together(model, parts, split, views=request.views)
     except DivergedError as error:
         raise RunError(f"{path}: {error}") from error
-    return Evaluated(evaluation, parts, None if is_own else _count_trained_on(path, model, parts))
+    known = None if is_own else load_trained_on(path, model)
+    num_trained_on = None if known is None else sum(int(known.includes(part).sum()) for part in parts)
+    return Evaluated(evaluation, parts, num_trained_on)
 
 
 def _find_image_size(path: Path) -> tuple[int, int] | None:
     """Find the size to which the run's own images were resized; None if they were not, and for a model file."""
-    if path.is_file():
-        return None
-    return open_run(path).record.dataset.options.image_size
-
-
-def _count_trained_on(path: Path, model: Model, parts: Sequence[Dataset]) -> int | None:
-    known = load_trained_on(path, model)
-    return None if known is None else sum(int(known.includes(part).sum()) for part in parts)
+    return None if path.is_file() else open_run(path).record.dataset.options.image_size

@@ -84,10 +84,6 @@ class ExperimentPlan:
             if (spec.architecture, spec.seed) == (first.architecture, first.seed)
         ]
 
-    @property
-    def num_runs(self) -> int:
-        return len(self.specs)
-
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
         own = dict.fromkeys(
@@ -96,7 +92,7 @@ class ExperimentPlan:
         recipes = f" {', '.join(own)}: trained with the preset's own recipe." if own else ""
         return (
             f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images.{recipes} "
-            f"{self.num_runs} {'run' if self.num_runs == 1 else 'runs'} in {self.folder}"
+            f"{len(self.specs)} {'run' if len(self.specs) == 1 else 'runs'} in {self.folder}"
         )
 
 
@@ -147,7 +143,7 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
     networks = [Architecture.from_dict(group.architecture) for group in kept.groups]
     begun = ExperimentPlan(request, splits, networks, (), kept)
     stored = StoredRuns(begun.folder / "runs")
-    trained = {*stored.digests(), *stored.digests_of_diverged()}
+    trained = {*stored.digests(), *stored.digests_of_diverged()}  # a run that diverged would diverge again
     for look in range(1, kept.looks + 1):
         specs = [
             RunSpec(argument, network, Recipe.from_dict(group.recipe), seed, group.engine, group.num_images)
@@ -168,7 +164,7 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
         ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan continues.
     """
     request, folder, splits = plan.request, plan.folder, plan.splits
-    listeners.on_runs(plan.num_runs)
+    listeners.on_runs(len(plan.specs))
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
         if plan.kept is not None:
@@ -208,6 +204,7 @@ def train_pilot(request: ExperimentRequest, listeners: Listeners) -> Path:
     first = replace(first, request=replace(first.request, out=request.out or Path("runs") / f"pilot-{names}"))
     listeners.on_plan(str(first))
     done = experiment_job(first, listeners)
+    # Of one seed of every network: so many further seeds fit into the pilot's time.
     seconds = sum(run.seconds for run in done.result.runs if run.seed < MIN_PILOT_SEEDS) / MIN_PILOT_SEEDS
     seeds = min(int(PILOT_SECONDS / seconds), MAX_PILOT_SEEDS)
     if seeds > MIN_PILOT_SEEDS:

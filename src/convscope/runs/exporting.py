@@ -60,6 +60,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
     with ExitStack() as stack:
         folder, splits = None, None
         if path.is_dir() or find_stored(path) is not None:
+            # Locked if something is written in it: the files, or the table that compares them.
             folder, splits = stack.enter_context(
                 open_with_data(path, None, listeners, writes=request.out is None or keeps)
             )

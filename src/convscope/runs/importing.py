@@ -118,6 +118,7 @@ def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple
     """Read the network in the file, and make a model for `splits`."""
     path = request.path
     imported = _network(request, splits.image_shape)
+    # Other data are refused before the scaling is searched, for which the training images are classified many times.
     names = None if imported.class_names else splits.class_names
     try:
         for part in (splits.train, splits.test):

@@ -100,16 +100,12 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         raise ValueError("new_output says what to take from a run; give one as start")
     if request.start is not None and request.architecture is not None:
         raise ValueError("start takes the architecture of the run; leave out architecture")
-    start = (
-        None
-        if request.start is None
-        else open_start(request.start, splits, request.seed, new_output=request.new_output)
-    )
-    network = (
-        architecture_for(request.architecture or PRESET, splits.image_shape, splits.num_classes, request.width)
-        if start is None
-        else start.transfer.architecture
-    )
+    if request.start is None:
+        start, choice = None, request.architecture or PRESET
+        network = architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
+    else:
+        start = open_start(request.start, splits, request.seed, new_output=request.new_output)
+        network = start.transfer.architecture
     check_classes(splits.train)
     for part in (splits.train, splits.test):
         check_fit(network, part)
@@ -132,6 +128,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         UNSET if start is None else start.to_record(splits),
         request.options,
     )
+    # All is checked by now, so that a request that is refused leaves no folder behind.
     path = request.out or create_free_folder(f"{splits.name}-{network.name}")
     with writing(path):
         folder = create_run(path, record)

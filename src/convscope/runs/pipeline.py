@@ -70,6 +70,7 @@ def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobRe
             give_back_memory()
             if number + 1 < len(plan):
                 page.write()
+        # The loop writes the page between phases; this is the page with the last phase too.
         outcome = JobResult(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
         return _finish(job, outcome)
 
@@ -121,7 +122,7 @@ class _Phases:
         return [*compared, *topics, *seeds]
 
     def _one_training(self) -> float:
-        return self._timings.get("baseline", self._timings["train"])
+        return self._timings.get("baseline", self._timings["train"])  # until it is measured, as long as the run's own
 
     def _compare(self) -> None:
         assert self._other is not None, "it is planned only then"

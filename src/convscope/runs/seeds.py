@@ -104,6 +104,7 @@ def train_seeds(
         )
     runs, known = list[RunResult](), {result.digest: result for result in results}
     for number, side in enumerate(measured):
+        # The specs of a network stand together, one for each seed. Runs that diverged have no result.
         here = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
         runs += [_result(side, splits), *(known[digest] for digest in here if digest in known)]
     experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

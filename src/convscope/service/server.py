@@ -62,7 +62,7 @@ def serve(
 def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, on_start: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app,
-        http=_protocol(limits),
+        http=type("Protocol", (_Protocol,), {"limits": limits}),  # uvicorn makes the connections, from their class
         ws="none",
         loop="asyncio",
         lifespan="off",  # the application has none, and its task would log a traceback if the start fails
@@ -124,11 +124,6 @@ def _kill() -> None:
     """End the process whatever its threads do: none of them can be ended by itself."""
     logging.getLogger(LOGGER).error("a thread is still running after the shutdown time; the process is killed")
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _protocol(limits: Limits) -> type[H11Protocol]:
-    """Return the class of connections within `limits`, as uvicorn makes them itself."""
-    return type("Protocol", (_Protocol,), {"limits": limits})
 
 
 class _Protocol(H11Protocol):

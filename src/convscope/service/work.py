@@ -51,13 +51,14 @@ class Work:
         Raises:
             RequestRefusedError: with 503, if there are too many requests, the deadline passes, or the service stops.
         """
+        # The queue of the threads itself has no limit: without this one, requests would pile up in memory.
         if len(self.deadlines) >= self.limits.requests:
             reason = f"{len(self.deadlines)} requests are in progress, which is the limit; try again in a second"
             raise RequestRefusedError(503, reason, LATER)
         facts = request.scope.get(FACTS, {})
         facts["model"] = served.name
         deadline = Deadline(self.limits.answer_seconds)
-        started = False
+        started = False  # whether a thread has begun: tells a slow computation from one that only waited
 
         def measure_time() -> _Result:
             nonlocal started

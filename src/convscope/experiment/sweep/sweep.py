@@ -133,8 +133,10 @@ def run_sweep(
         for images, done in rounds.items():
             results = job.train(batch, images)
             done |= results
+            # The best third goes on to the next round, but no trial of which every run diverged (its score is -1).
             ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
             batch = {number: batch[number] for number in ranked if results[number].score >= 0}
+        # For a trial of several rounds the last one counts, which has the most images.
         sampler.tell({number: result.score for done in rounds.values() for number, result in done.items()})
     return _summarize(job, list(rounds.values()))
 
@@ -195,7 +197,7 @@ class _SweepJob:
             own = [result for result in results if result.name == f"trial {number}"]
             wrong = np.array([result.y_pred != self.splits.test.labels for result in own]).reshape(
                 len(own), len(self.chooses)
-            )
+            )  # (0, M) if every run diverged
             score = 1 - float(wrong[:, self.chooses].mean()) if own else -1.0
             seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
             measured[number] = _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(own))

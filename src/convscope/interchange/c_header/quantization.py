@@ -136,7 +136,7 @@ def split_images(
 def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
     """Choose the scale of the images and the integer of each byte, which is the byte - 128 if some byte is near 0."""
     if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else no byte is near 0, and the quotient might overflow
-        exact = LOWEST - image.offset / image.scale
+        exact = LOWEST - image.offset / image.scale  # where image.scale · (q - LOWEST) + image.offset is 0
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
             return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL
@@ -159,6 +159,7 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
     result, entry, table = _plan_table(step, range_)
     if step.kind in ("add", "concatenate"):
         # Both summands share one shift, by which the larger factor gets `_ADD_BITS` bits and the other fewer.
+        # Σ (scale · (q - zero) + residue) / entry.scale = Σ factor · (q - zero) + bias; in C both sides times 2^shift.
         factors = np.array([scale.scale for scale in inputs]) / entry.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
@@ -169,6 +170,7 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
         sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
         return QuantizedStep(step, inputs, result, None, *sums, np.array([shift]), entry, table)
     if is_global:
+        # The mean of n numbers scale · (q - zero) + residue is scale / n · (Σ (q - zero) + n · residue / scale).
         residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
         factors = np.array([inputs[0].scale / prod(step.size) / entry.scale])
         return QuantizedStep(step, inputs, result, None, residue, *to_fixed_point(factors), entry, table)
@@ -190,6 +192,7 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
     channels = kernel.reshape(-1, len(bias))
     if step.kind == "depthwise":
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
+    # Σ w · (scale · (q - zero) + residue) + bias: the part that does not depend on q joins the bias.
     bias = bias + input_scale.residue * channels.sum(axis=0)
     grid = find_grid(channels)
     if grid is not None:
@@ -199,12 +202,12 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
             return levels.reshape(kernel.shape), whole.astype(np.int64), steps * input_scale.scale, count_bits(levels)
     scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / input_scale.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
-    while True:
+    while True:  # each time with half as large integers, so that it ends
         integers = np.rint(channels / scales)
         too_large = np.abs(integers).sum(axis=0) * input_scale.reach > _SUM_LIMIT
         if not too_large.any():
             break
-        scales = np.where(too_large, 2 * scales, scales)  # half as large integers
+        scales = np.where(too_large, 2 * scales, scales)
     sum_scales = scales * input_scale.scale
     return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales, 8
 

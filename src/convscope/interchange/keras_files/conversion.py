@@ -96,6 +96,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
         )
         for index, layer in enumerate(graph.layers)
     )
+    # Logits and their softmax count as a single output: the softmax, which then reads all the others.
     ends = sorted(set(graph.outputs))
     if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):
         names = ", ".join(values[index] for index in ends)
@@ -170,7 +171,7 @@ def _choose_image_shape(pixels: int, target: Any) -> Shape:
     if isinstance(target, list) and len(target) in (2, 3):
         sizes = infer_reshape({"target_shape": target}, pixels)
         return sizes if len(sizes) == 3 else (*sizes, 1)
-    for channels in (1, 3):
+    for channels in (1, 3):  # 784 pixels are 28 x 28 x 1, 3,072 are 32 x 32 x 3
         side = isqrt(pixels // channels)
         if side * side * channels == pixels:
             return side, side, channels
@@ -302,6 +303,7 @@ def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
         raise NotTranslated("it has a number for each channel, which are not the last axis; build it with them last")
     if value.curve:
         raise NotTranslated("it reads a softmax, which is allowed at the end only")
+    # (factor · x + shift) · scale + offset = (factor · scale) · x + (shift · scale + offset)
     scale, offset = to_scalar(scales), to_scalar(offsets)
     return replace(value, factor=to_scalar(value.factor * scale), shift=to_scalar(value.shift * scale + offset))
 
@@ -329,6 +331,7 @@ def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Store
     stored_layers = []
     for row in architecture.table:
         layer, stem = row.layer, keras_name(row.layer.kind)
+        # Keras numbers the groups of a kind from the second on: layers/conv2d, layers/conv2d_1, ...
         group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
         counts[stem] += 1
         if weights := layer.weight_shapes(row.input_shape):

@@ -59,7 +59,7 @@ def read_keras(
 
 def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
     graph = read_graph(_read_json(archive, CONFIG), output)
-    stored_layers = list_arrays(graph, image_shape)
+    stored_layers = list_arrays(graph, image_shape)  # before any weight is read: their size bounds the member's
     metadata = _read_json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     arrays = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
@@ -132,7 +132,7 @@ def _convert(
     version: str | None,
 ) -> Imported:
     arrays, notes = _read_arrays(file, contents, stored_layers, graph.is_part)
-    following = iter(arrays)
+    following = iter(arrays)  # `convert` asks for the layers in the order in which `list_arrays` listed them
     imported = convert(graph, image_shape, lambda _: next(following))
     return replace(imported, notes=(*imported.notes, *notes), program=_format_program(version))
 

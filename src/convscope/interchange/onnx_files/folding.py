@@ -119,6 +119,7 @@ def _fold_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset
         return None
     factor, shift = compute_scale_and_shift(stage)
     kernel = before.weights["kernel"]
+    # A depthwise kernel is (rows, columns, C, M), and its C · M filters have a factor each.
     columns = factor.reshape(kernel.shape[2:]) if before.kind == "DepthwiseConv2D" else factor
     weights = {"kernel": kernel * columns, "bias": before.weights.get("bias", 0) * factor + shift}
     return replace(before, outputs=stage.outputs, weights=weights, activation=stage.activation)
@@ -144,6 +145,7 @@ def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], ke
 def _fold_scaling(stage: FoldedStage, scale: float, offset: float) -> FoldedStage:
     kernel = stage.weights["kernel"]
     axes = {"Conv2D": (0, 1, 2), "DepthwiseConv2D": (0, 1), "Dense": (0,)}[stage.kind]
+    # Σ w · (scale · byte + offset) = Σ (w · scale) · byte + offset · Σ w
     weights = dict(stage.weights, kernel=kernel * scale)
     if offset:
         weights["bias"] = stage.weights.get("bias", 0) + offset * kernel.sum(axis=axes).reshape(-1)

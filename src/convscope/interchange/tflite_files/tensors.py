@@ -84,12 +84,13 @@ def read_tensors(graph: Table, buffers: list[Table]) -> list[Tensor]:
         shape = tuple(int(size) for size in table.numbers(0, "<i4"))
         if any(size < 0 for size in shape) or len(shape) > 8:
             raise ValueError(f"a tensor has the shape {shape!r:.60}")
+        # Field 7 has -1 for an open size. Older files lack it, and give 1 for an open number of images.
         signature = [int(size) for size in table.numbers(7, "<i4")] or shape
         sizes = tuple(None if size < 0 else size for size in signature)
         number = table.whole(2, "I")
         if number >= len(buffers):
             raise ValueError(f"a tensor is in buffer {number} of {len(buffers)}")
-        data = buffers[number].numbers(0, "u1") if number else None
+        data = buffers[number].numbers(0, "u1") if number else None  # buffer 0 is empty: of tensors without constants
         tensors.append(
             Tensor(
                 table.text(3)[:200],

@@ -64,6 +64,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         return np.concatenate([_count(state, array) for array in values], node.int("axis", 0))
     if operator == "Gather" and len(values) == 2:
         axis = node.int("axis", 0)
+        # Each index copies first.size / first.shape[axis] numbers; a hostile file may have any number of indices.
         state.work.spend(values[1].size * (first.size // max(first.shape[axis], 1)))
         return np.asarray(np.take(first, values[1].astype(np.int64), axis))
     if operator == "Slice":
@@ -92,7 +93,7 @@ def _axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 def _reshape(state: State, node: Node, first: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
     wanted = [int(size) for size in shape.ravel()[:9]]
-    if not node.int("allowzero", 0):
+    if not node.int("allowzero", 0):  # ONNX: without it, a 0 keeps the input's size
         wanted = [first.shape[i] if size == 0 and i < first.ndim else size for i, size in enumerate(wanted)]
     return _count(state, first).reshape(wanted)
 
@@ -111,6 +112,6 @@ def _slice_array(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
 
 def _combine(state: State, operator: str, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     state.work.spend(prod(np.broadcast_shapes(first.shape, second.shape)))
-    if operator == "Div" and first.dtype.kind in "iu":
+    if operator == "Div" and first.dtype.kind in "iu":  # sizes, which stay whole numbers
         return np.asarray(np.floor_divide(first, second))
     return np.asarray(_ARITHMETIC[operator](first, second))

@@ -82,6 +82,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     _check_order(graph)
     end = find_class_scores(graph, output, notes)
     used = _find_needed_nodes(nodes, end)
+    # A file of Keras has a converter of its own, which has looked for unsupported layers already.
     if graph.convert is None and (faults := _describe_unsupported(used)):
         raise ModelFileError(list_problems(faults))
     readers = Counter(name for node in used for name in node.inputs)
@@ -162,7 +163,7 @@ def _read_constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArr
 def _find_needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
     """List the nodes that lead to the output called `end`, in their order."""
     needed, used = {end}, []
-    for node in reversed(nodes):
+    for node in reversed(nodes):  # the readers of an output stand after its node, so they are known by then
         if needed & set(node.outputs):
             used.append(node)
             needed |= set(node.inputs)

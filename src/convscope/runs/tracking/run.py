@@ -102,7 +102,9 @@ def read_run(path: Path | str) -> TrackedRun:
     if (match := find_stored(path)) is not None:
         stored, run = match
         folder, epochs = run.folder, _read_stored_epochs(run)
-        identity, started = _make_stored_identity(stored, run), run.ended - run.seconds
+        # A stored run has no file for an id: the id is computed, the same each time, and different in each experiment.
+        identity = sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
+        started = run.ended - run.seconds
     else:
         folder = open_run(path)
         epochs = _read_epochs(folder)
@@ -181,11 +183,6 @@ def _tags(folder: RunFolder) -> dict[str, str]:
     if digest := folder.record.weights_sha256:
         tags["weights_sha256"] = digest
     return tags
-
-
-def _make_stored_identity(stored: StoredRuns, run: StoredRun) -> str:
-    """Return the id of a stored run, the same each time, and another one in each experiment."""
-    return sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
 
 
 def _read_stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
