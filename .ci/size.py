@@ -23,7 +23,7 @@ LIMITS = {
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_420,
     "web/src, lines": 23_960,
-    "tests of Python, lines": 43_990,
+    "tests of Python, lines": 44_000,
     "pages, words": 58_600,
     "schemas written by hand, lines": 0,
     "commands": 20,

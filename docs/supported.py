@@ -12,7 +12,7 @@ from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.interchange.keras_files import activations, layers
 from convscope.interchange.tflite_files import operators as tflite
 from convscope.interchange.torch_files import operators
-from convscope.interchange.translation import walk
+from convscope.interchange.translation import operators as onnx
 
 _BEGIN, _END = "<!-- {}: written by docs/generate.py from the code -->", "<!-- end -->"
 
@@ -60,12 +60,12 @@ def _keras_refused() -> str:
 def _onnx_read() -> str:
     return _table(
         ("operators", "become"),
-        [*_rows(walk.OPERATORS), (_names(walk._ON_CONSTANTS), "constants, where they are computed of constants alone")],
+        [*_rows(onnx.OPERATORS), (_names(onnx._ON_CONSTANTS), "constants, where they are computed of constants alone")],
     )
 
 
 def _onnx_refused() -> str:
-    return _table(("operators", "why, or what to do"), [(names, needed) for needed, names in _by_value(walk._NEEDED)])
+    return _table(("operators", "why, or what to do"), [(names, needed) for needed, names in _by_value(onnx._NEEDED)])
 
 
 def _torch_read() -> str:

@@ -1,8 +1,8 @@
-// What a network answers when some of its filters always give the same value.
+// The logits of a network some of whose filters are replaced by a constant.
 //
-// A network is walked through once for a slice of images. At every map the ablations that begin there go the rest of the way
-// by themselves, so that no ablation computes again what it does not touch. A layer that reads whole replaced channels is not
-// computed again either: their parts are taken off its sums (ChannelSums).
+// The whole network is computed once for a slice of images. From the map where an ablation begins, it is computed separately,
+// so nothing before is computed again. Nor is a layer that reads whole replaced channels: their parts are subtracted from its
+// sums (ChannelSums).
 #pragma once
 
 #include "prediction.hpp"
@@ -23,8 +23,8 @@ using Ablation = std::vector<Replacement>;
 bool ablation_logits(const Network& network, int threads, const Images& images, int64_t count,
                      const std::vector<Ablation>& ablations, float* logits, Watcher& watcher);
 
-// Writes what every layer gives with one ablation, outputs[l] (count, the layer's output); without a replacement it is the
-// plain pass. `by` has a plan of every layer's output, and keeps its maps. False if the watcher stopped it.
+// Runs the network with one ablation and writes the output of layer l to outputs[l], (count, the layer's output). An empty
+// ablation is the plain forward pass. `by` is made with Purpose::outputs and Kept::maps. False if the watcher stopped it.
 bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher);
 

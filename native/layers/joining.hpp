@@ -1,5 +1,5 @@
-// Map layers that also read an earlier map, `other`: sums and concatenations. The gradient goes to both: to the map before
-// it here, and to `other` once the layer that reads it first has written its own part.
+// Map layers that also read an earlier map, number `other`: sums and concatenations. Each of the two maps gets its part of
+// the gradient; that for `other` is added after the first reader of that map has written its own.
 #pragma once
 
 #include "map_layer.hpp"
@@ -8,7 +8,7 @@ namespace convscope {
 
 class Joining : public MapLayer {
    public:
-    // Map `other` lies as `earlier`.
+    // `earlier` describes the memory layout of map number `other`.
     Joining(const StepContext& context, std::size_t other, const Map& earlier)
         : MapLayer(context), other_(other), earlier_(earlier) {}
 
@@ -40,12 +40,12 @@ class Addition final : public Joining {
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 };
 
-// The channels of `other`, followed by those of the map before. A branch has `other` alone.
+// The channels of `other`, followed by those of the previous map. A branch outputs the channels of `other` alone.
 class Concatenation final : public Joining {
    public:
     using Joining::Joining;
 
-    // The row of a gradient by either map, or of zeros by one that a branch does not read.
+    // Room for a row of the gradient by either map, zeros for the map that a branch ignores.
     int64_t scratch_size() const override {
         return std::max(Joining::scratch_size(), input_.value.shape.width * input_.value.shape.channels);
     }
@@ -54,7 +54,7 @@ class Concatenation final : public Joining {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    // How many channels the output has of the map before it.
+    // The output's channels that come from the previous map.
     int64_t own_channels() const { return output_.value.shape.channels - earlier_.value.shape.channels; }
 };
 

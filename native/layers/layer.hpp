@@ -66,7 +66,7 @@ constexpr Named<Activation> activation_names[] = {
     {"hard_silu", Activation::hard_silu},
     {"tanh", Activation::tanh},
     {"sigmoid", Activation::sigmoid},
-    {"softmax", Activation::none},  // only of the last layer, and what the engine gives are the logits before it
+    {"softmax", Activation::none},  // only of the last layer; the engine returns the logits before it
 };
 constexpr std::span<const Named<Activation>> names_of(Activation) { return activation_names; }
 
@@ -77,7 +77,7 @@ struct Layer {
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
     std::array<int64_t, 2> dilation = {1, 1};  // from one row or column of a kernel to the next
     int64_t groups = 1;                        // of a convolution, which cut channels and filters into equal parts
-    // Relu is computed within a layer, by `relu`, and every other activation behind it. An activation layer has none of
+    // Relu is computed within a layer, by `relu`, and every other activation in a step after it. An activation layer has none of
     // its own: `activation` is what it computes. `Network` sets `relu` where `activation` says so.
     bool relu = false;
     Activation activation = Activation::none;
@@ -89,7 +89,7 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    double momentum = 0.99, epsilon = 1e-3;  // of batch normalisation: what its moving statistics keep, and what variance gains
+    double momentum = 0.99, epsilon = 1e-3;  // of batch normalisation: the share of the old statistics kept per step; added to the variance
     int64_t earlier = -1;              // where `reads_earlier`: the layer whose output it reads, -1 of the image
 
     template <class Visit>

@@ -286,7 +286,7 @@ def widen(network: Architecture, width: float) -> Architecture:
 
     The last layer keeps its units: one for each class.
 
-
+    >>> widen(cnn(), 0.5).name, widen(cnn(), 0.5).parameters
     ('cnn-x0.5', 27562)
 
     Raises:

@@ -150,7 +150,8 @@ def predict(
     >>> from convscope.engine import initial_weights
     >>> network = presets.cnn((28, 28, 1), 10)
     >>> model = Model(network, initial_weights(network, 0), tuple("0123456789"))
-
+    >>> (prediction,) = predict(model, [np.full((480, 640), 255, np.uint8)], names=["paper.png"])
+    >>> prediction.file, prediction.size, prediction.prepared.image.shape, prediction.none_of_these
     ('paper.png', (480, 640), (28, 28, 1), None)
     """
     if names is not None and len(names) != len(pictures):

@@ -64,7 +64,8 @@ class EarlyStopping:
     def is_reached(self, values: Sequence[float]) -> bool:
         """Return True if training stops after the epochs with these values.
 
-
+        >>> stopping = EarlyStopping(patience=2)
+        >>> stopping.is_reached([0.9, 0.5, 0.6]), stopping.is_reached([0.9, 0.5, 0.6, 0.5])
         (False, True)
         """
         return len(values) - self.best_epoch(values) >= self.patience

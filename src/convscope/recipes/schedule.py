@@ -24,7 +24,7 @@ class Schedule:
       1/25 to 1.
     - then, with u = (t - W) / (T - W): `constant` 1, `linear` 1 - u, `cosine` and `one_cycle` (1 + cos πu) / 2.
 
-    So a way down would reach zero one step after the last, and no step is spent on standing still.
+    So a decay would reach zero one step after the last, and no step has the rate 0.
 
     Source: Smith and Topin 2018 for `one_cycle` (its cycle of the momentum is left out); Loshchilov and Hutter 2017,
     equation 5, without restarts for `cosine`.

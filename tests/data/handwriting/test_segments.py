@@ -188,12 +188,12 @@ def test_lines_are_those_of_a_plain_search(mask, least, gap):
 
 
 def plain_lines(thin, least, gap):
-    """Look at each slope, each row of the sheared mask and each stretch of it."""
+    """Look at each slope, each row of the sheared mask, also one without ink, and each stretch of it."""
     found = np.zeros_like(thin)
     pixels = np.argwhere(thin)
     for slope in rules_module._ANGLES:
         rows = np.rint(pixels[:, 0] - slope * pixels[:, 1])
-        for row in np.unique(rows):
+        for row in np.unique([rows - 1, rows, rows + 1]):
             near = pixels[abs(rows - row) <= 1]
             columns = sorted({int(x) for _, x in near})
             if len(pixels) < 0.6 * least or len(near) < 0.6 * least:

@@ -1,4 +1,4 @@
-// Long computations in slices between frames, so that the page stays alive under the hand.
+// Long computations in slices between frames, so that the page stays responsive.
 
 export type Work<T> = Generator<number, T, void>; // gives now and then which share of it is done, from 0 to 1
 

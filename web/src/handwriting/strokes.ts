@@ -14,9 +14,9 @@ export interface Stroke {
 }
 
 export const PEN = 0.08; // of the shorter side: a digit that fills the pad has strokes like MNIST's when it is 20 pixels high
-export const GRID = 1023; // points lie on a grid of so many steps, which an address can hold
+export const GRID = 1023; // points lie on a grid of so many steps, so that strokes fit into an address
 const PIXELS = 10; // of the drawing for each pixel of the image
-const LONGEST = 560; // pixels of a drawing: images of more than 56 pixels get fewer for each of theirs
+const LONGEST = 560; // pixels of a drawing: images of more than 56 pixels get fewer drawing pixels per image pixel
 
 // How large a drawing for images of this size is.
 export function drawingSize([height, width]: Size): Size {
@@ -37,7 +37,7 @@ export class Raster {
     this.pixels = new Uint8Array(height * width);
   }
 
-  // Draws what these strokes have and the drawing has not, or all anew if they do not go on from it. Returns the box of
+  // Draws only the new part of the strokes, or everything if they do not continue the drawing if they do not go on from it. Returns the box of
   // what may have changed, or null.
   update(strokes: readonly Stroke[]): Box | null {
     const known = this.#strokes;

@@ -54,7 +54,7 @@ function translated(text: string): string {
 
 const ATTRIBUTES = ['aria-label', 'title', 'alt'];
 
-// Each text that is no element of its own: how it is set, and what it is in English and in the catalogue.
+// Translatable attributes and labels of charts: a setter, the English original and the entry of the catalogue.
 function attributesAndDrawings() {
   const told = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Written;
   const drawn = [...document.querySelectorAll('[data-say]')].map((element) => ({

@@ -3,7 +3,7 @@ import type { Network, TrainingData } from '../engine/network';
 import type { ChosenImages } from './conditions';
 import { measuring, type Labelled, type Score } from './score';
 
-export const MOST_MEASURED = 2000; // training images that are measured: of more, the first drawn, which are even over the classes
+export const MOST_MEASURED = 2000; // training images that are measured: of more, the first ones drawn, balanced over the classes
 
 export interface EpochPoint {
   epoch: number; // how many are done; 0 is the untrained network

@@ -1,4 +1,4 @@
-// What a network's answers to labelled images amount to.
+// A network's answers to labelled images amount to.
 import { sharesOf } from '../engine/softmax';
 
 export interface Labelled {

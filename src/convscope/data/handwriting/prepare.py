@@ -84,7 +84,8 @@ def prepare(
     7. "scale": the longer side becomes `target` pixels by exact area averaging. Without it the picture is made as large
        as the image holds.
     8. "contrast": the strongest ink becomes full, as thin lines grow pale when they are averaged.
-    9. "centre": a shift by whole pixels that brings the centre of mass to the middle. Without it the box is there.
+    9. "centre": a shift by whole pixels that brings the centre of mass to the middle. Without it, the ink's box
+       is centred.
 
     A step that is left out leaves the picture to the next as it is. A picture without ink is neither cropped nor
     stretched.
@@ -110,7 +111,7 @@ def prepare(
         width,
         channels,
         handwriting.ink == "light",
-        min(handwriting.target, LARGEST_FACTOR * max(height, width)),  # C++ has no larger numbers, and none fits
+        min(handwriting.target, LARGEST_FACTOR * max(height, width)),  # larger ones overflow in C++, and fit nowhere
         handwriting.threshold,
         handwriting.centre,
         sum(1 << i for i, step in enumerate(STEPS) if step in chosen),  # a bit for each step, as hints come back

@@ -1,4 +1,4 @@
-"""Compare two models on the same images.
+"""Compare two models on the same images; `convscope compare` compares groups, see groups.py.
 
 Both classified every image, so they are compared image by image and not by two separate accuracies. A comparison of
 single runs does not show what other seeds would give.

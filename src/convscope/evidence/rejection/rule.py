@@ -93,8 +93,8 @@ class RuleNumbers(Record):
     def refusal_range(self) -> tuple[float, float]:
         """(low, high), the 95 % range of the refused share of new images, by the choice of the held-out images.
 
-        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); with J scores, a new image
-        takes 1 to J further ranks.
+        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); with J scores, a
+        new image can be refused by 1 to J of them, so k grows by 1 to J.
         """
         from scipy.special import betaincinv
 
@@ -135,8 +135,8 @@ class RejectionRule(RuleNumbers):
             raise ValueError(f"num_kept is {self.num_kept} of {self.num_held_out} held-out images")
         for score, needed in (("mahalanobis", self.distance), ("image_statistics", self.statistics)):
             if (score in self.thresholds) != (needed is not None):
-                is_there = "nothing" if needed is None else "something"
-                raise ValueError(f"thresholds are for {', '.join(self.thresholds)}, but {score} has {is_there}")
+                lack = "no values" if needed is None else "values that no threshold uses"
+                raise ValueError(f"thresholds are for {', '.join(self.thresholds)}, but the rule has {lack} of {score}")
 
     def __repr__(self) -> str:
         return f"RejectionRule({self.name!r}, keep={self.keep}, num_held_out={self.num_held_out})"

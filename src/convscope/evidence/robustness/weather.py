@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, normals
 
-_WIDEST = 4  # width of the widest clouds in images, about as in MNIST-C
+_WIDEST = 4  # width of the widest clouds in multiples of the longer side, about as in MNIST-C
 _OCTAVES = 7  # so that the narrowest clouds are a sixteenth of the image
 _MUD = 63.0  # grey level of the mud, as in MNIST-C
 _THINNEST = 0.8  # smallest opacity of the mud, as in MNIST-C
@@ -30,11 +30,11 @@ def fog(images: Pictures, constants: tuple[float, float], uniform: Uniform) -> L
     weights = [(_interpolate(height, size), _interpolate(width, size)) for size in sizes]
     counts = [rows.shape[1] * columns.shape[1] for rows, columns in weights]
     # All random numbers of an image at once, so that they follow from its index alone.
-    chances = np.split(uniform(sum(counts)), np.cumsum(counts)[:-1], axis=1)
+    random_numbers = np.split(uniform(sum(counts)), np.cumsum(counts)[:-1], axis=1)
     # Each octave has half the width and `ratio` of the strength of the one before; together they are 1.
     strengths = ratio ** np.arange(_OCTAVES)
     clouds = np.zeros((num_images, height, width), np.float32)
-    for (rows, columns), nodes, strength in zip(weights, chances, strengths / strengths.sum(), strict=True):
+    for (rows, columns), nodes, strength in zip(weights, random_numbers, strengths / strengths.sum(), strict=True):
         grid = nodes.reshape(num_images, rows.shape[1], columns.shape[1]).astype(np.float32)
         clouds += np.float32(strength) * (rows @ grid @ columns.T)
     return np.asarray((images + np.float32(255 * amount) * clouds[..., None]) / np.float32(1 + amount))

@@ -42,7 +42,7 @@ CHECK_SEEDS = 5
 # costs about as much as the one before. Two more rounds than the last fit above a tenth: 1/9, 1/3 and all images.
 _HALVING = 3
 _MIN_IMAGE_SHARE = 0.1  # of the training images, in the first round
-_TPE_BATCH = 4  # trials that are drawn before their scores are known: some can be trained at a time
+_TPE_BATCH = 4  # trials that are drawn before their scores are known, so that they can be trained in parallel
 OnRuns = Callable[[int], None]
 
 
@@ -205,9 +205,9 @@ class _SweepJob:
 
     def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
         """Train further seeds; return those that did not diverge, and their wrong checking images (n, M)."""
-        networks = change(self.architecture, self.recipe, values)
+        network_and_recipe = change(self.architecture, self.recipe, values)
         specs = [
-            RunSpec(self.dataset, *networks, seed, name=name, held_out=self.held_out)
+            RunSpec(self.dataset, *network_and_recipe, seed, name=name, held_out=self.held_out)
             for seed in range(self.seeds, self.seeds + CHECK_SEEDS)
         ]
         results = self.train_specs(specs)

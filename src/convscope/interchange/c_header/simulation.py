@@ -25,7 +25,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
         read = [values[value] for value in quantized.step.reads]
         if quantized.step.kind != "concatenate":
             read[0] = read[0].reshape(len(images), *quantized.step.input_shape)
-        sums = _sums(quantized, read)
+        sums = _compute_step(quantized, read)
         if quantized.logit_scales is not None:
             with np.errstate(over="ignore"):  # infinite, as in C
                 return sums.reshape(len(images), -1).astype(np.float32) * quantized.logit_scales
@@ -36,7 +36,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
     return steps * np.float32(scale.scale) + np.float32(scale.residue)
 
 
-def _sums(quantized: QuantizedStep, read: list[Integers]) -> Integers:
+def _compute_step(quantized: QuantizedStep, read: list[Integers]) -> Integers:
     """Compute a step's integers before its activation table, or the sums that become logits."""
     step, input_scale, bias = quantized.step, quantized.input_scales[0], quantized.bias
     match step.kind:
@@ -82,7 +82,7 @@ def _rescale(quantized: QuantizedStep, sums: Integers, multipliers: int | None =
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far the logits of the 8-bit network were from the model's, over images that chose no range.
+    """The distance between the logits of the 8-bit network and the model's, on images not used to set the ranges.
 
     Attributes:
         ranges_images: how many images chose the ranges.

@@ -31,9 +31,9 @@ from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation import elementwise, shapes
 from convscope.interchange.translation.network import build_network
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
+from convscope.interchange.translation.operators import list_problems
 from convscope.interchange.translation.state import State, activate
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, to_scalar
-from convscope.interchange.translation.walk import list_problems
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pool_globally
 
 _JOINING = ("Add", "Concatenate")

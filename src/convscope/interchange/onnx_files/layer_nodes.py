@@ -102,7 +102,11 @@ def _linear(
             inputs = [source.name, *_convolution_weights(graph, stage)]
             graph.add("Conv", inputs, name, output, group=group, **_format_window(stage))
         case "MaxPooling2D":
-            graph.add("MaxPool", [source.name], name, output, **_format_window(stage))
+            # Padding by name: ONNX Runtime before 1.32 moves the zeros of an earlier Pad into `pads`, where they no
+            # longer take part in the maximum, and refuses the file where they are as many as the kernel.
+            window = {key: value for key, value in _format_window(stage).items() if key != "pads"}
+            padding = "SAME_UPPER" if stage.layer.padding == "same" else "VALID"
+            graph.add("MaxPool", [source.name], name, output, auto_pad=padding, **window)
         case "AveragePooling2D":
             graph.add("AveragePool", [source.name], name, output, count_include_pad=0, **_format_window(stage))
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":

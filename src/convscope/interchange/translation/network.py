@@ -7,8 +7,8 @@ from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.assembly import assemble
 from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.nodes import Graph
+from convscope.interchange.translation.operators import translate
 from convscope.interchange.translation.steps import NotTranslated
-from convscope.interchange.translation.walk import translate
 
 
 def build_network(graph: Graph, image_shape: Size | None, output: str | None = None) -> Imported:

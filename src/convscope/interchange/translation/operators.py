@@ -1,4 +1,4 @@
-"""Translate a graph to steps, node by node from the image to the output."""
+"""Translate a graph to steps: the operators that are read, and the walk from the image to the output."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
