@@ -25,15 +25,15 @@ function textOf(id: string): string {
 
 // The header stands in the document; the script fills the places that it keeps for it.
 function mountHeader(bench: Bench): void {
-  const place = (id: string) => document.getElementById(id)!;
+  const element = (id: string) => document.getElementById(id)!;
   const props = { bench };
-  mount(State, { target: place('state'), props });
-  mount(Tools, { target: place('tools'), props });
-  const title = place('accuracy').querySelector('a')?.title ?? '';
-  place('accuracy').replaceChildren();
-  mount(Accuracy, { target: place('accuracy'), props: { bench, title } });
-  mount(Badge, { target: place('badge'), props });
-  mount(Share, { target: place('share'), props });
+  mount(State, { target: element('state'), props });
+  mount(Tools, { target: element('tools'), props });
+  const title = element('accuracy').querySelector('a')?.title ?? '';
+  element('accuracy').replaceChildren();
+  mount(Accuracy, { target: element('accuracy'), props: { bench, title } });
+  mount(Badge, { target: element('badge'), props });
+  mount(Share, { target: element('share'), props });
 }
 
 async function start(): Promise<void> {

@@ -101,10 +101,10 @@ export function withReplacements(
     const filters = filtersOf(table, rowNamed(table, layer.name));
     const gamma = new Float32Array(filters).fill(1);
     const beta = new Float32Array(filters);
-    for (const one of replacements) {
-      if (one.layer !== layer.name) continue;
-      gamma[one.filter] = 0;
-      beta[one.filter] = one.value;
+    for (const item of replacements) {
+      if (item.layer !== layer.name) continue;
+      gamma[item.filter] = 0;
+      beta[item.filter] = item.value;
     }
     gated[`${name}/gamma`] = gamma;
     gated[`${name}/beta`] = beta;
@@ -117,5 +117,5 @@ export function withReplacements(
 
 // Where the output of a layer is found in a network with the replacements written into it.
 export function outputOf(architecture: Architecture, layer: string): string {
-  return architecture.layers.some((one) => one.name === layer + GATE) ? layer + GATE : layer;
+  return architecture.layers.some((candidate) => candidate.name === layer + GATE) ? layer + GATE : layer;
 }

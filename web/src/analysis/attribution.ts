@@ -48,9 +48,9 @@ export function overImage(map: Float32Array, row: LayerRow, height: number, widt
   const { size, jump, start } = row.receptiveField;
   const at = (pixel: number, axis: number, count: number): [number, number, number] => {
     const middle = start[axis] + (size[axis] - 1) / 2;
-    const place = Math.min(count - 1, Math.max(0, (pixel - middle) / Math.max(1, jump[axis])));
-    const low = Math.floor(place);
-    return [low, Math.min(count - 1, low + 1), place - low];
+    const position = Math.min(count - 1, Math.max(0, (pixel - middle) / Math.max(1, jump[axis])));
+    const low = Math.floor(position);
+    return [low, Math.min(count - 1, low + 1), position - low];
   };
   const result = new Float32Array(height * width);
   for (let y = 0; y < height; y++) {
@@ -93,16 +93,16 @@ export function* occlusion(
   weights: Float32Array,
 ): Work<Float32Array> {
   const [height, width, channels] = shape;
-  const places = positions(height, patch).flatMap((y) => positions(width, patch).map((x) => [y, x]));
+  const corners = positions(height, patch).flatMap((y) => positions(width, patch).map((x) => [y, x]));
   const whole = weigh(network.logits(pixels), 0, weights);
   const sums = new Float64Array(height * width);
   const counts = new Float64Array(height * width);
-  yield* inPieces(places.length, (from, to) => {
+  yield* inPieces(corners.length, (from, to) => {
     const images = new Uint8Array((to - from) * pixels.length);
     for (let i = from; i < to; i++) {
       const image = images.subarray((i - from) * pixels.length, (i - from + 1) * pixels.length);
       image.set(pixels);
-      const [y, x] = places[i];
+      const [y, x] = corners[i];
       for (let r = y; r < Math.min(height, y + patch.side); r++) {
         image.fill(ground, (r * width + x) * channels, (r * width + Math.min(width, x + patch.side)) * channels);
       }
@@ -110,7 +110,7 @@ export function* occlusion(
     const logits = network.logits(images);
     for (let i = from; i < to; i++) {
       const fall = whole - weigh(logits, (i - from) * weights.length, weights);
-      const [y, x] = places[i];
+      const [y, x] = corners[i];
       for (let r = y; r < Math.min(height, y + patch.side); r++) {
         for (let c = x; c < Math.min(width, x + patch.side); c++) {
           sums[r * width + c] += fall;

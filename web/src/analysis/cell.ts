@@ -146,7 +146,7 @@ function place(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number 
   return (row * width + column) * channels + map;
 }
 
-function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Work {
+function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Work {
   const { kind, name } = row.layer;
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
@@ -154,7 +154,7 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
       const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
       const filters = row.outputShape[2];
       const multiply = (c: number) =>
-        multiplied(windowOf(row, given, cell, first + c), weight('kernel'), count * filters, c * filters + cell.map);
+        multiplied(windowOf(row, input, cell, first + c), weight('kernel'), count * filters, c * filters + cell.map);
       return { step: 'products', channels: Array.from({ length: count }, (_, c) => multiply(c)) };
     }
     case 'DepthwiseConv2D': {
@@ -162,12 +162,12 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
       const filters = row.outputShape[2];
       return {
         step: 'products',
-        channels: [multiplied(windowOf(row, given, cell, channel), weight('kernel'), filters, cell.map)],
+        channels: [multiplied(windowOf(row, input, cell, channel), weight('kernel'), filters, cell.map)],
       };
     }
     case 'MaxPooling2D':
     case 'GlobalMaxPooling2D': {
-      const window = windowOf(row, given, cell, cell.map);
+      const window = windowOf(row, input, cell, cell.map);
       let winner = -1;
       window.values.forEach((value, i) => {
         if (!Number.isNaN(value) && (winner < 0 || value > window.values[winner])) winner = i;
@@ -176,16 +176,16 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
     }
     case 'AveragePooling2D':
     case 'GlobalAveragePooling2D': {
-      const window = windowOf(row, given, cell, cell.map);
+      const window = windowOf(row, input, cell, cell.map);
       const inside = window.values.filter((value) => !Number.isNaN(value));
       return { step: 'mean', window, count: inside.length, total: inside.reduce((a, b) => a + b, 0) };
     }
     case 'Dense':
-      return { step: 'weighted', terms: termsOf(given, weight('kernel'), row.outputShape[0], cell.map) };
+      return { step: 'weighted', terms: termsOf(input, weight('kernel'), row.outputShape[0], cell.map) };
     case 'BatchNormalization':
       return {
         step: 'normalised',
-        value: given.at(place(row.inputShape, cell)),
+        value: input.at(place(row.inputShape, cell)),
         mean: weight('moving_mean')[cell.map],
         variance: weight('moving_variance')[cell.map],
         epsilon: row.layer.epsilon ?? 1e-3,
@@ -193,55 +193,55 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
         beta: weight('beta')[cell.map],
       };
     case 'Add': {
-      const other = outputAt(pass, earlierOf(pass.table, row.index)!);
+      const earlier = outputAt(pass, earlierOf(pass.table, row.index)!);
       const at = place(row.outputShape, cell);
       return {
         step: 'added',
-        value: given.at(at),
-        other: other.at(at),
+        value: input.at(at),
+        other: earlier.at(at),
         cells: [
-          { ...cell, layer: given.name },
-          { ...cell, layer: other.name },
+          { ...cell, layer: input.name },
+          { ...cell, layer: earlier.name },
         ],
       };
     }
     case 'Concatenate': {
       const first = channelsOfEarlier(pass.table, row.index);
-      const from = { ...cell, layer: given.name, map: cell.map < first ? cell.map : cell.map - first };
-      return { step: 'copied', value: given.at(place(given.shape, from)), from };
+      const from = { ...cell, layer: input.name, map: cell.map < first ? cell.map : cell.map - first };
+      return { step: 'copied', value: input.at(place(input.shape, from)), from };
     }
     case 'SoftVoting':
-      return { step: 'voted', ...votesOf(given, row.layer.members!, row.outputShape[0], cell.map) };
+      return { step: 'voted', ...votesOf(input, row.layer.members!, row.outputShape[0], cell.map) };
     case 'Flatten': {
-      const from = { layer: given.name, ...unflattened(row.inputShape, cell.map) };
-      return { step: 'copied', value: given.at(cell.map), from };
+      const from = { layer: input.name, ...unflattened(row.inputShape, cell.map) };
+      return { step: 'copied', value: input.at(cell.map), from };
     }
     case 'ZeroPadding2D': {
-      const { values, top, left } = windowOf(row, given, cell, cell.map);
+      const { values, top, left } = windowOf(row, input, cell, cell.map);
       if (Number.isNaN(values[0])) return { step: 'zero' };
-      return { step: 'copied', value: values[0], from: { layer: given.name, map: cell.map, row: top, column: left } };
+      return { step: 'copied', value: values[0], from: { layer: input.name, map: cell.map, row: top, column: left } };
     }
     case 'Dropout':
     case 'Activation':
     case 'PReLU':
     case 'Branch':
-      return { step: 'copied', value: given.at(place(row.inputShape, cell)), from: { ...cell, layer: given.name } };
+      return { step: 'copied', value: input.at(place(row.inputShape, cell)), from: { ...cell, layer: input.name } };
     default:
       throw new Error(`no arithmetic for ${kind}`);
   }
 }
 
-function windowOf(row: LayerRow, given: Given, cell: Cell, map: number): WindowValues {
+function windowOf(row: LayerRow, input: Given, cell: Cell, map: number): WindowValues {
   if (row.window === null) throw new Error(`${row.layer.name} has no window`);
   const { size, strides, dilation, padding } = row.window;
-  const [height, width, channels] = sizesOf(given.shape);
+  const [height, width, channels] = sizesOf(input.shape);
   const top = cell.row * strides[0] - padding[0];
   const left = cell.column * strides[1] - padding[1];
   const values = Array.from({ length: size[0] * size[1] }, (_, i) => {
     const r = top + Math.floor(i / size[1]) * dilation[0];
     const c = left + (i % size[1]) * dilation[1];
     const inside = r >= 0 && r < height && c >= 0 && c < width;
-    return inside ? given.at((r * width + c) * channels + map) : NaN;
+    return inside ? input.at((r * width + c) * channels + map) : NaN;
   });
   return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
@@ -253,9 +253,9 @@ function multiplied(window: WindowValues, kernel: Float32Array, step: number, fi
   return { ...window, kernel: numbers, products, sum: products.reduce((a, b) => a + b, 0) };
 }
 
-function termsOf(given: Given, kernel: Float32Array, units: number, unit: number): Term[] {
-  const terms = Array.from({ length: given.shape[0] }, (_, input) => {
-    const value = given.at(input);
+function termsOf(source: Given, kernel: Float32Array, units: number, unit: number): Term[] {
+  const terms = Array.from({ length: source.shape[0] }, (_, input) => {
+    const value = source.at(input);
     const weight = kernel[input * units + unit];
     return { input, value, weight, product: value * weight };
   });
@@ -263,10 +263,10 @@ function termsOf(given: Given, kernel: Float32Array, units: number, unit: number
 }
 
 // What the members of an ensemble give a class on average, and the mean of the logarithms of what their softmax divides by.
-function votesOf(given: Given, members: number, classes: number, unit: number) {
+function votesOf(input: Given, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {
-    const logits = Array.from({ length: classes }, (_, k) => given.at(i * classes + k));
+    const logits = Array.from({ length: classes }, (_, k) => input.at(i * classes + k));
     const { most, total } = sharesOf(logits);
     mean += Math.exp(logits[unit] - most) / total / members;
     strength += (most + Math.log(total)) / members;

@@ -78,7 +78,7 @@ export function* randomRemoval(
   const curves = yield* removalCurves(network, pixels, channels, ground, orders, weights);
   return SHARES.map((share, s) => {
     const values = curves.map((curve) => curve[s]);
-    const value = values.reduce((sum, one) => sum + one, 0) / values.length;
+    const value = values.reduce((sum, item) => sum + item, 0) / values.length;
     return { share, value, low: Math.min(...values), high: Math.max(...values) };
   });
 }

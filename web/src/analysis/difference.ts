@@ -38,7 +38,7 @@ function mapsOf(layer: string, shape: [number, number, number], values: Float64A
     for (let i = map; i < values.length; i += channels) value += values[i];
     return { place: map, value, cells };
   }).sort(bySize);
-  const limit = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const limit = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return { layer, rows, columns, terms, total: terms.reduce((sum, term) => sum + term.value, 0), limit, exact };
 }
 
@@ -60,10 +60,10 @@ export function splitOverUnits(
   const before = beforeOf(table, last.index);
   const read = before < 0 ? image : forward.activations[before];
   const values = new Float64Array(read.length);
-  const terms = Array.from(read, (activation, place) => {
-    const weight = kernel[place * classes + answer] - kernel[place * classes + rival];
-    values[place] = activation * weight;
-    return { place, value: values[place], activation, weight };
+  const terms = Array.from(read, (activation, index) => {
+    const weight = kernel[index * classes + answer] - kernel[index * classes + rival];
+    values[index] = activation * weight;
+    return { place: index, value: values[index], activation, weight };
   }).sort(bySize);
   const biases = weights[`${name}/bias`];
   const bias = biases === undefined ? 0 : biases[answer] - biases[rival];

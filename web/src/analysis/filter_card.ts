@@ -56,17 +56,17 @@ export function filterFindings(
   const twin =
     (kernels === null ? null : twinOf(kernels, filter, SAME_KERNEL, 'kernel')) ??
     (constant ? null : twinOf(activationLikeness(layer, filter), filter, SAME_ACTIVATION, 'activation'));
-  const frameOf = (place: number): Frame | null => {
-    const cell = { layer: row.layer.name, map: filter, row: Math.floor(place / width), column: place % width };
+  const frameOf = (offset: number): Frame | null => {
+    const cell = { layer: row.layer.name, map: filter, row: Math.floor(offset / width), column: offset % width };
     return receptiveFrame(table, cell).get('input') ?? null;
   };
   let active = 0;
   for (let i = 0; i < images.numSample; i++) active += Number(layer.maxima[i * layer.filters + filter] > 0);
   return {
     active,
-    exciting: mostExciting(layer, filter, NINE).map((one) => ({
-      ...one,
-      frame: frameOf(one.place),
+    exciting: mostExciting(layer, filter, NINE).map((example) => ({
+      ...example,
+      frame: frameOf(example.place),
     })),
     classes: classMeans(layer, filter, images.labels, images.numSample, classes),
     constant: constant ? layer.maxima[filter] : null,

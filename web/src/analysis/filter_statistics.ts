@@ -32,16 +32,16 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
   const { count } = images;
   const size = images.pixels.length / count;
   const random = randomNumbers(1);
-  const each = Math.max(1, Math.floor(DRAWN / Math.max(1, images.numSample)));
+  const perImage = Math.max(1, Math.floor(DRAWN / Math.max(1, images.numSample)));
   const layers = table.map((row): LayerStatistics => {
     const filters = row.outputShape[row.outputShape.length - 1];
-    const places = row.outputShape.length === 3 ? row.outputShape[0] * row.outputShape[1] : 1;
+    const pixels = row.outputShape.length === 3 ? row.outputShape[0] * row.outputShape[1] : 1;
     return {
       filters,
       maxima: new Float32Array(count * filters),
       minima: new Float32Array(count * filters),
       places: new Int32Array(count * filters),
-      drawn: new Float32Array(images.numSample * Math.min(each, places) * filters),
+      drawn: new Float32Array(images.numSample * Math.min(perImage, pixels) * filters),
     };
   });
   yield* inPieces(count, (from, to) => {
@@ -51,7 +51,7 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
       for (let i = from; i < to; i++) {
         const values = activations[l].subarray((i - from) * numbers, (i - from + 1) * numbers);
         summarize(statistics, values, i);
-        if (i < images.numSample) draw(statistics, values, i, each, random);
+        if (i < images.numSample) draw(statistics, values, i, perImage, random);
       }
     }
   });
@@ -61,12 +61,12 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
 function summarize({ filters, maxima, minima, places }: LayerStatistics, values: Float32Array, i: number): void {
   const at = i * filters;
   for (let k = 0; k < filters; k++) maxima[at + k] = minima[at + k] = values[k];
-  for (let from = filters, place = 1; from < values.length; from += filters, place++) {
+  for (let from = filters, pixel = 1; from < values.length; from += filters, pixel++) {
     for (let k = 0; k < filters; k++) {
       const value = values[from + k];
       if (value > maxima[at + k]) {
         maxima[at + k] = value;
-        places[at + k] = place;
+        places[at + k] = pixel;
       } else if (value < minima[at + k]) minima[at + k] = value;
     }
   }
@@ -76,11 +76,11 @@ function draw(
   { filters, drawn }: LayerStatistics,
   values: Float32Array,
   i: number,
-  each: number,
+  perImage: number,
   random: () => number,
 ) {
   const cells = values.length / filters;
-  const number = Math.min(each, cells);
+  const number = Math.min(perImage, cells);
   for (let n = 0; n < number; n++) {
     const cell = cells === 1 ? 0 : Math.floor(random() * cells);
     drawn.set(values.subarray(cell * filters, (cell + 1) * filters), (i * number + n) * filters);
@@ -98,9 +98,9 @@ export function* statisticsOnce(
 ): Work<FilterStatistics> {
   const before = known.get(weights);
   if (before !== undefined) return before;
-  const found = yield* withNetwork(make, (network) => filterStatistics(table, network, images));
-  known.set(weights, found);
-  return found;
+  const statistics = yield* withNetwork(make, (network) => filterStatistics(table, network, images));
+  known.set(weights, statistics);
+  return statistics;
 }
 
 export interface Exciting {
@@ -110,14 +110,14 @@ export interface Exciting {
 }
 
 // The images with the largest values of a map or unit, one place each; none where it is the same for all.
-export function mostExciting(statistics: LayerStatistics, filter: number, most: number): Exciting[] {
+export function mostExciting(statistics: LayerStatistics, filter: number, count: number): Exciting[] {
   const { filters, maxima, places } = statistics;
   const all: Exciting[] = [];
   for (let i = 0; i * filters < maxima.length; i++) {
     all.push({ image: i, value: maxima[i * filters + filter], place: places[i * filters + filter] });
   }
   all.sort((a, b) => b.value - a.value || a.image - b.image);
-  return isConstant(statistics, filter, all.length) ? [] : all.slice(0, most);
+  return isConstant(statistics, filter, all.length) ? [] : all.slice(0, count);
 }
 
 // Whether a map or unit gives one number everywhere on the first `count` images.
@@ -143,9 +143,9 @@ export function classMeans(
 ): ClassMean[] {
   const means = Array.from({ length: classes }, () => ({ mean: 0, count: 0 }));
   for (let i = 0; i < numSample; i++) {
-    const one = means[labels[i]];
-    one.count++;
-    one.mean += (maxima[i * filters + filter] - one.mean) / one.count;
+    const ofClass = means[labels[i]];
+    ofClass.count++;
+    ofClass.mean += (maxima[i * filters + filter] - ofClass.mean) / ofClass.count;
   }
   return means;
 }

@@ -76,29 +76,29 @@ function summed(kernel: Float32Array, first: number, step: number): Omit<Link, '
   return { weight, strength };
 }
 
-function strongest(links: Link[], most: number): Link[] {
-  return links.sort((a, b) => b.strength - a.strength).slice(0, most);
+function strongest(links: Link[], count: number): Link[] {
+  return links.sort((a, b) => b.strength - a.strength).slice(0, count);
 }
 
 // The maps that a map reads, the strongest first.
-export function linksBack(table: LayerRow[], weights: Weights, index: number, map: number, most: number): Link[] {
+export function linksBack(table: LayerRow[], weights: Weights, index: number, map: number, count: number): Link[] {
   if (index < 0) return [];
   const source = sourceOf(table, index);
   const links: Link[] = [];
   const maps = sizesAt(table, source)[2];
   for (let from = 0; from < maps; from++) {
-    const found = between(table, weights, index, from, map);
-    if (found !== null) links.push({ layer: source, map: from, ...found });
+    const candidates = between(table, weights, index, from, map);
+    if (candidates !== null) links.push({ layer: source, map: from, ...candidates });
   }
   const earlier = earlierOf(table, index);
   if (earlier !== null && (table[index].layer.kind === 'Add' || map < channelsOfEarlier(table, index))) {
     links.push({ layer: earlier, map, ...PASSED });
   }
-  return strongest(links, most);
+  return strongest(links, count);
 }
 
 // The maps that a map feeds, the strongest first.
-export function linksOn(table: LayerRow[], weights: Weights, index: number, map: number, most: number): Link[] {
+export function linksOn(table: LayerRow[], weights: Weights, index: number, map: number, count: number): Link[] {
   let target = index + 1;
   while (target < table.length && passesOn(table[target])) target++;
   const links: Link[] = [];
@@ -106,13 +106,13 @@ export function linksOn(table: LayerRow[], weights: Weights, index: number, map:
   if (isRead && !(index >= 0 && passesOn(table[index]))) {
     const maps = sizesAt(table, target)[2];
     for (let to = 0; to < maps; to++) {
-      const found = between(table, weights, target, map, to);
-      if (found !== null) links.push({ layer: target, map: to, ...found });
+      const candidates = between(table, weights, target, map, to);
+      if (candidates !== null) links.push({ layer: target, map: to, ...candidates });
     }
   }
   const name = index < 0 ? 'input' : table[index].layer.name;
   table.forEach((row, i) => {
     if (row.layer.from_layer === name) links.push({ layer: i, map, ...PASSED });
   });
-  return strongest(links, most);
+  return strongest(links, count);
 }

@@ -19,12 +19,12 @@ export async function checkParity(
   const [count, classes] = logits.shape;
   const expected = await unpackFloats(logits);
   const size = images.shape[0] * images.shape[1] * images.shape[2];
-  const found = network.logits(images.pixels.subarray(0, count * size));
+  const computed = network.logits(images.pixels.subarray(0, count * size));
   let difference = 0;
   let changed = 0;
   for (let i = 0; i < count; i++) {
     const row = (values: Float32Array) => values.subarray(i * classes, (i + 1) * classes);
-    const [here, there] = [row(found), row(expected)];
+    const [here, there] = [row(computed), row(expected)];
     for (let k = 0; k < classes; k++) {
       const gap = Math.abs(here[k] - there[k]);
       difference = gap <= difference ? difference : gap; // what is not a number is the largest

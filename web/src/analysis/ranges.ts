@@ -27,16 +27,16 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
 
 // The range of each map of (places, maps) numbers: from zero, or as far below zero as above.
 export function mapRanges(values: ArrayLike<number>, maps: number, signed: boolean): Range[] {
-  const most = new Float64Array(maps);
+  const highest = new Float64Array(maps);
   for (let i = 0, map = 0; i < values.length; i++) {
     const size = signed ? Math.abs(values[i]) : values[i];
-    if (size > most[map]) most[map] = size;
+    if (size > highest[map]) highest[map] = size;
     if (++map === maps) map = 0;
   }
-  return Array.from(most, (high) => ({ low: signed ? -high : 0, high }));
+  return Array.from(highest, (high) => ({ low: signed ? -high : 0, high }));
 }
 
 export function wholeRange(ranges: Range[]): Range {
-  const high = ranges.reduce((most, range) => Math.max(most, range.high), 0);
+  const high = ranges.reduce((highest, range) => Math.max(highest, range.high), 0);
   return { low: ranges.some((range) => range.low < 0) ? -high : 0, high };
 }

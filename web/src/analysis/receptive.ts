@@ -39,8 +39,8 @@ export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
 // The cell of the layer before that a number of a flattened map was.
 export function unflattened(shape: Shape, unit: number): { map: number; row: number; column: number } {
   const [, width, channels] = sizesOf(shape);
-  const place = Math.floor(unit / channels);
-  return { map: unit % channels, row: Math.floor(place / width), column: place % width };
+  const pixel = Math.floor(unit / channels);
+  return { map: unit % channels, row: Math.floor(pixel / width), column: pixel % width };
 }
 
 // The part of each layer that the cell was made of, the cell itself included, by layer name; "input" is the image. What
@@ -69,8 +69,8 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
 
 // The layers that a cell was made of, from its own back to the image.
 export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): string[] {
-  const place = (layer: string) => table.findIndex((row) => row.layer.name === layer); // the image is before all of them
-  return [...frames.keys()].sort((a, b) => place(b) - place(a));
+  const indexOf = (layer: string) => table.findIndex((row) => row.layer.name === layer); // the image is before all of them
+  return [...frames.keys()].sort((a, b) => indexOf(b) - indexOf(a));
 }
 
 // The part of a frame on the maps from `first` to before `end`, which are counted from there.

@@ -14,9 +14,9 @@ export interface Change {
 export function isRight(logits: Float32Array, i: number, label: number, classes: number): boolean {
   const own = logits[i * classes + label];
   for (let k = 0; k < classes; k++) {
-    const other = logits[i * classes + k];
+    const logit = logits[i * classes + k];
     // Of equal logits the first is the answer.
-    if (k !== label && (other > own || (other === own && k < label))) return false;
+    if (k !== label && (logit > own || (logit === own && k < label))) return false;
   }
   return true;
 }
@@ -46,19 +46,19 @@ export function* rightAnswers(network: Network, sample: Sample, ablations: Repla
   const size = pixels.length / labels.length;
   const classes = network.numClasses;
   const right = ablations.map(() => new Uint8Array(numSample));
-  const most = Math.max(1, Math.floor(MOST_NUMBERS / (classes * ablations.length)));
+  const maxImages = Math.max(1, Math.floor(MOST_NUMBERS / (classes * ablations.length)));
   yield* inPieces(
     numSample,
     (from, to) => {
       const logits = network.ablationLogits(pixels.subarray(from * size, to * size), ablations);
       for (let l = 0; l < ablations.length; l++) {
         for (let i = from; i < to; i++) {
-          const place = l * (to - from) + i - from;
-          right[l][i] = Number(isRight(logits, place, labels[i], classes));
+          const row = l * (to - from) + i - from;
+          right[l][i] = Number(isRight(logits, row, labels[i], classes));
         }
       }
     },
-    most,
+    maxImages,
   );
   return right;
 }

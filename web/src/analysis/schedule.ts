@@ -43,14 +43,14 @@ export async function inSlices<T>(
 const PIECE_MS = 3;
 
 // Computes `count` items in pieces of a few milliseconds; how many items that is, is learned on the way.
-export function* inPieces(count: number, compute: (from: number, to: number) => void, most = 64): Work<void> {
+export function* inPieces(count: number, compute: (from: number, to: number) => void, maxCount = 64): Work<void> {
   let size = 1;
   for (let from = 0; from < count;) {
     const to = Math.min(count, from + size);
     const start = performance.now();
     compute(from, to);
-    const each = (performance.now() - start) / (to - from);
-    size = Math.max(1, Math.min(most, 4 * size, Math.floor(PIECE_MS / Math.max(each, 1e-3))));
+    const perItem = (performance.now() - start) / (to - from);
+    size = Math.max(1, Math.min(maxCount, 4 * size, Math.floor(PIECE_MS / Math.max(perItem, 1e-3))));
     from = to;
     yield from / count;
   }

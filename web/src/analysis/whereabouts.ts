@@ -24,14 +24,14 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
     unpackFloats(map.directions),
   ]);
   const [count, axes] = map.points.shape;
-  const places = Array.from({ length: count }, (_, i): Place => [points[i * axes], points[i * axes + 1]]);
+  const positions = Array.from({ length: count }, (_, i): Place => [points[i * axes], points[i * axes + 1]]);
   const along = (hidden: ArrayLike<number>, axis: number) => {
     let sum = -map.offset[axis];
     for (let i = 0; i < hidden.length; i++) sum += hidden[i] * directions[i * axes + axis];
     return sum;
   };
   const project = (hidden: ArrayLike<number>): Place => [along(hidden, 0), along(hidden, 1)];
-  return { layer: map.layer, places, indices, labels, neighbours: map.num_neighbours, project };
+  return { layer: map.layer, places: positions, indices, labels, neighbours: map.num_neighbours, project };
 }
 
 // An image that others are compared with: its position in the page, its numbers, and where it lies.
@@ -66,14 +66,14 @@ export interface Neighbour extends Known {
 
 // The nearest by all numbers, the nearest first. `except` is an image itself, which is no neighbour of its own.
 export function nearest(known: Known[], hidden: ArrayLike<number>, count: number, except = -1): Neighbour[] {
-  const found = known
+  const neighbours = known
     .filter(({ position }) => position !== except)
-    .map((one) => {
+    .map((neighbour) => {
       let squares = 0;
-      for (let i = 0; i < hidden.length; i++) squares += (hidden[i] - one.hidden[i]) ** 2;
-      return { ...one, distance: Math.sqrt(squares) };
+      for (let i = 0; i < hidden.length; i++) squares += (hidden[i] - neighbour.hidden[i]) ** 2;
+      return { ...neighbour, distance: Math.sqrt(squares) };
     });
-  return found.sort((a, b) => a.distance - b.distance).slice(0, count);
+  return neighbours.sort((a, b) => a.distance - b.distance).slice(0, count);
 }
 
 // How often each class is among them, the most frequent first.

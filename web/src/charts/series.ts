@@ -13,13 +13,13 @@ export interface Series {
 // Violet, orange, ink and grey differ in lightness too, so they are told apart in deuteranopia and in print.
 const COLOURS = ['var(--accent)', 'var(--warm)', 'var(--ink)', 'var(--muted)'];
 
-export function colourOf(series: Series, place: number): string {
-  return series.colour ?? COLOURS[place % COLOURS.length];
+export function colourOf(series: Series, index: number): string {
+  return series.colour ?? COLOURS[index % COLOURS.length];
 }
 
 // A second turn of the colours is dashed.
-export function dashOf(series: Series, place: number): string | undefined {
-  return (series.dashed ?? place >= COLOURS.length) ? '5 4' : undefined;
+export function dashOf(series: Series, index: number): string | undefined {
+  return (series.dashed ?? index >= COLOURS.length) ? '5 4' : undefined;
 }
 
 // Moves labels apart, downwards and then back up, so that none covers another: `at` are their middles.
@@ -73,21 +73,21 @@ export function tableOf(series: Series[], xLabel: string): { columns: { name: st
     band ? [name, say('charts.low', { name }), say('charts.high', { name })] : [name],
   );
   const byX = new Map<number, Value[]>();
-  const put = (x: number, place: number, value: number) => {
+  const put = (x: number, column: number, value: number) => {
     const row = byX.get(x) ?? [x, ...names.map(() => null)];
-    row[place] = value;
+    row[column] = value;
     byX.set(x, row);
   };
-  let place = 1;
+  let column = 1;
   for (const { points, band } of series) {
-    for (const [x, y] of points) put(x, place, y);
-    place++;
+    for (const [x, y] of points) put(x, column, y);
+    column++;
     if (band === undefined) continue;
     for (const [x, low, high] of band) {
-      put(x, place, low);
-      put(x, place + 1, high);
+      put(x, column, low);
+      put(x, column + 1, high);
     }
-    place += 2;
+    column += 2;
   }
   const rows = [...byX.values()].sort((a, b) => Number(a[0]) - Number(b[0]));
   return { columns: [xLabel, ...names].map((name) => ({ name })), rows };

@@ -68,14 +68,14 @@ type Output = Pick<LayerRow, 'outputShape' | 'receptiveField'>;
 
 function rowOf(layer: LayerSpec, before: LayerRow[], last: Shape, lastSeen: ReceptiveField, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
-  const other = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
-  if (layer.kind === 'Branch') checkBranch(layer, before, other!.outputShape);
-  else if (other !== undefined) checkJoined(layer, before, other.outputShape);
-  const seen = layer.kind === 'Branch' ? other!.receptiveField : lastSeen;
-  const given = givenTo(layer, last, other);
-  const window = kind.window?.(layer, given) ?? null;
-  const outputShape = kind.outputShape(layer, given);
-  const own = Object.entries(kind.weightShapes?.(layer, given) ?? {});
+  const earlier = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
+  if (layer.kind === 'Branch') checkBranch(layer, before, earlier!.outputShape);
+  else if (earlier !== undefined) checkJoined(layer, before, earlier.outputShape);
+  const seen = layer.kind === 'Branch' ? earlier!.receptiveField : lastSeen;
+  const read = inputShapeOf(layer, last, earlier);
+  const window = kind.window?.(layer, read) ?? null;
+  const outputShape = kind.outputShape(layer, read);
+  const own = Object.entries(kind.weightShapes?.(layer, read) ?? {});
   const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
   if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
     throw new ArchitectureError('refused.network.large', named(layer));
@@ -83,27 +83,27 @@ function rowOf(layer: LayerSpec, before: LayerRow[], last: Shape, lastSeen: Rece
   return {
     index: before.length,
     layer,
-    inputShape: given,
+    inputShape: read,
     outputShape,
     weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
     receptiveField: around(
-      receptiveField(layer, given, window, seen, input),
-      layer.kind === 'Branch' ? undefined : other,
+      receptiveField(layer, read, window, seen, input),
+      layer.kind === 'Branch' ? undefined : earlier,
     ),
     parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
-    macs: kind.macs?.(layer, given) ?? 0,
+    macs: kind.macs?.(layer, read) ?? 0,
   };
 }
 
-function givenTo({ kind }: LayerSpec, last: Shape, other: Output | undefined): Shape {
-  if (kind === 'Branch') return other!.outputShape;
-  return kind === 'Concatenate' ? [...last.slice(0, -1), other!.outputShape.at(-1)! + last.at(-1)!] : last;
+function inputShapeOf({ kind }: LayerSpec, last: Shape, earlier: Output | undefined): Shape {
+  if (kind === 'Branch') return earlier!.outputShape;
+  return kind === 'Concatenate' ? [...last.slice(0, -1), earlier!.outputShape.at(-1)! + last.at(-1)!] : last;
 }
 
 function receptiveField(
   layer: LayerSpec,
-  given: Shape,
+  shape: Shape,
   window: Window | null,
   { size, jump, start }: ReceptiveField,
   input: Input,
@@ -116,23 +116,23 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, given)) === times(given); // number by number
-  if (given.length === 1 || keeps) return { size, jump, start };
+  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === times(shape); // number by number
+  if (shape.length === 1 || keeps) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));
-  const end = (axis: 0 | 1) => Math.min(start[axis] + (given[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
+  const end = (axis: 0 | 1) => Math.min(start[axis] + (shape[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
   // Less than nothing where only padding is read.
   return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
 }
 
 // The field with the jump of `seen` in which at every place lies that of the other layer too. Mostly that has seen a part
 // of the same; where strides lie between the two, and padding that made up for them, their jumps differ.
-function around(seen: ReceptiveField, other: Output | undefined): ReceptiveField {
-  if (other === undefined) return seen;
+function around(seen: ReceptiveField, earlier: Output | undefined): ReceptiveField {
+  if (earlier === undefined) return seen;
   const axes = ([0, 1] as const).map((axis) => {
-    const places = other.outputShape.length === 3 ? other.outputShape[axis] : 1;
-    const field = other.receptiveField;
-    const drift = (places - 1) * (field.jump[axis] - seen.jump[axis]);
+    const length = earlier.outputShape.length === 3 ? earlier.outputShape[axis] : 1;
+    const field = earlier.receptiveField;
+    const drift = (length - 1) * (field.jump[axis] - seen.jump[axis]);
     const first = Math.min(seen.start[axis], field.start[axis] + Math.min(drift, 0));
     const end = field.start[axis] + Math.max(drift, 0) + field.size[axis];
     return { first, size: Math.max(seen.start[axis] + seen.size[axis], end) - first };
@@ -159,8 +159,8 @@ function checkArguments(layer: LayerSpec): void {
   const refuse = (argument: string, rule: keyof typeof en.refused.argument, choices = '') => {
     throw new ArchitectureError(`refused.argument.${rule}`, { ...named(layer), argument, choices });
   };
-  const isWhole = (value: unknown, most: number) =>
-    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+  const isWhole = (value: unknown, highest: number) =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= highest;
   for (const name of kind.counts ?? []) {
     const value = name === 'depth_multiplier' || name === 'groups' ? (layer[name] ?? 1) : layer[name];
     if (!isWhole(value, 65536)) refuse(name, 'count');
@@ -194,7 +194,7 @@ function checkArguments(layer: LayerSpec): void {
 }
 
 function isFrame(value: unknown): boolean {
-  const isPair = (pair: unknown, isGood: (one: unknown) => boolean) =>
+  const isPair = (pair: unknown, isGood: (item: unknown) => boolean) =>
     Array.isArray(pair) && pair.length === 2 && pair.every(isGood);
   const isWidth = (width: unknown) => Number.isInteger(width) && Number(width) >= 0 && Number(width) <= 1024;
   return isPair(value, (pair) => isPair(pair, isWidth));
@@ -205,25 +205,25 @@ function earlierOutput(layer: LayerSpec, before: LayerRow[], { height, width, ch
     const outputShape = [height, width, channels];
     return { outputShape, receptiveField: { size: [1, 1], jump: [1, 1], start: [0, 0] } };
   }
-  const other = before.find((row) => row.layer.name === layer.from_layer);
-  if (other !== undefined) return other;
+  const source = before.find((row) => row.layer.name === layer.from_layer);
+  if (source !== undefined) return source;
   throw new ArchitectureError('refused.network.summand', { ...named(layer), other: layer.from_layer! });
 }
 
 function checkJoined(layer: LayerSpec, before: LayerRow[], otherShape: Shape): void {
-  const given = before.at(-1);
-  if (given === undefined) throw new ArchitectureError('refused.network.first', named(layer));
+  const previous = before.at(-1);
+  if (previous === undefined) throw new ArchitectureError('refused.network.first', named(layer));
   const values = {
     ...named(layer),
     other: layer.from_layer!,
     otherShape: times(otherShape),
-    given: given.layer.name,
-    givenShape: times(given.outputShape),
+    given: previous.layer.name,
+    givenShape: times(previous.outputShape),
   };
   if (layer.kind === 'Add' && values.givenShape !== values.otherShape) {
     throw new ArchitectureError('refused.network.summands', values);
   }
-  if (times(given.outputShape.slice(0, -1)) !== times(otherShape.slice(0, -1))) {
+  if (times(previous.outputShape.slice(0, -1)) !== times(otherShape.slice(0, -1))) {
     throw new ArchitectureError('refused.network.joined', values);
   }
 }

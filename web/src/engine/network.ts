@@ -276,8 +276,8 @@ export class Network {
     });
     return [
       arrays.place(Int32Array.from(indices)),
-      arrays.place(Int32Array.from(replacements, (one) => one.filter)),
-      arrays.place(Float32Array.from(replacements, (one) => one.value)),
+      arrays.place(Int32Array.from(replacements, (item) => item.filter)),
+      arrays.place(Float32Array.from(replacements, (item) => item.value)),
     ];
   }
 }

@@ -7,11 +7,11 @@ export interface Shares {
 }
 
 export function sharesOf(logits: ArrayLike<number>): Shares {
-  let most = logits[0];
-  for (let k = 1; k < logits.length; k++) most = Math.max(most, logits[k]);
+  let largest = logits[0];
+  for (let k = 1; k < logits.length; k++) largest = Math.max(largest, logits[k]);
   let total = 0;
-  for (let k = 0; k < logits.length; k++) total += Math.exp(logits[k] - most);
-  return { most, total };
+  for (let k = 0; k < logits.length; k++) total += Math.exp(logits[k] - largest);
+  return { most: largest, total };
 }
 
 // Logits (N, classes) to probabilities (N, classes).

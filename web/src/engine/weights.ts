@@ -27,36 +27,36 @@ const movingPairs = (table: LayerRow[]) => pairs(table, true);
 
 export function readWeights(arrays: Arrays, network: number, table: LayerRow[]): Weights {
   const { exports } = arrays;
-  const found: Weights = {};
+  const weights: Weights = {};
   const read = (all: Pair[], isMoving: boolean) => {
     for (const { layer, names, sizes } of all) {
       const [one, other] = sizes.map((size) => arrays.room(4 * size));
       if (isMoving) exports.network_read_moving(network, layer, one, other, sizes[1]);
       else exports.network_read(network, layer, one, other);
-      found[names[0]] = arrays.floats(one, sizes[0]);
-      if (names[1] !== undefined) found[names[1]] = arrays.floats(other, sizes[1]);
+      weights[names[0]] = arrays.floats(one, sizes[0]);
+      if (names[1] !== undefined) weights[names[1]] = arrays.floats(other, sizes[1]);
     }
   };
   read(trainedPairs(table), false);
   read(movingPairs(table), true);
   const names = table.flatMap((row) => Object.keys(row.weightShapes));
-  return Object.fromEntries(names.map((name) => [name, found[name]]));
+  return Object.fromEntries(names.map((name) => [name, weights[name]]));
 }
 
 // Takes weights that `checkWeights` has checked.
 export function writeWeights(arrays: Arrays, network: number, table: LayerRow[], weights: Weights): void {
   const { exports } = arrays;
-  const place = ({ names, sizes }: Pair) => [
+  const allocate = ({ names, sizes }: Pair) => [
     arrays.place(weights[names[0]]),
     arrays.place(names[1] === undefined ? new Float32Array(sizes[1]) : weights[names[1]]),
   ];
-  for (const one of trainedPairs(table)) {
-    const [kernel, bias] = place(one);
-    exports.network_write(network, one.layer, kernel, bias);
+  for (const pair of trainedPairs(table)) {
+    const [kernel, bias] = allocate(pair);
+    exports.network_write(network, pair.layer, kernel, bias);
   }
-  for (const one of movingPairs(table)) {
-    const [means, variances] = place(one);
-    exports.network_write_moving(network, one.layer, means, variances, one.sizes[1]);
+  for (const pair of movingPairs(table)) {
+    const [means, variances] = allocate(pair);
+    exports.network_write_moving(network, pair.layer, means, variances, pair.sizes[1]);
   }
 }
 

@@ -7,8 +7,8 @@ import { leaveEntry } from '../state/fragment.svelte';
 // of both entries leads to the same section.
 export function returnToPlaces(): void {
   window.addEventListener('popstate', ({ state }: PopStateEvent) => {
-    const place = (state as { place?: number } | null)?.place;
-    if (place !== undefined) requestAnimationFrame(() => window.scrollTo({ top: place, behavior: 'instant' }));
+    const offset = (state as { place?: number } | null)?.place;
+    if (offset !== undefined) requestAnimationFrame(() => window.scrollTo({ top: offset, behavior: 'instant' }));
   });
 }
 

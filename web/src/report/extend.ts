@@ -49,16 +49,16 @@ function extendLayers(bench: Bench): void {
       if (position >= 0) bench.choose(position);
       holdMap(bench, layer, map);
     };
-    for (const one of all('[data-filter] > img', figure)) {
+    for (const picture of all('[data-filter] > img', figure)) {
       intoButton(
-        one,
+        picture,
         () => say('report_tools.selectMap', { layer }),
-        () => hold(Number(one.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
+        () => hold(Number(picture.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
       );
     }
-    const place = `${section?.id} ${layer}`;
-    if (seen.has(place)) continue;
-    seen.add(place);
+    const key = `${section?.id} ${layer}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
     const live = button('see-live link', () => hold(0));
     onLanguage(() => {
       live.textContent = say('report_tools.live');

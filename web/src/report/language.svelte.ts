@@ -56,17 +56,17 @@ const ATTRIBUTES = ['aria-label', 'title', 'alt'];
 
 // Translatable attributes and labels of charts: a setter, the English original and the entry of the catalogue.
 function attributesAndDrawings() {
-  const told = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Written;
+  const readEntry = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Written;
   const drawn = [...document.querySelectorAll('[data-say]')].map((element) => ({
     set: (text: string) => (element.textContent = text),
     english: element.textContent!,
-    value: told(element, 'data-say'),
+    value: readEntry(element, 'data-say'),
   }));
   const attributes = ATTRIBUTES.flatMap((name) =>
     [...document.querySelectorAll(`[data-say-${name}]`)].map((element) => ({
       set: (text: string) => element.setAttribute(name, text),
       english: element.getAttribute(name)!,
-      value: told(element, `data-say-${name}`),
+      value: readEntry(element, `data-say-${name}`),
     })),
   );
   return [...drawn, ...attributes];

@@ -53,7 +53,9 @@ export function drawTable(table: HTMLTableElement): SVGSVGElement {
         stroke: style.borderBottomWidth === '0px' ? 'none' : style.borderBottomColor,
       }),
     );
-    const leaves = [cell, ...cell.querySelectorAll('*')].filter((one) => one.children.length === 0 && one.textContent);
+    const leaves = [cell, ...cell.querySelectorAll('*')].filter(
+      (node) => node.children.length === 0 && node.textContent,
+    );
     for (const leaf of leaves) svg.append(write(leaf, leaf === cell ? box : leaf.getBoundingClientRect(), origin));
   }
   if (scroller) scroller.scrollLeft = scrolled;

@@ -17,20 +17,20 @@ export function keepTheme(): void {
     choice.checked = true;
     choice.dispatchEvent(new Event('change', { bubbles: true }));
   }
-  for (const one of choices) {
-    one.addEventListener('change', () => {
+  for (const radio of choices) {
+    radio.addEventListener('change', () => {
       try {
-        if (one.checked) localStorage.setItem(KEY, one.value);
+        if (radio.checked) localStorage.setItem(KEY, radio.value);
       } catch {
         // It holds for this visit.
       }
     });
-    one.addEventListener('keydown', (event) => {
+    radio.addEventListener('keydown', (event) => {
       if (event.key !== ' ' && event.key !== 'Enter') return;
       event.preventDefault();
-      const other = choices.find(({ value }) => value === (ground.theme === 'dark' ? 'light' : 'dark'));
-      other?.click();
-      other?.focus();
+      const opposite = choices.find(({ value }) => value === (ground.theme === 'dark' ? 'light' : 'dark'));
+      opposite?.click();
+      opposite?.focus();
     });
   }
 }

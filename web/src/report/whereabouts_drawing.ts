@@ -13,12 +13,12 @@ const MARGIN = 24; // CSS pixels
 const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
 const MOST_NAMES = 26; // of more classes, those of the neighbours
 
-const endsOf = (places: Place[]) =>
-  [0, 1].map((axis) => places.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
+const endsOf = (points: Place[]) =>
+  [0, 1].map((axis) => points.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
 
 // One scale along both axes. What lies beyond the map stands at its edge.
-function placing(places: Place[], width: number, height: number): (place: Place) => Place {
-  const ends = endsOf(places);
+function placing(points: Place[], width: number, height: number): (point: Place) => Place {
+  const ends = endsOf(points);
   const [across, down] = ends.map(([low, high]) => high - low || 1);
   const [x0, y0] = ends.map(([low, high]) => (low + high) / 2);
   const scale = Math.min((width - 2 * MARGIN) / across, (height - 2 * MARGIN) / down);
@@ -45,9 +45,9 @@ export function paintWhereabouts(
   for (const isMain of [false, true]) {
     context.fillStyle = colour(isMain ? 'ink' : 'muted');
     context.globalAlpha = isMain ? 0.8 : 0.35;
-    map.places.forEach((place, i) => {
+    map.places.forEach((point, i) => {
       if (own(i) !== isMain) return;
-      const [x, y] = at(place);
+      const [x, y] = at(point);
       context.fillRect(x - DOT / 2, y - DOT / 2, DOT, DOT);
     });
   }
@@ -61,9 +61,9 @@ export function paintWhereabouts(
     .map((_, k) => k)
     .filter((k) => classNames.length <= MOST_NAMES || now?.classes.some(([one]) => one === k));
   for (const k of named) {
-    const places = map.places.filter((_, i) => map.labels[i] === k).map(at);
-    if (places.length === 0) continue;
-    const [x, y] = [0, 1].map((axis) => median(places.map((position) => position[axis])));
+    const points = map.places.filter((_, i) => map.labels[i] === k).map(at);
+    if (points.length === 0) continue;
+    const [x, y] = [0, 1].map((axis) => median(points.map((position) => position[axis])));
     context.strokeStyle = colour('paper');
     context.lineWidth = 4;
     context.fillStyle = colour(k === main ? 'ink' : 'muted');

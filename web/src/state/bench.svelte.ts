@@ -160,8 +160,8 @@ export class Bench {
   strongestIn(row: LayerRow): Cell {
     const at = largest(this.forward.activations[row.index]);
     const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
-    const place = Math.floor(at / maps);
-    return { layer: row.layer.name, map: at % maps, row: Math.floor(place / width), column: place % width };
+    const pixel = Math.floor(at / maps);
+    return { layer: row.layer.name, map: at % maps, row: Math.floor(pixel / width), column: pixel % width };
   }
 
   letGo(): void {
@@ -198,11 +198,11 @@ export class Bench {
   }
 
   isOff(ablation: Ablation): boolean {
-    return this.ablations.some((one) => sameAblation(one, ablation));
+    return this.ablations.some((item) => sameAblation(item, ablation));
   }
 
   toggle(ablation: Ablation): void {
-    const others = this.ablations.filter((one) => !sameAblation(one, ablation));
+    const others = this.ablations.filter((item) => !sameAblation(item, ablation));
     this.ablations = others.length < this.ablations.length ? others : [...this.ablations, ablation];
   }
 }

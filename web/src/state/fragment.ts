@@ -101,7 +101,7 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
     if (count === 0 || (filter !== undefined && number === null)) return null;
     return { part: 'filter', layer, filter: number, value: what };
   }
-  const part = partsOf(row).find((one) => one === what);
+  const part = partsOf(row).find((candidate) => candidate === what);
   return part === undefined || filter !== undefined ? null : { part, layer };
 }
 
@@ -122,7 +122,7 @@ export function decode(fragment: string, known: Known): Shown | null {
   const ablations: Ablation[] = [];
   for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_ABLATIONS)) {
     const ablation = readAblation(text, table);
-    if (ablation !== null && !ablations.some((one) => sameAblation(one, ablation))) ablations.push(ablation);
+    if (ablation !== null && !ablations.some((item) => sameAblation(item, ablation))) ablations.push(ablation);
   }
   return {
     index: index !== null && known.find(index) >= 0 ? index : null,

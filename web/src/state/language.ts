@@ -11,7 +11,9 @@ const packedIn = (language: Language | 'keys') => document.getElementById(`texts
 
 // Those that this page has.
 export function languages(): Language[] {
-  return (Object.keys(LANGUAGES) as Language[]).filter((one) => opened.has(one) || packedIn(one) !== null);
+  return (Object.keys(LANGUAGES) as Language[]).filter(
+    (language) => opened.has(language) || packedIn(language) !== null,
+  );
 }
 
 // The first that the browser asks for and the page has. A region does not matter, a script does.
@@ -21,8 +23,8 @@ export function preferredLanguage(): Language {
     return `${language} ${script}`;
   };
   for (const wanted of navigator.languages) {
-    const found = languages().find((language) => written(language) === written(wanted));
-    if (found !== undefined) return found;
+    const match = languages().find((language) => written(language) === written(wanted));
+    if (match !== undefined) return match;
   }
   return 'en';
 }

@@ -42,7 +42,7 @@ async function liveModel({ architecture, weights, means }: MadeNetwork): Promise
 async function common(page: Payload, network: MadeNetwork, made: Made) {
   const { architecture, recipe } = network;
   const table = layerTable(architecture);
-  const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0);
+  const sum = (numbers: number[]) => numbers.reduce((all, item) => all + item, 0);
   return {
     format: page.format,
     made,
@@ -100,10 +100,10 @@ export async function classesPayload(
   const count = train.labels.length + heldOut.labels.length;
   const blocks = (labels: Uint8Array, images: Uint8Array) =>
     Promise.all([pack(labels, [labels.length]), pack(images, [labels.length, ...shape])]);
-  const joined = (one: Uint8Array, other: Uint8Array) => {
-    const both = new Uint8Array(one.length + other.length);
-    both.set(one);
-    both.set(other, one.length);
+  const joined = (head: Uint8Array, tail: Uint8Array) => {
+    const both = new Uint8Array(head.length + tail.length);
+    both.set(head);
+    both.set(tail, head.length);
     return both;
   };
   const [labels, pixels] = await blocks(joined(heldOut.labels, train.labels), joined(heldOut.images, train.images));
@@ -144,9 +144,9 @@ export function ownClassesOf({ payload, images }: Subject): { name: string; exam
   const { made, evaluation } = payload;
   if (made?.from !== 'classes') return [];
   const numHeldOut = evaluation.num_images;
-  const places = Array.from({ length: images.count }, (_, i) => i);
+  const indices = Array.from({ length: images.count }, (_, i) => i);
   return evaluation.class_names.map((name, label) => {
-    const own = places.filter((i) => images.labels[i] === label);
+    const own = indices.filter((i) => images.labels[i] === label);
     const [held, others] = [own.filter((i) => i < numHeldOut), own.filter((i) => i >= numHeldOut)];
     const order = own.map((_, i) => (isHeldOut(i) && held.length > 0 ? held.shift()! : others.shift()!));
     return { name, examples: order.map((i) => images.image(i).slice()) };

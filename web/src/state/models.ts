@@ -53,7 +53,7 @@ async function loadImages(images: LiveImages): Promise<Images> {
   ]);
   const [count, height, width, channels] = images.pixels.shape;
   const size = height * width * channels;
-  const places = new Map(Array.from(indices, (index, i) => [index, i]));
+  const positions = new Map(Array.from(indices, (index, i) => [index, i]));
   return {
     split: images.split,
     shape: [height, width, channels],
@@ -64,7 +64,7 @@ async function loadImages(images: LiveImages): Promise<Images> {
     labels,
     pixels,
     image: (i) => pixels.subarray(i * size, (i + 1) * size),
-    find: (index) => places.get(index) ?? -1,
+    find: (index) => positions.get(index) ?? -1,
   };
 }
 

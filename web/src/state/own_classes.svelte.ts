@@ -121,15 +121,15 @@ export class OwnClasses {
   }
 }
 
-function sameExamples(one: readonly OwnClass[], other: readonly OwnClass[]): boolean {
+function sameExamples(first: readonly OwnClass[], second: readonly OwnClass[]): boolean {
   return (
-    one.length === other.length &&
-    one.every(({ name, examples }, i) => {
-      const before = other[i];
+    first.length === second.length &&
+    first.every(({ name, examples }, i) => {
+      const before = second[i];
       return name === before.name && sameArray(examples, before.examples);
     })
   );
 }
 
-const sameArray = <T>(one: readonly T[], other: readonly T[]) =>
-  one.length === other.length && one.every((value, i) => value === other[i]);
+const sameArray = <T>(first: readonly T[], second: readonly T[]) =>
+  first.length === second.length && first.every((value, i) => value === second[i]);

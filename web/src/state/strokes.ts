@@ -45,13 +45,13 @@ export function unpackStrokes(text: string): Stroke[] | null {
   if (text.length > MOST_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
   const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
   let at = 0;
-  const take = (most: number): number => {
+  const take = (limit: number): number => {
     let n = 0;
     for (let shift = 0; shift < 21; shift += 7) {
       if (at >= bytes.length) return NaN;
       const byte = bytes.charCodeAt(at++);
       n += (byte & 127) << shift;
-      if (byte < 128) return n <= most ? n : NaN;
+      if (byte < 128) return n <= limit ? n : NaN;
     }
     return NaN;
   };

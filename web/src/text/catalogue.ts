@@ -34,16 +34,16 @@ const MARKS = /\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]/g;
 
 // The text at a key, in the plural form of the number.
 export function textAt(texts: Texts, key: string, language: Language, n?: Value): string {
-  let found: string | Plural | Texts | undefined = texts;
+  let entry: string | Plural | Texts | undefined = texts;
   for (const name of key.split('.')) {
-    found = typeof found === 'object' ? (found as Texts)[name] : undefined;
+    entry = typeof entry === 'object' ? (entry as Texts)[name] : undefined;
   }
-  if (typeof found === 'object' && typeof n === 'number') {
+  if (typeof entry === 'object' && typeof n === 'number') {
     const form = new Intl.PluralRules(language).select(n);
-    found = (found as Plural)[form] ?? (found as Plural).other;
+    entry = (entry as Plural)[form] ?? (entry as Plural).other;
   }
-  if (typeof found !== 'string') throw new Error(`the text "${key}" is missing in ${language}`);
-  return found;
+  if (typeof entry !== 'string') throw new Error(`the text "${key}" is missing in ${language}`);
+  return entry;
 }
 
 // A text in parts: what stands between the marks, and each mark.

@@ -32,11 +32,15 @@ const formats = new Map<string, Intl.NumberFormat>();
 
 // A number as the language writes it, with a true minus: whole numbers in groups of three digits, others with `most`
 // decimals, or as few as `least` where the last ones are zeros.
-export function number(value: number, most = 0, least = most): string {
-  const name = `${chosen.language} ${most} ${least}`;
+export function number(value: number, maxDigits = 0, least = maxDigits): string {
+  const name = `${chosen.language} ${maxDigits} ${least}`;
   let format = formats.get(name);
   if (format === undefined) {
-    const options = { minimumFractionDigits: least, maximumFractionDigits: most, signDisplay: 'negative' } as const;
+    const options = {
+      minimumFractionDigits: least,
+      maximumFractionDigits: maxDigits,
+      signDisplay: 'negative',
+    } as const;
     formats.set(name, (format = new Intl.NumberFormat(chosen.language, options)));
   }
   return format.format(value).replace('-', '−');

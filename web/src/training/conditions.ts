@@ -34,15 +34,15 @@ export function chooseImages(
   if (wrongLabels > 0 && classes < 2) throw new TextError('refused.training.oneClass');
   const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // another stream than those of the epochs
   const indices = drawEvenly(labels, classes, images ?? labels.length, random);
-  const given = Int32Array.from(indices, (i) => labels[i]);
+  const before = Int32Array.from(indices, (i) => labels[i]);
   const wrong = new Uint8Array(indices.length);
   const order = permutation(indices.length, random());
   const shifts = splitMix(random());
   for (const at of order.subarray(0, Math.round(wrongLabels * indices.length))) {
     wrong[at] = 1;
-    given[at] = (given[at] + 1 + (shifts() % (classes - 1))) % classes;
+    before[at] = (before[at] + 1 + (shifts() % (classes - 1))) % classes;
   }
-  return { indices, labels: given, wrong };
+  return { indices, labels: before, wrong };
 }
 
 function drawEvenly(labels: ArrayLike<number>, classes: number, count: number, random: () => number): Int32Array {
@@ -51,10 +51,10 @@ function drawEvenly(labels: ArrayLike<number>, classes: number, count: number, r
   const shuffled = members.map((own) => Array.from(permutation(own.length, random()), (i) => own[i]));
   const turns = permutation(classes, random()); // so that what is left over falls to no class more often than to another
   const drawn = new Int32Array(Math.min(count, labels.length));
-  let found = 0;
-  for (let round = 0; found < drawn.length; round++) {
+  let total = 0;
+  for (let round = 0; total < drawn.length; round++) {
     for (const label of turns) {
-      if (found < drawn.length && round < shuffled[label].length) drawn[found++] = shuffled[label][round];
+      if (total < drawn.length && round < shuffled[label].length) drawn[total++] = shuffled[label][round];
     }
   }
   return drawn;

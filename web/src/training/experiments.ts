@@ -18,9 +18,9 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
 // Of an augmentation what changes images.
 export const isChange = ([name, value]: [string, number | boolean]) => name !== 'elastic_sigma' && Number(value) > 0;
 
-export function sameAugmentation(one: Augmentation, other: Augmentation): boolean {
+export function sameAugmentation(first: Augmentation, second: Augmentation): boolean {
   const parts = (of: Augmentation) => JSON.stringify(Object.entries(of).filter(isChange).sort());
-  return parts(one) === parts(other);
+  return parts(first) === parts(second);
 }
 
 export interface Experiment {

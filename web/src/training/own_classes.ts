@@ -29,7 +29,7 @@ export interface Parts {
 }
 
 // Of the examples of a class, by its place among them: the same ones whatever comes later.
-export const isHeldOut = (place: number) => place % HELD_OUT === HELD_OUT - 1;
+export const isHeldOut = (index: number) => index % HELD_OUT === HELD_OUT - 1;
 
 export function partsOf(classes: readonly OwnClass[]): Parts {
   const holds = classes.every(({ examples }) => examples.length >= HELD_OUT);
@@ -53,9 +53,9 @@ export function withClasses(architecture: Architecture, classes: number): Archit
     return layer.filters === undefined ? { ...layer, units: classes } : { ...layer, filters: classes };
   });
   const changed = { ...architecture, layers };
-  const found = layerTable(changed).at(-1)!.outputShape[0];
-  if (found !== classes) {
-    throw new TextError('symbols.otherClasses', { name: architecture.name, found, n: classes });
+  const outputs = layerTable(changed).at(-1)!.outputShape[0];
+  if (outputs !== classes) {
+    throw new TextError('symbols.otherClasses', { name: architecture.name, found: outputs, n: classes });
   }
   return changed;
 }

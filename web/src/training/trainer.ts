@@ -54,8 +54,8 @@ export class Trainer {
   }
 
   // Takes up to so many steps, none of them of the next epoch. The loss is that of the recipe, smoothed labels and all.
-  train(most: number): Stretch {
-    const steps = this.next(most);
+  train(maxSteps: number): Stretch {
+    const steps = this.next(maxSteps);
     const score = this.network.train(this.data, steps);
     this.step += steps.learningRates.length;
     this.images += score.images;
@@ -63,7 +63,7 @@ export class Trainer {
   }
 
   // What `train` would do.
-  next(most: number): TrainingSteps {
+  next(maxSteps: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#perEpoch;
     if (inEpoch === 0) {
@@ -72,7 +72,7 @@ export class Trainer {
       const { indices } = this;
       if (indices !== null) this.#order = this.#order.map((i) => indices[i]);
     }
-    const batches = Math.min(most, this.#perEpoch - inEpoch);
+    const batches = Math.min(maxSteps, this.#perEpoch - inEpoch);
     const first = inEpoch * recipe.batchSize;
     return {
       order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.#images)),

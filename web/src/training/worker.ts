@@ -72,10 +72,10 @@ function update(now: Trainer, whole: boolean): void {
   stretch = { images: 0, loss: 0, accuracy: 0 };
 }
 
-function take(now: Trainer, most: number): void {
+function take(now: Trainer, maxSteps: number): void {
   const start = performance.now();
   const step = now.step;
-  const taken = now.train(most);
+  const taken = now.train(maxSteps);
   const elapsed = performance.now() - start;
   seconds += elapsed / 1000;
   const per = elapsed / (now.step - step);
@@ -197,9 +197,9 @@ async function handle(request: Request): Promise<void> {
       if (data === null) throw new TextError('refused.training.noImages');
       const { architecture, weights, recipe, conditions, seed } = request;
       chosen = chooseImages(data.labels, classes, conditions, seed);
-      const given = data.labels.slice();
-      chosen.indices.forEach((image, i) => (given[image] = chosen.labels[i]));
-      data.images.setLabels(given);
+      const labels = data.labels.slice();
+      chosen.indices.forEach((image, i) => (labels[image] = chosen.labels[i]));
+      data.images.setLabels(labels);
       trainer = new Trainer(engine.network(architecture, weights), data.images, recipe, seed, chosen.indices);
       run = request.run;
       reply({ kind: 'chosen', run, chosen });

@@ -41,7 +41,7 @@ export function pageText({ title, about, unscripted, payload }: NewPage): string
   head.querySelector('title')!.textContent = title;
   header.querySelector('.menu')?.remove(); // it opens the report's contents
   header.querySelector('.run')!.textContent = about;
-  for (const place of header.querySelectorAll('[id="accuracy"]')) place.replaceChildren();
+  for (const figure of header.querySelectorAll('[id="accuracy"]')) figure.replaceChildren();
   const packed = [...document.querySelectorAll('body > script[type]:not(#payload)')]; // engine, texts and script
   const body = document.createElement('body');
   const without = element('noscript', {}, '');

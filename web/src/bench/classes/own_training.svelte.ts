@@ -84,15 +84,15 @@ export class OwnTraining {
 
   async #finish(): Promise<void> {
     const { bench, own, session } = this;
-    const asked = this.#asked;
-    if (session === null || asked === null) return;
+    const request = this.#asked;
+    if (session === null || request === null) return;
     const { weights, message, sample, progress } = session;
     if (message !== '' || weights === null || progress === null) {
       this.stop();
       this.problem = message;
       return;
     }
-    const { classes, parts, architecture, recipe, start } = asked;
+    const { classes, parts, architecture, recipe, start } = request;
     try {
       const images = classes.flatMap(({ examples }) => examples);
       const averaged = images.filter((_, i) => i % Math.ceil(images.length / MOST_AVERAGED) === 0);

@@ -72,9 +72,9 @@ function gridOf({ shape, all, narrowest }: Wanted, cell: number, height: number,
 }
 
 // The largest number within the two that leaves no row short, or else the second.
-function divisor(shown: number, least: number, most: number): number {
-  for (let across = most; across >= least; across--) if (shown % across === 0) return across;
-  return most;
+function divisor(shown: number, least: number, largest: number): number {
+  for (let across = largest; across >= least; across--) if (shown % across === 0) return across;
+  return largest;
 }
 
 // So many or a few more, if then no row is left short.
@@ -128,7 +128,9 @@ export function fitGrids(wanted: Wanted[], width: number, height: number, scale:
   const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
   const grow = (growing: Set<number>, largestCell: number) => {
     while (growing.size > 0) {
-      const i = [...growing].reduce((least, one) => (side(grids[one]) < side(grids[least]) ? one : least));
+      const i = [...growing].reduce((least, candidate) =>
+        side(grids[candidate]) < side(grids[least]) ? candidate : least,
+      );
       const larger = gridOf(wanted[i], grids[i].cell + 1, height, scale);
       const more = columnWidth(wanted[i], larger, scale) - columnWidth(wanted[i], grids[i], scale);
       const isLargest = side(larger) > LARGEST_SIDE * scale || larger.cell > largestCell * scale;

@@ -38,8 +38,8 @@ export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean):
 
 // The corresponding cell of another layer: as far down and to the right.
 export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
-  const scaled = (value: number, count: number, other: number) =>
-    within(Math.floor(((value + 0.5) * other) / count), other);
+  const scaled = (value: number, count: number, otherCount: number) =>
+    within(Math.floor(((value + 0.5) * otherCount) / count), otherCount);
   return {
     layer,
     map: within(cell.map, to.shown),

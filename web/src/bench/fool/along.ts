@@ -22,14 +22,14 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
 // The change of each pixel, (H, W), the strongest of its channels with its sign; and the largest size, at least one level.
 export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
   const map = new Float32Array(from.length / channels);
-  let most = 1;
+  let largest = 1;
   for (let i = 0; i < from.length; i++) {
     const value = to[i] - from[i];
     const pixel = Math.floor(i / channels);
     if (Math.abs(value) > Math.abs(map[pixel])) map[pixel] = value;
-    most = Math.max(most, Math.abs(value));
+    largest = Math.max(largest, Math.abs(value));
   }
-  return [map, most];
+  return [map, largest];
 }
 
 // The first embedded image of a class, other than this one; null if there is none.

@@ -39,6 +39,6 @@ export class Preparation {
   });
 
   switchStep(step: StepName, on: boolean): void {
-    this.steps = STEPS.filter((one) => (one === step ? on : this.steps.includes(one)));
+    this.steps = STEPS.filter((candidate) => (candidate === step ? on : this.steps.includes(candidate)));
   }
 }

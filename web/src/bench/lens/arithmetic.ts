@@ -13,8 +13,8 @@ export interface Part {
 
 // What the sum is made of, line by line: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
 // `name` gives a layer's heading.
-export function partsOf(found: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
-  const { work, bias } = found;
+export function partsOf(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
+  const { work, bias } = sum;
   const add = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
     return texts.map((text, i) => ({ text, value: plainText(rounded[i], decimals) }));
@@ -26,16 +26,16 @@ export function partsOf(found: CellArithmetic, decimals: number, name: (layer: s
       const { length } = work.channels;
       const text =
         length === 1 ? say('lens.products', { n: work.channels[0].products.length }) : say('lens.maps', { n: length });
-      return withBias(text, found.sum - (bias ?? 0));
+      return withBias(text, sum.sum - (bias ?? 0));
     }
     case 'weighted':
-      return withBias(say('lens.products', { n: work.terms.length }), found.sum - (bias ?? 0));
+      return withBias(say('lens.products', { n: work.terms.length }), sum.sum - (bias ?? 0));
     case 'largest':
-      return add([say('lens.max', { n: inside(work.window.values) })], [found.sum]);
+      return add([say('lens.max', { n: inside(work.window.values) })], [sum.sum]);
     case 'mean':
-      return add([say('lens.mean', { n: work.count })], [found.sum]);
+      return add([say('lens.mean', { n: work.count })], [sum.sum]);
     case 'normalised':
-      return add([say('lens.normalised'), 'β'], [found.sum - work.beta, work.beta]);
+      return add([say('lens.normalised'), 'β'], [sum.sum - work.beta, work.beta]);
     case 'added':
       return add(
         work.cells.map((cell) => name(cell.layer)),
@@ -66,9 +66,9 @@ function inside(values: number[]): number {
 }
 
 // As many as the largest number of the line needs.
-export function decimalsOf(found: CellArithmetic): number {
-  const { work } = found;
-  const sizes = [found.sum, found.bias ?? 0, found.value];
+export function decimalsOf(sum: CellArithmetic): number {
+  const { work } = sum;
+  const sizes = [sum.sum, sum.bias ?? 0, sum.value];
   if (work.step === 'products') sizes.push(...work.channels.map((channel) => channel.sum));
   if (work.step === 'weighted') sizes.push(...work.terms.slice(0, 1).map((term) => term.product));
   return Math.min(3, Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs)))));

@@ -4,9 +4,9 @@ export function meanMap(
   maps: number,
   { first, count }: { first: number; count: number },
 ): Float32Array {
-  return Float32Array.from({ length: values.length / maps }, (_, place) => {
+  return Float32Array.from({ length: values.length / maps }, (_, pixel) => {
     let sum = 0;
-    for (let i = first; i < first + count; i++) sum += values[place * maps + i];
+    for (let i = first; i < first + count; i++) sum += values[pixel * maps + i];
     return sum / count;
   });
 }

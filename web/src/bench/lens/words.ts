@@ -17,19 +17,19 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
   const size = window === null ? '' : sizeText(window.size);
   const activation = layer.activation ?? 'linear';
   const activated = activation === 'linear' ? [] : functionTexts(activation);
-  const place = () => [say('lens.what.place'), ...activated];
+  const sayPlace = () => [say('lens.what.place'), ...activated];
   const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
-      const one = isFirst ? 'lens.what.slideImage' : 'lens.what.slideMap';
+      const slide = isFirst ? 'lens.what.slideImage' : 'lens.what.slideMap';
       const several = isFirst ? 'lens.what.slideImages' : 'lens.what.slideMaps';
       const groups = layer.groups ?? 1;
       const own = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
-      const slid = say(n === 1 ? one : several, { n, size });
-      return sentences([slid, ...own, ...dilationText(row), ...place(), say('lens.what.oneCell')]);
+      const slid = say(n === 1 ? slide : several, { n, size });
+      return sentences([slid, ...own, ...dilationText(row), ...sayPlace(), say('lens.what.oneCell')]);
     }
     case 'DepthwiseConv2D':
-      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...place()]);
+      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...sayPlace()]);
     case 'Dense':
       return showsLogits(row)
         ? say('lens.what.logits', { n })

@@ -84,16 +84,16 @@ export function convolution(bench: Bench): Script | null {
   const [rows, columns] = sizesOf(row.outputShape);
   const [high, wide] = row.window.size;
   const k = high * wide * depth;
-  const places = rows * columns;
-  const n = Math.min(MOST_SLID, places);
+  const numPixels = rows * columns;
+  const n = Math.min(MOST_SLID, numPixels);
   const seen = new Set<string>();
   let bright: Cell | null = null;
   return {
     values: () => ({
       layer: titleOf(table, row),
       size: [sizeText([high, wide]), ...(depth > 1 ? [depth] : [])].join(' × '),
-      places,
-      all: k * places,
+      places: numPixels,
+      all: k * numPixels,
       k,
       pixels: row.inputShape.reduce((a, b) => a * b, 1),
       n,
@@ -131,7 +131,7 @@ export function pooling(bench: Bench): Script | null {
   const source = sourceOf(table, row);
   const [before, after] = [row.inputShape, row.outputShape].map(sizesOf);
   const [from, to] = [before[0] * before[1], after[0] * after[1]];
-  const other = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
+  const wrong = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
   const seen = new Set<string>();
   let held: Cell | null = null;
   const slide: Task = {
@@ -158,7 +158,7 @@ export function pooling(bench: Bench): Script | null {
       n: Math.min(FEW_SLID, to),
       from,
       to,
-      other,
+      other: wrong,
     }),
     answers: from === to ? ['from', 'middle'] : ['from', 'middle', 'to'],
     tasks: to > 1 ? [hold, slide, compare] : [hold, compare],
@@ -196,7 +196,7 @@ export function depth(bench: Bench): Script | null {
   const inside = (size: number[]) => size.map((length, i) => Math.min(length, image[i]));
   const [small, large] = [inside(first.receptiveField.size), inside(deep.receptiveField.size)];
   const isAll = large[0] === image[0] && large[1] === image[1];
-  const other = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
+  const wrong = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
   const { name } = deep.layer;
   const way = new Set<number>();
   let held: Cell | null = null;
@@ -206,7 +206,7 @@ export function depth(bench: Bench): Script | null {
       deep: titleOf(table, deep),
       small: sizeText(small),
       large: sizeText(large),
-      other: sizeText(other),
+      other: sizeText(wrong),
     }),
     answers: isAll ? ['small', 'middle', 'large'] : ['small', 'large', 'middle'],
     tasks: [

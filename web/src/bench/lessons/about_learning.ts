@@ -93,13 +93,13 @@ export function training(bench: Bench): Script {
       return after > p ? 'rises' : after < p ? 'falls' : 'stays';
     },
     found: () => {
-      const told = bench.told.step!;
+      const shown = bench.told.step!;
       const values = {
-        name: bench.classNames[told.label],
-        before: confidence(told.before),
-        after: confidence(told.after),
-        loss: number(told.loss[0], 2),
-        less: number(told.loss[1], 2),
+        name: bench.classNames[shown.label],
+        before: confidence(shown.before),
+        after: confidence(shown.after),
+        loss: number(shown.loss[0], 2),
+        less: number(shown.loss[1], 2),
       };
       if (!replays) return { text: 'found_step', values };
       const { best_epoch: best, loss } = bench.payload.history;

@@ -70,7 +70,7 @@ export function valueAt(bench: Bench, { layer, map, row, column }: Cell): number
 export function mapOf(bench: Bench, layer: string, map: number): number[] {
   const { values, shape } = valuesIn(bench, layer);
   const [rows, columns, maps] = sizesOf(shape);
-  return Array.from({ length: rows * columns }, (_, place) => values[place * maps + map]);
+  return Array.from({ length: rows * columns }, (_, pixel) => values[pixel * maps + map]);
 }
 // The numbers of the layer before that a pooled number was made of.
 export function windowOf(bench: Bench, cell: Cell): number[] {

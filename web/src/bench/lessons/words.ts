@@ -13,7 +13,7 @@ export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
 // Whether the prediction came true.
 export function verdictOf(lesson: Lesson, visit: Visit): string {
   if (visit.found === null || visit.prediction === null) return '';
-  const [answer, right] = [visit.prediction, visit.found.right].map((one) => answerText(lesson, visit, one));
+  const [answer, right] = [visit.prediction, visit.found.right].map((label) => answerText(lesson, visit, label));
   return visit.prediction === visit.found.right
     ? say('lessons.right', { answer })
     : say('lessons.wrong', { answer, right });

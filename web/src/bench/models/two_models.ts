@@ -19,16 +19,16 @@ export function* disagreements(bench: Bench): Work<Disagreement[]> {
   const { images, classNames } = bench;
   const size = images.shape[0] * images.shape[1] * images.shape[2];
   const K = classNames.length;
-  const found: Disagreement[] = [];
+  const differing: Disagreement[] = [];
   yield* inPieces(images.count, (from, to) => {
     const pixels = images.pixels.subarray(from * size, to * size);
     const logits = [0, 1].map((model) => trainedNetwork(bench, model).logits(pixels));
     for (let i = 0; i < to - from; i++) {
       const [a, b] = logits.map((rows) => largest(rows.subarray(i * K, (i + 1) * K)));
-      if (a !== b) found.push({ position: from + i, label: images.labels[from + i], answers: [a, b] });
+      if (a !== b) differing.push({ position: from + i, label: images.labels[from + i], answers: [a, b] });
     }
   });
-  return found;
+  return differing;
 }
 
 export type Verdict = 'a' | 'b' | 'neither'; // which of the two is correct
@@ -39,8 +39,8 @@ export function verdictOf({ label, answers: [a, b] }: Disagreement): Verdict {
 
 // How many of each kind are among the first `numSample` images: those are a fair sample, and behind them follow mistakes
 // of the first model, among which it would look worse than it is.
-export function tally(found: Disagreement[], numSample: number): Record<Verdict, number> {
+export function tally(differing: Disagreement[], numSample: number): Record<Verdict, number> {
   const counts = { a: 0, b: 0, neither: 0 };
-  for (const one of found) if (one.position < numSample) counts[verdictOf(one)] += 1;
+  for (const disagreement of differing) if (disagreement.position < numSample) counts[verdictOf(disagreement)] += 1;
   return counts;
 }

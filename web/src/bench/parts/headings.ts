@@ -32,7 +32,7 @@ export function headings(table: LayerRow[]): Heading[] {
   const names = table.map((row) => nameOf(row, row === last));
   const seen = new Map<string, number>();
   const titles = names.map((name) => {
-    if (names.filter((one) => one === name).length === 1) return name;
+    if (names.filter((candidate) => candidate === name).length === 1) return name;
     seen.set(name, (seen.get(name) ?? 0) + 1);
     return say('parts.numbered', { name, number: seen.get(name)! });
   });
@@ -52,10 +52,10 @@ function nameOf({ layer }: LayerRow, isLast: boolean): string {
   return isLast ? say('parts.output') : say(`parts.layer.${layer.kind as Kind}`);
 }
 
-function factsOf({ layer, window, outputShape }: LayerRow, other: string): string {
+function factsOf({ layer, window, outputShape }: LayerRow, earlier: string): string {
   if (layer.kind === 'Activation') return activationFacts(layer, outputShape);
   const size = window === null ? '' : sizeText(window.size);
-  return say(`parts.facts.${layer.kind as Kind}`, { n: outputShape.at(-1)!, size, layer: other });
+  return say(`parts.facts.${layer.kind as Kind}`, { n: outputShape.at(-1)!, size, layer: earlier });
 }
 
 function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape: Shape): string {

@@ -26,7 +26,7 @@ export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels 
     channels: kernels[0].readings.length,
     rows: kernels[0].rows,
     columns: kernels[0].columns,
-    maps: kernels.map(({ readings }) => readings.slice(0, MOST_CHANNELS).map((one) => one.weights as Float32Array)),
+    maps: kernels.map(({ readings }) => readings.slice(0, MOST_CHANNELS).map((shown) => shown.weights as Float32Array)),
     limit: Math.max(...kernels.map(({ low, high }) => Math.max(-low, high))),
   };
 }

@@ -44,10 +44,10 @@ export function parametersText(row: LayerRow): string {
 }
 
 // So many digits, as short as they go.
-export function numberText(value: number, most = 4): string {
+export function numberText(value: number, maxDigits = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(most)));
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(maxDigits)));
   return digits(text);
 }
 

@@ -53,7 +53,7 @@ export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
 }
 
 function crossEntropy(logits: Float32Array, label: number): number {
-  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-  return Math.log(total) + most - logits[label];
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  return Math.log(total) + largest - logits[label];
 }

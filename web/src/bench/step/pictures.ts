@@ -26,7 +26,7 @@ function lay(tiles: ArrayLike<number>[], height: number, width: number, across: 
 const limitOf = (values: ArrayLike<number>): number =>
   Array.prototype.reduce.call(
     values,
-    (most, value) => Math.max(most as number, Math.abs(value as number)),
+    (largest, value) => Math.max(largest as number, Math.abs(value as number)),
     0,
   ) as number;
 
@@ -64,7 +64,7 @@ const ACROSS = 8; // kernels of one map each, in a line
 // batch normalisation, a row for each of its weights. `arrays` are weights or what has their names and shapes.
 export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow): Mosaic {
   const own = Object.keys(row.weightShapes).filter((name) => name in arrays);
-  const limit = own.reduce((most, name) => Math.max(most, limitOf(arrays[name])), 0);
+  const limit = own.reduce((largest, name) => Math.max(largest, limitOf(arrays[name])), 0);
   const filters = row.outputShape[row.outputShape.length - 1];
   const count = Math.min(filters, MOST_FILTERS);
   if (`${row.layer.name}/kernel` in arrays) {

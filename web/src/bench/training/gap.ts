@@ -16,7 +16,7 @@ export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, 
   if (all.length === 0 || settled.length === 0) return [0, 1];
   const high = Math.max(LEAST_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
   const low = Math.max(0, (Math.floor(Math.min(...all) / TIDY + 1e-9) - 1) * TIDY);
-  return [Math.min(low, high - LEAST_SPAN), high].map((one) => Number(one.toFixed(2))) as [number, number];
+  return [Math.min(low, high - LEAST_SPAN), high].map((end) => Number(end.toFixed(2))) as [number, number];
 }
 
 // Half the 95 % interval of the test accuracy: a gap that is smaller may be chance.

@@ -2,9 +2,9 @@
 
 // Ink is what is more than halfway from the ground to what is farthest from it.
 export function outlineOf(pixels: Uint8Array, height: number, width: number, ground: number): string {
-  const most = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - ground)), 0);
+  const largest = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - ground)), 0);
   const isInk = (y: number, x: number): boolean =>
-    y >= 0 && x >= 0 && y < height && x < width && Math.abs(pixels[y * width + x] - ground) > most / 2;
+    y >= 0 && x >= 0 && y < height && x < width && Math.abs(pixels[y * width + x] - ground) > largest / 2;
   let path = '';
   for (let y = 0; y <= height; y++) {
     for (let x = 0; x <= width; x++) {
