@@ -42,16 +42,18 @@ def measure_bits() -> dict[str, str]:
     dataset = cs.Dataset(images, stream.integers(0, 10, _IMAGES), tuple("0123456789"))
     pairs = sorted({(point.architecture, point.recipe) for point in POINTS})
     before, bits = os.environ.get("CONVSCOPE_ISA"), dict[str, str]()
-    for name in instruction_sets():
-        os.environ["CONVSCOPE_ISA"] = name
-        models = [
-            cs.train(getattr(cs.presets, network), dataset, replace(getattr(cs.recipes, recipe), epochs=1))[0]
-            for network, recipe in pairs
-        ]
-        bits[name] = sha256("".join(model.weights_sha256 for model in models).encode()).hexdigest()
-    os.environ.pop("CONVSCOPE_ISA")
-    if before is not None:
-        os.environ["CONVSCOPE_ISA"] = before
+    try:
+        for name in instruction_sets():
+            os.environ["CONVSCOPE_ISA"] = name
+            models = [
+                cs.train(getattr(cs.presets, network), dataset, replace(getattr(cs.recipes, recipe), epochs=1))[0]
+                for network, recipe in pairs
+            ]
+            bits[name] = sha256("".join(model.weights_sha256 for model in models).encode()).hexdigest()
+    finally:
+        del os.environ["CONVSCOPE_ISA"]
+        if before is not None:
+            os.environ["CONVSCOPE_ISA"] = before
     return bits
 
 

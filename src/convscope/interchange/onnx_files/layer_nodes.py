@@ -102,7 +102,7 @@ def _linear(
             inputs = [source.name, *_convolution_weights(graph, stage)]
             graph.add("Conv", inputs, name, output, group=group, **_format_window(stage))
         case "MaxPooling2D":
-            # Padding by name: ONNX Runtime before 1.32 moves the zeros of an earlier Pad into `pads`, where they no
+            # Padding by name: ONNX Runtime 1.21 to 1.30 moves the zeros of an earlier Pad into `pads`, where they no
             # longer take part in the maximum, and refuses the file where they are as many as the kernel.
             window = {key: value for key, value in _format_window(stage).items() if key != "pads"}
             padding = "SAME_UPPER" if stage.layer.padding == "same" else "VALID"
