@@ -3,8 +3,7 @@
 from convscope.architecture import layers as layers
 from convscope.architecture import presets as presets
 from convscope.architecture.layers import *  # noqa: F403 (every kind of layer, which `layers` lists)
-from convscope.architecture.network import Architecture
-from convscope.architecture.table import Input, LayerRow, ReceptiveField
-
-__all__ = ["Architecture", "Input", "LayerRow", "ReceptiveField", "presets"]
-__all__ += layers.__all__
+from convscope.architecture.network import Architecture as Architecture
+from convscope.architecture.table import Input as Input
+from convscope.architecture.table import LayerRow as LayerRow
+from convscope.architecture.table import ReceptiveField as ReceptiveField

@@ -1,4 +1,5 @@
 // The kinds of layers: what shape each gives, what weights it has, how it reads a map and what it costs.
+import type en from 'catalogues/en.json';
 import { TextError } from '../text/error';
 import type { Frame, LayerSpec, Shape, Window } from './types';
 
@@ -8,6 +9,7 @@ export class ArchitectureError extends TextError {
 }
 
 export interface LayerKind {
+  term: keyof typeof en.terms; // of the glossary, that explains it
   window?: (layer: LayerSpec, input: Shape) => Window; // of those that read a map by windows
   outputShape: (layer: LayerSpec, input: Shape) => Shape;
   weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
@@ -89,6 +91,7 @@ export function mapsRead(layer: LayerSpec, input: Shape, filter: number): { firs
 }
 
 const convolution: LayerKind = {
+  term: 'convolution',
   window: convolutionWindow,
   outputShape: (layer, input) => {
     const size = mapSize(layer, input, convolutionWindow(layer, input));
@@ -115,6 +118,7 @@ const convolution: LayerKind = {
 const multiplier = (layer: LayerSpec): number => layer.depth_multiplier ?? 1;
 
 const depthwise: LayerKind = {
+  term: 'depthwise convolution',
   window: convolutionWindow,
   outputShape: (layer, input) => [
     ...mapSize(layer, input, convolutionWindow(layer, input)),
@@ -134,11 +138,13 @@ const poolingWindow = (layer: LayerSpec, input: Shape): Window => {
 };
 
 const pooling: LayerKind = {
+  term: 'max pooling',
   window: poolingWindow,
   outputShape: (layer, input) => [...mapSize(layer, input, poolingWindow(layer, input)), input[2]],
 };
 
 const globalPooling: LayerKind = {
+  term: 'global pooling',
   window: (layer, input) => {
     requireMaps(layer, input);
     return wholeWindow([input[0], input[1]], [0, 0]);
@@ -147,6 +153,7 @@ const globalPooling: LayerKind = {
 };
 
 const dense: LayerKind = {
+  term: 'dense',
   outputShape: (layer, input) => {
     if (input.length !== 1) {
       throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
@@ -169,6 +176,7 @@ export const frameOf = (layer: LayerSpec): Frame =>
       ];
 
 const zeroPadding: LayerKind = {
+  term: 'zero padding',
   window: (layer, input) => {
     requireMaps(layer, input);
     const [[above], [left]] = frameOf(layer);
@@ -184,6 +192,7 @@ const zeroPadding: LayerKind = {
 const unchanged = (_: LayerSpec, input: Shape): Shape => input;
 
 const normalization: LayerKind = {
+  term: 'batch normalisation',
   outputShape: unchanged,
   weightShapes: (_, input) => {
     const channels = input.slice(-1);
@@ -194,6 +203,7 @@ const normalization: LayerKind = {
 };
 
 const softVoting: LayerKind = {
+  term: 'soft voting',
   outputShape: (layer, input) => {
     if (input.length !== 1) {
       throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
@@ -211,18 +221,18 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Conv2D: convolution,
   DepthwiseConv2D: depthwise,
   MaxPooling2D: pooling,
-  AveragePooling2D: { ...pooling, isLinear: true },
+  AveragePooling2D: { ...pooling, term: 'average pooling', isLinear: true },
   GlobalMaxPooling2D: globalPooling,
   GlobalAveragePooling2D: { ...globalPooling, isLinear: true },
-  Flatten: { outputShape: (_, input) => [product(input)], isLinear: true },
+  Flatten: { term: 'flatten', outputShape: (_, input) => [product(input)], isLinear: true },
   ZeroPadding2D: zeroPadding,
-  Dropout: { outputShape: unchanged, isLinear: true },
+  Dropout: { term: 'dropout', outputShape: unchanged, isLinear: true },
   BatchNormalization: normalization,
-  Activation: { outputShape: unchanged, isLinear: true, hasActivation: true },
-  PReLU: { outputShape: unchanged, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
-  Add: { outputShape: unchanged, hasActivation: true },
-  Branch: { outputShape: unchanged },
-  Concatenate: { outputShape: unchanged }, // of the channels of both together
+  Activation: { term: 'activation function', outputShape: unchanged, isLinear: true, hasActivation: true },
+  PReLU: { term: 'prelu', outputShape: unchanged, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
+  Add: { term: 'addition', outputShape: unchanged, hasActivation: true },
+  Branch: { term: 'branch', outputShape: unchanged },
+  Concatenate: { term: 'concatenation', outputShape: unchanged }, // of the channels of both together
   SoftVoting: softVoting,
   Dense: dense,
 };

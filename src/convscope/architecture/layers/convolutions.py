@@ -9,6 +9,8 @@ from convscope.architecture.layers.types import ActivationName, Padding, Pair, S
 from convscope.architecture.layers.windows import Window, map_size
 from convscope.base.errors import ArchitectureError
 
+__all__ = ["Conv2D", "Dense", "DepthwiseConv2D", "WeightedLayer"]
+
 
 @dataclass(frozen=True)
 class Conv2D:
@@ -137,5 +139,8 @@ class Dense:
         return input_shape[0] * self.units
 
 
-def _with_bias(layer: Conv2D | DepthwiseConv2D | Dense, kernel: Shape, outputs: int) -> dict[str, Shape]:
+WeightedLayer = Conv2D | DepthwiseConv2D | Dense
+
+
+def _with_bias(layer: WeightedLayer, kernel: Shape, outputs: int) -> dict[str, Shape]:
     return {"kernel": kernel, "bias": (outputs,)} if layer.use_bias else {"kernel": kernel}

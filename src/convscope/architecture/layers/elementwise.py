@@ -7,6 +7,8 @@ from convscope.architecture.arguments import check_choice, check_fraction, check
 from convscope.architecture.layers.types import ActivationName, Shape
 from convscope.architecture.layers.windows import SameShape
 
+__all__ = ["Activation", "BatchNormalization", "Dropout", "ElementwiseLayer", "PReLU"]
+
 
 @dataclass(frozen=True)
 class Dropout(SameShape):
@@ -88,3 +90,6 @@ class PReLU(SameShape):
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         # One slope for a channel and not for each cell, so that maps may have any size.
         return {"alpha": input_shape[-1:]}
+
+
+ElementwiseLayer = Dropout | BatchNormalization | Activation | PReLU

@@ -8,6 +8,8 @@ from convscope.architecture.layers.types import ActivationName, Shape
 from convscope.architecture.layers.windows import SameShape
 from convscope.base.errors import ArchitectureError
 
+__all__ = ["Add", "Branch", "Concatenate", "JoiningLayer", "SoftVoting"]
+
 
 @dataclass(frozen=True)
 class Add(SameShape):
@@ -85,3 +87,6 @@ class SoftVoting(SameShape):
             )
         # The members' logits lie one after another: members · K numbers become K.
         return (input_shape[0] // self.members,)
+
+
+JoiningLayer = Add | Branch | Concatenate | SoftVoting

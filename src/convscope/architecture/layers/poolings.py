@@ -7,6 +7,8 @@ from convscope.architecture.arguments import check_choice, set_pair
 from convscope.architecture.layers.types import Padding, Pair, Shape
 from convscope.architecture.layers.windows import Window, WithoutWeights, check_maps, map_size
 
+__all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D", "PoolingLayer"]
+
 
 @dataclass(frozen=True)
 class _Pooling(WithoutWeights):
@@ -76,3 +78,6 @@ class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each map."""
 
     kind: ClassVar[str] = "GlobalAveragePooling2D"
+
+
+PoolingLayer = MaxPooling2D | AveragePooling2D | GlobalMaxPooling2D | GlobalAveragePooling2D

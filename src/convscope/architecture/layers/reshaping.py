@@ -8,6 +8,8 @@ from convscope.architecture.arguments import set_frame
 from convscope.architecture.layers.types import Frame, Shape
 from convscope.architecture.layers.windows import WithoutWeights, check_maps
 
+__all__ = ["Flatten", "ReshapingLayer", "ZeroPadding2D"]
+
 
 @dataclass(frozen=True)
 class Flatten(WithoutWeights):
@@ -39,3 +41,6 @@ class ZeroPadding2D(WithoutWeights):
         check_maps(self, input_shape)
         (above, below), (left, right) = self.padding
         return (above + input_shape[0] + below, left + input_shape[1] + right, input_shape[2])
+
+
+ReshapingLayer = Flatten | ZeroPadding2D

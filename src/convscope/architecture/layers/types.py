@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+__all__ = ["NON_TRAINABLE_WEIGHTS", "ActivationName", "Frame", "Padding", "Pair", "Shape"]
+
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Frame = tuple[Pair, Pair]

@@ -6,6 +6,8 @@ from convscope.architecture.arguments import NamedLayer, label
 from convscope.architecture.layers.types import Frame, Padding, Pair, Shape
 from convscope.base.errors import ArchitectureError
 
+__all__ = ["Window", "padding_before", "same_padding"]
+
 
 class WithoutWeights:
     """Base of layers that have no weights or multiply-adds unless they define them."""

@@ -1,31 +1,16 @@
 // Finds the terms in a text that is put together of data, such as the facts about a layer.
 import { ACTIVATIONS, termOf, type Activation } from '../../engine/activations';
+import { LAYER_KINDS } from '../../engine/layers';
 import type { TermName } from '../../ui/terms';
 
 // Words under which a term stands there.
 const WORDS: Record<string, TermName> = {
-  Conv2D: 'convolution',
-  DepthwiseConv2D: 'depthwise convolution',
-  MaxPooling2D: 'max pooling',
-  AveragePooling2D: 'average pooling',
-  GlobalAveragePooling2D: 'global pooling',
-  GlobalMaxPooling2D: 'global pooling',
-  Flatten: 'flatten',
-  ZeroPadding2D: 'zero padding',
-  Dropout: 'dropout',
-  BatchNormalization: 'batch normalisation',
-  Activation: 'activation function',
-  PReLU: 'prelu',
-  Add: 'addition',
-  Branch: 'branch',
-  Concatenate: 'concatenation',
-  SoftVoting: 'soft voting',
-  Dense: 'dense',
   weights: 'weight',
   schedule: 'schedule',
   'label smoothing': 'label smoothing',
   augmentation: 'augmentation',
 };
+for (const [kind, { term }] of Object.entries(LAYER_KINDS)) WORDS[kind] = term;
 for (const name of Object.keys(ACTIVATIONS) as Activation[]) {
   const term = termOf(name);
   if (term !== null) WORDS[name] = term;
