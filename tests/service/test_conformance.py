@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from tests.shared import encode_picture
 
+from convscope.data.image_files import MEDIA_TYPES
 from convscope.evidence.rejection import RejectionRule
 from convscope.service import Served, create_app
-from convscope.service.pictures import PICTURE_TYPES
 
 from .conftest import colour_model, grey_model
 
@@ -23,7 +23,7 @@ def picture_files(draw: st.DrawFn, kind: str) -> bytes:
     return encode_picture(pixels[..., 0] if grey else pixels, kind)
 
 
-for media_type in (*PICTURE_TYPES, "application/octet-stream"):
+for media_type in (*MEDIA_TYPES, "application/octet-stream"):
     kind = media_type.partition("/")[2].replace("octet-stream", "png")
     schemathesis.openapi.media_type(media_type, picture_files(kind))
 

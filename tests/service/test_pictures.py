@@ -11,10 +11,10 @@ from PIL import Image
 from tests.shared import encode_picture
 
 from convscope.data.handwriting import STEPS
+from convscope.data.image_files import MEDIA_TYPES
 from convscope.prediction import answer_maps, predict
 from convscope.prediction.strings import read_strings
 from convscope.service import Limits, Served, create_app
-from convscope.service.pictures import PICTURE_TYPES
 
 from .conftest import Client
 
@@ -76,7 +76,7 @@ def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
     assert ask("steps=polarity&steps=centre&without=centre") == ["polarity"]
 
 
-@pytest.mark.parametrize("kind", sorted(PICTURE_TYPES))
+@pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))
 def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 3)).astype(np.uint8)
     content = encode_picture(pixels, kind.partition("/")[2])

@@ -48,8 +48,8 @@ def predict(
 ) -> None:
     """Classify your own pictures.
 
-    RUN is a run folder or a model.safetensors. An IMAGE is a PNG, JPEG, WebP, BMP, TIFF or GIF file, a folder of
-    pictures at any depth, or - for standard input. Each picture is converted to the format of the training images.
+    RUN is a run folder or a model.safetensors. An IMAGE is a picture, a folder of pictures at any depth, or - for
+    standard input. Each picture is converted to the format of the training images.
     Photos of handwriting are converted in several steps; --with and --without change the list. A picture that already
     has this format stays as it is. With --strings, a picture may contain several characters, such as a number or a
     form. They are found, separated and read in order. A file that cannot be read is listed with its error. The other

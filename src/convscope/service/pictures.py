@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field, create_model
 
 from convscope.base.png import encode_png
+from convscope.data.image_files import FORMAT_NAMES, MEDIA_TYPES
 from convscope.service import schemas
 from convscope.service.answers import AnsweredRequest, answer_picture, answer_strings, reads_strings
 from convscope.service.forms import FIELD, FORM_TYPE, MAX_PARTS, read_picture_from_form
@@ -21,8 +22,7 @@ from convscope.service.schemas import PictureQuery, StringsQuery
 from convscope.service.served import Served
 from convscope.service.work import Work, check_content_type, describe_responses
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
-_BODIES = (*PICTURE_TYPES, "application/octet-stream")
+_BODIES = (*MEDIA_TYPES, "application/octet-stream")
 _FORM = {
     "type": "object",
     "properties": {FIELD: {"type": "string", "format": "binary"}},
@@ -35,7 +35,7 @@ def make_picture_routes(work: Work) -> APIRouter:
     """Make the routes under /v1."""
     routes = APIRouter(tags=["Pictures"])
     picture: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-    form = {"schema": _FORM, "encoding": {FIELD: {"contentType": ", ".join(PICTURE_TYPES)}}}
+    form = {"schema": _FORM, "encoding": {FIELD: {"contentType": ", ".join(MEDIA_TYPES)}}}
     contents = {**dict.fromkeys(_BODIES, picture), FORM_TYPE: form}
     body = {"requestBody": {"required": True, "content": contents}}
     answers = describe_responses(schemas.PictureAnswer, 400, 404, 408, 413, 415)
@@ -47,9 +47,10 @@ def make_picture_routes(work: Work) -> APIRouter:
 
     PictureQueryType = _make_query_type(work.names, PictureQuery, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
 
-    @routes.post("/v1/predict", responses=answers, openapi_extra=body)
+    takes = f"Classify one picture ({FORMAT_NAMES}), sent as the body or as the form field `{FIELD}`."
+
+    @routes.post("/v1/predict", responses=answers, openapi_extra=body, description=takes)
     async def predict(request: Request, query: Annotated[PictureQueryType, Query()]) -> Response:  # type: ignore[valid-type]
-        """Classify one picture (PNG, JPEG, WebP, BMP, TIFF or GIF), sent as the body or as the form field `image`."""
         return await _answer(work, request, answer_picture, query)
 
     readers = tuple(model.name for model in work.models if reads_strings(model))

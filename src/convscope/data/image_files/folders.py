@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convscope.base.errors import ImageFileError
-from convscope.data.image_files.reading import SUFFIXES
+from convscope.data.image_files.formats import SUFFIXES
 
 MAX_FILES = 200_000
 """Pictures in a folder and below."""

@@ -7,15 +7,8 @@ have a second picture. So unneeded metadata are cut off here, and files that cla
 import struct
 from dataclasses import dataclass, field
 
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-)
+from convscope.data.image_files.formats import FORMAT_NAMES, find_format
+
 # Formats that are not read, but named in the error.
 _OTHERS = (
     (b"%PDF", "PDF"),
@@ -96,12 +89,9 @@ def white_of(header: Header) -> tuple[int, bool]:
 
 
 def _format(content: bytes) -> str:
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "WEBP"
-    for signature, name in _SIGNATURES:
-        if content.startswith(signature):
-            return name
-    known = "save it as PNG, JPEG, WebP, BMP, TIFF or GIF"
+    if name := find_format(content):
+        return name
+    known = f"save it as {FORMAT_NAMES}"
     if content[4:8] == b"ftyp":
         raise UnreadableError(f"is a HEIF, AVIF or video file; {known}")
     for signature, name in _OTHERS:

@@ -1,4 +1,4 @@
-"""Read a picture in PNG, JPEG, WebP, BMP, TIFF or GIF as (h, w, 1) or (h, w, 3) uint8.
+"""Read a picture in one of `FORMATS` as (h, w, 1) or (h, w, 3) uint8.
 
 Pictures are rotated by their Exif data, transparent parts become white, 16 bits are scaled to 8, and palettes, CMYK,
 YCbCr and Lab become RGB. A colour profile (ICC) is not applied, and a file of several pages is refused.
@@ -34,9 +34,6 @@ Picture = NDArray[np.uint8]
 """(H, W, C), as it is in a file."""
 
 MAX_FILE_BYTES = 64 << 20
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
-"""Suffixes of the files that are read, in lower case; the format is recognised from the bytes."""
 
 _BAND = 256  # rows that are converted at once
 _MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
