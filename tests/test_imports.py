@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -31,12 +32,18 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def nodes_of(source):
+    """Parse `source` once for all tests."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imported_names(source, package="convscope"):
     """Yield (line, dotted name) of everything that `source` imports, wherever in the file it stands.
 
     `package` is the dotted name that relative imports start from.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -60,7 +67,7 @@ def violations(path, source, table):
 
 def names_used(source):
     """Yield (line, name) of every name and dotted name in `source`, such as `print` and `sys.exit`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Name):
             yield node.lineno, node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -231,13 +238,10 @@ IMPORTING = {"import_module", "require", "_import", "find_spec"}
 def packages_imported(source):
     """Return the packages that `source` imports, in functions and by name too, but for Python's own and convscope."""
     names = {name for _, name in imported_names(source)}
-    for node in ast.walk(ast.parse(source)):
-        if (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func) in IMPORTING
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            names.add(node.args[0].value)
+    for node in nodes_of(source):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=package), *_]) if name in IMPORTING:
+                names.add(package)
     return {name.split(".")[0] for name in names} - {*sys.stdlib_module_names, "convscope"}
 
 

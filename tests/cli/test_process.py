@@ -13,40 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-from convscope.cli import _COMMANDS
+from tests.shared import made_once
 
 pytestmark = pytest.mark.slow
 
 SMALL = ("--dataset", "data.npz", "--architecture", "net.json", "--epochs", "2")
-LINES = {
+COMMANDS = {
     "run": ("run", *SMALL, "--seeds", "1", "--no-baseline", "--out", "out"),
     "train": ("train", *SMALL, "--out", "out"),
     "evaluate": ("evaluate", "run"),
     "predict": ("predict", "run", "picture.png"),
     "serve": ("serve", "run", "--port", "0"),
-    "compare": ("compare", "run", "other"),
-    "plan": ("plan", "pilot"),
-    "ensemble": ("ensemble", "run", "other", "--out", "out"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),
-    "sweep": ("sweep", *SMALL[:4], "--vary", "batch_size=8,16", "--vary", "epochs=2", "--trials", "2", "--out", "out"),
-    "log": ("log", "run", "--to", "tensorboard:out"),
-    "report of a topic": ("report", "run", "calibration"),
-    "playground": ("playground", "--out", "out.html"),
-    "figures": ("figures", "run", "class-balance", "--out", "out"),
-    "data info": ("data", "info", "data.npz"),
     "data show": ("data", "show", "data.npz"),
     "export": ("export", "run", "--format", "c"),
-    "import": ("import", "run/exports/model.onnx", "--dataset", "data.npz", "--out", "out"),
-    "summary": ("summary", "net.json"),
     "--help": ("--help",),
 }
-# One of each way to print: a line an epoch, a run or a picture, a table, a log, from a process of its own, by click.
-PRINTING = ("run", "train", "experiment in processes", "predict", "evaluate", "data show", "serve", "--help")
-
-
-def test_each_command_is_here():
-    assert {words[0] for words in LINES.values()} == {*_COMMANDS, "--help"}
+"""A command for each way to print: a line an epoch, a run or a picture, a table, a log, and from other processes."""
 
 
 def convscope(folder: Path, *words: str, redirect: str = "") -> subprocess.CompletedProcess[str]:
@@ -74,8 +57,11 @@ main()' "$@" """
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, a picture, an architecture, two runs, and an experiment of two recipes."""
-    folder = tmp_path_factory.mktemp("process")
+    """Data, a picture, an architecture and a run."""
+    return made_once(tmp_path_factory, "process", make_run)
+
+
+def make_run(folder: Path) -> None:
     (folder / "tmp").mkdir()
     stream = np.random.default_rng(0)
     labels = np.arange(300) % 3
@@ -84,12 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(images[0]).save(folder / "picture.png")
     layers = '[{"kind": "Flatten"}, {"kind": "Dense", "units": 4}, {"kind": "Dense", "units": 3}]'
     (folder / "net.json").write_text(f'{{"name": "net", "input": {{"height": 8, "width": 8}}, "layers": {layers}}}')
-    for seed, name in enumerate(("run", "other")):
-        assert convscope(folder, "train", *SMALL, "--seed", str(seed), "--out", name).returncode == 0
-    pilot = ("experiment", *SMALL, "--recipe", "fast", "--recipe", "classic", "--seeds", "2", "--out", "pilot")
-    assert convscope(folder, *pilot).returncode == 0
-    assert convscope(folder, "export", "run", "--format", "onnx").returncode == 0
-    return folder
+    assert convscope(folder, "train", *SMALL, "--out", "run").returncode == 0
 
 
 @pytest.fixture
@@ -105,19 +86,19 @@ def is_quiet(text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "redirect"), [*((name, "<&- >&-") for name in LINES), ("train", "<&- >&- 2>&-"), ("train", "2>&-")]
+    ("name", "redirect"), [*((name, "<&- >&-") for name in COMMANDS), ("train", "<&- >&- 2>&-"), ("train", "2>&-")]
 )
 def test_a_command_whose_streams_are_closed_does_its_work(folder: Path, name: str, redirect: str):
-    done = convscope(folder, *LINES[name], redirect=redirect)
+    done = convscope(folder, *COMMANDS[name], redirect=redirect)
     assert done.returncode == 0, done.stderr
     assert is_quiet(done.stderr)
 
 
 @pytest.mark.parametrize(
-    ("name", "redirect"), [*((name, "| true") for name in PRINTING), ("train", "2>&1 | true"), ("train", "| head -1")]
+    ("name", "redirect"), [*((name, "| true") for name in COMMANDS), ("train", "2>&1 | true"), ("train", "| head -1")]
 )
 def test_a_command_whose_reader_has_gone_ends_quietly(folder: Path, name: str, redirect: str):
-    done = convscope(folder, *LINES[name], redirect=redirect)
+    done = convscope(folder, *COMMANDS[name], redirect=redirect)
     assert done.returncode in (0, 1)  # it may have ended before its reader
     assert is_quiet(done.stderr)
     if name in ("run", "train"):
@@ -126,9 +107,9 @@ def test_a_command_whose_reader_has_gone_ends_quietly(folder: Path, name: str, r
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
-@pytest.mark.parametrize("name", PRINTING)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_output_that_cannot_be_written_is_one_error(folder: Path, name: str):
-    done = convscope(folder, *LINES[name], redirect="> /dev/full")
+    done = convscope(folder, *COMMANDS[name], redirect="> /dev/full")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         1,
         "Error: standard output: cannot be used (No space left on device); fix this and run the command again",
@@ -145,9 +126,8 @@ LONG = (*SMALL[:4], "--epochs", "100000")
 IN_TWO = ("--executor", "local:2")
 STOPPED = {
     "train": ("train", *LONG, "--out", "out"),
-    "run": ("run", *LONG, "--out", "out"),
     "experiment in processes": ("experiment", *LONG, "--seeds", "2", *IN_TWO, "--out", "out"),
-    "sweep in processes": ("sweep", *LINES["sweep"][1:7], "--vary", "epochs=100000", *IN_TWO, "--out", "out"),
+    "sweep in processes": ("sweep", *SMALL[:4], "--vary", "epochs=99999,100000", *IN_TWO, "--out", "out"),
     "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
     "serve": ("serve", "run", "--port", "0"),
@@ -218,7 +198,7 @@ def test_sigterm_says_what_is_kept_and_leaves_nothing(start, name: str):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a copy of the images may stay")
-@pytest.mark.parametrize("name", ["train", "experiment in processes", "evidence", "serve"])
+@pytest.mark.parametrize("name", ["train", "experiment in processes", "evidence"])
 def test_a_killed_command_leaves_no_copy_of_the_images(start, name: str):
     process = start(name)
     process.kill()
