@@ -234,14 +234,14 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
 def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad_trial_is_none(
     share: float, others: int
 ):
-    stream, held, chooses = np.random.default_rng(2), 0, np.ones(400, np.bool_)
+    stream, held, is_choosing = np.random.default_rng(2), 0, np.ones(400, np.bool_)
     for _ in range(1000):
         hard = share * stream.beta(0.3, 2.7, 400)  # the same images are hard for all
         trials = {
             number: _TrialResult({}, 1, stream.random((1, 400)) < hard * factor, 1.0, 0.9, 0)
             for number, factor in enumerate([0.99, *[1.0] * others, 3.0 / share])
         }
-        contenders = _find_contenders(trials, chooses, 0.05 / (others + 1))
+        contenders = _find_contenders(trials, is_choosing, 0.05 / (others + 1))
         held += 0 in contenders
         assert others + 1 not in contenders
         rates = [trials[number].wrong.mean() for number in contenders]

@@ -33,14 +33,14 @@ class AblationRecord(TopicRecord, kw_only=True):
     false_discovery_rate: Fraction | UnsetType = UNSET
     marking: Marking | UnsetType = UNSET
     marking_by_class: Marking | UnsetType = UNSET
-    inputs: JsonObject | UnsetType = UNSET
+    inputs: JsonObject | UnsetType = UNSET  # read, so that these files stay valid
     architectures: Variants | UnsetType = UNSET
     architecture_runs: ArchitectureRuns | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         # Each of the two measurements is there as a whole or not at all.
         for kind in (Ablation, ArchitectureAblation):
-            names = set(kind.__struct_fields__) - {"weights_sha256"}
+            names = set(kind.__struct_fields__) - {"weights_sha256"}  # the run folder adds it
             missing = sorted(name for name in names if getattr(self, name) is UNSET)
             if missing and len(missing) < len(names):
                 raise ValueError(f"{missing[0]} is missing")
@@ -49,6 +49,7 @@ class AblationRecord(TopicRecord, kw_only=True):
     @property
     def single(self) -> Ablation | None:
         """The ablations of single filters, if they were measured."""
+        # Any field of `Ablation` would do: `__post_init__` makes sure that all are there or none.
         return None if self.filters is UNSET else from_attributes(Ablation, self)
 
     @property

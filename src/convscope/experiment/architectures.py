@@ -33,8 +33,8 @@ from convscope.recipes import AnyRecipe, recipe_named
 WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]
 
-_MAX_TIMES_MACS = 10.0
-# Of a variant, unless the network itself has more: each training step writes all parameters several times.
+_MAX_TIMES_MACS = 10.0  # multiply-adds of a variant, relative to those of the network
+# A variant may have as many, or as many as the network itself: each training step writes all parameters several times.
 _MAX_PARAMETERS = 5_000_000
 
 
@@ -104,7 +104,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
         *("Verdict", "Parameters", "MACs", "Seconds"),
     )
 
-    architectures: Variants
+    architectures: Variants  # never empty: the network itself is the first
     architecture_runs: ArchitectureRuns
 
     @property
@@ -180,8 +180,10 @@ def plan_architectures(
         most_times_macs: variants with more multiply-adds than so many times the network's are left out, and so are
             those with more than five million parameters.
     """
+    # `macs` sums multiply-adds times training images, to which the time of an epoch is roughly proportional.
     chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
     for variant in variants(architecture):
+        # A variant with fewer images than the data has is none if the data has no more than that.
         if variant.num_images is not None and variant.num_images >= len(splits.train):
             left_out.append(LeftOut(name=variant.name, reason=f"there are only {len(splits.train):,} training images"))
         elif variant.architecture.macs > most_times_macs * architecture.macs:
@@ -238,6 +240,7 @@ def ablate_architecture(
         raise ValueError(f"seeds are {list(seeds)}; give at least one, without duplicates")
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
     everything = [Variant(WHOLE, "", architecture), *plan.variants]
+    # Variant by variant, the seeds of each in a row; `groups` below relies on it.
     specs = [
         RunSpec(dataset, variant.architecture, recipe, seed, engine, variant.num_images, variant.name)
         for variant in everything
@@ -247,8 +250,10 @@ def ablate_architecture(
     # Without `on_diverged` no run is left out, so the results of a variant are `len(seeds)` in a row.
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
     whole, rest = groups[0], groups[1:]
+    # For each group, (n, N): which test images each of its n runs misclassifies.
     wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]
     tests = [judge_variant(flags, wrong[0]) for flags in wrong[1:]]
+    # Over all variants at once, since the rule bounds the share of false positives among them.
     marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
         _summarize(variant, group, flags, whole, test, is_marked)
@@ -256,6 +261,7 @@ def ablate_architecture(
             plan.variants, rest, wrong[1:], tests, marked.tolist(), strict=True
         )
     ]
+    # The whole network is not compared with itself: no interval, and a p-value of 1.
     summary = _summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False)
     return ArchitectureAblation(
         architectures=(summary, *sorted(results, key=lambda result: result.difference)),
@@ -275,7 +281,10 @@ def ablate_architecture(
 
 
 def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, float] | None, float]:
-    """Test the difference of a variant's accuracy and the whole network's, (n, N) each: its interval and p-value."""
+    """Compare a variant's accuracy with the whole network's: the interval of the difference and its p-value.
+
+    Both arguments are (n, N): which of N test images each of n runs misclassifies.
+    """
     if len(wrong) == 1:  # one seed shows nothing about other seeds
         return None, 1.0
     difference = group_difference(wrong, wrong_of_whole)
@@ -285,10 +294,10 @@ def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, flo
 def _summarize(
     variant: Variant,
     runs: Sequence[RunResult],
-    wrong: Flags,
+    wrong: Flags,  # (n, N), the test images that the runs misclassify
     whole: Sequence[RunResult],
-    test: tuple[tuple[float, float] | None, float],
-    is_marked: bool,
+    test: tuple[tuple[float, float] | None, float],  # from `judge_variant`
+    is_marked: bool,  # significant among all variants
 ) -> VariantResult:
     difference = mean(run.accuracy for run in runs) - mean(run.accuracy for run in whole)
     verdict: Verdict = "no difference shown"

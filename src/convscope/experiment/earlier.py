@@ -13,20 +13,22 @@ from convscope.storage import StoredRun
 
 
 def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tuple[list[RunResult], list[str]]:
-    """Find the finished runs in `folder` on the same images that `runs` lack, and describe those that are left out.
+    """Find the finished runs in `folder` that are missing from `runs`, and describe those that cannot be shown.
 
-    They are ordered by group and seed, also in groups of `runs`. If two groups have the same names, the later one gets
-    its number of images, or else its digest, as the name of a variant. Runs with an own seed of their initial weights
-    are left out.
+    The result has them by group and seed; some may belong to a group of `runs`. If two groups have the same names, the
+    later one gets its number of images, or else its digest, as the name of a variant. Left out are damaged runs, those
+    on other images, and those whose initial weights have a seed of their own.
     """
     store, left_out = RunStore(splits, folder / "runs"), list[str]()
     assert store.stored is not None
     known = {run.digest: run for run in runs}
+    # By the digest of a group: its names of architecture, recipe and variant, and its runs that `runs` lacks.
     names, groups = dict[str, tuple[str, str, str]](), dict[str, list[StoredRun]]()
     num_own_weights = num_elsewhere = 0
     for run in store.stored.runs(left_out.append):
         group = run.group.digest
         if run.digest in known:
+            # The names of this command, which a stored group may have had differently: digests do not cover names.
             new_run = known[run.digest]
             names[group] = (new_run.architecture, new_run.recipe, new_run.name)
         elif run.group.record.weights_seed is not UNSET:
@@ -41,9 +43,11 @@ def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -
     for group, members in groups.items():
         if group not in names:
             shared = members[0].group
+            # The first variant name with which the three names are unique; a digest always is.
             variants = ("", f"{shared.record.num_images:,} images", group)
-            own = (shared.architecture.name, shared.recipe.name)
-            names[group] = next((*own, variant) for variant in variants if (*own, variant) not in names.values())
+            network_and_recipe = (shared.architecture.name, shared.recipe.name)
+            candidates = [(*network_and_recipe, variant) for variant in variants]
+            names[group] = next(candidate for candidate in candidates if candidate not in names.values())
         members.sort(key=lambda run: run.seed)
         results += [store.result(_make_spec(run, names[group][2]), run) for run in members]
     return results, left_out
@@ -58,4 +62,5 @@ def _make_spec(run: StoredRun, name: str) -> RunSpec:
     group = run.group
     count = group.record.num_images
     num_images = None if count == group.record.dataset.train.num_images else count
+    # Only its names and counts are used, and nothing is trained by it, so it needs no argument for the data.
     return RunSpec("", group.architecture, group.recipe, run.seed, group.record.engine, num_images, name)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _KINDS = "local:N (processes), dask://HOST:PORT, ray://HOST:PORT, or ray:// for this machine"
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 10  # for the scheduler of Dask to respond
 
 
 @checked
@@ -74,11 +74,12 @@ class LocalProcesses(Executor):
 
     def __init__(self, count: int) -> None:
         self._threads = ThreadPoolExecutor(count, "convscope-process")
-        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
+        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()  # None stands for a process that is not started yet
         self._workers = list[_Worker]()
         self._is_closed = False
+        # As many entries as threads, so a thread with a task never waits for a worker.
         for _ in range(count):
-            self._idle.put(None)  # started when first needed
+            self._idle.put(None)
 
     @property
     def pids(self) -> list[int]:
@@ -97,9 +98,10 @@ class LocalProcesses(Executor):
 
     def kill(self) -> None:
         """Kill the processes, and start no more."""
-        self._is_closed = True
+        self._is_closed = True  # before the list is copied, see `_start`
         for worker in list(self._workers):
             worker.kill()
+        # Killed processes close their connections, so the threads that wait for them end.
         self.shutdown(cancel_futures=True)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -116,9 +118,10 @@ class LocalProcesses(Executor):
                 worker = self._start(worker)
             return worker.run(fn, args, kwargs)
         finally:
-            self._idle.put(worker)
+            self._idle.put(worker)  # also a dead one, which the next task replaces
 
     def _start(self, dead: "_Worker | None") -> "_Worker":
+        """Start a process, in place of the one that died if `dead` is not None."""
         if dead in self._workers:
             self._workers.remove(dead)
             dead.end()
@@ -134,12 +137,13 @@ class _Worker:
 
     def __init__(self) -> None:
         context = get_context("spawn")
-        self._connection, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there,), daemon=True)
+        self._connection, child_end = context.Pipe()
+        # A daemon, so that Python ends it at exit and does not wait for it.
+        self._process = context.Process(target=_serve, args=(child_end,), daemon=True)
         # The process inherits this thread's mask: Ctrl-C during its imports would print a traceback.
         _mask_interrupts(is_blocked=True)
         self._process.start()
-        there.close()  # then only the process holds this end, and its death ends our `recv`
+        child_end.close()  # then only the process holds this end, and its death ends our `recv`
 
     @property
     def pid(self) -> int:
@@ -154,12 +158,12 @@ class _Worker:
         """Call `fn` in the process; return its result or raise its error, or `BrokenExecutor` if the process dies."""
         try:
             self._connection.send((fn, args, kwargs))
-            is_good, value = self._connection.recv()
+            has_result, value = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.kill()  # the connection can end a moment before the process
             self._process.join()
             raise BrokenExecutor(f"process {self.pid} ended before its task was finished") from error
-        if is_good:
+        if has_result:
             return value
         raise value
 
@@ -168,7 +172,7 @@ class _Worker:
 
     def end(self) -> None:
         """Let the process end after its last task."""
-        self._connection.close()
+        self._connection.close()  # which `_serve` sees as the end of its tasks
         self._process.join()
 
 
@@ -177,8 +181,9 @@ def _serve(connection: "Connection[Any, Any]") -> None:
 
     The process ends at once on Ctrl-C, without a traceback, and when its parent ends in any way.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # first, so that a signal held back until now ends the process
     _mask_interrupts(is_blocked=False)
+    # In the middle of a task the main thread does not look at the connection, so another one watches the parent.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -187,7 +192,7 @@ def _serve(connection: "Connection[Any, Any]") -> None:
             return
         try:
             reply: tuple[bool, Any] = True, fn(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # any error of a task is raised in the parent, and the process serves the next task
             reply = False, error
         connection.send(reply)
 
@@ -204,13 +209,14 @@ def _end_with_parent() -> None:
     parent = parent_process()
     assert parent is not None
     parent.join()
-    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # ends the process whatever its main thread computes
 
 
 @contextmanager
 def _open_dask(address: str) -> Iterator[Executor]:
     distributed = _import_package("distributed", "dask")
     try:
+        # Not the default client, which would take over other uses of Dask in this process.
         client = distributed.Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ExecutorError(f"executor dask://{address}: no scheduler responds there ({error}); start one") from error
@@ -232,7 +238,7 @@ class DaskTasks(Executor):
     @property
     def is_lost(self) -> bool:
         """True if the connection to the scheduler is lost for good."""
-        return bool(self._client.status == "closed")
+        return bool(self._client.status == "closed")  # "connecting" while it tries again
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = self._executor.submit(fn, *args, **kwargs)
@@ -246,7 +252,8 @@ class RayTasks(Executor):
     """Tasks of a Ray cluster as futures, on one core each."""
 
     def __init__(self, ray: Any, is_connected: Callable[[], bool]) -> None:
-        self._ray, self._is_connected, self._tasks = ray, is_connected, dict[Future[Any], Any]()
+        self._ray, self._is_connected = ray, is_connected
+        self._tasks = dict[Future[Any], Any]()  # Ray's reference to each unfinished task
 
     @property
     def is_lost(self) -> bool:
@@ -264,7 +271,7 @@ class RayTasks(Executor):
 
     def _finish(self, future: Future[Any], done: Future[Any]) -> None:
         del self._tasks[future]
-        if not future.set_running_or_notify_cancel():
+        if not future.set_running_or_notify_cancel():  # it was cancelled, and takes no result
             return
         if (error := done.exception()) is not None:
             future.set_exception(error)
@@ -276,7 +283,7 @@ class RayTasks(Executor):
             if wait and not cancel_futures:
                 self._ray.wait([reference])
             else:
-                self._ray.cancel(reference, force=True)
+                self._ray.cancel(reference, force=True)  # otherwise Ray would only interrupt its Python code
 
 
 @contextmanager
@@ -285,6 +292,7 @@ def _open_ray(address: str) -> Iterator[Executor]:
     ray = _import_package("ray", "ray")
     for name in ("ray.client_builder", "ray.util"):  # these log each attempt to connect
         logging.getLogger(name).setLevel(logging.ERROR)
+    # A client of a remote cluster and a local one have different functions for the same question.
     is_connected = import_module("ray.util.client").ray.is_connected if address else ray.is_initialized
     try:
         with warnings.catch_warnings():

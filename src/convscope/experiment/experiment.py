@@ -37,8 +37,8 @@ from convscope.training import default_recipe
 
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # of a line of single accuracies, in characters
-_MAX_NAME_LETTERS = 24
-_MAX_VALUES = 200  # accuracies of a group that are printed
+_MAX_NAME_LETTERS = 24  # of a name in the table, which has seven columns beside the two names
+_MAX_VALUES = 200  # accuracies of a group that are printed: some 30 lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,7 @@ class Experiment(Recorded):
     def instruction_sets(self) -> dict[str, int]:
         """The number of runs for each recorded instruction set, the most frequent first."""
         sets = (run.kept.record.cpu.instruction_set for run in self.runs if run.kept is not None)
+        # Runs of the engine `keras` have none (UNSET).
         return dict(Counter(name for name in sets if isinstance(name, str)).most_common())
 
     @cached_property
@@ -103,7 +104,7 @@ class Experiment(Recorded):
         if len(self.table) == 1:
             return None
         first, second = sorted(self.table, key=lambda group: -group.mean)[:2]
-        comparison = compare_groups(self._answers(first), self._answers(second), level=self.level)
+        comparison = compare_groups(self._to_run_group(first), self._to_run_group(second), level=self.level)
         # The two groups are chosen by their results, so the p-value is corrected for all pairs (Bonferroni).
         pairs = len(self.table) * (len(self.table) - 1) // 2
         if pairs == 1:
@@ -125,9 +126,9 @@ class Experiment(Recorded):
             raise ValueError(
                 f"the runs classified other images than the {len(test):,} of {test.name}; give their test set"
             )
-        return replace(self._answers(group), dataset_name=test.name, split=test.split)
+        return replace(self._to_run_group(group), dataset_name=test.name, split=test.split)
 
-    def _answers(self, group: GroupRecord) -> RunGroup:
+    def _to_run_group(self, group: GroupRecord) -> RunGroup:
         runs = self.runs_of(group)
         return RunGroup(
             name=group.title,
@@ -136,6 +137,7 @@ class Experiment(Recorded):
             y_pred=np.stack([run.y_pred for run in runs]),
             dataset_name=self.dataset_name,
             split="test",
+            # These three follow from the network and the recipe, which all runs of a group share.
             parameters=runs[0].parameters,
             macs=runs[0].macs,
             weights_bytes=runs[0].weights_bytes,
@@ -144,8 +146,9 @@ class Experiment(Recorded):
 
     def to_record(self) -> ExperimentRecord:
         lead = None if self.lead is None else from_attributes(Lead, self.lead)
-        more = {"dataset": self.dataset_name, "split": "test", "lead": lead}
-        return from_attributes(ExperimentRecord, self, format=FORMAT, version=own_version(), **more)
+        # Fields that this class has under another name, or not at all.
+        changes = {"dataset": self.dataset_name, "split": "test", "lead": lead}
+        return from_attributes(ExperimentRecord, self, format=FORMAT, version=own_version(), **changes)
 
     @property
     def summary(self) -> str:
@@ -160,6 +163,7 @@ class Experiment(Recorded):
                     f"{clip(group.title, _WIDTH - 60)}: the accuracies of its {group.num_runs:,} runs are in runs.csv"
                 )
                 continue
+            # `fill` breaks no line between a seed and its accuracy, which a no-break space separates until the end.
             values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
             lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
             parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy by seed\n{lines}")
@@ -180,6 +184,7 @@ class Experiment(Recorded):
             "Each mean has two 95 % intervals. The first covers other seeds on these test images (Student's t). The "
             "second covers other seeds and other images, so it describes the accuracy of such a network."
         )
+        # Intervals over the fewest runs are the least exact ones, so the note says how often those cover the truth.
         fewest = min((group.num_runs for group in self.table if group.num_runs > 1), default=0)
         if fewest and (covered := format_coverage(fewest)):
             note += f" {covered}"
@@ -195,6 +200,7 @@ class Experiment(Recorded):
         return fill(note, _WIDTH)
 
     def _rows(self) -> list[tuple[str, ...]]:
+        # `pop` below leaves the groups of which every run diverged; they have no row yet.
         diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
         rows = [
             (
@@ -209,7 +215,7 @@ class Experiment(Recorded):
             )
             for group in self.table
         ]
-        nothing = ("none",) * (len(_HEADER) - 3)
+        nothing = ("none",) * (len(_HEADER) - 3)  # the columns after the two names and the number of runs
         return rows + [(*_clip_names(*names), _format_count(0, count), *nothing) for names, count in diverged.items()]
 
 
@@ -266,22 +272,23 @@ def run_experiment(
     """
     splits, argument = load_with_argument(data, dataset)
     networks = [network_for(architecture, splits.image_shape, splits.num_classes) for architecture in architectures]
-    chosen, numbers = [recipe_named(recipe) for recipe in recipes], list(seeds)
-    for what, names in (
+    named_recipes, seeds = [recipe_named(recipe) for recipe in recipes], list(seeds)
+    for kind, names in (
         ("architectures", [network.name for network in networks]),
-        ("recipes", [recipe.name for recipe in chosen]),
-        ("seeds", numbers),
+        ("recipes", [recipe.name for recipe in named_recipes]),
+        ("seeds", seeds),
     ):
-        if not names and what != "recipes":
-            raise ValueError(f"there are no {what}; give at least one")
-        most_common, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
+        if not names and kind != "recipes":
+            raise ValueError(f"there are no {kind}; give at least one")
+        # Groups of runs are told apart by their names, so a name used twice would mix two of them.
+        name, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
         if times > 1:
-            raise ValueError(f"{times} {what} are {most_common!r}; each needs its own name")
+            raise ValueError(f"{times} {kind} are {name!r}; each needs its own name")
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks
-        for recipe in chosen or [default_recipe(network)]
-        for seed in numbers
+        for recipe in named_recipes or [default_recipe(network)]
+        for seed in seeds
     ]
     return run_specs(
         specs,

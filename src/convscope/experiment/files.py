@@ -7,6 +7,7 @@ from convscope.base.records import write
 from convscope.base.tables import csv_line
 from convscope.experiment.experiment import Experiment
 
+# Of `runs.csv`: attributes of a `RunResult`, before two of its history.
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
     "weights_sha256", "digest",
@@ -33,6 +34,7 @@ def format_table_csv(experiment: Experiment) -> str:
     lines = [csv_line(("architecture", "recipe", "name", *numbers, *ends))]
     for group in experiment.table:
         cells = [getattr(group, name) for name in ("architecture", "recipe", "name", *numbers)]
+        # An interval that does not exist, as that of a single run, leaves its two cells empty.
         cells += [end for name in intervals for end in getattr(group, name) or (None, None)]
         lines.append(csv_line(cells))
     return "".join(lines)

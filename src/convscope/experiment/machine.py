@@ -14,7 +14,7 @@ from convscope.recipes import Precision
 from convscope.storage.records import Machine, Processor
 
 
-@cache
+@cache  # nothing here changes while the process runs
 def describe_machine(engine: EngineName, precision: Precision) -> Machine:
     """Describe this machine; for the engine `keras`, the versions include Keras and its backend.
 
@@ -29,6 +29,7 @@ def describe_machine(engine: EngineName, precision: Precision) -> Machine:
         name=read_cpu_name(),
         cores=count_cores(),
         machine=platform.machine(),
+        # Recorded, because a seed gives other weights with another instruction set.
         instruction_set=choose_instruction_set(None, precision) if engine == "native" else UNSET,
     )
     return Machine(versions=versions, cpu=cpu)
@@ -36,6 +37,7 @@ def describe_machine(engine: EngineName, precision: Precision) -> Machine:
 
 def count_cores() -> int:
     """Count the cores that this process may use."""
+    # A process may be restricted to some cores, as by `taskset`; only Linux tells which.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -43,7 +45,8 @@ def read_cpu_name() -> str:
     """Read the processor's name from the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except OSError:  # not Linux
         lines = []
+    # Cores have a line each, all alike. Processors other than x86 may have no such line.
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

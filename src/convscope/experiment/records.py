@@ -19,7 +19,7 @@ class DivergedRun(Record, kw_only=True):
     recipe: str
     seed: Count
     name: str
-    reason: str
+    reason: str  # the text of the `DivergedError`
 
     @property
     def title(self) -> str:
@@ -107,11 +107,12 @@ class Lead(Record, kw_only=True):
     p_value: Fraction
     adjusted_p_value: Fraction | None
     is_distinguishable: bool
-    verdict: str
+    verdict: str  # the conclusion as a sentence
 
     @property
     def decisive_p_value(self) -> float:
         """The p-value that decides the verdict."""
+        # Corrected for all pairs of groups, if there are several.
         return self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
 
 
@@ -128,9 +129,10 @@ class RunsRecord(Record, kw_only=True):
     diverged: tuple[DivergedRun, ...]
 
     def __post_init__(self) -> None:
-        known = {(run.architecture, run.recipe, run.name) for run in self.runs}
+        # Checked when the file is read, since readers look up the runs of a group by these names.
+        groups_of_runs = {(run.architecture, run.recipe, run.name) for run in self.runs}
         groups = {(group.architecture, group.recipe, group.name) for group in self.table}
-        if groups != known:
+        if groups != groups_of_runs:
             raise ValueError("table has not the groups of the runs")
         if self.lead is not None and len(groups) < 2:
             raise ValueError("lead is of one group")

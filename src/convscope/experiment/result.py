@@ -65,7 +65,7 @@ class RunResult(Recorded):
             weights_bytes=weights_bytes(network, spec.recipe.weight_bits),
             num_images=spec.num_images or len(splits.train),
             name=spec.name,
-            **measured,
+            **measured,  # digest, accuracy, loss, weights_sha256, y_pred, and for a stored run `kept`
         )
 
     @property

@@ -85,13 +85,16 @@ def train_runs(
     """
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
+    # `writing` locks the folder, so that no other process adds runs to it at the same time.
     with nullcontext() if folder is None else writing(Path(folder)):
         runs = None if folder is None else inside(Path(folder), "runs")
         if runs is not None:
+            # Left by a process that was killed; nobody else can be writing them, as the folder is locked.
             remove_partial_files(runs.parent, runs, runs / "from")
         store = RunStore(splits, runs)
         digests = [spec.digest(splits) for spec in specs]
         results = dict[str, RunResult]()
+        # By digest: a spec for each run to train, and all specs that share the run, which differ only in names.
         waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
         for digest, spec in zip(digests, specs, strict=True):
             sharing.setdefault(digest, []).append(spec)
@@ -114,17 +117,19 @@ def train_runs(
         def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
             spec = waiting[digest]
             try:
+                # `train` trains here or reads a worker's reply; either may raise that the run diverged.
                 result = store.keep(spec, digest, train())
             except DivergedError as error:
-                reason = str(error).removeprefix(f"{spec.title}: ")
+                reason = str(error).removeprefix(f"{spec.title}: ")  # a `DivergedRun` has the title's parts itself
                 if store.stored is not None:  # the same training would diverge again
                     store.stored.add_divergence(digest, reason)
                 leave_out(digest, reason)
             else:
                 keep(digest, result)
 
+        # All stored runs before any is trained, so `on_result` has them first and a progress bar starts with them.
         with store.reading():
-            for digest, [spec, *_] in sharing.items():
+            for digest, [spec, *_] in sharing.items():  # any of the specs that share a run can train it
                 if (result := store.find(spec, digest)) is not None:
                     keep(digest, result)
                 elif store.stored is not None and (reason := store.stored.find_divergence(digest)) is not None:
@@ -136,8 +141,10 @@ def train_runs(
                 listener = None if on_epoch is None else partial(on_epoch, spec)
                 receive(digest, partial(train_one, spec, splits, threads, listener))
         else:
+            # Processes of this machine map the images from one file; a worker elsewhere loads them itself.
             with share(splits) if isinstance(executor, LocalProcesses) else nullcontext() as shared:
                 _submit_all(waiting, splits, executor, threads or 1, receive, shared)
+        # A run that diverged has no result.
         return [
             _copy_names(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results
         ]
@@ -149,12 +156,12 @@ def train_and_list_diverged(
     """Train as `train_runs`, and also return the runs that diverged; `on_diverged` is called for each of them."""
     diverged = list[DivergedRun]()
 
-    def keep(run: DivergedRun) -> None:
+    def add(run: DivergedRun) -> None:
         diverged.append(run)
         if on_diverged is not None:
             on_diverged(run)
 
-    return train_runs(specs, splits, on_diverged=keep, **options), diverged
+    return train_runs(specs, splits, on_diverged=add, **options), diverged
 
 
 def _copy_names(result: RunResult, spec: RunSpec) -> RunResult:
@@ -184,9 +191,9 @@ def _submit_all(
     shared: SharedSplits | None,
 ) -> None:
     """Submit all runs to `executor`, again if a worker is lost, and pass each reply to `receive`."""
-    pending = dict[Future[Reply], str]()
+    pending = dict[Future[Reply], str]()  # the digest of the run of each future
     done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would check all pending futures for each reply
-    losses = Counter[str]()
+    losses = Counter[str]()  # of workers, by the digest of the run that each had
 
     def submit(digest: str) -> None:
         try:
@@ -206,6 +213,7 @@ def _submit_all(
             try:
                 future = done.get(timeout=_CHECK_SECONDS)
             except Empty:
+                # A lost cluster leaves futures that never end. Executors of other libraries cannot tell.
                 if getattr(executor, "is_lost", False):
                     raise ConvscopeError(
                         "the executor does not answer any more; finished runs are kept, so start it again to continue"
@@ -248,16 +256,18 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
             "without an executor, or save the data as files and give their path"
         )
     check_classes(splits.train)
-    seen = set[tuple[Any, ...]]()
+    # Specs that differ only in the seed pass or fail together, and an experiment may have thousands.
+    checked_settings = set[tuple[Any, ...]]()
     for spec in specs:
-        kind = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
-        if kind in seen:
+        settings = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
+        if settings in checked_settings:
             continue
-        seen.add(kind)
+        checked_settings.add(settings)
         check_fit(spec.architecture, splits.train)
         check_recipe(spec.recipe, spec.architecture)
         check_engine(spec.engine)
         check_precision(spec.recipe.precision, spec.engine)
         check_weight_bits(spec.recipe.weight_bits, spec.engine)
         drawn = spec.draw(splits)
+        # For its errors alone: validation images may be too few, or not new to the network that training starts from.
         hold_out(drawn, spec.recipe, spec.seed, unseen=spec.unseen(drawn.train))

@@ -34,6 +34,7 @@ class SharedSplits:
 
 
 _Part = tuple[Dataset, Path | None]
+"""A data set without its images and the file that has them, or a data set that is on disk anyway and None."""
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def _without_images(part: Dataset, files: ExitStack) -> _Part:
         path = Path(files.enter_context(folder)) / "images.npy"
         np.save(path, part.images)
     bare = copy.copy(part)
-    object.__setattr__(bare, "images", None)
+    object.__setattr__(bare, "images", None)  # not by `replace`, which would check the lengths and drop the digests
     return bare, path
 
 
@@ -77,11 +78,12 @@ def _with_images(part: Dataset, path: Path | None) -> Dataset:
     if path is None:
         return part
     whole = copy.copy(part)
+    # As a plain array on the mapped memory, since other code expects no `memmap`.
     object.__setattr__(whole, "images", np.load(path, mmap_mode="r").view(np.ndarray))
     return whole
 
 
-_opened: dict[tuple[str, str], Splits] = {}
+_opened: dict[tuple[str, str], Splits] = {}  # by `SharedSplits.sha256`; the last ones only
 
 
 def open_shared(shared: SharedSplits) -> Splits:

@@ -59,6 +59,7 @@ class RunSpec:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.weights_seed == self.seed:
+            # The same run as without it, so it must have the same digest.
             object.__setattr__(self, "weights_seed", None)
         if self.weights_seed is not None and self.start:
             raise ValueError("weights_seed is for random weights; leave it out for a run that starts from a model")
@@ -85,13 +86,16 @@ class RunSpec:
 
     def _write_definition(self, splits: Splits) -> str:
         """Write everything that decides the result as JSON, with `_SEED` for the seed."""
+        # By the weights and not by the path, which may hold another model tomorrow.
         start = (load_start(self.start).weights_sha256, self.new_output) if self.start else None
         backend = backend_name() if self.engine == "keras" else None
         count = self._count_images(splits.train)
-        more = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
-        known = tuple((name, value) for name, value in more.items() if value is not None)
+        optional = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
+        # Without those that are None, so that a new option leaves the digests of runs that do not use it as they are.
+        # A tuple, because the arguments of `lru_cache` must be hashable.
+        settings = tuple((name, value) for name, value in optional.items() if value is not None)
         digests = splits.train.sha256, splits.test.sha256
-        return _write_definition_text(self.architecture, self.recipe, *digests, count, self.engine, known)
+        return _write_definition_text(self.architecture, self.recipe, *digests, count, self.engine, settings)
 
     def state(self, splits: Splits) -> TrainingState | None:
         """Make the initial training state; None for the random weights of `seed`. Raises as `open_start`."""
@@ -122,6 +126,7 @@ class RunSpec:
         if not self.start or self.recipe.validation_fraction == 0:
             return None
         known = load_trained_on(Path(self.start), load_start(self.start))
+        # If the training images of that network are unknown, none is known to be new to it.
         return np.zeros(len(train), np.bool_) if known is None else ~known.may_include(train)
 
     def draw(self, splits: Splits) -> Splits:
@@ -141,8 +146,8 @@ class RunSpec:
 
 def hold_out_as_test(splits: Splits, fraction: float) -> Splits:
     """Replace the test images by a fraction of the training images, of each class alike; raises as `divide`."""
-    rest, held = splits.train.divide(fraction)
-    return replace(splits, train=rest, test=replace(held, split="test"))
+    rest, held_out = splits.train.divide(fraction)
+    return replace(splits, train=rest, test=replace(held_out, split="test"))
 
 
 def _compute_digest(text: str) -> str:
@@ -157,22 +162,22 @@ def _write_definition_text(
     test: str,
     num_images: int,
     engine: str,
-    more: tuple[tuple[str, Any], ...],
+    settings: tuple[tuple[str, Any], ...],  # pairs of a name and a value
 ) -> str:
     network, training = architecture.to_dict(), recipe.to_dict()
-    for names in (network, training):
-        del names["name"]
-    defining = {
+    # Names decide nothing: a renamed network or recipe keeps its finished runs.
+    del network["name"], training["name"]
+    definition = {
         "train": train,
         "test": test,
         "num_images": num_images,
         "architecture": network,
         "recipe": training,
-        "seed": None,
+        "seed": None,  # written as `_SEED`
         "engine": engine,
-        **dict(more),
+        **dict(settings),
     }
-    return canonical_json(defining)
+    return canonical_json(definition)
 
 
 def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
@@ -185,6 +190,9 @@ def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
     stream = random_stream(seed, "subset")
     order, positions = stream.permutation(len(train)), np.empty(len(train))
     labels = train.labels[order]
+    # A class of 2 images gets 1/4 and 3/4, one of 4 gets 1/8, 3/8, 5/8 and 7/8: below any position lies the same share
+    # of each class.
     for label, size in enumerate(train.class_counts):
         positions[labels == label] = (np.arange(size) + 0.5) / size
+    # A stable sort leaves equal positions in the random order; the outer sort gives the order of the data set.
     return np.sort(order[np.argsort(positions, kind="stable")[:count]])

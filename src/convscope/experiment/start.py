@@ -17,11 +17,12 @@ from convscope.training.transfer import Transfer, transfer
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A trained network that a training starts from, and the initial state that follows.
+    """A trained network that a training starts from, and the initial state made of it.
 
     Attributes:
+        transfer: the initial state, and the architecture that it belongs to.
         known: the images that the network and its ancestors were trained on; None if unknown.
-        new_output: True if the weights of the outputs are random all the same.
+        new_output: True if the weights of the outputs are random nevertheless.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Start:
 
     def unseen(self, dataset: Dataset) -> NDArray[np.bool_]:
         """Mark the images of `dataset` that are known to be new to the network, (N,)."""
+        # If the training images are unknown, none is known to be new.
         return np.zeros(len(dataset), np.bool_) if self.known is None else ~self.known.may_include(dataset)
 
     def check(self, splits: Splits, validation_fraction: float) -> None:
@@ -42,6 +44,7 @@ class Start:
             RecipeError: if images are held out, and it is unknown which are new to the network.
         """
         if self.known is None:
+            # Its test images cannot be checked either, but most models of other programs come without such a record.
             if validation_fraction > 0:
                 raise RecipeError(
                     f"`start` {self.path}: its training images are unknown, so none can be held out; remove "
@@ -70,6 +73,7 @@ class Start:
 
     def save(self, path: Path) -> None:
         """Write the network, and the record of its training images, next to the runs that start from it."""
+        # The record first: if the process is killed between the two, there is no model yet without its record.
         if self.known is not None:
             save_trained_on(path, self.known, self.model)
         save_model(self.model, path)
@@ -84,7 +88,7 @@ def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> St
     """
     model = load_start(path)
     try:
-        begin = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
+        initial = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
     except ArchitectureError as error:
         raise ArchitectureError(f"`start` {path}: {error}") from error
-    return Start(path, model, begin, load_trained_on(path, model), new_output)
+    return Start(path, model, initial, load_trained_on(path, model), new_output)

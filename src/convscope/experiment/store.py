@@ -33,14 +33,14 @@ class RunStore:
 
     def reading(self) -> AbstractContextManager[Any]:
         """Keep the database open for all reading in the block."""
-        is_there = self.stored is not None and has_database(self.stored.path)
-        return self.stored.reading() if self.stored is not None and is_there else nullcontext()
+        has_runs = self.stored is not None and has_database(self.stored.path)
+        return self.stored.reading() if self.stored is not None and has_runs else nullcontext()
 
     def find(self, spec: RunSpec, digest: str) -> RunResult | None:
         """Find the stored run of a digest; None if it must be trained, because it is missing or damaged."""
         try:
             run = None if self.stored is None else self.stored.find(digest)
-        except DamagedRunError:
+        except DamagedRunError:  # training it again replaces its row
             return None
         return None if run is None else self.result(spec, run)
 
@@ -56,6 +56,7 @@ class RunStore:
         facts = {"seed": spec.seed, "digest": digest, "accuracy": accuracy, "loss": trained.loss}
         facts |= {"threads": trained.threads, "machine": trained.machine}
         group = self._make_group(spec, trained)
+        # From the stored run, so a result is the same whether it was trained now or read back.
         return self.result(
             spec, self.stored.append(group, trained.model, trained.history, labels, trained.y_pred, facts)
         )
@@ -69,6 +70,7 @@ class RunStore:
 
     def _make_group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
         digest = spec.group_digest(self.splits)
+        # Once for all runs of a group: this reads the start's file, and computes digests of all images.
         if digest not in self._groups:
             start = spec.open_start(self.splits)
             record, provenance = self._make_shared_record(spec, start), dict(trained.model.provenance)
@@ -94,6 +96,7 @@ class RunStore:
     def _write_origin(self, record: SharedRecord, start: Start | None) -> None:
         """Write the network that runs start from, and the record of their training images."""
         assert self.stored is not None
+        # The names of both files have digests of what decides their content, so an existing file is not written again.
         images = inside(self.stored.path, name_trained_on_file(record))
         if start is not None and record.start:
             path = inside(self.stored.path, name_start_file(record.start))

@@ -57,9 +57,11 @@ class WeightsMatrix:
         Raises:
             KeyError: if the architecture has no such tensor.
         """
+        # A row has the tensors one after the other:  | conv2d/kernel | conv2d/bias | dense/kernel | ...
         start = 0
         for weight_name, shape in self.architecture.weight_shapes.items():
             if weight_name == name:
+                # A slice of columns, reshaped: no number is copied.
                 return self.weights[:, start : start + prod(shape)].reshape(len(self), *shape)
             start += prod(shape)
         raise KeyError(f"{name!r}; the tensors are {', '.join(self.architecture.weight_shapes)}")
@@ -83,22 +85,22 @@ def load_weights_matrix(experiment: Path | str, architecture: str | None = None)
     """
     folder, left_out = Path(experiment), list[str]()
     stored = StoredRuns(inside(folder, "runs"))
-    every = list(stored.runs(left_out.append))
-    if not every:
+    runs = list(stored.runs(left_out.append))
+    if not runs:
         damage = f" ({left_out[0]})" if left_out else ""
         raise RunError(f"{folder}: contains no finished runs of an experiment{damage}; name the folder of one")
-    names = dict.fromkeys(run.group.architecture.name for run in every)
-    files = dict.fromkeys(
-        run.group.weights_file for run in every if architecture in (None, run.group.architecture.name)
-    )
+    names = dict.fromkeys(run.group.architecture.name for run in runs)
+    # Each architecture has a file of its own. Two that differ may have the same name, so files are counted.
+    files = dict.fromkeys(run.group.weights_file for run in runs if architecture in (None, run.group.architecture.name))
     if len(files) != 1:
         reason = (
             "has several architectures" if architecture is None else f"has {len(files)} called {architecture!r:.60}"
         )
         raise RunError(f"{folder}: {reason}; name one of {', '.join(clip(name, 40) for name in names)}")
     [file] = files
-    runs = tuple(run for run in every if run.group.weights_file == file)
+    runs = [run for run in runs if run.group.weights_file == file]
     group, rows = runs[0].group, np.array([run.weights_row for run in runs])
+    # Up to the last row with a run: rows after it may be those of a killed process, or of a run just being added.
     weights = stored.weights(file, group.width, int(rows.max()) + 1)
     if len(np.unique(rows)) != len(rows):
         raise RunError(f"{stored.path / file}: damaged (two runs share a row); use another copy")
@@ -115,5 +117,5 @@ def load_weights_matrix(experiment: Path | str, architecture: str | None = None)
         y_true=stored.y_true,
         left_out=tuple(left_out),
         _stored=stored,
-        _runs=runs,
+        _runs=tuple(runs),
     )

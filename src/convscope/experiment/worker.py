@@ -34,7 +34,7 @@ _BLOCK = 1000  # images whose logits are computed at once
 
 
 Order = tuple[str, str]
-"""The version of Convscope, and JSON that only the same version reads."""
+"""A run to train in a worker: the version of Convscope that wrote it, and JSON that only the same version reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class WorkerResult:
 
     model: Model
     history: History
-    y_pred: NDArray[np.uint16]
+    y_pred: NDArray[np.uint16]  # two bytes, since a data set may have more than 256 classes
     loss: float
     machine: Machine
     threads: int
@@ -68,7 +68,7 @@ def train_one(
     Raises:
         ConvscopeError: as `train` does, with the title of the run.
     """
-    logits: NDArray[np.float32] | None = None
+    logits: NDArray[np.float32] | None = None  # of the images measured after the latest epoch
 
     def take_logits(state: TrainingState) -> None:
         nonlocal logits
@@ -99,6 +99,7 @@ def train_one(
             logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])
         check_finite(logits)
     except ConvscopeError as error:
+        # Of the same class: `train_runs` treats a `DivergedError` unlike others.
         raise type(error)(f"{spec.title}: {error}") from error
     y_pred, loss = logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, splits.test.labels.astype(np.int64))
     machine = describe_machine(spec.engine, spec.recipe.precision)
@@ -107,6 +108,7 @@ def train_one(
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
     """Write the order for a run, which `execute` reads in a worker."""
+    # The worker must use the same backend, because another one gives other weights and is not in the JSON of a spec.
     backend = backend_name() if spec.engine == "keras" else None
     fields = vars(spec) | {"architecture": spec.architecture.to_dict(), "recipe": spec.recipe.to_dict()}
     digests = splits.train.sha256, splits.test.sha256
@@ -123,6 +125,7 @@ def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
     """
     try:
         written_by, text = order
+        # First, since another version may write other JSON.
         if written_by != version("convscope"):
             raise ConvscopeError(
                 f"a worker has convscope {version('convscope')} instead of {written_by}; install the same version there"
@@ -138,6 +141,7 @@ def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
     except ConvscopeError as error:
         return error
     except Exception as error:
+        # As text: any other error might not survive pickling, and its traceback would be lost on the way.
         return f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
 
 

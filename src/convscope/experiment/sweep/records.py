@@ -20,7 +20,7 @@ class Trial(Record, kw_only=True):
     """
 
     number: Count
-    values: dict[str, Value]
+    values: dict[str, Value]  # by the name of a `Dimension`
     num_images: Count
     choice: Fraction | None
     seconds: Seconds

@@ -13,7 +13,7 @@ from convscope.experiment.records import DivergedRun
 from convscope.experiment.sweep.records import FreshRuns, SweepRecord, Trial
 from convscope.recipes import Recipe
 
-_SHOWN = 20
+_MAX_LISTED = 20  # trials, contenders and diverged runs that the terminal lists of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,14 @@ class Sweep(Recorded):
 
     @property
     def best_trial(self) -> Trial:
+        """The trial with the best result on the choosing images."""
         return self.trials[0]
 
     @property
     def conclusion(self) -> str:
         """The comparison of the best trial with the default, and the trials that may be as good, in words."""
         best, default = self.best, self.default
+        # Three sentences: further seeds of the best trial, the other contenders, and the contenders that were dropped.
         if best is None:
             text = f"Other seeds of trial {self.best_trial.number} diverged."
         else:
@@ -74,7 +76,7 @@ class Sweep(Recorded):
                 )
             text += "."
         if others := self.contenders[1:]:
-            listed = ", ".join(map(str, others[:_SHOWN])) + (" and more" if len(others) > _SHOWN else "")
+            listed = ", ".join(map(str, others[:_MAX_LISTED])) + (" and more" if len(others) > _MAX_LISTED else "")
             trials = "Trial" if len(others) == 1 else "Trials"
             text += f" {trials} {listed} may be as good: on the images that chose it the lead may be chance."
         if count := self.num_dropped_contenders:
@@ -99,7 +101,7 @@ class Sweep(Recorded):
                 f"{trial.parameters:,}",
                 f"{trial.seconds:.2f}",
             )
-            for trial in self.trials[:_SHOWN]
+            for trial in self.trials[:_MAX_LISTED]
         ]
         header = ("Trial", *names, "Images", "Accuracy", "Parameters", "Seconds")
         lines = [
@@ -108,9 +110,11 @@ class Sweep(Recorded):
             fill(self.conclusion, 100),
         ]
         if self.diverged:
-            shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_SHOWN]]
-            more = len(self.diverged) - len(shown)
-            lines.append("\n".join(map(printable, [*shown, *([f"{more:,} more diverged"] if more else [])])))
+            # A reason may contain the text of a library, so it is made printable.
+            shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_MAX_LISTED]]
+            num_hidden = len(self.diverged) - len(shown)
+            shown += [f"{num_hidden:,} more diverged"] if num_hidden else []
+            lines.append("\n".join(map(printable, shown)))
         return "\n\n".join(lines)
 
 

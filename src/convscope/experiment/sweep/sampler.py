@@ -16,28 +16,29 @@ SEARCHES: tuple[Search, ...] = get_args(Search)
 
 
 class Sampler:
-    """Draws trials by Optuna."""
+    """Draws the values of trials by Optuna, the same for the same arguments and scores."""
 
     def __init__(self, dimensions: Sequence[Dimension], search: Search, trials: int) -> None:
         try:
             import optuna
         except ImportError as error:
             raise ConvscopeError(f"a sweep needs Optuna; run {install_command('sweep')}") from error
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it logs each trial otherwise
         self._optuna, self._dimensions, self._trials = optuna, dimensions, trials
         if search == "grid":
             if ranged := [dimension.name for dimension in dimensions if not dimension.values]:
                 raise ConvscopeError(f"`vary` {ranged[0]}: a grid needs values, separated by commas, and no range")
             grid = {dimension.name: list(range(len(dimension.values))) for dimension in dimensions}
+            # It draws combinations in random order, so fewer trials than combinations are spread over the grid.
             sampler: Any = optuna.samplers.GridSampler(grid, seed=0)
             self._trials = min(trials, int(np.prod([len(dimension.values) for dimension in dimensions])))
         elif search == "tpe":
             sampler = optuna.samplers.TPESampler(seed=0)
         else:
             sampler = optuna.samplers.RandomSampler(seed=0)
-        self._uses_scores = search == "tpe"
+        self._uses_scores = search == "tpe"  # a grid's study would end by an exception when it learns its last score
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
-        self._open = dict[int, Any]()
+        self._open = dict[int, Any]()  # trials without a score, by their number
 
     def batches(self, size: int) -> Iterator[dict[int, dict[str, Value]]]:
         """Yield the values of `size` trials at a time, by their numbers."""
@@ -46,7 +47,7 @@ class Sampler:
             yield dict(drawn)
 
     def tell(self, scores: Mapping[int, float]) -> None:
-        """Pass the scores of trials to Optuna; a score below 0 means that the trial failed."""
+        """Pass the scores of trials to Optuna, each once; a score below 0 means that the trial failed."""
         if not self._uses_scores:
             return
         for number in list(self._open):

@@ -14,8 +14,8 @@ Value = int | float | str | bool | None
 """A value of a field."""
 
 _WORDS: Mapping[str, Value] = {"none": None, "true": True, "false": False}
-_WHOLE = re.compile(r"-?\d{1,9}")
-_MAX_VALUES = 1000
+_WHOLE = re.compile(r"-?\d{1,9}")  # fits 32 bits
+_MAX_VALUES = 1000  # of a dimension
 _NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")  # the last: a sweep holds out images itself
 
 
@@ -31,9 +31,9 @@ class Dimension:
     """
 
     name: str
-    values: tuple[Value, ...] = ()
+    values: tuple[Value, ...] = ()  # empty for a range
     low: float = 0.0
-    high: float = 0.0
+    high: float = 0.0  # may be drawn, too
     is_log: bool = False
     is_whole: bool = False
 
@@ -54,6 +54,7 @@ def parse_dimension(text: str) -> Dimension:
         )
     if ".." not in values:
         parsed = tuple(_parse_value(text.strip()) for text in values.split(","))
+        # Compared by `repr`, because 1, 1.0 and True are equal.
         if len(parsed) > _MAX_VALUES or len(set(map(repr, parsed))) < len(parsed) or "" in parsed:
             raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
         return Dimension(name, parsed)
@@ -102,8 +103,8 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
             layers, field = list(architecture.layers), name.rpartition(".")[2]
             for index in indices:
                 try:
-                    new: dict[str, Any] = {field: value}
-                    layers[index] = replace(layers[index], **new)
+                    changes: dict[str, Any] = {field: value}
+                    layers[index] = replace(layers[index], **changes)
                 except (TypeError, ValueError) as error:
                     raise ConvscopeError(f"`vary` {name}: {error}") from error
             architecture = Architecture(architecture.input, tuple(layers), architecture.name)
@@ -117,7 +118,11 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
 
 
 def _find_field(recipe: Recipe, name: str) -> tuple[str, ...] | None:
-    """Find the path to a field of a recipe; None if there is none, or several."""
+    """Find the path to a field of a recipe; None if there is none, or several.
+
+    A recipe has fields of its own, such as `epochs`, and parts with fields, such as `augmentation`. A field of a part
+    may be named alone if no other part has such a field.
+    """
     part, _, field = name.rpartition(".")
     plain = recipe.to_dict()
     if part:
@@ -131,6 +136,7 @@ def _find_field(recipe: Recipe, name: str) -> tuple[str, ...] | None:
 
 
 def _set_field(recipe: Recipe, path: tuple[str, ...], value: Value) -> Recipe:
+    # Through the JSON of the recipe, so that `from_dict` checks the value and names the field in its error.
     plain = recipe.to_dict()
     inner = plain
     for key in path[:-1]:
@@ -148,7 +154,7 @@ def _list_recipe_fields(recipe: Recipe) -> Iterable[str]:
 
 
 def _list_variable_fields(plain: Mapping[str, Any]) -> list[str]:
-    """Return the names that may be varied."""
+    """List the names that may be varied."""
     return [name for name in plain if name not in _NOT_VARIED]
 
 

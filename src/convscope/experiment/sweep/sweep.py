@@ -1,8 +1,12 @@
-"""Sweep: train networks with varied fields on a part of the training images, and choose the best on the rest.
+"""Sweep: train networks with varied fields on most of the training images, and choose the best by the others.
 
-The test images are never used. The held-out training images have two halves: one chooses the best trial, and on the
-other further seeds of it are compared with the original network and recipe. So no seed or image that took part in the
-choice takes part in its measurement.
+The test images are never used. The training images are divided:
+
+    trained on (5/6)
+    held out (1/6)    choosing images: rank the trials, each with the seeds 0 to `seeds` - 1
+                      checking images: compare the best trial with the default, both with `CHECK_SEEDS` further seeds
+
+So no seed or image that took part in the choice takes part in the comparison.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,10 +42,10 @@ HELD_OUT = 1 / 6
 CHECK_SEEDS = 5
 """Further seeds of the best trial, and of the default."""
 
-# Successive halving with the factor 3: one trial in three continues, with three times as many images. So each round
-# costs about as much as the one before. Two more rounds than the last fit above a tenth: 1/9, 1/3 and all images.
+# Successive halving: after each round one trial in three continues, with three times as many images, so all rounds cost
+# about the same. The first round has at least a tenth of the images, so there are three, with 1/9, 1/3 and all of them.
 _HALVING = 3
-_MIN_IMAGE_SHARE = 0.1  # of the training images, in the first round
+_MIN_IMAGE_SHARE = 0.1
 _TPE_BATCH = 4  # trials that are drawn before their scores are known, so that they can be trained in parallel
 OnRuns = Callable[[int], None]
 
@@ -101,24 +105,24 @@ def run_sweep(
         raise ValueError("halving does not go with tpe, which has to know each trial to its end")
     splits, argument = load_with_argument(data, dataset)
     network = network_for(architecture, splits.image_shape, splits.num_classes)
-    first = default_recipe(network) if recipe is None else recipe_named(recipe)
+    base_recipe = default_recipe(network) if recipe is None else recipe_named(recipe)
     dimensions = [parse_dimension(text) for text in vary]
-    held_out_splits, chooses = _split_held_out(splits, held_out)
+    held_out_splits, is_choosing = _split_held_out(splits, held_out)
     diverged = list[DivergedRun]()
 
     def train(specs: list[RunSpec]) -> list[RunResult]:
         if on_runs is not None:
             on_runs(len(specs))
         options = {"folder": folder, "executor": executor, "threads": threads, "on_result": on_result}
-        results, more = train_and_list_diverged(specs, held_out_splits, on_diverged=on_diverged, **options)
-        diverged.extend(more)
+        results, newly_diverged = train_and_list_diverged(specs, held_out_splits, on_diverged=on_diverged, **options)
+        diverged.extend(newly_diverged)
         return results
 
     job = _SweepJob(
         architecture=network,
-        recipe=first,
+        recipe=base_recipe,
         splits=held_out_splits,
-        chooses=chooses,
+        is_choosing=is_choosing,
         dataset=argument,
         held_out=held_out,
         seeds=seeds,
@@ -126,18 +130,20 @@ def run_sweep(
         diverged=diverged,
     )
     sampler = Sampler(dimensions, search, trials)
-    rounds = {images: dict[int, _TrialResult]() for images in _plan_rounds(len(held_out_splits.train), halving=halving)}
+    # For each round its number of training images, and the results in it by trial number.
+    rounds = {size: dict[int, _TrialResult]() for size in _plan_rounds(len(held_out_splits.train), halving=halving)}
+    # Only `tpe` draws by earlier scores. The other searches have one batch, because halving ranks all trials at once.
     for batch in sampler.batches(_TPE_BATCH if search == "tpe" else trials):
         for values in batch.values():
-            change(network, first, values)  # raises the error of an invalid value before anything is trained
-        for images, done in rounds.items():
-            results = job.train(batch, images)
-            done |= results
-            # The best third goes on to the next round, but no trial of which every run diverged (its score is -1).
+            change(network, base_recipe, values)  # raises the error of an invalid value before anything is trained
+        for num_images, round_results in rounds.items():
+            results = job.train(batch, num_images)
+            round_results |= results  # in place, so `rounds` has them too
+            # The best third continues in the next round, except trials of which every run diverged (score -1).
             ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
             batch = {number: batch[number] for number in ranked if results[number].score >= 0}
-        # For a trial of several rounds the last one counts, which has the most images.
-        sampler.tell({number: result.score for done in rounds.values() for number, result in done.items()})
+        # A trial of several rounds has the score of its last, which has the most images: later entries replace earlier.
+        sampler.tell({number: result.score for trials in rounds.values() for number, result in trials.items()})
     return _summarize(job, list(rounds.values()))
 
 
@@ -151,9 +157,9 @@ class _TrialResult:
     """
 
     values: Mapping[str, Value]
-    num_images: int
+    num_images: int  # that it was trained on
     wrong: NDArray[np.bool_]
-    seconds: float
+    seconds: float  # of training, the mean over its runs
     score: float
     num_diverged: int
 
@@ -163,14 +169,17 @@ class _SweepJob:
     """The settings that all trials share.
 
     Attributes:
-        splits: the held-out training images are the test images.
-        chooses: (M,), the held-out images that choose; the others check.
+        architecture, recipe: the original ones, which trials change.
+        splits: its test images are the held-out training images.
+        is_choosing: (M,), true for the choosing images among the held-out ones; the others are the checking images.
+        seeds: the number of runs for each trial.
+        train_specs: trains runs, and adds those without a model to `diverged`.
     """
 
     architecture: Architecture
     recipe: Recipe
     splits: Splits
-    chooses: NDArray[np.bool_]
+    is_choosing: NDArray[np.bool_]
     dataset: str
     held_out: float
     seeds: int
@@ -192,33 +201,38 @@ class _SweepJob:
             for seed in range(self.seeds)
         ]
         results = self.train_specs(specs)
-        measured = dict[int, _TrialResult]()
+        trials = dict[int, _TrialResult]()
         for number, values in batch.items():
-            own = [result for result in results if result.name == f"trial {number}"]
-            wrong = np.array([result.y_pred != self.splits.test.labels for result in own]).reshape(
-                len(own), len(self.chooses)
-            )  # (0, M) if every run diverged
-            score = 1 - float(wrong[:, self.chooses].mean()) if own else -1.0
-            seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
-            measured[number] = _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(own))
-        return measured
+            trial_runs = [result for result in results if result.name == f"trial {number}"]  # without diverged runs
+            wrong = np.array([result.y_pred != self.splits.test.labels for result in trial_runs]).reshape(
+                len(trial_runs), len(self.is_choosing)
+            )  # (n, M), also where n is 0, from which NumPy would make (0,)
+            score = 1 - float(wrong[:, self.is_choosing].mean()) if trial_runs else -1.0
+            seconds = float(np.mean([result.seconds for result in trial_runs])) if trial_runs else 0.0
+            trials[number] = _TrialResult(values, num_images, wrong, seconds, score, self.seeds - len(trial_runs))
+        return trials
 
     def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
-        """Train further seeds; return those that did not diverge, and their wrong checking images (n, M)."""
+        """Train `CHECK_SEEDS` further seeds on all images.
+
+        Returns:
+            The n seeds that did not diverge, and the checking images that each of them misclassifies, (n, checks).
+        """
         network_and_recipe = change(self.architecture, self.recipe, values)
         specs = [
             RunSpec(self.dataset, *network_and_recipe, seed, name=name, held_out=self.held_out)
-            for seed in range(self.seeds, self.seeds + CHECK_SEEDS)
+            for seed in range(self.seeds, self.seeds + CHECK_SEEDS)  # the seeds before took part in the choice
         ]
         results = self.train_specs(specs)
-        checks = ~self.chooses
-        wrong = [result.y_pred[checks] != self.splits.test.labels[checks] for result in results]
-        return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), checks.sum())
+        is_checking = ~self.is_choosing
+        wrong = [result.y_pred[is_checking] != self.splits.test.labels[is_checking] for result in results]
+        return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), is_checking.sum())
 
 
 def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
-    """Hold out training images as test images, and mark those that choose: half of each class."""
+    """Hold out training images as test images, and mark half of each class of them as choosing images."""
     train = splits.train
+    # Rounded for each class, as `divide` does it, which also refuses a fraction outside 0 to 1.
     held_out = sum(round(fraction * count) for count in train.class_counts.tolist())
     if 0 < fraction < 1 and not 2 <= held_out < len(train):
         raise DatasetError(
@@ -226,15 +240,17 @@ def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np
             "images; one must choose, one check and one be trained on, so use more images or another fraction"
         )
     held_out_splits = hold_out_as_test(splits, fraction)
-    chooses = np.zeros(len(held_out_splits.test), np.bool_)
-    # Every second image in the order of the labels. So the odd image of a class goes to either half in turn.
-    chooses[np.argsort(held_out_splits.test.labels, kind="stable")[::2]] = True
-    return held_out_splits, chooses
+    is_choosing = np.zeros(len(held_out_splits.test), np.bool_)
+    # Every second image in the order of the labels chooses. So of the classes with an odd number of images, one has the
+    # extra image among the choosing images and the next has it among the checking images.
+    is_choosing[np.argsort(held_out_splits.test.labels, kind="stable")[::2]] = True
+    return held_out_splits, is_choosing
 
 
 def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
     """Plan the number of training images in each round, the last of which has all."""
     sizes = [num_images]
+    # From the last round backwards. Of 50,000 images: 5,555, 16,666 and 50,000.
     while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
         sizes.insert(0, sizes[0] // _HALVING)
     return sizes
@@ -242,35 +258,42 @@ def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
 
 def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
     """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
-    done = {number: result for trials in rounds for number, result in trials.items()}
-    order = sorted(
-        done, key=lambda number: (done[number].score < 0, -done[number].num_images, -done[number].score, number)
+    # The last result of each trial: that of a later round replaces that of an earlier one.
+    last = {number: result for trials in rounds for number, result in trials.items()}
+    # Diverged trials come last. The others are ordered by round, since scores on fewer images are lower, then by score.
+    ranking = sorted(
+        last, key=lambda number: (last[number].score < 0, -last[number].num_images, -last[number].score, number)
     )
-    best = done[order[0]]
+    best = last[ranking[0]]
     if best.score < 0:
         raise ConvscopeError(
             f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
             f"{job.diverged[0].reason})"
         )
-    reached = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
-    level = 0.05 / max(sum(len(trials) - 1 for trials in reached), 1)  # Bonferroni, over all rounds
-    contenders = [_find_contenders(trials, job.chooses, level) for trials in reached]
-    num_dropped = sum(len(set(numbers) - set(later)) for numbers, later in zip(contenders, reached[1:], strict=False))
+    # A round is empty if every trial of the round before diverged.
+    trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
+    # Bonferroni: in each round, all trials but the best are compared with it.
+    level = 0.05 / max(sum(len(trials) - 1 for trials in trained), 1)
+    contenders = [_find_contenders(trials, job.is_choosing, level) for trials in trained]
+    # Halving dropped the contenders of a round that are not in the next round; the last round has no next one.
+    num_dropped = sum(len(set(numbers) - set(after)) for numbers, after in zip(contenders, trained[1:], strict=False))
     network, recipe = change(job.architecture, job.recipe, best.values)
-    seeds, wrong = job.train_further(best.values, f"trial {order[0]}")
+    seeds, wrong = job.train_further(best.values, f"trial {ranking[0]}")
     is_changed = (network, recipe) != (job.architecture, job.recipe)
     default_seeds, default_wrong = job.train_further({}, "default") if is_changed else ((), np.zeros((0, 0), np.bool_))
     test = group_difference(wrong, default_wrong) if seeds and default_seeds else None
     return Sweep(
         dataset_name=job.splits.name,
-        trials=tuple(_make_trial(number, done[number], job) for number in order),
-        num_choice=int(job.chooses.sum()),
-        num_check=int((~job.chooses).sum()),
-        chance=float(np.bincount(job.splits.test.labels[job.chooses]).max() / job.chooses.sum()),
+        trials=tuple(_make_trial(number, last[number], job) for number in ranking),
+        num_choice=int(job.is_choosing.sum()),
+        num_check=int((~job.is_choosing).sum()),
+        # The accuracy of always predicting the most frequent class.
+        chance=float(np.bincount(job.splits.test.labels[job.is_choosing]).max() / job.is_choosing.sum()),
         architecture=replace(network, name=f"{network.name}-best") if network != job.architecture else network,
         recipe=replace(recipe, name=f"{recipe.name}-best") if recipe != job.recipe else recipe,
         best=_summarize_runs(seeds, wrong),
         default=_summarize_runs(default_seeds, default_wrong),
+        # Shares of wrong images, so the default comes first in the difference of the accuracies.
         difference=Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=test.interval) if test else None,
         p_value=test.p_value if test else None,
         contenders=tuple(contenders[-1]),
@@ -291,22 +314,23 @@ def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRu
     )
 
 
-def _find_contenders(trials: Mapping[int, _TrialResult], chooses: NDArray[np.bool_], level: float) -> list[int]:
+def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np.bool_], level: float) -> list[int]:
     """List the trials that are not significantly worse than the best on the choosing images, the best first.
 
     With `level` divided by the number of comparisons in a sweep, at most 5 % of sweeps lack the trial that would be
     best on infinitely many such images.
     """
-    rates = {number: done.wrong[:, chooses].mean(axis=0) for number, done in trials.items() if done.score >= 0}
-    ranked = sorted(rates, key=lambda number: (rates[number].mean(), number))
-    limit = NormalDist().inv_cdf(1 - level)
-    best = rates[ranked[0]]
+    # For each trial and choosing image, the share of the trial's runs that misclassify it.
+    errors = {number: trial.wrong[:, is_choosing].mean(axis=0) for number, trial in trials.items() if trial.score >= 0}
+    ranked = sorted(errors, key=lambda number: (errors[number].mean(), number))
+    max_z = NormalDist().inv_cdf(1 - level)  # one-sided: no trial can be better than the best
+    best = errors[ranked[0]]
 
     def is_contender(number: int) -> bool:
-        worse = rates[number] - best
+        difference = errors[number] - best
         # z = Σ d / √(Σ d² + 2), as in McNemar's test, with two more differing images. Without them, 3 of 3 differing
         # images would already be significant: 3 / √3 = 1.73.
-        return bool(worse.sum() <= limit * np.sqrt((worse**2).sum() + 2))
+        return bool(difference.sum() <= max_z * np.sqrt((difference**2).sum() + 2))
 
     return [number for number in ranked if is_contender(number)]
 
