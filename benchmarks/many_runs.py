@@ -31,7 +31,7 @@ from convscope.experiment.worker import WorkerResult
 from convscope.runs.comparing import compare_folders
 from convscope.runs.ensembling import ensemble_run
 from convscope.runs.listeners import SILENT
-from convscope.runs.tracking import read_results, read_run, runs_in
+from convscope.runs.tracking import find_runs, read_results, read_run
 from convscope.storage import StoredRuns, load_model, writing
 from convscope.training import History
 from convscope.training.model import Model
@@ -94,7 +94,7 @@ def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: in
     ten, extra = runs[:20:2], iter(range(count, 2 * count))
 
     def log() -> None:
-        for path in runs_in(folder):
+        for path in find_runs(folder):
             read_run(path)
             read_results(path)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.runs.seeds import number_of_seeds
+from convscope.runs.seeds import choose_seed_count
 
 from .conftest import succeed
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
     ],
 )
 def test_there_are_as_many_seeds_as_time_allows_or_as_are_asked_for(asked, seconds, count, word):
-    number, why = number_of_seeds(asked, seconds)
+    number, why = choose_seed_count(asked, seconds)
     assert number == count
     assert word in why
 

@@ -6,7 +6,7 @@ import click
 
 from convscope.base.tables import without_passwords
 from convscope.cli.output import echo
-from convscope.runs.tracking import log_run, open_tracker, runs_in
+from convscope.runs.tracking import find_runs, log_run, open_tracker
 
 
 @click.command()
@@ -29,7 +29,7 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...]) -> None:
     for spec in trackers:
         # Before any run is read: a tracker that cannot be used is an error at once.
         open_tracker(spec)
-    paths = [run for path in runs for run in runs_in(path)]
+    paths = [run for path in runs for run in find_runs(path)]
     for path in paths:
         for spec in trackers:
             log_run(path, spec)

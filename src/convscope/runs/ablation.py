@@ -9,6 +9,7 @@ from convscope.runs.listeners import Listeners
 from convscope.runs.topics import read_ablation
 from convscope.storage import RunFolder
 
+# Few and short trainings: `cnn` has 16 variants, which with the network itself are 85 runs.
 NUM_SEEDS = 5
 RECIPE = "fast"
 
@@ -37,7 +38,7 @@ def retrain_variants(folder: RunFolder, splits: Splits, executor: str | None, li
             range(NUM_SEEDS),
             dataset=record.dataset.argument,
             engine=record.engine,
-            folder=folder.place("architectures"),
+            folder=folder.place("architectures"),  # keeps finished runs, so a stopped command continues
             executor=workers,
             on_result=listeners.on_result,
         )

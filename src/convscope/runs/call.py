@@ -85,16 +85,17 @@ def run(
         start=None if start is None else Path(start),
         new_output=new_output,
         recipe=recipe,
-        seed=_in_range("seed", seed, 0),
+        seed=_check_range("seed", seed, 0),
         engine=engine,
-        threads=None if threads is None else _in_range("threads", threads, 1),
+        threads=None if threads is None else _check_range("threads", threads, 1),
         out=None if out is None else Path(out),
         options=JobOptions(
-            baseline, None if seeds is None else _in_range("seeds", seeds, 1), _in_range("index", index, 0)
+            baseline, None if seeds is None else _check_range("seeds", seeds, 1), _check_range("index", index, 0)
         ),
         command=_format_call(arguments),
     )
     listeners, timings = make_listeners(on_epoch, on_progress, on_result), dict[str, float]()
+    # The job's lock lasts until the end of `main_job`, but `load` is the time to open it alone.
     with ExitStack() as stack:
         with measure_time(timings, "load"):
             job = stack.enter_context(new_job(request, listeners))
@@ -107,6 +108,7 @@ def _format_call(arguments: Mapping[str, Any]) -> str:
     words = list[str]()
     for name, parameter in signature(run).parameters.items():
         value = arguments[name]
+        # Neither the folder, the number of threads nor a listener changes the result.
         if name in ("out", "threads") or name.startswith("on_") or value is parameter.default:
             continue
         is_short = isinstance(value, str | Path | int | float) or name == "image_size"
@@ -115,7 +117,7 @@ def _format_call(arguments: Mapping[str, Any]) -> str:
     return f"cs.run({', '.join(words)})"
 
 
-def _in_range(name: str, value: int, low: int) -> int:
+def _check_range(name: str, value: int, low: int) -> int:
     if not low <= value <= MAX_SEED:
         raise ValueError(f"{name} is {value}; it must be a whole number of at least {low}, below 2^63")
     return value

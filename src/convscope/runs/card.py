@@ -13,11 +13,12 @@ from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.runs.topics import read_topics
 from convscope.storage import RunFolder, open_run, writing
 
-NAME = "README.md"
+CARD_FILE = "README.md"
 """The name of a card in its run folder; hubs show a file of this name."""
 
 # By this last line, a card that nobody has edited is recognised and can be replaced.
 _MARK = "\n<!-- Written by convscope; SHA-256 of the lines above: {} -->\n"
+# As hubs and SPDX write identifiers. It stands in the YAML at the top of the card, so nothing else is let in.
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 
 
@@ -41,19 +42,21 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
     folder = open_run(path)
     if not folder.is_finished:
         raise RunError(f"{path}: is not finished; {folder.next_step}")
+    # Locked only if the card is in the run folder.
     with writing(path) if out is None else nullcontext():
-        target = folder.place(NAME) if out is None else out
-        if not force and os.path.lexists(target) and not _is_own(target):
+        target = folder.place(CARD_FILE) if out is None else out
+        # `lexists`, since a broken link is in the way too.
+        if not force and os.path.lexists(target) and not _is_unedited_card(target):
             raise ConvscopeError(
                 f"{target}: was not written by `convscope export --format card`, or was edited since; choose another "
                 "`out`, or add `force` to replace it"
             )
-        text = _render(folder, licence)
-        write_text(target, text + _MARK.format(_digest(text.encode())))
+        text = _render_card(folder, licence)
+        write_text(target, text + _MARK.format(_compute_sha256(text.encode())))
     return target
 
 
-def _render(folder: RunFolder, licence: str | None) -> str:
+def _render_card(folder: RunFolder, licence: str | None) -> str:
     from convscope.report.card import TRUST, CardContents, render_card  # matplotlib takes its time to load
 
     model = folder.load_model()
@@ -72,16 +75,16 @@ def _read_comparison(folder: RunFolder) -> str:
     return f"{record.verdict}. {record.sentence}"
 
 
-def _is_own(path: Path) -> bool:
+def _is_unedited_card(path: Path) -> bool:
     """True if the file at `path` is a card that nobody has edited."""
     try:
         content = read_bytes(path)
     except OSError as error:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror}); choose another `out`") from error
-    start, _, _ = _MARK.partition("{")
+    start, _, _ = _MARK.partition("{")  # the mark before its digest
     offset = content.rfind(start.encode())
-    return offset >= 0 and content[offset:] == _MARK.format(_digest(content[:offset])).encode()
+    return offset >= 0 and content[offset:] == _MARK.format(_compute_sha256(content[:offset])).encode()
 
 
-def _digest(content: bytes) -> str:
+def _compute_sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

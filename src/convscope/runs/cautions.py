@@ -10,15 +10,17 @@ from convscope.storage import RunFolder
 
 # After 50 steps of 128 images, `cnn` classifies about 80 % of MNIST correctly, after 200 about 93 %.
 _FEW_STEPS, _ENOUGH_STEPS = 50, 200
-_MAX_NAMES = 5
+_MAX_NAMES = 5  # of classes in a caution
 
 
 def find_cautions(folder: RunFolder, splits: Splits) -> list[str]:
     """List the cautions about the recipe and the images of a run; often none."""
     recipe, counts, cautions = folder.recipe, splits.train.class_counts, []
+    # As `hold_out` does it: the held-out images are rounded for each class.
     images = int(sum(count - round(recipe.validation_fraction * count) for count in counts.tolist()))
     steps_per_epoch = ceil(images / recipe.batch_size)
     steps = recipe.epochs * steps_per_epoch
+    # A trained network needs few steps more.
     if steps < _FEW_STEPS and not folder.record.start:
         cautions.append(
             f"training has only {steps} {'step' if steps == 1 else 'steps'}, too few to learn much "
@@ -28,6 +30,7 @@ def find_cautions(folder: RunFolder, splits: Splits) -> list[str]:
     if missing := np.flatnonzero(counts == 0).tolist():
         has, it = ("has", "it") if len(missing) == 1 else ("have", "them")
         cautions.append(f"{_list_classes(splits, missing)} {has} no training images, so the network cannot learn {it}")
+    # Such an image is either trained on or tested, so nothing is learned about the class or nothing is measured.
     if alone := np.flatnonzero(counts + splits.test.class_counts == 1).tolist():
         has, it = ("has", "it") if len(alone) == 1 else ("have", "them")
         cautions.append(f"{_list_classes(splits, alone)} {has} one image: add some or drop {it}")

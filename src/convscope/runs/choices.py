@@ -48,8 +48,9 @@ class RecipeChanges:
 
     def apply(self, recipe: Recipe) -> Recipe:
         """Change a copy of `recipe`; raises `RecipeError` if a value is out of range."""
-        same = {name: getattr(self, name) for name in ("epochs", "batch_size", "validation_fraction", "precision")}
-        changes: dict[str, Any] = {name: value for name, value in same.items() if value is not None}
+        # Fields with the same name in a recipe, and then those of its parts.
+        fields = {name: getattr(self, name) for name in ("epochs", "batch_size", "validation_fraction", "precision")}
+        changes: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         if self.learning_rate is not None:
             changes["optimizer"] = replace(recipe.optimizer, learning_rate=self.learning_rate)
         if self.patience is not None:
@@ -96,6 +97,7 @@ def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: Reci
         return changes.apply(recipe_named(choice))
     with _file_errors(choice, "recipe", RECIPES, RecipeError):
         value = _read_json_file(choice)
+        # A recipe alone, or the `run.json` of a run with that recipe.
         recipe = Recipe.from_dict(value["recipe"] if isinstance(value, dict) and "recipe" in value else value)
     return changes.apply(recipe)
 
@@ -114,6 +116,7 @@ def _file_errors(
     try:
         yield
     except FileNotFoundError as missing:
+        # "cnm" is a name with an error in it, "nets/cnm.json" the path of a file that is missing.
         if is_path(name):
             raise error(f"{name}: no such file; check the path, or use one of {', '.join(known)}") from missing
         hint = f"{', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
@@ -124,7 +127,7 @@ def _file_errors(
 
 def _read_json_file(name: str | Path) -> Any:
     with open_file(Path(name)) as file:
-        content = file.read(_MAX_JSON_BYTES + 1)
+        content = file.read(_MAX_JSON_BYTES + 1)  # a byte more shows that the file is too long
     if len(content) > _MAX_JSON_BYTES:
         raise ValueError(f"has more than {_MAX_JSON_BYTES:,} bytes; give a JSON file of a few kB")
     return parse_json(content)

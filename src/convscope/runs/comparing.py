@@ -17,7 +17,7 @@ from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
 from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
-from convscope.runs.groups import SameRuns, name_groups, read_runs, to_groups
+from convscope.runs.groups import SeedGroup, name_groups, read_runs, to_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import compute_sha256
 
@@ -63,6 +63,7 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
         raise RunError(
             f"{len(runs)} groups have more than {MAX_PAIRS} pairs; compare each group with the first: `pairs` first"
         )
+    # First, since a plan that was followed decides the level of the test.
     looks, plan = _count_look(runs, left_out)
     level, margin = (LEVELS[0], margin) if plan is None else (plan.level, margin or plan.margin)
     result = compare_all(to_groups(runs), pairs=pairs, margin=margin, level=level)
@@ -70,8 +71,8 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
 
 
 @dataclass(frozen=True, eq=False)
-class PlanDone:
-    """A plan, the command that follows it ("" if it is not kept), and lines about runs that were left out."""
+class PlanResult:
+    """A plan, the command that follows it ("" if no file was written), and lines about runs that were left out."""
 
     result: Plan
     next_step: str
@@ -88,7 +89,7 @@ class PlanDone:
 
 def plan_folders(
     folders: Sequence[Path], difference: float, margin: float | None, looks: int = 1, out: Path | None = None
-) -> PlanDone:
+) -> PlanResult:
     """Plan a comparison of the two groups in `folders`.
 
     Args:
@@ -111,13 +112,13 @@ def plan_folders(
     next_step = ""
     if out is not None:
         write(out, _to_plan_file(result, runs, has_margin=margin is not None))
-        dataset = runs[0].runs[0].folder.record.dataset.argument
+        dataset = runs[0].runs[0].folder.record.dataset.argument  # "" for arrays, which no command can load
         words = ["convscope", "experiment", *(["--dataset", dataset] if dataset else []), "--plan", str(out)]
         next_step = shlex.join([*words, "--out", "runs/planned"])
-    return PlanDone(result, next_step, tuple(left_out))
+    return PlanResult(result, next_step, tuple(left_out))
 
 
-def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -> PlanFile:
+def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) -> PlanFile:
     seeds = [plan.seeds, plan.margin_seeds] if has_margin else [plan.seeds]
     if None in seeds:
         raise RunError(
@@ -125,6 +126,7 @@ def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -
             "margin, or more test images"
         )
     records = [group.runs[0].folder.record for group in groups]
+    # A plan says how to train further seeds by architecture and recipe alone.
     for record in records:
         if record.start or record.imported or record.members or record.weights_seed is not UNSET:
             raise RunError(
@@ -147,6 +149,7 @@ def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -
         train_sha256=records[0].dataset.train.sha256,
         test_sha256=records[0].dataset.test.sha256,
         groups=(first, second),
+        # Seeds after those of the pilot, whose results led to the plan.
         first_seed=1 + max(seed for group in (plan.a, plan.b) for seed in group.seeds),
         seeds=max(count for count in seeds if count is not None),
         looks=plan.looks,
@@ -155,16 +158,17 @@ def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -
     )
 
 
-def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
+def _count_look(groups: Sequence[SeedGroup], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
     """Count a look at runs that are stored with others, and judge it, see `judge_looks`."""
     stored = [match for group in groups if (match := group.runs[0].stored) is not None]
+    # Only a database holds looks. A run folder has one run, so there are no seeds to add after a look.
     if len(stored) < len(groups):
         return None, None
     stores = {store.path: store for store, _ in stored}
     for store in stores.values():
         try:
             store.notes.add_look()
-        except RunError:
+        except RunError:  # damaged notes, which are no reason to count the look as none
             raise
         except ConvscopeError as error:  # a read-only folder can still be compared
             left_out.append(f"this look is not counted: {error}")
@@ -174,6 +178,7 @@ def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksR
             name=name,
             kind=compute_sha256(group.runs[0].kind),
             seeds=[run.folder.seed for run in group.runs],
+            # Without this look, which has as many runs as there are.
             earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
         )
         for group, name, (store, run) in zip(groups, name_groups(groups), stored, strict=True)

@@ -40,6 +40,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
         return IN_MEMORY, Splits(_name_split(data.train, "train"), _name_split(data.test, "test"))
     if not isinstance(data, str | Path):
         data = as_dataset(data, "data")
+        # As a file with training images alone, from which `make_splits` takes the test split.
         half = Half(data.images, data.labels, data.name, data.name, data.source)
         return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
     return make_portable(data), load_splits(data, options, on_progress)
@@ -83,5 +84,5 @@ def read_again(
             f"same data: cs.open_run({str(path)!r}, data=...)"
         )
     if isinstance(data, Splits):
-        options = LoadOptions()
+        options = LoadOptions()  # they have a test split already, and `load_data` refuses options for it
     return load_data(recorded.argument if data is None else data, options, on_progress)[1]

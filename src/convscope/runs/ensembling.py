@@ -14,11 +14,11 @@ from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, 
 from convscope.experiment import RunSpec
 from convscope.experiment.machine import count_cores
 from convscope.runs.groups import FinishedRun, count_stored_bytes, read_finished_runs
-from convscope.runs.importing import measure_unlike
+from convscope.runs.importing import write_finished_run
 from convscope.runs.jobs import create_free_folder, open_with_data
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_record import make_run_record
-from convscope.runs.steps import Measured, measure_time
+from convscope.runs.steps import EvaluatedRun, measure_time
 from convscope.storage.records import MemberRecord
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
@@ -31,6 +31,7 @@ class Members(RunGroup):
     @property
     def accuracy_interval(self) -> tuple[float, float]:
         """(low, high), 95 %, over images only."""
+        # (1, N): as one run, which for each image is wrong by the share of members that are.
         return group_accuracy_interval(self.wrong.mean(axis=0, keepdims=True))
 
 
@@ -67,7 +68,7 @@ class EnsembleRun:
         left_out: a line for each run that is no member, with the reason.
     """
 
-    measured: Measured
+    measured: EvaluatedRun
     against_members: MembersComparison
     left_out: Sequence[str]
     timings: Mapping[str, float]
@@ -88,19 +89,20 @@ def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listen
     """
     timings = dict[str, float]()
     runs, left_out = read_finished_runs(folders)
-    _check(runs)
+    _check_members(runs)
     first = runs[0].folder
     with measure_time(timings, "load"), open_with_data(first.path, None, listeners, writes=False) as (_, splits):
         model = _join_members(runs)
+    # The recipe and the seed of the first member stand for all; `members` in the record has those of each.
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
     record = make_run_record(spec, splits, count_cores(), command)
-    record = structs.replace(record, members=tuple(map(_member_record, runs)))
+    record = structs.replace(record, members=tuple(map(_make_member_record, runs)))
     path = out or create_free_folder(f"{splits.name}-ensemble")
-    measured, report = measure_unlike(path, record, model, splits, timings, listeners)
-    return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)
+    measured, report = write_finished_run(path, record, model, splits, timings, listeners)
+    return EnsembleRun(measured, _compare_with_members(measured, runs, splits), left_out, timings, report)
 
 
-def _check(runs: Sequence[FinishedRun]) -> None:
+def _check_members(runs: Sequence[FinishedRun]) -> None:
     """Raise `RunError` unless there are at least two different runs on the same training and test images."""
     first = runs[0].folder
     if len(runs) < 2:
@@ -108,7 +110,7 @@ def _check(runs: Sequence[FinishedRun]) -> None:
     seen = dict[str, Path]()
     for run in runs:
         folder = run.folder
-        if folder.record.members:
+        if folder.record.members:  # whose last layer may only end a network
             raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
         for split in ("train", "test"):
             expected, sha256 = (getattr(run_folder.record.dataset, split).sha256 for run_folder in (first, folder))
@@ -133,7 +135,7 @@ def _join_members(runs: Sequence[FinishedRun]) -> Model:
         raise RunError(f"{error} ({members})") from error
 
 
-def _member_record(run: FinishedRun) -> MemberRecord:
+def _make_member_record(run: FinishedRun) -> MemberRecord:
     """Describe a member for `run.json`: its training and its identity."""
     folder = run.folder
     return MemberRecord(
@@ -147,11 +149,11 @@ def _member_record(run: FinishedRun) -> MemberRecord:
     )
 
 
-def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> MembersComparison:
+def _compare_with_members(measured: EvaluatedRun, runs: Sequence[FinishedRun], splits: Splits) -> MembersComparison:
     """Compare the ensemble with its members, whose costs are means."""
     network, first = measured.model.architecture, runs[0]
     times = [run.seconds for run in runs if run.seconds is not None]
-    seconds = sum(times) if len(times) == len(runs) else None
+    seconds = sum(times) if len(times) == len(runs) else None  # unknown for an imported member
     num_bytes = count_stored_bytes(measured.folder)
     candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
     whole = replace(candidate, weights_bytes=num_bytes)
@@ -162,6 +164,7 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
         y_pred=np.stack([run.y_pred for run in runs]),
         dataset_name=splits.test.name,
         split=splits.test.split,
+        # The mean of the members: the layer that averages them has no weights and few operations.
         parameters=network.parameters // len(runs),
         macs=network.macs // len(runs),
         weights_bytes=num_bytes // len(runs),

@@ -46,7 +46,7 @@ class EvaluationRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
+class EvaluationResult:
     """The predictions of a run.
 
     Attributes:
@@ -59,7 +59,7 @@ class Evaluated:
     num_trained_on: int | None = None
 
 
-def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners) -> Evaluated:
+def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners) -> EvaluationResult:
     """Classify images by the run or the model file at `path`.
 
     Raises:
@@ -67,6 +67,7 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             finite.
     """
     is_own = request.is_own(path)
+    # By default only images that the network was not trained on: its test images, or all of another data set.
     if is_own:
         split = request.split or "test"
         with open_with_data(path, None, listeners, writes=False) as (folder, splits):
@@ -74,6 +75,7 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             parts = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
     else:
         model, split = load_model(path), request.split or "all"
+        # Other pictures are resized as those of the run were, unless the request says otherwise.
         loading = structs.replace(request.loading, image_size=request.loading.image_size or _find_image_size(path))
         parts = load_for_classes(request.dataset or "", model.class_names, split, loading, listeners.on_download)
     shape, expected = parts[0].image_shape, model.architecture.input.shape
@@ -87,9 +89,10 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
         evaluation = evaluate_together(model, parts, split, views=request.views)
     except DivergedError as error:
         raise RunError(f"{path}: {error}") from error
+    # Other images may contain some that the network was trained on; the result tells how many.
     known = None if is_own else load_trained_on(path, model)
     num_trained_on = None if known is None else sum(int(known.includes(part).sum()) for part in parts)
-    return Evaluated(evaluation, parts, num_trained_on)
+    return EvaluationResult(evaluation, parts, num_trained_on)
 
 
 def _find_image_size(path: Path) -> tuple[int, int] | None:

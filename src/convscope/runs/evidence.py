@@ -1,7 +1,7 @@
 """The evidence of a run: all topics as one record, and a topic's file as a value."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from textwrap import fill
@@ -16,18 +16,17 @@ from convscope.runs.topics import TOPICS
 if TYPE_CHECKING:
     from convscope.report.evidence.section import Section, Table
 
-
-if TYPE_CHECKING:
-
+    # `defstruct` makes a class that a type checker cannot see.
     class EvidenceRecords(Record):
         """The evidence of a run by topic; each is a file of the run folder."""
 
 else:
+    # From `TOPICS`, so that a new topic needs no field here.
     EvidenceRecords = defstruct(
         "EvidenceRecords",
         [(name, topic.record | UnsetType, UNSET) for name, topic in TOPICS.items()],
         bases=(Record,),
-        namespace={"__doc__": "What was measured of a run, by topic; each is a file of the run folder."},
+        namespace={"__doc__": "The evidence of a run by topic; each is a file of the run folder."},
         kw_only=True,
     )
 
@@ -93,12 +92,10 @@ class Evidence(Mapping[str, Any]):
 
 def _tables(section: "Section") -> "Iterator[Table]":
     """Yield the tables of a section, and the numbers of its charts under their titles."""
-    from dataclasses import replace as with_fields
-
     from convscope.report.evidence import Chart, Table
 
     for part in section.parts:
         if isinstance(part, Table):
             yield part
         elif isinstance(part, Chart) and part.numbers is not None:
-            yield with_fields(part.numbers, title=part.title)
+            yield replace(part.numbers, title=part.title)  # text has no drawing

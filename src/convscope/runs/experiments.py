@@ -72,12 +72,13 @@ class ExperimentPlan:
 
     @property
     def folder(self) -> Path:
+        """The folder of the experiment, the same for the same data, so that a second command adds to it."""
         return self.request.out or Path("runs") / f"experiment-{self.splits.name}"
 
     @property
     def recipe_names(self) -> list[str]:
         """The names of the recipes for each network; without a choice of recipes, those of the first network."""
-        first = self.specs[0]
+        first = self.specs[0]  # the specs with its network and seed have every recipe once
         return [
             spec.recipe.name
             for spec in self.specs
@@ -97,7 +98,7 @@ class ExperimentPlan:
 
 
 @dataclass(frozen=True, eq=False)
-class ExperimentDone:
+class ExperimentResult:
     """A finished experiment, the path of its page, and for one with a plan the comparison of its networks."""
 
     result: Experiment
@@ -128,7 +129,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
             argument, network, recipe_for(choice, network, request.changes), seed, request.engine, request.num_images
         )
         for network in networks
-        for choice in request.recipes or (None,)
+        for choice in request.recipes or (None,)  # None is the preset's own recipe
         for seed in request.seeds
     ]
     return ExperimentPlan(request, splits, networks, specs)
@@ -141,8 +142,8 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
     if (splits.train.sha256, splits.test.sha256) != (kept.train_sha256, kept.test_sha256):
         raise DatasetError(f"{request.plan}: is a plan for other images than those of {request.data}; name its data")
     networks = [Architecture.from_dict(group.architecture) for group in kept.groups]
-    begun = ExperimentPlan(request, splits, networks, (), kept)
-    stored = StoredRuns(begun.folder / "runs")
+    plan = ExperimentPlan(request, splits, networks, (), kept)  # its runs follow below
+    stored = StoredRuns(plan.folder / "runs")
     trained = {*stored.digests(), *stored.digests_of_diverged()}  # a run that diverged would diverge again
     for look in range(1, kept.looks + 1):
         specs = [
@@ -152,10 +153,10 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
         ]
         if not trained.issuperset(spec.digest(splits) for spec in specs):
             break
-    return replace(begun, specs=specs)
+    return replace(plan, specs=specs)
 
 
-def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone:
+def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentResult:
     """Train the runs that are not trained yet, and write the files and the page.
 
     The result also has all runs of earlier commands on the same images in the same folder.
@@ -167,6 +168,7 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
     listeners.on_runs(len(plan.specs))
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
+        # Before the first run, so that nobody can choose the plan after a look at results.
         if plan.kept is not None:
             stored.notes.follow_plan(plan.kept.sha256)
             write(folder / PLAN_FILE, plan.kept)
@@ -183,17 +185,17 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
         )
         earlier, left_out = find_earlier_runs(folder, splits, result.runs)
         result = replace(result, runs=(*result.runs, *earlier), level=plan.kept.level if plan.kept else SIGNIFICANCE)
-        stored.notes.add_look()
+        stored.notes.add_look()  # the result is shown from here on
     for line in left_out:
         listeners.on_left_out(line)
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
     page = write_experiment_page(folder, result.to_record(), stored.notes.commands)
-    return ExperimentDone(result, page, compare_folders([folder]) if plan.kept else None)
+    return ExperimentResult(result, page, compare_folders([folder]) if plan.kept else None)
 
 
-PILOT_SECONDS = 60
+PILOT_SECONDS = 60  # of training, in all
 MIN_PILOT_SEEDS, MAX_PILOT_SEEDS = 2, 5  # two show a spread; more than five hardly make a plan more exact
 
 
@@ -203,10 +205,10 @@ def train_pilot(request: ExperimentRequest, listeners: Listeners) -> Path:
     names = "-".join([first.splits.name, *(network.name for network in first.networks)])
     first = replace(first, request=replace(first.request, out=request.out or Path("runs") / f"pilot-{names}"))
     listeners.on_plan(str(first))
-    done = experiment_job(first, listeners)
-    # Of one seed of every network: so many further seeds fit into the pilot's time.
-    seconds = sum(run.seconds for run in done.result.runs if run.seed < MIN_PILOT_SEEDS) / MIN_PILOT_SEEDS
-    seeds = min(int(PILOT_SECONDS / seconds), MAX_PILOT_SEEDS)
-    if seeds > MIN_PILOT_SEEDS:
+    runs = experiment_job(first, listeners).result.runs
+    # The time of one seed of every network. An earlier pilot in this folder may have left runs of more seeds.
+    seconds_per_seed = sum(run.seconds for run in runs if run.seed < MIN_PILOT_SEEDS) / MIN_PILOT_SEEDS
+    seeds = min(int(PILOT_SECONDS / seconds_per_seed), MAX_PILOT_SEEDS)
+    if seeds > MIN_PILOT_SEEDS:  # the first two are not trained again
         experiment_job(plan_experiment(replace(first.request, seeds=range(seeds)), listeners), listeners)
     return first.folder

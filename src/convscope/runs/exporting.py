@@ -56,20 +56,21 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
         ConvscopeError: if there is no model, the images do not fit it, a package is missing, or a file exists already
             or cannot be written.
     """
-    keeps = request.dataset is None
+    keeps_table = request.dataset is None
     with ExitStack() as stack:
         folder, splits = None, None
         if path.is_dir() or find_stored(path) is not None:
             # Locked if something is written in it: the files, or the table that compares them.
             folder, splits = stack.enter_context(
-                open_with_data(path, None, listeners, writes=request.out is None or keeps)
+                open_with_data(path, None, listeners, writes=request.out is None or keeps_table)
             )
         if request.dataset is not None:
             splits = load_data(request.dataset, LoadOptions(), listeners.on_download)[1]
         model = load_model(path) if folder is None else folder.load_model()
         if splits is not None:
-            _check(model, splits, path)
+            _check_images(model, splits, path)
         paths = [_choose_path(request, path, form, dtype) for form, dtype in request.files]
+        # All paths are checked before the first file is written.
         if not request.force and (existing := next(filter(os.path.lexists, paths), None)):
             raise ConvscopeError(f"{existing}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
@@ -77,23 +78,24 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             options = _make_options(dtype, splits, path)
             try:
                 export_model(model, file, form.name, options)
+                # A model file without a data set is exported, but not compared.
                 if splits is not None:
                     on_progress = partial(listeners.on_step, f"verifying {file.name}")
                     runner = form.open(file)
                     rows.append(measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress))
-            except MissingPackageError as error:
+            except MissingPackageError as error:  # of writing the format, or of running its file
                 if not request.leave_out:
                     raise
                 missing[form.name] = str(error)
                 continue
             listeners.on_file(file)
-        if folder is not None and rows and keeps:
+        if folder is not None and rows and keeps_table:
             known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
             folder.write_evidence("exports", known.merge(rows), model)
     return Exported(ParityTable(rows=tuple(rows)), missing)
 
 
-def _check(model: Model, splits: Splits, path: Path) -> None:
+def _check_images(model: Model, splits: Splits, path: Path) -> None:
     try:
         check_fit(model.architecture, splits.test)
         model.check_classes(splits.test)

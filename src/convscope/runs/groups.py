@@ -26,10 +26,10 @@ from convscope.storage.records import RunFile
 from convscope.storage.writing import LOCK_FILE
 from convscope.training.model import Model
 
-_PREDICTIONS = "predictions.npz"
+_PREDICTIONS = "predictions.npz"  # the main job writes it before it measures anything else
 
 
-def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SameRuns"]:
+def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SeedGroup"]:
     """Read the runs in `folders` into groups that differ only in their seed.
 
     Args:
@@ -39,7 +39,7 @@ def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SameRuns"]:
     Raises:
         RunError: if there is no run, none is finished, all are of one group, or they have different test images.
     """
-    groups = list[SameRuns]()
+    groups = list[SeedGroup]()
     for folder in folders:
         groups += _group_by_seed(folder, _read_folder(folder, left_out), left_out)
     _check_images(groups)
@@ -52,7 +52,7 @@ def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SameRuns"]:
     return groups
 
 
-def to_groups(runs: Sequence["SameRuns"]) -> list[RunGroup]:
+def to_groups(runs: Sequence["SeedGroup"]) -> list[RunGroup]:
     """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
     first = runs[0].runs[0].folder
     images, dataset_name = _load_test_images(first), first.record.dataset.name
@@ -84,7 +84,8 @@ def _describe_kind(record: RunFile) -> str:
     """Describe everything that decides the results of a group's runs, except the seed, as text."""
     start = record.start
     # The training of an imported network is unknown, and an ensemble has none: each is a group of its own.
-    own = str(record.weights_sha256) if record.imported or record.members else None
+    weights = str(record.weights_sha256) if record.imported or record.members else None
+    # The versions of a Keras run name its backend, as each gives other weights.
     backend = [name for name in record.versions if record.engine == "keras" and name in BACKENDS]
     return canonical_json(
         [
@@ -94,13 +95,13 @@ def _describe_kind(record: RunFile) -> str:
             record.num_training_images,
             [record.engine, backend, None if record.weights_seed is UNSET else record.weights_seed],
             [start.weights_sha256, start.new_output] if start else [None, None],
-            own,
+            weights,
         ]
     )
 
 
 @dataclass(frozen=True, eq=False)
-class SameRuns:
+class SeedGroup:
     """Runs that differ only in their seed, from the folder `argument`."""
 
     argument: Path
@@ -112,6 +113,7 @@ class SameRuns:
         first = self.runs[0]
         network = first.folder.architecture
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
+        # Seconds for one image, and for a thousand. The weights do not change them, so no run's file is read.
         single, many = None, None
         if images is not None:
             single, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
@@ -160,15 +162,18 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         return
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; name a run, a folder of runs, or an experiment")
-    is_empty, num_others = True, len(left_out)
+    is_empty, num_left_out_before = True, len(left_out)
+    # A folder of runs, or an experiment, which has its runs in runs/. Both may have stored runs and run folders.
     for runs in (path, path / "runs"):
         stored, kinds, y_true = StoredRuns(runs), dict[str, str](), np.empty(0, np.int64)
         for run in stored.runs(left_out.append):
-            if run.group.digest not in kinds:
+            if run.group.digest not in kinds:  # once for a group, since an experiment may have thousands of runs
                 kinds[run.group.digest] = _describe_kind(run.folder.record)
             y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # one array for all runs
             is_empty = False
             yield _read_stored_run(stored, run, y_true, kinds[run.group.digest])
+        # A name that begins with a dot is that of a folder being written. A folder named by a digest is that of a
+        # stored run which somebody opened, and was yielded above.
         digests = set(stored.digests())
         folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")
         folders = [folder for folder in folders if folder.name not in digests]
@@ -177,11 +182,11 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         for folder in finished:
             is_empty = False
             yield _read_run(folder)
-    if is_empty and len(left_out) == num_others:
+    if is_empty and len(left_out) == num_left_out_before:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
     if is_empty:
-        count = len(left_out) - num_others
-        raise RunError(f"{path}: none of its {count} runs is finished ({left_out[num_others]}); finish them first")
+        first, count = left_out[num_left_out_before], len(left_out) - num_left_out_before
+        raise RunError(f"{path}: none of its {count} runs is finished ({first}); finish them first")
 
 
 def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
@@ -204,14 +209,15 @@ def _sum_training_seconds(folder: RunFolder) -> float | None:
     return sum(folder.load_history().seconds) if is_known else None
 
 
-def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SameRuns]:
+def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SeedGroup]:
     """Group the runs of a folder, and add a line to `left_out` for each run with a duplicate seed."""
     groups = dict[str, dict[int, FinishedRun]]()
     for run in runs:
         group, seed = groups.setdefault(run.kind, {}), run.folder.seed
+        # The same training twice would count as two seeds, so only the first run of a seed is used.
         if group.setdefault(seed, run) is not run:
             left_out.append(f"{run.folder.path} has the same seed ({seed}) as another run of its group")
-    return [SameRuns(argument, list(group.values())) for group in groups.values()]
+    return [SeedGroup(argument, list(group.values())) for group in groups.values()]
 
 
 def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
@@ -224,11 +230,12 @@ def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
     return test.images if test.sha256 == recorded.test.sha256 else None
 
 
-def _check_images(groups: Sequence[SameRuns]) -> None:
+def _check_images(groups: Sequence[SeedGroup]) -> None:
     """Raise `RunError` unless all runs have the same test images."""
     first = groups[0].runs[0]
     digest = first.folder.record.dataset.test.sha256
     for run in chain.from_iterable(group.runs for group in groups):
+        # Stored runs share one array of labels, which need not be compared with itself a thousand times.
         is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
         if run.folder.record.dataset.test.sha256 != digest or not is_same:
             raise RunError(
@@ -236,9 +243,12 @@ def _check_images(groups: Sequence[SameRuns]) -> None:
             )
 
 
-def name_groups(groups: Sequence[SameRuns]) -> list[str]:
-    """Name each group by its architecture, and by further settings until all names differ."""
-    parts = list[list[str]]()
+def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
+    """Name each group by its architecture, and by further settings until all names differ.
+
+    Two groups of `cnn` with different recipes are "cnn, fast" and "cnn, classic".
+    """
+    parts = list[list[str]]()  # for each group its settings as words, a column for each setting
     for number, group in enumerate(groups, 1):
         run, record = group.runs[0], group.runs[0].folder.record
         network, recipe = run.folder.architecture.name, run.folder.recipe.name
@@ -246,11 +256,12 @@ def name_groups(groups: Sequence[SameRuns]) -> list[str]:
         images, folder = f"{record.num_training_images:,} images", str(group.argument)
         begin = f"from {record.start.weights_sha256[:8]}" if record.start else "random weights"
         begin += "" if record.weights_seed is UNSET else f" of seed {record.weights_seed}"
+        # In the order in which they are added to names; the last column makes any names differ.
         parts.append([network, recipe, images, record.engine, begin, seeds, folder, f"group {number}"])
     columns = [0]
     for column in range(1, len(parts[0])):
         if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):
             break
-        if len({part[column] for part in parts}) > 1:
+        if len({part[column] for part in parts}) > 1:  # a setting that all groups share tells none apart
             columns.append(column)
     return [", ".join(part[i] for i in columns) for part in parts]

@@ -22,7 +22,7 @@ from convscope.runs.data import load_data
 from convscope.runs.jobs import create_free_folder
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_record import make_run_record
-from convscope.runs.steps import Measured, Trained, measure_run, measure_time
+from convscope.runs.steps import EvaluatedRun, TrainedRun, measure_run, measure_time
 from convscope.storage import create_run, save_model, writing
 from convscope.storage.records import ImportRecord, RunFile
 from convscope.training import History, check_fit
@@ -62,7 +62,7 @@ class ImportedRun:
     """A finished run of an imported network: the network, its measurements, seconds by step, and its page."""
 
     imported: Imported
-    measured: Measured
+    measured: EvaluatedRun
     timings: Mapping[str, float]
     report: Path
 
@@ -70,6 +70,7 @@ class ImportedRun:
     def advice(self) -> str:
         """Possible causes if the network is hardly better than guessing; "" otherwise."""
         chance = 1 / self.measured.model.architecture.num_classes
+        # Of 10 classes, an accuracy surely above 20 % is more than guessing; of 2 classes one above 60 %.
         if self.measured.evaluation.accuracy_interval[0] > min(2 * chance, chance + 0.1):
             return ""
         return (
@@ -87,14 +88,14 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     timings = dict[str, float]()
     with measure_time(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
-        imported, model = _read(request, splits, listeners)
+        imported, model = _read_for_data(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(make_portable(request.data), model.architecture, recipe, seed=0)
     record = structs.replace(
         make_run_record(spec, splits, count_cores(), request.command), imported=import_record(model)
     )
     path = request.out or create_free_folder(f"{splits.name}-imported")
-    measured, report = measure_unlike(path, record, model, splits, timings, listeners)
+    measured, report = write_finished_run(path, record, model, splits, timings, listeners)
     return ImportedRun(imported, measured, timings, report)
 
 
@@ -107,30 +108,31 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
     """Read a network from a file, and only write the model to `out`; raises `ConvscopeError` if that exists."""
     if out.exists():
         raise RunError(f"{out}: already exists; choose another `out`")
+    # Without data, only `image_size` tells the shape of images, of which grey ones are assumed.
     size = request.loading.image_size
-    imported = _apply_scaling(_network(request, None if size is None else (*size, 1)), request)
-    model = _model(imported, request)
+    imported = _apply_scaling(_read_network(request, None if size is None else (*size, 1)), request)
+    model = _make_model(imported, request)
     save_model(model, out)
     return imported, model
 
 
-def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
+def _read_for_data(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
     """Read the network in the file, and make a model for `splits`."""
     path = request.path
-    imported = _network(request, splits.image_shape)
+    imported = _read_network(request, splits.image_shape)
     # Other data are refused before the scaling is searched, for which the training images are classified many times.
     names = None if imported.class_names else splits.class_names
     try:
         for part in (splits.train, splits.test):
             check_fit(imported.architecture, part)
-        _model(imported, request, names).check_classes(splits.test)
+        _make_model(imported, request, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
     imported = _apply_scaling(imported, request, splits.train, partial(listeners.on_step, "trying scalings"))
-    return imported, replace(_model(imported, request, names), handwriting=splits.train.handwriting)
+    return imported, replace(_make_model(imported, request, names), handwriting=splits.train.handwriting)
 
 
-def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -> Imported:
+def _read_network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -> Imported:
     return read_network(
         request.path,
         architecture=request.architecture,
@@ -139,7 +141,7 @@ def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -
     )
 
 
-def _model(imported: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
+def _make_model(imported: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
     return make_model(imported, request.path, class_names, image_shape=request.image_shape, output=request.output)
 
 
@@ -155,11 +157,11 @@ def _apply_scaling(
         raise InterchangeError(f"{request.path}: {error}") from error
 
 
-def measure_unlike(
+def write_finished_run(
     path: Path, record: RunFile, model: Model, splits: Splits, timings: dict[str, float], listeners: Listeners
-) -> tuple[Measured, Path]:
+) -> tuple[EvaluatedRun, Path]:
     """Create the folder of a run whose model was not trained in it, measure it, and write the page."""
-    history = History()
+    history = History()  # no epoch
     with writing(path):
         folder = create_run(path, record)
         try:
@@ -167,10 +169,11 @@ def measure_unlike(
             folder.write_model(model, history)
             with measure_time(timings, "evaluate"):
                 on_progress = partial(listeners.on_step, "evaluating")
-                measured = measure_run(Trained(folder, model, history), splits, on_progress)
+                measured = measure_run(TrainedRun(folder, model, history), splits, on_progress)
             with measure_time(timings, "report"):  # matplotlib takes its time to load
                 from convscope.runs.page import MeasuredRun, complete_page
 
+            # The page shows the feature maps of test image 0.
             report = complete_page(MeasuredRun(measured), splits, 0, timings, listeners).write()
             timings["total"] = sum(timings.values())
             folder.write("timings.json", timings)

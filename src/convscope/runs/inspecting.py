@@ -13,5 +13,5 @@ _KNOWN = ("title", "licence", "source", "accuracy", "notes")  # of data sets wit
 def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> tuple[Splits, DataInfo]:
     """Load the data set with this name or path and inspect it; raises `DatasetError` if it cannot be loaded."""
     _, splits = load_data(data, loading, listeners.on_download)
-    facts = {key: getattr(find_entry(data), key, None) for key in _KNOWN}
+    facts = {key: getattr(find_entry(data), key, None) for key in _KNOWN}  # None for all, if it has no entry
     return splits, from_attributes(DataInfo, splits.to_record(), **facts, inspection=inspect_dataset(splits))

@@ -80,7 +80,9 @@ class Job:
     @property
     def training_images(self) -> Dataset:
         """The training images without those that are held out for validation."""
-        return split_held_out(self.folder, self.splits, self.start)[0]
+        return split_held_out(self.folder, self.splits, self.start)[
+            0
+        ]  # drawn again by the seed, as nothing stores them
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
             the folder is not empty.
         ValueError: if arguments exclude each other.
     """
-    check_engine(request.engine)
+    check_engine(request.engine)  # first, since loading a data set may take minutes
     argument, splits = load_data(request.data, request.loading, listeners.on_download)
     if request.options is not None:
         check_index(request.options.index, splits)
@@ -106,6 +108,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     else:
         start = open_start(request.start, splits, request.seed, new_output=request.new_output)
         network = start.transfer.architecture
+    # Each of the values against the others: the network fits the data, the recipe the network and engine.
     check_classes(splits.train)
     for part in (splits.train, splits.test):
         check_fit(network, part)
@@ -118,6 +121,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         check_recipe(recipe, network)
         hold_out(splits, recipe, request.seed, unseen=None if start is None else start.unseen(splits.train))
     except RecipeError as error:
+        # The checks do not know a recipe's file, so it is added to the error here.
         is_file = isinstance(request.recipe, str | Path) and request.recipe not in RECIPES
         raise RecipeError(f"{request.recipe}: {error}" if is_file else str(error)) from error
     record = make_run_record(
@@ -132,6 +136,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     path = request.out or create_free_folder(f"{splits.name}-{network.name}")
     with writing(path):
         folder = create_run(path, record)
+        # A copy in the run's folder: `resume` and further seeds need it after the original was moved or deleted.
         if start is not None:
             start.save(folder.start_path)
         yield Job(folder, splits, start, request.options)
@@ -155,12 +160,13 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
 
 def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
     """Open or create the training of the dense baseline for a run; None for a run of the dense network itself."""
-    if folder.has("baseline/run.json"):
+    if folder.has("baseline/run.json"):  # of a main job that was stopped
         return Job(open_run(folder.place("baseline")), splits)
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
     if network == folder.architecture:
         return None
     record = folder.record
+    # The same data, recipe, seed and engine as the run, so that the two differ only in the network.
     spec = RunSpec(record.dataset.argument, network, folder.recipe, folder.seed, record.engine)
     baseline = make_run_record(spec, splits, record.threads, record.command)
     return Job(create_run(folder.place("baseline"), baseline), splits)

@@ -11,13 +11,13 @@ from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.training import TrainingState
 
 
-class Measured(Protocol):
+class Recordable(Protocol):  # by its method alone, since measurements have no common base
     """A measurement that converts to a record."""
 
     def to_record(self) -> Record: ...
 
 
-Result = Record | Measured
+Result = Record | Recordable
 
 
 def _ignore(*_: object) -> None:

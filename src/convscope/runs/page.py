@@ -19,7 +19,7 @@ from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, measure_time
+from convscope.runs.steps import EvaluatedRun, compare_runs, evaluate_run, load_baseline, load_run, measure_time
 from convscope.runs.topics import TOPICS, Subject, list_quick_topics, measure_topics, read_topics
 from convscope.storage import RunFolder
 
@@ -30,14 +30,14 @@ _FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite
 class MeasuredRun:
     """The measurements of a run and of its baseline, if it has one."""
 
-    run: Measured
-    baseline: Measured | None = None
+    run: EvaluatedRun
+    baseline: EvaluatedRun | None = None
     comparison: Comparison | None = None
 
 
 def load_measured_run(folder: RunFolder, splits: Splits) -> MeasuredRun:
     """Load a trained run with its baseline and their comparison."""
-    run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
+    run, baseline = load_run(folder, splits), load_baseline(folder, splits)
     return MeasuredRun(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
 
 
@@ -51,23 +51,23 @@ class RunPage:
         index: int,
         timings: dict[str, float],
         listeners: Listeners = SILENT,
-        beside: Executor | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Read the evidence in the folder.
 
         Args:
             index: of the test image whose feature maps are shown.
             timings: grows by the seconds of each measured topic, and by those of `explain` and `report`.
-            beside: computes with the engine while the page is drawn; by default this thread does both.
+            executor: computes with the engine while the page is drawn; by default this thread does both.
         """
         run = measured.run
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
         self._subject = Subject(run.folder, splits, run.model, listeners)
-        self._comparison, self._baseline = measured.comparison, _replay(measured.baseline)
+        self._comparison, self._baseline = measured.comparison, _make_replay(measured.baseline)
         self._evidence = read_topics(run.folder, TOPICS, run.model)
-        self._sections = dict[str, RenderedSection]()
-        self._contents: RunContents | None = None
-        self._beside = beside
+        self._sections = dict[str, RenderedSection]()  # drawn, by topic; `add` drops those of old evidence
+        self._contents: RunContents | None = None  # None until the page is made for the first time
+        self._executor = executor
 
     @property
     def missing(self) -> Sequence[str]:
@@ -84,32 +84,35 @@ class RunPage:
         self._evidence[topic] = record
         self._sections.pop(topic, None)
 
-    def compare(self, baseline: Measured, comparison: Comparison) -> None:
+    def compare(self, baseline: EvaluatedRun, comparison: Comparison) -> None:
         """Show the comparison with another run."""
-        self._baseline, self._comparison = _replay(baseline), comparison
+        self._baseline, self._comparison = _make_replay(baseline), comparison
 
     def contents(self) -> RunContents:
         """Collect everything that the page shows."""
         run, folder = self._run, self._run.folder
         with measure_time(self._timings, "report"):
-            for topic in self._evidence.keys() - self._sections.keys():
+            for topic in self._evidence.keys() - self._sections.keys():  # not drawn yet
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
+        # Read again, because the training has added results to the record since `folder` was opened.
         record = from_attributes(PageRecord, shareable(folder.read_record()), timings=dict(self._timings))
         if self._contents is not None:
             self._contents = self._contents.with_changes(record, self._baseline, self._comparison, evidence)
             return self._contents
         with measure_time(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
-        means = partial(getattr, self._subject, "means")
-        waited_for = means if self._beside is None else self._beside.submit(means).result
+        # A function that returns the means of the filters, computed when it is called or already beside the drawing.
+        # They are cached in the subject, so the topic "ablation" does not compute them again.
+        compute_means = partial(getattr, self._subject, "means")
+        get_means = compute_means if self._executor is None else self._executor.submit(compute_means).result
         self._contents = RunContents(
             splits=self._splits,
             recipe=folder.recipe,
-            trained=Replay(run.model, run.history, folder.load_snapshots(), waited_for),
+            trained=Replay(run.model, run.history, folder.load_snapshots(), get_means),
             evaluation=run.evaluation,
             explanation=explanation,
-            record=structs.replace(record, timings=dict(self._timings)),
+            record=structs.replace(record, timings=dict(self._timings)),  # with the seconds of `explain`
             baseline=self._baseline,
             comparison=self._comparison,
             evidence=evidence,
@@ -136,7 +139,7 @@ def complete_page(
     page, test = RunPage(measured, splits, index, timings), splits.test
     if page.missing:  # no topic can be measured if the logits are not finite: this raises the error for all of them
         evaluate_run(measured.run.folder, measured.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
-        missing = list(page.missing)
+        missing = list(page.missing)  # a copy, as `measure` makes the property shorter
         for done, topic in enumerate(missing):
             listeners.on_step(f"measuring {topic}", done, len(missing))
             page.measure([topic])
@@ -151,5 +154,5 @@ def write_run_figures(
     return write_figures(out or folder.place("figures"), contents, names, style)
 
 
-def _replay(run: Measured | None) -> Replay | None:
+def _make_replay(run: EvaluatedRun | None) -> Replay | None:
     return None if run is None else Replay(run.model, run.history, run.folder.load_snapshots())

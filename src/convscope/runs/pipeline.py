@@ -16,8 +16,8 @@ from convscope.runs.ablation import retrain_variants
 from convscope.runs.evidence import EvidenceRecords
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
-from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
-from convscope.runs.steps import Measured, compare_runs, measure_job_memory, measure_run, measure_time, train_run
+from convscope.runs.seeds import SeedRuns, choose_seed_count, train_seeds
+from convscope.runs.steps import EvaluatedRun, compare_runs, measure_job_memory, measure_run, measure_time, train_run
 from convscope.runs.topics import Subject, estimate_seconds, measure_topics, open_topics
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory, give_back_memory
@@ -51,19 +51,21 @@ def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobR
 
 def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobResult:
     """Train, evaluate and write the page; then measure in phases, and update the page after each."""
-    with one_blas_thread(), ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(_load_page)
+    # The engine has its own threads. One more Python thread loads and computes parts of the page beside the main one.
+    with one_blas_thread(), ThreadPoolExecutor(1) as executor:
+        loading = executor.submit(_load_page)
         run, memory = _train(job, timings, listeners)
         with measure_time(timings, "report"):
-            loading.result()
+            loading.result()  # raises an error of the import here
             from convscope.runs.page import MeasuredRun, RunPage
 
         assert job.options is not None, "the main job has options"
-        page = RunPage(MeasuredRun(run), job.splits, job.options.index, timings, listeners, beside)
-        listeners.on_page(run.evaluation, page.write())
+        page = RunPage(MeasuredRun(run), job.splits, job.options.index, timings, listeners, executor)
+        listeners.on_page(run.evaluation, page.write())  # a first page within seconds, before the phases
         phases = _Phases(job, page, run, timings, listeners)
         plan = phases.plan()
         for number, phase in enumerate(plan):
+            # Estimated anew before each phase: by now the seconds of the baseline may be known.
             listeners.on_phase(phase.title, sum(remaining.seconds() for remaining in plan[number:]))
             give_back_memory()  # drawing the page, and each phase, takes about 30 MB for a moment
             phase.work()
@@ -71,8 +73,8 @@ def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobRe
             if number + 1 < len(plan):
                 page.write()
         # The loop writes the page between phases; this is the page with the last phase too.
-        outcome = JobResult(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
-        return _finish(job, outcome)
+        result = JobResult(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
+        return _finish(job, result)
 
 
 def _load_page() -> None:
@@ -96,18 +98,19 @@ class _Phases:
     """The measurements of the main job after the first page, with the quick and informative ones first."""
 
     def __init__(
-        self, job: Job, page: "RunPage", run: Measured, timings: dict[str, float], listeners: Listeners
+        self, job: Job, page: "RunPage", run: EvaluatedRun, timings: dict[str, float], listeners: Listeners
     ) -> None:
         assert job.options is not None, "the main job has options"
         self._folder, self._splits, self._options = job.folder, job.splits, job.options
         self._page, self._timings, self._listeners = page, timings, listeners
-        self._measured = [run]
-        self._other = baseline_job(job.folder, job.splits) if job.options.baseline else None
+        self._measured = [run]  # and the baseline, once it is trained
+        self._baseline_job = baseline_job(job.folder, job.splits) if job.options.baseline else None
         self.comparison: Comparison | None = None
         self.seeds: SeedRuns | None = None
 
     def plan(self) -> list[_Phase]:
         """List the phases in their order."""
+        # A topic's cost is known in passes over the test images, of which the evaluation was one.
         seconds, model = self._timings["evaluate"], self._measured[0].model
         topics = [
             _Phase(
@@ -117,28 +120,28 @@ class _Phases:
             )
             for topic in self._page.missing
         ]
-        compared = [] if self._other is None else [_Phase("comparison", self._one_training, self._compare)]
-        seeds = [] if self._options.seeds == 1 else [_Phase("seeds", self._seconds_of_seeds, self._train_seeds)]
+        compared = [] if self._baseline_job is None else [_Phase("comparison", self._estimate_baseline, self._compare)]
+        seeds = [] if self._options.seeds == 1 else [_Phase("seeds", self._estimate_seeds, self._train_seeds)]
         return [*compared, *topics, *seeds]
 
-    def _one_training(self) -> float:
+    def _estimate_baseline(self) -> float:
         return self._timings.get("baseline", self._timings["train"])  # until it is measured, as long as the run's own
 
     def _compare(self) -> None:
-        assert self._other is not None, "it is planned only then"
+        assert self._baseline_job is not None, "it is planned only then"
         run, splits = self._measured[0], self._splits
-        trained = train_run(self._other, self._timings, "baseline", self._listeners)
+        trained = train_run(self._baseline_job, self._timings, "baseline", self._listeners)
         with measure_time(self._timings, "baseline"):
             baseline = measure_run(trained, splits)
-            self._other.folder.finish()
+            self._baseline_job.folder.finish()  # only a finished baseline is read by a resumed job
         self._measured.append(baseline)
         self.comparison = compare_runs(run, baseline, splits)
         self._folder.write("comparison.json", self.comparison.to_dict())
         self._page.compare(baseline, self.comparison)
 
-    def _seconds_of_seeds(self) -> float:
-        seconds_each = self._timings["train"] + (0.0 if self._other is None else self._one_training())
-        return seconds_each * (number_of_seeds(self._options.seeds, seconds_each)[0] - 1)
+    def _estimate_seeds(self) -> float:
+        seconds_each = self._timings["train"] + (0.0 if self._baseline_job is None else self._estimate_baseline())
+        return seconds_each * (choose_seed_count(self._options.seeds, seconds_each)[0] - 1)  # the first is trained
 
     def _train_seeds(self) -> None:
         self.seeds = train_seeds(
@@ -186,16 +189,16 @@ def report_job(
     return EvidenceRecords(**measured), complete_page(load_measured_run(folder, splits), splits, index, timings)
 
 
-def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:
+def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[EvaluatedRun, Memory]:
     trained = train_run(job, timings, "train", listeners)
-    memory = measure_job_memory(job)
+    memory = measure_job_memory(job)  # now, since what follows may use more memory than the training
     with measure_time(timings, "evaluate"):
         return measure_run(trained, job.splits), memory
 
 
-def _finish(job: Job, outcome: JobResult) -> JobResult:
-    timings = outcome.timings
+def _finish(job: Job, result: JobResult) -> JobResult:
+    timings = result.timings
     timings["total"] = sum(timings.values())
-    job.folder.write("timings.json", {**timings, "memory": outcome.memory.to_dict()})
-    job.folder.finish()
-    return outcome
+    job.folder.write("timings.json", {**timings, "memory": result.memory.to_dict()})
+    job.folder.finish()  # last, as it says that all files are there
+    return result

@@ -62,6 +62,7 @@ class PlanFile(FileRecord, kw_only=True):
 
     @property
     def sha256(self) -> str:
+        """The digest of the plan, by which an experiment's database knows it."""
         return hashlib.sha256(encode(self)).hexdigest()
 
     @property
@@ -71,6 +72,7 @@ class PlanFile(FileRecord, kw_only=True):
 
     def seeds_at(self, look: int) -> range:
         """List the seeds of each group at a look; the first look is 1."""
+        # 12 seeds and 3 looks: 4 seeds at the first look, 8 at the second, all 12 at the last.
         return range(self.first_seed, self.first_seed + look * self.seeds // self.looks)
 
 
@@ -117,9 +119,11 @@ def judge_looks(
     Raises:
         RunError: if a plan is damaged.
     """
+    # Groups of several experiments follow no plan of one of them.
     if len(stores) == 1 and (sha256 := stores[0].notes.plan) is not None:
         path = stores[0].path.parent / PLAN_FILE
         plan = read(path, PlanFile)
+        # The database has the digest from before the first run, so an edited file is noticed.
         if plan.sha256 != sha256:
             raise RunError(f"{path}: is not the plan with which this experiment began ({sha256:.8}); restore that")
         return _judge_plan(plan, groups)
@@ -135,7 +139,9 @@ def judge_looks(
 
 
 def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecord, PlanFile | None]:
-    step = plan.seeds // plan.looks
+    """List all departures from the plan; also return the plan if there are none."""
+    step = plan.seeds // plan.looks  # further seeds of each network at a look
+    # The smaller group tells which look this is. If it has fewer seeds than the first look, some are missing below.
     look = max(min(len(group.seeds) // step for group in groups), 1)
     planned = plan.seeds_at(min(look, plan.looks))
     problems = []
@@ -144,8 +150,9 @@ def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecor
     for group in groups:
         if missing := sorted(set(planned) - set(group.seeds)):
             problems.append(f"{group.name} lacks {_list_seeds(missing)}")
-        if more := sorted(set(group.seeds) - set(planned)):
-            problems.append(f"{group.name} also has {_list_seeds(more)}")
+        if unplanned_seeds := sorted(set(group.seeds) - set(planned)):
+            problems.append(f"{group.name} also has {_list_seeds(unplanned_seeds)}")
+        # Looks are planned after whole steps alone.
         if unplanned := [count for count in group.earlier if count % step]:
             problems.append(f"there was a result of {group.name} with {unplanned[0]} seeds")
     begin = f"Plan {plan.sha256:.8} was {'not ' if problems else ''}followed"
@@ -159,7 +166,7 @@ def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecor
         plan=plan.sha256,
         is_followed=not problems,
         look=look,
-        level=LEVELS[0] if problems else plan.level,
+        level=LEVELS[0] if problems else plan.level,  # without a plan, the level of a single look
         sentence=sentence,
     )
     return record, None if problems else plan

@@ -10,7 +10,7 @@ from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.training.model import Model
 
-_DATASET, _SEED = "mnist", 0
+_DATASET, _SEED = "mnist", 0  # the seed of the initial weights
 
 
 def make_playground(path: Path, listeners: Listeners, *, force: bool = False) -> int:

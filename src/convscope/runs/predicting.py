@@ -48,21 +48,22 @@ class Reader:
 
     model: Model
     page: "PredictionPage | None" = None
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)  # grows while `answers` or `strings` is read
 
     def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
         for batch in _read_batches(paths):
-            read = [(name, content) for name, content in batch if not isinstance(content, str)]
-            pictures = [picture for _, picture in read]
-            predictions = predict(self.model, pictures, names=[name for name, _ in read], steps=steps)
+            # The content of a file is a picture, or a text with the error of reading it.
+            readable = [(name, content) for name, content in batch if not isinstance(content, str)]
+            pictures = [picture for _, picture in readable]
+            predictions = predict(self.model, pictures, names=[name for name, _ in readable], steps=steps)
             self._explain(predictions, pictures)
-            answered = iter(predictions)
+            next_prediction = iter(predictions)  # in the order of the pictures in the batch
             for name, content in batch:
                 yield (
                     self._report_failure(name, content)
                     if isinstance(content, str)
-                    else PredictionOutcome(name, next(answered))
+                    else PredictionOutcome(name, next(next_prediction))
                 )
 
     def strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
@@ -75,6 +76,7 @@ class Reader:
             reading, page = read_strings(self.model, picture, name=name), self.page
             if page is not None:
                 digits = [digit.prediction for digit in reading.digits]
+                # Explained only if the page shows them: a page has a limit of pictures and one of digits.
                 shown = digits[: 0 if page.is_full else page.num_digits_left]
                 page.add_strings(reading, picture, answer_maps(self.model, shown))
             yield PredictionOutcome(name, reading)
@@ -90,15 +92,18 @@ class Reader:
 
     def _report_failure(self, name: str, error: str) -> PredictionOutcome:
         self.errors.append(error)
-        return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))
+        return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))  # an outcome names the file itself
 
     def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:
+        """Add predictions to the page, if there is one; a full page only counts them."""
         if self.page is None:
             return
         shown = [] if self.page.is_full else predictions
         maps = answer_maps(self.model, shown) if shown else ()
         for prediction, picture, attribution in zip(shown, pictures, maps, strict=False):
             self.page.add(prediction, picture, attribution)
+        # If the page was full before this batch, its predictions are only counted here. If it becomes full within the
+        # batch, `add` only counts the others.
         for prediction in islice(predictions, len(shown), None):
             self.page.count(prediction)
 
@@ -115,6 +120,7 @@ def choose_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) ->
     if not also and not without:
         return None
     usual = preparation_of(model).handwriting.steps
+    # In the order of `STEPS`, as each step needs the result of those before it.
     return tuple(step for step in STEPS if (step in usual or step in also) and step not in without)
 
 
@@ -123,7 +129,7 @@ def _read_batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | s
     batch, num_pixels = list[tuple[str, Picture | str]](), 0
     for path in paths:
         name, content = _read(path)
-        num_pixels += 0 if isinstance(content, str) else content.size
+        num_pixels += 0 if isinstance(content, str) else content.size  # an unreadable file takes no memory
         batch.append((name, content))
         if len(batch) == _BATCH or num_pixels > _BATCH_PIXELS:
             yield batch
@@ -136,6 +142,7 @@ def _read(path: Path) -> tuple[str, Picture | str]:
     """Read a picture; return its name with the picture, or with the error."""
     name = format_path(path)
     try:
+        # Standard input may never end, so no more is read than shows that it is too large.
         return name, read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path, name)
     except ImageFileError as error:
         return name, str(error)

@@ -28,10 +28,10 @@ from convscope.runs.listeners import SILENT, make_listeners
 from convscope.runs.pipeline import main_job, train_job
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import (
-    Measured,
+    EvaluatedRun,
     compare_runs,
     load_baseline,
-    load_measured,
+    load_run,
     measure_run,
     measure_time,
     train_run,
@@ -92,9 +92,9 @@ class Run:
     def evaluation(self) -> Evaluation:
         """The model's predictions for the test images."""
         folder = self.folder
-        if folder.is_finished and folder.has("predictions.npz"):
+        if folder.is_finished and folder.has("predictions.npz"):  # needs no data
             return folder.load_evaluation()
-        return load_measured(folder, self.splits).evaluation
+        return load_run(folder, self.splits).evaluation
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -117,24 +117,25 @@ class Run:
         folder = self.folder
         if not read_topics(folder, ("seeds",), self.model):
             options = read_options(folder) or JobOptions()
+            # A run that was made with one seed gets the usual number here, since one shows nothing about other seeds.
             count = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
             comparison = self.comparison if options.baseline else None
             with writing(self.path):
-                measured = (
-                    self._load_measured_runs() if comparison is not None else [load_measured(folder, self.splits)]
-                )
+                measured = self._load_measured_runs() if comparison is not None else [load_run(folder, self.splits)]
                 seeds = train_seeds(measured, self.splits, comparison, count, {}, SILENT)
                 assert seeds is not None, "there is more than one seed"
                 folder.write_evidence("seeds", seeds.to_record(), self.model)
-        return self._read("seeds")
+        return self._read_evidence("seeds")
 
     def __getattr__(self, name: str) -> Evidence:
         """Read the evidence on a topic, or measure it if it is missing."""
+        # Python calls this only for names that are no attribute; so a new topic needs no property here.
         if name not in MEASURED:
             raise AttributeError(f"a run has no attribute {name!r}", name=name, obj=self)
-        return self._topic(name)
+        return self._read_or_measure(name)
 
     def __dir__(self) -> list[str]:
+        """List also the topics, so that notebooks complete their names."""
         return [*super().__dir__(), *MEASURED]
 
     @property
@@ -152,7 +153,7 @@ class Run:
 
         folder, splits = self.folder, self.splits
         with writing(self.path):
-            return complete_page(load_measured_run(folder, splits), splits, self._index(index), {}).write()
+            return complete_page(load_measured_run(folder, splits), splits, self._pick_index(index), {}).write()
 
     def figures(
         self,
@@ -186,7 +187,8 @@ class Run:
         from convscope.runs.page import write_run_figures  # matplotlib takes its time to load
 
         folder, splits, style = self.folder, self.splits, FigureStyle(format, theme, dpi, transparent)
-        return write_run_figures(folder, splits, self._index(index), names, style, None if out is None else Path(out))
+        index = self._pick_index(index)
+        return write_run_figures(folder, splits, index, names, style, None if out is None else Path(out))
 
     def card(self, out: str | Path | None = None, *, licence: str | None = None, force: bool = False) -> Path:
         """Write the model card of the run for model hubs, and return its path.
@@ -205,7 +207,8 @@ class Run:
         """
         return write_card(self.path, None if out is None else Path(out), licence, force=force)
 
-    def _index(self, requested: int | None) -> int:
+    def _pick_index(self, requested: int | None) -> int:
+        """Choose the test image whose feature maps are shown: the requested one, or that of the run's options."""
         index = (read_options(self.folder) or JobOptions()).index if requested is None else requested
         check_index(index, self.splits)
         return index
@@ -242,10 +245,10 @@ class Run:
         """The subject of all topics, which share the networks that they train."""
         return Subject(self.folder, self.splits, self.model)
 
-    def _load_measured_runs(self) -> list[Measured]:
+    def _load_measured_runs(self) -> list[EvaluatedRun]:
         """Load the run, and its dense baseline, which is trained if it is missing."""
         folder, splits = self.folder, self.splits
-        run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
+        run, baseline = load_run(folder, splits), load_baseline(folder, splits)
         if baseline is None:
             if folder.record.imported:
                 raise RunError(
@@ -258,23 +261,23 @@ class Run:
             if job is None:
                 return [run]
             baseline = measure_run(train_run(job, {}, "baseline", SILENT), splits)
-            job.folder.finish()
+            job.folder.finish()  # only a finished baseline is read again
         return [run, baseline]
 
-    def _topic(self, name: str) -> Evidence:
+    def _read_or_measure(self, name: str) -> Evidence:
         """Read the evidence on a topic, and measure it first if it is missing."""
         folder = self.folder
         if not read_topics(folder, (name,), self.model):
             with writing(self.path):
-                topics, _ = open_topics(self._subject, (name,))
+                topics, _ = open_topics(self._subject, (name,))  # raises if this run cannot have the topic
                 measure_topics(self._subject, topics, {})
             self.__dict__.pop("model")  # calibration and rejection write to the model file, so it is loaded again
-        return self._read(name)
+        return self._read_evidence(name)
 
-    def _read(self, name: str) -> Evidence:
+    def _read_evidence(self, name: str) -> Evidence:
         return Evidence(name, read_topics(self.folder, (name,), self.model)[name])
 
-    def _facts(self) -> list[tuple[str, str]]:
+    def _list_facts(self) -> list[tuple[str, str]]:
         folder = self.folder
         facts = [
             ("data", folder.record.dataset.name),
@@ -289,14 +292,14 @@ class Run:
         return [*facts, ("accuracy", f"{accuracy} of {evaluation.num_images:,} {evaluation.split} images")]
 
     def __str__(self) -> str:
-        return text_table(("Run", str(self.path)), self._facts(), left=2)
+        return text_table(("Run", str(self.path)), self._list_facts(), left=2)
 
     def _repr_html_(self) -> str:
         """Show the page in a frame, or the facts of a run without a page."""
         # A sandboxed frame is a document of its own, so the page's script cannot reach the notebook.
         folder = self.folder
         if not folder.has("report.html"):
-            return html_table(("Run", str(self.path)), self._facts(), left=2)
+            return html_table(("Run", str(self.path)), self._list_facts(), left=2)
         page = read_bytes(folder.place("report.html")).decode("utf-8", "replace")
         return (
             f'<iframe srcdoc="{escape(page)}" width="{_WIDTH}" height="{_HEIGHT}" sandbox="allow-scripts '
@@ -313,5 +316,5 @@ def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
             them, `model`, `history`, `evaluation` and measured topics can still be read.
     """
     opened_run = Run(Path(path), data)
-    _ = opened_run.folder  # raises the error of a missing or damaged run now
+    _ = opened_run.folder  # raises the error of a missing or damaged run now, and not at the first attribute
     return opened_run

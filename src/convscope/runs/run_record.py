@@ -35,6 +35,7 @@ def make_run_record(
         seed=spec.seed,
         engine=spec.engine,
         threads=threads,
+        # With the processor: the same seed gives the same bits only with the same instruction set.
         versions=machine.versions,
         cpu=machine.cpu,
         command=command,

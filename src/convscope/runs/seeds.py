@@ -14,13 +14,14 @@ from convscope.experiment import Experiment, RunResult, RunSpec
 from convscope.experiment.records import GroupRecord, SeedsRecord
 from convscope.experiment.runs import train_and_list_diverged
 from convscope.runs.listeners import Listeners
-from convscope.runs.steps import Measured, measure_time
+from convscope.runs.steps import EvaluatedRun, measure_time
 from convscope.storage import RunFolder
 
 USUAL_SEEDS = 5
 """Runs of each network, if there is time for them."""
 
-_MAX_FURTHER_SECONDS = 25.0  # for the default number of seeds
+# Of training by default: half a minute more, with the time to measure and compare the runs.
+_MAX_FURTHER_SECONDS = 25.0
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class SeedRuns(Recorded):
         return "\n\n".join(parts if self.comparison is None else [*parts, str(self.comparison)])
 
 
-def number_of_seeds(requested: int | None, seconds: float) -> tuple[int, str]:
+def choose_seed_count(requested: int | None, seconds: float) -> tuple[int, str]:
     """Choose the number of runs of each network, with the reason, if a run of each takes `seconds`."""
     if requested is not None:
         return requested, f"{requested} {'seed' if requested == 1 else 'seeds'}, as asked."
-    further = int(_MAX_FURTHER_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS
+    further = int(_MAX_FURTHER_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS  # 0 if nothing was trained now
     count = min(USUAL_SEEDS, 1 + further)
     if count == USUAL_SEEDS:
         return count, f"{count} seeds, the default. Use --seeds N for more."
@@ -71,7 +72,7 @@ def number_of_seeds(requested: int | None, seconds: float) -> tuple[int, str]:
 
 
 def train_seeds(
-    measured: Sequence[Measured],
+    measured: Sequence[EvaluatedRun],
     splits: Splits,
     comparison: Comparison | None,
     requested: int | None,
@@ -87,11 +88,11 @@ def train_seeds(
         timings: `train` and `baseline` are the seconds of a training of each; `seeds` grows by those of this call.
     """
     first = measured[0].folder
-    count, why = number_of_seeds(requested, timings.get("train", 0.0) + timings.get("baseline", 0.0))
+    count, why = choose_seed_count(requested, timings.get("train", 0.0) + timings.get("baseline", 0.0))
     if count == 1:
         return None
     seeds = range(first.seed + 1, first.seed + count)
-    specs = [run_spec(side.folder, seed) for side in measured for seed in seeds]
+    specs = [make_run_spec(run.folder, seed) for run in measured for seed in seeds]
     listeners.on_runs(len(specs))
     with measure_time(timings, "seeds"):
         results, diverged = train_and_list_diverged(
@@ -102,21 +103,22 @@ def train_seeds(
             on_result=listeners.on_result,
             on_diverged=listeners.on_diverged,
         )
-    runs, known = list[RunResult](), {result.digest: result for result in results}
-    for number, side in enumerate(measured):
+    runs, by_digest = list[RunResult](), {result.digest: result for result in results}
+    for number, run in enumerate(measured):
         # The specs of a network stand together, one for each seed. Runs that diverged have no result.
-        here = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
-        runs += [_result(side, splits), *(known[digest] for digest in here if digest in known)]
+        digests = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
+        runs += [_make_run_result(run, splits), *(by_digest[digest] for digest in digests if digest in by_digest)]
     experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))
     groups = None
     if comparison is not None:
-        sides = (comparison.a, comparison.b)
-        a, b = (_group(experiment, *side, splits) for side in zip(experiment.table, sides, strict=True))
+        # The table has the groups in the order of `measured`, which is that of the comparison.
+        first_runs = (comparison.a, comparison.b)
+        a, b = (_make_run_group(experiment, *pair, splits) for pair in zip(experiment.table, first_runs, strict=True))
         groups = compare_groups(a, b)
     return SeedRuns(experiment, groups, why)
 
 
-def _group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
+def _make_run_group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
     """Convert the runs of a network for the comparison, with the latencies of the first."""
     return replace(
         experiment.answers_of(group, splits.test),
@@ -126,8 +128,8 @@ def _group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: 
     )
 
 
-def run_spec(folder: RunFolder, seed: int) -> RunSpec:
-    """Return the run of `folder` from the seed `seed` as an experiment defines it."""
+def make_run_spec(folder: RunFolder, seed: int) -> RunSpec:
+    """Make the spec of the training in `folder`, from another seed."""
     record, start = folder.record, folder.record.start
     return RunSpec(
         record.dataset.argument,
@@ -135,14 +137,14 @@ def run_spec(folder: RunFolder, seed: int) -> RunSpec:
         folder.recipe,
         seed,
         record.engine,
-        start=str(folder.start_path) if start else "",
+        start=str(folder.start_path) if start else "",  # the copy in the run's folder
         new_output=start.new_output if start else False,
     )
 
 
-def _result(measured: Measured, splits: Splits) -> RunResult:
+def _make_run_result(measured: EvaluatedRun, splits: Splits) -> RunResult:
     """Describe the run that was trained first as the others are described."""
-    evaluation, spec = measured.evaluation, run_spec(measured.folder, measured.folder.seed)
+    evaluation, spec = measured.evaluation, make_run_spec(measured.folder, measured.folder.seed)
     return RunResult.from_spec(
         spec,
         splits,

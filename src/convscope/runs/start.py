@@ -26,4 +26,5 @@ def find_unseen(start: Start | None, folder: RunFolder, splits: Splits) -> NDArr
     """Find the training images that the run in `folder` may hold out; None if all, or if it holds none out."""
     if start is None or folder.recipe.validation_fraction == 0:
         return None
+    # Images that the start was trained on would make the validation accuracy too high.
     return start.unseen(splits.train)

@@ -25,7 +25,7 @@ from convscope.training.model import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedRun:
     """A run that has been trained to its end."""
 
     folder: RunFolder
@@ -34,7 +34,7 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured(Trained):
+class EvaluatedRun(TrainedRun):
     """A trained run and its predictions for the test images."""
 
     evaluation: Evaluation
@@ -50,7 +50,7 @@ def measure_time(timings: dict[str, float], step: str) -> Iterator[None]:
         timings[step] = timings.get(step, 0.0) + perf_counter() - start
 
 
-def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listeners) -> Trained:
+def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listeners) -> TrainedRun:
     """Train for the remaining epochs, and write the model to the folder.
 
     `timings[step]` grows by the seconds of all epochs, also of those that earlier calls trained.
@@ -63,12 +63,12 @@ def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listene
     if folder.record.members:
         raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
     with measure_time(timings, step):
-        state = folder.load_state()
+        state = folder.load_state()  # after the last epoch of an earlier call; None if there was none
         model, history = _train_from(state, job, listeners)
         folder.write_model(model, history)
     if state is not None:
         timings[step] += sum(state.history.seconds)
-    return Trained(folder, model, history)
+    return TrainedRun(folder, model, history)
 
 
 def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> tuple[Model, History]:
@@ -77,10 +77,11 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
 
     def on_epoch(state: TrainingState) -> None:
-        folder.save_epoch(state, splits.class_names)
+        folder.save_epoch(state, splits.class_names)  # first, so that an error of the listener loses no epoch
         listeners.on_epoch(state)
 
     try:
+        # `train` calls `on_epoch` with random weights before the first epoch, but not with a state that it is given.
         if state is None and start is not None:
             state = start.transfer.state
             on_epoch(state)
@@ -97,12 +98,13 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
             on_epoch=on_epoch,
         )
     except DivergedError as error:
-        kept = len(folder.load_history())
+        kept = len(folder.load_history())  # epochs
         epochs = f"{kept} epoch{'' if kept == 1 else 's'} before it" if kept else "untrained weights"
         raise DivergedError(f"{folder.path}: {error}, and start a new run; the {epochs} are kept") from error
     listeners.on_trained(folder.architecture.name, describe_choice(history, recipe))
     if start is not None:
         model = replace(model, provenance={**model.provenance, "from": start.model.weights_sha256})
+    # Of the start and of this training together. If the images of the start are unknown, so are those of both.
     known = NOTHING if start is None else start.known
     if known is not None:
         save_trained_on(folder.path / "model.safetensors", known.union(trained_on), model)
@@ -115,11 +117,11 @@ def measure_job_memory(job: Job) -> Memory:
     return measure_memory(folder.architecture, folder.recipe, splits.train, splits.test, record.engine, record.threads)
 
 
-def measure_run(trained: Trained, splits: Splits, on_progress: Callable[[int, int], None] | None = None) -> Measured:
+def measure_run(run: TrainedRun, splits: Splits, on_progress: Callable[[int, int], None] | None = None) -> EvaluatedRun:
     """Evaluate on the test images and write the result; `on_progress` is that of `evaluate`."""
-    evaluation = evaluate_run(trained.folder, trained.model, splits.test, on_progress)
-    trained.folder.write_evaluation(evaluation)
-    return Measured(trained.folder, trained.model, trained.history, evaluation)
+    evaluation = evaluate_run(run.folder, run.model, splits.test, on_progress)
+    run.folder.write_evaluation(evaluation)
+    return EvaluatedRun(run.folder, run.model, run.history, evaluation)
 
 
 def evaluate_run(
@@ -132,7 +134,7 @@ def evaluate_run(
         raise RunError(f"{folder.path}: {error}") from error
 
 
-def load_measured(folder: RunFolder, splits: Splits) -> Measured:
+def load_run(folder: RunFolder, splits: Splits) -> EvaluatedRun:
     """Load a trained run with its predictions; those of an unfinished run are computed.
 
     Raises:
@@ -142,23 +144,24 @@ def load_measured(folder: RunFolder, splits: Splits) -> Measured:
     if folder.is_finished and folder.has("predictions.npz"):
         evaluation = folder.load_evaluation()
         test = splits.test
+        # The file of predictions has its own labels.
         if evaluation.class_names != test.class_names or not np.array_equal(evaluation.y_true, test.labels):
             raise RunError(f"{folder.path}: its answers are not to the test images of {splits.name}; run it again")
     else:
         evaluation = evaluate_run(folder, model, splits.test)
-    return Measured(folder, model, history, evaluation)
+    return EvaluatedRun(folder, model, history, evaluation)
 
 
-def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
+def load_baseline(folder: RunFolder, splits: Splits) -> EvaluatedRun | None:
     """Load the finished run in baseline/; None if there is none."""
     if not folder.has("baseline/DONE"):
         return None
     if not folder.has("baseline/run.json"):
         raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
-    return load_measured(open_run(folder.place("baseline")), splits)
+    return load_run(open_run(folder.place("baseline")), splits)
 
 
-def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Comparison:
+def compare_runs(run: EvaluatedRun, baseline: EvaluatedRun, splits: Splits) -> Comparison:
     """Compare two runs on the test images."""
     # Times differ between measurements, so they are measured once and then read from comparison.json.
     latencies = _read_latencies(run.folder)
@@ -171,10 +174,10 @@ def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Compariso
                 side.evaluation,
                 sum(side.history.seconds),
                 None,
-                *seconds,
+                *latency,  # seconds for one image, and for a thousand
                 weight_bits=side.folder.recipe.weight_bits,
             )
-            for side, seconds in zip((run, baseline), latencies, strict=True)
+            for side, latency in zip((run, baseline), latencies, strict=True)
         )
         return compare(a, b)
     except ValueError as error:  # the two were measured on different images

@@ -39,13 +39,13 @@ class SweepRequest:
     def next_step(self, folder: Path) -> str:
         """Write the command that measures the best trial on the test images, with new seeds."""
         first = self.seeds + CHECK_SEEDS  # the seeds before took part in choosing or checking
-        words = ["convscope", "experiment", "--dataset", self.data, *_loading_words(self.loading)]
+        words = ["convscope", "experiment", "--dataset", self.data, *_format_loading_options(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])
 
 
 @dataclass(frozen=True, eq=False)
-class SweepDone:
+class SweepResult:
     """A finished sweep.
 
     Attributes:
@@ -62,7 +62,7 @@ class SweepDone:
         return from_attributes(SweepOutput, self.result.to_record(), sweep=folder, page=page)
 
 
-def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
+def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepResult:
     """Train the trials that are not trained yet, and write the results.
 
     Raises:
@@ -73,6 +73,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     network = architecture_for(request.architecture, splits.image_shape, splits.num_classes)
     recipe = recipe_for(request.recipe, network)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
+    # `run_sweep` locks the folder again for its runs, which the same thread may; this lock also covers the files below.
     with open_executor(request.executor) as workers, writing(folder):
         StoredRuns(folder / "runs").notes.add_command(request.command)
         sweep = run_sweep(
@@ -94,6 +95,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
         )
         record = sweep.to_record()
         write(folder / "sweep.json", record)
+        # Of the best trial; the command of `next_step` reads both files.
         write_json(folder / "architecture.json", sweep.architecture.to_dict())
         write_json(folder / "recipe.json", sweep.recipe.to_dict())
         write_text(folder / "trials.csv", format_trials_csv(sweep))
@@ -102,7 +104,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
 
         next_step = request.next_step(folder)
         page = write_sweep_page(folder, record, request.command, next_step)
-    return SweepDone(sweep, page, next_step)
+    return SweepResult(sweep, page, next_step)
 
 
 def format_trials_csv(sweep: Sweep) -> str:
@@ -116,7 +118,7 @@ def format_trials_csv(sweep: Sweep) -> str:
     return "".join(lines)
 
 
-def _loading_words(options: LoadOptions) -> list[str]:
+def _format_loading_options(options: LoadOptions) -> list[str]:
     """Write loading options as arguments of a command."""
     words = []
     if options.test_fraction is not None:

@@ -60,6 +60,7 @@ class Subject:
         folder, start = self.folder, self.start
         if folder.record.members:
             return self._member_siblings()
+        # Always by the native engine, whatever the run was trained with.
         return crossfit(
             folder.architecture,
             self.splits.train,
@@ -81,10 +82,11 @@ class Subject:
                     Recipe.from_dict(member.recipe),
                     seed=member.seed,
                     threads=self.folder.record.threads,
-                    on_fold=lambda done, folds, first=number: self.listeners.on_fold(  # type: ignore[misc]
-                        first * folds + done, len(members) * folds
+                    # A default argument holds the number of this member; the lambda would see that of the last.
+                    on_fold=lambda done, folds, number=number: self.listeners.on_fold(  # type: ignore[misc]
+                        number * folds + done, len(members) * folds
                     ),
-                    folds_seed=self.folder.seed,
+                    folds_seed=self.folder.seed,  # the same folds for all members, so their logits can be averaged
                 )
             )
         return ensemble_siblings(fits)
@@ -128,8 +130,10 @@ def _measure_calibration(subject: Subject) -> Result:
     measured = measure_calibration(
         subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
     )
-    if not measured.is_at_bound:  # at a bound of the search, the images do not determine the temperature
-        _store(
+    # Stored with the model, for `convscope predict` and the service. At a bound of the search, the images do not
+    # determine the temperature.
+    if not measured.is_at_bound:
+        _add_to_calibration(
             subject,
             {"temperature": measured.temperature, "fitted_on": measured.fitted_on, "num_fitted": measured.num_fitted},
         )
@@ -139,7 +143,7 @@ def _measure_calibration(subject: Subject) -> Result:
 def _measure_rejection(subject: Subject) -> Result:
     rule = fit_rejection(subject.model, subject.list_held_out_parts())
     measured = measure_rejection(rule, _calibrate_model(subject), subject.splits.test, seed=subject.folder.seed)
-    _store(subject, {"rejection": rule.to_dict()})
+    _add_to_calibration(subject, {"rejection": rule.to_dict()})
     return measured
 
 
@@ -150,7 +154,7 @@ def _calibrate_model(subject: Subject) -> Model:
     return subject.folder.load_model()
 
 
-def _store(subject: Subject, values: Mapping[str, Any]) -> None:
+def _add_to_calibration(subject: Subject, values: Mapping[str, Any]) -> None:
     """Add values to the calibration that is stored with the model."""
     calibration = subject.folder.load_model().calibration
     subject.folder.write_calibration(replace(subject.model, calibration={**calibration, **values}))
@@ -167,12 +171,14 @@ def _measure_ablation(subject: Subject) -> Result:
 
 
 def _measure_audit(subject: Subject) -> Result:
-    siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
+    # The siblings predict the training images, and the run's model the test images; each has a temperature of its own.
+    siblings, run_temperature = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
     temperature = fit_temperature(siblings.logits, siblings.labels)
     if temperature in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # the images do not determine it
         temperature = 1.0
-    train, test = siblings.logits.astype(np.float64) / temperature, subject.test_logits.astype(np.float64) / own
-    return audit(subject.splits, softmax(train), softmax(test))
+    train_logits = siblings.logits.astype(np.float64) / temperature
+    test_logits = subject.test_logits.astype(np.float64) / run_temperature
+    return audit(subject.splits, softmax(train_logits), softmax(test_logits))
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ class Topic:
 
     record: type[Record]
     measure: Callable[[Subject], Result] | None = None
-    cost: tuple[float, float] | None = None
+    cost: tuple[float, float] | None = None  # (passes, multiply-adds)
     min_images: int = 1
     needs: Needs | None = None
 
@@ -226,6 +232,7 @@ MEASURED = tuple(name for name, topic in TOPICS.items() if topic.measure is not 
 
 def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[str, Record]:
     """Read the evidence on those of `topics` that were measured for the model's weights."""
+    # A file for other weights counts as missing: it belongs to an earlier training in this folder.
     records = {topic: folder.read_evidence(topic, TOPICS[topic].record, model) for topic in topics}
     return {topic: record for topic, record in records.items() if record is not None}
 
@@ -240,29 +247,30 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
         RunError: if a requested topic cannot be measured, or the model's logits are not finite.
     """
     folder = subject.folder
-    evaluate_run(folder, subject.model, subject.splits.test)
+    evaluate_run(folder, subject.model, subject.splits.test)  # raises if the logits are not finite
     known = read_topics(folder, MEASURED, subject.model)
     topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in known)
-    closed = dict(_find_too_small(subject.splits))
-    unseen, why = _find_closed_topics(subject)
-    closed |= dict.fromkeys(unseen, why)
+    # The reason of each topic that cannot be measured. Topics with the same reason share a line.
+    closed = dict(_find_topics_with_too_few_images(subject.splits))
+    without_unseen_images, why = _find_closed_topics(subject)
+    closed |= dict.fromkeys(without_unseen_images, why)
     reasons = [
         f"{', '.join(names)}: {why}"
         for why in dict.fromkeys(closed.values())
         if (names := [topic for topic in topics if closed.get(topic) == why])
     ]
-    if requested and reasons:
+    if requested and reasons:  # by default such topics are left out instead
         raise RunError(f"{folder.path}: {'; '.join(reasons)}")
     return tuple(topic for topic in topics if topic not in closed), "; ".join(reasons)
 
 
 def list_quick_topics(splits: Splits) -> tuple[str, ...]:
     """List the topics that every run measures, if there are enough test images."""
-    too_small = _find_too_small(splits)
+    too_small = _find_topics_with_too_few_images(splits)
     return tuple(name for name, topic in TOPICS.items() if topic.cost is not None and name not in too_small)
 
 
-def _find_too_small(splits: Splits) -> Mapping[str, str]:
+def _find_topics_with_too_few_images(splits: Splits) -> Mapping[str, str]:
     """Find the topics for which there are too few test images, with the reason."""
     count = len(splits.test)
     had = "1 test image is" if count == 1 else f"{count} test images are"
@@ -273,22 +281,23 @@ def _find_too_small(splits: Splits) -> Mapping[str, str]:
     }
 
 
-def _list_needing(*needs: Needs) -> tuple[str, ...]:
+def _list_topics_needing(*needs: Needs) -> tuple[str, ...]:
     return tuple(name for name, topic in TOPICS.items() if topic.needs in needs)
 
 
 def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     """Find the topics that cannot be measured on this run, and the reason: they need images that no ancestor saw."""
     if subject.folder.record.imported:
-        return _list_needing("held-out images"), (
+        return _list_topics_needing("held-out images"), (
             "the file of an imported network does not say which images it was trained on, so none are known to be new "
             "to it; to measure this, train its architecture from random weights: convscope run --architecture "
             f"{subject.folder.path / 'run.json'}"
         )
+    # An ensemble's own held-out images do not count, see `validation_split`; its members are trained anew as siblings.
     if members := subject.folder.record.members:
         if all(member.is_from_random_weights for member in members):
             return (), ""
-        return _list_needing(*get_args(Needs)), (
+        return _list_topics_needing(*get_args(Needs)), (
             "these need networks like each member that did not see some of the training images, but a member was "
             "imported, or trained on from another network"
         )
@@ -299,10 +308,12 @@ def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
     if seen == 0:
         return (), ""
+    # Siblings start from the same network, so their out-of-fold images may be known to it. Held-out images are not:
+    # the run held out only images that were new to its start.
     closed = (
-        _list_needing("out-of-fold predictions")
+        _list_topics_needing("out-of-fold predictions")
         if subject.validation_split is not None
-        else _list_needing(*get_args(Needs))
+        else _list_topics_needing(*get_args(Needs))
     )
     if start.known is None:
         why = "nobody knows which images the network that this run started from was trained on"
@@ -319,8 +330,9 @@ def estimate_seconds(topic: str, model: Model, num_images: int, seconds: float) 
     """Estimate the seconds for a topic if a pass over `num_images` test images takes `seconds`."""
     cost = TOPICS[topic].cost
     assert cost is not None, topic
-    passes, most_macs = cost
-    return min(passes * seconds, most_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
+    passes, max_macs = cost
+    # seconds / (images · MACs) is the time of a multiply-add, of which a topic has a maximum.
+    return min(passes * seconds, max_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, Record]:

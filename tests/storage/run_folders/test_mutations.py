@@ -31,7 +31,7 @@ from convscope.experiment.store import RunStore
 from convscope.prediction import predict
 from convscope.report.evidence import render_evidence
 from convscope.runs.jobs import read_options
-from convscope.runs.seeds import run_spec
+from convscope.runs.seeds import make_run_spec
 from convscope.runs.topics import TOPICS, read_topics
 from convscope.runs.tracking.run import read_results, read_run
 from convscope.service import load_served
@@ -114,7 +114,7 @@ class Readers:
         folder = open_run(run)
         self.folder, self.model = folder, folder.load_model()
         self.splits: Splits = load_dataset(folder.record.dataset.argument)
-        self.spec = run_spec(folder, folder.seed + 1)
+        self.spec = make_run_spec(folder, folder.seed + 1)
         self.digest = self.spec.digest(self.splits)
 
     def of_record(self) -> None:
@@ -124,7 +124,7 @@ class Readers:
         read_options(folder)
         read_run(self.run)
         read_results(self.run)
-        run_spec(folder, 1)
+        make_run_spec(folder, 1)
 
     def of_results(self) -> None:
         read_run(self.run)

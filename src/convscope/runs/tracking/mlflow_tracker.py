@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.base.errors import TrackerError
 from convscope.base.tables import without_passwords
 from convscope.base.versions import install_command
-from convscope.runs.tracking.metrics import clean
+from convscope.runs.tracking.metrics import clean_name
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun, read_run
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MLflowTracker:
 
     def __init__(self, uri: str) -> None:
         self.spec = without_passwords(f"mlflow:{uri}")
-        _check(uri, self.spec)
+        _check_uri(uri, self.spec)
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         for package in ("mlflow", "sqlalchemy", "alembic") if uri.startswith("sqlite:") else ("mlflow",):
@@ -56,21 +56,25 @@ class MLflowTracker:
 
     def log(self, run: TrackedRun, results: Results) -> None:
         client, experiment = self._connect()
-        tracked, there = self._open(client, experiment, run)
+        tracked, logged = self._open(client, experiment, run)
         run_id, last = tracked.info.run_id, Epoch(len(run.epochs), results.ended_seconds, {})
-        epochs = [(k, v, epoch) for epoch in run.epochs for k, v in epoch.metrics.items()]
+        # Triples of name, value and epoch. MLflow would keep a value that is logged again as a second one.
+        epoch_metrics = [
+            (name, value, epoch)
+            for epoch in run.epochs
+            for name, value in epoch.metrics.items()
+            if (name, epoch.number) not in logged
+        ]
         known = tracked.data.metrics
-        new = [(k, v, last) for k, v in results.metrics.items() if known.get(k) != v]
+        result_metrics = [(name, value, last) for name, value in results.metrics.items() if known.get(name) != value]
         parameters = {name: value for name, value in run.parameters.items() if name not in tracked.data.params}
-        _log(
-            client, run_id, parameters, [*(epoch for epoch in epochs if (epoch[0], epoch[2].number) not in there), *new]
-        )
+        _log(client, run_id, parameters, [*epoch_metrics, *result_metrics])
         for name, value in results.tags.items():
             client.set_tag(run_id, f"convscope.{name}", value)
         for name, path in results.files.items():
             folder = name.rpartition("/")[0]
             client.log_artifact(run_id, str(path), folder or None)
-        status = "FINISHED" if results.is_finished else "KILLED"
+        status = "FINISHED" if results.is_finished else "KILLED"  # MLflow has no status for a run that can be resumed
         client.set_terminated(run_id, status, end_time=_milliseconds(results.ended_seconds))
 
     def _connect(self) -> tuple["MlflowClient", str]:
@@ -87,13 +91,14 @@ class MLflowTracker:
         if not self._uri.startswith("sqlite:///"):
             return None
         database = Path(self._uri.removeprefix("sqlite:///").partition("?")[0])
-        return str(database.resolve().parent / "mlartifacts" / clean(experiment))
+        return str(database.resolve().parent / "mlartifacts" / clean_name(experiment))
 
     def _open(self, client: "MlflowClient", experiment: str, run: TrackedRun) -> tuple["Run", set[tuple[str, int]]]:
         """Find the run by its id, with its logged metrics and steps, or create it."""
         if tracked := _find(client, experiment, run.id):
-            return tracked, _find_logged(client, tracked, run.epochs)
+            return tracked, _find_logged_metrics(client, tracked, run.epochs)
         tags = {ID_TAG: run.id}
+        # MLflow's own tag for nested runs; the parent is logged first.
         if run.parent is not None and (parent := _find(client, experiment, read_run(run.parent).id)):
             tags["mlflow.parentRunId"] = parent.info.run_id
         started = _milliseconds(run.started_seconds)
@@ -113,13 +118,14 @@ def _log(
     params = [Param(name, str(value)) for name, value in parameters.items()]
     for first in range(0, len(params), _MAX_PARAMETERS):
         client.log_batch(run_id, params=params[first : first + _MAX_PARAMETERS])
-    metrics = [Metric(name, value, _milliseconds(at.time_seconds), at.number) for name, value, at in values]
+    metrics = [Metric(name, value, _milliseconds(epoch.time_seconds), epoch.number) for name, value, epoch in values]
     for first in range(0, len(metrics), _MAX_METRICS):
         client.log_batch(run_id, metrics=metrics[first : first + _MAX_METRICS])
 
 
-def _check(uri: str, spec: str) -> None:
-    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""
+def _check_uri(uri: str, spec: str) -> None:
+    """Raise `TrackerError` for URIs that MLflow would take for a folder, or answer with an error of its own."""
+    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""  # "mysql" of "mysql+pymysql://..."
     if scheme in _SCHEMES or uri == "databricks":
         pass
     elif scheme in ("", "file"):
@@ -136,7 +142,9 @@ def _check(uri: str, spec: str) -> None:
             raise TrackerError(f"{spec}: names no file in a folder that is there; write sqlite:///FOLDER/mlflow.db")
 
 
-def _find_logged(client: "MlflowClient", tracked: "Run", epochs: Iterable[Epoch]) -> set[tuple[str, int]]:
+def _find_logged_metrics(client: "MlflowClient", tracked: "Run", epochs: Iterable[Epoch]) -> set[tuple[str, int]]:
+    """Find the metrics of epochs that MLflow has: pairs of a name and an epoch."""
+    # `tracked` has the names and last values alone, so the steps are a request for each name.
     names = {name for epoch in epochs for name in epoch.metrics} & set(tracked.data.metrics)
     histories = (client.get_metric_history(tracked.info.run_id, name) for name in names)
     return {(metric.key, metric.step) for history in histories for metric in history}

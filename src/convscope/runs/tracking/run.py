@@ -19,17 +19,17 @@ from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_answers
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
-from convscope.runs.tracking.metrics import clean, result_metrics
-from convscope.runs.tracking.parameters import Parameter, run_parameters
+from convscope.runs.tracking.metrics import clean_name, collect_metrics
+from convscope.runs.tracking.parameters import Parameter, flatten_settings
 from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, list_runs, open_run
 from convscope.training.memory import Timings
 
 _Result = TypeVar("_Result")
 
-_IDENTITY = "tracking.json"
-_LATEST_SECONDS = 1e11  # since 1970: the year 5138; a larger number in the file is damage
-_KEPT = {".html", ".json", ".jsonl", ".npz", ".safetensors"}
-_FIGURES = {".png", ".svg"}
+_IDENTITY_FILE = "tracking.json"
+_MAX_SECONDS = 1e11  # since 1970: the year 5138; a larger number in the file is damage
+_LOGGED_SUFFIXES = {".html", ".json", ".jsonl", ".npz", ".safetensors"}  # of files in the run folder itself
+_FIGURE_SUFFIXES = {".png", ".svg"}  # in its folder figures/
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Results:
     children: tuple[Path, ...]
 
 
-def runs_in(path: Path) -> list[Path]:
+def find_runs(path: Path) -> list[Path]:
     """List the folders of all runs of the experiment at `path`, or `path` itself if it is a run."""
     return [path] if (path / "run.json").exists() else list_runs(path / "runs") or [path]
 
@@ -104,17 +104,18 @@ def read_run(path: Path | str) -> TrackedRun:
         folder, epochs = run.folder, _read_stored_epochs(run)
         # A stored run has no file for an id: the id is computed, the same each time, and different in each experiment.
         identity = sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
-        started = run.ended - run.seconds
+        started = run.ended - run.seconds  # its training ended when it was stored
     else:
         folder = open_run(path)
         epochs = _read_epochs(folder)
         identity, started = _read_identity(path, epochs)
-    above = () if parent is None else read_run(parent).segments
+    parents = () if parent is None else read_run(parent).segments
     name = path.name
     if folder.record.digest:  # a run of an experiment, whose folder is named by a digest
-        name = f"{clean(folder.architecture.name)}-{clean(folder.recipe.name)}-seed-{folder.seed}"
-        above = above or (path.parents[1].name,)
-    segments = (*above, name if name == "baseline" else f"{name}-{identity[:8]}")
+        name = f"{clean_name(folder.architecture.name)}-{clean_name(folder.recipe.name)}-seed-{folder.seed}"
+        parents = parents or (path.parents[1].name,)  # EXPERIMENT/runs/DIGEST: the name of the experiment
+    # With digits of the id, since folders with the same name may be in different places. A run has one baseline.
+    segments = (*parents, name if name == "baseline" else f"{name}-{identity[:8]}")
     return TrackedRun(
         id=identity,
         name=name,
@@ -122,7 +123,7 @@ def read_run(path: Path | str) -> TrackedRun:
         parent=parent,
         segments=segments,
         started_seconds=started,
-        parameters=run_parameters(shareable(folder.record).to_dict(), folder.architecture),
+        parameters=flatten_settings(shareable(folder.record).to_dict(), folder.architecture),
         epochs=epochs,
     )
 
@@ -138,7 +139,7 @@ def read_results(path: Path | str) -> Results:
         return _read_stored_results(*match)
     folder = open_run(path)
     evaluation = _read_result(folder, "evaluation", EvaluationRecord)
-    metrics = result_metrics(
+    metrics = collect_metrics(
         folder.record,
         evaluation,
         _read_result(folder, "comparison", ComparisonRecord),
@@ -149,7 +150,7 @@ def read_results(path: Path | str) -> Results:
     return Results(
         is_finished=folder.is_finished,
         ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
-        tags=_tags(folder),
+        tags=_collect_tags(folder),
         metrics=metrics,
         files=files,
         children=_find_children(path),
@@ -164,21 +165,22 @@ def _read_stored_results(stored: StoredRuns, run: StoredRun) -> Results:
     """Compute the results of a stored run from its predictions; it has files if it has a folder."""
     y_true, y_pred = stored.y_true.astype(np.int64), run.y_pred.astype(np.int64)
     names = run.group.class_names
-    certain = np.eye(len(names), dtype=np.float32)[y_pred]  # no number that is logged depends on it
-    evaluation = evaluate_answers(y_true, y_pred, certain, run.loss, names, "", "test").to_record()
+    # Probabilities of 0 and 1: the stored run has none, and no number that is logged depends on them.
+    one_hot = np.eye(len(names), dtype=np.float32)[y_pred]
+    evaluation = evaluate_answers(y_true, y_pred, one_hot, run.loss, names, "", "test").to_record()
     history, files = run.history, _list_files(run.path) if run.path.is_dir() else {}
     record = structs.replace(run.folder.record, epochs_trained=len(history), best_epoch=history.best_epoch)
     return Results(
         is_finished=True,
         ended_seconds=run.ended,
-        tags=_tags(run.folder),
-        metrics=result_metrics(record, evaluation),
+        tags=_collect_tags(run.folder),
+        metrics=collect_metrics(record, evaluation),
         files=files,
         children=(),
     )
 
 
-def _tags(folder: RunFolder) -> dict[str, str]:
+def _collect_tags(folder: RunFolder) -> dict[str, str]:
     tags = {"command": without_folders(folder.record.command), "dataset": folder.record.dataset.name}
     if digest := folder.record.weights_sha256:
         tags["weights_sha256"] = digest
@@ -187,19 +189,21 @@ def _tags(folder: RunFolder) -> dict[str, str]:
 
 def _read_stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
     rows = run.history.rows()
+    # No times of epochs are stored: their seconds are added to the start.
     ends = run.ended - run.seconds + np.cumsum([row["seconds"] for row in rows])
     return _add_rates(run.folder, rows, ends.tolist())
 
 
 def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
     """Read the id of the folder and the start of its run, which are written when it is first logged."""
-    file = inside(path, _IDENTITY)
+    file = inside(path, _IDENTITY_FILE)
     if not file.exists():
         write_json(file, {"id": secrets.token_hex(16), "started_seconds": _find_start(path, epochs)})
     try:
         kept = read_json(file)
         identity, started = str(kept["id"]), float(kept["started_seconds"])
-        if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _LATEST_SECONDS:
+        # Checked, because the id becomes part of a path and of a query.
+        if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _MAX_SECONDS:
             raise ValueError(f"id {identity!r}, started_seconds {started}")
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file}: damaged ({error}); remove it, and the run is logged as a new one") from error
@@ -207,13 +211,14 @@ def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
 
 
 def _find_parent(path: Path) -> Path | None:
+    # RUN/baseline and RUN/seeds/runs/DIGEST belong to RUN.
     if path.name == "baseline":
-        above = path.parent
+        parent = path.parent
     elif path.parent.name == "runs" and path.parent.parent.name == "seeds":
-        above = path.parents[2]
+        parent = path.parents[2]
     else:
         return None
-    return above if (above / "run.json").exists() else None
+    return parent if (parent / "run.json").exists() else None
 
 
 def _find_children(path: Path) -> tuple[Path, ...]:
@@ -227,12 +232,14 @@ def _read_epochs(folder: RunFolder) -> tuple[Epoch, ...]:
     if not file.exists():
         return ()
     rows = folder.load_history().rows()
+    # The times of the files with the weights after each epoch; without such a file, that of the history.
     checkpoints = (folder.path / "checkpoints" / f"epoch-{number:04}.safetensors" for number in range(1, len(rows) + 1))
     return _add_rates(folder, rows, [_find_time(checkpoint, file) for checkpoint in checkpoints])
 
 
 def _add_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
     rates = _compute_learning_rates(folder)
+    # Rates are there for all epochs of the recipe, rows only for those that were trained: hence not strict.
     return tuple(
         Epoch(number, end, {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate})
         for number, (row, end, rate) in enumerate(zip(rows, ends, rates, strict=False), start=1)
@@ -255,19 +262,22 @@ def _compute_learning_rates(folder: RunFolder) -> list[float]:
     """Compute the learning rate of the last step of each epoch."""
     record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
     total = record.num_training_images
+    # The rates depend on the number of images, of which each class holds some out. The classes of a part of the images
+    # are not recorded, so that part counts as one class.
     counts = train.class_counts if total == train.num_images else (total,)
-    kept = sum(count - round(recipe.validation_fraction * count) for count in counts)
+    num_trained_on = sum(count - round(recipe.validation_fraction * count) for count in counts)
     try:
-        return [float(rate) for rate in recipe.learning_rates(kept)[:, -1].astype(np.float64)]
+        return [float(rate) for rate in recipe.learning_rates(num_trained_on)[:, -1].astype(np.float64)]
     except (ValueError, IndexError, OverflowError) as error:
         raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
 
 
 def _list_files(path: Path) -> dict[str, Path]:
     """List the files of a run, without links: a hostile folder could point at any file."""
-    kept = [file for file in path.iterdir() if file.suffix in _KEPT and file.name != _IDENTITY]
+    candidates = [file for file in path.iterdir() if file.suffix in _LOGGED_SUFFIXES and file.name != _IDENTITY_FILE]
     figures = path / "figures"
     if figures.is_dir() and not figures.is_symlink():
-        kept += [file for file in figures.iterdir() if file.suffix in _FIGURES]
-    regular = sorted(file for file in kept if file.is_file() and not file.is_symlink() and file.name[0] != ".")
+        candidates += [file for file in figures.iterdir() if file.suffix in _FIGURE_SUFFIXES]
+    # A name that begins with a dot is that of a file being written.
+    regular = sorted(file for file in candidates if file.is_file() and not file.is_symlink() and file.name[0] != ".")
     return {file.relative_to(path).as_posix(): file for file in regular}

@@ -20,7 +20,7 @@ def start() -> list[bytes]:
     """Make the first events of a file; they make a running TensorBoard forget the file that this one replaces."""
     now, begin = time.time(), event_pb2.SessionLog(status=event_pb2.SessionLog.START)
     return [
-        _serialize(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),
+        _serialize(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),  # the first event of any file
         _serialize(event_pb2.Event(wall_time=now, step=0, session_log=begin)),
     ]
 
@@ -34,14 +34,14 @@ def scalar(tag: str, value: float, step: int, seconds: float) -> bytes:
 def text(tag: str, markdown: str, step: int, seconds: float) -> bytes:
     """Make a text in Markdown."""
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[markdown.encode()])
-    tensor.tensor_shape.dim.add(size=1)
+    tensor.tensor_shape.dim.add(size=1)  # a list of one text
     return _event(tag, tensor, texts.create_summary_metadata("", ""), step, seconds)
 
 
 def image(tag: str, png: bytes, step: int, seconds: float) -> bytes:
     """Make a picture from the bytes of a PNG file."""
     width, height = struct.unpack(">II", png[16:24])  # after the signature (8) and the length and type of IHDR (4 + 4)
-    values = [str(width).encode(), str(height).encode(), png]
+    values = [str(width).encode(), str(height).encode(), png]  # the form of TensorFlow's image summaries
     tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=values)
     tensor.tensor_shape.dim.add(size=len(values))
     return _event(tag, tensor, images.create_summary_metadata("", ""), step, seconds)
@@ -64,7 +64,7 @@ def session_end(is_finished: bool, seconds: float) -> bytes:
 def append(path: Path, events: Sequence[bytes]) -> None:
     """Append `events` to the file at `path`, in one write: TensorBoard may read it meanwhile."""
     buffer = io.BytesIO()
-    writer = RecordWriter(buffer)
+    writer = RecordWriter(buffer)  # adds the length and checksums of each event
     for event in events:
         writer.write(event)
     path.parent.mkdir(parents=True, exist_ok=True)

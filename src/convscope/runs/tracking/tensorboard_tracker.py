@@ -13,6 +13,7 @@ from convscope.base.errors import TrackerError
 from convscope.base.versions import install_command
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun
 
+# Beside the fields of the recipe: the tab HPARAMS has a column for each, so only settings that runs are compared by.
 _HYPERPARAMETERS = ("architecture.name", "architecture.parameters", "architecture.macs", "seed", "engine")
 
 
@@ -36,53 +37,55 @@ class TensorBoardTracker:
         self._folder, self._events = folder.absolute(), tensorboard_events
 
     def log(self, run: TrackedRun, results: Results) -> None:
-        write, begin = self._events, run.started_seconds
+        make, begin = self._events, run.started_seconds  # functions that make events
         step, end = len(run.epochs), results.ended_seconds
         events = [
-            *write.start(),
-            write.hyperparameters(_hyperparameters(run.parameters), run.id, begin),
-            write.text("parameters", _table(("parameter", "value"), run.parameters.items()), 0, begin),
+            *make.start(),
+            make.hyperparameters(_select_hyperparameters(run.parameters), run.id, begin),
+            make.text("parameters", _format_table(("parameter", "value"), run.parameters.items()), 0, begin),
         ]
+        # The results of the whole run are points at its last epoch.
         for epoch in (*run.epochs, Epoch(step, end, results.metrics)):
-            events += self._scalars(epoch)
+            events += self._make_scalars(epoch)
         for name, path in results.files.items():
-            if path.suffix == ".png":
-                events.append(write.image(name.removesuffix(".png"), path.read_bytes(), step, end))
+            if path.suffix == ".png":  # TensorBoard shows no SVG
+                events.append(make.image(name.removesuffix(".png"), path.read_bytes(), step, end))
         about = {"folder": run.path.name, "run": run.id, **results.tags}
         events += [
-            write.text("run", _table(("", ""), about.items()), step, end),
-            write.session_end(results.is_finished, end),
+            make.text("run", _format_table(("", ""), about.items()), step, end),
+            make.session_end(results.is_finished, end),
         ]
-        write.append(self._new_file(run), events)
+        make.append(self._name_new_file(run), events)
 
-    def _scalars(self, epoch: Epoch) -> list[bytes]:
+    def _make_scalars(self, epoch: Epoch) -> list[bytes]:
         return [
             self._events.scalar(name, value, epoch.number, epoch.time_seconds) for name, value in epoch.metrics.items()
         ]
 
-    def _new_file(self, run: TrackedRun) -> Path:
+    def _name_new_file(self, run: TrackedRun) -> Path:
         """Delete earlier event files of the run, and name a new one; TensorBoard reads the last by name."""
         folder = self._folder.joinpath(*run.segments)
-        for file in folder.glob("events.out.tfevents.*.convscope"):
+        for file in folder.glob("events.out.tfevents.*.convscope"):  # by their ending, so only our own
             file.unlink()
         return folder / f"events.out.tfevents.{time.time_ns()}.convscope"
 
 
-def _hyperparameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _select_hyperparameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {k: v for k, v in parameters.items() if k in _HYPERPARAMETERS or k.startswith("recipe.")}
     return {**chosen, "dataset": parameters.get("dataset.train.name", parameters["dataset.argument"])}
 
 
-def _table(header: tuple[str, ...], rows: Any) -> str:
+def _format_table(header: tuple[str, ...], rows: Any) -> str:
     """Format a Markdown table, with all markup in its cells escaped."""
-    lines = [_row(header), _row(("---",) * len(header)), *(_row(map(_escape, row)) for row in rows)]
-    return "\n".join(lines)
+    lines = [_format_row(header), _format_row(("---",) * len(header))]
+    return "\n".join([*lines, *(_format_row(map(_escape, row)) for row in rows)])
 
 
-def _row(cells: Any) -> str:
+def _format_row(cells: Any) -> str:
     return f"| {' | '.join(cells)} |"
 
 
 def _escape(cell: Any) -> str:
-    text = f"{cell:.6g}" if isinstance(cell, float) else " ".join(str(cell).split())
+    text = f"{cell:.6g}" if isinstance(cell, float) else " ".join(str(cell).split())  # a cell has no line breaks
+    # Every character that has a meaning in Markdown or HTML: names come from files of others.
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|&~$-])", r"\\\1", text)

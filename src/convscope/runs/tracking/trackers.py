@@ -56,18 +56,18 @@ def log_run(path: Path | str, spec: str) -> None:
     except ConvscopeError:
         raise
     except Exception as error:  # the tracker's library raises anything
-        raise TrackerError(f"{tracker.spec}: {_reason(error)}; see to it and log {path} again") from error
+        raise TrackerError(f"{tracker.spec}: {_describe_error(error)}; see to it and log {path} again") from error
 
 
 def log_results(path: Path, tracker: Tracker) -> None:
     """Log the run at `path` with its results, and its baseline and further seeds."""
     results = read_results(path)
-    tracker.log(read_run(path), results)
+    tracker.log(read_run(path), results)  # before its children, which refer to it
     for child in results.children:
         log_results(child, tracker)
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Shorten an error message to its first line, without passwords."""
     lines = without_passwords(str(error)).strip().splitlines()
     return (lines[0][:300] if lines else "") or type(error).__name__
