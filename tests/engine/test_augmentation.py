@@ -8,7 +8,7 @@ from convscope.architecture import presets
 from convscope.base.streams import stream_key
 from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights, open_network
-from convscope.engine.augmentation import _bilinear, _smooth, augment, random_bits
+from convscope.engine.augmentation import _interpolate, _smooth, augment, random_bits
 from convscope.engine.native import augment as native_augment
 from convscope.engine.processor import instruction_sets
 from convscope.recipes import Augmentation
@@ -226,7 +226,7 @@ def test_bilinear_reads_between_pixels_and_zeros_outside():
         ndimage.map_coordinates(image[..., c].astype(float), [rows, columns], order=1, mode="grid-constant")
         for c in range(3)
     ]
-    np.testing.assert_allclose(_bilinear(image, rows, columns), np.stack(expected, axis=-1), atol=1e-10)
+    np.testing.assert_allclose(_interpolate(image, rows, columns), np.stack(expected, axis=-1), atol=1e-10)
 
 
 # --- What becomes of the values ---------------------------------------------------------------------------------------

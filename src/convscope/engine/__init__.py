@@ -1,7 +1,8 @@
-"""The engines: what computes a network's outputs, gradients and training steps.
+"""The engines, which compute a network's outputs, gradients and training steps.
 
-`reference` is the mathematics in NumPy, to be read and to be checked against; `native` is the compiled engine that does
-the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.network`) and mean the same.
+`reference` is the mathematics in NumPy, to be read and to check the others against; `native` is the compiled engine
+that does the work; `keras` passes it to Keras. Each is a `Network` (see `convscope.engine.network`), with the same
+results up to rounding.
 """
 
 from convscope.engine.ablations import AblationEffects, compute_ablation_effects

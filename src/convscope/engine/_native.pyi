@@ -1,4 +1,4 @@
-"""The compiled module, built from native/; arrays are contiguous, and native.py has checked what it passes in."""
+"""The compiled module, built from native/; arrays are contiguous, and native.py has checked all arguments."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """The mathematics of augmentation in NumPy and float64, which native/augmentation.cpp computes in float32.
 
-What happens to an image is a function of the epoch's key and of the image's position in the epoch's order, and of
-nothing else, so it does not depend on threads, batches, or an interruption. The two engines differ by at most one grey
-level, where rounding decides, and not at all in shifts, flips and cutouts.
+The change of an image depends only on the epoch's key and on the image's position in the epoch's order, so threads,
+batches and interruptions do not matter. The two engines differ by at most one grey level, because of rounding, and not
+at all in shifts, flips and cutouts.
 """
 
 from enum import IntEnum
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 class Slot(IntEnum):
-    """The use of each number of an image's stream. ELASTIC begins one a pixel, NOISE one for two values."""
+    """The use of each number of an image's stream. ELASTIC begins a number for each pixel, NOISE one for two values."""
 
     SHIFT_DOWN = 0
     SHIFT_RIGHT = 1
@@ -39,12 +39,12 @@ class Slot(IntEnum):
 
 
 def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
-    """Return images (N, H, W, C) changed at random, the n-th as at position `first` + n of the epoch's order.
+    """Change images (N, H, W, C) at random; image n is at position `first` + n of the epoch's order.
 
     Args:
-        key: of the epoch's stream, as `convscope.base.streams.stream_key` gives it.
+        key: of the epoch's stream, from `convscope.base.streams.stream_key`.
     """
-    if augmentation == Augmentation():
+    if augmentation == Augmentation():  # changes nothing
         return images
     result = np.empty_like(images)
     for n, image in enumerate(images):
@@ -53,26 +53,28 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
 
 
 def _augment_image(image: NDArray[np.uint8], augmentation: Augmentation, key: int, position: int) -> NDArray[np.uint8]:
-    """Augment one image (H, W, C) as at `position` of the epoch."""
+    """Augment an image (H, W, C) at `position` of the epoch."""
 
     def draw(slot: Slot, limit: float) -> float:
         """Draw a number from -limit to limit."""
-        return limit * float(_even(random_bits(key, position, slot))[0])
+        return limit * float(_to_uniform(random_bits(key, position, slot))[0])
 
     def draw_whole(slot: Slot, choices: int) -> int:
         """Draw a whole number below `choices`, each with equal chance but for one part in 2^32."""
-        return (int(random_bits(key, position, slot)[0]) >> 32) * choices >> 32
+        return (int(random_bits(key, position, slot)[0]) >> 32) * choices >> 32  # ⌊bits / 2^32 · choices⌋ of 32 bits
 
     height, width, _ = image.shape
     down, right = (
         draw_whole(slot, 2 * augmentation.shift + 1) - augmentation.shift
         for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
     )
-    # Coordinates from the image's centre. Each output pixel asks where in the input it comes from.
+    # Each output pixel is computed from a point of the input: (y, x), in pixels from the image's centre. The changes
+    # below move these points, and at the end the input is read there.
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
     if augmentation.horizontal_flip and draw_whole(Slot.FLIP, 2):
         x = -x
-    # A window of the image, then shift, rotation, shear, scale and stretch, each the other way round.
+    # A window of the image, then shift, rotation, shear, scale and stretch. Points move against the picture: one that
+    # reads further left shows the picture further right.
     side = 1 - draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
     y = side * y + draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
     x = side * x + draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right
@@ -81,72 +83,81 @@ def _augment_image(image: NDArray[np.uint8], augmentation: Augmentation, key: in
     x = x - np.tan(draw(Slot.SHEAR, np.radians(augmentation.shear))) * y
     size = 1 + draw(Slot.SCALE, augmentation.scale)
     tall, wide = (np.exp(draw(slot, augmentation.stretch)) for slot in (Slot.STRETCH_DOWN, Slot.STRETCH_RIGHT))
-    y, x = y / (size * tall) + (height - 1) / 2, x / (size * wide) + (width - 1) / 2
+    y, x = y / (size * tall) + (height - 1) / 2, x / (size * wide) + (width - 1) / 2  # from the first pixel again
     if augmentation.elastic:
         bits = random_bits(key, position, Slot.ELASTIC, height * width).reshape(height, width)
         # One 64-bit number serves both directions: bits 40 to 63 for rows, 16 to 39 for columns.
-        y = y + augmentation.elastic * _smooth(_even(bits), augmentation.elastic_sigma)
-        x = x + augmentation.elastic * _smooth(_even(bits << np.uint64(24)), augmentation.elastic_sigma)
-    values = _bilinear(image, y, x)
+        y = y + augmentation.elastic * _smooth(_to_uniform(bits), augmentation.elastic_sigma)
+        x = x + augmentation.elastic * _smooth(_to_uniform(bits << np.uint64(24)), augmentation.elastic_sigma)
+    values = _interpolate(image, y, x)
 
     if augmentation.cutout:
         top = draw_whole(Slot.CUTOUT_DOWN, height) - augmentation.cutout // 2
         left = draw_whole(Slot.CUTOUT_RIGHT, width) - augmentation.cutout // 2
+        # The square may reach over an edge; a negative index would count from the other side.
         values[max(top, 0) : max(top + augmentation.cutout, 0), max(left, 0) : max(left + augmentation.cutout, 0)] = 0
 
     mean = values.mean()
     values = (values - mean) * (1 + draw(Slot.CONTRAST, augmentation.contrast)) + mean
     values = values + draw(Slot.BRIGHTNESS, augmentation.brightness)
     if augmentation.noise:
-        half = (values.size + 1) // 2
+        half = (values.size + 1) // 2  # a number of the stream gives two values
         normal = _normal(random_bits(key, position, Slot.NOISE, half))
         values = values + augmentation.noise * normal[: values.size].reshape(values.shape)
     return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)  # rounds halves up
 
 
 def random_bits(key: int, position: int, slot: int, count: int = 1) -> NDArray[np.uint64]:
-    """Return (count,), the numbers from `slot` of the stream of the image at `position`: 64 bits of equal chance each.
+    """Draw the numbers (count,) from `slot` on of the stream of the image at `position`, each of 64 random bits.
 
-    SplitMix64, entered at any place: its state grows by a constant from number to number.
+    They are those of SplitMix64, whose state grows by a constant from number to number, so any number can be computed
+    without those before it.
 
     Source: Steele, Lea and Flood 2014, with the constants of Vigna's implementation.
     """
-    first = ((position << 32) + slot + 1) % 2**64
+    first = ((position << 32) + slot + 1) % 2**64  # each image has 2^32 numbers
+    # The golden ratio times 2^64, whose multiples are spread evenly; the products wrap around at 2^64.
     z = np.uint64(key) + (np.uint64(first) + np.arange(count, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(z ^ (z >> np.uint64(31)))
 
 
-def _even(bits: NDArray[np.uint64]) -> Array:
-    """Return numbers from -1 to 1, evenly spread, of the highest 24 bits."""
+def _to_uniform(bits: NDArray[np.uint64]) -> Array:
+    """Convert the highest 24 bits to uniform numbers from -1 to less than 1."""
+    # 24 bits, because the native engine computes in float32, whose numbers have 24.
     return (bits >> np.uint64(40)) / 2**23 - 1
 
 
 def _normal(bits: NDArray[np.uint64]) -> Array:
-    """Return twice as many numbers of the standard normal distribution: r cos φ, then r sin φ, with r² = -2 ln u.
+    """Convert bits (n,) to 2n standard normal numbers: all r cos φ, then all r sin φ, with r² = -2 ln u.
 
     Source: Box and Muller 1958.
     """
-    u = ((bits >> np.uint64(40)) + np.uint64(1)) / 2**24
-    turns = (bits << np.uint64(24) >> np.uint64(40)) / 2**24
+    u = ((bits >> np.uint64(40)) + np.uint64(1)) / 2**24  # bits 40 to 63; above 0, as ln 0 is infinite
+    turns = (bits << np.uint64(24) >> np.uint64(40)) / 2**24  # bits 16 to 39: φ / 2π
     radius = np.sqrt(-2 * np.log(u))
     return np.concatenate([radius * np.cos(2 * np.pi * turns), radius * np.sin(2 * np.pi * turns)])
 
 
 def _smooth(field: Array, sigma: float) -> Array:
-    """Return a field (H, W) after a Gaussian filter along its columns and rows; beyond it all is zero."""
-    radius = ceil(3 * sigma)
+    """Apply a Gaussian filter to a field (H, W) along both axes, with zeros around the field."""
+    radius = ceil(3 * sigma)  # 99.7 % of the weight
     weights = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
     for axis in (0, 1):
         field = np.apply_along_axis(np.convolve, axis, field, weights / weights.sum())
+        # The convolution is longer than the field by `radius` at each end.
         field = np.take(field, np.arange(radius, field.shape[axis] - radius), axis)
     return field
 
 
-def _bilinear(image: NDArray[np.uint8], rows: Array, columns: Array) -> Array:
-    """Return (H, W, C), the image at `rows` and `columns` (H, W), which may lie between pixels or outside."""
+def _interpolate(image: NDArray[np.uint8], rows: Array, columns: Array) -> Array:
+    """Read the image at points `rows` and `columns` (H, W), which may lie between its pixels or outside: (H, W, C).
+
+    A value is the bilinear mean of the four pixels around its point. Outside the image all is zero.
+    """
     height, width, _ = image.shape
+    # A frame of zeros, one pixel wide. Points further outside are moved to it.
     framed = np.pad(image.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
     rows, columns = rows.clip(-1, height) + 1, columns.clip(-1, width) + 1
     top, left = np.minimum(rows.astype(int), height), np.minimum(columns.astype(int), width)

@@ -1,4 +1,4 @@
-"""The loss in NumPy and float64, forward and backward: which training makes small."""
+"""The loss that training minimises, in NumPy and float64, forward and backward."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ Labels = NDArray[np.uint8] | NDArray[np.int64]
 
 
 def softmax(logits: Array) -> Array:
-    """Return the probabilities (N, K) of logits z (N, K).
+    """Convert logits z (N, K) to probabilities (N, K).
 
     p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j])
 
@@ -24,19 +24,19 @@ def softmax(logits: Array) -> Array:
 def cross_entropy(
     logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
 ) -> float:
-    """Return the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
+    """Compute the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
 
     loss = 1/N · Σ_n -log p[n, label n] = 1/N · Σ_n (log Σ_j exp(z[n,j]) - z[n, label n])
 
-    With smoothing ε a label counts for 1 - ε, and every class besides for ε/K:
+    With smoothing ε the label counts for 1 - ε, and in addition every class for ε/K:
 
     loss = 1/N · Σ_n (log Σ_j exp(z[n,j]) - (1 - ε) · z[n, label n] - ε/K · Σ_k z[n,k])
 
-    and with class weights each image's part is multiplied by that of its label.
+    With class weights, each image's term is multiplied by the weight of its label.
 
     Source: Szegedy and others 2016, section 7.
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    shifted = logits - logits.max(axis=1, keepdims=True)  # cancels in the difference below, see `softmax`
     targets = shifted[np.arange(len(labels)), labels]
     if smoothing:
         targets = (1 - smoothing) * targets + smoothing * shifted.mean(axis=1)
@@ -47,7 +47,7 @@ def cross_entropy(
 def cross_entropy_backward(
     logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
 ) -> Array:
-    """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: the probabilities minus the targets.
+    """Compute dlogits (N, K), the gradient of `cross_entropy` by the logits: the probabilities minus the targets.
 
     dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
     """
@@ -59,7 +59,7 @@ def cross_entropy_backward(
 
 
 def dlogits_of_logit(labels: NDArray[np.integer[Any]], num_classes: int) -> Array:
-    """Return dlogits (N, K) of each image's logit number `labels` (N,): a one there, and zeros.
+    """Make dlogits (N, K) for the gradient of the logit `labels` (N,) of each image: a one there, and zeros.
 
     Raises:
         ValueError: if a label is not one of the K classes.
@@ -69,9 +69,9 @@ def dlogits_of_logit(labels: NDArray[np.integer[Any]], num_classes: int) -> Arra
 
 
 def dlogits_of_loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Array:
-    """Return dlogits (N, K) of each image's own cross-entropy with `labels` (N,), for its logits (N, K).
+    """Compute dlogits (N, K) of each image's own cross-entropy with `labels` (N,), for its logits (N, K).
 
-    dz[n,k] = p[n,k] - (1 if k is label n else 0): that of the mean over the images is an N-th of it.
+    dz[n,k] = p[n,k] - (1 if k is label n else 0), N times that of the mean over the images.
 
     Raises:
         ValueError: if there is not one label for each row, or one is not one of the K classes.

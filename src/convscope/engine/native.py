@@ -1,7 +1,7 @@
 """The compiled engine: what `reference` computes, in float32 and C++.
 
-This module checks what it is given, translates the architecture into plain numbers and carries arrays to the C++ in
-native/ and back; it computes nothing. Its weights live in the engine, packed for the processor's registers.
+This module checks arguments, translates the architecture into plain numbers, and passes arrays to the C++ code in
+native/ and back; it computes nothing. The weights live in the C++ engine, packed for the processor's registers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def augment(
     """Augment images (N, H, W, C) as `convscope.engine.augmentation.augment` does, in float32."""
     images = np.ascontiguousarray(images)
     result, chosen = np.empty_like(images), choose_instruction_set(instruction_set, "float32")
-    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
+    _native.augment(images, _to_native_augmentation(augmentation, key), first, chosen, result)
     return result
 
 
@@ -73,7 +73,7 @@ def training_bytes(
         choose_threads(threads),
         choose_instruction_set(instruction_set, precision),
         batch_size,
-        _settings(options),
+        _to_native_settings(options),
     )
 
 
@@ -84,10 +84,10 @@ class NativeNetwork:
     of threads on one instruction set. Calls from several Python threads wait for each other.
 
     Args:
-        threads: how many threads work, the caller's included; by default as many as the process may run on.
-        instruction_set: one of `instruction_sets()`; by default what CONVSCOPE_ISA says, or else the fastest.
-        precision: in what the factors of products are rounded; see `Recipe.precision`. For `bfloat16` the instruction
-            set is one of `instruction_sets("bfloat16")`.
+        threads: the number of working threads, including the caller's; by default as many as the process may run on.
+        instruction_set: one of `instruction_sets()`; by default that of CONVSCOPE_ISA, or else the fastest.
+        precision: the type to which the factors of products are rounded; see `Recipe.precision`. For `bfloat16` the
+            instruction set is one of `instruction_sets("bfloat16")`.
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
@@ -106,10 +106,11 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = choose_threads(threads)
         self._architecture = architecture
-        # Asked for with every image: a property takes a tenth of a microsecond.
+        # Attributes, since each call for an image needs them, and a property takes a tenth of a microsecond.
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trainable_pairs(architecture), moving_pairs(architecture)
         trained, image = architecture.trainable_weight_shapes, architecture.input
+        # Of the moving statistics, and of the kernels that training in few bits rounds.
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
         layers, chosen = plain_layers(architecture, precision), choose_instruction_set(instruction_set, precision)
@@ -117,7 +118,8 @@ class NativeNetwork:
         self._write("weights", weights)
         for pair in self._moving:
             self._core.write_moving(pair.layer, False, *pair.arrays(weights))
-        finalize(self, vars(self).clear)  # at the latest when the interpreter ends: what is left then, nanobind reports
+        # Frees the core at the latest when the interpreter ends, because nanobind reports objects that are left then.
+        finalize(self, vars(self).clear)
 
     @property
     def architecture(self) -> Architecture:
@@ -125,16 +127,17 @@ class NativeNetwork:
 
     @property
     def threads(self) -> int:
-        """How many threads work at most."""
+        """The largest number of working threads."""
         return self._core.threads
 
     @property
     def instruction_set(self) -> str:
-        """The instruction set whose kernels compute."""
+        """The instruction set of the kernels in use."""
         return self._core.instruction_set
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         trained = self._read("weights")
+        # In the order of the architecture: the trained weights, and empty arrays for the moving statistics read below.
         values = {name: trained.get(name, empty) for name, empty in _empty(self._architecture.weight_shapes).items()}
         for pair in self._moving:
             self._core.read_moving(pair.layer, False, *pair.arrays(values))
@@ -149,6 +152,7 @@ class NativeNetwork:
             for pair in self._moving:
                 self._core.read_moving(pair.layer, True, *pair.arrays(statistics))
             state |= {f"unaveraged/{name}": value for name, value in statistics.items()}
+        # A state has unrounded kernels only of layers that were trained in few bits.
         rounded = {pair.kernel for pair in self._trained if self._core.rounded(pair.layer)}
         return state | {
             f"unrounded/{name}": value for name, value in self._read("unrounded").items() if name in rounded
@@ -180,7 +184,7 @@ class NativeNetwork:
         if not moments["unaveraged"]:
             del moments["unaveraged"]
         checked = [(moment, shapes, values) for moment, values in moments.items()]
-        if statistics:  # states of earlier versions have none: their average starts from what the statistics are now
+        if statistics:  # states of earlier versions have none: the average of these starts from the present statistics
             checked.append(("unaveraged", self._moving_shapes, statistics))
         if kernels:
             checked.append(("unrounded", self._kernel_shapes, kernels))
@@ -193,7 +197,7 @@ class NativeNetwork:
             self._write(moment, values)
         for pair in self._moving if statistics else ():
             self._core.write_moving(pair.layer, True, *pair.arrays(statistics))
-        present = self.weights() | kernels  # biases are not rounded
+        present = self.weights() | kernels  # with the present biases, which are not rounded
         for pair in self._trained:
             if pair.kernel in kernels:
                 self._core.write(pair.layer, "unrounded", *pair.arrays(present))
@@ -209,7 +213,7 @@ class NativeNetwork:
         options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
-        """Take one step for each batch of `order`; see `Network.train_epoch`.
+        """Train one step for each batch of `order`; see `Network.train_epoch`.
 
         Raises:
             ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
@@ -219,20 +223,22 @@ class NativeNetwork:
         labels = self._check_labels(dataset.labels, len(dataset))
         # Copies: the progress callback and other threads may write to the caller's arrays after they were checked.
         order = np.array(order, np.int64, order="C")
+        # The C++ side indexes without checks.
         if order.ndim != 1 or not order.size:
             raise ValueError(f"order has shape {order.shape}; it must list at least one image")
         if order.min() < 0 or order.max() >= len(dataset):
             raise ValueError(f"order runs from {order.min()} to {order.max()}, but there are {len(dataset)} images")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-        batches = -(-len(order) // batch_size)
+        batches = -(-len(order) // batch_size)  # rounded up: the last batch may be short
         rates = np.array(learning_rates, np.float32, order="C")
         if rates.shape != (batches,):
             raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one per batch")
-        settings, classes = _settings(options), self._architecture.num_classes
+        settings, classes = _to_native_settings(options), self._architecture.num_classes
         shape = np.shape(settings.loss.class_weights)
         if options.class_weights is not None and shape != (classes,):
             raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one per class")
+        # Sums over the images.
         images, loss, correct = self._core.train(
             np.ascontiguousarray(dataset.images),
             labels,
@@ -248,10 +254,10 @@ class NativeNetwork:
         check_images(images, self._image_shape)
         logits = np.empty((len(images), self._num_classes), np.float32)
         if is_on_disk(images):  # a block at a time: the whole may be larger than memory
-            done = 0
+            start = 0
             for block in blocks(images):
-                self._core.logits(block, logits[done : done + len(block)])
-                done += len(block)
+                self._core.logits(block, logits[start : start + len(block)])
+                start += len(block)
         else:
             self._core.logits(np.ascontiguousarray(images), logits)
         return logits
@@ -263,7 +269,7 @@ class NativeNetwork:
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
         self._core.activations(np.ascontiguousarray(images), indices, outputs)
         for index, output in zip(indices, outputs, strict=True):
-            # The engine stops at the logits, in which the loss is computed.
+            # The C++ side ends with the logits, from which it computes the loss.
             if getattr(table[index].layer, "activation", "linear") == "softmax":
                 exponentials = np.exp(output - output.max(axis=1, keepdims=True), dtype=np.float64)
                 output[:] = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -272,7 +278,7 @@ class NativeNetwork:
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each weight's name.
+        """Compute the mean cross-entropy over the images and its gradient by each weight.
 
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.
@@ -283,6 +289,7 @@ class NativeNetwork:
         checked = self._check_labels(labels, len(images))
         gradients = _empty(self._architecture.trainable_weight_shapes)
         layers = [pair.layer for pair in self._trained]
+        # The C++ side writes into these arrays; that of a layer without a bias is thrown away.
         kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
@@ -293,7 +300,7 @@ class NativeNetwork:
         check_images(images, self._image_shape)
         check_dlogits(self._architecture, dlogits, len(images))
         table = self._architecture.table
-        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]  # -1: image
         shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
         outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
         dlogits = np.ascontiguousarray(dlogits, np.float32)
@@ -305,6 +312,7 @@ class NativeNetwork:
         ablations = [tuple(ablation) for ablation in ablations]  # nobody can change these after they were checked
         check_ablations(self._architecture, ablations)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        # All ablations in flat arrays. The replacements of ablation l end at the l-th cumulative sum of their numbers.
         all_replacements = [replacement for ablation in ablations for replacement in ablation]
         logits = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
         self._core.ablation_logits(
@@ -318,7 +326,7 @@ class NativeNetwork:
         return logits
 
     def _check_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
-        """Return a copy of the labels, so that nobody can change them after they were checked."""
+        """Copy the labels, so that nobody can change them after they were checked, and check the copy."""
         classes = self._architecture.num_classes
         labels = np.array(labels, order="C")
         if labels.shape != (count,) or labels.dtype.kind not in "iu":
@@ -344,25 +352,26 @@ def _empty(shapes: Mapping[str, Shape]) -> dict[str, NDArray[np.float32]]:
     return {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
 
 
-def _settings(options: EpochOptions) -> _native.Settings:
-    """Return the options as the C++ side reads them: the same names, but for what it has no use for."""
+def _to_native_settings(options: EpochOptions) -> _native.Settings:
+    """Convert the options to the struct of the C++ side, whose fields have the same names."""
     settings = _native.Settings()
     settings.optimizer.kind = type(options.optimizer).__name__
     for name, value in vars(options.optimizer).items():
-        if name != "learning_rate":  # the steps' own are given
+        if name != "learning_rate":  # each step has its own
             setattr(settings.optimizer, name, value)
     settings.loss.label_smoothing = options.label_smoothing
     if options.class_weights is not None:
         settings.loss.class_weights = [float(weight) for weight in options.class_weights]
-    settings.augmentation = _augmentation(options.augmentation, options.augmentation_key)
+    settings.augmentation = _to_native_augmentation(options.augmentation, options.augmentation_key)
     settings.dropout_key = options.dropout_key
+    # For the C++ side, 0 stands for None.
     settings.clip_norm = options.clip_norm or 0.0
     settings.averaging = options.averaging
     settings.weight_bits = options.weight_bits or 0
     return settings
 
 
-def _augmentation(augmentation: Augmentation, key: int) -> _native.Augmentation:
+def _to_native_augmentation(augmentation: Augmentation, key: int) -> _native.Augmentation:
     result = _native.Augmentation()
     for name, value in vars(augmentation).items():
         setattr(result, name, value)

@@ -38,9 +38,9 @@ class KernelAndBias(NamedTuple):
     size: int
 
     def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Take both of `values` as contiguous float32, without copying arrays that are."""
+        """Select both from `values` as contiguous float32 arrays, copied only if they are not."""
         kernel = np.ascontiguousarray(float_array(values[self.kernel]))
-        if self.bias is None:
+        if self.bias is None:  # also a place to read the engine's zeros into
             return kernel, np.zeros(self.size, np.float32)
         return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 
@@ -52,52 +52,53 @@ def trainable_pairs(architecture: Architecture) -> list[KernelAndBias]:
         names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
         if names:
             kernel, bias = (*names, None)[:2]  # a PReLU has slopes alone, as a layer without a bias
-            pairs.append(_pair(index, row, kernel or "", bias))
+            pairs.append(_make_pair(index, row, kernel or "", bias))
     return pairs
 
 
 def moving_pairs(architecture: Architecture) -> list[KernelAndBias]:
     """List the moving means and variances, by batch normalisation."""
     return [
-        _pair(index, row, "moving_mean", "moving_variance")
+        _make_pair(index, row, "moving_mean", "moving_variance")
         for index, row in enumerate(architecture.table)
         if isinstance(row.layer, BatchNormalization)
     ]
 
 
-def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> KernelAndBias:
+def _make_pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> KernelAndBias:
     name = row.layer.name
     return KernelAndBias(index, f"{name}/{kernel}", None if bias is None else f"{name}/{bias}", row.output_shape[-1])
 
 
 def plain_layers(architecture: Architecture, precision: Precision) -> list[_native.Layer]:
     """Convert the layers to those of the C++ side."""
-    numbers = {"input": -1} | {layer.name: index for index, layer in enumerate(architecture.layers)}
-    layers = [_plain(row, numbers) for row in architecture.table]
+    indices = {"input": -1} | {layer.name: index for index, layer in enumerate(architecture.layers)}
+    layers = [_to_plain_layer(row, indices) for row in architecture.table]
     for layer in layers:
         layer.bfloat16 = precision == "bfloat16"
     return layers
 
 
-def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
+def _to_plain_layer(row: LayerRow, indices: Mapping[str, int]) -> _native.Layer:
     layer, plain = row.layer, _native.Layer()
     plain.kind = layer.kind
-    plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
-    # Fields of the same name and form. Strides and padding differ: there they are numbers, here also None or "same".
+    plain.input, plain.output = _to_map_shape(row.input_shape), _to_map_shape(row.output_shape)
+    # Fields of the same name and form. Strides and padding differ: in C++ they are numbers, here also None or "same".
     for field in fields(layer):
         if hasattr(plain, field.name) and field.name not in ("strides", "padding"):
             setattr(plain, field.name, getattr(layer, field.name))
     if (window := getattr(layer, "window", None)) is not None:
         plain.window, plain.strides = list(window.size), list(window.strides)
+        # Only above and left: what lies below and right follows from the shape of the output.
         plain.padding = [
             padding_before(size, kernel, stride, window.padding)
             for size, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
         ]
     if name := earlier(layer):
-        plain.earlier = numbers[name]
+        plain.earlier = indices[name]
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map
-            plain.window = plain.input[:2]
+            plain.window = plain.input[:2]  # (rows, columns)
         case ZeroPadding2D():
             (above, _), (left, _) = layer.padding
             plain.padding = [above, left]
@@ -108,6 +109,6 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
     return plain
 
 
-def _shape(shape: Sequence[int]) -> list[int]:
+def _to_map_shape(shape: Sequence[int]) -> list[int]:
     # A vector (C,) is a map of one pixel, (1, 1, C).
     return [1] * (3 - len(shape)) + list(shape)

@@ -22,7 +22,7 @@ Progress = Callable[[int, float, float], None]
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Means over the images of one training epoch, each measured just before the step that its batch caused."""
+    """Means over the images of one training epoch, each image measured just before the step of its batch."""
 
     loss: float
     accuracy: float
@@ -30,24 +30,23 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class EpochOptions:
-    """How the steps of an epoch are taken: what is the same for all of them.
+    """The settings that all steps of an epoch share.
 
     Attributes:
-        label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
-        class_weights: (K,), by what each class's images are multiplied in the loss; by default one.
-        augmentation: what is done to the images before they are seen.
-        augmentation_key: 0 to 2^64 - 1, names its random stream; what happens to an image depends on the key and on its
-            position in the epoch's order alone.
-        dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
-        clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
-        averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it is
-            above zero, the network's weights between epochs are the average, and training goes on from those that
-            `Network.optimizer_state` holds as `unaveraged/NAME`. The moving statistics of batch normalisation are
-            averaged likewise, because those of the last weights are not what the averaged weights give.
-        weight_bits: in how many bits kernels are held: each pass computes with those that
-            `convscope.engine.rounding.rounded` gives, and so does the network between epochs. Training goes on from the
-            unrounded ones, which `Network.optimizer_state` holds as `unrounded/NAME`. An average is one of unrounded
-            kernels, and is rounded.
+        label_smoothing: the share of each label that is spread evenly over the classes, also in the reported loss.
+        class_weights: (K,), the factors of the classes' images in the loss; None for ones.
+        augmentation: the random changes of the images.
+        augmentation_key: 0 to 2^64 - 1, of its random stream; the change of an image depends only on the key and on the
+            image's position in the epoch's order.
+        dropout_key: 0 to 2^64 - 1, decides which numbers the `Dropout` layers drop; another for each epoch.
+        clip_norm: the Euclidean norm to which a longer gradient, of all weights together, is shortened.
+        averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). If it is
+            above zero, the network's weights between epochs are the average, and training continues from those in
+            `Network.optimizer_state` called `unaveraged/NAME`. The moving statistics of batch normalisation are
+            averaged too, because those of the last weights do not fit the averaged weights.
+        weight_bits: the number of bits of each kernel's weights: each pass, and the network between epochs, uses the
+            kernels that `convscope.engine.rounding.round_kernel` returns. Training continues from the unrounded ones in
+            `Network.optimizer_state`, called `unrounded/NAME`. An average is one of unrounded kernels, then rounded.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -66,8 +65,8 @@ class Replacement:
     """A filter whose output, after the activation, is the same number everywhere.
 
     Attributes:
-        filter: a channel of the layer's map, or a number of its vector, from 0.
-        value: what it is everywhere; finite. In the last layer it replaces a logit.
+        filter: a channel of the layer's map, or an index of its vector, from 0.
+        value: the finite number. In the last layer it replaces a logit.
     """
 
     layer: str
@@ -94,11 +93,11 @@ class Network(Protocol):
         """Copy the weights by name."""
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
-        """Return the state of training that, with the weights, continues it to the same bits.
+        """Copy the state that, with the weights, continues the training to the same bits.
 
-        `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (of `SGD`, m is the velocity and v
-        stays zero), `unaveraged/NAME` of every weight where the weights are averages, `unrounded/NAME` of every kernel
-        where kernels are rounded, and what else an engine keeps.
+        It has `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (for `SGD`, m is the velocity
+        and v stays zero), `unaveraged/NAME` of every weight if the weights are averages, `unrounded/NAME` of every
+        kernel if kernels are rounded, and perhaps more of the engine's own.
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -114,27 +113,27 @@ class Network(Protocol):
         options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
-        """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
+        """Train one step for each batch of `order` (indices into `dataset`); the last batch may be short.
 
         A batch normalisation uses the statistics of the batch, and each step moves its own towards them.
 
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
-            options: how the steps are taken.
+            options: the settings of all steps.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.
         """
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K), the last layer's output before its softmax.
+        """Compute the logits (N, K), the last layer's output before its softmax.
 
         Raises:
-            ValueError: if the images are not uint8 or not of the size the network reads.
+            ValueError: if the images are not uint8, or of another size than the network's.
         """
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied.
+        """Compute the output of each of `layers` for each image, (N, *output shape), with the last layer's softmax.
 
         Raises:
             ValueError: as `logits` does.
@@ -143,25 +142,24 @@ class Network(Protocol):
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each trained weight's name.
+        """Compute the mean cross-entropy over the images and its gradient by each trained weight.
 
-        The network is as it is when it predicts: nothing is dropped, and a batch normalisation uses its moving
-        statistics, which stay constants. So the gradient of one image has a meaning, and that of several is the mean of
-        theirs. A training step differs in both.
+        The network is in the mode for predictions: nothing is dropped, and a batch normalisation uses its moving
+        statistics as constants. So the gradient of an image does not depend on other images, and that of several is the
+        mean of theirs. A training step differs in both.
         """
 
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
     ) -> dict[str, NDArray[np.floating[Any]]]:
-        """Return for each image the gradient of Σ_k dlogits[n, k] · logits[n, k] by the output of each of `layers`.
+        """Compute for each image the gradient of Σ_k dlogits[n, k] · logits[n, k] by the output of each of `layers`.
 
-        The network is as it is when it predicts. An output is what comes out of the layer's activation, as
-        `activations` returns it, but for a softmax: the last layer's are the logits. "input" names the image as the
-        network reads it, normalised. At a kink it is the gradient that training uses: relu's derivative at 0 is 0, and
-        of equal values the first is the largest.
+        The network is in the mode for predictions. An output is that after the layer's activation, as `activations`
+        returns it; only of the last layer it is the logits. "input" names the normalised image. At a kink the gradient
+        is the one that training uses: relu's derivative at 0 is 0, and of equal values the first is the largest.
 
         Args:
-            dlogits: (N, K) finite, what each logit counts for; `dlogits_of_logit` and `dlogits_of_loss` in
+            dlogits: (N, K) finite, the factor of each logit; `dlogits_of_logit` and `dlogits_of_loss` in
                 `convscope.engine.loss` make it for one logit and for the loss.
 
         Returns:
@@ -173,14 +171,14 @@ class Network(Protocol):
         """
 
     def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> NDArray[np.float32]:
-        """Return (L, N, K), the logits of each image with each of L ablations.
+        """Compute the logits (L, N, K) of each image with each of L ablations.
 
-        That is 4 · L · N · K bytes; for many ablations give the images block by block, as
-        `convscope.engine.ablations.compute_ablation_effects` does. `native` computes what no ablation changes
-        only once.
+        They take 4 · L · N · K bytes; for many ablations pass the images block by block, as
+        `convscope.engine.ablations.compute_ablation_effects` does. `native` computes only once whatever no ablation
+        changes.
 
         Raises:
-            ValueError: if a filter is not one of its layer's or comes twice in an ablation, or a value is not finite.
+            ValueError: if a layer has no such filter, an ablation replaces a filter twice, or a value is not finite.
             KeyError: for a layer that the architecture does not have.
         """
 
@@ -197,26 +195,26 @@ def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32)
     >>> float_array(np.array([0x3FC0], np.uint16))
     array([1.5], dtype=float32)
     """
-    if array.dtype == np.uint16:  # a bfloat16 is the first half of a float32
+    if array.dtype == np.uint16:  # a bfloat16 is the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
     elif array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         raise ValueError(f"is {array.dtype}; give float16, float32, float64, or bfloat16 (its bits as uint16)")
-    with np.errstate(over="ignore"):  # the caller refuses infinite weights, and names the one
+    with np.errstate(over="ignore"):  # the caller refuses infinite weights, and names them
         return np.asarray(array, dtype)
 
 
-_BLOCK = 64
+_BLOCK = 64  # images
 _BLOCK_BYTES = 1 << 28
 
 
 def image_blocks(architecture: Architecture, num_images: int, value_bytes: int) -> list[slice]:
-    """Cut the images into blocks whose outputs of every layer fit into memory together.
+    """Divide the images into blocks whose outputs of all layers fit into memory together.
 
-    A block has 64 images, or fewer if their outputs, of `value_bytes` a number, would take more than 256 MiB. So memory
-    grows neither with the number of images nor, beyond one image, with their size.
+    A block has 64 images, or fewer if their outputs, of `value_bytes` for each number, would take more than 256 MiB. So
+    the memory does not depend on the number of images, nor on their size unless a single one needs more.
     """
-    one_image = value_bytes * sum(prod(row.output_shape) for row in architecture.table)
-    block = max(1, min(_BLOCK, _BLOCK_BYTES // one_image))
+    image_bytes = value_bytes * sum(prod(row.output_shape) for row in architecture.table)
+    block = max(1, min(_BLOCK, _BLOCK_BYTES // image_bytes))
     return [slice(start, start + block) for start in range(0, num_images, block)]
 
 
@@ -233,18 +231,19 @@ def check_images(images: NDArray[Any], shape: Shape) -> None:
 
 
 def check_weights(architecture: Architecture, weights: Weights) -> None:
-    """Raise `ValueError`, saying which weight differs and how, unless `weights` fit `architecture`.
+    """Raise `ValueError`, which names the weight and the difference, unless `weights` fit `architecture`.
 
     They may be of any type that `float_array` takes, and must be finite in float32.
     """
     check_arrays(architecture.weight_shapes, weights)
     for name, weight in weights.items():
+        # Its square root would be NaN.
         if name.endswith("/moving_variance") and (float_array(weight) < 0).any():
             raise ValueError(f"weight {name} holds {float_array(weight).min()}; a variance cannot be below zero")
 
 
 def check_arrays(expected: Mapping[str, Shape], arrays: Weights) -> None:
-    """Raise `ValueError`, saying which one differs and how, unless there is a finite array for each expected shape."""
+    """Raise `ValueError`, which names the array and the difference, unless each expected shape has a finite array."""
     for name, shape in expected.items():
         if name not in arrays:
             raise ValueError(f"weight {name} is missing; the architecture needs it with shape {shape}")
@@ -261,7 +260,7 @@ def check_arrays(expected: Mapping[str, Shape], arrays: Weights) -> None:
 
 
 def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]], num_images: int) -> None:
-    """Raise `ValueError` unless `dlogits` are what `Network.layer_gradients` takes for so many images."""
+    """Raise `ValueError` unless `dlogits` are valid for `Network.layer_gradients` of `num_images` images."""
     shape = (num_images, architecture.num_classes)
     if dlogits.shape != shape:
         raise ValueError(f"dlogits have shape {dlogits.shape}; they must be {shape}, one number per logit")
@@ -270,7 +269,7 @@ def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]]
 
 
 def check_ablations(architecture: Architecture, ablations: Sequence[Ablation]) -> None:
-    """Raise what `Network.ablation_logits` raises, unless each ablation can be made in the architecture."""
+    """Raise the errors of `Network.ablation_logits` unless the architecture has all filters of each ablation."""
     filters = {row.layer.name: row.output_shape[-1] for row in architecture.table}
     for ablation in filter(None, ablations):
         for layer, number, value in ((item.layer, item.filter, item.value) for item in ablation):
@@ -278,7 +277,7 @@ def check_ablations(architecture: Architecture, ablations: Sequence[Ablation]) -
                 architecture.row(layer)  # raises the error that lists the layers
             if not 0 <= number < filters[layer]:
                 raise ValueError(f"filter is {number}; {layer} has filters 0 to {filters[layer] - 1}")
-            if not abs(value) <= float(np.finfo(np.float32).max):
+            if not abs(value) <= float(np.finfo(np.float32).max):  # also refuses NaN, which compares as false
                 raise ValueError(f"the value of filter {number} of {layer} is {value}; it must be a finite number")
         (layer, number), times = Counter((item.layer, item.filter) for item in ablation).most_common(1)[0]
         if times > 1:

@@ -1,6 +1,6 @@
-"""Open a network in one of the engines, and the weights that it starts from.
+"""Open a network in one of the engines, and draw its initial weights.
 
-An engine is imported when a network in it is opened: Keras takes seconds.
+An engine is imported when a network in it is opened, because importing Keras takes seconds.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,9 @@ from convscope.recipes import Precision
 
 EngineName = Literal["native", "reference", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-_COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}
-_CONSTANTS = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1, "alpha": 0.25}
+_COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}  # `native` has several precisions
+_INITIAL_VALUES = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1, "alpha": 0.25}
+"""Of all weights but kernels, by the name within a layer."""
 
 
 def open_network(
@@ -34,9 +35,9 @@ def open_network(
     Args:
         weights: by name, of any type that `float_array` takes; `native` and `keras` compute with them as float32,
             `reference` as float64.
-        threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
-            for any number. `reference` has none of its own; `keras` tells its backend, see `KerasNetwork`.
-        precision: in what `native` rounds the factors of its products; see `Recipe.precision`.
+        threads: the number for `native`; by default as many as the process may run on. Results are the same bits for
+            any number. `reference` ignores it; `keras` passes it to its backend, see `KerasNetwork`.
+        precision: the type to which `native` rounds the factors of its products; see `Recipe.precision`.
 
     Raises:
         RecipeError: if `check_precision` raises it.
@@ -64,7 +65,7 @@ def open_network(
 
 
 def check_engine(engine: EngineName) -> None:
-    """Raise `EngineError`, saying what to install, unless what `engine` needs is here; it is not imported for that."""
+    """Raise `EngineError`, with the command to install it, unless `engine` has all it needs; imports nothing."""
     if engine == "keras":
         from convscope.engine.keras import backend_name
 
@@ -72,7 +73,7 @@ def check_engine(engine: EngineName) -> None:
 
 
 def check_precision(precision: Precision, engine: EngineName = "native") -> None:
-    """Raise `RecipeError`, saying what to take instead, unless `engine` computes in `precision` on this processor."""
+    """Raise `RecipeError`, with the alternative, unless `engine` computes in `precision` on this processor."""
     if precision == "float32":
         return
     if engine != "native":
@@ -82,22 +83,23 @@ def check_precision(precision: Precision, engine: EngineName = "native") -> None
         )
     from convscope.engine.processor import usable_instruction_sets
 
-    usable_instruction_sets(precision)
+    usable_instruction_sets(precision)  # raises if there is none
 
 
 def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw Glorot-uniform kernels, each from its own stream "initialize LAYER/kernel"; all other weights are constant.
 
     A kernel's values lie within ±sqrt(6 / (fan_in + fan_out)), where a convolution's fans count the kernel's positions.
-    Biases are zero; a batch normalisation starts as none would be, with gamma and variance one, beta and mean zero; the
-    slopes of PReLU are 0.25. Sources: Glorot and Bengio 2010, equation 16; He and others 2015, section 2.1.
+    Biases are zero; a batch normalisation changes nothing at first, with gamma and variance one, beta and mean zero;
+    the slopes of PReLU are 0.25. Sources: Glorot and Bengio 2010, equation 16; He and others 2015, section 2.1.
     """
     weights = {}
     # A stream for each kernel: adding a layer leaves the others' first weights as they are.
     for name, shape in architecture.weight_shapes.items():
         if (weight := name.partition("/")[2]) != "kernel":
-            weights[name] = np.full(shape, _CONSTANTS[weight], np.float32)
+            weights[name] = np.full(shape, _INITIAL_VALUES[weight], np.float32)
             continue
+        # (rows, columns, in, out), or (in, out) with one position.
         positions = prod(shape[:-2])
         limit = sqrt(6 / (positions * (shape[-2] + shape[-1])))
         values = random_stream(seed, f"initialize {name}").uniform(-limit, limit, shape)

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 def take_step(
     name: str, weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
 ) -> tuple[Array, Array, Array]:
-    """Return the weight `name` and what the optimizer remembers of it, m and v, after step number `step` (from 1)."""
+    """Compute the weight `name` and the optimizer's m and v of it after step number `step` (from 1)."""
     if not decays(optimizer, name):
         optimizer = replace(optimizer, weight_decay=0.0)
     match optimizer:
@@ -24,18 +24,18 @@ def take_step(
             return adam(weight, gradient, m, v, step, learning_rate, optimizer)
         case SGD():
             weight, m = momentum(weight, gradient, m, learning_rate, optimizer)
-            return weight, m, v
+            return weight, m, v  # v stays zero
 
 
 def decays(optimizer: Optimizer, name: str) -> bool:
-    """Return whether weight decay is for the weight of this full name, such as `conv2d/kernel`."""
+    """True if weight decay applies to the weight with this full name, such as `conv2d/kernel`."""
     return optimizer.decayed == "all" or name.endswith("/kernel")
 
 
 def adam(
     weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Adam
 ) -> tuple[Array, Array, Array]:
-    """Return the weight and its moving averages m and v after step number `step` (the first is 1).
+    """Take a step of Adam: compute the weight and its moving averages m and v after step number `step` (from 1).
 
     m     ← m + (1 - β₁) · (gradient  - m)
     v     ← v + (1 - β₂) · (gradient² - v)
@@ -48,19 +48,19 @@ def adam(
     m = m + (1 - optimizer.beta_1) * (gradient - m)
     v = v + (1 - optimizer.beta_2) * (gradient**2 - v)
     alpha = learning_rate * np.sqrt(1 - optimizer.beta_2**step) / (1 - optimizer.beta_1**step)
-    kept = 1 - learning_rate * optimizer.weight_decay
-    return weight * kept - alpha * m / (np.sqrt(v) + optimizer.epsilon), m, v
+    decay = 1 - learning_rate * optimizer.weight_decay
+    return weight * decay - alpha * m / (np.sqrt(v) + optimizer.epsilon), m, v
 
 
 def momentum(
     weight: Array, gradient: Array, velocity: Array, learning_rate: float, optimizer: SGD
 ) -> tuple[Array, Array]:
-    """Return the weight and its velocity after a step of gradient descent with momentum μ.
+    """Take a step of gradient descent with momentum μ: compute the weight and its velocity.
 
     velocity ← μ · velocity - learning_rate · gradient
     weight   ← weight · (1 - learning_rate · weight_decay) + velocity
 
-    Nesterov's looks one step ahead: it adds μ · velocity - learning_rate · gradient in the velocity's place.
+    Nesterov's looks one step ahead: instead of the velocity it adds μ · velocity - learning_rate · gradient.
 
     Source: Sutskever and others 2013, equations 1 to 4.
     """

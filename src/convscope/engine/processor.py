@@ -1,4 +1,4 @@
-"""The instruction sets, threads and measured peak that the compiled engine has on this processor."""
+"""The instruction sets, the threads and the peak speed of the compiled engine on this processor."""
 
 import os
 
@@ -28,7 +28,7 @@ def usable_instruction_sets(precision: Precision) -> tuple[str, ...]:
 
 
 def measure_peak(threads: int | None = None, instruction_set: str | None = None, seconds: float = 0.2) -> float:
-    """Measure the peak of float32 multiply-add in GFLOP/s (a multiply-add counts as two) for some `seconds`.
+    """Measure the peak speed of float32 multiply-adds in GFLOP/s (a multiply-add counts as two) for `seconds`.
 
     It is the best of many short rounds of arithmetic in registers alone, so no real work reaches it.
 
@@ -43,8 +43,9 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
 
 
 def choose_threads(threads: int | None) -> int:
-    """Check a number of threads; by default take as many as the process may run on, and 1,024 at most."""
+    """Check a number of threads; the default is as many as the process may run on. The result is at most 1,024."""
     if threads is None:
+        # A process may be restricted to some of the cores; only Linux tells to which.
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
@@ -52,7 +53,7 @@ def choose_threads(threads: int | None) -> int:
 
 
 def choose_instruction_set(name: str | None, precision: Precision) -> str:
-    """Check an instruction set; by default take the one in CONVSCOPE_ISA, or else the fastest.
+    """Check an instruction set; the default is that of CONVSCOPE_ISA, or else the fastest.
 
     Raises:
         EngineError: if it is unknown or not usable here.
@@ -65,7 +66,8 @@ def choose_instruction_set(name: str | None, precision: Precision) -> str:
     if not name:
         return usable[0]
     if precision == "float32":
-        usable += instruction_sets("bfloat16")  # CONVSCOPE_ISA=amx_bf16 also holds for what follows the training
+        # CONVSCOPE_ISA=amx_bf16 is also valid after the training, for measurements in float32.
+        usable += instruction_sets("bfloat16")
     if name not in usable:
         raise EngineError(f"{origin} is {name!r}; on this processor, {precision} can use {', '.join(usable)}")
     return name

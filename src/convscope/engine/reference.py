@@ -1,6 +1,6 @@
 """A network in NumPy and float64, which trains and predicts by the passes of `reference_passes`.
 
-It is written to be read, and to be the oracle that the native engine is checked against.
+It is written to be read, and as the oracle of the native engine's tests.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,34 +36,42 @@ _VALUE_BYTES = 8  # of a float64
 
 
 class _State(NamedTuple):
-    """All that a step changes, as one value: an interrupt finds the state before a step or after it."""
+    """All values that a step changes, as one object: an interrupt finds the state before a step or after it.
+
+    With averaging, there are two sets of weights, those that are trained and their average. `weights` is the one that
+    the network computes with: the trained weights within an epoch, and the average between epochs.
+    """
 
     step: int
-    weights: dict[str, Array]  # all of them; the other dicts hold those that are trained
+    weights: dict[str, Array]  # of all names; `m` and `v` have only trained ones
     m: dict[str, Array]
     v: dict[str, Array]
-    # The average of all weights within an epoch; between epochs that is in `weights`, and training goes on from this.
-    other_weights: dict[str, Array] | None = None
-    # Of training in few bits, the kernels before they were rounded.
+    # The other set: the average within an epoch, the trained weights between epochs. None without averaging.
+    swapped_weights: dict[str, Array] | None = None
+    # The kernels before rounding, if training in few bits rounds them.
     unrounded: Mapping[str, Array] = MappingProxyType({})
 
     @property
     def optimizer_weights(self) -> dict[str, Array]:
-        """The weights that the optimizer changes: of rounded kernels the unrounded ones."""
+        """The weights that the optimizer changes: unrounded kernels in place of rounded ones."""
         return self.weights | dict(self.unrounded)
 
     def with_trained(self, trained: dict[str, Array], kernels: Mapping[str, int], bits: WeightBits | None) -> "_State":
-        """Take over the weights `trained` after a step; `kernels` has the number of filters of each kernel to round."""
+        """Copy the state with other weights, of which the kernels are rounded to `bits`, if that is not None.
+
+        Args:
+            kernels: the number of filters of each kernel to round, by its name.
+        """
         if bits is None:
             return self._replace(weights=trained, unrounded=MappingProxyType({}))
-        grids = {name: round_kernel(trained[name], filters, bits) for name, filters in kernels.items()}
-        return self._replace(weights=trained | grids, unrounded={name: trained[name] for name in kernels})
+        rounded = {name: round_kernel(trained[name], filters, bits) for name, filters in kernels.items()}
+        return self._replace(weights=trained | rounded, unrounded={name: trained[name] for name in kernels})
 
 
 class ReferenceNetwork:
     """A `Network` (see `convscope.engine.network`) in NumPy; everything inside it is float64.
 
-    `weights()` rounds to float32; what that leaves out is in `optimizer_state()`, so the two together lose nothing.
+    `weights()` rounds to float32; the remainders are in `optimizer_state()`, so the two together lose nothing.
     """
 
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
@@ -88,22 +96,24 @@ class ReferenceNetwork:
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
         for name, weight in self._state.weights.items():
-            # What `weights` rounds away; without it a continued training would differ from an unbroken one.
+            # The part that `weights` rounds off; without it a continued training would differ from an unbroken one.
             state[f"remainder/{name}"] = weight - float_array(weight)
-        others = {"unaveraged": self._state.other_weights or {}, "unrounded": self._state.unrounded}
-        for part, arrays in ({"m": self._state.m, "v": self._state.v} | others).items():
+        parts = {"m": self._state.m, "v": self._state.v, "unaveraged": self._state.swapped_weights or {}}
+        for part, arrays in (parts | {"unrounded": dict(self._state.unrounded)}).items():
             state |= {f"{part}/{name}": array.copy() for name, array in arrays.items()}
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        taken: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
+        # All values of the state by part and name, checked before any is used.
+        parts: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
         if any(name.startswith("unaveraged/") for name in state):
-            taken["unaveraged"] = {}
+            parts["unaveraged"] = {}
         if any(name.startswith("unrounded/") for name in state):
-            taken["unrounded"] = {}
-        names_of: dict[str, Iterable[str]] = {"remainder": self._state.weights, "unrounded": self._kernels}
-        for part, arrays in taken.items():
-            names = names_of.get(part, self._state.m)
+            parts["unrounded"] = {}
+        # The names of each part; the parts that are not here have those of the trained weights.
+        names_by_part: dict[str, Iterable[str]] = {"remainder": self._state.weights, "unrounded": self._kernels}
+        for part, arrays in parts.items():
+            names = names_by_part.get(part, self._state.m)
             # States of earlier versions have no `unaveraged` moving statistics: their average starts from these.
             statistics = [
                 n for n in self._state.weights if part == "unaveraged" and n not in names and f"{part}/{n}" in state
@@ -113,14 +123,14 @@ class ReferenceNetwork:
                 if value.shape != weight.shape:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
-        weights = {name: weight + taken["remainder"][name] for name, weight in self.weights().items()}
+        weights = {name: weight + parts["remainder"][name] for name, weight in self.weights().items()}
         self._state = _State(
             int(state["step"]),
             weights,
-            taken["m"],
-            taken["v"],
-            taken.get("unaveraged"),
-            taken.get("unrounded", MappingProxyType({})),
+            parts["m"],
+            parts["v"],
+            parts.get("unaveraged"),
+            parts.get("unrounded", MappingProxyType({})),
         )
 
     def train_epoch(
@@ -138,14 +148,16 @@ class ReferenceNetwork:
             raise ValueError(
                 f"there are {len(learning_rates)} learning rates for {len(starts)} batches; give one per batch"
             )
+        # Rounded anew, since the last epoch may have had another number of bits.
         trained = self._state.weights if options.weight_bits is None else self._state.optimizer_weights
         self._state = self._state.with_trained(trained, self._kernels, options.weight_bits)
         if not options.averaging:
-            self._state = self._state._replace(other_weights=None)
+            self._state = self._state._replace(swapped_weights=None)
         else:
-            other = self._state.optimizer_weights | (self._state.other_weights or {})
-            self._state = self._state._replace(other_weights=other)
-            self._exchange_average(options.weight_bits)
+            # In the first epoch with averaging, both sets are the present weights.
+            unaveraged = self._state.optimizer_weights | (self._state.swapped_weights or {})
+            self._state = self._state._replace(swapped_weights=unaveraged)
+            self._swap_average(options.weight_bits)
         done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
         try:
@@ -153,6 +165,7 @@ class ReferenceNetwork:
                 batch = order[start : start + batch_size]
                 labels = dataset.labels[batch]
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
+                # Both draw by the image's position in the epoch, so batches of any size give the same changes.
                 kept = self._passes.draw_kept(options.dropout_key, start, len(batch))
                 values = self._forward(images, kept)
                 logits = values[-1]
@@ -167,15 +180,16 @@ class ReferenceNetwork:
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
-        finally:  # after an interrupt too: between epochs `weights` holds the average
+        finally:  # after an interrupt too: between epochs `weights` has the average
             if options.averaging:
-                self._exchange_average(options.weight_bits)
+                self._swap_average(options.weight_bits)
         return EpochResult(loss_sum / done, num_correct / done)
 
-    def _exchange_average(self, bits: WeightBits | None) -> None:
-        trained, other = self._state.optimizer_weights, self._state.other_weights
-        assert other is not None
-        self._state = self._state._replace(other_weights=trained).with_trained(other, self._kernels, bits)
+    def _swap_average(self, bits: WeightBits | None) -> None:
+        """Exchange the trained weights and their average, see `_State`."""
+        present, swapped = self._state.optimizer_weights, self._state.swapped_weights
+        assert swapped is not None
+        self._state = self._state._replace(swapped_weights=present).with_trained(swapped, self._kernels, bits)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]
@@ -212,8 +226,8 @@ class ReferenceNetwork:
         shapes = self._architecture.trainable_weight_shapes
         result: dict[str, NDArray[Any]] = {name: np.zeros(shape) for name, shape in shapes.items()}
         for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-            of_block, _ = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
-            for name, gradient in of_block.items():
+            gradients, _ = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
+            for name, gradient in gradients.items():
                 result[name] += gradient
         return result
 
@@ -226,7 +240,7 @@ class ReferenceNetwork:
         for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
             values = self._forward(images[block])
             _, dvalues = self._backward(values, dlogits[block].astype(np.float64))
-            for name, gradients in result.items():
+            for name, gradients in result.items():  # `dvalues` has an array for each step of the passes
                 gradients[block] = dvalues[self._passes.output_of[name]]
         return result
 
@@ -255,15 +269,16 @@ class ReferenceNetwork:
         options: EpochOptions,
     ) -> None:
         old = self._state
-        new = _State(old.step + 1, {}, {}, {}, None if old.other_weights is None else {})
+        # A new state is filled, and takes the place of the old one in a single assignment at the end.
+        new = _State(old.step + 1, {}, {}, {}, None if old.swapped_weights is None else {})
         trained = old.optimizer_weights | statistics
         for name, gradient in gradients.items():
             weight, m, v = trained[name], old.m[name], old.v[name]
             weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, options.optimizer)
             trained[name], new.m[name], new.v[name] = weight, m, v
-        if old.other_weights is not None and new.other_weights is not None:
+        if old.swapped_weights is not None and new.swapped_weights is not None:
             # Weighted so that the average is unbiased from its first step on, as Adam's moments are.
             share = (1 - options.averaging) / (1 - options.averaging**new.step)
-            for name, average in old.other_weights.items():
-                new.other_weights[name] = average + share * (trained[name] - average)
+            for name, average in old.swapped_weights.items():
+                new.swapped_weights[name] = average + share * (trained[name] - average)
         self._state = new.with_trained(trained, self._kernels, options.weight_bits)

@@ -1,11 +1,11 @@
-"""The mathematics of the layers in NumPy and float64: each one forward and backward beside its formula.
+"""The mathematics of the layers in NumPy and float64, forward and backward, with formulas.
 
-It is written to be read, and to be the oracle that the native engine is checked against. It is tens of times slower,
-and makes no attempt not to be.
+It is written to be read, and as the oracle of the native engine's tests. It is tens of times slower, and makes no
+attempt to be fast.
 
 Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
 window, s t row and column strides, d e row and column dilation. x is a layer's input, y its output. A backward function
-is given dy, the gradient of the loss by y, and returns the gradients of the loss by everything that y was computed from
+takes dy, the gradient of the loss by y, and returns the gradients of the loss by everything that y was computed from
 (the chain rule).
 """
 
@@ -31,10 +31,10 @@ def convolution(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
 
     y[n,i,j,f] = bias[f] + Σ_u Σ_v Σ_c x̂[n, i·s+u·d, j·t+v·e, g·C+c] · kernel[u,v,c,f]      g = ⌊f / (F/G)⌋
 
-    where x̂ is x with the zeros of `same` padding around it. Of G groups of filters each reads C channels of its own; in
-    a plain convolution there is one group, which reads all. (Mathematicians call this a cross-correlation.)
+    where x̂ is x with the zeros of `same` padding around it. Each of G groups of filters reads C channels of its own; a
+    plain convolution has one group, which reads all channels. (Mathematicians call this a cross-correlation.)
     """
-    windows = all_windows(with_padding(x, window), window)
+    windows = all_windows(with_padding(x, window), window)  # axes n i j c u v
     groups = [
         np.tensordot(windows[..., channels, :, :], kernel[..., filters], axes=([4, 5, 3], [0, 1, 2]))
         for channels, filters in _groups(x, kernel)
@@ -49,21 +49,21 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
     dbias[f]                           = Σ_n Σ_i Σ_j dy[n,i,j,f]
     dx̂[n, i·s+u·d, j·t+v·e, g·C+c]  += Σ_f dy[n,i,j,f] · kernel[u,v,c,f]      for all u, v, i, j, and f of group g
 
-    and dx is dx̂ without the padding: nobody wants to know how the zeros should change.
+    and dx is dx̂ without the padding, whose zeros are constants.
     """
     padded = with_padding(x, window)
     windows = all_windows(padded, window)
     dkernel, dpadded = np.zeros_like(kernel), np.zeros_like(padded)
     for channels, filters in _groups(x, kernel):
         products = np.tensordot(windows[..., channels, :, :], dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
-        dkernel[..., filters] = products.transpose(1, 2, 0, 3)
+        dkernel[..., filters] = products.transpose(1, 2, 0, 3)  # from c u v f to u v c f
         for u, v, pixels in positions(window, dy.shape[1:3]):
             dpadded[(*pixels, channels)] += dy[..., filters] @ kernel[u, v][:, filters].T
     return without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
 
 
 def _groups(x: Array, kernel: Array) -> list[tuple[slice, slice]]:
-    """Return the input channels and the filters of each group."""
+    """List the input channels and the filters of each group."""
     count = x.shape[3] // kernel.shape[2]
     filters = kernel.shape[3] // count
     return [
@@ -114,18 +114,18 @@ def max_pooling(x: Array, window: Window) -> Array:
 
 
 def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
-    """Return dx (N, H, W, C) for dy (N, H', W', C): only the winner of a window is given its gradient.
+    """Return dx (N, H, W, C) for dy (N, H', W', C): only the largest value of a window gets its gradient.
 
     dx[n, i·s+u, j·t+v, c] += dy[n,i,j,c]    where (u, v) is the first largest of the window, row by row
 
-    Equal values happen often (a relu makes zeros), so which of them wins has to be said.
+    Equal values are frequent (a relu makes zeros), so the order decides.
     """
     padded = with_padding(x, window, -np.inf)
     windows = all_windows(padded, window)
-    winner = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)
+    largest = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)  # u · V + v, the first of equal values
     dpadded = np.zeros_like(padded)
     for u, v, pixels in positions(window, dy.shape[1:3]):
-        dpadded[pixels] += dy * (winner == u * window.size[1] + v)
+        dpadded[pixels] += dy * (largest == u * window.size[1] + v)
     return without_padding(dpadded, x, window)
 
 
@@ -134,30 +134,31 @@ def average_pooling(x: Array, window: Window) -> Array:
 
     y[n,i,j,c] = 1 / pixels[i,j] · Σ_u Σ_v x̂[n, i·s+u, j·t+v, c]
 
-    where pixels[i,j] is how many of the window's pixels lie in the map: those of `same` padding are not counted.
+    where pixels[i,j] is the number of the window's pixels in the map: those of `same` padding are not counted.
     """
-    return np.asarray(all_windows(with_padding(x, window), window).sum(axis=(4, 5)) / _pixels(x, window))
+    return np.asarray(all_windows(with_padding(x, window), window).sum(axis=(4, 5)) / _count_pixels(x, window))
 
 
 def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
-    """Return dx (N, H, W, C) for dy (N, H', W', C): each pixel of a window is given its part.
+    """Return dx (N, H, W, C) for dy (N, H', W', C): each pixel of a window gets an equal part.
 
     dx̂[n, i·s+u, j·t+v, c] += dy[n,i,j,c] / pixels[i,j]      for all u, v, i, j
     """
     dpadded = np.zeros_like(with_padding(x, window))
-    part = dy / _pixels(x, window)
+    part = dy / _count_pixels(x, window)
     for _, _, pixels in positions(window, dy.shape[1:3]):
         dpadded[pixels] += part
     return without_padding(dpadded, x, window)
 
 
-def _pixels(x: Array, window: Window) -> Array:
-    """Return how many pixels of each window lie in the map, (1, H', W', 1)."""
+def _count_pixels(x: Array, window: Window) -> Array:
+    """Count the pixels of each window that lie in the map, (1, H', W', 1)."""
+    # A map of ones, with zeros for padding: the sum of a window is the number of its pixels in the map.
     return np.asarray(all_windows(with_padding(np.ones((1, *x.shape[1:3], 1)), window), window).sum(axis=(4, 5)))
 
 
 def whole_map(x: Array) -> Window:
-    """Return the window by which pooling of x (N, H, W, C) is global."""
+    """Make the window that covers a whole map of x (N, H, W, C), for global pooling."""
     size = (x.shape[1], x.shape[2])
     return Window(size, size, "valid")
 
@@ -195,11 +196,12 @@ def dropout_backward(dy: Array, kept: NDArray[np.bool_], rate: float) -> Array:
 def dropout_kept(key: int, layer: int, first: int, shape: Sequence[int], dropped: int) -> NDArray[np.bool_]:
     """Draw which numbers of a layer's input `shape` (N, ...) are kept, all but about `dropped` in 2^24.
 
-    bits(start, n) = number n of the sequence SplitMix64 from `start`, which needs no other before it
-    kept[i, n]     = bits(bits(bits(key, layer), first + i), n) ≥ dropped, by their 24 highest bits
+    bits(start, n) = number n of the sequence SplitMix64 from `start`, computed without those before it
+    kept[i, n]     = bits(bits(bits(key, layer), first + i), n) ≥ dropped, comparing the 24 highest bits
 
     where image i is number first + i of the epoch. Source: Steele, Lea and Flood 2014, figure 16.
     """
+    # A start for each image, (N,), and from it 64 bits for each number of the image, (N, numbers).
     images = _split_mix(_split_mix(np.array([key], np.uint64), layer), np.arange(first, first + shape[0]))
     bits = _split_mix(images[:, None], np.arange(prod(shape[1:])))
     return np.asarray((bits >> np.uint64(40)) >= dropped).reshape(shape)
@@ -236,7 +238,7 @@ def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Ar
 # --- Activations ------------------------------------------------------------------------------------------------------
 
 LEAKY_SLOPE = 0.2
-"""Of leaky_relu below zero, unless a layer says otherwise: Keras's for the activation of that name."""
+"""Of leaky_relu below zero by default, as in Keras's activation of that name."""
 
 
 def relu(x: Array) -> Array:
@@ -274,6 +276,7 @@ def elu(x: Array) -> Array:
 
     Source: Clevert, Unterthiner and Hochreiter 2015, equation 15, with α = 1.
     """
+    # `where` computes both values for every x, and exp of a large one would overflow.
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
@@ -320,7 +323,7 @@ def silu(x: Array) -> Array:
 
 def silu_backward(dy: Array, x: Array) -> Array:
     """Return dx = dy · s · (1 + x · (1 - s)), where s = sigmoid(x)."""
-    return np.asarray(dy * expit(x) * (1 + x * expit(-x)))
+    return np.asarray(dy * expit(x) * (1 + x * expit(-x)))  # 1 - s = sigmoid(-x), without cancellation
 
 
 def hard_silu(x: Array) -> Array:
@@ -367,11 +370,11 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], 
     "tanh": (tanh, tanh_backward),
     "sigmoid": (sigmoid, sigmoid_backward),
 }
-"""By name, forward and backward. Not softmax: it ends a network, and its derivative is part of the loss's."""
+"""By name, forward and backward. Softmax is not here: it ends a network, and the loss includes its derivative."""
 
 
 def activate(x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
-    """Return y = f(x) for the activation f of that name; x itself for linear, and for softmax, which stands apart."""
+    """Return y = f(x) for the activation f of that name; x itself for linear and softmax."""
     if activation == "leaky_relu":
         return leaky_relu(x, slope)
     return ACTIVATIONS[activation][0](x) if activation in ACTIVATIONS else x

@@ -7,16 +7,16 @@ Array = NDArray[np.float64]
 
 
 def batch_statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean μ (C,) and variance σ² (C,) of each channel of x (..., C), over the M numbers that it has.
+    """Compute mean μ (C,) and variance σ² (C,) of each channel of x (..., C), over its M numbers.
 
     μ[c] = 1/M · Σ x[...,c]        σ²[c] = 1/M · Σ (x[...,c] - μ[c])²
     """
-    axes = tuple(range(x.ndim - 1))
+    axes = tuple(range(x.ndim - 1))  # all but the channels
     return x.mean(axis=axes), x.var(axis=axes)
 
 
 def batch_normalization(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    """Return y, x (..., C) with its channels shifted and scaled by γ and β (C,), given mean μ and variance σ² (C,).
+    """Normalise x (..., C) by mean μ and variance σ² (C,), then scale and shift its channels by γ and β (C,).
 
     x̂[...,c] = (x[...,c] - μ[c]) / √(σ²[c] + ε)
     y[...,c] = γ[c] · x̂[...,c] + β[c]
@@ -29,13 +29,13 @@ def batch_normalization(x: Array, gamma: Array, beta: Array, mean: Array, varian
 def batch_normalization_backward(
     dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """Return dx (..., C), dgamma (C,) and dbeta (C,) for dy (..., C), as if μ and σ² were constants.
+    """Compute dx (..., C), dgamma (C,) and dbeta (C,) for dy (..., C), as if μ and σ² were constants.
 
     dx[...,c] = dy[...,c] · γ[c] / √(σ²[c] + ε)
     dγ[c]     = Σ dy[...,c] · x̂[...,c]
     dβ[c]     = Σ dy[...,c]
 
-    Where they are the batch's, dγ and dβ stay, and `batch_statistics_backward` makes dx whole.
+    If they are those of the batch, dγ and dβ are the same, and `batch_statistics_backward` corrects dx.
     """
     axes = tuple(range(x.ndim - 1))
     dgamma = (dy * _normalize(x, mean, variance, epsilon)).sum(axis=axes)
@@ -43,11 +43,12 @@ def batch_normalization_backward(
 
 
 def batch_statistics_backward(dx: Array, x: Array, epsilon: float) -> Array:
-    """Return dx (..., C) with what x does through the batch's own μ and σ², for dx as if these were constants.
+    """Correct dx (..., C), computed as if μ and σ² were constants, for their dependence on x.
 
     dx[...,c] ← dx[...,c] - 1/M · Σ dx[...,c] - x̂[...,c] · 1/M · Σ dx[...,c] · x̂[...,c]
 
-    It is what is left of dx: shifting or stretching a whole channel changes next to nothing that leaves the layer.
+    The two terms take out the parts of dx that would shift or stretch a whole channel, since the normalisation undoes
+    such a change.
 
     Source: Ioffe and Szegedy 2015, section 3, the equations after algorithm 1, put together.
     """

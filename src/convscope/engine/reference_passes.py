@@ -62,18 +62,18 @@ from convscope.engine.reference_voting import soft_voting, soft_voting_backward
 Weights64 = dict[str, Array]
 """All weights of a network by name, in float64."""
 Kept = dict[str, NDArray[np.bool_]]
-"""What each `Dropout` keeps of some images, by its name."""
+"""The numbers that each `Dropout` keeps, true for those, by the layer's name."""
 
 
 class _Step(NamedTuple):
-    """One step of a pass: a layer, or the activation that follows it and stands in its arguments."""
+    """One step of a pass: a layer, or the activation in its arguments, which follows it."""
 
     layer: Layer
-    activation: str = ""
+    activation: str = ""  # "" for the layer itself
 
 
 class Passes:
-    """An architecture's steps in their order; the weights are given to each pass.
+    """The steps of an architecture in their order; each pass takes the weights as an argument.
 
     Attributes:
         output_of: the index of a layer's output, after its activation, among the values of `forward`.
@@ -86,10 +86,11 @@ class Passes:
             self._steps.append(_Step(layer))
             if not isinstance(layer, Activation) and (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
                 self._steps.append(_Step(layer, activation))
+        # A layer with an activation has two steps; the later one, its activation, replaces the first in the dict.
         self.output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
 
     def draw_kept(self, key: int, first: int, images: int) -> Kept:
-        """Draw which numbers each `Dropout` keeps of `images` images, from number `first` of the epoch, by its name."""
+        """Draw the numbers that each `Dropout` keeps of `images` images, from number `first` of the epoch on."""
         return {
             row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
             for number, row in enumerate(self._architecture.table)
@@ -99,10 +100,10 @@ class Passes:
     def forward(
         self, weights: Weights64, images: NDArray[np.uint8], kept: Kept | None = None, ablation: Ablation = ()
     ) -> list[Array]:
-        """Return the normalised images and then the output of every step, the last one's without its softmax.
+        """Compute the normalised images and then the output of every step, without the final softmax.
 
-        While training, `kept` comes from `draw_kept`, and normalisation is by the batch's own statistics. Without it
-        nothing is dropped, and the moving statistics are used.
+        In training, `kept` comes from `draw_kept`, and batch normalisation uses the batch's own statistics. If it is
+        None, nothing is dropped, and the moving statistics are used.
         """
         image = self._architecture.input
         values = [images.astype(np.float64) * image.scale + image.offset]
@@ -122,7 +123,7 @@ class Passes:
                 case AveragePooling2D():
                     y = average_pooling(x, layer.window)
                 case GlobalMaxPooling2D():
-                    y = max_pooling(x, whole_map(x))[:, 0, 0]
+                    y = max_pooling(x, whole_map(x))[:, 0, 0]  # from (N, 1, 1, C) to (N, C)
                 case GlobalAveragePooling2D():
                     y = average_pooling(x, whole_map(x))[:, 0, 0]
                 case ZeroPadding2D():
@@ -145,9 +146,10 @@ class Passes:
                     y = np.concatenate([values[self.output_of[layer.from_layer]], x], axis=-1)
                 case SoftVoting():
                     y = soft_voting(x, layer.members)
-                case _:
+                case _:  # Flatten
                     y = x.reshape(len(x), -1)
-            if self.output_of[layer.name] == len(values):  # after the activation: a replaced filter passes through none
+            # In the layer's last step, as a replacement is after the activation.
+            if self.output_of[layer.name] == len(values):
                 y = _ablate(y, layer, ablation)
             values.append(y)
         return values
@@ -155,9 +157,10 @@ class Passes:
     def backward(
         self, weights: Weights64, values: list[Array], dlogits: Array, kept: Kept | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
-        """Return the gradients by each trained weight and by each of the values that `forward` returned."""
+        """Compute the gradients by each trained weight and by each of the values that `forward` returned."""
         gradients: dict[str, Array] = {}
-        added: dict[int, Array] = {}  # to the gradient by one of `values`, by later layers that read it by its name
+        # An output that a later layer reads by its name gets a second gradient, kept here by the index in `values`.
+        added: dict[int, Array] = {}
         dy = dlogits
         dvalues = [dy]  # collected from the last to the first
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
@@ -194,28 +197,29 @@ class Passes:
                     gamma, _ = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
                     dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
-                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)  # of the batch's own
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
-                case Add():  # y = x + earlier, so both are given dy
+                case Add():  # y = x + earlier, so both get dy
                     earlier = self.output_of[layer.from_layer]
                     added[earlier] = added.get(earlier, 0) + dy
-                case Branch():  # y = earlier
+                case Branch():  # y = earlier, so x gets zeros
                     earlier = self.output_of[layer.from_layer]
                     added[earlier] = added.get(earlier, 0) + dy
                     dy = np.zeros_like(x)
-                case Concatenate():  # each is given its own channels
+                case Concatenate():  # y = (earlier, x): each gets the gradient of its own channels
                     earlier = self.output_of[layer.from_layer]
                     channels = values[earlier].shape[-1]
                     added[earlier] = added.get(earlier, 0) + dy[..., :channels]
                     dy = dy[..., channels:]
                 case SoftVoting():
                     dy = soft_voting_backward(dy, x, layer.members)
-                case _:
+                case _:  # Flatten
                     dy = dy.reshape(x.shape)
             dy = dy + added.pop(number, 0)
             dvalues.append(dy)
+        # In the order of the weights, without the bias gradients of layers that have no bias.
         return {name: gradients[name] for name in self._architecture.trainable_weight_shapes}, dvalues[::-1]
 
     def move_statistics(self, weights: Weights64, values: list[Array]) -> dict[str, Array]:
@@ -233,7 +237,7 @@ class Passes:
 
 
 def _layer_weights(weights: Weights64, layer: Layer) -> tuple[Array, Array]:
-    """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
+    """Find the kernel and bias of a layer, or gamma and beta; a layer without a bias gets one of zero."""
     if isinstance(layer, BatchNormalization):
         return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
     return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
@@ -248,7 +252,7 @@ def _ablate(y: Array, layer: Layer, ablation: Ablation) -> Array:
     """Replace the filters of a layer's output that the ablation names."""
     replacements = [replacement for replacement in ablation if replacement.layer == layer.name]
     if replacements:
-        y = y.copy()
+        y = y.copy()  # a `Branch` returns the earlier layer's own array
     for replacement in replacements:
         y[..., replacement.filter] = replacement.value
     return y

@@ -1,4 +1,4 @@
-"""The mathematics of the reference for `SoftVoting`: the logits of several networks to those of their ensemble."""
+"""The mathematics of `SoftVoting` in NumPy and float64: from the logits of several networks to their ensemble's."""
 
 import numpy as np
 
@@ -6,25 +6,26 @@ from convscope.engine.reference_layers import Array
 
 
 def soft_voting(x: Array, members: int) -> Array:
-    """Return logits y (N, K) for the logits of the members x (N, members · K), one member behind the other.
+    """Compute the ensemble's logits y (N, K) from those of its members x (N, members · K), one member after another.
 
     y[n,k] = log((1 / members) Σ_i p[n,i,k]) + (1 / members) Σ_i s[n,i]
 
-    where s[n,i] = log Σ_k exp(x[n,i,k]) and p[n,i,k] = exp(x[n,i,k] - s[n,i]). Only logarithms are added up, so a
-    probability too small for a float counts too.
+    where s[n,i] = log Σ_k exp(x[n,i,k]) and p[n,i,k] = exp(x[n,i,k] - s[n,i]). All is computed with logarithms, so a
+    probability that is too small for a float still counts.
     """
     logarithms, sums = _log_probabilities(x, members)
     return np.asarray(np.logaddexp.reduce(logarithms, axis=1) - np.log(members) + sums.mean(axis=1))
 
 
 def soft_voting_backward(dy: Array, x: Array, members: int) -> Array:
-    """Return dx (N, members · K) for dy (N, K).
+    """Compute dx (N, members · K) for dy (N, K).
 
     dx[n,i,j] = dy[n,j] · w[n,i,j] - p[n,i,j] · Σ_k dy[n,k] · w[n,i,k] + p[n,i,j] · (1 / members) Σ_k dy[n,k]
 
-    where w[n,i,k] = p[n,i,k] / Σ_h p[n,h,k] is the share of member i in what all give class k.
+    where w[n,i,k] = p[n,i,k] / Σ_h p[n,h,k] is the share of member i in the sum of all members' probabilities.
     """
     logarithms, _ = _log_probabilities(x, members)
+    # dy · w, (N, members, K)
     weighted = dy[:, None] * np.exp(logarithms - np.logaddexp.reduce(logarithms, axis=1, keepdims=True))
     even = dy.sum(axis=1)[:, None, None] / members
     dx = weighted + np.exp(logarithms) * (even - weighted.sum(axis=2, keepdims=True))
@@ -32,7 +33,7 @@ def soft_voting_backward(dy: Array, x: Array, members: int) -> Array:
 
 
 def _log_probabilities(x: Array, members: int) -> tuple[Array, Array]:
-    """Return log p (N, members, K) and s (N, members, 1), see `soft_voting`."""
+    """Compute log p (N, members, K) and s (N, members, 1), see `soft_voting`."""
     logits = x.reshape(len(x), members, -1)
     sums = np.logaddexp.reduce(logits, axis=2, keepdims=True)
     return logits - sums, sums

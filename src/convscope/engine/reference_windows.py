@@ -1,4 +1,4 @@
-"""Windows that move over maps, as the convolutions and poolings of the reference read them: padding and positions.
+"""Windows that move over maps, for the convolutions and poolings of the reference: padding and positions.
 
 The letters are those of `reference_layers`: s t row and column strides, d e row and column dilation, u v row and column
 within a window.
@@ -16,21 +16,22 @@ Array = NDArray[np.float64]
 
 
 def with_padding(x: Array, window: Window, value: float = 0) -> Array:
-    """Return x (N, H, W, C) with the padding that `window` asks for around its maps, filled with `value`."""
+    """Surround the maps of x (N, H, W, C) with the padding of `window`, filled with `value`."""
     rows, columns = window.frame(x.shape[1:])
     return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
 
 
 def without_padding(padded: Array, x: Array, window: Window) -> Array:
-    """Return the part of `padded` in which x (N, H, W, C) stood."""
+    """Cut the part of x (N, H, W, C) out of `padded`, an array in the shape of `with_padding(x, window)`."""
     (top, _), (left, _) = window.frame(x.shape[1:])
     return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
 def all_windows(x: Array, window: Window) -> Array:
-    """Return every window of x (N, H, W, C) as a view, (N, H', W', C, U, V)."""
+    """View every window of x (N, H, W, C): (N, H', W', C, U, V), without a copy."""
     s, t = window.strides
     d, e = window.dilation
+    # All windows of the full reach, of which strides leave out some, and dilation some pixels of each.
     return sliding_window_view(x, window.reach, axis=(1, 2))[:, ::s, ::t, :, ::d, ::e]
 
 
@@ -41,6 +42,7 @@ def positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int
     for u in range(window.size[0]):
         for v in range(window.size[1]):
             top, left = u * d, v * e
+            # Rows u·d, u·d + s, u·d + 2s, ...: one for each window.
             pixels = (
                 slice(None),
                 slice(top, top + s * (rows - 1) + 1, s),

@@ -1,6 +1,6 @@
 """The engine `keras`: an `Architecture` as a Keras 3 model, computed by TensorFlow, JAX or PyTorch.
 
-Importing this imports neither Keras nor its backend: they are when something is computed.
+Importing this imports neither Keras nor its backend; the first computation does.
 """
 
 from convscope.engine.keras.backend import backend_name, load_keras, versions

@@ -1,6 +1,6 @@
-"""Which backend Keras computes with, and what it leaves to each of them: gradients, threads, TF32, messages.
+"""Choose the backend of Keras, and do what differs between backends: gradients, threads, TF32, messages.
 
-Nothing here is imported before it is asked for: a backend takes seconds to import.
+A backend is imported when it is first used, because that takes seconds.
 """
 
 import json
@@ -22,7 +22,7 @@ from convscope.base.errors import EngineError, MissingPackageError
 from convscope.base.versions import install_command
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""Those that can train, in the order in which one is taken where nothing says which."""
+"""Those that can train. If nothing names one, the first that is installed is used."""
 BACKEND_VARIABLE = "KERAS_BACKEND"
 
 Array = NDArray[np.float32]
@@ -43,7 +43,7 @@ def backend_name() -> str:
     """
     if find_spec("keras") is None:
         raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_install()}")
-    if (imported := sys.modules.get("keras")) is not None:
+    if (imported := sys.modules.get("keras")) is not None:  # its backend cannot change any more
         return str(imported.config.backend())
     if chosen := os.environ.get(BACKEND_VARIABLE):
         if chosen not in BACKENDS:
@@ -51,7 +51,7 @@ def backend_name() -> str:
         if find_spec(chosen) is None:
             raise MissingPackageError(f"{BACKEND_VARIABLE} is {chosen!r}, which is not installed; {_install()}")
         return chosen
-    for name in (_read_keras_json(), *BACKENDS):
+    for name in (_read_keras_json(), *BACKENDS):  # keras.json may name one that cannot train, which is passed over
         if name in BACKENDS and find_spec(name) is not None:
             return name
     raise MissingPackageError(
@@ -69,12 +69,12 @@ def load_keras() -> Any:
         EngineError: as `backend_name` does.
     """
     backend = backend_name()
-    os.environ[BACKEND_VARIABLE] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow writes of its own start on stderr
+    os.environ[BACKEND_VARIABLE] = backend  # Keras reads it when it is imported
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # otherwise TensorFlow reports its start on stderr
     try:
         with quiet():
             keras = import_module("keras")
-    except Exception as error:  # what a damaged installation raises is anybody's guess
+    except Exception as error:  # a damaged installation may raise anything
         words = str(error).partition("\n")[0]
         raise MissingPackageError(
             f"engine keras: Keras on {backend} cannot be imported ({words}); {_install()}"
@@ -90,14 +90,14 @@ def load_keras() -> Any:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Keras and of its backend, which are imported for it; raises as `load_keras` does."""
+    """Find the versions of Keras and of its backend, which imports both; raises as `load_keras` does."""
     keras = load_keras()
     backend = keras.config.backend()
     return {"keras": keras.__version__, backend: str(import_module(backend).__version__)}
 
 
 def set_threads(threads: int | None) -> None:
-    """Give the backend so many threads, where it can be told: torch always, tensorflow before it has computed."""
+    """Set the backend's number of threads: torch takes it always, tensorflow before it has computed, jax never."""
     if threads is None:
         return
     backend = load_keras().config.backend()
@@ -112,7 +112,7 @@ def set_threads(threads: int | None) -> None:
 
 @contextmanager
 def float32_products() -> Iterator[None]:
-    """Have a GPU multiply float32 numbers as they are, and not rounded to the 11 bits of TF32, within the block."""
+    """Within the block, have a GPU multiply float32 numbers exactly, and not rounded to the 11 bits of TF32."""
     backend = load_keras().config.backend()
     module = import_module(backend)
     with ExitStack() as stack:
@@ -120,6 +120,7 @@ def float32_products() -> Iterator[None]:
             stack.enter_context(module.default_matmul_precision("float32"))
         elif backend == "tensorflow":
             rounding = module.config.experimental
+            # `callback` restores the present setting at the end, also after an error.
             stack.callback(rounding.enable_tensor_float_32_execution, rounding.tensor_float_32_execution_enabled())
             rounding.enable_tensor_float_32_execution(False)
         elif module.cuda.is_available():
@@ -131,7 +132,7 @@ def float32_products() -> Iterator[None]:
 
 @contextmanager
 def predicting() -> Iterator[None]:
-    """Within the block take `float32_products`, and have PyTorch keep nothing for a gradient."""
+    """Within the block, use `float32_products`, and have PyTorch keep nothing for gradients."""
     with float32_products():
         if load_keras().config.backend() == "torch":
             with import_module("torch").no_grad():
@@ -141,14 +142,14 @@ def predicting() -> Iterator[None]:
 
 
 def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequence[Array]) -> tuple[float, list[Array]]:
-    """Return a function's value at `arrays` and its gradient by each of them.
+    """Compute a function's value at `arrays` and its gradient by each of them.
 
     Args:
-        function: of a list of the backend's tensors, one for each array; it gives one number as a tensor.
+        function: of a list of the backend's tensors, one for each array; it returns one number as a tensor.
     """
     keras = load_keras()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    if not tensors:
+    if not tensors:  # of a network without weights
         return float(keras.ops.convert_to_numpy(function(tensors))), []
     match keras.config.backend():
         case "jax":
@@ -157,6 +158,7 @@ def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequen
             with import_module("tensorflow").GradientTape() as tape:
                 tape.watch(tensors)
                 value = function(tensors)
+            # Zero for an array that the value does not depend on, as JAX gives it; by default it would be None.
             gradients = tape.gradient(value, tensors, unconnected_gradients="zero")
         case _:
             tensors = [tensor.clone().requires_grad_() for tensor in tensors]
@@ -171,7 +173,7 @@ def to_numpy(tensor: Any) -> Array:
 
 
 def _read_keras_json() -> str:
-    """Read the backend in Keras's own file; "" without one."""
+    """Read the backend from Keras's own file; "" if there is none, or it cannot be read."""
     folder = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     try:
         configured = json.loads((Path(folder) / "keras.json").read_text(encoding="utf-8"))
@@ -183,6 +185,7 @@ def _read_keras_json() -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Mute warnings and the error stream of the whole process within the block."""
+    # By the file descriptor 2, since the C++ code of backends does not write through `sys.stderr`.
     sys.stderr.flush()
     stream, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,7 +1,7 @@
-"""One epoch by Keras's `compile` and `fit`: the loss, the optimizer, the batches, and the work at each step.
+"""Train an epoch by Keras's `compile` and `fit`: the loss, the optimizer, the batches, and the work at each step.
 
-Keras computes the steps from `EpochOptions` in its own terms. Only the running average of the weights is computed here,
-since Keras's is not corrected for its start.
+`EpochOptions` are translated to Keras's own, by which it computes the steps. Only the running average of the weights is
+computed here, because Keras's is not corrected for its start.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from convscope.engine.native import augment
 from convscope.engine.network import EpochOptions, Progress
 from convscope.recipes import Adam, Augmentation
 
-_GOLDEN = 0x9E3779B9  # 2^32 over the golden ratio: multiples of it are spread evenly over the 32-bit numbers
+_GOLDEN_RATIO = 0x9E3779B9  # 2^32 / 1.618...: its multiples are spread evenly over the 32-bit numbers
 
 
 def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> None:
@@ -43,14 +43,12 @@ def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> No
     )
     if optimizer.weight_decay:
         model.optimizer.exclude_from_weight_decay(undecayed)
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)  # makes its variables now, so that a state can be assigned
 
 
 def moment_variables(optimizer: Any, position: int) -> tuple[Any, Any]:
-    """Find the variables m and v that a Keras optimizer keeps for its weight at `position`; None where it has none.
-
-    Keras has no public name for Adam's.
-    """
+    """Find the variables m and v that a Keras optimizer has for the weight at `position`; None for each it lacks."""
+    # Adam's have no public name in Keras.
     if hasattr(optimizer, "_momentums"):
         return optimizer._momentums[position], optimizer._velocities[position]
     return (optimizer.momentums[position] if optimizer.momentums else None), None
@@ -61,20 +59,24 @@ def seed_dropout(blocks: list[Any], key: int) -> None:
     for number, block in enumerate(blocks):
         for layer in block.layers:
             if (generator := getattr(layer, "seed_generator", None)) is not None:
-                first = (key + number * _GOLDEN) % 2**32
+                # The state is two 32-bit numbers: the low half of the key, changed for each layer, and the high half.
+                first = (key + number * _GOLDEN_RATIO) % 2**32
                 generator.state.assign(np.array([first, key >> 32], np.uint32))
 
 
 @dataclass(eq=False)
 class Steps:
-    """The work around the steps of one `fit`, and the measurements of the last of them.
+    """The work before and after each step of one `fit`, and the measurements so far.
 
     Attributes:
         model: compiled.
         rates: (number of batches,), the learning rate of each step.
         num_images: of the epoch.
-        averages: by name the running averages of the weights, None without.
-        variables: by name the variables that hold the weights.
+        averaging: β of the running averages.
+        averages: the running averages of the weights, by name; None without averaging.
+        variables: the variables of the weights, by name.
+        first_step: the number of steps before this epoch.
+        measured: the loss and accuracy that Keras reported after the last step.
     """
 
     model: Any
@@ -92,8 +94,8 @@ class Steps:
     def begin(self, batch: int, logs: Any = None) -> None:
         """Set the learning rate of the step."""
         rate = float(self.rates[batch])
-        if rate != self._rate:
-            self._take_state()
+        if rate != self._rate:  # most often the same, and a change costs a synchronisation
+            self._synchronize_variables()
             self.model.optimizer.learning_rate = rate
             self._rate = rate
 
@@ -101,7 +103,8 @@ class Steps:
         """Update the averages of the weights, and report the means so far."""
         self.measured = logs
         if self.averages is not None:
-            self._take_state()
+            self._synchronize_variables()
+            # As `EpochOptions.averaging` says; the share is 1 at the first step, so the average begins without bias.
             step = self.first_step + batch + 1
             share = (1 - self.averaging) / (1 - self.averaging**step)
             self.averages = {
@@ -117,15 +120,16 @@ class Steps:
         loss, accuracy = (float(load_keras().ops.convert_to_numpy(self.measured[n])) for n in ("loss", "accuracy"))
         return loss, accuracy
 
-    def _take_state(self) -> None:
-        if hasattr(self.model, "jax_state_sync"):  # between steps JAX's trainer holds what the variables would
+    def _synchronize_variables(self) -> None:
+        # Between steps, JAX's trainer keeps the state itself, and the variables are old.
+        if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
 
 
 def batches(
     dataset: Dataset, order: NDArray[np.int64], batch_size: int, num_classes: int, options: EpochOptions
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield each batch as `fit` takes it: images uint8, one-hot labels (N, K) and, where they are weighted, weights."""
+    """Yield each batch as `fit` takes it: images uint8, one-hot labels (N, K) and, with class weights, weights (N,)."""
     weights = None if options.class_weights is None else np.asarray(options.class_weights, np.float32)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
@@ -138,7 +142,8 @@ def batches(
 
 
 def fit_epoch(steps: Steps, examples: Iterator[tuple[Any, ...]]) -> tuple[float, float]:
-    """Take the steps; return mean loss and accuracy."""
+    """Train for the steps, and return the mean loss and accuracy."""
     callback = load_keras().callbacks.LambdaCallback(on_train_batch_begin=steps.begin, on_train_batch_end=steps.end)
+    # Not shuffled: the examples come in the order of the epoch.
     steps.model.fit(examples, steps_per_epoch=len(steps.rates), shuffle=False, verbose=0, callbacks=[callback])
     return steps.means()

@@ -1,8 +1,8 @@
 """A `Network` (see `convscope.engine.network`) whose layers, losses and steps are Keras's.
 
-What it means is what `native` and `reference` mean; the tests in tests/interoperability hold it to that on each
-backend. Only which numbers `Dropout` drops is another choice, by Keras's own generator, and `GlobalMaxPooling2D` shares
-a gradient among values that are equally large.
+Its results are those of `native` and `reference` up to rounding, which tests/interoperability checks on each backend.
+There are two differences: `Dropout` drops other numbers, drawn by Keras's own generator, and `GlobalMaxPooling2D`
+shares a gradient among equally large values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,9 +47,9 @@ class _State(NamedTuple):
     """The optimizer's state, as arrays by the name of each trained weight."""
 
     step: int
-    m: dict[str, Array]
-    v: dict[str, Array]
-    # Between epochs the weights that training goes on from, where the network's own are averages.
+    m: dict[str, Array]  # Adam's first moments, or the velocities of SGD
+    v: dict[str, Array]  # Adam's second moments; zeros for SGD
+    # With averaging, the network's weights between epochs are averages, and training continues from these.
     unaveraged: dict[str, Array] | None = None
 
 
@@ -57,8 +57,8 @@ class KerasNetwork:
     """An architecture with weights as a Keras model, on the backend that `convscope.engine.keras.backend` chooses.
 
     Args:
-        threads: how many the backend uses, where it can be told: torch always, tensorflow before it first computes, jax
-            never. Results are the same bits for the same number of threads at best.
+        threads: the number for the backend: torch takes it always, tensorflow before it first computes, jax never.
+            Results are the same bits for the same number of threads at best.
 
     Raises:
         MissingPackageError: if Keras or its backend is missing.
@@ -72,12 +72,13 @@ class KerasNetwork:
         self._blocks = keras_blocks(architecture, softmax=False)
         self._model = connect_blocks(architecture, self._blocks)
         set_weights(self._blocks, weights)
-        self._variables = weight_variables(self._blocks, architecture.weight_shapes)
+        self._variables = weight_variables(self._blocks, architecture.weight_shapes)  # of all weights, by our names
         self._trained = {name: self._variables[name] for name in architecture.trainable_weight_shapes}
+        # The index of each trained weight among Keras's variables, by which the optimizer has its moments.
         indices = {id(variable): index for index, variable in enumerate(self._model.trainable_variables)}
         self._indices = {name: indices[id(variable)] for name, variable in self._trained.items()}
         self._state = _State(0, _zeros(architecture), _zeros(architecture))
-        self._compiled: tuple[Any, ...] | None = None
+        self._compiled: tuple[Any, ...] | None = None  # the options that the model was compiled for
 
     @property
     def architecture(self) -> Architecture:
@@ -87,7 +88,8 @@ class KerasNetwork:
         return {name: self._array(name, variable) for name, variable in self._variables.items()}
 
     def _array(self, name: str, variable: Any) -> Array:
-        """Return a variable in the shape of our weight; in Keras, that of a PReLU has axes for rows and columns."""
+        """Copy a variable in the shape of our weight."""
+        # In Keras, the slopes of a PReLU have two more axes, for rows and columns.
         return to_numpy(variable).reshape(self._architecture.weight_shapes[name])
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
@@ -107,16 +109,16 @@ class KerasNetwork:
             raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
         shapes, names = self._architecture.weight_shapes, {part: list(self._trained) for part in ("m", "v")}
         if any(name.startswith("unaveraged/") for name in state):
-            # States of earlier versions have no moving statistics: their average starts from what these are now.
+            # States of earlier versions have no moving statistics: the average of these starts from the present ones.
             names["unaveraged"] = [n for n in shapes if n in self._trained or f"unaveraged/{n}" in state]
-        expected = {f"{part}/{name}": shapes[name] for part, of_part in names.items() for name in of_part}
+        expected = {f"{part}/{name}": shapes[name] for part, part_names in names.items() for name in part_names}
         try:
             check_arrays(expected, {name: value for name, value in state.items() if name != "step"})
         except ValueError as error:
             raise ValueError(f"optimizer state: {error}") from error
         arrays = {
-            part: {name: np.array(state[f"{part}/{name}"], np.float32) for name in of_part}
-            for part, of_part in names.items()
+            part: {name: np.array(state[f"{part}/{name}"], np.float32) for name in part_names}
+            for part, part_names in names.items()
         }
         self._state = _State(int(state["step"]), arrays["m"], arrays["v"], arrays.get("unaveraged"))
 
@@ -130,7 +132,7 @@ class KerasNetwork:
         options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
-        """Take one step for each batch of `order`, by Keras's `fit`; see `Network.train_epoch`.
+        """Train one step for each batch of `order`, by Keras's `fit`; see `Network.train_epoch`.
 
         After an interrupt, or any other error, the network is as it was before the epoch.
 
@@ -141,20 +143,22 @@ class KerasNetwork:
         """
         check_weight_bits(options.weight_bits, "keras")
         check_images(dataset.images, self._architecture.input.shape)
-        num_batches = -(-len(order) // batch_size)
+        num_batches = -(-len(order) // batch_size)  # rounded up: the last batch may be short
         if not len(learning_rates) == num_batches > 0:
             raise ValueError(
                 f"there are {len(learning_rates)} learning rates for {num_batches} batches; give one per batch"
             )
         weights, state = self.weights(), self._state
         averages: dict[str, Array] | None = weights if options.averaging else None
-        if options.averaging and state.unaveraged is not None:  # training goes on from these, and averages into those
+        # Training continues from the unaveraged weights; the averages so far are the network's present weights.
+        if options.averaging and state.unaveraged is not None:
             self._assign(state.unaveraged)
         try:
             with float32_products():
                 result, averages = self._fit(dataset, order, batch_size, learning_rates, options, averages, progress)
         except BaseException:
-            self._state, self._compiled = state, None  # JAX's trainer may have left its variables without values
+            # Compiled anew next time, since JAX's trainer may have left the optimizer's variables without values.
+            self._state, self._compiled = state, None
             self._assign(weights)
             raise
         if averages is not None:
@@ -196,18 +200,19 @@ class KerasNetwork:
 
     def _compile(self, options: EpochOptions) -> None:
         """Compile the model, unless its options are unchanged, and restore its optimizer's state."""
-        wanted = (options.optimizer, options.label_smoothing, options.clip_norm)
-        if wanted != self._compiled:
+        # The learning rates, keys and averaging differ between epochs and are no part of the compiled step.
+        compiled_options = (options.optimizer, options.label_smoothing, options.clip_norm)
+        if compiled_options != self._compiled:
             undecayed = [weight for name, weight in self._trained.items() if not decays(options.optimizer, name)]
             fitting.compile_model(self._model, options, undecayed)
-            self._compiled = wanted
+            self._compiled = compiled_options
         optimizer = self._model.optimizer
         optimizer.iterations.assign(self._state.step)
         for name, index in self._indices.items():
             for variable, values in zip(
                 fitting.moment_variables(optimizer, index), (self._state.m, self._state.v), strict=True
             ):
-                if variable is not None:
+                if variable is not None:  # SGD has no v, and no m without momentum
                     variable.assign(values[name].reshape(variable.shape))
 
     def _read_state(self) -> None:
@@ -221,7 +226,7 @@ class KerasNetwork:
         self._state = _State(step, m, v)
 
     def _tensors(self, values: Mapping[str, Array]) -> dict[str, Any]:
-        """Return values by name as tensors in the shapes of the model's variables."""
+        """Convert values by name to tensors in the shapes of the model's variables."""
         convert = load_keras().ops.convert_to_tensor
         return {name: convert(value.reshape(self._variables[name].shape)) for name, value in values.items()}
 
@@ -230,7 +235,7 @@ class KerasNetwork:
             self._variables[name].assign(value.reshape(self._variables[name].shape))
 
     def logits(self, images: NDArray[np.uint8]) -> Array:
-        logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]
+        logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]  # one ablation, which replaces nothing
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Array]:
@@ -250,7 +255,7 @@ class KerasNetwork:
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each trained weight's name.
+        """Compute the mean cross-entropy over the images and its gradient by each trained weight.
 
         Raises:
             ValueError: if there are no images, or they are of another size.
@@ -264,8 +269,9 @@ class KerasNetwork:
         loss, gradients = 0.0, [np.zeros_like(value) for value in values]
         with float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-
-                def sum_of_losses(tensors: Sequence[Any], block: slice = block) -> Any:
+                # `block` is a default argument, so that the function does not depend on the loop's variable.
+                def sum_losses(tensors: Sequence[Any], block: slice = block) -> Any:
+                    # The variables have the values of `tensors` here, so a backend derives by these.
                     with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
                         logits = self._forward(images[block])[last]
                         targets = keras.ops.convert_to_tensor(np.asarray(labels[block], np.int32))
@@ -273,10 +279,10 @@ class KerasNetwork:
                             keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
                         )
 
-                of_block, by_variable = value_and_gradients(sum_of_losses, values)
-                loss += of_block
-                for total, gradient in zip(gradients, by_variable, strict=True):
-                    total += gradient
+                block_loss, block_gradients = value_and_gradients(sum_losses, values)
+                loss += block_loss
+                for total, gradient in zip(gradients, block_gradients, strict=True):
+                    total += gradient  # in place
         means = {name: total / len(images) for name, total in zip(self._trained, gradients, strict=True)}
         return loss / len(images), dict(means)
 
@@ -292,16 +298,16 @@ class KerasNetwork:
         }
         with float32_products():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                weighting = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
+                factors = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
-                def sum_of_logits(tensors: Sequence[Any], block: slice = block, by: Any = weighting) -> Any:
-                    # What is added to an output is zero, and the gradient by it is the gradient by the output.
+                def sum_logits(tensors: Sequence[Any], block: slice = block, factors: Any = factors) -> Any:
+                    # A zero is added to each output. The gradient by the zero is that by the output.
                     added = dict(zip(result, tensors, strict=True))
                     logits = self._forward(images[block], lambda n, y: y + added[n] if n in added else y)[last]
-                    return keras.ops.sum(logits * by)
+                    return keras.ops.sum(logits * factors)
 
                 zeros = [np.zeros((len(images[block]), *shape), np.float32) for shape in shapes.values()]
-                for name, gradient in zip(result, value_and_gradients(sum_of_logits, zeros)[1], strict=True):
+                for name, gradient in zip(result, value_and_gradients(sum_logits, zeros)[1], strict=True):
                     result[name][block] = gradient
         return result
 
@@ -312,15 +318,15 @@ class KerasNetwork:
         result = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
         with predicting():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                for logits, ablation in zip(result, ablations, strict=True):
+                for logits, ablation in zip(result, ablations, strict=True):  # `logits` is a view of `result`
                     logits[block] = to_numpy(self._forward(images[block], _make_replacement(ablation))[last])
         return result
 
     def _forward(self, images: NDArray[np.uint8], replace: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
-        """Return the output of the normalisation, "input", and of each layer, as the network is when it predicts.
+        """Compute the normalised images, "input", and the output of each layer, in the mode for predictions.
 
         Args:
-            replace: called with each of these names and outputs; returns the output to go on with.
+            replace: called with each of these names and outputs; returns the output to continue with.
         """
         values: dict[str, Any] = {}
         x = load_keras().ops.convert_to_tensor(np.asarray(images, np.float32))
@@ -337,13 +343,14 @@ def _make_replacement(ablation: Ablation) -> Callable[[str, Any], Any]:
     ops = load_keras().ops
 
     def replace(name: str, y: Any) -> Any:
-        of_layer = [replacement for replacement in ablation if replacement.layer == name]
-        if not of_layer:
+        replacements = [replacement for replacement in ablation if replacement.layer == name]
+        if not replacements:
             return y
-        kept, value = np.ones(y.shape[-1], bool), np.zeros(y.shape[-1], np.float32)
-        for replacement in of_layer:
-            kept[replacement.filter], value[replacement.filter] = False, replacement.value
-        return ops.where(ops.convert_to_tensor(kept), y, ops.convert_to_tensor(value))
+        # Both (C,): they are broadcast over images, rows and columns, as channels are the last axis.
+        is_kept, value = np.ones(y.shape[-1], bool), np.zeros(y.shape[-1], np.float32)
+        for replacement in replacements:
+            is_kept[replacement.filter], value[replacement.filter] = False, replacement.value
+        return ops.where(ops.convert_to_tensor(is_kept), y, ops.convert_to_tensor(value))
 
     return replace
 
