@@ -23,7 +23,7 @@ from convscope.service.schemas import PictureQuery, StringsQuery
 from convscope.service.served import Served
 
 EXPLAINED_DIGITS = 16
-"""Only the first digits of a picture are explained: an explanation takes about 40 kB."""
+"""The most digits of a picture that are explained, as an explanation takes about 40 kB of the answer."""
 
 _NAME = "the picture"  # in error messages, as a request has no file name
 _DIGITS = 6  # significant digits of an attribution's values; float32 has seven
@@ -46,9 +46,10 @@ def answer_picture(served: Served, content: bytes, query: PictureQuery, most_pix
         ImageFileError: if it is no picture, damaged, or of an unsupported format.
     """
     picture, size = _read(content, most_pixels, reading_side(served.model))
-    steps = _steps(served, query)
+    steps = _choose_steps(served, query)
     (prediction,) = predict(served.model, [picture], names=[""], steps=steps, sizes=[size])
-    answer = _head(served) | prediction.to_dict() | {"file": None}
+    # As `convscope predict --json` prints it; there, `file` is the path of the picture.
+    answer = _identify(served) | prediction.to_dict() | {"file": None}
     if query.explain:
         answer |= _explain(served, [prediction], query.method)[0]
     return AnsweredRequest(encode_answer(answer), 1, int(prediction.none_of_these is True))
@@ -67,7 +68,7 @@ def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pix
         )
     picture, size = _read(content, most_pixels, LONGEST_SIDE)
     reading = read_strings(served.model, picture, name="", size=size)
-    answer = _head(served) | reading.to_dict() | {"file": None}
+    answer = _identify(served) | reading.to_dict() | {"file": None}
     predictions = [digit.prediction for digit in reading.digits]
     if query.explain:
         explained = _explain(served, predictions[:EXPLAINED_DIGITS], query.method)
@@ -83,12 +84,12 @@ def reads_strings(served: Served) -> bool:
     return preparation_of(served.model).handwriting.centre
 
 
-def _head(served: Served) -> dict[str, Any]:
+def _identify(served: Served) -> dict[str, Any]:
     return {"model": served.name, "version": served.version}
 
 
 def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Read the picture and its size; `longest` as of `read_reduced`."""
+    """Read the picture, reduced so that no side is much longer than `longest`, and its size in the file."""
     # The size is checked before decoding: a file of some kB can hold a picture that fills the memory.
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
@@ -98,7 +99,7 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     return read_reduced(content, _NAME, longest)
 
 
-def _steps(served: Served, query: PictureQuery) -> list[Step] | None:
+def _choose_steps(served: Served, query: PictureQuery) -> list[Step] | None:
     """Choose the steps of preparation; None for the model's own."""
     if not query.without:
         return list(query.steps) or None
@@ -106,10 +107,10 @@ def _steps(served: Served, query: PictureQuery) -> list[Step] | None:
     return [step for step in steps if step not in query.without]
 
 
-def _stage(stage: Stage) -> dict[str, Any]:
+def _draw_stage(stage: Stage) -> dict[str, Any]:
     check_deadline()
     height, width = stage.pixels.shape[:2]
-    return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _png(stage.pixels)}
+    return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _encode_png(stage.pixels)}
 
 
 def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
@@ -117,12 +118,12 @@ def _explain(served: Served, predictions: Sequence[Prediction], method: Method) 
     maps = answer_maps(served.model, predictions, method=method)
     return [
         {
-            "stages": [_stage(stage) for stage in prediction.prepared.stages],
+            "stages": [_draw_stage(stage) for stage in prediction.prepared.stages],
             "attribution": {
                 "method": method,
                 "label": prediction.label,
                 "values": [[float(f"{value:.{_DIGITS}g}") for value in row] for row in values.tolist()],
-                "picture": _png(_paint(values)),
+                "picture": _encode_png(_paint(values)),
             },
         }
         for prediction, values in zip(predictions, maps, strict=True)
@@ -134,18 +135,20 @@ def _paint(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     pixels = np.empty((*values.shape, 4), np.uint8)
     pixels[..., :3] = np.where((values < 0)[..., np.newaxis], BLUE, ORANGE)
     largest = np.abs(values).max()
+    # The last channel is the opacity: 255 for the largest value.
     pixels[..., 3] = np.rint(255 * np.abs(values) / largest) if largest > 0 else 0
     return pixels
 
 
-def _png(pixels: NDArray[np.uint8]) -> str:
+def _encode_png(pixels: NDArray[np.uint8]) -> str:
     """Encode pixels (H, W, 1, 3 or 4) as PNG in base64; of any other number of channels the first is shown."""
     shown = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
-    return b64encode(encode_png(shown, compress_level=1)).decode()
+    return b64encode(encode_png(shown, compress_level=1)).decode()  # the fastest compression
 
 
 def encode_answer(answer: dict[str, Any]) -> bytes:
     """Encode an answer as JSON; raises `RequestRefusedError` if it holds numbers that are not finite."""
+    # NaN is not JSON, and most clients could not parse it.
     try:
         return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:

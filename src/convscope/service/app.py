@@ -28,16 +28,17 @@ class _App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            document = super().openapi()
+            document = super().openapi()  # also stores it as `self.openapi_schema`, which the lines below change
             for path in document["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)  # FastAPI's status for invalid requests; ours is 400
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)
-            for extra in (schemas.InferRequest, schemas.InputTensor, schemas.RequestedOutput):
-                whole = extra.model_json_schema(ref_template="#/components/schemas/{model}")
-                whole.pop("$defs", None)
-                document["components"]["schemas"][extra.__name__] = whole
+            # FastAPI does not know these, since the route reads the body itself, in a thread and within the deadline.
+            for request_type in (schemas.InferRequest, schemas.InputTensor, schemas.RequestedOutput):
+                schema = request_type.model_json_schema(ref_template="#/components/schemas/{model}")
+                schema.pop("$defs", None)  # its parts are components of their own
+                document["components"]["schemas"][request_type.__name__] = schema
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -73,7 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.work = work
+    app.state.work = work  # for `serve`
     handle_errors(app)
 
     @app.get(
@@ -90,6 +91,7 @@ def create_app(
     app.include_router(make_protocol_routes(work))
     app.include_router(make_page_routes(work))
     names = None if hosts is None else frozenset(hosts)
+    # The last one added is the outermost: the observer also logs what the guard refuses.
     app.add_middleware(GuardMiddleware, limits=limits, metrics=metrics, waiting=waiting, hosts=names)
     app.add_middleware(ObserverMiddleware, metrics=metrics)
     return app

@@ -15,9 +15,9 @@ FORM_TYPE = "multipart/form-data"
 FIELD = "image"
 """The form field that holds the picture."""
 
-MAX_PARTS = 16
+MAX_PARTS = 16  # fields of a form
 _MAX_HEADER_BYTES = 8192  # of one part
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046, section 5.1.1
 
 
 def read_picture_from_form(body: bytes, content_type: str) -> bytes:
@@ -26,17 +26,18 @@ def read_picture_from_form(body: bytes, content_type: str) -> bytes:
     Raises:
         RequestRefusedError: if the form is damaged, has several pictures or none, or has more than 16 fields.
     """
-    message = Message()
+    message = Message()  # of an e-mail, whose headers have the same form
     message["content-type"] = content_type
     boundary = message.get_param("boundary")
     if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
         raise _form_error("its Content-Type has no valid boundary")
     delimiter = b"--" + boundary.encode()
     content: bytes | None = None
+    # `start` is at a delimiter, after its line break. Text before the first one is to be ignored.
     start = 0 if body.startswith(delimiter) else _find_delimiter(body, delimiter, 0) + 2
     for _ in range(MAX_PARTS):
         start += len(delimiter)
-        if body.startswith(b"--", start):
+        if body.startswith(b"--", start):  # the end of the form
             break
         head_end = body.find(b"\r\n\r\n", start, start + _MAX_HEADER_BYTES)
         if not body.startswith(b"\r\n", start) or head_end < 0:
@@ -47,7 +48,7 @@ def read_picture_from_form(body: bytes, content_type: str) -> bytes:
                 raise _form_error("it has several pictures; send one request for each")
             content = body[head_end + 4 : end]
         start = end + 2
-    else:
+    else:  # the loop ended without the end of the form
         raise _form_error(f"it has more than {MAX_PARTS} fields")
     if content is None:
         raise _form_error(f"it has no field {FIELD!r}")

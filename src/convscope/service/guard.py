@@ -29,11 +29,12 @@ _TOGETHER = "the bodies of all current requests are too large together; try agai
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
-_DISCARD_SECONDS = 2.0  # the rest of a refused body is read so long, or else many clients never read the answer
+_DISCARD_SECONDS = 2.0  # for reading the rest of a refused body; otherwise many clients never read the answer
 
 
 def choose_hosts(address: str, allowed: Collection[str] = ()) -> Collection[str] | None:
     """Choose the names that requests may have as their Host, `allowed` and those of this machine; None for all."""
+    # A service for other machines may be reached by any name, so all are accepted unless some were listed.
     if allowed or _is_this_machine(address):
         return {name.lower() for name in allowed} | LOOPBACK
     return None
@@ -64,7 +65,7 @@ class GuardMiddleware:
         self.metrics = metrics
         self.hosts = hosts
         self.waiting = waiting
-        self.held_bytes = 0
+        self.held_bytes = 0  # of all bodies and answers that are in memory
         self.bodies = list["_Body"]()  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +102,7 @@ class GuardMiddleware:
 
         try:
             await self.app(scope, body, send_last_alone)
-        finally:
+        finally:  # also if the client disconnects
             self.bodies.remove(body)
             self.hold(-body.size - num_sent)
 
@@ -125,15 +126,15 @@ class _Body:
         self.receive = receive
         self.headers = headers
         self.guard = guard
-        self.size = 0
-        self.deadline: float | None = None
+        self.size = 0  # bytes that have arrived and count as held
+        self.deadline: float | None = None  # in seconds of `monotonic`; None until the application reads the body
         self.complete = False
-        self.is_refused = False
-        self.is_given_up = False
-        self.timeout: asyncio.Timeout | None = None
+        self.is_refused = False  # while a part of it has not arrived
+        self.is_given_up = False  # to make room for other bodies
+        self.timeout: asyncio.Timeout | None = None  # of the wait for the next part
 
     async def __call__(self) -> Message:
-        if self.complete:
+        if self.complete:  # then the next message is that the client has disconnected
             return await self.receive()
         if self.deadline is None:  # the first call: now the application reads the body
             self.deadline = monotonic() + self.guard.limits.body_seconds
@@ -142,26 +143,27 @@ class _Body:
             async with self.guard.waiting.at_most(self.deadline - monotonic()) as self.timeout:
                 message = await self.receive()
         except TimeoutError:
-            raise self._late() from None
+            raise self._make_timeout_error() from None
         finally:
             self.timeout = None
-        self._take(message)
+        self._count(message)
         return message
 
     def _check_headers(self) -> None:
         if (coding := self.headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
             self._refuse(415, f"Content-Encoding is {coding!r:.40}; send the body uncompressed")
+        # A declared length is refused at once. It may be wrong or missing, so `_count` counts what arrives.
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self.guard.limits.body_bytes:
-            self._refuse(413, self._too_large())
+            self._refuse(413, self._describe_limit())
 
-    def _take(self, message: Message) -> None:
+    def _count(self, message: Message) -> None:
         size = len(message.get("body", b""))
         self.complete = not message.get("more_body", False)
         self.size += size
         self.guard.hold(size)
         if self.size > self.guard.limits.body_bytes:
-            self._refuse(413, self._too_large())
+            self._refuse(413, self._describe_limit())
         if self.guard.held_bytes > self.guard.limits.held_bytes:
             self.guard.make_room(self)
         if self.is_given_up:
@@ -175,8 +177,8 @@ class _Body:
         if self.timeout is not None:
             end(self.timeout)
 
-    def _late(self) -> RequestRefusedError:
-        closing = {"connection": "close"}
+    def _make_timeout_error(self) -> RequestRefusedError:
+        closing = {"connection": "close"}  # the rest of the body would be read as the next request
         if self.is_given_up:
             return RequestRefusedError(503, _TOGETHER, LATER | closing)
         if self.guard.waiting.stopped:
@@ -184,13 +186,13 @@ class _Body:
         seconds = self.guard.limits.body_seconds
         return RequestRefusedError(408, f"the body was not complete after {seconds:g} s", closing)
 
-    def _too_large(self) -> str:
+    def _describe_limit(self) -> str:
         return f"the body has more than {self.guard.limits.body_bytes:,} bytes, the limit; send less"
 
     def _refuse(self, status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
         self.guard.hold(-self.size)
         self.size = 0
-        self.is_refused = not self.complete
+        self.is_refused = not self.complete  # then the connection is closed, after `discard`
         raise RequestRefusedError(
             status, reason, (headers or {}) | ({"connection": "close"} if self.is_refused else {})
         )

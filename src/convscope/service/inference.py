@@ -20,7 +20,7 @@ from convscope.service.served import Served
 from convscope.service.tensors import read_images, write_tensor
 
 _BATCH = 256  # images that are classified between two checks of the deadline
-_SPARE_VALUES = 1000  # in the JSON of a request, in addition to pixels
+_SPARE_VALUES = 1000  # in the JSON of a request, in addition to pixels: names, shapes and parameters
 
 
 def list_outputs(served: Served) -> tuple[OutputName, ...]:
@@ -36,7 +36,7 @@ def infer(served: Served, body: bytes, most_images: int) -> AnsweredRequest:
         RequestRefusedError: for a body that does not fit the protocol or the model.
     """
     image_shape = served.model.architecture.input.shape
-    request = _parse_request(body, most_images * int(np.prod(image_shape)))
+    request = _parse_request(body, most_images * int(np.prod(image_shape)))  # pixels, with a number for each channel
     names = _check_output_names(request, served)
     images = read_images(request.inputs[0].shape, request.inputs[0].data, image_shape, most_images)
     arrays = _compute_outputs(served, images, set(names))
@@ -57,7 +57,7 @@ def _parse_request(text: bytes, most_pixels: int) -> InferRequest:
         )
     try:
         return InferRequest.model_validate_json(text)
-    except ValidationError as error:
+    except ValidationError as error:  # described without the input, which may be all of the body
         raise RequestRefusedError(
             400, describe_errors(error.errors(include_url=False, include_context=False, include_input=False))
         ) from None
@@ -84,6 +84,7 @@ def _compute_outputs(served: Served, images: NDArray[np.uint8], wanted: set[Outp
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     logits = np.concatenate([_call_in_time(model.logits, batch) for batch in batches])
     temperature = float(model.calibration.get("temperature", 1.0))
+    # As functions, of which only those of wanted outputs are called.
     functions: dict[OutputName, Callable[[], NDArray[Any]]] = {
         "logits": lambda: logits.astype(np.float32),
         "probabilities": lambda: softmax(logits).astype(np.float32),

@@ -54,6 +54,7 @@ class Limits:
         for limit in fields(self):
             value = getattr(self, limit.name)
             kinds = int | float if limit.name.endswith("_seconds") else int
+            # The upper bound keeps out infinity and numbers that a timer does not take.
             if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < 1e15:
                 what = "a number" if limit.name.endswith("_seconds") else "a whole number"
                 raise ValueError(f"{limit.name} is {value!r}; it must be {what} above 0")
@@ -74,7 +75,7 @@ class Waiting:
     async def at_most(self, seconds: float) -> AsyncIterator[asyncio.Timeout]:
         """Raise `TimeoutError` if the block takes longer than `seconds`, or the service stops."""
         async with asyncio.timeout(0 if self.stopped else seconds) as timeout:
-            self._timeouts.add(timeout)
+            self._timeouts.add(timeout)  # so that `stop` can end the wait early
             try:
                 yield timeout
             finally:
@@ -89,5 +90,5 @@ class Waiting:
 
 def end(timeout: asyncio.Timeout) -> None:
     """End a wait now."""
-    if not timeout.expired():
+    if not timeout.expired():  # `reschedule` raises an error for one that has ended
         timeout.reschedule(asyncio.get_running_loop().time())

@@ -14,6 +14,8 @@ from prometheus_client import (
 
 from convscope.service.served import Served
 
+# The upper bounds of the histograms' buckets, each about twice the one before: from a small network's time for an image
+# to the default limit of an answer.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -46,6 +48,7 @@ class Metrics:
         info = gauge("convscope_model_info", "Always 1.", ("model", "version", "architecture"))
         for model in models:
             info.labels(model.name, model.version, model.model.name).set(1)
+            # From 0 on, and not only from the first image: Prometheus computes rates from differences.
             self.images.labels(model.name)
             self.rejected.labels(model.name)
         ProcessCollector(registry=self.registry)

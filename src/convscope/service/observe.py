@@ -16,7 +16,7 @@ from convscope.service.logs import LOGGER
 from convscope.service.metrics import Metrics
 from convscope.service.refusal import RequestRefusedError, send_refusal
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # of a client's own request id, which is logged and returned
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 FACTS = "convscope.facts"
@@ -51,7 +51,7 @@ class ObserverMiddleware:
         start = perf_counter()
         client_id = Headers(scope=scope).get("x-request-id", "")
         request_id = client_id if _ID.fullmatch(client_id) else uuid4().hex
-        status, received, sent = 0, 0, 0
+        status, received, sent = 0, 0, 0  # 0 until an answer begins; bytes
         facts = scope[FACTS] = dict[str, object]()
 
         async def count_receive() -> Message:
@@ -78,7 +78,7 @@ class ObserverMiddleware:
             pass  # there is nobody to answer
         except Exception as error:  # the client gets an answer, and the log the details
             failure = error
-            if not status:
+            if not status:  # after the beginning of an answer, no other can be sent
                 refusal = RequestRefusedError(500, f"internal error; see the log under request id {request_id}")
                 await send_refusal(refusal, scope, receive, count_send)
         finally:
@@ -90,10 +90,11 @@ class ObserverMiddleware:
     def _record(
         self, scope: Scope, status: int, seconds: float, facts: dict[str, object], failure: Exception | None
     ) -> None:
+        # The route's pattern, such as /v2/models/{model_name}, so that a client cannot make new labels of the metrics.
         path = getattr(scope.get("route"), "path", None)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self.metrics.requests.labels(method, path or "other", str(status)).inc()
         self.metrics.seconds.labels(path or "other").observe(seconds)
         facts = {"method": method, "path": path, "status": status, "seconds": round(seconds, 6), **facts}
-        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
+        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO  # 503 is a limit at work
         self.log.log(level, "request", extra={"facts": facts}, exc_info=failure)

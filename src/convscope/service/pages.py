@@ -19,7 +19,7 @@ REPORT_POLICY = (
 """The policy that a report also states itself, except for the digest of its script. The file may be from elsewhere, so
 the service states it too."""
 
-_FRAMES = "; frame-ancestors 'none'"
+_FRAMES = "; frame-ancestors 'none'"  # a page cannot state this itself
 
 _LIST = """<!doctype html>
 <html lang="en">
@@ -51,15 +51,15 @@ def make_page_routes(work: Work) -> APIRouter:
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home() -> Response:
         if len(work.models) == 1 and work.models[0].report is not None:
-            return _report(work.models[0])
+            return _send_report(work.models[0])
         policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'" + _FRAMES
-        html = _LIST.format(rows="\n".join(map(_row, work.models)))
+        html = _LIST.format(rows="\n".join(map(_format_row, work.models)))
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
     @routes.api_route("/runs/{name}", methods=["GET", "HEAD"])
     @routes.api_route("/runs/{name}/", methods=["GET", "HEAD"])
     async def run(name: str) -> Response:
-        return _report(work.model(name))
+        return _send_report(work.model(name))
 
     return routes
 
@@ -69,7 +69,7 @@ def make_report_path(served: Served) -> str | None:
     return None if served.report is None else f"/runs/{quote(served.name, safe='')}/"
 
 
-def _report(served: Served) -> Response:
+def _send_report(served: Served) -> Response:
     path = served.report
     try:
         if path is None:
@@ -79,11 +79,12 @@ def _report(served: Served) -> Response:
         raise RequestRefusedError(
             404, f"model {served.name!r} has no report.html; create it with: convscope report RUN"
         ) from error
+    # Cached, but checked by its modification time: a later command may have written it again.
     headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}
     return FileResponse(path, media_type="text/html", headers=headers)
 
 
-def _row(served: Served) -> str:
+def _format_row(served: Served) -> str:
     path = make_report_path(served)
     name = escape(served.name) if path is None else f'<a href="{escape(path)}">{escape(served.name)}</a>'
     size = " × ".join(map(str, served.model.architecture.input.shape))

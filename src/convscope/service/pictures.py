@@ -22,7 +22,7 @@ from convscope.service.schemas import PictureQuery, StringsQuery
 from convscope.service.served import Served
 from convscope.service.work import Work, check_content_type, describe_responses
 
-_BODIES = (*MEDIA_TYPES, "application/octet-stream")
+_BODIES = (*MEDIA_TYPES, "application/octet-stream")  # the last is the type of any file
 _FORM = {
     "type": "object",
     "properties": {FIELD: {"type": "string", "format": "binary"}},
@@ -45,7 +45,8 @@ def make_picture_routes(work: Work) -> APIRouter:
         """List the models, and what their predictions mean."""
         return JSONResponse({"models": [_describe(model) for model in work.models]})
 
-    PictureQueryType = _make_query_type(work.names, PictureQuery, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
+    # A type made here, so that OpenAPI lists the names of these models: hence the two "type: ignore" below.
+    PictureQueryType = _make_query_type(work.names, PictureQuery, len(work.models) == 1)  # noqa: N806
 
     takes = f"Classify one picture ({FORMAT_NAMES}), sent as the body or as the form field `{FIELD}`."
 
@@ -68,7 +69,7 @@ def make_picture_routes(work: Work) -> APIRouter:
 def write_example(address: str, models: Sequence[Served], file: str = "-") -> str:
     """Write a shell command that sends a picture to the first of `models`; for "-", a drawing in the command itself."""
     stroke = np.full((28, 28), 255, np.uint8)
-    stroke[4:24, 13:16] = 0
+    stroke[4:24, 13:16] = 0  # a vertical line, dark on white: a one
     query = {"explain": "false"} | ({"model": models[0].name} if len(models) > 1 else {})
     url = f"{address}/v1/predict?{urlencode(query)}"
     curl = f"curl -F {FIELD}=@{file} {shlex.quote(url)}"
@@ -78,9 +79,9 @@ def write_example(address: str, models: Sequence[Served], file: str = "-") -> st
 async def _answer(work: Work, request: Request, function: Callable[..., AnsweredRequest], query: Any) -> Response:
     served = work.model(query.model)
     check_content_type(request, (*_BODIES, FORM_TYPE))
-    content, kind = await request.body(), request.headers.get("content-type", "")
-    if kind.partition(";")[0].strip().lower() == FORM_TYPE:
-        content = read_picture_from_form(content, kind)
+    content, content_type = await request.body(), request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() == FORM_TYPE:
+        content = read_picture_from_form(content, content_type)
     answered = await work.compute(request, served, partial(function, served, content, query, work.limits.pixels))
     work.count(served, answered.num_images, answered.num_rejected)
     return Response(answered.body, media_type="application/json")
@@ -88,10 +89,11 @@ async def _answer(work: Work, request: Request, function: Callable[..., Answered
 
 def _make_query_type(names: tuple[str, ...], base: type[StringsQuery], is_only: bool) -> Any:
     """Make the query type for these models: it lists their names, and needs one unless there is only one model."""
-    about = Field(
+    # `...` stands for a required field in pydantic.
+    field = Field(
         default=None if is_only else ..., description="Name of the model.", json_schema_extra={"enum": [*names]}
     )
-    return create_model(base.__name__, __base__=base, model=(str, about))
+    return create_model(base.__name__, __base__=base, model=(str, field))
 
 
 def _describe(served: Served) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from convscope.service.work import Work, check_content_type, describe_responses
 def make_protocol_routes(work: Work) -> APIRouter:
     """Make the routes under /v2."""
     routes = APIRouter(tags=["Open Inference Protocol v2"])
+    # OpenAPI lists the names and versions; an unknown one is refused by `work.model`, with a reason.
     Name = Annotated[str, Path(json_schema_extra={"enum": list(work.names)})]  # noqa: N806 (a type)
     Version = Annotated[str, Path(json_schema_extra={"enum": sorted({model.version for model in work.models})})]  # noqa: N806
 
@@ -38,14 +39,14 @@ def make_protocol_routes(work: Work) -> APIRouter:
     @routes.get("/v2/models/{model_name}", responses=describe_responses(schemas.ModelDescription, 404))
     async def model(model_name: Name) -> JSONResponse:
         """Describe a model: its input and outputs."""
-        return JSONResponse(_description(work.model(model_name)))
+        return JSONResponse(_describe_model(work.model(model_name)))
 
     @routes.get(
         "/v2/models/{model_name}/versions/{model_version}", responses=describe_responses(schemas.ModelDescription, 404)
     )
     async def model_of_version(model_name: Name, model_version: Version) -> JSONResponse:
         """Describe a model; its only version is a digest of everything that its answers depend on."""
-        return JSONResponse(_description(_of_version(work, model_name, model_version)))
+        return JSONResponse(_describe_model(_find_version(work, model_name, model_version)))
 
     @routes.get("/v2/models/{model_name}/ready", responses=describe_responses(schemas.ModelReady, 404))
     async def model_ready(model_name: Name) -> JSONResponse:
@@ -57,7 +58,7 @@ def make_protocol_routes(work: Work) -> APIRouter:
     )
     async def model_of_version_ready(model_name: Name, model_version: Version) -> JSONResponse:
         """Confirm that a model of this version is loaded."""
-        return JSONResponse({"name": _of_version(work, model_name, model_version).name, "ready": True})
+        return JSONResponse({"name": _find_version(work, model_name, model_version).name, "ready": True})
 
     bodies = _describe_bodies(work.models[0])
     answers = describe_responses(schemas.InferResponse, 400, 404, 408, 413, 415)
@@ -70,13 +71,14 @@ def make_protocol_routes(work: Work) -> APIRouter:
     @routes.post("/v2/models/{model_name}/versions/{model_version}/infer", responses=answers, openapi_extra=bodies)
     async def model_of_version_infer(request: Request, model_name: Name, model_version: Version) -> Response:
         """Classify images with a model of this version."""
-        return await _infer(work, request, _of_version(work, model_name, model_version))
+        return await _infer(work, request, _find_version(work, model_name, model_version))
 
     return routes
 
 
 async def _infer(work: Work, request: Request, served: Served) -> Response:
     check_content_type(request, ("application/json",))
+    # The header of the protocol's binary extension, with which Triton's client sends raw tensors after the JSON.
     if "inference-header-content-length" in request.headers:
         reason = "raw tensors after the JSON are not supported; send `data` as numbers (Triton: binary_data=False)"
         raise RequestRefusedError(400, reason)
@@ -86,15 +88,16 @@ async def _infer(work: Work, request: Request, served: Served) -> Response:
     return Response(answered.body, media_type="application/json")
 
 
-def _of_version(work: Work, name: str, version: str) -> Served:
+def _find_version(work: Work, name: str, version: str) -> Served:
     served = work.model(name)
     if served.version != version:
         raise RequestRefusedError(404, f"model {name!r} has no version {version!r:.80}; it has {served.version!r}")
     return served
 
 
-def _description(served: Served) -> dict[str, Any]:
+def _describe_model(served: Served) -> dict[str, Any]:
     architecture = served.model.architecture
+    # -1 stands for the number of images.
     shapes = {"label": ("INT64", [-1]), "none_of_these": ("BOOL", [-1])}
     outputs = [(name, *shapes.get(name, ("FP32", [-1, architecture.num_classes]))) for name in list_outputs(served)]
     return {
@@ -122,5 +125,5 @@ def _describe_bodies(served: Served) -> dict[str, Any]:
         "outputs": [{"name": "probabilities"}, {"name": "label"}],
     }
     schema = schemas.InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs")
+    schema.pop("$defs")  # its parts are components of the document
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}

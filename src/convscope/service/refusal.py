@@ -49,6 +49,7 @@ def handle_errors(app: FastAPI) -> None:
     async def answer_refusal(_request: Request, error: RequestRefusedError) -> JSONResponse:
         return error_response(error.status, str(error), error.headers)
 
+    # A picture that cannot be read is the client's error; any other of ours is the service's, see `answer_failure`.
     @app.exception_handler(ImageFileError)
     async def answer_unreadable(_request: Request, error: ImageFileError) -> JSONResponse:
         return error_response(400, str(error))
@@ -74,6 +75,7 @@ def handle_errors(app: FastAPI) -> None:
 def describe_errors(errors: Any) -> str:
     """Describe the first of pydantic's errors in a sentence that names the field."""
     first = errors[0]
+    # The path to the value, such as ("query", "steps", 0), without FastAPI's word for the place.
     field = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return (f"{field}: " if field else "") + str(first["msg"]) + more
+    others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return (f"{field}: " if field else "") + str(first["msg"]) + others

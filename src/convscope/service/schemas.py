@@ -11,11 +11,12 @@ OutputName = Literal["logits", "probabilities", "calibrated_probabilities", "lab
 InputType = Literal["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
 
 EXPLAINED_BY: Method = "gradient_times_input"
-"""By which answers are explained unless another method is asked for: on MNIST it orders pixels as well as
-`integrated_gradients` (docs/methods/attributions.md), for a tenth of the time, which is what a service has to spare."""
+"""The attribution method of answers by default. On MNIST it orders pixels as well as `integrated_gradients` does
+(docs/methods/attributions.md), in a tenth of the time."""
 
 Parameters = dict[str, bool | int | float | str]
 
+# Any list for pydantic; `read_images` checks the values, as an array.
 _Values = Annotated[
     list[Any],
     WithJsonSchema(
@@ -29,6 +30,7 @@ _Values = Annotated[
 
 
 class _Strict(BaseModel):
+    # Unknown fields are refused, and so are values of another JSON type, such as "1" for 1.
     model_config = ConfigDict(extra="forbid", strict=True)
 
 

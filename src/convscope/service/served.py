@@ -17,7 +17,7 @@ from convscope.prediction import preparation_of
 from convscope.storage import load_model, open_run
 from convscope.training.model import Model
 
-_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
+_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)  # NAME=RUN; a name with a slash would be a path
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
     """
     models = dict[str, Served]()
     for argument in arguments:
-        name, path = _name_and_path(argument)
+        name, path = _split_name(argument)
         if name in models:
             raise RunError(f"{argument}: there already is a model {name!r}; give this one another name: NAME={path}")
         models[name] = _load(name, path)
@@ -67,11 +67,13 @@ def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
     return tuple(models.values())
 
 
-def _name_and_path(argument: str) -> tuple[str, Path]:
+def _split_name(argument: str) -> tuple[str, Path]:
+    """Divide NAME=RUN into a name and a path; without a name it is that of the folder or file."""
     path = Path(argument)
-    if (named := _NAMED.fullmatch(argument)) and not path.exists():
-        return named[1], Path(named[2])
-    resolved = path.resolve()
+    # A path may contain "=" itself, so an existing one is taken whole.
+    if (match := _NAMED.fullmatch(argument)) and not path.exists():
+        return match[1], Path(match[2])
+    resolved = path.resolve()  # gives "." a name
     return (resolved.stem if resolved.is_file() else resolved.name) or "model", path
 
 
@@ -83,7 +85,7 @@ def _load(name: str, path: Path) -> Served:
     try:
         served = Served(name, model, report, None if rule is None else RejectionRule.from_dict(rule))
         image = np.zeros((1, *model.architecture.input.shape), np.uint8)
-        if served.rule is not None:
+        if served.rule is not None:  # raises if the rule does not fit the model
             served.rule.refuses(model, image)
     except (RunError, ValueError) as error:
         raise RunError(f"{path}: {error}; train it again or use another copy") from error

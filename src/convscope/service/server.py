@@ -39,14 +39,14 @@ def serve(
     port: int = 8000,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM, then finish those in work and return; only from the main thread.
+    """Answer requests until SIGINT or SIGTERM, then finish those in progress and return; only from the main thread.
 
-    What is not answered after `limits.stop_seconds`, or at a second signal, is answered with 503. If a thread is still
-    at work five seconds after those seconds, the process is killed. `app` cannot be served again.
+    Requests without an answer after `limits.stop_seconds`, or at a second signal, get 503. If a thread still works five
+    seconds after that time, the process is killed. `app` cannot be served again.
 
     Args:
         port: 0 for any that is free.
-        on_start: called with the address, such as http://127.0.0.1:8000, once connections are taken.
+        on_start: called with the address, such as http://127.0.0.1:8000, once connections are accepted.
 
     Raises:
         RunError: if the address cannot be bound.
@@ -54,7 +54,7 @@ def serve(
     listener = _bind(host, port)
     try:
         with log_only_json() as stream:
-            _run(app, limits, listener, stream, lambda: on_start(_address(listener, host)) if on_start else None)
+            _run(app, limits, listener, stream, lambda: on_start(_format_address(listener, host)) if on_start else None)
     finally:
         listener.close()
 
@@ -70,7 +70,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here depends on who asks
-        timeout_keep_alive=5,
+        timeout_keep_alive=5,  # seconds for the next request on an idle connection, uvicorn's default
         timeout_graceful_shutdown=ceil(limits.stop_seconds) + 2,
     )
     work: Work = app.state.work
@@ -107,16 +107,17 @@ class _Server(uvicorn.Server):
             self.on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; at the second signal, answer what is left with 503. uvicorn would drop it and log tracebacks."""
+        """Stop; at the second signal, answer all open requests with 503."""
+        # uvicorn itself would drop them and log tracebacks.
         if self.should_exit:
             self.loop.call_soon_threadsafe(self.work.stop)
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.last_resort.start()
-        grace = asyncio.get_running_loop().call_later(self.stop_seconds, self.work.stop)
-        await super().shutdown(sockets)
-        grace.cancel()
+        grace_timer = asyncio.get_running_loop().call_later(self.stop_seconds, self.work.stop)
+        await super().shutdown(sockets)  # waits for the open requests
+        grace_timer.cancel()
         self.work.stop()  # a thread may still compute for a client that has gone
 
 
@@ -127,13 +128,13 @@ def _kill() -> None:
 
 
 class _Protocol(H11Protocol):
-    """A connection that is closed if headers come too slowly, an answer is not taken, or there are too many.
+    """A connection that is closed if headers come too slowly, its client reads no answer, or there are too many.
 
-    Of too many, the oldest one is closed whose request is still awaited, so that slow clients keep nobody out.
+    If there are too many, the oldest whose request has not arrived is closed, so that slow clients keep nobody out.
     """
 
     limits: Limits
-    since: float
+    since: float  # when it was opened, in seconds of the event loop
     _header_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
@@ -147,6 +148,7 @@ class _Protocol(H11Protocol):
                 if isinstance(connection, _Protocol) and connection.is_awaited
             ]
             reason = f"{self.limits.connections} connections are open, which is the limit"
+            # Never empty: it has at least this new connection.
             min(slow, key=lambda connection: connection.since)._close_with(503, reason)
         self._watch_headers()
 
@@ -166,6 +168,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """Start the timer when the write buffer is full, as the client does not read."""
         super().pause_writing()
         self._send_timer = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
 
@@ -185,15 +188,16 @@ class _Protocol(H11Protocol):
 
         It also bounds the wait for the rest of a body whose request is already answered.
         """
-        awaited = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
-        waits = awaited and self.timeout_keep_alive_task is None
-        if waits and self._header_timer is None:
-            self._header_timer = self.loop.call_later(self.limits.header_seconds, self._headers_late)
-        elif not waits and self._header_timer is not None:
+        # IDLE: no headers yet. DONE on our side: answered, but the connection is not ready for the next request.
+        is_missing = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+        is_waiting = is_missing and self.timeout_keep_alive_task is None  # uvicorn's own timer for an idle connection
+        if is_waiting and self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.limits.header_seconds, self._refuse_late_headers)
+        elif not is_waiting and self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
 
-    def _headers_late(self) -> None:
+    def _refuse_late_headers(self) -> None:
         self._header_timer = None
         if self.conn.our_state is h11.IDLE:
             self._close_with(408, f"the headers were not complete after {self.limits.header_seconds:g} s")
@@ -233,6 +237,7 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         try:
+            # Otherwise a restarted service could not bind until the system has forgotten its old connections.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(_BACKLOG)
@@ -245,8 +250,8 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket, host: str) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+def _format_address(listener: socket.socket, host: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"  # an IPv6 address in brackets
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convscope.service.refusal import RequestRefusedError
 
-_OUTPUT_TYPES = {"bool": "BOOL", "int64": "INT64", "float32": "FP32"}
+_OUTPUT_TYPES = {"bool": "BOOL", "int64": "INT64", "float32": "FP32"}  # the protocol's names for NumPy's
 
 
 def read_images(
@@ -52,12 +52,13 @@ def _flatten(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[n
             f"says, or send a flat list of {count:,} values",
         )
     flat = values.ravel().tolist()
+    # By exact types: to `isinstance`, true and false would be whole numbers.
     if unknown := set(map(type, flat)) - {int, float}:
         names = ", ".join(sorted(kind.__name__ for kind in unknown))
         raise RequestRefusedError(400, f"data of images holds {names}; pixels are whole numbers from 0 to 255")
     try:
         return np.array(flat, np.float64)
-    except OverflowError:
+    except OverflowError:  # JSON's whole numbers have no limit
         raise RequestRefusedError(
             400, "data of images holds a number that is far too large; pixels are 0 to 255"
         ) from None

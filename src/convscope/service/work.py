@@ -34,6 +34,7 @@ class Work:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
+        """The names of the models."""
         return tuple(model.name for model in self.models)
 
     def model(self, name: str | None) -> Served:
@@ -55,18 +56,18 @@ class Work:
         if len(self.deadlines) >= self.limits.requests:
             reason = f"{len(self.deadlines)} requests are in progress, which is the limit; try again in a second"
             raise RequestRefusedError(503, reason, LATER)
-        facts = request.scope.get(FACTS, {})
+        facts = request.scope.get(FACTS, {})  # of the log line that `ObserverMiddleware` writes
         facts["model"] = served.name
         deadline = Deadline(self.limits.answer_seconds)
-        started = False  # whether a thread has begun: tells a slow computation from one that only waited
+        is_started = False  # by a thread; if not, the request only waited for one
 
         def measure_time() -> _Result:
-            nonlocal started
-            started = True
+            nonlocal is_started
+            is_started = True
             with within(deadline), self.metrics.computing.labels(served.name).time():
                 start = perf_counter()
                 try:
-                    check_deadline()
+                    check_deadline()  # it may have passed while the request waited for a thread
                     return function()
                 finally:
                     facts["computing_seconds"] = round(perf_counter() - start, 6)
@@ -77,17 +78,17 @@ class Work:
             async with self.waiting.at_most(self.limits.answer_seconds):
                 return await asyncio.get_running_loop().run_in_executor(self.threads, measure_time)
         except (TimeoutError, DeadlineError):
-            raise self._late(started) from None
+            raise self._make_timeout_error(is_started) from None
         finally:  # also after a disconnect: cancelling ends a computation that nobody waits for
             deadline.cancel()
             self.deadlines.discard(deadline)
             self.metrics.in_work.set(len(self.deadlines))
 
-    def _late(self, started: bool) -> RequestRefusedError:
+    def _make_timeout_error(self, is_started: bool) -> RequestRefusedError:
         if self.waiting.stopped:
             return RequestRefusedError(503, STOPPING, LATER | {"connection": "close"})
         took = f"was not ready after {self.limits.answer_seconds:g} s"
-        if started:
+        if is_started:
             return RequestRefusedError(
                 503, f"the answer {took}, so it was cancelled; send a smaller or simpler picture"
             )
@@ -102,6 +103,7 @@ class Work:
             deadline.cancel()
 
     def count(self, served: Served, num_images: int, num_rejected: int) -> None:
+        """Count the images of an answer for the metrics."""
         self.metrics.images.labels(served.name).inc(num_images)
         self.metrics.rejected.labels(served.name).inc(num_rejected)
 
