@@ -22,7 +22,6 @@ LIMITS = {
     "engine": 2,
     "evidence": 9,
     "experiment": 1,
-    "interchange": 1,
     "training": 1,
 }
 """How often each room still uses them. A room that is not here has none; one that has fewer lowers its number."""

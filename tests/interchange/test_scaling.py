@@ -68,7 +68,7 @@ def by_hand(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.nd
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 def test_bytes_become_the_numbers_that_the_network_reads(layers, scaling: cs.Scaling):
     network, images = as_read(*layers), images_of()
-    model = network.scaled(scaling).to_model()
+    model = network.apply_scaling(scaling).to_model()
     expected = by_hand(network, scaling, images)
     np.testing.assert_allclose(model.logits(images), expected, atol=2e-5 * np.abs(expected).max())
     assert model.provenance["imported"]["scaling"] == scaling.to_dict()
@@ -81,12 +81,12 @@ def test_other_numbers_of_channels_are_scaled_too(channels: int):
     network, images = as_read(*MIXED, channels=channels), images_of(channels)
     scaling = cs.Scaling(mean=tuple(np.linspace(0.1, 0.4, channels)), std=0.3)
     expected = by_hand(network, scaling, images)
-    actual = network.scaled(scaling).to_model().logits(images)
+    actual = network.apply_scaling(scaling).to_model().logits(images)
     np.testing.assert_allclose(actual, expected, atol=2e-5 * np.abs(expected).max())
 
 
 def test_a_scaling_of_all_channels_is_the_inputs_own():
-    scaled = as_read(*MIXED).scaled(cs.Scaling(mean=0.1307, std=0.3081)).architecture
+    scaled = as_read(*MIXED).apply_scaling(cs.Scaling(mean=0.1307, std=0.3081)).architecture
     assert len(scaled.layers) == len(MIXED) + 1
     assert scaled.input.scale == pytest.approx(1 / 255 / 0.3081)
     assert scaled.input.offset == pytest.approx(-0.1307 / 0.3081)
@@ -94,7 +94,7 @@ def test_a_scaling_of_all_channels_is_the_inputs_own():
 
 def test_the_layer_of_a_scaling_by_channel_has_a_name_of_its_own():
     network = as_read(cs.Flatten(name="scaling"))
-    layers = network.scaled(SCALINGS["by channel"]).architecture.layers
+    layers = network.apply_scaling(SCALINGS["by channel"]).architecture.layers
     assert [layer.name for layer in layers] == ["scaling_1", "scaling", "dense"]
 
 
@@ -121,16 +121,16 @@ def test_numbers_that_scale_nothing_are_refused(arguments: dict, message: str):
 )
 def test_numbers_for_other_channels_are_refused(scaling: cs.Scaling, message: str):
     with pytest.raises(ValueError, match=message):
-        as_read(*MIXED).scaled(scaling)
+        as_read(*MIXED).apply_scaling(scaling)
     with pytest.raises(ValueError, match="order of 3 channels"):
-        as_read(*MIXED, channels=1).scaled(cs.Scaling(bgr=True))
+        as_read(*MIXED, channels=1).apply_scaling(cs.Scaling(bgr=True))
 
 
 def test_bytes_are_not_scaled_twice():
-    once = as_read(*MIXED).scaled(cs.Scaling())
+    once = as_read(*MIXED).apply_scaling(cs.Scaling())
     with pytest.raises(InterchangeError, match="it scales bytes itself"):
-        once.scaled(cs.Scaling(inverted=True))
-    inverted = once.scaled(cs.Scaling(scale=1.0, inverted=True)).to_model()
+        once.apply_scaling(cs.Scaling(inverted=True))
+    inverted = once.apply_scaling(cs.Scaling(scale=1.0, inverted=True)).to_model()
     np.testing.assert_allclose(inverted.logits(images_of()), once.to_model().logits(255 - images_of()), rtol=1e-4)
 
 
@@ -151,7 +151,7 @@ def test_a_scaling_says_what_becomes_of_a_byte(scaling: cs.Scaling, formula: str
 
 @pytest.mark.parametrize("scaling", ["-1 to 1, inverted", "all at once"])
 def test_a_scaling_is_in_saved_models_and_exports(scaling: str, tmp_path):
-    model, images = as_read(*MIXED).scaled(SCALINGS[scaling]).to_model(), images_of()
+    model, images = as_read(*MIXED).apply_scaling(SCALINGS[scaling]).to_model(), images_of()
     expected = model.logits(images)
     atol = 2e-5 * np.abs(expected).max()
     cs.save_model(model, tmp_path / "m.safetensors")

@@ -51,7 +51,7 @@ def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tup
     """Return a network trained on what the scaling makes of the images, as a file would hold it."""
     image = cs.Input(*data.image_shape, 1.0)
     stated = Imported(cs.Architecture(image, layers), initial_weights(cs.Architecture(image, layers), 0))
-    start = stated.scaled(replace(scaling, bgr=False)).architecture
+    start = stated.apply_scaling(replace(scaling, bgr=False)).architecture
     images = data.images[..., ::-1].copy() if scaling.bgr else data.images
     rate = 0.0005 if scaling.scale == 1 else 0.003
     recipe = cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate), **how)

@@ -42,7 +42,7 @@ def fitted(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -
     names = [layer.name for layer in architecture.layers]
 
     def outputs(of: str) -> np.ndarray:
-        model = Imported(architecture, weights).scaled(scaling).to_model()
+        model = Imported(architecture, weights).apply_scaling(scaling).to_model()
         return model.activations(data.images, [of])[of].astype(np.float64)
 
     place = names.index("batch_normalization")

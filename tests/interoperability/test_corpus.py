@@ -254,7 +254,7 @@ def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: 
     """With tanh and -1 to 1 the nearest other scaling has a lower loss; tests/interchange trains at all scalings."""
     found, scaling = read("lenet5", tmp_path), cs.Scaling(mean=0.5, std=0.5)
     recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.001))
-    model, _ = cs.train(found.scaled(scaling).architecture, digits.train, recipe)
+    model, _ = cs.train(found.apply_scaling(scaling).architecture, digits.train, recipe)
     check_found(replace(found, weights=model.weights), digits.train, scaling)
 
 

@@ -60,7 +60,7 @@ def saved(model, folder):
 
 
 def models_of(read):
-    return [(one if one.reads_bytes else one.scaled(cs.Scaling())).to_model() for one in read]
+    return [(one if one.reads_bytes else one.apply_scaling(cs.Scaling())).to_model() for one in read]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -77,7 +77,7 @@ def test_a_normalization_that_was_adapted_is_read(tmp_path):
     norm = layers.Normalization()
     norm.adapt(images.astype(np.float32))
     model = keras.Sequential([layers.Input((12, 9, 3)), norm, layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)])
-    read = [one.scaled(cs.Scaling(1.0)).to_model() for one in saved(model, tmp_path)[:2]]
+    read = [one.apply_scaling(cs.Scaling(1.0)).to_model() for one in saved(model, tmp_path)[:2]]
     assert_same(model, [*read, from_keras(model, scaling=cs.Scaling(1.0))], images)
 
 

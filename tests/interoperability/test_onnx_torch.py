@@ -120,7 +120,7 @@ def compare(module: nn.Module, size: tuple[int, int, int], path: Path, exporter:
     height, width, channels = size
     exported(module, torch.rand(2, channels, height, width), path, exporter)
     imported = read_onnx(path)
-    imported = imported if imported.reads_bytes else imported.scaled(cs.Scaling())
+    imported = imported if imported.reads_bytes else imported.apply_scaling(cs.Scaling())
     images = np.random.default_rng(0).integers(0, 256, (6, *size), dtype=np.uint8)
     with torch.no_grad():
         expected = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()

@@ -101,7 +101,9 @@ def test_a_scaling_by_channel_is_in_the_file(tmp_path: Path, name: str):
     layers = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten(), cs.Dense(3))
     architecture = cs.Architecture(cs.Input(9, 8, 3, 1.0), layers)
     network = Imported(architecture, initial_weights(architecture, 0))
-    model = network.scaled(cs.Scaling(1 / 128, (0.1, 0.2, 0.3), (1.0, 0.5, 2.0), inverted=True, bgr=True)).to_model()
+    model = network.apply_scaling(
+        cs.Scaling(1 / 128, (0.1, 0.2, 0.3), (1.0, 0.5, 2.0), inverted=True, bgr=True)
+    ).to_model()
     images = np.random.default_rng(0).integers(0, 256, (5, 9, 8, 3), dtype=np.uint8)
     expected = model.logits(images)
     path = tmp_path / FORMATS[name].file_name("float32")

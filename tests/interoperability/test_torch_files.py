@@ -127,7 +127,7 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
             read_network(tmp_path / "net.pt2", image_shape=SIZE)
         return
     found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
-    check(name, found.scaled(cs.Scaling()).to_model(), module)
+    check(name, found.apply_scaling(cs.Scaling()).to_model(), module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

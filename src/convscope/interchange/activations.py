@@ -20,7 +20,7 @@ class ActivationForms:
         is_factor: True if the operator computes the factor of x, and not the result.
         onnx_read: another operator that is read as the activation.
         aten: PyTorch's operator in a program, if its name differs from ours.
-        tflite: number and name of TensorFlow Lite's operator, if it has one.
+        tflite: number and name of TensorFlow Lite's operator (`BuiltinOperator` in its schema.fbs), if it has one.
         other_names: further names in Keras.
     """
 
@@ -37,8 +37,9 @@ class ActivationForms:
 
 ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "relu": ActivationForms("ReLU", lambda tf, x: tf.nn.relu(x), "Relu", tflite=(19, "RELU")),
-    "relu6": ActivationForms("ReLU6", lambda tf, x: tf.nn.relu6(x)),
+    "relu6": ActivationForms("ReLU6", lambda tf, x: tf.nn.relu6(x)),  # in ONNX a Clip with two constants
     "elu": ActivationForms("ELU", lambda tf, x: tf.nn.elu(x), "Elu", tflite=(111, "ELU")),
+    # In ONNX, an operator of its own from opset 20 on, and five operators before.
     "gelu": ActivationForms("GELU", lambda tf, x: tf.nn.gelu(x, approximate=False)),
     "silu": ActivationForms(
         "SiLU",

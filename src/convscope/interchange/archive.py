@@ -12,19 +12,19 @@ from convscope.interchange.refusal import ModelFileError, quote
 
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
-"""Of unpacked weights. The largest network that an engine here holds takes a tenth of it, optimizer state included."""
+"""The limit for unpacked weights: ten times the largest network that an engine here holds, with optimizer state."""
 _MAX_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
 _MAX_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
 _DEFLATE_RATIO = 1032  # deflate writes at most 258 bytes for 2 bits, so a member that promises more is forged
 _WEIGHT_RATIO = 4  # trained weights shrink to nine tenths; a file that unpacks to far more hides something else
-_MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
-_ENCRYPTED = 0x1
+_MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}  # unpacked to packed bytes, by method
+_ENCRYPTED = 0x1  # bit 0 of a member's flags
 # An archive ends in [zip64 end 56][zip64 locator 20][end 22]; small ones have the last part alone. Source: PKWARE's
 # APPNOTE, 4.3.14 to 4.3.16.
 _LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22
 _TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
-_MAX_DIRECTORY_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 18
+_MAX_DIRECTORY_BYTES = 1 << 20  # 262 for each of `_MAX_MEMBERS`: 46, the name and extra fields
+_CHUNK_BYTES = 1 << 18  # unpacked at a time
 
 
 class Archive:
@@ -40,7 +40,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file_bytes = file.seek(0, os.SEEK_END)
-        self._left_bytes = _MAX_UNPACKED_BYTES
+        self._remaining_bytes = _MAX_UNPACKED_BYTES  # that `read` may still unpack, over all calls
         _check_directory(file, self._file_bytes, kind)
         try:
             self._zip = zipfile.ZipFile(file)
@@ -59,8 +59,9 @@ class Archive:
             )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ModelFileError(f"its archive has two members called {quote(twice)}; save the model again")
+            # Programs differ in which of the two they read, so it would not be the file that Keras or PyTorch opens.
+            duplicate = next(name for name in names if names.count(name) > 1)
+            raise ModelFileError(f"its archive has two members called {quote(duplicate)}; save the model again")
 
     @property
     def names(self) -> list[str]:
@@ -80,8 +81,8 @@ class Archive:
     def read(self, name: str, max_bytes: int) -> bytes:
         """Read a member of at most `max_bytes`; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
-            held = ", ".join(map(quote, self._zip.namelist()[:6])) or "nothing"
-            raise ModelFileError(f"has no {name} (it holds {held}); save the model again")
+            members = ", ".join(map(quote, self._zip.namelist()[:6])) or "nothing"
+            raise ModelFileError(f"has no {name} (it holds {members}); save the model again")
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MAX_RATIO:
             raise ModelFileError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
@@ -96,8 +97,8 @@ class Archive:
                 f"{self._file_bytes:,} bytes cannot hold; it is damaged or malicious"
             )
         # Members can share bytes of the file, and a member can be read again, so each reading counts.
-        self._left_bytes -= info.file_size
-        if self._left_bytes < 0:
+        self._remaining_bytes -= info.file_size
+        if self._remaining_bytes < 0:
             raise ModelFileError("its archive unpacks to more than a network of this size; it is damaged or malicious")
         content = BytesIO()  # its `getvalue` makes no copy
         try:
@@ -118,13 +119,14 @@ def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
     file.seek(max(size - _TABLE_END_BYTES, 0))
     ending = file.read(_TABLE_END_BYTES)
     end = ending[-_END_BYTES:]
+    # The last two bytes are the length of a comment after the end. Neither Keras nor PyTorch writes one.
     if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
         raise ModelFileError(f"is not a complete {kind} (its end is missing); download it again")
-    (directory_bytes,) = struct.unpack_from("<I", end, 12)
+    (directory_bytes,) = struct.unpack_from("<I", end, 12)  # 4.3.16: bytes 12 to 15 of the end
     if ending[_LARGE_END_BYTES:].startswith(b"PK\x06\x07"):  # then a size of 64 bits counts, as PyTorch writes it too
         if not ending.startswith(b"PK\x06\x06") or len(ending) < _TABLE_END_BYTES:
             raise ModelFileError(f"is not a complete {kind} (its table is damaged); download it again")
-        directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))
+        directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))  # 4.3.14: bytes 40 to 47
     if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a {kind} has fewer")
 
@@ -133,11 +135,11 @@ def _check_name(info: zipfile.ZipInfo) -> None:
     # The name as the file has it: `filename` has slashes for backslashes and ends at the first NUL.
     name = info.orig_filename
     parts = name.replace("\\", "/").split("/")
-    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name:
+    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name:  # C: is a drive of Windows
         raise ModelFileError(
             f"its archive has the member {quote(name)}, whose path leaves the archive; do not use this file"
         )
-    if stat.S_ISLNK(info.external_attr >> 16):
+    if stat.S_ISLNK(info.external_attr >> 16):  # where Unix keeps a file's mode
         raise ModelFileError(f"its archive has the member {quote(name)}, a symbolic link; do not use this file")
 
 

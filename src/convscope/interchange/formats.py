@@ -124,8 +124,8 @@ def open_safetensors(path: Path) -> FileRunner:
 
 
 FORMATS: Mapping[str, ExportFormat] = {
-    form.name: form
-    for form in (
+    export_format.name: export_format
+    for export_format in (
         ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),
         ExportFormat("keras", ".keras", ("float32",), "keras_export"),
         ExportFormat("onnx", ".onnx", DTYPES, "onnx_files", ("dtype", "opset", "calibration_images")),

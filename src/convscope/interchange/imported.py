@@ -46,8 +46,8 @@ class Imported:
     scalings: ScalingTable | None = None
     weights_file: Path | None = None
 
-    def scaled(self, scaling: Scaling) -> "Imported":
-        """Return a copy that reads the bytes of an image and scales them by `scaling`.
+    def apply_scaling(self, scaling: Scaling) -> "Imported":
+        """Make a copy that reads the bytes of an image and scales them by `scaling`.
 
         A scale and an offset for all channels become the input's. One for each channel becomes a `BatchNormalization`
         before the first layer, another order of channels a `Conv2D` of 1 x 1.
@@ -64,6 +64,7 @@ class Imported:
                 f"it scales bytes itself, and {scaling.formula} before it would scale them twice; with a scale of 1, "
                 "only the rest is done to a byte"
             )
+        # First the given scaling, then that of the file: s · (scale · byte + offset) + o.
         scales, offsets = image.scale * scales, image.scale * offsets + image.offset
         if np.ptp(scales) == np.ptp(offsets) == 0 and not scaling.bgr:
             image = replace(image, scale=float(scales[0]), offset=float(offsets[0]))
@@ -73,7 +74,7 @@ class Imported:
             layer: BatchNormalization | Conv2D = BatchNormalization(name=name)
             # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
             new = {"gamma": scales, "beta": offsets, "moving_mean": 0 * scales, "moving_variance": 0 * scales + 0.999}
-            if scaling.bgr:  # a convolution of one pixel that also swaps the channels
+            if scaling.bgr:  # a convolution of one pixel: input channel c becomes output channel 2 - c
                 layer = Conv2D(image.channels, (1, 1), name=name)
                 new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
             weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
@@ -104,7 +105,7 @@ class Imported:
 
 
 def scales_bytes(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> bool:
-    """True if a network makes its input so small that this must be bytes, by its input or its first layer."""
+    """True if a network must read bytes, because its input or first layer multiplies by at most `MAX_BYTE_SCALE`."""
     scales, first = np.array(architecture.input.scale), architecture.layers[0]
     if isinstance(first, BatchNormalization):
         gamma, variance = (weights[f"{first.name}/{name}"] for name in ("gamma", "moving_variance"))

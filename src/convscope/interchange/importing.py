@@ -24,6 +24,7 @@ _READERS = {
     "TensorFlow Lite": ("tflite_files", "read_tflite"),
     "ONNX": ("onnx_files", "read_onnx"),
 }
+"""The module and function that reads the files of each program, imported only when such a file is read."""
 
 
 def read_network(
@@ -42,7 +43,7 @@ def read_network(
         output: the name of the output with a number for each class, for a network with several outputs.
 
     Returns:
-        the network; its input is that of the file: bytes, or numbers that `Imported.scaled` makes of bytes.
+        the network; its input is that of the file: bytes, or numbers that `Imported.apply_scaling` makes of bytes.
 
     Raises:
         InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; these

@@ -57,12 +57,12 @@ def write_keras(model: Model, path: Path | str) -> None:
     path = Path(path)
     if path.suffix != SUFFIX:
         raise ConvscopeError(f"{path}: Keras opens only files whose names end in {SUFFIX}; rename it")
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / f"model{SUFFIX}"
+    with tempfile.TemporaryDirectory() as folder:  # Keras writes only to a path, and not whole or not at all
+        keras_file = Path(folder) / f"model{SUFFIX}"
         keras_model = to_keras(model)
         with quiet():  # Keras imports TensorFlow here, on any backend
-            keras_model.save(written)
-        archive = io.BytesIO(written.read_bytes())
+            keras_model.save(keras_file)
+        archive = io.BytesIO(keras_file.read_bytes())
     description = {
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),

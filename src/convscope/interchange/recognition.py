@@ -18,24 +18,25 @@ Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
 _PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SAFETENSORS_JSON = b"{"  # after the eight bytes of its length
-_MAX_BYTES = 1 << 31
-_START_BYTES = 1 << 12
+_MAX_BYTES = 1 << 31  # of any file; each reader has lower limits of its own
+_START_BYTES = 1 << 12  # that are compared with known beginnings
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
-_ANOTHER = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
+_NEXT_STEP = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
 _TFLITE = b"TFL3"
 _FLATBUFFERS = {
-    b"ORTM": f"is a model in ONNX Runtime's own format; {_ANOTHER}",
-    b"ET12": f"is an ExecuTorch program; {_ANOTHER}",
+    b"ORTM": f"is a model in ONNX Runtime's own format; {_NEXT_STEP}",
+    b"ET12": f"is an ExecuTorch program; {_NEXT_STEP}",
 }
 """Other flatbuffers, by their identifier in bytes 4 to 7."""
 _STARTS = {
-    b"GGUF": f"is a GGUF file, which holds a language model; {_ANOTHER}",
+    b"GGUF": f"is a GGUF file, which holds a language model; {_NEXT_STEP}",
     b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
     b"\x1f\x8b": "is packed with gzip; unpack it and import the file that was in it",
     b"\x89PNG": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
     b"\xff\xd8\xff": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
-    b"<?xml": f"is an XML file, such as OpenVINO writes; {_ANOTHER}",
+    b"<?xml": f"is an XML file, such as OpenVINO writes; {_NEXT_STEP}",
 }
+"""Files of other kinds, by their first bytes."""
 _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
 
 
@@ -70,6 +71,7 @@ def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
         return "Keras"
     if start.startswith(ZIP_MAGIC):
         return _recognize_archive(Archive(file, "zip archive, as Keras and PyTorch write it"), name)
+    # Eight bytes of length before a { can be part of any file, so the length must fit too.
     if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
         return "convscope"
     if start[4:8] == _TFLITE:
@@ -89,11 +91,11 @@ def _recognize_unsupported(start: bytes) -> str | None:
     if start.startswith(_SAVED_BEFORE_ZIP):
         return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_format_export_line()}"
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):  # the opcode PROTO and its version
-        return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_ANOTHER}"
+        return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_NEXT_STEP}"
     if start.startswith(b"\x08\x01\x12") and b"serve" in start:  # protobuf: saved_model_schema_version = 1
         return "is the program of a SavedModel of TensorFlow; save the Keras model with model.save('net.keras')"
     if _C_HEADER.match(start):
-        return f"is source code, such as the C header that convscope exports; {_ANOTHER}, or use the run itself"
+        return f"is source code, such as the C header that convscope exports; {_NEXT_STEP}, or use the run itself"
     if start.lstrip()[:1] in (b"{", b"["):
         return (
             "is a description in JSON without weights; import the file with the weights, and name this one with "
@@ -104,22 +106,22 @@ def _recognize_unsupported(start: bytes) -> str | None:
 
 def _recognize_archive(archive: Archive, file_name: str) -> Kind:
     names = archive.names
-    inner = {name.partition("/")[2] for name in names}
+    inner = {name.partition("/")[2] for name in names}  # PyTorch puts all members into one folder
     if is_program(names):
         return "PyTorch"
     if any(name.startswith("data/aotinductor/") for name in inner):
         raise ModelFileError(
             f"is a program that PyTorch compiled for one machine; in PyTorch, run {_format_export_line()}"
         )
-    if _PICKLE in inner:
+    if _PICKLE in inner:  # only compared by name: the pickle is never read
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
         raise ModelFileError(_describe_script(file_name) if is_script else _describe_saved(file_name))
     if "config.json" in names or "model.weights.h5" in names:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
         raise ModelFileError("holds NumPy arrays and no network; weights alone cannot be imported without their layers")
-    held = ", ".join(quote(name) for name in names[:6]) or "nothing"
-    raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {held}); {_ANOTHER}")
+    members = ", ".join(quote(name) for name in names[:6]) or "nothing"
+    raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {members}); {_NEXT_STEP}")
 
 
 def _describe_script(file_name: str) -> str:

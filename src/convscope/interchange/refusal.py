@@ -40,7 +40,7 @@ def open_model_file(path: Path) -> Iterator[BinaryIO]:
 
 def quote(value: Any) -> str:
     """Quote a value from a file for an error message: on one line, short, without control characters."""
-    text = repr(value)
+    text = repr(value)  # escapes control characters, which could change the reader's terminal
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -48,34 +48,35 @@ MAX_JSON_BYTES = 1 << 22
 """Keras writes about 1,500 bytes a layer. While it is parsed, JSON takes up to about 30 times its size in memory."""
 
 
-def parse_json(content: bytes | str, called: str, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """Parse a JSON object; nothing that it names is imported or created.
+def parse_json(content: bytes | str, name: str, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Parse a JSON object, which errors call `name`; nothing that it names is imported or created.
 
     Raises:
         ModelFileError: if it is too large, too deep, no JSON, or no object.
     """
     if len(content) > max_bytes:
-        raise ModelFileError(f"{called} has {len(content):,} bytes; a model's description has at most {max_bytes:,}")
+        raise ModelFileError(f"{name} has {len(content):,} bytes; a model's description has at most {max_bytes:,}")
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise ModelFileError(f"{called} is nested too deeply for a model's description") from error
+        raise ModelFileError(f"{name} is nested too deeply for a model's description") from error
     except ValueError as error:
-        raise ModelFileError(f"{called} is not JSON ({str(error)[:80]}); save the model again") from error
+        raise ModelFileError(f"{name} is not JSON ({str(error)[:80]}); save the model again") from error
     if not isinstance(value, dict):
-        raise ModelFileError(f"{called} is not a JSON object; save the model again")
+        raise ModelFileError(f"{name} is not a JSON object; save the model again")
     return value
 
 
-def class_names_in(text: str | bytes, number: int) -> tuple[str, ...] | None:
-    """Read the class names that convscope writes into files, a list in JSON; None if there are not `number`."""
+def parse_class_names(text: str | bytes, number: int) -> tuple[str, ...] | None:
+    """Parse the class names that convscope writes into files, a list in JSON; None if there are not `number`."""
     try:
         names: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # another program's text under the same key: the classes get numbers
         return None
     is_list = isinstance(names, list) and len(names) == number and all(isinstance(name, str) for name in names)
     return tuple(names) if is_list else None
 
 
 def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads but JSON does not have."""
     raise ValueError(f"{name} is not a number")

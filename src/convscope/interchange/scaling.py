@@ -11,7 +11,7 @@ from convscope.base.arguments import check_fields
 from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, text_table
 
-_WHITE = 255
+_WHITE = 255  # the largest byte
 _HEADER = ("Scaling", "A byte becomes", "Images", "Accuracy", "Loss", "")
 
 
@@ -62,13 +62,13 @@ class Scaling(PlainFields):
             raise ValueError(f"bgr is an order of 3 channels, but images have {channels}")
         std = np.asarray(self.std, np.float64)
         scales = np.broadcast_to(self.scale / std, channels)
-        offsets = np.broadcast_to(0.0 - np.asarray(self.mean) / std, channels)
+        offsets = np.broadcast_to(0.0 - np.asarray(self.mean) / std, channels)  # 0.0 - 0.0 is 0.0, and -(0.0) is -0.0
         # (255 - byte) · s + o = byte · (-s) + (o + 255 s)
         return (-scales, offsets + _WHITE * scales) if self.inverted else (scales, offsets)
 
     @property
     def formula(self) -> str:
-        """Write the scaling of a byte as a formula."""
+        """The scaling of a byte as a formula."""
         text = f"{_WHITE} - byte" if self.inverted else "byte"
         if self.scale != 1:
             text = f"({text})" if self.inverted else text
@@ -76,13 +76,13 @@ class Scaling(PlainFields):
             whole = round(divisor, 9)  # 1 / (1 / 255) may miss 255 by rounding
             text = f"{text} / {whole:g}" if abs(divisor) >= 1 and whole == divisor else f"{text} * {self.scale:.6g}"
         if np.any(self.mean):
-            text = f"{text} - {_text(self.mean)}"
+            text = f"{text} - {_format_numbers(self.mean)}"
         if np.any(np.asarray(self.std) != 1):
-            text = f"({text}) / {_text(self.std)}" if " " in text else f"{text} / {_text(self.std)}"
+            text = f"({text}) / {_format_numbers(self.std)}" if " " in text else f"{text} / {_format_numbers(self.std)}"
         return f"{text}, channels in the order blue, green, red" if self.bgr else text
 
 
-def _text(value: float | tuple[float, ...]) -> str:
+def _format_numbers(value: float | tuple[float, ...]) -> str:
     return f"({', '.join(f'{number:.4g}' for number in value)})" if isinstance(value, tuple) else f"{value:.4g}"
 
 

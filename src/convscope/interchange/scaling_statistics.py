@@ -32,22 +32,22 @@ def measure_misfit(imported: Imported, scaling: Scaling, images: Dataset) -> flo
     kept_variance = kept_variance + layer.epsilon
     if not kept_mean.any() and (np.abs(kept_variance - 1) <= layer.epsilon).all():
         return None
-    mean, variance = _measure(imported, scaling, images, layer.name)
-    variance += layer.epsilon
+    mean, variance = _measure_input(imported, scaling, images, layer.name)
+    variance += layer.epsilon  # as in the layer; it also keeps the logarithm finite for a constant channel
     ratio = variance / kept_variance
     return float(np.mean(ratio - 1 - np.log(ratio) + (mean - kept_mean) ** 2 / kept_variance) / 2)
 
 
-def _measure(
+def _measure_input(
     imported: Imported, scaling: Scaling, images: Dataset, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure mean and variance of each channel that the layer called `name` reads."""
-    model = imported.scaled(scaling).to_model()
+    model = imported.apply_scaling(scaling).to_model()
     image, names = model.architecture.input, [None, *(layer.name for layer in model.architecture.layers)]
-    before = names[names.index(name) - 1]
+    previous = names[names.index(name) - 1]  # the layer that it reads; None for the image
     sums, squares, count = 0.0, 0.0, 0
     for block in blocks(images.images, _BLOCK_BYTES):
-        outputs = model.activations(block, [before])[before] if before else block * image.scale + image.offset
+        outputs = model.activations(block, [previous])[previous] if previous else block * image.scale + image.offset
         rows = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
         sums, squares, count = sums + rows.sum(axis=0), squares + (rows**2).sum(axis=0), count + len(rows)
     mean = np.asarray(sums / count)

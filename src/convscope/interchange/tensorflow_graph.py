@@ -59,6 +59,7 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
         case "Dropout":
             return x
         case "BatchNormalization":
+            # Computed in float64 here, so that the file has one product and one sum: factor · x + (β - factor · μ).
             scale = weight("gamma") / np.sqrt(weight("moving_variance").astype(np.float64) + layer.epsilon)
             shift = weight("beta") - weight("moving_mean") * scale
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
@@ -72,7 +73,7 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             return tf.concat((earlier[layer.from_layer], x), -1)
         case "SoftVoting":
             logits = tf.reshape(x, (-1, layer.members, row.output_shape[0]))
-            logarithms = tf.nn.log_softmax(logits)
+            logarithms = tf.nn.log_softmax(logits)  # `torch_modules.SoftVote` has the formula
             votes = tf.reduce_logsumexp(logarithms, 1) - log(layer.members)
             return votes + tf.reduce_mean(logits - logarithms, (1, 2))[:, None]
         case "Dense":
@@ -103,10 +104,10 @@ def _cut_unread(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     axes = list(zip(input_shape, window.reach, window.strides, strict=False))
     # ⌈size / stride⌉ windows together cover (windows - 1) · stride + kernel pixels.
     needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]
-    beyond = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
-    if max(beyond) <= 0:
+    missing = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]  # pixels of padding, or < 0
+    if max(missing) <= 0:
         return x, "VALID"
-    return (x[:, : needed[0], : needed[1]] if min(beyond) < 0 else x), "SAME"
+    return (x[:, : needed[0], : needed[1]] if min(missing) < 0 else x), "SAME"
 
 
 def _activate(x: Any, name: str, negative_slope: float = 0.2) -> Any:

@@ -61,6 +61,7 @@ def write_torch(model: Model, path: Path) -> None:
     torch = require("torch", "PyTorch", "torch")
     from convscope.interchange.torch_modules import Answers
 
+    # Two images, because the exporter takes a size of 1 for fixed.
     images = torch.zeros((2, *model.architecture.input.shape), dtype=torch.uint8)
     answers = Answers(to_torch(model)).eval().requires_grad_(False)
     shapes = {"images": {0: torch.export.Dim("N", min=1)}}
@@ -105,24 +106,24 @@ def _build_network(model: Model) -> Any:
     architecture = model.architecture
     network: Any = Residual() if architecture.read_again else nn.Sequential()
     network.add_module("input", Images(architecture.input.scale, architecture.input.offset))
-    taken = {layer.name for layer in architecture.layers}
+    names = {layer.name for layer in architecture.layers}
     outputs = {"input": "input"}  # by layer, the child that gives its output
     for row in architecture.table:
         layer = row.layer
         prefix = f"{layer.name}/"
         weights = {name.removeprefix(prefix): value for name, value in model.weights.items() if name.startswith(prefix)}
         if source := earlier(layer):
-            outputs[layer.name] = _append(network, layer.name, JOINING[layer.kind](outputs[source]))
+            outputs[layer.name] = _add_child(network, layer.name, JOINING[layer.kind](outputs[source]))
         for part, module in layer_modules(row, weights):
             name = f"{layer.name}_{part}" if part else layer.name
-            while part and name in taken:
+            while part and name in names:  # a layer may be called `conv2d_relu` itself
                 name += "_"
-            taken.add(name)
-            outputs[layer.name] = _append(network, name, module)
+            names.add(name)
+            outputs[layer.name] = _add_child(network, name, module)
     return network.eval()
 
 
-def _append(network: Any, name: str, module: Any) -> str:
+def _add_child(network: Any, name: str, module: Any) -> str:
     """Append `module` as the child `name` and return its name, extended by underscores if it is taken."""
     while hasattr(network, name):  # also by attributes of nn.Module, such as `forward`
         name += "_"

@@ -25,6 +25,7 @@ class Images(nn.Module):
 
     def __init__(self, scale: float, offset: float) -> None:
         super().__init__()
+        # Buffers, so that `to(dtype)` and `to(device)` convert them with the weights.
         self.register_buffer("scale", torch.tensor(scale))
         self.register_buffer("offset", torch.tensor(offset))
 
@@ -48,6 +49,7 @@ class AveragePool2dUnpadded(nn.Module):
     def __init__(self, window: Window, sides: Sides, input_shape: Shape) -> None:
         super().__init__()
         self.pool = nn.Sequential(nn.ZeroPad2d(sides), nn.AvgPool2d(window.size, window.strides))
+        # Not persistent: it follows from the layer, so a state dict has the weights alone.
         self.register_buffer("share", self.pool(torch.ones(1, 1, *input_shape[:2])), persistent=False)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
@@ -101,6 +103,7 @@ class ConcatenateChannels(Sum):
 
 
 JOINING: Mapping[str, type[Sum]] = {"Add": Sum, "Branch": Branch, "Concatenate": ConcatenateChannels}
+"""The modules of the layers that read an earlier output."""
 
 
 class Residual(nn.Sequential):
@@ -140,18 +143,18 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
         case "Conv2D" | "DepthwiseConv2D":
             sides = _sides(layer.window, row.input_shape)
             # PyTorch's windows pad opposite sides alike; a module before them adds other padding.
-            if not _is_even(sides):
+            if not _is_symmetric(sides):
                 yield "padding", nn.ZeroPad2d(sides)
-            yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_even(sides) else (0, 0), weights)
+            yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_symmetric(sides) else (0, 0), weights)
         case "MaxPooling2D":
             sides = _sides(layer.window, row.input_shape)
-            if not _is_even(sides):
-                yield "padding", nn.ConstantPad2d(sides, -torch.inf)
-            padding = (sides[2], sides[0]) if _is_even(sides) else 0
+            if not _is_symmetric(sides):
+                yield "padding", nn.ConstantPad2d(sides, -torch.inf)  # padding is never the maximum
+            padding = (sides[2], sides[0]) if _is_symmetric(sides) else 0
             yield "", nn.MaxPool2d(layer.window.size, layer.window.strides, padding)
         case "AveragePooling2D":
             sides = _sides(layer.window, row.input_shape)
-            if _is_even(sides):
+            if _is_symmetric(sides):
                 size, strides = layer.window.size, layer.window.strides
                 yield "", nn.AvgPool2d(size, strides, (sides[2], sides[0]), count_include_pad=False)
             else:
@@ -239,5 +242,6 @@ def _sides(window: Window, input_shape: Shape) -> Sides:
     return left, right, top, bottom
 
 
-def _is_even(sides: Sides) -> bool:
+def _is_symmetric(sides: Sides) -> bool:
+    """True if opposite sides have equal padding."""
     return sides[0] == sides[1] and sides[2] == sides[3]

@@ -117,7 +117,7 @@ def test_a_normalization_becomes_one_by_its_stored_numbers(read):
     ]
     stored = {"0": np.float32([33.3]), "1": np.float32([0.0]), "2": np.int64(784)}
     stored = {f"layers/normalization/vars/{number}": array for number, array in stored.items()}
-    model = read(archive(config, hdf5(ARRAYS | stored))).scaled(cs.Scaling(1.0)).to_model()
+    model = read(archive(config, hdf5(ARRAYS | stored))).apply_scaling(cs.Scaling(1.0)).to_model()
     images = np.full((1, 4, 5, 1), 34, np.uint8)
     expected = np.float32((34 - np.float32(33.3)) / 1e-7)  # Keras divides by 1e-7 where nothing varies
     np.testing.assert_allclose(model.activations(images, ["norm"])["norm"], expected, rtol=1e-3)
@@ -131,7 +131,7 @@ def test_rescalings_at_the_front_become_scale_and_offset(read):
     ]
     result = read(archive(config, hdf5(ARRAYS)))
     assert (result.architecture.input.scale, result.architecture.input.offset) == (2.0, 1.0)
-    given = result.scaled(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
+    given = result.apply_scaling(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
     assert (given.scale, given.offset) == (20.0, 3.0)
 
 
@@ -213,13 +213,13 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
     imported = read(archive(config, hdf5(arrays)))
     assert "became two logits" in imported.notes[-1]
     assert imported.architecture.layers[-1].activation == "softmax"
-    model = imported.scaled(cs.Scaling()).to_model()
+    model = imported.apply_scaling(cs.Scaling()).to_model()
     images = np.random.default_rng(1).integers(0, 256, (6, 4, 5, 1), dtype=np.uint8)
     # The same layers with three outputs, of which the first is the one that the sigmoid was taken of.
     if end != "pooled":
         plain, _ = small()
         arrays = arrays | {k: np.repeat(v, 3, axis=-1) for k, v in arrays.items() if "dense" in k}
-        before = read(archive(plain, hdf5(arrays))).scaled(cs.Scaling()).to_model().logits(images)[:, 0]
+        before = read(archive(plain, hdf5(arrays))).apply_scaling(cs.Scaling()).to_model().logits(images)[:, 0]
     else:
         before = model.activations(images)["mean"][:, 0]
     np.testing.assert_allclose(model.logits(images), np.stack([0 * before, before], axis=1), atol=1e-6)

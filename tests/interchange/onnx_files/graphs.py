@@ -66,6 +66,6 @@ def _session(content: bytes):
 
 def as_model(imported) -> cs.Model:
     """Return what was read as a model, of bytes / 255 where the file does not scale bytes itself."""
-    imported = imported if imported.reads_bytes else imported.scaled(cs.Scaling())
+    imported = imported if imported.reads_bytes else imported.apply_scaling(cs.Scaling())
     names = tuple(map(str, range(imported.architecture.num_classes)))
     return cs.Model(imported.architecture, imported.weights, imported.class_names or names)

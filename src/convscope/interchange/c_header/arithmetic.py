@@ -26,6 +26,7 @@ def sum_windows(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     """Sum each window of x (N, H, W, C) to (N, H', W', C), and count its pixels within the map, (1, H', W', 1)."""
     if step.is_whole_map:  # the loop below over a large window would be slow
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
+    # A depthwise convolution with ones sums each window. The map of ones counts the pixels that are no padding.
     total, count = (
         depthwise(_pad_maps(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
         for y, channels in ((x, x.shape[3]), (np.ones((1, *x.shape[1:3], 1)), 1))
@@ -37,7 +38,7 @@ def find_window_maxima(step: ComputedStep, x: Array) -> Array:
     """Find the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
     if step.is_whole_map:
         return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
-    return max_pooling(_pad_maps(step, x, -np.inf), _window(step))
+    return max_pooling(_pad_maps(step, x, -np.inf), _window(step))  # padding is never the largest
 
 
 def pad(step: ComputedStep, x: Array, value: float) -> Array:
@@ -63,11 +64,11 @@ def activate(name: str, slope: float, x: Array) -> Array:
     return ACTIVATIONS[name][0](x)
 
 
-def compute_step(step: ComputedStep, read: list[Array]) -> Array:
-    """Compute a step before its activation from the values it reads, each (N, H, W, C)."""
+def compute_step(step: ComputedStep, inputs: list[Array]) -> Array:
+    """Compute a step without its activation from the values that it reads, each (N, H, W, C)."""
     if step.kind == "concatenate":
-        return concatenate(step, *read)
-    x = read[0].reshape(len(read[0]), *step.input_shape)
+        return concatenate(step, *inputs)
+    x = inputs[0].reshape(len(inputs[0]), *step.input_shape)  # after a Flatten, the values have another shape
     match step.kind:
         case "conv2d" | "depthwise" | "dense":
             kernel, bias = step.weights
@@ -80,7 +81,7 @@ def compute_step(step: ComputedStep, read: list[Array]) -> Array:
         case "pad":
             return pad(step, x, 0.0)
         case "add":
-            return x + read[1].reshape(x.shape)
+            return x + inputs[1].reshape(x.shape)
         case _:  # an activation
             return x
 
@@ -94,11 +95,11 @@ def _window(step: ComputedStep) -> Window:
     return Window(step.size, step.strides, "valid", step.dilation)
 
 
-def _pad_maps(step: ComputedStep, x: Array, outside: float) -> Array:
-    """Pad maps (N, H, W, C) with `outside` as far as the windows reach."""
+def _pad_maps(step: ComputedStep, x: Array, value: float) -> Array:
+    """Pad maps (N, H, W, C) with `value` as far as the windows reach."""
     edges = [(0, 0)]
     for axis in (0, 1):
         # The windows cover (outputs - 1) · stride + reach pixels: padding, then the map, then the rest after it.
         covered = (step.output_shape[axis] - 1) * step.strides[axis] + _window(step).reach[axis]
         edges.append((step.padding[axis], max(covered - step.padding[axis] - x.shape[axis + 1], 0)))
-    return np.pad(x, (*edges, (0, 0)), constant_values=outside)
+    return np.pad(x, (*edges, (0, 0)), constant_values=value)

@@ -74,6 +74,7 @@ def wrap_items(items: Iterable[str], start: str, indent: str, end: str) -> list[
     words = list(items)
     for number, word in enumerate(words):
         word += end if number + 1 == len(words) else ","
+        # The first item of a line follows its indent or opening bracket without a space.
         if not lines[-1].strip() or lines[-1].endswith(("(", "{")):
             lines[-1] += word
         elif len(lines[-1]) + 1 + len(word) <= LINE_LENGTH:
@@ -103,5 +104,5 @@ def read_function(file: str, name: str) -> str:
 
 def replace_prefix(text: str, prefix: str) -> str:
     """Replace PREFIX in all names by `prefix`, in macros by `prefix` in capitals."""
-    text = re.sub(r"\bPREFIX_(?=[A-Z0-9_]*\b)", f"{prefix.upper()}_", text)
-    return re.sub(r"\bPREFIX_(?=\w)", f"{prefix}_", text)
+    text = re.sub(r"\bPREFIX_(?=[A-Z0-9_]*\b)", f"{prefix.upper()}_", text)  # macros: capitals up to the name's end
+    return re.sub(r"\bPREFIX_(?=\w)", f"{prefix}_", text)  # all other names

@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 
 LOWEST, HIGHEST = -128, 127
 _SMALLEST_SCALE = 1e-30  # well above where float64 and float32 lose digits
-_LARGEST_SHIFT = 62  # of a 64-bit product
+_LARGEST_SHIFT = 62  # of a 64-bit product, whose 63rd bit is the sign
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Scale:
 
     def to_integers(self, numbers: Array) -> Integers:
         """Round numbers to integers, limited to -128 to 127."""
-        steps = np.floor((numbers - self.residue) / self.scale + 0.5) + self.zero
+        steps = np.floor((numbers - self.residue) / self.scale + 0.5) + self.zero  # np.rint would round halves to even
         return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int64)
 
     def to_numbers(self, integers: Integers) -> Array:
@@ -61,6 +61,7 @@ def to_fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
     becomes the largest possible: its products exceed 8 bits anyway.
     """
     factors = np.asarray(factors, np.float64)
+    # factor = mantissa · 2^exponent with 1/2 ≤ mantissa < 1. So factor · 2^(31 - exponent) is below 2^31: 31 bits.
     _, exponents = np.frexp(factors)
     shifts = np.minimum(31 - exponents.astype(np.int64), _LARGEST_SHIFT)
     multipliers = np.rint(np.ldexp(factors, np.maximum(shifts, 1))).astype(np.float64)
@@ -75,5 +76,5 @@ def to_fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
 def rescale(sums: Integers, multipliers: ArrayLike, shifts: ArrayLike, zero: int) -> Integers:
     """Compute zero + ⌊sum · multiplier / 2^shift + 1/2⌋, limited to -128 to 127, as `requantize` does in C."""
     shifts = np.asarray(shifts, np.int64)
-    product = sums * np.asarray(multipliers, np.int64) + (np.int64(1) << (shifts - 1))
+    product = sums * np.asarray(multipliers, np.int64) + (np.int64(1) << (shifts - 1))  # 2^shift · 1/2
     return np.asarray(np.clip((product >> shifts) + zero, LOWEST, HIGHEST), np.int64)

@@ -14,9 +14,10 @@ from convscope.interchange.c_header.steps import LINEAR, WRITES_LOGITS, Computed
 def format_float32_steps(steps: Sequence[ComputedStep], image: Input, memory: WorkingMemory) -> list[StepText]:
     """Format the reading of the image, each step, and the copying of the last value to the logits."""
     size = prod(image.shape)
-    first = ("image", size, format_float(image.scale), format_float(image.offset), format_address(memory, 0))
-    parts = [StepText(f"image: {size} numbers", ("read_image",), (), (format_call("read_image", *first),))]
+    arguments = ("image", size, format_float(image.scale), format_float(image.offset), format_address(memory, 0))
+    parts = [StepText(f"image: {size} numbers", ("read_image",), (), (format_call("read_image", *arguments),))]
     for number, step in enumerate(steps, 1):
+        # The last layer writes straight into the caller's array, so that no copy is needed.
         target = "logits" if number == len(steps) and step.kind in WRITES_LOGITS else format_address(memory, number)
         parts.append(_format_step(step, [format_address(memory, value) for value in step.reads], target))
     if not steps or steps[-1].kind not in WRITES_LOGITS:
@@ -26,9 +27,10 @@ def format_float32_steps(steps: Sequence[ComputedStep], image: Input, memory: Wo
     return parts
 
 
-def _format_step(step: ComputedStep, read: list[str], target: str) -> StepText:
+def _format_step(step: ComputedStep, sources: list[str], target: str) -> StepText:
+    """Format a step that reads the values at the addresses `sources` and writes its output to `target`."""
     arrays = _make_arrays(step)
-    function, arguments = _choose_call(step, read, target, [f"PREFIX_{array.name}" for array in arrays])
+    function, arguments = _choose_call(step, sources, target, [f"PREFIX_{array.name}" for array in arrays])
     functions, calls = [], []
     if function:
         functions.append(function)
@@ -41,36 +43,36 @@ def _format_step(step: ComputedStep, read: list[str], target: str) -> StepText:
 
 
 def _choose_call(
-    step: ComputedStep, read: list[str], target: str, weights: list[str]
+    step: ComputedStep, sources: list[str], target: str, weights: list[str]
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Choose the C function of a step and its arguments; "" for an activation that works in place."""
+    """Choose the C function of a step and its arguments, in the order of float32.c; "" for an activation in place."""
     size = prod(step.output_shape)
     window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)
     match step.kind:
         case "conv2d" if not step.is_plain:
             window = (*step.size, *step.strides, *step.dilation, *step.padding)
             shape = (*step.output_shape, step.groups)
-            return "grouped_conv2d", (*read, *step.input_shape, *weights, *window, target, *shape)
+            return "grouped_conv2d", (*sources, *step.input_shape, *weights, *window, target, *shape)
         case "conv2d":
-            return "conv2d", (*read, *step.input_shape, *weights, *window, target, *step.output_shape)
+            return "conv2d", (*sources, *step.input_shape, *weights, *window, target, *step.output_shape)
         case "depthwise":
             maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            return "depthwise", (*read, *step.input_shape, *weights, *window, target, *maps)
+            return "depthwise", (*sources, *step.input_shape, *weights, *window, target, *maps)
         case "dense":
-            return "dense", (*read, prod(step.input_shape), *weights, target, size)
+            return "dense", (*sources, prod(step.input_shape), *weights, target, size)
         case "max_pool" | "average_pool":
-            return step.kind, (*read, *step.input_shape, *window, target, *step.output_shape[:2])
+            return step.kind, (*sources, *step.input_shape, *window, target, *step.output_shape[:2])
         case "pad":
-            return "pad", (*read, *step.input_shape, *step.padding, target, *step.output_shape[:2])
+            return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2])
         case "add":
-            return "add", (*read, size, target)
+            return "add", (*sources, size, target)
         case "concatenate":
-            (a, b), pixels = step.size, prod(step.output_shape[:2])
-            return "concatenate", (read[0], a, read[1], b, pixels, target)
+            (a, b), pixels = step.size, prod(step.output_shape[:2])  # a and b: the channels of the two values
+            return "concatenate", (sources[0], a, sources[1], b, pixels, target)
         case "soft_voting":
-            return "soft_voting", (*read, prod(step.input_shape) // size, target, size)
-        case "activation":
-            return ("", ()) if read[0] == target else ("copy", (*read, size, target))
+            return "soft_voting", (*sources, prod(step.input_shape) // size, target, size)  # members = inputs / classes
+        case "activation":  # `_format_step` adds the activation itself, which works in place
+            return ("", ()) if sources[0] == target else ("copy", (*sources, size, target))
 
 
 def _make_arrays(step: ComputedStep) -> tuple[CArray, ...]:

@@ -45,8 +45,8 @@ def write_c(
     """Write `model` to `path` as one header of plain C99 (and C++17) that needs nothing but a C library.
 
     It gives `PREFIX_logits`, `PREFIX_probabilities`, `PREFIX_predict` and `PREFIX_class_names`; docs/c_header.md shows
-    their use. The same model and images give the same bytes; in int8 on one kind of processor, since the last digits of
-    the stated differences are the native engine's too.
+    their use. The same model and images give the same bytes. In int8 this holds on one kind of processor: the file
+    states differences to logits of the native engine, whose last digits depend on the processor.
 
     Args:
         dtype: "float32" computes as the model does; "int8" in integers, with a quarter of the memory.
@@ -104,17 +104,17 @@ def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory
 
 
 def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
-    largest, count = f"{deviation.largest:.6g}", deviation.num_images
+    largest, count = f"{deviation.largest:.6g}", deviation.num_test_images
     kinds = "Weights and values are 8-bit integers"
     if bits - {8}:
         kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits)))} bits, values of 8"
     return [
         f"{kinds}, sums 32-bit; only the logits are float. No sum can overflow: the exporter has checked each of them "
         "for the worst image.",
-        f"The ranges come from {deviation.ranges_images} images. On {count} other images, the largest logit difference "
-        f"to the model was {largest}, and {deviation.changed} predictions changed. Stated bound for images like these: "
-        f"{deviation.bound:.6g}, twice the largest difference. The probability that the next such image exceeds even "
-        f"{largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
+        f"The ranges come from {deviation.num_range_images} images. On {count} other images, the largest logit "
+        f"difference to the model was {largest}, and {deviation.num_changed} predictions changed. Stated bound for "
+        f"images like these: {deviation.bound:.6g}, twice the largest difference. The probability that the next such "
+        f"image exceeds even {largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
     ]
 
 
@@ -128,17 +128,16 @@ def _format_header(
 ) -> str:
     architecture = model.architecture
     arrays = [array for part in parts for array in part.arrays]
-    functions = dict.fromkeys(function for part in parts for function in part.functions)
+    functions = dict.fromkeys(function for part in parts for function in part.functions)  # each once, as first needed
     value_type, value_bytes = ("float", 4) if dtype == "float32" else ("int8_t", 1)
-    num_values = (
-        -(-memory.size * value_bytes // 4) * 4 // value_bytes
-    )  # a multiple of 4 bytes: no padding in the struct
+    # Rounded up to a multiple of 4 bytes, ⌈bytes / 4⌉ · 4, so that the compiler adds no padding to the struct.
+    num_values = -(-memory.size * value_bytes // 4) * 4 // value_bytes
     macros: dict[str, int | str] = {
         "HEIGHT": architecture.input.height,
         "WIDTH": architecture.input.width,
         "CHANNELS": architecture.input.channels,
         "CLASSES": architecture.num_classes,
-        "SCRATCH_BYTES": num_values * value_bytes + 4 * architecture.num_classes,
+        "SCRATCH_BYTES": num_values * value_bytes + 4 * architecture.num_classes,  # values and float logits
         "WEIGHT_BYTES": sum(array.num_bytes for array in arrays),
         "MACS": architecture.macs,
     }
@@ -197,7 +196,7 @@ def _format_opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[s
         *(line for paragraph in paragraphs for line in ("", *_wrap_paragraph(paragraph))),
         "",
         f"   SHA-256 of the model's weights: {model.weights_sha256}",
-        *(f"   {format_comment({key: value})[1:-1]}" for key, value in model.provenance.items()),
+        *(f"   {format_comment({key: value})[1:-1]}" for key, value in model.provenance.items()),  # without { and }
         "*/",
     ]
 

@@ -14,17 +14,17 @@ from convscope.interchange.c_header.quantization import QuantizedNetwork, Quanti
 from convscope.interchange.c_header.steps import describe_step, move_outputs_first
 
 _WITHOUT_RESCALING = {"max_pool", "average_pool", "pad", "look_up"}
-"""The C functions that give integers in the scale of what they read."""
+"""The C functions that do not call `requantize`, because their output has the scale of their input, or a table's."""
 
 
 def format_int8_steps(network: QuantizedNetwork, memory: WorkingMemory) -> list[StepText]:
     """Format the reading of the image, each step, and the conversion of the last value to logits."""
     parts = [_format_image(network, memory)]
     for number, quantized in enumerate(network.steps, 1):
-        read = [format_address(memory, value) for value in quantized.step.reads]
-        parts.append(_format_step(quantized, read, format_address(memory, number)))
+        sources = [format_address(memory, value) for value in quantized.step.reads]
+        parts.append(_format_step(quantized, sources, format_address(memory, number)))
     scale = network.scales[-1]
-    if scale is not None:
+    if scale is not None:  # None after `dense_logits`, which writes the logits itself
         size = prod(network.steps[-1].step.output_shape) if network.steps else prod(network.image.shape)
         numbers = (scale.zero, format_float(scale.scale), format_float(scale.residue))
         logits = format_call("to_logits", format_address(memory, len(network.steps)), size, *numbers, "logits")
@@ -35,25 +35,26 @@ def format_int8_steps(network: QuantizedNetwork, memory: WorkingMemory) -> list[
 def _format_image(network: QuantizedNetwork, memory: WorkingMemory) -> StepText:
     size, target = prod(network.image.shape), format_address(memory, 0)
     comment = f"image: {size} numbers"
-    if np.array_equal(network.image_table, np.arange(256) + LOWEST):
+    if np.array_equal(network.image_table, np.arange(256) + LOWEST):  # each byte becomes byte - 128
         return StepText(comment, ("read_image",), (), (format_call("read_image", "image", size, target),))
     table = CArray("image_table", network.image_table.astype(np.int8))
     reading = format_call("read_image_by_table", "image", size, "PREFIX_image_table", target)
     return StepText(comment, ("read_image_by_table",), (table,), (reading,))
 
 
-def _format_step(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
+def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> StepText:
+    """Format a step that reads the values at the addresses `sources` and writes its output to `target`."""
     step, arrays = quantized.step, _make_arrays(quantized)
-    function, arguments = _choose_call(quantized, read, target, [f"PREFIX_{array.name}" for array in arrays])
+    function, arguments = _choose_call(quantized, sources, target, [f"PREFIX_{array.name}" for array in arrays])
     functions, calls = [], []
     if function:
-        if quantized.bits < 8:
+        if quantized.bits < 8:  # such as dense_4bit, which calls unpack_4 for each weight
             functions.append(f"unpack_{quantized.bits}")
             function += f"_{quantized.bits}bit"
         functions.append(function)
         calls.append(format_call(function, *arguments))
     if quantized.table is not None:
-        source = read[0] if step.kind == "activation" else target
+        source = sources[0] if step.kind == "activation" else target  # all other steps look up their own output
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
         calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
@@ -63,9 +64,9 @@ def _format_step(quantized: QuantizedStep, read: list[str], target: str) -> Step
 
 
 def _choose_call(
-    quantized: QuantizedStep, read: list[str], target: str, weights: list[str]
+    quantized: QuantizedStep, sources: list[str], target: str, weights: list[str]
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Choose the C function of a step and its arguments; "" for a step that is a table alone."""
+    """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table."""
     step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
     size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
     window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)
@@ -74,34 +75,34 @@ def _choose_call(
     match step.kind:
         case "conv2d" if not step.is_plain:
             window = (*step.size, *step.strides, *step.dilation, *step.padding)
-            source, output = (*read, *step.input_shape, zeros[0]), (target, *step.output_shape)
-            return "grouped_conv2d", (*source, *weights, *window, *output, step.groups, *output_zero)
+            x, y = (*sources, *step.input_shape, zeros[0]), (target, *step.output_shape)
+            return "grouped_conv2d", (*x, *weights, *window, *y, step.groups, *output_zero)
         case "conv2d":
-            source, output = (*read, *step.input_shape, zeros[0]), (target, *step.output_shape)
-            return "conv2d", (*source, *weights, *window, *output, *output_zero)
+            x, y = (*sources, *step.input_shape, zeros[0]), (target, *step.output_shape)
+            return "conv2d", (*x, *weights, *window, *y, *output_zero)
         case "depthwise":
-            source, multiplier = (*read, *step.input_shape, zeros[0]), step.output_shape[2] // step.input_shape[2]
-            return "depthwise", (*source, *weights, *window, target, *step.output_shape[:2], multiplier, *output_zero)
+            x, multiplier = (*sources, *step.input_shape, zeros[0]), step.output_shape[2] // step.input_shape[2]
+            return "depthwise", (*x, *weights, *window, target, *step.output_shape[:2], multiplier, *output_zero)
         case "dense":
-            inputs: tuple[str | int, ...] = (*read, prod(step.input_shape), zeros[0], *weights)
+            inputs: tuple[str | int, ...] = (*sources, prod(step.input_shape), zeros[0], *weights)
             if quantized.output_scale is None:
                 return "dense_logits", (*inputs, "logits", size)
             return "dense", (*inputs, target, size, *output_zero)
-        case "average_pool" if quantized.multipliers is not None:
+        case "average_pool" if quantized.multipliers is not None:  # over a whole map, with a scale of its own
             factors = (*_to_ints(quantized.bias), *_to_ints(quantized.multipliers), *_to_ints(quantized.shifts))
             channels = step.output_shape[2]
-            return "average_map", (*read, prod(step.size), channels, zeros[0], *factors, target, *output_zero)
+            return "average_map", (*sources, prod(step.size), channels, zeros[0], *factors, target, *output_zero)
         case "max_pool" | "average_pool":
-            return step.kind, (*read, *step.input_shape, *window, target, *step.output_shape[:2])
+            return step.kind, (*sources, *step.input_shape, *window, target, *step.output_shape[:2])
         case "pad":
-            return "pad", (*read, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
+            return "pad", (*sources, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
         case "add":
-            parts = zip(read, zeros, _to_ints(quantized.multipliers), strict=True)
+            parts = zip(sources, zeros, _to_ints(quantized.multipliers), strict=True)
             sums = (*_to_ints(quantized.bias), *_to_ints(quantized.shifts))
             return "add", (*chain(*parts), *sums, size, target, *output_zero)
         case "concatenate":
             multipliers, biases = _to_ints(quantized.multipliers), _to_ints(quantized.bias)
-            parts = zip(read, step.size, zeros, multipliers, biases, strict=True)
+            parts = zip(sources, step.size, zeros, multipliers, biases, strict=True)
             return "concatenate", (*chain(*parts), *_to_ints(quantized.shifts), pixels, target, *output_zero)
         case _:  # an activation
             return "", ()
@@ -129,12 +130,12 @@ def _to_ints(integers: Integers | None) -> list[int]:
 
 def _format_comment(quantized: QuantizedStep) -> str:
     """Describe a step in a comment: its operation, its number of weights, and the scale of its output."""
-    step, result, comment = quantized.step, quantized.output_scale, describe_step(quantized.step)
+    step, scale, comment = quantized.step, quantized.output_scale, describe_step(quantized.step)
     if quantized.kernel is not None:
         weights = quantized.kernel.size
-        macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))
+        macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))  # each weight, once a position
         comment += f"; {weights:,} weights of {quantized.bits} bits, {macs:,} multiply-adds"
-    if result is None:
+    if scale is None:
         return comment
-    residue = f" {result.residue:+.6g}" if result.residue else ""
-    return f"{comment}; an integer q is {result.scale:.6g} * (q {-result.zero:+d}){residue}"
+    residue = f" {scale.residue:+.6g}" if scale.residue else ""
+    return f"{comment}; an integer q is {scale.scale:.6g} * (q {-scale.zero:+d}){residue}"

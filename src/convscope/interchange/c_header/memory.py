@@ -1,7 +1,11 @@
 """Choose an offset in the working memory for each value, so that the memory is small and no needed value is lost.
 
-The values of a chain alternate between two buffers; a value that an `Add` reads later keeps its own. A step that has
-read a number before it writes over it works in place.
+The values of a chain alternate between two buffers, and a value that an `Add` reads later has a third. A step that
+reads each number before it overwrites it works in place: its output takes over the buffer of its input.
+
+    offset            time →   0 (image)   step 1         step 2         step 3
+    0 ...                      image       image          output of 2    output of 2
+    size of the image ...                  output of 1    output of 1    output of 3
 """
 
 from collections.abc import Sequence
@@ -13,7 +17,7 @@ from convscope.interchange.c_header.steps import ComputedStep
 
 @dataclass(frozen=True)
 class WorkingMemory:
-    """The offset of each value (0 is the image, s + 1 the output of step s) and the size, all in numbers."""
+    """The offset of each value (0 is the image, n the output of the n-th step) and the size, all in numbers."""
 
     offsets: tuple[int, ...]
     size: int
@@ -21,7 +25,11 @@ class WorkingMemory:
 
 @dataclass
 class _Buffer:
-    """Values at one offset, each over the previous one: (size, step that writes it, last step that reads it)."""
+    """Values at one offset, each of which overwrites the previous one.
+
+    Attributes:
+        values: of each value its size, the step that writes it, and the last step that reads it.
+    """
 
     values: list[tuple[int, int, int]]
     offset: int = 0
@@ -30,17 +38,17 @@ class _Buffer:
     def size(self) -> int:
         return max(size for size, _, _ in self.values)
 
-    def end_of_conflict(self, placed: "_Buffer") -> int | None:
-        """Find the furthest end of a value in `placed` that shares memory and time with a value here; None without."""
+    def find_conflict_end(self, neighbour: "_Buffer") -> int | None:
+        """Find the furthest end of a value in `neighbour` that shares memory and time with a value here, or None."""
         ends = [
-            placed.offset + their_size
+            neighbour.offset + their_size
             for size, first, last in self.values
-            for their_size, their_first, their_last in placed.values
+            for their_size, their_first, their_last in neighbour.values
             # Two ranges overlap if each begins before the other ends: first in time, then in memory.
             if first <= their_last
             and their_first <= last
-            and self.offset < placed.offset + their_size
-            and placed.offset < self.offset + size
+            and self.offset < neighbour.offset + their_size
+            and neighbour.offset < self.offset + size
         ]
         return max(ends, default=None)
 
@@ -58,11 +66,12 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
     for time, step in enumerate(steps, 1):
         for value in step.reads:
             last_read[value] = time
-    last_read[end] = end
+    last_read[end] = end  # no step reads the last value, but it becomes the logits
     buffers = [_Buffer([(image_size, 0, last_read[0])])]  # one entry for each value; values in place share theirs
     for time, step in enumerate(steps, 1):
         size = prod(step.output_shape) if time < end or keep_last else 0
-        reused = next((v for v in step.reads if last_read[v] == time and _works_in_place(step)), None)
+        # A step may overwrite a value only if it is the last to read it.
+        reused = next((value for value in step.reads if last_read[value] == time and _works_in_place(step)), None)
         if reused is None or size == 0:
             buffers.append(_Buffer([(size, time, last_read[time])]))
         else:
@@ -70,7 +79,8 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
             buffers.append(buffers[reused])
     placed: list[_Buffer] = []
     for buffer in sorted({id(buffer): buffer for buffer in buffers}.values(), key=lambda buffer: -buffer.size):
-        while ends := [conflict for neighbour in placed if (conflict := buffer.end_of_conflict(neighbour)) is not None]:
+        # Up to the nearest end of a conflict, and compare again. A jump to the furthest end would miss gaps between.
+        while ends := [stop for neighbour in placed if (stop := buffer.find_conflict_end(neighbour)) is not None]:
             buffer.offset = min(ends)
         placed.append(buffer)
     return WorkingMemory(

@@ -56,7 +56,7 @@ def pack(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
     if bits == 8:
         return levels.astype(np.int8)
     per_byte = 8 // bits
-    flat = levels.reshape(-1) + _MAX_LEVELS[bits]
+    flat = levels.reshape(-1) + _MAX_LEVELS[bits]  # from 0 on: `unpack` in C subtracts the same number
     padded = np.pad(flat, (0, -len(flat) % per_byte)).reshape(-1, per_byte)
     return np.asarray((padded << (bits * np.arange(per_byte))).sum(axis=1), np.uint8)
 
@@ -66,6 +66,6 @@ def make_int8_function(name: str) -> str:
     base, _, bits = name.rpartition("_")
     if not bits.endswith("bit"):
         return read_function("int8", name)
-    comment, end, code = read_function("int8", base).partition("*/")
+    comment, end, code = read_function("int8", base).partition("*/")  # the comment may name `kernel[...]` too
     code = code.replace(f"PREFIX_{base}(", f"PREFIX_{name}(").replace("const int8_t *kernel", "const uint8_t *kernel")
     return comment + end + re.sub(r"kernel\[(.*?)\]", rf"PREFIX_unpack_{bits[0]}(kernel, \1)", code)

@@ -26,12 +26,15 @@ from convscope.interchange.c_header.packing import count_bits, find_grid
 from convscope.interchange.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
-_ALL = np.arange(LOWEST, HIGHEST + 1)
-# By the ranges of 500 training images alone, a logit of a held-out one was off by up to 1.56; half as wide again: 0.28.
+_ALL_INTEGERS = np.arange(LOWEST, HIGHEST + 1)
+# The ranges of 500 training images were too narrow: a logit of a held-out image was off by up to 1.56. With ranges 1.5
+# times as wide, it was off by up to 0.28.
 _MARGIN = 1.5
-_SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
+_SUM_LIMIT = 2**30  # of a bias, and of the sum of products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
-_ADD_BITS = 21  # of the factors of an `add` and the like: two of them times 255, and a half, stay below 2^31
+# Bits of the factors of an `add` or `concatenate`. Two factors times 255, the bias and the half that rounds stay below
+# 2^31: 2 · 255 · 2^21 + 2^21 + 2^29 = 1.6e9.
+_ADD_BITS = 21
 _LARGEST_WINDOW = 2**23  # pixels that an average sums in 32 bits: 255 · 2^23 < 2^31
 _BLOCK_VALUES = 2**22  # numbers of 8 bytes at a time, of all steps together: 32 MiB
 
@@ -44,12 +47,12 @@ class QuantizedStep:
         input_scales: of the values that the step reads.
         output_scale: of its output, after the table; None if the sums become logits.
         kernel: int8, as in the `ComputedStep`; bias: int32. Of linear steps.
-        multipliers, shifts: from sums to integers, one a channel, or one for all; of an `add` one a summand, with one
-            shift and one bias, and of a `concatenate` with one shift.
-        sum_scale: the scale of the integers that sums become, before the table.
-        table: the activation of each of -128 to 127, (256,).
-        logit_scales: by which sums are multiplied to give logits, (K,) float32.
-        bits: in how many each weight of the kernel is held: 2 where all are -1 to 1, 4 where -7 to 7, else 8.
+        multipliers, shifts: turn sums into integers, see `rescale`. One pair for each channel, or one for all. An `add`
+            or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
+        sum_scale: of the integers that `rescale` makes of the sums, which are the input of the table.
+        table: the result of the activation for each of -128 to 127, (256,).
+        logit_scales: the factors that turn the last layer's sums into logits, (K,) float32.
+        bits: of each weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8.
     """
 
     step: ComputedStep
@@ -71,7 +74,7 @@ class QuantizedNetwork:
 
     Attributes:
         image_table: the integer of each byte, (256,).
-        scales: of every value, the image first; None for the logits where they are made from sums.
+        scales: of every value, the image first; None for a last dense layer, whose sums become float logits.
     """
 
     image: Input
@@ -98,13 +101,13 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
     scales: list[Scale | None] = [image_scale]
     quantized = []
     for number, (step, range_) in enumerate(zip(steps, _measure_ranges(steps, image, images), strict=True)):
-        read = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
-        quantized.append(_quantize(step, read, range_, is_last=number + 1 == len(steps)))
+        input_scales = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
+        quantized.append(_quantize(step, input_scales, range_, is_last=number + 1 == len(steps)))
         scales.append(quantized[-1].output_scale)
     return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
 
-_Range = tuple[float, float]
+_Range = tuple[float, float]  # the smallest and the largest number of a step
 
 
 def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> list[_Range]:
@@ -139,7 +142,7 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
         exact = LOWEST - image.offset / image.scale  # where image.scale · (q - LOWEST) + image.offset is 0
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
-            return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL
+            return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL_INTEGERS
     numbers = scale_images(np.arange(256, dtype=np.uint8), image.scale, image.offset)
     scale = choose_scale(numbers.min(), numbers.max())
     return scale, scale.to_integers(numbers)
@@ -150,42 +153,42 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
         return QuantizedStep(step, inputs, inputs[0])  # maxima and means of integers keep their scale
     if step.kind == "activation":
-        numbers = activate(step.activation, step.slope, inputs[0].to_numbers(_ALL))
-        result = choose_scale(numbers.min(), numbers.max())
-        return QuantizedStep(step, inputs, result, sum_scale=inputs[0], table=result.to_integers(numbers))
-    if step.kind == "dense" and is_last:
-        kernel, bias, sum_scales, bits = _quantize_weights(step, inputs[0])
-        return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=sum_scales.astype(np.float32), bits=bits)
-    result, entry, table = _plan_table(step, range_)
+        numbers = activate(step.activation, step.slope, inputs[0].to_numbers(_ALL_INTEGERS))
+        output_scale = choose_scale(numbers.min(), numbers.max())
+        return QuantizedStep(step, inputs, output_scale, sum_scale=inputs[0], table=output_scale.to_integers(numbers))
+    if step.kind == "dense" and is_last:  # no range is needed: sums times `units` are the logits
+        kernel, bias, units, bits = _quantize_weights(step, inputs[0])
+        return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
+    output_scale, sum_scale, table = _plan_table(step, range_)
     if step.kind in ("add", "concatenate"):
-        # Both summands share one shift, by which the larger factor gets `_ADD_BITS` bits and the other fewer.
-        # Σ (scale · (q - zero) + residue) / entry.scale = Σ factor · (q - zero) + bias; in C both sides times 2^shift.
-        factors = np.array([scale.scale for scale in inputs]) / entry.scale
+        # Both inputs share one shift, which gives the larger factor `_ADD_BITS` bits and the other fewer.
+        # Σ (scale · (q - zero) + residue) / sum_scale = Σ factor · (q - zero) + bias; in C both sides times 2^shift.
+        factors = np.array([scale.scale for scale in inputs]) / sum_scale.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
         residues = np.array([scale.residue for scale in inputs])
         if step.kind == "add":
             residues = np.array([residues.sum()])
-        bias = np.rint(residues / entry.scale * 2.0**shift)
-        sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
-        return QuantizedStep(step, inputs, result, None, *sums, np.array([shift]), entry, table)
+        bias = np.rint(residues / sum_scale.scale * 2.0**shift)
+        integers = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
+        return QuantizedStep(step, inputs, output_scale, None, *integers, np.array([shift]), sum_scale, table)
     if is_global:
         # The mean of n numbers scale · (q - zero) + residue is scale / n · (Σ (q - zero) + n · residue / scale).
         residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
-        factors = np.array([inputs[0].scale / prod(step.size) / entry.scale])
-        return QuantizedStep(step, inputs, result, None, residue, *to_fixed_point(factors), entry, table)
+        factors = np.array([inputs[0].scale / prod(step.size) / sum_scale.scale])
+        return QuantizedStep(step, inputs, output_scale, None, residue, *to_fixed_point(factors), sum_scale, table)
     assert step.kind in LINEAR, step.kind
-    kernel, bias, sum_scales, bits = _quantize_weights(step, inputs[0])
-    multipliers, shifts = to_fixed_point(sum_scales / entry.scale)
-    return QuantizedStep(step, inputs, result, kernel, bias, multipliers, shifts, entry, table, bits=bits)
+    kernel, bias, units, bits = _quantize_weights(step, inputs[0])
+    multipliers, shifts = to_fixed_point(units / sum_scale.scale)
+    return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, bits=bits)
 
 
 def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
     """Quantise the weights of a linear step.
 
-    Returns the kernel from -127 to 127, the bias, the number that 1 stands for in the sums of each channel, and the
-    bits of a weight. If the weights of each channel are multiples of a step, as after training in few bits, nothing is
-    rounded. Otherwise a channel's largest weight becomes 127, or less where the worst image could overflow its sum:
+    Returns the kernel from -127 to 127, the bias, each channel's unit (the number that 1 stands for in its sums), and
+    the bits of a weight. If the weights of each channel are multiples of a step, as after training in few bits, nothing
+    is rounded. Otherwise a channel's largest weight becomes 127, or less where the worst image could overflow its sum:
     |bias| and Σ |weight| · reach are at most 2^30 each.
     """
     kernel, bias = step.weights
@@ -197,9 +200,10 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
     grid = find_grid(channels)
     if grid is not None:
         levels, steps = grid
-        whole = np.rint(bias / (steps * input_scale.scale))
-        if max(np.abs(levels).sum(axis=0).max() * input_scale.reach, np.abs(whole).max()) <= _SUM_LIMIT:
-            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * input_scale.scale, count_bits(levels)
+        rounded = np.rint(bias / (steps * input_scale.scale))
+        if max(np.abs(levels).sum(axis=0).max() * input_scale.reach, np.abs(rounded).max()) <= _SUM_LIMIT:
+            return levels.reshape(kernel.shape), rounded.astype(np.int64), steps * input_scale.scale, count_bits(levels)
+    # The smallest scale with which the largest weight is at most 127, and the bias at most `_SUM_LIMIT`.
     scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / input_scale.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
     while True:  # each time with half as large integers, so that it ends
@@ -208,24 +212,30 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
         if not too_large.any():
             break
         scales = np.where(too_large, 2 * scales, scales)
-    sum_scales = scales * input_scale.scale
-    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales, 8
+    units = scales * input_scale.scale
+    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / units).astype(np.int64), units, 8
 
 
 def _plan_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
     """Choose the scale of a step's output, the scale of its rescaled sums, and the activation table between them.
 
-    Relu needs no table: its range starts at 0, and rescaling cuts off the integers below. The scale of the sums need
-    not reach to where the activation is flat, within half a step of its value at the end of the range.
+    Relu needs no table: its range starts at 0, and rescaling cuts off the integers below. Where the activation is flat,
+    the table would hold one integer many times. So the flat ends of the range are cut off, to make the steps finer:
+
+        output   ________/‾‾‾‾‾‾‾‾
+        range    |      |-|      |    (the middle is kept)
     """
     grid = np.linspace(*range_, 4097)  # 16 intervals for each of 256 integers
     values = activate(step.activation, step.slope, grid)
-    result = choose_scale(values.min(), values.max())
+    output_scale = choose_scale(values.min(), values.max())
     if step.activation in ("linear", "relu"):
-        return result, result, None
-    from_low, from_high = (np.abs(values - end) > result.scale / 2 for end in (values[0], values[-1]))
-    if from_low.any() and from_high.any():
-        first, last = int(from_low.argmax()) - 1, len(grid) - int(from_high[::-1].argmax())
+        return output_scale, output_scale, None
+    # Flat: within half a step of the value at that end of the range.
+    is_past_low, is_before_high = (np.abs(values - end) > output_scale.scale / 2 for end in (values[0], values[-1]))
+    if is_past_low.any() and is_before_high.any():
+        # The last flat point at the low end, and the first at the high end.
+        first, last = int(is_past_low.argmax()) - 1, len(grid) - int(is_before_high[::-1].argmax())
         grid = grid[first : last + 1] if first < last else grid
-    entry = choose_scale(grid[0], grid[-1])
-    return result, entry, result.to_integers(activate(step.activation, step.slope, entry.to_numbers(_ALL)))
+    sum_scale = choose_scale(grid[0], grid[-1])
+    numbers = activate(step.activation, step.slope, sum_scale.to_numbers(_ALL_INTEGERS))
+    return output_scale, sum_scale, output_scale.to_integers(numbers)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.interchange.runner import FileRunner
 
-_COMPILERS = ("cc", "gcc", "clang")
-_FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")
+_COMPILERS = ("cc", "gcc", "clang")  # the first that is installed
+_FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")  # -fPIC and -shared make a library that ctypes can load
 _COMPILE_SECONDS = 300
 _FILE = "model.h"
+# A function for ctypes: those of the header are static, so a library does not export them.
 _PROGRAM = """
 #include "{file}"
 
@@ -48,26 +49,26 @@ def open_c(path: Path, *, compiler: str | None = None) -> FileRunner:
             refuses the file.
     """
     prefix, sizes = _read_header(path)
-    command = _compiler(compiler)
+    command = _find_compiler(compiler)
     with _temporary_folder() as folder:
         source, library = folder / "run.c", folder / "run.so"
         source.write_text(_PROGRAM.format(file=_FILE, prefix=prefix, macro=prefix.upper()))
         shutil.copyfile(path, folder / _FILE)
-        done = _run([command, *_FLAGS, str(source), "-o", str(library), "-lm"])
-        if done.returncode != 0:
-            first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
-            raise ConvscopeError(f"{path}: {command} does not compile it ({first.strip()}); export it again")
-        version = _run([command, "--version"]).stdout.splitlines()
+        process = _run_command([command, *_FLAGS, str(source), "-o", str(library), "-lm"])
+        if process.returncode != 0:
+            reason = next((line for line in process.stderr.splitlines() if "error" in line), process.stderr[:200])
+            raise ConvscopeError(f"{path}: {command} does not compile it ({reason.strip()}); export it again")
+        version = _run_command([command, "--version"]).stdout.splitlines()
         try:
-            loaded = ctypes.CDLL(str(library))  # stays in memory when the file is gone
+            compiled = ctypes.CDLL(str(library))  # stays in memory when the file is gone
         except OSError as error:
             raise ConvscopeError(f"{path}: what {command} made of it cannot be loaded ({error})") from error
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = np.empty((len(images), sizes["CLASSES"]), np.float32)
-        scratch = np.empty(sizes["SCRATCH_BYTES"] // 4, np.float32)
-        at_images, at_logits, at_scratch = (ctypes.c_void_p(array.ctypes.data) for array in (images, logits, scratch))
-        loaded.run(at_images, ctypes.c_int64(len(images)), at_logits, at_scratch)
+        scratch = np.empty(sizes["SCRATCH_BYTES"] // 4, np.float32)  # floats, so that the struct in it is aligned
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (images, logits, scratch)]
+        compiled.run(pointers[0], ctypes.c_int64(len(images)), pointers[1], pointers[2])
         return logits
 
     return FileRunner(version[0] if version else command, run)
@@ -99,15 +100,16 @@ def _read_header(path: Path) -> tuple[str, dict[str, int]]:
     return match[1], {"CLASSES": 0, "SCRATCH_BYTES": 0} | {name: int(number) for name, number in macros}
 
 
-def _compiler(wanted: str | None) -> str:
+def _find_compiler(wanted: str | None) -> str:
+    """Find the path of the compiler `wanted`, or of the first of `_COMPILERS`; raises `MissingPackageError` if none."""
     for name in _COMPILERS if wanted is None else (wanted,):
         if (path := shutil.which(name)) is not None:
             return path
-    looked_for = wanted or ", ".join(_COMPILERS)
-    raise MissingPackageError(f"no C compiler ({looked_for}) was found; install one, such as `apt install gcc`")
+    names = wanted or ", ".join(_COMPILERS)
+    raise MissingPackageError(f"no C compiler ({names}) was found; install one, such as `apt install gcc`")
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

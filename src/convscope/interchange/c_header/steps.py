@@ -21,12 +21,13 @@ from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
 from convscope.training.model import Model
 
-Map = tuple[int, int, int]
+Map = tuple[int, int, int]  # rows, columns, channels
 Array = NDArray[np.float64]
 StepKind = Literal[
     "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "concatenate", "activation", "soft_voting"
 ]
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
+"""Kinds with a kernel and a bias."""
 WRITES_LOGITS: tuple[StepKind, ...] = ("dense", "soft_voting")
 """Kinds that, as the last step, write straight into the logits and need no working memory for their output."""
 _POOLINGS: Mapping[str, StepKind] = {
@@ -104,7 +105,7 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
             for name, weight in model.weights.items()
             if name.startswith(prefix)
         }
-        builder.append(row, weights)
+        builder.add_layer(row, weights)
     for step in builder.steps:
         with np.errstate(over="ignore"):  # a weight that overflows to infinity is refused here
             if step.kind in LINEAR and not all(np.isfinite(np.float32(weight)).all() for weight in step.weights):
@@ -113,7 +114,7 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
 
 
 class _StepBuilder:
-    """Adds the steps of one layer after another.
+    """Collects the steps of one layer after another.
 
     Attributes:
         steps: the steps so far.
@@ -127,11 +128,11 @@ class _StepBuilder:
         self._current = 0  # the value that the next layer reads, unless it is a Branch
         self._output_of = {"input": 0}  # the value that each layer gives, by its name
 
-    def append(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+    def add_layer(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         """Add the steps that compute a layer, or fold it into the last step."""
         layer: Any = row.layer
         match layer.kind:
-            case "Flatten" | "Dropout":
+            case "Flatten" | "Dropout":  # maps are stored in the order (H, W, C), so flattening moves nothing
                 pass
             case "Branch":
                 self._current = self._output_of[layer.from_layer]
@@ -144,40 +145,42 @@ class _StepBuilder:
             case "Conv2D" | "DepthwiseConv2D":
                 self._add_convolution(row, weights)
             case "Dense":
-                self._add(_with_weights(self._make_step(row, "dense"), weights))
+                self._append(_with_weights(self._make_step(row, "dense"), weights))
             case "ZeroPadding2D":
-                (top, _), (left, _) = layer.padding
-                self._add(replace(self._make_step(row, "pad"), padding=(top, left)))
+                (top, _), (left, _) = layer.padding  # the output shape tells the padding below and right
+                self._append(replace(self._make_step(row, "pad"), padding=(top, left)))
             case "Add":
                 reads = (self._current, self._output_of[layer.from_layer])
-                self._add(replace(self._make_step(row, "add"), reads=reads))
+                self._append(replace(self._make_step(row, "add"), reads=reads))
             case "Concatenate":
                 self._add_concatenation(row, self._output_of[layer.from_layer])
             case "SoftVoting":
-                self._add(self._make_step(row, "soft_voting"))
+                self._append(self._make_step(row, "soft_voting"))
             case _:
-                self._add(_with_window(self._make_step(row, _POOLINGS[layer.kind]), layer))
+                self._append(_with_window(self._make_step(row, _POOLINGS[layer.kind]), layer))
         self._output_of[layer.name] = self._current
 
     def _make_step(self, row: LayerRow, kind: StepKind) -> ComputedStep:
-        """Make the step of a layer that reads the current value; `_add` adds it."""
+        """Make the step of a layer that reads the current value, without adding it."""
         shapes = _to_map_shape(row.input_shape), _to_map_shape(row.output_shape)
-        return ComputedStep(kind, (row.layer.name,), (self._current,), *shapes, activation=_activation_of(row.layer))
+        return ComputedStep(kind, (row.layer.name,), (self._current,), *shapes, activation=_read_activation(row.layer))
 
-    def _add(self, step: ComputedStep) -> None:
+    def _append(self, step: ComputedStep) -> None:
+        """Append a step; the next layer reads its output."""
         self.steps.append(step)
         self._current = len(self.steps)
 
     def _find_open_step(self) -> ComputedStep | None:
-        """Find the last step if the next layer, and no other, reads its output: then the layer can go into it."""
+        """Find the last step, if the next layer can be folded into it: no other layer reads its output."""
         is_read_again = self._current in {self._output_of.get(name) for name in self._read_again}
         is_last = self._current == len(self.steps)
         return self.steps[-1] if self.steps and is_last and not is_read_again else None
 
     def _add_convolution(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+        """Add a convolution, and fold a zero padding before it into the windows."""
         layer: Any = row.layer
         pad = self._find_open_step()
-        if pad is not None and pad.kind == "pad":
+        if pad is not None and pad.kind == "pad":  # take the padding out, and read its input instead
             self.steps.pop()
             (self._current,) = pad.reads
         else:
@@ -195,18 +198,19 @@ class _StepBuilder:
         step = _with_weights(_with_window(step, layer), weights)
         if pad is not None:
             # The padded map is never computed. Its rim of zeros adds nothing to a sum, so windows skip it.
-            top, left = (own + outer for own, outer in zip(step.padding, pad.padding, strict=True))
+            top, left = (window + zeros for window, zeros in zip(step.padding, pad.padding, strict=True))
             layers = (*step.layers, *pad.layers)
             step = replace(step, layers=layers, input_shape=pad.input_shape, padding=(top, left))
-        self._add(step)
+        self._append(step)
 
     def _add_concatenation(self, row: LayerRow, earlier: int) -> None:
         """Join the channels of the value `earlier` with those of the current value, which come after them."""
         step = self._make_step(row, "concatenate")
         pixels, channels = prod(step.output_shape[:2]), step.output_shape[2]
+        # A Flatten is no step, so `earlier` may have the shape of a map here where vectors are joined.
         numbers = prod(self.steps[earlier - 1].output_shape) if earlier else self._image_size
         sizes = (numbers // pixels, channels - numbers // pixels)
-        self._add(replace(step, reads=(earlier, self._current), size=sizes))
+        self._append(replace(step, reads=(earlier, self._current), size=sizes))
 
     def _normalize(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         """Fold a batch normalisation into the step before it, or add it as a 1 × 1 depthwise step.
@@ -226,7 +230,7 @@ class _StepBuilder:
             or last.output_shape != _to_map_shape(row.input_shape)
         ):
             weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
-            self._add(_with_weights(self._make_step(row, "depthwise"), weights))
+            self._append(_with_weights(self._make_step(row, "depthwise"), weights))
             return
         kernel, bias = last.weights
         factors = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
@@ -235,10 +239,11 @@ class _StepBuilder:
             layers=(*last.layers, layer.name),
             kernel=kernel * factors,
             bias=bias * scale + shift,
-            activation=_activation_of(layer),
+            activation=_read_activation(layer),
         )
 
     def _activate(self, row: LayerRow) -> None:
+        """Fold an activation into the step before it, or add it as a step of its own."""
         layer: Any = row.layer
         step = replace(self._make_step(row, "activation"), slope=float(layer.negative_slope))
         last = self._find_open_step()
@@ -248,26 +253,26 @@ class _StepBuilder:
             layers = (*last.layers, layer.name)
             self.steps[-1] = replace(last, layers=layers, activation=step.activation, slope=step.slope)
         else:
-            self._add(step)
+            self._append(step)
 
     def _add_prelu(self, row: LayerRow, alpha: Array) -> None:
         """Compute a PReLU as α x + (1 - α) relu(x), in steps that other layers need too."""
         name, x = row.layer.name, self._current
         relu_name = f"{name}_above"
-        while relu_name in self._layer_names:
+        while relu_name in self._layer_names:  # the C file names arrays after layers
             relu_name += "_"
-        self._add(replace(self._make_step(row, "activation"), layers=(relu_name,), activation="relu"))
+        self._append(replace(self._make_step(row, "activation"), layers=(relu_name,), activation="relu"))
         for value, step_name, slopes in ((self._current, relu_name, 1 - alpha), (x, name, alpha)):
             step = replace(self._make_step(row, "depthwise"), layers=(step_name,), reads=(value,))
-            self._add(_with_weights(step, {"kernel": slopes.reshape(1, 1, -1, 1)}))
-        self._add(replace(self._make_step(row, "add"), reads=(self._current - 1, self._current)))
+            self._append(_with_weights(step, {"kernel": slopes.reshape(1, 1, -1, 1)}))
+        self._append(replace(self._make_step(row, "add"), reads=(self._current - 1, self._current)))
 
 
 def _with_window(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window
-    (top, _), (left, _) = window.frame(step.input_shape)
+    (top, _), (left, _) = window.frame(step.input_shape)  # the output shape tells the padding below and right
     return replace(step, size=window.size, strides=window.strides, dilation=window.dilation, padding=(top, left))
 
 
@@ -276,7 +281,8 @@ def _with_weights(step: ComputedStep, weights: Mapping[str, Array]) -> ComputedS
     return replace(step, kernel=weights["kernel"], bias=bias)
 
 
-def _activation_of(layer: Any) -> str:
+def _read_activation(layer: Any) -> str:
+    """Read a layer's activation, "linear" if it has none or a softmax, which comes after the logits."""
     activation = getattr(layer, "activation", "linear")
     return "linear" if activation == "softmax" else str(activation)
 

@@ -24,22 +24,22 @@ def is_activation(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Slope:
+class KerasActivation:
     """An activation by our name; only `leaky_relu` uses `negative_slope`."""
 
     name: str
     negative_slope: float = DEFAULT_SLOPE
 
 
-def read_activation(value: Any) -> Slope:
+def read_activation(value: Any) -> KerasActivation:
     """Read a layer's `activation`, None for linear; raises `NotTranslated` for functions that we lack."""
     if value is None:
-        return Slope("linear")
+        return KerasActivation("linear")
     if isinstance(value, str):
         value = _OTHER_NAMES.get(value, value)
         if value not in _NAMES:
             raise NotTranslated(f"its activation is {quote(value)}; {_NEEDED}")
-        return Slope(value)
+        return KerasActivation(value)
     if isinstance(value, dict):
         kind, config, module = value.get("class_name"), value.get("config"), value.get("module")
         is_of_keras = module is None or str(module).split(".")[0] in ("keras", "tf_keras")
@@ -53,7 +53,7 @@ def read_activation(value: Any) -> Slope:
     raise NotTranslated(f"its activation is {quote(value)}; {_NEEDED}")
 
 
-def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
+def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> KerasActivation:
     """Read the activation that a layer of `ACTIVATION_LAYERS` computes; raises `NotTranslated` for unusual options."""
     if class_name == "Activation":
         return read_activation(config.get("activation"))
@@ -62,22 +62,23 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
     if class_name == "ELU":
         if config.get("alpha", 1.0) != 1:
             raise NotTranslated(f"its alpha is {quote(config.get('alpha'))}; train with alpha 1")
-        return Slope("elu")
+        return KerasActivation("elu")
     if class_name == "LeakyReLU":
-        return Slope("leaky_relu", _read_slope(config.get("negative_slope", config.get("alpha", 0.3))))
+        # Keras 2 calls the slope alpha. Without either, the layer's default is 0.3.
+        return KerasActivation("leaky_relu", _read_slope(config.get("negative_slope", config.get("alpha", 0.3))))
     if class_name == "GELU":
         if config.get("approximate"):
             raise NotTranslated("it approximates GELU by tanh; train with the exact one (approximate=False)")
-        return Slope("gelu")
+        return KerasActivation("gelu")
     if config.get("axis", -1) != -1:
         raise NotTranslated(f"its axis is {quote(config.get('axis'))}; softmax is over the last (-1)")
-    return Slope("softmax")
+    return KerasActivation("softmax")
 
 
 ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "GELU", "Softmax")
 
 
-def _relu(config: Mapping[str, Any]) -> Slope:
+def _relu(config: Mapping[str, Any]) -> KerasActivation:
     limit, slope = config.get("max_value"), _read_slope(config.get("negative_slope") or 0.0)
     if config.get("threshold") not in (None, 0, 0.0) or limit not in (None, 6) or (limit == 6 and slope):
         raise NotTranslated(
@@ -85,8 +86,8 @@ def _relu(config: Mapping[str, Any]) -> Slope:
             "train with a plain ReLU, or one with max_value 6"
         )
     if limit == 6:
-        return Slope("relu6")
-    return Slope("leaky_relu", slope) if slope else Slope("relu")
+        return KerasActivation("relu6")
+    return KerasActivation("leaky_relu", slope) if slope else KerasActivation("relu")
 
 
 def _read_slope(value: Any) -> float:
@@ -94,7 +95,7 @@ def _read_slope(value: Any) -> float:
         value = value["config"].get("value")
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise NotTranslated(f"its slope below zero is {quote(value)}; it must be a number")
-    # Keras 2 keeps the slope in float32: 0.20000000298.
+    # Keras 2 keeps the slope in float32: 0.20000000298. With 0.2 the activation fits into the layer before it.
     return DEFAULT_SLOPE if abs(value - DEFAULT_SLOPE) < 1e-7 else float(value)
 
 
@@ -125,5 +126,5 @@ class Conversion:
 
     parts: tuple[ConvertedLayer, ...] = ()
     variables: Mapping[str, Shape] = field(default_factory=dict)
-    activation: Slope | None = None
+    activation: KerasActivation | None = None
     notes: tuple[str, ...] = ()

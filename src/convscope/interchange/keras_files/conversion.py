@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Conv2D, Flatten, Shape
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.activations import ConvertedLayer, Slope
+from convscope.interchange.keras_files.activations import ConvertedLayer, KerasActivation
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import (
@@ -36,7 +36,7 @@ from convscope.interchange.translation.state import State, activate
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, to_scalar
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pool_globally
 
-_JOINING = ("Add", "Concatenate")
+_JOINING = ("Add", "Concatenate")  # the layers with several inputs
 _GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
 _ON_MAPS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D")
 
@@ -56,6 +56,7 @@ class StoredLayer:
 
 
 Arrays = Callable[[StoredLayer], Mapping[str, NDArray[Any]]]
+"""Returns the arrays of a layer by their Keras names, at least those in `needed`."""
 
 
 def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[StoredLayer]:
@@ -65,21 +66,22 @@ def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[StoredLaye
         ModelFileError: naming every unsupported layer with what would be needed; or if the input shape is unknown, or
             the output is not a number for each class.
     """
-    needed: list[StoredLayer] = []
+    stored_layers: list[StoredLayer] = []
 
-    def note(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
-        needed.append(stored_layer)
+    def note_layer(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
+        stored_layers.append(stored_layer)
         # Views of a single 0 take no memory, whatever shapes a hostile file declares.
         return {name: np.broadcast_to(np.float32(0), shape) for name, shape in stored_layer.variables.items()}
 
-    convert(graph, image_shape, note)
-    return needed
+    convert(graph, image_shape, note_layer)
+    return stored_layers
 
 
 def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imported:
     """Build the network of a Keras model, with the arrays that `arrays` returns; raises as `list_arrays` does."""
     if problems := list(_find_problems(graph)):
         raise ModelFileError(list_problems(problems, f"{len(graph.layers)} layers"))
+    # A layer that is used twice is in the list twice; the values need different names.
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
         index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"
@@ -87,6 +89,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     }
     nodes = tuple(
         Node(
+            # The shared translation finds the output with the classes by its Softmax.
             "Softmax" if layer.config.get("activation") == "softmax" else layer.class_name,
             _make_layer_name(layer),
             f"{quote('/'.join(layer.path))} ({layer.class_name[:40]}):",
@@ -107,6 +110,7 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     notes: list[str] = []
     image, shape = _read_image(graph, image_shape, notes)
     converter = _Converter(arrays)
+    # No constants and any opset: the converter reads the arrays itself.
     imported = build_network(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
     architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
     return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
@@ -137,6 +141,7 @@ def _read_image(
     Raises:
         ModelFileError: if neither the model nor `stated` gives the shape.
     """
+    # A Flatten may have another data format than the maps; it only tells the order of its output.
     formats = {layer.config.get("data_format") for layer in graph.layers if layer.class_name != "Flatten"} - {None}
     order = CHANNELS_FIRST if formats == {"channels_first"} else CHANNELS_LAST
     if order == CHANNELS_FIRST:
@@ -149,12 +154,12 @@ def _read_image(
             "its model does not declare its input shape; give `image_shape`: height x width x channels"
         )
     if stated is not None and len(stated) == 2:
-        channels = declared[order.index(2)] if declared is not None and len(declared) == 3 else 1
+        channels = declared[order.index(2)] if declared is not None and len(declared) == 3 else 1  # axis 2: channels
         stated = (*stated, 1 if channels is None else channels)
     if declared is None:
         assert stated is not None
         declared = tuple(stated[axis] for axis in order)
-    if len(declared) == 1 and stated is None and declared[0] is not None:
+    if len(declared) == 1 and stated is None and declared[0] is not None:  # flat pixels
         targets = [
             layer.config.get("target_shape")
             for layer in graph.layers
@@ -182,16 +187,17 @@ def _choose_image_shape(pixels: int, target: Any) -> Shape:
 
 
 def _make_layer_name(layer: KerasLayer) -> str:
+    """Make a valid name of a layer's Keras name, which may hold any characters."""
     stem = re.sub(r"[^A-Za-z0-9_]", "_", layer.name)[:80]
     return stem if stem.strip("_") else keras_name(layer.class_name)
 
 
 class _Converter:
-    """Converts Keras's layers to steps."""
+    """Converts Keras's layers to steps, one at each call; `build_network` calls it for each node."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
-        self._used: set[tuple[str, ...]] = set()
+        self._used: set[tuple[str, ...]] = set()  # the paths of the layers whose weights were read
 
     def __call__(self, state: State, node: Node) -> FileTensor:
         layer: KerasLayer = node.attributes["layer"]
@@ -216,11 +222,13 @@ class _Converter:
         if kind == "Flatten":
             value = state.value(node)
             if config.get("data_format") == "channels_first" and value.index.ndim == 3:
+                # Keras moves the channels last before it flattens, so that the weights fit both formats.
                 value = replace(value, index=value.index.transpose(1, 2, 0))
             return shapes.reshape_value(state, node, value, (value.index.size,))
         return self._convert(state, node, layer)
 
     def _convert(self, state: State, node: Node, layer: KerasLayer) -> FileTensor:
+        """Convert a layer that becomes layers of ours, with its weights."""
         value, config = state.plain(node), dict(layer.config)
         order = _find_order(state, value)
         if layer.class_name in (*_ON_MAPS, *_GLOBAL):
@@ -278,8 +286,8 @@ class _Converter:
                     weights[weight] = elementwise.reorder_weights(value.index, array) if is_vector else array
                 else:
                     weights[weight] = np.broadcast_to(np.asarray(source, np.float32), shape)
-            own: Any = part.layer
-            step = state.work.step(step, replace(own, name=name + part.suffix), weights)
+            layer: Any = part.layer
+            step = state.work.step(step, replace(layer, name=name + part.suffix), weights)
         if is_vector:
             return replace(value, step=step, users=1)
         return FileTensor(step, state.work.order(step.shape, order or CHANNELS_LAST))
@@ -308,7 +316,7 @@ def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
     return replace(value, factor=to_scalar(value.factor * scale), shift=to_scalar(value.shift * scale + offset))
 
 
-def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> FileTensor:
+def _activate(state: State, value: FileTensor, activation: KerasActivation, name: str) -> FileTensor:
     if activation.name == "linear":
         return value
     if activation.name == "softmax":
@@ -322,8 +330,8 @@ def match_arrays(architecture: Architecture, file: Hdf5File) -> tuple[list[Store
     """Match the arrays of a file to the layers of `architecture`, by names or else by order, and note which."""
     groups_by_name = {}
     for group in file.groups:
-        if group.endswith("/vars"):
-            for name in file.texts(group, "name") or []:
+        if group.endswith("/vars"):  # Keras 3 writes the layer's own name into an attribute there
+            for name in file.read_texts(group, "name") or []:
                 groups_by_name[name] = group.removesuffix("/vars")
     names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
     is_named = all(name in groups_by_name for name in names)

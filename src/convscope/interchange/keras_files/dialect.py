@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.interchange.keras_files.activations import is_activation
 
-_CLASSES = {
+_CLASSES = {  # from Keras 1's names to Keras 2's
     "Convolution2D": "Conv2D",
     "AtrousConvolution2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",
@@ -23,7 +23,7 @@ _FIELDS = {
     "p": "rate",
     "atrous_rate": "dilation_rate",
 }
-_SUMS = ("__operators__.add", "math.add")
+_SUMS = ("__operators__.add", "math.add")  # how Keras 2 writes x + y and tf.add(x, y)
 _MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" stores kernels in another order, so it keeps its name and is refused
 
@@ -40,6 +40,7 @@ def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[
     if class_name == "Merge" and (merge := _MERGES.get(str(config.get("mode")))):
         changes = {"axis": config.get("concat_axis", -1)} if merge == "Concatenate" else {}
         return merge, {key: value for key, value in config.items() if key != "mode"} | changes
+    # The old fields are Keras 1's alone. A ZeroPadding2D has none, so its padding is always read.
     old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()
     class_name = _CLASSES.get(class_name, class_name)
     if not old and "nb_row" not in config and class_name != "ZeroPadding2D":

@@ -20,8 +20,8 @@ Indices = tuple[int, ...]
 IMAGE = -1
 """The index of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
-_MAX_ENTRIES = 1000
-_MAX_DEPTH = 16
+_MAX_ENTRIES = 1000  # layers, with those of nested models, and each further use of a layer
+_MAX_DEPTH = 16  # of nested models, which are read by recursion
 _KERAS_MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
 
 
@@ -80,7 +80,7 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
             f"its model is of the class {quote(kind)}, which is Python code outside Keras and is never run; build the "
             "same layers as a Sequential or Functional model and copy the weights with set_weights"
         )
-    outputs = reader.model(model, (IMAGE,), (), "")
+    outputs = reader.read_model(model, (IMAGE,), (), "")
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
     graph = KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _read_name(model)[:80])
@@ -100,27 +100,27 @@ def _sort_layers(graph: KerasGraph) -> KerasGraph:
 
     Networks of ours have all maps before the first dense layer.
     """
-    row: list[int] = []
+    order: list[int] = []
     seen = {IMAGE}
     # Depth-first without recursion: a deep network must not exhaust Python's stack.
     waiting = [(index, False) for index in sorted(graph.outputs, reverse=True)]
     while waiting:
         index, is_ready = waiting.pop()
-        if is_ready:
-            row.append(index)
+        if is_ready:  # the second visit: all inputs are in the order
+            order.append(index)
         elif index not in seen:
             seen.add(index)
             waiting.append((index, True))
             waiting += [(source, False) for source in reversed(graph.layers[index].inputs)]
-    late: set[int] = set()
-    for index in row:
+    on_vectors: set[int] = set()  # dense layers, and all that read one directly or not
+    for index in order:
         layer = graph.layers[index]
-        if layer.class_name == "Dense" or late & set(layer.inputs):
-            late.add(index)
-    row.sort(key=late.__contains__)
-    moved = {IMAGE: IMAGE} | {old: new for new, old in enumerate(row)}
+        if layer.class_name == "Dense" or on_vectors & set(layer.inputs):
+            on_vectors.add(index)
+    order.sort(key=on_vectors.__contains__)  # stable: within both parts the order stays
+    moved = {IMAGE: IMAGE} | {old: new for new, old in enumerate(order)}
     layers = tuple(
-        replace(graph.layers[old], inputs=tuple(moved[index] for index in graph.layers[old].inputs)) for old in row
+        replace(graph.layers[old], inputs=tuple(moved[index] for index in graph.layers[old].inputs)) for old in order
     )
     return replace(graph, layers=layers, outputs=tuple(moved[index] for index in graph.outputs))
 
@@ -140,7 +140,7 @@ class _Reader:
         self.input_shape: tuple[int | None, ...] | None = None
         self._entries = 0
 
-    def model(self, model: Mapping[str, Any], inputs: Indices, path: tuple[str, ...], group: str) -> Indices:
+    def read_model(self, model: Mapping[str, Any], inputs: Indices, path: tuple[str, ...], group: str) -> Indices:
         """Append the layers of `model`, which reads `inputs`, and return the indices of its outputs.
 
         `path` holds the names of the nested models around its layers, and `group` is Keras 3's group of the model.
@@ -160,9 +160,9 @@ class _Reader:
             )
         groups = _name_groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:
-            for entry, own in zip(entries, groups, strict=True):
-                inputs = self._read_entry(entry, inputs, path, own)
-            if not path and self.input_shape is None:
+            for entry, layer_group in zip(entries, groups, strict=True):
+                inputs = self._read_entry(entry, inputs, path, layer_group)
+            if not path and self.input_shape is None:  # a Sequential without an Input, built by its first call
                 self._set_input_shape(config.get("build_input_shape"))
             return inputs
         return self._read_model_graph(config, list(zip(entries, groups, strict=True)), inputs, path)
@@ -174,23 +174,25 @@ class _Reader:
         inputs: Indices,
         path: tuple[str, ...],
     ) -> Indices:
+        """Append the layers of a Functional model, whose entries name their inputs, in an order that computes them."""
         named = {_read_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
             raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
-        read = {name: read_calls(entry, name) for name, (entry, _) in named.items()}
+        calls = {name: read_calls(entry, name) for name, (entry, _) in named.items()}
         starts = read_endpoints(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
+        # A use is a layer's name and the number of its call.
         indices_of_use: dict[tuple[str, int], Indices] = {}
-        waiting = [(name, number) for name, uses in read.items() for number in range(len(uses))]
+        waiting = [(name, number) for name, uses in calls.items() for number in range(len(uses))]
         self._entries += len(waiting) - len(named)
-        while waiting:
-            ready = [use for use in waiting if all(source in indices_of_use for source in read[use[0]][use[1]].sources)]
+        while waiting:  # each round reads the uses whose inputs are known; entries may stand in any order
+            ready = [use for use in waiting if all(src in indices_of_use for src in calls[use[0]][use[1]].sources)]
             if not ready:
                 names = [name for name, _ in waiting[:4]]
                 raise ModelFileError(f"the layers {quote(names)} form a cycle, or need a layer that is missing")
             for name, number in ready:
-                (entry, group), use = named[name], read[name][number]
+                (entry, group), use = named[name], calls[name][number]
                 sources = tuple(index for source in use.sources for index in indices_of_use[source])
                 sources = inputs if name == starts[0][0] else sources
                 indices_of_use[name, number] = self._read_entry(entry, sources, path, group, use.call)
@@ -205,12 +207,13 @@ class _Reader:
     def _read_entry(
         self, entry: dict[str, Any], inputs: Indices, path: tuple[str, ...], group: str, call: str = ""
     ) -> Indices:
+        """Append a layer or the layers of a nested model, and return the indices of its outputs."""
         kind, name, config = str(entry.get("class_name")), _read_name(entry), entry.get("config")
         if isinstance(config, dict):
             kind, config = modernize(kind, config)
         is_foreign = _is_foreign(entry)
         if kind in _CHAINS + _GRAPHS and not is_foreign:
-            return self.model(entry, inputs, (*path, name), group)
+            return self.read_model(entry, inputs, (*path, name), group)
         if not isinstance(config, dict):
             raise ModelFileError(f"the layer {quote(name)} has no configuration; save the model with Keras again")
         if inputs == (IMAGE,) and self.input_shape is None:
@@ -229,7 +232,8 @@ class _Reader:
                 f"its input has the shape {quote(shape)}; an image's is (H, W, C), (H, W) or (pixels,)"
             )
         if not all(
-            n is None or (isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 31) for n in shape[1:]
+            size is None or (isinstance(size, int) and not isinstance(size, bool) and 0 < size < 1 << 31)
+            for size in shape[1:]
         ):
             raise ModelFileError(f"its input has the shape {quote(shape)}, which is not an image shape")
         self.input_shape = tuple(shape[1:])
@@ -247,6 +251,7 @@ def _name_groups(entries: list[dict[str, Any]], container: str) -> list[str]:
 
 
 def _is_foreign(entry: Mapping[str, Any]) -> bool:
+    """True if an entry names a class outside Keras, by its module or by a name registered with a decorator."""
     module, registered = entry.get("module"), entry.get("registered_name")
     kind = entry.get("class_name")
     return not (module is None or (isinstance(module, str) and _KERAS_MODULE.fullmatch(module))) or (

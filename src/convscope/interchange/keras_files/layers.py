@@ -139,11 +139,12 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
 def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """BatchNormalization: the same, over the last axis; without `scale` or `center`, with ones or zeros."""
     _check_last_axis(config, shape)
-    held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
+    # With scale=False Keras stores no gamma, with center=False no beta.
+    stored = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
-    sources = {name: name if name in held else missing[name] for name in _NORMALIZATION}
-    return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(held, shape[-1:]))
+    sources = {name: name if name in stored else missing[name] for name in _NORMALIZATION}
+    return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(stored, shape[-1:]))
 
 
 def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
@@ -168,7 +169,7 @@ def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
 def _check_last_axis(config: Mapping[str, Any], shape: Shape) -> None:
     axis = config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-    if axis not in (-1, len(shape)):
+    if axis not in (-1, len(shape)):  # `shape` has no batch, so the last axis of the tensor is len(shape)
         raise NotTranslated(f"its axis is {quote(axis)}; only the last axis (channels) can be normalised here")
 
 
@@ -185,7 +186,7 @@ def read_rescaling(config: Mapping[str, Any], channels: int, field: str) -> tupl
 
 def _prelu(config: Mapping[str, Any], shape: Shape) -> Conversion:
     shared = config.get("shared_axes") or []
-    needed = list(range(1, len(shape)))
+    needed = list(range(1, len(shape)))  # rows and columns of the tensor (N, H, W, C)
     if not isinstance(shared, list) or set(map(str, shared)) != set(map(str, needed)):
         raise NotTranslated(f"its shared_axes is {quote(shared)}; build it with {needed}, one slope per channel")
     alpha = (*(1 for _ in needed), shape[-1])
@@ -213,10 +214,10 @@ def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
 def infer_reshape(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
     """Infer the output shape of a Reshape of `values` numbers; raises `NotTranslated` if there is none."""
     target = config.get("target_shape")
-    if isinstance(target, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in target):
-        known = prod(n for n in target if n != -1)
+    if isinstance(target, list) and all(isinstance(size, int) and not isinstance(size, bool) for size in target):
+        known = prod(size for size in target if size != -1)  # -1 stands for the size that fits
         if target.count(-1) <= 1 and known > 0 and values % known == 0:
-            shape = tuple(values // known if n == -1 else n for n in target)
+            shape = tuple(values // known if size == -1 else size for size in target)
             if prod(shape) == values and min(shape, default=0) > 0:
                 return shape
     raise NotTranslated(f"its target_shape is {quote(target)}, which does not fit {values} values")
@@ -225,6 +226,7 @@ def infer_reshape(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
 def _with_own_variables(
     layer: Conv2D | DepthwiseConv2D | Dense, variables: Mapping[str, Shape], config: Mapping[str, Any]
 ) -> Conversion:
+    """Make the conversion to `layer`, whose weights have the names of Keras's variables."""
     part = ConvertedLayer(layer, {name: name for name in variables})
     return Conversion((part,), variables, read_activation(config.get("activation")))
 

@@ -51,22 +51,24 @@ def from_keras(
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
         graph = read_graph(parse_json(keras_model.to_json(), "to_json()"), output)
-        held = dict(_iterate_arrays(keras_model, ()))
+        arrays_by_path = dict(_iterate_arrays(keras_model, ()))
 
-        def arrays(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
-            own = {to_variable_name(name, stored_layer): array for name, array in held.get(stored_layer.layer.path, [])}
-            check_shapes({name: array.shape for name, array in own.items()}, stored_layer)
-            return {name: float_array(own[name]) for name in stored_layer.needed}
+        def read_arrays(stored_layer: StoredLayer) -> Mapping[str, NDArray[Any]]:
+            named = arrays_by_path.get(stored_layer.layer.path, [])
+            arrays = {to_variable_name(name, stored_layer): array for name, array in named}
+            check_shapes({name: array.shape for name, array in arrays.items()}, stored_layer)
+            return {name: float_array(arrays[name]) for name in stored_layer.needed}
 
-        imported = convert(graph, image_shape, arrays)
+        imported = convert(graph, image_shape, read_arrays)
     return with_scaling(imported, scaling, training, name).to_model(class_names)
 
 
 def _iterate_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:
     """Yield the path and the weights of each layer, also in nested models."""
     for layer in model.layers:
-        own = (*path, layer.name)
-        if hasattr(layer, "layers"):
-            yield from _iterate_arrays(layer, own)
+        layer_path = (*path, layer.name)
+        if hasattr(layer, "layers"):  # a nested model
+            yield from _iterate_arrays(layer, layer_path)
         else:
-            yield own, [(weight.name, array) for weight, array in zip(layer.weights, layer.get_weights(), strict=True)]
+            names = [weight.name for weight in layer.weights]
+            yield layer_path, list(zip(names, layer.get_weights(), strict=True))

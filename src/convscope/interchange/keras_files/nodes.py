@@ -37,7 +37,9 @@ def read_endpoints(tensors: Any) -> list[tuple[str, int]]:
 
 
 def _read_call(node: Any, name: str) -> LayerCall:
-    if isinstance(node, dict):  # Keras 3
+    """Read an entry of a layer's `inbound_nodes` in any of its three forms."""
+    # A tensor is [name of the layer, number of its call, number of the output], such as ["conv2d", 0, 0].
+    if isinstance(node, dict):  # Keras 3: {"args": [{"class_name": "__keras_tensor__", ...}, ...], "kwargs": {...}}
         sources: list[tuple[str, int]] = []
         calls = _describe_arguments(node.get("kwargs"))
         for argument in node.get("args") or []:
@@ -50,13 +52,15 @@ def _read_call(node: Any, name: str) -> LayerCall:
                 else:
                     sources.append((history[0], history[1]))
         return LayerCall(tuple(sources), ", ".join(calls))
-    if isinstance(node, list) and _is_tensor(node[:3]):  # a function of TensorFlow, in Keras 2
+    # A function of TensorFlow in Keras 2: ["conv2d", 0, 0, {"y": ["conv2d_1", 0, 0]}].
+    if isinstance(node, list) and _is_tensor(node[:3]):
         keywords = node[3] if len(node) > 3 and isinstance(node[3], dict) else {}
-        read = [node[:3], *(value for value in keywords.values() if _is_tensor(value))]
-        sources = [(tensor[0], tensor[1]) for tensor in read]
-        others = {key: value for key, value in keywords.items() if not _is_tensor(value)}
-        return LayerCall(tuple(sources), ", ".join(_describe_arguments(others)))
-    if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):  # Keras 2
+        tensors = [node[:3], *(value for value in keywords.values() if _is_tensor(value))]
+        sources = [(tensor[0], tensor[1]) for tensor in tensors]
+        options = {key: value for key, value in keywords.items() if not _is_tensor(value)}
+        return LayerCall(tuple(sources), ", ".join(_describe_arguments(options)))
+    # A layer in Keras 2: [["conv2d", 0, 0, {}], ["conv2d_1", 0, 0, {}]].
+    if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):
         calls = [call for tensor in node for call in _describe_arguments(tensor[3] if len(tensor) > 3 else {})]
         return LayerCall(tuple((tensor[0], tensor[1]) for tensor in node), ", ".join(calls))
     raise _make_damage_error(name)
@@ -72,6 +76,7 @@ def _describe_arguments(keywords: Any) -> list[str]:
 
 
 def _read_history(tensor: Any) -> Any:
+    """Read the source of a tensor of Keras 3, [layer, call, output]; None if it is not a tensor."""
     if (
         isinstance(tensor, dict)
         and tensor.get("class_name") == "__keras_tensor__"
@@ -82,6 +87,7 @@ def _read_history(tensor: Any) -> Any:
 
 
 def _is_tensor(value: Any) -> bool:
+    """True for [layer, call, output]: a name and two whole numbers."""
     return (
         isinstance(value, list)
         and len(value) == 3

@@ -19,11 +19,11 @@ from convscope.interchange.keras_files.weight_layout import find_layout, is_from
 from convscope.interchange.keras_files.weights import LayerArrays, read_arrays
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
 
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"  # the members of a .keras archive
 _STATE_BYTES = 64
-"""For each weight: eight numbers of float64. A file has at most the weight, its average and an optimizer's four."""
+"""The most for each weight: eight numbers of float64. A file has the weight, its average and an optimizer's four."""
 _ARRAY_BYTES = 1 << 17
-"""For each array: HDF5's groups and attributes, also of the optimizer's arrays."""
+"""The most for each array besides its numbers: HDF5's groups and attributes, also of the optimizer's arrays."""
 DESCRIPTION = "convscope.json"
 """The member that convscope adds to a file that it exports, with the class names among other things."""
 
@@ -62,14 +62,14 @@ def _read_archive(archive: Archive, image_shape: Shape | None, output: str | Non
     stored_layers = list_arrays(graph, image_shape)  # before any weight is read: their size bounds the member's
     metadata = _read_json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    arrays = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
-    max_bytes = _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)  # with the state of an optimizer
+    sizes = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
+    max_bytes = _STATE_BYTES * sum(sizes) + _ARRAY_BYTES * (len(sizes) + 1)  # with the state of an optimizer
     file = BytesIO(archive.read_weights(WEIGHTS, max_bytes))
     version = version if isinstance(version, str) else None
     imported = _convert(file, Hdf5File(file), graph, stored_layers, image_shape, version)
     if not archive.has(DESCRIPTION):
         return imported
-    return replace(
+    return replace(  # a file that convscope exported: its network scales bytes itself
         imported, class_names=_read_class_names(archive, imported.architecture.num_classes), reads_bytes=True
     )
 
@@ -90,8 +90,8 @@ def _read_hdf5(
     file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None, output: str | None
 ) -> Imported:
     contents = Hdf5File(file)
-    config = contents.texts("", "model_config")
-    version = "".join(contents.texts("", "keras_version") or []) or None
+    config = contents.read_texts("", "model_config")  # in a whole model; a file of weights has none
+    version = "".join(contents.read_texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_architecture(architecture)
         description = parse_json("".join(config), "model_config")
@@ -102,22 +102,22 @@ def _read_hdf5(
     else:
         with open_model_file(Path(architecture)) as opened:
             description = parse_json(opened.read(MAX_JSON_BYTES + 1), "it")
-            if "class_name" not in description:
+            if "class_name" not in description:  # convscope's description; Keras's names a class
                 if output is not None:
                     raise ModelFileError("has one output; omit `output`")
-                return _with_architecture(file, contents, architecture_in(description, image_shape), version)
+                return _read_weights(file, contents, architecture_in(description, image_shape), version)
     graph = read_graph(description, output)
     return _convert(file, contents, graph, list_arrays(graph, image_shape), image_shape, version)
 
 
-def _with_architecture(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
+def _read_weights(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
     """Read the weights of one of our architectures from a file."""
     stored_layers, note = match_arrays(architecture, contents)
     arrays, notes = _read_arrays(file, contents, stored_layers, False)
     weights = {
         f"{stored_layer.layer.name}/{name}": array
-        for stored_layer, own in zip(stored_layers, arrays, strict=True)
-        for name, array in own.items()
+        for stored_layer, layer_arrays in zip(stored_layers, arrays, strict=True)
+        for name, array in layer_arrays.items()
     }
     check_weights(architecture, weights)
     return Imported(architecture, weights, (note, *notes), program=_format_program(version), reads_bytes=True)
@@ -132,8 +132,8 @@ def _convert(
     version: str | None,
 ) -> Imported:
     arrays, notes = _read_arrays(file, contents, stored_layers, graph.is_part)
-    following = iter(arrays)  # `convert` asks for the layers in the order in which `list_arrays` listed them
-    imported = convert(graph, image_shape, lambda _: next(following))
+    remaining = iter(arrays)  # `convert` asks for the layers in the order in which `list_arrays` listed them
+    imported = convert(graph, image_shape, lambda _: next(remaining))
     return replace(imported, notes=(*imported.notes, *notes), program=_format_program(version))
 
 
@@ -145,7 +145,8 @@ def _read_arrays(
         return arrays, ()
     # Theano's convolution flips the kernel, as mathematics defines it; all other backends compute a correlation.
     flipped: LayerArrays = [
-        {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in own.items()} for own in arrays
+        {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in layer_arrays.items()}
+        for layer_arrays in arrays
     ]
     return flipped, ("the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",)
 

@@ -7,10 +7,10 @@ from convscope.interchange.keras_files.conversion import StoredLayer
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
 from convscope.interchange.refusal import ModelFileError
 
-_LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
+_LAYERS, _OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"  # the old name is of TensorFlow 2.12 and 2.13
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
 _NO_LAYERS = ("metrics", "optimizer")  # groups of a compiled model within the model
-_MAX_PARTS = 100
+_MAX_PARTS = 100  # of a long list of names
 # Names of Keras 2's DepthwiseConv2D and of Keras 1. What Keras 1 calls running_std holds variances.
 _OTHER_NAMES = {
     "depthwise_kernel": "kernel",
@@ -23,11 +23,11 @@ _OTHER_NAMES = {
 
 def find_layout(file: Hdf5File, stored_layers: Sequence[StoredLayer]) -> "WeightLayout":
     """Find out how `file` stores weights; raises `ModelFileError` if it has none in any of Keras's layouts."""
-    tops = {group.partition("/")[0] for group in file.groups}
-    for layers in (_LAYERS, _LAYERS_BEFORE):
-        if layers in tops:
+    top_groups = {group.partition("/")[0] for group in file.groups}
+    for layers in (_LAYERS, _OLD_LAYERS):
+        if layers in top_groups:
             return _GroupedLayout(file, layers)
-    for root in ("model_weights", ""):
+    for root in ("model_weights", ""):  # a whole model, or a file of weights alone
         names = _read_names(file, root, "layer_names")
         if names is not None:
             return _NamedLayout(file, root, names, stored_layers)
@@ -36,19 +36,18 @@ def find_layout(file: Hdf5File, stored_layers: Sequence[StoredLayer]) -> "Weight
 
 def to_variable_name(name: str, stored_layer: StoredLayer) -> str:
     """Convert a variable's path to its Keras 3 name: `sequential/conv2d/depthwise_kernel:0` to `kernel`."""
-    last = (
-        name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored_layer.layer.name}_")
-    )  # which Keras 1 puts before
+    # Keras 1 puts the layer's name before: conv2d_1_W.
+    last = name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored_layer.layer.name}_")
     return last if last in stored_layer.variables else _OTHER_NAMES.get(last, last)
 
 
 def is_from_theano(file: Hdf5File) -> bool:
     """True for weights of Keras on Theano, whose convolutions turn the kernel by 180 degrees."""
     root = "model_weights" if "model_weights" in file.groups else ""
-    backend = file.texts(root, "backend") or file.texts("", "backend")
+    backend = file.read_texts(root, "backend") or file.read_texts("", "backend")
     if backend is not None:
         return backend == ["theano"]
-    if (file.texts(root, "keras_version") or file.texts("", "keras_version") or ["1"])[0][:1] != "1":
+    if (file.read_texts(root, "keras_version") or file.read_texts("", "keras_version") or ["1"])[0][:1] != "1":
         return False
     # Keras 1 does not name its backend, but only TensorFlow's variables have a number: kernel:0.
     groups = [f"{root}/{layer}".strip("/") for layer in _read_names(file, root, "layer_names") or []]
@@ -65,20 +64,21 @@ class _GroupedLayout:
         for path, array in file.arrays.items():
             group, _, name = path.rpartition("/vars/")
             parts = path.split("/")
+            # A group called `metrics` directly in `layers` is a layer of that name.
             is_of_layer = _RANDOM not in parts and not any(
-                part in _NO_LAYERS and before not in (_LAYERS, layers) for before, part in pairwise(parts)
+                part in _NO_LAYERS and parent not in (_LAYERS, layers) for parent, part in pairwise(parts)
             )
             if parts[0] == layers and group and is_of_layer:
                 self._by_group.setdefault(group, {})[name] = array
 
     def arrays(self, stored_layer: StoredLayer) -> Mapping[str, StoredArray]:
         group = "/".join(self._layers if part == _LAYERS else part for part in stored_layer.layer.group.split("/"))
-        held = self._by_group.get(group, {})
+        arrays = self._by_group.get(group, {})
         numbers = {str(number): name for number, name in enumerate(stored_layer.variables)}
-        return {numbers.get(number, number): array for number, array in held.items()}
+        return {numbers.get(number, number): array for number, array in arrays.items()}
 
     def all_paths(self) -> set[str]:
-        return {array.path for held in self._by_group.values() for array in held.values()}
+        return {array.path for arrays in self._by_group.values() for array in arrays.values()}
 
 
 class _NamedLayout:
@@ -94,9 +94,9 @@ class _NamedLayout:
                 raise ModelFileError(
                     f"the weight {missing[0][:100]!r} that it lists is missing; download the file again"
                 )
-            held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
-            if held:
-                self._by_layer[layer] = held
+            arrays = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
+            if arrays:
+                self._by_layer[layer] = arrays
         wanted = list(
             dict.fromkeys(stored_layer.layer.path[0] for stored_layer in stored_layers if stored_layer.variables)
         )
@@ -106,10 +106,10 @@ class _NamedLayout:
 
     def arrays(self, stored_layer: StoredLayer) -> Mapping[str, StoredArray]:
         path = stored_layer.layer.path
-        held = self._by_layer.get(path[0], {})
         arrays: dict[str, StoredArray] = {}
-        for name, array in held.items():
+        for name, array in self._by_layer.get(path[0], {}).items():
             owner = name.split("/")[:-1]
+            # The group of a nested model has the weights of all its layers; a layer's name can hold slashes itself.
             if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
                 continue  # a weight of another layer in the same nested model
             weight = to_variable_name(name, stored_layer)
@@ -121,7 +121,7 @@ class _NamedLayout:
         return arrays
 
     def all_paths(self) -> set[str]:
-        return {array.path for held in self._by_layer.values() for array in held.values()}
+        return {array.path for arrays in self._by_layer.values() for array in arrays.values()}
 
 
 WeightLayout = _GroupedLayout | _NamedLayout
@@ -129,9 +129,9 @@ WeightLayout = _GroupedLayout | _NamedLayout
 
 def _read_names(file: Hdf5File, group: str, name: str) -> list[str] | None:
     """Read the names in an attribute, which Keras splits if it is long: layer_names0, layer_names1, ..."""
-    names = file.texts(group, name)
+    names = file.read_texts(group, name)
     if names is not None:
         return names
-    parts = [file.texts(group, f"{name}{number}") for number in range(_MAX_PARTS)]
+    parts = [file.read_texts(group, f"{name}{number}") for number in range(_MAX_PARTS)]
     joined = [text for part in parts if part is not None for text in part]
     return joined or None

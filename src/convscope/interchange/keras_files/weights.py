@@ -30,6 +30,7 @@ def read_arrays(
         check_shapes({name: array.shape for name, array in arrays.items()}, stored_layer)
     # A layer that is used twice is in the list twice, but its arrays count once.
     claimed = {array.path: array for arrays in arrays_of_layers for array in arrays.values()}.values()
+    # Different arrays may point to the same bytes, so that a small file would fill the memory.
     if sum(array.num_bytes for array in claimed) > file_bytes:
         raise ModelFileError("its arrays overlap; it is damaged or malicious")
     extra = sorted(layout.all_paths() - {array.path for array in claimed})
@@ -39,8 +40,8 @@ def read_arrays(
             "the configuration is not the one of these weights"
         )
     return [
-        {name: float_array(file.read(array)) for name, array in held.items() if name in stored_layer.needed}
-        for stored_layer, held in zip(stored_layers, arrays_of_layers, strict=True)
+        {name: float_array(file.read(array)) for name, array in arrays.items() if name in stored_layer.needed}
+        for stored_layer, arrays in zip(stored_layers, arrays_of_layers, strict=True)
     ]
 
 

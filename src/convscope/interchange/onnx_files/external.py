@@ -35,7 +35,7 @@ def read_external_data(path: Path, tensors: list[Any], max_bytes: int) -> Path:
         )
     try:
         with open_file(weights_file) as file:
-            _fill(file, tensors, entries, max_bytes)
+            _fill_tensors(file, tensors, entries, max_bytes)
     except FileNotFoundError as error:
         raise ModelFileError(
             f"its weights are in {names[0]!r}, which is not beside it; copy both files into one folder"
@@ -57,7 +57,8 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], max_bytes: int) -> None:
+def _fill_tensors(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], max_bytes: int) -> None:
+    """Compare all sizes with the file, and then read the numbers of each tensor into it."""
     size = os.fstat(file.fileno()).st_size
     if size > max_bytes:
         raise ValueError(f"it is larger than {max_bytes >> 20} MiB; only small networks are read")
@@ -75,6 +76,7 @@ def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], max
     for tensor, (offset, length) in zip(tensors, ranges, strict=True):
         file.seek(offset)
         tensor.raw_data = file.read(length)
+        # Without these fields it is a tensor like any other, which `onnx.numpy_helper` reads without opening files.
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
 
@@ -83,6 +85,6 @@ def _read_number(entry: dict[str, str], key: str, default: int) -> int:
     value = entry.get(key)
     if value is None:
         return default
-    if not re.fullmatch("[0-9]{1,15}", value):
+    if not re.fullmatch("[0-9]{1,15}", value):  # `int` would also read "+1", "1_000" and digits of other scripts
         raise ValueError(f"its {key} is {value!r:.40}")
     return int(value)

@@ -63,10 +63,10 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool) -> Plan:
         fold_input: fold the scaling of bytes into the first convolution or dense layer.
     """
     architecture = model.architecture
-    kept = architecture.read_again  # other layers read these outputs, so nothing may change them
+    read_again = architecture.read_again  # other layers read these outputs, so nothing may change them
     stages: list[FoldedStage] = []
     for stage in _make_stages(model):
-        merged = _fold_normalization(stages[-1], stage, kept) if fold and stages else None
+        merged = _fold_normalization(stages[-1], stage, read_again) if fold and stages else None
         if merged is not None:
             stages[-1] = merged
         elif stage.kind == "Dropout" and stages:
@@ -74,8 +74,8 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool) -> Plan:
         else:
             stages.append(stage)
     scale, offset = architecture.input.scale, architecture.input.offset
-    if fold_input and (first := _find_first_reader(architecture, stages, kept)) is not None:
-        stages[first] = _fold_scaling(stages[first], scale, offset)
+    if fold_input and (reader := _find_first_reader(architecture, stages, read_again)) is not None:
+        stages[reader] = _fold_scaling(stages[reader], scale, offset)
         scale, offset = 1.0, 0.0
     return Plan(tuple(stages), scale, offset)
 
@@ -111,23 +111,24 @@ def _make_stages(model: Model) -> list[FoldedStage]:
     ]
 
 
-def _fold_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset[str]) -> FoldedStage | None:
+def _fold_normalization(previous: FoldedStage, stage: FoldedStage, read_again: frozenset[str]) -> FoldedStage | None:
     """Fold a batch normalisation into the stage before it; None if that is impossible or not exact."""
-    if stage.kind != "BatchNormalization" or before.kind not in WEIGHTED or before.activation != "linear":
+    if stage.kind != "BatchNormalization" or previous.kind not in WEIGHTED or previous.activation != "linear":
         return None
-    if kept & set(before.outputs):
+    if read_again & set(previous.outputs):
         return None
+    # factor · (K x + b) + shift = (factor · K) x + (factor · b + shift)
     factor, shift = compute_scale_and_shift(stage)
-    kernel = before.weights["kernel"]
+    kernel = previous.weights["kernel"]
     # A depthwise kernel is (rows, columns, C, M), and its C · M filters have a factor each.
-    columns = factor.reshape(kernel.shape[2:]) if before.kind == "DepthwiseConv2D" else factor
-    weights = {"kernel": kernel * columns, "bias": before.weights.get("bias", 0) * factor + shift}
-    return replace(before, outputs=stage.outputs, weights=weights, activation=stage.activation)
+    factors = factor.reshape(kernel.shape[2:]) if previous.kind == "DepthwiseConv2D" else factor
+    weights = {"kernel": kernel * factors, "bias": previous.weights.get("bias", 0) * factor + shift}
+    return replace(previous, outputs=stage.outputs, weights=weights, activation=stage.activation)
 
 
-def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
+def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], read_again: frozenset[str]) -> int | None:
     """Find the stage into whose weights the scaling of bytes can go without changing results; None without."""
-    if "input" in kept:
+    if "input" in read_again:
         return None
     for number, stage in enumerate(stages):
         if stage.kind in WEIGHTED:
@@ -137,14 +138,14 @@ def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], ke
         passes = stage.kind in ("Flatten", "Dropout") or (
             stage.kind == "ZeroPadding2D" and architecture.input.offset == 0
         )
-        if not passes or kept & set(stage.outputs):
+        if not passes or read_again & set(stage.outputs):
             return None
     return None
 
 
 def _fold_scaling(stage: FoldedStage, scale: float, offset: float) -> FoldedStage:
     kernel = stage.weights["kernel"]
-    axes = {"Conv2D": (0, 1, 2), "DepthwiseConv2D": (0, 1), "Dense": (0,)}[stage.kind]
+    axes = {"Conv2D": (0, 1, 2), "DepthwiseConv2D": (0, 1), "Dense": (0,)}[stage.kind]  # summed into one output
     # Σ w · (scale · byte + offset) = Σ (w · scale) · byte + offset · Σ w
     weights = dict(stage.weights, kernel=kernel * scale)
     if offset:
@@ -164,7 +165,7 @@ def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray
         return None
     for stage in stages[flatten + 1 :]:
         if stage.kind == "Dense":
-            return np.arange(prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
+            return np.arange(prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()  # from (H, W, C) to (C, H, W)
         if stage.kind not in ("Flatten", "Dropout", "BatchNormalization", "Activation") or readers & set(stage.outputs):
             return None
     return None

@@ -23,13 +23,13 @@ class OnnxGraph:
     nodes: list[Any] = field(default_factory=list)
     initializers: dict[str, NDArray[Any]] = field(default_factory=dict)
 
-    def add(self, operator: str, inputs: list[str], name: str, output: str, **attributes: Any) -> str:
+    def add_node(self, operator: str, inputs: list[str], name: str, output: str, **attributes: Any) -> str:
         """Add a node and return the name of its output."""
         helper = require("onnx.helper")
         self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
         return output
 
-    def weight(self, name: str, array: NDArray[Any]) -> str:
+    def add_weight(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant in the graph's type and return its name; raises `InterchangeError` beyond its range."""
         with np.errstate(over="ignore"):
             rounded = array.astype(self.dtype)
@@ -37,9 +37,9 @@ class OnnxGraph:
             raise InterchangeError(
                 f"{name} holds {np.abs(array).max():.4g}, which exceeds the range of {self.dtype}; write float32"
             )
-        return self.constant(name, rounded)
+        return self.add_constant(name, rounded)
 
-    def constant(self, name: str, array: NDArray[Any]) -> str:
+    def add_constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant as it is and return its name."""
         self.initializers[name] = array
         return name
@@ -82,11 +82,11 @@ def add_layer(
     if stage.kind == "Activation":
         return _add_activation(graph, stage, source, output) if has_activation else source
     linear = f"{stage.name}/linear" if has_activation else output
-    value = _linear(graph, stage, source, second, order, linear)
+    value = _add_without_activation(graph, stage, source, second, order, linear)
     return _add_activation(graph, stage, value, output) if has_activation else value
 
 
-def _linear(
+def _add_without_activation(
     graph: OnnxGraph,
     stage: FoldedStage,
     source: NodeOutput,
@@ -100,23 +100,23 @@ def _linear(
         case "Conv2D" | "DepthwiseConv2D":
             group = stage.layer.groups if stage.kind == "Conv2D" else stage.input_shape[2]
             inputs = [source.name, *_convolution_weights(graph, stage)]
-            graph.add("Conv", inputs, name, output, group=group, **_format_window(stage))
+            graph.add_node("Conv", inputs, name, output, group=group, **_format_window(stage))
         case "MaxPooling2D":
             # Padding by name: ONNX Runtime 1.21 to 1.30 moves the zeros of an earlier Pad into `pads`, where they no
             # longer take part in the maximum, and refuses the file where they are as many as the kernel.
             window = {key: value for key, value in _format_window(stage).items() if key != "pads"}
             padding = "SAME_UPPER" if stage.layer.padding == "same" else "VALID"
-            graph.add("MaxPool", [source.name], name, output, auto_pad=padding, **window)
+            graph.add_node("MaxPool", [source.name], name, output, auto_pad=padding, **window)
         case "AveragePooling2D":
-            graph.add("AveragePool", [source.name], name, output, count_include_pad=0, **_format_window(stage))
+            graph.add_node("AveragePool", [source.name], name, output, count_include_pad=0, **_format_window(stage))
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
             operator = "GlobalMaxPool" if stage.kind == "GlobalMaxPooling2D" else "GlobalAveragePool"
-            pooled = graph.add(operator, [source.name], name, f"{name}/pooled")
+            pooled = graph.add_node(operator, [source.name], name, f"{name}/pooled")
             _flatten(graph, pooled, f"{name}/reshape", f"{name}/shape", shape, output)
         case "ZeroPadding2D":
-            (top, bottom), (left, right) = stage.layer.padding
-            amounts = graph.constant(f"{name}/padding", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
-            graph.add("Pad", [source.name, amounts], name, output, mode="constant")
+            (top, bottom), (left, right) = stage.layer.padding  # ONNX lists the beginnings of N, C, H, W, then the ends
+            amounts = graph.add_constant(f"{name}/padding", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+            graph.add_node("Pad", [source.name, amounts], name, output, mode="constant")
         case "Flatten":
             maps = (
                 source.name
@@ -127,12 +127,13 @@ def _linear(
             return NodeOutput(output, shape, order)
         case "Add" | "Concatenate":
             assert second is not None
+            # `find_flatten_order` keeps our order where another layer reads a vector.
             assert second.order is None
             assert source.order is None
             if stage.kind == "Add":
-                graph.add("Add", [source.name, second.name], name, output)
+                graph.add_node("Add", [source.name, second.name], name, output)
             else:
-                graph.add("Concat", [second.name, source.name], name, output, axis=1)
+                graph.add_node("Concat", [second.name, source.name], name, output, axis=1)  # the earlier output first
         case "SoftVoting":
             assert source.order is None
             _soft_voting(graph, stage, source, output)
@@ -141,15 +142,15 @@ def _linear(
             return NodeOutput(output, shape, source.order)
         case "PReLU":
             alpha = stage.weights["alpha"] if source.order is None else stage.weights["alpha"][source.order]
-            slopes = graph.weight(f"{name}/alpha", alpha.reshape(-1, *[1] * (len(shape) - 1)))
-            graph.add("PRelu", [source.name, slopes], name, output)
+            slopes = graph.add_weight(f"{name}/alpha", alpha.reshape(-1, *[1] * (len(shape) - 1)))  # (C, 1, 1) for maps
+            graph.add_node("PRelu", [source.name, slopes], name, output)
             return NodeOutput(output, shape, source.order)
         case "Dense":
             kernel = stage.weights["kernel"]
-            inputs = [graph.weight(f"{name}/kernel", kernel if source.order is None else kernel[source.order])]
+            inputs = [graph.add_weight(f"{name}/kernel", kernel if source.order is None else kernel[source.order])]
             if "bias" in stage.weights:
-                inputs.append(graph.weight(f"{name}/bias", stage.weights["bias"]))
-            graph.add("Gemm", [source.name, *inputs], name, output)
+                inputs.append(graph.add_weight(f"{name}/bias", stage.weights["bias"]))
+            graph.add_node("Gemm", [source.name, *inputs], name, output)
         case _:
             raise AssertionError(stage.kind)
     return NodeOutput(output, shape)
@@ -159,13 +160,13 @@ def move_channels_last(graph: OnnxGraph, source: NodeOutput, name: str, output: 
     """Transpose maps to our order (H, W, C), unless their numbers have it already; return the name."""
     if keeps_number_order(source.shape):
         return source.name
-    return graph.add("Transpose", [source.name], name, output, perm=[0, 2, 3, 1])
+    return graph.add_node("Transpose", [source.name], name, output, perm=[0, 2, 3, 1])
 
 
 def _flatten(graph: OnnxGraph, source: str, name: str, constant: str, shape: Shape, output: str) -> None:
     """Flatten maps to vectors (N, units)."""
-    # By a Reshape, as the quantiser would leave a Flatten in float32.
-    graph.add("Reshape", [source, graph.constant(constant, np.array([0, *shape], np.int64))], name, output)
+    # By a Reshape, as the quantiser would leave a Flatten in float32. A 0 keeps the number of images.
+    graph.add_node("Reshape", [source, graph.add_constant(constant, np.array([0, *shape], np.int64))], name, output)
 
 
 def _convolution_weights(graph: OnnxGraph, stage: FoldedStage) -> list[str]:
@@ -173,9 +174,9 @@ def _convolution_weights(graph: OnnxGraph, stage: FoldedStage) -> list[str]:
     kernel = stage.weights["kernel"]
     if stage.kind == "DepthwiseConv2D":
         kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # (U, V, C, M) → (U, V, 1, C · M): output c · M + m
-    names = [graph.weight(f"{stage.name}/kernel", kernel.transpose(3, 2, 0, 1))]
+    names = [graph.add_weight(f"{stage.name}/kernel", kernel.transpose(3, 2, 0, 1))]
     if "bias" in stage.weights:
-        names.append(graph.weight(f"{stage.name}/bias", stage.weights["bias"]))
+        names.append(graph.add_weight(f"{stage.name}/bias", stage.weights["bias"]))
     return names
 
 
@@ -196,7 +197,7 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
         weights = {key: array[source.order] for key, array in weights.items()}
     epsilon, momentum = stage.layer.epsilon, stage.layer.momentum
     if graph.dtype == np.float16:
-        # A small variance vanishes in float16. So gamma is divided by its root before, and the variance is 1.
+        # A small variance becomes 0 in float16. So gamma is divided by its root here, and the variance becomes 1.
         factor, shift = compute_scale_and_shift(stage)
         if source.order is not None:
             factor, shift = factor[source.order], shift[source.order]
@@ -204,18 +205,19 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, source: NodeOutpu
         weights = {"gamma": factor, "beta": shift, "moving_mean": zeros, "moving_variance": ones}
         epsilon = 0.0
     inputs = [
-        graph.weight(f"{name}/{key}", weights[key]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
+        graph.add_weight(f"{name}/{key}", weights[key]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
     ]
-    graph.add("BatchNormalization", [source.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
+    graph.add_node("BatchNormalization", [source.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
 
 
 def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> None:
     """Compute log Σ_i p[i] - log members + the mean of log Σ_k exp over the members, of logits (N, members, K)."""
     name, members = stage.name, stage.layer.members
-    shape = graph.constant(f"{name}/shape", np.array([0, members, *stage.output_shape], np.int64))
-    logits = graph.add("Reshape", [source.name, shape], f"{name}/reshape", f"{name}/logits")
-    logarithms = graph.add("LogSoftmax", [logits], f"{name}/log_softmax", f"{name}/logarithms", axis=2)
-    sums = graph.add("Sub", [logits, logarithms], f"{name}/sub", f"{name}/sums")  # log Σ_k exp, equal for all classes
+    shape = graph.add_constant(f"{name}/shape", np.array([0, members, *stage.output_shape], np.int64))
+    logits = graph.add_node("Reshape", [source.name, shape], f"{name}/reshape", f"{name}/logits")
+    logarithms = graph.add_node("LogSoftmax", [logits], f"{name}/log_softmax", f"{name}/logarithms", axis=2)
+    # log Σ_k exp, the same number for all classes.
+    sums = graph.add_node("Sub", [logits, logarithms], f"{name}/sub", f"{name}/sums")
     # From opset 18 on, ReduceMean and ReduceLogSumExp read their axes from an input instead of an attribute.
     reduced = []
     for operator, value, axes in (("ReduceLogSumExp", logarithms, [1]), ("ReduceMean", sums, [1, 2])):
@@ -223,14 +225,14 @@ def _soft_voting(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, outpu
         if graph.opset < 18:
             attributes["axes"] = axes
         else:
-            inputs.append(graph.constant(f"{name}/{operator}/axes", np.array(axes, np.int64)))
+            inputs.append(graph.add_constant(f"{name}/{operator}/axes", np.array(axes, np.int64)))
         keeps = int(operator == "ReduceMean")
         node_name = f"{name}/{operator}"
-        reduced.append(graph.add(operator, inputs, node_name, f"{node_name}/y", keepdims=keeps, **attributes))
-    flat = graph.constant(f"{name}/flat", np.array([0, 1], np.int64))
-    mean = graph.add("Reshape", [reduced[1], flat], f"{name}/mean", f"{name}/mean/y")
-    votes = graph.add("Add", [reduced[0], mean], f"{name}/add", f"{name}/votes")
-    graph.add("Sub", [votes, graph.weight(f"{name}/log_members", np.log([members]))], name, output)
+        reduced.append(graph.add_node(operator, inputs, node_name, f"{node_name}/y", keepdims=keeps, **attributes))
+    flat = graph.add_constant(f"{name}/flat", np.array([0, 1], np.int64))  # the mean (N, 1, 1) becomes (N, 1)
+    mean = graph.add_node("Reshape", [reduced[1], flat], f"{name}/mean", f"{name}/mean/y")
+    votes = graph.add_node("Add", [reduced[0], mean], f"{name}/add", f"{name}/votes")
+    graph.add_node("Sub", [votes, graph.add_weight(f"{name}/log_members", np.log([members]))], name, output)
 
 
 def _add_activation(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, output: str) -> NodeOutput:
@@ -238,36 +240,37 @@ def _add_activation(graph: OnnxGraph, stage: FoldedStage, source: NodeOutput, ou
     name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
     match stage.activation:
         case "leaky_relu":
-            graph.add("LeakyRelu", [source.name], name, output, alpha=stage.slope)
+            graph.add_node("LeakyRelu", [source.name], name, output, alpha=stage.slope)
         case "relu6":
-            bounds = [graph.weight(f"{stage.name}/relu6/{key}", np.array(n)) for key, n in (("least", 0), ("most", 6))]
-            graph.add("Clip", [source.name, *bounds], name, output)
+            prefix = f"{stage.name}/relu6"
+            bounds = [graph.add_weight(f"{prefix}/{key}", np.array(n)) for key, n in (("least", 0), ("most", 6))]
+            graph.add_node("Clip", [source.name, *bounds], name, output)
         case "gelu" if graph.opset >= 20:
-            graph.add("Gelu", [source.name], name, output)
+            graph.add_node("Gelu", [source.name], name, output)
         case "gelu":
             _gelu(graph, source.name, stage.name, name, output)
         case _:
             forms = ACTIVATION_FORMS[stage.activation]
-            if forms.is_factor:
+            if forms.is_factor:  # x · sigmoid(x), x · hard_sigmoid(x)
                 share = f"{stage.name}/{stage.activation}/share"
-                graph.add(forms.onnx, [source.name], share, share, **forms.attributes)
-                graph.add("Mul", [source.name, share], name, output)
+                graph.add_node(forms.onnx, [source.name], share, share, **forms.attributes)
+                graph.add_node("Mul", [source.name, share], name, output)
             else:
-                graph.add(forms.onnx, [source.name], name, output, **forms.attributes)
+                graph.add_node(forms.onnx, [source.name], name, output, **forms.attributes)
     return NodeOutput(output, source.shape, source.order)
 
 
 def _gelu(graph: OnnxGraph, source: str, layer: str, name: str, output: str) -> None:
     """Compute x · (1 + erf(x / √2)) · 1/2, in the order that ONNX Runtime recognises and fuses."""
     root, unit, half = (
-        graph.weight(f"{layer}/gelu/{key}", np.array(number))
+        graph.add_weight(f"{layer}/gelu/{key}", np.array(number))
         for key, number in (("root", sqrt(2)), ("one", 1.0), ("half", 0.5))
     )
-    quotient = graph.add("Div", [source, root], f"{layer}/gelu/div", f"{layer}/gelu/quotient")
-    error = graph.add("Erf", [quotient], f"{layer}/gelu/erf", f"{layer}/gelu/error")
-    share = graph.add("Add", [error, unit], f"{layer}/gelu/add", f"{layer}/gelu/share")
-    product = graph.add("Mul", [source, share], f"{layer}/gelu/mul", f"{layer}/gelu/product")
-    graph.add("Mul", [product, half], name, output)
+    quotient = graph.add_node("Div", [source, root], f"{layer}/gelu/div", f"{layer}/gelu/quotient")
+    error = graph.add_node("Erf", [quotient], f"{layer}/gelu/erf", f"{layer}/gelu/error")
+    share = graph.add_node("Add", [error, unit], f"{layer}/gelu/add", f"{layer}/gelu/share")
+    product = graph.add_node("Mul", [source, share], f"{layer}/gelu/mul", f"{layer}/gelu/product")
+    graph.add_node("Mul", [product, half], name, output)
 
 
 def keeps_number_order(shape: Shape) -> bool:

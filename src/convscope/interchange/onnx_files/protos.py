@@ -13,7 +13,7 @@ from convscope.interchange.onnx_files.wire import check_wire
 from convscope.interchange.refusal import ModelFileError, open_model_file
 
 MAX_BYTES = 1 << 28
-"""A thousand times the size of a typical network of this package."""
+"""The limit for a file: a thousand times the size of a typical network of this package."""
 
 
 def read_proto(path: Path) -> tuple[Any, Path | None]:
@@ -40,15 +40,16 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
             raise ModelFileError("damaged or not an ONNX file (not a message); use another copy") from error
         if not proto.HasField("graph") or not proto.graph.node:
             raise ModelFileError("holds no network; use another copy")
-        outside = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-        beside = read_external_data(path, outside, MAX_BYTES) if outside else None
+        external = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+        weights_file = read_external_data(path, external, MAX_BYTES) if external else None
+        # Tensors in attributes and in nested graphs are not weights. None may name a file, which `onnx` would open.
         for tensor in _iterate_tensors(proto.graph):
             if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
                 raise ModelFileError(
                     f"the data of {tensor.name!r:.80} are in another file, though it is no weight of the network; "
                     "save the model with all data in one file"
                 )
-    return proto, beside
+    return proto, weights_file
 
 
 def _iterate_tensors(graph: Any) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from convscope.interchange.onnx_files.versions import IR_VERSIONS, require
 
-_BATCH = 64
+_BATCH = 64  # images for which the quantiser computes all outputs at once
 _OPERATORS = (
     "Conv",
     "Gemm",
@@ -41,10 +41,11 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     """Quantise a float32 `onnx.ModelProto` to 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
     quantization = require("onnxruntime.quantization")
     _repeat_channels(proto)
-    first, scale, zero = _find_image_tensor(proto)
+    image_name, scale, zero = _find_image_tensor(proto)
     names = [node.name for node in proto.graph.node]
+    # With the image's own scale, the 8-bit number of a pixel is its byte, and nothing is rounded.
     override = (
-        {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
+        {image_name: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
         if zero is not None
         else {}
     )
@@ -64,7 +65,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
             calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={
                 "TensorQuantOverrides": override,
-                "ForceQuantizeNoInputCheck": True,
+                "ForceQuantizeNoInputCheck": True,  # MaxPool, Reshape and others also where their input is float
                 # Logits in steps of 1/256 of their range would be equal where the classes are close.
                 "OpTypesToExcludeOutputQuantization": ["Gemm"],
             },
@@ -72,7 +73,7 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
         content = target.read_bytes()
     result = require("onnx").load_model_from_string(content)
     if zero is not None:
-        _read_bytes_directly(result, first)
+        _read_bytes_directly(result, image_name)
     # The quantiser names itself as producer; this restores the metadata of the original.
     result.producer_name, result.producer_version = proto.producer_name, proto.producer_version
     result.ir_version = IR_VERSIONS[opset]
@@ -88,13 +89,14 @@ def _repeat_channels(proto: Any) -> None:
     """
     helper, numpy_helper = require("onnx.helper"), require("onnx.numpy_helper")
     shapes = {part.name: tuple(part.dims) for part in proto.graph.initializer}
-    for number, node in reversed(list(enumerate(proto.graph.node))):
+    for number, node in reversed(list(enumerate(proto.graph.node))):  # from the end: insertions move no earlier node
         group = next((part for part in node.attribute if part.name == "group"), None)
         if node.op_type != "Conv" or group is None or group.i == 1:
             continue
         filters, depth = shapes[node.input[1]][:2]
-        if depth > 1 or filters == group.i:
+        if depth > 1 or filters == group.i:  # not depthwise, or without a multiplier
             continue
+        # Output c · M + m reads channel c: with M = 2 the channels are 0 0 1 1 2 2 ...
         repeated = numpy_helper.from_array(np.repeat(np.arange(group.i), filters // group.i), f"{node.name}/channels")
         proto.graph.initializer.append(repeated)
         names = [node.input[0], repeated.name]
@@ -114,17 +116,18 @@ def _find_image_tensor(proto: Any) -> tuple[str, float, int | None]:
         if tensor.name in ("input/scale", "input/offset")
     }
     scale, offset = constants.get("input/scale", 1.0), constants.get("input/offset", 0.0)
-    first = [node for node in proto.graph.node if node.name.startswith("input/")][-1].output[0]
+    image_name = [node for node in proto.graph.node if node.name.startswith("input/")][-1].output[0]
     if scale <= 0:
-        return first, scale, None
+        return image_name, scale, None
+    # scale · byte + offset = scale · (byte - zero)
     zero = -offset / scale
-    return first, scale, round(zero) if 0 <= round(zero) <= 255 and abs(zero - round(zero)) < 1e-4 else None
+    return image_name, scale, round(zero) if 0 <= round(zero) <= 255 and abs(zero - round(zero)) < 1e-4 else None
 
 
-def _read_bytes_directly(proto: Any, first: str) -> None:
+def _read_bytes_directly(proto: Any, image_name: str) -> None:
     """Connect the image's bytes straight to its DequantizeLinear: scaling and quantising them gives the same bytes."""
     nodes = proto.graph.node
-    quantizer = next((node for node in nodes if node.op_type == "QuantizeLinear" and node.input[0] == first), None)
+    quantizer = next((node for node in nodes if node.op_type == "QuantizeLinear" and node.input[0] == image_name), None)
     if quantizer is None:
         return
     for node in nodes:
@@ -132,8 +135,8 @@ def _read_bytes_directly(proto: Any, first: str) -> None:
             if name == quantizer.output[0]:
                 node.input[number] = "input/bytes"
     nodes.remove(quantizer)
-    if any(first in node.input for node in nodes):
-        return  # something reads the numbers too
+    if any(image_name in node.input for node in nodes):
+        return  # a node reads the scaled numbers too, so they must still be computed
     for node in [node for node in nodes if node.name in ("input/cast", "input/mul", "input/add")]:
         nodes.remove(node)
     for tensor in [part for part in proto.graph.initializer if part.name in ("input/scale", "input/offset")]:
@@ -143,9 +146,9 @@ def _read_bytes_directly(proto: Any, first: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the quantiser's advice, which it writes to the root logger."""
-    before = logging.root.manager.disable
+    level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.disable(level)

@@ -6,7 +6,7 @@ from pathlib import Path
 from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.graph import read_graph
 from convscope.interchange.onnx_files.protos import read_proto
-from convscope.interchange.refusal import class_names_in, prefix_errors
+from convscope.interchange.refusal import parse_class_names, prefix_errors
 from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
@@ -23,6 +23,6 @@ def read_onnx(path: Path | str, *, image_shape: Size | None = None, output: str 
         network = build_network(read_graph(proto), image_shape, output)
     properties = {prop.key: prop.value for prop in proto.metadata_props}
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
-    names = class_names_in(properties.get("class_names", ""), network.architecture.num_classes)
+    names = parse_class_names(properties.get("class_names", ""), network.architecture.num_classes)
     program = f"{writer[:40]} (ONNX)" if writer else "ONNX"
     return replace(network, class_names=names, program=program, weights_file=weights_file)

@@ -22,7 +22,7 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors alone
     # Without VNNI, ONNX Runtime's default kernel adds two 8-bit products in 16 bits, which saturates. This chooses
     # another kernel.
     options.add_session_config_entry("session.x64quantprecision", "1")

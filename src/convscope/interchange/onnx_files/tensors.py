@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from convscope.interchange.onnx_files.versions import require
 
 _MAX_AXES = 8
+# float32, uint8, int8, int32, int64, bool, float16, float64, bfloat16
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}
-"""The types that are read, by their numbers in `TensorProto.DataType`."""
+"""The size of a number of each type that is read, by the type's number in `TensorProto.DataType`."""
 _BFLOAT16 = 16
 
 
@@ -30,6 +31,7 @@ def read_tensor(tensor: Any) -> NDArray[Any]:
     Raises ValueError for other types, and if the number of bytes does not fit the shape.
     """
     expected = count_bytes(tensor)
+    # Numbers that are not in raw_data are in a list, whose length `to_array` compares with the shape.
     if tensor.HasField("raw_data") and len(tensor.raw_data) != expected:
         raise ValueError(f"it holds {len(tensor.raw_data)} bytes, but its type and shape need {expected}")
     array: NDArray[Any] = require("onnx.numpy_helper").to_array(tensor)

@@ -7,11 +7,11 @@ over the bytes takes none. Source: Protocol Buffers, "Encoding": a field is a va
 from typing import Any
 
 MAX_FIELDS = 100_000
-"""In a file; a node with its attributes has about twenty."""
+"""The limit in a file; a node with its attributes has about twenty."""
 MAX_DEPTH = 16
-"""Of nested messages; a tensor in an attribute in a node in a graph in a model is 5."""
+"""The limit of nested messages; a tensor in an attribute in a node in a graph in a model is 5 deep."""
 MAX_PACKED_BYTES = 1 << 24
-"""Of varints, each byte of which can become eight; weights are written otherwise."""
+"""The limit of varints in lists, each byte of which can take eight in memory; weights are written as plain bytes."""
 MAX_TEXT_BYTES = 1 << 22
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -33,7 +33,7 @@ def check_wire(content: bytes, descriptor: Any) -> None:
             if fields > MAX_FIELDS:
                 raise ValueError(f"more than {MAX_FIELDS} fields; only small networks are read")
             tag, position = _read_varint(view, position, end)
-            number, kind = tag >> 3, tag & 7
+            number, kind = tag >> 3, tag & 7  # the lowest three bits are the kind
             if kind == _VARINT:
                 _, position = _read_varint(view, position, end)
                 continue
@@ -50,7 +50,7 @@ def check_wire(content: bytes, descriptor: Any) -> None:
                     messages.append((position, position + size, field.message_type, depth + 1))
                 elif field is not None and field.type == _TEXT:
                     _check_text(view[position : position + size])
-                elif field is not None and field.type not in (*_FIXED_TYPES, _BYTES):
+                elif field is not None and field.type not in (*_FIXED_TYPES, _BYTES):  # a packed list of varints
                     packed += size
                     if packed > MAX_PACKED_BYTES:
                         raise ValueError(f"more than {MAX_PACKED_BYTES} bytes of numbers of variable length")

@@ -85,11 +85,12 @@ def make_proto(model: Model, *, dtype: Literal["float32", "float16"], fold: bool
         producer_name="convscope",
         producer_version=version("convscope"),
     )
-    helper.set_model_props(proto, _properties(model))
+    helper.set_model_props(proto, _make_properties(model))
     return proto
 
 
-def _properties(model: Model) -> dict[str, str]:
+def _make_properties(model: Model) -> dict[str, str]:
+    """Make the metadata of the file: what convscope knows of the model, and ONNX has no field for."""
     texts: dict[str, Any] = {
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),
@@ -104,17 +105,17 @@ def _properties(model: Model) -> dict[str, str]:
 
 def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> NodeOutput:
     """Add the nodes that turn bytes (N, H, W, C) into scaled numbers (N, C, H, W)."""
-    maps = graph.add("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
+    maps = graph.add_node("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
     # Also in a float16 file, bytes are scaled in float32, and so rounded once instead of at every step.
-    name = graph.add("Cast", [maps], "input/cast", "input/float32", to=_onnx_type(np.float32))
+    name = graph.add_node("Cast", [maps], "input/cast", "input/float32", to=_onnx_type(np.float32))
     if plan.scale != 1:
-        scale = graph.constant("input/scale", np.array(plan.scale, np.float32))
-        name = graph.add("Mul", [name, scale], "input/mul", "input/scaled")
+        scale = graph.add_constant("input/scale", np.array(plan.scale, np.float32))
+        name = graph.add_node("Mul", [name, scale], "input/mul", "input/scaled")
     if plan.offset != 0:
-        offset = graph.constant("input/offset", np.array(plan.offset, np.float32))
-        name = graph.add("Add", [name, offset], "input/add", "input/shifted")
+        offset = graph.add_constant("input/offset", np.array(plan.offset, np.float32))
+        name = graph.add_node("Add", [name, offset], "input/add", "input/shifted")
     if graph.dtype != np.float32:
-        name = graph.add("Cast", [name], "input/round", f"input/{graph.dtype}", to=_onnx_type(graph.dtype))
+        name = graph.add_node("Cast", [name], "input/round", f"input/{graph.dtype}", to=_onnx_type(graph.dtype))
     return NodeOutput(name, shape)
 
 
@@ -133,8 +134,8 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
         value = add_layer(graph, stage, value, second, order, output)
         values |= dict.fromkeys(stage.outputs, value)
     if value.name != "logits":  # in float16, or after a last layer that is only a softmax
-        graph.add("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
-    graph.add("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
+        graph.add_node("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
+    graph.add_node("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
 
 
 def _onnx_type(dtype: Any) -> int:

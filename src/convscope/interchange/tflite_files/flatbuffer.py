@@ -23,7 +23,7 @@ class Table:
 
     def __init__(self, content: bytes, offset: int) -> None:
         self._content, self._offset = content, offset
-        self._vtable = offset - self._at(offset, "<i")
+        self._vtable = offset - self._at(offset, "<i")  # several tables may share a vtable
         self._vtable_bytes = self._at(self._vtable, "<H")
 
     def number(self, field: int, kind: str, default: int | float = 0) -> int | float:
@@ -56,14 +56,14 @@ class Table:
         """Read a vector of tables."""
         offsets = self.numbers(field, "<u4")
         start = self._vector(field)[0]
+        # Each item of 4 bytes is the distance from itself to its table.
         return [Table(self._content, start + 4 * i + int(offset)) for i, offset in enumerate(offsets)]
 
     def _field(self, number: int) -> int | None:
         """Find the offset of a field; None if it is left out."""
         entry = 4 + 2 * number  # after the two sizes
-        offset = (
-            self._at(self._vtable + entry, "<H") if entry < self._vtable_bytes else 0
-        )  # files may have fewer fields
+        # A file of an older schema has a shorter vtable. An offset of 0 stands for a field with its default.
+        offset = self._at(self._vtable + entry, "<H") if entry < self._vtable_bytes else 0
         return self._offset + offset if offset else None
 
     def _vector(self, field: int) -> tuple[int, int]:
@@ -72,7 +72,7 @@ class Table:
         if offset is None:
             return 0, 0
         start = offset + self._at(offset, "<I")
-        return start + 4, self._at(start, "<I")
+        return start + 4, self._at(start, "<I")  # a vector begins with the number of its items
 
     def _at(self, offset: int, kind: str) -> int:
         """Read the number at an offset."""

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.tflite_files.flatbuffer import Table
 from convscope.interchange.tflite_files.operators import DEQUANTIZE, Call, computes_sizes, operator_name, translate
-from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, UINT8, Tensor, read_tensors
+from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, INT16, UINT8, Tensor, read_tensors
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 from convscope.interchange.translation.windows import CHANNELS_LAST
 
-_OPSET = 20
+_OPSET = 20  # of ONNX, with Gelu, which the translation of operators uses
 _MAX_PARTS = 10_000  # tensors, or operators
 _CUSTOM = 32  # the number of all operators that the format does not define
 
@@ -31,43 +31,45 @@ class TfliteGraph:
     """
 
     def __init__(self, model: Table, file_bytes: int) -> None:
+        # Fields of a model: 1 kinds of operators, 2 graphs, 4 buffers, 7 signatures; of a graph: 0 tensors, 1 inputs,
+        # 2 outputs, 3 operators.
         graphs = model.tables(2)
         if not graphs:
             raise ValueError("it holds no graph")
-        self._codes = [_code(table) for table in model.tables(1)]
+        self._codes = [_read_code(table) for table in model.tables(1)]
         self._tensors = read_tensors(graphs[0], model.tables(4))
-        self._names = _names(self._tensors)
+        self._names = _make_unique_names(self._tensors)
         self._nodes: list[Node] = []
         self._constants: dict[str, NDArray[Any]] = {}
         operators = graphs[0].tables(3)
         if max(len(operators), len(self._tensors)) > _MAX_PARTS:
             raise ValueError(f"it has more than {_MAX_PARTS:,} tensors or operators")
-        held = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
-        held_bytes = sum(self._tensors[number].num_bytes for number in held)
-        if held_bytes > file_bytes:
+        weights = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
+        weight_bytes = sum(self._tensors[number].num_bytes for number in weights)
+        if weight_bytes > file_bytes:
             raise ValueError("its weights overlap")
-        self._room = 2 * file_bytes - held_bytes  # bytes of weights that may still be dequantised
-        self._held = {self._names[number]: number for number in held}
-        image = self._image([int(number) for number in graphs[0].numbers(1, "<i4")])
+        self._remaining_bytes = 2 * file_bytes - weight_bytes  # of weights that may still be dequantised
+        self._weights = {self._names[number]: number for number in weights}
+        image = self._read_image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):
-            self._operator(operator, number)
+            self._add_operator(operator, number)
         self.is_quantized = any(
-            tensor.quantization is not None and tensor.type in (INT8, UINT8, 7) for tensor in self._tensors
+            tensor.quantization is not None and tensor.type in (INT8, UINT8, INT16) for tensor in self._tensors
         )
-        outputs = self._outputs(model, [int(number) for number in graphs[0].numbers(2, "<i4")])
+        outputs = self._read_outputs(model, [int(number) for number in graphs[0].numbers(2, "<i4")])
         self.graph = Graph(
             tuple(self._nodes),
             image,
             {name: self._tensors[number].sizes for name, number in outputs.items()},
-            frozenset({*self._held, *self._constants}),
-            self._weight,
+            frozenset({*self._weights, *self._constants}),
+            self._read_weight,
             _OPSET,
         )
 
-    def _weight(self, name: str) -> NDArray[Any]:
-        return self._constants[name] if name in self._constants else self._tensors[self._held[name]].array()
+    def _read_weight(self, name: str) -> NDArray[Any]:
+        return self._constants[name] if name in self._constants else self._tensors[self._weights[name]].array()
 
-    def _image(self, inputs: list[int]) -> ImageInput:
+    def _read_image(self, inputs: list[int]) -> ImageInput:
         """Read the input; for a quantised one, add nodes that compute the numbers its bytes stand for."""
         if len(inputs) != 1 or not 0 <= inputs[0] < len(self._tensors):
             raise ModelFileError(f"has {len(inputs)} inputs; it must have one, the images")
@@ -80,18 +82,18 @@ class TfliteGraph:
             return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, CHANNELS_LAST)
         scale, zero = float(tensor.quantization.scales[0]), float(tensor.quantization.zeros[0])
         zero += 128 if tensor.type == INT8 else 0  # an int8 file reads byte - 128
+        # (byte - zero) · scale = byte · scale + offset
         self._constants |= {
             f"{name}/scale": np.array(scale, np.float32),
             f"{name}/offset": np.array(-zero * scale, np.float32),
         }
         for operator, first, second, output in (("Mul", "bytes", "scale", "scaled"), ("Add", "scaled", "offset", "")):
-            inputs_of = (f"{name}/{first}", f"{name}/{second}")
-            self._nodes.append(
-                Node(operator, "", f"input {quote(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
-            )
+            names, result = (f"{name}/{first}", f"{name}/{second}"), f"{name}/{output}".rstrip("/")
+            self._nodes.append(Node(operator, "", f"input {quote(name)}", names, (result,), {}))
         return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, CHANNELS_LAST)
 
-    def _operator(self, table: Table, number: int) -> None:
+    def _add_operator(self, table: Table, number: int) -> None:
+        """Add the nodes of an operator: 0 its kind, 1 inputs, 2 outputs, 4 options."""
         index = table.whole(0, "I")
         if index >= len(self._codes):
             raise ValueError(f"operator {number} is of kind {index} of {len(self._codes)}")
@@ -99,17 +101,17 @@ class TfliteGraph:
         inputs, outputs = ([int(number) for number in table.numbers(field, "<i4")] for field in (1, 2))
         if (
             not outputs
-            or any(not -1 <= index < len(self._tensors) for index in inputs)
+            or any(not -1 <= index < len(self._tensors) for index in inputs)  # -1: left out
             or any(not 0 <= output < len(self._tensors) for output in outputs)
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
         source = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
         if code == DEQUANTIZE and source is not None and source.data is not None:  # the form of weights in float16
-            self._room -= source.num_bytes
-            if self._room < 0:
+            self._remaining_bytes -= source.num_bytes
+            if self._remaining_bytes < 0:
                 raise ValueError("it dequantises its weights again and again")
             self._tensors[outputs[0]] = source
-            self._held[self._names[outputs[0]]] = outputs[0]
+            self._weights[self._names[outputs[0]]] = outputs[0]
             return
         name = operator_name(code, custom)
         label = f"{quote(self._names[outputs[0]])} ({name})"
@@ -121,7 +123,7 @@ class TfliteGraph:
         self._nodes += call.nodes
         self._constants |= call.constants
 
-    def _outputs(self, model: Table, numbers: list[int]) -> dict[str, int]:
+    def _read_outputs(self, model: Table, numbers: list[int]) -> dict[str, int]:
         """List the outputs by the names of the file's signature, which its user knows, or else by their own."""
         if any(not 0 <= number < len(self._tensors) for number in numbers):
             raise ValueError("its outputs are not there")
@@ -129,23 +131,24 @@ class TfliteGraph:
         names = {table.whole(1, "I"): table.text(0)[:200] for part in signature for table in part.tables(1)}
         outputs = {}
         for number in dict.fromkeys(numbers):
-            name, own = names.get(number, self._names[number]), self._names[number]
-            if name != own and name not in self._names and name not in outputs:
-                self._nodes.append(Node("Identity", "", f"output {quote(name)}", (own,), (name,), {}))
+            tensor_name = self._names[number]
+            name = names.get(number, tensor_name)
+            if name != tensor_name and name not in self._names and name not in outputs:
+                self._nodes.append(Node("Identity", "", f"output {quote(name)}", (tensor_name,), (name,), {}))
             else:
-                name = own
+                name = tensor_name
             outputs[name] = number
         return outputs
 
 
-def _code(table: Table) -> tuple[int, str]:
+def _read_code(table: Table) -> tuple[int, str]:
     """Read the number of an operator, and the name of a custom one."""
     # Old files have the first field only; new ones have both, with 127 in the first for numbers that exceed a byte.
     number = max(table.whole(0, "b"), table.whole(3))
     return number, table.text(1)[:60] if number == _CUSTOM else ""
 
 
-def _names(tensors: list[Tensor]) -> list[str]:
+def _make_unique_names(tensors: list[Tensor]) -> list[str]:
     """Name each tensor: by its own name if no other has it, else with a number."""
     counts = Counter(tensor.name for tensor in tensors)
     return [

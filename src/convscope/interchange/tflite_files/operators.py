@@ -17,7 +17,7 @@ from convscope.interchange.tflite_files.tensors import WHOLE, Tensor
 from convscope.interchange.translation.nodes import NodeBuilder
 from convscope.interchange.translation.state import BATCH
 
-_FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # from channels last to channels first, and back
+_TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # (N, H, W, C) to (N, C, H, W), and back
 _FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}  # by ActivationFunctionType
 _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}  # RELU_N1_TO_1 and RELU6
 _PADDING = {0: "SAME_UPPER", 1: "VALID"}
@@ -57,11 +57,11 @@ class Call(NodeBuilder):
         operator = "Identity" if activation == 0 else _FUSED.get(activation, f"Activation {activation}")
         self.end(operator, [value], **attributes)
 
-    def on_maps(self, operator: str, others: list[str], activation: int, **attributes: Any) -> None:
+    def compute_on_maps(self, operator: str, weights: list[str], activation: int, **attributes: Any) -> None:
         """Add an operator on maps, with the channels first."""
-        maps = self.step("Transpose", [self.input_name(0)], perm=_FIRST)
-        maps = self.step(operator, [maps, *others], **attributes)
-        self.activate(self.step("Transpose", [maps], perm=_LAST), activation)
+        maps = self.step("Transpose", [self.input_name(0)], perm=_TO_CHANNELS_FIRST)
+        maps = self.step(operator, [maps, *weights], **attributes)
+        self.activate(self.step("Transpose", [maps], perm=_TO_CHANNELS_LAST), activation)
 
     def shape(self, sizes: Any) -> str:
         """Add a constant shape and return its name; an open size is that of the batch."""
@@ -81,26 +81,27 @@ def _window(call: Call, **options: int) -> dict[str, Any]:
     }
 
 
-def _conv(call: Call) -> None:
+def _conv(call: Call) -> None:  # options: 0 padding, 1 and 2 strides, 3 activation, 4 and 5 dilations
     kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
     # Groups are not stored: the kernel's channels tell how many there are.
     group = channels // kernel.shape[-1] if kernel.shape[-1] else 0
-    weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.input_name(2)]
-    call.on_maps("Conv", weights, call.whole(3, "b"), group=group, **_window(call, dilations=5))
+    weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.input_name(2)]  # (F, U, V, C) → (F, C, U, V)
+    call.compute_on_maps("Conv", weights, call.whole(3, "b"), group=group, **_window(call, dilations=5))
 
 
-def _depthwise(call: Call) -> None:
+def _depthwise(call: Call) -> None:  # options: as `_conv`, but 3 the multiplier, 4 activation, 5 and 6 dilations
     kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
+    # (1, U, V, C · M) → (C · M, 1, U, V): each of the C groups has M filters.
     weights = [call.constant("kernel", kernel.transpose(3, 0, 1, 2)), call.input_name(2)]
-    call.on_maps("Conv", weights, call.whole(4, "b"), group=channels, **_window(call, dilations=6))
+    call.compute_on_maps("Conv", weights, call.whole(4, "b"), group=channels, **_window(call, dilations=6))
 
 
-def _pool(operator: str, call: Call) -> None:
-    call.on_maps(operator, [], call.whole(5, "b"), **_window(call, kernel_shape=4))
+def _pool(operator: str, call: Call) -> None:  # options: 0 padding, 1 and 2 strides, 3 and 4 window, 5 activation
+    call.compute_on_maps(operator, [], call.whole(5, "b"), **_window(call, kernel_shape=4))
 
 
 def _dense(call: Call) -> None:
-    kernel = call.tensor(1)
+    kernel = call.tensor(1)  # (units, inputs), so it is transposed
     vectors = call.step("Reshape", [call.input_name(0), call.shape((None, kernel.shape[-1]))])
     call.activate(call.step("Gemm", [vectors, call.input_name(1), call.input_name(2)], transB=1), call.whole(0, "b"))
 
@@ -133,9 +134,10 @@ def _reduce(operator: str, call: Call) -> None:
 
 
 def _pad(call: Call) -> None:
-    pairs = np.array(call.integers(1), np.int64).reshape(-1, 2)
-    others = ["", call.input_name(2)] if call.name == "PADV2" else []
-    call.end("Pad", [call.input_name(0), *others], pads=[int(pad) for pad in pairs.T.ravel()])
+    pairs = np.array(call.integers(1), np.int64).reshape(-1, 2)  # (before, after) for each axis
+    value = ["", call.input_name(2)] if call.name == "PADV2" else []
+    # ONNX lists all befores, then all afters.
+    call.end("Pad", [call.input_name(0), *value], pads=[int(pad) for pad in pairs.T.ravel()])
 
 
 def _transpose(call: Call) -> None:

@@ -13,7 +13,7 @@ from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
 _MAX_BYTES = 1 << 28
-_DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)
+_DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)  # what a damaged file can cause in the reader
 _NOTE = "it computes in whole numbers: its weights became float32, and what it rounds on the way is not rounded here"
 
 
@@ -26,9 +26,8 @@ def read_tflite(path: Path | str, *, image_shape: Size | None = None, output: st
         content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise ModelFileError(f"is larger than {_MAX_BYTES >> 20} MiB; only small networks are read")
-        with np.errstate(
-            all="ignore"
-        ):  # a damaged file can have any numbers; later, those not finite are refused by name
+        # A damaged file can have any numbers. Those that are not finite are refused later, by the weight's name.
+        with np.errstate(all="ignore"):
             try:
                 graph = TfliteGraph(read_root(content), len(content))
             except _DAMAGE as error:

@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 from convscope.interchange.tflite_files.flatbuffer import Table
 from convscope.interchange.translation.nodes import Sizes
 
-FLOAT32, UINT8, INT8 = 0, 3, 9
-_DTYPES = {FLOAT32: "<f4", 1: "<f2", 2: "<i4", UINT8: "u1", 4: "<i8", 7: "<i2", INT8: "i1", 10: "<f8"}
+# The numbers of types in the schema.
+FLOAT32, UINT8, INT16, INT8 = 0, 3, 7, 9
+_DTYPES = {FLOAT32: "<f4", 1: "<f2", 2: "<i4", UINT8: "u1", 4: "<i8", INT16: "<i2", INT8: "i1", 10: "<f8"}
 WHOLE = (2, 4)
 """int32 and int64, the types of sizes and axes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
-    """The numbers that whole numbers stand for, `(number - zero) * scale`, for all or for each index along an axis."""
+    """The meaning of whole numbers: `(number - zero) * scale`, with one scale, or one for each index along an axis."""
 
     scales: NDArray[np.float64]
     zeros: NDArray[np.float64]
     axis: int
 
-    def real(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
+    def dequantize(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
         """Convert whole numbers to the numbers that they stand for."""
         shape = [-1 if axis == self.axis else 1 for axis in range(numbers.ndim)] if len(self.scales) > 1 else [1]
         scales, zeros = self.scales.reshape(shape), self.zeros.reshape(shape if len(self.zeros) > 1 else [1])
@@ -73,12 +74,13 @@ class Tensor:
             raise ValueError(f"it has {len(self.data)} bytes, but its shape {self.shape} needs {self.num_bytes}")
         numbers = self.data.view(_DTYPES[self.type]).reshape(self.shape)
         if self.quantization is not None:
-            return self.quantization.real(numbers)
+            return self.quantization.dequantize(numbers)
         return numbers if self.type in WHOLE else numbers.astype(np.float32)
 
 
 def read_tensors(graph: Table, buffers: list[Table]) -> list[Tensor]:
     """Read the tensors of a subgraph; raises `ValueError` if one is damaged."""
+    # Fields: 0 shape, 1 type, 2 buffer, 3 name, 4 quantization, 6 sparsity, 7 shape with open sizes.
     tensors = []
     for table in graph.tables(0):
         shape = tuple(int(size) for size in table.numbers(0, "<i4"))
@@ -98,14 +100,15 @@ def read_tensors(graph: Table, buffers: list[Table]) -> list[Tensor]:
                 shape,
                 sizes if len(sizes) == len(shape) else shape,
                 None if data is None or not len(data) else data.view(np.uint8),
-                _quantization(table.table(4), shape),
+                _read_quantization(table.table(4), shape),
                 table.table(6) is not None,
             )
         )
     return tensors
 
 
-def _quantization(table: Table | None, shape: tuple[int, ...]) -> Quantization | None:
+def _read_quantization(table: Table | None, shape: tuple[int, ...]) -> Quantization | None:
+    """Read how a tensor is quantised; None if it is not. Fields: 2 scales, 3 zero points, 6 axis."""
     scales = np.zeros(0) if table is None else table.numbers(2, "<f4").astype(np.float64)
     if table is None or not len(scales):
         return None

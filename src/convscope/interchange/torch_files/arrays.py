@@ -12,10 +12,10 @@ TYPES: Mapping[int, str] = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 12: "bool",
     13: BFLOAT16,
 }  # fmt: skip
-"""By their numbers in a program's description. Source: ScalarType in torch/_export/serde/schema.py."""
+"""The types that are read, by their numbers in a description. Source: ScalarType in torch/_export/serde/schema.py."""
 NUMBER_BYTES = 8
 """The size of the largest of these types."""
-_MAX_AXES = 8
+_MAX_AXES = 8  # weights have at most four
 
 
 def read_strided_array(

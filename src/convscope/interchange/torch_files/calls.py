@@ -11,8 +11,8 @@ FLOAT_TYPES = (6, 7, 8, 13)
 
 
 @dataclass(frozen=True)
-class Value:
-    """The description of a value: its sizes, None if they depend on the input, and the number of its type."""
+class TensorMeta:
+    """The description of a tensor: its sizes, None for those that depend on the input, and the number of its type."""
 
     sizes: Sizes
     type: int
@@ -23,7 +23,7 @@ class Tensor:
     """A tensor as an argument."""
 
     name: str
-    value: Value
+    meta: TensorMeta
 
 
 @dataclass(eq=False)
@@ -34,16 +34,16 @@ class Call(NodeBuilder):
         operator: its name, such as `conv2d`; also `relu` for `relu_`, which changes its input in place.
         library: the owner of the operator; "" for PyTorch itself.
         arguments: those of the call, by their names in the operator's signature.
-        value: the first result.
+        meta: of the first result.
     """
 
     operator: str
     library: str
     is_in_place: bool
     arguments: Mapping[str, Any]
-    value: Value
+    meta: TensorMeta
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: Any = None) -> Any:  # files leave out arguments that have their defaults
         """Look up an argument; `default` if it is left out or None."""
         value = self.arguments.get(name)
         return default if value is None else value
@@ -73,12 +73,13 @@ class Call(NodeBuilder):
 
 
 def read_call(
-    node: Mapping[str, Any], number: int, current: Callable[[str], str], values: Mapping[str, Value]
+    node: Mapping[str, Any], number: int, current: Callable[[str], str], metas: Mapping[str, TensorMeta]
 ) -> Call | None:
     """Read a node of the description; None if it has no tensor as a result, as checks of sizes do.
 
     Args:
-        current: looks up the current name of a value.
+        current: looks up the current name of a value, see `graph._Names`.
+        metas: the descriptions of all tensors by their names.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: if it is damaged.
@@ -88,11 +89,11 @@ def read_call(
         return None
     if not outputs[0]:
         raise ValueError(f"node {number} has no first output")
-    target = str(node["target"]).removeprefix("torch.ops.")
+    target = str(node["target"]).removeprefix("torch.ops.")  # such as torch.ops.aten.conv2d.default
     library, _, signature = target.partition(".")
     operator = signature.partition(".")[0]
     is_in_place = operator.endswith("_") and not operator.startswith("_")  # relu_, but not __and__
-    arguments = {argument["name"]: _argument(argument["arg"], current, values) for argument in node["inputs"]}
+    arguments = {argument["name"]: _read_argument(argument["arg"], current, metas) for argument in node["inputs"]}
     name = node.get("name") or outputs[0] or f"number {number}"
     return Call(
         f"{name!r:.60} ({target:.60})",
@@ -101,17 +102,18 @@ def read_call(
         "" if library == "aten" else library,
         is_in_place,
         arguments,
-        values[outputs[0]],
+        metas[outputs[0]],
     )
 
 
-def _argument(union: Mapping[str, Any], current: Callable[[str], str], values: Mapping[str, Value]) -> Any:
+def _read_argument(union: Mapping[str, Any], current: Callable[[str], str], metas: Mapping[str, TensorMeta]) -> Any:
+    """Read an argument, which is written as {"as_int": 3}; None for kinds that do not matter."""
     ((kind, value),) = union.items()
     if kind == "as_tensor":
         name = current(value["name"])
-        return Tensor(name, values[name])
+        return Tensor(name, metas[name])
     if kind == "as_tensors":
-        return [_argument({"as_tensor": item}, current, values) for item in value]
+        return [_read_argument({"as_tensor": item}, current, metas) for item in value]
     if kind in ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats"):
         return float(value) if kind == "as_float" else value
     if kind == "as_scalar_type":

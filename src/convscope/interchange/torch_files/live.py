@@ -65,7 +65,7 @@ def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
     height, width, channels = image_shape
     network = copy.deepcopy(module).cpu().eval()
     dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
-    first: Exception | None = None
+    first_error: Exception | None = None
     for shape in (
         (2, channels, height, width),
         (2, height, width, channels),
@@ -75,6 +75,7 @@ def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
         try:
             return torch.export.export(network, (torch.zeros(shape, dtype=dtype),))
         except Exception as error:  # PyTorch raises whatever the module raises
-            first = first or error
-    assert first is not None
-    raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {first_line(first)}") from first
+            first_error = first_error or error  # of the usual layout
+    assert first_error is not None
+    reason = first_line(first_error)
+    raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {reason}") from first_error

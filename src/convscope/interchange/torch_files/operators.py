@@ -15,7 +15,7 @@ from convscope.interchange.translation.state import BATCH
 
 _ONNX_TYPES: Mapping[int, int] = {1: 2, 6: 10, 7: 1, 8: 11, 13: 16}
 """PyTorch's numbers of types and ONNX's; all other types are whole numbers."""
-_WHOLE = 7
+_WHOLE = 7  # int64 in ONNX
 _ON_WHOLE_NUMBERS = "Arithmetic of whole numbers"
 
 
@@ -42,7 +42,7 @@ def _convolution(call: Call) -> None:
     padding = call.get("padding", 0)
     attributes: dict[str, Any] = {"auto_pad": "SAME_UPPER" if padding == "same" else "NOTSET"}
     if not isinstance(padding, str):
-        attributes["pads"] = call.pair("padding", 0) * 2
+        attributes["pads"] = call.pair("padding", 0) * 2  # the same before and after
     attributes |= {"strides": call.pair("stride", 1), "dilations": call.pair("dilation", 1)}
     inputs = [call.first.name, call.name("weight"), call.name("bias")]
     call.end("Conv", inputs, group=call.get("groups", 1), **attributes)
@@ -55,7 +55,7 @@ def _batch_norm(call: Call) -> None:
         weight = call.name(name)
         if not weight and isinstance(mean, Tensor):
             # Without affine=True. A view takes no memory, however many channels a hostile file claims.
-            numbers = np.broadcast_to(np.float32(number), [size or 0 for size in mean.value.sizes])
+            numbers = np.broadcast_to(np.float32(number), [size or 0 for size in mean.meta.sizes])
             weight = call.constant(name, numbers)
         inputs.append(weight)
     inputs += [call.name("running_mean"), call.name("running_var")]
@@ -83,9 +83,8 @@ def _elu(call: Call) -> None:
 
 
 def _prelu(call: Call) -> None:
-    shape = np.array(
-        [-1] + [1] * (len(call.first.value.sizes) - 2), np.int64
-    )  # (1, C, 1, 1) without the batch, as ONNX broadcasts
+    # Slopes (C,) become (C, 1, 1) for maps, because ONNX broadcasts from the last axis.
+    shape = np.array([-1] + [1] * (len(call.first.meta.sizes) - 2), np.int64)
     slopes = call.step("Reshape", [call.name("weight"), call.constant("shape", shape)])
     call.end("PRelu", [call.first.name, slopes])
 
@@ -112,13 +111,14 @@ def _pool(operator: str, call: Call) -> None:
 
 
 def _adaptive_pool(kind: str, call: Call) -> None:
-    wanted, input_size = call.pair("output_size", 1), call.first.value.sizes[-2:]
+    wanted, input_size = call.pair("output_size", 1), call.first.meta.sizes[-2:]
     if wanted == [1, 1]:
         call.end(f"Global{kind}Pool", [call.first.name])
         return
     if any(not size or size % number for size, number in zip(input_size, wanted, strict=True)):
         call.end(f"Pooling of {input_size} to {wanted}", [call.first.name])
         return
+    # PyTorch's windows are even only if the output size divides the input size.
     size = [(size or 1) // number for size, number in zip(input_size, wanted, strict=True)]
     call.end(f"{kind}Pool", [call.first.name], kernel_shape=size, strides=size)
 
@@ -150,13 +150,14 @@ def _matmul(call: Call) -> None:
 
 
 def _reshape(call: Call) -> None:
-    sizes = call.value.sizes
+    sizes = call.meta.sizes
+    # An open first axis is the number of images; another one follows from the others.
     shape = [(BATCH if axis == 0 else -1) if size is None else size for axis, size in enumerate(sizes)]
     call.end("Reshape", [call.first.name, call.constant("shape", np.array(shape, np.int64))])
 
 
 def _permute(call: Call) -> None:
-    rank = len(call.first.value.sizes)
+    rank = len(call.first.meta.sizes)
     axes = list(range(rank))
     if call.operator == "permute":
         axes = [axis % rank for axis in call.get("dims")]
@@ -167,11 +168,11 @@ def _permute(call: Call) -> None:
 
 
 def _cast(call: Call) -> None:
-    call.end("Cast", [call.first.name], to=_ONNX_TYPES.get(call.value.type, _WHOLE))
+    call.end("Cast", [call.first.name], to=_ONNX_TYPES.get(call.meta.type, _WHOLE))
 
 
 def _arithmetic(operator: str, call: Call) -> None:
-    if call.value.type not in FLOAT_TYPES or call.get("rounding_mode") is not None:
+    if call.meta.type not in FLOAT_TYPES or call.get("rounding_mode") is not None:
         call.end(_ON_WHOLE_NUMBERS, [call.first.name])
         return
     name = call.name("other") or call.constant("other", np.float32(call.get("other")))
@@ -179,13 +180,13 @@ def _arithmetic(operator: str, call: Call) -> None:
     if alpha != 1 and call.operator == "rsub":
         call.end("Sub of a multiple", [call.first.name])
         return
-    if alpha != 1:
+    if alpha != 1:  # x + alpha · y
         name = call.step("Mul", [name, call.constant("alpha", np.float32(alpha))])
     call.end(operator, [name, call.first.name] if call.operator == "rsub" else [call.first.name, name])
 
 
 def _pad(call: Call) -> None:
-    rank, padding = len(call.first.value.sizes), call.get("pad")
+    rank, padding = len(call.first.meta.sizes), call.get("pad")
     before, after = [0] * rank, [0] * rank
     # PyTorch lists (before, after) from the last axis on; ONNX lists all befores, then all afters.
     for index in range(len(padding) // 2):

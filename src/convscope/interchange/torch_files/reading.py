@@ -11,7 +11,7 @@ from convscope.interchange.torch_files.graph import read_graph
 from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.network import build_network
 
-_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what damaged JSON can cause
 
 
 def read_torch(path: Path | str, *, image_shape: Size | None = None, output: str | None = None) -> Imported:
@@ -33,6 +33,6 @@ def read_program(program: ProgramArchive, image_shape: Size | None, output: str 
     version = str(program.document.get("torch_version", ""))[:20]
     return replace(
         network,
-        class_names=program.class_names(network.architecture.num_classes),
+        class_names=program.read_class_names(network.architecture.num_classes),
         program=f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
     )

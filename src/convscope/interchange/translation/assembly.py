@@ -22,6 +22,43 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
         ModelFileError: if the tensor is not (N, K) in our order, or if no layers lead to it.
         ArchitectureError: if the layers are no network, as with an activation other than softmax at the end.
     """
+    last = _find_last_step(state, end)
+    steps = _sort_steps(last)
+    first = _find_first_step(steps)
+    root = first.source
+    assert root is not None
+    steps = [step for step in steps if step.depth > first.depth]  # without the image and its scaling
+    if not steps:
+        raise ModelFileError("it has no layers")
+    height, width, channels = root.shape
+    check_no_autoencoder(end.index.size, height * width * channels)
+    image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
+    names = _make_names(steps) | {id(step): "input" for step in _list_sources(steps) if step.depth == first.depth}
+    layers: list[Layer] = []
+    weights: dict[str, NDArray[np.float32]] = {}
+    previous = "input"  # the layer whose output the next one reads unless a Branch precedes it
+    for step in steps:
+        assert step.layer is not None
+        changes: dict[str, Any] = {"name": names[id(step)]}
+        source = names[id(step.source)]
+        second = "" if step.second_source is None else names[id(step.second_source)]
+        if step.kind == "Add" and previous == second:  # the order of a sum does not matter
+            source, second = second, source
+        if source != previous or (second and not layers):  # a layer that joins two cannot be the first
+            layers.append(Branch(source))
+        if second:
+            changes["from_layer"] = second
+        layers.append(replace(step.layer, **changes))
+        previous = names[id(step)]
+        for weight, array in step.weights.items():
+            # A float64 beyond float32 becomes infinity; `check_weights` refuses it by name.
+            with np.errstate(over="ignore"):
+                weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
+    return Architecture(image, tuple(layers), NAMELESS), weights
+
+
+def _find_last_step(state: State, end: FileTensor) -> Step:
+    """Find the step whose output is the class scores, and make it end in a softmax if the file does."""
     is_softmax = end.curve in ("softmax", "log_softmax")
     if is_softmax:
         end = replace(end, curve="")
@@ -45,38 +82,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
             last = with_activation(last, "softmax")
         else:
             last = state.work.step(last, new_layer("Activation", "a softmax by itself", activation="softmax"))
-    steps = _sort_steps(last)
-    first = _find_first_step(steps)
-    root = first.source
-    assert root is not None
-    steps = [step for step in steps if step.depth > first.depth]
-    if not steps:
-        raise ModelFileError("it has no layers")
-    height, width, channels = root.shape
-    check_no_autoencoder(end.index.size, height * width * channels)
-    image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
-    names = _make_names(steps) | {id(step): "input" for step in _list_sources(steps) if step.depth == first.depth}
-    layers: list[Layer] = []
-    weights: dict[str, NDArray[np.float32]] = {}
-    previous = "input"
-    for step in steps:
-        assert step.layer is not None
-        changes: dict[str, Any] = {"name": names[id(step)]}
-        first_source = names[id(step.source)]
-        second = "" if step.second_source is None else names[id(step.second_source)]
-        if step.kind == "Add" and previous == second:  # the order of a sum does not matter
-            first_source, second = second, first_source
-        if first_source != previous or (second and not layers):  # a layer that joins two cannot be the first
-            layers.append(Branch(first_source))
-        if second:
-            changes["from_layer"] = second
-        layers.append(replace(step.layer, **changes))
-        previous = names[id(step)]
-        for weight, array in step.weights.items():
-            # A float64 beyond float32 becomes infinity; `check_weights` refuses it by name.
-            with np.errstate(over="ignore"):
-                weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
-    return Architecture(image, tuple(layers), NAMELESS), weights
+    return last
 
 
 def _split_sigmoid(state: State, last: Step) -> Step:
@@ -98,9 +104,10 @@ def _split_sigmoid(state: State, last: Step) -> Step:
         step = with_activation(step, "linear")
     if len(step.shape) == 3:
         step = state.work.step(step, Flatten())
-    if step.kind != "Dense":
+    if step.kind != "Dense":  # z becomes (0, z) in a layer of its own
         return state.work.step(step, Dense(2, use_bias=False), {"kernel": np.array([[0, 1]], np.float32)})
     assert step.source is not None
+    # A second output with zeros for weights, before the first: the logit 0.
     weights = {name: np.concatenate([np.zeros_like(array), array], axis=-1) for name, array in step.weights.items()}
     layer: Any = step.layer
     return state.work.step(step.source, replace(layer, units=2), weights)
@@ -111,19 +118,19 @@ def _sort_steps(last: Step) -> list[Step]:
 
     A step's `source` is visited last, so the step mostly follows it directly and needs no Branch.
     """
-    row: list[Step] = []
+    order: list[Step] = []
     seen: set[int] = set()
     waiting = [(last, False)]  # depth-first without recursion: a deep network must not exhaust Python's stack
     while waiting:
         step, is_ready = waiting.pop()
-        if is_ready:
-            row.append(step)
+        if is_ready:  # the second visit: all that it reads is in the order
+            order.append(step)
         elif id(step) not in seen:
             seen.add(id(step))
             waiting.append((step, True))
             sources = filter(None, (step.source, step.second_source))
             waiting += [(source, False) for source in sources if id(source) not in seen]
-    return sorted(row, key=lambda step: step.source is not None and len(step.source.shape) == 1)
+    return sorted(order, key=lambda step: step.source is not None and len(step.source.shape) == 1)  # stable
 
 
 def _find_first_step(steps: list[Step]) -> Step:
@@ -132,7 +139,7 @@ def _find_first_step(steps: list[Step]) -> Step:
     Raises:
         ModelFileError: if two branches scale it differently.
     """
-    first_steps = [step for step in _list_sources(steps) if step.depth == 1]
+    first_steps = [step for step in _list_sources(steps) if step.depth == 1]  # `make_image_step` makes two steps
     scalings = {
         (float(root.weights["scale"]), float(root.weights["offset"])) for step in first_steps if (root := step.source)
     }
@@ -147,10 +154,11 @@ def _list_sources(steps: list[Step]) -> list[Step]:
 
 def _make_names(steps: list[Step]) -> dict[int, str]:
     """Name each step by its own name, numbered if another step has it, or as Keras would."""
-    own = [getattr(step.layer, "name", "") for step in steps]
-    free = FreeNames(["input"])
-    first = {name: free(name) for name in dict.fromkeys(own) if name}  # each name goes to its first step, unnumbered
+    names = [getattr(step.layer, "name", "") for step in steps]
+    make_unique = FreeNames(["input"])
+    # Each name goes to its first step without a number, before any numbered name could take it.
+    unnumbered = {name: make_unique(name) for name in dict.fromkeys(names) if name}
     return {
-        id(step): first.pop(name, "") or free(name or keras_stem(step.kind))
-        for step, name in zip(steps, own, strict=True)
+        id(step): unnumbered.pop(name, "") or make_unique(name or keras_stem(step.kind))
+        for step, name in zip(steps, names, strict=True)
     }

@@ -35,6 +35,7 @@ def shape_of(state: State, node: Node) -> NDArray[Any]:
 
 def evaluate(state: State, node: Node) -> NDArray[Any]:
     """Compute an operator on constants."""
+    # All copied numbers are counted, because a small file can ask for large arrays many times.
     values = [state.constants[name] for name in node.inputs if name]
     first = values[0]
     operator = node.operator
@@ -50,7 +51,8 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
             raise NotTranslated(f"makes constants of type {to}; numbers are needed")
         return _count(state, first).astype(_TYPES[to])
     if operator == "Transpose":
-        return first.transpose(_axes(node.ints("perm", tuple(reversed(range(first.ndim)))), first.ndim))
+        perm = node.ints("perm", tuple(reversed(range(first.ndim))))
+        return first.transpose(_check_permutation(perm, first.ndim))
     if operator == "Reshape" and len(values) == 2:
         return _reshape(state, node, first, values[1])
     if operator == "Unsqueeze":
@@ -58,8 +60,8 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         rank = first.ndim + len(axes)
         return _count(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
     if operator == "Squeeze":
-        left_out = state.integers(node, 1, "axes")
-        return first.squeeze(None if left_out is None else tuple(axis % first.ndim for axis in left_out))
+        removed = state.integers(node, 1, "axes")
+        return first.squeeze(None if removed is None else tuple(axis % first.ndim for axis in removed))
     if operator == "Concat":
         return np.concatenate([_count(state, array) for array in values], node.int("axis", 0))
     if operator == "Gather" and len(values) == 2:
@@ -70,6 +72,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     if operator == "Slice":
         return _slice_array(state, node, first)
     if operator == "Expand" and len(values) == 2:
+        # Nine sizes: one more than an array of ours may have axes, so a longer shape is still refused.
         shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in values[1].ravel()[:9]))
         state.work.spend(prod(shape))
         return np.asarray(np.broadcast_to(first, shape))
@@ -81,11 +84,12 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
 
 
 def _count(state: State, array: NDArray[Any]) -> NDArray[Any]:
+    """Count the numbers that an operator is about to copy, and return the array."""
     state.work.spend(array.size)
     return array
 
 
-def _axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+def _check_permutation(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
     if sorted(axes) != list(range(rank)):
         raise NotTranslated(f"has perm {axes!r:.60} for {rank} axes")
     return axes

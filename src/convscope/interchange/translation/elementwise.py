@@ -15,7 +15,7 @@ from convscope.interchange.translation.steps import Curve, FileTensor, Index, No
 from convscope.interchange.translation.windows import CHANNELS_FIRST, choose_layer_name, exclude_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
-_UINT8 = 2
+_UINT8 = 2  # the type of bytes there
 _TOLERANCE = 2e-3
 """Relative, for the constants of a Gelu or HardSwish: float16 rounds them."""
 _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
@@ -37,6 +37,7 @@ def clip(state: State, node: Node) -> FileTensor:
     lowest = _read_bound(state, node, 1, "min", -np.inf)
     highest = _read_bound(state, node, 2, "max", np.inf)
     value = state.value(node)
+    # relu6(x + 3) = 6 · hard_sigmoid(x); two Clips are relu(x + 3) first.
     is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
     if lowest == 0 and is_3_more and highest in (6, np.inf):
         curve: Curve = "hard_sigmoid" if highest == 6 else "relu_of_3_more"
@@ -86,10 +87,10 @@ def erf(state: State, node: Node) -> FileTensor:
     Erfc, 1 - erf, is no operator of ONNX, but tf2onnx 1.17 writes it for Keras's Gelu.
     """
     value = state.value(node)
-    is_first = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
-    if not is_first or abs(abs(value.factor) * sqrt(2) - 1) > _TOLERANCE:
+    is_multiple = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
+    if not is_multiple or abs(abs(value.factor) * sqrt(2) - 1) > _TOLERANCE:
         raise NotTranslated("is an error function of something other than x / √2, as in Gelu; no layer does that")
-    sign = 1.0 if value.factor > 0 else -1.0
+    sign = 1.0 if value.factor > 0 else -1.0  # erf(-x) = -erf(x)
     if node.operator == "Erfc":
         return replace(value, curve="erf", factor=-sign, shift=1.0)
     return replace(value, curve="erf", factor=sign)
@@ -100,6 +101,7 @@ def softmax(state: State, node: Node) -> FileTensor:
     value = state.plain(node)
     axis = node.int("axis", 1 if state.opset < 13 else -1)
     classes = value.axis(axis)
+    # The file may have (N, K, 1, 1): all other axes must have size 1. Before opset 13, the default axis was 1.
     if classes < 0 or value.index.shape[classes] != value.index.size:
         raise NotTranslated(f"goes over axis {axis} of {value.rank}; the classes of (N, K) are needed")
     softmax = replace(value, curve="softmax")
@@ -129,6 +131,7 @@ def pass_through(state: State, node: Node) -> FileTensor:
 def cast(state: State, node: Node) -> FileTensor:
     """Cast: the input itself, between types of floating-point numbers."""
     value, to = state.value(node), node.int("to", 0)
+    # A file that reads floats may convert the image back to bytes, which changes no byte.
     if to not in _FLOAT_TYPES and not (to == _UINT8 and value.step.is_image and value.is_plain):
         raise NotTranslated("rounds to whole numbers; no layer does that")
     return value
@@ -180,6 +183,7 @@ def arithmetic(state: State, node: Node) -> FileTensor:
             factor, shift = 1 / numbers, 0.0
     if value.curve in ("softmax", "log_softmax"):
         raise NotTranslated("has a softmax as input, which is allowed at the end only")
+    # (f · y + s) · factor + shift = (f · factor) · y + (s · factor + shift)
     return replace(value, factor=to_scalar(value.factor * factor), shift=to_scalar(value.shift * factor + shift))
 
 
@@ -250,11 +254,11 @@ def concatenation(state: State, node: Node) -> FileTensor:
             raise NotTranslated("joins images to one batch; no layer does that")
         step = state.work.step(value.step, Concatenate("layer", name=choose_layer_name(node)), second=joined.step)
         state.work.spend(prod(step.shape))
-        first, own = joined.step.shape[-1], value.step.shape[-1]
+        first, added = joined.step.shape[-1], value.step.shape[-1]
         index = np.concatenate(
             [
-                _shift_channels(joined.index, first, first + own, 0),
-                _shift_channels(value.index, own, first + own, first),
+                _shift_channels(joined.index, first, first + added, 0),
+                _shift_channels(value.index, added, first + added, first),
             ],
             axis,
         )
@@ -274,6 +278,7 @@ def _match_product(state: State, node: Node) -> FileTensor:
     x · (1 + erf(x / √2)) = 2 gelu(x), x · sigmoid(x) = silu(x) and x · hard_sigmoid(x) = hard_silu(x), times a number.
     """
     values = (state.value(node, 0), state.value(node, 1))
+    # `line` is factor · x + shift, without a curve, so it comes first; `share` is the curve that x is multiplied by.
     line, share = sorted(values, key=lambda value: (value.curve, value.step.depth))
     curve: str = share.curve
     if not curve and share.step.kind == "Activation" and share.step.activation == "sigmoid":
@@ -288,13 +293,14 @@ def _match_product(state: State, node: Node) -> FileTensor:
         and all(np.ndim(number) == 0 for number in (line.factor, line.shift, share.factor, share.shift))
     )
     factor = float(line.factor * share.factor) if fits else 0.0
+    # (a · x) · (b · erf + c) is a Gelu if c = b; for the other curves c must be 0.
     shift = share.factor if curve == "erf" else 0.0
     if not fits or line.shift or abs(share.shift - shift) > _TOLERANCE * abs(share.factor):
         raise NotTranslated("is the product of two values, but not a Gelu, a SiLU or a HardSwish; no layer does that")
     state.work.spend(line.index.size)
     if not (line.index == share.index).all():
         raise NotTranslated("multiplies values with different memory order")
-    if curve == "erf":
+    if curve == "erf":  # x · (1 + erf) is twice the Gelu
         factor *= 2
     if abs(factor - 1) < _TOLERANCE:
         factor = 1.0  # the difference is rounding
@@ -320,6 +326,7 @@ def _reduce_to_channels(state: State, value: FileTensor, constant: NDArray[Any])
     state.work.spend(2 * value.index.size)
     channels = value.step.shape[-1]
     channel = value.index % channels  # channels are the last axis of our order
+    # The last number of each channel, which all others must equal.
     by_channel = np.zeros(channels)
     by_channel[channel] = full
     if not (by_channel[channel] == full).all():

@@ -11,6 +11,7 @@ from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, make_image_step
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST
 
+# Operators that keep the order of axes, and those that read (N, C, H, W).
 _KEEP_ORDER = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
 _READ_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
 _CHANNELS = (1, 3, 4)
@@ -35,14 +36,15 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
     order: tuple[int, ...] = CHANNELS_LAST
     if len(sizes) == 3:
         order = image.order or _find_order(state, image.name, sizes, nodes, image_shape)
-    own = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
-    shape = image_shape or tuple(size for size in own if size is not None)
+    # (H, W, C) as far as the file tells it: (N, H, W) has one channel, flat pixels tell nothing.
+    hwc = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
+    shape = image_shape or tuple(size for size in hwc if size is not None)
     if len(shape) != 3:
         raise ModelFileError(
             f"input {image.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
             "`image_shape`: height x width x channels"
         )
-    numbers = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]
+    numbers = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]  # the file's axes
     fits = all(size in (None, number) for size, number in zip(sizes, numbers, strict=True))
     if not fits or (len(sizes) == 2 and shape[2] != 1):
         raise ModelFileError(
@@ -50,7 +52,7 @@ def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_sha
             "image_shape or omit it"
         )
     try:
-        Input(*shape)
+        Input(*shape)  # checks the sizes
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
         raise ModelFileError(f"input {image.name!r:.60}: images of {shape}: {error}") from error
@@ -78,11 +80,11 @@ def _find_order(
 
 def _find_readers(name: str, nodes: Sequence[Node]) -> list[Node]:
     """List the nodes that read the value called `name`, directly or after nodes that keep the order of its axes."""
-    reached, readers = {name}, []
+    names, readers = {name}, []  # the names of the image and of values with the same axes
     for node in nodes:
-        if reached & set(node.inputs):
+        if names & set(node.inputs):
             if node.operator in _KEEP_ORDER:
-                reached |= set(node.outputs)
+                names |= set(node.outputs)
             else:
                 readers.append(node)
     return readers

@@ -27,6 +27,7 @@ def build_network(graph: Graph, image_shape: Size | None, output: str | None = N
     except ValueError as error:
         raise ModelFileError(f"{error}; use another copy") from error
     reads_bytes = graph.image.is_bytes
+    # A float input is common in files that scale it themselves; then no other scaling may come before.
     if not reads_bytes and scales_bytes(architecture, weights):
         state.notes.append("it scales its input itself, so the input is taken as bytes from 0 to 255")
         reads_bytes = True

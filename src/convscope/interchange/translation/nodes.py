@@ -40,7 +40,7 @@ class Node:
 
     def int(self, name: str, default: int) -> int:
         """Read an attribute that is a whole number."""
-        value = self.attributes.get(name, default)
+        value = self.attributes.get(name, default)  # also True, as Keras and PyTorch write 1
         if not isinstance(value, int):
             raise NotTranslated(f"{name} is {value!r:.60}, not a whole number")
         return value

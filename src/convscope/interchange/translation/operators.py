@@ -62,6 +62,7 @@ OPERATORS: Mapping[str, Converter] = {
 """The operators that are read, and their converters."""
 _ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
 """Further operators that are read if all inputs are constant."""
+# What a node with an unsupported operator needs, for the error.
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
@@ -86,12 +87,12 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     if graph.convert is None and (faults := _describe_unsupported(used)):
         raise ModelFileError(list_problems(faults))
     readers = Counter(name for node in used for name in node.inputs)
-    readers[end] += 1
+    readers[end] += 1  # the file's user: a later layer must not change this value
     state = State(graph.opset, readers, _read_constants(graph, readers), notes=notes)
     if len(used) < len(nodes):
         notes.append(f"{len(nodes) - len(used)} nodes do not lead to {end!r:.60} and were left out")
     state.values[graph.image.name] = open_image(state, graph.image, used, image_shape)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # `build_network` refuses weights that are not finite
         faults = _walk(state, used, graph.convert or _translate_node)
     if faults:
         raise ModelFileError(list_problems(faults))
@@ -131,6 +132,7 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
             faults.append(f"{node.label} has attributes or inputs that do not fit each other ({error!r:.80})")
         else:
             if isinstance(result, FileTensor):
+                # While a factor or curve is not applied, the readers of the value do not read the step's output yet.
                 users = max(result.users, state.readers[node.outputs[0]] if result.is_plain else 0)
                 state.values[node.outputs[0]] = replace(result, users=users)
             else:
@@ -141,6 +143,7 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
 
 
 def _translate_node(state: State, node: Node) -> FileTensor | NDArray[Any]:
+    """Compute a node on constants, or convert one that depends on the images."""
     inputs = [name for name in node.inputs if name]
     if node.operator == "Constant" or (inputs and all(name in state.constants for name in inputs)):
         return constants.constant(state, node) if not inputs else constants.evaluate(state, node)
@@ -150,6 +153,7 @@ def _translate_node(state: State, node: Node) -> FileTensor | NDArray[Any]:
 
 
 def _read_constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    """Read the constants that needed nodes read."""
     arrays = {}
     for name in sorted(graph.weights):
         if readers.get(name):

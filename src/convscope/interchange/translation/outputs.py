@@ -8,6 +8,7 @@ from convscope.interchange.translation.nodes import Graph, Sizes
 
 _MIN_AUTOENCODER_OUTPUTS = 64
 """With fewer, an image may have as many numbers as there are classes by chance."""
+# Operators that may stand between an ArgMax and the output.
 _AFTER_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
@@ -22,11 +23,12 @@ def find_class_scores(graph: Graph, output: str | None, notes: list[str]) -> str
         check_output(output, names)
         names = [output]
     softmaxes = {node.outputs[0] for node in graph.nodes if node.operator in ("Softmax", "LogSoftmax")}
+    # In this order: the only output, the only output of a softmax, the output called `logits`.
     for candidates in (names if len(names) == 1 else [], [name for name in names if name in softmaxes], ["logits"]):
         if len(candidates) == 1 and candidates[0] in names:
             name = candidates[0]
             check_classes(f"output {name!r:.60}", (graph.outputs[name] or ())[1:])
-            return _before_argmax(graph, name, notes)
+            return _find_scores_before_argmax(graph, name, notes)
     listed = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
     raise ModelFileError(
         f"it has {len(names)} outputs ({listed}); name the one with a number for each class with `output`. A detector, "
@@ -43,6 +45,7 @@ def check_output(output: str, names: Sequence[str]) -> None:
 
 def check_classes(what: str, sizes: Sizes) -> None:
     """Raise `ModelFileError` if an output of these sizes, without the batch, is not a number for each class."""
+    # At most one axis with several numbers: (N, K), but also (N, K, 1, 1). An open axis may have any size.
     if sum(size not in (1, None) for size in sizes) > 1:
         shape = " x ".join("?" if size is None else str(size) for size in sizes)
         raise ModelFileError(
@@ -60,7 +63,7 @@ def check_no_autoencoder(outputs: int, pixels: int) -> None:
         )
 
 
-def _before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
+def _find_scores_before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
     """Find the scores before an ArgMax at the end; without an ArgMax, `end` itself."""
     nodes = {name: node for node in graph.nodes for name in node.outputs}
     if end not in nodes and end not in graph.weights and end != graph.image.name:

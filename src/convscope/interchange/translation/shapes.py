@@ -16,10 +16,10 @@ def transpose(state: State, node: Node) -> FileTensor:
     """Transpose: another order of the axes after the batch."""
     value = state.value(node)
     axes = tuple(map(value.axis, node.ints("perm", tuple(reversed(range(value.rank))))))
-    own = axes[1:]
-    if axes[:1] != (-1,) or sorted(own) != list(range(value.index.ndim)):
+    index_axes = axes[1:]  # `value.axis` makes -1 of the batch, which the index does not have
+    if axes[:1] != (-1,) or sorted(index_axes) != list(range(value.index.ndim)):
         raise NotTranslated(f"has perm {node.ints('perm')!r:.60}; the batch must remain the first axis")
-    return replace(value, index=value.index.transpose(own))
+    return replace(value, index=value.index.transpose(index_axes))
 
 
 def reshape(state: State, node: Node) -> FileTensor:
@@ -33,6 +33,7 @@ def reshape(state: State, node: Node) -> FileTensor:
         old = (0, *value.index.shape)
         wanted = tuple((old[i] if i < len(old) else -2) if size == 0 and i else size for i, size in enumerate(wanted))
     first, rest, size = wanted[0], wanted[1:], value.index.size
+    # A first size of -1 is the number of images only if the rest has no -1.
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _fill_sizes(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
@@ -42,7 +43,7 @@ def reshape(state: State, node: Node) -> FileTensor:
 
 def _fill_sizes(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
     """Replace -1 in a shape of `size` numbers by the size that is left; None if nothing fits."""
-    rest = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
+    rest = abs(prod(wanted)) if wanted.count(-1) == 1 else 0  # the product of the other sizes
     shape = tuple(size // rest if length == -1 and rest else length for length in wanted)
     return shape if all(length >= 1 for length in shape) and prod(shape) == size else None
 
@@ -87,7 +88,7 @@ def gemm(state: State, node: Node) -> FileTensor:
     if node.int("transB", 0):
         kernel = kernel.T
     alpha, beta = node.float("alpha", 1.0), node.float("beta", 1.0)
-    if alpha != 1:
+    if alpha != 1:  # Gemm: alpha · x · kernel + beta · bias
         state.work.spend(kernel.size)
         kernel = kernel * alpha
     bias = None
@@ -128,7 +129,7 @@ def reshape_value(state: State, node: Node, value: FileTensor, shape: tuple[int,
     if len(shape) > 8:
         raise NotTranslated("has more than 8 axes")
     index: Index = value.index.reshape(shape)
-    if not np.shares_memory(index, value.index):
+    if not np.shares_memory(index, value.index):  # a reshape of transposed axes copies
         state.work.spend(index.size)
     if len(shape) != 1 or len(value.step.shape) == 1:  # no maps that become vectors
         return replace(value, index=index)

@@ -34,7 +34,8 @@ class State:
     Attributes:
         readers: how many nodes read each value.
         batch: the number of images that the file takes at once; None if it is open.
-        padded: pixels of minus infinity around values, rows (before, after) and columns, for the next `MaxPool`.
+        padded: for values that a Pad surrounds by minus infinity, the pixels (before, after) of rows and of columns.
+            Only a `MaxPool` can read them.
     """
 
     opset: int
@@ -77,15 +78,16 @@ class State:
         return array
 
     def value(self, node: Node, position: int = 0) -> FileTensor:
-        """Look up an input that depends on the images; a factor, an addend or a curve may be left to do."""
+        """Look up an input that depends on the images. A factor, addend or curve may not be applied yet."""
         if position >= len(node.inputs) or node.inputs[position] not in self.values:
             raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
         value = self.values[name]
+        # What the node does to the value comes on top, so all readers of the value count as users of the step.
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
     def plain(self, node: Node, position: int = 0) -> FileTensor:
-        """Look up an input as the output of a step; what was left to do becomes a step or goes into weights."""
+        """Look up an input as the output of a step; a factor, addend or curve becomes a step or goes into weights."""
         value = self.value(node, position)
         if not value.is_plain:
             name = node.inputs[position]
@@ -94,10 +96,10 @@ class State:
         return value
 
     def finish(self, value: FileTensor) -> FileTensor:
-        """Turn everything that is left to do with a value into steps or weights."""
+        """Apply the factor, addend and curve of a value, in steps or in weights."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
-        if value.curve in ACTIVATION_FORMS:
+        if value.curve in ACTIVATION_FORMS:  # factor · curve(y) + shift: the curve comes first
             plain = activate(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
             value = replace(plain, factor=value.factor, shift=value.shift)
         if value.curve in ("relu_of_3_more", "hard_sigmoid"):
@@ -139,8 +141,9 @@ class State:
         kernel, bias = step.weights["kernel"], step.weights.get("bias")
         channels = step.shape[-1]
         factors = np.broadcast_to(np.asarray(factor, np.float64), channels)
-        columns = factors.reshape(kernel.shape[2:]) if step.kind == "DepthwiseConv2D" else factors
-        weights: dict[str, NDArray[Any]] = {"kernel": (kernel * columns).astype(np.float32)}
+        # A depthwise kernel is (U, V, C, M), and its C · M filters have a factor each.
+        kernel_factors = factors.reshape(kernel.shape[2:]) if step.kind == "DepthwiseConv2D" else factors
+        weights: dict[str, NDArray[Any]] = {"kernel": (kernel * kernel_factors).astype(np.float32)}
         layer: Any = step.layer
         if bias is not None or np.any(shift != np.float64(0)):
             weights["bias"] = ((0 if bias is None else bias) * factors + shift).astype(np.float32)
@@ -151,8 +154,8 @@ class State:
 def activate(state: State, value: FileTensor, activation: str, slope: float = 0.2, name: str = "") -> FileTensor:
     """Apply an activation to a plain value, in its layer if that has none and nothing reads the value without it."""
     step = value.step
-    can_take_it = step.activation == "linear" and step.kind != "Activation" and value.users == 1
-    if can_take_it and (activation != "leaky_relu" or slope == 0.2):  # a layer's leaky_relu has no other slope
+    has_room = step.activation == "linear" and step.kind != "Activation" and value.users == 1
+    if has_room and (activation != "leaky_relu" or slope == 0.2):  # a layer's leaky_relu has no other slope
         return replace(value, step=with_activation(step, activation))
     arguments = {"negative_slope": slope} if activation == "leaky_relu" else {}
     layer = new_layer("Activation", f"{activation} by itself", activation=activation, name=name, **arguments)

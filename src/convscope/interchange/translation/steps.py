@@ -20,9 +20,9 @@ Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
 Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "padded", "softmax", "log_softmax"]
 MAX_VALUES = 1 << 23
-"""Of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
+"""The limit of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
 _BUDGET = 1 << 26
-"""Numbers that may be copied, compared or made into weights for a file: many times what a small network needs."""
+"""The numbers that may be copied, compared or made into weights for a file: many times what a small network needs."""
 LINEAR_KINDS = ("Conv2D", "DepthwiseConv2D", "Dense")
 
 
@@ -121,7 +121,7 @@ class TranslationBudget:
         size = prod(shape)
         if size > MAX_VALUES:
             raise NotTranslated(f"gives {size} numbers per image; the limit is {MAX_VALUES}")
-        if size > len(self._numbers):
+        if size > len(self._numbers):  # at least doubled, so that growing costs little in all
             self._numbers = np.arange(max(size, 2 * len(self._numbers)), dtype=np.int32)
         return self._numbers[:size].reshape(shape).transpose(axes)
 
@@ -130,6 +130,7 @@ class TranslationBudget:
         if len(shape) != len(axes) or index.shape != tuple(shape[axis] for axis in axes):
             return False
         expected = self.order(shape, axes)
+        # Views with the same start and strides hold the same numbers.
         if index.__array_interface__["data"] == expected.__array_interface__["data"] and (
             index.strides == expected.strides
         ):

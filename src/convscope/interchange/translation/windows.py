@@ -25,7 +25,7 @@ from convscope.interchange.translation.steps import FileTensor, NotTranslated, S
 CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
 """The axes of our maps (H, W, C) in the order in which a tensor holds them: (C, H, W) and (H, W, C)."""
 _NO_PADS: Frame = ((0, 0), (0, 0))
-_MAX_PAD = 1024
+_MAX_PAD = 1024  # pixels on one side; so a file cannot ask for huge maps
 
 
 def conv(state: State, node: Node) -> FileTensor:
@@ -45,7 +45,7 @@ def conv(state: State, node: Node) -> FileTensor:
     dilation = _read_dilation(node, size)
     if max(strides) > 1 and max(dilation) > 1:
         raise NotTranslated(f"has strides {strides} and dilations {dilation}; only one of them may be above 1")
-    weights = {"kernel": kernel.transpose(2, 3, 1, 0)}
+    weights = {"kernel": kernel.transpose(2, 3, 1, 0)}  # (F, C, U, V) → (U, V, C, F)
     has_bias = len(node.inputs) > 2 and bool(node.inputs[2])
     if has_bias:
         weights["bias"] = state.weight(node, 2, "bias")
@@ -54,12 +54,13 @@ def conv(state: State, node: Node) -> FileTensor:
     name = choose_layer_name(node, 1)
     layer: Layer
     if group == channels > 1:
+        # (U, V, 1, C · M) → (U, V, C, M): filter c · M + m reads channel c.
         multiplier = filters // channels
         weights["kernel"] = weights["kernel"].reshape(*size, channels, multiplier)
         layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, name, dilation_rate=dilation)
     else:
-        own: dict[str, Any] = {"dilation_rate": dilation, "groups": group}
-        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, **own)
+        options: dict[str, Any] = {"dilation_rate": dilation, "groups": group}
+        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, **options)
     return _as_maps(state, state.work.step(step, layer, weights))
 
 
@@ -67,14 +68,11 @@ def max_pool(state: State, node: Node) -> FileTensor:
     """MaxPool: a `MaxPooling2D`, whose padding is never the maximum."""
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
+    # `outer` is the padding of a Pad before the pooling, `inner` that of the pooling itself; both count together.
     outer = state.padded.get(node.inputs[0])
     value = _read_maps(state, node) if outer is None else replace(state.value(node), curve="")
-    size, strides, shape, outer = (
-        _read_pair(node, "kernel_shape", ()),
-        _read_strides(node),
-        value.step.shape,
-        outer or _NO_PADS,
-    )
+    size, strides = _read_pair(node, "kernel_shape", ()), _read_strides(node)
+    shape, outer = value.step.shape, outer or _NO_PADS
     inner = _read_pads(node, (shape[0] + sum(outer[0]), shape[1] + sum(outer[1])), size, strides)
     rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
     pads = rows, columns
@@ -100,6 +98,7 @@ def average_pool(state: State, node: Node) -> FileTensor:
     if node.int("ceil_mode", 0) and sizes != _count_windows(shape, pads, size, strides, ceil=True):
         raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
     padding = _choose_padding(shape, pads, size, strides, sizes)
+    # With count_include_pad=1, the zeros are part of the mean, as a layer before puts them there.
     if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
         step, padding = _pad_with_zeros(state, step, pads), "valid"
     if padding is None:
@@ -112,7 +111,8 @@ def average_pool(state: State, node: Node) -> FileTensor:
 def exclude_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> FileTensor | None:
     """Recognise means with padding that are divided by the share of each window on the map, (1, 1, H, W).
 
-    That is how our export to PyTorch writes means without padding; returns an `AveragePooling2D`, or None.
+    The export to PyTorch writes means that do not count the padding like this (`torch_modules.AveragePool2dUnpadded`).
+    Returns an `AveragePooling2D`, or None if it is another division.
     """
     step = value.step
     padded = step.source
@@ -162,7 +162,7 @@ def pad(state: State, node: Node) -> FileTensor:
     if node.text("mode", "constant") != "constant":
         raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
     constant = state.constant(node, 2)
-    fill = np.unique(node.float("value", 0.0) if constant is None else constant.astype(np.float64))
+    fill = np.unique(node.float("value", 0.0) if constant is None else constant.astype(np.float64))  # one number
     if len(fill) != 1 or fill[0] not in (0, -np.inf):
         raise NotTranslated("pads with other numbers than zero; zeros are needed")
     pads = state.integers(node, 1, "pads") or ()
@@ -173,14 +173,14 @@ def pad(state: State, node: Node) -> FileTensor:
     if not any(pads):
         return state.value(node)
     value = state.plain(node)
-    both = {
+    by_axis = {  # ONNX lists all befores, then all afters
         value.axis(axis): (before, after)
         for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
     }
     for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
-        others = [amount for axis, amount in both.items() if axis not in spatial and any(amount)]
+        others = [amount for axis, amount in by_axis.items() if axis not in spatial and any(amount)]
         if not others and state.work.is_order(value.index, value.step.shape, order):
-            amounts = (both.get(spatial[0], (0, 0)), both.get(spatial[1], (0, 0)))
+            amounts = (by_axis.get(spatial[0], (0, 0)), by_axis.get(spatial[1], (0, 0)))
             if fill[0] and order == CHANNELS_FIRST and min(pads) >= 0:
                 state.padded[node.outputs[0]] = amounts
                 return replace(value, curve="padded")
@@ -249,6 +249,7 @@ def _read_pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[i
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         raise NotTranslated(f"auto_pad is {auto!r:.20}, which is not a padding")
     rows, columns = map(same_padding, shape[:2], size, strides)
+    # An odd pixel of padding comes after the map (UPPER) or before it (LOWER).
     return (rows, columns) if auto == "SAME_UPPER" else (rows[::-1], columns[::-1])
 
 
@@ -273,7 +274,8 @@ def _choose_padding(
 ) -> Padding | None:
     """Choose our padding that puts the windows on the same pixels; None if neither does."""
     axes = list(zip(shape, pads, size, strides, outputs, strict=False))
-    # Padding after the last window changes nothing, so only the padding before and the number of windows count.
+    # Window i begins at i · stride - before. So only the padding before and the number of windows count.
+    # valid: ⌊(pixels - kernel) / stride⌋ + 1 windows; same: ⌈pixels / stride⌉ windows.
     if all(
         before == 0 and pixels >= kernel and count == (pixels - kernel) // stride + 1
         for pixels, (before, _), kernel, stride, count in axes
@@ -316,6 +318,7 @@ def _pad_with_zeros(state: State, step: Step, pads: Frame, name: str = "") -> St
 
 
 def _is_never_negative(step: Step) -> bool:
+    """True if no output of a step is below zero; poolings keep that of the step before them."""
     while step.kind in ("MaxPooling2D", "AveragePooling2D") and step.source is not None:
         step = step.source
     return step.activation in ("relu", "sigmoid")
@@ -324,6 +327,7 @@ def _is_never_negative(step: Step) -> bool:
 def choose_layer_name(node: Node, weight: int | None = None) -> str:
     """Derive a layer's name from its weights or its node; "" if neither is a valid name."""
     name = node.inputs[weight].rpartition("/" if "/" in node.inputs[weight] else ".")[0] if weight is not None else ""
+    # Weights are called `features.0.weight` or `conv2d/kernel`: all before the last dot or slash is the layer's name.
     name = (name or node.name).strip("/").replace(".", "_")
     # PyTorch numbers nodes and the modules of a Sequential: node_12 and 0 say less than conv2d, our name without one.
     if name.startswith("node_"):

@@ -13,6 +13,7 @@ from convscope.interchange.keras_files.hdf5.objects import (
     DATATYPE,
     LAYOUT,
     SYMBOL_TABLE,
+    UNDEFINED,
     Hdf5Bytes,
     damage_error,
     feature_error,
@@ -40,7 +41,7 @@ class Hdf5File:
     def __init__(self, file: BinaryIO) -> None:
         self._source = Hdf5Bytes(file)
         self._texts = Texts(self._source)
-        self._attributes: dict[str, list[bytes]] = {}
+        self._attributes: dict[str, list[bytes]] = {}  # the attribute messages of each object, by its path
         arrays: dict[str, StoredArray] = {}
         seen: set[int] = set()
         pending = [("", _read_root_address(self._source))]
@@ -58,7 +59,7 @@ class Hdf5File:
                     raise damage_error("tree of groups (too deep)")
                 tables = unpack("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
                 for name, child in read_links(self._source, *tables).items():
-                    name = name.replace("\\", "/")
+                    name = name.replace("\\", "/")  # Keras on Windows writes `layers\conv2d` as one name
                     pending.append((f"{path}/{name}" if path else name, child))
             elif LAYOUT in messages.by_type:
                 arrays[path] = read_stored_array(self._source, path, messages)
@@ -71,26 +72,28 @@ class Hdf5File:
         self.arrays: Mapping[str, StoredArray] = arrays
         self.groups = self._attributes.keys() - arrays.keys()
 
-    def texts(self, path: str, name: str) -> list[str] | None:
+    def read_texts(self, path: str, name: str) -> list[str] | None:
         """Read the texts of an attribute; None if there is no such group or attribute, or it is not text."""
         return self._texts.read(self._attributes.get(path, []), name)
 
     def read(self, array: StoredArray) -> NDArray[np.generic]:
         """Read an array in the machine's byte order, bfloat16 as its bits in uint16; raises if it holds no floats."""
-        if array.dtype is None or (array.kind == "bfloat16" and self.texts(array.path, "dtype") != ["bfloat16"]):
+        if array.dtype is None or (array.kind == "bfloat16" and self.read_texts(array.path, "dtype") != ["bfloat16"]):
             raise ModelFileError(f"{array.path} holds {array.kind}, not floats; save the model again")
-        content = self._source.data(array.offset, array.num_bytes) if array.content is None else array.content
-        stored_layers = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
-        return stored_layers.astype(array.dtype.newbyteorder("="), copy=False)
+        content = self._source.read(array.offset, array.num_bytes) if array.content is None else array.content
+        numbers = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
+        return numbers.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _read_root_address(source: Hdf5Bytes) -> int:
-    # The superblock: signature 8, version 1, four more, bytes of an offset 1, of a length 1. In version 0 four numbers
-    # follow from byte 24 on (28 in version 1): base address, free space, end of file, driver; then the root's entry,
-    # whose second number is the address.
-    if source.size < 96 or source.data(0, 8) != MAGIC:
+    """Read the address of the root group's header from the superblock.
+
+    byte 0 signature | 8 version | 13 bytes of an offset | 14 bytes of a length | 24 (28 in version 1): base address,
+    free space, end of file, driver, 8 bytes each | then the root's entry: offset of its name 8, address of its header 8
+    """
+    if source.size < 96 or source.read(0, 8) != MAGIC:
         raise ModelFileError("is not a complete HDF5 file; download it again")
-    version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
+    version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.read(8, 7))
     if version not in (0, 1):
         raise (
             feature_error("HDF5 in the newer format (libver='latest')")
@@ -100,9 +103,9 @@ def _read_root_address(source: Hdf5Bytes) -> int:
     if (offset_bytes, length_bytes) != (8, 8):
         raise feature_error(f"addresses of {offset_bytes} bytes")
     start = 24 if version == 0 else 28
-    base, _, end, driver = struct.unpack("<4Q", source.data(start, 32))
-    if base != 0 or driver != 0xFFFF_FFFF_FFFF_FFFF:
+    base, _, end, driver = struct.unpack("<4Q", source.read(start, 32))
+    if base != 0 or driver != UNDEFINED:
         raise feature_error("a file within a file, or one of several files")
-    source.check(0, end)
-    (root,) = struct.unpack("<Q", source.data(start + 40, 8))
+    source.check_range(0, end)
+    (root,) = struct.unpack("<Q", source.read(start + 40, 8))
     return int(root)
