@@ -64,7 +64,7 @@ def load_model(path: Path | str) -> Model:
     path = Path(path)
     if path.is_dir():
         _check_finished(path)
-        path = inside(path, "model.safetensors")
+        path = inside(path, "model.safetensors")  # a link could lead out of the run
     with open_tensors(path) as file:
         description = read_description(path, file)
         try:
@@ -106,13 +106,13 @@ def _check_finished(folder: Path) -> None:
 
 def next_step(folder: Path, record: RunFile) -> str:
     """Say which step finishes the run in `folder`, as the end of a sentence."""
-    if record.digest:
+    if record.digest:  # only runs of an experiment have one
         return "run its experiment again to finish it"
     if record.imported:
         return "import the network again"
     if record.members:
         return "join its members again with `convscope ensemble`"
-    command = "run" if record.job else "train"
+    command = "run" if record.job else "train"  # each resumes only its own runs
     return f"to continue it, run: {shlex.join(['convscope', command, '--resume', str(folder)])}"
 
 

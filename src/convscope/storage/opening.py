@@ -27,7 +27,7 @@ def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
 
     None if there is no such run. Raises RunError if it is damaged.
     """
-    if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):
+    if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):  # named after its digest
         return None
     # The inode is part of the cache's key, so that a database that replaces another is opened anew.
     stored = _open_stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
@@ -42,6 +42,7 @@ def _open_stored_runs(runs: Path, _: int) -> StoredRuns:
 
 
 def _find_without_folder(path: Path) -> tuple[StoredRuns, StoredRun] | None:
+    """Find the stored run at `path` that has no folder yet; None if there is a folder, or no run."""
     return None if path.exists() else find_stored(path)
 
 
@@ -78,7 +79,7 @@ def load_start(path: Path | str) -> Model:
     """Load the model that a training starts from, once for all trainings until its file is replaced."""
     path = Path(path).resolve()
     try:
-        file = (path / "model.safetensors" if path.is_dir() else path).stat()
+        file = (path / "model.safetensors" if path.is_dir() else path).stat()  # the key of the cache below
     except OSError:  # a stored run, which is never replaced, or an error that `load_model` explains
         return _load_start(path)
     return _load_start(path, file.st_ino, file.st_mtime_ns, file.st_size)
@@ -105,7 +106,7 @@ def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
 
 def name_start_file(start: StartRecord) -> str:
     """Name the file of the network that a run started from, relative to the folder with its runs."""
-    return f"from/{start.weights_sha256[:16]}.safetensors"
+    return f"from/{start.weights_sha256[:16]}.safetensors"  # 64 bits tell apart the few networks of an experiment
 
 
 def name_trained_on_file(record: SharedRecord) -> str:
@@ -123,14 +124,14 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
         folder = create_run(partial, run.folder.record)
         folder.write_history(run.history)
         folder.write_model(model, run.history)
-        if (known := _load_stored_trained_on(run)) is not None:
-            trained_on.save_trained_on(folder.place("model.safetensors"), known, model)
+        if (images := _load_stored_trained_on(run)) is not None:
+            trained_on.save_trained_on(folder.place("model.safetensors"), images, model)
         if start := run.group.record.start:
             _write_start(inside(stored.path, name_start_file(start)), folder)
         if (evaluation := _evaluate(folder, model)) is not None:
             folder.write_evaluation(evaluation)
         folder.finish()
-        partial.replace(path)
+        partial.replace(path)  # atomic, and an error if another process has put its folder there
     except OSError as error:
         if not (path / "DONE").exists():  # else another process was faster
             raise RunError(
@@ -145,8 +146,8 @@ def _write_start(source: Path, folder: RunFolder) -> None:
     """Copy the network that a run started from, and the record of its training images, into the run's folder."""
     model = model_file.load_model(source)
     model_file.write_model(model, folder.start_path)
-    if (known := trained_on.load_trained_on(source, model)) is not None:
-        trained_on.save_trained_on(folder.start_path, known, model)
+    if (images := trained_on.load_trained_on(source, model)) is not None:
+        trained_on.save_trained_on(folder.start_path, images, model)
 
 
 def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
@@ -158,4 +159,5 @@ def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
         test = load_splits(recorded.argument, recorded.options).test
     except ConvscopeError:
         return None
+    # Other images under the same name would give another accuracy than the database has.
     return evaluate(model, test) if test.sha256 == recorded.test.sha256 else None

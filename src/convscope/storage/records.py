@@ -21,7 +21,7 @@ from convscope.data.handwriting import Handwriting
 from convscope.engine import EngineName
 
 MAX_SEED = 2**63 - 1
-"""Of a run: the largest integer of SQLite."""
+"""The largest seed of a run, and the largest integer of SQLite."""
 
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 
@@ -186,14 +186,14 @@ class RunFile(Record, kw_only=True):
         weights_sha256, epochs_trained, best_epoch: of the trained model.
     """
 
-    format: Literal[1]
+    format: Literal[1]  # `check_format` explains a higher number
     version: str | UnsetType = UNSET
     dataset: RunData
     architecture: JsonObject
     recipe: JsonObject
     seed: Seed
     engine: EngineName
-    threads: Annotated[int, Meta(ge=1, le=65_536)]
+    threads: Annotated[int, Meta(ge=1, le=65_536)]  # also checked by `stored_runs`
     versions: dict[str, str]
     cpu: Processor
     start: StartRecord | UnsetType = field(name="from", default=UNSET)

@@ -46,10 +46,11 @@ _MAX_COPIES = 20  # attempts, while other processes change the files
 _SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _ADVICE = "use another copy of the runs"
 
+# What a connection may use. Source: sqlite.org/security.html, "Untrusted SQLite Database Files".
 _LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: _MAX_BLOB_BYTES,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
-    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LENGTH: _MAX_BLOB_BYTES,  # bytes of a value or row
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,  # bytes of a statement, also of those in the schema
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,  # further database files
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
@@ -72,6 +73,7 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     """
     path = _check_files(folder)
     with database_errors(path):
+        # SQLite notices a journal at the first statement. Each round opens the file anew, as a writer may have ended.
         for _ in range(_MAX_COPIES):
             connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
             try:
@@ -152,6 +154,7 @@ def _read_schema(connection: sqlite3.Connection) -> list[str]:
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
+    """Create all tables in one transaction, so that no reader sees some of them."""
     connection.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA:
         connection.execute(statement)
@@ -169,7 +172,7 @@ def database_errors(path: Path) -> Iterator[None]:
     """Raise errors of SQLite in the block as ours, with the path and the next step."""
     try:
         yield
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter from a damaged text
         code = _read_error_code(error) & 0xFF  # the primary code; the upper bits hold the details
         reason = str(error)
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
@@ -218,7 +221,7 @@ def _check_files(folder: Path) -> Path:
             raise RunError(f"{folder / DATABASE}{ending}: is not of convscope; {_ADVICE}")
     try:
         with (folder / f"{DATABASE}-journal").open("rb") as file:
-            file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
+            file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)  # the journal may be shorter
             if file.read() == _SUPER_JOURNAL:
                 raise RunError(f"{folder / DATABASE}-journal: names other files; {_ADVICE}")
     except FileNotFoundError:
@@ -234,26 +237,28 @@ def _copy_rolled_back(path: Path) -> sqlite3.Connection | None:
     with tempfile.TemporaryDirectory(prefix="convscope-") as name:
         copy = Path(name) / DATABASE
         try:
-            before = [_read_state(file) for file in (path, journal)]
+            states = [_read_state(file) for file in (path, journal)]
             shutil.copyfile(path, copy)
             shutil.copyfile(journal, copy.with_name(f"{DATABASE}-journal"))
             # The two files must be of the same moment, but only SQLite's own lock could keep writers out.
-            if before != [_read_state(file) for file in (path, journal)]:
+            if states != [_read_state(file) for file in (path, journal)]:
                 return None
         except FileNotFoundError:  # a writer has rolled back meanwhile and deleted the journal
             return None
         except OSError as error:
             raise RunError(f"{path}: cannot be copied to be read ({error.strerror}); {_ADVICE}") from error
-        whole = _connect(":memory:")
+        # Opened for writing, the copy is rolled back. In memory, it outlives the temporary folder.
+        in_memory = _connect(":memory:")
         try:
             with closing(_connect(copy.as_uri())) as source:
-                source.backup(whole)
+                source.backup(in_memory)
         except BaseException:
-            whole.close()
+            in_memory.close()
             raise
-        return whole
+        return in_memory
 
 
 def _read_state(path: Path) -> tuple[int, int, int]:
+    """Read what changes when a file is replaced or written: inode, size and time."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns

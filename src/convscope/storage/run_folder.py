@@ -99,7 +99,7 @@ class RunFolder:
 
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
         """Write the weights as a model for the replay, the history, and the training state."""
-        # The state comes last: a resume starts from it, and the other files must then be there.
+        # The state comes last: a resume starts from it, and then needs the other files of all epochs before.
         model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
         write_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
         self.write_history(state.history)
@@ -129,7 +129,7 @@ class RunFolder:
         """Read `history.jsonl`; raises `RunError` if it is missing or damaged."""
         path = self.place("history.jsonl")
         try:
-            rows = parse_json(b"[" + b",".join(read_bytes(path).splitlines()) + b"]")
+            rows = parse_json(b"[" + b",".join(read_bytes(path).splitlines()) + b"]")  # JSON lines as one array
             return self._with_choice(History.from_rows(rows))
         except FileNotFoundError as error:
             raise RunError(f"{path}: missing; continue the run with `resume`, or start it again") from error
@@ -140,6 +140,7 @@ class RunFolder:
 
     def write_model(self, model: Model, history: History) -> None:
         """Write the trained model, and its digest and epoch to `run.json`."""
+        # The digest comes last: `load_model` compares it with the weights, so a kill in between is noticed.
         write_model(model, self.place("model.safetensors"))
         result = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
         self.write_record(structs.replace(self.record, weights_sha256=model.weights_sha256, **result))
@@ -151,13 +152,14 @@ class RunFolder:
             RunError: if it is missing or damaged, or `run.json` holds another digest or other classes.
         """
         model = load_model(self.path)
-        what = ""
-        if model.weights_sha256 != self.read_record().weights_sha256:
-            what = "weights"
+        wrong_part = ""
+        if model.weights_sha256 != self.read_record().weights_sha256:  # read again: training writes the digest
+            wrong_part = "weights"
         elif model.class_names != self.record.dataset.test.class_names:
-            what = "classes"
-        if what:
-            raise RunError(f"{self.path / 'model.safetensors'}: not the {what} of this run; use another copy of it")
+            wrong_part = "classes"
+        if wrong_part:
+            path = self.path / "model.safetensors"
+            raise RunError(f"{path}: not the {wrong_part} of this run; use another copy of it")
         return model
 
     def write_evaluation(self, evaluation: Evaluation) -> None:
@@ -205,11 +207,13 @@ class RunFolder:
 
     def finish(self) -> None:
         """Mark the run as complete, and delete files that a killed process left half written."""
+        # DONE comes last: a folder without it is resumed.
         for leftover in self.path.rglob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         write_text(self.place("DONE"), "")
 
     def _with_choice(self, history: History) -> History:
+        """Add what the rows of a history do not hold: the split of its `val_` columns, and the chosen epoch."""
         return with_choice(history, self.recipe, "validation" if self.recipe.validation_fraction > 0 else "test")
 
     @property
@@ -244,6 +248,7 @@ def open_run(path: Path) -> RunFolder:
     if not path.is_dir():
         kind = "file" if path.suffix == ".safetensors" else "folder"  # commands that take a run take some files too
         raise RunError(f"{path}: no such {kind}; check the path, or name the folder of a run")
+    # `exists` is false for a link to nowhere, which `inside` refuses below.
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
         raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
     return _make_folder(path, read(inside(path, "run.json"), RunFile))

@@ -11,7 +11,7 @@ from convscope.base.errors import RunError
 from convscope.base.records import decode
 from convscope.storage.run_database import DATABASE, database_errors, open_writer
 
-MAX_COMMANDS = 1000
+MAX_COMMANDS = 1000  # the last ones are kept
 
 
 class RunNotes:
@@ -27,10 +27,10 @@ class RunNotes:
 
     def add_command(self, command: str) -> None:
         """Add a command line, unless it is there; raises `ConvscopeError` if it cannot be written."""
-        known = self.commands.splitlines()
-        if command and command not in known:
-            self._write("commands", "\n".join([*known, command][-MAX_COMMANDS:]))
-            del self.commands
+        recorded = self.commands.splitlines()
+        if command and command not in recorded:
+            self._write("commands", "\n".join([*recorded, command][-MAX_COMMANDS:]))
+            del self.commands  # the cached text
 
     @property
     def plan(self) -> str | None:
@@ -47,8 +47,8 @@ class RunNotes:
         if self.plan is None and not self._counts():
             self._write("plan", sha256)
         elif self.plan != sha256:
-            began = "began without a plan" if self.plan is None else f"follow another plan ({self.plan:.8})"
-            raise RunError(f"{self.path}: the runs here {began}; choose another folder for this one")
+            reason = "began without a plan" if self.plan is None else f"follow another plan ({self.plan:.8})"
+            raise RunError(f"{self.path}: the runs here {reason}; choose another folder for this one")
 
     @property
     def looks(self) -> dict[str, list[int]]:

@@ -35,13 +35,15 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
             best = {}
             if any(name.startswith("best/") for name in names):
                 best = {name: read_tensor(file, f"best/{name}", np.float32) for name in architecture.weight_shapes}
-            # Adam keeps m and v for each weight; averaging and weights of few bits keep one more array each.
+            # The optimizer's arrays are called SLOT/WEIGHT. Adam has the slots m and v, averaging adds `unaveraged`,
+            # and weights of few bits add `unrounded` for kernels.
             slots = [slot for slot in ("m", "v") if optimizer]
             for slot in ("unaveraged", "unrounded"):
                 if any(name.startswith(f"{slot}/") for name in optimizer):
                     slots.append(slot)
             trained = architecture.trainable_weight_shapes
             for name, shape in architecture.weight_shapes.items():
+                # A missing array that is needed is a KeyError below.
                 needed = {
                     slot for slot in slots if name in trained and (slot != "unrounded" or name.endswith("/kernel"))
                 }

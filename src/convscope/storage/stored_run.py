@@ -23,7 +23,7 @@ from convscope.storage.records import GroupFile, Machine, RunFile, SharedRecord
 from convscope.storage.run_folder import RunFolder
 from convscope.training import HISTORY_COLUMNS, History, with_choice
 
-WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
+WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"  # from a database that may be hostile: no `..`, no other folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class StoredGroup:
         file = decode(text.encode(), GroupFile, path)
         try:
             if compute_sha256(text) != text_sha256:
-                raise ValueError("the digest of a group is another")
+                raise ValueError("the digest of a group does not match")
             architecture, recipe = Architecture.from_dict(file.architecture), Recipe.from_dict(file.recipe)
             if len(file.record.dataset.test.class_names) != architecture.num_classes:
                 raise ValueError("the classes are not those of the architecture")
@@ -127,7 +127,8 @@ class StoredRun:
         """The history of the training; raises `RunError` if it is damaged."""
         table = np.frombuffer(self.history_blob, "<f8").reshape(-1, len(HISTORY_COLUMNS))
         columns: dict[str, Any] = {name: tuple(table[:, i].tolist()) for i, name in enumerate(HISTORY_COLUMNS)}
-        if np.isnan(table[:, 2:4]).all():  # a training without measurements on validation or test images
+        # Columns 2 and 3 are val_loss and val_accuracy: NaN without measurements on validation or test images.
+        if np.isnan(table[:, 2:4]).all():
             columns |= {"val_loss": (), "val_accuracy": ()}
         recipe = self.group.recipe
         try:

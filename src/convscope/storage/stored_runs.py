@@ -93,13 +93,14 @@ class StoredRuns:
             if self._open is not None and self._open.owner == owner:
                 yield self._open
                 return
+            # Another thread may have a reader of its own open meanwhile; sqlite3 connections stay in their thread.
             reader = _Reader(self.path, owner, open_reader(self.path))
-            before, self._open = self._open, reader
+            previous, self._open = self._open, reader
             try:
                 yield reader
             finally:
                 if os.getpid() == owner[0]:  # SQLite forbids to use or close a connection in a forked child
-                    self._open = before
+                    self._open = previous
                     reader.connection.close()
 
     def query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
@@ -165,7 +166,7 @@ class StoredRuns:
     def y_true(self) -> NDArray[np.unsignedinteger[Any]]:
         """The labels of the test images (M,), once there is a run; raises `RunError` if they are damaged."""
         rows = self.query("SELECT sha256, blob FROM labels")
-        kind, digest = self._read_meta("labels").split()
+        kind, digest = self._read_meta("labels").split()  # such as "u1 9f86d081..."
         sha256, blob = rows[0] if rows else ("", b"")
         if kind not in ("u1", "u2") or not isinstance(blob, bytes) or not compute_sha256(blob) == sha256 == digest:
             raise RunError(f"{self.path / DATABASE}: damaged (the labels); use another copy of the runs")
@@ -192,6 +193,7 @@ class StoredRuns:
     def model(self, run: StoredRun) -> Model:
         """Load the trained network of a run; raises `RunError` if its weights are damaged."""
         group, start, arrays = run.group, 0, dict[str, NDArray[np.float32]]()
+        # A copy: a model must not change when the file does.
         flat = np.array(self.weights(group.weights_file, group.width, run.weights_row + 1)[run.weights_row], np.float32)
         for name, shape in group.architecture.weight_shapes.items():
             size = int(np.prod(shape))
@@ -254,6 +256,7 @@ class StoredRuns:
                 float(sum(history.seconds)), time.time(), facts["threads"], model.weights_sha256,
             ]  # fmt: skip
             row_sha256 = _hash_row(row, group.digest, text_sha256, weights_file, machine, *blobs)
+            # A damaged run of this digest goes. Its history and predictions may stay until a run gets the same id.
             database.execute("DELETE FROM run WHERE digest = ?", (facts["digest"],))
             run_id = database.execute(
                 "INSERT INTO run (digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256, "
@@ -263,8 +266,8 @@ class StoredRuns:
             for table, blob in zip(("history", "predictions"), blobs, strict=True):
                 database.execute(f"INSERT OR REPLACE INTO {table} (run, blob) VALUES (?, ?)", (run_id, blob))
             database.execute("COMMIT")
-        self._groups.clear()
-        run = self.find(facts["digest"])
+        self._groups.clear()  # a damaged group may have been written again
+        run = self.find(facts["digest"])  # read back, which also checks the digest
         assert run is not None, facts["digest"]
         return run
 
@@ -276,24 +279,25 @@ class StoredRuns:
             group = self._read_group(group_id)
             text, machine = self._read_machine(machine_id)
             values = [digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256]
-            sums = group.digest, group.text_sha256, group.weights_file, text, history, predictions
-            if _hash_row(values, *sums) != row_sha256:
-                raise ValueError("its digest is another")
+            parts = group.digest, group.text_sha256, group.weights_file, text, history, predictions
+            if _hash_row(values, *parts) != row_sha256:
+                raise ValueError("its digest does not match")
             y_pred = np.frombuffer(predictions, self.y_true.dtype)
-            is_good = (
+            # The digest finds damage, and this finds what a hostile database claims with a right digest.
+            is_valid = (
                 re.fullmatch("[0-9a-f]{16}", digest)
                 and 0 <= seed <= MAX_SEED
                 and 0 <= weights_row <= _MAX_ROWS
                 and 1 <= threads <= 65_536
                 and np.isfinite([loss, seconds, ended]).all()
                 and min(seconds, ended) >= 0
-                and len(history) % (8 * len(HISTORY_COLUMNS)) == 0
+                and len(history) % (8 * len(HISTORY_COLUMNS)) == 0  # whole rows of float64
                 and y_pred.shape == self.y_true.shape
                 and y_pred.max(initial=0) < group.architecture.num_classes
                 and self.y_true.max(initial=0) < group.architecture.num_classes
                 and accuracy == float((y_pred == self.y_true).mean())
             )
-            if not is_good:
+            if not is_valid:
                 raise ValueError("a number is out of range")
         except (ConvscopeError, AttributeError, TypeError, ValueError, OverflowError) as error:
             raise self._make_damage_error(digest, error) from error
@@ -309,6 +313,7 @@ class StoredRuns:
         )
 
     def _read_group(self, group_id: int) -> StoredGroup:
+        """Read a group once; raises `ValueError` or `RunError` if it is missing or damaged."""
         if group_id not in self._groups:
             rows = self.query("SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?", group_id)
             if not rows or not all(isinstance(value, str) for value in rows[0]):
@@ -343,12 +348,14 @@ def _name_weights_file(database: sqlite3.Connection, group: StoredGroup) -> str:
 
 
 def _write_labels(database: sqlite3.Connection, y_true: NDArray[np.integer[Any]], kind: str, path: Path) -> None:
+    """Write the test labels with the first run; raises `RunError` if later runs have others."""
     labels = _digest_labels(y_true, kind)
     for key, value in (("identity", secrets.token_hex(16)), ("labels", labels)):
         database.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (key, value))
     if database.execute("SELECT value FROM meta WHERE key = 'labels'").fetchone() != (labels,):
         raise RunError(f"{path}: has runs that classified other test images; choose another folder")
     blob = y_true.astype(f"<{kind}").tobytes()
+    # With every run: that repairs damaged labels.
     database.execute("INSERT OR REPLACE INTO labels (sha256, blob) VALUES (?, ?)", (labels.split()[1], blob))
 
 
@@ -378,15 +385,15 @@ def _write_group(database: sqlite3.Connection, group: StoredGroup, weights_file:
 
 def _hash_row(values: list[Any], *parts: str | bytes) -> str:
     """Compute the digest of a row and of everything that it refers to in other tables."""
-    hashed = hashlib.sha256(repr(values).encode())
+    digest = hashlib.sha256(repr(values).encode())  # `repr` of a float names all its bits
     for part in parts:
         content = part.encode() if isinstance(part, str) else part
-        hashed.update(len(content).to_bytes(8, "little"))  # so that ("ab", "c") and ("a", "bc") differ
-        hashed.update(content)
-    return hashed.hexdigest()
+        digest.update(len(content).to_bytes(8, "little"))  # so that ("ab", "c") and ("a", "bc") differ
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _tabulate_history(history: History) -> NDArray[np.float64]:
     """Convert a history to a table (epochs, 5), with NaN for columns without measurements."""
-    nothing = (float("nan"),) * len(history)
-    return np.array([getattr(history, name) or nothing for name in HISTORY_COLUMNS], "<f8").T.copy()
+    missing = (float("nan"),) * len(history)
+    return np.array([getattr(history, name) or missing for name in HISTORY_COLUMNS], "<f8").T.copy()

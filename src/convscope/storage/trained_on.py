@@ -22,7 +22,7 @@ from convscope.training.model import Model
 
 _DIGEST_BYTES = 8  # between a million images and a million others, a false match has probability 1e12 / 2^64 = 5e-8
 
-Source = tuple[str, tuple[int, int, int]]
+Source = tuple[str, tuple[int, int, int]]  # SHA-256 of a file, and (H, W, C) of its images
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +71,15 @@ def compute_image_digests(dataset: Dataset) -> NDArray[np.uint64]:
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
-def save_trained_on(path: Path, known: TrainedOn, model: Model) -> None:
-    """Write `known` next to the file of `model` at `path`."""
-    write_trained_on(_name_file(path), known, model.weights_sha256)
+def save_trained_on(path: Path, images: TrainedOn, model: Model) -> None:
+    """Write which images a model was trained on, next to its file at `path`."""
+    write_trained_on(_name_file(path), images, model.weights_sha256)
 
 
-def write_trained_on(path: Path, known: TrainedOn, weights_sha256: str = "") -> None:
-    """Write `known` to the file at `path`, with the digest of its model's weights; "" if it is of several models."""
-    sources = sorted([sha256, list(shape)] for sha256, shape in known.sources)
-    write_tensors(path, {"digests": known.digests}, {"weights_sha256": weights_sha256, "sources": sources})
+def write_trained_on(path: Path, images: TrainedOn, weights_sha256: str = "") -> None:
+    """Write `images` to the file at `path`, with the digest of their model's weights; "" if they are of several."""
+    sources = sorted([sha256, list(shape)] for sha256, shape in images.sources)  # sorted: the same bytes each time
+    write_tensors(path, {"digests": images.digests}, {"weights_sha256": weights_sha256, "sources": sources})
 
 
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:

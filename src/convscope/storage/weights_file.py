@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from convscope.base.errors import RunError
 from convscope.base.files import inside, open_file, write_error
 
-_FLOAT = np.dtype("<f4")
+_FLOAT = np.dtype("<f4")  # on any machine, so that files can be copied
 
 
 def write_row(folder: Path, name: str, index: int, row: NDArray[np.float32]) -> None:
     """Write row `index` (P,) of a file, over anything that is there, and wait until the disk has it.
+
+    The header always has the same size, so a row begins at header bytes + index · 4 P.
 
     Raises:
         ConvscopeError: if the disk is full or the file cannot be written.
@@ -40,8 +42,8 @@ def write_row(folder: Path, name: str, index: int, row: NDArray[np.float32]) -> 
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            for changed in (path.parent, folder):  # both may have got a new name, which a power failure could lose
-                sync_folder(changed)
+            for parent in (path.parent, folder):  # both may have got a new name, which a power failure could lose
+                sync_folder(parent)
     except OSError as error:
         raise write_error(path, error) from error
 
@@ -77,7 +79,7 @@ def map_rows(folder: Path, name: str, num_rows: int, width: int) -> NDArray[np.f
             size = file.seek(0, io.SEEK_END) - len(header)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the runs") from error
-    shape = re.search(rb"'shape': \((\d{1,12}),", header)
+    shape = re.search(rb"'shape': \((\d{1,12}),", header)  # the number of rows; all else must be as we write it
     if shape is None or header != _make_header(int(shape[1]), width):
         raise RunError(f"{path}: damaged (an array of another kind); use another copy of the runs")
     if size < num_rows * width * _FLOAT.itemsize:
@@ -90,6 +92,6 @@ def map_rows(folder: Path, name: str, num_rows: int, width: int) -> NDArray[np.f
 
 def _make_header(num_rows: int, width: int) -> bytes:
     buffer = io.BytesIO()
-    described = {"descr": npy.dtype_to_descr(_FLOAT), "fortran_order": False, "shape": (num_rows, width)}
-    npy.write_array_header_1_0(buffer, described)
+    description = {"descr": npy.dtype_to_descr(_FLOAT), "fortran_order": False, "shape": (num_rows, width)}
+    npy.write_array_header_1_0(buffer, description)  # NumPy pads it for a larger number of rows
     return buffer.getvalue()

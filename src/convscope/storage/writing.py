@@ -32,7 +32,7 @@ _MAX_DIGITS = 20  # of a process id
 
 @dataclass(eq=False)
 class _Writer:
-    """The thread that writes to a folder, and the handle of the locked file, None in nested blocks."""
+    """The thread that writes to a folder, and the handle of the locked file, None before it is locked."""
 
     thread: int = field(default_factory=threading.get_ident)
     handle: int | None = None
@@ -65,11 +65,11 @@ def writing(folder: Path) -> Iterator[None]:
         RunError: if another process or thread is writing to it, or the folder cannot be created or written to.
     """
     root = _find_outermost(folder.resolve())
-    mine = _Writer()
-    writer = _writers.setdefault(root, mine)  # atomic: of two threads, one gets the other's writer
-    if writer.thread != mine.thread:
+    new_writer = _Writer()
+    writer = _writers.setdefault(root, new_writer)  # atomic: of two threads, one gets the other's writer
+    if writer.thread != new_writer.thread:
         raise RunError(f"another thread of this process is writing to {folder}; wait until it ends")
-    if writer is not mine:
+    if writer is not new_writer:  # nested: the outer block holds the lock
         yield
         return
     try:
@@ -97,7 +97,7 @@ def remove_partial_files(*folders: Path) -> None:
 
 def _find_outermost(folder: Path) -> Path:
     """Find the outermost run that `folder` is part of, or `folder` itself."""
-    part = folder.parents[1] if folder.parent.name == "runs" else folder
+    part = folder.parents[1] if folder.parent.name == "runs" else folder  # RUN/seeds/runs/DIGEST, or RUN/baseline
     if part.name in _PARTS and (part.parent / "run.json").exists():
         return _find_outermost(part.parent)
     return folder
@@ -135,6 +135,7 @@ def _lock(path: Path, folder: Path) -> int:
 
 
 def _lock_handle(handle: int, folder: Path) -> None:
+    """Lock the open file; raises `RunError` with the id of the process that holds the lock."""
     try:
         if sys.platform == "win32":
             os.lseek(handle, _MAX_DIGITS, os.SEEK_SET)  # locked bytes cannot be read, and others need the id before it
@@ -143,7 +144,7 @@ def _lock_handle(handle: int, folder: Path) -> None:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in _WITHOUT_LOCKS:
+        if error.errno in _WITHOUT_LOCKS:  # better without a lock than not at all
             return
         os.lseek(handle, 0, os.SEEK_SET)
         number = os.read(handle, _MAX_DIGITS).strip()
