@@ -39,9 +39,9 @@ from convscope.report.style import (
 )
 from convscope.texts import say, translate_name
 
-_LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
+_LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200  # pixels around the plot, and its height
 _SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
-_LEAST_WIDTH = 560  # of the drawing, for its title
+_MIN_WIDTH = 560  # of the drawing, for its title
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -64,7 +64,7 @@ def main_replacement(filters: Sequence[FilterAblation]) -> str:
 
 
 def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing:
-    """Draw each filter's change of accuracy: a dot within its interval where it is silent, a mark where it is its mean.
+    """Draw each filter's change of accuracy: a dot within its interval for a filter set to zero, a mark for its mean.
 
     Args:
         filters: at least one.
@@ -76,7 +76,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     # The drawing grows with the filters, up to twice the page's width; of more filters each gets a narrower slot, and
     # with it a narrower band and a smaller dot.
     wanted = _SLOT * counts.sum() + _GAP * gaps
-    width = float(np.clip(wanted, _LEAST_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
+    width = float(np.clip(wanted, _MIN_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
     # With many layers, gaps take at most a quarter of the width.
     gap = min(_GAP, width / (4 * len(layers)))
     slot = (width - gap * gaps) / counts.sum()
@@ -98,14 +98,14 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
             centres = start + slot * (np.arange(len(group)) + 0.5)
             low, high = np.array([ablations[main].interval for ablations in group]).T
             changes = [ablations[main].accuracy_change for ablations in group]
-            _segments(axes, (centres, centres), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
+            _draw_segments(axes, (centres, centres), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
             if has_both:
                 means = [ablations["mean"].accuracy_change for ablations in group]
-                _segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
+                _draw_segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
         # Turned names need a line of height each: where the axis is too short for all, every second or third is
         # written.
-        every = -(-len(names) * LINE // int(width)) if is_turned else 1
+        every = -(-len(names) * LINE // int(width)) if is_turned else 1  # ⌈names · line / width⌉
         axes.set_xlim(0, width)
         axes.set_xticks((starts + slot * counts / 2)[::every], names[::every], rotation=90 if is_turned else 0)
         axes.tick_params(axis="x", length=0, labelcolor=INK)
@@ -113,13 +113,13 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
         draw_grid(axes, has_base=False)
         set_ticks(axes.yaxis, 5, points_tick)
         axes.set_ylabel(say("evidence.ablation.chart.axis"))
-        axes.yaxis.set_label_coords(-48 / width, 0.5)
+        axes.yaxis.set_label_coords(-48 / width, 0.5)  # fixed, so that the label stays where ticks are longer
         for line, text in enumerate(legend):
             drawing.text(_LEFT / (_LEFT + width + _RIGHT), (12 + line * LINE) / height, text, color=MUTED)
     return drawing
 
 
-def _segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
+def _draw_segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
     """Draw lines from (across[0], up[0]) to (across[1], up[1]), all of them as one path, which keeps the SVG small."""
     ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, x and y)
     # move, line, move, line: as many separate segments as there are lines.

@@ -11,12 +11,12 @@ from convscope.base.tables import clip, display_width
 from convscope.report.style import INK, PAPER
 from convscope.texts import Figure, format_rounded
 
-CHART_WIDTH = 448
+CHART_WIDTH = 448  # pixels: a column of the page
 LINE = 16  # pixels from one line of text to the next
 LETTER = 7.6  # pixels, as wide as a letter gets
-DASHES = (0, (4, 3))
+DASHES = (0, (4, 3))  # from the start, 4 points drawn and 3 left out
 ROW = ("axes fraction", "data")
-"""Coordinates of what stands beside a row."""
+"""Coordinates of texts beside a row: x as a fraction of the axes, y as the row's value."""
 
 
 def percent_tick(value: float, _position: int | None = None) -> Figure:

@@ -15,7 +15,7 @@ from convscope.texts import figure, say
 
 def draw_reliability(value: Calibration) -> Drawing:
     """Draw the reliability diagrams of equal width before and after, the numbers of images below them."""
-    left, side, gap, top, between, bars = 60, 156, 48, 32, 16, 48
+    left, side, gap, top, between, bars = 60, 156, 48, 32, 16, 48  # pixels; `bars` is the height of the counts
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + side + between + bars + 48, "")
         max_count = max(max(figures.by_width.num_images) for _, figures in value.sides)
@@ -36,9 +36,9 @@ def draw_reliability(value: Calibration) -> Drawing:
             counts.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
             # Confident networks put nearly all images into the last bin: on a linear axis the others would vanish.
             counts.set_yscale("log")
-            _frame(axes, (0, 1), (0, 1))
+            _set_limits(axes, (0, 1), (0, 1))
             # From below 1, so that a bin of one image is visible.
-            _frame(counts, (0, 1), (0.6, 1.2 * max(max_count, 2)))
+            _set_limits(counts, (0, 1), (0.6, 1.2 * max(max_count, 2)))
             axes.set_xticks([])
             axes.set_yticks([0, 0.5, 1])
             counts.grid(visible=False)
@@ -59,12 +59,12 @@ def draw_reliability(value: Calibration) -> Drawing:
 
 
 def draw_risk(value: Calibration) -> Drawing:
-    """Draw the errors left as the least sure images are refused, and the least that could be left."""
+    """Draw the error rate over the share of refused images, and the lowest rate that any order of refusal can reach."""
     left, right, top, height = 72, 24, 36, 184
     curve = value.after.risk_coverage
     refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
-    best = _optimum(np.asarray(curve.coverage), float(risk[0]))
-    max_risk = _visible_part(refused, risk)
+    best = _compute_optimum(np.asarray(curve.coverage), float(risk[0]))
+    max_risk = _choose_visible_share(refused, risk)
     # 1e-9 keeps the last point in spite of rounding.
     shown = refused <= max_risk + 1e-9
     width = CHART_WIDTH - left - right
@@ -79,7 +79,7 @@ def draw_risk(value: Calibration) -> Drawing:
                 axes.plot([refusal.fraction], [refusal.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
         # The curve is noisy where few images are left; the intervals of the refusals set the scale.
         top_of_axes = 1.05 * max(refusal.interval[1] for refusal in curve.refusals)
-        _frame(axes, (-0.02 * max_risk, max_risk), (0, top_of_axes))
+        _set_limits(axes, (-0.02 * max_risk, max_risk), (0, top_of_axes))
         set_ticks(axes.xaxis, 5, percent_tick)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(say("evidence.calibration.axis.refused"))
@@ -91,21 +91,21 @@ def draw_risk(value: Calibration) -> Drawing:
     return drawing
 
 
-def _optimum(coverage: Any, risk: float) -> Any:
+def _compute_optimum(coverage: Any, risk: float) -> Any:
     """Compute the error rate at each coverage if all errors were refused first."""
     # Of N images, risk N are wrong. While coverage > 1 - risk, all refused images are errors, and of the coverage N
     # answered images (coverage - (1 - risk)) N are wrong; below that none.
     return np.maximum(coverage - (1 - risk), 0) / coverage
 
 
-def _visible_part(refused: Any, risk: Any) -> float:
+def _choose_visible_share(refused: Any, risk: Any) -> float:
     """Find the share of refused images up to which the curve is drawn: to 5 % of its height, but at least 20 %."""
     high = refused[risk > 0.05 * risk[0]]
     # Rounded up to a twentieth, so that the axis ends at a round number.
     return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))
 
 
-def _frame(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
+def _set_limits(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
     axes.set_xlim(*xlim)
     axes.set_ylim(*ylim)
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
@@ -114,7 +114,7 @@ def _frame(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> 
 
 
 def sure_text(confidence: float) -> str:
-    """Format a confidence in percent with enough digits to tell it from 100 %, four behind the point at most."""
+    """Format a confidence in percent with enough digits to tell it from 100 %, at most four after the point."""
     if confidence == 1:
         return percent(confidence, 0)
     if confidence > 0.9999995:

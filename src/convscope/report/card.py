@@ -66,7 +66,7 @@ def render_card(contents: CardContents) -> str:
         RunError: if `run.json` or a topic's file is damaged.
     """
     try:
-        return _template().render(_values(contents)).rstrip("\n") + "\n"
+        return _template().render(_make_values(contents)).rstrip("\n") + "\n"
     except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise RunError(f"run.json: damaged ({reason:.200}); use another copy of the run") from error
@@ -78,7 +78,7 @@ def _template() -> Template:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters.update(md=escape_markdown, yaml=_yaml, fence=_fence, thousands="{:,}".format)
+    environment.filters.update(md=escape_markdown, yaml=_format_yaml, fence=_make_fence, thousands="{:,}".format)
     return environment.from_string(read_resource("card.md.jinja"))
 
 
@@ -91,18 +91,18 @@ def escape_markdown(text: object) -> str:
     return _PUNCTUATION.sub(r"\\\1", printable(str(text)))
 
 
-def _yaml(value: str | float) -> str:
+def _format_yaml(value: str | float) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"  # YAML 1.1 takes 1e-05 for a text
     return json.dumps(printable(value), ensure_ascii=False)  # quoted, so that no text reads as another type
 
 
-def _fence(lines: str) -> str:
+def _make_fence(lines: str) -> str:
     """Write a fence of backticks that is longer than any within the lines, so that none of them ends the block."""
     return "`" * max(3, *(len(run) + 1 for run in re.findall("`+", lines)), 0)
 
 
-def _values(contents: CardContents) -> dict[str, object]:
+def _make_values(contents: CardContents) -> dict[str, object]:
     evaluation, record, model = contents.evaluation, contents.record, contents.model
     entry, name = DATASETS.get(record.dataset.argument), evaluation.dataset_name
     seeds = contents.evidence.get("seeds")
@@ -111,25 +111,26 @@ def _values(contents: CardContents) -> dict[str, object]:
     if len(evaluation.classes) > _MAX_CLASSES:
         # A long table shows the weakest classes.
         classes = sorted(classes, key=lambda item: item.recall or 0)[:_MAX_CLASSES]
-    made = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
+    programs = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)
     train, test = record.dataset.train, record.dataset.test
     counts = zip(test.class_names, train.class_counts, test.class_counts, strict=True)
     return {
         **vars(contents),
         "title": contents.title,
+        # An id of a hub has letters, digits, _, . and - only.
         "dataset_id": re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.") or "dataset",
         "dataset_title": entry.title if entry else name or "dataset",
         "network": model.architecture,
         "input": model.architecture.input,
         "made_with": f"convscope {record.versions.get('convscope', '')}".strip(),
-        "data": list(_data(record, model, entry)),
+        "data": list(_describe_data(record, model, entry)),
         "class_counts": [(name, f"{first:,}", f"{second:,}") for name, first, second in counts]
         if len(test.class_names) <= _MAX_CLASSES
         else [],
         "imported": list(_describe_import(record)),
         "members": [(item.architecture["name"], item.recipe["name"], item.seed) for item in record.members or ()],
-        "settings": list(_settings(record)),
+        "settings": list(_describe_settings(record)),
         "figures": [
             *(
                 (label, percent_with_interval(getattr(evaluation, rate), getattr(evaluation, f"{rate}_interval")))
@@ -151,17 +152,17 @@ def _values(contents: CardContents) -> dict[str, object]:
             (*(evaluation.class_names[label] for label in (pair.true, pair.predicted)), f"{pair.count:,}")
             for pair in evaluation.confused_pairs[:_MAX_PAIRS]
         ],
-        "sections": list(_trust(contents)),
+        "sections": list(_describe_trust(contents)),
         "has_seeds": seeds is not None,
         "calibration": model.calibration,
         "missing": [topic for topic in TRUST if topic not in contents.evidence],
         "weight": weight and printable(repr(weight)),
         "command": "\n".join(map(printable, without_folders(record.command).split("\n"))),
-        "made": [*made.items(), ("SHA-256 of the weights", model.weights_sha256)],
+        "made": [*programs.items(), ("SHA-256 of the weights", model.weights_sha256)],
     }
 
 
-def _data(record: RunFile, model: Model, entry: CatalogueEntry | None) -> Iterator[tuple[str, str]]:
+def _describe_data(record: RunFile, model: Model, entry: CatalogueEntry | None) -> Iterator[tuple[str, str]]:
     data, network = record.dataset, model.architecture.input
     yield "name", data.name
     if entry is not None:
@@ -182,18 +183,18 @@ def _describe_import(record: RunFile) -> Iterator[tuple[str, str]]:
         yield from (("note", note) for note in imported.notes)
 
 
-def _settings(record: RunFile) -> Iterator[tuple[str, object]]:
+def _describe_settings(record: RunFile) -> Iterator[tuple[str, object]]:
     yield from (("seed", record.seed), ("epochs trained", record.epochs_trained))
     if record.best_epoch:
         yield "epoch of the weights, chosen by validation images", record.best_epoch
     if record.start:
         yield "started from the weights with SHA-256", record.start.weights_sha256
-    yield from ((f"recipe: {name}", _setting(value)) for name, value in record.recipe.items())
+    yield from ((f"recipe: {name}", _format_setting(value)) for name, value in record.recipe.items())
 
 
-def _setting(value: object) -> str:
+def _format_setting(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_setting(setting)}" for name, setting in value.items())
+        return ", ".join(f"{name} {_format_setting(setting)}" for name, setting in value.items())
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -201,8 +202,8 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f} %"
 
 
-def _trust(contents: CardContents) -> Iterator[dict[str, object]]:
-    """Yield the page's sections on trust, with their titles and looks as lines of text."""
+def _describe_trust(contents: CardContents) -> Iterator[dict[str, object]]:
+    """Yield the sections of the page that `TRUST` lists, with their titles and notes as lines of text."""
     for topic in (topic for topic in TRUST if topic in contents.evidence):
         section = make_section(topic, contents.evidence[topic])
         titles = [part.title for part in section.parts if part.title]

@@ -30,8 +30,8 @@ from convscope.training import History
 Measure = Literal["accuracy", "loss"]
 
 _NAMES = 144  # pixels for the names at the ends of the curves
-_MAX_NAMED_BARS = 40
-_MAX_CLASSES_WITH_LINES = 40
+_MAX_NAMED_BARS = 40  # with more classes, the bars have no room for names
+_MAX_CLASSES_WITH_LINES = 40  # in a confusion matrix
 
 
 def draw_training_curves(histories: Mapping[str, History], measure: Measure = "accuracy", title: str = "") -> Drawing:
@@ -127,7 +127,7 @@ def draw_class_balance(
             text = say("charts.sum", train=train_counts[row], test=test_counts[row])
             write(axes, text, (1, row), (8, 0), MUTED, of=ROW)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
-        _bare(axes, (0, largest), (count - 0.5, -0.5))
+        _remove_frame(axes, (0, largest), (count - 0.5, -0.5))
         drawing.text(8 / CHART_WIDTH, 12 / (72 + height), say("charts.balance"), color=MUTED)
         drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), say("charts.trainTest"), color=MUTED)
     return drawing
@@ -150,14 +150,14 @@ def draw_accuracies(
         lowest, highest = min(low for low, _ in intervals), max(high for _, high in intervals)
         # Equal intervals of no width still get an axis.
         spare = 0.08 * (highest - lowest) or 0.01
-        _bare(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
+        _remove_frame(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
         axes.tick_params(bottom=True, labelbottom=True)
         set_ticks(axes.xaxis, 4, percent_tick)
         axes.grid(axis="x")
     return drawing
 
 
-def _bare(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
+def _remove_frame(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
     axes.set_xlim(*xlim)
     axes.set_ylim(*ylim)
     axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
@@ -166,7 +166,7 @@ def _bare(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> N
 
 
 def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequence[str], title: str = "") -> Drawing:
-    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is correct, red where it is wrong.
+    """Draw a confusion matrix (K, K), rows the true classes: correct predictions blue, wrong ones red.
 
     Blue deepens with the fraction of the row, red with the logarithm of the count. Counts are written
     where they fit, and names where there is room for them.
@@ -177,10 +177,10 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
     cell = max(4, min(40, 640 // count))
     side = cell * count
     left = top_names = names_width(class_names, 14)
-    every = -(-14 // cell)  # a label needs 14 pixels
+    every = -(-14 // cell)  # a label needs 14 pixels, so every ⌈14 / cell⌉-th is written
     # Names are turned upright if one is wider than its columns.
-    turned = top_names - 16 > cell * every
-    above = 40 + 24 + (top_names if turned else 24)
+    is_turned = top_names - 16 > cell * every
+    above = 40 + 24 + (top_names if is_turned else 24)  # title, axis label, names
     with house_style():
         width = max(left + 24 + side + 16, 320)
         drawing = new_drawing(width, above + side + 16, title)
@@ -193,9 +193,9 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
         _write_counts(axes, matrix, cell)
         shown = range(0, count, every)
         names = [clip(class_names[label], 14) for label in shown]
-        _bare(axes, (-0.5, count - 0.5), (count - 0.5, -0.5))
+        _remove_frame(axes, (-0.5, count - 0.5), (count - 0.5, -0.5))
         axes.xaxis.tick_top()
-        axes.set_xticks(shown, names, rotation=90 if turned else 0)
+        axes.set_xticks(shown, names, rotation=90 if is_turned else 0)
         axes.set_yticks(shown, names)
         axes.tick_params(length=0, top=False, labeltop=True, labelcolor=INK, labelsize=12)
         axes.set_xlabel("predicted", loc="left", labelpad=8)
@@ -209,7 +209,7 @@ def _matrix_colours(matrix: NDArray[np.int64]) -> NDArray[np.uint8]:
     colours = np.empty((*matrix.shape, 4), np.uint8)
     for true, predicted in np.ndindex(matrix.shape):
         colours[true, predicted, :3] = confusion_hue(true, predicted)
-    # The hue tells right from wrong, the opacity how often.
+    # The hue tells correct from wrong predictions, the opacity how many there are.
     colours[..., 3] = np.rint(255 * confusion_opacities(matrix))
     return colours
 

@@ -13,7 +13,7 @@ from matplotlib.path import Path
 from convscope.architecture import Architecture
 from convscope.report.style import ACCENT, INK, TITLE_HEIGHT, Drawing, add_axes, house_style, new_drawing
 
-_MARK = re.compile(r"([MLhvz])([^MLhvz]*)")
+_MARK = re.compile(r"([MLhvz])([^MLhvz]*)")  # a command of an SVG path and its numbers
 _FONT_SIZE = 11.5  # points: DejaVu Sans Mono, which every matplotlib has, is wider than the fonts of a browser
 _MOVE, _LINE, _CLOSE = int(Path.MOVETO), int(Path.LINETO), int(Path.CLOSEPOLY)
 
@@ -31,18 +31,18 @@ def draw_diagram(architecture: Architecture) -> Drawing:
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         for element in svg:
-            _draw(axes, element, {})
+            _draw_element(axes, element, {})
     return drawing
 
 
-def _draw(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
+def _draw_element(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
     kind = element.tag.rpartition("}")[2]
     # Children inherit the attributes of their group.
     look = {**inherited, **element.attrib}
     look |= dict(part.split(":", 1) for part in element.attrib.get("style", "").split(";") if part)
     if kind == "g":
         for child in element:
-            _draw(axes, child, look)
+            _draw_element(axes, child, look)
     elif kind == "text":
         axes.text(
             float(look["x"]),
@@ -72,7 +72,7 @@ def _draw(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
 
 
 def _colour(value: str) -> str:
-    return INK if value == "currentColor" else ACCENT
+    return INK if value == "currentColor" else ACCENT  # a diagram has no third colour
 
 
 def _outline(look: dict[str, str]) -> Path:
@@ -82,7 +82,7 @@ def _outline(look: dict[str, str]) -> Path:
 
 
 def _path(text: str) -> Path:
-    """Return the path of an SVG `d` whose commands are M and L with points, h and v with a length, and z."""
+    """Convert an SVG path whose commands are M and L with points, h and v with a length, and z."""
     points, codes = list[tuple[float, float]](), list[int]()
     x = y = 0.0
     # matplotlib wants points: h and v move one coordinate of the last point; z repeats the point, which matplotlib

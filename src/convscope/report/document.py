@@ -14,9 +14,9 @@ from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.texts import Sentence, attribute, figure, format_rounded, say
 
-_ITS_OWN = "base-uri 'none'; form-action 'none'"
-STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"
-"""What a page without a script may do: show what is inside it."""
+_NO_BASE_OR_FORM = "base-uri 'none'; form-action 'none'"  # which `default-src` does not cover
+STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_NO_BASE_OR_FORM}"
+"""The content policy of a page without a script: it may only show what is inside it."""
 
 
 def live_policy(*scripts: str) -> str:
@@ -24,12 +24,12 @@ def live_policy(*scripts: str) -> str:
     digests = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {digests} 'wasm-unsafe-eval'; worker-src blob:; "
-        f"style-src 'unsafe-inline'; img-src data: blob:; {_ITS_OWN}"
+        f"style-src 'unsafe-inline'; img-src data: blob:; {_NO_BASE_OR_FORM}"
     )
 
 
 def render_document(template: str, policy: str = STILL_POLICY, **values: object) -> str:
-    """Return the HTML document that a template of this folder makes of `values`, whose texts are data, never markup."""
+    """Render a template as an HTML document with style and policy; texts in `values` are data, never markup."""
     return render_template(template, policy=Markup(policy), css=Markup(read_resource("page.css")), **values)
 
 
@@ -40,7 +40,7 @@ def render_template(name: str, **values: object) -> str:
 
 
 def script_json(value: Mapping[str, object]) -> Markup:
-    """Return plain JSON for an element that no text in it can end or comment out."""
+    """Write JSON for a script element, so that no text in it can end the element or begin a comment."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":  # much faster than a pattern, for megabytes
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -48,17 +48,17 @@ def script_json(value: Mapping[str, object]) -> Markup:
 
 
 def load_template(name: str) -> None:
-    """Read and compile a template, which `render_document` then has at hand."""
+    """Read and compile a template before `render_document` needs it."""
     _templates().get_template(name)
 
 
 def read_resource(name: str) -> str:
-    """Return the text of a file of this folder, which may lie in an archive."""
+    """Read a text file of this folder; the package may be in an archive."""
     return files("convscope.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def percent_interval(bounds: Sequence[float]) -> str:
-    """Return an interval of fractions as two numbers in percent.
+    """Format an interval of fractions as two numbers in percent.
 
     >>> percent_interval([0.98, 0.99])
     '98.00, 99.00'

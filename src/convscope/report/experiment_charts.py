@@ -143,10 +143,10 @@ def _error_ticks(low: float, high: float, height: float) -> list[float]:
     # The distance of two ticks as a part of the axis's logarithm.
     room = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
-    taken = list[float]()
+    ticks = list[float]()
     # A later, less round tick is added only where it keeps its distance from all others.
     for step in (1, 5, 2, 3, 7):
         for tick in (step * 10.0**power for power in powers):
-            if low <= tick <= high and all(abs(log10(tick / neighbour)) >= room for neighbour in taken):
-                taken.append(tick)
-    return sorted(taken)
+            if low <= tick <= high and all(abs(log10(tick / neighbour)) >= room for neighbour in ticks):
+                ticks.append(tick)
+    return sorted(ticks)

@@ -44,7 +44,7 @@ class RunChart:
     Attributes:
         title: what it shows, in words.
         draw: draws it under its title.
-        numbers: its table; None of the confusion matrix, which is one itself.
+        numbers: its table; None for the confusion matrix, which is a table itself.
     """
 
     title: Sentence
@@ -148,7 +148,7 @@ def write_figures(
     for section in contents.evidence:
         drawings |= {name: partial(section.drawings.__getitem__, name) for name in section.drawings}
     if unknown := [name for name in names if name not in drawings]:
-        raise FigureError(_unknown(unknown[0], list(drawings)))
+        raise FigureError(_describe_unknown(unknown[0], list(drawings)))
     paths = [folder / f"{name}.{style.format}" for name in names or drawings]
     # A name that was given twice is drawn once.
     for path in dict.fromkeys(paths):
@@ -156,6 +156,6 @@ def write_figures(
     return paths
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _describe_unknown(name: str, known: Sequence[str]) -> str:
     hint = did_you_mean(name, known) or f"; this run has {', '.join(known)}"
     return f"there is no figure {name!r:.80}{hint}"

@@ -65,7 +65,7 @@ def accuracy_finding(history: HistoryRecord) -> Sentence:
     accuracy = percent(measured[-1])
     if len(measured) == 1:
         return say(f"accuracyOnce.{split}", accuracy=accuracy)
-    # There is always such an epoch: the last.
+    # The last epoch always fulfils this.
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
         return say(f"accuracyChanging.{split}", accuracy=accuracy)
@@ -173,15 +173,15 @@ def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Sentence:
 
 
 def maps_finding(summary: LayerSummary) -> Sentence:
-    """Say how many of a layer's maps answer to the image."""
+    """Say how many of a layer's maps are active for the image."""
     count = summary.shape[-1]
-    answering = count - summary.num_dead_maps
+    num_active = count - summary.num_dead_maps
     values: dict[str, str | int] = {
         "layer": summary.layer,
         "maps": count,
         "share": round(100 * summary.active_fraction),
     }
-    return say("mapsAll", **values) if answering == count else say("mapsSome", **values, active=answering)
+    return say("mapsAll", **values) if num_active == count else say("mapsSome", **values, active=num_active)
 
 
 def comparison_finding(comparison: ComparisonRecord) -> Sentence:
@@ -201,18 +201,18 @@ def points(change: float) -> Figure:
 
 def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Sentence:
     """Name the filter with the largest significant loss of accuracy, or say that no loss is significant."""
-    silent = [ablation for ablation in filters if ablation.replacement == "zero"] or filters
-    missed = [ablation for ablation in silent if ablation.is_significant and ablation.accuracy_change < 0]
-    better = sum(ablation.is_significant for ablation in silent)
-    if not missed and better:
-        return say(f"evidence.ablation.higher.{noun}", better=better, total=len(silent))
-    if not missed:
-        return say(f"evidence.ablation.none.{noun}", total=len(silent))
-    worst = min(missed, key=lambda ablation: ablation.accuracy_change)
+    ablations = [ablation for ablation in filters if ablation.replacement == "zero"] or filters
+    losses = [ablation for ablation in ablations if ablation.is_significant and ablation.accuracy_change < 0]
+    num_significant = sum(ablation.is_significant for ablation in ablations)
+    if not losses and num_significant:
+        return say(f"evidence.ablation.higher.{noun}", better=num_significant, total=len(ablations))
+    if not losses:
+        return say(f"evidence.ablation.none.{noun}", total=len(ablations))
+    worst = min(losses, key=lambda ablation: ablation.accuracy_change)
     return say(
         f"evidence.ablation.worst.{noun}",
-        significant=len(missed),
-        total=len(silent),
+        significant=len(losses),
+        total=len(ablations),
         index=str(worst.filter),
         layer=worst.layer,
         cost=figure(-100 * worst.accuracy_change, 2),

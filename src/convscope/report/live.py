@@ -27,7 +27,7 @@ _SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
 _TRAINING_BYTES = 200_000  # of training images, before snapshots get room: some 900 of MNIST
 _MIN_TRAINING_BYTES = 400_000  # of `_MIN_TRAINING` images where the page is full: then it may exceed 4 MB
-_MAX_SAMPLE, _MAX_MISTAKES = 300, 500
+_MAX_SAMPLE, _MAX_MISTAKES = 300, 500  # test images: the first ones, and mistakes
 NUM_PARITY = 100
 """Test images whose logits the page computes again when it opens."""
 _MAX_TRAINING, _MIN_TRAINING = 5_000, 200
@@ -50,7 +50,7 @@ class Replay:
 
 
 class LivePacker:
-    """Packs the data that the page of a run computes with. Parts that stay the same on a later page are packed once."""
+    """Packs the data that the page of a run computes with; parts that do not change on a later page are packed once."""
 
     def __init__(self, splits: Splits, evaluation: Evaluation) -> None:
         """`evaluation` is of the run's model on `splits.test`; its mistakes are shown."""
@@ -73,7 +73,7 @@ class LivePacker:
         # training images need, then to training images, and the rest to the baseline's snapshots.
         images, pixels = self._images(shown)
         least = _bytes(self._training_images(_TRAINING_BYTES))
-        models = [self._model(replay) for replay in replays]  # after what does not wait for the engine
+        models = [self._model(replay) for replay in replays]  # last, because `means` may wait for the engine
         room -= sum(map(_bytes, models)) + _bytes(images)
         snapshots = [self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))]
         training = self._training_images(room - _bytes(snapshots[0]))
@@ -199,12 +199,14 @@ def evenly_spaced(values: Sequence[int], max_values: int) -> list[int]:
 
 def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:
     """Order the training images for the page: as in the file, or the classes in turn if the file is sorted by class."""
-    few, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in (labels[:_MAX_TRAINING], labels))
-    if np.abs(few - whole).sum() / 2 <= _MAX_IMBALANCE and (few[whole > 0] > 0).all():
+    parts = labels[:_MAX_TRAINING], labels
+    first, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in parts)
+    # Half the sum of differences is the share of images that would have to change their class.
+    if np.abs(first - whole).sum() / 2 <= _MAX_IMBALANCE and (first[whole > 0] > 0).all():
         return np.arange(len(labels))
-    place_in_class = np.empty(len(labels), np.int64)
+    rank_in_class = np.empty(len(labels), np.int64)
     for label in range(num_classes):
         members = np.flatnonzero(labels == label)
-        place_in_class[members] = np.arange(len(members))
+        rank_in_class[members] = np.arange(len(members))
     # Stable: among the images of equal rank in their class, the order of the file stays.
-    return np.argsort(place_in_class, kind="stable")
+    return np.argsort(rank_in_class, kind="stable")

@@ -11,7 +11,7 @@ from convscope.report.records import PageData, PageFacts
 from convscope.texts import say, translate_name
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # (classes at most, pixels of a cell); a table of 26 fits the page
-_LONGEST_LEVEL = 4  # letters of a class name that a column has room for
+_LONGEST_LEVEL = 4  # letters of a class name that fit into a column; longer names are turned upright
 
 
 def balance_table(data: PageData) -> Table:

@@ -46,12 +46,12 @@ from convscope.report.records import (
 from convscope.training import describe_choice
 from convscope.training.model import Model
 
-_Made = TypeVar("_Made")
+_Value = TypeVar("_Value")
 
 _PAGE_BYTES = 3_930_000  # of the 4 MB of a page; 70 kB stay for what `_REPORT_SHARE` underestimates
 _REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JSON, as tables and as pictures
 _MAX_MISTAKES = 24
-_MAX_SAMPLES = 120
+_MAX_SAMPLES = 120  # of all classes together, if there are at most 120
 _MAX_SAMPLES_OF_A_CLASS = 10
 _MAX_MATRIX_SIDE, _MAX_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
@@ -103,17 +103,17 @@ class RunContents:
         comparison: Comparison | None,
         evidence: Sequence[RenderedSection],
     ) -> "RunContents":
-        """Return the contents with later measurements, and keep all that was computed from the parts that stay."""
+        """Make a copy with later measurements that keeps all that was computed from the parts that stay."""
         new = replace(self, record=record, baseline=baseline, comparison=comparison, evidence=evidence)
         # The cached property of a frozen instance: the new one shares the dictionary of values.
         vars(new)["_values"] = self._values
         return new
 
-    def once(self, key: object, make: Callable[[], _Made]) -> _Made:
+    def once(self, key: object, make: Callable[[], _Value]) -> _Value:
         """Return `make()`, computed once for each `key`."""
         if key not in self._values:
             self._values[key] = make()
-        return cast(_Made, self._values[key])
+        return cast(_Value, self._values[key])
 
     @cached_property
     def _values(self) -> dict[object, object]:
@@ -203,8 +203,9 @@ def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
     # Live data get the room that the scripts, the report and the evidence leave.
-    taken = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
-    room = _PAGE_BYTES - load_bundle().num_bytes - taken - sum(len(section.html.encode()) for section in evidence)
+    report_bytes = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
+    evidence_bytes = sum(len(section.html.encode()) for section in evidence)
+    room = _PAGE_BYTES - load_bundle().num_bytes - report_bytes - evidence_bytes
     embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
     test_map = None if embedding is None else live_map(embedding)
     room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))

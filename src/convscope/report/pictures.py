@@ -12,9 +12,9 @@ from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, t
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 
 MAX_MAPS = 64
-"""Of a layer, drawn in one picture."""
+"""The most maps of a layer in one picture."""
 MAX_KERNELS = 64
-"""Along each side of the picture of all kernels."""
+"""The most kernels along each side of the picture of all kernels."""
 _NUM_LARGE = 4  # feature maps of a layer that are shown large
 
 
@@ -191,7 +191,7 @@ def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") 
 
 
 def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str = "") -> Drawing:
-    """Draw wrongly answered images, each as (RGBA, name of the true class, name of the answer, its probability).
+    """Draw misclassified images, each as (RGBA, name of the true class, name of the predicted class, its probability).
 
     Raises:
         ValueError: if there is none.

@@ -70,7 +70,7 @@ def tile(pictures: Sequence[Pixels], columns: int, gap: int = 3, framed: bool = 
     if framed:
         pictures = [_frame(picture) for picture in pictures]
     height, width = pictures[0].shape[:2]
-    # No gap behind the last row and column.
+    # No gap after the last row and column.
     rows, step_down, step_right = -(-len(pictures) // columns), height + gap, width + gap
     grid = np.zeros((rows * step_down - gap, columns * step_right - gap, 4), np.uint8)
     for number, picture in enumerate(pictures):

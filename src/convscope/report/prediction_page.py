@@ -20,10 +20,10 @@ from convscope.report.document import render_document
 from convscope.report.prediction_views import picture_view, strings_view
 
 MAX_PICTURES = 100
-"""On one page; each takes about 50 kB."""
+"""The most on one page; each takes about 50 kB."""
 
 MAX_DIGITS = 400
-"""Characters that one page shows one by one; the boxes over a photo are those of all its characters."""
+"""The most characters that one page shows one by one; a photo has the boxes of all its characters."""
 
 
 @dataclass

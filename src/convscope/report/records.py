@@ -31,7 +31,7 @@ class Example(Record, kw_only=True):
     """The first training image.
 
     Attributes:
-        channels: its numbers; of a very large image those of its first part.
+        channels: its numbers; for a very large image, those of its upper left part.
     """
 
     split: str
@@ -58,7 +58,7 @@ class PageData(SplitsRecord, kw_only=True):
 
 
 class PageModel(Record, kw_only=True):
-    """A model beside its weights; the attributes are those of its `Architecture`."""
+    """A model without its weights; the attributes are those of its `Architecture`."""
 
     architecture: JsonObject
     layers: tuple[LayerRecord, ...]
@@ -69,13 +69,13 @@ class PageModel(Record, kw_only=True):
 
 
 class PackedBank(KernelBankRecord, kw_only=True):
-    """The kernels of a convolution, of very many the first."""
+    """The kernels of a convolution; if there are very many, the first ones."""
 
     values: Packed
 
 
 class FeatureMaps(Record, kw_only=True):
-    """A layer's output for the explained image, of very many maps the first.
+    """A layer's output for the explained image; if there are very many maps, the first ones.
 
     Attributes:
         large_channels: those that are shown large.
@@ -136,7 +136,7 @@ class LiveModel(Record, kw_only=True):
 
     Attributes:
         weights: by full name, such as `conv2d/kernel`, in Keras layout.
-        means: by layer: the mean output of each filter over the test images, of maps over all positions too.
+        means: by layer, the mean output of each filter over the test images, and over all positions of maps.
         snapshots: the untrained network first; fewer than there are epochs if there is no room for more.
     """
 

@@ -35,8 +35,8 @@ from convscope.report.views import (
 )
 from convscope.texts import Sentence, glossary, say
 
-_IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
-"""Parts of a payload that the page holds only as tables and pictures, and not for its script."""
+_NOT_FOR_SCRIPT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
+"""Parts of a payload that the page has as tables and pictures, and that its script does not need."""
 
 
 def render_report(contents: RunContents) -> str:
@@ -127,7 +127,7 @@ def _for_script(payload: Payload) -> dict[str, object]:
     """Select the parts of the payload that the page's script needs."""
     value = payload.to_dict()
     data = {name: part for name, part in value["data"].items() if name not in ("example", "samples")}
-    return {name: part for name, part in value.items() if name not in _IN_THE_REPORT} | {"data": data}
+    return {name: part for name, part in value.items() if name not in _NOT_FOR_SCRIPT} | {"data": data}
 
 
 def _limits(page: PageFacts, *, has_seeds: bool) -> list[Sentence]:

@@ -57,7 +57,7 @@ _NOTEBOOK_COLOURS = {
 }
 
 POINTS = 72
-"""Figures are laid out in CSS pixels: at 72 dots an inch, a matplotlib point is one."""
+"""Dots per inch. Figures are laid out in CSS pixels, and at 72 dots per inch a point of matplotlib is one pixel."""
 
 TITLE_HEIGHT = 32
 """Pixels at the top of a drawing that belong to its title."""
@@ -104,8 +104,8 @@ _STYLE: dict[str, Any] = {
     "savefig.facecolor": "auto",
     "savefig.bbox": None,
     "savefig.transparent": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "convscope",
+    "svg.fonttype": "none",  # text stays text, which the page translates
+    "svg.hashsalt": "convscope",  # ids are hashes; without a fixed salt they are random
     "svg.image_inline": True,
     "pdf.fonttype": 42,  # whole fonts, whose text other programs can edit and search
 }
@@ -118,7 +118,7 @@ class Drawing(Figure):
     """
 
     def _repr_html_(self) -> str:
-        """Return the drawing in the notebook's own colours, its title as a caption above it."""
+        """Write the drawing in the notebook's own colours, with its title as a caption above it."""
         svg, title = svg_text(self), self._title()
         colours = "; ".join(f"{variable}: {colour}" for variable, colour in _NOTEBOOK_COLOURS.items())
         name = f"drawing-{sha256(svg.encode()).hexdigest()[:12]}"
@@ -128,7 +128,7 @@ class Drawing(Figure):
         )
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        """Return the drawing for where no HTML is shown, with the size and the description that it is shown with."""
+        """Write the drawing as PNG for programs that show no HTML, with its size and description."""
         width, height = (round(inches * POINTS) for inches in self.get_size_inches())
         return png_bytes(self), {"width": width, "height": height, "alt": self._title()}
 
@@ -149,10 +149,10 @@ def house_style() -> Iterator[None]:
 
 
 def new_drawing(width: float, height: float, title: str = "") -> Drawing:
-    """Return an empty drawing of `width` by `height` CSS pixels, with its title at the upper left."""
+    """Make an empty drawing of `width` by `height` CSS pixels, with its title at the upper left."""
     drawing = Drawing(figsize=(width / POINTS, height / POINTS))
     if title:
-        # Measuring text would cost more than drawing it: half an em a letter is near enough to fit by.
+        # Measuring text would take longer than drawing it. A letter is 0.54 of the font's size wide on average.
         room = {size: int((width - 16) / (0.54 * size)) for size in _TITLE_SIZES}
         size = next((size for size in _TITLE_SIZES if display_width(title) <= room[size]), _TITLE_SIZES[-1])
         text = clip(title, room[size])
@@ -169,12 +169,12 @@ def add_axes(drawing: Figure, left: float, top: float, width: float, height: flo
 
 
 def png_bytes(drawing: Figure) -> bytes:
-    """Return the drawing as PNG in the light theme, the same bytes for the same drawing."""
+    """Write the drawing as PNG in the light theme, the same bytes for the same drawing."""
     return _save_drawing(drawing, FigureStyle())
 
 
 def svg_text(drawing: Figure) -> str:
-    """Return the drawing as an SVG file with its text as text, the same bytes for the same drawing."""
+    """Write the drawing as an SVG file with its text as text, the same bytes for the same drawing."""
     return _save_drawing(drawing, FigureStyle(format="svg")).decode()
 
 
@@ -200,7 +200,7 @@ def _save_drawing(drawing: Figure, style: FigureStyle) -> bytes:
 
 
 def _in_dark_theme(drawing: Figure) -> Figure:
-    """Return a copy of a drawing with the dark theme's colours instead of the light one's; other colours stay."""
+    """Copy a drawing with the dark theme's colours instead of the light one's; other colours stay."""
     dark = deepcopy(drawing)
     with house_style():
         dark.draw_without_rendering()  # ticks exist only after that
@@ -219,17 +219,17 @@ def _in_dark_theme(drawing: Figure) -> Figure:
 
 
 def _in_dark(colour: Any) -> tuple[float, float, float, float] | None:
-    """Return a colour of the light theme as that of the dark theme, with its opacity; None for any other."""
+    """Convert a colour of the light theme to the dark theme's, with its opacity; None for any other colour."""
     dark = _DARK.get(to_hex(colour)) if is_color_like(colour) else None
     return None if dark is None else to_rgba(dark, to_rgba(colour)[3])
 
 
 def svg_element(drawing: Figure, name: str, description: str) -> str:
-    """Return a drawing as an element for the page, whose texts follow the language.
+    """Write a drawing as an element for the page, whose texts follow the language.
 
     Args:
         name: a prefix for the element's ids, which must differ between the drawings of a page.
-        description: what a screen reader says.
+        description: for screen readers.
     """
     svg = svg_text(drawing)  # saving makes the labels of the axes
     texts = [text.get_text() for text in drawing.findobj(Text)]
@@ -237,10 +237,10 @@ def svg_element(drawing: Figure, name: str, description: str) -> str:
 
 
 def inline_svg(svg: str, name: str, label: str) -> str:
-    """Return a file's `svg` as an element: in the theme's colours and the page's fonts, its title cut off.
+    """Turn an SVG file into an element in the theme's colours and the page's fonts, without its title.
 
     Args:
-        label: the attribute that a screen reader reads.
+        label: the attribute for screen readers.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

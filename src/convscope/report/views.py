@@ -26,9 +26,9 @@ from convscope.report.records import PageFacts
 from convscope.texts import Sentence, attribute, figure, follow_language, join_texts, say, translate_name
 from convscope.training.memory import Memory
 
-_MAX_BARS = 10
+_MAX_BARS = 10  # classes whose probability is shown
 _MAX_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
-_NATURAL = 256  # pixels that a large single picture is wide at most
+_NATURAL = 256  # pixels: the largest width of a single picture
 
 
 def _pack_png(png: str, page: PageFacts, target: int) -> dict[str, object]:
@@ -209,8 +209,8 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
         }
         for name, side in zip(names, (comparison.a, comparison.b), strict=True)
     ]
-    said = {"verdict": format_verdict(comparison), "sentence": format_counts(comparison)}
-    return {**structs.asdict(comparison), **said, "names": names, "sides": sides}
+    sentences = {"verdict": format_verdict(comparison), "sentence": format_counts(comparison)}
+    return {**structs.asdict(comparison), **sentences, "names": names, "sides": sides}
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:

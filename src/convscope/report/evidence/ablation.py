@@ -14,7 +14,7 @@ from convscope.report.evidence.section import Chart, Section, Table, heads, topi
 from convscope.report.findings import ablation_finding, between, count_images, percent, points
 from convscope.texts import Sentence, figure, find_text, get_texts, join_sentences, join_texts, say, translate_name
 
-_WIDEST_NAME = 12
+_WIDEST_NAME = 12  # columns of a class's name
 _MAX_ROWS = 20  # the largest changes by class
 _MAX_TIMES = 1000  # multiply-adds of a variant, in a reason
 
@@ -62,11 +62,11 @@ def _class_finding(
     rows = [row for row, ablation in enumerate(filters) if ablation.replacement == main]
     changes = np.array([filters[row].accuracy_change_by_class for row in rows])
     # A change that is not significant counts as none.
-    marked = np.where(is_significant[rows], changes, 0.0)
-    row, label = np.unravel_index(int(marked.argmin()), marked.shape)
-    if marked[row, label] >= 0:
+    significant_changes = np.where(is_significant[rows], changes, 0.0)
+    row, label = np.unravel_index(int(significant_changes.argmin()), significant_changes.shape)
+    if significant_changes[row, label] >= 0:
         return say(f"evidence.ablation.classNone.{noun}")
-    worst, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
+    worst, cost = filters[rows[int(row)]], figure(-100 * significant_changes[row, label], 1)
     return say(
         f"evidence.ablation.classLoses.{noun}",
         name=clip(names[int(label)], _WIDEST_NAME),

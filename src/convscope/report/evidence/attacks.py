@@ -15,7 +15,7 @@ from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house
 from convscope.texts import Sentence, say
 
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}  # FGSM is in files of earlier versions
-_SIDE = 84
+_SIDE = 84  # pixels of a picture, at most
 
 
 def attacks_section(value: Attacks) -> Section:

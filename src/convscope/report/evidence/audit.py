@@ -12,8 +12,8 @@ from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 from convscope.texts import figure, format_rounded, join_sentences, join_texts, say
 
-_MAX_MEMBERS = 3
-_WIDEST_NAME = 12
+_MAX_MEMBERS = 3  # pictures of a group of duplicates
+_WIDEST_NAME = 12  # columns of a class's name
 
 Picture = Callable[[str, int], Pixels | None]
 
@@ -185,7 +185,7 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
     for group in duplicates.groups:
         members = [(member, picture(member.split, member.index)) for member in group.members]
         shown = [(image, pixels) for image, pixels in members if pixels is not None][:_MAX_MEMBERS]
-        # A group shows something only beside one another; other pictures may not have fitted into the file.
+        # One picture alone shows no duplicate. The file has room for a limited number of pictures.
         if len(shown) < 2:
             continue
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]
@@ -200,7 +200,7 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
             if group.is_equal
             else say("evidence.audit.correlation", value=figure(group.correlation, 4)),
         ]
-        first = shown[-1][0]  # of the test images where there is one
+        first = shown[-1][0]  # members are sorted by split, so this is a test image if there is one
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
         cards.append(Card(tiled, lines, first.split, first.index))
     title = say(

@@ -13,7 +13,7 @@ _NUMBERS = {  # what a value is multiplied by, and its digits
     "negative_log_likelihood": (1, 4),
     "aurc": (1000, 3),
 }
-_MAX_SIBLINGS = 20
+_MAX_SIBLINGS = 20  # networks that predicted the images of the fit, in a sentence of the record
 
 
 def calibration_section(value: Calibration) -> Section:

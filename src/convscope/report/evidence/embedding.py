@@ -19,7 +19,7 @@ _MAX_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB 
 _MAX_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
 _GREY = (128, 128, 128)
 _FEW_IMAGES = 300  # with no more, dots are larger
-_GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
+_GAP, _ABOVE, _TOP, _MIN_WIDTH = 16, 48, 40, 400  # pixels between panels, above each, above all, and of the drawing
 
 
 def embedding_section(value: Embedding) -> Section:
@@ -50,7 +50,7 @@ def _counts(value: Embedding) -> NDArray[np.int64]:
 
 
 def _choose_classes(value: Embedding) -> list[int]:
-    """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
+    """Choose the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
     labels = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
     return sorted(sorted(labels, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MAX_PANELS])
 
@@ -62,10 +62,10 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
     labels, predicted = np.array(value.labels), np.array(value.predicted)
     dot = 1 if len(labels) > _FEW_IMAGES else 2
-    positions = _places(value.points.unpack(), side - 2 * dot)
+    positions = _compute_pixels(value.points.unpack(), side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
     with house_style():
-        drawing = new_drawing(max(width + 16, _LEAST_WIDTH), _TOP + height + 8, title)
+        drawing = new_drawing(max(width + 16, _MIN_WIDTH), _TOP + height + 8, title)
         axes = add_axes(drawing, 8, _TOP, width, height)
         for number, label in enumerate(shown):
             left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
@@ -74,9 +74,10 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
             others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
-            _strew(panel, positions[others], dot, (*_GREY, 110))
-            _strew(panel, positions[own & (predicted == label)], 2 * dot, (*BLUE, 255))
-            _strew(panel, positions[own & (predicted != label)], 2 * dot, (*RED, 255))
+            # In this order, so that wrong predictions are on top.
+            _draw_dots(panel, positions[others], dot, (*_GREY, 110))
+            _draw_dots(panel, positions[own & (predicted == label)], 2 * dot, (*BLUE, 255))
+            _draw_dots(panel, positions[own & (predicted != label)], 2 * dot, (*RED, 255))
             whole, plane = (
                 by_class[label] or 0.0 for by_class in (value.agreement_by_class, value.agreement_in_picture_by_class)
             )
@@ -91,7 +92,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     return drawing
 
 
-def _places(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
+def _compute_pixels(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
     """Compute (n, 2), the row and column of each point in a square of `side` pixels, on one scale for both axes."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = float((high - low).max()) or 1.0
@@ -101,7 +102,7 @@ def _places(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
     return np.stack([side - 1 - rows, columns], axis=1)
 
 
-def _strew(panel: Pixels, positions: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
+def _draw_dots(panel: Pixels, positions: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
     """Put dots of `dot` by `dot` pixels into a panel."""
     for down, right in np.ndindex(dot, dot):
         panel[positions[:, 0] + down, positions[:, 1] + right] = colour

@@ -14,7 +14,7 @@ from convscope.report.findings import count_images, percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.texts import figure, format_rounded, join_sentences, say
 
-_GRID = 90  # pixels that the nine pictures take, about
+_GRID = 90  # pixels that the nine pictures of a card take, about
 _GAP = 3
 _DIMMED = 80  # opacity, of 255, of the pixels of a picture outside the receptive field
 _MAX_GALLERIES = 8  # with more layers, all cards stand in one
@@ -75,7 +75,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
         title: str = say(f"evidence.filters.ofLayers.{noun}", shown=len(cards), n=total, layers=len(layers))
         reads = ""
     else:
-        title, reads = _liveliness(layers[0], noun), _reads(value, layers[0], noun)
+        title, reads = _count_active(layers[0], noun), _describe_receptive_field(value, layers[0], noun)
         if len(cards) < total:
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
     look = join_sentences(say(f"evidence.filters.left.{value.split}.{noun}"), reads)
@@ -84,7 +84,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
     return Gallery(title, look, cards, max(height, width))
 
 
-def _liveliness(layer: FilterLayerCards, noun: str) -> str:
+def _count_active(layer: FilterLayerCards, noun: str) -> str:
     cards, name = layer.filters, clip(layer.layer, 24)
     dead = sum(card.is_dead for card in cards)
     if not dead:
@@ -92,7 +92,7 @@ def _liveliness(layer: FilterLayerCards, noun: str) -> str:
     return say(f"evidence.filters.alive.some.{noun}", layer=name, n=len(cards), active=len(cards) - dead)
 
 
-def _reads(value: FilterCards, layer: FilterLayerCards, noun: str) -> str:
+def _describe_receptive_field(value: FilterCards, layer: FilterLayerCards, noun: str) -> str:
     height, width, _ = value.image_shape
     rows, columns = layer.receptive_field.size
     if layer.map_size == (1, 1) and rows >= height and columns >= width:
@@ -110,18 +110,20 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
     real = pictures.real.unpack()
     scale = scale_to(3 * max(real.shape[2:4]), _GRID)
     cards = []
-    for number, which in enumerate(pictures.filters):
-        card = layer.filters[which]
-        spots = card.exciting.places
-        cut = [_mask_picture(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
+    for number, index in enumerate(pictures.filters):
+        card = layer.filters[index]
+        positions = card.exciting.places
+        masked = [
+            _mask_picture(value, layer, real[number, rank], position, scale) for rank, position in enumerate(positions)
+        ]
         empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
         # Nine cells, of which a filter that few images activate leaves some clear.
-        grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
-        name = say(f"evidence.filters.card.{noun}", index=str(which))
+        grid = tile([*masked, *[empty] * (NUM_EXCITING - len(masked))], 3, _GAP, framed=True)
+        name = say(f"evidence.filters.card.{noun}", index=str(index))
         if is_named:
-            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer.layer, 14), index=str(which))
-        where = (value.split, card.exciting.index[0]) if spots else (None, None)
-        cards.append(Card(grid, [name, *_lines(card, value.class_names)], *where))
+            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer.layer, 14), index=str(index))
+        first_image = (value.split, card.exciting.index[0]) if positions else (None, None)
+        cards.append(Card(grid, [name, *_lines(card, value.class_names)], *first_image))
     return cards
 
 
@@ -130,17 +132,17 @@ def _mask_picture(
 ) -> Pixels:
     """Turn a picture into pixels that are clear beyond the image and dimmed outside the receptive field."""
     height, width, _ = value.image_shape
-    seen = layer.receptive_field
+    field = layer.receptive_field
     factor = layer.pictures.factor
-    top, left, rows, columns = picture_box(seen, position, (height, width))
+    top, left, rows, columns = picture_box(field, position, (height, width))
     alphas = []
     for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
-        start = seen.start[axis] + position[axis] * seen.jump[axis]
+        start = field.start[axis] + position[axis] * field.jump[axis]
         pixel_rows = np.arange(first, first + size, factor)
         # A pixel of the picture stands for `factor` rows of the image, p to p + factor - 1, or as many columns. It is
         # read if these overlap the receptive field, which begins at start.
-        read = (pixel_rows + factor > start) & (pixel_rows < start + seen.size[axis])
-        alphas.append(np.where((pixel_rows + factor <= 0) | (pixel_rows >= pixels), 0, np.where(read, 255, _DIMMED)))
+        is_read = (pixel_rows + factor > start) & (pixel_rows < start + field.size[axis])
+        alphas.append(np.where((pixel_rows + factor <= 0) | (pixel_rows >= pixels), 0, np.where(is_read, 255, _DIMMED)))
     shown = image_pixels(picture)
     shown[..., 3] = np.minimum(alphas[0][:, None], alphas[1][None, :])
     return enlarge(shown, scale)

@@ -32,32 +32,32 @@ def rejection_section(value: Rejection) -> Section:
 
 
 def _out_of_distribution(value: Rejection) -> Gallery:
-    names, cards, through = value.class_names, list[Card](), list[tuple[float, str, str]]()
+    names, cards, accepted = value.class_names, list[Card](), list[tuple[float, str, str]]()
     for images in value.out_of_distribution:
         shown = images.examples
         answers = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
         for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
-            taken_for = clip(names[answer], _CLASS)
-            lines = (_answer(taken_for, confidence_text(probability)), _set(images.name), _verdict(refused))
-            cards.append(Card(image_pixels(image), lines))
+            class_name = clip(names[answer], _CLASS)
+            prediction = _format_answer(class_name, confidence_text(probability))
+            cards.append(Card(image_pixels(image), (prediction, _name_set(images.name), _format_verdict(refused))))
             if not refused:
-                through.append((probability, images.name, taken_for))
+                accepted.append((probability, images.name, class_name))
     title = say("evidence.rejection.allRefused")
-    if through:
+    if accepted:
         # The accepted image with the largest confidence is the title's example.
-        surest, name, taken_for = max(through)
-        values = {"name": _set(name), "answer": taken_for, "probability": confidence_text(surest)}
+        surest, name, class_name = max(accepted)
+        values = {"name": _name_set(name), "answer": class_name, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
     num_columns = max(len(images.examples.predictions) for images in value.out_of_distribution)
     # A whole number of sets in a row, so that the cards of a set stand together.
     return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
 
 
-def _answer(name: str, text: str) -> str:
+def _format_answer(name: str, text: str) -> str:
     return say("evidence.rejection.line", name=name, probability=text)
 
 
-def _set(name: str) -> str:
+def _name_set(name: str) -> str:
     return translate_name("evidence.rejection.set", clip(name, _NAME))
 
 
@@ -70,28 +70,32 @@ def _name_alteration(name: str) -> str:
 
 
 def _refusal_table(value: Rejection) -> Table:
-    rule, own, names = value.rules[0], value.known, value.class_names
-    right = own.correct[rule.name]
+    rule, known, names = value.rules[0], value.known, value.class_names
+    correct = known.correct[rule.name]
     shares = [
-        (say("evidence.rejection.right"), right),
-        (say("evidence.rejection.wrong"), own.wrong[rule.name]),
+        (say("evidence.rejection.right"), correct),
+        (say("evidence.rejection.wrong"), known.wrong[rule.name]),
         *((_name_alteration(images.name), images.correct[rule.name]) for images in value.altered),
     ]
-    rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", *_share(share), "", "", "", "") for name, share in shares]
+    rows: list[tuple[str, ...]] = [
+        (name, f"{share.total:,}", *_format_share(share), "", "", "", "") for name, share in shares
+    ]
     for images in value.out_of_distribution:
         counts = (images.num_confident, images.num_confident_accepted)
-        answer = _answer(
+        answer = _format_answer(
             clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
         )
         cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
-        rows.append((_set(images.name), f"{images.num_images:,}", *_share(images.rules[0].refused), *cells, answer))
+        rows.append(
+            (_name_set(images.name), f"{images.num_images:,}", *_format_share(images.rules[0].refused), *cells, answer)
+        )
     # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(
         "evidence.rejection.hardest",
-        name=_set(hardest.name),
+        name=_name_set(hardest.name),
         refused=percent(hardest.rules[0].refused.value, 1),
-        right=percent(right.value),
+        right=percent(correct.value),
     )
     header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
     return Table(title, _refusal_note(value), header, rows)
@@ -99,43 +103,44 @@ def _refusal_table(value: Rejection) -> Table:
 
 def _refusal_note(value: Rejection) -> str:
     """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
-    rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
+    rule, correct, by_class = value.rules[0], value.known.correct, value.known.by_class
     share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.max_refused_share))
     within = between(rule.refusal_range, partial(percent, digits=1))
-    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=max_refused, within=within)]
+    sentences = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=max_refused, within=within)]
     if by_class:
-        said.append(say("evidence.rejection.byClass", within=between(by_class, partial(percent, digits=1))))
+        sentences.append(say("evidence.rejection.byClass", within=between(by_class, partial(percent, digits=1))))
     altered = [(images.correct[rule.name].value, images.name) for images in value.altered]
-    if altered and max(altered)[0] > right[rule.name].value:
+    if altered and max(altered)[0] > correct[rule.name].value:
         cost, name = max(altered)
-        said.append(say("evidence.rejection.holds", name=_name_alteration(name), cost=percent(cost, 1)))
+        sentences.append(say("evidence.rejection.holds", name=_name_alteration(name), cost=percent(cost, 1)))
     if value.temperature is None:
-        said.append(say("evidence.rejection.uncalibrated"))
+        sentences.append(say("evidence.rejection.uncalibrated"))
     else:
-        said.append(say("evidence.rejection.calibrated", temperature=format_rounded(value.temperature, 3)))
+        sentences.append(say("evidence.rejection.calibrated", temperature=format_rounded(value.temperature, 3)))
     groups = [
         _clusters(images, images.num_clusters)
         for images in value.out_of_distribution
         if images.num_clusters is not None
     ]
     if groups:
-        said.append(say("evidence.rejection.clusters", groups=join_texts(groups)))
-    return join_sentences(*said, *_format_left_out(value))
+        sentences.append(say("evidence.rejection.clusters", groups=join_texts(groups)))
+    return join_sentences(*sentences, *_format_left_out(value))
 
 
 def _clusters(images: OutOfDistributionResult, count: int) -> str:
-    by = images.clustered_by
-    kind = by if by in get_texts("evidence.rejection.cluster") else "groups"
-    return say(f"evidence.rejection.cluster.{kind}", name=_set(images.name), n=count)
+    kind = images.clustered_by
+    if kind not in get_texts("evidence.rejection.cluster"):  # a kind without a text of its own
+        kind = "groups"
+    return say(f"evidence.rejection.cluster.{kind}", name=_name_set(images.name), n=count)
 
 
 def _separation(value: Rejection) -> Table:
     nearest = min(value.out_of_distribution, key=lambda images: images.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
-    title = say("evidence.rejection.separate", name=_set(nearest.name), area=area)
+    title = say("evidence.rejection.separate", name=_name_set(nearest.name), area=area)
     rows = [
         (
-            _set(images.name),
+            _name_set(images.name),
             f"{images.rules[0].auroc:.4f}",
             between(images.rules[0].auroc_interval, lambda end: figure(end, 4)),
             percent(images.rules[0].false_positive_rate),
@@ -148,8 +153,8 @@ def _separation(value: Rejection) -> Table:
 
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
     """Make the gallery of refused test images, if there are any."""
-    rule, own, names = value.rules[0].name, value.known, value.class_names
-    right, wrong, shown = own.correct[rule], own.wrong[rule], own.refused
+    rule, known, names = value.rules[0].name, value.known, value.class_names
+    correct, wrong, shown = known.correct[rule], known.wrong[rule], known.refused
     if not shown.predictions:
         return ()
     cards = []
@@ -159,13 +164,13 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
         truth = say("evidence.rejection.truthRight")
         if answer != label:
             truth = say("evidence.rejection.truth", name=clip(names[label], _CLASS))
-        lines = (_answer(clip(names[answer], _CLASS), confidence_text(probability)), truth)
+        lines = (_format_answer(clip(names[answer], _CLASS), confidence_text(probability)), truth)
         cards.append(Card(image_pixels(image), lines, value.split, index))
-    counts = {"right": right.count, "total": right.total}
+    counts = {"right": correct.count, "total": correct.total}
     title = say("evidence.rejection.cost", **counts)
     if wrong.total:
         title = say("evidence.rejection.costBoth", **counts, wrong=wrong.count, others=wrong.total)
-    answered = own.correct_among_accepted[rule]
+    answered = known.correct_among_accepted[rule]
     look = join_sentences(
         say(f"evidence.rejection.some.{value.split}"),
         say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
@@ -173,16 +178,16 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
     return (Gallery(title, look, cards),)
 
 
-def _share(share: Share) -> tuple[str, str]:
+def _format_share(share: Share) -> tuple[str, str]:
     return (percent(share.value), between(share.interval)) if share.total else ("", "")
 
 
 def _format_left_out(value: Rejection) -> list[str]:
     return [
-        say("evidence.rejection.leftOut", name=_set(name), why=translate_name("evidence.rejection.why", why))
+        say("evidence.rejection.leftOut", name=_name_set(name), why=translate_name("evidence.rejection.why", why))
         for name, why in value.left_out.items()
     ]
 
 
-def _verdict(refused: bool) -> str:
+def _format_verdict(refused: bool) -> str:
     return say("evidence.rejection.refused") if refused else say("evidence.rejection.through")

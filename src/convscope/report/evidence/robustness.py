@@ -16,7 +16,7 @@ from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, n
 from convscope.texts import figure, say, translate_name
 
 _CELL = 64, 24  # pixels of the heat table
-_DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
+_MAX_OPACITY = 0.6  # of the red of a cell, where the accuracy is 0; the number on it stays readable
 
 
 def robustness_section(value: Robustness) -> Section:
@@ -77,8 +77,8 @@ def _draw_heat(
     lost = np.clip((value.accuracy - shown) / max(value.accuracy, 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
     colours[..., :3] = RED
-    colours[..., 3] = np.rint(255 * _DEEPEST * lost)
-    foot = gap + height
+    colours[..., 3] = np.rint(255 * _MAX_OPACITY * lost)
+    foot = gap + height  # the row of means below the cells
     with house_style():
         drawing = new_drawing(left + width * strengths + gap + width + 16, top + height * rows + foot + 8, title)
         # Two axes: the strengths, and a little apart their mean.

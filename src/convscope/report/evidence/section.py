@@ -32,7 +32,7 @@ class Chart:
 
     Attributes:
         name: of its file and its element; no other chart of the page has it.
-        is_wide: whether it keeps its size, and scrolls where the page is narrower, rather than shrinks.
+        is_wide: True if it scrolls where the page is narrower, instead of shrinking.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Card:
     """A small picture with lines of text below it, the first of them strong.
 
     Attributes:
-        split: with `index`, of which image it is, where it is one of the unchanged data set.
+        split, index: those of the image, if it is an unchanged image of the data set.
     """
 
     picture: Pixels
@@ -62,7 +62,7 @@ class Gallery:
     """Small pictures side by side, each enlarged by a whole factor to at most `size` pixels.
 
     Attributes:
-        columns: how many stand in a row, where rows have a meaning; else as many as the page is wide.
+        columns: the number of cards in a row, if rows have a meaning; None for as many as the page has room for.
     """
 
     title: str
@@ -77,11 +77,10 @@ class Section:
     """One topic of the page.
 
     Attributes:
-        anchor: the element's id, also what links to it say.
-        name: as in the contents.
-        shows: in one sentence.
-        does_not_show: in one sentence.
-        main: which of `parts` has the title that says most.
+        anchor: the element's id, which links use.
+        name: its title in the table of contents.
+        shows, does_not_show: a sentence each.
+        main: the index of the part whose title is the section's finding.
     """
 
     anchor: str
@@ -135,7 +134,7 @@ def render_section(section: Section, *, is_folded: bool = False) -> Markup:
     """Write `section` as an element for a page that has the report's style sheet.
 
     Args:
-        is_folded: whether it shows only its name and finding until the reader opens it.
+        is_folded: True if it shows only its name and finding until the reader opens it.
     """
     parts = [_part(part) for part in section.parts]
     return Markup(render_template("evidence/section.html.jinja", section=section, parts=parts, is_folded=is_folded))

@@ -1,4 +1,4 @@
-"""The section on many runs: every single accuracy, and what each group comes to."""
+"""The section on many runs: the accuracy of every run, and the mean and interval of each group."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,8 +74,8 @@ def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
     """Title a group by the parts of its name that differ from those of the others."""
     name, recipe = group_names(group)
     # The recipe is named only where networks of one name differ by it.
-    is_told = len({group_names(group)[0] for group in groups}) == len(groups)
-    return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
+    is_unique = len({group_names(group)[0] for group in groups}) == len(groups)
+    return clip(name, 26) if is_unique else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
 
 
 def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Chart:
