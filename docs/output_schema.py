@@ -29,7 +29,6 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "report": cli.ReportOutput,
     "run": cli.RunOutput,
     "serve": cli.ServeOutput,
-    "summary": cli.SummaryOutput,
     "sweep": SweepOutput,
     "train": cli.TrainOutput,
 }
@@ -43,6 +42,11 @@ PAYLOAD = {
     "description": "With --payload: the content of the report, see payload.schema.json.",
     "required": ["model", "data"],
 }
+ARCHITECTURE = {
+    "type": "object",
+    "description": "See architecture.schema.json.",
+    "required": ["name", "input", "layers"],
+}
 
 
 def output_schema() -> dict[str, Any]:
@@ -52,6 +56,7 @@ def output_schema() -> dict[str, Any]:
     references, definitions = schema_components(kinds, ref_template="#/$defs/{name}")
     reference_to = dict(zip(kinds, references, strict=True))
     commands = {name: _any_of([reference_to[kind] for kind in kinds]) for name, kinds in alternatives.items()}
+    commands["summary"] = ARCHITECTURE
     commands["report"] = {"anyOf": [commands["report"], PAYLOAD]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

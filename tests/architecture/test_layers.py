@@ -314,6 +314,7 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
         (None, "a layer must be an object with a `kind`, not None"),
         ({"name": "conv2d"}, "a layer must be an object with a `kind`"),
         ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; the known kinds are Conv2D, .*, Dense"),
+        ({"kind": "Dense", "units": 3, "from_layer": "a"}, "Dense has no 'from_layer': it .* put a Branch with"),
         ({"kind": "Dense", "units": 3, "bias": False}, "Dense has no 'bias'; it has units, activation, use_bias, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),
         ({"kind": "Dense", "units": "3"}, "Dense: units is '3'"),

@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from convscope.cli import main
 
+from .conftest import invoke, refused, succeed
+
 
 def test_help_is_printed_without_importing_what_it_does_not_need():
     code = (
@@ -40,11 +42,22 @@ def test_what_the_system_refuses_is_one_error_with_the_name(monkeypatch: pytest.
     )
 
 
-def test_summary_as_json_takes_other_sizes_and_writes_the_diagram(tmp_path):
+def test_summary_as_json_is_an_architecture_file_whose_edits_count(tmp_path):
+    value = succeed("summary", "cnn", "--json")
+    value["layers"][0]["filters"] = 5
+    (tmp_path / "mine.json").write_text(json.dumps(value))
+    assert "(None, 26, 26, 5)" in succeed("summary", tmp_path / "mine.json")
+    (tmp_path / "mine.json").write_text(json.dumps(value | {"parameters": 1}))
+    assert "an architecture has no 'parameters'; it has name, input, layers" in refused(
+        "summary", tmp_path / "mine.json"
+    )
+
+
+def test_summary_takes_other_sizes_and_writes_the_diagram(tmp_path):
     arguments = ["summary", "cnn", "--image", "20x32x3", "--classes", "26", "--svg", str(tmp_path / "d.svg"), "--json"]
-    value = json.loads(CliRunner().invoke(main, arguments).output)
-    assert value["layers"][0]["output_shape"] == [18, 30, 16]
-    assert value["parameters"] == sum(layer["parameters"] for layer in value["layers"])
+    value = json.loads(invoke(*arguments).output)
+    assert [value["input"][name] for name in ("height", "width", "channels")] == [20, 32, 3]
+    assert value["layers"][-1]["units"] == 26
     assert (tmp_path / "d.svg").read_text().startswith("<svg")
     again = CliRunner().invoke(main, arguments)
     assert (again.exit_code, again.stderr.count("\n")) == (1, 1)

@@ -38,6 +38,10 @@ def layer_from_dict(value: Any) -> Layer:
         raise ArchitectureError(f"unknown layer kind {value['kind']!r}; the known kinds are {', '.join(LAYER_KINDS)}")
     arguments = {key: argument for key, argument in value.items() if key != "kind"}
     check_name(arguments.get("name", ""), f"{kind.kind}: name", ArchitectureError)
+    if "from_layer" in arguments.keys() - {field.name for field in fields(kind)}:
+        raise ArchitectureError(
+            f"{kind.kind} has no 'from_layer': it reads the layer before it; put a Branch with this 'from_layer' there"
+        )
     return from_plain(kind, arguments, kind.kind, ArchitectureError)
 
 

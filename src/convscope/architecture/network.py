@@ -140,6 +140,8 @@ class Architecture:
             raise ArchitectureError("an architecture must be an object with `input` and `layers`")
         if not isinstance(value.get("layers"), list):
             raise ArchitectureError("an architecture's `layers` must be a list")
+        if unknown := sorted(str(key) for key in value if key not in ("name", "input", "layers")):
+            raise ArchitectureError(f"an architecture has no {unknown[0]!r}; it has name, input, layers")
         check_layer_count(len(value["layers"]))
         image = from_plain(Input, value["input"], "input", ArchitectureError)
         return cls(image, tuple(layer_from_dict(layer) for layer in value["layers"]), value.get("name", "custom"))

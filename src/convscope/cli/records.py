@@ -4,8 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from convscope.architecture.table import LayerRecord
-from convscope.base.records import Byte, Count, JsonObject, Record
+from convscope.base.records import Byte, Count, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
@@ -83,16 +82,6 @@ class ReportOutput(Record, kw_only=True):
     evidence: EvidenceRecords
     report: str
     timings: Timings
-
-
-class SummaryOutput(Record, kw_only=True):
-    """An architecture and its layer table."""
-
-    architecture: JsonObject
-    layers: tuple[LayerRecord, ...]
-    parameters: Count
-    non_trainable_parameters: Count
-    macs: Count
 
 
 class ExportOutput(Record, kw_only=True):

@@ -7,10 +7,8 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_text
-from convscope.base.records import from_attributes
 from convscope.cli.options import json_option, print_json, width_option
 from convscope.cli.output import echo
-from convscope.cli.records import SummaryOutput
 from convscope.runs.choices import architecture_for
 
 
@@ -40,8 +38,8 @@ def summary(
     """Print the layer table of an architecture.
 
     ARCHITECTURE is a preset (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, tiny25k, micro11k)
-    or a JSON file. --image applies to presets and to files without `input`, --classes to presets. Every command takes
-    the output of --json as an --architecture file.
+    or a JSON file. --image applies to presets and to files without `input`, --classes to presets. --json writes the
+    architecture as such a file, for --architecture of every command.
     """
     network = architecture_for(architecture, image, classes, width)
     if svg_path is not None:
@@ -49,7 +47,6 @@ def summary(
             raise ConvscopeError(f"{svg_path}: already exists; choose another file for --svg")
         write_text(svg_path, network.diagram())
     if as_json:
-        layers = tuple(row.to_record() for row in network.table)
-        print_json(from_attributes(SummaryOutput, network, architecture=network.to_dict(), layers=layers))
+        print_json(network.to_dict())
     else:
         echo(network.summary())

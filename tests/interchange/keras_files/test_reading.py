@@ -16,12 +16,12 @@ def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
     whole = read(archive(CONFIG, hdf5(ARRAYS)))
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     (tmp_path / "ours.json").write_text(json.dumps(whole.architecture.to_dict()))
-    (tmp_path / "summary.json").write_text(json.dumps({"architecture": whole.architecture.to_dict(), "layers": []}))
+    (tmp_path / "run.json").write_text(json.dumps({"architecture": whole.architecture.to_dict(), "recipe": {}}))
     others = [
         read(legacy(CONFIG, BY_WEIGHT)),
         read(hdf5(ARRAYS), architecture=tmp_path / "config.json"),
         read(hdf5(ARRAYS), architecture=tmp_path / "ours.json"),
-        read(hdf5(ARRAYS), architecture=tmp_path / "summary.json"),
+        read(hdf5(ARRAYS), architecture=tmp_path / "run.json"),
         read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "config.json"),
         read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "ours.json"),
         read(
