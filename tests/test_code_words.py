@@ -19,7 +19,6 @@ LIMITS = {
     "architecture": 1,
     "base": 2,
     "data": 8,
-    "engine": 2,
     "evidence": 9,
     "experiment": 1,
     "training": 1,

@@ -51,7 +51,7 @@ class _Commands(HintingGroup):
         return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[WORDS] = list(args)
+        ctx.meta[WORDS] = list(args)  # a copy for `format_command`, as click removes the words that it has parsed
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,9 +60,8 @@ class _Commands(HintingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        name = (
-            "import_model" if cmd_name == "import" else cmd_name
-        )  # `import` is a keyword: no module can have the name
+        # `import` is a keyword, so no module can have the name.
+        name = "import_model" if cmd_name == "import" else cmd_name
         command: click.Command = getattr(import_module(f"convscope.cli.{name}"), name)
         return command
 
@@ -72,11 +71,11 @@ class _Commands(HintingGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         # It prints --help and --version, for which the output may be closed or full.
-        with _one_line():
+        with _shorten_errors():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
-        with interrupts(), _one_line():
+        with interrupts(), _shorten_errors():
             try:
                 return self._invoke(ctx)
             except (KeyboardInterrupt, RuntimeError) as error:
@@ -90,26 +89,26 @@ class _Commands(HintingGroup):
             return super().invoke(ctx)
         except ConvscopeError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            if command is None:
+            if command is None:  # the error came before a command was found
                 raise
             # An error of the library names arguments; the user knows them as this command's options.
-            raise _short(with_options(str(error), command)) from error
+            raise _make_short_error(with_options(str(error), command)) from error
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def _shorten_errors() -> Iterator[None]:
     """Turn errors of convscope and of the operating system into one `Error:` line and exit code 1."""
     try:
         yield
     except ConvscopeError as error:
-        raise _short(str(error)) from error
+        raise _make_short_error(str(error)) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             raise  # the reader of a pipe has gone; click ends the command
         # `convscope.base.files` writes files and raises our own errors: an error without a name is about the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
-        raise _short(f"{name}: cannot be used ({reason}); fix this and run the command again") from error
-    except click.exceptions.NoArgsIsHelpError:
+        raise _make_short_error(f"{name}: cannot be used ({reason}); fix this and run the command again") from error
+    except click.exceptions.NoArgsIsHelpError:  # a UsageError, but its text is the help
         raise
     except click.UsageError as error:  # it quotes the command line
         raise click.UsageError(printable_lines(error.format_message()), error.ctx) from error
@@ -117,7 +116,7 @@ def _one_line() -> Iterator[None]:
         raise click.ClickException(printable_lines(error.format_message())) from error
 
 
-def _short(text: str) -> click.ClickException:
+def _make_short_error(text: str) -> click.ClickException:
     """Make an error of one line; a very long text, which may quote a file, loses its middle."""
     line = printable(" ".join(text.split()))
     return click.ClickException(line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")

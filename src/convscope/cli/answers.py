@@ -30,18 +30,19 @@ _CSV_COLUMNS = (
     "hints",
     "error",
 )
-_CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")
+_CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")  # from "label" to "is_calibrated"
+# In words; other notices of a reading are shown on its page alone.
 _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching characters were not separated"}
 
 
 def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
     """Print one JSON list, one object at a time, so that thousands of files need little memory."""
-    # JSON has no comma after the last object, and which is the last is not known: each object brings the comma before
-    # it.
-    before = "["
+    # JSON has no comma after the last object, and which is the last is not known yet. So each object is printed with
+    # the comma before it.
+    separator = "["
     for outcome in outcomes:
-        echo(before + "\n" + json.dumps(outcome.to_record().to_dict(), indent=1, allow_nan=False), nl=False)
-        before = ","
+        echo(separator + "\n" + json.dumps(outcome.to_record().to_dict(), indent=1, allow_nan=False), nl=False)
+        separator = ","
     echo("\n]")
 
 
@@ -59,11 +60,11 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
 
     For a single picture that cannot be read, nothing is printed, since its error is the error of the command.
     """
-    file = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
-    name = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
-    # Rows are printed before the later ones are known: widths come from file and class names.
-    widths = (file, name, len("probability"), name + len(" (< 0.1 %)"), len("none of these"))
-    header = _row(
+    # Rows are printed before the later ones are known, so the widths come from the names of files and classes.
+    file_width = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
+    width = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
+    widths = (file_width, width, len("probability"), width + len(" (< 0.1 %)"), len("none of these"))
+    header = _format_row(
         ("file", "prediction", "probability", "runner-up", "none of these", "preparation (height × width)"), widths
     )
     has_header, last = False, None
@@ -74,7 +75,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
         if not has_header:
             echo(f"{header}\n{'-' * display_width(header)}")
             has_header = True
-        echo(_row(_cells(outcome), widths))
+        echo(_format_row(_format_cells(outcome), widths))
         # The notes are about the model: any prediction of it tells them.
         last = outcome.result or last
     if isinstance(last, Prediction):
@@ -83,11 +84,11 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:
     """Print the lines of text in each picture, then a table of its characters with their boxes."""
-    last = None
+    last = None  # a prediction of the model, for the notes on it
     for number, outcome in enumerate(outcomes):
-        if outcome.result is None and num_files == 1:
+        if outcome.result is None and num_files == 1:  # as in `print_answers`
             return
-        echo(("\n" if number else "") + _tail(outcome.file, 3 * _FILE_WIDTH))
+        echo(("\n" if number else "") + _shorten_path(outcome.file, 3 * _FILE_WIDTH))
         if outcome.result is None or isinstance(outcome.result, Prediction):
             echo(printable(f"  not read: {' '.join(outcome.error.split())}"))
             continue
@@ -97,68 +98,69 @@ def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None
             if notice in _NOTICES:
                 echo(f"  ({_NOTICES[notice]})")
         if outcome.result.digits:
-            echo(f"\n{_digit_table(outcome.result)}")
+            echo(f"\n{_format_digit_table(outcome.result)}")
             last = outcome.result.digits[0].prediction
     if last is not None:
         _print_notes(last)
 
 
-def _digit_table(reading: StringReading) -> str:
+def _format_digit_table(reading: StringReading) -> str:
     rows = [
-        (str(digit.line + 1), *_answer_cells(digit.prediction), *(str(round(edge)) for edge in digit.box))
+        (str(digit.line + 1), *_format_prediction(digit.prediction), *(str(round(edge)) for edge in digit.box))
         for digit in reading.digits
     ]
     return text_table(("line", "prediction", "probability", "runner-up", "none of these", *_BOX), rows, left=5)
 
 
 def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
+    """Yield the values of each row by column; columns without a value stay empty."""
     result = outcome.result
     if result is None:
         yield {"file": outcome.file, "error": outcome.error}
     elif isinstance(result, Prediction):
-        yield _csv_answer(result)
+        yield _collect_csv_values(result)
     else:
         for digit in result.digits:
             box = dict(zip(_BOX, digit.box, strict=True))
-            yield {**_csv_answer(digit.prediction), "file": outcome.file, "line": digit.line + 1, **box}
+            yield {**_collect_csv_values(digit.prediction), "file": outcome.file, "line": digit.line + 1, **box}
 
 
-def _csv_answer(prediction: Prediction) -> dict[str, Any]:
+def _collect_csv_values(prediction: Prediction) -> dict[str, Any]:
     runner = {f"runner_up_{name}": value for name, value in asdict(prediction.runner_up).items()}
     words = {"steps": " ".join(prediction.steps), "hints": " ".join(prediction.hints)}
     height, width = prediction.size
     return {**asdict(prediction.to_record()), **runner, **words, "height": height, "width": width}
 
 
-def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:
+def _format_cells(outcome: PredictionOutcome) -> tuple[str, ...]:
     result = outcome.result
-    file = _tail(outcome.file, _FILE_WIDTH)
+    file = _shorten_path(outcome.file, _FILE_WIDTH)
     if not isinstance(result, Prediction):
         return file, "-", "-", "-", "-", f"not read: {' '.join(outcome.error.split())}"
     # `done` says already that a picture was inverted.
     hints = [hint for hint in result.hints if hint != "inverted"]
-    return file, *_answer_cells(result), result.done + (f"; {', '.join(hints)}" if hints else "")
+    return file, *_format_prediction(result), result.done + (f"; {', '.join(hints)}" if hints else "")
 
 
-def _answer_cells(prediction: Prediction) -> tuple[str, str, str, str]:
+def _format_prediction(prediction: Prediction) -> tuple[str, str, str, str]:
     return (
         clip(prediction.class_name, _CLASS_WIDTH),
         confidence_text(prediction.probability),
         f"{clip(prediction.runner_up.class_name, _CLASS_WIDTH)} ({confidence_text(prediction.runner_up.probability)})",
-        {True: "yes", False: "no", None: "?"}[prediction.none_of_these],
+        {True: "yes", False: "no", None: "?"}[prediction.none_of_these],  # None: the model has no rule
     )
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _format_row(cells: Sequence[str], widths: Sequence[int]) -> str:
     shown = [printable(cell) for cell in cells]
-    # The last column has no width: it is as long as it is.
+    # The last column has no width and is not padded.
     padded = [cell + " " * (width - display_width(cell)) for cell, width in zip(shown, widths, strict=False)]
     return "  ".join([*padded, *shown[len(widths) :]]).rstrip()
 
 
-def _tail(text: str, width: int) -> str:
-    """Shorten `text` at its beginning, because the ends of paths differ."""
-    text = printable(text)
+def _shorten_path(path: str, width: int) -> str:
+    """Shorten a path at its beginning, because the ends of paths differ."""
+    text = printable(path)
     if display_width(text) <= width:
         return text
     # A character may be two columns wide; one column is for the ellipsis.

@@ -36,7 +36,7 @@ def data() -> None:
 @json_option
 def list_datasets(as_json: bool) -> None:
     """List the named data sets and the place of their files."""
-    paths = {name: locate(entry) for name, entry in DATASETS.items()}
+    paths = {name: locate(entry) for name, entry in DATASETS.items()}  # None if not on this machine
     if as_json:
         print_json([entry.to_record(paths[name]) for name, entry in DATASETS.items()])
         return
@@ -69,7 +69,7 @@ def inspect_data(dataset: str, loading: LoadOptions, as_json: bool) -> None:
         for name, fact in (("source: ", info.source), ("reached:", info.accuracy), ("note:   ", info.notes)):
             if fact:
                 echo(printable(f"{name} {fact}"))
-        echo(f"\n{info.inspection}\n\n{_digests(splits)}")
+        echo(f"\n{info.inspection}\n\n{_format_digests(splits)}")
         if damaged := splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
 
@@ -97,6 +97,7 @@ def show(
     with StepProgress(quiet=as_json) as progress:
         _, splits = load_data(dataset, loading, progress.on_download)
     chosen = splits.train if split == "train" else splits.test
+    # Checked here, since a negative index would count from the end.
     if not 0 <= index < len(chosen):
         raise ConvscopeError(f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}")
     image = chosen.images[index]
@@ -130,7 +131,7 @@ def show(
         echo(f"\n{printable(f'picture: {png_path}')}")
 
 
-def _digests(splits: Splits) -> str:
+def _format_digests(splits: Splits) -> str:
     """Make the table of digests: of each file, and of each split, whose digest does not depend on the file format."""
     # Both splits may come from one file, which is listed once.
     files = dict.fromkeys((*splits.train.source, *splits.test.source))

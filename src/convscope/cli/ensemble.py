@@ -25,22 +25,22 @@ def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None
     is compared with its members on the test images. The result is a run folder without a training history.
     """
     with StepProgress(quiet=as_json) as progress:
-        done = ensemble_run(folders, out, format_command(), progress.listeners())
-    evaluation, compared = done.measured.evaluation, done.against_members
+        result = ensemble_run(folders, out, format_command(), progress.listeners())
+    evaluation, comparison = result.measured.evaluation, result.against_members
     if as_json:
-        members = done.measured.folder.record.members or ()
+        members = result.measured.folder.record.members or ()
         print_json(
             EnsembleOutput(
-                run=str(done.measured.folder.path),
+                run=str(result.measured.folder.path),
                 members=tuple(MemberOfEnsemble(run=member.run, seed=member.seed) for member in members),
                 evaluation=evaluation.to_record(),
-                against_members=compared.to_record(),
-                left_out=tuple(done.left_out),
-                timings={**done.timings},
+                against_members=comparison.to_record(),
+                left_out=tuple(result.left_out),
+                timings={**result.timings},
             )
         )
     else:
-        for line in done.left_out:
+        for line in result.left_out:
             echo(printable(f"Left out: {line}"))
-        last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
-        print_result([evaluation, compared, last])
+        last = f"Finished in {result.timings['total']:.1f} s. The report is {result.report}"
+        print_result([evaluation, comparison, last])

@@ -47,20 +47,22 @@ def evaluate(
     """
     request = EvaluationRequest(dataset, split, loading, views)
     is_own = request.is_own(run_path)
+    # These options would have no effect, so the user must have meant something else.
     if is_own and request.loading != LoadOptions():
         raise click.UsageError("these options do not apply to the run's own data set; name other data with --dataset")
     if not is_own and split in (None, "all") and loading.test_fraction is not None:
         raise click.UsageError("--test-fraction needs --split train or --split test")
     with StepProgress(quiet=as_json) as progress:
-        done = evaluate_images(run_path, request, progress.listeners())
-    evaluation, seen = done.evaluation, done.num_trained_on
+        result = evaluate_images(run_path, request, progress.listeners())
+    evaluation, seen = result.evaluation, result.num_trained_on
     if as_json:
+        # Left out for the run's own data, whose splits say it: None would mean that it is unknown.
         num_trained_on = UNSET if is_own else seen
         print_json(from_attributes(EvaluateOutput, evaluation.to_record(), num_trained_on=num_trained_on))
         return
     kinds = {"all": "images without splits", "train": "training images", "test": "test images"}
-    counts = " and ".join(f"{len(part):,} {kinds[part.split]}" for part in done.parts)
-    echo(f"Evaluated on {dataset or done.parts[0].name}: {counts}.")
+    counts = " and ".join(f"{len(part):,} {kinds[part.split]}" for part in result.parts)
+    echo(f"Evaluated on {dataset or result.parts[0].name}: {counts}.")
     if seen:
         echo(
             f"The network was trained on {seen:,} of these images, so the result does not show how it does on new ones."

@@ -28,7 +28,7 @@ from convscope.recipes import Precision
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
-_MAX_SEEDS = 10_000
+_MAX_SEEDS = 10_000  # of a number or a range
 _PLANNED = (
     "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "num_images",
     "engine",
@@ -137,6 +137,7 @@ def experiment(
     if plan is not None:
         options = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
         if options:
+            # `architectures` is the parameter of --architecture, but `seeds` that of --seeds.
             option = options[0].removesuffix("s") if options[0] != "seeds" else "seeds"
             raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
     request = ExperimentRequest(
@@ -155,23 +156,23 @@ def experiment(
         format_command(),
     )
     with JobProgress(quiet=as_json) as progress:
-        job = plan_experiment(request, progress.listeners())
-        names = {"--architecture": [network.name for network in job.networks], "--recipe": job.recipe_names}
-        for option, options in names.items():
+        planned = plan_experiment(request, progress.listeners())
+        names = {"--architecture": [network.name for network in planned.networks], "--recipe": planned.recipe_names}
+        for option, values in names.items():
             # Groups are told apart by these names.
-            if twice := [name for name in options if options.count(name) > 1]:
-                raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
+            if same := [name for name in values if values.count(name) > 1]:
+                raise click.UsageError(f"{option}: two have the name {same[0]!r}; change the name in one of the files")
         if not as_json:
-            echo(job)
+            echo(planned)
         try:
-            done = experiment_job(job, progress.listeners())
+            result = experiment_job(planned, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
-                f"interrupted; {progress.runs_done} of {len(job.specs)} runs are finished in {job.folder}; "
+                f"interrupted; {progress.runs_done} of {len(planned.specs)} runs are finished in {planned.folder}; "
                 "run the same command to continue"
             ) from None
     if as_json:
-        print_json(done.to_record())
+        print_json(result.to_record())
     else:
-        parts = [done.result, *([done.comparison] if done.comparison else []), f"The page is {done.page}"]
+        parts = [result.result, *([result.comparison] if result.comparison else []), f"The page is {result.page}"]
         echo("\n" + "\n\n".join(map(str, parts)))

@@ -67,18 +67,18 @@ def export(
             raise click.UsageError("--format card goes alone; write the model in another command")
         _write_card(run_path, out, licence, force=force, as_json=as_json)
         return
-    files = _files(formats, dtypes)
+    files = _choose_files(formats, dtypes)
     if out is not None and len(files) > 1 and any(is_file(out, form) for form, _ in files):
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
     request = ExportRequest(files, out, dataset, leave_out=_ALL in formats, force=force)
     with JobProgress(quiet=as_json) as progress:
-        done = export_run(run_path, request, progress.listeners())
+        result = export_run(run_path, request, progress.listeners())
     if as_json:
-        print_json(ExportOutput(exports=done.table.rows, card=None, missing=done.missing))
+        print_json(ExportOutput(exports=result.table.rows, card=None, missing=result.missing))
         return
-    if done.table.rows:
-        echo(f"\n{done.table}\n\n{done.table.sentence}.")
-    for text in done.missing.values():
+    if result.table.rows:  # none without images to compare by
+        echo(f"\n{result.table}\n\n{result.table.sentence}.")
+    for text in result.missing.values():
         echo(f"Left out: {text}")
 
 
@@ -93,7 +93,7 @@ def _write_card(run_path: Path, out: Path | None, licence: str | None, *, force:
         echo(path)
 
 
-def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:
+def _choose_files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:
     """List the formats and number types to write; each named format must have each named type."""
     chosen = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
     # In the order of DTYPES, however they were named.
@@ -107,6 +107,6 @@ def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFo
                 if dtype not in form.dtypes:
                     raise click.UsageError(f"--format {name} has no {dtype}; it has {', '.join(form.dtypes)}")
         files += [(form, dtype) for dtype in types if dtype in form.dtypes]
-    if not files:
+    if not files:  # with "all", every format was left out
         raise click.UsageError(f"no format has {' or '.join(types)}; choose another --dtype")
     return files

@@ -7,7 +7,7 @@ import click
 
 from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
 from convscope.cli.hints import Choice
-from convscope.cli.job import run_of
+from convscope.cli.job import open_run_with_data
 from convscope.cli.options import run_argument
 from convscope.cli.output import echo
 from convscope.runs.page import write_run_figures
@@ -30,7 +30,7 @@ def figures(run_path: Path, names: tuple[str, ...], kind: FigureFormat, theme: T
     figures are written. The same run gives the same bytes.
     """
     # Only figures inside the run need its lock.
-    with run_of(run_path, writes=out is None) as (folder, splits):
-        paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)
+    with open_run_with_data(run_path, writes=out is None) as (folder, splits):
+        paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)  # of test image 0
     for path in paths:
         echo(path)

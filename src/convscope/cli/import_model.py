@@ -27,10 +27,10 @@ _SUFFIX = ".safetensors"
 
 def _number(value: str) -> float:
     """Parse a number that may be written as a fraction such as 1/255 or 1/255/0.3081."""
-    above, *below = value.split("/")
+    numerator, *divisors = value.split("/")
     try:
         # From left to right: 1/255/0.3081 is (1 / 255) / 0.3081.
-        return reduce(truediv, map(float, below), float(above))
+        return reduce(truediv, map(float, divisors), float(numerator))
     except (ValueError, ZeroDivisionError) as error:
         raise click.BadParameter(f"{value!r}: use a number, or a fraction such as 1/255") from error
 
@@ -122,7 +122,8 @@ def import_model(
         architecture=architecture,
         image_shape=image_shape,
         output=output,
-        scaling=_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
+        # A flag that is not set states nothing, as an option without a value.
+        scaling=_make_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
         recipe=recipe,
         out=out,
         command=format_command(),
@@ -133,35 +134,35 @@ def import_model(
         if as_json:
             print_json(ImportedModelOutput(model=str(out), imported=import_record(alone)))
         else:
-            _describe(imported, alone)
+            _print_model(imported, alone)
             echo(f"\nThe model is {out}")
         return
     try:
         with StepProgress(quiet=as_json) as progress:
-            done = import_run(request, progress.listeners())
+            result = import_run(request, progress.listeners())
     # The table shows the accuracy with each scaling, from which the user can choose.
     except UnclearScalingError as error:
         echo(error.table, err=True)
         raise
-    evaluation, model = done.measured.evaluation, done.measured.model
+    evaluation, model = result.measured.evaluation, result.measured.model
     if as_json:
         print_json(
             ImportOutput(
-                run=str(done.measured.folder.path),
+                run=str(result.measured.folder.path),
                 imported=import_record(model),
                 evaluation=evaluation.to_record(),
-                timings={**done.timings},
+                timings={**result.timings},
             )
         )
     else:
-        if done.imported.scalings is not None:
-            echo(f"{done.imported.scalings}\n")
-        _describe(done.imported, model)
-        last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
-        print_result([*filter(None, (evaluation, in_options(done.advice))), last])
+        if result.imported.scalings is not None:  # they were tried on training images
+            echo(f"{result.imported.scalings}\n")
+        _print_model(result.imported, model)
+        last = f"Finished in {result.timings['total']:.1f} s. The report is {result.report}"
+        print_result([*filter(None, (evaluation, in_options(result.advice))), last])
 
 
-def _scaling(**options: Any) -> Scaling | None:
+def _make_scaling(**options: Any) -> Scaling | None:
     """Make the scaling that the options describe; None without options."""
     stated = {name: value for name, value in options.items() if value is not None}
     try:
@@ -170,7 +171,7 @@ def _scaling(**options: Any) -> Scaling | None:
         raise click.UsageError(str(error)) from error
 
 
-def _describe(imported: Imported, model: Model) -> None:
+def _print_model(imported: Imported, model: Model) -> None:
     echo(model.architecture.summary())
     for note in imported.notes:
         echo(f"- {note}")

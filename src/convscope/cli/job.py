@@ -1,4 +1,4 @@
-"""The common parts of the commands that make or open a run: the begin of a job, and its output."""
+"""The common parts of the commands that make or open a run: opening a job, and printing its result."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ import click
 from msgspec import structs
 
 from convscope.base.tables import printable
-from convscope.cli.loading import NAMES
+from convscope.cli.loading import LOADING_NAMES
 from convscope.cli.output import echo, format_command, with_options
 from convscope.cli.progress import JobProgress, StepProgress
 from convscope.data.datasets import Splits
@@ -23,6 +23,7 @@ from convscope.runs.steps import measure_time
 from convscope.storage import RunFolder
 from convscope.storage.records import JobOptions
 
+# Parameters of `training_options` that are fields of `RecipeChanges`.
 _CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "patience", "class_weights")
 
 
@@ -44,41 +45,43 @@ def open_job(
             raise click.UsageError("--from uses the architecture of the run; remove --architecture")
         if arguments["start"] is not None and arguments["width"] != 1:
             raise click.UsageError("--from uses the architecture of the run; remove --width")
-        with new_job(_request(arguments, options), listeners) as job:
+        with new_job(_make_request(arguments, options), listeners) as job:
             yield job
         return
     # Defaults do not count: only options that the user typed contradict the run.
-    names = _names_on_command_line()
+    names = _list_typed_options()
     for option in click.get_current_context().command.params:
         # The number of threads changes no bit of the result, so a resumed run may have another.
-        if option.name in names and option.name in (*arguments, *NAMES) and option.name != "threads":
+        if option.name in names and option.name in (*arguments, *LOADING_NAMES) and option.name != "threads":
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with open_with_data(resume, None, listeners) as (folder, splits):
-        if options is not None:
+        if options is not None:  # a run of `convscope train` has no options of its own, and becomes a main job
             changes = {name: value for name, value in options.to_dict().items() if name in names}
             options = structs.replace(read_options(folder) or options, **changes)
         yield resume_job(folder, splits, options, arguments["threads"])
 
 
-def _request(arguments: Mapping[str, Any], options: JobOptions | None) -> Request:
-    rest = {name: value for name, value in arguments.items() if name not in (*_CHANGES, "dataset")}
+def _make_request(arguments: Mapping[str, Any], options: JobOptions | None) -> Request:
+    # The other arguments have the names of the request's fields.
+    others = {name: value for name, value in arguments.items() if name not in (*_CHANGES, "dataset")}
     return Request(
         data=arguments["dataset"],
         changes=RecipeChanges(**{name: arguments[name] for name in _CHANGES}),
         options=options,
         command=format_command(),
-        **rest,
+        **others,
     )
 
 
-def _names_on_command_line() -> set[str]:
+def _list_typed_options() -> set[str]:
+    """List the parameters whose options are on the command line, and not at their defaults."""
     context = click.get_current_context()
     names = (option.name for option in context.command.params if option.name)
     return {name for name in names if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
 
 
 @contextmanager
-def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[tuple[RunFolder, Splits]]:
+def open_run_with_data(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[tuple[RunFolder, Splits]]:
     """Open the run at `path` with its data; stderr shows a download unless `quiet`."""
     with (
         StepProgress(quiet=quiet) as progress,
@@ -95,27 +98,28 @@ def run_job(
     *,
     quiet: bool,
 ) -> tuple[Path, JobResult, tuple[str, ...]]:
-    """Open a job, see `open_job`, and do its `work`; return the run folder, the outcome and the cautions.
+    """Open a job, see `open_job`, and do its `work`; return the run folder, the result and the cautions.
 
-    Unless `quiet`, the terminal shows its begin and its progress.
+    Unless `quiet`, the terminal shows its settings and its progress.
     """
     timings = dict[str, float]()
     with JobProgress(quiet=quiet) as progress, ExitStack() as stack:
         listeners = progress.listeners()
+        # The lock of the job lasts until the work is done, but `load` is the time to open it alone.
         with measure_time(timings, "load"):
             job = stack.enter_context(open_job(resume, arguments, options, listeners))
         path = job.folder.path
         try:
             cautions = tuple(in_options(text) for text in find_cautions(job.folder, job.splits))
             if not quiet:
-                _show_begin(job.folder, job.splits, cautions)
+                _print_settings(job.folder, job.splits, cautions)
             return path, work(job, timings, listeners), cautions
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # the folder has all finished epochs and measurements
             again = shlex.join(["convscope", str(click.get_current_context().info_name), "--resume", str(path)])
             raise click.ClickException(f"interrupted; what is finished is kept; to continue, run: {again}") from None
 
 
-def _show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
+def _print_settings(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
     """Print the first line of a run, and each caution as a line on stderr."""
     fraction = folder.recipe.validation_fraction
     own = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""

@@ -10,7 +10,7 @@ import click
 from convscope.data.datasets import MAX_SIDE, LoadOptions
 
 
-def _size(value: str) -> tuple[int, int]:
+def _parse_size(value: str) -> tuple[int, int]:
     """Parse the height and width of a text such as 28x28."""
     match = re.fullmatch(r"([1-9]\d{0,8})[x×]([1-9]\d{0,8})", value.strip())
     if not match:
@@ -21,7 +21,8 @@ def _size(value: str) -> tuple[int, int]:
     return height, width
 
 
-NAMES = ("test_fraction", "image_size", "skip_damaged")
+LOADING_NAMES = ("test_fraction", "image_size", "skip_damaged")
+"""The parameters of `loading_options`."""
 
 
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,7 +31,7 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     The command takes their values as one argument `loading`.
     """
 
-    @wraps(command)
+    @wraps(command)  # keeps the name and the docstring, which are the command's name and help
     def with_loading(
         *arguments: Any,
         test_fraction: float | None,
@@ -49,7 +50,7 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--image-size",
-            type=_size,
+            type=_parse_size,
             metavar="HxW",
             help="Height and width that all pictures are resized to, such as 28x28.",
         ),

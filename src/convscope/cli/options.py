@@ -77,7 +77,7 @@ views_option = click.option(
     default="1",
     show_default=True,
     # A choice of texts, so that help lists 1, 5 and 9; the command gets a number.
-    callback=lambda _, __, value: int(value),
+    callback=lambda _, __, value: int(value),  # called with the context, the parameter and its value
     help="Views of each image whose probabilities are averaged: 5 are the image and its shifts by one pixel, 9 also "
     "the diagonal ones.",
 )

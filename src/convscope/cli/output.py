@@ -34,11 +34,12 @@ def with_options(text: str, command: click.Command) -> str:
 
 def format_command() -> str:
     """Format the command line of this process, without options that do not change the result."""
-    words, kept = iter(click.get_current_context().meta[WORDS]), ["convscope"]
+    words, shown_words = iter(click.get_current_context().meta[WORDS]), ["convscope"]
     for word in words:
         option, equals, _ = word.partition("=")
         if option not in _WITHOUT_EFFECT:
-            kept.append(os.fsencode(word).decode(errors="replace"))
+            # A path may hold bytes that are no text, which JSON cannot hold.
+            shown_words.append(os.fsencode(word).decode(errors="replace"))
         elif _WITHOUT_EFFECT[option] and not equals:  # --out PATH; --out=PATH is a single word
             next(words, None)
-    return shlex.join(kept)
+    return shlex.join(shown_words)

@@ -58,13 +58,14 @@ def plan(
     # Two names of presets or files: a folder is one of runs, even if it has the name of a preset.
     is_architecture = [not name.is_dir() and (str(name) in PRESETS or name.suffix == ".json") for name in folders]
     if len(folders) == 2 and all(is_architecture):
+        # Without recipes, each preset is trained with its own; `train_pilot` chooses the seeds.
         request = ExperimentRequest(dataset, LoadOptions(), [*map(str, folders)], (), (), command=format_command())
         with JobProgress(quiet=as_json) as progress:
             folders = (train_pilot(request, progress.listeners()),)
     elif context.get_parameter_source("dataset") is not ParameterSource.DEFAULT:
         raise click.UsageError("--dataset is for two architectures; a FOLDER already has its data")
-    done = plan_folders(folders, difference / 100, None if margin is None else margin / 100, looks, out)
+    result = plan_folders(folders, difference / 100, None if margin is None else margin / 100, looks, out)
     if as_json:
-        print_json(done.result.to_record())
+        print_json(result.result.to_record())
     else:
-        echo(str(done))
+        echo(str(result))

@@ -62,7 +62,7 @@ def predict(
     if images.count(STDIN) > 1:
         raise click.UsageError("-: standard input can be read only once")
     if page_path is not None:
-        check_free(page_path, force=force)
+        check_free(page_path, force=force)  # before pictures are classified, which may take long
     if both := [step for step in also if step in without]:
         raise click.UsageError(f"--with {both[0]} --without {both[0]}: choose one")
     model = load_model(run_path)
@@ -70,18 +70,19 @@ def predict(
     paths = find_pictures(images)
     # Only a page needs attributions, which take longer than predictions.
     reader = Reader(model) if page_path is None else make_explaining_reader(model, run_path)
-    read = reader.strings(paths) if strings else reader.answers(paths, steps)
+    # An iterator: each picture is read and classified when its outcome is printed.
+    outcomes = reader.strings(paths) if strings else reader.answers(paths, steps)
     if as_json:
-        print_outcomes_json(read)
+        print_outcomes_json(outcomes)
     elif as_csv:
-        print_outcomes_csv(read, strings)
+        print_outcomes_csv(outcomes, strings)
     elif strings:
-        print_strings(read, len(paths))
+        print_strings(outcomes, len(paths))
     else:
-        print_answers(read, [format_path(path) for path in paths], model.class_names)
+        print_answers(outcomes, [format_path(path) for path in paths], model.class_names)
     if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
         echo("\n" + printable(f"The page is {format_path(page_path)}"))
-    errors = reader.errors
+    errors = reader.errors  # complete, since all outcomes are printed
     # A single picture: its own error, instead of a count.
     if len(errors) == 1 == len(paths):
         raise ImageFileError(errors[0])

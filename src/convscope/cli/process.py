@@ -35,7 +35,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Tell Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
+    """True for Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, Interrupted)
 
 
@@ -46,7 +46,7 @@ def interrupts() -> Iterator[None]:
     Later SIGTERMs are ignored until the process ends: `timeout` sends two. Signals that already have a handler, or are
     ignored, stay so.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
     is_terminated = False
@@ -67,10 +67,11 @@ def interrupts() -> Iterator[None]:
             sys.__unraisablehook__(unraisable)
 
     defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    ours = {number: default for number, default in defaults.items() if signal.getsignal(number) is default}
+    # A shell that starts a command in the background has Ctrl-C ignored for it, which must stay so.
+    replaced = {number: default for number, default in defaults.items() if signal.getsignal(number) is default}
     hook = sys.unraisablehook
     try:
-        for number in ours:
+        for number in replaced:
             signal.signal(number, interrupt)
         sys.unraisablehook = raise_again
         yield
@@ -80,7 +81,7 @@ def interrupts() -> Iterator[None]:
         raise
     finally:
         sys.unraisablehook = hook
-        for number, default in ours.items():
+        for number, default in replaced.items():
+            # After a SIGTERM its handler stays, which ignores the second one of `timeout`.
             if number == signal.SIGINT or not is_terminated:
-                # After a SIGTERM its handler stays, which ignores the second one of `timeout`.
                 signal.signal(number, default)

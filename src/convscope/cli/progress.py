@@ -24,7 +24,7 @@ class StepProgress:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet, self._name = quiet, ""
+        self._quiet, self._name = quiet, ""  # the name of the last bar, also after it was removed
         self._bar: tqdm | None = None
 
     def listeners(self) -> Listeners:
@@ -38,17 +38,22 @@ class StepProgress:
             echo(text, err=True)
         self._move(text, done, total, unit="B", unit_scale=True)
 
-    def _move(self, name: str, done: int, total: int | None, text: str = "", **looks: Any) -> None:
-        """Move the bar `name` to `done` of `total`, with `text` beside it, in place of a bar of another name."""
+    def _move(self, name: str, done: int, total: int | None, text: str = "", **options: Any) -> None:
+        """Move the bar called `name` to `done` of `total`, with `text` after it; replace a bar of another name.
+
+        Args:
+            options: of tqdm, for a new bar.
+        """
         if self._bar is None or name != self._name:
             self.close()
             self._name = name
             disable = self._quiet or None  # None: unless it is a terminal
-            self._bar = tqdm(total=total, desc=printable(name), leave=False, disable=disable, file=sys.stderr, **looks)
+            label = printable(name)
+            self._bar = tqdm(total=total, desc=label, leave=False, disable=disable, file=sys.stderr, **options)
         self._bar.total = total
         if text:  # drawn at once only if the bar does not move, since a move draws it too
             self._bar.set_postfix_str(printable(text), refresh=done == self._bar.n)
-        self._bar.update(done - self._bar.n)
+        self._bar.update(done - self._bar.n)  # tqdm takes differences
         if done == total:
             self.close()
 
@@ -79,20 +84,21 @@ class RunsProgress(StepProgress):
 
     def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
         super().__init__(quiet=quiet)
+        # Numbers of runs: all, those with a result or diverged, those of these that this command trained, and results.
         self._total, self._ended, self._trained, self.done = total, 0, 0, 0
         self._is_terminal = sys.stderr.isatty()
-        self._lines = lines and not quiet and not self._is_terminal
-        self._last = self._start = monotonic()
-        self._say("")
+        self._has_lines = lines and not quiet and not self._is_terminal
+        self._last = self._start = monotonic()  # when the last line was printed
+        self._show_bar("")
 
-    def _say(self, text: str) -> None:
+    def _show_bar(self, text: str) -> None:
         self._move("", self._ended, self._total, text, unit=" runs")
 
     def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
         """Show the epoch beside the bar, or print its line."""
-        if epoch := len(state.history):
+        if epoch := len(state.history):  # not before the first
             text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
-            self._say(text)
+            self._show_bar(text)
             if not self._quiet and not self._is_terminal:
                 echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {state.history.accuracy[-1]:.4f}")
 
@@ -102,17 +108,20 @@ class RunsProgress(StepProgress):
         self._ended += 1
         now = monotonic()
         elapsed = now - self._start
-        # A run that took longer than this command has run so far was trained by an earlier command: it says nothing
-        # about the speed.
+        # A run that took longer than this command has run so far was trained by an earlier command. It is not counted
+        # in the speed.
         self._trained += result.seconds <= elapsed
+        # Once each: the recipe of a preset may have the preset's name.
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
-        self._say(f"{name}: {result.accuracy:.4f}")
-        if self._lines and self._is_due(now):
-            text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
-            left = elapsed / max(1, self._trained) * (self._total - self._ended)
-            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
-            echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
+        self._show_bar(f"{name}: {result.accuracy:.4f}")
+        if self._has_lines and self._is_due(now):
+            text = f"{self._format_count()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
+            seconds_left = elapsed / max(1, self._trained) * (self._total - self._ended)
+            text += f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
+            # No time for the last run, nor before the speed is known.
+            text += f"; about {max(1, round(seconds_left)):,} s left" if seconds_left and self._trained else ""
+            echo(text)
 
     def _is_due(self, now: float) -> bool:
         """Decide whether an ended run gets a line: each of a few runs, and of many the last one and some others."""
@@ -124,11 +133,11 @@ class RunsProgress(StepProgress):
     def on_diverged(self, run: DivergedRun) -> None:
         """Move the bar, or print the run's line."""
         self._ended, self._trained = self._ended + 1, self._trained + 1
-        self._say(f"{run.title}: diverged")
+        self._show_bar(f"{run.title}: diverged")
         if not self._quiet and not self._is_terminal:
-            echo(printable(f"{self._place()}{run.title}: {run.reason}"))
+            echo(printable(f"{self._format_count()}{run.title}: {run.reason}"))
 
-    def _place(self) -> str:
+    def _format_count(self) -> str:
         return f"run {self._ended:,} of {self._total:,}, "
 
 
@@ -137,9 +146,9 @@ class JobProgress(StepProgress):
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
-        self._is_in_phases = False
-        self._network, self._epochs, self._num_images = "", 0, 0
-        self._runs = RunsProgress(0, quiet=True)
+        self._is_in_phases = False  # True once the first page is written
+        self._network, self._epochs, self._num_images = "", 0, 0  # of the present training
+        self._runs = RunsProgress(0, quiet=True)  # until a job has further runs
 
     def listeners(self) -> Listeners:
         return replace(
@@ -181,14 +190,16 @@ class JobProgress(StepProgress):
         """Print the line of the epoch that has just ended; after the first page, only the bar shows progress."""
         self.close()
         if not self._is_in_phases and len(state.history):
-            self._show(self._line(state.history))
+            self._show(self._format_epoch(state.history))
 
-    def _line(self, history: History) -> str:
+    def _format_epoch(self, history: History) -> str:
         row = history.rows()[-1]
+        # The epoch is padded to the width of the last, so that the columns of all lines are aligned.
         cells = [f"{self._network} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
+        # An epoch without validation or test images has no values of these.
         names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
         cells += [f"{history.title(name)} {row[name]:.4f}" for name in names]
-        speed = self._num_images / max(row["seconds"], 1e-9)
+        speed = self._num_images / max(row["seconds"], 1e-9)  # a clock may give 0 for a tiny epoch
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
 
     def _on_trained(self, _: str, choice: str) -> None:

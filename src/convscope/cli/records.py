@@ -100,7 +100,7 @@ class DataShowOutput(Record, kw_only=True):
     index: Count
     label: Count
     class_name: str
-    image: tuple[tuple[tuple[Byte, ...], ...], ...]
+    image: tuple[tuple[tuple[Byte, ...], ...], ...]  # rows of pixels, each with a byte for each channel
     png: str | None
 
 

@@ -8,7 +8,7 @@ from time import perf_counter
 import click
 
 from convscope.cli.hints import Choice
-from convscope.cli.job import in_options, run_of
+from convscope.cli.job import in_options, open_run_with_data
 from convscope.cli.options import executor_option, index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
@@ -50,7 +50,7 @@ def report(
     # `--payload` also works on a run that others only may read.
     writes = not payload
     with (
-        run_of(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
+        open_run_with_data(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
         JobProgress(quiet=as_json or payload) as progress,
     ):
         listeners = replace(progress.listeners(), on_left_out=_print_left_out)
@@ -60,6 +60,7 @@ def report(
             # Without topics only the page is written, which starts again.
             if not topics:
                 raise
+            # `all` leaves out the finished topics; it does not include the variants, whose finished runs are kept.
             raise click.ClickException(
                 "interrupted; finished topics and runs are kept; to continue, run: "
                 + shlex.join(["convscope", "report", str(folder.path), *(topics if VARIANTS in topics else [ALL])])

@@ -39,29 +39,30 @@ def run(
     --resume continues. The report explains the network of --seed. More seeds show how much accuracy varies between
     runs.
     """
-    path, outcome, cautions = run_job(resume, arguments, JobOptions(baseline, seeds, 0), main_job, quiet=as_json)
+    # The feature maps of test image 0; `convscope report --index` shows others.
+    options = JobOptions(baseline, seeds, 0)
+    path, result, cautions = run_job(resume, arguments, options, main_job, quiet=as_json)
     if as_json:
         print_json(
             from_attributes(
                 RunOutput,
-                outcome,
+                result,
                 run=str(path),
                 warnings=cautions,
-                timings={**outcome.timings, "memory": outcome.memory},
+                timings={**result.timings, "memory": result.memory},
             )
         )
     else:
         run_folder = shlex.quote(str(path))
         steps = (
-            f"Finished in {outcome.timings['total']:.1f} s. Next steps:\n"
-            f"  open the report in a browser: {outcome.report}\n"
+            f"Finished in {result.timings['total']:.1f} s. Next steps:\n"
+            f"  open the report in a browser: {result.report}\n"
             f"  see each class and its confusions: convscope evaluate {run_folder}\n"
             f"  write figures for slides: convscope figures {run_folder}\n"
             f"  test the predictions further: convscope report {run_folder} all"
         )
-        comparison = (
-            outcome.seeds or outcome.comparison
-        )  # runs from several seeds say more than one run of each network
+        # Runs from several seeds say more than one run of each network.
+        comparison = result.seeds or result.comparison
         print_result([*([] if comparison is None else [comparison.summary]), steps])
     if open_report:
-        click.launch(str(outcome.report))
+        click.launch(str(result.report))

@@ -9,7 +9,7 @@ from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.records import ServedModel, ServeOutput
 
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client")  # modules of the extra `serve`
 
 
 @click.command()
@@ -62,7 +62,7 @@ def serve(
     models = load_served(runs)
     limits = Limits(answer_seconds=deadline, **({} if threads is None else {"threads": threads}))
 
-    def announce(address: str) -> None:
+    def announce(address: str) -> None:  # only now, since the address has the port that the system chose for 0
         if as_json:
             served = tuple(ServedModel(name=model.name, version=model.version) for model in models)
             print_json(ServeOutput(address=address, models=served))

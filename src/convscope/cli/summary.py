@@ -12,7 +12,7 @@ from convscope.cli.output import echo
 from convscope.runs.choices import architecture_for
 
 
-def _image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:
+def _parse_image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:
     match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})(?:[x×](\d{1,9}))?", value.lower())
     if not match:
         raise click.BadParameter("use HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28x1")
@@ -23,7 +23,7 @@ def _image_size(_context: click.Context, _parameter: click.Parameter, value: str
 @click.argument("architecture")
 @click.option(
     "--image",
-    callback=_image_size,
+    callback=_parse_image_size,
     default="28x28x1",
     show_default=True,
     help="Height, width and channels of the images.",

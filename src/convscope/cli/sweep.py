@@ -92,14 +92,14 @@ def sweep(
     )
     with JobProgress(quiet=as_json) as progress:
         try:
-            done = sweep_job(request, progress.listeners())
+            result = sweep_job(request, progress.listeners())
         # The folder has the finished trials, so this command continues and does not start again.
         except KeyboardInterrupt:
             raise click.ClickException(
                 "interrupted; finished trials are kept; run the same command to continue"
             ) from None
     if as_json:
-        print_json(done.to_record())
+        print_json(result.to_record())
     else:
-        echo(f"\n{done.result}\n\nThe page is {done.page}")
-        echo(f"To measure it on the test images, run:\n{done.next_step}")
+        echo(f"\n{result.result}\n\nThe page is {result.page}")
+        echo(f"To measure it on the test images, run:\n{result.next_step}")

@@ -21,16 +21,16 @@ def train(resume: Path | None, as_json: bool, **arguments: Any) -> None:
     The run folder holds the model, its training history and its evaluation. `convscope report` adds figures and a
     report.
     """
-    path, outcome, cautions = run_job(resume, arguments, None, train_job, quiet=as_json)
+    path, result, cautions = run_job(resume, arguments, None, train_job, quiet=as_json)
     if as_json:
         print_json(
             TrainOutput(
                 run=str(path),
-                evaluation=outcome.evaluation.to_record(),
+                evaluation=result.evaluation.to_record(),
                 warnings=cautions,
-                timings={**outcome.timings, "memory": outcome.memory},
+                timings={**result.timings, "memory": result.memory},
             )
         )
     else:
-        print_result([outcome.evaluation, f"Memory: {outcome.memory}"])
-        echo(f"Finished in {outcome.timings['total']:.1f} s. The run is in {path}")
+        print_result([result.evaluation, f"Memory: {result.memory}"])
+        echo(f"Finished in {result.timings['total']:.1f} s. The run is in {path}")
