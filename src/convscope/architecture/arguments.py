@@ -1,11 +1,11 @@
-"""The checks that layers make of their arguments: each raises one error that names layer, argument, value and rule."""
+"""Checks of the arguments of layers: each raises one error that names layer, argument, value and rule."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from convscope.base.errors import ArchitectureError
 
-LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127  # a mantissa of 24 ones, and the largest exponent
 
 
 class NamedLayer(Protocol):
@@ -25,6 +25,7 @@ def label(layer: NamedLayer) -> str:
 def check_count(layer: NamedLayer, field: str) -> None:
     """Refuse all but whole numbers from 1 to 65536."""
     value = getattr(layer, field)
+    # `bool` is a subclass of `int`; true is no number of filters. So in all checks here.
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
 
@@ -34,7 +35,7 @@ def check_fraction(layer: NamedLayer, field: str) -> None:
     _check_number(layer, field, lambda value: 0 <= value < 1, "from 0 to less than 1")
 
 
-def check_positive(layer: NamedLayer, field: str) -> None:
+def check_positive_fraction(layer: NamedLayer, field: str) -> None:
     """Refuse all but numbers above 0, up to 1."""
     _check_number(layer, field, lambda value: 0 < value <= 1, "above 0 and at most 1")
 
@@ -97,7 +98,7 @@ def set_frame(layer: NamedLayer, field: str) -> None:
             f"{label(layer)}: {field} is {value!r}; it must be a whole number from 0 to 1024, a pair (rows, columns) "
             "of them, or ((above, below), (left, right))"
         )
-    object.__setattr__(layer, field, tuple(map(tuple, sides)))
+    object.__setattr__(layer, field, tuple(map(tuple, sides)))  # as in `set_pair`
 
 
 def _is_pair(value: Any) -> bool:

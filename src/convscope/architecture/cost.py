@@ -11,7 +11,7 @@ from convscope.base.errors import ArchitectureError
 
 MAX_LAYERS = 1000
 MAX_MAP_BYTES = 1 << 31
-"""Of the image and every layer's output in float32, for one image. VGG-16 at 512 × 512 takes a sixth of it."""
+"""Of an image and all its maps in float32. VGG-16 at 512 × 512 takes a sixth of it."""
 MAX_WEIGHT_BYTES = 1 << 32
 """Of all weights in float32. VGG-16 with its dense layers at 512 × 512 takes half of it."""
 MAX_OPERATIONS = 10**12
@@ -34,7 +34,7 @@ class Budget:
         self._take(layer.name or layer.kind, output, weights, layer_operations(layer, input_shape, output))
 
     def _take(self, name: str, output: Shape, weights: int, operations: int) -> None:
-        # In float32. Python's whole numbers do not overflow, so a hostile shape ends at a limit and not below it.
+        # Four bytes for a float32. Python's whole numbers do not overflow, so the sums of any file exceed a limit.
         self._map_bytes += 4 * prod(output)
         self._weight_bytes += 4 * weights
         self._operations += operations

@@ -1,9 +1,9 @@
-"""A drawing of the layers from left to right, as SVG.
+"""Draw the layers from left to right, as SVG.
 
-Maps are stacks of planes and vectors are bars. A side grows with the square root of its size, the number of planes and
-the height of a bar with the logarithm: they hint at the shape, and the text below states it. Long networks wrap into
-rows. An arc above the blocks leads from an earlier layer to the layer that reads it; if the two are in different rows,
-the arc comes straight from above. No arrow leads to a `Branch` from the previous layer.
+Maps are stacks of planes and vectors are bars, which hint at the shapes; the text below them has the numbers. A side
+grows with the square root of its size, the number of planes and the height of a bar with the logarithm. Long networks
+wrap into rows. An arc above the blocks leads from an earlier layer to the layer that reads it; if the two are in
+different rows, the arc comes straight from above. No arrow leads from the previous layer to a `Branch`.
 The drawing has no script, style sheet or ids. Its text has the colour of the page, its marks the colour `--accent`.
 """
 
@@ -19,16 +19,16 @@ from convscope.architecture.table import Input, LayerRow, earlier
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without a browser.
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-_FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
+_FONT_SIZE, _LINE_HEIGHT, _CHARACTER_WIDTH = 12, 17, 7.4
 _ACCENT = "var(--accent, #9a6ee0)"
 _WIDTH = 1000  # of a full row, which a page shows without scrolling
-_MARGIN, _GAP, _ROW_GAP = 20, 26, 44
+_MARGIN, _GAP, _ROW_GAP = 20, 26, 44  # around all, between blocks, and between rows
 _LANE = 12  # height between two arcs above the blocks
-_LABELS = ("", "", "name", "output", "parameters", "MACs")
-_LABEL_WIDTH = 10 * _CHARACTER
+_LABELS = ("", "", "name", "output", "parameters", "MACs")  # kind and settings need none
+_LABEL_WIDTH = 10 * _CHARACTER_WIDTH
 _MAX_CHARACTERS = 16  # of a line of text before it wraps
-_SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
-_MAX_PLANES, _OFFSET = 10, 4
+_MAP_SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12  # of the largest map and vector
+_MAX_PLANES, _OFFSET = 10, 4  # of a stack; between a plane and the one before it
 # By the end of a layer's kind: DepthwiseConv2D looks like Conv2D, and all poolings are alike.
 _FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}
 _PLAIN_FILL = ("currentColor", 0.14)
@@ -41,7 +41,7 @@ class _Block:
     kind: str
     texts: tuple[tuple[str, ...], ...]
     shape: Shape
-    height: float
+    height: float  # of a plane
     width: float
     planes: int
     read_by: Pair | None  # the window of the next layer, marked on the front plane
@@ -58,26 +58,27 @@ class _Block:
     @property
     def cell_width(self) -> float:
         longest = max(len(line) for lines in self.texts for line in lines)
-        return max(longest * _CHARACTER, self.full_width)
+        return max(longest * _CHARACTER_WIDTH, self.full_width)
 
 
 def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
     """Draw the layers from left to right as one SVG element, self-contained and readable on dark and light pages."""
-    rows = _rows(_blocks(image, table))
+    rows = _arrange_rows(_make_blocks(image, table))
     left = _MARGIN + _LABEL_WIDTH + _GAP
     width = max(left + _row_width(row) for row in rows) + _MARGIN
     parts: list[str] = []
     top: float = _MARGIN
-    row_end: tuple[float, float] | None = None  # where the last row's arrow starts
+    row_end: tuple[float, float] | None = None  # where the arrow from the last row starts
     for row in rows:
-        drawn = max(block.full_height for block in row)
-        centres = list(_centres(row, left))
-        arcs = _arcs(row)
+        row_height = max(block.full_height for block in row)
+        centres = list(_place_blocks(row, left))
+        arcs = _assign_lanes(row)
         # Room for the arcs above the blocks.
         above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
-        middle = top + drawn / 2
+        middle = top + row_height / 2
         if row_end is not None and row[0].kind != "Branch":
-            # From the end of the last row along the right, the middle between the rows and the left to the first block.
+            # From the end of the last row along the right edge, between the rows and along the left edge to the first
+            # block. The edges are 8 pixels from the border.
             start, start_y = row_end
             turns = [
                 (start, start_y),
@@ -85,14 +86,15 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
                 (width - 8, above - _ROW_GAP / 2),
                 (8, above - _ROW_GAP / 2),
             ]
-            parts.append(_arrow([*turns, (8, middle), (_arrow_end(*centres[0]), middle)]))
+            parts.append(_draw_arrow([*turns, (8, middle), (_arrow_end(*centres[0]), middle)]))
         for before, after in pairwise(centres):
             if after[0].kind != "Branch":
-                parts.append(_arrow([(_arrow_start(*before), middle), (_arrow_end(*after), middle)]))
-        parts += [_arrow(_arc(centres, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
+                parts.append(_draw_arrow([(_arrow_start(*before), middle), (_arrow_end(*after), middle)]))
+        for source, target, lane in arcs:
+            parts.append(_draw_arrow(_route_arc(centres, source, target, top - _LANE * lane, middle)))
         for block, centre in centres:
-            parts.append(_drawing(block, centre, middle))
-        text, bottom = _texts(centres, top + drawn + _LINE + 6)
+            parts.append(_draw_block(block, centre, middle))
+        text, bottom = _draw_texts(centres, top + row_height + _LINE_HEIGHT + 6)
         parts.append(text)
         row_end = (_arrow_start(*centres[-1]), middle)
         top = bottom + _ROW_GAP
@@ -101,7 +103,7 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" style="max-width:100%;height:auto" '
         f'font-family="{_FONT}" font-size="{_FONT_SIZE}" fill="currentColor">\n'
-        f"<title>{escape(_title(image, table))}</title>\n<desc>{escape(_description(table))}</desc>\n"
+        f"<title>{escape(_write_title(image, table))}</title>\n<desc>{escape(_write_description(table))}</desc>\n"
         + "\n".join(parts)
         + "\n</svg>"
     )
@@ -110,29 +112,31 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
 # --- The blocks -------------------------------------------------------------------------------------------------------
 
 
-def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
+def _make_blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     shapes = [image.shape, *(row.output_shape for row in table)]
+    # Sizes are drawn relative to the largest map and the largest vector of the network.
     largest_side = max(max(shape[:2]) for shape in shapes if len(shape) == 3)
     largest_vector = max(shape[0] for shape in shapes if len(shape) == 1)
-    texts: list[tuple[tuple[str, ...], ...]] = [(("Input",), (), ("input",), (_sizes(image.shape),), ("0",), ("0",))]
+    texts: list[tuple[tuple[str, ...], ...]] = [(("Input",), (), ("input",), (_to_text(image.shape),), ("0",), ("0",))]
     kinds = ["Input"]
     for row in table:
         counts = (
-            (_sizes(row.output_shape),),
+            (_to_text(row.output_shape),),
             (f"{row.parameters + row.non_trainable_parameters:,}",),
             (f"{row.macs:,}",),
         )
-        texts.append(((row.layer.kind,), _settings(row.layer), _name(row.layer.name), *counts))
+        texts.append(((row.layer.kind,), _list_settings(row.layer), _wrap_name(row.layer.name), *counts))
         kinds.append(row.layer.kind)
     windows = [window.reach if (window := getattr(row.layer, "window", None)) else None for row in table]
     blocks: list[_Block] = []
-    # Blocks count from the input, 0.
+    # Block 0 is the input. `sources` has for each block the number of the earlier one that it reads by its name.
     numbers = {"input": 0} | {row.layer.name: number for number, row in enumerate(table, 1)}
-    read = [None, *(numbers.get(earlier(row.layer)) for row in table)]
-    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], read, strict=True):
+    sources = [None, *(numbers.get(earlier(row.layer)) for row in table)]
+    # The windows are shifted by one: on each block, that of the layer after it is marked.
+    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], sources, strict=True):
         if len(shape) == 3:
             # By the root, so that small maps stay visible beside large ones.
-            height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
+            height, width = (max(_MAP_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
             # As many planes as channels up to 3; from there 4, 5, ... for 4, 8, ... channels.
             planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
         else:
@@ -144,55 +148,56 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     return blocks
 
 
-def _sizes(shape: Shape) -> str:
+def _to_text(shape: Shape) -> str:
     return " × ".join(map(str, shape))
 
 
-def _settings(layer: Layer) -> tuple[str, ...]:
+def _list_settings(layer: Layer) -> tuple[str, ...]:
     """List a layer's settings in lines of text: its source, window, strides, padding and activation."""
     words = []
-    source = _name(
+    source = _wrap_name(
         f"{'+' if isinstance(layer, Add) else 'of' if isinstance(layer, Branch) else 'and'} {earlier(layer)}"
     )
     if (window := getattr(layer, "window", None)) is not None:
-        words.append(_sizes(window.size))
+        words.append(_to_text(window.size))
         pool_size = getattr(layer, "pool_size", (1, 1))
         for word, pair, default in (("stride", window.strides, pool_size), ("dilation", window.dilation, (1, 1))):
             if pair != default:
-                words.append(f"{word} {pair[0] if pair[0] == pair[1] else _sizes(pair)}")
+                words.append(f"{word} {pair[0] if pair[0] == pair[1] else _to_text(pair)}")
         if (groups := getattr(layer, "groups", 1)) > 1:
             words.append(f"groups {groups}")
         if window.padding == "same":
             words.append("same")
     if isinstance(layer, ZeroPadding2D):
-        words += _padding(layer)
+        words += _list_padding(layer)
     if isinstance(layer, Dropout):
         words.append(f"rate {layer.rate:g}")
     if (activation := getattr(layer, "activation", "linear")) != "linear" or isinstance(layer, Activation):
         words.append(activation)
     if isinstance(layer, Activation) and activation == "leaky_relu":
         words.append(f"slope {layer.negative_slope:g}")
-    return (*(source if earlier(layer) else ()), *_lines([f"{word}, " for word in words[:-1]] + words[-1:]))
+    return (*(source if earlier(layer) else ()), *_wrap_words([f"{word}, " for word in words[:-1]] + words[-1:]))
 
 
-def _padding(layer: ZeroPadding2D) -> list[str]:
+def _list_padding(layer: ZeroPadding2D) -> list[str]:
     (above, below), (left, right) = layer.padding
     if above == below and left == right:
         return [f"{above} around"] if above == left else [f"rows {above}", f"columns {left}"]
     return [f"rows {above} + {below}", f"columns {left} + {right}"]
 
 
-def _name(name: str) -> tuple[str, ...]:
-    """Break a name into lines, after underscores where possible, else where a line is full."""
+def _wrap_name(name: str) -> tuple[str, ...]:
+    """Break a name into lines, after underscores if possible, otherwise where a line is full."""
+    # "block_1_add" gives "block_", "1_" and "add".
     words = [
         word[i : i + _MAX_CHARACTERS]
         for word in findall("[^_]*_|[^_]+", name)
         for i in range(0, len(word), _MAX_CHARACTERS)
     ]
-    return _lines(words)
+    return _wrap_words(words)
 
 
-def _lines(words: list[str]) -> tuple[str, ...]:
+def _wrap_words(words: list[str]) -> tuple[str, ...]:
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1] + word.rstrip()) <= _MAX_CHARACTERS:
@@ -202,21 +207,20 @@ def _lines(words: list[str]) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in lines)
 
 
-def _title(image: Input, table: tuple[LayerRow, ...]) -> str:
-    return (
-        f"A network of {len(table)} layers, from images of {_sizes(image.shape)} to {table[-1].output_shape[0]} classes"
-    )
+def _write_title(image: Input, table: tuple[LayerRow, ...]) -> str:
+    size, num_classes = _to_text(image.shape), table[-1].output_shape[0]
+    return f"A network of {len(table)} layers, from images of {size} to {num_classes} classes"
 
 
-def _description(table: tuple[LayerRow, ...]) -> str:
+def _write_description(table: tuple[LayerRow, ...]) -> str:
     return "; ".join(
-        f"{row.layer.name} ({row.layer.kind}{_source(row.layer)}): output {_sizes(row.output_shape)}, "
+        f"{row.layer.name} ({row.layer.kind}{_format_source(row.layer)}): output {_to_text(row.output_shape)}, "
         f"{row.parameters + row.non_trainable_parameters:,} parameters, {row.macs:,} multiply-adds"
         for row in table
     )
 
 
-def _source(layer: Layer) -> str:
+def _format_source(layer: Layer) -> str:
     return f" of {earlier(layer)}" if earlier(layer) else ""
 
 
@@ -227,13 +231,13 @@ def _row_width(row: list[_Block]) -> float:
     return sum(block.cell_width for block in row) + _GAP * (len(row) - 1)
 
 
-def _rows(blocks: list[_Block]) -> list[list[_Block]]:
+def _arrange_rows(blocks: list[_Block]) -> list[list[_Block]]:
     """Arrange the blocks in the fewest rows that fit the width, of about equal length."""
     full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
-    fewest = len(_fill_rows(blocks, full))
+    num_rows = len(_fill_rows(blocks, full))
     # The narrowest limit that needs no further row makes the rows about equally long. Steps of 20 pixels suffice.
     return next(
-        rows for limit in range(0, full + 20, 20) if len(rows := _fill_rows(blocks, min(limit, full))) == fewest
+        rows for limit in range(0, full + 20, 20) if len(rows := _fill_rows(blocks, min(limit, full))) == num_rows
     )
 
 
@@ -246,38 +250,39 @@ def _fill_rows(blocks: list[_Block], limit: float) -> list[list[_Block]]:
     return rows
 
 
-def _centres(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
-    """Yield each block with the middle of its cell."""
+def _place_blocks(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
+    """Yield each block with the x of the middle of its cell."""
     for block in row:
         yield block, left + block.cell_width / 2
         left += block.cell_width + _GAP
 
 
-def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
+def _assign_lanes(row: list[_Block]) -> list[tuple[int | None, int, int]]:
     """List the arcs of a row: the index of the source (None: in another row), that of its reader, and the lane.
 
     Lanes count from 1, upwards from the blocks; a long arc runs over the short ones that it spans.
     """
-    ends = []
+    ends = []  # the source and target of each arc
     for target, block in enumerate(row):
         if block.source is not None:
             ends.append(
                 (next((index for index, candidate in enumerate(row) if candidate is block.source), None), target)
             )
     arcs: list[tuple[int | None, int, int]] = []
-    # Short arcs first, so that a long one finds the lanes of those that it spans. An arc from another row spans
-    # nothing.
+    # Short arcs first, so that a long one finds the lanes of those that it spans. The length of an arc from another row
+    # is 0, as it comes straight down.
     for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
         first = target if source is None else source
+        # The lanes of the arcs placed so far that overlap with this one.
         below = [lane for s, t, lane in arcs if (t if s is None else s) < target and first < t]
         arcs.append((source, target, 1 + max(below, default=0)))
     return arcs
 
 
-def _arc(
+def _route_arc(
     centres: list[tuple[_Block, float]], source: int | None, target: int, height: float, middle: float
 ) -> list[tuple[float, float]]:
-    """List the corners of an arc at `height`; where its source is in another row, it comes straight from above."""
+    """List the corners of an arc at `height`; if its source is in another row, it comes straight from above."""
     block, centre = centres[target]
     x = centre - 4  # so that an arc that leaves this block has a line of its own
     end = [(x, height), (x, middle - block.full_height / 2 - 4)]
@@ -298,9 +303,10 @@ def _arrow_start(block: _Block, centre: float) -> float:
 # --- The marks --------------------------------------------------------------------------------------------------------
 
 
-def _drawing(block: _Block, centre: float, middle: float) -> str:
+def _draw_block(block: _Block, centre: float, middle: float) -> str:
     """Draw the planes of a block's maps, the front one at the bottom left, or the bar of its vector."""
     fill, opacity = next((fill for end, fill in _FILLS.items() if block.kind.endswith(end)), _PLAIN_FILL)
+    # The top left corner of the front plane, its width and height, and the offset of the plane behind it.
     x, y = centre - block.full_width / 2, middle + block.full_height / 2 - block.height
     w, h, d = block.width, block.height, _OFFSET
     marks = [
@@ -315,7 +321,7 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
         steps = (y + h * k / block.shape[0] for k in range(1, block.shape[0]))
         marks += [f'<path d="M{x:.1f} {step:.1f}h{w:.1f}" stroke-opacity="0.6"/>' for step in steps]
     if block.read_by is not None and len(block.shape) == 3:
-        # The window of the next layer, as large within the map as it is in truth, but at least 4 pixels.
+        # The window of the next layer, to scale within the map, but at least 4 pixels.
         rows, columns = (min(n / size, 1) for n, size in zip(block.read_by, block.shape[:2], strict=True))
         height, width = max(h * rows, min(h, 4)), max(w * columns, min(w, 4))
         marks.append(
@@ -326,7 +332,7 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
     return f'<g style="{style}" stroke-width="0.8" stroke-opacity="0.6">{"".join(marks)}</g>'
 
 
-def _arrow(points: list[tuple[float, float]]) -> str:
+def _draw_arrow(points: list[tuple[float, float]]) -> str:
     line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     x, y = points[-1]
     # The head points along the last piece of the line.
@@ -338,16 +344,17 @@ def _arrow(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _texts(centres: list[tuple[_Block, float]], baseline: float) -> tuple[str, float]:
+def _draw_texts(centres: list[tuple[_Block, float]], baseline: float) -> tuple[str, float]:
     """Draw the lines of text under a row of blocks, and return them with their lower end."""
     parts = []
     for field, label in enumerate(_LABELS):
+        # The kind is bold, settings and name are paler.
         weight = ' font-weight="600"' if field == 0 else ' fill-opacity="0.75"' if field in (1, 2) else ""
         if label:
             parts.append(f'<text x="{_MARGIN}" y="{baseline:.1f}" fill-opacity="0.6">{label}</text>')
         for block, centre in centres:
             for number, line in enumerate(block.texts[field]):
-                y = baseline + number * _LINE
+                y = baseline + number * _LINE_HEIGHT
                 parts.append(f'<text x="{centre:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{escape(line)}</text>')
-        baseline += _LINE * max(len(block.texts[field]) for block, _ in centres)
-    return "\n".join(parts), baseline - _LINE + 5
+        baseline += _LINE_HEIGHT * max(len(block.texts[field]) for block, _ in centres)
+    return "\n".join(parts), baseline - _LINE_HEIGHT + 5

@@ -17,8 +17,8 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
     values = {
         field.name: getattr(layer, field.name)
         for field in fields(layer)
-        # Keyword-only settings were added later. At their default they are left out, so that an architecture that
-        # does not use them is written as before.
+        # Keyword-only settings were added later. They are left out at their default, so that an architecture without
+        # them has the same JSON, and the same digest, as in earlier versions.
         if not (field.kw_only and getattr(layer, field.name) == field.default)
     }
     name = values.pop("name")
@@ -37,6 +37,7 @@ def layer_from_dict(value: Any) -> Layer:
     if kind is None:
         raise ArchitectureError(f"unknown layer kind {value['kind']!r}; the known kinds are {', '.join(LAYER_KINDS)}")
     arguments = {key: argument for key, argument in value.items() if key != "kind"}
+    # First, as the errors below would quote a bad name.
     check_name(arguments.get("name", ""), f"{kind.kind}: name", ArchitectureError)
     if "from_layer" in arguments.keys() - {field.name for field in fields(kind)}:
         raise ArchitectureError(

@@ -21,11 +21,11 @@ from convscope.base.plain import from_plain
 
 @dataclass(frozen=True)
 class Architecture:
-    """An input and the layers that follow it; the last gives K numbers, one for each class (the logits).
+    """An input and the layers that follow it; the output of the last has K numbers, one for each class (the logits).
 
-    Each layer reads the one before it, an `Add` or a `Concatenate` also an earlier one by its name, and a `Branch` the
-    earlier one alone. Layers without a name are named as Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only
-    stand at the end.
+    Each layer reads the previous one. An `Add` or a `Concatenate` also reads an earlier one by its name, and a `Branch`
+    reads only the earlier one. Layers without a name get Keras's: `conv2d`, `conv2d_1`, ... `softmax` is allowed only
+    at the end.
 
     >>> from convscope.architecture import Architecture, Dense, Flatten, Input
     >>> linear = Architecture(Input(28, 28), (Flatten(), Dense(10, "softmax")), name="linear")
@@ -40,11 +40,11 @@ class Architecture:
 
     input: Input
     layers: tuple[Layer, ...]
-    name: str = field(default="custom", compare=False)
+    name: str = field(default="custom", compare=False)  # it changes nothing that the network computes
 
     def __post_init__(self) -> None:
         check_name(self.name, "architecture: name", ArchitectureError)
-        # Before anything that puts a layer's name into an error.
+        # Before the checks below, whose errors name layers.
         object.__setattr__(self, "layers", _name_layers(tuple(self.layers)))
         if not self.layers:
             raise ArchitectureError("an architecture needs at least one layer")
@@ -89,7 +89,7 @@ class Architecture:
     @property
     def read_again(self) -> frozenset[str]:
         """The names of the layers, and "input" for the image, that a later layer reads by its `from_layer`."""
-        # "" is that of a layer without `from_layer`.
+        # `earlier` is "" for a layer without `from_layer`.
         return frozenset(map(earlier, self.layers)) - {""}
 
     @property
@@ -162,7 +162,7 @@ class Architecture:
 
 
 def architecture_in(value: Any, image_shape: Shape | None = None) -> Architecture:
-    """Read an architecture from a JSON value, or from its key `architecture`, as in run.json.
+    """Read an architecture from a JSON value or from its key `architecture`, as in run.json.
 
     Args:
         image_shape: (H, W, C), for an architecture without `input`.
@@ -172,33 +172,37 @@ def architecture_in(value: Any, image_shape: Shape | None = None) -> Architectur
     """
     if isinstance(value, Mapping) and "architecture" in value:
         value = value["architecture"]
+    # A file without `input` is for images of any shape, which the data decide.
     if isinstance(value, Mapping) and "input" not in value and image_shape is not None:
         value = {**value, "input": dict(zip(("height", "width", "channels"), image_shape, strict=True))}
     return Architecture.from_dict(value)
 
 
 def _name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Check the names of layers, and name those that have none."""
     stated = Counter(layer.name for layer in layers if layer.name)
     if stated and max(stated.values()) > 1:
         raise ArchitectureError(f"two layers are called {stated.most_common(1)[0][0]!r}; layer names must be unique")
     for name in stated:
         check_name(name, "layer: name", ArchitectureError)
+        # Names become parts of weight names, and of identifiers in C.
         if not name.replace("_", "a").isalnum() or not name.isascii():
             raise ArchitectureError(f"layer name {name!r}: use ASCII letters, digits and underscores")
     counts: Counter[str] = Counter()
-    named = []
+    named_layers = []
     for layer in layers:
         if layer.name:
-            named.append(layer)
+            named_layers.append(layer)
             continue
+        # conv2d, conv2d_1, conv2d_2, ...: the first that no layer has.
         stem = keras_stem(layer.kind)
         while True:
             name = f"{stem}_{counts[stem]}" if counts[stem] else stem
             counts[stem] += 1
             if name not in stated:
                 break
-        named.append(replace(layer, name=name))
-    return tuple(named)
+        named_layers.append(replace(layer, name=name))
+    return tuple(named_layers)
 
 
 def keras_stem(kind: str) -> str:

@@ -175,7 +175,8 @@ def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
 def _convolution(filters: int, size: int, *, padding: Padding = "valid", pools: bool = False) -> tuple[Layer, ...]:
     """Make a convolution with batch normalisation, relu and, with `pools`, pooling, in the order that costs least.
 
-    A positive scale, relu and the maximum commute: pooling first gives nearly the same from a quarter of the numbers.
+    Pooling comes first: the maximum commutes with relu and with a positive scale, so the result is nearly the same, and
+    only a quarter of the numbers is normalised.
     """
     pooling = (MaxPooling2D((2, 2)),) if pools else ()
     convolution = Conv2D(filters, (size, size), padding=padding, use_bias=False)  # the normalisation shifts anyway
@@ -187,8 +188,8 @@ def _separable(filters: int) -> tuple[Layer, ...]:
     return DepthwiseConv2D((3, 3), use_bias=False), *_convolution(filters, 1)
 
 
-def _four(narrow: int, wide: int) -> tuple[tuple[Layer, ...], ...]:
-    """Make four convolutions, the first and the last with pooling."""
+def _four_convolutions(narrow: int, wide: int) -> tuple[tuple[Layer, ...], ...]:
+    """Make two convolutions of `narrow` filters and two of `wide`, the first and the last with pooling."""
     first, last = _convolution(narrow, 5, pools=True), _convolution(wide, 3, pools=True)
     return first, _convolution(narrow, 3), _convolution(wide, 3), last
 
@@ -238,7 +239,7 @@ def tiny8k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
     >>> tiny8k().parameters
     7610
     """
-    return _join_blocks(_four(16, 16), image_shape, num_classes, "tiny8k")
+    return _join_blocks(_four_convolutions(16, 16), image_shape, num_classes, "tiny8k")
 
 
 @checked
@@ -248,7 +249,7 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     >>> tiny25k().parameters
     22466
     """
-    return _join_blocks(_four(24, 32), image_shape, num_classes, "tiny25k")
+    return _join_blocks(_four_convolutions(24, 32), image_shape, num_classes, "tiny25k")
 
 
 @checked
@@ -261,7 +262,7 @@ def micro11k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
     18661
     """
     # The largest of its shape whose header has less than 11,000 bytes in 4 bits.
-    return _join_blocks(_four(24, 27), image_shape, num_classes, "micro11k")
+    return _join_blocks(_four_convolutions(24, 27), image_shape, num_classes, "micro11k")
 
 
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
@@ -299,7 +300,7 @@ def widen(network: Architecture, width: float) -> Architecture:
         return network
     layers = list(network.layers)
     sized = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
-    for index in sized[:-1]:
+    for index in sized[:-1]:  # a depthwise convolution and a normalisation follow their input
         layer = layers[index]
         if isinstance(layer, Conv2D):
             layers[index] = replace(layer, filters=max(1, round(width * layer.filters)))
@@ -314,7 +315,7 @@ def network_for(
     num_classes: int,
     presets: Mapping[str, ArchitectureFor] = PRESETS,
 ) -> Architecture:
-    """Make the architecture for images of a shape from an architecture, a preset's name or a function.
+    """Make an architecture for images of a shape: from a preset's name or a function, or an architecture itself.
 
     >>> network_for("ann", (28, 28, 1), 10) == network_for(ann, (28, 28, 1), 10) == ann()
     True
@@ -338,6 +339,7 @@ def network_for(
     try:
         network = architecture(image_shape, num_classes)
     except ArchitectureError as error:
+        # If a preset does not fit, the error names those that do.
         name = getattr(architecture, "__name__", "")
         fitting = [preset_name for preset_name in presets if _fits(presets[preset_name], image_shape, num_classes)]
         if name not in presets or not fitting:
@@ -359,6 +361,6 @@ def preset_of(network: Architecture) -> str | None:
     try:
         preset = PRESETS[name](network.input.shape, network.num_classes)
         expected = widen(preset, float(width)) if width else preset
-    except (ArchitectureError, ValueError):  # it only looks like a preset's name
+    except (ArchitectureError, ValueError):  # a name such as "cnn-xyz", or a preset that does not fit these images
         return None
     return name if expected == network else None

@@ -7,21 +7,22 @@ from convscope.architecture.table import Input, LayerRow, earlier
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     """Format a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
 
-    As in Keras's summary a layer's parameters are all its weights, and the non-trainable ones stand at the end. A
-    network with branches has one more column: the layers that each layer reads.
+    As in Keras's summary, a layer's parameters include the non-trainable ones, whose sum is given at the end. A network
+    with branches has one more column, with the layers that each layer reads.
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
-    lines = [header, *(_cells(row) for row in table)]
-    # The column is only there for networks with branches.
+    lines = [header, *(_format_cells(row) for row in table)]
     if any(earlier(row.layer) for row in table):
-        sources = [_sources(row, before) for row, before in zip(table, [None, *table], strict=False)]
+        # Each row with the one before it, None for the first.
+        sources = [_format_sources(row, previous) for row, previous in zip(table, [None, *table], strict=False)]
         lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))  # columns are two spaces apart
     size = " × ".join(map(str, image.shape))
     classes = table[-1].output_shape[0]
     text = [f'Architecture "{name}": images of {size} (height × width × channels), {classes} classes', rule]
     for number, line in enumerate(lines):
+        # Names, shapes and sources are aligned to the left, numbers to the right.
         cells = [
             cell.rjust(width) if 2 <= column < len(header) else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
@@ -39,13 +40,13 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     return "\n".join(text)
 
 
-def _sources(row: LayerRow, before: LayerRow | None) -> str:
+def _format_sources(row: LayerRow, previous: LayerRow | None) -> str:
     if not (source := earlier(row.layer)) or isinstance(row.layer, Branch):
         return source
-    return f"{before.layer.name if before else 'input'}, {source}"
+    return f"{previous.layer.name if previous else 'input'}, {source}"
 
 
-def _cells(row: LayerRow) -> tuple[str, ...]:
+def _format_cells(row: LayerRow) -> tuple[str, ...]:
     size = row.receptive_field.size
     return (
         f"{row.layer.name} ({row.layer.kind})",

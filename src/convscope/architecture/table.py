@@ -1,4 +1,4 @@
-"""The layer table: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
+"""The layer table, with a row for each layer: shapes, parameters, multiply-adds and receptive field."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from convscope.base.records import Count, Record, from_attributes
 
 @dataclass(frozen=True)
 class Input:
-    """The images a network reads: their size, and how a byte becomes a number, `byte * scale + offset`."""
+    """The images of a network: their size, and the scaling of a byte to a number, `byte * scale + offset`."""
 
     height: int
     width: int
@@ -50,7 +50,8 @@ class Input:
 class ReceptiveField(Record):
     """The input pixels that an output reads, along rows and columns.
 
-    Output i reads the pixels from `start + i * jump` to `start + i * jump + size - 1`, where they lie in the image.
+    Output i reads the pixels from `start + i * jump` to `start + i * jump + size - 1`, as far as the image has them.
+    With padding, `start` is below 0.
     """
 
     size: Pair
@@ -73,10 +74,10 @@ class LayerRecord(Record, kw_only=True):
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of the layer table: a layer with its shapes, parameters, cost and receptive field.
+    """A row of the layer table: a layer with its shapes, parameters, cost and receptive field.
 
     Attributes:
-        input_shape: of a `Branch` that of the earlier layer, of a `Concatenate` that of both together.
+        input_shape: for a `Branch` that of the earlier layer, for a `Concatenate` that of both together.
         parameters: number of trainable weights.
         non_trainable_parameters: number of weights that no gradient changes.
         macs: multiply-adds for one image, forward.
@@ -111,30 +112,31 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     check_layer_count(len(layers))
     budget = Budget(image.shape)
     rows: list[LayerRow] = []
-    shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
+    # Of the previous layer's output; at first each pixel of the image sees itself.
+    shape, field = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     # The shape and receptive field of every earlier layer by name, for layers that read one.
-    outputs = {"input": (shape, seen)}
+    outputs = {"input": (shape, field)}
     for layer in layers:
-        input_shape, source = shape, outputs[_check_earlier(layer, outputs)]
+        input_shape, (source_shape, source_field) = shape, outputs[_check_earlier(layer, outputs)]
         if isinstance(layer, Branch):
-            _check_branch(layer, rows, source[0])
-            input_shape, seen = source
+            _check_branch(layer, rows, source_shape)
+            input_shape, field = source_shape, source_field
         elif earlier(layer):
-            _check_joined(layer, rows[-1].layer.name if rows else "", shape, source[0])
-        # Only its shape has both inputs' channels: the previous layer's shape is that of one.
+            _check_joined(layer, rows[-1].layer.name if rows else "", shape, source_shape)
+        # A `Concatenate` reads the channels of both inputs.
         if isinstance(layer, Concatenate):
-            input_shape = (*shape[:-1], source[0][-1] + shape[-1])
+            input_shape = (*shape[:-1], source_shape[-1] + shape[-1])
         shape = layer.output_shape(input_shape)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(input_shape).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
         budget.spend(layer, input_shape, shape, sum(sizes.values()))
-        seen = _receptive_field(layer, input_shape, seen, image)
+        field = _compute_receptive_field(layer, input_shape, field, image)
         if isinstance(layer, Add | Concatenate):
             # Both inputs are read at each position.
-            seen = _around(seen, source[1], shape)
-        outputs[layer.name] = shape, seen
+            field = _unite_fields(field, source_field, shape)
+        outputs[layer.name] = shape, field
         rows.append(
-            LayerRow(layer, input_shape, shape, sum(sizes.values()) - fixed, fixed, layer.macs(input_shape), seen)
+            LayerRow(layer, input_shape, shape, sum(sizes.values()) - fixed, fixed, layer.macs(input_shape), field)
         )
     _check_all_are_read(layers)
     return tuple(rows)
@@ -149,6 +151,7 @@ def earlier(layer: Layer) -> str:
 
 
 def _check_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
+    """Return the name in `outputs` that `layer` reads by `from_layer`, or "input" if it reads none."""
     name = earlier(layer) or "input"
     if name not in outputs:
         raise ArchitectureError(
@@ -157,23 +160,23 @@ def _check_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
     return name
 
 
-def _check_joined(layer: Layer, before: str, input_shape: Shape, source_shape: Shape) -> None:
-    if not before:
+def _check_joined(layer: Layer, previous: str, input_shape: Shape, source_shape: Shape) -> None:
+    if not previous:
         raise ArchitectureError(f"{label(layer)} is the first layer; put the layers before it whose outputs it joins")
     if isinstance(layer, Add) and input_shape != source_shape:
         raise ArchitectureError(
-            f"{label(layer)} adds {layer.from_layer} of shape {source_shape} to {before} of shape {input_shape}; give "
-            "both the same shape, with `same` padding, strides of 1 and equal numbers of filters"
+            f"{label(layer)} adds {layer.from_layer} of shape {source_shape} to {previous} of shape {input_shape}; "
+            "give both the same shape, with `same` padding, strides of 1 and equal numbers of filters"
         )
     if input_shape[:-1] != source_shape[:-1]:
         raise ArchitectureError(
-            f"{label(layer)} joins {earlier(layer)} of shape {source_shape} and {before} of shape {input_shape}; give "
-            "both as many rows and columns, with `same` padding and equal strides"
+            f"{label(layer)} joins {earlier(layer)} of shape {source_shape} and {previous} of shape {input_shape}; "
+            "give both as many rows and columns, with `same` padding and equal strides"
         )
 
 
-def _check_branch(layer: Branch, before: list[LayerRow], input_shape: Shape) -> None:
-    dense = next((row.layer.name for row in before if isinstance(row.layer, Dense)), None)
+def _check_branch(layer: Branch, rows: list[LayerRow], input_shape: Shape) -> None:
+    dense = next((row.layer.name for row in rows if isinstance(row.layer, Dense)), None)
     if dense is not None and len(input_shape) == 3:  # a vector never becomes a map again, so all maps can come first
         raise ArchitectureError(
             f"{label(layer)} goes back to the maps of {layer.from_layer} after the dense layer {dense}; put all "
@@ -191,45 +194,49 @@ def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
             )
 
 
-def _receptive_field(layer: Layer, input_shape: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
+def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveField, image: Input) -> ReceptiveField:
+    """Compute the field of a layer's outputs from the `field` of its inputs."""
     if (window := getattr(layer, "window", None)) is not None:
-        # Along an axis: k neighbours that see r pixels each, j apart, see r + (k - 1) j pixels together. Outputs lie s
+        # Along an axis: k inputs that see r pixels each, j apart, see r + (k - 1) j pixels together. Outputs are s
         # inputs, s j pixels, apart; the first begins p zeros, p j pixels, before the first input.
-        before, _ = zip(*window.frame(input_shape), strict=True)
-        axes = zip(seen.size, seen.jump, seen.start, window.reach, window.strides, before, strict=True)
+        #     k = 3, r = 3, j = 2:   |---|
+        #                              |---|
+        #                                |---|     3 + 2 · 2 = 7 pixels
+        padding, _ = zip(*window.frame(input_shape), strict=True)  # above and left
+        axes = zip(field.size, field.jump, field.start, window.reach, window.strides, padding, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
     if isinstance(layer, ZeroPadding2D):
         (above, _), (left, _) = layer.padding
-        # The padding's first zero lies before the first input, `above` jumps of it.
-        start = (seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1])
-        return ReceptiveField(seen.size, seen.jump, start)
+        # The first output, a zero of the padding, is `above` jumps before the first input.
+        start = (field.start[0] - above * field.jump[0], field.start[1] - left * field.jump[1])
+        return ReceptiveField(field.size, field.jump, start)
     if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number
-        return seen
+        return field
     # The whole map is read, so its field reaches from the first value's first pixel to the last value's last.
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(
-        input_shape, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False
+        input_shape, field.size, field.jump, field.start, (image.height, image.width), strict=False
     ):
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
-        sizes.append(max(last - first, 0))  # below zero where nothing but padding is read
+        sizes.append(max(last - first, 0))  # below zero if only padding is read
         starts.append(first)
     return ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))
 
 
-def _around(seen: ReceptiveField, source: ReceptiveField, shape: Shape) -> ReceptiveField:
-    """Compute the smallest field with the jump of `seen` that covers `seen` and `source` at every index of a map.
+def _unite_fields(field: ReceptiveField, source: ReceptiveField, shape: Shape) -> ReceptiveField:
+    """Compute the smallest field with the jump of `field` that covers `field` and `source` at every index of a map.
 
-    Mostly `source`, of an earlier layer, lies within `seen`. Where strides made the map smaller in between and padding
+    Mostly `source`, of an earlier layer, lies within `field`. If strides made the map smaller in between and padding
     made it larger again, the jumps differ, and the first or the last index decides the size.
     """
     sizes, starts = [], []
     for axis, count in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):
-        jump, start = seen.jump[axis], seen.start[axis]
-        # At index i `source` lies i (source.jump - jump) pixels further along than at index 0, relative to `seen`.
+        jump, start = field.jump[axis], field.start[axis]
+        # From the first index to the last, `source` moves this many pixels further than `field`.
         drift = (count - 1) * (source.jump[axis] - jump)
         first = min(start, source.start[axis] + min(drift, 0))
-        last = max(start + seen.size[axis], source.start[axis] + max(drift, 0) + source.size[axis])
+        last = max(start + field.size[axis], source.start[axis] + max(drift, 0) + source.size[axis])
         sizes.append(last - first)
         starts.append(first)
-    return ReceptiveField((sizes[0], sizes[1]), seen.jump, (starts[0], starts[1]))
+    return ReceptiveField((sizes[0], sizes[1]), field.jump, (starts[0], starts[1]))

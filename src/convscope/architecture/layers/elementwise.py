@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
-from convscope.architecture.arguments import check_choice, check_fraction, check_not_negative, check_positive
+from convscope.architecture.arguments import check_choice, check_fraction, check_not_negative, check_positive_fraction
 from convscope.architecture.layers.types import ActivationName, Shape
 from convscope.architecture.layers.windows import SameShape
 
@@ -12,9 +12,10 @@ __all__ = ["Activation", "BatchNormalization", "Dropout", "ElementwiseLayer", "P
 
 @dataclass(frozen=True)
 class Dropout(SameShape):
-    """While training, each number is zero with the chance `rate`, and 1 / (1 - rate) times as large otherwise.
+    """In training, each number becomes zero with probability `rate`, and 1 / (1 - rate) times as large otherwise.
 
-    So the mean stays, and outside training the layer changes nothing. Source: Srivastava and others 2014, section 10.
+    So the mean stays the same, and outside training the layer changes nothing. Source: Srivastava and others 2014,
+    section 10.
     """
 
     rate: float
@@ -26,22 +27,22 @@ class Dropout(SameShape):
 
     @property
     def dropped(self) -> int:
-        """The rate in units of 2^-24: the engines drop a number if 24 random bits are below this."""
+        """The rate in units of 2^-24: the engines drop a number if its 24 random bits are below this."""
         # A whole number of 24 bits, the mantissa of a float32, is exact in every engine.
         return int(self.rate * 2**24)
 
 
 @dataclass(frozen=True)
 class BatchNormalization(SameShape):
-    """Each channel less its mean, divided by its standard deviation, then scaled and shifted by learned numbers.
+    """Each channel minus its mean, divided by its standard deviation, then scaled and shifted by learned numbers.
 
-    While training, mean and variance are those of the batch, over all axes but the last; after training they are the
-    moving ones, which each step leaves at `moving · momentum + batch · (1 - momentum)`. A bias just before this layer
-    changes nothing; `use_bias=False` leaves it out. Weights, each (C,): `gamma`, `beta`, `moving_mean` and
-    `moving_variance`; the last two are not trained by gradients.
+    In training, mean and variance are those of the batch, over all axes but the last. Predictions use the moving ones,
+    which each training step sets to `moving · momentum + batch · (1 - momentum)`. A bias just before this layer has no
+    effect; `use_bias=False` leaves it out. Weights, each (C,): `gamma`, `beta`, `moving_mean` and `moving_variance`;
+    the last two are not trained by gradients.
 
-    Source: Ioffe and Szegedy 2015, algorithm 1; the moving variance is of the batch as it is, as Keras has it, and not
-    enlarged by m / (m - 1) as in their algorithm 2.
+    Source: Ioffe and Szegedy 2015, algorithm 1. As in Keras, the moving variance is that of the batch itself, and not
+    m / (m - 1) times as large as in their algorithm 2.
     """
 
     momentum: float = 0.99
@@ -52,7 +53,7 @@ class BatchNormalization(SameShape):
 
     def __post_init__(self) -> None:
         check_fraction(self, "momentum")
-        check_positive(self, "epsilon")
+        check_positive_fraction(self, "epsilon")
         check_choice(self, "activation", get_args(ActivationName))
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -63,8 +64,8 @@ class BatchNormalization(SameShape):
 class Activation(SameShape):
     """An activation as a layer of its own, number by number.
 
-    `negative_slope` is what leaky_relu multiplies numbers below zero by; the other activations have no use for it.
-    `softmax` may only end a network; the logits are then what this layer reads.
+    `negative_slope` is the factor of leaky_relu for numbers below zero; the other activations ignore it. `softmax` may
+    only end a network; the logits are then the input of this layer.
     """
 
     activation: ActivationName = "relu"
@@ -79,7 +80,7 @@ class Activation(SameShape):
 
 @dataclass(frozen=True)
 class PReLU(SameShape):
-    """Each number as it is above zero, else times a slope that is learned for its channel.
+    """Each number itself if it is above zero, otherwise times a slope that is learned for its channel.
 
     Weights: `alpha` (C,), in Keras that of `PReLU(shared_axes=[1, 2])` on maps. Source: He and others 2015, equation 1.
     """

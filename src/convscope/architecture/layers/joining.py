@@ -16,7 +16,7 @@ class Add(SameShape):
     """The sum of the outputs of the previous layer and of the layer called `from_layer`, which have the same shape.
 
     It makes a list of layers a residual network: the layers between the two learn a difference from their input.
-    Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
+    `activation` is applied after the addition. Source: He and others 2016, equation 1.
     """
 
     from_layer: str
@@ -31,7 +31,7 @@ class Add(SameShape):
 
 @dataclass(frozen=True)
 class Branch(SameShape):
-    """The output of the layer called `from_layer` again, in place of the previous layer's.
+    """The output of the layer called `from_layer` again, instead of that of the previous layer.
 
     It starts a branch: the layers after it continue from that earlier output. The previous layer ends another branch,
     which an `Add` or a `Concatenate` reads by its name.
@@ -49,7 +49,7 @@ class Branch(SameShape):
 class Concatenate(SameShape):
     """The channels of the layer called `from_layer`, followed by those of the previous layer.
 
-    Both have the same rows and columns; vectors have none. `input_shape` is that of both together.
+    Both have the same rows and columns, or are vectors. `input_shape` is that of both together.
     """
 
     from_layer: str

@@ -12,9 +12,9 @@ __all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "
 
 @dataclass(frozen=True)
 class _Pooling(WithoutWeights):
-    """A pooling by windows. `valid` drops rows and columns that fill no whole window; `same` keeps them.
+    """A pooling by windows. `valid` leaves out rows and columns that fill no whole window; `same` keeps them.
 
-    Padding is ignored: it is never the largest value, and no mean counts it.
+    Padding is never the largest value, and means do not count it.
     """
 
     pool_size: Pair = (2, 2)
@@ -42,14 +42,14 @@ class _Pooling(WithoutWeights):
 
 @dataclass(frozen=True)
 class MaxPooling2D(_Pooling):
-    """The largest value of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+    """The largest value of each window, map by map; by default `strides` is the size of the window."""
 
     kind: ClassVar[str] = "MaxPooling2D"
 
 
 @dataclass(frozen=True)
 class AveragePooling2D(_Pooling):
-    """The mean of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+    """The mean of each window, map by map; by default `strides` is the size of the window."""
 
     kind: ClassVar[str] = "AveragePooling2D"
 

@@ -26,8 +26,9 @@ class Flatten(WithoutWeights):
 class ZeroPadding2D(WithoutWeights):
     """Each map in a frame of zeros, so that (H, W, C) becomes (above + H + below, left + W + right, C).
 
-    `padding` may be given as in Keras: one number for all four sides, a pair (rows, columns), or ((above, below),
-    (left, right)), which is how it is kept. Before a convolution with `valid` padding it pads as `same` does not.
+    `padding` may be a number for all four sides, a pair (rows, columns), or ((above, below), (left, right)), as in
+    Keras; the attribute always has the last form. Before a convolution with `valid` padding, it makes paddings that
+    `same` cannot make.
     """
 
     padding: Frame = ((1, 1), (1, 1))

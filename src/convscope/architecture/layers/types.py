@@ -4,8 +4,8 @@ from typing import Literal
 
 __all__ = ["NON_TRAINABLE_WEIGHTS", "ActivationName", "Frame", "Padding", "Pair", "Shape"]
 
-Shape = tuple[int, ...]
-Pair = tuple[int, int]
+Shape = tuple[int, ...]  # (H, W, C) of maps, or (units,)
+Pair = tuple[int, int]  # of rows and columns
 Frame = tuple[Pair, Pair]
 """Rows (above, below) and columns (left, right) around a map."""
 ActivationName = Literal[

@@ -28,9 +28,9 @@ class SameShape(WithoutWeights):
 
 @dataclass(frozen=True)
 class Window:
-    """How the outputs of a layer read a map: a kernel of `size` (rows, columns) moved by `strides`.
+    """The window by which a layer reads a map: `size` (rows, columns), moved by `strides`.
 
-    Its rows and columns read pixels that lie `dilation` apart, so that it reaches over `reach` of them.
+    Its rows and columns read pixels that are `dilation` apart, so it covers `reach` pixels along each axis.
     """
 
     size: Pair
@@ -58,6 +58,7 @@ def same_padding(size: int, kernel: int, stride: int) -> Pair:
     A dilated `kernel` counts with the pixels that it spans.
     """
     # The last of ceil(size / stride) windows begins at (ceil(size / stride) - 1) * stride.
+    # It needs `kernel` pixels, and those that the axis lacks are zeros. In Python, -(-a // b) is ceil(a / b).
     zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return zeros // 2, zeros - zeros // 2
 
