@@ -68,7 +68,7 @@ def ann(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture
 
 @checked
 def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Make LeNet-5 as it is usually written today: 61,706 parameters on MNIST.
+    """Make LeNet-5 in its usual modern form: 61,706 parameters on MNIST.
 
     Source: LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", figure
     2. The filters and units are those of the paper. As in most modern versions the activations are ReLU, the pooling

@@ -143,10 +143,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
 
 
 def earlier(layer: Layer) -> str:
-    """Get the name of the earlier layer that `layer` reads with the previous one or instead of it; "" if none.
-
-    It may be "input", the image.
-    """
+    """Get the name of the earlier layer, or "input", that `layer` reads by its `from_layer`; "" if none."""
     return str(getattr(layer, "from_layer", ""))
 
 

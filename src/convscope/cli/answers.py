@@ -76,7 +76,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
             echo(f"{header}\n{'-' * display_width(header)}")
             has_header = True
         echo(_format_row(_format_cells(outcome), widths))
-        # The notes are about the model: any prediction of it tells them.
+        # The notes are about the model, so any of its predictions will do.
         last = outcome.result or last
     if isinstance(last, Prediction):
         _print_notes(last)

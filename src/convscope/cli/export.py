@@ -96,7 +96,7 @@ def _write_card(run_path: Path, out: Path | None, licence: str | None, *, force:
 def _choose_files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:
     """List the formats and number types to write; each named format must have each named type."""
     chosen = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
-    # In the order of DTYPES, however they were named.
+    # In the order of DTYPES, not in that of the command line.
     types: list[Dtype] = [dtype for dtype in DTYPES if dtype in dtypes or _ALL in dtypes] or ["float32"]
     files = []
     for name in chosen:

@@ -309,7 +309,7 @@ class NativeNetwork:
 
     def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> NDArray[np.float32]:
         check_images(images, self._image_shape)
-        ablations = [tuple(ablation) for ablation in ablations]  # nobody can change these after they were checked
+        ablations = [tuple(ablation) for ablation in ablations]  # copies, which no thread changes after the check
         check_ablations(self._architecture, ablations)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
         # All ablations in flat arrays. The replacements of ablation l end at the l-th cumulative sum of their numbers.
@@ -326,7 +326,8 @@ class NativeNetwork:
         return logits
 
     def _check_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
-        """Copy the labels, so that nobody can change them after they were checked, and check the copy."""
+        """Copy and check the labels."""
+        # A copy, which no other thread can change after the check.
         classes = self._architecture.num_classes
         labels = np.array(labels, order="C")
         if labels.shape != (count,) or labels.dtype.kind not in "iu":

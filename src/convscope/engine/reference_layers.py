@@ -184,7 +184,7 @@ def zero_padding_backward(dy: Array, padding: Frame) -> Array:
 
 
 def dropout(x: Array, kept: NDArray[np.bool_], rate: float) -> Array:
-    """Return y = x / (1 - rate) where `kept`, else 0; x is of any shape, and the mean stays what it was."""
+    """Return y = x / (1 - rate) where `kept`, else 0, for x of any shape; the mean stays the same."""
     return np.where(kept, x / (1 - rate), 0)
 
 
@@ -247,7 +247,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_backward(dy: Array, x: Array) -> Array:
-    """Return dx = dy where x > 0, else 0 (at x = 0, where there is a kink, 0 as everywhere in the field)."""
+    """Return dx = dy where x > 0, else 0 (also at x = 0, the kink, as all libraries do)."""
     return np.where(x > 0, dy, 0)
 
 

@@ -96,7 +96,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
     """A network and its variants, retrained over seeds.
 
     Attributes:
-        architectures: the network as it is, then its variants, the worst first.
+        architectures: the whole network, then its variants, the worst first.
     """
 
     _header = (
@@ -109,7 +109,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
 
     @property
     def whole(self) -> VariantResult:
-        """The network as it is."""
+        """The network without a change."""
         return self.architectures[0]
 
     @property
@@ -177,8 +177,8 @@ def plan_architectures(
     """List the variants to train and their cost, before training starts.
 
     Args:
-        most_times_macs: variants with more multiply-adds than so many times the network's are left out, and so are
-            those with more than five million parameters.
+        most_times_macs: the largest multiply-adds of a variant, relative to the network's. Variants with more are left
+            out, and so are those with more than five million parameters.
     """
     # `macs` sums multiply-adds times training images, to which the time of an epoch is roughly proportional.
     chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0

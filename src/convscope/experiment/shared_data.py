@@ -61,7 +61,7 @@ def _without_images(part: Dataset, files: ExitStack) -> _Part:
     _ = part.sha256, part.handwriting  # cached properties, computed here once instead of in each process
     handles = Path(f"/proc/{os.getpid()}/fd")  # on Linux, the open files of a process
     if handles.is_dir():
-        # A file without a name, which the system deletes with this process, however that ends.
+        # A file without a name, which the system deletes when this process ends in any way.
         file = files.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         path = handles / str(file.fileno())
         np.save(file, part.images)

@@ -34,7 +34,7 @@ class RunSpec:
         dataset: the argument of `load_dataset` by which another process loads the data; "" for data in memory.
         num_images: the number of training images, drawn by the seed from each class alike; None for all.
         start: a model file or run folder whose weights training starts from, see `transfer`; "" for random weights.
-        new_output: True if the weights of the outputs are random all the same.
+        new_output: True if the weights of the outputs are random nevertheless.
         weights_seed: the seed of the initial weights, if it differs from `seed`; None if it does not.
         held_out: the fraction of the training images on which the run is measured instead of the test images, see
             `hold_out_as_test`; None for the test images. By it, another process makes the same splits.

@@ -37,7 +37,7 @@ class Request:
         architecture: by default `PRESET`, or that of `start`.
         width: the factor for the filters and units of `architecture`.
         start: a run folder or model file whose weights training starts from; None for random weights.
-        new_output: if true, the weights of the outputs are random all the same.
+        new_output: if true, the weights of the outputs are random nevertheless.
         recipe: by default the preset's own, or `classic`.
         changes: of the recipe.
         threads: by default one for each core.

@@ -1,7 +1,6 @@
 """Check a request before it reaches the application: its host, and the size of its body.
 
-A body is bounded while it arrives, so never more of it than the limit is in memory, whatever length it declares and
-however slowly it comes.
+A body is counted while it arrives, so no more of it than the limit is ever in memory, whatever length it declares.
 """
 
 import asyncio

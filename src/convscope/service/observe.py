@@ -75,7 +75,7 @@ class ObserverMiddleware:
         try:
             await self.app(scope, count_receive, count_send)
         except ClientDisconnect:
-            pass  # there is nobody to answer
+            pass  # nobody is left to answer
         except Exception as error:  # the client gets an answer, and the log the details
             failure = error
             if not status:  # after the beginning of an answer, no other can be sent

@@ -1,4 +1,4 @@
-"""The JSON of requests and answers, as pydantic models: what is checked of requests, and what OpenAPI tells of both."""
+"""The JSON of requests and answers, as pydantic models, which check requests and describe both for OpenAPI."""
 
 from typing import Annotated, Any, Literal
 

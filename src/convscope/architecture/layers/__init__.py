@@ -1,6 +1,6 @@
-"""The layers as data: what each one is called, what shape it gives, what weights it has, what it costs.
+"""The layers as data: their arguments, output shapes, weights and costs.
 
-A layer is a frozen dataclass with the names and arguments that Keras gives it. It computes nothing: the engines do.
+A layer is a frozen dataclass with Keras's names and arguments. It computes nothing: the engines do.
 Shapes are without the batch: (H, W, C) for maps, (units,) for vectors. Each file lists its layers in `__all__`.
 """
 

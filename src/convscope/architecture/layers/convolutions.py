@@ -14,11 +14,11 @@ __all__ = ["Conv2D", "Dense", "DepthwiseConv2D", "WeightedLayer"]
 
 @dataclass(frozen=True)
 class Conv2D:
-    """A convolution (cross-correlation, as in every such library) with bias, stride and activation.
+    """A convolution (cross-correlation, as in all such libraries) with bias, stride and activation.
 
-    With `groups` the input channels are so many groups side by side, and so are the filters: each filter reads the
-    channels of its own group. The rows and columns of a kernel read pixels `dilation_rate` apart. Weights: `kernel`
-    (kernel rows, kernel columns, C / groups, filters) and, unless `use_bias` is false, `bias` (filters,).
+    With `groups` above 1, the input channels and the filters are divided into that many groups, and each filter reads
+    only the channels of its group. The rows and columns of a kernel read pixels `dilation_rate` apart. Weights:
+    `kernel` (kernel rows, kernel columns, C / groups, filters) and, unless `use_bias` is false, `bias` (filters,).
     """
 
     filters: int
@@ -61,14 +61,13 @@ class Conv2D:
         return _with_bias(self, (*self.kernel_size, input_shape[2] // self.groups, self.filters), self.filters)
 
     def macs(self, input_shape: Shape) -> int:
-        # Outputs (rows · columns · filters), times the numbers that each of them reads: a window of its group's
-        # channels.
+        # Each output (rows · columns · filters) reads a window of its group's channels.
         return prod(self.output_shape(input_shape)) * prod(self.kernel_size) * (input_shape[2] // self.groups)
 
 
 @dataclass(frozen=True)
 class DepthwiseConv2D:
-    """A convolution of each channel by itself, `depth_multiplier` filters a channel, with bias.
+    """A convolution of each channel by itself, with `depth_multiplier` filters for each channel, and bias.
 
     Output c · depth_multiplier + m is channel c by its kernel m. Weights: `kernel` (kernel rows, kernel columns, C,
     depth_multiplier) and, unless `use_bias` is false, `bias` (C · depth_multiplier,).
