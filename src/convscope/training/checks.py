@@ -19,7 +19,8 @@ def hold_out(
 ) -> tuple[Dataset, Dataset | None]:
     """Divide the data into the images that `train` trains on and those it measures after each epoch, if any.
 
-    Held-out images are drawn from each class by the stream "split" of the seed, among those that are `unseen`.
+    Held-out images are drawn from each class by the stream "split" of the seed, among those that `unseen` (N,) marks:
+    those that the network from which the training starts was not trained on.
 
     Raises:
         RecipeError, ValueError: as `train` does.
@@ -39,12 +40,12 @@ def hold_out(
         except ValueError as error:
             problem = "leaves none on one side; choose another or give more images"
             raise RecipeError(f"{subject} {problem if unseen is None or unseen.all() else error}") from error
-        # A network that never sees a class predicts it never, and its loss on validation images is large.
-        if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
-            name = dataset.class_names[int(lost.argmax())]
+        # A network that never sees a class never predicts it, and its loss on validation images is large.
+        if (is_lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
+            name = dataset.class_names[int(is_lost.argmax())]
             raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
         return kept, held_out
-    # Test images are measured after each epoch where nothing else is, but never chosen by.
+    # Without validation images the test images are measured after each epoch, but nothing is chosen by them.
     if validation is None and isinstance(data, Splits):
         validation = data.test
     if recipe.early_stopping is not None and (validation is None or validation.split == "test"):
@@ -73,7 +74,7 @@ def default_recipe(architecture: Architecture) -> Recipe:
     >>> default_recipe(presets.tiny8k()).name, default_recipe(presets.cnn()).name
     ('tiny8k', 'classic')
     """
-    # A preset's own recipe has its name.
+    # A preset's own recipe has the preset's name; `preset_of` is None for the architectures of users.
     return RECIPES.get(preset_of(architecture) or "", classic)
 
 

@@ -25,9 +25,9 @@ from convscope.recipes import AnyRecipe, Recipe, recipe_named
 from convscope.training import TrainingState, train
 from convscope.training.model import Model
 
-_MAX_FOLDS = 255  # the fold of an image is one byte
-_BATCH_IMAGES = 1000
-_MAX_LISTED_CLASSES = 5
+_MAX_FOLDS = 255  # the number of an image's fold is stored in one byte
+_BATCH_IMAGES = 1000  # classified in one call, which bounds the float32 images in memory
+_MAX_LISTED_CLASSES = 5  # of a single image; a headline with more is too long to read
 _HEADER = ("Fold", "Trained on", "Held out", "Right", "Accuracy and 95 % interval")
 
 OnFold = Callable[[int, int], None]
@@ -42,7 +42,7 @@ class CrossFit:
         labels: (N,) uint8 or int64, those of the data set.
         logits: (N, K) float32, in the order of the data set, each row from the model that did not see the image.
         fold: (N,) uint8, the fold of each image: the index of the model that did not see it.
-        models: one a fold, trained on all the other folds.
+        models: one for each fold, trained on all the other folds.
         recipe: of the siblings.
         is_early_stopping_left_out: whether the network's recipe stops early; the siblings trained all epochs.
         unseen_labels: classes of a single image; the model that classifies it never saw the class.
@@ -70,7 +70,7 @@ class CrossFit:
         return metrics.accuracy(self.labels, self.logits.argmax(axis=1))
 
     def parts(self, dataset: Dataset) -> list[tuple[Model, Dataset, Dataset]]:
-        """List for each fold its model, the images that it was trained on and the others, as data sets.
+        """List for each fold its model, the images that it was trained on and the images of the fold, as data sets.
 
         Each data set is a copy, so all of them take as much room as `num_folds` times the images.
 
@@ -178,7 +178,7 @@ def crossfit(
 
     Args:
         architecture, dataset, recipe: as `train` takes them.
-        folds: how many, 2 to 255; with fewer images than this, one an image.
+        folds: how many, 2 to 255; with fewer images than folds, each image is a fold.
         threads: see `open_network`; the result is the same bits for any number.
         state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
             network that was trained on none of these images, or the predictions are not out of fold.
@@ -197,15 +197,15 @@ def crossfit(
     folds = min(folds, len(dataset))
     fold = deal(dataset.labels, folds, seed if folds_seed is None else folds_seed)
     logits = np.empty((len(dataset), dataset.num_classes), np.float32)
-    # The fold is held out already. Early stopping would choose the epoch by images of which the fold must know
-    # nothing, and so is left out.
+    # The fold itself is held out, so no further images are. Early stopping would choose the epoch by the images of the
+    # fold, whose predictions would then not be those of a network that did not see them.
     siblings_recipe = replace(recipe, validation_fraction=0.0, early_stopping=None)
     models = list[Model]()
     for number in range(folds):
         trained_on, held_out = _divide(dataset, fold, number)
         # The same seed for all siblings: they differ in their images alone.
         model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
-        # In the data set's order, as `_divide` takes the images of a fold.
+        # `_divide` keeps the order of the data set, so the rows fit the positions of the mask.
         logits[fold == number] = _compute_logits(model, held_out.images, threads)
         models.append(model)
         if on_fold is not None:
@@ -222,21 +222,22 @@ def crossfit(
         seed=seed,
         is_early_stopping_left_out=recipe.early_stopping is not None,
         # The only image of a class is in one fold, so the sibling of that fold never saw the class.
-        unseen_labels=tuple(np.flatnonzero(dataset.class_counts == 1).tolist()),
+        unseen_labels=tuple(np.flatnonzero(dataset.class_counts == 1).tolist()),  # indices of classes
     )
 
 
 def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.uint8]:
     """Deal images to folds by their labels (N,): (N,) uint8, the fold of each image.
 
-    >>> deal(np.array([0, 0, 0, 0, 1, 1]), 2, seed=0)[4:].sum()  # of the two images of class 1, one in either fold
+    >>> deal(np.array([0, 0, 0, 0, 1, 1]), 2, seed=0)[4:].sum()  # the two images of class 1: one in fold 0, one in 1
     np.uint64(1)
     """
     shuffled = random_stream(seed, "folds").permutation(len(labels))
-    # Class by class, and within a class in random order, because the sort is stable.
+    # All images of class 0, then those of class 1, ...; a stable sort keeps the random order within a class.
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold = np.empty(len(labels), np.uint8)
-    # Dealt in turn through all classes, without starting again at fold 0, so the folds differ by at most one image.
+    # 0, 1, ..., folds - 1, 0, 1, ... through all classes. Starting again at fold 0 in each class would give the first
+    # folds the surplus images of all classes.
     fold[by_class] = np.arange(len(labels)) % folds
     return fold
 

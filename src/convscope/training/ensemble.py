@@ -29,7 +29,7 @@ def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
         name: of the ensemble's architecture.
 
     Raises:
-        ValueError: if there are fewer than two members, two of them read different images or answer different classes,
+        ValueError: if there are fewer than two members, two of them read different images or have different classes,
             or one is an ensemble itself; it names the member and the value.
         ArchitectureError: if together they cost more than `convscope.architecture.cost` allows.
 
@@ -57,6 +57,7 @@ def ensemble_siblings(fits: Sequence[CrossFit]) -> CrossFit:
     """
     first = fits[0]
     assert all(np.array_equal(fit.fold, first.fold) for fit in fits)
+    # (N, members · K), the classes of the first member first, as the `SoftVoting` layer reads them.
     logits = np.concatenate([fit.logits for fit in fits], axis=1).astype(np.float64)
     return replace(
         first,
@@ -83,7 +84,7 @@ class _Part:
     @classmethod
     def from_member(cls, member: Model, prefix: str) -> "_Part":
         layers = [_add_prefix(layer, prefix) for layer in member.architecture.layers]
-        # The vote takes logits and computes each softmax itself.
+        # `SoftVoting` reads logits and computes each member's softmax itself.
         if getattr(layers[-1], "activation", "linear") == "softmax":
             layers[-1] = replace(layers[-1], activation="linear")  # type: ignore[arg-type]
         # Maps cannot follow a vector, so a member is cut before its first dense layer.
@@ -98,22 +99,25 @@ class _Part:
 
 
 def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
-    """Join the layers of all members by a `Concatenate` of their logits and the vote.
+    """Join the layers of all members by a `Concatenate` of their logits and a `SoftVoting`.
 
-    Two members a and b, with layers that read maps and layers that read vectors, become
-    maps of a, image, maps of b | a's vector, rest of a, b's vector, rest of b, logits of a and b | vote.
+    For two members m1 and m2 with convolutions and dense layers, the list of layers is
+    maps of m1, m2_image (Branch), maps of m2, m1_vector (Branch), rest of m1, m2_vector (Branch), rest of m2,
+    m1_and_later (Concatenate), soft_voting.
     """
+    # A layer reads the one before it in the list; a `Branch` goes back to an earlier output instead.
     layers = list(parts[0].maps)
     for part in parts[1:]:
         layers += [Branch("input", name=f"{part.prefix}_image"), *part.maps]
     for part in parts:
         if part.rest:
-            if layers[-1] is not part.maps[-1]:
+            if layers[-1] is not part.maps[-1]:  # else its maps are the previous layer, and need no branch
                 layers.append(Branch(part.maps[-1].name, name=f"{part.prefix}_vector"))
             layers += part.rest
     if layers[-1].name != parts[-1].last:
         layers.append(Branch(parts[-1].last, name=f"{parts[-1].prefix}_logits"))
-    # Each puts its member's logits before those of the later members: the last member's come first into the list.
+    # The list ends with the logits of the last member. Going backwards, each `Concatenate` puts the logits of its
+    # member before those, so that the result is in the order of the members.
     layers += [Concatenate(part.last, name=f"{part.prefix}_and_later") for part in reversed(parts[:-1])]
     return (*layers, SoftVoting(len(parts), name="soft_voting"))
 
@@ -158,7 +162,7 @@ def _merge_provenance(members: Sequence[Model]) -> dict[str, Any]:
     common = {
         key: value for key, value in first.items() if all(member.provenance.get(key) == value for member in members[1:])
     }
-    own = [
+    own_provenances = [
         {
             "architecture": member.name,
             "weights_sha256": member.weights_sha256,
@@ -166,4 +170,4 @@ def _merge_provenance(members: Sequence[Model]) -> dict[str, Any]:
         }
         for member in members
     ]
-    return {**common, "members": own}
+    return {**common, "members": own_provenances}

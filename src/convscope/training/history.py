@@ -23,7 +23,7 @@ class History(Recorded):
     """Loss, accuracy and seconds of a training, one value an epoch.
 
     Attributes:
-        loss, accuracy: means over the training images, each measured just before the step that its batch caused.
+        loss, accuracy: means over the training images, each batch measured just before the step that it leads to.
         val_loss, val_accuracy: over the images kept for measuring, with the weights at the end of the epoch; empty when
             there are none.
         seconds: of training; measuring is not counted.
@@ -47,11 +47,11 @@ class History(Recorded):
         check_fields(self)
         for name in HISTORY_COLUMNS:
             values = getattr(self, name)
-            # Without validation images both columns are empty; a single empty one is a fault.
-            missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
-            if len(values) != len(self.loss) and not missing:
+            # Without measured images both `val_` columns are empty; if only one of them is, the history is damaged.
+            is_unmeasured = name.startswith("val_") and not self.val_loss and not self.val_accuracy
+            if len(values) != len(self.loss) and not is_unmeasured:
                 raise ValueError(f"history has {len(self.loss)} values of loss but {len(values)} of {name}")
-            if not all(map(isfinite, values)):  # at once, as a long training checks it after each epoch
+            if not all(map(isfinite, values)):  # without a Python loop: a long training checks it after each epoch
                 raise ValueError(f"history's {name} holds a value that is not finite: {values}")
         if self.best_epoch is not None and not 1 <= self.best_epoch <= len(self):
             raise ValueError(f"best_epoch is {self.best_epoch}, but history has epochs 1 to {len(self)}")
@@ -71,6 +71,7 @@ class History(Recorded):
         Raises:
             KeyError: if a column is missing.
         """
+        # A missing `val_` column means that nothing was measured; any other missing column is an error below.
         columns = [name for name in HISTORY_COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
         values: dict[str, Any] = {name: tuple(float(row[name]) for row in rows) for name in columns}
         return cls(**values)
@@ -132,12 +133,12 @@ class TrainingState:
 def with_choice(history: History, recipe: Recipe, split: str) -> History:
     """Set the best epoch of a history measured on images of `split`, if the recipe chooses one."""
     stopping = recipe.early_stopping
-    best = 0
+    best = 0  # epochs count from 1
     if stopping is not None and stopping.restore_best_weights:
         best = stopping.best_epoch(getattr(history, stopping.monitor))
-    # A history that says this already stays the same object, which needs no new check.
-    chosen: dict[str, Any] = {"val_split": "test" if split == "test" else "validation", "best_epoch": best or None}
-    return history if all(getattr(history, name) == chosen[name] for name in chosen) else replace(history, **chosen)
+    # `replace` checks all values again, which a history that has this choice already does not need.
+    choice: dict[str, Any] = {"val_split": "test" if split == "test" else "validation", "best_epoch": best or None}
+    return history if all(getattr(history, name) == choice[name] for name in choice) else replace(history, **choice)
 
 
 def describe_choice(history: History, recipe: Recipe) -> str:

@@ -35,7 +35,7 @@ from convscope.training.checks import check_fit, check_recipe, default_recipe, h
 from convscope.training.history import History, TrainingState, with_choice
 from convscope.training.model import Model
 
-OnProgress = Callable[[int, int, float, float], None]
+OnProgress = Callable[[int, int, float, float], None]  # epoch from 1, images done, mean loss, mean accuracy
 OnEpoch = Callable[[TrainingState], None]
 
 
@@ -157,7 +157,7 @@ def train_pass(
     """Train one pass over `dataset` from `state`, for a training whose length and further images are unknown.
 
     So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping are
-    not used. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
+    not used. Passing n times over the same images gives the same bits as n epochs of `train` with a constant rate.
 
     Raises:
         ArchitectureError, DivergedError, RecipeError: as `train` does.
@@ -170,7 +170,7 @@ def train_pass(
     # A schedule needs the length of the training, which is unknown here.
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
     epoch = len(state.history) + 1
-    # `len(state.history)` passes came before: this one has its own random streams, like an epoch of `train`.
+    # The number of the pass selects its random streams, as the number of the epoch does in `train`.
     measured, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
     columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
     return TrainingState(*_get_finite_state(network, epoch, recipe), History(**columns))
@@ -201,9 +201,8 @@ def _train_epoch(
     start = perf_counter()
     with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
         for pool in pools:
-            # The last batch of a pool may be smaller.
-            steps = -(-len(pool.order) // recipe.batch_size)
-            of_pool = network.train_epoch(
+            steps = -(-len(pool.order) // recipe.batch_size)  # rounded up: the last batch of a pool may be smaller
+            pool_result = network.train_epoch(
                 pool.dataset,
                 order=pool.order,
                 batch_size=recipe.batch_size,
@@ -216,10 +215,10 @@ def _train_epoch(
                 ),
                 progress=None if on_progress is None else _make_listener(on_progress, epoch, done, result),
             )
-            result = _merge_results(result, done, of_pool, len(pool.order))
+            result = _merge_results(result, done, pool_result, len(pool.order))
             done, step = done + len(pool.order), step + steps
     seconds = perf_counter() - start
-    # Before validation, which an unusable network would only make slower.
+    # Before the validation images are classified, which would take time for nothing.
     _check_finite("loss", result.loss, epoch, recipe)
     measured: dict[str, tuple[float, ...]] = {
         "loss": (result.loss,),
@@ -254,7 +253,7 @@ def _get_finite_state(
     network: Network, epoch: int, recipe: Recipe
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[Any]]]:
     """Get the weights and the optimizer's state, and check that they are finite."""
-    # A finite loss does not show it, since relu(NaN) is 0. For an epoch of `cnn` the check takes 3.4 ms.
+    # The loss may be finite while a weight is not, since relu(NaN) is 0. For an epoch of `cnn` the check takes 3.4 ms.
     weights = network.weights()
     for name, weight in weights.items():
         _check_finite(name, weight, epoch, recipe)
@@ -273,23 +272,23 @@ def _check_finite(name: str, values: ArrayLike, epoch: int, recipe: Recipe) -> N
         )
 
 
-def _merge_results(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
-    """Average the results of `done` images and of `count` further ones."""
-    if not done:  # not by the formula, whose rounding would change the published bits of sets in a single pool
+def _merge_results(mean: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
+    """Update the `mean` over `done` images by the `result` of `count` further ones."""
+    if not done:  # the formula's rounding would change the published bits of data sets that fit into a single pool
         return result
     share = count / (done + count)
     return EpochResult(
-        before.loss + share * (result.loss - before.loss),
-        before.accuracy + share * (result.accuracy - before.accuracy),
+        mean.loss + share * (result.loss - mean.loss),
+        mean.accuracy + share * (result.accuracy - mean.accuracy),
     )
 
 
-def _make_listener(on_progress: OnProgress, epoch: int, done: int, before: EpochResult) -> Progress:
-    """Make a listener for a pool that reports averages since the beginning of the epoch, `done` images earlier."""
+def _make_listener(on_progress: OnProgress, epoch: int, done: int, mean: EpochResult) -> Progress:
+    """Make a listener for a pool that reports means since the beginning of the epoch; `mean` is over `done` images."""
 
     def progress(count: int, loss: float, accuracy: float) -> None:
-        # The engine counts from the beginning of its pool.
-        so_far = _merge_results(before, done, EpochResult(loss, accuracy), count)
-        on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
+        # `count` is the engine's, which counts from the beginning of the pool.
+        epoch_mean = _merge_results(mean, done, EpochResult(loss, accuracy), count)
+        on_progress(epoch, done + count, epoch_mean.loss, epoch_mean.accuracy)
 
     return progress

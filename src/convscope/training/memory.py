@@ -65,17 +65,19 @@ def peak_memory_bytes() -> int | None:
     except OSError:
         lines = []
     for line in lines:
-        if line.startswith("VmHWM:"):  # of this program alone: what getrusage says may be its parent's
+        # "VmHWM:   123456 kB": the peak of this program alone; that of getrusage may be of the process that forked it.
+        if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     try:
         import resource
     except ImportError:  # Windows
         return None
+    # macOS gives bytes, other systems kibibytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def give_back_memory() -> None:
-    """Return freed memory to the system: glibc keeps it, often in pieces too small to be used again."""
+    """Give freed memory back to the system: glibc keeps it, often in pieces too small to be used again."""
     if sys.platform == "linux" and (trim := getattr(CDLL(None), "malloc_trim", None)) is not None:  # musl has none
         trim(0)
 
@@ -99,10 +101,10 @@ def training_bytes(
         threads,
         precision=recipe.precision,
     )
-    weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
-    # Weights and Adam's two moments, perhaps averages, and unrounded weights.
+    weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)  # float32
+    # The weights and Adam's two moments; the averages and the unrounded weights, if the recipe has them.
     state = weights * (3 + bool(recipe.averaging) + bool(recipe.weight_bits))
-    # The weights before and after the epoch; the state as arrays, as bytes and as a file.
+    # The weights before and after the epoch; the state three times while it is stored: as arrays, bytes and a file.
     copies = 2 * weights + 3 * state
     epoch = epoch_bytes(train, recipe.batch_size)
     measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # in float32, and twice in float64 for the loss

@@ -25,7 +25,7 @@ from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights, float_array
 from convscope.training.views import Views, average_views, check_views
 
-_TEMPERATURES = (1e-6, 1e6)  # fitted ones are 0.05 to 20; within these bounds, logits stay finite when divided
+_TEMPERATURES = (1e-6, 1e6)  # lowest and highest; fitted ones are 0.05 to 20; logits divided by these stay finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the network, which another process or a copy makes for itself."""
         state = {name: value for name, value in self.__dict__.items() if name != "network"}
-        return state | {"weights": dict(self.weights)}
+        return state | {"weights": dict(self.weights)}  # a MappingProxyType cannot be pickled
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state | {"weights": _freeze(state["weights"])})
@@ -96,7 +96,7 @@ class Model:
         """The SHA-256 over the tensors' float32 bytes (little-endian) in the order of their names."""
         digest = hashlib.sha256()
         for name in sorted(self.weights):
-            # Only the values count, in the order of the names and not in that of a file.
+            # Values without names or shapes; sorted, because files hold the tensors in different orders.
             digest.update(np.ascontiguousarray(self.weights[name], "<f4").data)
         return digest.hexdigest()
 
@@ -119,14 +119,14 @@ class Model:
     def calibrated_probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
         """Compute probabilities (N, K), the softmax of the logits divided by the model's fitted temperature.
 
-        The predicted class is that of `probabilities`, and without a temperature the values are, too. The temperature
-        was fitted for one view; several are a little less confident. Arguments and errors are those of `logits`.
+        The predicted class is that of `probabilities`; so are the values if the model has no temperature. A temperature
+        is fitted for one view; several are a little less confident. Arguments and errors are those of `logits`.
         """
-        # Views are averaged before: their logits are those of the mean probabilities.
+        # The logits are those of the mean over the views, so the division comes after the averaging.
         return softmax(self.logits(images, views).astype(np.float64) / self.calibration.get("temperature", 1.0))
 
     def predict(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.int64]:
-        """Predict the label (N,) with the largest logit, the first of equals; arguments as for `logits`."""
+        """Predict the labels (N,), those of the largest logit, the first of equal ones; arguments as for `logits`."""
         return np.asarray(self.logits(images, views).argmax(axis=1), dtype=np.int64)
 
     def activations(
@@ -176,7 +176,7 @@ def _freeze(weights: Weights) -> Weights:
     frozen = {}
     for name, weight in weights.items():
         array = float_array(weight)
-        if np.may_share_memory(array, weight):  # not if the conversion to float32 made a copy already
+        if np.may_share_memory(array, weight):  # if the conversion to float32 made a copy, another is not needed
             array = freeze_array(array)
         array.flags.writeable = False
         frozen[name] = array

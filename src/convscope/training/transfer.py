@@ -49,7 +49,7 @@ def transfer(
     *,
     new_output: bool = False,
 ) -> Transfer:
-    """Make the start of a training on images (H, W, C) of these classes from the weights of `model`.
+    """Make the start of a training on images (H, W, C) of the classes `class_names` from the weights of `model`.
 
     Classes are known by their names alone: a digit "3" and a dress numbered "3" count as the same, unless `new_output`
     starts all outputs at random. For the same classes nothing is drawn at random, and training continues from the
@@ -69,7 +69,7 @@ def transfer(
             its outputs do not come from a single layer.
     """
     source = model.architecture
-    # Nothing changes, so all weights continue, the output's too.
+    # Nothing changes, so all weights are copied. The search for an output layer below could fail for no reason.
     if class_names == model.class_names and image_shape == source.input.shape and not new_output:
         return Transfer(source, dict(model.weights), class_names, ())
     architecture, output = _adapt(source, image_shape, len(class_names))
@@ -81,7 +81,7 @@ def transfer(
         old, is_output = model.weights[name], name.partition("/")[0] in output
         if is_output and not kept:
             continue
-        # The last axis of an output's kernel and bias has the classes; all other axes must fit.
+        # The last axis of an output's kernel (..., K) and bias (K,) has the classes; all other axes must fit.
         if (weight.shape[:-1] if is_output else weight.shape) != (old.shape[:-1] if is_output else old.shape):
             remedies = "use images of its size, `new_output`" if is_output else "use images of its size"
             raise ArchitectureError(
@@ -89,7 +89,7 @@ def transfer(
                 f"{source.input.shape}, has {old.shape}; {remedies}, or a model with global pooling"
             )
         if is_output:
-            # Columns of classes that both have continue, those of new classes keep their random start.
+            # `kept[i]` and `old_kept[i]` are a class's label now and in the model. Columns of new classes stay random.
             weight[..., kept] = old[..., old_kept]
         else:
             weights[name] = old
@@ -110,7 +110,8 @@ def _adapt(source: Architecture, image_shape: Shape, num_classes: int) -> tuple[
             f"the images have {channels} channels, but the model needs {source.input.channels}; use images with as many"
         )
     layers, output = list(source.layers), set[str]()
-    # From the end: layers without units, such as an Activation or a pooling, belong to the output.
+    # From the end to the first layer that sets the number of outputs; layers passed on the way, such as an Activation
+    # or a pooling, belong to the output too, because their shapes follow from it.
     for index in reversed(range(len(layers))):
         layer = layers[index]
         output.add(layer.name)

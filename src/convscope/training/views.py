@@ -42,8 +42,9 @@ Views = Annotated[int, check_views]
 def shift_images(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
     """Shift images (N, H, W, C) by whole pixels and repeat the border's pixels in the gap.
 
-    So it needs no guess about the background, which may be light or dark.
+    Repeating needs no guess about the background, which may be light or dark.
     """
+    # The row (column) of the image that each row (column) of the result shows; clipping repeats the border.
     rows, columns = (
         np.clip(np.arange(size) - by, 0, size - 1) for size, by in zip(images.shape[1:3], (down, right), strict=True)
     )
@@ -54,7 +55,7 @@ def average_views(network: Network, images: NDArray[np.uint8], views: int) -> ND
     """Compute logits (N, K) whose softmax is the mean of the probabilities of the first `views` of `SHIFTS`.
 
     Probabilities are averaged, as Krizhevsky, Sutskever and Hinton (2012, section 4.1) do, and not logits: those of
-    different views have no common zero or unit. One view of a block of images is held at once.
+    different views have no common zero or unit. Only one view of one block of images is in memory at a time.
 
     Raises:
         ValueError: as `Network.logits` does.
@@ -69,7 +70,7 @@ def _average_block(
     logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8], views: int
 ) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore"):  # the logits of a network that diverged stay NaN
-        # log Σ_v p_v by logaddexp, so that no probability underflows; less log V for the mean.
+        # log(1/V Σ_v p_v) = log Σ_v p_v - log V for V views; the sum by logaddexp, so that no probability underflows.
         total = log_softmax(logits(images))
         for down, right in SHIFTS[1:views]:
             total = np.logaddexp(total, log_softmax(logits(shift_images(images, down, right))))
