@@ -28,7 +28,7 @@ def image_bytes(
         )
     rows, shown = as_rows(array)
     if shown is None and image_shape is None:
-        # An example that fits where the number of pixels is a square, such as 784.
+        # If the number of pixels is a square, as 784, the error's example is probably right already.
         side = isqrt(rows.shape[1])
         example = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
         raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={example}")
@@ -53,14 +53,15 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     if class_names is None:
         return indices.astype(np.int64), tuple(names)
     known = {name: index for index, name in enumerate(class_names)}
-    # Names come first: of classes called "1" to "9", the label 1 is the class "1" and not the second class.
+    # Labels are names before they are indices: with classes called "1" to "9", the label 1 is the class "1" and not the
+    # second class.
     if all(name in known for name in names):
         return np.array([known[name] for name in names], np.int64)[indices], tuple(class_names)
     if array.dtype.kind in "iu":
         return array.astype(np.int64), tuple(class_names)  # indices already; `Dataset` checks that each has a name
-    strange = next(name for name in names if name not in known)
+    unknown = next(name for name in names if name not in known)
     raise ValueError(
-        f"labels hold {describe(strange)}; they must be class names ({', '.join(class_names)}), or their indices"
+        f"labels hold {describe(unknown)}; they must be class names ({', '.join(class_names)}), or their indices"
     )
 
 
@@ -97,7 +98,7 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("images hold a value that is not finite; replace or remove such images")
     if value_range is None:
-        # True and False are white and black.
+        # False is black and True is white.
         value_range = (0.0, 1.0) if rows.dtype.kind == "b" else usual_range(low, high)
     if value_range is None:
         raise ValueError(
@@ -112,5 +113,5 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
             f"images run from {low:g} to {high:g}, outside of value_range {value_range!r}; give a larger range"
         )
     features = rows.shape[1]
-    # One range for all pixels, and not one for each as learned from a table.
+    # The same range for all pixels, though a `PixelRange` may have one for each column, as for a table.
     return PixelRange(np.full(features, float(lowest)), np.full(features, float(highest))).to_bytes(rows)

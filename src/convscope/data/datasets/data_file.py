@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
 
-# Deflate codes at best 258 bytes in two bits, which is 1032 to 1: a header that promises more is false.
+# Deflate packs at best 258 bytes into two bits, which is 1032 to 1 (258 · 8 / 2): a header that promises more is false.
 DEFLATE_RATIO = 1032
 CHUNK_BYTES = 1 << 18  # of unpacked data that are in memory besides the array
 
@@ -69,7 +69,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
 
 
 def compute_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
+    """Compute the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
     with open_data_file(path) as file:
         return file_digest(file)
 

@@ -23,7 +23,7 @@ from convscope.data.datasets.pictures import strip_png
 from convscope.data.datasets.records import LoadOptions, SourceFile, SplitRecord, SplitsRecord
 from convscope.data.handwriting import Handwriting, handwriting_of
 
-_LABELS_AT_ONCE = 1 << 20  # np.bincount widens labels to int64, eight times the memory of uint8
+_LABELS_AT_ONCE = 1 << 20  # np.bincount and the digest convert labels to int64, eight times the memory of uint8
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class Dataset(Recorded):
             raise ValueError(
                 f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
             )
-        # Makes the arrays read-only.
+        # Also makes the arrays read-only.
         self.__setstate__({})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class Dataset(Recorded):
         stream = random_stream(seed, "split")
         held_out = np.zeros(len(self), dtype=bool)
         for label in range(self.num_classes):
-            # Drawn among all images of the class even if few are allowed, so that `unseen` does not change the draw.
+            # All images of the class are shuffled, even if few are allowed, so that `unseen` does not change the order.
             members = stream.permutation(np.flatnonzero(self.labels == label))
             wanted = round(fraction * len(members))
             allowed = members if unseen is None else members[unseen[members]]
@@ -205,7 +205,7 @@ class Dataset(Recorded):
                     "from a network that was trained on fewer images"
                 )
             held_out[allowed[:wanted]] = True
-        # Rounding each class may hold out none, or all of few images.
+        # If all classes are small, rounding may hold out no image, or all of them.
         if held_out.all() or not held_out.any():
             raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
         return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")
@@ -286,8 +286,8 @@ class Splits(Recorded):
 
 
 SHOWN_IMAGES = 10
-MAX_OPEN_CLASSES = 20  # more than these are folded away
-NAME_WIDTH = 40
+MAX_OPEN_CLASSES = 20  # if there are more classes, their table is folded away
+NAME_WIDTH = 40  # characters; longer names are clipped
 
 
 def html_card(splits: "Sequence[Dataset]") -> str:
@@ -297,18 +297,18 @@ def html_card(splits: "Sequence[Dataset]") -> str:
     plural = "channel" if channels == 1 else "channels"
     head = ("class", *(split.split for split in splits))
     counts = [split.class_counts.tolist() for split in splits]
-    every = ("all", *(f"{len(split):,}" for split in splits))
+    totals = ("all", *(f"{len(split):,}" for split in splits))
     classes = [
         (clip(name, NAME_WIDTH), *(f"{column[label]:,}" for column in counts))
         for label, name in enumerate(first.class_names)
     ]
     if first.num_classes <= MAX_OPEN_CLASSES:
-        table = html_table(head, [every, *classes])
+        table = html_table(head, [totals, *classes])
     else:
-        fewest = ("smallest class", *(f"{min(column):,}" for column in counts))
+        smallest = ("smallest class", *(f"{min(column):,}" for column in counts))
         largest = ("largest class", *(f"{max(column):,}" for column in counts))
         table = (
-            f"{html_table(head, [every, fewest, largest])}"
+            f"{html_table(head, [totals, smallest, largest])}"
             f"<details><summary>each of the {first.num_classes} classes</summary>{html_table(head, classes)}</details>"
         )
     return "".join(

@@ -19,7 +19,7 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets.data_file import Images, Labels, seal
 from convscope.data.datasets.dataset import Dataset, Splits
 from convscope.data.datasets.disk.images import blocks, is_on_disk
-from convscope.data.datasets.readers.labels import MAX_CLASSES, sorted_names
+from convscope.data.datasets.readers.labels import MAX_CLASSES, sort_names
 from convscope.data.datasets.records import LoadOptions, SourceFile
 
 MAX_CHANNELS = 4  # red, green, blue and alpha
@@ -27,7 +27,7 @@ MAX_CHANNELS = 4  # red, green, blue and alpha
 
 @dataclass(frozen=True)
 class Half:
-    """A split as read: unchecked arrays, and the names of their files for errors.
+    """A split of a data set before it is checked: its arrays, and the names of their files for errors.
 
     Attributes:
         images: uint8 (N, H, W) or (N, H, W, C).
@@ -106,14 +106,14 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
     Raises:
         DatasetError: if each class has one image.
     """
-    is_test = cut_test(half.labels, num_classes, _fraction(options), options.seed)
-    if len(is_test[1]) == 0:
+    parts = cut_test(half.labels, num_classes, _fraction(options), options.seed)  # indices for training, for tests
+    if len(parts[1]) == 0:
         raise DatasetError(
             f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
-        split: replace(half, images=_take(half.images, part), labels=cast(Labels, seal(half.labels[part])))
-        for split, part in zip(("train", "test"), is_test, strict=True)
+        split: replace(half, images=_take(half.images, indices), labels=cast(Labels, seal(half.labels[indices])))
+        for split, indices in zip(("train", "test"), parts, strict=True)
     }
 
 
@@ -162,8 +162,8 @@ def _resize(half: Half, image_size: tuple[int, int] | None) -> Half:
     for block in blocks(images):
         # (n, H, W, C) to (H, W, n C): all images and channels are averaged together, as channels of one picture.
         flat = np.moveaxis(block, 0, 2).reshape(*block.shape[1:3], -1)
-        done = average(flat, *image_size).reshape(*image_size, len(block), *channels)
-        resized[start : start + len(block)] = np.moveaxis(done, 2, 0)
+        averaged = average(flat, *image_size).reshape(*image_size, len(block), *channels)
+        resized[start : start + len(block)] = np.moveaxis(averaged, 2, 0)
         start += len(block)
     return replace(half, images=cast(Images, seal(resized)))
 
@@ -174,7 +174,7 @@ def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
         # A class may lack images in a split; and a classifier needs two classes at least.
         highest = max(int(half.labels.max()) for half in halves)
         return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
-    class_names = sorted_names(*(half.names or () for half in halves))
+    class_names = sort_names(*(half.names or () for half in halves))
     if len(class_names) > MAX_CLASSES:
         raise DatasetError(
             f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; the "
@@ -228,10 +228,10 @@ TEST_FRACTION = 0.2
 def cut_test(
     labels: Labels, num_classes: int, fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (train, test): the indices of the images of each, in rising order, drawn by the stream "test split".
+    """Choose (train, test): the indices of the images of each, in rising order, drawn by the stream "test split".
 
-    Each class gives its share, rounded so that the shares add up to that of the whole. At least one image of each class
-    is left for training.
+    Each class gives `fraction` of its images, rounded so that the numbers add up to that fraction of all images. At
+    least one image of each class is left for training.
 
     Raises:
         ValueError: if `fraction` is not between 0 and 1.
@@ -240,15 +240,14 @@ def cut_test(
         raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
     stream = random_stream(seed, "test split")
     counts = np.bincount(labels, minlength=num_classes)
-    # At least one image of each class stays for training.
-    max_counts = np.maximum(counts - 1, 0)
-    share = fraction * counts
-    wanted = np.minimum(np.floor(share).astype(np.int64), max_counts)
-    # Rounding down leaves fewer than the fraction in all. One image at least is for testing.
+    max_counts = np.maximum(counts - 1, 0)  # at least one image of each class stays for training
+    exact = fraction * counts
+    wanted = np.minimum(np.floor(exact).astype(np.int64), max_counts)
+    # Rounding down leaves fewer than the fraction of all images. At least one image is for testing.
     missing = max(round(fraction * len(labels)), 1) - int(wanted.sum())
-    # The largest remainders are rounded up; chance decides between equal ones. Rounded to nine decimals, since equal
-    # shares may differ in their last bit.
-    order = np.lexsort((stream.permutation(num_classes), -np.round(share - np.floor(share), 9)))
+    # The classes with the largest remainders get one more; chance decides between equal remainders. These are compared
+    # in nine decimals, since equal ones may differ in their last bit.
+    order = np.lexsort((stream.permutation(num_classes), -np.round(exact - np.floor(exact), 9)))
     for label in order:
         if missing > 0 and wanted[label] < max_counts[label]:
             wanted[label] += 1

@@ -9,9 +9,9 @@ ImageShape = tuple[int, int, int]
 
 
 def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803 (scikit-learn's name)
-    """Reshape X to a row for each image, and return it with the (H, W, C) that X shows; (N, F) shows none.
+    """Reshape X (N, H, W) or (N, H, W, C) to a row for each image, and return the rows with (H, W, C).
 
-    Arrays of other than three or four dimensions are returned as they are.
+    Arrays of any other number of dimensions are returned unchanged, with None.
     """
     ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if ndim not in (3, 4):
@@ -22,7 +22,7 @@ def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803 (scikit-lear
 
 
 def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = None) -> ImageShape:
-    """Return (H, W, C) of images with `num_features` numbers, whose X shows the shape `shown`, if any.
+    """Choose (H, W, C) of images with `num_features` numbers; `shown` is the shape that X has, if it has one.
 
     Args:
         wanted: (H, W) or (H, W, C), if the user states it; else a row of a square number of features is a square image,

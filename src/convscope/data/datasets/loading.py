@@ -95,12 +95,12 @@ def load_for_classes(
         unless it was cut.
 
     Raises:
-        DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, but for what
-            that needs both splits or several classes for.
+        DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, except that one
+            split and one class are enough.
     """
     entry = find_entry(name_or_path)
     if entry is not None:
-        # Named sets have a test split, beside which a fraction would be refused; here it only applies to other data.
+        # Named sets have a test split, and then `read_entry` refuses a fraction; here it only applies to other data.
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
         # Back to halves, whose labels and names are then checked like those of any data.
@@ -110,7 +110,8 @@ def load_for_classes(
         name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options)
     halves_of = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
     halves, names = check_halves(list(halves_of.values()), parts.class_names, options.image_size)
-    # Data without splits: all of them, or the part that the same options and seed set aside in training.
+    # Data without splits are used as a whole, or cut as `load_dataset` cuts them with the same fraction and seed: then
+    # "test" has no image that a network was trained on.
     if set(halves_of) == {"train"} and split == "all":
         halves_of = {"all": halves[0]}
     elif set(halves_of) == {"train"}:

@@ -34,15 +34,17 @@ def as_dataset(
     images, labels = value
     if isinstance(images, Dataset):
         raise TypeError(f"{name} is a pair of data sets; use Splits(train, test) instead")
-    rows = getattr(images, "ndim", None) == 2 or (not hasattr(images, "ndim") and _is_list_of_rows(images))
+    # `image_shape` says how rows are cut into images; arrays (N, H, W) and (N, H, W, C) show their own shape.
+    is_rows = getattr(images, "ndim", None) == 2 or (not hasattr(images, "ndim") and _is_list_of_rows(images))
+    shape = image_shape if is_rows else None
     try:
-        return Dataset.from_arrays(images, labels, class_names=class_names, image_shape=image_shape if rows else None)
+        return Dataset.from_arrays(images, labels, class_names=class_names, image_shape=shape)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}; Dataset.from_arrays takes further arguments") from error
 
 
 def _is_list_of_rows(images: Any) -> bool:
-    """Return True if `images` is a list of lists of numbers."""
+    """True if `images` is a list of lists of numbers."""
     try:
         return bool(len(images)) and bool(len(images[0])) and not hasattr(images[0][0], "__len__")
     except (TypeError, KeyError, IndexError):

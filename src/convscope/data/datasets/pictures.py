@@ -10,8 +10,8 @@ from convscope.base.png import encode_png
 from convscope.data.datasets.data_file import Images
 
 STRIP_HEIGHT = 56  # pixels of a picture in a strip, at most; twice an image of MNIST
-STRIP_WIDTH = 4 * STRIP_HEIGHT
-STRIP_GAP = 4
+STRIP_WIDTH = 4 * STRIP_HEIGHT  # of a picture in a strip, at most; wider ones become lower than the strip
+STRIP_GAP = 4  # pixels between two pictures
 
 
 def image_png(image: Images, at_least: int = 280) -> bytes:
@@ -25,7 +25,7 @@ def image_png(image: Images, at_least: int = 280) -> bytes:
     if at_least < 1:
         raise ValueError(f"at_least is {at_least}; it must be at least 1")
     pixels = _colours(image)
-    multiple = max(1, -(-at_least // max(image.shape[:2])))
+    multiple = max(1, -(-at_least // max(image.shape[:2])))  # rounded up
     pixels = pixels.repeat(multiple, axis=0).repeat(multiple, axis=1)
     return encode_png(pixels if image.shape[2] == 3 else pixels[..., 0])
 

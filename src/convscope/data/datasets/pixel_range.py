@@ -34,7 +34,7 @@ class PixelRange:
         is_bytes = not self.low.any() and (self.high == 255).all()
         if is_bytes and rows.dtype == np.uint8:
             return rows
-        # Halved, so that no difference of two finite numbers overflows.
+        # All numbers are halved: the difference of two finite ones, as -1e308 and 1e308, could overflow otherwise.
         low, span = self.low / 2, self.high / 2 - self.low / 2
         factor = np.divide(255, span, out=np.zeros_like(span), where=span > 0)
         result = np.empty(rows.shape, np.uint8)
@@ -72,7 +72,7 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
 
 
 def usual_range(low: float, high: float) -> tuple[float, float] | None:
-    """Return the usual range of images whose numbers run from `low` to `high`; None if it is not clear.
+    """Choose the usual range of images whose numbers run from `low` to `high`; None if it is not clear.
 
     It is the first of 0 to 255, 0 to 1 and -1 to 1 that contains both numbers and is more than half filled by them.
 

@@ -36,7 +36,7 @@ class Stage:
     """A picture during its preparation: `name` is "picture" for the original, else the last step.
 
     Attributes:
-        on: whether the step was taken; if not, the picture is as before, but resized and placed as it must be.
+        on: whether the step was taken; if not, the picture is as before, except that it gets the image's size anyway.
         pixels: (h, w, 1 or 3) uint8, in the polarity that the picture has after this step.
     """
 
@@ -74,15 +74,16 @@ def prepare(
 
     First it is averaged down to ten times the image at most, and made grey for a network that sees grey. Then
 
-    1. "polarity": inverted if that makes ink light or dark as the data set's is, as dark writing on paper for MNIST.
+    1. "polarity": inverted if the data set's ink is light and the picture's dark, or the reverse; for MNIST, dark
+       writing on paper becomes light.
     2. "light": uneven light, as gradients and shadows, is divided out: the ground becomes even, exactly the data set's.
-    3. "ink": ink alone is kept; noise, grain and ruled lines become ground, which is the median of the border where
-       "light" did not even it out.
+    3. "ink": ink alone is kept; noise, grain and ruled lines become ground. Without "light", the ground is the median
+       of the border.
     4. "specks": pieces with less than a 20th of the largest one's ink become ground.
     5. "deslant": sheared until the writing stands upright. It is only taken when asked for.
     6. "crop": to the box of all ink above the threshold.
     7. "scale": the longer side becomes `target` pixels by exact area averaging. Without it the picture is made as large
-       as the image holds.
+       as fits into the image.
     8. "contrast": the strongest ink becomes full, as thin lines grow pale when they are averaged.
     9. "centre": a shift by whole pixels that brings the centre of mass to the middle. Without it, the ink's box
        is centred.
@@ -111,10 +112,11 @@ def prepare(
         width,
         channels,
         handwriting.ink == "light",
-        min(handwriting.target, LARGEST_FACTOR * max(height, width)),  # larger ones overflow in C++, and fit nowhere
+        # A file may state any target; larger ones overflow in C++, and no image could show them.
+        min(handwriting.target, LARGEST_FACTOR * max(height, width)),
         handwriting.threshold,
         handwriting.centre,
-        sum(1 << i for i, step in enumerate(STEPS) if step in chosen),  # a bit for each step, as hints come back
+        sum(1 << i for i, step in enumerate(STEPS) if step in chosen),  # bit i for step i; hints are returned so, too
     )
     return Prepared(
         image,

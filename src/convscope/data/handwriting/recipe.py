@@ -30,9 +30,10 @@ is, the less a shadow or a fleck on a photo widens the box.
 
 _NUM_IMAGES = 1000  # of a data set that are measured
 _NEAR_GROUND = 16  # grey levels by which the ground may differ from black or white
-# The smallest share of ground in the border, and the largest distance of centres of mass from the middle, in sides.
-# MNIST has 0.9996 and at most 0.014.
-_EVEN_GROUND, _CENTRED = 0.95, 0.1
+_MIN_GROUND = 0.95  # share of the border's pixels that are ground; MNIST has 0.9996
+_MAX_OFF_CENTRE = (
+    0.1  # median distance of the ink's centre of mass from the middle, in longer sides; MNIST's is at most 0.014
+)
 
 
 class Handwriting(Record):
@@ -62,7 +63,7 @@ def handwriting_of(images: Picture) -> Handwriting:
 
     Ink is light if the median of all border pixels is dark. Images count as centred if their border is ground and, in
     the median, the centre of mass of their ink is close to the middle. `target` is then the median of the longer sides
-    of the ink's boxes, which is 20 for MNIST; else the same share of the shorter side.
+    of the ink's boxes, which is 20 of 28 pixels for MNIST. Otherwise it is 20/28 of the image's shorter side.
 
     Raises:
         ValueError: if the images are not (N, H, W, C) uint8, or there are none.
@@ -74,16 +75,16 @@ def handwriting_of(images: Picture) -> Handwriting:
     is_border = np.ones((height, width), bool)
     is_border[1:-1, 1:-1] = False
     border = sample[:, is_border]
-    # "lower" takes a value that is there, so that no mean of 0 and 255 becomes the ground.
+    # "lower" takes one of the pixels, where a mean of the middle two, 0 and 255, would be neither dark nor light.
     ink: Ink = "light" if np.percentile(border, 50, method="lower") < 128 else "dark"
     strongest, sides, tops, lefts = np.array(
         [_handwriting.measure_ink(image, ink == "light", THRESHOLD) for image in sample]
     ).T
     ground = border.max(axis=-1) if ink == "light" else 255 - border.min(axis=-1)
-    is_even = np.mean(ground < _NEAR_GROUND) >= _EVEN_GROUND
+    is_even = np.mean(ground < _NEAR_GROUND) >= _MIN_GROUND
     has_ink = strongest >= _handwriting.FAINTEST
     off_centre = np.maximum(abs(tops), abs(lefts)) / max(height, width)
-    if not has_ink.any() or not is_even or np.median(off_centre) > _CENTRED:
+    if not has_ink.any() or not is_even or np.median(off_centre) > _MAX_OFF_CENTRE:
         target = max(1, int(np.floor(min(height, width) * 20 / 28 + 0.5)))  # MNIST's share
         return Handwriting(ink, target, THRESHOLD, centre=False)
     return Handwriting(ink, int(np.percentile(sides[has_ink], 50, method="lower")), THRESHOLD, centre=True)

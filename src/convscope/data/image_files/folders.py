@@ -38,10 +38,10 @@ def find_pictures(paths: Sequence[Path | str]) -> list[Path]:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    paths, left = list[Path](), _MAX_ENTRIES
+    paths, num_left = list[Path](), _MAX_ENTRIES
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
-        left -= len(folders) + len(names)
-        if left < 0:
+        num_left -= len(folders) + len(names)
+        if num_left < 0:
             raise ImageFileError(f"{folder}: has more than {_MAX_ENTRIES:,} files; name a smaller folder")
         folders[:] = [name for name in folders if not name.startswith(".")]  # os.walk goes on with this very list
         paths += [
@@ -51,7 +51,10 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Make a key that sorts "scan 2" before "scan 10": texts and numbers in turn."""
+    """Make a key that sorts "scan 2" before "scan 10": texts and numbers in turn, as (0, text), (digits, number).
+
+    Numbers are compared by their number of digits, then as text, since Python refuses to read very long ones.
+    """
     parts = re.split("([0-9]+)", name)
     numbers = [part.lstrip("0") for part in parts[1::2]]
     keys = [(0, part) for part in parts]

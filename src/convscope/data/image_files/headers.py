@@ -24,6 +24,7 @@ _OTHERS = (
     (b"P6", "PPM"),
 )
 _MAX_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
+# Tags of a TIFF directory, of which Exif data are one.
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 0x0102, 0x0106
 _TILE_WIDTH, _TILE_HEIGHT = 0x0142, 0x0143
 _DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS and interoperability: tags that point to a further directory
@@ -42,8 +43,8 @@ class Header:
     Attributes:
         format: Pillow's name of the format.
         content: the bytes to decode, for a JPEG file without its metadata.
-        orientation: 1 to 8 as in Exif, 1 for upright, of JPEG. PNG and WebP files are asked after decoding, and Pillow
-            turns TIFF files itself.
+        orientation: of a JPEG file, 1 to 8 as in Exif; 1 is upright. 1 for all other formats: that of PNG and WebP
+            files is read after decoding, and Pillow turns TIFF files itself.
         tags: the small whole numbers of a TIFF file's first directory.
     """
 
@@ -83,7 +84,7 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def white_of(header: Header) -> tuple[int, bool]:
-    """Return the largest value of a 16-bit grey picture, and whether it means black."""
+    """Read the largest value of a 16-bit grey picture, and whether it means black, as a scanner's may."""
     bits = header.tags.get(_BITS, 16)
     return (1 << bits) - 1 if 8 < bits <= 16 else 65_535, header.tags.get(_PHOTOMETRIC) == 0
 
@@ -112,7 +113,7 @@ def _jpeg(content: bytes) -> Header:
         if content[offset] != 0xFF:
             raise UnreadableError("is damaged before its picture begins; copy or save it again")
         marker = content[offset + 1]
-        if marker == 0xFF:  # any number may fill the space before a marker
+        if marker == 0xFF:  # any number of bytes FF may come before a marker
             offset += 1
             continue
         # A segment is FF, its marker, two bytes with the length of all but these first two, and its data.
@@ -137,7 +138,8 @@ def _read_directory(content: bytes, start: int, bytes_left: list[int], depth: in
     """Read the whole numbers of a TIFF directory at `start`, or for `depth` 0 at the offset that the header states.
 
     Args:
-        bytes_left: a counter for all directories: bytes that tags may still point at, at first those of the file.
+        bytes_left: a list of one number, a counter for all directories: how many bytes tags may still point at. It
+            starts with the size of the file, since the values of an honest file do not overlap.
     """
     order = "<" if content[:2] == b"II" else ">"
     damaged = UnreadableError("is damaged: its size cannot be read; copy or save it again")

@@ -33,7 +33,7 @@ MAX_PIXELS = 50_000_000
 Picture = NDArray[np.uint8]
 """(H, W, C), as it is in a file."""
 
-MAX_FILE_BYTES = 64 << 20
+MAX_FILE_BYTES = 64 << 20  # 64 MiB
 
 _BAND = 256  # rows that are converted at once
 _MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
@@ -85,6 +85,7 @@ def read_reduced(
                 stop = min(start + _BAND, height)
                 pixels[start:stop] = rows(start, stop)
         orientation = _orientation(image, header)
+        # Orientations 5 to 8 exchange height and width.
         return _upright(pixels, orientation), (width, height) if orientation >= 5 else (height, width)
 
 
@@ -214,7 +215,10 @@ def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Rotate and mirror a picture by its Exif orientation."""
+    """Rotate and mirror a picture by its Exif orientation.
+
+    2 is mirrored left to right, 4 top to bottom, 3 both. 5 is transposed; 6, 8 and 7 are that, then the same three.
+    """
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

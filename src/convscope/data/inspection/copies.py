@@ -18,7 +18,7 @@ class Copies(Record, kw_only=True):
     Attributes:
         num_extra: (train, test) images that repeat an earlier image of their split.
         num_leaked: test images that are equal to a training image.
-        num_leaked_otherwise: leaked images with a label that no equal training image has.
+        num_leaked_otherwise: leaked images with another label than each equal training image.
         num_near_leaked: test images that are near to a training image, but equal to none.
         num_conflicts: groups of equal images with differing labels, except for blank images.
         duplicates: the groups from `find_duplicates`.
@@ -52,7 +52,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     return Copies(
         duplicates=duplicates.to_record(),
         num_extra=(
-            # The first of equal images is not superfluous.
+            # Of each group of equal images, all but the first in a split are superfluous.
             sum(max(_count(group, "train") - 1, 0) for group in equal),
             sum(max(_count(group, "test") - 1, 0) for group in equal),
         ),
@@ -63,7 +63,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             if labels["train"]
             for member in group.members
         ),
-        # Of all test images with a twin in training, those whose twin is not equal.
+        # All test images with an equal or near training image, less those with an equal one.
         num_near_leaked=len(duplicates.find_leaks()) - len(leaked),
         # Blank images are equal whatever their labels are; they are a finding of their own.
         num_conflicts=sum(

@@ -23,7 +23,7 @@ from convscope.data.inspection.pictures import SplitName
 
 _MAX_GROUPS_IN_JSON = 200
 _MAX_MEMBERS_IN_JSON = 12
-_MAX_SHOWN = 10
+_MAX_SHOWN = 10  # groups in a table
 
 
 class Member(Record, kw_only=True):
@@ -193,7 +193,7 @@ def find_duplicates(
     distinct = np.unique(first_equal)
     # The correlation of nearly flat images is that of their noise, so only exact equality counts for them.
     varied = distinct[deviations(pixels, distinct) >= FLATTEST]
-    # The pairs grow with the square of the images; of more, an even sample is compared.
+    # The number of pairs grows with the square of the number of images; if there are too many, a sample is compared.
     compared = varied[evenly(len(varied), most_compared)]
     pairs, correlations = near_pairs(pixels, compared, threshold)
     return Duplicates(
@@ -240,6 +240,7 @@ def _groups(
     np.minimum.at(lowest, group[pairs[:, 0]], correlations)
     is_near = np.zeros(count, bool)
     is_near[group[pairs[:, 0]]] = True
+    # order[starts[g] : starts[g] + sizes[g]] are the images of group g, training images first.
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group)
     starts = np.cumsum(sizes) - sizes

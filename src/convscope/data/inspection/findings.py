@@ -42,7 +42,7 @@ class Measurements(Record, kw_only=True):
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
 _MIXED = 0.005  # share of images with the opposite polarity that is worth a warning
-_RARE = 0.001  # share of test images that are similar to training images: as many simple drawings are in any set
+_RARE = 0.001  # share of test images that are similar to training images; any set has about as many simple drawings
 _NAMED = 3  # images or classes that a sentence names
 _UNEVEN = 10  # largest to smallest class: from this ratio on, networks easily give up rare classes
 _FEW = 20  # training images of a class
@@ -86,11 +86,11 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "Look at the pairs: simple drawings can be similar without being copies.",
         )
     if any(copies.num_extra):
-        train, in_test = copies.num_extra
+        in_train, in_test = copies.num_extra
         yield Finding(
-            "warning" if train + in_test > 0.01 * (value.splits.train.num_images + test) else "note",
+            "warning" if in_train + in_test > 0.01 * (value.splits.train.num_images + test) else "note",
             "duplicates",
-            f"{train:,} training and {in_test:,} test images are identical to an earlier image of their split.",
+            f"{in_train:,} training and {in_test:,} test images are identical to an earlier image of their split.",
             "Remove the copies, or keep in mind that these images count several times.",
         )
     if copies.duplicates.num_left_out:

@@ -15,9 +15,9 @@ from convscope.data.datasets import evenly
 FLATTEST = 1.0
 """Standard deviation of an image's pixels, in grey levels, below which they are noise on a plain ground."""
 
-_DIMENSIONS = 47  # of a description; the length of the rest makes it 48 numbers
+_DIMENSIONS = 47  # coordinates of a description; the length of the rest makes it 48 numbers
 _SAMPLE = 1024  # images from which the directions are computed
-_ROWS, _COLUMNS = 1024, 4096  # images whose descriptions are multiplied at once
+_ROWS, _COLUMNS = 1024, 4096  # descriptions that are multiplied with each other at once
 _MAX_LIKELY = 1 << 16  # pairs of a block of 1,024 by 4,096 that are compared by their pixels
 _BLOCK_BYTES = 1 << 22  # of pixels that are held as floats at once, as much as a cache holds
 _ROUNDING = 1e-4  # far above the errors of float32, and far below differences that matter
@@ -34,7 +34,7 @@ def deviations(pixels: Pixels, numbers: Numbers) -> Floats:
 
 
 def components(count: int, pairs: Numbers) -> Numbers:
-    """Number the groups (count,) of `count` things that `pairs` (P, 2) link."""
+    """Number the groups of `count` things that `pairs` (P, 2) link: (count,), the number of each thing's group."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -50,7 +50,8 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     compared by its pixels: then a near pair can be missed.
 
     With z an image less its mean, divided by its norm, the correlation of two images is z·z'. For directions V of
-    orthonormal columns, p = z V and r = sqrt(1 - |p|²), Cauchy and Schwarz give z·z' <= p·p' + r r'.
+    orthonormal columns, p = z V are the coordinates along them and r = sqrt(1 - |p|²) is the length of the rest. By
+    Cauchy and Schwarz for the rests, z·z' <= p·p' + r r'. So (p, r) is the description of an image.
 
     Args:
         numbers: (n,), none of a flat image (see `FLATTEST`).
@@ -62,14 +63,15 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]
     # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
-    best = np.lexsort((-bounds, pairs[:, 0]))
+    by_image = np.lexsort((-bounds, pairs[:, 0]))  # by the first image of a pair, the largest bound first
     is_first = np.zeros(len(pairs), bool)
-    is_first[best[np.diff(pairs[best, 0], prepend=-1) != 0]] = True
+    is_first[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True
     linking, correlations = _confirm(pixels, numbers, pairs[is_first], threshold)
+    # Then all other pairs whose images these do not link.
     group = components(len(numbers), linking)
-    apart = group[pairs[:, 0]] != group[pairs[:, 1]]
-    more, their_correlations = _confirm(pixels, numbers, pairs[~is_first & apart], threshold)
-    return numbers[np.concatenate([linking, more])], np.concatenate([correlations, their_correlations])
+    is_unlinked = group[pairs[:, 0]] != group[pairs[:, 1]]
+    further, further_correlations = _confirm(pixels, numbers, pairs[~is_first & is_unlinked], threshold)
+    return numbers[np.concatenate([linking, further])], np.concatenate([correlations, further_correlations])
 
 
 def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
@@ -102,14 +104,14 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
         end = int(np.searchsorted(described[:, 0], rows[-1, 0] + reach, side="right"))
         for left in range(top, end, _COLUMNS):
             products = rows @ described[left : min(left + _COLUMNS, end)].T
-            if left == top:
-                products[:, : len(rows)][np.tri(len(rows), dtype=bool)] = -1  # an image, itself and those before it
+            if left == top:  # each pair once: an image is not compared with itself or with those before it
+                products[:, : len(rows)][np.tri(len(rows), dtype=bool)] = -1
             near = np.flatnonzero(products.max(axis=1) >= threshold)
             products = products[near]
             is_likely = products >= threshold
             if np.count_nonzero(is_likely) <= _MAX_LIKELY:
                 row, column = np.nonzero(is_likely)
-            else:
+            else:  # too many pairs to compare: the likeliest of each image
                 row, column = np.arange(len(near)), products.argmax(axis=1)
             pairs.append(np.stack([near[row] + top, column + left], axis=1))
             bounds.append(products[row, column])

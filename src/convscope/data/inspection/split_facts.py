@@ -10,7 +10,7 @@ from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks
 from convscope.data.handwriting import Handwriting
 
-_MAX_BLANK = 200
+_MAX_BLANK = 200  # blank images that the record lists
 _EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
 _NEAR_END = 16  # grey levels that count as black or white ground, as there
 

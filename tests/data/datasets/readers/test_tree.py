@@ -8,7 +8,7 @@ from tests.shared import encode_picture
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
-from convscope.data.datasets.readers import places
+from convscope.data.datasets.readers import containers
 
 SHAPE = (5, 7)
 
@@ -164,6 +164,6 @@ def test_a_class_whose_name_is_no_text_is_shown_as_far_as_it_can_be(tmp_path):
 
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "MAX_FILES", 5)
+    monkeypatch.setattr(containers, "MAX_FILES", 5)
     with pytest.raises(DatasetError, match="holds more than 5 files; name a folder that holds the data set only"):
         load_dataset(write(tmp_path, *BOTH))

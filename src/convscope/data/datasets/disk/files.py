@@ -28,7 +28,7 @@ def open_idx(path: str | os.PathLike[str]) -> Images | None:
     """Open the images (N, H, W, C) of a plain IDX file larger than `in_memory_bytes()`; None for any other file.
 
     Raises:
-        DatasetError: if it is that large and no whole IDX file of unsigned bytes, or not one of images.
+        DatasetError: if a file of that size is not a complete IDX file of unsigned bytes, or holds no images.
     """
     with open_data_file(Path(path)) as file:
         if _size(file) <= disk.in_memory_bytes() or _is_packed(file):
@@ -80,20 +80,20 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
             raise DataFileError(
                 f"{name} is not where the archive's table says; the archive is damaged, download it again"
             )
-        # The lengths here may differ from those in the archive's table at its end.
+        # The extra field of this header may have another length than that of the archive's table at its end.
         _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(start)
         offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         if info.compress_size != info.file_size or offset + info.file_size > _size(file):
             raise DataFileError(f"{name} is incomplete; download the archive again")
         images = _open_npy(path, file, offset, info.file_size, name)
-        # Once, here: zipfile would compare the checksum, but parts are read without it later.
+        # Checked once, here: later reads of parts of the file do not go through zipfile, which would check it.
         if images is not None and _checksum(file, offset, info.file_size) != info.CRC:
             raise DataFileError(f"{name} is damaged (its checksum differs); download the archive again")
         return images
 
 
 def file_sha256(images: Images) -> str:
-    """Return the SHA-256 of the whole file that `images` are read from."""
+    """The SHA-256 of the whole file that `images` are read from."""
     assert disk.is_on_disk(images), "made here"
     return images.file_sha256
 

@@ -23,16 +23,16 @@ from convscope.data.datasets.data_file import Images
 IN_MEMORY_VARIABLE = "CONVSCOPE_IN_MEMORY_BYTES"
 PART_BYTES = 1 << 26
 """Parts up to this are read at once, however small `in_memory_bytes()` is: samples are plain arrays."""
-BLOCK_BYTES = 1 << 22  # of a block: fits into a processor's cache, and is long for a disk
+BLOCK_BYTES = 1 << 22  # of a block: small enough for a processor's cache, large enough for a disk to read quickly
 _WINDOW_BYTES = 1 << 20  # of a read that spans rows with gaps between them
 _GAP_BYTES = 1 << 14  # reading over a gap of this size costs less than a second read
 _UNKNOWN_MEMORY = 1 << 32  # if the system does not say how much memory is free
 
 
 def in_memory_bytes() -> int:
-    """Return the size up to which a file of images is read into memory.
+    """Get the size up to which a file of images is read into memory.
 
-    It is CONVSCOPE_IN_MEMORY_BYTES, or else a quarter of the memory that is free to this process now.
+    It is $CONVSCOPE_IN_MEMORY_BYTES, or else a quarter of the memory that is free to this process now.
 
     Raises:
         DatasetError: if the variable is not a whole number of bytes.
@@ -46,7 +46,7 @@ def in_memory_bytes() -> int:
 
 
 def is_on_disk(images: object) -> "TypeGuard[DiskImages]":
-    """Return True if these images are read from a file as they are needed."""
+    """True if these images are read from a file as they are needed."""
     return isinstance(images, DiskImages)
 
 
@@ -166,13 +166,14 @@ class DiskImages:
             order = np.argsort(rows, kind="stable")
             rows = rows[order]
             steps = np.diff(rows)
-        # Groups end where the gap to the next row is so large that reading over it does not pay. `uneven[i]` counts the
-        # steps before row i that are not to the following row: it is the same at both ends of a group without gaps.
+        # A group rows[begin:end] ends where the gap to the next row is so large that a second read is cheaper. Rows
+        # 3 4 5 | 900 901 903 are two groups; the first is read at once, the second with its gap. `num_gaps[i]` counts
+        # the steps other than 1 before rows[i]; it is the same at both ends of a group without gaps.
         ends = np.append(np.flatnonzero(steps * self.image_bytes > _GAP_BYTES) + 1, len(rows))
-        uneven = np.concatenate([[0], np.cumsum(steps != 1)])
+        num_gaps = np.concatenate([[0], np.cumsum(steps != 1)])
         begin = 0
         for end in ends.tolist():
-            if order is None and end > begin and uneven[end - 1] == uneven[begin]:
+            if order is None and end > begin and num_gaps[end - 1] == num_gaps[begin]:
                 self._file.read(target[begin:end], self._offset + int(rows[begin]) * self.image_bytes)
             else:
                 self._read_windows(rows, order, begin, end, target)
@@ -183,7 +184,7 @@ class DiskImages:
     def _read_windows(
         self, rows: NDArray[np.int64], order: NDArray[np.intp] | None, begin: int, end: int, target: NDArray[np.uint8]
     ) -> None:
-        """Read the file's `rows[begin:end]`, ascending, with the gaps between them, and copy the rows to `target`."""
+        """Read `rows[begin:end]` of the file, ascending, with the gaps between them, and copy the rows to `target`."""
         step = max(1, _WINDOW_BYTES // self.image_bytes)
         while begin < end:
             first = int(rows[begin])
@@ -269,7 +270,7 @@ class _File:
     def _read_some(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), [view], offset)
-        with self._lock:  # threads share the file's position
+        with self._lock:  # without preadv (Windows), threads share the file's position
             self._file.seek(offset)
             return self._file.readinto(view) or 0
 
@@ -289,6 +290,7 @@ class _File:
         return digest.hexdigest()
 
     def _stamp(self) -> tuple[int, int]:
+        """The file's size and time of change, which tell if it was written to since."""
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
@@ -330,7 +332,7 @@ def _cgroup_files() -> tuple[Path, ...]:
 
 
 def free_memory() -> int:
-    """Return the number of bytes that this process may still take, as far as the system says."""
+    """Estimate the number of bytes that this process may still take; the least of what the system says."""
     limits = []
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():

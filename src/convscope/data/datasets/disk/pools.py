@@ -24,9 +24,10 @@ from convscope.data.datasets.data_file import Images
 from convscope.data.datasets.dataset import Dataset
 from convscope.data.datasets.disk.images import DiskImages, is_on_disk
 
-POOL_BYTES = 1 << 27
+POOL_BYTES = 1 << 27  # two pools are in memory; changing it changes the order, and so the bits of trained networks
 BLOCK_BYTES = 1 << 17
-"""Long for a disk, and 1/1024 of a pool: even of a file sorted by class, a pool has images of hundreds of positions."""
+"""Large enough for a disk to read quickly, and 1/1024 of a pool: so a pool mixes about a thousand parts of the file,
+even if that is sorted by class."""
 _PIECE_BYTES = 1 << 23  # after each piece, the reading thread checks whether it should stop
 
 
@@ -35,7 +36,7 @@ class Pool:
     """A piece of an epoch: images to train on in one order.
 
     Attributes:
-        dataset: the images, and perhaps others.
+        dataset: contains the images of the piece, and perhaps further ones.
         order: (n,) int64, indices in `dataset`, each of the piece's images once.
         suffix: end of the names of its random streams; "" for the first piece.
     """
@@ -63,7 +64,7 @@ def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Gen
 
 
 def pool_images(images: Images | DiskImages, batch_size: int) -> int:
-    """Return the number of images in a pool: all, or an even share of them in whole batches."""
+    """Compute the number of images in a pool: all, or an even share of them in whole batches."""
     count = len(images)
     max_images = max(1, POOL_BYTES // (images.nbytes // count) // batch_size) * batch_size
     if images.nbytes <= POOL_BYTES or count <= max_images:
@@ -74,14 +75,16 @@ def pool_images(images: Images | DiskImages, batch_size: int) -> int:
 
 
 def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
-    """Return the largest number of bytes that an epoch takes besides data set and network: its order and its pools."""
+    """Compute the most bytes that an epoch takes besides data set and network: its order and its pools."""
     count = pool_images(dataset.images, batch_size)
     on_disk = is_on_disk(dataset.images)
-    labels = count if on_disk else len(dataset)  # as the engine takes them, int64
-    one_image = dataset.images.nbytes // len(dataset)
-    read = min(2, -(-len(dataset) // count)) * count * (one_image + dataset.labels.itemsize) if on_disk else 0
-    num_indices = count if count == len(dataset) and not on_disk else 5 * count  # drawn, sorted and read by them
-    return 8 * (num_indices + labels) + read
+    num_labels = count if on_disk else len(dataset)  # the engine takes int64
+    image_bytes = dataset.images.nbytes // len(dataset)
+    # At most two pools are in memory, with their labels.
+    pools = min(2, -(-len(dataset) // count)) * count * (image_bytes + dataset.labels.itemsize) if on_disk else 0
+    # A single pool in memory has only its order. Others also have arrays for drawing, sorting and reading, 5 at most.
+    num_indices = count if count == len(dataset) and not on_disk else 5 * count
+    return 8 * (num_indices + num_labels) + pools
 
 
 def _pools(
@@ -95,15 +98,15 @@ def _pools(
     step = max(1, BLOCK_BYTES // (dataset.images.nbytes // count))
     starts = step * random_stream(seed, "shuffle blocks", epoch).permutation(-(-count // step))
     lengths = np.minimum(step, count - starts)
-    ends = np.cumsum(lengths)  # of each block in the epoch
+    ends = np.cumsum(lengths)  # the position in the epoch after each block
     for number, first in enumerate(range(0, count, size)):
         stop = min(first + size, count)
-        # The blocks that overlap positions `first` to `stop` - 1 of the epoch. Position p of a block that begins at
-        # position b of the epoch and at image s of the file is image s + p - b.
+        # The blocks that overlap positions `first` to `stop` - 1 of the epoch. If a block begins at position b of the
+        # epoch and at image s of the file, position p of the epoch is image s + p - b.
         blocks = slice(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
         begins = (ends - lengths)[blocks]
         indices = np.repeat(starts[blocks] - begins, lengths[blocks]) + np.arange(begins[0], ends[blocks][-1])
-        # The first and the last block may belong to a neighbour in part.
+        # Parts of the first and the last block may belong to the pools before and after.
         indices = np.sort(indices[first - begins[0] : stop - begins[0]])
         suffix = f"/{number}" if number else ""
         yield suffix, indices, random_stream(seed, f"shuffle{suffix}", epoch).permutation(stop - first)
@@ -117,13 +120,13 @@ def _read_pools(
     assert is_on_disk(images), "an array needs no reading"
     num_pools = -(-len(dataset) // size)
     buffers = [np.empty((size, *images.shape[1:]), np.uint8) for _ in range(min(2, num_pools))]
-    step, stopped = max(1, _PIECE_BYTES // images.image_bytes), Event()
+    step, is_stopped = max(1, _PIECE_BYTES // images.image_bytes), Event()
 
     def read(number: int) -> Pool:
         suffix, indices, order = next(pools)
         pixels = buffers[number % 2][: len(indices)]
         for start in range(0, len(indices), step):
-            if stopped.is_set():
+            if is_stopped.is_set():
                 break
             images.read(indices[start : start + step], pixels[start : start + step])
         return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices]), order, suffix)
@@ -136,5 +139,5 @@ def _read_pools(
                 if number + 1 < num_pools:  # into the buffer of the pool before this one, which nobody uses any more
                     upcoming = reader.submit(read, number + 1)
                 yield pool
-        finally:
-            stopped.set()
+        finally:  # also if the caller closes this generator: leaving the pool waits for its thread
+            is_stopped.set()

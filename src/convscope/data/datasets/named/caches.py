@@ -13,30 +13,30 @@ DEBIAN_FOLDER = Path("/usr/share/datasets")  # of the package dataset-fashion-mn
 
 
 def cache_folder() -> Path | None:
-    """Return the folder for copies that can be made again: $CONVSCOPE_CACHE, else a folder in the user's cache.
+    """Find the folder for copies that can be made again: $CONVSCOPE_CACHE, else a folder in the user's cache.
 
     None for a user without a home folder.
     """
-    if own := os.environ.get("CONVSCOPE_CACHE"):
-        return Path(own)
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if shared.is_absolute():  # the XDG specification says to pass over a relative one
-        return shared / "convscope"
+    if folder := os.environ.get("CONVSCOPE_CACHE"):
+        return Path(folder)
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if user_cache.is_absolute():  # the XDG specification says to ignore relative paths
+        return user_cache / "convscope"
     with suppress(RuntimeError):
         return Path.home() / ".cache" / "convscope"
     return None
 
 
-def places(entry: CatalogueEntry) -> tuple[Path, ...]:
+def search_folders(entry: CatalogueEntry) -> tuple[Path, ...]:
     """List the folders that may hold files of `entry`, in order of preference; they need not exist."""
-    own = (entry.name.rpartition(":")[2], entry.folder, "")
+    names = (entry.name.rpartition(":")[2], entry.folder, "")  # in a folder of the user, or the folder itself
     cache = cache_folder()
     roots = [*([cache] if cache else []), DEBIAN_FOLDER]
-    folders = [*(root / name for root in data_folders() for name in own), *(root / entry.folder for root in roots)]
+    folders = [*(root / name for root in data_folders() for name in names), *(root / entry.folder for root in roots)]
     return tuple(dict.fromkeys(folders))
 
 
 def data_folders() -> tuple[Path, ...]:
     """List the folders that $CONVSCOPE_DATA names, separated as in $PATH."""
-    named = os.environ.get("CONVSCOPE_DATA", "")
-    return tuple(Path(os.path.expanduser(folder)) for folder in named.split(os.pathsep) if folder)  # noqa: PTH111 (a user without a home keeps ~)
+    folders = os.environ.get("CONVSCOPE_DATA", "").split(os.pathsep)
+    return tuple(Path(os.path.expanduser(folder)) for folder in folders if folder)  # noqa: PTH111 (a user without a home keeps ~)

@@ -65,8 +65,8 @@ def read_entry(
         on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
 
     Raises:
-        DatasetError: if there is no good copy of a file and none can be fetched, saying which to put where; or if a
-            file of the package is damaged.
+        DatasetError: if there is no good copy of a file and none can be fetched, saying which file to put into which
+            folder; or if a file of the package is damaged.
     """
     halves = (entry.files[:2], entry.files[2:])  # images and labels of each split, where these are separate files
     if entry.form == "embedded":
@@ -129,7 +129,7 @@ def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
 
 
 def _content_sha256(values: NDArray[Any]) -> str:
-    """Return the SHA-256 of the unpacked IDX file with these values."""
+    """Compute the SHA-256 of the unpacked IDX file with these values."""
     if values.dtype == np.uint8:
         return idx_sha256(values)
     # The labels of QMNIST: int32, type 0x0C, big-endian.

@@ -10,10 +10,10 @@ from requests import RequestException
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.named.entries import OnProgress, PublishedFile
 
-CHUNK_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16  # progress is reported, and the size checked, after each
 TIMEOUT_SECONDS = 30.0  # for a connection, and for each chunk
 
-pooch.get_logger().setLevel(logging.WARNING)
+pooch.get_logger().setLevel(logging.WARNING)  # by default it prints each download and its digest
 
 
 class _TooLargeError(Exception):
@@ -57,6 +57,7 @@ def download(file: PublishedFile, path: Path, on_progress: OnProgress | None = N
             progressbar=_Progress(file, on_progress),
             chunk_size=CHUNK_BYTES,
             timeout=TIMEOUT_SECONDS,
+            # Otherwise requests unpacks what a host packed, and the published digest would not fit.
             headers={"User-Agent": "convscope", "Accept-Encoding": "identity"},
             auth=lambda request: request,  # without it, requests sends the password that ~/.netrc has for the host
         )

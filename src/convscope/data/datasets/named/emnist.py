@@ -16,7 +16,7 @@ _FIRST_LABEL = {"emnist-letters": 1}  # the other five sets count from 0
 
 
 def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
-    """Return (train, test) from EMNIST's archive: images (N, 28, 28) upright, labels (N,) from 0.
+    """Read (train, test) from EMNIST's archive: images (N, 28, 28) upright, labels (N,) from 0.
 
     Raises:
         DatasetError: if it is another archive, or a file of it is damaged.

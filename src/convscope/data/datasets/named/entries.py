@@ -111,7 +111,7 @@ class CatalogueEntry(DatasetFacts, kw_only=True):
 
 
 def url_folder(url: str) -> str:
-    """Return the folder of a file, with the slash at its end.
+    """Get the folder of a file, with the slash at its end.
 
     >>> url_folder("https://example.org/a/b.gz")
     'https://example.org/a/'

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
-from convscope.data.datasets.named.caches import cache_folder, places
+from convscope.data.datasets.named.caches import cache_folder, search_folders
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
 
 Read = TypeVar("Read")
 
 
 def is_offline() -> bool:
-    """Return True if $CONVSCOPE_OFFLINE forbids downloads."""
+    """True if $CONVSCOPE_OFFLINE forbids downloads."""
     return os.environ.get("CONVSCOPE_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
@@ -58,7 +58,7 @@ def read_good_copy(
 
 def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[Path]:
     """Yield the files that may be a copy of `file`."""
-    for folder in places(entry):
+    for folder in search_folders(entry):
         for name in file.names:
             with suppress(OSError):  # a folder that may not be entered
                 if (folder / name).is_file():
@@ -66,7 +66,7 @@ def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[Path]:
 
 
 def is_published(path: Path, file: PublishedFile) -> bool:
-    """Return True if a copy has the published size and digest.
+    """True if a copy has the published size and digest.
 
     Raises:
         DatasetError: if it cannot be read.
@@ -74,7 +74,7 @@ def is_published(path: Path, file: PublishedFile) -> bool:
     try:
         if file.size_bytes is not None and path.stat().st_size != file.size_bytes:
             return False
-        # SHA-256 alone is enough where it is known, and the faster of the two.
+        # SHA-256 alone is enough if it is published, and faster than MD5 on processors with instructions for it.
         algorithm = "sha256" if file.sha256 else "md5"
         with path.open("rb") as copy:
             return file_digest(copy, algorithm) == file.digests[algorithm]
@@ -116,7 +116,8 @@ def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> D
     """Make the error that says which files to put where."""
     absent = [file for file in entry.files if next(candidates(entry, file), None) is None] or list(entry.files)
     names = ", ".join(file.name for file in absent)
-    # Each host once, and the names after it: four URLs that differ in the name alone are no help to anybody.
+    # If several files are missing, only the folders of their hosts, each once: four URLs that differ in the file's name
+    # alone would make the error hard to read.
     hosts = dict.fromkeys(url_folder(url) if len(absent) > 1 else url for file in absent for url in file.urls)
     cache = cache_folder()
     where = f"{cache / entry.folder}, or " if cache else ""

@@ -25,7 +25,7 @@ SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing":
 
 
 @dataclass(frozen=True)
-class FilePlace:
+class FileContainer:
     """A folder or a zip archive.
 
     Attributes:
@@ -39,7 +39,7 @@ class FilePlace:
     skip_damaged: bool = False
 
     def locate(self, name: str) -> tuple[Path, str | None]:
-        """Return the path of a file, and its name as a member of an archive, as the readers take them."""
+        """Give the path of a file, and its name as a member of an archive, as the readers take them."""
         return (self.path, name) if self.is_archive else (self.path / name, None)
 
     def describe(self, name: str) -> str:
@@ -48,7 +48,7 @@ class FilePlace:
 
     @contextmanager
     def open(self) -> Iterator[Callable[[str], bytes]]:
-        """Open the place, and yield a function that reads a file by its name.
+        """Open the folder or archive, and yield a function that reads a file by its name.
 
         The function raises DatasetError if the file cannot be read, or is larger than a picture may be.
         """
@@ -64,6 +64,7 @@ class FilePlace:
             if info.file_size > MAX_FILE_BYTES:
                 raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
             with archive.open(info) as member:
+                # One byte more than the file has: at the end, zipfile compares the checksum.
                 return member.read(info.file_size + 1)
         except DataFileError as error:
             raise DatasetError(f"{self.describe(name)}: {error}") from error
@@ -84,15 +85,15 @@ def read_small(path: Path) -> bytes:
         return content
 
 
-def list_folder(folder: Path) -> FilePlace:
+def list_folder(folder: Path) -> FileContainer:
     """List all files in a folder and below.
 
     Raises:
         DatasetError: if it cannot be listed, or holds more than MAX_FILES.
     """
     names: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    waiting = [("", 0)]
+    seen: set[tuple[int, int]] = set()  # (device, inode) of each folder, the same whatever path leads to it
+    waiting = [("", 0)]  # (path within `folder` with a slash at its end, depth)
     while waiting:
         below, depth = waiting.pop()
         try:
@@ -102,7 +103,9 @@ def list_folder(folder: Path) -> FilePlace:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder / below) as entries:
                 for entry in entries:
-                    if entry.name.startswith((".", "__MACOSX")):
+                    if entry.name.startswith(
+                        (".", "__MACOSX")
+                    ):  # the latter holds the metadata of macOS's zip archives
                         continue
                     if entry.is_dir():
                         if depth < MAX_DEPTH:
@@ -116,12 +119,12 @@ def list_folder(folder: Path) -> FilePlace:
             raise DatasetError(
                 f"{folder}: holds more than {MAX_FILES:,} files; name a folder that holds the data set only"
             )
-    return FilePlace(folder, _in_order(names), is_archive=False)
+    return FileContainer(folder, _in_order(names), is_archive=False)
 
 
-def list_archive(path: Path) -> FilePlace:
+def list_archive(path: Path) -> FileContainer:
     """List all files in a zip archive; raises `DatasetError` if it is none or damaged."""
-    return FilePlace(path, _in_order(list(zip_names(path))), is_archive=True)
+    return FileContainer(path, _in_order(list(zip_names(path))), is_archive=True)
 
 
 def suffix_of(name: str) -> str:

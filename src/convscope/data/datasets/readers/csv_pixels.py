@@ -18,7 +18,9 @@ from convscope.data.datasets.readers.rows import layout_of, row_shape
 from convscope.data.datasets.records import SourceFile
 
 _PIXELS = {str(pixel): pixel for pixel in range(256)}  # a look-up takes half the time of int()
-MANY_MORE = 4  # times as many different pixels as labels: ten digits against the greys of a photo's corner
+# A column with this many times as many different values as the other one has pixels: a label of ten digits against the
+# greys of a photo's corner.
+MANY_MORE = 4
 
 
 def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[int, int] | None) -> Half:
@@ -45,11 +47,12 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     images, texts = _read_columns(text, pixel_columns, label_columns)
     labels = texts[0]
     if not text.has_header:
-        which = _find_label_column(texts)
-        labels, cells, column = texts[which], texts[1 - which], label_columns[1 - which]
-        outer = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
-        # The pixel stands before the others if the labels are in the last column, else after them.
-        images = np.insert(images, images.shape[1] if which == 0 else 0, np.frombuffer(outer, np.uint8), axis=1)
+        label_side = _find_label_column(texts)  # 0 for the first column of the table, 1 for the last
+        labels, cells, column = texts[label_side], texts[1 - label_side], label_columns[1 - label_side]
+        outer_pixels = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
+        # These pixels come after the others if the labels are in the first column, else before them.
+        position = images.shape[1] if label_side == 0 else 0
+        images = np.insert(images, position, np.frombuffer(outer_pixels, np.uint8), axis=1)
     text_labels = TextLabels()
     text_labels.extend(labels, "image")
     source = (SourceFile(file_name(path), text.sha256()),)
@@ -99,11 +102,11 @@ def _find_label_column(columns: list[list[str]]) -> int:
     """
     names = [{clean_name(cell) for cell in set(column)} for column in columns]
     counts = [len(different) for different in names]
-    # The first rule that fits a single column decides. A pixel in a corner is 0 in most images, and in photos any grey.
+    # The first rule that fits a single column decides.
     for is_label in (
         [not all(map(_is_pixel, different)) for different in names],  # a text, or a number that no pixel has
-        [count > 1 for count in counts],
-        [_is_range(different) for different in names],
+        [count > 1 for count in counts],  # a pixel in a corner of drawings may be 0 in all images
+        [_is_range(different) for different in names],  # classes are numbered without gaps, greys rarely
         [2 < count < other_count / MANY_MORE for count, other_count in zip(counts, counts[::-1], strict=True)],
     ):
         if sum(is_label) == 1:
@@ -115,6 +118,6 @@ def _find_label_column(columns: list[list[str]]) -> int:
 
 
 def _is_range(names: set[str]) -> bool:
-    """Return True if the names are all whole numbers of a range, such as 0 to 9."""
+    """True if the names are the whole numbers of a range without gaps, such as 0 to 9."""
     numbers = sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 9)
     return len(numbers) == len(names) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from convscope.data.datasets.data_file import DataFileError
-from convscope.data.datasets.readers.places import suffix_of
+from convscope.data.datasets.readers.containers import suffix_of
 from convscope.data.datasets.readers.unpack import ByteStream
 from convscope.data.image_files import SUFFIXES
 
@@ -63,7 +63,7 @@ class CsvText:
             yield number, cells
 
     def sha256(self) -> str:
-        """Return the digest of all bytes that were read; after the last row, of the whole unpacked file."""
+        """The digest of all bytes that were read so far; after the last row, of the whole unpacked file."""
         return self._digest.hexdigest()
 
     def _read_lines(self, stream: ByteStream) -> Iterator[bytes]:
@@ -73,7 +73,7 @@ class CsvText:
             *lines, rest = (rest + piece).split(b"\n")  # the last line goes on in the next piece
             yield from lines
             number += len(lines)
-            if len(rest) > MAX_LINE_BYTES:  # else a file without a line feed would be held as a whole
+            if len(rest) > MAX_LINE_BYTES:  # otherwise a file without a line feed would be read into memory as a whole
                 raise DataFileError(
                     f"line {number:,} has more than {MAX_LINE_BYTES >> 20} MiB, or is not a line; is this a table with "
                     "one image per line?"
@@ -92,17 +92,17 @@ class CsvText:
 
 
 def is_number(text: str) -> bool:
-    """Return True if a cell is a number."""
+    """True if a cell is a number."""
     return bool(_NUMBER.fullmatch(text.strip(" \t")))
 
 
 def is_header(cells: tuple[str, ...]) -> bool:
-    """Return True if the cells of a first line are names of columns, or numbers that count the columns."""
+    """True if the cells of a first line are names of columns, or numbers that count the columns."""
     if len(cells) < 9 and any(suffix_of(cell) in SUFFIXES for cell in cells):
         return False  # the first picture of a table of file names without header
     inner = cells[1:-1] or cells  # the label may be a number or a text, in the first or the last column
     numbers = [int(cell) for cell in inner if cell.isascii() and cell.isdigit() and len(cell) < 9]
-    # pandas names columns 0, 1, 2, ...; the pixels of an image hardly rise so.
+    # pandas names columns 0, 1, 2, ...; at least four pixels of an image hardly rise by 1 each.
     if len(numbers) == len(inner) >= 4 and numbers == list(range(numbers[0], numbers[0] + len(inner))):
         return numbers[0] in (0, 1)
     return not any(is_number(cell) for cell in inner)

@@ -9,12 +9,12 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, compute_sha256, naming_errors, open_data_file
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.containers import FileContainer, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
 from convscope.data.datasets.readers.npz import as_labels, check_image_array, check_label_array, read_npy, read_npz
 from convscope.data.datasets.readers.npz_names import choose_arrays
 from convscope.data.datasets.readers.parquet import read_parquet
-from convscope.data.datasets.readers.places import FilePlace, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.rows import row_shape
 from convscope.data.datasets.readers.tree import is_tree, read_tree
 from convscope.data.datasets.readers.unpack import ZIP_MAGIC
@@ -31,43 +31,43 @@ Size = tuple[int, int] | None
 
 def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
     """Read the data set in a folder; raises `DatasetError` if there is none, and the errors of its reader."""
-    source = replace(list_folder(folder), skip_damaged=skip_damaged)
-    top = [name for name in source.names if "/" not in name]
+    container = replace(list_folder(folder), skip_damaged=skip_damaged)
+    top = [name for name in container.names if "/" not in name]
     # From the clearest signs to the weakest: a folder of arrays or tables may also have pictures, such as plots.
-    if find_idx(source.names):
-        return read_idx_files(source)
-    if parquets := [name for name in source.names if name.lower().endswith((".parquet", ".pq"))]:
+    if find_idx(container.names):
+        return read_idx_files(container)
+    if parquets := [name for name in container.names if name.lower().endswith((".parquet", ".pq"))]:
         return _read_parquets(folder, parquets, image_size)
     if arrays := [name for name in top if suffix_of(name) == ".npy"]:
         return _read_arrays(folder, arrays, image_size)
-    if parts := _read_tables_or_tree(source, image_size):
+    if parts := _read_tables_or_tree(container, image_size):
         return parts
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
-    if is_tree(source, min_classes=1):  # for the error that says what the tree lacks
-        return read_tree(source, image_size)
+    if is_tree(container, min_classes=1):  # for the error that says what the tree lacks
+        return read_tree(container, image_size)
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
 def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
-    """Read the data set in a file, or that the file is a part of; raises the errors of its reader."""
+    """Read the data set in a file, or the one of which the file is a part; raises the errors of its reader."""
     with open_data_file(path) as file:
         start = file.read(len(NPY_MAGIC))
     if is_idx_name(path.name):
         return read_idx_files(_beside(path), only=path.name)
     if start.startswith(ZIP_MAGIC):
-        source = replace(list_archive(path), skip_damaged=skip_damaged)
-        if any(name.endswith(".npy") for name in source.names) or path.suffix.lower() == ".npz":
+        container = replace(list_archive(path), skip_damaged=skip_damaged)
+        if any(name.endswith(".npy") for name in container.names) or path.suffix.lower() == ".npz":
             return _read_npz(path, image_size)
         # A zip archive of one file is a compressed table.
-        if len(source.names) == 1:
+        if len(container.names) == 1:
             return read_csv_file(path, image_size, skip_damaged=skip_damaged)
-        if find_idx(source.names):
-            return read_idx_files(source)
-        if parts := _read_tables_or_tree(source, image_size):
+        if find_idx(container.names):
+            return read_idx_files(container)
+        if parts := _read_tables_or_tree(container, image_size):
             return parts
-        if is_tree(source, min_classes=1):
-            return read_tree(source, image_size)
+        if is_tree(container, min_classes=1):  # for the error that says what the tree lacks
+            return read_tree(container, image_size)
         raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, image_size)
@@ -84,23 +84,23 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
     return read_csv_file(path, image_size, skip_damaged=skip_damaged)
 
 
-def _read_tables_or_tree(source: FilePlace, image_size: Size) -> Parts | None:
-    tables = [name for name in source.names if suffix_of(name) in CSV_SUFFIXES]
+def _read_tables_or_tree(container: FileContainer, image_size: Size) -> Parts | None:
+    tables = [name for name in container.names if suffix_of(name) in CSV_SUFFIXES]
     nearest = min((name.count("/") for name in tables), default=0)  # deeper tables may be anything, as annotations
-    is_by_class = is_tree(source)
-    parts = read_csv(source, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
+    is_by_class = is_tree(container)
+    parts = read_csv(container, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
     if parts is None and is_by_class:
-        parts = read_tree(source, image_size)
+        parts = read_tree(container, image_size)
     return parts
 
 
-def _beside(path: Path) -> FilePlace:
+def _beside(path: Path) -> FileContainer:
     """List the folder of a file, without its subfolders."""
     try:
         names = tuple(sorted(sibling.name for sibling in path.parent.iterdir()))
     except OSError as error:
         raise DatasetError(f"{path.parent}: cannot be listed ({error.strerror}); check its permissions") from error
-    return FilePlace(path.parent, names, is_archive=False)
+    return FileContainer(path.parent, names, is_archive=False)
 
 
 def _read_npz(path: Path, image_size: Size) -> Parts:
@@ -133,7 +133,7 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
 
 def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
     """Read the data set in `.npy` files that are named as the arrays of an archive."""
-    # Reversed, so that of two names that differ in their suffix's case, the first one counts.
+    # A dict keeps the last of equal keys; reversed, that is the first of x.NPY and x.npy.
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
     with naming_errors(folder):
         chosen = choose_arrays(list(stems))
@@ -187,6 +187,7 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Part
     return Parts(half, test, class_names)
 
 
+# By the first word of a file's or folder's name. Files of "other" splits are not read.
 _PARQUET_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("validation", "valid", "val", "unlabeled", "extra"), "other"
 )

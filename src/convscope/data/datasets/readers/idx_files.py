@@ -12,8 +12,8 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.files import file_sha256, open_idx
 from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.containers import FileContainer
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
-from convscope.data.datasets.readers.places import FilePlace
 from convscope.data.datasets.records import SourceFile
 
 _NAME = re.compile(
@@ -21,7 +21,7 @@ _NAME = re.compile(
     r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.xz|\.zip)?",
     re.IGNORECASE,
 )
-_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if a file is there in several
+_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if the same file is there in several of them
 _KINDS = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 _USUAL = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -36,7 +36,7 @@ IdxFiles = dict[tuple[str, str], str]
 
 
 def is_idx_name(name: str) -> bool:
-    """Return True if a file has the name of an IDX file."""
+    """True if a file has the name of an IDX file."""
     return _match(name) is not None
 
 
@@ -56,30 +56,30 @@ def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
     return {name: {key: file for key, (_, file) in files.items()} for name, files in files_by_set.items()}
 
 
-def read_idx_files(source: FilePlace, only: str | None = None) -> Parts:
+def read_idx_files(container: FileContainer, only: str | None = None) -> Parts:
     """Read the set in a folder or archive; of several, the set to which the file `only` belongs.
 
     Raises:
         DatasetError: if there are several sets, one of the files is missing, or one is damaged.
     """
-    sets = find_idx(source.names)
+    sets = find_idx(container.names)
     if only is not None:
         sets = {name: files for name, files in sets.items() if only in files.values()}
     files = next(iter(sets.values()))
     if len(sets) > 1:
         raise DatasetError(
-            f"{source.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); "
-            f"name one file of the set to load, such as {source.path / next(iter(files.values()))}"
+            f"{container.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); "
+            f"name one file of the set to load, such as {container.path / next(iter(files.values()))}"
         )
     for key in _KINDS:
         needed = any(split == key[0] for split, _ in files)
         if needed and key not in files:
             raise DatasetError(
-                f"{source.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one "
+                f"{container.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one "
                 "folder"
             )
     train, test = (
-        _read_half(source, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
+        _read_half(container, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
         for split in ("train", "test")
     )
     return Parts(train, test)
@@ -89,21 +89,21 @@ def _match(name: str) -> re.Match[str] | None:
     return _NAME.fullmatch(name.rpartition("/")[2])
 
 
-def _read_half(place: FilePlace, images_name: str, labels_name: str) -> Half:
-    images, images_sha256 = _read_images(place, images_name)
-    path, member = place.locate(labels_name)
+def _read_half(container: FileContainer, images_name: str, labels_name: str) -> Half:
+    images, images_sha256 = _read_images(container, images_name)
+    path, member = container.locate(labels_name)
     labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
     if labels.ndim == 2 and "idx2" in labels_name.lower():
         labels = seal(labels[:, 0].copy())  # QMNIST: the class, then its writer and origin
-    source = (
+    files = (
         SourceFile(file_name(Path(images_name)), images_sha256),
         SourceFile(file_name(Path(labels_name)), labels_sha256),
     )
-    return Half(images, labels, place.describe(images_name), place.describe(labels_name), source)
+    return Half(images, labels, container.describe(images_name), container.describe(labels_name), files)
 
 
-def _read_images(source: FilePlace, name: str) -> tuple[Images, str]:
-    path, member = source.locate(name)
+def _read_images(container: FileContainer, name: str) -> tuple[Images, str]:
+    path, member = container.locate(name)
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)
     return read_idx_and_sha256(path, member=member)

@@ -81,6 +81,6 @@ def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
     return tuple((text, *number) for text, number in zip(pieces[::2], numbers, strict=True))
 
 
-def sorted_names(*names: tuple[str, ...]) -> tuple[str, ...]:
-    """List every name once, in natural order."""
-    return tuple(sorted({name for some in names for name in some}, key=lambda name: (natural_key(name), name)))
+def sort_names(*names: tuple[str, ...]) -> tuple[str, ...]:
+    """List every name once, in natural order; of names with the same key, such as "1" and "01", the text decides."""
+    return tuple(sorted({name for group in names for name in group}, key=lambda name: (natural_key(name), name)))

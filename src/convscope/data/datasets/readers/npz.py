@@ -147,7 +147,7 @@ def read_member(archive: zipfile.ZipFile, name: str, check: Check) -> NDArray[An
 
 
 def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Check) -> NDArray[Any]:
-    # The first bytes of a header state its length, which a damaged one may set to gigabytes.
+    # Not `np.load`: a header states its own length, and a damaged one may claim gigabytes.
     header = BytesIO(read(min(MAX_HEADER_BYTES, size)))
     shape, fortran_order, dtype = read_header(header, name)
     check(name, shape, dtype)
@@ -226,8 +226,8 @@ def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] |
 def _read_pair(
     archive: zipfile.ZipFile, names: tuple[str, str], stays_on_disk: Callable[[str], bool] | None
 ) -> NpzPair:
-    is_left = stays_on_disk is not None and stays_on_disk(names[0])
-    images = None if is_left else read_member(archive, names[0], check_image_array)
+    is_on_disk = stays_on_disk is not None and stays_on_disk(names[0])
+    images = None if is_on_disk else read_member(archive, names[0], check_image_array)
     labels, texts = as_labels(read_member(archive, names[1], check_label_array), names[1])
     return NpzPair(images, labels, *names, texts)
 
@@ -248,6 +248,7 @@ def _texts(array: NDArray[Any], name: str) -> list[str]:
     try:
         if array.dtype.kind == "S":
             return [text.decode() for text in array.tolist()]
+        # NumPy stores text as four bytes a character, the code point.
         codes = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.max() > sys.maxunicode:  # NumPy would make an invalid string of it, which ends in a SystemError
             raise ValueError(f"the character {codes.max():#x} is beyond the last one, {sys.maxunicode:#x}")

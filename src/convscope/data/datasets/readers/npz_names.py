@@ -13,7 +13,7 @@ IMAGES = ("x", "images", "image", "imgs", "img", "pixels", "data", "features")
 LABELS = ("y", "labels", "label", "targets", "target")
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 CLASS_NAMES = ("class_names", "label_names", "target_names", "classes", "names")
-UNNAMED = ("arr_0", "arr_1")  # the names of numpy.savez(path, images, labels)
+UNNAMED = ("arr_0", "arr_1")  # the names that numpy.savez(path, images, labels) gives to arrays without names
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from convscope.data.datasets.readers.rows import row_shape
 from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import MAX_FILE_BYTES, read_picture
 
-MAX_ROWS = 1024  # read at once
-FEWEST_ROWS = 4  # read at once, however large they may be
-LIST_ROWS = 64  # read at once if they hold lists, whose lengths no header tells
-MAX_BYTES = 1 << 28  # of rows that are read at once
+# How many rows are read at once:
+MAX_ROWS = 1024
+MIN_ROWS = 4  # however large they may be
+LIST_ROWS = 64  # if they hold lists, whose lengths no header tells
+MAX_BYTES = 1 << 28  # together, by the sizes in the file's metadata
 
 
 def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
@@ -70,8 +71,8 @@ class _ReadRows:
 
     def __init__(self, image_size: tuple[int, int] | None) -> None:
         self.image_size = image_size
-        self.max_bytes = 0
-        self.bytes = 0
+        self.max_bytes = 0  # of pixels that the files together can hold
+        self.bytes = 0  # of pixels so far
         self.rows = 0
         self.parts: list[Images] = []
         self.labels = TextLabels()
@@ -112,8 +113,10 @@ class _ReadRows:
             self.labels.extend(texts, "row", first_row)
 
     def half(self, called: str, sources: tuple[SourceFile, ...]) -> Half:
-        depth = max(part.shape[3] for part in self.parts)
-        images = np.concatenate([part if part.shape[3] == depth else part.repeat(depth, axis=3) for part in self.parts])
+        channels = max(part.shape[3] for part in self.parts)  # if a picture has colours, grey ones get them too
+        images = np.concatenate(
+            [part if part.shape[3] == channels else part.repeat(channels, axis=3) for part in self.parts]
+        )
         if self.class_names is not None:
             numbers = np.array(self.numbers, dtype=np.int64)
             return Half(seal(images), seal(numbers), called, called, sources)
@@ -152,7 +155,7 @@ def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
             # A value may be as large as all unpacked rows of its group, and a dictionary may repeat it in every row.
             # The metadata of each column would tell more, but pyarrow ends the process if it is damaged.
             largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
-            rows = min(rows, max(FEWEST_ROWS, MAX_BYTES // largest))
+            rows = min(rows, max(MIN_ROWS, MAX_BYTES // largest))
     return iter(
         parquet.iter_batches(
             batch_size=rows, columns=[columns.pictures or columns.numbers, columns.label], use_threads=False

@@ -68,7 +68,7 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     called = f"column {str(columns.numbers)[:40]!r} of the rows from {first_row:,} on"
     # Each level of lists is a dimension, whose size must be the same in all rows.
     while _is_list(values.type):
-        values = getattr(values, "storage", values)
+        values = getattr(values, "storage", values)  # Hugging Face's Array2D is a type around a list
         if values.null_count:
             raise DataFileError(f"{called} has rows without pixels; remove them")
         inner = values.flatten()
@@ -87,7 +87,7 @@ def _all_of_length(values: Any, length: int) -> bool:
 
     if pa.types.is_fixed_size_list(values.type):
         return True
-    offsets = values.offsets.to_numpy()
+    offsets = values.offsets.to_numpy()  # list i is the values from offsets[i] to offsets[i + 1] - 1
     return bool((np.diff(offsets) == length).all())
 
 

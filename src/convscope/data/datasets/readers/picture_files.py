@@ -16,35 +16,38 @@ from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.images import free_memory
-from convscope.data.datasets.readers.places import FilePlace
+from convscope.data.datasets.readers.containers import FileContainer
 from convscope.data.image_files import picture_size, read_picture
 
-SIZES_SHOWN = 4
+SIZES_SHOWN = 4  # in an error, the most frequent first
 DAMAGED_SHOWN = 10
 """Damaged pictures that an error names."""
 
 
 def read_pictures(
-    place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None
+    container: FileContainer, names: Sequence[str], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
-    """Read pictures of a folder or archive: images (n, H, W, C), read-only, the indices (n,) of their names, a digest.
+    """Read pictures of a folder or archive: images (n, H, W, C), the indices (n,) of their names, and a digest.
 
-    The SHA-256 is over the names and the bytes of these files.
+    The images are read-only. The digest is the SHA-256 over the names and the bytes of these files.
 
     Args:
-        place: the folder or archive, which tells whether damaged pictures are left out.
+        container: the folder or archive, which tells whether damaged pictures are left out.
         names: of the files, at least one.
         image_size: (H, W) to average each picture to.
 
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
-    with place.open() as read_content:
-        return _read_pictures(place, names, read_content, image_size)
+    with container.open() as read_content:
+        return _read_pictures(container, names, read_content, image_size)
 
 
 def _read_pictures(
-    place: FilePlace, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
+    container: FileContainer,
+    names: Sequence[str],
+    read_content: Callable[[str], bytes],
+    image_size: tuple[int, int] | None,
 ) -> tuple[Images, NDArray[np.intp], str]:
     digest = hashlib.sha256()
     images: Images | None = None
@@ -52,13 +55,13 @@ def _read_pictures(
     for index, name in enumerate(names):
         try:
             content = read_content(name)
-            picture = read_picture(content, place.describe(name))
+            picture = read_picture(content, container.describe(name))
         except (DatasetError, ImageFileError) as error:
             damaged.append(str(error))
             continue
-        if damaged and not place.skip_damaged:  # only to list the other damaged pictures
+        if damaged and not container.skip_damaged:  # reading goes on only to list all damaged pictures in the error
             continue
-        # With their lengths, so that no other names and contents have the same bytes together.
+        # With their lengths: without them, name "a" with content "bc" and "ab" with "c" would have the same digest.
         for part in (name.encode(errors="surrogateescape"), content):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
@@ -67,15 +70,15 @@ def _read_pictures(
         if image_size is not None:
             picture = average(picture, *image_size)
         if images is None:
-            images = _allocate(len(names), picture.shape, place.describe(name))
+            images = _allocate(len(names), picture.shape, container.describe(name))
         if picture.shape[:2] != images.shape[1:3]:
-            raise _describe_sizes(place, names, read_content)
-        if picture.shape[2] > images.shape[3]:  # the first picture in colours
-            in_colour = _allocate(len(names), picture.shape, place.describe(name))
+            raise _describe_sizes(container, names, read_content)
+        if picture.shape[2] > images.shape[3]:  # the first picture in colours; grey ones are repeated in each channel
+            in_colour = _allocate(len(names), picture.shape, container.describe(name))
             in_colour[:position] = images[:position]
             images = in_colour
         images[position] = picture
-    if damaged and (images is None or not place.skip_damaged):
+    if damaged and (images is None or not container.skip_damaged):
         raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
     return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
@@ -95,7 +98,7 @@ def _describe_damage(errors: Sequence[str], count: int) -> DatasetError:
 
 
 def _allocate(count: int, shape: tuple[int, ...], called: str) -> Images:
-    # Asked first: Linux grants more memory than there is, and ends the process when it is used.
+    # Compared before allocating: Linux grants more memory than there is, and ends the process when it is used.
     if count * prod(shape) <= free_memory():
         with suppress(MemoryError):
             return np.empty((count, *shape), np.uint8)
@@ -105,13 +108,15 @@ def _allocate(count: int, shape: tuple[int, ...], called: str) -> Images:
     )
 
 
-def _describe_sizes(place: FilePlace, names: Sequence[str], read_content: Callable[[str], bytes]) -> DatasetError:
+def _describe_sizes(
+    container: FileContainer, names: Sequence[str], read_content: Callable[[str], bytes]
+) -> DatasetError:
     """Make the error that lists the sizes of the pictures, each with its number and an example."""
     sizes: Counter[tuple[int, int]] = Counter()
     example: dict[tuple[int, int], str] = {}
     for name in names:
         try:
-            size = picture_size(read_content(name), place.describe(name))
+            size = picture_size(read_content(name), container.describe(name))
         except (DatasetError, ImageFileError):  # a damaged picture, which was left out
             continue
         sizes[size] += 1
@@ -120,6 +125,6 @@ def _describe_sizes(place: FilePlace, names: Sequence[str], read_content: Callab
     shown = ", ".join(f"{count:,} of {size[0]} × {size[1]} (such as {example[size]!r})" for size, count in common)
     more = f" and {len(sizes) - SIZES_SHOWN:,} other sizes" if len(sizes) > SIZES_SHOWN else ""
     return DatasetError(
-        f"{place.describe(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them all "
-        "with `image_size`, such as 28x28"
+        f"{container.describe(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them "
+        "all with `image_size`, such as 28x28"
     )

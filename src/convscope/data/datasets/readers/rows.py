@@ -23,7 +23,7 @@ LABEL_NAMES = (
     "label_id",
     "emotion",
 )
-PASSED_OVER = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # row numbers; pandas writes the last two names
+IGNORED_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # row numbers; the last two are by pandas
 
 _PIXEL = re.compile(r"[a-z]*[ _.-]?[0-9]{1,7}([x_, ][0-9]{1,5}){0,2}", re.IGNORECASE)
 
@@ -42,7 +42,7 @@ class RowLayout:
 
 
 def is_pixel_name(name: str) -> bool:
-    """Return True if a column of this name holds a pixel: pixel12, px_3, x0, 7, 1x28, pixel3x4."""
+    """True if a column of this name holds a pixel: pixel12, px_3, x0, 7, 1x28, pixel3x4."""
     return bool(_PIXEL.fullmatch(name))
 
 
@@ -54,14 +54,14 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     """
     lower = [name.strip().lower() for name in names]
     label = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
-    others = [i for i, name in enumerate(lower) if i != label and name not in PASSED_OVER]
+    others = [i for i, name in enumerate(lower) if i != label and name not in IGNORED_NAMES]
     pixels = [i for i in others if is_pixel_name(lower[i])]
-    odd = [i for i in others if not is_pixel_name(lower[i])]
-    if label is None and len(odd) == 1:  # whatever its name, nothing else can be the label
-        label, odd = odd[0], []
-    if odd or not pixels:
-        shown = ", ".join(repr(names[i][:40]) for i in (odd or range(len(names)))[:5])
-        what = "columns that are neither label nor pixel" if odd else "no pixel columns"
+    unknown = [i for i in others if not is_pixel_name(lower[i])]
+    if label is None and len(unknown) == 1:  # whatever its name, nothing else can be the label
+        label, unknown = unknown[0], []
+    if unknown or not pixels:
+        shown = ", ".join(repr(names[i][:40]) for i in (unknown or range(len(names)))[:5])
+        what = "columns that are neither label nor pixel" if unknown else "no pixel columns"
         raise DataFileError(f"has {what} ({shown}); name the columns label, pixel0, pixel1, ...")
     return RowLayout(label, tuple(pixels))
 

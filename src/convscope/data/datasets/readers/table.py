@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from convscope.data.datasets.data_file import DataFileError, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.containers import FileContainer, suffix_of
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.readers.places import FilePlace, suffix_of
 from convscope.data.datasets.readers.rows import LABEL_NAMES, is_pixel_name
 from convscope.data.datasets.readers.tree import FOLDER_SPLITS
 from convscope.data.datasets.records import SourceFile
@@ -40,7 +40,7 @@ _ENDINGS = ("", *sorted(SUFFIXES))  # that are tried for names without a suffix
 
 
 def names_files(text: CsvText) -> bool:
-    """Return True if the header lists file names instead of pixels."""
+    """True if the table lists names of picture files instead of pixels."""
     if text.has_header:
         lower = [cell.lower() for cell in text.first]
         # `image` or `path` may also be the name of a row among columns of pixels.
@@ -48,12 +48,12 @@ def names_files(text: CsvText) -> bool:
     return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
 
 
-def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[int, int] | None) -> Parts:
+def read_table(text: CsvText, container: FileContainer, table: str, image_size: tuple[int, int] | None) -> Parts:
     """Read the data set of an opened table.
 
     Args:
         text: the table, of which no row was read.
-        place: the folder or archive of the table and its pictures.
+        container: the folder or archive of the table and its pictures.
         table: its name there.
         image_size: (H, W) to average each picture to.
 
@@ -62,7 +62,7 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
         DatasetError: if a picture cannot be read, or is of another size.
     """
     file, label, split = find_table_columns(text)
-    finder = _Finder(place, table)
+    finder = _Finder(container, table)
     names: dict[str, list[str]] = {"train": [], "test": []}
     labels = {"train": TextLabels(), "test": TextLabels()}
     for line, cells in text.rows():
@@ -77,15 +77,16 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
         labels[kind].extend([cells[label]], "line", line)
     if not names["train"] and not names["test"]:
         raise DataFileError("has no line with a training or test image; add some")
-    every = names["train"] + names["test"]
-    images, kept, sha256 = read_pictures(place, every, image_size)
-    pictures = SourceFile("pictures", sha256, len(every) - len(kept))
-    source = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
-    called, num_train = place.describe(table), len(names["train"])
-    count = int((kept < num_train).sum())  # training images that were not left out as damaged
+    all_names = names["train"] + names["test"]
+    images, kept, sha256 = read_pictures(container, all_names, image_size)
+    pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
+    files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
+    called, num_train = container.describe(table), len(names["train"])
+    # `kept` rises, and indices below `num_train` are training images: the first `count` of those that can be read.
+    count = int((kept < num_train).sum())
     halves = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        Half(part, seal(labels[kind].labels[rows]), called, called, source, labels[kind].names) if len(part) else None
+        Half(part, seal(labels[kind].labels[rows]), called, called, files, labels[kind].names) if len(part) else None
         for kind, (part, rows) in halves.items()
     )
     return Parts(train, test)
@@ -113,22 +114,24 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
 class _Finder:
     """Finds the file that a line of the table names."""
 
-    def __init__(self, source: FilePlace, table: str) -> None:
+    def __init__(self, container: FileContainer, table: str) -> None:
         self._exists: Callable[[str], bool]
-        if source.is_archive:
-            self._exists = set(source.names).__contains__
+        if container.is_archive:
+            self._exists = set(container.names).__contains__
         else:
-            self._exists = lambda name: (source.path / name).is_file()
-        folder, _, own = table.rpartition("/")
-        before = f"{folder}/" if folder else ""
-        stem = own.partition(".")[0]
-        self._starts = [before, f"{before}images/", f"{before}{stem}/", f"{before}train/", f"{before}test/"]
+            self._exists = lambda name: (container.path / name).is_file()
+        folder, _, table_name = table.rpartition("/")
+        prefix = f"{folder}/" if folder else ""
+        stem = table_name.partition(".")[0]
+        self._starts = [prefix, f"{prefix}images/", f"{prefix}{stem}/", f"{prefix}train/", f"{prefix}test/"]
 
     def find(self, text: str, line: int) -> str:
+        """Find the file that a cell names; raises `DataFileError` if there is none in the table's folder."""
         name = text.strip().replace("\\", "/")
         path = PurePosixPath(os.path.normpath(name) if name else "")
         if not name or "\0" in name:
             raise DataFileError(f"line {line:,} has no file name; add one")
+        # "C:" is a drive of Windows. A table from the internet must not make us read files of this machine.
         if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
             raise DataFileError(
                 f"line {line:,} names {text[:60]!r}, which is outside the table's folder; move the file there"

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import naming_errors, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.containers import SPLIT_WORDS, FileContainer, suffix_of
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.readers.places import SPLIT_WORDS, FilePlace, suffix_of
 from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
@@ -18,23 +18,23 @@ FOLDER_SPLITS = SPLIT_WORDS | {"train_images": "train", "test_images": "test"}
 """The splits by the names of their folders; validation images are left out."""
 
 
-def is_tree(source: FilePlace, min_classes: int = 2) -> bool:
-    """Return True if the pictures of a place are in folders of at least `min_classes` classes."""
-    splits = _group_by_split(source.names)
+def is_tree(container: FileContainer, min_classes: int = 2) -> bool:
+    """True if the pictures of a folder or archive are in folders of at least `min_classes` classes."""
+    splits = _group_by_split(container.names)
     return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= min_classes
 
 
-def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
-    """Read the data set whose classes are the folders of a place for which `is_tree` is true.
+def read_tree(container: FileContainer, image_size: tuple[int, int] | None) -> Parts:
+    """Read the data set whose classes are the folders of a container; `is_tree` must be true for it.
 
     Raises:
         DatasetError: if there is no picture for training or tests, a folder's name is blank or too long for a class, or
             a picture is damaged or of another size.
     """
-    splits = _group_by_split(place.names)
+    splits = _group_by_split(container.names)
     if not splits.keys() & {"train", "test"}:
         raise DatasetError(
-            f"{place.path}: has no folder train besides {', '.join(splits)}; add it, or name one of them"
+            f"{container.path}: has no folder train besides {', '.join(splits)}; add it, or name one of them"
         )
     names = [name for split in ("train", "test") for name in splits.get(split, (0, []))[1]]
     labels = TextLabels()
@@ -42,18 +42,19 @@ def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
         depth, in_split = splits.get(split, (0, []))
         for folder in {_class_of(name, depth): None for name in in_split}:
             if not folder.strip():
-                raise DatasetError(f"{place.path}: the folder name {folder!r} is not a class name; rename it")
-        with naming_errors(place.path):
-            # A name that is not valid Unicode holds surrogates, which no file can be written with.
+                raise DatasetError(f"{container.path}: the folder name {folder!r} is not a class name; rename it")
+        with naming_errors(container.path):
+            # Python keeps bytes of a name that are not UTF-8 as surrogates, which JSON files cannot hold.
             classes = (_class_of(name, depth).encode(errors="surrogateescape") for name in in_split)
             labels.extend((name.decode(errors="replace") for name in classes), "picture")
-    images, kept, sha256 = read_pictures(place, names, image_size)
-    source = (SourceFile(file_name(place.path), sha256, len(names) - len(kept)),)
+    images, kept, sha256 = read_pictures(container, names, image_size)
+    files = (SourceFile(file_name(container.path), sha256, len(names) - len(kept)),)
+    # `kept` rises, and the names of training pictures come first: so do those of them that can be read.
     count = int((kept < len(splits.get("train", (0, []))[1])).sum())
     numbers = seal(labels.labels[kept])
-    called = str(place.path)
+    called = str(container.path)
     train, test = (
-        Half(images[part], numbers[part], called, called, source, labels.names) if len(numbers[part]) else None
+        Half(images[part], numbers[part], called, called, files, labels.names) if len(numbers[part]) else None
         for part in (slice(0, count), slice(count, None))
     )
     return Parts(train, test)
@@ -65,15 +66,18 @@ def picture_names(names: Iterable[str]) -> list[str]:
 
 
 def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
-    """Return for each split the depth of the class's folder in its names, and the names of its pictures."""
+    """Find for each split the depth of the class's folder in its names, and the names of its pictures.
+
+    For example, `data/train/cat/1.png` is of the split "train" with depth 2, and `cat/1.png` of "train" with depth 0.
+    """
     pictures = picture_names(names)
     depth = 0
     tops = {name.split("/")[0] for name in pictures}
     # A folder that contains everything else is only a wrapper, unless it is a split.
     while len(tops) == 1 and FOLDER_SPLITS.get(next(iter(tops)).lower()) is None:
-        if any(name.count("/") < depth + 2 for name in pictures):
-            alone = all(name.count("/") == depth + 1 for name in pictures)  # it is the only class
-            return {"train": (depth, pictures)} if alone else {}
+        if any(name.count("/") < depth + 2 for name in pictures):  # a picture is in the folder itself
+            is_only_class = all(name.count("/") == depth + 1 for name in pictures)
+            return {"train": (depth, pictures)} if is_only_class else {}
         depth += 1
         tops = {name.split("/")[depth] for name in pictures}
     kinds = {top: kind for top in tops if (kind := FOLDER_SPLITS.get(top.lower()))}

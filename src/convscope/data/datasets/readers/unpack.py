@@ -49,7 +49,7 @@ class ByteStream:
 
     def __init__(self, pull: Callable[[int], bytes], max_bytes: int) -> None:
         self._pull = pull
-        self._seen = b""
+        self._seen = b""  # bytes that `peek` pulled, and that are still to be read
         self.max_bytes = max_bytes
 
     def read_some(self, limit: int) -> bytes:
@@ -68,7 +68,7 @@ class ByteStream:
         return b"".join(pieces)
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, or fewer at the end, and leave them to be read."""
+        """Look at the next `size` bytes, or fewer at the end; they are still to be read."""
         while len(self._seen) < size and (piece := self._pull(size - len(self._seen))):
             self._seen += piece
         return self._seen[:size]
@@ -146,8 +146,8 @@ def _open_unpacked(file: BufferedReader, size: int, member: str | None, layers: 
 def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
     """Unpack the layers of a stream that takes `size` bytes on disk.
 
-    Honest data that are well packed hardly shrink when they are packed again. So all layers together may give no more
-    than the best of them could; if their ratios multiplied, a few hundred bytes could become gigabytes.
+    Packing data twice hardly makes them smaller. So all layers together may give at most what the layer with the
+    largest ratio could give alone. If the ratios were multiplied, a few hundred bytes might become gigabytes.
     """
     max_bytes = stream.max_bytes
     make: Callable[[], _Decompressor]

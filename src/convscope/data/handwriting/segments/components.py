@@ -49,7 +49,7 @@ class Components:
         return Components(self.labels, self.boxes[which], self.pixels[which], self.numbers[which])
 
     def mask(self, index: int) -> Mask:
-        """Return the mask of a piece within its box."""
+        """Cut out the mask of a piece within its box."""
         top, left, bottom, right = self.boxes[index]
         return np.asarray(self.labels[top:bottom, left:right] == self.numbers[index])
 
@@ -65,7 +65,7 @@ def find_components(mask: Mask) -> Components:
     for start in range(0, len(mask), _BAND):
         rows, columns = np.nonzero(labels[start : start + _BAND])
         numbers = labels[start + rows, columns]
-        # Unbuffered, so that a piece with many pixels in the band gets the smallest and largest of all.
+        # `boxes[numbers, 0] = minimum(...)` would keep one of a piece's pixels in the band; `at` goes through them all.
         np.minimum.at(boxes[:, 0], numbers, start + rows)
         np.minimum.at(boxes[:, 1], numbers, columns)
         np.maximum.at(boxes[:, 2], numbers, start + rows + 1)

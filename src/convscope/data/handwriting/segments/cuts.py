@@ -20,14 +20,16 @@ from convscope.base.deadline import check_deadline
 MAX_CUTS = 14
 """Of a blob; if there are more cuts, those through the least ink are kept."""
 
-_ROWS = 48  # to which a blob is reduced before paths are searched
-_SIDEWAYS = 0.06, 0.6  # ink that a step to a side costs: for winding and for straight paths
+_ROWS = 48  # to which the usual height of a character is reduced before paths are searched
+# What a step to a side costs, in squares full of ink: little for winding paths, much for straight ones.
+_SIDEWAYS = 0.06, 0.6
 _HOLE = 0.5  # ink that a pixel of enclosed paper costs: a path through it cuts a loop, as of a 0
 _MAX_INK = 3.0  # stroke widths that a path may cross: two strokes, and a little for slanted ones
 _MIN_WIDTH = 0.45  # of the usual height: a narrower blob is a single character
-# Ink in squares of the usual height: on either side of a path at least, between two paths at least, and on the wrong
-# side where two paths cross at most.
-_MIN_PART, _MIN_BETWEEN, _MAX_CROSSED = 0.035, 0.016, 0.005
+# Amounts of ink, as shares of a square whose side is the usual height:
+_MIN_PART = 0.035  # on either side of a path
+_MIN_BETWEEN = 0.016  # between two paths
+_MAX_CROSSED = 0.005  # on the wrong side of a path, where it crosses another one
 
 
 class _Path(NamedTuple):
@@ -62,12 +64,12 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
     if mask.shape[1] < _MIN_WIDTH * height:
         return whole, ()
     area = height**2
-    before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # ink to the left of each column
-    total = int(before[:, -1].sum())
+    ink_before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # (h, w + 1), left of each column
+    total = int(ink_before[:, -1].sum())
     rows = np.arange(len(mask))
     paths = list[_Path]()
     for ink, columns in _find_paths(mask, height, stroke):
-        left_by_row = before[rows, np.clip(columns, 0, mask.shape[1])]
+        left_by_row = ink_before[rows, np.clip(columns, 0, mask.shape[1])]
         left_ink = int(left_by_row.sum())
         if min(left_ink, total - left_ink) >= _MIN_PART * area:
             paths.append(_Path(ink, left_ink, left_by_row, columns))
@@ -81,14 +83,15 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
     chosen.sort(key=lambda path: path.left_ink)
     furthest, columns = np.zeros(len(mask), np.int64), np.arange(mask.shape[1])
     parts = whole.copy()
-    for number, path in enumerate(chosen, 2):
-        furthest = np.maximum(furthest, path.columns)  # paths may cross; parts must not
+    for number, path in enumerate(chosen, 2):  # part 1 is left of all paths
+        # The rightmost of the paths so far, row by row: two paths may cross a little, but parts must not overlap.
+        furthest = np.maximum(furthest, path.columns)
         parts[mask & (columns >= furthest[:, None])] = number
     return parts, tuple(round(path.ink / stroke, 3) for path in chosen)
 
 
 def _are_apart(first: _Path, second: _Path, area: float) -> bool:
-    """Return True if enough ink is between two paths, and hardly any where they change sides."""
+    """True if enough ink is between two paths, and hardly any where they change sides."""
     if abs(first.left_ink - second.left_ink) < _MIN_BETWEEN * area:
         return False
     left, right = (first, second) if first.left_ink < second.left_ink else (second, first)
@@ -124,7 +127,8 @@ def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterat
         inks = energy[number][np.arange(rows), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
             path = paths[column] if number < 2 else paths[column, ::-1]
-            # Back to pixels: less the free column, `step` rows for each, in the middle of a square.
+            # From squares back to pixels: without the free column on the left (- 1), `step` rows for each square, and
+            # in the middle of its columns.
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
             yield float(inks[column]), columns * step + step // 2
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from convscope.base.deadline import check_deadline
 
-_NEAR = 2.5  # usual heights between two neighbours whose slope is used for the skew
-_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and begins no line
-_STEEPEST = 0.15  # skew: 8.5 degrees
+_MAX_GAP = 2.5  # usual heights between two neighbours whose slope is used for the skew
+_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and joins the nearest line
+_MAX_SKEW = 0.15  # rise over run: 8.5 degrees
+_MAX_NEIGHBOURS = 59  # compared with each blob: all pairs of a page of print would be the square of its characters
+_MIDDLES = 0.6, 0.75  # usual heights from a line's middle within which a large, and a small, blob belongs to the line
 
 
 class Boxed(Protocol):
@@ -37,16 +39,16 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
         height: the usual height of a character.
     """
     skew = _skew(blobs, height)
-    lines: list[tuple[list[T], float]] = []  # blobs, and the running middle of the line
+    lines: list[tuple[list[T], float]] = []  # the blobs of each line, and its middle: the median of theirs
     middles: list[float] = []  # of the last line's blobs, rising
     large = [blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height]
     small = [blob for blob in blobs if blob.bottom - blob.top < _SMALL * height]
     for blob in sorted(large, key=lambda blob: (_middle(blob, skew), blob.left)):
         middle = _middle(blob, skew)
-        if lines and middle - lines[-1][1] < 0.6 * height:
+        if lines and middle - lines[-1][1] < _MIDDLES[0] * height:
             lines[-1][0].append(blob)
             middles.append(middle)
-            # The median: blobs come by rising middles.
+            # Blobs come by rising middles, so the median is in the middle of the list, or the mean of the two there.
             lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
         else:
             lines.append(([blob], middle))
@@ -55,7 +57,7 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
         check_deadline()
         middle = _middle(blob, skew)
         nearest = min(range(len(lines)), key=lambda i: abs(lines[i][1] - middle), default=-1)
-        if nearest < 0 or abs(lines[nearest][1] - middle) > 0.75 * height:
+        if nearest < 0 or abs(lines[nearest][1] - middle) > _MIDDLES[1] * height:
             lines.append(([blob], middle))
         else:
             lines[nearest][0].append(blob)
@@ -64,6 +66,7 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
 
 
 def _middle(blob: Boxed, skew: float) -> float:
+    """Compute the height of a blob's middle as if the sheet were turned back by the skew."""
     return (blob.top + blob.bottom) / 2 - skew * (blob.left + blob.right) / 2
 
 
@@ -73,11 +76,11 @@ def _skew(blobs: Sequence[Boxed], height: float) -> float:
     slopes = []
     for i, blob in enumerate(large):
         best: tuple[float, float] | None = None
-        for neighbour in large[i + 1 : i + 60]:  # bounded, as a page of print would take the square of its characters
+        for neighbour in large[i + 1 : i + 1 + _MAX_NEIGHBOURS]:
             gap = neighbour.left - blob.right
             overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)
             lower = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
-            if gap <= _NEAR * height and overlap >= 0.5 * lower:
+            if gap <= _MAX_GAP * height and overlap >= 0.5 * lower:
                 run = (neighbour.left + neighbour.right - blob.left - blob.right) / 2
                 rise = (neighbour.top + neighbour.bottom - blob.top - blob.bottom) / 2
                 if run > 0.3 * height and (best is None or run < best[0]):
@@ -87,5 +90,6 @@ def _skew(blobs: Sequence[Boxed], height: float) -> float:
     if not slopes:
         return 0.0
     runs, rises = np.array(slopes).T
+    # n / (n + 2): the slope of a single pair counts a third, that of many pairs nearly whole.
     slope = float(np.median(rises / runs)) * len(slopes) / (len(slopes) + 2)
-    return float(np.clip(slope, -_STEEPEST, _STEEPEST))
+    return float(np.clip(slope, -_MAX_SKEW, _MAX_SKEW))

@@ -16,8 +16,9 @@ _THIN = 0.06  # of that width: largest thickness of a run
 _MAX_SEARCHED = 200  # blobs, the largest first
 _MAX_INK = 1_000_000  # pixels of ink that are searched: a sheet with tables has fewer, and noise far more
 _THINNER = 0.6  # of the pen's stroke: largest thickness of a rule in pieces
-_LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its smallest length and largest gap in usual heights, smallest share of ink
-_GAP = 3  # pixels that a run may miss
+_MIN_LENGTH, _MAX_BREAK = 2.2, 0.4  # of such a rule and of its gaps, in usual heights
+_MIN_FILLED = 0.6  # share of such a rule that is ink
+_GAP = 3  # pixels of paper that may interrupt a run of a thick rule
 
 Mask = NDArray[np.bool_]
 
@@ -39,8 +40,8 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
     for number in np.argsort(-components.areas, kind="stable")[:_MAX_SEARCHED]:
         high, wide = heights[number], widths[number]
         top, left, bottom, right = components.boxes[number]
-        # Blobs that it may frame, as the box of a form frames digits; not its own specks.
-        inside = (
+        # Which blobs it may frame, as the box of a form frames digits; the sizes leave out specks.
+        is_inside = (
             (middles[:, 0] > top)
             & (middles[:, 0] < bottom)
             & (middles[:, 1] > left)
@@ -48,18 +49,19 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
             & (heights >= 0.1 * high)
             & (widths >= 0.02 * wide)
         )
-        inside[number] = False
+        is_inside[number] = False
         is_long = wide > 5 * high or high > 9 * wide
-        if not (is_long or inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
+        if not (is_long or is_inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
             continue
         if components.pixels[number] > ink_left:
             continue
         ink_left -= components.pixels[number]
         blob = components.mask(number)
         rules = _find_runs(blob, is_alone=is_long) | _find_runs(blob.T, is_alone=is_long).T
-        if not rules.any() or not (is_long or _is_frame(rules) or inside.any()):
+        if not rules.any() or not (is_long or _is_frame(rules) or is_inside.any()):
             continue
         num_rules += 1
+        # The pixels around a rule belong to it, too.
         rest = blob & ~ndimage.binary_dilation(rules, np.ones((3, 3)))
         cleaned[top:bottom, left:right][blob & ~_without_slivers(rest, rules)] = False
     return cleaned, num_rules
@@ -68,7 +70,7 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
 def _find_runs(blob: Mask, is_alone: bool) -> Mask:
     """Find the pixels (h, w) on straight, nearly level, thin runs over most of the blob's width."""
     height, width = blob.shape
-    least = max(12, _SHARE * width)
+    min_pixels = max(12, _SHARE * width)
     if width < 12 or (not is_alone and width < 20):
         return np.zeros_like(blob)
     thick = max(2.0, _THIN * width)
@@ -80,21 +82,21 @@ def _find_runs(blob: Mask, is_alone: bool) -> Mask:
         row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
         inside = (row >= 0) & (row < height)
         counts = np.bincount(row[inside] + 1, minlength=height + 2)
-        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= least)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= min_pixels)  # rows of `sheared`
         if len(likely) == 0:
             continue
         # With an empty row above and below, and so many empty columns that no stretch goes on into the next row.
         sheared = np.zeros((height + 2, width + _GAP + 2), bool)
         sheared[row[inside] + 1, x[inside]] = True
         near = _merge_neighbours(sheared, likely)
-        near[np.count_nonzero(near, axis=1) < least] = False
+        near[np.count_nonzero(near, axis=1) < min_pixels] = False
         starts, stops, _ = _find_stretches(np.flatnonzero(near), _GAP)
-        on = np.zeros_like(sheared)
-        straight = likely[starts[stops - starts >= least] // sheared.shape[1]]
-        for off in (-1, 0, 1):
-            on[straight + off] = True
+        is_rule = np.zeros_like(sheared)
+        straight = likely[starts[stops - starts >= min_pixels] // sheared.shape[1]]
+        for offset in (-1, 0, 1):  # the three rows that `_merge_neighbours` merged
+            is_rule[straight + offset] = True
         hits = np.zeros_like(inside)
-        hits[inside] = on[row[inside] + 1, x[inside]]
+        hits[inside] = is_rule[row[inside] + 1, x[inside]]
         runs[y[hits], x[hits]] = True
     return _keep_thin(runs, blob, thick)
 
@@ -128,7 +130,7 @@ def _find_columns(mask: Mask, size: int) -> Mask:
 
 
 def _is_frame(rules: Mask) -> bool:
-    """Return True if rules run along at least three of the four sides."""
+    """True if rules run along at least three of the four sides."""
     height, width = rules.shape
     y, x = max(1, height // 5), max(1, width // 5)
     sides = (rules[:y].any(axis=0), rules[-y:].any(axis=0), rules[:, :x].any(axis=1), rules[:, -x:].any(axis=1))
@@ -145,8 +147,8 @@ def _without_slivers(rest: Mask, rules: Mask) -> Mask:
     near = ndimage.binary_dilation(rules, np.ones((3, 3)), 3)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     beside = np.bincount(labels[near & rest].ravel(), minlength=count + 1)
-    keep = beside < 0.7 * sizes
-    keep[0] = False
+    keep = beside < 0.7 * sizes  # pieces with at least 30 % of their pixels further than 3 pixels from the rules
+    keep[0] = False  # label 0 is the ground
     return np.asarray(keep[labels])
 
 
@@ -167,7 +169,7 @@ def remove_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, i
     cleaned, count = mask.copy(), 0
     for level, result in ((mask, cleaned), (mask.T, cleaned.T)):  # upright rules are level in the transposed mask
         thin = level & ~_find_columns(level, size)
-        lines = _find_lines(thin, _LONGER * height, _BROKEN * height)
+        lines = _find_lines(thin, _MIN_LENGTH * height, _MAX_BREAK * height)
         if lines.any():
             count += int(ndimage.label(ndimage.maximum_filter(lines, 2 * round(stroke) + 1, mode="constant"))[1])
             result &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
@@ -178,7 +180,7 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
     """Find the pixels on straight, nearly level lines of at least `min_length`, with gaps of at most `gap`."""
     lines = np.zeros_like(thin)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
-    if len(y) < max(1, _FILLED * min_length) or len(y) > _MAX_INK:
+    if len(y) < max(1, _MIN_FILLED * min_length) or len(y) > _MAX_INK:
         return lines
     apart = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
     for slope in _ANGLES:
@@ -189,16 +191,16 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
         sheared = np.zeros((num_rows, thin.shape[1] + apart), bool)  # with an empty row above and below
         sheared[row, x] = True
         counts = np.bincount(row, minlength=num_rows)
-        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _FILLED * min_length)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _MIN_FILLED * min_length)
         starts, stops, filled = _find_stretches(np.flatnonzero(_merge_neighbours(sheared, likely)), gap)
         lengths = stops - starts
-        on = np.zeros_like(sheared)
-        rules = (lengths >= min_length) & (filled >= _FILLED * lengths)
+        is_rule = np.zeros_like(sheared)
+        rules = (lengths >= min_length) & (filled >= _MIN_FILLED * lengths)
         for start, stop in zip(starts[rules].tolist(), stops[rules].tolist(), strict=True):
-            number, left = divmod(start, sheared.shape[1])
+            number, left = divmod(start, sheared.shape[1])  # positions count through the rows `likely`
             middle = likely[number]
-            on[middle - 1 : middle + 2, left : left + stop - start] = True
-        hits = on[row, x]
+            is_rule[middle - 1 : middle + 2, left : left + stop - start] = True
+        hits = is_rule[row, x]
         lines[y[hits], x[hits]] = True
     return lines
 
@@ -206,7 +208,10 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
 def _find_stretches(
     positions: NDArray[np.intp], gap: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Divide rising positions at gaps above `gap`: the first, the last + 1 and the number of each stretch."""
+    """Divide rising positions where more than `gap` are missing: (first, last + 1, how many) of each stretch.
+
+    With gap 1, positions 2 3 5 9 are the stretches 2 to 5 and 9: ([2, 9], [6, 10], [3, 1]).
+    """
     breaks = np.flatnonzero(np.diff(positions) > gap + 1)
     firsts, lasts = np.r_[0, breaks + 1][: len(positions)], np.r_[breaks, len(positions) - 1][: len(positions)]
     return positions[firsts], positions[lasts] + 1, lasts - firsts + 1

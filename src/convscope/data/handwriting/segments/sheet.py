@@ -19,9 +19,10 @@ from convscope.data.handwriting.segments.cuts import find_cuts
 from convscope.data.handwriting.segments.lines import group_lines
 from convscope.data.handwriting.segments.rules import remove_rules, remove_thin_rules
 
-# Shares of the usual strength. A pixel is ink if it is faint or stronger, and connected ink reaches full strength.
+# Shares of the usual strength of ink. A pixel is ink if it is at least faint, and if the piece of ink to which it
+# belongs has a pixel of full strength.
 _FAINT, _FULL = 0.4, 0.65
-_GROUND = 0.3  # below it all is paper, which makes strokes as wide as MNIST's
+_GROUND = 0.3  # a weaker pixel is paper; this level makes strokes as wide as MNIST's
 
 
 def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -47,9 +48,9 @@ def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]
     is_full[labels[strengths > _FULL * usual]] = True
     is_full[0] = False
     ground = _GROUND * usual
-    # A table by strength: from 0 at the ground's to 255 at the usual one.
-    clean = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255
-    return (clean + 0.5).astype(np.uint8)[strengths], is_full[labels]
+    # The new strength for each of the 256 old ones: from 0 at `ground` to 255 at `usual`.
+    table = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255
+    return (table + 0.5).astype(np.uint8)[strengths], is_full[labels]
 
 
 def _usual(strengths: NDArray[np.uint8]) -> float:
@@ -68,10 +69,11 @@ MAX_BLOBS = 2000
 MAX_AREA = 4 * LONGEST_SIDE**2
 """Pixels of the boxes of all blobs; only blobs that surround each other many times have more."""
 
-_SMALLEST = 0.22  # of the usual height: a blob that is smaller in both directions is a speck
-_FLATTEST = 0.09  # of the usual height: a blob with less ink than the square of this is no stroke of the same pen
-_THINNEST = 0.4  # of the pen's stroke: a blob that is thinner over its whole length is a hair, or the rest of a rule
-_MIN_PIXELS = 12
+# A blob below any of these is a speck:
+_MIN_SIDE = 0.22  # of its longer side, in usual heights
+_MIN_INK_SIDE = 0.09  # side of a square with as much ink, in usual heights: less is no stroke of the same pen
+_MIN_THICKNESS = 0.4  # ink for each pixel of its length, in widths of the pen's stroke: a hair, or the rest of a rule
+_MIN_PIXELS = 12  # of ink
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,7 @@ def usual_height(components: Components) -> float:
     # A dash has hardly any height, so 0.6 times its width counts.
     heights = np.maximum(components.heights, np.where(components.heights < 8, 0.6 * components.widths, 0))
     order = np.argsort(heights, kind="stable")
+    # The weighted median: the height at which half of all ink is in lower blobs.
     total = np.cumsum(components.pixels[order])
     return float(heights[order][np.searchsorted(total, total[-1] / 2)])
 
@@ -170,7 +173,9 @@ def _blobs(mask: NDArray[np.bool_]) -> Components:
 def _are_specks(components: Components, height: float, stroke: float) -> NDArray[np.bool_]:
     longer, pixels = np.maximum(components.heights, components.widths), components.pixels
     return np.asarray(
-        (longer < _SMALLEST * height) | (pixels < (_FLATTEST * height) ** 2) | (pixels < _THINNEST * stroke * longer)
+        (longer < _MIN_SIDE * height)
+        | (pixels < (_MIN_INK_SIDE * height) ** 2)
+        | (pixels < _MIN_THICKNESS * stroke * longer)
     )
 
 
@@ -189,7 +194,7 @@ def _stroke_width(components: Components) -> float:
     for index in range(len(largest)):
         check_deadline()
         depth = _compute_squared_depth(np.pad(largest.mask(index), 1))
-        ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & (depth > 0)]
+        ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & (depth > 0)]  # the middle lines of strokes
         widths.append(2 * float(np.median(np.sqrt(ridge))) - 1)  # a stroke of a single pixel has distance 1
     return max(1.0, float(np.median(widths))) if widths else 1.0
 
