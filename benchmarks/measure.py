@@ -257,7 +257,7 @@ def installation(measurement: Measurement) -> Part:
     return on_a_quiet_machine(measurement, "install.py", "--times", "20")
 
 
-def stored_runs(measurement: Measurement) -> Part:
+def time_stored_runs(measurement: Measurement) -> Part:
     """Measure how long commands take on 100 and on 10,000 stored runs."""
     return on_a_quiet_machine(measurement, "many_runs.py", "--repeats", "1")  # ten minutes with three
 
@@ -304,7 +304,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "plans": lambda measurement: plans.measure(measurement, publish.load()["frontier"]["rows"]),
     "pictures": pictures,
     "integers": integers,
-    "stored-runs": stored_runs,
+    "stored-runs": time_stored_runs,
     "install": installation,
     "main-job": main_job,
     "speed": speed,

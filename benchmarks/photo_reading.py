@@ -51,7 +51,7 @@ def other_digits(enlarged: bool) -> tuple[Pictures, NDArray[np.int64]]:
 
 def draw_on_squares(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     """Draw the photo of a digit on squared paper, the squares half to nearly all as high as the digit."""
-    ink, _ = photos.written([[image]], seed)
+    ink, _ = photos.draw_rows([[image]], seed)
     stream = np.random.default_rng([seed, 2])
     gap = int(stream.uniform(0.45, 0.9) * np.ptp(np.flatnonzero(ink.any(axis=1))))
     thick, lines = max(1, gap // 40), np.zeros_like(ink)
@@ -62,7 +62,7 @@ def draw_on_squares(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 def draw_with_specks(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     """Draw the photo of a digit on a sheet with twelve round specks, up to a 90th of its longer side wide."""
-    ink, _ = photos.written([[image]], seed)
+    ink, _ = photos.draw_rows([[image]], seed)
     stream = np.random.default_rng([seed, 3])
     rows, columns = np.indices(ink.shape)
     for _ in range(12):
@@ -74,7 +74,7 @@ def draw_with_specks(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
     """Draw the photo of a digit on a sheet so many times as large, in at most 1,600 pixels."""
-    ink, _ = photos.written([[image]], seed)
+    ink, _ = photos.draw_rows([[image]], seed)
     ink = np.pad(ink, [(side * (times - 1) // 2,) * 2 for side in ink.shape])
     largest = max(ink.shape)
     if largest > 1600:
@@ -122,7 +122,7 @@ def measure(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]]
         },
     }
 
-    pictures = [photos.photographed_digit(image, seed + i) for i, image in enumerate(images)]
+    pictures = [photos.photograph_digit(image, seed + i) for i, image in enumerate(images)]
     figures["photos"] = read(model, pictures, labels)
     assert model.handwriting is not None
     few = max(1, count // FEW)

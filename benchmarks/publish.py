@@ -246,7 +246,7 @@ def _installation(part: Part) -> Iterable[str]:
     yield from tables.provenance(part)
 
 
-def _stored_runs(part: Part) -> Iterable[str]:
+def _table_of_stored_runs(part: Part) -> Iterable[str]:
     header = ["what", *(f"{int(count):,} runs" for count in part["seconds"])]
     yield from tables.table(header, many_runs.rows(part))
     times = "once" if part["repeats"] == 1 else f"{part['repeats']} times; medians"
@@ -284,7 +284,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "atlas": ("atlas", atlas.rows),
     "crossed": ("crossed", atlas.format_crossed_rows),
     "pictures": ("pictures", _pictures),
-    "stored-runs": ("stored-runs", _stored_runs),
+    "stored-runs": ("stored-runs", _table_of_stored_runs),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
     "speed": ("speed", _speed),

@@ -38,7 +38,8 @@ LENGTH = 5
 def count_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
     """Count the pairs that touch, although they would stand apart otherwise."""
     counts = [
-        ndimage.label(photos.written([images], seed, chance)[0] > 127, np.ones((3, 3)))[1] for chance in (0.0, touching)
+        ndimage.label(photos.draw_rows([images], seed, chance)[0] > 127, np.ones((3, 3)))[1]
+        for chance in (0.0, touching)
     ]
     return max(0, counts[0] - counts[1])
 
@@ -80,7 +81,7 @@ def main() -> None:
         chosen = random.choice(len(test), LENGTH, replace=False)
         images, seed = list(test.images[chosen]), arguments.seed * 1_000_000 + number
         truth = "".join(test.class_names[label] for label in test.labels[chosen])
-        picture, _ = photos.photographed_string(images, seed, arguments.touching)
+        picture, _ = photos.photograph_string(images, seed, arguments.touching)
         start = time.perf_counter()
         reading = read_strings(model, picture)
         seconds += time.perf_counter() - start

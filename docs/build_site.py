@@ -62,7 +62,7 @@ def write_source(folder: Path) -> None:
     for page in pages():
         text = page.read_text(encoding="utf-8")
         _write(folder / page.relative_to(ROOT), text if page in listed else f"---\norphan: true\n---\n\n{text}")
-        for linked in _linked_files(page, text):
+        for linked in _find_linked_files(page, text):
             _copy(linked, folder / linked.relative_to(ROOT))
     for name, text in {**api_pages(), "docs/glossary.md": glossary_page(), "index.md": start_page()}.items():
         _write(folder / name, text)
@@ -144,11 +144,11 @@ def _api_page(room: str, names: list[str]) -> Iterator[str]:
         if isinstance(value, ModuleType):
             yield from _module_section(name)
         else:
-            lines = ["class", "   :members:", *_made_elsewhere(value)] if inspect.isclass(value) else ["function"]
+            lines = ["class", "   :members:", *_exclude_inherited(value)] if inspect.isclass(value) else ["function"]
             yield from (name, "-" * len(name), "", f".. auto{lines[0]}:: convscope.{name}", *lines[1:], "")
 
 
-def _made_elsewhere(value: type) -> list[str]:
+def _exclude_inherited(value: type) -> list[str]:
     """Return the option that leaves out methods which another library puts into a class, as scikit-learn does."""
     made = [name for name, method in vars(value).items() if type(method).__module__.startswith("sklearn.")]
     return [f"   :exclude-members: {', '.join(made)}"] if made else []
@@ -165,7 +165,7 @@ def _module_section(name: str) -> Iterator[str]:
             yield from (f".. autodata:: {module.__name__}.{inner}", "   :no-value:", "")
 
 
-def _linked_files(page: Path, text: str) -> Iterator[Path]:
+def _find_linked_files(page: Path, text: str) -> Iterator[Path]:
     """Yield the files of the repository that a page links to or shows, but no pages."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):

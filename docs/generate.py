@@ -16,7 +16,7 @@ from architecture_schema import architecture_schema
 from output_schema import output_schema
 from payload_schema import payload_schema
 from supported import PAGES, with_tables
-from wrap import wrapped
+from wrap import wrap
 
 from convscope.cli import main
 
@@ -103,14 +103,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     is_check = parser.parse_args().check
-    texts = {FOLDER / "cli.md": wrapped(cli_page())}
+    texts = {FOLDER / "cli.md": wrap(cli_page())}
     schemas = {
         FOLDER / "architecture.schema.json": architecture_schema(),
         OUTPUT_SCHEMA: output_schema(),
         PAYLOAD_SCHEMA: payload_schema(),
     }
     texts |= {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
-    texts |= {FOLDER / page: wrapped(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
+    texts |= {FOLDER / page: wrap(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
     for path, text in texts.items():
         if not is_check:
             path.write_text(text, encoding="utf-8")

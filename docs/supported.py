@@ -34,7 +34,7 @@ def with_tables(page: str, text: str) -> str:
 
 
 def _keras_layers() -> str:
-    read = [(kind, _said(function) or f"`{kind}`") for kind, function in layers._CONVERTERS.items()]
+    read = [(kind, _first_sentence(function) or f"`{kind}`") for kind, function in layers._CONVERTERS.items()]
     others = sorted(layers.SUPPORTED - layers._CONVERTERS.keys() - {*activations.ACTIVATION_LAYERS})
     read += [(kind, f"`{kind}`") for kind in others if kind in LAYER_KINDS]
     read += [
@@ -89,7 +89,7 @@ PAGES = tuple(_TABLES)
 
 def _rows(functions: Mapping[str, Callable[..., Any]]) -> list[tuple[str, str]]:
     """Return a row for each function, with the names that lead to it."""
-    return [(names, _said(function)) for function, names in _by_value(functions)]
+    return [(names, _first_sentence(function)) for function, names in _by_value(functions)]
 
 
 def _by_value(items: Mapping[str, Any]) -> list[tuple[Any, str]]:
@@ -100,8 +100,8 @@ def _by_value(items: Mapping[str, Any]) -> list[tuple[Any, str]]:
     return [(value, _names(names)) for value, names in grouped.items()]
 
 
-def _said(function: Callable[..., Any]) -> str:
-    """Return what the first sentence of a docstring says behind the names and a colon."""
+def _first_sentence(function: Callable[..., Any]) -> str:
+    """Return the first sentence of a docstring, without the names before its colon."""
     sentence = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ").removesuffix(".")
     return re.sub(r"^[^:.]*: ", "", sentence)
 

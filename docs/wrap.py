@@ -24,7 +24,7 @@ def pages() -> list[Path]:
     return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
 
 
-def wrapped(text: str) -> str:
+def wrap(text: str) -> str:
     """Return a page with its prose wrapped.
 
     >>> print(wrapped("- " + 20 * "word " + "\\n  end"), end="")
@@ -39,7 +39,7 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
 
     def flush() -> Iterable[str]:
         if prose:
-            yield from _filled(" ".join(prose), indent)
+            yield from _fill(" ".join(prose), indent)
             prose.clear()
 
     for line in lines:
@@ -65,7 +65,7 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
     yield from flush()
 
 
-def _filled(text: str, indent: str) -> list[str]:
+def _fill(text: str, indent: str) -> list[str]:
     glued = _WHOLE.sub(lambda match: match[0].replace(" ", _GLUE), text)
     wrapper = TextWrapper(
         WIDTH,
@@ -80,5 +80,5 @@ def _filled(text: str, indent: str) -> list[str]:
 if __name__ == "__main__":
     for path in [Path(name) for name in sys.argv[1:]] or pages():
         before = path.read_text(encoding="utf-8")
-        if (after := wrapped(before)) != before:
+        if (after := wrap(before)) != before:
             path.write_text(after, encoding="utf-8")

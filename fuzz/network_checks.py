@@ -92,7 +92,7 @@ class Oracle:
         self._spreads: dict[tuple[bytes, Precision], list[dict[str, float]]] = {}
 
     @cached_property
-    def augmented(self) -> NDArray[np.uint8]:
+    def augmentation(self) -> NDArray[np.uint8]:
         options = self.case.options
         return augment(self.case.images[self.case.order], options.augmentation, options.augmentation_key)
 
@@ -117,7 +117,7 @@ def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Fi
     change, key = case.options.augmentation, case.options.augmentation_key
     seen = case.images[case.order]
     if change != Augmentation():
-        expected = oracle.augmented
+        expected = oracle.augmentation
         seen = native.augment(seen, change, key, 0, instruction_set)
         off = np.abs(seen.astype(int) - expected)
         findings.worst["augmentation"] = float(np.mean(off > 0))

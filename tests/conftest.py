@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 from tests.outside import SWITCHES
-from tests.shared import all_seeds, bare_reports, invoke, made_once, small_evidence
+from tests.shared import all_seeds, bare_reports, invoke, make_once, small_evidence
 
 import convscope as cs
 
@@ -32,8 +32,8 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Look for examples in the docstrings of src/ alone, which this file does not rule: to look here takes seconds."""
-    found = yield
-    return [one for one in found if not isinstance(one, DoctestModule)]
+    collector = yield
+    return [item for item in collector if not isinstance(item, DoctestModule)]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -68,7 +68,7 @@ def small_folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactor
             header = struct.pack(">II", 0x801, len(labels))
             (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes(), 1))
 
-    return made_once(tmp_path_factory, "small", make)
+    return make_once(tmp_path_factory, "small", make)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def reader(mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> cs.Mod
         model, _ = cs.train(cs.presets.cnn, mnist.train.take(np.arange(12_000)), cs.recipes.fast)
         cs.save_model(model, folder / "model.safetensors")
 
-    return cs.load_model(made_once(tmp_path_factory, "reader", make) / "model.safetensors")
+    return cs.load_model(make_once(tmp_path_factory, "reader", make) / "model.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         assert done.stderr == ""
         (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
 
-    return made_once(tmp_path_factory, "run", make) / "run"
+    return make_once(tmp_path_factory, "run", make) / "run"
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _sm
         assert done.stderr == ""
         (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
 
-    return made_once(tmp_path_factory, "measured", make) / "run"
+    return make_once(tmp_path_factory, "measured", make) / "run"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -22,7 +22,7 @@ def random_dataset(
     return cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", split)
 
 
-def untrained(
+def init_model(
     architecture: cs.Architecture, class_names: tuple[str, ...] | None = None, seed: int = 0, **arguments: Any
 ) -> cs.Model:
     names = class_names or tuple(map(str, range(architecture.num_classes)))

@@ -1,7 +1,7 @@
 """Photographs that are rendered: digits of a data set as pen on paper, under a lamp, before a camera held by hand.
 
-`photographed_digit(image, seed)` and `photographed_string(images, seed)` take images as MNIST has them, (h, w) or
-(h, w, 1) uint8 with light ink; `photographed_rows(rows, seed)` a page of several lines, with printed rules if asked
+`photograph_digit(image, seed)` and `photograph_string(images, seed)` take images as MNIST has them, (h, w) or
+(h, w, 1) uint8 with light ink; `photograph_rows(rows, seed)` a page of several lines, with printed rules if asked
 for; `photograph(ink, seed)` any canvas of ink. All give a picture (H, W, 3) uint8 as a file reader would, and the same
 one for the same seed and library versions. What varies: the pen's width and colour, paper and its grain, perspective,
 blur of the lens, light that falls off or a shadow with a soft or hard edge, noise of the sensor, JPEG at quality
@@ -52,24 +52,24 @@ def photograph(ink: Ink, seed: int, boxes: Sequence[Box] = ()) -> Any:
     quality = int(random.integers(60, 91))
     Image.fromarray(np.clip(scene + 0.5, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
     photo = np.asarray(Image.open(BytesIO(file.getvalue())).convert("RGB"))
-    return (photo, [_moved(box, np.linalg.inv(to_canvas)) for box in boxes]) if boxes else photo
+    return (photo, [_move(box, np.linalg.inv(to_canvas)) for box in boxes]) if boxes else photo
 
 
-def photographed_digit(image: Ink, seed: int) -> Photo:
+def photograph_digit(image: Ink, seed: int) -> Photo:
     """Return the photo of one digit, four to ten times as large as in its data set, on a sheet with some margin."""
-    return photographed_string([image], seed)[0]
+    return photograph_string([image], seed)[0]
 
 
-def photographed_string(images: Sequence[Ink], seed: int, touching: float = 0.0) -> tuple[Photo, list[Box]]:
+def photograph_string(images: Sequence[Ink], seed: int, touching: float = 0.0) -> tuple[Photo, list[Box]]:
     """Return the photo of a line of digits and the box of each, in the order given.
 
     Args:
         touching: the chance of each digit to touch the one before it; the others stand apart.
     """
-    return photographed_rows([images], seed, touching)
+    return photograph_rows([images], seed, touching)
 
 
-def photographed_rows(
+def photograph_rows(
     rows: Sequence[Sequence[Ink]], seed: int, touching: float = 0.0, rules: str = ""
 ) -> tuple[Photo, list[Box]]:
     """Return the photo of several lines of digits and the boxes, line by line.
@@ -78,12 +78,14 @@ def photographed_rows(
         rules: what is printed on the sheet: "" nothing, "lines" a line under each row, "grid" a table with one digit a
             cell (they stand in columns then), "form" a box of its own around each digit.
     """
-    ink, boxes = written(rows, seed, touching, rules)
+    ink, boxes = draw_rows(rows, seed, touching, rules)
     return photograph(ink, seed, boxes)
 
 
-def written(rows: Sequence[Sequence[Ink]], seed: int, touching: float = 0.0, rules: str = "") -> tuple[Ink, list[Box]]:
-    """Return what `photographed_rows` takes a photo of: the canvas (h, w) uint8, 255 is full ink, and the boxes."""
+def draw_rows(
+    rows: Sequence[Sequence[Ink]], seed: int, touching: float = 0.0, rules: str = ""
+) -> tuple[Ink, list[Box]]:
+    """Draw the sheet that `photograph_rows` photographs: a canvas (h, w) uint8 (255 is full ink) and the boxes."""
     random = np.random.default_rng([seed, 0])
     factor = random.uniform(4, 10) if len(rows) * len(rows[0]) <= 10 else random.uniform(3, 5)
     cell = int(32 * factor)
@@ -94,10 +96,10 @@ def written(rows: Sequence[Sequence[Ink]], seed: int, touching: float = 0.0, rul
     width = max(line.shape[1] for line, _ in lines)
     canvas = np.zeros((2 * margin + step * len(lines), 2 * margin + width), np.uint8)
     boxes = []
-    for i, (line, places) in enumerate(lines):
+    for i, (line, boxes_of_line) in enumerate(lines):
         top = margin + i * step + (step - line.shape[0]) // 2
         canvas[top : top + line.shape[0], margin : margin + line.shape[1]] = line
-        boxes += [[float(a + b) for a, b in zip(place, (margin, top, margin, top), strict=True)] for place in places]
+        boxes += [[float(a + b) for a, b in zip(box, (margin, top, margin, top), strict=True)] for box in boxes_of_line]
     _print_rules(canvas, rules, margin, step, cell, [len(row) for row in rows], factor)
     return canvas, boxes
 
@@ -107,7 +109,7 @@ def _line(
 ) -> tuple[Ink, list[list[int]]]:
     """Return one line of ink, 28 · `factor` pixels high, and the box of each digit on it."""
     height = int(32 * factor) if not cell else cell - int(4 * factor)
-    pieces = [enlarged(image, factor * random.uniform(0.92, 1.08), pen) for image in images]
+    pieces = [enlarge(image, factor * random.uniform(0.92, 1.08), pen) for image in images]
     canvas = np.zeros((height, sum(piece.shape[1] for piece in pieces) * 3 + cell * len(pieces)), np.uint8)
     boxes, right = [], 0
     for i, piece in enumerate(pieces):
@@ -128,7 +130,7 @@ def _line(
     return canvas[:, : max(right, cell * len(pieces))], boxes
 
 
-def enlarged(image: Ink, factor: float, pen: float = 0.0) -> Ink:
+def enlarge(image: Ink, factor: float, pen: float = 0.0) -> Ink:
     """Return a digit as a smooth stroke with sharp edges, cropped to its ink; `pen` -0.2 (thin) to 0.2 (thick)."""
     grey = np.pad(image.reshape(image.shape[:2]).astype(np.float64) / 255, 2)
     smooth = np.clip(ndimage.zoom(grey, factor, order=3), 0, 1)
@@ -189,7 +191,7 @@ def _camera(height: int, width: int, random: np.random.Generator) -> NDArray[np.
     return np.append(np.linalg.solve(np.array(rows), corners.ravel()), 1).reshape(3, 3)
 
 
-def _moved(box: Box, homography: NDArray[np.float64]) -> Box:
+def _move(box: Box, homography: NDArray[np.float64]) -> Box:
     """Return the box around the four corners of `box` after the homography."""
     left, top, right, bottom = box
     points = homography @ np.array([[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]], np.float64)

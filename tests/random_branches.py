@@ -52,7 +52,7 @@ def _name(layers: list[Layer], index: int) -> str:
 
 
 def unread(layers: list[Layer]) -> list[int]:
-    """Return which layers stand before a `Branch` and are read by none so far."""
+    """Return the indices of the layers before a `Branch` that no layer reads yet."""
     read = {getattr(layer, "from_layer", "") for layer in layers}
     return [
         index

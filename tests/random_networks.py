@@ -130,16 +130,16 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]
     ranges = Wide(rng)
-    for place, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds):
         # What a branch leaves unread is joined straight behind the way to vectors, unless a vector is to follow there.
-        _append(ranges, layers, shapes, (kind,), may_leave=not "".join(kinds[place + 2 : place + 3]).startswith(VECTOR))
+        _append(ranges, layers, shapes, (kind,), may_leave=not "".join(kinds[index + 2 : index + 3]).startswith(VECTOR))
         if kind in WAYS_TO_VECTORS:
             join_unread(rng, layers, shapes)
     join_unread(rng, layers, shapes)
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
         return cs.Architecture(image, tuple(layers))
-    most = max(2, MOST_WEIGHTS // shapes[-1][0])
-    classes = min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most)
+    widest = max(2, MOST_WEIGHTS // shapes[-1][0])
+    classes = min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, widest)
     ends = [*_ends(classes), [cs.Dense(3 * classes), cs.SoftVoting(3)]]
     if rng.random() < 0.8:
         ends = [end for end in ends if not any(layer.kind in JOINING for layer in end)]
@@ -152,7 +152,7 @@ _VECTORS = tuple(VECTOR + kind for kind in VECTOR_KINDS)
 def _followers(kind: str) -> tuple[str, ...]:
     """Return the kinds that a layer behind one of `kind` can have."""
     if kind == "Input":
-        return tuple(one for one in (*MAP_KINDS, *WAYS_TO_VECTORS) if one not in ("Add", "Concatenate"))
+        return tuple(follower for follower in (*MAP_KINDS, *WAYS_TO_VECTORS) if follower not in ("Add", "Concatenate"))
     if kind in MAP_KINDS:
         return (*MAP_KINDS, *WAYS_TO_VECTORS)
     return (*_VECTORS, "Branch") if kind in WAYS_TO_VECTORS else _VECTORS
@@ -241,7 +241,7 @@ class Usual:
         return int(self.rng.integers(1, usual + 1))
 
     def rate(self) -> float:
-        """Return what share a dropout drops."""
+        """Draw the rate of a dropout layer."""
         return float(self.rng.uniform(0, 0.9))
 
     def frame(self) -> list[int]:
@@ -263,9 +263,9 @@ class Wide(Usual):
             strides = int(rng.choice([1, 1, 2, side]))
             return (side, side), {"strides": strides, "padding": padding}
         sizes, strides_of_axes = [], []
-        for places in (*shape, 1)[:2]:  # a vector has no windows
-            most = (5, places, places + 2)[rng.integers(3)]
-            sizes.append(places if rng.random() < 0.2 else int(rng.integers(1, most + 1)))
+        for length in (*shape, 1)[:2]:  # a vector has no windows
+            longest = (5, length, length + 2)[rng.integers(3)]
+            sizes.append(length if rng.random() < 0.2 else int(rng.integers(1, longest + 1)))
             strides_of_axes.append(1 if rng.random() < 0.6 else int(rng.integers(1, sizes[-1] + 4)))
         rows, columns = sizes
         return (rows, columns), {"strides": tuple(strides_of_axes), "padding": padding}
@@ -303,20 +303,20 @@ def _append(
     """
     while True:
         drawn = kinds[ranges.rng.integers(len(kinds))]
-        kind, given = drawn.removeprefix(VECTOR), shapes[-1]
+        kind, source = drawn.removeprefix(VECTOR), shapes[-1]
         try:
             if kind in JOINING:
                 activation = _activation(ranges.rng)
-                found = joining_layer(ranges.rng, drawn, layers, shapes, activation, may_leave)
-                if found is None:
+                joined = joining_layer(ranges.rng, drawn, layers, shapes, activation, may_leave)
+                if joined is None:
                     continue
-                layer, given = found
+                layer, source = joined
             else:
-                layer = _layer(ranges, kind, given)
-            shape = layer.output_shape(given)
+                layer = _layer(ranges, kind, source)
+            shape = layer.output_shape(source)
         except ArchitectureError:  # a window larger than the map
             continue
-        if kind in JOINING or ranges.may_follow(layer, given):  # of the joined maps one may be as large as may be
+        if kind in JOINING or ranges.may_follow(layer, source):  # of the joined maps one may be as large as may be
             layers.append(layer)
             shapes.append(shape)
             return

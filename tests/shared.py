@@ -52,8 +52,8 @@ def succeed(*arguments: object) -> Any:
 def check_output(command: str, printed: Any) -> None:
     """Raise `jsonschema.ValidationError` unless `printed` is what `command --json` may print."""
     schema = output_schema()
-    place = {"$ref": f"#/$defs/{command.replace(' ', '%20')}", "$defs": schema["$defs"]}
-    jsonschema.Draft202012Validator(place).validate(printed)
+    reference = {"$ref": f"#/$defs/{command.replace(' ', '%20')}", "$defs": schema["$defs"]}
+    jsonschema.Draft202012Validator(reference).validate(printed)
 
 
 @cache
@@ -79,7 +79,7 @@ def assert_refused_wherever_it_ends(
             read(path)
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder that `make` fills, once for all processes of a test run. Tests only read it.
 
     The first process that asks fills the folder under a lock; the others wait for it.

@@ -83,20 +83,20 @@ def good() -> dict[str, object]:
 @pytest.mark.parametrize(("name", "parameter"), ARGUMENTS)
 def test_a_function_names_the_argument_of_a_wrong_type(name, parameter, good):
     function, arguments = FUNCTIONS[name], {}
-    for other in signature(function).parameters.values():
-        if other.name == parameter:
-            arguments[other.name] = _Strange()
+    for declared in signature(function).parameters.values():
+        if declared.name == parameter:
+            arguments[declared.name] = _Strange()
             break
-        if other.default is other.empty:
-            arguments[other.name] = good[other.name]
+        if declared.default is declared.empty:
+            arguments[declared.name] = good[declared.name]
     if name in ("compare_groups", "plan"):
         answers = np.zeros((1, 2), int)
         group = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
-        arguments |= {other: group for other in "ab" if other != parameter}
+        arguments |= {name: group for name in "ab" if name != parameter}
     arguments |= {
-        other.name: good[other.name]
-        for other in signature(function).parameters.values()
-        if other.default is other.empty and other.name not in arguments
+        parameter.name: good[parameter.name]
+        for parameter in signature(function).parameters.values()
+        if parameter.default is parameter.empty and parameter.name not in arguments
     }
     with pytest.raises((TypeError, ValueError), match=rf"^{parameter}\b.*it must be "):
         function(**arguments)

@@ -64,17 +64,17 @@ def test_prose_is_wrapped_at_100_characters(wrap: ModuleType):
     assert len(wrap.pages()) > 40
     for page in wrap.pages():
         text = page.read_text(encoding="utf-8")
-        assert wrap.wrapped(text) == text, f"run: python docs/wrap.py {name(page)}"
+        assert wrap.wrap(text) == text, f"run: python docs/wrap.py {name(page)}"
 
 
 def test_code_tables_formulas_and_headings_are_not_wrapped(wrap: ModuleType):
     long = 30 * "word "
     kept = [f"# {long}", f"| {long} |", f"```text\n{long}\n```", f"    {long}", f"$$\n{long}\n$$", f"- `{long}`"]
     for text in kept:
-        assert wrap.wrapped(text).split() == text.split()
-        assert len(wrap.wrapped(text).splitlines()) <= len(text.splitlines()) + 1
-    assert all(len(line) <= 100 for line in wrap.wrapped(f"{long}\n\n- {long}").splitlines())
-    assert not re.search(r"^(-|2\.) ", wrap.wrapped(18 * "word " + "- 2. " + long), re.MULTILINE)
+        assert wrap.wrap(text).split() == text.split()
+        assert len(wrap.wrap(text).splitlines()) <= len(text.splitlines()) + 1
+    assert all(len(line) <= 100 for line in wrap.wrap(f"{long}\n\n- {long}").splitlines())
+    assert not re.search(r"^(-|2\.) ", wrap.wrap(18 * "word " + "- 2. " + long), re.MULTILINE)
 
 
 def test_the_readme_s_picture_is_of_today_s_page():
@@ -165,8 +165,8 @@ def test_every_command_that_a_page_shows_is_one(page: Path):
 
 def test_no_page_names_a_place_on_someone_s_machine():
     for page in [*PAGES, *(ROOT / "examples").glob("*.ipynb"), ROOT / "docs" / "generate.py", ROOT / "Makefile"]:
-        found = re.findall(r"(?<![\w.~])/(?:home|root|work|tmp|Users|mnt|opt)/\S*", page.read_text(encoding="utf-8"))
-        assert not found, (page, found)
+        paths = re.findall(r"(?<![\w.~])/(?:home|root|work|tmp|Users|mnt|opt)/\S*", page.read_text(encoding="utf-8"))
+        assert not paths, (page, paths)
 
 
 def test_every_page_is_in_the_index():
@@ -195,9 +195,9 @@ FILES = ROOT / "docs" / "files.md"
 def keys(page: Path, heading: str) -> list[str]:
     """The first column of the table under a heading."""
     text = page.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
-    assert found, heading
-    return found
+    keys_of_table = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    assert keys_of_table, heading
+    return keys_of_table
 
 
 @pytest.fixture(scope="module")
@@ -275,5 +275,5 @@ def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):
 def test_every_figure_is_documented(finished_run: Path, tmp_path: Path):
     layers = "conv2d_1|max_pooling2d_1|conv2d|max_pooling2d"
     paths = cs.open_run(finished_run).figures(dpi=18, out=tmp_path)
-    found = {re.sub(f"-({layers})", "-LAYER", path.stem) for path in paths}
-    assert found == set(keys(FILES, "figures/"))
+    names = {re.sub(f"-({layers})", "-LAYER", path.stem) for path in paths}
+    assert names == set(keys(FILES, "figures/"))

@@ -53,5 +53,5 @@ def test_an_interrupted_training_loses_nothing_and_other_results_are_noticed(fau
     reference = faults.measure_reference("train", data, tmp_path / "reference", library)
     kill, full_disk = (faults.Trial(0, "train", kind, 0.7, to_group=False) for kind in ("SIGKILL", "full disk"))
     assert faults.run_trial(kill, reference, data, tmp_path / "0", library) == ""
-    other = replace(reference, results={})  # so that nothing else is wrong after a full disk
-    assert "its results differ" in faults.run_trial(full_disk, other, data, tmp_path / "1", library)
+    emptied = replace(reference, results={})  # so that nothing else is wrong after a full disk
+    assert "its results differ" in faults.run_trial(full_disk, emptied, data, tmp_path / "1", library)

@@ -38,7 +38,7 @@ def nodes_of(source):
     return tuple(ast.walk(ast.parse(source)))
 
 
-def imported_names(source, package="convscope"):
+def find_imports(source, package="convscope"):
     """Yield (line, dotted name) of everything that `source` imports, wherever in the file it stands.
 
     `package` is the dotted name that relative imports start from.
@@ -58,10 +58,10 @@ def violations(path, source, table):
         return []
     return [
         f"{path.relative_to(PACKAGE)}:{line}: {room} (line {table[room]}) imports {name}"
-        for line, name in imported_names(source, package)
+        for line, name in find_imports(source, package)
         if name.split(".")[0] == "convscope"
-        and (other := [*name.split("."), ""][1]) != room
-        and not table.get(other, 99) < table[room]
+        and (imported := [*name.split("."), ""][1]) != room
+        and not table.get(imported, 99) < table[room]
     ]
 
 
@@ -72,7 +72,7 @@ def names_used(source):
             yield node.lineno, node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.lineno, f"{node.value.id}.{node.attr}"
-    yield from imported_names(source)
+    yield from find_imports(source)
 
 
 def test_the_table_is_read_from_the_design_page():
@@ -116,10 +116,10 @@ def test_the_rule_finds_what_it_forbids_and_nothing_else(module, source, is_wron
 
 
 def module_imports(name, path, source, modules):
-    """Return which of `modules` the module `name` in file `path` imports, in functions and for types too."""
+    """Return the `modules` that module `name` imports, also inside functions and for types."""
     package = name if path.stem == "__init__" else name.rpartition(".")[0]
-    names = {imported for _, imported in imported_names(source, package)}
-    return ({one if one in modules else one.rpartition(".")[0] for one in names} & modules.keys()) - {name}
+    names = {imported for _, imported in find_imports(source, package)}
+    return ({name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys()) - {name}
 
 
 def circle_in(imports):
@@ -133,22 +133,22 @@ def circle_in(imports):
             return []
         done.add(module)
         path.append(module)
-        for other in sorted(imports[module]):
-            if found := visit(other):
-                return found
+        for imported in sorted(imports[module]):
+            if circle := visit(imported):
+                return circle
         path.pop()
         return []
 
     return next(filter(None, map(visit, imports)), [])
 
 
-def dotted(path):
+def module_name(path):
     return ".".join([*path.relative_to(PACKAGE.parent).with_suffix("").parts]).removesuffix(".__init__")
 
 
 @pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle():
-    modules = {dotted(path): path for path in [*MODULES, *PACKAGE.rglob("*.pyi")]}
+    modules = {module_name(path): path for path in [*MODULES, *PACKAGE.rglob("*.pyi")]}
     imports = {n: module_imports(n, p, p.read_text(encoding="utf-8"), modules) for n, p in modules.items()}
     assert sum(map(len, imports.values())) > len(modules)
     assert circle_in(imports) == []
@@ -172,14 +172,14 @@ FORBIDDEN = re.compile(r"print|tqdm(\..*)?|click\.echo|sys\.(exit|stdout)|os\._e
 
 @pytest.mark.slow
 def test_only_the_command_line_prints_and_exits():
-    found = [
+    calls = [
         (str(path.relative_to(PACKAGE)), line, name)
         for path in MODULES
         if room_of(path) != "cli"
         for line, name in names_used(path.read_text(encoding="utf-8"))
         if FORBIDDEN.fullmatch(name)
     ]
-    assert found == []
+    assert calls == []
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ COMPUTING = {"numpy", "scipy", "matplotlib", "PIL", "statistics"}
 
 
 def computing_imports(source):
-    """Return which packages that compute `source` imports, wherever in the file it does."""
-    return {name.split(".")[0] for _, name in imported_names(source)} & COMPUTING
+    """Return the numeric packages that `source` imports anywhere."""
+    return {name.split(".")[0] for _, name in find_imports(source)} & COMPUTING
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) == "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -237,7 +237,7 @@ IMPORTING = {"import_module", "require", "_import", "find_spec"}
 
 def packages_imported(source):
     """Return the packages that `source` imports, in functions and by name too, but for Python's own and convscope."""
-    names = {name for _, name in imported_names(source)}
+    names = {name for _, name in find_imports(source)}
     for node in nodes_of(source):
         match node:
             case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=package), *_]) if name in IMPORTING:
@@ -249,7 +249,7 @@ def packages_imported(source):
 def test_every_package_that_is_imported_is_declared():
     imported = set().union(*(packages_imported(path.read_text(encoding="utf-8")) for path in MODULES))
     assert {"numpy", "h11", "keras", "markupsafe", "onnx", "starlette", "uvicorn"} <= imported
-    declared = {one.name for one in REQUIREMENTS}
+    declared = {requirement.name for requirement in REQUIREMENTS}
     assert {NAMES.get(name, name.replace("_", "-")) for name in imported} - {
         name.replace("_", "-") for name in declared
     } == set()
@@ -265,7 +265,7 @@ def test_a_package_is_found_however_it_is_imported():
 @pytest.mark.parametrize("package", ["keras", "uvicorn"])
 def test_a_package_whose_private_parts_are_used_has_an_upper_bound(package):
     """Adam's variables in `engine/keras/fitting.py`, and the class of connections in `service/server.py`."""
-    (bounds,) = {str(one.specifier) for one in REQUIREMENTS if one.name == package}
+    (bounds,) = {str(requirement.specifier) for requirement in REQUIREMENTS if requirement.name == package}
     assert "<" in bounds
 
 
@@ -274,10 +274,10 @@ NAMING = {"make_portable", "loading_words", "locate", "find_pictures", "load_mod
 
 
 def functions_called(source):
-    """Return which functions `source` imports from rooms other than `base`, `runs`, `service` and `cli`."""
+    """Return the functions that `source` imports from rooms other than `base`, `runs`, `service` and `cli`."""
     return {
         name
-        for _, name in imported_names(source)
+        for _, name in find_imports(source)
         if name.startswith("convscope.")
         and name.split(".")[1] not in ("base", "runs", "service", "cli")
         and (function := name.rpartition(".")[2]).islower()

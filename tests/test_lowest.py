@@ -22,7 +22,7 @@ def test_each_dependency_and_extra_is_pinned_to_its_lower_bound():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     declared = [*project["dependencies"], *extras["parquet"], *extras["serve"]]
-    assert sorted(done.stdout.split()) == sorted(one.partition(",")[0].replace(">=", "==") for one in declared)
+    assert sorted(done.stdout.split()) == sorted(bound.partition(",")[0].replace(">=", "==") for bound in declared)
 
 
 def test_the_higher_of_two_bounds_counts_and_none_is_refused():

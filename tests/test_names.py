@@ -89,7 +89,7 @@ def onnx(path: Path, length: int) -> Path:
     network = cs.presets.ann((4, 4, 1), 3)
     write_onnx(cs.Model(network, initial_weights(network, 0), tuple("xyz")), path / "net.onnx")
     proto = load(path / "net.onnx")
-    next(one for one in proto.metadata_props if one.key == "class_names").value = json.dumps(names(length))
+    next(prop for prop in proto.metadata_props if prop.key == "class_names").value = json.dumps(names(length))
     save(proto, path / "net.onnx")
     return path / "net.onnx"
 

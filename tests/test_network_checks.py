@@ -44,7 +44,7 @@ def cases(load: Any, numbers: range) -> list[Any]:
 def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
     targets = load("network_cases").targets(3)
     assert sorted(targets) == sorted(kind_sequences(3))
-    assert {pair for one in targets[:257] for pair in (one[:2], one[1:])} == set(kind_sequences(2))
+    assert {pair for target in targets[:257] for pair in (target[:2], target[1:])} == set(kind_sequences(2))
 
 
 @pytest.mark.slow

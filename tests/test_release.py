@@ -50,12 +50,12 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "All")
 
 
-def released(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_release(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True, check=False)
 
 
 def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
-    done = released(checkout)
+    done = run_release(checkout)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Ready.")
     assert "  git tag --annotate v1.2.3 --message 1.2.3" in done.stdout.splitlines()
@@ -86,7 +86,7 @@ def test_what_is_missing_or_disagrees_is_said(checkout: Path, file: str, content
     else:
         (checkout / file).write_text(content)
     commit(checkout)
-    done = released(checkout)
+    done = run_release(checkout)
     assert done.returncode == 1
     assert said in done.stdout
 

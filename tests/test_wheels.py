@@ -26,7 +26,7 @@ def build_wheels() -> ModuleType:
 
 def test_the_versions_of_python_are_those_that_the_workflow_tests():
     declared = re.findall(r"Python :: (3\.\d+)", "\n".join(SETTINGS["project"]["classifiers"]))
-    assert SETTINGS["tool"]["cibuildwheel"]["build"] == [f"cp{one.replace('.', '')}-*" for one in declared]
+    assert SETTINGS["tool"]["cibuildwheel"]["build"] == [f"cp{version.replace('.', '')}-*" for version in declared]
 
 
 def test_a_tag_promises_the_system_that_zig_compiles_for(build_wheels: ModuleType):

@@ -55,7 +55,7 @@ AVOIDED = {
 }
 
 
-def avoided_in(text: str) -> Iterator[tuple[str, str]]:
+def find_avoided(text: str) -> Iterator[tuple[str, str]]:
     """Yield each pattern that a text matches, with the words around the match."""
     plain = re.sub(r"\s+", " ", text)
     for pattern in AVOIDED:
@@ -66,7 +66,7 @@ def avoided_in(text: str) -> Iterator[tuple[str, str]]:
 def check(texts: dict[str, str]) -> None:
     wrong = list[str]()
     for name, text in texts.items():
-        wrong += [f"{name}: ...{around}... (write: {AVOIDED[pattern]})" for pattern, around in avoided_in(text)]
+        wrong += [f"{name}: ...{around}... (write: {AVOIDED[pattern]})" for pattern, around in find_avoided(text)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -76,9 +76,9 @@ def help_pages(name: str, command: click.Command, parent: click.Context | None =
     yield f"help of {context.command_path}", command.get_help(context)
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
-            found = command.get_command(context, below)
-            assert found is not None
-            yield from help_pages(below, found, context)
+            page = command.get_command(context, below)
+            assert page is not None
+            yield from help_pages(below, page, context)
 
 
 def messages_of(module: Path) -> Iterator[str]:
@@ -106,7 +106,7 @@ def without_markup(template: str) -> str:
 
 
 def page_texts(file: Path) -> str:
-    """Return what a component or module of the page shows: its text and the texts in its code that hold a blank."""
+    """Return the visible text of a component or module: markup, and string literals that contain a blank."""
     text = re.sub(r"<style.*?</style>|<!--.*?-->", " ", file.read_text(encoding="utf-8"), flags=re.DOTALL)
     text = re.sub(r"^\s*//.*$|\s// .*$", " ", text, flags=re.MULTILINE)
     scripts = text if file.suffix == ".ts" else " ".join(re.findall(r"<script.*?</script>", text, re.DOTALL))
@@ -199,4 +199,4 @@ def test_documentation_avoids_the_words_of_the_list(page: Path) -> None:
     ],
 )
 def test_the_list_tells_its_words_from_others(text: str, is_avoided: bool) -> None:
-    assert bool(list(avoided_in(text))) == is_avoided
+    assert bool(list(find_avoided(text))) == is_avoided

@@ -38,7 +38,7 @@ def summarize(
         "spread": asdict(Spread.of(counts)),
         "histogram": histogram(counts.accuracies, counts.num_images),
         "num_missed": int((counts.misses > 0).sum()),
-        "missed_by": missed_by(counts),
+        "missed_by": count_missed(counts),
         "source": None if known is None else known.source,
         "agreement": asdict(Agreement.of(counts)),
         "hard_images": [asdict(image) for image in list_hard_images(counts, MAX_IMAGES, errors)],
@@ -56,7 +56,7 @@ def histogram(accuracies: NDArray[np.float64], num_images: int) -> list[dict[str
     return [{"accuracy": middle, "count": count} for middle, count in zip(middles, counts.tolist(), strict=True)]
 
 
-def missed_by(counts: AnswerCounts) -> list[dict[str, float]]:
+def count_missed(counts: AnswerCounts) -> list[dict[str, float]]:
     """Count, for rising shares of the networks, the images that at least so many get wrong."""
     misses = np.sort(counts.misses[counts.misses > 0])
     levels = np.unique(np.ceil(np.linspace(0, 1, MAX_LEVELS) * counts.num_runs).astype(np.int64).clip(1))

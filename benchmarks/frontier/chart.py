@@ -191,15 +191,15 @@ class _Room:
     def _overlap(self, box: Box) -> float:
         """Count how many square pixels of a rectangle are taken or lie outside the chart; the latter weigh more."""
         left, bottom, right, top = box
-        outside = (right - left) * (top - bottom) - _shared_area(box, (0.0, 0.0, WIDTH - _LEFT - _RIGHT, _HEIGHT))
-        return 4 * outside + sum(_shared_area(box, box_there) for box_there in self._taken)
+        outside = (right - left) * (top - bottom) - _overlap_area(box, (0.0, 0.0, WIDTH - _LEFT - _RIGHT, _HEIGHT))
+        return 4 * outside + sum(_overlap_area(box, box_there) for box_there in self._taken)
 
     def _pixels(self, position: Position) -> Position:
         left, bottom = self._axes.transData.transform(position) - self._axes.transAxes.transform((0, 0))
         return float(left), float(bottom)
 
 
-def _shared_area(first: Box, second: Box) -> float:
+def _overlap_area(first: Box, second: Box) -> float:
     wide = min(first[2], second[2]) - max(first[0], second[0])
     high = min(first[3], second[3]) - max(first[1], second[1])
     return wide * high if wide > 0 and high > 0 else 0.0

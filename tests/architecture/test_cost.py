@@ -80,8 +80,8 @@ def test_networks_that_people_build_stay_within_the_limits(made):
     ids=lambda value: getattr(value, "kind", ""),
 )
 def test_operations_are_what_is_read_and_written(layer, expected):
-    given = (8, 8, 2)
-    assert layer_operations(layer, given, layer.output_shape(given)) == expected
+    output_shape = (8, 8, 2)
+    assert layer_operations(layer, output_shape, layer.output_shape(output_shape)) == expected
 
 
 @pytest.mark.slow

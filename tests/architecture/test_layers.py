@@ -117,9 +117,9 @@ def test_zero_padding_adds_its_rows_and_columns():
     assert ZeroPadding2D().macs((9, 8, 3)) == 0
 
 
-@pytest.mark.parametrize("given", [2, (2, 2), [2, 2], ((2, 2), (2, 2)), [[2, 2], (2, 2)], (2, (2, 2))], ids=str)
-def test_a_number_a_pair_and_pairs_are_the_same_zero_padding(given):
-    layer = ZeroPadding2D(given)
+@pytest.mark.parametrize("padding", [2, (2, 2), [2, 2], ((2, 2), (2, 2)), [[2, 2], (2, 2)], (2, (2, 2))], ids=str)
+def test_a_number_a_pair_and_pairs_are_the_same_zero_padding(padding):
+    layer = ZeroPadding2D(padding)
     assert layer == ZeroPadding2D(2)
     assert layer.padding == ((2, 2), (2, 2))
     assert hash(layer) == hash(ZeroPadding2D(2))
@@ -160,10 +160,10 @@ def test_same_padding_puts_an_odd_zero_behind(size, kernel, stride, expected):
     assert Window((kernel, 1), (stride, 1), "valid").frame((size, 9, 1)) == ((0, 0), (0, 0))
 
 
-@pytest.mark.parametrize("given", [3, [3, 3], (3, 3)], ids=str)
-def test_a_number_a_list_and_a_pair_are_the_same_kernel_size(given):
-    assert Conv2D(8, given) == Conv2D(8, (3, 3))
-    assert hash(Conv2D(8, given)) == hash(Conv2D(8, (3, 3)))
+@pytest.mark.parametrize("kernel_size", [3, [3, 3], (3, 3)], ids=str)
+def test_a_number_a_list_and_a_pair_are_the_same_kernel_size(kernel_size):
+    assert Conv2D(8, kernel_size) == Conv2D(8, (3, 3))
+    assert hash(Conv2D(8, kernel_size)) == hash(Conv2D(8, (3, 3)))
 
 
 # --- As data ----------------------------------------------------------------------------------------------------------

@@ -39,11 +39,11 @@ def test_cross_entropy_is_scikit_learns_log_loss(num_classes):
 def test_cross_entropies_are_those_of_each_image_by_itself():
     stream = np.random.default_rng(4)
     logits, y_true = stream.normal(size=(7, 5)).astype(np.float32), stream.integers(0, 5, 7)
-    each = metrics.cross_entropies(logits, y_true)
-    assert each.dtype == np.float64
+    entropies = metrics.cross_entropies(logits, y_true)
+    assert entropies.dtype == np.float64
     alone = [metrics.cross_entropy(logits[n : n + 1], y_true[n : n + 1]) for n in range(7)]
-    np.testing.assert_array_equal(each, alone)
-    assert metrics.cross_entropy(logits, y_true) == each.mean()
+    np.testing.assert_array_equal(entropies, alone)
+    assert metrics.cross_entropy(logits, y_true) == entropies.mean()
 
 
 def test_cross_entropy_of_huge_logits_is_finite_and_exact():
@@ -61,7 +61,7 @@ def test_confusion_matrix_is_scikit_learns(num_classes, dtype):
     np.testing.assert_array_equal(matrix, sklearn_confusion_matrix(y_true, y_pred, labels=range(num_classes)))
 
 
-def unbalanced_matrix(num_images, seed, num_classes=5, accuracy=0.9):
+def draw_unbalanced_matrix(num_images, seed, num_classes=5, accuracy=0.9):
     """Draw a confusion matrix; return it with the balanced accuracy and the macro F1 of what it is drawn from."""
     share = np.full((num_classes, num_classes), (1 - accuracy) / (num_classes - 1))
     np.fill_diagonal(share, accuracy)
@@ -91,7 +91,7 @@ def test_classes_that_never_occur_do_not_count():
 def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(images, drawn):
     covered = []
     for seed in range(400):
-        matrix, accuracy, f1 = unbalanced_matrix(images, seed, *drawn)
+        matrix, accuracy, f1 = draw_unbalanced_matrix(images, seed, *drawn)
         ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
         covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
     share = np.mean(covered, axis=0)

@@ -67,8 +67,8 @@ def test_a_record_is_what_it_was_after_a_file(tmp_path: Path):
 
 
 def test_the_canonical_bytes_do_not_depend_on_the_order_of_keys():
-    other = table(values={"a": True, "b": None}, recipe={"a": {}, "z": [1]})
-    assert encode(other) == encode(table())
+    reordered = table(values={"a": True, "b": None}, recipe={"a": {}, "z": [1]})
+    assert encode(reordered) == encode(table())
     assert encode(table()) == (
         b'{"recipe":{"a":{},"z":[1]},"runs":[{"accuracy":0.5,"epochs":1,"interval":[0.25,1e-07],"name":"gr\xc3\xb6\xc3\x9fer",'
         b'"seconds":0.0}],"values":{"a":true,"b":null},"weights_sha256":"' + 64 * b"a" + b'"}'
@@ -185,4 +185,4 @@ def test_every_record_is_frozen_without_unknown_fields():
 
 
 def _subclasses(kind: type[Record]) -> list[type[Record]]:
-    return [found for child in kind.__subclasses__() for found in (child, *_subclasses(child))]
+    return [subclass for child in kind.__subclasses__() for subclass in (child, *_subclasses(child))]

@@ -126,9 +126,9 @@ def test_where_only_seeds_differ_the_interval_is_students(seeds):
     error = np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / len(x))
     freedom = min(stats.ttest_ind(x, y, equal_var=False).df, MAX_FREEDOM * (len(x) - 1))
     expected = stats.t(freedom, x.mean() - y.mean(), error).interval(0.95)
-    found = group_difference(a, b)
-    np.testing.assert_allclose(found.interval, expected, atol=0.02 * (expected[1] - expected[0]))
-    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(x.mean() - y.mean()) / error, freedom), rel=0.03)
+    difference = group_difference(a, b)
+    np.testing.assert_allclose(difference.interval, expected, atol=0.02 * (expected[1] - expected[0]))
+    assert difference.p_value == pytest.approx(2 * stats.t.sf(abs(x.mean() - y.mean()) / error, freedom), rel=0.03)
 
 
 def by_hand(a, b, ratio=1.0):
@@ -151,11 +151,11 @@ def by_hand(a, b, ratio=1.0):
 @pytest.mark.parametrize("seeds", [(6, 6), (3, 12)])
 def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance(seeds):
     a, b = answers(np.random.default_rng(3), seeds, 5000)
-    found = group_difference(a, b)
+    result = group_difference(a, b)
     difference, error, freedom = by_hand(a, b)
-    assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-3)
+    assert result.degrees_of_freedom == pytest.approx(freedom, rel=1e-3)
     half = stats.t.ppf(0.975, freedom) * error
-    assert found.interval == pytest.approx((difference - half, difference + half), rel=2e-3)
+    assert result.interval == pytest.approx((difference - half, difference + half), rel=2e-3)
 
 
 @pytest.mark.parametrize(("errors", "is_surely_above_zero"), [(2, False), (6, True)])
@@ -193,12 +193,12 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
             < expit(base + stream.normal(0, 1, 400) - ease + stream.normal(0, seed_sd, (count, 1)))
             for count, ease in zip(seeds, (2.5, 2.1), strict=True)
         )
-        found = group_difference(a, b)
+        difference = group_difference(a, b)
         of_a, ratio = group_accuracy_interval(a), rates[1] / rates[0]
         held.append(
             (
-                found.interval[0] <= rates[1] - rates[0] <= found.interval[1],
-                found.ratio_interval[0] <= ratio <= found.ratio_interval[1],
+                difference.interval[0] <= rates[1] - rates[0] <= difference.interval[1],
+                difference.ratio_interval[0] <= ratio <= difference.ratio_interval[1],
                 of_a[0] <= 1 - rates[0] <= of_a[1],
             )
         )
@@ -219,11 +219,11 @@ def test_both_intervals_leave_equality_out_exactly_where_p_is_below_the_level(
     b = stream.random((count_b, images)) < rates[1]
     if overlap:
         b[0] |= a[0]
-    found = group_difference(a, b)
-    is_told = found.p_value < 0.05
-    assert is_told == (not found.interval[0] <= 0 <= found.interval[1])
-    assert is_told == (not found.ratio_interval[0] <= 1 <= found.ratio_interval[1])
-    assert 0 <= found.ratio_interval[0] <= found.ratio_interval[1]
+    difference = group_difference(a, b)
+    is_told = difference.p_value < 0.05
+    assert is_told == (not difference.interval[0] <= 0 <= difference.interval[1])
+    assert is_told == (not difference.ratio_interval[0] <= 1 <= difference.ratio_interval[1])
+    assert 0 <= difference.ratio_interval[0] <= difference.ratio_interval[1]
 
 
 def test_the_ends_of_a_ratio_interval_are_where_the_test_of_that_ratio_turns():
@@ -243,10 +243,10 @@ def test_of_many_groups_the_p_values_are_small_enough_to_tell_a_much_worse_one()
 
 def test_groups_without_an_error_are_not_taken_for_certainly_equal():
     none = np.zeros((5, 50), bool)
-    found = group_difference(none, none)
-    assert -0.2 < found.interval[0] < -0.02 < 0.02 < found.interval[1] < 0.2
-    assert found.ratio_interval == (0.0, np.inf)
-    assert found.p_value > 0.5
+    difference = group_difference(none, none)
+    assert -0.2 < difference.interval[0] < -0.02 < 0.02 < difference.interval[1] < 0.2
+    assert difference.ratio_interval == (0.0, np.inf)
+    assert difference.p_value > 0.5
 
 
 def test_the_interval_of_a_groups_accuracy_is_wilsons_where_all_models_answer_alike():

@@ -27,7 +27,7 @@ def answers_of(wrong: NDArray[np.bool_], y_true: NDArray[np.int64], stream: np.r
     return np.where(wrong, others, y_true).astype(np.uint8)
 
 
-def drawn(chances: NDArray[np.float64], num_runs: int, seed: int) -> AnswerCounts:
+def draw_answers(chances: NDArray[np.float64], num_runs: int, seed: int) -> AnswerCounts:
     """Networks (n, M) that miss each image with its chance, for itself."""
     stream = np.random.default_rng(seed)
     y_true = stream.integers(0, CLASSES, chances.shape[-1])
@@ -37,7 +37,7 @@ def drawn(chances: NDArray[np.float64], num_runs: int, seed: int) -> AnswerCount
 
 def hold(estimates: list[Estimate], truth: float) -> float:
     """The share of intervals that hold the truth."""
-    return float(np.mean([one.low <= truth <= one.high for one in estimates]))
+    return float(np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]))
 
 
 def test_what_is_counted_is_what_is_there(monkeypatch: pytest.MonkeyPatch):
@@ -56,17 +56,17 @@ def test_what_is_counted_is_what_is_there(monkeypatch: pytest.MonkeyPatch):
 def test_networks_that_miss_each_image_for_itself_spread_as_that_says():
     chances = np.random.default_rng(1).beta(0.1, 2, 400)
     truth = sqrt((chances * (1 - chances)).sum()) / 400
-    spreads = [Spread.of(drawn(chances, 200, seed)) for seed in range(150)]
-    assert np.mean([one.sd for one in spreads]) == pytest.approx(truth, rel=0.02)
-    assert np.mean([one.sd_independent for one in spreads]) == pytest.approx(truth, rel=0.02)
+    spreads = [Spread.of(draw_answers(chances, 200, seed)) for seed in range(150)]
+    assert np.mean([spread.sd for spread in spreads]) == pytest.approx(truth, rel=0.02)
+    assert np.mean([spread.sd_independent for spread in spreads]) == pytest.approx(truth, rel=0.02)
     binomial = sqrt(chances.mean() * (1 - chances.mean()) / 400)
-    assert np.mean([one.sd_binomial for one in spreads]) == pytest.approx(binomial, rel=0.02)
-    assert 0.89 <= np.mean([one.sd_interval[0] <= truth <= one.sd_interval[1] for one in spreads]) <= 0.99
+    assert np.mean([spread.sd_binomial for spread in spreads]) == pytest.approx(binomial, rel=0.02)
+    assert 0.89 <= np.mean([spread.sd_interval[0] <= truth <= spread.sd_interval[1] for spread in spreads]) <= 0.99
     mean = 1 - chances.mean()
-    assert 0.89 <= np.mean([one.mean_interval[0] <= mean <= one.mean_interval[1] for one in spreads]) <= 0.99
-    assert hold([one.carries_over for one in spreads], 0.0) >= 0.89
-    assert np.mean([one.maximum for one in spreads]) == pytest.approx(
-        np.mean([one.expected_maximum for one in spreads]), abs=0.2 * truth
+    assert 0.89 <= np.mean([spread.mean_interval[0] <= mean <= spread.mean_interval[1] for spread in spreads]) <= 0.99
+    assert hold([spread.carries_over for spread in spreads], 0.0) >= 0.89
+    assert np.mean([spread.maximum for spread in spreads]) == pytest.approx(
+        np.mean([spread.expected_maximum for spread in spreads]), abs=0.2 * truth
     )
 
 
@@ -74,30 +74,30 @@ def better_and_worse(own: float, num_runs: int, seed: int) -> AnswerCounts:
     """Networks of which each misses all images a little more or less often."""
     stream = np.random.default_rng(seed)
     chances = np.clip(0.1 + own * stream.standard_normal((num_runs, 1)), 0, 1) * np.ones(2000)
-    return drawn(chances, num_runs, seed)
+    return draw_answers(chances, num_runs, seed)
 
 
 def test_what_carries_over_to_other_images_is_the_share_of_the_variance_that_is_the_network_s():
     own = 0.005
     chance = 0.1 * 0.9 / 2000
     truth = own**2 / (own**2 + chance)
-    found = [Spread.of(better_and_worse(own, 300, seed)).carries_over for seed in range(100)]
-    assert np.mean([one.value for one in found]) == pytest.approx(truth, abs=0.02)
-    assert 0.88 <= hold(found, truth) <= 1.0
+    estimates = [Spread.of(better_and_worse(own, 300, seed)).carries_over for seed in range(100)]
+    assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(truth, abs=0.02)
+    assert 0.88 <= hold(estimates, truth) <= 1.0
 
 
 def test_what_carries_over_is_the_mean_over_all_divisions_of_the_images():
     """One division of 2,000 networks gave 28 %, where all divisions together give 24."""
     stream = np.random.default_rng(5)
     wrong = stream.random((300, 400)) < np.clip(0.1 + 0.02 * stream.standard_normal((300, 1)), 0, 1)
-    found = list[float]()
+    estimates = list[float]()
     for _ in range(400):
         first, second = np.array_split(stream.permutation(400), 2)
         r = np.corrcoef(wrong[:, first].sum(axis=1), wrong[:, second].sum(axis=1))[0, 1]
-        found.append(2 * r / (1 + r))
+        estimates.append(2 * r / (1 + r))
     value = Spread.of(AnswerCounts.of(wrong.astype(np.uint8), np.zeros(400, np.int64), 2)).carries_over.value
-    assert value == pytest.approx(np.mean(found), abs=0.01)
-    assert np.std(found) > 0.02
+    assert value == pytest.approx(np.mean(estimates), abs=0.01)
+    assert np.std(estimates) > 0.02
 
 
 def test_the_mean_has_the_interval_of_the_library_over_seeds_and_images():
@@ -111,9 +111,9 @@ def test_the_mean_has_the_interval_of_the_library_over_seeds_and_images():
 
 def test_the_accuracy_that_most_networks_reach_has_an_interval():
     stream = np.random.default_rng(6)
-    found = [estimate_reached(0.95, stream.standard_normal(500)) for _ in range(300)]
-    assert np.mean([one.value for one in found]) == pytest.approx(norm.ppf(0.05), abs=0.03)
-    assert 0.91 <= hold(found, norm.ppf(0.05)) <= 0.99
+    estimates = [estimate_reached(0.95, stream.standard_normal(500)) for _ in range(300)]
+    assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(norm.ppf(0.05), abs=0.03)
+    assert 0.91 <= hold(estimates, norm.ppf(0.05)) <= 0.99
 
 
 def test_the_interval_of_a_skewed_spread_holds_its_sd():
@@ -133,49 +133,48 @@ def test_the_hardest_images_come_first_with_what_they_are_taken_for():
     answers[:90, 2] = 4
     answers[90:95, 2] = 3
     answers[:40, 5] = 1
-    found = list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 10, {2: True})
-    assert [(one.index, one.misses, one.answer, one.answer_share) for one in found] == [
+    hardest = list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 10, {2: True})
+    assert [(hard.index, hard.misses, hard.answer, hard.answer_share) for hard in hardest] == [
         (2, 95, 4, 0.9),
         (5, 40, 1, 0.4),
     ]
-    assert [one.is_known_error for one in found] == [True, False]
-    low, high = found[1].interval
+    assert [hard.is_known_error for hard in hardest] == [True, False]
+    low, high = hardest[1].interval
     assert low < 0.4 < high
-    assert [one.is_known_error for one in list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 1, None)] == [
+    assert [image.is_known_error for image in list_hard_images(AnswerCounts.of(answers, y_true, CLASSES), 1, None)] == [
         None
     ]
 
 
 def test_networks_that_err_independently_do_not_agree_beyond_chance():
-    found = [Agreement.of(drawn(np.full(1500, 0.2), 50, seed)) for seed in range(150)]
-    assert 0.89 <= hold([one.error_kappa for one in found], 0.0) <= 0.99
-    assert 0.89 <= hold([one.both_wrong for one in found], 0.2) <= 0.99
-    assert 0.89 <= hold([one.same_mistake for one in found], 1 / (CLASSES - 1)) <= 0.99
+    agreements = [Agreement.of(draw_answers(np.full(1500, 0.2), 50, seed)) for seed in range(150)]
+    assert 0.89 <= hold([agreement.error_kappa for agreement in agreements], 0.0) <= 0.99
+    assert 0.89 <= hold([agreement.both_wrong for agreement in agreements], 0.2) <= 0.99
+    assert 0.89 <= hold([agreement.same_mistake for agreement in agreements], 1 / (CLASSES - 1)) <= 0.99
     same = 0.8**2 + 0.2**2 / (CLASSES - 1)
-    assert 0.89 <= hold([one.same_answer for one in found], same) <= 0.99
+    assert 0.89 <= hold([agreement.same_answer for agreement in agreements], same) <= 0.99
     chance = 1 / CLASSES
-    assert 0.89 <= hold([one.answer_kappa for one in found], (same - chance) / (1 - chance)) <= 0.99
+    assert 0.89 <= hold([agreement.answer_kappa for agreement in agreements], (same - chance) / (1 - chance)) <= 0.99
 
 
 def test_networks_that_err_on_the_hard_images_agree_as_their_chances_say():
-    found = list[Estimate]()
+    estimates = list[Estimate]()
     for seed in range(150):
         chances = np.where(np.random.default_rng(seed).random(2000) < 0.1, 0.7, 0.02)
-        found.append(Agreement.of(drawn(chances, 40, seed)).error_kappa)
+        estimates.append(Agreement.of(draw_answers(chances, 40, seed)).error_kappa)
     rate = 0.1 * 0.7 + 0.9 * 0.02
     truth = (0.1 * 0.7**2 + 0.9 * 0.02**2 - rate**2) / (rate - rate**2)
-    assert 0.89 <= hold(found, truth) <= 0.99
+    assert 0.89 <= hold(estimates, truth) <= 0.99
 
 
 def test_equal_networks_agree_in_everything():
     y_true = np.arange(50) % CLASSES
     answers = np.tile(y_true, (9, 1)).astype(np.uint8)
     answers[:, :5] = (y_true[:5] + 1) % CLASSES
-    found = Agreement.of(AnswerCounts.of(answers, y_true, CLASSES))
-    assert [one.value for one in (found.answer_kappa, found.error_kappa, found.same_answer, found.both_wrong)] == [
-        1
-    ] * 4
-    assert (found.always_wrong, found.always_right, found.sometimes_wrong) == (0.1, 0.9, 0.0)
+    agreement = Agreement.of(AnswerCounts.of(answers, y_true, CLASSES))
+    shares = (agreement.answer_kappa, agreement.error_kappa, agreement.same_answer, agreement.both_wrong)
+    assert [share.value for share in shares] == [1] * 4
+    assert (agreement.always_wrong, agreement.always_right, agreement.sometimes_wrong) == (0.1, 0.9, 0.0)
     right = np.tile(y_true, (9, 1)).astype(np.uint8)
     assert Agreement.of(AnswerCounts.of(right, y_true, CLASSES)).same_mistake is None
 
@@ -233,21 +232,21 @@ def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monke
     falls_on_one = sds[2] ** 2 * (loads**2).sum() / images**2  # of the interaction, which no answer tells from luck
     free = (single - (sds**2).sum() * loads**2).sum() / images**2
     variances = np.array([sds[0] ** 2, sds[1] ** 2, sds[2] ** 2 - falls_on_one, free + falls_on_one])
-    found = list[CrossedSeeds]()
+    divisions = list[CrossedSeeds]()
     for _ in range(60):
         shapes = ((size, 1), (1, size), (size, size))
         shift = sum(sd * stream.standard_normal(shape) for sd, shape in zip(sds, shapes, strict=True))
-        found.append(CrossedSeeds.of("", stream.random((size, size, images)) < base + shift[..., None] * loads))
+        divisions.append(CrossedSeeds.of("", stream.random((size, size, images)) < base + shift[..., None] * loads))
     for part, variance in zip(PARTS, variances, strict=True):
-        shares = [getattr(one, part).share for one in found]
+        shares = [getattr(division, part).share for division in divisions]
         assert hold(shares, variance / variances.sum()) >= 0.85
-        assert np.mean([one.value for one in shares]) == pytest.approx(variance / variances.sum(), abs=0.08)
-        assert np.mean([one.high - one.low for one in shares]) < 0.6
+        assert np.mean([share.value for share in shares]) == pytest.approx(variance / variances.sum(), abs=0.08)
+        assert np.mean([share.high - share.low for share in shares]) < 0.6
 
 
 def test_crossed_seeds_that_are_all_equal_have_no_variance():
-    found = CrossedSeeds.of("cnn", np.full((3, 4, 5), True))
-    assert [getattr(found, part).sd for part in PARTS] == [0.0] * 4
-    assert found.to_dict()["weights"]["share"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    seeds = CrossedSeeds.of("cnn", np.full((3, 4, 5), True))
+    assert [getattr(seeds, part).sd for part in PARTS] == [0.0] * 4
+    assert seeds.to_dict()["weights"]["share"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     with pytest.raises(ValueError, match="wrong is"):
         CrossedSeeds.of("cnn", np.zeros((1, 4, 5), np.bool_))

@@ -89,13 +89,13 @@ def test_an_installation_has_its_size_and_ratios(publish: ModuleType, digest: st
 
 
 def test_every_part_says_how_and_on_what_it_was_measured(publish: ModuleType):
-    for name, found in publish.load().items():
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d", found["date"]), name
-        assert re.fullmatch(r"[0-9a-f]{40}", found["commit"]), name
-        assert all((found["commands"], found["machine"]["processor"], found["versions"]["numpy"])), name
+    for name, part in publish.load().items():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", part["date"]), name
+        assert re.fullmatch(r"[0-9a-f]{40}", part["commit"]), name
+        assert all((part["commands"], part["machine"]["processor"], part["versions"]["numpy"])), name
 
 
-def rounded(value: object) -> object:
+def round_numbers(value: object) -> object:
     """Plain JSON in which numbers have eight digits: sums of floats differ in the last ones between processors."""
     return json.loads(json.dumps(value), parse_float=lambda number: f"{float(number):.8g}")
 
@@ -110,7 +110,7 @@ def test_every_figure_of_a_row_follows_from_its_published_answers(publish: Modul
     for row in rows:
         _, wrong = answers.load(row["answers"])
         expected = answers.describe(wrong)
-        assert rounded({name: row[name] for name in expected}) == rounded(expected), row["answers"]
+        assert round_numbers({name: row[name] for name in expected}) == round_numbers(expected), row["answers"]
 
 
 def test_comparisons_plans_and_shares_of_the_variance_follow_from_published_answers(
@@ -120,16 +120,16 @@ def test_comparisons_plans_and_shares_of_the_variance_follow_from_published_answ
     for name in ("accuracy", "fashion"):
         if "answers" not in parts[name]["rows"][0]:
             continue
-        assert rounded(measure.compare_rows(*parts[name]["rows"][:2])) == rounded(parts[name]["comparison"])
+        assert round_numbers(measure.compare_rows(*parts[name]["rows"][:2])) == round_numbers(parts[name]["comparison"])
     pair = parts["plans"]["pairs"][-1]
     rows = {row["name"]: row for row in parts["frontier"]["rows"]}
-    assert rounded(plans.plan(*(answers.read_group(rows[name]) for name in pair["names"]))) == rounded(pair)
+    assert round_numbers(plans.plan(*(answers.read_group(rows[name]) for name in pair["names"]))) == round_numbers(pair)
     crossed = parts["crossed"]
     pairs, wrong = answers.load(crossed["answers"])
     size = crossed["num_crossed"]
     assert pairs.tolist() == [[weights, order] for weights in range(size) for order in range(size)]
-    found = CrossedSeeds.of(crossed["title"], wrong.reshape(size, size, -1)).to_dict()
-    assert rounded({name: crossed[name] for name in found}) == rounded(found)
+    division = CrossedSeeds.of(crossed["title"], wrong.reshape(size, size, -1)).to_dict()
+    assert round_numbers({name: crossed[name] for name in division}) == round_numbers(division)
 
 
 def test_answers_come_back_as_they_were_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -137,8 +137,8 @@ def test_answers_come_back_as_they_were_published(tmp_path: Path, monkeypatch: p
     wrong = np.random.default_rng(0).random((13, 101)) < 0.05
     file = answers.save("mnist-one", range(13), wrong)
     first = (tmp_path / "answers" / file).read_bytes()
-    seeds, found = answers.load(answers.save("mnist-one", range(13), wrong))
-    assert (seeds.tolist(), found.tolist()) == (list(range(13)), wrong.tolist())
+    seeds, published = answers.load(answers.save("mnist-one", range(13), wrong))
+    assert (seeds.tolist(), published.tolist()) == (list(range(13)), wrong.tolist())
     assert (tmp_path / "answers" / file).read_bytes() == first
 
 
@@ -343,10 +343,10 @@ def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path
 def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_weights(
     measure: ModuleType, publish: ModuleType, digest: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    asked = list[tuple[str, ...]]()
+    requests = list[tuple[str, ...]]()
 
     def convscope(*words: str) -> dict:
-        asked.append(words[1:])
+        requests.append(words[1:])
         return {"runs": [{"seed": int(words[words.index("--seeds") + 1].split("-")[0]), "weights_sha256": "same"}]}
 
     monkeypatch.setattr(measure.Measurement, "convscope", convscope)
@@ -361,15 +361,15 @@ def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_
     del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
     kept = list[dict]()
     measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path, kept.append)
-    (found,) = kept
-    assert [publish.is_current(row, found) for row in found["rows"]] == [True, False, True, False]
-    assert [row["mean"] for row in found["rows"]] == [row["mean"] for row in (*rows, before)]
-    assert len(asked) == 2
-    assert asked[0][3:] == (
+    (part,) = kept
+    assert [publish.is_current(row, part) for row in part["rows"]] == [True, False, True, False]
+    assert [row["mean"] for row in part["rows"]] == [row["mean"] for row in (*rows, before)]
+    assert len(requests) == 2
+    assert requests[0][3:] == (
         "--architecture", "cnn", "--recipe", "fast", "--seeds", "3-3", "--precision", "bfloat16", "--out",
         str(tmp_path / "checks" / "mnist-architecture-cnn-recipe-fast-seeds-3-3-precision-bfloat16"),
     )  # fmt: skip
-    page = publish.page("<!-- results: frontier --><!-- end -->", {"frontier": found}).replace("\n", " ")
+    page = publish.page("<!-- results: frontier --><!-- end -->", {"frontier": part}).replace("\n", " ")
     assert "since `ann`, `tiny2k` were measured" in page
     assert f"On {measure.today()} one network of each row that this concerns was trained again" in page
 

@@ -106,7 +106,7 @@ def test_deep_networks_have_the_shapes_of_their_source(name, shapes):
 
 def test_the_residual_network_is_the_preset():
     timed, preset = cs.Architecture.from_dict(architectures.architecture("residual")), cs.presets.residual()
-    rows = [[(row.layer.kind, row.output_shape, row.parameters) for row in one.table] for one in (timed, preset)]
+    rows = [[(row.layer.kind, row.output_shape, row.parameters) for row in net.table] for net in (timed, preset)]
     assert rows[0] == rows[1]
 
 

@@ -8,7 +8,7 @@ from variation import RunVariation
 IMAGES, RATE = 10_000, 0.01
 
 
-def simulated(
+def simulate(
     random: np.random.Generator, runs: int, sd_true: float, difficulty: NDArray[np.float64] | None = None
 ) -> NDArray[np.bool_]:
     """Runs (n, N) whose error rate varies by `sd_true` between seeds; an image is harder by its `difficulty` (N,)."""
@@ -20,39 +20,39 @@ def simulated(
 
 @pytest.mark.slow
 def test_what_was_simulated_is_found_again():
-    found = RunVariation.of(simulated(np.random.default_rng(0), 2000, 0.0008))
-    assert found.mean == pytest.approx(1 - RATE, abs=1e-4)
-    assert found.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES), rel=0.02)
-    assert found.sd_true == pytest.approx(0.0008, rel=0.06)
-    assert found.sd_seeds == pytest.approx(np.hypot(0.0008, found.sd_images), rel=0.06)
+    variation = RunVariation.of(simulate(np.random.default_rng(0), 2000, 0.0008))
+    assert variation.mean == pytest.approx(1 - RATE, abs=1e-4)
+    assert variation.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES), rel=0.02)
+    assert variation.sd_true == pytest.approx(0.0008, rel=0.06)
+    assert variation.sd_seeds == pytest.approx(np.hypot(0.0008, variation.sd_images), rel=0.06)
 
 
 def test_chance_on_single_images_is_no_difference_between_seeds():
-    found = RunVariation.of(simulated(np.random.default_rng(1), 500, 0.0))
-    assert found.sd_seeds == pytest.approx(found.sd_images, rel=0.1)
-    assert found.sd_true < 0.4 * found.sd_seeds
+    variation = RunVariation.of(simulate(np.random.default_rng(1), 500, 0.0))
+    assert variation.sd_seeds == pytest.approx(variation.sd_images, rel=0.1)
+    assert variation.sd_true < 0.4 * variation.sd_seeds
 
 
 def test_images_that_are_always_wrong_make_no_run_differ_from_another():
     difficulty = np.where(np.arange(IMAGES) < IMAGES * RATE, 1 / RATE, 0.0)
-    found = RunVariation.of(simulated(np.random.default_rng(2), 20, 0.0, difficulty))
-    assert (found.sd_seeds, found.sd_true, found.sd_same_images) == (0, 0, 0)
-    assert found.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES))
-    assert found.chance_same_images(1e-4) == 0
+    variation = RunVariation.of(simulate(np.random.default_rng(2), 20, 0.0, difficulty))
+    assert (variation.sd_seeds, variation.sd_true, variation.sd_same_images) == (0, 0, 0)
+    assert variation.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES))
+    assert variation.chance_same_images(1e-4) == 0
 
 
 @pytest.mark.slow
 def test_two_runs_differ_as_pairs_of_simulated_runs_do():
     random = np.random.default_rng(3)
     difficulty = random.exponential(size=IMAGES)  # of these images
-    found = RunVariation.of(simulated(random, 1000, 0.0006, difficulty))
-    same = np.array([simulated(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
-    other = np.array(
-        [simulated(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
+    variation = RunVariation.of(simulate(random, 1000, 0.0006, difficulty))
+    same = np.array([simulate(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
+    differences = np.array(
+        [simulate(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
     ).reshape(-1, 2)
     for pairs, sd, chance in (
-        (same, found.sd_same_images, found.chance_same_images),
-        (other, found.sd_other_images, found.chance_other_images),
+        (same, variation.sd_same_images, variation.chance_same_images),
+        (differences, variation.sd_other_images, variation.chance_other_images),
     ):
         apart = pairs[:, 0] - pairs[:, 1]
         assert sd == pytest.approx(apart.std(), rel=0.1)
@@ -63,11 +63,11 @@ def test_two_runs_differ_as_pairs_of_simulated_runs_do():
 def test_equal_runs_differ_by_whole_images_as_often_as_said(rate: float):
     """Accuracies of few errors are far from continuous: 0.03 points are three images."""
     wrong = np.random.default_rng(4).random((4000, 2000)) < rate
-    found = RunVariation.of(wrong)
+    variation = RunVariation.of(wrong)
     errors = wrong.sum(axis=1)
     for images in (1, 3, 5):
         seen = (np.abs(errors[::2] - errors[1::2]) >= images).mean()
-        assert found.chance_same_images(images / 2000) == pytest.approx(seen, abs=0.03)
+        assert variation.chance_same_images(images / 2000) == pytest.approx(seen, abs=0.03)
 
 
 def test_what_is_no_group_of_runs_is_refused():

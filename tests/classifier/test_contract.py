@@ -27,4 +27,4 @@ def test_scikit_learn_finds_nothing_wrong():
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert len(results) > 50
-    assert [each for each in results if each[1] != "passed"] == []
+    assert [result for result in results if result[1] != "passed"] == []

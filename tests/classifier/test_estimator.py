@@ -134,11 +134,11 @@ def test_passes_have_no_schedule_no_validation_and_no_early_stopping(digits):
         epochs=3, schedule=Schedule("linear"), validation_fraction=0.2, early_stopping=EarlyStopping(patience=1)
     )
     classes = np.arange(10)
-    one, other = (small(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
-    for classifier in (one, other):
+    trained_fully, trained_by_passes = (small(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
+    for classifier in (trained_fully, trained_by_passes):
         classifier.partial_fit(X[:200], y[:200], classes).partial_fit(X[:200], y[:200])
-    assert one.model_.weights_sha256 == other.model_.weights_sha256
-    assert one.history_.val_loss == ()
+    assert trained_fully.model_.weights_sha256 == trained_by_passes.model_.weights_sha256
+    assert trained_fully.history_.val_loss == ()
 
 
 def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digits):
@@ -281,16 +281,16 @@ def test_threads_are_those_asked_for_or_a_worker_s_share(
     small_mnist, monkeypatch, threads, share, architecture, expected
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", share)
-    asked = []
+    counts = []
 
     def train(*arguments, threads, **options):
-        asked.append(threads)
+        counts.append(threads)
         return cs.train(*arguments, **options)
 
     monkeypatch.setattr("convscope.classifier.estimator.train", train)
     few = small_mnist.train.take(np.arange(64))
     small(architecture=architecture, threads=threads, epochs=1).fit(few.images, few.labels)
-    assert asked == [expected]
+    assert counts == [expected]
 
 
 # --- What is refused --------------------------------------------------------------------------------------------------
@@ -342,19 +342,19 @@ def test_a_copy_of_a_fitted_one_answers_and_goes_on_as_it_does(digits, copied):
     X, X_test, y, _ = digits
     fitted = small().fit(X, y)
     fitted.predict(X_test)  # now it holds a network of the engine, which no copy can share
-    other = copied(fitted)
-    np.testing.assert_array_equal(other.predict_proba(X_test), fitted.predict_proba(X_test))
-    for one in (fitted, other):
-        one.partial_fit(X, y)
-    assert other.model_.weights_sha256 == fitted.model_.weights_sha256
+    fresh_copy = copied(fitted)
+    np.testing.assert_array_equal(fresh_copy.predict_proba(X_test), fitted.predict_proba(X_test))
+    for classifier in (fitted, fresh_copy):
+        classifier.partial_fit(X, y)
+    assert fresh_copy.model_.weights_sha256 == fitted.model_.weights_sha256
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(digits):
     X, _, y, _ = digits
     fitted = small(recipe=cs.Recipe(epochs=1), architecture=cs.presets.ann, epochs=None).fit(X, y)
-    other = clone(fitted)
-    assert other.get_params() == fitted.get_params()
-    assert not hasattr(other, "model_")
+    unfitted = clone(fitted)
+    assert unfitted.get_params() == fitted.get_params()
+    assert not hasattr(unfitted, "model_")
 
 
 # --- Import -----------------------------------------------------------------------------------------------------------

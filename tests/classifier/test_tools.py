@@ -40,8 +40,8 @@ def test_a_table_with_columns_of_very_different_units_needs_no_scaling():
 
 @pytest.mark.slow
 def test_cross_validation_in_two_processes_gives_what_one_gives():
-    one, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
-    np.testing.assert_array_equal(one, two)
+    serial, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(serial, two)
 
 
 def test_a_grid_search_in_two_processes_finds_what_learns(digits):
@@ -78,10 +78,10 @@ def test_ensembles_take_it(ensemble):
 def test_permutation_importance_finds_the_column_that_tells_the_class():
     X = np.random.default_rng(0).normal(size=(150, 3))
     y = X[:, 1] > 0
-    found = permutation_importance(small(epochs=30).fit(X, y), X, y, n_repeats=3, random_state=0)
-    assert found.importances_mean.argmax() == 1
-    assert found.importances_mean[1] > 0.3
-    assert np.abs(found.importances_mean[[0, 2]]).max() < 0.1
+    importance = permutation_importance(small(epochs=30).fit(X, y), X, y, n_repeats=3, random_state=0)
+    assert importance.importances_mean.argmax() == 1
+    assert importance.importances_mean[1] > 0.3
+    assert np.abs(importance.importances_mean[[0, 2]]).max() < 0.1
 
 
 @pytest.mark.slow

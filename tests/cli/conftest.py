@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.shared import invoke, succeed
 
-__all__ = ["invoke", "refused", "succeed"]
+__all__ = ["invoke", "run_fails", "succeed"]
 
 
-def refused(*arguments: object) -> str:
+def run_fails(*arguments: object) -> str:
     """Run a command that ends with one `Error:` line and prints nothing else; return the line."""
     done = invoke(*arguments)
     assert (done.exit_code, done.stdout) == (1, ""), done.output

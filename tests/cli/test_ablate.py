@@ -10,7 +10,7 @@ from convscope.runs import ablation
 from .conftest import invoke, succeed
 
 
-def kept(out: Path) -> dict:
+def read_ablation(out: Path) -> dict:
     return json.loads((out / "ablation.json").read_text())
 
 
@@ -25,13 +25,13 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     printed = succeed("report", out, "architectures")
     assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in printed
     assert "no difference shown" in printed
-    assert kept(out).keys() == {"architectures", "architecture_runs", "weights_sha256"}
+    assert read_ablation(out).keys() == {"architectures", "architecture_runs", "weights_sha256"}
     output = succeed("report", out, "ablation", "architectures", "--json")
-    values = kept(out)
+    values = read_ablation(out)
     assert values == {**output["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
     assert {"filters", "architectures"} <= values.keys()
     assert values["architectures"][0]["name"] == "whole network"
-    assert {len(one["accuracies"]) for one in values["architectures"]} == {2}
+    assert {len(value["accuracies"]) for value in values["architectures"]} == {2}
     assert values["architecture_runs"]["recipe"] == "fast"
 
 

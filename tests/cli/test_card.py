@@ -12,7 +12,7 @@ from tests.shared import bare_reports
 import convscope as cs
 from convscope.data.datasets import DATASETS
 
-from .conftest import refused, succeed
+from .conftest import run_fails, succeed
 
 HOSTILE = ("quote \" and '", "colon: #hash", "- item | <b>*ñ*", "line\nbreak ---", "`tick` 😀", "[a](b) & {c}")
 
@@ -32,13 +32,13 @@ def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
     printed = succeed("export", copied, "--format", "card", "--licence", "apache-2.0", "--json")
     path = copied / "README.md"
     assert printed == {"exports": [], "card": str(path), "missing": {}}
-    found, evaluation = metadata(path), json.loads((copied / "evaluation.json").read_text())
-    assert (found["license"], found["library_name"], found["pipeline_tag"]) == (
+    card, evaluation = metadata(path), json.loads((copied / "evaluation.json").read_text())
+    assert (card["license"], card["library_name"], card["pipeline_tag"]) == (
         "apache-2.0",
         "convscope",
         "image-classification",
     )
-    (model,) = found["model-index"]
+    (model,) = card["model-index"]
     (result,) = model["results"]
     assert result["task"]["type"] == "image-classification"
     assert result["dataset"] == {"type": "small", "name": "small", "split": "test"}
@@ -85,7 +85,7 @@ def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     first = path.read_text(encoding="utf-8")
     succeed("export", copied, "--format", "card", "--licence", "mit")
     path.write_text(path.read_text(encoding="utf-8") + "Mine.\n", encoding="utf-8")
-    error = refused("export", copied, "--format", "card")
+    error = run_fails("export", copied, "--format", "card")
     assert f"{path}: was not written by `convscope export --format card`, or was edited since; " in error
     assert "--force" in error
     assert path.read_text(encoding="utf-8").endswith("Mine.\n")
@@ -104,9 +104,9 @@ def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
         baseline=False,
     )  # fmt: skip
     text = done.card().read_text(encoding="utf-8")
-    found = metadata(tmp_path / "run" / "README.md")
-    assert found["datasets"] == ["data-x-1"]
-    assert found["model-index"][0]["results"][0]["dataset"]["name"] == 'data: "x" | 1'
+    card = metadata(tmp_path / "run" / "README.md")
+    assert card["datasets"] == ["data-x-1"]
+    assert card["model-index"][0]["results"][0]["dataset"]["name"] == 'data: "x" | 1'
     rows = [line for line in text.splitlines() if line.startswith("| \\- item")]
     assert rows
     assert all(row.count(" \\| \\<b\\>\\*ñ\\*") == 1 for row in rows)
@@ -163,5 +163,5 @@ def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):
         (copied / name).write_text(json.dumps(record))
     else:
         (copied / name).write_text(content)
-    assert said in refused("export", copied, "--format", "card")
+    assert said in run_fails("export", copied, "--format", "card")
     assert not (copied / "README.md").exists()

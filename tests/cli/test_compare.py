@@ -12,7 +12,7 @@ from convscope.runs.run_record import make_run_record
 from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 CNN, ANN = cs.presets.cnn(), cs.presets.ann()
 HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
@@ -40,7 +40,7 @@ def runs(small_mnist, tmp_path):
     return tmp_path / "runs"
 
 
-def compared(*arguments):
+def compare(*arguments):
     done = invoke("compare", *arguments, "--json")
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
@@ -48,7 +48,7 @@ def compared(*arguments):
 
 
 def test_two_runs_are_compared_image_by_image(runs):
-    value = compared(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
+    value = compare(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
     right = list[np.ndarray]()
     for name in ("cnn-0", "ann-0"):
         with np.load(runs / name / "predictions.npz") as arrays:
@@ -61,7 +61,7 @@ def test_two_runs_are_compared_image_by_image(runs):
 
 
 def test_a_folder_of_runs_is_grouped_by_network(runs):
-    value = compared(runs)
+    value = compare(runs)
     assert [group["name"] for group in value["groups"]] == ["ann", "cnn"]
     assert value["groups"][0]["seeds"] == [0, 1, 2]
     assert value["comparisons"][0]["is_distinguishable"]
@@ -69,15 +69,15 @@ def test_a_folder_of_runs_is_grouped_by_network(runs):
 
 
 def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mnist, tmp_path):
-    other = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
-    value = compared(runs / "ann-0", runs / "ann-1", other)
+    longer = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
+    value = compare(runs / "ann-0", runs / "ann-1", longer)
     assert [group["name"] for group in value["groups"]] == [
         "ann, fast, seed 0",
         "ann, fast, seed 1",
         "ann, slow, seed 5",
     ]
     assert len(value["comparisons"]) == 3
-    assert all(one["adjusted_p_value"] is not None for one in value["comparisons"])
+    assert all(comparison["adjusted_p_value"] is not None for comparison in value["comparisons"])
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
     write_run(runs / "cnn-again", small_mnist, CNN, seed=1)
     write_run(runs / "cnn-new", small_mnist, CNN, seed=9)
     (runs / "cnn-new" / "predictions.npz").unlink()
-    left_out = compared(runs)["left_out"]
+    left_out = compare(runs)["left_out"]
     assert [line.split()[0] for line in left_out] == [str(runs / "cnn-new"), str(runs / "cnn-again")]
     text = invoke("compare", runs).stdout
     assert f"Left out: {runs / 'cnn-again'} has the same seed (1) as another run of its group" in text
@@ -94,48 +94,48 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
 @pytest.mark.slow
 def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
     out = tmp_path / "experiment"
-    asked = ["--architecture", "cnn", "--architecture", "ann", "--epochs", "1", "--num-images", "100", "--threads", "1"]
-    succeed("experiment", "--dataset", small_folder, *asked, "--seeds", "2", "--out", out, "--json")
+    options = ("--architecture", "cnn", "--architecture", "ann", "--epochs", 1, "--num-images", 100, "--threads", 1)
+    succeed("experiment", "--dataset", small_folder, *options, "--seeds", "2", "--out", out, "--json")
     shutil.rmtree(out / "runs" / "weights")  # they are not needed
-    value = compared(out)
+    value = compare(out)
     experiment = json.loads((out / "experiment.json").read_text())
     assert [group["name"] for group in value["groups"]] == ["cnn", "ann"]
-    for group, told in zip(value["groups"], experiment["table"], strict=True):
-        assert group["accuracy"] == pytest.approx(told["mean"])
+    for group, row in zip(value["groups"], experiment["table"], strict=True):
+        assert group["accuracy"] == pytest.approx(row["mean"])
         assert group["num_models"] == 2
     shutil.copytree(out / "runs", tmp_path / "copy" / "runs")
-    assert len(compared(tmp_path / "copy")["groups"]) == 2  # without experiment.json
+    assert len(compare(tmp_path / "copy")["groups"]) == 2  # without experiment.json
 
 
 def test_one_group_alone_is_refused(runs):
-    assert "contains only runs of cnn with recipe fast; name another folder" in refused("compare", runs / "cnn-0")
+    assert "contains only runs of cnn with recipe fast; name another folder" in run_fails("compare", runs / "cnn-0")
 
 
 def test_the_first_group_of_a_running_experiment_is_refused_with_the_advice_to_wait(runs):
     with writing(runs / "cnn-0"):
         why = "with recipe fast; wait until its experiment has ended, or name another folder"
-        assert why in refused("compare", runs / "cnn-0")
+        assert why in run_fails("compare", runs / "cnn-0")
 
 
 def test_other_test_images_are_refused(runs, small_mnist, tmp_path):
     fewer = cs.Splits(small_mnist.train, small_mnist.test.take(np.arange(200)))
-    other = write_run(tmp_path / "other", fewer)
-    assert f"{other} and {runs / 'cnn-0'} have different test images" in refused("compare", runs / "cnn-0", other)
+    second = write_run(tmp_path / "other", fewer)
+    assert f"{second} and {runs / 'cnn-0'} have different test images" in run_fails("compare", runs / "cnn-0", second)
 
 
 def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     folder = open_run(runs / "ann-0")
     y_true = np.roll(small_mnist.test.labels.astype(np.int64), 1)
     np.savez(folder.path / "predictions.npz", y_true=y_true, y_pred=y_true)
-    assert "have different test images" in refused("compare", runs / "cnn-0", runs / "ann-0")
+    assert "have different test images" in run_fails("compare", runs / "cnn-0", runs / "ann-0")
 
 
 def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
     monkeypatch.setattr("convscope.runs.comparing.MAX_PAIRS", 9)
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
-    assert "compare each group with the first: --pairs first" in refused("compare", runs)
-    assert len(compared(runs, "--pairs", "first")["comparisons"]) == 4
+    assert "compare each group with the first: --pairs first" in run_fails("compare", runs)
+    assert len(compare(runs, "--pairs", "first")["comparisons"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
 )
 def test_damaged_runs_are_refused_in_one_line(runs, damage, message):
     damage(runs / "ann-0")
-    assert message in refused("compare", runs / "cnn-0", runs / "ann-0")
+    assert message in run_fails("compare", runs / "cnn-0", runs / "ann-0")
 
 
 def change(path, edit):
@@ -164,7 +164,7 @@ def change(path, edit):
 
 
 def test_a_margin_says_whether_groups_are_equivalent(runs):
-    value = compared(runs, "--margin", "5")
+    value = compare(runs, "--margin", "5")
     assert [comparison["equivalence"] for comparison in value["comparisons"]] == ["different"]
     assert "differ by more than 5 points" in invoke("compare", runs, "--margin", "5").output.replace("\n", " ")
     assert invoke("compare", runs, "--margin", "100").exit_code == 2

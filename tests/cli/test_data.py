@@ -8,7 +8,7 @@ from PIL import Image
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 
 def numbers(text: str) -> list[list[int]]:
@@ -97,7 +97,7 @@ def test_show_writes_a_picture(mnist, tmp_path):
 def test_show_replaces_a_picture_only_when_forced(tmp_path):
     path = tmp_path / "five.png"
     path.write_text("precious")
-    assert "already exists" in refused("data", "show", "mnist", "--png", path)
+    assert "already exists" in run_fails("data", "show", "mnist", "--png", path)
     assert path.read_text() == "precious"
     succeed("data", "show", "mnist", "--png", path, "--force")
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -107,7 +107,7 @@ def test_show_replaces_a_picture_only_when_forced(tmp_path):
     ("split", "index", "last"), [("train", -1, 59999), ("train", 60000, 59999), ("test", 10**30, 9999)]
 )
 def test_show_refuses_an_index_out_of_range(split, index, last):
-    message = refused("data", "show", "mnist", "--split", split, "--index", str(index))
+    message = run_fails("data", "show", "mnist", "--split", split, "--index", str(index))
     assert f"--index {index}: the {split} split of mnist has images 0 to {last}" in message
 
 
@@ -115,4 +115,4 @@ def test_show_refuses_an_index_out_of_range(split, index, last):
 def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder, tmp_path):
     for path in colour_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
-    assert "download it again" in refused("data", command, tmp_path, "--json")
+    assert "download it again" in run_fails("data", command, tmp_path, "--json")

@@ -32,10 +32,10 @@ def joined(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 def test_the_test_images_are_answered_by_the_mean_of_the_members(joined: tuple[Path, dict], shared_run: Path):
     out, printed = joined
     answers = [np.load(run / "predictions.npz") for run in (out, shared_run, shared_run / "baseline")]
-    expected = np.mean([one["y_prob"] for one in answers[1:]], axis=0)
+    expected = np.mean([answer["y_prob"] for answer in answers[1:]], axis=0)
     np.testing.assert_allclose(answers[0]["y_prob"], expected, atol=1e-6)
     assert printed["evaluation"]["accuracy"] == np.mean(expected.argmax(axis=1) == answers[0]["y_true"])
-    right = [one["y_pred"] == one["y_true"] for one in answers]
+    right = [answer["y_pred"] == answer["y_true"] for answer in answers]
     against = printed["against_members"]
     assert against["b"]["accuracy"] == pytest.approx(np.mean(right[1:]))
     gains = np.append(right[0] - np.mean(right[1:], axis=0), [0.5**0.5, -(0.5**0.5)])  # half an image won, half lost
@@ -60,8 +60,8 @@ def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict
 
 
 def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path: Path):
-    asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 3)
-    succeed("experiment", *asked, "--out", tmp_path / "seeds")
+    arguments = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 3)
+    succeed("experiment", *arguments, "--out", tmp_path / "seeds")
     members = succeed("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json")["members"]
     assert [member["seed"] for member in members] == [0, 1, 2]
     images = cs.open_run(tmp_path / "run").splits.test.images
@@ -95,12 +95,12 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
     joined: tuple[Path, dict], shared_run: Path, tmp_path: Path, small_folder: Path
 ):
     out, _ = joined
-    other = tmp_path / "other"
+    plain_folder = tmp_path / "other"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--seed", 7)
-    succeed("train", *arguments, "--out", other)
-    record = json.loads((other / "run.json").read_text())
+    succeed("train", *arguments, "--out", plain_folder)
+    record = json.loads((plain_folder / "run.json").read_text())
     record["dataset"]["train"]["sha256"] = "0" * 64
-    (other / "run.json").write_text(json.dumps(record))
+    (plain_folder / "run.json").write_text(json.dumps(record))
     imported = shutil.copytree(out, tmp_path / "imported")
     record = json.loads((imported / "run.json").read_text())
     record["members"][1]["is_from_random_weights"] = False
@@ -109,7 +109,7 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
         (("ensemble", shared_run), "is the only run; an ensemble needs at least two"),
         (("ensemble", shared_run, shared_run), "has the same weights as"),
         (("ensemble", shared_run, out), "is an ensemble itself; name its members instead"),
-        (("ensemble", shared_run, other), f"{other}: has other train images than {shared_run}"),
+        (("ensemble", shared_run, plain_folder), f"{plain_folder}: has other train images than {shared_run}"),
         (("ensemble", shared_run, tmp_path / "none"), "no such folder"),
         (("report", imported, "calibration"), "a member was imported, or trained on from another network"),
         (("train", "--resume", out), "is an ensemble; train one of its members on"),

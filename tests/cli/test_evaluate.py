@@ -8,7 +8,7 @@ from PIL import Image
 
 import convscope as cs
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 
 @pytest.fixture(scope="module")
@@ -27,25 +27,25 @@ def others(mnist: cs.Splits) -> cs.Dataset:
 
 def write_pictures(folder: Path, dataset: cs.Dataset, size: int = 28) -> Path:
     for number, (image, label) in enumerate(zip(dataset.images, dataset.labels, strict=True)):
-        place = folder / dataset.class_names[label]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image[..., 0]).resize((size, size)).save(place / f"{number}.png")
+        path = folder / dataset.class_names[label]
+        path.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).resize((size, size)).save(path / f"{number}.png")
     return folder
 
 
-def measured(run: Path, *arguments: object) -> dict:
+def evaluate(run: Path, *arguments: object) -> dict:
     return succeed("evaluate", run, *arguments, "--json")
 
 
 def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "others", others)
-    found = measured(trained, "--dataset", folder)
+    result = evaluate(trained, "--dataset", folder)
     expected = cs.evaluate(cs.load_model(trained), others)
-    assert (found["num_images"], found["split"], found["num_trained_on"]) == (100, "all", 0)
-    assert found["confusion_matrix"] == expected.confusion_matrix.tolist()
+    assert (result["num_images"], result["split"], result["num_trained_on"]) == (100, "all", 0)
+    assert result["confusion_matrix"] == expected.confusion_matrix.tolist()
     done = invoke("evaluate", trained, "--dataset", folder)
     assert f"Evaluated on {folder}: 100 images without splits" in done.output
-    cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
+    cut = evaluate(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
     data = cs.load_dataset(folder, test_fraction=0.3)
     assert (cut["num_images"], cut["split"]) == (len(data.test), "test")
     np.testing.assert_array_equal(np.sum(cut["confusion_matrix"], axis=1), data.test.class_counts)
@@ -54,9 +54,9 @@ def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset
 def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mnist: cs.Splits, others, tmp_path: Path):
     path, train = tmp_path / "both.npz", small_mnist.train
     np.savez(path, x_train=train.images[:50], y_train=train.labels[:50], x_test=others.images, y_test=others.labels)
-    found = measured(trained, "--dataset", path)
-    assert (found["num_images"], found["num_trained_on"]) == (150, 50)
-    assert measured(trained, "--dataset", path, "--split", "test")["num_images"] == 100
+    result = evaluate(trained, "--dataset", path)
+    assert (result["num_images"], result["num_trained_on"]) == (150, 50)
+    assert evaluate(trained, "--dataset", path, "--split", "test")["num_images"] == 100
     done = invoke("evaluate", trained, "--dataset", path)
     assert f"Evaluated on {path}: 50 training images and 100 test images." in done.output
     assert "The network was trained on 50 of these images" in done.output
@@ -73,15 +73,15 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others:
         path.mkdir()
         for file in small_folder.glob("t10k-*"):
             (path / file.name).write_bytes(file.read_bytes())
-    found = measured(trained, "--dataset", path, "--split", "test")
-    assert found["num_images"] == (300 if kind == "idx" else 100)
-    assert "holds test images only" in refused("train", "--dataset", path, "--out", tmp_path / "run")
+    result = evaluate(trained, "--dataset", path, "--split", "test")
+    assert result["num_images"] == (300 if kind == "idx" else 100)
+    assert "holds test images only" in run_fails("train", "--dataset", path, "--out", tmp_path / "run")
 
 
 def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, others: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
-    assert "resize pictures with --image-size 28x28" in refused("evaluate", trained, "--dataset", folder)
-    assert measured(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
+    assert "resize pictures with --image-size 28x28" in run_fails("evaluate", trained, "--dataset", folder)
+    assert evaluate(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_what_cannot_be_measured_is_one_line(
     few = others.take(np.arange(4))
     np.savez(tmp_path / "test.npz", x_test=few.images, y_test=few.labels)
     np.savez(tmp_path / "unknown.npz", images=few.images, labels=np.array(["3", "x", "x", "4"]))
-    places = {"UNKNOWN": tmp_path / "unknown.npz", "TEST": tmp_path / "test.npz"}
-    done = invoke("evaluate", trained, *(places.get(word, word) for word in arguments))
+    paths = {"UNKNOWN": tmp_path / "unknown.npz", "TEST": tmp_path / "test.npz"}
+    done = invoke("evaluate", trained, *(paths.get(word, word) for word in arguments))
     assert done.exit_code == code
     assert message in " ".join(done.output.split())
     assert done.output.count("Error: ") == 1
@@ -110,8 +110,8 @@ def test_views_are_averaged_and_named(trained: Path, others: cs.Dataset, tmp_pat
     np.savez(tmp_path / "test.npz", x_test=others.images, y_test=others.labels)
     arguments = ("--dataset", tmp_path / "test.npz", "--views", 9)
     expected = cs.evaluate(cs.load_model(trained), others, views=9)
-    found = measured(trained, *arguments)
-    assert (found["views"], found["loss"]) == (9, pytest.approx(expected.loss))
+    result = evaluate(trained, *arguments)
+    assert (result["views"], result["loss"]) == (9, pytest.approx(expected.loss))
     assert "mean of 9 views of each image" in invoke("evaluate", trained, *arguments).output
     wrong = invoke("evaluate", trained, "--views", 3)
     assert wrong.exit_code == 2

@@ -61,8 +61,8 @@ def test_an_experiment_prints_what_its_contract_says(finished: tuple[Path, dict]
 @pytest.mark.slow
 def test_a_run_and_the_page_have_all_commands_that_trained_in_the_folder(small_folder: Path, tmp_path: Path):
     folder = tmp_path / "first"
-    asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 1, "--num-images", 300)
-    commands = [("experiment", "--dataset", small_folder, *asked, "--seeds", seeds) for seeds in ("1", "7-7", "1")]
+    arguments = ("--architecture", "ann", "--recipe", "fast", "--epochs", 1, "--num-images", 300)
+    commands = [("experiment", "--dataset", small_folder, *arguments, "--seeds", seeds) for seeds in ("1", "7-7", "1")]
     for command in commands:
         succeed(*command, "--out", folder, "--json")
     first, second = StoredRuns(folder / "runs").runs(pytest.fail)

@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.report.evidence import render_evidence
 from convscope.runs import page
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -39,13 +39,13 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_each_run_of_an_experiment_is_proved_in_a_folder_of_its_own(small_folder: Path, tmp_path: Path):
-    asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)
-    done = invoke("experiment", *asked, "--out", tmp_path, "--json")
-    for one in json.loads(done.stdout)["runs"]:
-        run = tmp_path / "runs" / one["digest"]
+    arguments = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)
+    done = invoke("experiment", *arguments, "--out", tmp_path, "--json")
+    for record in json.loads(done.stdout)["runs"]:
+        run = tmp_path / "runs" / record["digest"]
         exported = invoke("export", run, "--format", "safetensors", "--json")
         assert json.loads(exported.stdout)["exports"][0]["num_images"] == 300
-        assert cs.load_model(run / "exports" / "model.safetensors").weights_sha256 == one["weights_sha256"]
+        assert cs.load_model(run / "exports" / "model.safetensors").weights_sha256 == record["weights_sha256"]
 
 
 def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: Path, tmp_path: Path):
@@ -74,7 +74,7 @@ def test_what_no_format_has_is_refused_before_anything_is_written(run: Path, arg
 
 
 def test_int8_of_a_model_file_needs_data(run: Path):
-    error = refused("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
+    error = run_fails("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
     assert "name some with --dataset" in error
 
 
@@ -87,11 +87,11 @@ def test_other_data_prove_it_but_are_not_kept_with_the_run(run: Path, small_fold
 def test_data_of_another_kind_are_refused_before_anything_is_written(run: Path, tmp_path: Path):
     images, labels = np.zeros((40, 9, 8), np.uint8), np.arange(40) % 10
     np.savez(tmp_path / "small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    error = refused("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
+    error = run_fails("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
     assert "9 × 8 × 1" in error
     assert not (run / "exports").exists()
 
 
 def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    assert "name a folder" in refused("export", run, "--format", "safetensors", "--out", tmp_path / "file")
+    assert "name a folder" in run_fails("export", run, "--format", "safetensors", "--out", tmp_path / "file")

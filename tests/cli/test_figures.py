@@ -13,8 +13,8 @@ pytestmark = pytest.mark.slow
 
 def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
-    asked = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
-    printed = succeed("figures", shared_run, "diagram", "comparison", *asked)
+    arguments = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
+    printed = succeed("figures", shared_run, "diagram", "comparison", *arguments)
     paths = [tmp_path / "out" / name for name in ("diagram.svg", "comparison.svg")]
     assert printed.splitlines() == list(map(str, paths))
     options = {"format": "svg", "theme": "dark"}

@@ -13,7 +13,7 @@ import pytest
 from convscope.base.png import encode_png
 from convscope.storage.writing import LOCK_FILE
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -54,7 +54,7 @@ def test_a_typo_is_answered_with_the_name_that_was_meant(words: tuple[object, ..
     ],
 )
 def test_a_missing_file_is_called_missing(words: tuple[str, ...]):
-    error = refused(*words)
+    error = run_fails(*words)
     assert ": no such f" in error  # file, file or folder, folder
     assert "check the path" in error
 
@@ -79,7 +79,7 @@ def unfinished(shared_run: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_an_unfinished_run_is_named_with_the_command_to_continue(unfinished: Path, words: tuple[str, ...]):
-    error = refused(*(word.format(unfinished) for word in words))
+    error = run_fails(*(word.format(unfinished) for word in words))
     command = shlex.join(["convscope", "run", "--resume", str(unfinished)])
     assert "'" in command, "a path with a space is quoted"
     assert error.rstrip().endswith(f"; to continue it, run: {command}")
@@ -88,18 +88,18 @@ def test_an_unfinished_run_is_named_with_the_command_to_continue(unfinished: Pat
 def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    asked = ("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out")
-    done = invoke(*asked, tmp_path / "mine")
+    arguments = ("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out")
+    done = invoke(*arguments, tmp_path / "mine")
     assert done.stderr.endswith("mine: already exists and is not empty; choose another --out\n")
-    assert f"or continue it with --resume {shared_run}" in invoke(*asked, shared_run).stderr
+    assert f"or continue it with --resume {shared_run}" in invoke(*arguments, shared_run).stderr
     assert "mine/run.json: missing, so the folder is not a run" in invoke("run", "--resume", tmp_path / "mine").stderr
 
 
 def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(small_folder: Path, tmp_path: Path):
     first, again = tmp_path / "first", tmp_path / "again"
-    asked = ("train", "--dataset", small_folder, "--recipe", "fast", "--json")
+    arguments = ("train", "--dataset", small_folder, "--recipe", "fast", "--json")
     changed = ("--lr", 0.004, "--batch-size", 50, "--width", 0.25, "--architecture", "small")
-    succeed(*asked, *changed, "--out", first)
+    succeed(*arguments, *changed, "--out", first)
     record = json.loads((first / "run.json").read_text())
     assert (record["recipe"]["optimizer"]["learning_rate"], record["recipe"]["batch_size"]) == (0.004, 50)
     assert record["architecture"]["name"] == "small-x0.25"
@@ -126,11 +126,11 @@ def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
         number = len(list((folder / name).iterdir()))
         (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
     (folder / "cat" / "3.png").write_bytes(b"damaged")
-    asked = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
-    error = refused(*asked, tmp_path / "refused")
+    arguments = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
+    error = run_fails(*arguments, tmp_path / "refused")
     assert "3.png: " in error
     assert "leave it out with --skip-damaged" in error
-    printed = succeed(*asked, tmp_path / "run", "--skip-damaged", "--json")
+    printed = succeed(*arguments, tmp_path / "run", "--skip-damaged", "--json")
     assert printed["warnings"] == [
         "class 'dog' has one image: add some or drop it",
         "1 damaged picture was left out",
@@ -141,7 +141,7 @@ def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
         shutil.rmtree(folder / name)
     assert (
         "holds one class only, 'cat'; add images of at least one other class"
-        in invoke(*asked, tmp_path / "one", "--skip-damaged").stderr
+        in invoke(*arguments, tmp_path / "one", "--skip-damaged").stderr
     )
 
 

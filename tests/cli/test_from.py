@@ -13,7 +13,7 @@ import convscope as cs
 from convscope.data.datasets.records import SourceFile
 from convscope.storage import NOTHING, list_runs, load_model, load_trained_on, open_run
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -107,8 +107,8 @@ def test_what_cannot_be_started_from_is_one_line_and_leaves_no_folder(
     images = np.pad(small_mnist.train.images[:50], ((0, 0), (2, 2), (2, 2), (0, 0)))
     labels = small_mnist.train.labels[:50]
     np.savez(larger, x_train=images, y_train=labels, x_test=images, y_test=labels)
-    places = {"SOURCE": str(source), "LARGER": str(larger)}
-    words = [places.get(word, word) for word in arguments]
+    paths = {"SOURCE": str(source), "LARGER": str(larger)}
+    words = [paths.get(word, word) for word in arguments]
     if "--dataset" not in words:
         words += ["--dataset", str(small_folder)]
     done = invoke("train", *words, "--out", tmp_path / "out")
@@ -120,7 +120,7 @@ def test_what_cannot_be_started_from_is_one_line_and_leaves_no_folder(
 
 def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path, small_folder: Path, tmp_path: Path):
     options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.1)
-    error = refused(*options, "--from", source, "--out", tmp_path / "refused")
+    error = run_fails(*options, "--from", source, "--out", tmp_path / "refused")
     assert "needs 10 images of class '0' that the network was not trained on before, but only 0" in error
     assert not (tmp_path / "refused").exists()
 
@@ -135,12 +135,12 @@ def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, t
         assert open_run(out).record.start.num_seen_images == 801
         assert succeed("report", out, "calibration", "--json")["evidence"]["calibration"]["num_fitted"] == 199
     digests = [load_trained_on(out, load_model(out)).digests for out in generations]
-    for other in digests[1:]:  # so no later one was trained on what the first held out
-        np.testing.assert_array_equal(digests[0], other)
+    for digest in digests[1:]:  # so no later one was trained on what the first held out
+        np.testing.assert_array_equal(digests[0], digest)
     more = (*options, "--validation-fraction", 0.3, "--from", generations[2], "--out", tmp_path / "more")
-    assert "needs 29 images of class '0'" in refused(*more)
+    assert "needs 29 images of class '0'" in run_fails(*more)
     why = "audit: the network that this run started from was trained on 801 of the 1,000"
-    assert why in refused("report", generations[2], "audit")
+    assert why in run_fails("report", generations[2], "audit")
 
 
 @pytest.mark.slow
@@ -186,11 +186,11 @@ def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, s
     alone = tmp_path / "model.safetensors"
     alone.write_bytes((source / "model.safetensors").read_bytes())
     options = ("train", "--dataset", small_folder, "--from", alone, "--epochs", 1)
-    error = refused(*options, "--validation-fraction", 0.1, "--out", tmp_path / "refused")
+    error = run_fails(*options, "--validation-fraction", 0.1, "--out", tmp_path / "refused")
     assert f"--from {alone}: its training images are unknown" in error
     succeed(*options, "--out", tmp_path / "on")
     assert open_run(tmp_path / "on").record.start.num_seen_images is None
-    assert "nobody knows which images" in refused("report", tmp_path / "on", "calibration")
+    assert "nobody knows which images" in run_fails("report", tmp_path / "on", "calibration")
 
 
 def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs.Splits, tmp_path: Path):
@@ -199,7 +199,7 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     options = ("train", "--dataset", path, "--epochs", 1)
     succeed(*options, "--out", tmp_path / "first")
     started = (*options, "--from", tmp_path / "first")
-    error = refused(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
+    error = run_fails(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
     assert "it was trained on 100 of the 300 test images of" in error
     succeed(*started, "--out", tmp_path / "same")
 

@@ -16,7 +16,7 @@ import convscope as cs
 from convscope.runs import topics
 from convscope.runs.importing import ImportedRun
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -80,7 +80,7 @@ def test_what_needs_unseen_images_is_refused_or_left_out(
         )
     out = shutil.copytree(imported[0], tmp_path / "run")
     why = "calibration: the file of an imported network does not say which images"
-    assert why in refused("report", out, "calibration")
+    assert why in run_fails("report", out, "calibration")
     done = invoke("report", out, "all")
     assert done.exit_code == 0, done.output
     assert "Left out: calibration, rejection: the file of an imported network" in done.stderr
@@ -92,7 +92,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     out = tmp_path / "alone.safetensors"
     succeed("import", model_file, "--out", out)
     assert cs.load_model(out).provenance["imported"]["program"] == "convscope"
-    assert "already exists" in refused("import", model_file, "--out", out)
+    assert "already exists" in run_fails("import", model_file, "--out", out)
 
 
 @pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
@@ -130,8 +130,8 @@ def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: 
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["imported"]["scaling"] == cs.Scaling(mean=0.5, std=0.5).to_dict()
     assert record["imported"]["scalings"][0]["name"] == "-1 to 1"
-    given = cs.load_model(tmp_path / "run").architecture.input
-    assert (given.scale, given.offset) == (pytest.approx(1 / 127.5), -1.0)
+    input_layer = cs.load_model(tmp_path / "run").architecture.input
+    assert (input_layer.scale, input_layer.offset) == (pytest.approx(1 / 127.5), -1.0)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "its scaling is -1 to 1" in page
 
@@ -162,7 +162,7 @@ def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_pa
 
 
 def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Path):
-    error = refused("import", foreign, "--out", tmp_path / "m.safetensors")
+    error = run_fails("import", foreign, "--out", tmp_path / "m.safetensors")
     assert "does not say how a byte becomes the number that it reads; state it with --scale" in error
     succeed("import", foreign, "--mean", "0.5", "--std", "0.5", "--out", tmp_path / "m.safetensors")
     assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
@@ -172,8 +172,8 @@ def flat(folder: Path, pixels: int) -> Path:
     """Return a file of Keras that reads pixels in a row, and has two outputs."""
     heads = [layer("Dense", "kinds", units=10, activation="softmax"), layer("Dense", "sizes", units=3)]
     layers = [image(pixels), *heads]
-    for one, before in zip(layers, [None, "image", "image"], strict=True):
-        one |= {"name": one["config"]["name"], "inbound_nodes": [[[before, 0, 0, {}]]] if before else []}
+    for entry, before in zip(layers, [None, "image", "image"], strict=True):
+        entry |= {"name": entry["config"]["name"], "inbound_nodes": [[[before, 0, 0, {}]]] if before else []}
     graph = {"layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["kinds", 0, 0], ["sizes", 0, 0]]}
     arrays = {f"layers/dense{end}/vars/0": np.ones((pixels, units), np.float32) for end, units in (("", 10), ("_1", 3))}
     arrays |= {f"layers/dense{end}/vars/1": np.ones(units, np.float32) for end, units in (("", 10), ("_1", 3))}
@@ -185,11 +185,11 @@ def flat(folder: Path, pixels: int) -> Path:
 def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     words = ("import", flat(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
     why = "600 flat pixels as input, which are not a square; give --image-shape: height x width"
-    assert why in refused(*words, "--output", "sizes")
+    assert why in run_fails(*words, "--output", "sizes")
     words += ("--image-shape", "20x30x1")
-    assert "outputs are kinds, sizes; name the one with a number for each class with --output" in refused(*words)
+    assert "outputs are kinds, sizes; name the one with a number for each class with --output" in run_fails(*words)
     why = "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?"
-    assert why in refused(*words, "--output", "kind")
+    assert why in run_fails(*words, "--output", "kind")
     succeed(*words, "--output", "sizes")
     model = cs.load_model(tmp_path / "m.safetensors")
     assert (model.architecture.input.shape, model.class_names) == ((20, 30, 1), ("0", "1", "2"))
@@ -217,7 +217,7 @@ def test_what_is_no_scaling_or_shape_is_a_wrong_command_line(
 def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path, tmp_path: Path):
     model = cs.load_model(model_file)
     cs.save_model(replace(model, class_names=tuple("abcdefghij")), tmp_path / "letters.safetensors")
-    error = refused("import", tmp_path / "letters.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
+    error = run_fails("import", tmp_path / "letters.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
     assert "label 0 is '0'" in error
     assert "--dataset" in error
     assert not (tmp_path / "run").exists()

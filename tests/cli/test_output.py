@@ -36,8 +36,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assert_shown(text: str) -> None:
     """Refuse control characters but line feeds, and what turns the direction of writing."""
-    found = {c for c in text if c != "\n" and category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
-    assert not found, ascii(text)
+    controls = {c for c in text if c != "\n" and category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert not controls, ascii(text)
     assert "\N{REPLACEMENT CHARACTER}" in text or "\\x1b" in text
 
 

@@ -13,7 +13,7 @@ from convscope.runs import experiments
 from convscope.storage import StoredRuns
 from convscope.storage.run_notes import RunNotes
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tm
     assert (looks["is_followed"], looks["level"]) == (False, 0.05)
     assert "was not followed: ann also has seed 90" in looks["sentence"]
     (out / "plan.json").write_text((out / "plan.json").read_text().replace('"difference": 0.4', '"difference": 0.5'))
-    assert "is not the plan with which this experiment began" in refused("compare", out)
+    assert "is not the plan with which this experiment began" in run_fails("compare", out)
 
 
 @pytest.mark.slow
@@ -147,6 +147,6 @@ def test_a_plan_whose_seeds_do_not_fall_into_equal_steps_is_refused(pilot: Path,
     plan = json.loads((pilot / "plan.json").read_text())
     (pilot / "changed.json").write_text(json.dumps({**plan, "seeds": seeds}))
     words = ("experiment", "--dataset", small_folder, "--plan", pilot / "changed.json", "--out", pilot / "none")
-    error = refused(*words)
+    error = run_fails(*words)
     assert "changed.json: " in error
     assert "seeds" in error

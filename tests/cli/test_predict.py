@@ -19,7 +19,7 @@ from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
 MNIST_LIKE = Handwriting("light", 20)
@@ -65,7 +65,7 @@ def test_json_is_a_list_of_what_python_answers(run, model, pictures):
     result = invoke("predict", run, pictures, "--json")
     paths = [pictures / "a.png", pictures / "more" / "b.png"]
     expected = answers_to(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
-    assert json.loads(result.stdout) == [one.to_dict() for one in expected]
+    assert json.loads(result.stdout) == [prediction.to_dict() for prediction in expected]
     assert result.stderr == ""
 
 
@@ -105,9 +105,9 @@ def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_p
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
     (value,) = succeed("predict", run, pictures / "a.png", "--without", step, "--json")
-    assert value["steps"] == [one for one in MNIST_LIKE.steps if one != step]
+    assert value["steps"] == [name for name in MNIST_LIKE.steps if name != step]
     (value,) = succeed("predict", run, pictures / "a.png", "--with", step, "--json")
-    assert value["steps"] == [one for one in STEPS if one in MNIST_LIKE.steps or one == step]
+    assert value["steps"] == [name for name in STEPS if name in MNIST_LIKE.steps or name == step]
     both = invoke("predict", run, pictures / "a.png", "--without", step, "--with", step)
     assert both.exit_code == 2
     assert "choose one" in both.stderr
@@ -146,7 +146,7 @@ def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pi
 
 
 def test_one_bad_file_alone_is_one_error(run, pictures):
-    message = refused("predict", run, pictures / "notes.txt")
+    message = run_fails("predict", run, pictures / "notes.txt")
     assert re.search(r"notes\.txt: is not a picture in a known format", message)
     assert invoke("predict", run, pictures / "notes.txt").stdout == ""
     assert json.loads(invoke("predict", run, pictures / "notes.txt", "--json").stdout)[0]["error"]
@@ -154,9 +154,9 @@ def test_one_bad_file_alone_is_one_error(run, pictures):
 
 def test_bad_arguments_are_errors(run, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "has no pictures" in refused("predict", run, tmp_path / "empty")
-    assert "no such file" in refused("predict", tmp_path / "none", pictures)
-    assert "not a safetensors file" in refused("predict", pictures / "a.png", pictures)
+    assert "has no pictures" in run_fails("predict", run, tmp_path / "empty")
+    assert "no such file" in run_fails("predict", tmp_path / "none", pictures)
+    assert "not a safetensors file" in run_fails("predict", pictures / "a.png", pictures)
     assert invoke("predict", run).exit_code == 2
     both = invoke("predict", run, pictures, "--json", "--csv")
     assert both.exit_code == 2
@@ -200,7 +200,7 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
 def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("mine")
-    assert "already exists" in refused("predict", run, pictures, "--explain", page)
+    assert "already exists" in run_fails("predict", run, pictures, "--explain", page)
     assert page.read_text() == "mine"
     succeed("predict", run, pictures, "--explain", page, "--force", "--json")
     assert page.read_text().startswith("<!DOCTYPE html>")

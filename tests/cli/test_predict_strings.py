@@ -48,7 +48,7 @@ def known_boxes(monkeypatch):
         cut = [picture[top:bottom, left:right] for left, top, right, bottom in BOXES]
         answers = answers_to(model, cut) if picture.min() < 100 else ()
         digits = tuple(map(ReadDigit, BOXES, (0, 0, 1), answers))
-        names = [one.class_name for one in answers]
+        names = [answer.class_name for answer in answers]
         lines = (names[0] + names[1], names[2]) if names else ()
         return StringReading(name, lines, digits, picture.shape[:2], notices=("not cut",) if names else ("no ink",))
 

@@ -8,7 +8,7 @@ from tests.shared import unpack
 
 import convscope as cs
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bare_reports")]
 
@@ -39,7 +39,7 @@ def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_s
     succeed("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
     checkpoint = out / "checkpoints" / "epoch-0001.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
-    assert refused("report", out).startswith(f"Error: {checkpoint}: ")
+    assert run_fails("report", out).startswith(f"Error: {checkpoint}: ")
     for path in (out / "checkpoints").iterdir():
         path.unlink()
     payload = json.loads(invoke("report", out, "--payload").stdout)

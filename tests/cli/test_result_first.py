@@ -72,15 +72,15 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
 
 def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
     with open_with_data(shared_run, writes=False) as (folder, splits):
-        found = load_measured_run(folder, splits)
+        run = load_measured_run(folder, splits)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(RunFolder, "read_evidence", lambda *_: None)
-            page = RunPage(MeasuredRun(found.run), splits, 0, {})
+            page = RunPage(MeasuredRun(run.run), splits, 0, {})
         render_report(page.contents())
-        page.compare(found.baseline, found.comparison)
+        page.compare(run.baseline, run.comparison)
         render_report(page.contents())
-        whole = RunPage(found, splits, 0, {})
-        for topic, record in read_topics(folder, ("seeds", *QUICK), found.run.model).items():
+        whole = RunPage(run, splits, 0, {})
+        for topic, record in read_topics(folder, ("seeds", *QUICK), run.run.model).items():
             page.add(topic, record)
             later, at_once = page.contents(), whole.contents()
             later_html = render_report(later)

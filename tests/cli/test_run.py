@@ -15,7 +15,7 @@ from tests.shared import bare_reports
 import convscope as cs
 from convscope.storage.state_file import load_state, save_state
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -152,7 +152,7 @@ def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, t
     content, message = BAD_RECIPES[case]
     path = tmp_path / "recipe.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    error = refused("train", "--dataset", small_folder, "--recipe", path, "--out", tmp_path / "run")
+    error = run_fails("train", "--dataset", small_folder, "--recipe", path, "--out", tmp_path / "run")
     assert str(path) in error
     assert message in error
     assert not (tmp_path / "run").exists()
@@ -180,7 +180,7 @@ BAD_CALLS = {
 def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_path: Path, monkeypatch, case: str):
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD_CALLS[case]
-    assert message in refused("run", "--dataset", small_folder, *arguments)
+    assert message in run_fails("run", "--dataset", small_folder, *arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -191,7 +191,7 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
     np.savez(data, **arrays)
     succeed("train", "--dataset", data, "--epochs", 1, "--out", tmp_path / "run")
     np.savez(data, **{**arrays, "x_train": 255 - train.images})
-    assert f"{data}: the train images have changed since" in refused("train", "--resume", tmp_path / "run")
+    assert f"{data}: the train images have changed since" in run_fails("train", "--resume", tmp_path / "run")
 
 
 @pytest.mark.slow

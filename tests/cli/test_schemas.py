@@ -17,7 +17,7 @@ def test_the_schema_is_one_and_has_a_definition_for_every_command_with_json():
     jsonschema.Draft202012Validator.check_schema(schema)
     commands = {name: main.get_command(None, name) for name in _COMMANDS}
     commands |= {f"data {name}": command for name, command in commands.pop("data").commands.items()}
-    with_json = {name for name, command in commands.items() if any("--json" in one.opts for one in command.params)}
+    with_json = {name for name, command in commands.items() if any("--json" in param.opts for param in command.params)}
     assert with_json <= set(schema["$defs"])
 
 

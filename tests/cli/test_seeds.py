@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds", "count", "word"),
+    ("options", "seconds", "count", "word"),
     [
         (None, 0.5, 5, "5 seeds, the default"),
         (None, 6.0, 5, "5 seeds, the default"),
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
         (1, 0.5, 1, "1 seed, as asked"),
     ],
 )
-def test_there_are_as_many_seeds_as_time_allows_or_as_are_asked_for(asked, seconds, count, word):
-    number, why = choose_seed_count(asked, seconds)
+def test_there_are_as_many_seeds_as_time_allows_or_as_are_asked_for(options, seconds, count, word):
+    number, why = choose_seed_count(options, seconds)
     assert number == count
     assert word in why
 

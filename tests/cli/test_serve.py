@@ -39,7 +39,7 @@ def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
         while not text.endswith("\n}\n"):
             text += process.stdout.readline()
         started = json.loads(text)
-        assert [one["name"] for one in started["models"]] == ["dense", "b"]
+        assert [model["name"] for model in started["models"]] == ["dense", "b"]
         assert httpx.get(started["address"] + "/v2/health/ready", timeout=600).json() == {"ready": True}
         tensor = {"name": "images", "shape": [257, 8, 8, 1], "datatype": "UINT8", "data": [0] * 257 * 64}
         done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]}, timeout=600)
@@ -68,8 +68,8 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
 def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr("convscope.cli.serve.find_spec", lambda name: None if name == missing else found(name))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("convscope.cli.serve.find_spec", lambda name: None if name == missing else find_spec(name))
     done = CliRunner().invoke(serve, [str(run)])
     assert done.exit_code == 1
     words = done.stderr.replace('"', "").split()

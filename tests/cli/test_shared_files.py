@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = os.umask(UMASK)
     try:
         _write_pictures(data)
-        run, other = out / "run", out / "other"
+        run, second = out / "run", out / "other"
         fast = ("--dataset", data, "--recipe", "fast")
         commands = [
             ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run),
@@ -39,8 +39,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("export", run, "--format", "c"),
             ("export", run, "--format", "onnx"),
             ("export", run, "--format", "safetensors"),
-            ("train", *fast, "--seed", 5, "--from", run, "--out", other),
-            ("report", other),
+            ("train", *fast, "--seed", 5, "--from", run, "--out", second),
+            ("report", second),
             ("ensemble", run, run / "baseline", "--out", out / "ensemble"),
             ("import", run / "exports" / "model.onnx", "--dataset", data, "--out", out / "imported"),
             ("experiment", *fast, "--architecture", "ann", "--seeds", 2, "--out", out / "experiment"),
@@ -53,7 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             done = [invoke(*command) for command in commands]
     finally:
         os.umask(before)
-    assert [one.output for one in done if one.exit_code] == []
+    assert [result.output for result in done if result.exit_code] == []
     return out
 
 

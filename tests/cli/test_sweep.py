@@ -15,12 +15,12 @@ from .conftest import invoke, succeed
 
 @pytest.mark.slow
 def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Path, tmp_path: Path):
-    asked = ("sweep", "--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--search", "grid")
+    arguments = ("sweep", "--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--search", "grid")
     vary = ("--vary", "learning_rate=0.0001,0.01", "--vary", "units=8,16")
-    printed = succeed(*asked, *vary, "--out", tmp_path, "--json")
+    printed = succeed(*arguments, *vary, "--out", tmp_path, "--json")
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
-    places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
-    assert printed == {**kept, **places, "format": 1, "version": cs.__version__}
+    paths = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
+    assert printed == {**kept, **paths, "format": 1, "version": cs.__version__}
     assert len(printed["trials"]) == 4
     assert len(StoredRuns(tmp_path / "runs")) == 4 + 2 * CHECK_SEEDS
     lines = (tmp_path / "trials.csv").read_text().splitlines()
@@ -29,7 +29,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     page = (tmp_path / "sweep.html").read_text()
     assert f"convscope sweep --dataset {small_folder.name} --architecture ann --recipe fast --search grid" in page
     assert "--recipe recipe.json --seeds 6-35</pre>" in page
-    text = invoke(*asked, *vary, "--out", tmp_path).stdout
+    text = invoke(*arguments, *vary, "--out", tmp_path).stdout
     assert (tmp_path / "sweep.txt").read_text() in text
     words = text.strip().splitlines()[-1].split()
     assert words[:4] == ["convscope", "experiment", "--dataset", str(small_folder)]

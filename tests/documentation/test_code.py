@@ -32,7 +32,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
             exec(compile(text, f"{page.name}, block {number}", "exec"), names)
             continue
         test = doctest.DocTestParser().get_doctest(text, names, f"{page.name}, block {number}", str(page), 0)
-        told = list[str]()
-        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append, clear_globs=False)
-        assert not told, "".join(told)
+        said = list[str]()
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append, clear_globs=False)
+        assert not said, "".join(said)
         names = test.globs

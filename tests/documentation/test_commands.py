@@ -47,14 +47,14 @@ def _commands(block: str) -> list[list[str]]:
     lines = [line.removeprefix("$ ").partition(" #")[0] for line in block.splitlines()]
     is_command = re.compile(r"(\w+=\S+ )?convscope (?!.*\[OPTIONS\])")
     shown = [shlex.split(line) for line in lines if is_command.match(line)]
-    found = [_without_other_places(words[words.index("convscope") + 1 :]) for words in shown]
-    return [words for words in found if words[0] not in ENDLESS and (words[0] != "log" or "--to" in words)]
+    commands = [_without_other_places(words[words.index("convscope") + 1 :]) for words in shown]
+    return [words for words in commands if words[0] not in ENDLESS and (words[0] != "log" or "--to" in words)]
 
 
 def _without_other_places(words: list[str]) -> list[str]:
     """Leave out the options whose value is a process, a cluster or a server."""
-    values = {place for place, word in enumerate(words) if word.startswith(ELSEWHERE)}
-    return [word for place, word in enumerate(words) if place not in values and place + 1 not in values]
+    values = {index for index, word in enumerate(words) if word.startswith(ELSEWHERE)}
+    return [word for index, word in enumerate(words) if index not in values and index + 1 not in values]
 
 
 def first_pages() -> list[Path]:
@@ -109,7 +109,7 @@ def desk(
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
     (tmp_path / "my_model.keras").write_bytes(keras_file())
-    network = trained(mnist.train.take(np.arange(4000)))
+    network = train_network(mnist.train.take(np.arange(4000)))
     torch_file(network, tmp_path)
     tflite_file(network).save(tmp_path).rename(tmp_path / "model.tflite")
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
@@ -128,7 +128,7 @@ def keras_file() -> bytes:
     return archive(config, hdf5(arrays))
 
 
-def trained(digits: cs.Dataset) -> cs.Model:
+def train_network(digits: cs.Dataset) -> cs.Model:
     """Return a network that was trained on byte / 255."""
     layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10))
     return cs.train(cs.Architecture(cs.Input(28, 28), layers), digits, cs.Recipe(epochs=5))[0]
@@ -151,11 +151,11 @@ def tflite_file(model: cs.Model) -> TfliteModel:
     """Return the model as one of TensorFlow Lite, whose input is no byte."""
     file = TfliteModel()
     file.see("x", (1, 28, 28, 1))
-    for name, units, given, result in (("dense", 32, "x", "h"), ("dense_1", 10, "h", "y")):
+    for name, units, source, result in (("dense", 32, "x", "h"), ("dense_1", 10, "h", "y")):
         file.constant(name, np.ascontiguousarray(model.weights[f"{name}/kernel"].T))
         file.constant(f"{name}/bias", model.weights[f"{name}/bias"])
         file.see(result, (1, units))
-        file.call(9, [given, name, f"{name}/bias"], result, {0: ("b", 1)} if result == "h" else {})
+        file.call(9, [source, name, f"{name}/bias"], result, {0: ("b", 1)} if result == "h" else {})
     return file
 
 
@@ -169,7 +169,7 @@ def readers_folder(mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyP
             save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
     save_digits(mnist.test, 7, tmp_path, count=1)
-    torch_file(trained(mnist.train.take(np.arange(4000))), tmp_path)
+    torch_file(train_network(mnist.train.take(np.arange(4000))), tmp_path)
     return tmp_path
 
 
@@ -182,7 +182,7 @@ def save_digits(digits: cs.Dataset, label: int, folder: Path, count: int) -> Non
         paper.resize((20, 20) if count == 20 else (240, 240)).save(folder / name)
 
 
-def saved_files(page: Path) -> dict[str, str]:
+def find_saved_files(page: Path) -> dict[str, str]:
     """The JSON files that a page asks its reader to save, each named in the text before it."""
     parts = re.split(r"^```json\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     named = [re.findall(r"`(\w+\.json)`", around) for around in parts[::2]]
@@ -201,7 +201,7 @@ def test_commands_are_found_in_the_pages():
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
 def test_the_commands_of_a_first_page_run_as_they_stand(page: Path, readers_folder: Path):
-    for name, text in saved_files(page).items():
+    for name, text in find_saved_files(page).items():
         (readers_folder / name).write_text(text)
     for words in [words for block in blocks(page) for words in block]:
         larger = ["--difference", "60"] if words[0] == "plan" else []  # so few images show no smaller one

@@ -32,7 +32,7 @@ def test_a_notebook_is_committed_without_results_and_with_names_for_its_cells(pa
     assert set(notebook["metadata"]) == {"kernelspec", "language_info", "title"}
 
 
-def executed(notebook: Path, folder: Path) -> str:
+def execute(notebook: Path, folder: Path) -> str:
     """Return a notebook as a dark HTML page, executed in `folder`, where what it saves stays."""
     shutil.copy(notebook, folder)
     done = subprocess.run(
@@ -49,17 +49,17 @@ def executed(notebook: Path, folder: Path) -> str:
 
 def frames_of(page: str) -> list[dict[str, str | None]]:
     """Return the attributes of each `iframe` of a page."""
-    found, parser = list[dict[str, str | None]](), HTMLParser()
-    parser.handle_starttag = lambda tag, attrs: found.append(dict(attrs)) if tag == "iframe" else None
+    frames, parser = list[dict[str, str | None]](), HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: frames.append(dict(attrs)) if tag == "iframe" else None
     parser.feed(page)
-    return found
+    return frames
 
 
 @pytest.mark.slow
 def test_the_notebook_on_own_arrays_shows_its_report_in_six_cells(tmp_path: Path):
     notebook = EXAMPLES / "own_arrays.ipynb"
     assert len(json.loads(notebook.read_text(encoding="utf-8"))["cells"]) == 6
-    page = executed(notebook, tmp_path)
+    page = execute(notebook, tmp_path)
     (report,) = (tmp_path / "runs").glob("*/report.html")
     (frame,) = frames_of(page)
     assert (frame["width"], frame["sandbox"]) == ("900", "allow-scripts allow-downloads")

@@ -35,7 +35,7 @@ def various_ablations(architecture):
             singles.append([Replacement(row.layer.name, filter_, float(stream.normal()))])
         chosen = stream.permutation(count)[: max(1, count // 3)]
         sets.append([Replacement(row.layer.name, int(filter_), float(stream.normal())) for filter_ in chosen])
-    everywhere = [replacement for one in sets[::-1] for replacement in one]  # in an order that is not the layers'
+    everywhere = [replacement for part in sets[::-1] for replacement in part]  # in an order that is not the layers'
     return [[], *singles[::-1], everywhere, *sets, sets[0] + sets[-1]]
 
 
@@ -70,8 +70,8 @@ def test_replaced_filters_of_several_layers_are_biases_without_kernels(engine):
         Replacement("conv2d", 15, 1.5), Replacement("dense_1", 6, -3.25),
     ]  # fmt: skip
     edited = weights
-    for one in ablation:
-        edited = with_constant_filter(architecture, edited, one.layer, one.filter, one.value)
+    for replacement in ablation:
+        edited = with_constant_filter(architecture, edited, replacement.layer, replacement.filter, replacement.value)
     logits = open_network(architecture, weights, engine).ablation_logits(images, [ablation])[0]
     np.testing.assert_allclose(logits, open_network(architecture, edited, engine).logits(images), rtol=0, atol=1e-5)
     assert (logits[:, 6] == -3.25).all()
@@ -84,11 +84,11 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 7, 1), np.uint8)
     pooled, convolved = Replacement("max_pooling2d", 1, 2.0), Replacement("conv2d", 1, 1.0)
-    flat = [Replacement("flatten", 3 * place + 1, 4.0) for place in range(4)]
-    given = [[pooled], [pooled, convolved], [convolved, pooled], [*flat, pooled, convolved], flat, [convolved]]
-    logits = network.ablation_logits(images, given)
-    for one in (1, 2):
-        np.testing.assert_array_equal(logits[one], logits[0])
+    flat = [Replacement("flatten", 3 * index + 1, 4.0) for index in range(4)]
+    ablations = [[pooled], [pooled, convolved], [convolved, pooled], [*flat, pooled, convolved], flat, [convolved]]
+    logits = network.ablation_logits(images, ablations)
+    for other_order in (1, 2):
+        np.testing.assert_array_equal(logits[other_order], logits[0])
     np.testing.assert_array_equal(logits[3], logits[4])
     assert not np.array_equal(logits[5], logits[0])
 
@@ -150,15 +150,15 @@ def test_ablation_logits_reject(engine, ablation, error, message):
 def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, small_mnist, monkeypatch):
     architecture, test = presets.cnn(), small_mnist.test.take(np.arange(150))
     network = open_network(architecture, initial_weights(architecture, 0), engine)
-    given = [[], [Replacement("conv2d_1", 3)], [Replacement("dense", k) for k in range(64)]]
-    logits = network.ablation_logits(test.images, given)
+    sets = [[], [Replacement("conv2d_1", 3)], [Replacement("dense", k) for k in range(64)]]
+    logits = network.ablation_logits(test.images, sets)
     for block_bytes in (ablations.BLOCK_BYTES, 1):  # at once, and in blocks of 64, 64 and 22
         monkeypatch.setattr(ablations, "BLOCK_BYTES", block_bytes)
-        effects = compute_ablation_effects(network, test.images, test.labels, given)
+        effects = compute_ablation_effects(network, test.images, test.labels, sets)
         np.testing.assert_array_equal(effects.predictions, logits.argmax(axis=2))
         assert effects.losses.shape == (3, 150)
-        for losses, one in zip(effects.losses, logits, strict=True):
-            assert losses.mean() == pytest.approx(metrics.cross_entropy(one, test.labels), rel=1e-13)
+        for losses, logit in zip(effects.losses, logits, strict=True):
+            assert losses.mean() == pytest.approx(metrics.cross_entropy(logit, test.labels), rel=1e-13)
 
 
 def test_effects_reject_labels_of_other_images(small_mnist):

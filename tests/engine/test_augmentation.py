@@ -113,7 +113,7 @@ def test_a_flip_mirrors_every_second_image_as_the_other_changes_leave_it(engine)
     for others, off in (({}, 0), ({"shift": 2}, 0), ({"rotation": 20.0, "scale": 0.2, "shear": 10.0, "crop": 0.2}, 1)):
         plain = engine(images, Augmentation(**others), 11).astype(int)
         flipped = engine(images, Augmentation(**others, horizontal_flip=True), 11)
-        kept, mirrored = (np.abs(flipped - one).max(axis=(1, 2, 3)) <= off for one in (plain, plain[:, :, ::-1]))
+        kept, mirrored = (np.abs(flipped - image).max(axis=(1, 2, 3)) <= off for image in (plain, plain[:, :, ::-1]))
         assert (kept ^ mirrored).all()
         assert 70 < mirrored.sum() < 130
 
@@ -193,11 +193,11 @@ def test_a_window_shows_nothing_but_the_image():
 
 
 def test_what_is_composed_is_the_product_of_its_parts_and_each_keeps_its_chance():
-    one, two, three = (
+    first, two, three = (
         maps_of(a, 20)[:, :, :2] for a in (Augmentation(rotation=20), Augmentation(shear=15), Augmentation(scale=0.1))
     )
     both = maps_of(Augmentation(rotation=20, shear=15, scale=0.1), 20)
-    np.testing.assert_allclose(both[:, :, :2], three @ two @ one, atol=0.04)
+    np.testing.assert_allclose(both[:, :, :2], three @ two @ first, atol=0.04)
 
 
 def test_an_elastic_deformation_moves_each_pixel_by_a_smooth_field():
@@ -279,9 +279,9 @@ def test_noise_is_gaussian_and_each_value_has_its_own(isa):
     np.testing.assert_allclose(share, 2 * stats.norm.cdf(np.array([10.5, 20.5, 40.5, 60.5]) / 20) - 1, atol=0.003)
     flat = noise.reshape(100, -1)
     half = (flat.shape[1] + 1) // 2
-    for one, other in [
+    for values, others in [
         (flat[:, 1:], flat[:, :-1]),  # neighbours
         (flat[:, half:], flat[:, : flat.shape[1] - half]),  # the two values of one number
         (flat[1:], flat[:-1]),  # images
     ]:
-        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.01
+        assert abs(np.corrcoef(values.ravel(), others.ravel())[0, 1]) < 0.01

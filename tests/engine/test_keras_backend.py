@@ -18,21 +18,21 @@ from convscope.engine.keras import backend
 def installed(monkeypatch, tmp_path):
     """Return a function that says which packages there are, and what keras.json names."""
 
-    def say(*packages, configured=None, asked=None):
+    def say(*packages, configured=None, chosen=None):
         monkeypatch.setattr(backend, "find_spec", lambda name: name in packages or None)
         monkeypatch.delitem(sys.modules, "keras", raising=False)
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.delenv("KERAS_BACKEND", raising=False)
         if configured is not None:
             (tmp_path / "keras.json").write_text(configured)
-        if asked is not None:
-            monkeypatch.setenv("KERAS_BACKEND", asked)
+        if chosen is not None:
+            monkeypatch.setenv("KERAS_BACKEND", chosen)
 
     return say
 
 
 @pytest.mark.parametrize(
-    ("packages", "configured", "asked", "expected"),
+    ("packages", "configured", "chosen", "expected"),
     [
         (("keras", "tensorflow", "torch"), None, None, "tensorflow"),
         (("keras", "torch"), None, None, "torch"),
@@ -43,19 +43,19 @@ def installed(monkeypatch, tmp_path):
         (("keras", "jax", "torch"), '{"backend": "torch"}', "jax", "jax"),
     ],
 )
-def test_the_backend_is_the_one_asked_for_or_else_one_that_is_there(installed, packages, configured, asked, expected):
-    installed(*packages, configured=configured, asked=asked)
+def test_the_backend_is_the_one_asked_for_or_else_one_that_is_there(installed, packages, configured, chosen, expected):
+    installed(*packages, configured=configured, chosen=chosen)
     assert backend.backend_name() == expected
 
 
 def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch):
-    installed("keras", "jax", "torch", asked="torch")
+    installed("keras", "jax", "torch", chosen="torch")
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(config=SimpleNamespace(backend=lambda: "jax")))
     assert backend.backend_name() == "jax"
 
 
 @pytest.mark.parametrize(
-    ("packages", "asked", "message"),
+    ("packages", "chosen", "message"),
     [
         ((), None, "engine keras needs Keras, which is not installed"),
         (("torch",), "torch", "engine keras needs Keras, which is not installed"),
@@ -64,11 +64,11 @@ def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch)
         (("keras", "torch"), "numpy", "KERAS_BACKEND is 'numpy'; engine keras needs one of tensorflow, jax, torch"),
     ],
 )
-def test_what_is_missing_is_said_with_how_to_get_it(installed, packages, asked, message):
-    installed(*packages, asked=asked)
+def test_what_is_missing_is_said_with_how_to_get_it(installed, packages, chosen, message):
+    installed(*packages, chosen=chosen)
     with pytest.raises(ConvscopeError, match=message) as error:
         check_engine("keras")
-    assert asked == "numpy" or re.search(
+    assert chosen == "numpy" or re.search(
         '; run pip install "keras.*" "tensorflow.*" or pip install "jax.*" or', str(error.value)
     )
     backend.load_keras.cache_clear()

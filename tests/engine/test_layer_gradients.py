@@ -38,9 +38,9 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
     moved = {}
     monkeypatch.setattr(reference_passes, "_ablate", lambda y, layer, _: y + moved.get(layer.name, 0.0))
 
-    def weighted_logits(name, place, step):
+    def sum_weighted_logits(name, index, step):
         moved[name] = np.zeros(gradients[name].shape)
-        moved[name][place] = step
+        moved[name][index] = step
         value = (network._forward(images)[-1] * dlogits).sum()
         del moved[name]
         return value
@@ -52,13 +52,13 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
         name, smooth = row.layer.name, 0
         assert gradients[name].shape == (2, *row.output_shape)
         for _ in range(20):
-            place = tuple(stream.integers(size) for size in gradients[name].shape)
-            below, here, above = (weighted_logits(name, place, step) for step in (-1e-6, 0.0, 1e-6))
+            index = tuple(stream.integers(size) for size in gradients[name].shape)
+            below, here, above = (sum_weighted_logits(name, index, step) for step in (-1e-6, 0.0, 1e-6))
             if (above - here) == pytest.approx(
                 here - below, rel=1e-4, abs=1e-14
             ):  # else a tie of a pooling, or relu's 0
                 smooth += 1
-                assert gradients[name][place] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
+                assert gradients[name][index] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
             if smooth == 5:
                 break
         assert smooth >= 3, name
@@ -106,15 +106,15 @@ def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architectu
     dataset = random_dataset(40, architecture.input.shape, architecture.num_classes)
     images = dataset.images
     dlogits, names = random_dlogits(architecture, 40), names_of(architecture)
-    asked, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
+    watched, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
     for wanted in (["input"], names):
-        asked.layer_gradients(images, dlogits, wanted)
-    train(asked, dataset, 16)
+        watched.layer_gradients(images, dlogits, wanted)
+    train(watched, dataset, 16)
     train(unasked, dataset, 16)
-    assert_same_bits(asked.weights(), unasked.weights())
-    fresh = NativeNetwork(architecture, asked.weights())
+    assert_same_bits(watched.weights(), unasked.weights())
+    fresh = NativeNetwork(architecture, watched.weights())
     for wanted in (["input"], names):
-        assert_same_bits(*(network.layer_gradients(images, dlogits, wanted) for network in (asked, fresh)))
+        assert_same_bits(*(network.layer_gradients(images, dlogits, wanted) for network in (watched, fresh)))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -47,7 +47,7 @@ def allow_products_without_amx(monkeypatch: pytest.MonkeyPatch) -> None:
 Gradients = Mapping[str, NDArray[Any]]
 
 
-def rounded(values: NDArray[Any]) -> NDArray[np.float64]:
+def to_bf16(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return the nearest numbers of eight significant bits, ties to even."""
     fractions, exponents = np.frexp(values)
     return np.ldexp(np.rint(np.ldexp(fractions, 8)), exponents - 8)
@@ -60,10 +60,10 @@ def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {name: getattr(reference_passes, name) for name in names}
 
     def convolution(x: Any, kernel: Any, bias: Any, window: Any) -> Any:
-        return whole["convolution"](rounded(x), rounded(kernel), bias, window)
+        return whole["convolution"](to_bf16(x), to_bf16(kernel), bias, window)
 
     def convolution_backward(dy: Any, x: Any, kernel: Any, window: Any) -> Any:
-        dx, dkernel, _ = whole["convolution_backward"](rounded(dy), rounded(x), rounded(kernel), window)
+        dx, dkernel, _ = whole["convolution_backward"](to_bf16(dy), to_bf16(x), to_bf16(kernel), window)
         return dx, dkernel, dy.sum(axis=(0, 1, 2))
 
     for function in (convolution, convolution_backward):
@@ -139,8 +139,8 @@ def test_results_are_the_same_bits_for_any_number_of_threads(isa: str) -> None:
             network = NativeNetwork(architecture, random_weights(architecture), threads, isa, "bfloat16")
             _, gradients = network.gradients(images, labels)
             results.append([network.logits(images), *gradients.values()])
-        for other in results[1:]:
-            assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+        for result in results[1:]:
+            assert all(np.array_equal(a, b) for a, b in zip(results[0], result, strict=True))
 
 
 def test_training_in_bfloat16_learns_and_goes_on_to_the_same_bits(small_mnist: Any) -> None:

@@ -127,7 +127,7 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
 
 @pytest.mark.slow
 def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> None:
-    def trained(overwrites: bool) -> dict[str, NDArray[np.float32]]:
+    def train_epochs(overwrites: bool) -> dict[str, NDArray[np.float32]]:
         network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
         order, rates, labels = long_order()[:15_000], np.full(118, 1e-3, np.float32), digits.labels.copy()
         calls = []
@@ -145,7 +145,7 @@ def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> N
         assert calls
         return network.weights()
 
-    assert_same_bits(trained(True), trained(False))
+    assert_same_bits(train_epochs(True), train_epochs(False))
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -213,8 +213,8 @@ def test_network_that_another_thread_was_training_is_refused_in_a_forked_process
             network.logits(digits.images)
         with pytest.raises(RuntimeError, match="spawn"):
             network.weights()
-        other = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
-        train(other, digits)
+        rival = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+        train(rival, digits)
         return True
 
     trainer = threading.Thread(target=train_until_done)

@@ -90,7 +90,7 @@ def test_dropout_changes_nothing_but_training(engine: type[NativeNetwork | Refer
     weights, labels = initial_weights(architecture, 0), dataset.labels.astype(np.int64)
     network, without = engine(architecture, weights), engine(plain, weights)
     np.testing.assert_allclose(network.logits(dataset.images), without.logits(dataset.images), atol=1e-6)
-    gradients, expected = (each.gradients(dataset.images, labels)[1] for each in (network, without))
+    gradients, expected = (trained.gradients(dataset.images, labels)[1] for trained in (network, without))
     for name, value in gradients.items():
         np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
 
@@ -110,7 +110,7 @@ def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeN
     old = weights | {name.removeprefix("unaveraged/"): state[name].astype(np.float32) for name in of_statistics}
     resumed = engine(network, old)
     resumed.set_optimizer_state({name: value for name, value in state.items() if name not in of_statistics})
-    first, second = (train(each, dataset, 16, rate=0.05, optimizer=Adam(), averaging=0.9) for each in (before, resumed))
+    first, second = (train(run, dataset, 16, rate=0.05, optimizer=Adam(), averaging=0.9) for run in (before, resumed))
     assert first.loss == pytest.approx(second.loss, rel=1e-6)
     for name, value in before.optimizer_state().items():
         if "remainder" not in name:

@@ -90,7 +90,7 @@ def test_results_do_not_depend_on_neighbours_or_threads() -> None:
             for i in (0, 7, 18):
                 np.testing.assert_array_equal(alone.logits(images[i : i + 1])[0], together[i])
             labels = np.arange(19) % 4
-            for one, other in zip(
+            for result, expected in zip(
                 *(network.gradients(images, labels)[1].values() for network in (alone, several)), strict=True
             ):
-                np.testing.assert_array_equal(one, other)
+                np.testing.assert_array_equal(result, expected)

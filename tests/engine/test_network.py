@@ -44,9 +44,9 @@ AS_TYPE = {
 @pytest.mark.parametrize("kind", AS_TYPE)
 def test_weights_of_any_float_type_are_the_same_network(engine, kind):
     weights = short_weights()
-    given = {name: AS_TYPE[kind](value) for name, value in weights.items()}
+    typed = {name: AS_TYPE[kind](value) for name, value in weights.items()}
     images = np.random.default_rng(0).integers(0, 256, (3, 14, 15, 1), np.uint8)
-    network = open_network(ARCHITECTURE, given, engine)
+    network = open_network(ARCHITECTURE, typed, engine)
     np.testing.assert_array_equal(network.logits(images), open_network(ARCHITECTURE, weights, engine).logits(images))
     assert_same_bits(network.weights(), weights)
 
@@ -62,8 +62,8 @@ def test_a_model_holds_its_weights_as_float32(kind):
 
 def test_float64_is_rounded_to_the_nearest_and_ties_to_even():
     step = 2.0**-23  # between floats from 1 on
-    given = np.array([1 + 0.49 * step, 1 + 0.5 * step, 1 + 1.5 * step, 1 + 0.51 * step])
-    np.testing.assert_array_equal(float_array(given), [1, 1, 1 + 2 * step, 1 + step])
+    values = np.array([1 + 0.49 * step, 1 + 0.5 * step, 1 + 1.5 * step, 1 + 0.51 * step])
+    np.testing.assert_array_equal(float_array(values), [1, 1, 1 + 2 * step, 1 + step])
 
 
 def test_bfloat16_bits_are_every_number_with_a_short_fraction():

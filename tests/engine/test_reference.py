@@ -158,8 +158,8 @@ def test_dropout_drops_each_number_with_the_given_chance_and_apart_from_all_othe
         dropout_kept(2**64 - 1, 4, 5, kept.shape, int(0.2 * 2**24)),
         dropout_kept(2**64 - 1, 3, 6, kept.shape, int(0.2 * 2**24)),
     ]
-    for other in others:  # independent ones agree in 0.8² + 0.2² of the places
-        assert (kept == other).mean() == pytest.approx(0.68, abs=5 * sqrt(0.68 * 0.32 / kept.size))
+    for mask in others:  # independent ones agree in 0.8² + 0.2² of the places
+        assert (kept == mask).mean() == pytest.approx(0.68, abs=5 * sqrt(0.68 * 0.32 / kept.size))
 
 
 def test_dropout_goes_on_from_batch_to_batch():
@@ -196,9 +196,9 @@ def test_momentum_gives_the_numbers_worked_by_hand():
 
 
 def test_weight_decay_of_adam_does_not_go_through_the_moments():
-    given = (np.array([2.0]), np.array([3.0]), np.array([0.1]), np.array([0.2]), 3, 0.1)
-    weight, m, v = adam(*given, Adam())
-    decayed, m_decayed, v_decayed = adam(*given, Adam(weight_decay=0.5))
+    step = (np.array([2.0]), np.array([3.0]), np.array([0.1]), np.array([0.2]), 3, 0.1)
+    weight, m, v = adam(*step, Adam())
+    decayed, m_decayed, v_decayed = adam(*step, Adam(weight_decay=0.5))
     assert decayed[0] == pytest.approx(weight[0] - 2.0 * 0.1 * 0.5)
     assert (m_decayed, v_decayed) == (m, v)
 

@@ -184,7 +184,7 @@ def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoo
 
 
 def kinks(network, images):
-    """Return which relus are open and which pixel wins each pooling: while these stay, the loss is smooth."""
+    """Return the open relus and the winner of each pooling window. The loss is smooth where these do not change."""
     table = network.architecture.table
     outputs = network.activations(images, [row.layer.name for row in table])
     marks = []

@@ -37,10 +37,10 @@ train = partial(train_epoch, batch_size=16, rate=0.01)
 @pytest.mark.parametrize(("bits", "levels"), [(2, 3), (4, 15), (8, 255)])
 def test_a_step_has_the_smallest_error_for_normal_weights(bits: int, levels: int) -> None:
     kernel = np.random.default_rng(bits).normal(size=(1_000_000, 1))
-    most = levels // 2
+    highest = levels // 2
 
     def error(step: float) -> float:
-        return float(np.mean((np.clip(np.rint(kernel / step), -most, most) * step - kernel) ** 2))
+        return float(np.mean((np.clip(np.rint(kernel / step), -highest, highest) * step - kernel) ** 2))
 
     step = STEPS[bits]
     assert error(step) < min(error(0.97 * step), error(1.03 * step))
@@ -117,9 +117,9 @@ def test_training_without_bits_goes_on_from_the_rounded_weights(engine: type[Nat
     train(network, dataset(40), weight_bits=2, optimizer=Adam())
     fresh = engine(architecture(), network.weights())
     fresh.set_optimizer_state({n: v for n, v in network.optimizer_state().items() if not n.startswith("unrounded/")})
-    for one in (network, fresh):
-        train(one, dataset(40))
-        assert not any(name.startswith("unrounded/") for name in one.optimizer_state())
+    for tested in (network, fresh):
+        train(tested, dataset(40))
+        assert not any(name.startswith("unrounded/") for name in tested.optimizer_state())
     for name, value in fresh.weights().items():
         np.testing.assert_allclose(network.weights()[name], value, atol=1e-7)
 

@@ -14,24 +14,24 @@ LOGITS = np.random.default_rng(0).normal(0, 3, (6, 4, 5))  # 4 members, 5 classe
 
 
 def test_the_softmax_is_the_mean_of_the_members():
-    found = softmax(soft_voting(LOGITS.reshape(6, -1), 4), axis=1)
-    np.testing.assert_allclose(found, softmax(LOGITS, axis=2).mean(axis=1), rtol=1e-12)
+    probabilities = softmax(soft_voting(LOGITS.reshape(6, -1), 4), axis=1)
+    np.testing.assert_allclose(probabilities, softmax(LOGITS, axis=2).mean(axis=1), rtol=1e-12)
 
 
 def test_one_vote_of_two_by_hand():
     # Members with probabilities (1/2, 1/2) and (9/10, 1/10), whose exponentials sum to 2 and 10.
-    found = soft_voting(np.log([[1.0, 1.0, 9.0, 1.0]]), 2)
-    np.testing.assert_allclose(found, [np.log([0.7, 0.3]) + (np.log(2) + np.log(10)) / 2])
+    votes = soft_voting(np.log([[1.0, 1.0, 9.0, 1.0]]), 2)
+    np.testing.assert_allclose(votes, [np.log([0.7, 0.3]) + (np.log(2) + np.log(10)) / 2])
 
 
 def test_the_gradient_is_that_of_finite_differences():
     x = LOGITS.reshape(6, -1)
     dy = np.random.default_rng(1).normal(size=(6, 5))
     expected = np.empty_like(x)
-    for place in range(x.shape[1]):
+    for index in range(x.shape[1]):
         step = np.zeros(x.shape[1])
-        step[place] = 1e-5
-        expected[:, place] = ((soft_voting(x + step, 4) - soft_voting(x - step, 4)) / 2e-5 * dy).sum(axis=1)
+        step[index] = 1e-5
+        expected[:, index] = ((soft_voting(x + step, 4) - soft_voting(x - step, 4)) / 2e-5 * dy).sum(axis=1)
     np.testing.assert_allclose(soft_voting_backward(dy, x, 4), expected, rtol=1e-6, atol=1e-9)
 
 
@@ -45,8 +45,8 @@ def test_every_instruction_set_votes_for_logits_of_any_size(size):
     logits = (images.reshape(9, 3) / 255 @ kernel).reshape(9, 4, 5)
     logarithms = logsumexp(log_softmax(logits, axis=2), axis=1) - np.log(4)
     expected = logarithms + logsumexp(logits, axis=2).mean(axis=1, keepdims=True)
-    for found in (
+    for votes in (
         open_network(network, weights, "reference").logits(images),
         *(NativeNetwork(network, weights, instruction_set=name).logits(images) for name in instruction_sets()),
     ):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * size)
+        np.testing.assert_allclose(votes, expected, rtol=1e-5, atol=1e-5 * size)

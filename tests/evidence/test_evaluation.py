@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.evidence.evaluating import evaluate_predictions
@@ -15,7 +15,7 @@ HOSTILE = "</td><script>alert(1)</script>"
 
 
 def make_model(image_shape=(8, 6, 1), num_classes=3):
-    return untrained(cs.presets.ann(image_shape, num_classes))
+    return init_model(cs.presets.ann(image_shape, num_classes))
 
 
 def make_dataset(labels, class_names, image_shape=(8, 6, 1), seed=0):
@@ -257,5 +257,5 @@ def test_views_are_averaged_named_and_cost_their_passes():
     once = cs.evaluate(model, dataset)
     assert "views" not in once.to_dict()
     assert "views" not in str(once)
-    costs = [cs.Candidate.from_model(model, one).macs for one in (once, evaluation)]
+    costs = [cs.Candidate.from_model(model, views).macs for views in (once, evaluation)]
     assert costs == [model.architecture.macs, 5 * model.architecture.macs]

@@ -8,7 +8,7 @@ from convscope.evidence.latency import measure_latency
 def test_the_time_of_an_answer_is_measured_for_one_and_for_a_thousand(small_mnist: cs.Splits):
     network = cs.presets.ann()
     opened = open_network(network, initial_weights(network, 0))
-    one, thousand = measure_latency(opened, small_mnist.train.images)
+    single, thousand = measure_latency(opened, small_mnist.train.images)
     assert thousand is not None
-    assert 0 < one < thousand < 1
+    assert 0 < single < thousand < 1
     assert measure_latency(opened, small_mnist.test.images)[1] is None  # of 300

@@ -29,7 +29,7 @@ def diverging(folder: Path) -> RunSpec:
 
 
 def outcomes(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
-    """What is the same wherever a run is computed: weights, as they are kept, answers, loss and accuracies."""
+    """Return the results that no machine may change: stored weights, predictions, loss and accuracies."""
     return [
         (run.seed, cs.load_model(run.folder).weights_sha256, run.y_pred.tolist(), run.loss, run.history.val_accuracy)
         for run in results
@@ -37,7 +37,7 @@ def outcomes(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
     ]
 
 
-def stored_seeds(folder: Path) -> list[int]:
+def list_stored_seeds(folder: Path) -> list[int]:
     return [run.seed for run in StoredRuns(folder / "runs").runs(pytest.fail)]
 
 

@@ -197,9 +197,9 @@ class DaskProcesses:
     """A scheduler and workers, each a process that can be killed, on this machine."""
 
     def __init__(self) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port: int = found.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
         self.running = list[subprocess.Popen[bytes]]()
 
     def start(self, *instruction_sets: str) -> None:
@@ -233,7 +233,7 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
 ):
     _, results = here
     sets = instruction_sets()
-    other = sets[-1]
+    last = sets[-1]
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 3)
     cluster, came, specs = DaskProcesses(), list[RunResult](), specs_of(small_folder, range(8))
 
@@ -245,7 +245,7 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
             cluster.kill()
 
     try:
-        cluster.start(sets[0], other)
+        cluster.start(sets[0], last)
         with (
             pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"),
             open_executor(f"dask://127.0.0.1:{cluster.port}") as executor,

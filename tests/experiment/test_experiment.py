@@ -13,7 +13,7 @@ from convscope.experiment import Experiment, run_experiment, write_experiment
 from convscope.experiment.records import ExperimentRecord, GroupRecord
 from convscope.storage.records import Machine, Processor
 
-from .conftest import ONE_EPOCH, stored_seeds, tiny
+from .conftest import ONE_EPOCH, list_stored_seeds, tiny
 
 VALUES = {
     "three": (0.991, 0.9925, 0.9913),
@@ -94,13 +94,13 @@ def test_more_seeds_run_only_what_is_missing(small_folder: Path, tmp_path: Path)
     def run(seeds: range) -> Experiment:
         came.clear()
         return run_experiment(
-            [tiny], str(small_folder), [ONE_EPOCH], seeds, folder=tmp_path, on_result=lambda one: came.append(one.seed)
+            [tiny], str(small_folder), [ONE_EPOCH], seeds, folder=tmp_path, on_result=lambda run: came.append(run.seed)
         )
 
     first = run(range(2))
     second = run(range(4))
     assert [run.accuracy for run in second.runs[:2]] == [run.accuracy for run in first.runs]
-    assert stored_seeds(tmp_path) == [0, 1, 2, 3]
+    assert list_stored_seeds(tmp_path) == [0, 1, 2, 3]
 
 
 BAD = {
@@ -130,12 +130,12 @@ def test_runs_of_different_instruction_sets_are_marked(
     first = run(range(2))
     [name] = first.instruction_sets
     assert "instruction sets" not in str(first)
-    other = next(one for one in ("scalar", "sse2", "neon", "avx2") if one != name)
+    rival = next(candidate for candidate in ("scalar", "sse2", "neon", "avx2") if candidate != name)
     monkeypatch.setattr(
         "convscope.experiment.worker.describe_machine",
-        lambda *_: Machine(versions={}, cpu=Processor(name="old", cores=1, machine="x", instruction_set=other)),
+        lambda *_: Machine(versions={}, cpu=Processor(name="old", cores=1, machine="x", instruction_set=rival)),
     )
     both = run(range(3))
-    assert both.instruction_sets == {name: 2, other: 1}
+    assert both.instruction_sets == {name: 2, rival: 1}
     said = " ".join(str(both).split())
-    assert f"different instruction sets (2 with {name}, 1 with {other}): a seed gives other weights on each." in said
+    assert f"different instruction sets (2 with {name}, 1 with {rival}): a seed gives other weights on each." in said

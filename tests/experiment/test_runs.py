@@ -19,7 +19,7 @@ from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
 from convscope.storage import StoredRuns, model_file, open_run
 
-from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, stored_seeds, tiny
+from .conftest import ONE_EPOCH, diverging, list_stored_seeds, outcomes, specs_of, tiny
 
 
 def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Splits):
@@ -87,9 +87,9 @@ def test_a_run_on_arrays_is_opened_without_its_answers(small_splits: cs.Splits, 
     [run] = train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, folder=tmp_path)
     assert cs.load_model(run.folder).weights_sha256 == run.weights_sha256
     assert not run.folder.exists()
-    found = cs.open_run(run.folder, data=small_splits)
+    opened = cs.open_run(run.folder, data=small_splits)
     assert {file.name for file in run.folder.iterdir()} == TRAINED
-    assert (found.evaluation.y_pred == run.y_pred).all()
+    assert (opened.evaluation.y_pred == run.y_pred).all()
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
     specs = specs_of(small_folder, range(8))
     with pytest.raises(KeyboardInterrupt):
         train_runs(specs, small_splits, folder=tmp_path, on_result=stop)
-    assert stored_seeds(tmp_path) == [0, 1, 2]
+    assert list_stored_seeds(tmp_path) == [0, 1, 2]
     came = list[int]()
     again = train_runs(specs, small_splits, folder=tmp_path, on_result=lambda run: came.append(run.seed))
     assert came == list(range(8))
@@ -113,9 +113,9 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
 
 
 def test_several_networks_and_recipes_share_a_folder(small_splits: cs.Splits, tmp_path: Path):
-    other = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")))  # of the same name
+    unlike = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")))  # of the same name
     recipes = [ONE_EPOCH, replace(ONE_EPOCH, epochs=2, validation_fraction=0.2, name="long")]
-    specs = [RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), other) for recipe in recipes]
+    specs = [RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), unlike) for recipe in recipes]
     results = train_runs(specs, small_splits, folder=tmp_path)
     assert len(list((tmp_path / "runs" / "weights").iterdir())) == 2
     alone = [train_runs([spec], small_splits)[0] for spec in specs]
@@ -168,10 +168,10 @@ def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder
 
 
 def test_a_worker_refuses_other_data_than_were_meant(small_splits: cs.Splits, small_folder: Path):
-    other = cs.Splits(small_splits.train.take(np.arange(999)), small_splits.test)
+    fewer = cs.Splits(small_splits.train.take(np.arange(999)), small_splits.test)
     spec = specs_of(small_folder, [0])[0]
     with pytest.raises(ConvscopeError, match="the train images on a worker are not those"):
-        read_reply(spec, execute(write_order(spec, other)))
+        read_reply(spec, execute(write_order(spec, fewer)))
 
 
 def test_a_worker_of_another_version_says_so(small_splits: cs.Splits, small_folder: Path):
@@ -248,7 +248,7 @@ def test_training_that_fails_names_the_run_and_keeps_the_others(
     for executor in (None, Dying(0)):
         with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
             train_runs(specs, small_splits, folder=tmp_path, executor=executor)
-        assert stored_seeds(tmp_path) == [0]
+        assert list_stored_seeds(tmp_path) == [0]
 
 
 def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(

@@ -82,10 +82,10 @@ def test_a_run_that_cannot_be_says_why(small_mnist: cs.Splits, case: str):
 
 def test_a_seed_of_the_weights_changes_the_initial_weights_alone(small_mnist: cs.Splits):
     assert replace(SPEC, weights_seed=3) == SPEC
-    other = train_one(replace(SPEC, weights_seed=4), small_mnist, 1)
-    assert other.model.weights_sha256 != train_one(SPEC, small_mnist, 1).model.weights_sha256
+    reseeded = train_one(replace(SPEC, weights_seed=4), small_mnist, 1)
+    assert reseeded.model.weights_sha256 != train_one(SPEC, small_mnist, 1).model.weights_sha256
     state = cs.train(tiny(), small_mnist, ONE_EPOCH, seed=3, threads=1, state=first_state(4))[0]
-    assert other.model.weights_sha256 == state.weights_sha256
+    assert reseeded.model.weights_sha256 == state.weights_sha256
     with pytest.raises(ValueError, match="weights_seed is for random weights"):
         replace(SPEC, weights_seed=4, start="model.safetensors")
 

@@ -23,8 +23,8 @@ def stored(small_splits: cs.Splits, small_folder: Path, tmp_path_factory: pytest
     scratch = [RunSpec(str(small_folder), tiny(), ONE_EPOCH, seed) for seed in (0, 1)]
     first, second = train_runs(scratch, small_splits, folder=folder)
     tuned = [replace(spec, start=str(first.folder)) for spec in scratch]
-    other = replace(scratch[0], weights_seed=7)
-    return folder, [first, second, *train_runs([*tuned, other], small_splits, folder=folder)]
+    reseeded = replace(scratch[0], weights_seed=7)
+    return folder, [first, second, *train_runs([*tuned, reseeded], small_splits, folder=folder)]
 
 
 def test_a_stored_run_says_what_it_started_from(stored: tuple[Path, list]):
@@ -64,11 +64,11 @@ def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: t
     printed = succeed("compare", folder, "--pairs", "first")
     assert "from " + runs[0].weights_sha256[:8] in printed
     assert "random weights of seed 7" in printed
-    found, left_out = read_finished_runs([folder])
-    assert (len({run.kind for run in found}), left_out) == (3, [])
+    finished, left_out = read_finished_runs([folder])
+    assert (len({run.kind for run in finished}), left_out) == (3, [])
     succeed("ensemble", folder, "--out", folder / "joined", "--json")
     members = open_run(folder / "joined").record.members
-    assert [one.is_from_random_weights for one in members] == [True, True, False, False, True]
+    assert [member.is_from_random_weights for member in members] == [True, True, False, False, True]
 
 
 def test_all_finished_runs_count_in_compare_and_in_the_table(
@@ -77,8 +77,8 @@ def test_all_finished_runs_count_in_compare_and_in_the_table(
     networks = [tiny(), replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")), name="small")]
     run_experiment(networks, str(small_folder), [ONE_EPOCH], range(4), folder=tmp_path)
     fewer = run_experiment(networks, str(small_folder), [ONE_EPOCH], range(2), folder=tmp_path)
-    found, left_out = read_finished_runs([tmp_path])
-    assert (len(found), left_out) == (8, [])
+    runs, left_out = read_finished_runs([tmp_path])
+    assert (len(runs), left_out) == (8, [])
     further, left_out = find_earlier_runs(tmp_path, small_splits, fewer.runs)
     assert [(run.architecture, run.seed) for run in further] == [("tiny", 2), ("tiny", 3), ("small", 2), ("small", 3)]
     assert left_out == []

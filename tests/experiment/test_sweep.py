@@ -78,27 +78,27 @@ def test_what_is_no_field_or_no_value_is_refused(name: str):
 def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: cs.Splits, tmp_path: Path):
     came = list[cs.RunResult]()
     vary = ["learning_rate=0.00001,0.01", "filters=2,4"]
-    found = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=came.append)
-    assert sorted((one.values["learning_rate"], one.values["filters"]) for one in found.trials) == [
+    sweep = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=came.append)
+    assert sorted((trial.values["learning_rate"], trial.values["filters"]) for trial in sweep.trials) == [
         (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
     ]  # fmt: skip
     assert len(came) == 4 + 2 * CHECK_SEEDS
-    assert [one.choice for one in found.trials] == sorted((one.choice for one in found.trials), reverse=True)
-    assert found.best_trial.values["learning_rate"] == 0.01
-    assert found.recipe.optimizer.learning_rate == 0.01
-    assert found.num_choice + found.num_check == round(len(small_splits.train) / 6)
-    assert all(one.num_images == len(small_splits.train) - found.num_choice - found.num_check for one in found.trials)
-    assert found.best is not None
-    assert found.best.seeds == tuple(range(1, 1 + CHECK_SEEDS))
-    assert found.best.interval[0] <= found.best.accuracy <= found.best.interval[1]
-    assert found.default is not None
-    assert found.difference is not None
-    assert found.difference.value == pytest.approx(found.best.accuracy - found.default.accuracy)
-    assert found.difference.interval[0] < found.difference.value < found.difference.interval[1]
-    assert found.contenders[0] == found.best_trial.number
+    assert [trial.choice for trial in sweep.trials] == sorted((trial.choice for trial in sweep.trials), reverse=True)
+    assert sweep.best_trial.values["learning_rate"] == 0.01
+    assert sweep.recipe.optimizer.learning_rate == 0.01
+    assert sweep.num_choice + sweep.num_check == round(len(small_splits.train) / 6)
+    assert all(x.num_images == len(small_splits.train) - sweep.num_choice - sweep.num_check for x in sweep.trials)
+    assert sweep.best is not None
+    assert sweep.best.seeds == tuple(range(1, 1 + CHECK_SEEDS))
+    assert sweep.best.interval[0] <= sweep.best.accuracy <= sweep.best.interval[1]
+    assert sweep.default is not None
+    assert sweep.difference is not None
+    assert sweep.difference.value == pytest.approx(sweep.best.accuracy - sweep.default.accuracy)
+    assert sweep.difference.interval[0] < sweep.difference.value < sweep.difference.interval[1]
+    assert sweep.contenders[0] == sweep.best_trial.number
     again = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path)
-    assert again.to_dict() == found.to_dict()
-    assert "4 trials on" in str(found)
+    assert again.to_dict() == sweep.to_dict()
+    assert "4 trials on" in str(sweep)
 
 
 @pytest.mark.slow
@@ -122,9 +122,9 @@ def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
     images, labels = np.full((3, 28, 28, 1), 7, np.uint8), np.array([1, 2, 3])
     nobody = cs.Dataset(images, labels, small_splits.class_names, split="test")
     vary, recipe = ["learning_rate=0.001,0.01"], ONE_EPOCH
-    found = run_sweep(tiny(), small_splits, recipe, vary, search="grid")
-    other = run_sweep(tiny(), cs.Splits(small_splits.train, nobody), recipe, vary, search="grid")
-    assert [one.choice for one in other.trials] == [one.choice for one in found.trials]
+    sweep = run_sweep(tiny(), small_splits, recipe, vary, search="grid")
+    unseen = run_sweep(tiny(), cs.Splits(small_splits.train, nobody), recipe, vary, search="grid")
+    assert [trial.choice for trial in unseen.trials] == [trial.choice for trial in sweep.trials]
 
 
 def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp_path: Path):
@@ -144,21 +144,21 @@ def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp
         assert len(digests) == 8 + 2 * CHECK_SEEDS
         if second.best_trial.number == first.best_trial.number:
             assert digests <= set(came)
-        values = {one.number: one.values for one in second.trials}
-        assert {one.number: one.values for one in first.trials} == {number: values[number] for number in range(8)}
-        assert all(1e-4 <= one.values["learning_rate"] <= 0.1 for one in second.trials)
-        assert {type(one.values["filters"]) for one in second.trials} == {int}
+        values = {trial.number: trial.values for trial in second.trials}
+        assert {trial.number: trial.values for trial in first.trials} == {number: values[number] for number in range(8)}
+        assert all(1e-4 <= trial.values["learning_rate"] <= 0.1 for trial in second.trials)
+        assert {type(trial.values["filters"]) for trial in second.trials} == {int}
 
 
 def test_halving_lets_the_best_third_go_on_with_more_images(small_splits: cs.Splits):
     totals = list[int]()
-    found = run_sweep(
+    sweep = run_sweep(
         tiny(), small_splits, ONE_EPOCH, ["learning_rate=log:1e-5..1e-1"], trials=9, halving=True, on_runs=totals.append
     )
     assert totals == [9, 3, 1, CHECK_SEEDS, CHECK_SEEDS]
-    full = len(small_splits.train) - found.num_choice - found.num_check
-    assert [one.num_images for one in found.trials] == [full, full // 3, full // 3, *[full // 9] * 6]
-    assert found.contenders == (found.best_trial.number,)  # it alone went to the end
+    full = len(small_splits.train) - sweep.num_choice - sweep.num_check
+    assert [trial.num_images for trial in sweep.trials] == [full, full // 3, full // 3, *[full // 9] * 6]
+    assert sweep.contenders == (sweep.best_trial.number,)  # it alone went to the end
 
 
 def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
@@ -168,17 +168,17 @@ def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
         run_sweep(network, small_splits, recipe, ["learning_rate=1.0"], search="grid")
     linear = cs.Architecture(cs.Input(28, 28), layers, "linear")
     vary = ["learning_rate=0.001,100.0"]
-    found = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
-    assert found.trials[-1].choice is None
-    assert found.trials[-1].values["learning_rate"] == 100.0
-    assert [(run.name, run.seed) for run in found.diverged if run.name != "default"] == [
-        (f"trial {found.trials[-1].number}", 0),
-        (f"trial {found.trials[-1].number}", 1),
+    sweep = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
+    assert sweep.trials[-1].choice is None
+    assert sweep.trials[-1].values["learning_rate"] == 100.0
+    assert [(run.name, run.seed) for run in sweep.diverged if run.name != "default"] == [
+        (f"trial {sweep.trials[-1].number}", 0),
+        (f"trial {sweep.trials[-1].number}", 1),
     ]
-    assert found.default is None  # it diverges too
-    assert found.best is not None
-    assert found.trials[-1].num_diverged == 2
-    assert f"trial {found.trials[-1].number}, seed 1: training diverged in epoch " in str(found)
+    assert sweep.default is None  # it diverges too
+    assert sweep.best is not None
+    assert sweep.trials[-1].num_diverged == 2
+    assert f"trial {sweep.trials[-1].number}, seed 1: training diverged in epoch " in str(sweep)
 
 
 def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
@@ -199,11 +199,11 @@ def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
         return [], [DivergedRun(architecture="tiny", recipe="short", seed=0, name=name, reason=reason)]
 
     monkeypatch.setattr(sweep, "train_and_list_diverged", diverging_at_the_end)
-    found = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
-    assert found.best_trial.choice is not None
-    assert [trial.choice for trial in found.trials if trial.num_images == full] == [None]
-    assert (found.best, found.default, found.difference) == (None, None, None)
-    assert f"Other seeds of trial {found.best_trial.number} diverged." in str(found)
+    result = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
+    assert result.best_trial.choice is not None
+    assert [trial.choice for trial in result.trials if trial.num_images == full] == [None]
+    assert (result.best, result.default, result.difference) == (None, None, None)
+    assert f"Other seeds of trial {result.best_trial.number} diverged." in str(result)
 
 
 SIZES = [(images, classes) for images in (2, 10, 20, 50, 100, 300) for classes in (2, 3, 10) if classes <= images]
@@ -215,19 +215,19 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
     images = np.random.default_rng(0).integers(0, 256, (num_images, 4, 4, 1), np.uint8)
     train = cs.Dataset(images, labels, tuple("abcdefghij"[:num_classes]))
     network = cs.Architecture(cs.Input(4, 4), (cs.Flatten(), cs.Dense(num_classes, "softmax")))
-    ended, told = list[cs.RunResult](), list[int]()
-    options = {"search": "grid", "halving": True, "on_result": ended.append, "on_runs": told.append}
+    ended, counts = list[cs.RunResult](), list[int]()
+    options = {"search": "grid", "halving": True, "on_result": ended.append, "on_runs": counts.append}
     splits, vary = cs.Splits(train, replace(train, split="test")), ["learning_rate=0.1,0.2"]
     held_out = sum(round(count / 6) for count in train.class_counts.tolist())
     if held_out < 2:
         with pytest.raises(DatasetError, match=f"holds out {held_out} of {num_images} training images"):
             run_sweep(network, splits, ONE_EPOCH, vary, **options)
-        assert not told
+        assert not counts
         return
-    found = run_sweep(network, splits, ONE_EPOCH, vary, **options)
-    assert found.num_choice - found.num_check in (0, 1)
-    assert found.num_choice + found.num_check == held_out
-    assert len(ended) == sum(told)
+    sweep = run_sweep(network, splits, ONE_EPOCH, vary, **options)
+    assert sweep.num_choice - sweep.num_check in (0, 1)
+    assert sweep.num_choice + sweep.num_check == held_out
+    assert len(ended) == sum(counts)
 
 
 @pytest.mark.parametrize(("share", "others"), [(1.0, 18), (0.03, 1)])
@@ -260,9 +260,9 @@ def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad
     ],
 )
 def test_what_cannot_be_is_refused_at_once(small_splits: cs.Splits, tmp_path: Path, options, message):
-    asked = {"vary": ["learning_rate=0.1,0.2"], "folder": tmp_path, **options}
+    arguments = {"vary": ["learning_rate=0.1,0.2"], "folder": tmp_path, **options}
     with pytest.raises((ConvscopeError, ValueError), match=message):
-        run_sweep(tiny(), small_splits, ONE_EPOCH, **asked)
+        run_sweep(tiny(), small_splits, ONE_EPOCH, **arguments)
     assert not list(tmp_path.rglob("*.npy"))
 
 

@@ -16,25 +16,25 @@ from .conftest import ONE_EPOCH, tiny
 
 def test_a_row_is_a_network(here, small_splits: cs.Splits):
     folder, results = here
-    found = cs.load_weights_matrix(folder)
-    assert found.weights.shape == (8, tiny().parameters)
-    assert found.architecture == tiny()
-    assert found.seeds.tolist() == [run.seed for run in results]
-    assert found.accuracies.tolist() == [run.accuracy for run in results]
-    assert found.losses.tolist() == [run.loss for run in results]
-    assert found.recipes == ("short",) * 8
-    assert (found.predictions == [run.y_pred for run in results]).all()
-    assert found.histories == tuple(run.history for run in results)
-    assert (found.y_true == small_splits.test.labels).all()
-    model = found.model(3)
+    matrix = cs.load_weights_matrix(folder)
+    assert matrix.weights.shape == (8, tiny().parameters)
+    assert matrix.architecture == tiny()
+    assert matrix.seeds.tolist() == [run.seed for run in results]
+    assert matrix.accuracies.tolist() == [run.accuracy for run in results]
+    assert matrix.losses.tolist() == [run.loss for run in results]
+    assert matrix.recipes == ("short",) * 8
+    assert (matrix.predictions == [run.y_pred for run in results]).all()
+    assert matrix.histories == tuple(run.history for run in results)
+    assert (matrix.y_true == small_splits.test.labels).all()
+    model = matrix.model(3)
     assert model.weights_sha256 == results[3].weights_sha256
     for name, values in model.weights.items():
-        assert (found.tensor(name)[3] == values).all()
-        assert np.shares_memory(found.tensor(name), found.weights)
+        assert (matrix.tensor(name)[3] == values).all()
+        assert np.shares_memory(matrix.tensor(name), matrix.weights)
     with pytest.raises(KeyError, match="conv2d/kernel"):
-        found.tensor("conv/kernel")
+        matrix.tensor("conv/kernel")
     with pytest.raises(ValueError, match="read-only"):
-        found.weights[0] = 0
+        matrix.weights[0] = 0
 
 
 def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path: Path):
@@ -48,11 +48,11 @@ def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path
         cs.load_weights_matrix(tmp_path)
     with pytest.raises(RunError, match="has 0 called 'cnn'; name one of tiny, small"):
         cs.load_weights_matrix(tmp_path, "cnn")
-    found = cs.load_weights_matrix(tmp_path, "small")
+    matrix = cs.load_weights_matrix(tmp_path, "small")
     own = [run for run in results if run.architecture == "small"]
-    assert list(zip(found.seeds.tolist(), found.recipes, strict=True)) == [(run.seed, run.recipe) for run in own]
-    assert (found.predictions == [run.y_pred for run in own]).all()
-    assert [found.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
+    assert list(zip(matrix.seeds.tolist(), matrix.recipes, strict=True)) == [(run.seed, run.recipe) for run in own]
+    assert (matrix.predictions == [run.y_pred for run in own]).all()
+    assert [matrix.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
 
 
 def test_what_is_no_experiment_is_refused(here, tmp_path: Path):

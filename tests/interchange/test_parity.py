@@ -24,8 +24,8 @@ class Changed:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = self.model.logits(images).copy()
-        found = (images == self.image).all(axis=(1, 2, 3))
-        logits[found, logits[found].argmin(axis=1)] += self.change
+        matches = (images == self.image).all(axis=(1, 2, 3))
+        logits[matches, logits[matches].argmin(axis=1)] += self.change
         return logits
 
 
@@ -43,9 +43,9 @@ def path(tmp_path: Path) -> Path:
 def test_one_changed_answer_among_all_is_found(model: cs.Model, small_mnist: cs.Splits, path: Path):
     test = small_mnist.test
     runner = Changed(model, test.images[211], 50.0)
-    told = list[tuple[int, int]]()
-    parity = measure_parity(model, runner, path, "onnx", "int8", test, lambda *how: told.append(how))
-    assert told == [(len(test), len(test))]
+    progress = list[tuple[int, int]]()
+    parity = measure_parity(model, runner, path, "onnx", "int8", test, lambda *how: progress.append(how))
+    assert progress == [(len(test), len(test))]
     evaluation = cs.evaluate(model, test)
     was_right = evaluation.y_pred[211] == test.labels[211]
     assert parity.num_changed == 1

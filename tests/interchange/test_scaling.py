@@ -158,9 +158,9 @@ def test_a_scaling_is_in_saved_models_and_exports(scaling: str, tmp_path):
     np.testing.assert_array_equal(cs.load_model(tmp_path / "m.safetensors").logits(images), expected)
     for fold in (True, False):
         write_onnx(model, tmp_path / "m.onnx", fold=fold)
-        found = read_onnx(tmp_path / "m.onnx")
-        assert found.reads_bytes
-        np.testing.assert_allclose(found.to_model().logits(images), expected, atol=atol)
+        imported = read_onnx(tmp_path / "m.onnx")
+        assert imported.reads_bytes
+        np.testing.assert_allclose(imported.to_model().logits(images), expected, atol=atol)
         np.testing.assert_allclose(open_onnx(tmp_path / "m.onnx").logits(images), expected, atol=atol)
     cs.export_model(model, tmp_path / "m.h", "c")
     np.testing.assert_allclose(open_c(tmp_path / "m.h").logits(images), expected, atol=atol)

@@ -47,7 +47,7 @@ CONVOLUTIONS = (
 )
 
 
-def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple = DENSE, **how) -> Imported:
+def fit(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple = DENSE, **how) -> Imported:
     """Return a network trained on what the scaling makes of the images, as a file would hold it."""
     image = cs.Input(*data.image_shape, 1.0)
     stated = Imported(cs.Architecture(image, layers), initial_weights(cs.Architecture(image, layers), 0))
@@ -60,9 +60,9 @@ def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tup
 
 
 def test_how_many_images_were_answered_is_told(digits: cs.Dataset):
-    told = list[tuple[int, int]]()
-    table = find_scaling(trained(digits.take(np.arange(300)), cs.Scaling(), 1), digits, lambda *how: told.append(how))
-    counts, totals = zip(*told, strict=True)
+    calls = list[tuple[int, int]]()
+    table = find_scaling(fit(digits.take(np.arange(300)), cs.Scaling(), 1), digits, lambda *how: calls.append(how))
+    counts, totals = zip(*calls, strict=True)
     assert list(counts) == sorted(counts)
     assert counts[-1] == totals[-1]
     assert sorted(set(totals)) == list(dict.fromkeys(totals))
@@ -73,7 +73,7 @@ def test_how_many_images_were_answered_is_told(digits: cs.Dataset):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GREY)
 def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):
-    table = find_scaling(trained(digits, GREY[name]), digits)
+    table = find_scaling(fit(digits, GREY[name]), digits)
     assert table.best is not None, str(table)
     assert table.rows[0].name == name, str(table)
     np.testing.assert_allclose(table.best.numbers(1), GREY[name].numbers(1), atol=0.01)
@@ -84,7 +84,7 @@ def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):
 @pytest.mark.slow
 def test_a_scaling_is_found_with_hardly_an_error(digits: cs.Dataset):
     """Then another scale is as accurate, and the errors are too few to tell how confident a network should be."""
-    table = find_scaling(trained(digits, GREY["mean and std of ImageNet"], 20, CONVOLUTIONS), digits)
+    table = find_scaling(fit(digits, GREY["mean and std of ImageNet"], 20, CONVOLUTIONS), digits)
     assert table.best is not None, str(table)
     assert table.rows[0].name == "mean and std of ImageNet", str(table)
     assert table.rows[0].accuracy > 0.998
@@ -93,7 +93,7 @@ def test_a_scaling_is_found_with_hardly_an_error(digits: cs.Dataset):
 @pytest.mark.slow
 def test_smoothed_labels_are_not_taken_for_a_smaller_scale(digits: cs.Dataset):
     """With them a network is less confident than it is right, and with a larger scale its loss is lower."""
-    table = find_scaling(trained(digits, GREY["-1 to 1"], label_smoothing=0.1), digits)
+    table = find_scaling(fit(digits, GREY["-1 to 1"], label_smoothing=0.1), digits)
     rows = {row.name: row for row in table.rows}
     assert rows["mean and std of ImageNet"].loss < rows["-1 to 1"].loss
     assert rows["-1 to 1"].verdict in ("best", "unclear"), str(table)
@@ -103,7 +103,7 @@ def test_smoothed_labels_are_not_taken_for_a_smaller_scale(digits: cs.Dataset):
 def test_a_short_training_is_not_taken_for_a_larger_scale(digits: cs.Dataset):
     """After it, more contrast would make each image easier, so the loss is lower with a larger scale."""
     layers = cs.Conv2D(6, 5, strides=2, activation="tanh"), cs.Flatten(), cs.Dense(32, "tanh"), cs.Dense(10)
-    table = find_scaling(trained(digits, GREY["-1 to 1"], 8, layers), digits)
+    table = find_scaling(fit(digits, GREY["-1 to 1"], 8, layers), digits)
     rows = {row.name: row for row in table.rows}
     assert rows["mean and std of ImageNet"].loss < rows["-1 to 1"].loss
     assert table.rows[0].name == "-1 to 1", str(table)
@@ -113,7 +113,7 @@ def test_a_short_training_is_not_taken_for_a_larger_scale(digits: cs.Dataset):
 @pytest.mark.slow
 @pytest.mark.parametrize("bgr", [False, True])
 def test_the_order_of_channels_is_found(coloured: cs.Dataset, bgr: bool):
-    table = find_scaling(trained(coloured, cs.Scaling(bgr=bgr)), coloured)
+    table = find_scaling(fit(coloured, cs.Scaling(bgr=bgr)), coloured)
     assert table.best == cs.Scaling(bgr=bgr), str(table)
 
 
@@ -135,7 +135,7 @@ def test_the_scaling_of_an_untrained_network_is_unclear(digits: cs.Dataset, num_
 
 @pytest.mark.slow
 def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
-    network = trained(digits, cs.Scaling(), epochs=4)
+    network = fit(digits, cs.Scaling(), epochs=4)
     renamed = replace(digits, labels=(digits.labels + 1) % 10)
     table = find_scaling(network, renamed)
     assert table.best is None
@@ -144,7 +144,7 @@ def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
 
 @pytest.mark.slow
 def test_a_network_that_is_far_surer_than_it_is_right_is_unclear(digits: cs.Dataset):
-    network = trained(digits, cs.Scaling(mean=0.5, std=0.5), epochs=4)
+    network = fit(digits, cs.Scaling(mean=0.5, std=0.5), epochs=4)
     sure = replace(network, weights={**network.weights, "dense_1/kernel": 40 * network.weights["dense_1/kernel"]})
     assert find_scaling(network, digits).best is not None
     table = find_scaling(sure, digits)
@@ -169,7 +169,7 @@ def test_scalings_that_differ_in_confidence_alone_are_unclear():
 @pytest.mark.slow
 def test_an_order_of_channels_that_changes_nothing_is_not_tried(digits: cs.Dataset):
     grey = replace(digits, images=np.repeat(digits.images[:, ::2, ::2], 3, axis=3))
-    names = [row.name for row in find_scaling(trained(grey, cs.Scaling(), epochs=4), grey).rows]
+    names = [row.name for row in find_scaling(fit(grey, cs.Scaling(), epochs=4), grey).rows]
     assert "byte / 255" in names
     assert not any("BGR" in name for name in names if "ImageNet" not in name)
 

@@ -35,7 +35,7 @@ def coloured() -> cs.Dataset:
     return replace(digits, images=images.clip(0, 255).astype(np.uint8), name="coloured")
 
 
-def fitted(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -> Imported:
+def fit(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -> Imported:
     """Return random filters with the statistics that a scaling gives, and a dense layer of least squares."""
     architecture = cs.Architecture(cs.Input(*data.image_shape, 1.0), (*layers, cs.Flatten(), cs.Dense(10)))
     weights = dict(initial_weights(architecture, 0))
@@ -45,14 +45,14 @@ def fitted(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -
         model = Imported(architecture, weights).apply_scaling(scaling).to_model()
         return model.activations(data.images, [of])[of].astype(np.float64)
 
-    place = names.index("batch_normalization")
-    if place:
-        given = outputs(names[place - 1])
+    index = names.index("batch_normalization")
+    if index:
+        inputs = outputs(names[index - 1])
     else:
         scales, offsets = scaling.numbers(3)
-        given = (data.images * scales + offsets)[..., :: -1 if scaling.bgr else 1]
-    weights["batch_normalization/moving_mean"] = given.mean(axis=(0, 1, 2)).astype(np.float32)
-    weights["batch_normalization/moving_variance"] = given.var(axis=(0, 1, 2)).astype(np.float32)
+        inputs = (data.images * scales + offsets)[..., :: -1 if scaling.bgr else 1]
+    weights["batch_normalization/moving_mean"] = inputs.mean(axis=(0, 1, 2)).astype(np.float32)
+    weights["batch_normalization/moving_variance"] = inputs.var(axis=(0, 1, 2)).astype(np.float32)
     features = np.pad(outputs("flatten"), ((0, 0), (0, 1)), constant_values=1)
     solved = np.linalg.solve(features.T @ features + np.eye(features.shape[1]), features.T @ np.eye(10)[data.labels])
     weights |= {"dense/kernel": 6 * solved[:-1].astype(np.float32), "dense/bias": 6 * solved[-1].astype(np.float32)}
@@ -61,8 +61,8 @@ def fitted(data: cs.Dataset, scaling: cs.Scaling, layers: tuple = CONVOLUTION) -
 
 @pytest.mark.parametrize("name", SCALINGS)
 def test_only_the_scaling_of_the_network_fits(coloured: cs.Dataset, name: str):
-    network = fitted(coloured, SCALINGS[name])
-    nats = {other: measure_misfit(network, scaling, coloured) for other, scaling in SCALINGS.items()}
+    network = fit(coloured, SCALINGS[name])
+    nats = {scaling_name: measure_misfit(network, scaling, coloured) for scaling_name, scaling in SCALINGS.items()}
     assert nats.pop(name) == pytest.approx(0, abs=1e-4)
     assert min(nats.values()) > 0.01, nats
 
@@ -73,11 +73,11 @@ def test_scalings_with_the_same_answers_are_told_apart(name: str):
     images = np.full((100, 4, 3, 1), 100, np.uint8)
     images[::2, :2], images[1::2, 2:] = 200, 200
     scales, offsets = {**SCALINGS, "-1 to 1": cs.Scaling(mean=0.5, std=0.5)}[name].numbers(1)
-    given = images * scales + offsets
+    inputs = images * scales + offsets
     kernel = np.zeros((12, 2), np.float32)
     kernel[:6, 0] = kernel[6:, 1] = 1
     weights = dict(
-        zip(("gamma", "beta", "moving_mean", "moving_variance"), (1, 0, given.mean(), given.var()), strict=True)
+        zip(("gamma", "beta", "moving_mean", "moving_variance"), (1, 0, inputs.mean(), inputs.var()), strict=True)
     )
     architecture = cs.Architecture(
         cs.Input(4, 3, 1, 1.0), (cs.BatchNormalization(), cs.Flatten(), cs.Dense(2, use_bias=False))
@@ -92,7 +92,7 @@ def test_scalings_with_the_same_answers_are_told_apart(name: str):
 
 def test_a_normalisation_of_the_image_itself_fits_too(coloured: cs.Dataset):
     for name in ("raw bytes", "mean and std of ImageNet, BGR"):
-        table = find_scaling(fitted(coloured, SCALINGS[name], AT_THE_FRONT), coloured)
+        table = find_scaling(fit(coloured, SCALINGS[name], AT_THE_FRONT), coloured)
         assert table.rows[0].name == name, str(table)
         assert table.best is not None, str(table)
 
@@ -105,15 +105,15 @@ def test_no_statistics_and_those_of_an_untrained_network_say_nothing(coloured: c
 
 def test_statistics_that_contradict_the_answers_leave_it_unclear(coloured: cs.Dataset):
     """The network answers as before, with the statistics of inverted images, and numbers that undo them."""
-    network, other = (fitted(coloured, cs.Scaling(inverted=is_inverted)).weights for is_inverted in (False, True))
+    network, second = (fit(coloured, cs.Scaling(inverted=is_inverted)).weights for is_inverted in (False, True))
     means, variances = (
-        [each[f"batch_normalization/moving_{name}"] for each in (network, other)] for name in ("mean", "variance")
+        [state[f"batch_normalization/moving_{name}"] for state in (network, second)] for name in ("mean", "variance")
     )
     roots = np.sqrt(np.array(variances) + cs.BatchNormalization().epsilon)
     changed = {"moving_mean": means[1], "moving_variance": variances[1]}
     changed |= {"gamma": roots[1] / roots[0], "beta": (means[1] - means[0]) / roots[0]}
     weights = network | {f"batch_normalization/{name}": array for name, array in changed.items()}
-    table = find_scaling(replace(fitted(coloured, cs.Scaling()), weights=weights), coloured)
+    table = find_scaling(replace(fit(coloured, cs.Scaling()), weights=weights), coloured)
     assert table.best is None
     assert "with byte / 255" in table.sentence
     assert "other statistics" in table.sentence

@@ -61,10 +61,10 @@ def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
             layers.Softmax(),
         ]
     )
-    return randomized(model, rng), rng.integers(0, 256, (40, height, width, channels), dtype=np.uint8)
+    return randomize(model, rng), rng.integers(0, 256, (40, height, width, channels), dtype=np.uint8)
 
 
-def randomized(model: keras.Model, seed: int | np.random.Generator) -> keras.Model:
+def randomize(model: keras.Model, seed: int | np.random.Generator) -> keras.Model:
     """Give every weight a random value, of a size that keeps signals alive through the network."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:

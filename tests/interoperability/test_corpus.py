@@ -44,15 +44,15 @@ def some_images(shape: tuple[int, ...], count: int = 32) -> Images:
 
 
 def numbers_of(entry: Entry, images: Images) -> NDArray[np.float32]:
-    """Return what a network is given for images."""
+    """Scale images to the inputs of a network."""
     scales, offsets = (entry.scaling or cs.Scaling(1.0)).numbers(entry.image_shape[2])
     return (images * scales + offsets).astype(np.float32)
 
 
 def torch_logits(entry: Entry, module: torch.nn.Module, images: Images) -> NDArray[np.float32]:
     with torch.no_grad():
-        given = torch.from_numpy(numbers_of(entry, images)).permute(0, 3, 1, 2)
-        return np.concatenate([module(block).numpy() for block in given.split(500)])
+        inputs = torch.from_numpy(numbers_of(entry, images)).permute(0, 3, 1, 2)
+        return np.concatenate([module(block).numpy() for block in inputs.split(500)])
 
 
 def check(entry: Entry, model: cs.Model, images: Images, expected: NDArray[np.float32]) -> None:
@@ -60,7 +60,7 @@ def check(entry: Entry, model: cs.Model, images: Images, expected: NDArray[np.fl
     logits = model.logits(images)
     if entry.ends_in != "logits":  # which forgets what all logits of an image have in common
         expected = np.log(expected) if entry.ends_in == "softmax" else expected
-        logits, expected = (each - each.mean(axis=1, keepdims=True) for each in (logits, expected))
+        logits, expected = (values - values.mean(axis=1, keepdims=True) for values in (logits, expected))
     assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
 
 
@@ -108,9 +108,9 @@ def test_each_file_of_pytorch_gives_its_network(
 def of_windows(content: bytes) -> bytes:
     """Return the weights of a `.keras` file with the names of groups as Keras writes them on Windows."""
     changed = BytesIO()
-    with h5py.File(BytesIO(content)) as given, h5py.File(changed, "w") as made:
+    with h5py.File(BytesIO(content)) as source, h5py.File(changed, "w") as made:
         arrays = dict[str, Any]()
-        given.visititems(lambda path, item: arrays.update({path: item[()]} if isinstance(item, h5py.Dataset) else {}))
+        source.visititems(lambda path, item: arrays.update({path: item[()]} if isinstance(item, h5py.Dataset) else {}))
         for path, array in arrays.items():
             group, _, name = path.rpartition("/vars/")
             made.require_group(group.replace("/", "\\")).require_group("vars")[name] = array
@@ -126,7 +126,7 @@ def on_windows(model: Any, folder: Path) -> Path:
     return folder / "net.keras"
 
 
-def saved(name: str) -> Callable[[Any, Path], Path]:
+def saver(name: str) -> Callable[[Any, Path], Path]:
     def save(model: Any, folder: Path) -> Path:
         model.save(folder / name)
         return folder / name
@@ -141,7 +141,7 @@ def weights_alone(model: Any, folder: Path) -> Path:
 
 
 KERAS_FILES = {
-    ".keras": saved("net.keras"), ".keras, Windows": on_windows, ".h5": saved("net.h5"), "weights": weights_alone,
+    ".keras": saver("net.keras"), ".keras, Windows": on_windows, ".h5": saver("net.h5"), "weights": weights_alone,
 }  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_each_file_of_keras_gives_its_network(name: str, form: str, tmp_path: Pa
     check(entry, read, images, np.asarray(model.predict(numbers_of(entry, images), verbose=0)))
 
 
-def coloured(part: cs.Dataset, seed: int) -> cs.Dataset:
+def colour(part: cs.Dataset, seed: int) -> cs.Dataset:
     """Return digits of 32 x 32, each class about in a colour of its own, on dim grounds."""
     stream = np.random.default_rng(seed)
     ink = np.pad(part.images, ((0, 0), (2, 2), (2, 2), (0, 0))) / 255
@@ -172,13 +172,13 @@ def coloured(part: cs.Dataset, seed: int) -> cs.Dataset:
 
 @pytest.fixture
 def folder_of(small_mnist: cs.Splits, small_folder: Path, tmp_path: Path) -> Callable[[Entry], tuple[Path, cs.Splits]]:
-    """Return what gives the data of a network, as a file or folder and in memory."""
+    """Return a function from a network to its data: the path, and the splits in memory."""
 
     def data(entry: Entry) -> tuple[Path, cs.Splits]:
         if entry.image_shape[2] == 1:
             return small_folder, cs.load_dataset(small_folder)
         path = tmp_path / "coloured.npz"
-        train, test = coloured(small_mnist.train, 0), coloured(small_mnist.test, 1)
+        train, test = colour(small_mnist.train, 0), colour(small_mnist.test, 1)
         np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
         return path, cs.load_dataset(path)
 
@@ -213,19 +213,19 @@ def test_each_network_is_imported_evaluated_reported_and_exported_to_every_forma
 def check_exports(model: cs.Model, images: Images, folder: Path) -> None:
     """Export a model to every format; each file gives its logits where it runs, and again when it is read."""
     expected = model.logits(images)
-    most = 1e-4 * np.abs(expected).max()
+    tolerance = 1e-4 * np.abs(expected).max()
     for form in FORMATS.values():
         path = folder / f"again{form.suffix}"
         try:
             cs.export_model(model, path, form.name)
-            assert np.abs(form.open(path).logits(images) - expected).max() < most, form.name
+            assert np.abs(form.open(path).logits(images) - expected).max() < tolerance, form.name
         except MissingPackageError as error:
             pytest.skip(str(error))
         if form.name == "c":  # a program, which is compiled and not read
             with pytest.raises(InterchangeError, match="is source code"):
                 cs.import_model(path)
             continue
-        assert np.abs(cs.import_model(path).logits(images) - expected).max() < most, form.name
+        assert np.abs(cs.import_model(path).logits(images) - expected).max() < tolerance, form.name
 
 
 @pytest.fixture(scope="session")
@@ -242,20 +242,20 @@ def read(name: str, folder: Path) -> Imported:
     return read_network(to_pt2(entry.make().eval(), torch.zeros(1, channels, height, width), folder / "net.pt2"))
 
 
-def check_found(found: Imported, part: cs.Dataset, scaling: cs.Scaling) -> None:
-    table = find_scaling(found, part)
+def check_found(imported: Imported, part: cs.Dataset, scaling: cs.Scaling) -> None:
+    table = find_scaling(imported, part)
     assert table.best is not None, str(table)
     assert not table.best.bgr, str(table)
-    numbers = (each.numbers(part.image_shape[2]) for each in (table.best, scaling))
+    numbers = (candidate.numbers(part.image_shape[2]) for candidate in (table.best, scaling))
     np.testing.assert_allclose(*numbers, atol=0.01, err_msg=str(table))
 
 
 def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: Path):
     """With tanh and -1 to 1 the nearest other scaling has a lower loss; tests/interchange trains at all scalings."""
-    found, scaling = read("lenet5", tmp_path), cs.Scaling(mean=0.5, std=0.5)
+    imported, scaling = read("lenet5", tmp_path), cs.Scaling(mean=0.5, std=0.5)
     recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.001))
-    model, _ = cs.train(found.apply_scaling(scaling).architecture, digits.train, recipe)
-    check_found(replace(found, weights=model.weights), digits.train, scaling)
+    model, _ = cs.train(imported.apply_scaling(scaling).architecture, digits.train, recipe)
+    check_found(replace(imported, weights=model.weights), digits.train, scaling)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: 
 )
 def test_the_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
     """Trained in PyTorch, which keeps averages of its own in a batch normalisation, and knows numbers by channel."""
-    part = coloured(digits.train.take(np.arange(2000)), 0)
+    part = colour(digits.train.take(np.arange(2000)), 0)
     torch.manual_seed(0)
     module = TORCH["colour"].make()
     scales, offsets = scaling.numbers(3)
@@ -277,5 +277,5 @@ def test_the_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling,
             optimizer.zero_grad()
             nn.functional.cross_entropy(module(images[batch]), labels[batch]).backward()
             optimizer.step()
-    found = read_network(to_pt2(module.eval(), torch.zeros(1, 3, 32, 32), tmp_path / "net.pt2"))
-    check_found(found, part, scaling)
+    imported = read_network(to_pt2(module.eval(), torch.zeros(1, 3, 32, 32), tmp_path / "net.pt2"))
+    check_found(imported, part, scaling)

@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.documentation.test_notebooks import EXAMPLES, executed
+from tests.documentation.test_notebooks import EXAMPLES, execute
 
 NOTEBOOK = EXAMPLES / "mnist_cnn.ipynb"
 
 
 @pytest.mark.slow
 def test_the_notebook_brings_a_keras_model_and_gives_it_back(tmp_path: Path):
-    page = executed(EXAMPLES / "keras_model.ipynb", tmp_path)
+    page = execute(EXAMPLES / "keras_model.ipynb", tmp_path)
     difference, changed = re.search(r"largest difference ([\d.e-]+), (\d+) changed answers", page).groups()
     assert float(difference) < 1e-4
     assert int(changed) == 0
@@ -24,7 +24,7 @@ def test_the_notebook_brings_a_keras_model_and_gives_it_back(tmp_path: Path):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("notebook")
-    page = executed(NOTEBOOK, folder)
+    page = execute(NOTEBOOK, folder)
     assert (folder / "mnist_cnn.safetensors").is_file()
     return page
 
@@ -49,7 +49,7 @@ def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: st
 
 
 def test_the_notebook_on_changes_comes_to_a_verdict(tmp_path: Path):
-    page = executed(EXAMPLES / "is_my_change_better.ipynb", tmp_path)
+    page = execute(EXAMPLES / "is_my_change_better.ipynb", tmp_path)
     assert "% fewer errors than" in page
     assert "Variants of normalized, recipe" in page
     assert page.count("<svg") + page.count("image/png") >= 3

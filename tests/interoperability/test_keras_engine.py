@@ -35,9 +35,9 @@ OPTIONS = {
 RATES = np.array([0.01, 0.02, 0.005], np.float32)
 
 
-def distance(found, expected):
+def distance(actual, expected):
     """Return the largest difference as a share of the largest expected number."""
-    return float(np.abs(np.asarray(found, np.float64) - expected).max() / np.abs(expected).max())
+    return float(np.abs(np.asarray(actual, np.float64) - expected).max() / np.abs(expected).max())
 
 
 def apart(a, b, start):
@@ -68,27 +68,27 @@ def test_outputs_are_those_of_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     assert distance(keras.logits(images), reference.logits(images)) < CLOSE
     names = [layer.name for layer in architecture.layers]
-    found, expected = keras.activations(images, names), reference.activations(images, names)
-    assert {name: found[name].shape for name in names} == {name: expected[name].shape for name in names}
-    assert max(distance(found[name], expected[name]) for name in names) < CLOSE
+    outputs, expected = keras.activations(images, names), reference.activations(images, names)
+    assert {name: outputs[name].shape for name in names} == {name: expected[name].shape for name in names}
+    assert max(distance(outputs[name], expected[name]) for name in names) < CLOSE
 
 
 def test_gradients_are_those_of_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     labels = np.random.default_rng(1).integers(0, architecture.num_classes, len(images))
-    (loss, found), (expected_loss, expected) = keras.gradients(images, labels), reference.gradients(images, labels)
+    (loss, gradients), (expected_loss, expected) = keras.gradients(images, labels), reference.gradients(images, labels)
     assert loss == pytest.approx(expected_loss, rel=1e-6)
-    assert list(found) == list(expected)
+    assert list(gradients) == list(expected)
     largest = max(np.abs(gradient).max() for gradient in expected.values())
-    assert all(np.abs(found[name] - expected[name]).max() < CLOSE * largest for name in expected)
+    assert all(np.abs(gradients[name] - expected[name]).max() < CLOSE * largest for name in expected)
 
 
 def test_gradients_by_layers_are_those_of_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     names = ["input", *(layer.name for layer in architecture.layers)]
     dlogits = np.random.default_rng(3).normal(size=(len(images), architecture.num_classes))
-    found, expected = (network.layer_gradients(images, dlogits, names) for network in (keras, reference))
-    assert max(distance(found[name], expected[name]) for name in names) < CLOSE
+    gradients, expected = (network.layer_gradients(images, dlogits, names) for network in (keras, reference))
+    assert max(distance(gradients[name], expected[name]) for name in names) < CLOSE
 
 
 def test_ablations_are_those_of_the_reference(architecture, weights, images):
@@ -107,9 +107,9 @@ def test_an_epoch_is_that_of_the_native_engine(residual, name):
     data, start, options = dataset(residual), initial_weights(residual, 0), OPTIONS[name]
     networks = [open_network(residual, start, engine) for engine in ("keras", "native")]
     for _ in range(2):
-        found, expected = (epoch(network, data, options) for network in networks)
-        assert found.loss == pytest.approx(expected.loss, rel=1e-4)
-        assert found.accuracy == pytest.approx(expected.accuracy, abs=1e-6)
+        result, expected = (epoch(network, data, options) for network in networks)
+        assert result.loss == pytest.approx(expected.loss, rel=1e-4)
+        assert result.accuracy == pytest.approx(expected.accuracy, abs=1e-6)
     assert apart(*(network.weights() for network in networks), start) < 2e-3
     states = [network.optimizer_state() for network in networks]
     assert states[0].keys() == states[1].keys()
@@ -140,21 +140,21 @@ def test_what_is_dropped_follows_from_the_key():
     network = Architecture(Input(6, 6), (Flatten(), Dense(40, "relu"), Dropout(0.5), Dense(3)))
     data, start = dataset(network, 32), initial_weights(network, 0)
 
-    def trained(key):
+    def train_steps(key):
         opened = open_network(network, start, "keras")
         epoch(opened, data, EpochOptions(SGD(), dropout_key=key), RATES[:1])
         return opened.weights()["dense_1/kernel"]
 
-    np.testing.assert_array_equal(trained(7), trained(7))
-    assert (trained(7) != trained(8)).any()
-    assert (trained(7) != trained(7 + 2**40)).any()
+    np.testing.assert_array_equal(train_steps(7), train_steps(7))
+    assert (train_steps(7) != train_steps(8)).any()
+    assert (train_steps(7) != train_steps(7 + 2**40)).any()
 
 
 def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
-    data, told = dataset(residual), []
+    data, progress = dataset(residual), []
 
     def interrupt(done, loss, accuracy):
-        told.append((done, loss, accuracy))
+        progress.append((done, loss, accuracy))
         if done == 64:
             raise KeyboardInterrupt
 
@@ -163,7 +163,7 @@ def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
         epoch(network, data, OPTIONS["Nesterov, averaged"])
     with pytest.raises(KeyboardInterrupt):
         epoch(networks[0], data, OPTIONS["Nesterov, averaged"], progress=interrupt)
-    assert [done for done, _, _ in told] == [32, 64]
+    assert [done for done, _, _ in progress] == [32, 64]
     for network in networks:
         epoch(network, data, OPTIONS["Nesterov, averaged"])
     for name, weight in networks[0].weights().items():
@@ -172,15 +172,15 @@ def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
 
 def test_training_by_a_recipe_learns_and_says_which_engine(small_mnist):
     recipe = cs.Recipe(epochs=2, batch_size=50, class_weights="balanced", label_smoothing=0.1)
-    told = []
+    progress = []
     model, history = cs.train(
-        cs.presets.cnn, small_mnist, recipe, engine="keras", on_progress=lambda *so_far: told.append(so_far)
+        cs.presets.cnn, small_mnist, recipe, engine="keras", on_progress=lambda *so_far: progress.append(so_far)
     )
     native, _ = cs.train(cs.presets.cnn, small_mnist, recipe)
     assert model.provenance["engine"] == "keras"
     assert history.val_accuracy[-1] > 0.7
     assert abs(cs.evaluate(model, small_mnist.test).accuracy - cs.evaluate(native, small_mnist.test).accuracy) < 0.03
-    assert told[-1][:2] == (2, 1000)
+    assert progress[-1][:2] == (2, 1000)
 
 
 def test_a_run_that_goes_on_ends_as_an_unbroken_one(small_mnist):

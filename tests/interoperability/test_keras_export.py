@@ -31,9 +31,9 @@ def test_a_written_file_gives_the_same_logits(model, images, tmp_path):
     path = tmp_path / "new folder" / "model.keras"
     write_keras(model, path)
     runner, expected = open_keras(path), model.logits(images)
-    found = runner.logits(images)
-    assert found.dtype == np.float32
-    assert np.abs(found - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+    logits = runner.logits(images)
+    assert logits.dtype == np.float32
+    assert np.abs(logits - expected).max() < 1e-5 * max(1, np.abs(expected).max())
     assert runner.runtime.startswith(f"Keras {load_keras().__version__} on ")
     outputs = load_keras().saving.load_model(path)(images.astype(np.float32))
     np.testing.assert_allclose(numbers(outputs["probabilities"]), model.probabilities(images), atol=1e-5)
@@ -47,8 +47,8 @@ def test_a_plain_model_gives_one_output_and_keeps_the_names(model, images, outpu
     assert np.abs(numbers(exported(images)) - expected).max() < 1e-5 * max(1, np.abs(expected).max())
     assert isinstance(exported, load_keras().Sequential) != has_branches
     names = [layer.name for layer in model.architecture.layers]
-    found = [layer.name for layer in exported.layers if layer.name in names]
-    assert found == names or (has_branches and sorted(found) == sorted(names))  # Keras may order branches otherwise
+    kept = [layer.name for layer in exported.layers if layer.name in names]
+    assert kept == names or (has_branches and sorted(kept) == sorted(names))  # Keras may order branches otherwise
     assert exported.count_params() == sum(weight.size for weight in model.weights.values())
 
 

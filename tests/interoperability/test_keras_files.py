@@ -9,7 +9,7 @@ import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
-from .keras_networks import random_keras_model, randomized
+from .keras_networks import random_keras_model, randomize
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
@@ -20,9 +20,9 @@ def images_for(shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (5, *shape)).astype(np.uint8)
 
 
-def logits_of(model, given):
-    """Return what comes before the softmax, by Keras."""
-    answer = model(given, training=False)
+def logits_of(model, images):
+    """Compute logits with Keras: the output before the softmax."""
+    answer = model(images, training=False)
     answer = keras.ops.convert_to_numpy(answer["logits"] if isinstance(answer, dict) else answer)
     last = model.layers[-1]
     while hasattr(last, "layers"):
@@ -31,23 +31,23 @@ def logits_of(model, given):
     return np.log(np.maximum(answer, 1e-30)) if ends_in_softmax and len(model.outputs) == 1 else answer
 
 
-def centred(logits):
+def centre(logits):
     """Return logits without what is common to all of a row, which a softmax forgets."""
     return logits - logits.mean(axis=1, keepdims=True)
 
 
-def assert_same(model, models, images, given=None):
+def assert_same(model, models, images, inputs=None):
     """Hold the logits of each of `models` against those of Keras, which sees `given` instead of the bytes."""
-    expected = centred(logits_of(model, images.astype(np.float32) if given is None else given))
+    expected = centre(logits_of(model, images.astype(np.float32) if inputs is None else inputs))
     assert expected.std() > 1e-3, "a network that answers something"
     for ours in models:
-        assert np.abs(centred(ours.logits(images)) - expected).max() < LARGEST_DIFFERENCE * max(
+        assert np.abs(centre(ours.logits(images)) - expected).max() < LARGEST_DIFFERENCE * max(
             1, np.abs(expected).max()
         )
 
 
-def saved(model, folder):
-    """Return what is read from each kind of file that Keras writes."""
+def reread(model, folder):
+    """Save a model as each kind of file that Keras writes, and read them all."""
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
     model.save_weights(folder / "model.weights.h5")
@@ -60,7 +60,7 @@ def saved(model, folder):
 
 
 def models_of(read):
-    return [(one if one.reads_bytes else one.apply_scaling(cs.Scaling())).to_model() for one in read]
+    return [(network if network.reads_bytes else network.apply_scaling(cs.Scaling())).to_model() for network in read]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -69,7 +69,7 @@ def test_every_kind_of_file_gives_the_logits_of_keras(seed, tmp_path):
     if seed % 2:
         outputs = {"logits": model.layers[-2].output, "probabilities": model.layers[-1].output}
         model = keras.Model(model.inputs[0], outputs)
-    assert_same(model, [*models_of(saved(model, tmp_path)), from_keras(model)], images)
+    assert_same(model, [*models_of(reread(model, tmp_path)), from_keras(model)], images)
 
 
 def test_a_normalization_that_was_adapted_is_read(tmp_path):
@@ -77,7 +77,7 @@ def test_a_normalization_that_was_adapted_is_read(tmp_path):
     norm = layers.Normalization()
     norm.adapt(images.astype(np.float32))
     model = keras.Sequential([layers.Input((12, 9, 3)), norm, layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)])
-    read = [one.apply_scaling(cs.Scaling(1.0)).to_model() for one in saved(model, tmp_path)[:2]]
+    read = [network.apply_scaling(cs.Scaling(1.0)).to_model() for network in reread(model, tmp_path)[:2]]
     assert_same(model, [*read, from_keras(model, scaling=cs.Scaling(1.0))], images)
 
 
@@ -97,12 +97,12 @@ def test_models_within_models_are_laid_open(tmp_path):
             layers.Dense(4),
         ]
     )  # fmt: skip
-    randomized(model, 3)
+    randomize(model, 3)
     images = images_for((12, 9, 3))
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images, images / np.float32(255))
-    for one in read:
-        assert not one.reads_bytes
+    for network in read:
+        assert not network.reads_bytes
 
 
 def test_flat_pixels_and_images_without_a_channel_axis(tmp_path):
@@ -112,10 +112,10 @@ def test_flat_pixels_and_images_without_a_channel_axis(tmp_path):
         [layers.Input((35,)), layers.Reshape((7, 5, 1)), layers.Conv2D(3, 3), layers.Reshape((-1,)), layers.Dense(2)]
     )
     for model, shape in ((flat, (7, 7, 1)), (image, (7, 5, 1)), (shaped, (7, 5, 1))):
-        randomized(model, 1)
+        randomize(model, 1)
         images = images_for(shape)
-        read = saved(model, tmp_path)
-        assert [one.architecture.input.shape for one in read] == [shape] * 3
+        read = reread(model, tmp_path)
+        assert [network.architecture.input.shape for network in read] == [shape] * 3
         assert_same(model, models_of(read), images, images.reshape(5, *model.input_shape[1:]) / np.float32(255))
 
 
@@ -126,19 +126,19 @@ def test_a_rescaling_of_each_channel_or_behind_a_layer_becomes_a_batch_normaliza
             layers.Conv2D(4, 3, padding="same"), layers.Rescaling(0.3, offset=-0.2), layers.Flatten(), layers.Dense(3),
         ]
     )  # fmt: skip
-    randomized(model, 5)
+    randomize(model, 5)
     images = images_for((8, 8, 3))
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images)
-    for one in read:
-        assert [layer.kind for layer in one.architecture.layers].count("BatchNormalization") == 2
+    for network in read:
+        assert [layer.kind for layer in network.architecture.layers].count("BatchNormalization") == 2
 
 
 def test_weights_alone_beside_an_architecture_of_ours(tmp_path):
-    read = saved(random_keras_model(4)[0], tmp_path)[0]
+    read = reread(random_keras_model(4)[0], tmp_path)[0]
     plain = keras.Sequential([layers.Input((6, 6, 1)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(4)])
-    randomized(plain, 2)
-    architecture = models_of(saved(plain, tmp_path))[0].architecture
+    randomize(plain, 2)
+    architecture = models_of(reread(plain, tmp_path))[0].architecture
     (tmp_path / "architecture.json").write_text(json.dumps(architecture.to_dict()))
     alone = read_keras(tmp_path / "model.weights.h5", architecture=tmp_path / "architecture.json")
     images = images_for((6, 6, 1))
@@ -153,7 +153,7 @@ def test_weights_of_other_float_types_are_read(dtype, tmp_path):
     model = keras.Sequential(
         [layers.Input((6, 5, 1), dtype="float32"), layers.Flatten(), layers.Dense(3, dtype=dtype, name="end")]
     )
-    randomized(model, 2)
+    randomize(model, 2)
     expected = [np.asarray(weight, np.float32) for weight in model.get_weights()]
     model.save(tmp_path / "model.keras")
     read = read_keras(tmp_path / "model.keras")
@@ -165,7 +165,7 @@ def test_a_trained_and_compiled_model_is_read_without_its_optimizer(tmp_path):
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     images = images_for((6, 5, 1))
     model.fit(images, np.arange(5) % 3, verbose=0)
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images, images / np.float32(255))
 
 
@@ -178,31 +178,31 @@ def test_names_that_keras_allows_are_changed_with_a_note(tmp_path):
             layers.Dense(3, name="input"),
         ]
     )
-    randomized(model, 2)
+    randomize(model, 2)
     images = images_for((6, 5, 1))
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images, images / np.float32(255))
-    for one in read:
-        assert [layer.name for layer in one.architecture.layers] == ["a_b", "a_b_1", "input_1"]
-        assert any("'a.b' is called `a_b` here" in note for note in one.notes)
+    for network in read:
+        assert [layer.name for layer in network.architecture.layers] == ["a_b", "a_b_1", "input_1"]
+        assert any("'a.b' is called `a_b` here" in note for note in network.notes)
 
 
 def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
-    given = layers.Input((12, 12, 1))
-    x = layers.Lambda(lambda image: image * 2, name="doubled", output_shape=(12, 12, 1))(given)
+    pixels = layers.Input((12, 12, 1))
+    x = layers.Lambda(lambda image: image * 2, name="doubled", output_shape=(12, 12, 1))(pixels)
     x = layers.Conv2D(4, 3, name="wide")(x)
     left, right = layers.Conv2D(2, 3, name="left")(x), layers.Conv2D(2, 3, name="right")(x)
     x = layers.Concatenate(name="joined")([left, right])
     x = layers.Conv2D(4, 3, activation="mish", name="swished")(x)
     x = layers.Flatten()(layers.ReLU(4.0, name="clipped")(x))
-    model = keras.Model(given, layers.Dense(1, activation="sigmoid", name="single")(x))
+    model = keras.Model(pixels, layers.Dense(1, activation="sigmoid", name="single")(x))
     model.save(tmp_path / "model.keras")
-    with pytest.raises(InterchangeError) as told:
+    with pytest.raises(InterchangeError) as error:
         read_keras(tmp_path / "model.keras")
     for name in ("doubled", "swished", "clipped"):
-        assert f"{name!r} (" in str(told.value)
-    assert "Python code" in str(told.value)
-    assert "\n" not in str(told.value)
+        assert f"{name!r} (" in str(error.value)
+    assert "Python code" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -220,24 +220,24 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
             layers.Dense(4), layers.Softmax(),
         ]
     )  # fmt: skip
-    randomized(model, seed)
+    randomize(model, seed)
     images = images_for((10, 9, 3), seed)
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images)
 
 
 def test_what_an_addition_reads_is_not_changed_by_an_activation_behind_it(tmp_path):
-    given = layers.Input((8, 8, 2))
-    x = layers.Conv2D(3, 3, padding="same")(given)
+    image = layers.Input((8, 8, 2))
+    x = layers.Conv2D(3, 3, padding="same")(image)
     y = layers.ReLU()(x)  # the addition reads what is before it
     y = layers.Conv2D(3, 3, padding="same")(y)
     z = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
-    model = randomized(keras.Model(given, layers.Dense(3)(z)), 7)
+    model = randomize(keras.Model(image, layers.Dense(3)(z)), 7)
     images = images_for((8, 8, 2))
-    read = saved(model, tmp_path)
+    read = reread(model, tmp_path)
     assert_same(model, models_of(read), images, images / np.float32(255))
-    for one in read:
-        assert one.architecture.layers[1].kind == "Activation"
+    for network in read:
+        assert network.architecture.layers[1].kind == "Activation"
 
 
 def test_layers_that_do_nothing_at_prediction_are_left_out(tmp_path):
@@ -250,7 +250,7 @@ def test_layers_that_do_nothing_at_prediction_are_left_out(tmp_path):
             layers.ActivityRegularization(0.1), layers.Identity(), layers.Dense(5),
         ]
     )  # fmt: skip
-    randomized(model, 0)
+    randomize(model, 0)
     model.save(tmp_path / "model.keras")  # Keras 3.15 cannot write such layers as HDF5
     read = read_keras(tmp_path / "model.keras")
     assert_same(model, [read.to_model(), from_keras(model)], images_for((12, 11, 3)))
@@ -270,7 +270,7 @@ def test_channels_first_answer_as_in_keras(flattened, tmp_path):
             layers.Dense(5),
         ]
     )  # fmt: skip
-    randomized(model, 1)
+    randomize(model, 1)
     images = images_for((12, 11, 3))
-    given = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    assert_same(model, [*models_of(saved(model, tmp_path)), from_keras(model, scaling=cs.Scaling())], images, given)
+    inputs = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    assert_same(model, [*models_of(reread(model, tmp_path)), from_keras(model, scaling=cs.Scaling())], images, inputs)

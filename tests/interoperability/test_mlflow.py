@@ -45,8 +45,8 @@ def logged(small_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempP
 
 
 def runs(uri: str) -> dict:
-    """What is logged, by the run's id: parameters, each value of each metric, tags, status, files and their digests."""
-    client, found = mlflow.MlflowClient(tracking_uri=uri), {}
+    """Read all logged runs by id: parameters, every metric value, tags, status, files and their digests."""
+    client, runs_by_name = mlflow.MlflowClient(tracking_uri=uri), {}
     experiment = client.get_experiment_by_name("convscope")
     by_id = {run.info.run_id: run for run in client.search_runs([experiment.experiment_id])}
     for run_id, run in by_id.items():
@@ -61,9 +61,9 @@ def runs(uri: str) -> dict:
         tags = {name: value for name, value in run.data.tags.items() if name.startswith("convscope.")}
         parent = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
         about = (run.info.run_name, run.info.status, run.info.end_time, parent and parent.data.tags["convscope.id"])
-        found[tags["convscope.id"]] = (run.data.params, metrics, tags, about, files)
-    assert len(found) == len(by_id), "twice"
-    return found
+        runs_by_name[tags["convscope.id"]] = (run.data.params, metrics, tags, about, files)
+    assert len(runs_by_name) == len(by_id), "twice"
+    return runs_by_name
 
 
 def top(uri: str) -> tuple:
@@ -71,9 +71,9 @@ def top(uri: str) -> tuple:
 
 
 def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[Path, str]):
-    found = runs(logged[1])
-    assert len(found) == 4
-    assert [run[3][3] is None for run in found.values()].count(True) == 1
+    logged_runs = runs(logged[1])
+    assert len(logged_runs) == 4
+    assert [run[3][3] is None for run in logged_runs.values()].count(True) == 1
 
 
 def test_logging_again_leaves_nothing_twice(logged: tuple[Path, str]):
@@ -132,7 +132,7 @@ def test_the_experiment_is_that_of_mlflow_s_own_variable(
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "digits")
     log_run(logged[0] / "baseline", f"mlflow:{uri}")
-    names = [found.name for found in mlflow.MlflowClient(tracking_uri=uri).search_experiments()]
+    names = [experiment.name for experiment in mlflow.MlflowClient(tracking_uri=uri).search_experiments()]
     assert "digits" in names
     assert "convscope" not in names
 

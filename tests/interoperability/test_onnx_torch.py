@@ -58,7 +58,7 @@ class Network(nn.Module):
         return nn.functional.log_softmax(self.answer(x), 1)
 
 
-def pooled(channels: int, classes: int) -> nn.Module:
+def pooling_network(channels: int, classes: int) -> nn.Module:
     """Return a network that ends in a global pooling, with other paddings than `same`."""
     return nn.Sequential(
         nn.Conv2d(channels, 8, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1),
@@ -67,7 +67,7 @@ def pooled(channels: int, classes: int) -> nn.Module:
     )  # fmt: skip
 
 
-def activated(channels: int, classes: int) -> nn.Module:
+def activation_network(channels: int, classes: int) -> nn.Module:
     """Return a network of images of 12 x 14 or 14 x 12 with an activation of each kind, within layers and by itself."""
     return nn.Sequential(
         nn.Conv2d(channels, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU6(), nn.Conv2d(6, 6, 3, padding=1),
@@ -76,7 +76,7 @@ def activated(channels: int, classes: int) -> nn.Module:
     )  # fmt: skip
 
 
-def sloped(channels: int, classes: int) -> nn.Module:
+def prelu_network(channels: int, classes: int) -> nn.Module:
     """Return a network of images of 12 x 14 or 14 x 12 with learned slopes: by channel, one for all, and of vectors."""
     learned = nn.PReLU(4), nn.PReLU(), nn.PReLU(9)
     for module in learned:
@@ -86,7 +86,7 @@ def sloped(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(*stem, hidden, learned[2], nn.Linear(9, classes))
 
 
-def exported(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
+def export(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
     arguments = dict(EXPORTERS[exporter])
     if arguments["dynamo"]:
         if importlib.util.find_spec("onnxscript") is None:
@@ -102,13 +102,13 @@ def exported(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) 
 def shaken(module: nn.Module) -> nn.Module:
     """Return the module with statistics that are not those of the start, as it is used for inference."""
     torch.manual_seed(0)
-    for each in module.modules():
-        if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(each.running_mean, 0, 0.3)
-            nn.init.uniform_(each.running_var, 0.3, 2)
-            if each.affine:
-                nn.init.uniform_(each.weight, 0.5, 1.5)
-                nn.init.normal_(each.bias)
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(child.running_mean, 0, 0.3)
+            nn.init.uniform_(child.running_var, 0.3, 2)
+            if child.affine:
+                nn.init.uniform_(child.weight, 0.5, 1.5)
+                nn.init.normal_(child.bias)
     return module.eval()
 
 
@@ -118,7 +118,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 def compare(module: nn.Module, size: tuple[int, int, int], path: Path, exporter: str) -> cs.Architecture:
     height, width, channels = size
-    exported(module, torch.rand(2, channels, height, width), path, exporter)
+    export(module, torch.rand(2, channels, height, width), path, exporter)
     imported = read_onnx(path)
     imported = imported if imported.reads_bytes else imported.apply_scaling(cs.Scaling())
     images = np.random.default_rng(0).integers(0, 256, (6, *size), dtype=np.uint8)
@@ -143,17 +143,17 @@ def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
 def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):
-    compare(shaken(pooled(size[2], 5)), size, tmp_path / "m.onnx", exporter)
+    compare(shaken(pooling_network(size[2], 5)), size, tmp_path / "m.onnx", exporter)
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_activations_answer_as_in_pytorch(exporter: str, tmp_path: Path):
-    architecture = compare(shaken(activated(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
-    found = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
-    assert found == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
+    architecture = compare(shaken(activation_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
+    own = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
+    assert own == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_learned_slopes_answer_as_in_pytorch(exporter: str, tmp_path: Path):
-    architecture = compare(shaken(sloped(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
+    architecture = compare(shaken(prelu_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     assert [layer.kind for layer in architecture.layers].count("PReLU") == 3

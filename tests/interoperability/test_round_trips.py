@@ -28,7 +28,7 @@ def pair(
     return cs.import_model(path), images, keras_logits(theirs, images)
 
 
-def allowed(logits: np.ndarray) -> float:
+def tolerance_of(logits: np.ndarray) -> float:
     return TOLERANCE * max(1.0, float(np.abs(logits).max()))
 
 
@@ -42,7 +42,7 @@ def test_each_model_has_every_layer(seed: int):
 
 def test_the_model_answers_as_keras_does(pair: tuple[cs.Model, np.ndarray, np.ndarray]):
     model, images, expected = pair
-    assert np.abs(model.logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(model.logits(images) - expected).max() <= tolerance_of(expected)
 
 
 @pytest.mark.parametrize("name", ["keras", "torch", "c"])
@@ -50,7 +50,7 @@ def test_its_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray]
     model, images, expected = pair
     path = tmp_path / FORMATS[name].file_name("float32")
     cs.export_model(model, path, name)
-    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= tolerance_of(expected)
 
 
 @pytest.mark.parametrize("fold", [True, False])
@@ -58,9 +58,9 @@ def test_its_onnx_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.nda
     model, images, expected = pair
     path = tmp_path / "model.onnx"
     write_onnx(model, path, fold=fold)
-    assert np.abs(FORMATS["onnx"].open(path).logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(FORMATS["onnx"].open(path).logits(images) - expected).max() <= tolerance_of(expected)
     again = cs.import_model(path)
-    assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(again.logits(images) - expected).max() <= tolerance_of(expected)
 
 
 def test_its_keras_file_is_read_again(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path):
@@ -70,7 +70,7 @@ def test_its_keras_file_is_read_again(pair: tuple[cs.Model, np.ndarray, np.ndarr
     again = cs.import_model(path)
     assert again.weights_sha256 == model.weights_sha256
     assert again.class_names == model.class_names
-    assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(again.logits(images) - expected).max() <= tolerance_of(expected)
 
 
 @pytest.mark.parametrize("name", ["keras", "onnx", "torch", "tflite", "c"])
@@ -108,4 +108,4 @@ def test_a_scaling_by_channel_is_in_the_file(tmp_path: Path, name: str):
     expected = model.logits(images)
     path = tmp_path / FORMATS[name].file_name("float32")
     cs.export_model(model, path, name)
-    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= allowed(expected)
+    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= tolerance_of(expected)

@@ -61,11 +61,11 @@ def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
     model = random_model(rng)
     images = random_images(model.architecture, rng, 40)
     expected = model.logits(images)
-    for dtype, most in (("float32", 3e-5), ("float16", 0.02), ("int8", 0.4)):
+    for dtype, tolerance in (("float32", 3e-5), ("float16", 0.02), ("int8", 0.4)):
         path = tmp_path / f"{dtype}.tflite"
         write_tflite(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None)
         read = cs.import_model(path)
-        assert np.abs(read.logits(images) - expected).max() < most, dtype
+        assert np.abs(read.logits(images) - expected).max() < tolerance, dtype
         notes = read.provenance["imported"]["notes"]
         assert any("computes in whole numbers" in note for note in notes) == (dtype == "int8")
 

@@ -16,11 +16,11 @@ from convscope.engine import open_network
 from convscope.interchange.torch_export import open_torch, to_torch, write_torch
 
 
-def expected_logits(model: Model, images: np.ndarray) -> np.ndarray:
+def compute_expected_logits(model: Model, images: np.ndarray) -> np.ndarray:
     return open_network(model.architecture, model.weights, "reference").logits(images)
 
 
-def computed(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
+def compute(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         return network(torch.from_numpy(images)).numpy()
 
@@ -36,11 +36,11 @@ def test_random_networks_give_the_same_logits(seed: int) -> None:
     model = random_model(rng)
     images = random_images(model.architecture, rng, 9)
     network = to_torch(model)
-    expected = expected_logits(model, images)
+    expected = compute_expected_logits(model, images)
     bound = 1e-5 * np.abs(expected).max()
-    assert np.abs(computed(network, images) - expected).max() < bound
-    assert np.abs(computed(network, images.astype(np.float32)) - expected).max() < bound
-    assert np.abs(computed(network.double(), images) - expected).max() < bound
+    assert np.abs(compute(network, images) - expected).max() < bound
+    assert np.abs(compute(network, images.astype(np.float32)) - expected).max() < bound
+    assert np.abs(compute(network.double(), images) - expected).max() < bound
     children = dict(network.named_children())
     assert isinstance(network, torch.nn.Sequential)
     assert {layer.name for layer in model.architecture.layers} < children.keys()
@@ -55,7 +55,7 @@ def test_windows_reach_over_edges_as_those_of_tensorflow(kind: type, size: tuple
             layer = kind(2, (rows, 3), **window) if kind is cs.Conv2D else kind((rows, 3), **window)
             model = model_of(cs.Architecture(cs.Input(*size, 3), (layer, cs.Flatten(), cs.Dense(2))))
             images = random_images(model.architecture, np.random.default_rng(rows), 3)
-            difference = np.abs(computed(to_torch(model), images) - expected_logits(model, images)).max()
+            difference = np.abs(compute(to_torch(model), images) - compute_expected_logits(model, images)).max()
             assert difference < 1e-5, (rows, strides)
 
 
@@ -69,7 +69,7 @@ def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> Non
     model = model_of(cs.Architecture(cs.Input(6, 8, 3), layers))
     network = to_torch(model)
     images = random_images(model.architecture, np.random.default_rng(0), 3)
-    assert np.abs(computed(network, images) - expected_logits(model, images)).max() < 1e-5
+    assert np.abs(compute(network, images) - compute_expected_logits(model, images)).max() < 1e-5
     assert isinstance(network.conv2d_relu, torch.nn.Conv2d)
     assert isinstance(network.conv2d_relu_, torch.nn.ReLU)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.interoperability.test_onnx_torch import Network, activated, log_softmax, pooled, shaken
+from tests.interoperability.test_onnx_torch import Network, activation_network, log_softmax, pooling_network, shaken
 from torch import nn
 
 import convscope as cs
@@ -53,7 +53,7 @@ class Last(nn.Module):
 SIZE = (12, 14, 3)
 
 
-def sized(module: nn.Module) -> nn.Module:
+def initialize_lazy_layers(module: nn.Module) -> nn.Module:
     """Return a module whose lazy layer has seen an image."""
     module(torch.zeros(2, 3, 12, 14))
     return module
@@ -61,8 +61,8 @@ def sized(module: nn.Module) -> nn.Module:
 
 MODULES = {
     "residual": lambda: Network(3, 12, 14, 5),
-    "pooled": lambda: pooled(3, 5),
-    "activated": lambda: sized(activated(3, 5)),
+    "pooled": lambda: pooling_network(3, 5),
+    "activated": lambda: initialize_lazy_layers(activation_network(3, 5)),
     "in place": InPlace,
     "channels last": Last,
     "vectors": lambda: nn.Sequential(nn.Linear(504, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(), nn.Linear(16, 5)),
@@ -78,20 +78,20 @@ MODULES = {
 }
 
 
-def made(name: str) -> nn.Module:
+def make(name: str) -> nn.Module:
     torch.manual_seed(1)
     return shaken(MODULES[name]())
 
 
 def answers(name: str, module: nn.Module, images: np.ndarray) -> np.ndarray:
     """Return the logits that PyTorch computes."""
-    given = torch.from_numpy(images).float() / 255
+    inputs = torch.from_numpy(images).float() / 255
     if name != "channels last":
-        given = given.permute(0, 3, 1, 2)
+        inputs = inputs.permute(0, 3, 1, 2)
     if name == "vectors":
-        given = given.permute(0, 2, 3, 1).flatten(1)
+        inputs = inputs.permute(0, 2, 3, 1).flatten(1)
     with torch.no_grad():
-        return module(given).flatten(1).numpy()
+        return module(inputs).flatten(1).numpy()
 
 
 def check(name: str, model: cs.Model, module: nn.Module) -> None:
@@ -102,9 +102,9 @@ def check(name: str, model: cs.Model, module: nn.Module) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_in_memory_answers_as_in_pytorch(name: str):
-    module = made(name).train()
+    module = make(name).train()
     model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"], scaling=cs.Scaling())
-    assert all(each.training for each in module.modules())
+    assert all(module.training for module in module.modules())
     assert model.class_names == ("a", "b", "c", "d", "e")
     check(name, model, module.eval())
 
@@ -112,7 +112,7 @@ def test_a_module_in_memory_answers_as_in_pytorch(name: str):
 @pytest.mark.parametrize("is_decomposed", [False, True])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_path: Path):
-    module = made(name)
+    module = make(name)
     shape = {"channels last": (2, *SIZE), "vectors": (2, 504)}.get(name, (2, 3, 12, 14))
     batch = ({0: torch.export.Dim("N")},)
     with warnings.catch_warnings():
@@ -126,13 +126,13 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
         with pytest.raises(InterchangeError, match=r"aten\.where\.self\) is not supported"):
             read_network(tmp_path / "net.pt2", image_shape=SIZE)
         return
-    found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
-    check(name, found.apply_scaling(cs.Scaling()).to_model(), module)
+    network = read_network(tmp_path / "net.pt2", image_shape=SIZE)
+    check(name, network.apply_scaling(cs.Scaling()).to_model(), module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_weights_of_other_types_are_read(dtype: torch.dtype):
-    modules = made("pooled"), made("pooled").to(dtype)
+    modules = make("pooled"), make("pooled").to(dtype)
     exact, rounded = (cs.from_torch(module, SIZE, scaling=cs.Scaling()) for module in modules)
     for name, weight in exact.weights.items():
         np.testing.assert_allclose(rounded.weights[name], weight, rtol=1e-2)
@@ -148,17 +148,17 @@ def test_a_model_of_ours_returns_through_pytorch(architecture, weights, images, 
         return
     again = cs.import_model(tmp_path / "model.pt2")
     assert again.class_names == model.class_names
-    for other in (again, cs.from_torch(cs.to_torch(model), architecture.input.shape)):
-        np.testing.assert_allclose(other.logits(images), logits, atol=1e-4)
+    for returned in (again, cs.from_torch(cs.to_torch(model), architecture.input.shape)):
+        np.testing.assert_allclose(returned.logits(images), logits, atol=1e-4)
 
 
 def test_what_is_no_module_or_cannot_be_exported_is_named():
     with pytest.raises(TypeError, match=r"module is .*; it must be a torch\.nn\.Module"):
-        cs.from_torch(made("pooled").state_dict(), SIZE)
+        cs.from_torch(make("pooled").state_dict(), SIZE)
     with pytest.raises(
         InterchangeError, match=r"PyTorch module Sequential: PyTorch cannot export it for images of \(5, 5, 1\)"
     ):
-        cs.from_torch(made("pooled"), (5, 5, 1))
+        cs.from_torch(make("pooled"), (5, 5, 1))
     denoiser = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
     with pytest.raises(InterchangeError, match=r"3 x 12 x 14 numbers for each image.*denoiser"):
         cs.from_torch(denoiser, SIZE)
@@ -167,7 +167,7 @@ def test_what_is_no_module_or_cannot_be_exported_is_named():
 
 
 def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):
-    module, path = made("pooled"), tmp_path / "net.pt"
+    module, path = make("pooled"), tmp_path / "net.pt"
     script = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -199,13 +199,13 @@ def run_lines(error: Exception, network: nn.Module | None = None) -> None:
 
 def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    network = shaken(pooled(1, 5))
+    network = shaken(pooling_network(1, 5))
     torch.save(network.state_dict(), "net.pt")
     with pytest.raises(InterchangeError) as caught:
         cs.import_model("net.pt", scaling=cs.Scaling())
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
     expected = cs.from_torch(network, (28, 28, 1), scaling=cs.Scaling()).logits(images)
-    run_lines(caught.value, pooled(1, 5))
+    run_lines(caught.value, pooling_network(1, 5))
     np.testing.assert_allclose(cs.import_model("net.pt2", scaling=cs.Scaling()).logits(images), expected, atol=1e-5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -35,16 +35,16 @@ def rule(threshold):
 
 def test_a_picture_is_answered_as_its_prepared_image_is():
     model = model_of()
-    (one,) = predict(model, [pen()], names=["a.png"])
+    (answer,) = predict(model, [pen()], names=["a.png"])
     image = prepare(pen(), 28, 28, 1, MNIST_LIKE).image
-    np.testing.assert_array_equal(one.prepared.image, image)
+    np.testing.assert_array_equal(answer.prepared.image, image)
     expected = softmax(model.logits(image[None]).astype(np.float64))[0]
-    np.testing.assert_allclose(one.probabilities, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(answer.probabilities, expected, rtol=0, atol=1e-12)
     first, second = np.argsort(-expected)[:2]
-    assert one.answer == Answer(int(first), NAMES[first], expected[first])
-    assert one.runner_up == Answer(int(second), NAMES[second], expected[second])
-    assert (one.file, one.size, one.is_as_made, one.is_assumed) == ("a.png", (90, 120), False, False)
-    assert (one.label, one.class_name, one.probability) == (first, NAMES[first], expected[first])
+    assert answer.answer == Answer(int(first), NAMES[first], expected[first])
+    assert answer.runner_up == Answer(int(second), NAMES[second], expected[second])
+    assert (answer.file, answer.size, answer.is_as_made, answer.is_assumed) == ("a.png", (90, 120), False, False)
+    assert (answer.label, answer.class_name, answer.probability) == (first, NAMES[first], expected[first])
 
 
 def test_probabilities_are_those_of_the_models_temperature():
@@ -61,28 +61,28 @@ def test_probabilities_are_those_of_the_models_temperature():
 def test_equal_probabilities_are_answered_by_the_first_class():
     model = model_of()
     even = replace(model, weights={name: np.zeros_like(weight) for name, weight in model.weights.items()})
-    (one,) = predict(even, [pen()])
-    assert (one.label, one.runner_up.label) == (0, 1)
+    (prediction,) = predict(even, [pen()])
+    assert (prediction.label, prediction.runner_up.label) == (0, 1)
 
 
 @pytest.mark.parametrize(("threshold", "refused"), [(-1e9, False), (1e9, True)])
 def test_the_models_own_rule_says_none_of_these(threshold, refused):
-    (one,) = predict(model_of(calibration={"rejection": rule(threshold)}), [pen()])
-    assert one.none_of_these is refused
-    assert ("none of these" if refused else "accepted by the model's rejection rule") in str(one)
+    (prediction,) = predict(model_of(calibration={"rejection": rule(threshold)}), [pen()])
+    assert prediction.none_of_these is refused
+    assert ("none of these" if refused else "accepted by the model's rejection rule") in str(prediction)
 
 
 def test_without_a_rule_none_of_these_is_not_told():
-    (one,) = predict(model_of(), [pen()])
-    assert one.none_of_these is None
-    assert "not tested: the model has no rejection rule" in str(one)
+    (prediction,) = predict(model_of(), [pen()])
+    assert prediction.none_of_these is None
+    assert "not tested: the model has no rejection rule" in str(prediction)
 
 
 def test_a_picture_without_ink_is_none_of_these():
     for model in (model_of(), model_of(calibration={"rejection": rule(-1e9)})):
-        (one,) = predict(model, [np.full((40, 50), 255, np.uint8)])
-        assert one.hints == ("empty",)
-        assert one.none_of_these is True
+        (prediction,) = predict(model, [np.full((40, 50), 255, np.uint8)])
+        assert prediction.hints == ("empty",)
+        assert prediction.none_of_these is True
 
 
 @pytest.mark.parametrize(
@@ -96,18 +96,18 @@ def test_a_damaged_rule_is_an_error_of_the_run(damaged):
 def test_images_of_the_data_set_are_left_as_they_are(mnist):
     model, images = model_of(), mnist.test.images[:64]
     for pictures in (list(images), [image[..., 0] for image in images], [image.repeat(3, axis=2) for image in images]):
-        found = predict(model, pictures)
-        assert all(one.is_as_made for one in found)
-        np.testing.assert_array_equal([one.label for one in found], model.predict(images))
-        np.testing.assert_array_equal(found[5].prepared.image, images[5])
-    assert found[0].steps == ()
-    assert found[0].done == "as it is"
+        predictions = predict(model, pictures)
+        assert all(prediction.is_as_made for prediction in predictions)
+        np.testing.assert_array_equal([prediction.label for prediction in predictions], model.predict(images))
+        np.testing.assert_array_equal(predictions[5].prepared.image, images[5])
+    assert predictions[0].steps == ()
+    assert predictions[0].done == "as it is"
 
 
 def test_asked_for_steps_are_taken_of_every_picture(mnist):
-    (one,) = predict(model_of(), [mnist.test.images[0]], steps=("polarity", "centre"))
-    assert not one.is_as_made
-    assert one.steps == ("polarity", "centre")
+    (prediction,) = predict(model_of(), [mnist.test.images[0]], steps=("polarity", "centre"))
+    assert not prediction.is_as_made
+    assert prediction.steps == ("polarity", "centre")
     with pytest.raises(ValueError, match=r"steps\[0\] is 'fold'; it must be one of"):
         predict(model_of(), [pen()], steps=("fold",))
 
@@ -131,24 +131,24 @@ def test_what_was_done_is_said_in_words():
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 36, 1), (64, 64, 3)])
 def test_images_of_any_size_and_number_of_channels_are_made(shape):
     for handwriting in (Handwriting("light", 6), Handwriting("dark", 6), Handwriting("light", 6, centre=False)):
-        found = predict(model_of(shape, handwriting=handwriting), [pen(), pen()[..., 0], pen()[..., :1]])
-        assert [one.prepared.image.shape for one in found] == [shape] * 3
+        predictions = predict(model_of(shape, handwriting=handwriting), [pen(), pen()[..., 0], pen()[..., :1]])
+        assert [prediction.prepared.image.shape for prediction in predictions] == [shape] * 3
 
 
 def test_a_grey_picture_of_the_right_size_is_left_as_it_is_in_three_channels():
     model = model_of((28, 28, 3), handwriting=Handwriting("light", 20, centre=False))
     grey = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
-    (one,) = predict(model, [grey])
-    assert one.is_as_made
-    np.testing.assert_array_equal(one.prepared.image, grey[..., None].repeat(3, axis=2))
+    (prediction,) = predict(model, [grey])
+    assert prediction.is_as_made
+    np.testing.assert_array_equal(prediction.prepared.image, grey[..., None].repeat(3, axis=2))
 
 
 def test_more_pictures_than_a_batch_are_answered_in_their_order(monkeypatch, mnist):
     monkeypatch.setattr(prediction, "_BATCH_IMAGES", 7)
     model, images = model_of(), mnist.test.images[:20]
-    found = predict(model, list(images))
-    np.testing.assert_array_equal([one.label for one in found], model.predict(images))
-    assert [one.file for one in found][:2] == ["picture 1", "picture 2"]
+    predictions = predict(model, list(images))
+    np.testing.assert_array_equal([answer.label for answer in predictions], model.predict(images))
+    assert [answer.file for answer in predictions][:2] == ["picture 1", "picture 2"]
     assert predict(model, []) == ()
 
 
@@ -161,37 +161,37 @@ def test_names_and_pictures_must_fit():
 
 
 def test_an_answer_is_plain_json_and_text():
-    (one,) = predict(model_of(), [pen()], names=["<b>\x1b[31m.png"])
-    value = json.loads(json.dumps(one.to_dict(), allow_nan=False))
+    (prediction,) = predict(model_of(), [pen()], names=["<b>\x1b[31m.png"])
+    value = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
     assert value["file"] == "<b>\x1b[31m.png"
-    assert value["label"] == one.label
+    assert value["label"] == prediction.label
     assert value["size"] == [90, 120]
     assert value["steps"] == list(MNIST_LIKE.steps)
     assert sum(value["probabilities"]) == pytest.approx(1)
     assert {"class_name", "probability", "none_of_these", "hints", "is_calibrated"} <= value.keys()
-    assert "\x1b" not in str(one)
-    assert "all steps" in str(one)
-    assert "&lt;b&gt;" in one._repr_html_()
+    assert "\x1b" not in str(prediction)
+    assert "all steps" in str(prediction)
+    assert "&lt;b&gt;" in prediction._repr_html_()
 
 
 def test_maps_add_up_to_the_answers_logit_less_that_of_the_ground():
     model = model_of()
-    found = predict(model, [pen(), pen(60, 200), pen(200, 60)])
-    maps = answer_maps(model, found)
+    predictions = predict(model, [pen(), pen(60, 200), pen(200, 60)])
+    maps = answer_maps(model, predictions)
     assert METHOD == "integrated_gradients"
     assert maps.shape == (3, 28, 28)
-    labels = np.array([one.label for one in found])
-    images = np.stack([one.prepared.image for one in found])
+    labels = np.array([prediction.label for prediction in predictions])
+    images = np.stack([prediction.prepared.image for prediction in predictions])
     gain = (model.logits(images) - model.logits(np.zeros_like(images)))[np.arange(3), labels]
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), gain, rtol=0.05, atol=0.02)
 
 
 def test_the_ground_of_dark_ink_counts_nothing():
     model = model_of(handwriting=Handwriting("dark", 20))
-    found = predict(model, [pen()])
-    (one,) = answer_maps(model, found)
-    assert (one[found[0].prepared.image[..., 0] == 255] == 0).all()
-    assert np.abs(one).max() > 0
+    predictions = predict(model, [pen()])
+    (answer_map,) = answer_maps(model, predictions)
+    assert (answer_map[predictions[0].prepared.image[..., 0] == 255] == 0).all()
+    assert np.abs(answer_map).max() > 0
 
 
 def test_maps_of_nothing_are_none():
@@ -200,8 +200,8 @@ def test_maps_of_nothing_are_none():
 
 def test_views_are_averaged():
     model = model_of(calibration={"temperature": 2.0})
-    (one,) = predict(model, [pen()], views=9)
-    np.testing.assert_allclose(one.probabilities, model.calibrated_probabilities(one.prepared.image[None], 9)[0])
-    assert not np.allclose(one.probabilities, predict(model, [pen()])[0].probabilities, rtol=1e-3)
+    (answer,) = predict(model, [pen()], views=9)
+    np.testing.assert_allclose(answer.probabilities, model.calibrated_probabilities(answer.prepared.image[None], 9)[0])
+    assert not np.allclose(answer.probabilities, predict(model, [pen()])[0].probabilities, rtol=1e-3)
     with pytest.raises(ValueError, match="views is 2; it must be 1, 5 or 9"):
         predict(model, [pen()], views=2)

@@ -40,9 +40,9 @@ def test_a_model_says_itself_how_its_images_are_made():
     ],
 )
 def test_of_a_model_that_does_not_say_it_is_guessed_from_its_data_sets_name(shape, name, centre, target):
-    found = preparation_of(model_of(shape, provenance={} if name is None else {"dataset": name}))
-    assert found.is_assumed
-    assert found.handwriting == Handwriting("light", target, centre=centre)
+    preparation = preparation_of(model_of(shape, provenance={} if name is None else {"dataset": name}))
+    assert preparation.is_assumed
+    assert preparation.handwriting == Handwriting("light", target, centre=centre)
 
 
 def test_images_of_the_data_set_are_as_made(mnist):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.photos import photographed_rows, photographed_string
+from tests.photos import photograph_rows, photograph_string
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError
@@ -35,7 +35,7 @@ def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, 
     random, whole = np.random.default_rng(3), 0
     for number in range(8):
         chosen = random.choice(len(mnist.test), 5, replace=False)
-        picture, _ = photographed_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
+        picture, _ = photograph_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
         whole += read_strings(model, picture).lines == texts(mnist.test, [chosen])
     assert whole >= 6
 
@@ -45,12 +45,12 @@ def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, 
 def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, mnist, rules):
     rows = [[7, 2, 1, 0, 4], [14, 13, 12, 11, 10], [20, 21, 22, 23, 25]]
     images = mnist.test.images
-    picture, boxes = photographed_rows([list(images[row]) for row in rows], 5, rules=rules)
+    picture, boxes = photograph_rows([list(images[row]) for row in rows], 5, rules=rules)
     reading = read_strings(model, picture, name="page.png")
     assert reading.file == "page.png"
     assert [len(line) for line in reading.lines] == [5, 5, 5]
     truth = "".join(texts(mnist.test, rows))
-    assert sum(one == other for one, other in zip("".join(reading.lines), truth, strict=True)) >= 13
+    assert sum(read == true for read, true in zip("".join(reading.lines), truth, strict=True)) >= 13
     for digit, box in zip(reading.digits, boxes, strict=True):
         middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         assert digit.box[0] < middle[0] < digit.box[2]
@@ -61,7 +61,7 @@ def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, m
 @pytest.mark.slow
 def test_touching_digits_are_cut_apart(model, mnist):
     read = [
-        read_strings(model, photographed_string([*ones(mnist, 3, n + 1)[n:], *ones(mnist, 2, n + 1)[n:]], 40 + n, 1)[0])
+        read_strings(model, photograph_string([*ones(mnist, 3, n + 1)[n:], *ones(mnist, 2, n + 1)[n:]], 40 + n, 1)[0])
         for n in range(6)
     ]
     assert sum(reading.lines == ("32",) for reading in read) >= 3
@@ -69,7 +69,7 @@ def test_touching_digits_are_cut_apart(model, mnist):
 
 @pytest.mark.slow
 def test_a_single_wide_digit_is_not_cut(model, mnist):
-    read = [read_strings(model, photographed_string([image], 60)[0]).lines for image in ones(mnist, 0, 8)]
+    read = [read_strings(model, photograph_string([image], 60)[0]).lines for image in ones(mnist, 0, 8)]
     assert sum(lines == ("0",) for lines in read) >= 7
 
 
@@ -80,7 +80,7 @@ def test_a_sheet_without_ink_says_so(model):
 
 
 def test_the_reading_is_plain_json(model, mnist):
-    picture, _ = photographed_string(ones(mnist, 7, 2), 70)
+    picture, _ = photograph_string(ones(mnist, 7, 2), 70)
     value = read_strings(model, picture, name="a.png").to_dict()
     json.dumps(value, allow_nan=False)
     assert value["size"] == list(picture.shape[:2])
@@ -94,14 +94,14 @@ def test_the_reading_is_plain_json(model, mnist):
 
 @pytest.mark.slow
 def test_grey_pictures_read_as_colours_do(model, mnist):
-    grey = photographed_string(ones(mnist, 4, 3), 80)[0].mean(axis=2).astype(np.uint8)
-    lines = {read_strings(model, one).lines for one in (grey, grey[..., None], np.repeat(grey[..., None], 3, axis=2))}
+    grey = photograph_string(ones(mnist, 4, 3), 80)[0].mean(axis=2).astype(np.uint8)
+    lines = {read_strings(model, form).lines for form in (grey, grey[..., None], np.repeat(grey[..., None], 3, axis=2))}
     assert len(lines) == 1
 
 
 def test_longer_class_names_are_joined_with_spaces(model, mnist):
     named = replace(model, class_names=tuple(f"<b>{name}</b>" for name in model.class_names))
-    picture, _ = photographed_string(ones(mnist, 1, 2), 90)
+    picture, _ = photograph_string(ones(mnist, 1, 2), 90)
     plain, reading = read_strings(model, picture), read_strings(named, picture)
     assert reading.text == " ".join(f"<b>{name}</b>" for name in plain.text)
 
@@ -118,9 +118,9 @@ def test_other_image_sizes_and_channels_are_read():
 
 
 def test_models_of_other_pictures_are_refused(model):
-    other = replace(model, handwriting=Handwriting("light", 20, centre=False))
+    light = replace(model, handwriting=Handwriting("light", 20, centre=False))
     with pytest.raises(ConvscopeError, match="do not hold one centred character"):
-        read_strings(other, np.zeros((50, 50), np.uint8))
+        read_strings(light, np.zeros((50, 50), np.uint8))
 
 
 def test_a_picture_of_another_form_is_refused(model):
@@ -130,14 +130,14 @@ def test_a_picture_of_another_form_is_refused(model):
 
 def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
     monkeypatch.setattr(strings, "MAX_SPANS", 2)
-    reading = read_strings(model, photographed_string(ones(mnist, 8, 3), 95)[0])
+    reading = read_strings(model, photograph_string(ones(mnist, 8, 3), 95)[0])
     assert reading.notices == ("not cut",)
     assert len(reading.digits) == 3
 
 
 @pytest.mark.slow
 def test_the_drawing_keeps_the_photo_and_puts_boxes_on_it(model, mnist):
-    picture, _ = photographed_string(ones(mnist, 5, 2), 100)
+    picture, _ = photograph_string(ones(mnist, 5, 2), 100)
     reading = read_strings(model, picture)
     drawn = reading.draw(picture)
     assert drawn.shape == picture.shape
@@ -155,7 +155,7 @@ def test_only_the_picture_that_was_read_can_be_drawn_on(model):
 
 @pytest.mark.slow
 def test_the_table_names_lines_and_how_sure_they_are(model, mnist):
-    reading = read_strings(model, photographed_string(ones(mnist, 1, 3), 110)[0])
+    reading = read_strings(model, photograph_string(ones(mnist, 1, 3), 110)[0])
     assert reading.lines[0] in str(reading)
     assert "<table" in reading._repr_html_()
 
@@ -184,6 +184,6 @@ def test_the_cheapest_path_takes_two_parts_where_they_cost_less_than_the_whole()
 def test_a_bar_above_a_stroke_may_be_part_of_it_and_two_tall_strokes_may_not():
     tall, bar = np.ones((40, 8), np.int16), np.ones((6, 20), np.int16)
     lattice = make_lattice(segments_of(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
-    found = {(span.first, span.last) for span in lattice.spans}
-    assert (0, 2) in found
-    assert (2, 4) not in found
+    spans = {(span.first, span.last) for span in lattice.spans}
+    assert (0, 2) in spans
+    assert (2, 4) not in spans

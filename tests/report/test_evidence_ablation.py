@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
 from convscope.base.packing import Packed
@@ -31,7 +31,7 @@ def measure(
 ) -> AblationRecord:
     """Ablate an untrained network on noise."""
     dataset = make_split("test", shape, names, 3 * len(names))
-    return AblationRecord().merge(ablate(untrained(make(shape, len(names)), names), dataset, **options))
+    return AblationRecord().merge(ablate(init_model(make(shape, len(names)), names), dataset, **options))
 
 
 def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
@@ -46,7 +46,7 @@ def variant(name: str, change: float, verdict: Any = "no difference shown", mean
     )  # fmt: skip
 
 
-def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> ArchitectureAblation:
+def make_retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> ArchitectureAblation:
     whole = variant("whole network", 0.0, mean=mean)
     runs = ArchitectureRuns(
         dataset_name="noise",
@@ -81,10 +81,10 @@ def wide(shape: tuple[int, int, int], num_classes: int) -> Architecture:
 
 
 RUNS: dict[str, Callable[[], AblationRecord]] = {
-    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn).merge(retrained(VARIANTS)),
+    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn).merge(make_retrained(VARIANTS)),
     "two": lambda: measure((8, 8, 1), ("no", "yes"), presets.ann),
     "units": lambda: measure((12, 12, 3), ("a", "b", "c"), presets.cnn, units=True),
-    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer).merge(retrained(VARIANTS)),
+    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer).merge(make_retrained(VARIANTS)),
     "hostile": lambda: measure((12, 12, 1), ("</script><b>", "a name that is too long for any axis"), presets.cnn),
     "hundred": lambda: measure((9, 15, 2), tuple(f"class {i}" for i in range(120)), wide),
 }  # fmt: skip
@@ -119,7 +119,7 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationR
 
 
 def test_variants_stand_alone() -> None:
-    assert list(charts(section_of(retrained(VARIANTS)))) == ["ablation-architectures"]
+    assert list(charts(section_of(make_retrained(VARIANTS)))) == ["ablation-architectures"]
 
 
 def test_nothing_measured_is_a_section_without_parts() -> None:
@@ -131,7 +131,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     names, changes = single.class_names, list(single.filters[4].accuracy_change_by_class)
     changes[7] = -0.5
     filters = list(single.filters)
-    filters[4] = one = replace(filters[4], accuracy_change_by_class=tuple(changes))
+    filters[4] = top = replace(filters[4], accuracy_change_by_class=tuple(changes))
     marked = np.zeros(single.is_significant_by_class.shape, np.uint8)
 
     def classes() -> Table:
@@ -143,39 +143,39 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     assert classes().title == "Removing a single filter lowers the recall of no class significantly"
     marked[4, 7] = 1
     table = classes()
-    assert table.title == f"Class {names[7]} loses 50.0 points without filter {one.filter} of {one.layer}"
-    assert [row[:5] for row in table.rows] == [[names[7], one.layer, "by zero", str(one.filter), "\N{MINUS SIGN}50.00"]]
+    assert table.title == f"Class {names[7]} loses 50.0 points without filter {top.filter} of {top.layer}"
+    assert [row[:5] for row in table.rows] == [[names[7], top.layer, "by zero", str(top.filter), "\N{MINUS SIGN}50.00"]]
 
 
 def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:
-    values = retrained(VARIANTS)
+    values = make_retrained(VARIANTS)
     drawing = draw_architectures(values.architectures, 10_000)
     (axes,) = drawing.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["double width", "whole network", "no pooling", "linear model"]
     dots = [(line.get_xdata()[0], line.get_color()) for line in axes.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose([place for place, _ in dots], [0.008, 0.01, 0.0104, 0.09])
+    np.testing.assert_allclose([error for error, _ in dots], [0.008, 0.01, 0.0104, 0.09])
     assert [colour for _, colour in dots] == [AGAINST, INK, MUTED, WARM]
     chart = charts(section_of(values))["ablation-architectures"]
     assert chart.title == "1 of 3 variants is significantly worse than the whole network, 1 better"
 
 
 def test_variants_that_lie_close_together_have_a_tick() -> None:
-    values = retrained((variant("no pooling", 0.0, mean=0.993),), mean=0.993)
-    variants = [replace(one, interval=None) for one in values.architectures]
+    values = make_retrained((variant("no pooling", 0.0, mean=0.993),), mean=0.993)
+    variants = [replace(architecture, interval=None) for architecture in values.architectures]
     labels = [label.get_text() for label in draw_architectures(variants, 10_000).axes[0].get_xticklabels()]
     assert labels == ["0.7\xa0%"]
 
 
 def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
-    values = retrained(VARIANTS[:1], mean=0.9995)
-    variants = [replace(one, mean=1.0, interval=None) for one in values.architectures]
+    values = make_retrained(VARIANTS[:1], mean=0.9995)
+    variants = [replace(architecture, mean=1.0, interval=None) for architecture in values.architectures]
     left, right = draw_architectures(variants, 50).axes[0].get_xlim()
     assert left > 0.01 > right > 0
 
 
 def test_the_table_of_variants_says_what_was_left_out() -> None:
-    *_, table = section_of(retrained(VARIANTS)).parts
+    *_, table = section_of(make_retrained(VARIANTS)).parts
     assert isinstance(table, Table)
     assert "Left out: no dropout (there is no dropout)." in table.look
     assert [row[0] for row in table.rows] == ["whole network", "linear model", "no pooling", "double width"]

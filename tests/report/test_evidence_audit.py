@@ -21,7 +21,7 @@ NAMES = (
 )
 
 
-def made_up(number: int, split: str, names=NAMES, shape=(10, 12, 1), seed: int = 0) -> cs.Dataset:
+def make_dataset(number: int, split: str, names=NAMES, shape=(10, 12, 1), seed: int = 0) -> cs.Dataset:
     images = np.random.default_rng(seed).integers(0, 256, (number, *shape), dtype=np.uint8)
     return cs.Dataset(images, np.arange(number) % len(names), names, "made up", split)
 
@@ -34,7 +34,7 @@ def answers(labels, num_classes: int):
 
 def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, AuditRecord]:
     """Two training labels and one test label in doubt; a test image that is also a training image of another label."""
-    train, test = made_up(60, "train", names, shape), made_up(30, "test", names, shape, seed=1)
+    train, test = make_dataset(60, "train", names, shape), make_dataset(30, "test", names, shape, seed=1)
     images = test.images.copy()
     images[4] = train.images[3]
     splits = cs.Splits(train, cs.Dataset(images, test.labels, names, "made up", "test"))
@@ -130,7 +130,7 @@ def test_without_training_answers_the_training_labels_are_not_spoken_of():
 
 
 def test_data_without_faults_have_tables_and_no_gallery():
-    splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
+    splits = cs.Splits(make_dataset(30, "train"), make_dataset(20, "test", seed=1))
     value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_record()
     section = audit_section(value)
     assert list(parts(section, Table)) == [

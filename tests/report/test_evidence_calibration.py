@@ -47,7 +47,7 @@ def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
     assert [row[2] for row in by_width.rows] == [f"{count:,}" for count in images]
     assert confidence_finding(value) in charts(section)[0].look
     assert [row[0] for row in refusals.rows] == ["0\xa0%", "1\xa0%", "2\xa0%", "5\xa0%", "10\xa0%"]
-    errors = [one.num_errors_left for one in value.after.risk_coverage.refusals]
+    errors = [refusal.num_errors_left for refusal in value.after.risk_coverage.refusals]
     assert [row[2] for row in refusals.rows] == [f"{count} of {errors[0]}" for count in errors]
 
 
@@ -64,7 +64,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
     ):
         written = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in rows[title][1::2]]
         values = [getattr(part, name).value for part in (value.before, value.after, value.changes)]
-        assert written == pytest.approx([factor * each for each in values], abs=0.51 * 10**-digits)
+        assert written == pytest.approx([factor * value for value in values], abs=0.51 * 10**-digits)
     assert {len(row) for row in table.rows} == {len(table.header)}
     assert "1,000 validation images" in table.title
 
@@ -101,8 +101,8 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
     def with_errors(*left: int) -> Calibration:
         curve = value.after.risk_coverage
         refusals = [
-            replace(one, num_errors_left=errors, num_left=1000)
-            for one, errors in zip(curve.refusals, left, strict=True)
+            replace(refusal, num_errors_left=errors, num_left=1000)
+            for refusal, errors in zip(curve.refusals, left, strict=True)
         ]
         return replace(value, after=replace(value.after, risk_coverage=replace(curve, refusals=tuple(refusals))))
 

@@ -20,7 +20,7 @@ def make_group(name: str, models: int, accuracy: float, seed: int, images: int =
     )
 
 
-def compared(
+def compare_models(
     models: tuple[int, int] = (5, 5), names: tuple[str, str] = ("cnn", "ann"), **costs: Any
 ) -> GroupComparison:
     a = make_group(names[0], models[0], 0.95, 1, **costs)
@@ -32,7 +32,7 @@ def value_of(comparison: GroupComparison) -> GroupComparisonRecord:
 
 
 def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers() -> None:
-    comparison = compared()
+    comparison = compare_models()
     chart = comparison_chart(value_of(comparison))
     assert chart.title == comparison.verdict
     assert chart.numbers is not None
@@ -44,7 +44,7 @@ def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers()
 
 
 def test_the_drawing_shows_means_difference_and_p() -> None:
-    comparison = compared()
+    comparison = compare_models()
     svg = svg_text(comparison_chart(value_of(comparison)).drawing)
     for text in (f"{100 * comparison.a.accuracy:.2f}\xa0%", f"+{100 * comparison.accuracy_difference:.2f}", "n = 5"):
         assert text in svg
@@ -52,7 +52,7 @@ def test_the_drawing_shows_means_difference_and_p() -> None:
 
 
 def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
-    comparison = replace(compared(), adjusted_p_value=0.0625)
+    comparison = replace(compare_models(), adjusted_p_value=0.0625)
     chart = comparison_chart(value_of(comparison))
     assert chart.look.endswith("p has Holm’s correction.")
     assert "p = 0.062" in svg_text(chart.drawing)

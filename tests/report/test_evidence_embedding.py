@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import presets
 from convscope.base.packing import Packed
@@ -16,7 +16,7 @@ from .conftest import HOSTILE_NAMES, make_split
 
 def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> Embedding:
     dataset = make_split("test", (8, 8, 1), names, number)
-    return embed(untrained(presets.ann((8, 8, 1), len(names)), names), dataset, **options)
+    return embed(init_model(presets.ann((8, 8, 1), len(names)), names), dataset, **options)
 
 
 def charts(value: Embedding) -> list[Chart]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, presets
 from convscope.data.datasets import Dataset
@@ -17,7 +17,7 @@ from .conftest import HOSTILE_NAMES, make_split
 
 
 def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> FilterCards:
-    return filter_cards(untrained(architecture, dataset.class_names), dataset, **options)
+    return filter_cards(init_model(architecture, dataset.class_names), dataset, **options)
 
 
 def noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:
@@ -53,7 +53,7 @@ def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [["conv2d", "16"], ["conv2d_1", "32"]]
     shown = [part for part in rest if isinstance(part, Gallery)]
-    assert [len(gallery.cards) for gallery in shown] == [len(one.pictures.filters) for one in value.layers]
+    assert [len(gallery.cards) for gallery in shown] == [len(layer.pictures.filters) for layer in value.layers]
     assert len(shown[0].cards) == 16
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import presets
 from convscope.base.packing import Packed
@@ -23,38 +23,38 @@ pytestmark = pytest.mark.slow
 DIGITS = tuple("0123456789")
 
 
-def measured(
-    names: tuple[str, ...] = DIGITS, shape: tuple[int, int, int] = (12, 11, 1), other: str = "others", **change: Any
+def make_rejection(
+    names: tuple[str, ...] = DIGITS, shape: tuple[int, int, int] = (12, 11, 1), kind: str = "others", **change: Any
 ) -> Rejection:
-    return replace(_measured(names, shape, other), **change)
+    return replace(_make_rejection(names, shape, kind), **change)
 
 
 def with_shares(value: Rejection, share: Callable[[int, int], float]) -> Rejection:
     """Refuse another share of each set by each rule, by their numbers."""
     outside = tuple(
         replace(
-            one,
+            images,
             rules=tuple(
-                replace(result, refused=replace(result.refused, value=share(number, place)))
-                for place, result in enumerate(one.rules)
+                replace(result, refused=replace(result.refused, value=share(number, index)))
+                for index, result in enumerate(images.rules)
             ),
         )
-        for number, one in enumerate(value.out_of_distribution)
+        for number, images in enumerate(value.out_of_distribution)
     )
     return replace(value, out_of_distribution=outside)
 
 
 @cache
-def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -> Rejection:
+def _make_rejection(names: tuple[str, ...], shape: tuple[int, int, int], kind: str) -> Rejection:
     known = make_split("test", shape, names, 40)
-    model = untrained(presets.ann(shape, len(names)), names)
+    model = init_model(presets.ann(shape, len(names)), names)
     rule = fit_rejection(model, [(model, known, known)], keep=0.8)
-    outside = Dataset(255 - known.images, known.labels, names, other, "test")
+    outside = Dataset(255 - known.images, known.labels, names, kind, "test")
     return measure_rejection(rule, model, known, outside, max_images=30)
 
 
 def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
-    value = measured()
+    value = make_rejection()
     outside, shares, scores, costs = rejection_section(value).parts
     assert isinstance(outside, Gallery)
     assert isinstance(shares, Table)
@@ -69,7 +69,7 @@ def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
 
 
 def test_refused_test_images_lead_to_the_bench() -> None:
-    value = measured()
+    value = make_rejection()
     costs = rejection_section(value).parts[-1]
     assert isinstance(costs, Gallery)
     shown = value.known.refused
@@ -79,8 +79,8 @@ def test_refused_test_images_lead_to_the_bench() -> None:
 
 
 def test_the_title_names_the_surest_image_that_gets_through() -> None:
-    value = measured()
-    outside = [replace(one, examples=replace(one.examples, refused=(True,) * 4)) for one in value.out_of_distribution]
+    value = make_rejection()
+    outside = [replace(x, examples=replace(x.examples, refused=(True,) * 4)) for x in value.out_of_distribution]
     value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
     assert title == "All of these out-of-distribution images are refused"
@@ -96,8 +96,8 @@ def test_the_title_names_the_surest_image_that_gets_through() -> None:
 
 
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
-    value = measured(left_out={"letters": "no font is installed"})
-    names = [one.name for one in value.out_of_distribution]
+    value = make_rejection(left_out={"letters": "no font is installed"})
+    names = [result.name for result in value.out_of_distribution]
     value = with_shares(value, lambda number, _: 0.25 if names[number] == "shuffled pixels" else 0.5)
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
@@ -108,23 +108,23 @@ def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
 
 
 def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_the_groups() -> None:
-    value = measured(temperature=0.62)
+    value = make_rejection(temperature=0.62)
     name = value.rules[0].name
     altered = tuple(
-        replace(one, correct=one.correct | {name: replace(one.correct[name], value=0.75 if place == 3 else 0.5)})
-        for place, one in enumerate(value.altered)
+        replace(part, correct=part.correct | {name: replace(part.correct[name], value=0.75 if index == 3 else 0.5)})
+        for index, part in enumerate(value.altered)
     )
     value = replace(value, altered=altered)
     look = rejection_section(value).parts[1].look.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert "Of correctly classified test images rotated by 30°, 75.0 % are refused" in look
     assert "Probabilities are calibrated with temperature 0.62, as in convscope predict." in look
-    letters = next(one for one in value.out_of_distribution if one.name == "letters")
+    letters = next(result for result in value.out_of_distribution if result.name == "letters")
     assert f"letters in {letters.num_clusters} characters" in look
-    assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
+    assert "no temperature" in rejection_section(make_rejection()).parts[1].look  # type: ignore[union-attr]
 
 
 def test_no_refused_image_leaves_the_costs_out() -> None:
-    value = measured()
+    value = make_rejection()
     nothing = dict.fromkeys(("predictions", "probabilities", "refused", "indices", "labels"), ())
     empty = Packed.from_array(np.empty((0, 12, 11, 1), np.uint8))
     refused = replace(value.known.refused, images=empty, **nothing)
@@ -135,6 +135,6 @@ def test_no_refused_image_leaves_the_costs_out() -> None:
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 48, 3), (100, 20, 1)])
 @pytest.mark.parametrize("number", [2, 100])
 def test_other_sizes_and_numbers_of_classes_are_shown_too(shape: tuple[int, int, int], number: int) -> None:
-    value = measured(tuple(f"class {label}" for label in range(number)), shape)
+    value = make_rejection(tuple(f"class {label}" for label in range(number)), shape)
     assert len(render_section(rejection_section(value))) < 1_000_000
     assert len(encode(value)) < 200_000

@@ -36,14 +36,14 @@ def small():
 
 def texts(section):
     """Return every text of a section."""
-    found = [section.name, section.shows, section.does_not_show]
+    parts = [section.name, section.shows, section.does_not_show]
     for part in section.parts:
-        found += [part.title, part.look]
+        parts += [part.title, part.look]
         if isinstance(part, Chart):
-            found += [cell for row in part.numbers.rows for cell in row]
+            parts += [cell for row in part.numbers.rows for cell in row]
         if isinstance(part, Gallery):
-            found += [line for card in part.cards for line in card.lines]
-    return found
+            parts += [line for card in part.cards for line in card.lines]
+    return parts
 
 
 def test_the_heat_table_says_what_each_corruption_leaves(small):
@@ -56,14 +56,14 @@ def test_the_heat_table_says_what_each_corruption_leaves(small):
     assert rows[0][2].startswith(f"{100 * first.accuracy:.2f}")
     assert [row[1] for row in rows[:5]] == ["1", "2", "3", "4", "5*"]
     means = {}
-    for one in value.corruptions:
-        means.setdefault(one.name, []).append(one.accuracy)
+    for corruption in value.corruptions:
+        means.setdefault(corruption.name, []).append(corruption.accuracy)
     worst = min(means, key=lambda name: np.mean(means[name])).replace("_", " ")
     assert heat.title.startswith(f"Largest loss of accuracy: {worst}")
     assert f"{100 * value.mean_accuracy:.2f}" in heat.title
     written = re.findall(r">([^<>]+)</text>", svg_text(heat.drawing))
-    for one in value.corruptions:
-        assert f"{100 * one.accuracy:.1f}" in written
+    for corruption in value.corruptions:
+        assert f"{100 * corruption.accuracy:.1f}" in written
 
 
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
@@ -81,7 +81,7 @@ def test_the_attacks_chart_holds_its_lines_and_their_numbers(small):
     value = small[1]
     chart = attacks_section(value).parts[0]
     assert [row[0] for row in chart.numbers.rows] == ["0", "2", "4", "8", "16", "25", "38", "51", "76"]
-    pgd = [one for one in value.attacks if one.method == "pgd"]
+    pgd = [attack for attack in value.attacks if attack.method == "pgd"]
     assert chart.numbers.rows[4][5].startswith(f"{100 * pgd[4].accuracy:.2f}")
     written = svg_text(chart.drawing)
     assert all(name in written for name in ("random signs", "PGD"))

@@ -190,12 +190,12 @@ def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replaceme
     assert 560 <= drawing.get_figwidth() * POINTS <= 896
     (axes,) = drawing.axes
     dots = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
-    assert [len(one) for one in dots] == sizes
-    places = np.concatenate(dots)[:, 0]
-    assert (np.diff(places) > 0).all()
-    assert 0 < places[0] <= places[-1] < axes.get_xlim()[1]
-    for one, size in zip(dots, sizes, strict=True):
-        np.testing.assert_allclose(one[:, 1], -np.arange(size)[::-1] / 1000)  # the costliest first
+    assert [len(dot) for dot in dots] == sizes
+    indices = np.concatenate(dots)[:, 0]
+    assert (np.diff(indices) > 0).all()
+    assert 0 < indices[0] <= indices[-1] < axes.get_xlim()[1]
+    for dot, size in zip(dots, sizes, strict=True):
+        np.testing.assert_allclose(dot[:, 1], -np.arange(size)[::-1] / 1000)  # the costliest first
     names = [label.get_text() for label in axes.get_xticklabels()]
     assert names[0] == "layer_0"
     # Of 300 layers as many are named as there is room for.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 from tests.shared import unpack
 
 from convscope.architecture import Architecture, Dense, Flatten, Input
@@ -20,7 +20,7 @@ from convscope.training.model import Model
 
 def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:
     layers = (Flatten(), Dense(units, activation="relu"), Dense(num_classes, activation="softmax"))
-    return untrained(Architecture(Input(*shape), layers, "dense"))
+    return init_model(Architecture(Input(*shape), layers, "dense"))
 
 
 def noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
@@ -49,8 +49,8 @@ def test_weights_are_exact_and_snapshots_are_rounded(payloads: dict[str, Any]) -
         assert np.array_equal(unpack(first["weights"][name]), weight)
     assert epochs_of(first) == [0, 1, 2]
     for name, weight in initial_weights(architecture, 1).items():
-        found = unpack(first["snapshots"][1]["weights"][name])
-        assert np.abs(found - weight).max() <= np.abs(weight).max() / 49.9
+        weights = unpack(first["snapshots"][1]["weights"][name])
+        assert np.abs(weights - weight).max() <= np.abs(weight).max() / 49.9
     assert second["name"] == "ann"
     assert second["snapshots"] == []
 
@@ -62,7 +62,7 @@ def test_a_run_without_a_baseline_has_one_model(payloads: dict[str, Any]) -> Non
 def test_the_logits_are_those_of_the_first_images(payloads: dict[str, Any]) -> None:
     part = payloads["colour"]["live"]
     images, logits = unpack(part["images"]["pixels"]), unpack(part["parity"]["logits"])
-    model = untrained(Architecture.from_dict(part["models"][0]["architecture"]))
+    model = init_model(Architecture.from_dict(part["models"][0]["architecture"]))
     assert logits.shape == (min(100, len(images)), 26)
     assert np.array_equal(logits, model.logits(images[:100]))
 
@@ -102,16 +102,16 @@ def test_the_room_is_kept(room: int) -> None:
 @pytest.mark.slow
 def test_what_has_no_room_is_left_out_from_the_end() -> None:
     splits, model = noise((12, 12, 1), 9000, 5), dense((12, 12, 1), 64, 5)
-    other = replay(dense((12, 12, 1), 32, 5), 5)
-    wide = live(model, splits, 3_000_000, 12, other)
+    dense_replay = replay(dense((12, 12, 1), 32, 5), 5)
+    wide = live(model, splits, 3_000_000, 12, dense_replay)
     assert epochs_of(wide["models"][0]) == list(range(13))
     assert epochs_of(wide["models"][1]) == list(range(6))
     assert wide["training"]["pixels"]["shape"] == [5000, 12, 12, 1]
-    narrow = live(model, splits, 800_000, 12, other)
+    narrow = live(model, splits, 800_000, 12, dense_replay)
     assert epochs_of(narrow["models"][0]) == list(range(13))
     assert narrow["models"][1]["snapshots"] == []
     assert 200 < narrow["training"]["pixels"]["shape"][0] < 5000
-    tight = live(model, splits, 500_000, 12, other)
+    tight = live(model, splits, 500_000, 12, dense_replay)
     chosen = epochs_of(tight["models"][0])
     assert 2 <= len(chosen) < 13
     assert (chosen[0], chosen[-1]) == (0, 12)
@@ -133,10 +133,10 @@ def test_a_large_network_on_large_images_still_makes_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "most", "chosen"), [(5, 9, [0, 1, 2, 3, 4]), (11, 3, [0, 5, 10]), (100, 2, [0, 99]), (4, 3, [0, 2, 3])]
+    ("count", "limit", "chosen"), [(5, 9, [0, 1, 2, 3, 4]), (11, 3, [0, 5, 10]), (100, 2, [0, 99]), (4, 3, [0, 2, 3])]
 )
-def test_epochs_are_evenly_spaced_with_both_ends(count: int, most: int, chosen: list[int]) -> None:
-    assert evenly_spaced(range(count), most) == chosen
+def test_epochs_are_evenly_spaced_with_both_ends(count: int, limit: int, chosen: list[int]) -> None:
+    assert evenly_spaced(range(count), limit) == chosen
 
 
 def test_shuffled_images_are_taken_in_the_order_of_the_file() -> None:
@@ -167,7 +167,7 @@ def test_means_that_are_known_are_not_computed_again(monkeypatch: pytest.MonkeyP
     means = filter_means(model, splits.test.images)
     computed = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model)], 500_000).to_dict()
     monkeypatch.delattr("convscope.report.live.filter_means")
-    given = (
+    stored = (
         LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model, means=lambda: means)], 500_000).to_dict()
     )
-    assert given == computed
+    assert stored == computed

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
-from tests.noise import untrained
+from tests.noise import init_model
 from tests.shared import unpack
 
 from convscope.architecture import presets
@@ -19,17 +19,17 @@ from .conftest import make_split
 
 def embedding(**options: Any) -> tuple[Model, Any, Embedding]:
     dataset = make_split("test", (8, 8, 1), ("a", "b", "c"), 30)
-    model = untrained(presets.ann((8, 8, 1), 3), dataset.class_names)
+    model = init_model(presets.ann((8, 8, 1), 3), dataset.class_names)
     return model, dataset, embed(model, dataset, **options)
 
 
 def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: dict[str, Any]) -> None:
     model, dataset, value = embedding(most_images=20)
-    found = live_map(value).to_dict()
-    hidden = model.activations(dataset.images, [found["layer"]])[found["layer"]]
-    places = hidden @ unpack(found["directions"]) - found["offset"]
-    np.testing.assert_allclose(places[unpack(found["indices"])], unpack(found["points"]), atol=1e-4)
-    np.testing.assert_array_equal(unpack(found["labels"]), dataset.labels[unpack(found["indices"])])
+    mapping = live_map(value).to_dict()
+    hidden = model.activations(dataset.images, [mapping["layer"]])[mapping["layer"]]
+    positions = hidden @ unpack(mapping["directions"]) - mapping["offset"]
+    np.testing.assert_allclose(positions[unpack(mapping["indices"])], unpack(mapping["points"]), atol=1e-4)
+    np.testing.assert_array_equal(unpack(mapping["labels"]), dataset.labels[unpack(mapping["indices"])])
     schema = json.loads(files("convscope.report").joinpath("payload.schema.json").read_text(encoding="utf-8"))
-    payload = {**payloads["tiny"], "live": {**payloads["tiny"]["live"], "map": found}}
+    payload = {**payloads["tiny"], "live": {**payloads["tiny"]["live"], "map": mapping}}
     assert list(Draft202012Validator(schema).iter_errors(payload)) == []

@@ -37,22 +37,22 @@ def make_run(name: str, epochs: int) -> Replay:
 def contents() -> RunContents:
     """A run of MNIST without evidence."""
     splits = load_dataset("mnist")
-    run, other = (make_run(name, classic.epochs) for name in ("cnn", "ann"))
-    evaluations = [evaluate(one.model, splits.test) for one in (run, other)]
+    run, second = (make_run(name, classic.epochs) for name in ("cnn", "ann"))
+    evaluations = [evaluate(trained.model, splits.test) for trained in (run, second)]
     sides = [
-        Candidate.from_model(one.model, evaluation, 1.0)
-        for one, evaluation in zip((run, other), evaluations, strict=True)
+        Candidate.from_model(trained.model, evaluation, 1.0)
+        for trained, evaluation in zip((run, second), evaluations, strict=True)
     ]
     return RunContents(
         splits, classic, run, evaluations[0], explain(run.model, splits.test, 0),
-        make_record(splits, run.model.architecture, classic), other, compare(*sides), [],
+        make_record(splits, run.model.architecture, classic), second, compare(*sides), [],
     )  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("evidence_bytes", [0, 800_000])
 def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evidence_bytes: int) -> None:
-    """What `convscope run` measures takes about 350,000 bytes, all topics about 800,000."""
+    """The evidence of `convscope run` takes about 350,000 bytes, that of all topics about 800,000."""
     section = Section("size", "Size", "", "", [])
     rendered = [
         RenderedSection("size", AblationRecord(), section, f'<section id="size">{"x" * evidence_bytes}</section>')

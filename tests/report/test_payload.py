@@ -42,10 +42,10 @@ def test_the_schema_finds_what_is_wrong(
     payloads: dict[str, Any], schema: Draft202012Validator, path: tuple[str | int, ...], value: Any
 ) -> None:
     payload: Any = deepcopy(payloads["tiny"])
-    place = payload
+    parent = payload
     for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+        parent = parent[key]
+    parent[path[-1]] = value
     assert not schema.is_valid(payload)
 
 

@@ -39,11 +39,11 @@ def test_the_page_claims_no_result_and_has_no_report(page: str) -> None:
     assert payload["untrained"] is True
     assert set(payload["evaluation"]) == {"split", "num_images", "class_names"}
     assert payload["history"]["loss"] == payload["live"]["models"][0]["snapshots"] == []
-    found = Page(page)
-    assert found.open == []
-    assert found.tags["main"] == found.tags["nav"] == 0
-    assert found.tags["h1"] == 1
-    assert found.tags["script"] == 4 + len(load_bundle().texts)
+    parsed = Page(page)
+    assert parsed.open == []
+    assert parsed.tags["main"] == parsed.tags["nav"] == 0
+    assert parsed.tags["h1"] == 1
+    assert parsed.tags["script"] == 4 + len(load_bundle().texts)
     assert "popovertarget" not in page
     assert re.search(r"<noscript><p[^>]*>This page trains a network in the browser, which needs JavaScript", page)
 

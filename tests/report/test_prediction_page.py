@@ -35,12 +35,12 @@ def pen(height=90, width=120):
 def page_of(model, pictures, names=None):
     page = PredictionPage("runs/one", model.class_names)
     predictions = predict(model, pictures, names=names)
-    for one, picture, attribution in zip(predictions, pictures, answer_maps(model, predictions), strict=True):
-        page.add(one, picture, attribution)
+    for prediction, picture, attribution in zip(predictions, pictures, answer_maps(model, predictions), strict=True):
+        page.add(prediction, picture, attribution)
     return page
 
 
-def decoded(uri):
+def decode(uri):
     return np.asarray(Image.open(BytesIO(b64decode(uri.split(",")[1]))))
 
 
@@ -54,8 +54,8 @@ def rule(threshold):
 def test_each_picture_is_shown_with_its_steps_its_answer_and_its_attribution():
     model = model_of()
     html = render_prediction_page(page_of(model, [pen(), pen(60, 60)], ["a.png", "b.png"]), "convscope predict x")
-    for place, name in ((1, "a.png"), (2, "b.png")):
-        section = re.search(rf'<section id="picture-{place}">.*?</section>', html, re.DOTALL)[0]
+    for number, name in ((1, "a.png"), (2, "b.png")):
+        section = re.search(rf'<section id="picture-{number}">.*?</section>', html, re.DOTALL)[0]
         assert f'<h2 class="file">{name}</h2>' in section
         titles = re.findall(r"<li.*?<p>(.*?)</p>", section)
         assert titles == ["picture", *model.handwriting.steps, "attribution"]
@@ -66,9 +66,9 @@ def test_each_picture_is_shown_with_its_steps_its_answer_and_its_attribution():
 
 def test_the_last_step_shows_the_image_that_the_network_reads():
     model = model_of()
-    (one,) = predict(model, [pen()])
+    (prediction,) = predict(model, [pen()])
     view = page_of(model, [pen()]).pictures[0]
-    np.testing.assert_array_equal(decoded(view["steps"][-1]["uri"]), one.prepared.image[..., 0])
+    np.testing.assert_array_equal(decode(view["steps"][-1]["uri"]), prediction.prepared.image[..., 0])
     assert view["image"] is None
 
 
@@ -76,7 +76,7 @@ def test_a_picture_left_as_it_is_has_no_steps_but_its_image(mnist):
     image = mnist.test.images[0]
     view = page_of(model_of(), [image]).pictures[0]
     assert view["steps"] == []
-    np.testing.assert_array_equal(decoded(view["image"]["uri"]), image[..., 0])
+    np.testing.assert_array_equal(decode(view["image"]["uri"]), image[..., 0])
     assert view["done"] == "as it is"
 
 
@@ -129,20 +129,20 @@ def test_images_of_any_size_are_shown(shape):
 def test_large_photos_are_made_smaller_and_small_ones_kept_pixel_by_pixel():
     large = photo_picture(np.tile(pen(), (20, 20, 1)))
     assert large["uri"].startswith("data:image/jpeg")
-    assert max(decoded(large["uri"]).shape[:2]) == PHOTO_SIDE
+    assert max(decode(large["uri"]).shape[:2]) == PHOTO_SIDE
     assert (large["width"], large["height"]) == (320, 240)
     small = photo_picture(pen())
-    np.testing.assert_array_equal(decoded(small["uri"]), pen())
+    np.testing.assert_array_equal(decode(small["uri"]), pen())
     assert photo_picture(pen(7, 9000))["height"] >= 1
-    assert decoded(photo_picture(pen(200, 300)[..., :1])["uri"]).shape == (200, 300)
+    assert decode(photo_picture(pen(200, 300)[..., :1])["uri"]).shape == (200, 300)
 
 
 def test_an_attribution_of_nothing_is_shown_empty():
     model = model_of()
-    (one,) = predict(model, [pen()])
+    (prediction,) = predict(model, [pen()])
     page = PredictionPage("run", model.class_names)
-    page.add(one, pen(), np.zeros((28, 28)))
-    assert decoded(page.pictures[0]["map"]["uri"])[..., 3].max() == 0
+    page.add(prediction, pen(), np.zeros((28, 28)))
+    assert decode(page.pictures[0]["map"]["uri"])[..., 3].max() == 0
 
 
 def test_the_page_is_written_whole_or_not_at_all(tmp_path):

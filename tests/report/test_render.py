@@ -89,7 +89,7 @@ def test_a_page_runs_nothing_but_what_is_inside_it(page: Page) -> None:
     assert page.tags["script"] == 4 + len(page_bundle.load_bundle().texts)
     start, script = (
         f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
-        for text in (page.last_script.encode(), unpacked(page.source, "script"))
+        for text in (page.last_script.encode(), unpack_script(page.source, "script"))
     )
     assert (
         f"default-src 'none'; script-src {start} {script} 'wasm-unsafe-eval'; worker-src blob:; "
@@ -99,7 +99,7 @@ def test_a_page_runs_nothing_but_what_is_inside_it(page: Page) -> None:
 
 
 def script_of(page: str, name: str) -> str:
-    """Return what the script element with the id `name` holds, up to the first text that would end it."""
+    """Return the text of the script element `name`, up to the first `</script>`."""
     match = re.search(rf'<script type="[\w/]+" id="{name}">(.*?)</script', page, re.DOTALL | re.IGNORECASE)
     assert match
     return match[1]
@@ -123,13 +123,13 @@ def test_no_text_of_a_payload_ends_its_element_or_begins_a_comment(pages: dict[s
     assert "\\u003c/script\\u003e\\u003cimg src=x onerror=alert(1)\\u003e" in text
 
 
-def unpacked(page: str, name: str) -> bytes:
+def unpack_script(page: str, name: str) -> bytes:
     return zlib.decompress(base64.b64decode(script_of(page, name), validate=True))
 
 
 def test_a_page_holds_the_engine_and_the_script(pages: dict[str, str]) -> None:
-    assert unpacked(pages["tiny"], "engine").startswith(b"\0asm")
-    assert unpacked(pages["tiny"], "script").decode() == page_bundle.read_resource("bundle/bench.js")
+    assert unpack_script(pages["tiny"], "engine").startswith(b"\0asm")
+    assert unpack_script(pages["tiny"], "script").decode() == page_bundle.read_resource("bundle/bench.js")
     assert f"<script>{page_bundle.read_resource('start.js')}</script>\n</body>\n</html>" in pages["tiny"]
     assert "<" not in page_bundle.read_resource("start.js")  # nothing in it can end its element
 
@@ -137,18 +137,18 @@ def test_a_page_holds_the_engine_and_the_script(pages: dict[str, str]) -> None:
 def test_the_bench_stands_before_the_report_and_the_header_has_places_for_the_script(pages: dict[str, str]) -> None:
     text = pages["cnn"]
     header = text[text.index("<header>") : text.index("</header>")]
-    for place in ("state", "tools", "badge", "share"):
-        assert f'<div id="{place}"></div>' in header
+    for element in ("state", "tools", "badge", "share"):
+        assert f'<div id="{element}"></div>' in header
     assert re.search(r'</header>\n<div id="bench"></div>\n<noscript>.*</noscript>\n<div class="sheet">', text)
 
 
 def test_every_picture_of_an_image_says_which_it_is(pages: dict[str, str], payloads: dict[str, Any]) -> None:
-    found = set(re.findall(r'<img[^>]* data-split="(\w+)" data-index="(\d+)"', pages["cnn"]))
+    pictures = set(re.findall(r'<img[^>]* data-split="(\w+)" data-index="(\d+)"', pages["cnn"]))
     payload = payloads["cnn"]
     expected = {("train", str(index)) for row in payload["data"]["samples"] for index in row["indices"]}
-    expected |= {("test", str(one["index"])) for one in payload["evaluation"]["mistakes"][:24]}
+    expected |= {("test", str(mistake["index"])) for mistake in payload["evaluation"]["mistakes"][:24]}
     expected |= {("train", "0"), ("test", str(payload["explanation"]["index"]))}
-    assert found == expected
+    assert pictures == expected
 
 
 def test_the_confusion_matrix_is_a_table_with_a_cell_for_each_pair(
@@ -223,12 +223,12 @@ def test_what_follows_the_comparison_is_folded_behind_a_finding_with_a_figure(pa
         *("data", "model", "kernels", "maps", "ablation", "reproduce", "glossary")
     ]
     assert "<details open" not in main
-    for one in folded:
-        found = re.match(
-            r"<summary><h2>[^<]+</h2><span>([^<]+\.)</span></summary>", re.sub("</?say-text[^>]*>", "", one)
+    for heading in folded:
+        match = re.match(
+            r"<summary><h2>[^<]+</h2><span>([^<]+\.)</span></summary>", re.sub("</?say-text[^>]*>", "", heading)
         )
-        assert found
-        assert re.search(r"\d", found[1]) or found[1].startswith("This network has no ")
+        assert match
+        assert re.search(r"\d", match[1]) or match[1].startswith("This network has no ")
 
 
 def test_headings_leave_out_no_level(page: Page) -> None:
@@ -321,7 +321,7 @@ def test_charts_take_their_colours_from_the_theme(pages: dict[str, str]) -> None
 
 def luminance(colour: str) -> float:
     """Return the relative luminance of #rrggbb (WCAG 2.2)."""
-    channels = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    channels = (int(colour[offset : offset + 2], 16) / 255 for offset in (1, 3, 5))
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

@@ -41,7 +41,7 @@ def document(*trials: Trial, dataset: str = "digits", p_value: float = 0.03) -> 
         architecture={},
         recipe={},
         trials=trials,
-        diverged=tuple(DivergedRun(name=f"trial {one.number}", **names) for one in trials if one.choice is None),
+        diverged=tuple(DivergedRun(name=f"trial {trial.number}", **names) for trial in trials if trial.choice is None),
     )
 
 
@@ -105,7 +105,7 @@ def test_an_axis_suits_the_values_of_its_field(name: str):
     assert set(ticks) <= set(labels)
     assert axes.get_xlabel() == "field"
     low, high = axes.get_xlim()
-    dots = [place for line in axes.lines for place in line.get_xdata()]
+    dots = [x for line in axes.lines for x in line.get_xdata()]
     assert len(dots) == len(values)
     assert all(low < dot < high for dot in dots)
 

@@ -22,7 +22,7 @@ def data(small_mnist: cs.Splits) -> cs.Splits:
     """Arrays of one's own: images of MNIST without a name or a file."""
     names = tuple("abcdefghij")
     parts = [
-        cs.Dataset(one.images[:300], one.labels[:300], names, "mine") for one in (small_mnist.train, small_mnist.test)
+        cs.Dataset(it.images[:300], it.labels[:300], names, "mine") for it in (small_mnist.train, small_mnist.test)
     ]
     return cs.Splits(*parts)
 
@@ -51,7 +51,7 @@ def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Split
     assert run.evaluation.to_dict() == cs.evaluate(run.model, run.splits.test).to_dict()
     assert run.comparison is not None
     assert run.comparison.names == ("cnn", "ann")
-    assert {one["seed"] for one in run.seeds["runs"]} == {2, 3}
+    assert {seed["seed"] for seed in run.seeds["runs"]} == {2, 3}
     assert (run.path / "DONE").exists()
 
 

@@ -72,13 +72,13 @@ def test_the_example_in_python_is_answered(digits: Client):
 
 def test_every_path_is_in_the_table_and_no_other(digits: Client):
     document = digits.get("/openapi.json").json()
-    there = {f"{method.upper()} {path}" for path, one in document["paths"].items() for method in one}
+    there = {f"{method.upper()} {path}" for path, operation in document["paths"].items() for method in operation}
     assert set(re.findall(r"`((?:GET|POST) /v?[^`]*)`", PAGE)) - {"GET /openapi.json"} == there
 
 
 def test_every_status_of_the_document_is_explained(digits: Client):
     document = digits.get("/openapi.json").json()
-    there = {status for path in document["paths"].values() for one in path.values() for status in one["responses"]}
+    there = {status for path in document["paths"].values() for item in path.values() for status in item["responses"]}
     rows = re.findall(r"^\| (\d+(?:, \d+)*) \|", PAGE, re.MULTILINE)
     assert {status for row in rows for status in row.split(", ")} == (there - {"200"}) | {"405"}
 
@@ -102,9 +102,9 @@ def test_the_limits_are_those_of_the_table():
     table = PAGE.partition("| limit | value | option |")[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     limits = replace(Limits(), threads=1)
-    told = [row[1].partition(",")[0].strip(" |") for row in rows]
+    documented = [row[1].partition(",")[0].strip(" |") for row in rows]
     mib, million = 1 << 20, 1_000_000
-    assert told == [
+    assert documented == [
         f"{limits.body_bytes // mib} MiB", f"{limits.held_bytes // mib} MiB", f"{limits.pixels // million} million",
         str(limits.images), str(limits.requests), str(limits.connections), "one per core", f"{limits.body_seconds:g}",
         f"{limits.answer_seconds:g}", f"{limits.header_seconds:g}", f"{limits.send_seconds:g}",
@@ -128,9 +128,9 @@ def test_the_unit_can_be_read_and_starts_the_command():
     command = shlex.split(unit["Service"]["ExecStart"])
     assert command[1] == "serve"
     threads = serve.make_context("serve", command[2:]).params["threads"]
-    fixed, each = map(int, re.findall(r"^At most (\d+) MiB, and (\d+) MiB more for each thread", PAGE, re.MULTILINE)[0])
+    fixed, more = map(int, re.findall(r"^At most (\d+) MiB, and (\d+) MiB more for each thread", PAGE, re.MULTILINE)[0])
     assert unit["Service"]["MemoryMax"] == "1G"
-    assert fixed + threads * each <= 0.9 * 1024
+    assert fixed + threads * more <= 0.9 * 1024
     assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5
 
 

@@ -47,7 +47,7 @@ async def ask(
     }  # fmt: skip
     await app(scope, lambda: anext(source), send)
     head = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
-    return sent[0]["status"], head, json.loads(b"".join(one.get("body", b"") for one in sent[1:]))
+    return sent[0]["status"], head, json.loads(b"".join(part.get("body", b"") for part in sent[1:]))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"])
@@ -98,14 +98,14 @@ def test_of_a_refused_body_nothing_is_kept(grey: Served):
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(1000):
             yield b"x" * 1000
-            guards.append(held(app))
+            guards.append(count_held(app))
 
     assert asyncio.run(ask(app, endless()))[0] == 413
     assert max(guards) <= 2000
-    assert held(app) == 0
+    assert count_held(app) == 0
 
 
-def held(app: Any) -> float:
+def count_held(app: Any) -> float:
     layer = app.middleware_stack
     if layer is None:  # before the first request
         return 0
@@ -162,10 +162,10 @@ def test_bodies_that_are_still_arriving_take_no_place(grey: Served):
     async def crowd() -> None:
         go = asyncio.Event()
         tasks = slow_bodies(go, app, 5)
-        assert await settled(lambda: held(app) == 5)
+        assert await wait_until(lambda: count_held(app) == 5)
         assert (await ask(app, [b"x"]))[0] == 400
         go.set()
-        assert {one[0] for one in await asyncio.gather(*tasks)} <= {400, 503}
+        assert {response[0] for response in await asyncio.gather(*tasks)} <= {400, 503}
 
     asyncio.run(crowd())
 
@@ -187,7 +187,7 @@ class Stuck:
             self.ended += 1
 
 
-async def settled(condition: Callable[[], bool]) -> bool:
+async def wait_until(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + 600
     while not condition() and time.monotonic() < end:
         await asyncio.sleep(0.01)
@@ -201,7 +201,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_ans
 
     async def crowd() -> None:
         tasks = [asyncio.create_task(ask(app, [b"x"])) for _ in range(2)]
-        assert await settled(lambda: stuck.began == 2)
+        assert await wait_until(lambda: stuck.began == 2)
         status, headers, answer = await ask(app, [b"x"])
         assert (status, headers["retry-after"]) == (503, "1")
         assert "2 requests are in progress" in answer["error"]
@@ -209,7 +209,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_ans
         app.state.work.stop()
         stopped = await asyncio.gather(*tasks)
         assert [(status, answer["error"]) for status, _, answer in stopped] == [(503, STOPPING)] * 2
-        assert await settled(lambda: stuck.ended == 2)
+        assert await wait_until(lambda: stuck.ended == 2)
 
     asyncio.run(crowd())
 
@@ -220,13 +220,13 @@ def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Se
 
     async def two() -> None:
         first = asyncio.create_task(ask(app, [b"x"]))
-        assert await settled(lambda: stuck.began == 1)
+        assert await wait_until(lambda: stuck.began == 1)
         second = asyncio.create_task(ask(app, [b"x"]))
         status, headers, answer = await first
         assert (status, "retry-after" in headers) == (503, False)
         assert answer["error"].startswith("the answer was not ready after 2 s, so it was cancelled")
         assert (await second)[0] == 503
-        assert await settled(lambda: stuck.ended == stuck.began)
+        assert await wait_until(lambda: stuck.ended == stuck.began)
 
     asyncio.run(two())
 
@@ -250,7 +250,7 @@ def test_a_body_that_is_arriving_is_refused_when_the_service_stops(grey: Served)
 
     async def stop() -> None:
         tasks = slow_bodies(asyncio.Event(), app, 1)
-        assert await settled(lambda: held(app) == 1)
+        assert await wait_until(lambda: count_held(app) == 1)
         app.state.work.stop()
         status, headers, answer = await tasks[0]
         assert (status, headers["connection"], answer["error"]) == (503, "close", STOPPING)
@@ -264,12 +264,12 @@ def test_all_bodies_together_are_bounded_and_the_slowest_gives_way(grey: Served)
     async def crowd() -> None:
         go = asyncio.Event()
         tasks = slow_bodies(go, app, 1, 1000)
-        assert await settled(lambda: held(app) == 1000)
+        assert await wait_until(lambda: count_held(app) == 1000)
         assert (await ask(app, [b"x" * 1000]))[0] == 400
         status, headers, answer = await tasks[0]
         assert (status, headers["retry-after"]) == (503, "1")
         assert "too large together" in answer["error"]
-        assert held(app) == 0
+        assert count_held(app) == 0
 
     asyncio.run(crowd())
 
@@ -279,12 +279,12 @@ def test_a_body_that_finds_no_room_is_refused(grey: Served, monkeypatch: pytest.
 
     async def crowd() -> None:
         first = asyncio.create_task(ask(app, [b"x" * 1000]))
-        assert await settled(lambda: stuck.began == 1)
+        assert await wait_until(lambda: stuck.began == 1)
         status, headers, _ = await ask(app, [b"x" * 1000])
         assert (status, headers["retry-after"]) == (503, "1")
         app.state.work.stop()
         await first
-        assert held(app) == 0
+        assert count_held(app) == 0
 
     asyncio.run(crowd())
 
@@ -303,7 +303,7 @@ def test_a_client_that_goes_away_is_no_failure(grey: Served, caplog: pytest.LogC
         asyncio.run(app(scope, gone, send))
     (record,) = [record for record in caplog.records if record.name == LOGGER]
     assert (record.levelname, record.exc_info, record.facts["status"]) == ("INFO", None, 499)  # type: ignore[attr-defined]
-    assert held(app) == 0
+    assert count_held(app) == 0
 
 
 def test_a_websocket_is_closed(grey: Served):

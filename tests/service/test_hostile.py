@@ -57,5 +57,5 @@ def test_whatever_bytes_come_are_answered_or_refused(body: bytes):
 
 
 def test_the_body_that_is_changed_is_answered_as_it_is():
-    found = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), 4)
-    assert json.loads(found.body)["outputs"][0]["shape"] == [1, 3]
+    answer = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), 4)
+    assert json.loads(answer.body)["outputs"][0]["shape"] == [1, 3]

@@ -20,7 +20,7 @@ def tensor(images: np.ndarray, **changes: Any) -> dict[str, Any]:
 
 
 def outputs(answer: dict[str, Any]) -> dict[str, np.ndarray]:
-    return {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in answer["outputs"]}
+    return {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer["outputs"]}
 
 
 def test_health_and_metadata_are_the_protocols(client: Client, grey: Served):
@@ -30,7 +30,7 @@ def test_health_and_metadata_are_the_protocols(client: Client, grey: Served):
     assert client.get("/v2/models/grey/ready").json() == {"name": "grey", "ready": True}
     about = client.get("/v2/models/grey").json()
     assert about["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 8, 8, 1]}]
-    assert {one["name"]: (one["datatype"], one["shape"]) for one in about["outputs"]} == {
+    assert {output["name"]: (output["datatype"], output["shape"]) for output in about["outputs"]} == {
         "logits": ("FP32", [-1, 3]),
         "probabilities": ("FP32", [-1, 3]),
         "calibrated_probabilities": ("FP32", [-1, 3]),
@@ -47,15 +47,15 @@ def test_without_requested_outputs_all_are_given_and_are_the_models(client: Clie
     assert done.status_code == 200
     answer = done.json()
     assert (answer["id"], answer["model_name"], answer["model_version"]) == ("mine", "grey", grey.version)
-    found, logits = outputs(answer), grey.model.logits(images)
-    assert np.array_equal(found["logits"].astype(np.float32), logits)
-    assert np.array_equal(found["probabilities"].astype(np.float32), softmax(logits).astype(np.float32))
+    answers, logits = outputs(answer), grey.model.logits(images)
+    assert np.array_equal(answers["logits"].astype(np.float32), logits)
+    assert np.array_equal(answers["probabilities"].astype(np.float32), softmax(logits).astype(np.float32))
     calibrated = grey.model.calibrated_probabilities(images).astype(np.float32)
-    assert np.array_equal(found["calibrated_probabilities"].astype(np.float32), calibrated)
-    assert not np.array_equal(found["calibrated_probabilities"], found["probabilities"])
-    assert found["label"].tolist() == grey.model.predict(images).tolist()
+    assert np.array_equal(answers["calibrated_probabilities"].astype(np.float32), calibrated)
+    assert not np.array_equal(answers["calibrated_probabilities"], answers["probabilities"])
+    assert answers["label"].tolist() == grey.model.predict(images).tolist()
     assert grey.rule is not None
-    assert found["none_of_these"].tolist() == grey.rule.refuses(grey.model, images).tolist()
+    assert answers["none_of_these"].tolist() == grey.rule.refuses(grey.model, images).tolist()
 
 
 @pytest.mark.slow
@@ -65,8 +65,8 @@ def test_what_is_asked_for_is_given_in_that_order(client: Client, grey: Served, 
     images = rng.integers(0, 256, (int(rng.integers(1, 4)), 8, 8, 1)).astype(np.uint8)
     names = [str(name) for name in rng.permutation(["logits", "probabilities", "label"])[: rng.integers(1, 4)]]
     data = images.tolist() if rng.random() < 0.5 else images.reshape(-1).tolist()
-    one = tensor(images, datatype=str(rng.choice(["UINT8", "INT32", "FP32", "FP64"])), data=data)
-    done = client.post(INFER, json={"inputs": [one], "outputs": [{"name": name} for name in names]})
+    query = tensor(images, datatype=str(rng.choice(["UINT8", "INT32", "FP32", "FP64"])), data=data)
+    done = client.post(INFER, json={"inputs": [query], "outputs": [{"name": name} for name in names]})
     assert done.status_code == 200
     answer = done.json()
     assert "id" not in answer
@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_given_in_that_order(client: Client, grey: Served, 
 def test_a_model_without_a_rule_has_no_such_output(client_of_both: Client):
     image = np.zeros((1, 12, 10, 3), np.uint8)
     done = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})
-    assert [one["name"] for one in done.json()["outputs"]][-1] == "label"
+    assert [output["name"] for output in done.json()["outputs"]][-1] == "label"
     query = {"inputs": [tensor(image)], "outputs": [{"name": "none_of_these"}]}
     done = client_of_both.post("/v2/models/colour/infer", json=query)
     assert done.status_code == 400

@@ -50,7 +50,7 @@ def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_pat
         paths = {"jpeg": "strings", "png": "strings", "webp": "predict", "tiff": "predict"}
         query = [(f"{service.address}/v1/{path}?explain=false", pictures[kind]) for kind, path in paths.items()]
         with ThreadPoolExecutor(len(query)) as clients:
-            answers = list(clients.map(lambda one: httpx.post(one[0], content=one[1], timeout=600), query))
+            answers = list(clients.map(lambda request: httpx.post(request[0], content=request[1], timeout=600), query))
         assert [answer.status_code for answer in answers] == [200] * len(query)
         assert all(answer.json()["size"] == [5000, 5000] for answer in answers)
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
@@ -106,8 +106,8 @@ def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, t
     with running(folder, tmp_path / "log") as service, httpx.Client(base_url=service.address, timeout=600) as client:
         for _ in range(60):
             damaged = bytearray(whole)
-            for place in random.integers(8, len(damaged), 6):
-                damaged[place] = random.integers(256)
+            for offset in random.integers(8, len(damaged), 6):
+                damaged[offset] = random.integers(256)
             assert client.post("/v1/predict?explain=false", content=bytes(damaged)).status_code in (200, 400, 413)
         service.process.terminate()
         assert service.process.wait(600) == 0

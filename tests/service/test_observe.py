@@ -16,10 +16,10 @@ from .conftest import Client
 from .test_inference import INFER, ONE, tensor
 
 
-def counted(client: Client) -> dict[tuple, float]:
+def read_metrics(client: Client) -> dict[tuple, float]:
     """Every sample of /metrics by its name and its labels' values."""
     families = text_string_to_metric_families(client.get("/metrics").text)
-    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
 def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Client):
@@ -31,8 +31,8 @@ def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Clien
 
 def test_an_id_comes_back_if_it_is_harmless_and_else_one_is_made(client: Client):
     assert client.get("/v2", headers={"x-request-id": "a-B_9."}).headers["x-request-id"] == "a-B_9."
-    for told in ("", "a b", "x" * 65, 'x","y":"'):
-        made = client.get("/v2", headers={"x-request-id": told}).headers["x-request-id"]
+    for request_id in ("", "a b", "x" * 65, 'x","y":"'):
+        made = client.get("/v2", headers={"x-request-id": request_id}).headers["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", made)
 
 
@@ -44,7 +44,7 @@ def test_requests_and_images_are_counted(client: Client, images: np.ndarray, gre
     assert grey.rule is not None
     rejected = int(grey.rule.refuses(grey.model, images).sum())
     path = "/v2/models/{model_name}/infer"
-    found = counted(client)
+    counts = read_metrics(client)
     expected = {
         ("convscope_requests_total", "POST", path, "200"): 1,
         ("convscope_requests_total", "POST", path, "400"): 1,
@@ -58,8 +58,8 @@ def test_requests_and_images_are_counted(client: Client, images: np.ndarray, gre
         ("convscope_held_bytes",): 0,
         ("convscope_model_info", "small", "grey", grey.version): 1,
     }
-    assert {key: found[key] for key in expected} == expected
-    assert found["convscope_received_bytes_total",] > 2
+    assert {key: counts[key] for key in expected} == expected
+    assert counts["convscope_received_bytes_total",] > 2
 
 
 def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog: pytest.LogCaptureFixture):

@@ -45,21 +45,21 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
     answer = client.post("/v1/predict", content=encode_picture(stroke())).json()
     (expected,) = predict(grey.model, [stroke()])
     stages = expected.prepared.stages
-    assert [(one["name"], one["on"], one["size"]) for one in answer["stages"]] == [
+    assert [(step["name"], step["on"], step["size"]) for step in answer["stages"]] == [
         (stage.name, stage.on, [*stage.pixels.shape[:2]]) for stage in stages
     ]
-    for one, stage in zip(answer["stages"], stages, strict=True):
-        assert np.array_equal(picture_of(one["picture"]), stage.pixels[..., 0])
+    for step, stage in zip(answer["stages"], stages, strict=True):
+        assert np.array_equal(picture_of(step["picture"]), stage.pixels[..., 0])
 
 
 @pytest.mark.parametrize("method", [None, "integrated_gradients", "occlusion"])
 def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, method: str | None):
     query = {} if method is None else {"method": method}
-    found = client.post("/v1/predict", params=query, content=encode_picture(stroke())).json()["attribution"]
-    assert found["method"] == (method or "gradient_times_input")
-    expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=found["method"])[0]
-    np.testing.assert_allclose(found["values"], expected, rtol=1e-5)
-    overlay = picture_of(found["picture"])
+    attribution = client.post("/v1/predict", params=query, content=encode_picture(stroke())).json()["attribution"]
+    assert attribution["method"] == (method or "gradient_times_input")
+    expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=attribution["method"])[0]
+    np.testing.assert_allclose(attribution["values"], expected, rtol=1e-5)
+    overlay = picture_of(attribution["picture"])
     assert overlay.shape == (8, 8, 4)
     strongest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
     assert overlay[strongest][3] == 255
@@ -170,10 +170,10 @@ def test_strings_are_those_of_read_strings(client: Client, grey: Served):
     assert done.status_code == 200
     answer, expected = done.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
     assert answer["lines"] == expected["lines"]
-    for one, digit in zip(answer["digits"], expected["digits"], strict=True):
-        assert {key: one[key] for key in digit} == digit
-        assert one["stages"][0]["name"] == "picture"
-        assert np.shape(one["attribution"]["values"]) == (8, 8)
+    for read, digit in zip(answer["digits"], expected["digits"], strict=True):
+        assert {key: read[key] for key in digit} == digit
+        assert read["stages"][0]["name"] == "picture"
+        assert np.shape(read["attribution"]["values"]) == (8, 8)
     plain = client.post("/v1/strings?explain=false", content=encode_picture(two_strokes())).json()
     assert plain["digits"] == expected["digits"]
 

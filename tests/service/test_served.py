@@ -16,9 +16,9 @@ from .conftest import colour_model, grey_model
 
 def test_a_run_is_called_as_its_folder_and_a_file_as_it_is_without_its_ending(folder: Path):
     served = load_served([str(folder / "grey"), str(folder / "colour.safetensors")])
-    assert [one.name for one in served] == ["grey", "colour"]
-    assert [one.report for one in served] == [folder / "grey" / "report.html", None]
-    assert [one.rule is not None for one in served] == [True, False]
+    assert [model.name for model in served] == ["grey", "colour"]
+    assert [model.report for model in served] == [folder / "grey" / "report.html", None]
+    assert [model.rule is not None for model in served] == [True, False]
 
 
 def test_a_name_can_be_given(folder: Path):

@@ -131,21 +131,21 @@ TENSOR = b'{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","dat
 
 @pytest.mark.slow
 def test_bodies_that_mean_harm_are_refused_in_the_memory_that_there_is(service: Service):
-    most, bomb, small = (1 << 20) - 1000, picture(100_000_000, "PNG"), picture(1_000_000, "PNG")
+    largest, bomb, small = (1 << 20) - 1000, picture(100_000_000, "PNG"), picture(1_000_000, "PNG")
     corpus = [
         ("/v1/predict", bomb),
         ("/v1/predict", bomb[:5000]),
         ("/v1/predict", small[: len(small) // 2]),
-        ("/v1/predict", b"\x89PNG\r\n\x1a\n" * (most // 8)),
-        ("/v1/predict", os.urandom(most)),
-        (INFER, b"[" * most),
+        ("/v1/predict", b"\x89PNG\r\n\x1a\n" * (largest // 8)),
+        ("/v1/predict", os.urandom(largest)),
+        (INFER, b"[" * largest),
         (INFER, TENSOR % (b"[" * 1000 + b"]" * 1000)),
-        (INFER, TENSOR % (b"[" + b"[]," * (most // 3 - 100) + b"[]]")),
-        (INFER, TENSOR % (b"[" + b"{}," * (most // 3 - 100) + b"{}]")),
-        (INFER, TENSOR % (b"[" + b"9" * (most - 200) + b"]")),
+        (INFER, TENSOR % (b"[" + b"[]," * (largest // 3 - 100) + b"[]]")),
+        (INFER, TENSOR % (b"[" + b"{}," * (largest // 3 - 100) + b"{}]")),
+        (INFER, TENSOR % (b"[" + b"9" * (largest - 200) + b"]")),
         (INFER, TENSOR % b"[NaN]"),
         (INFER, TENSOR % b"[1e999]"),
-        (INFER, b'{"id":"' + b"x" * (most - 100) + b'"}'),
+        (INFER, b'{"id":"' + b"x" * (largest - 100) + b'"}'),
         (INFER, b'{"inputs":[' + b"{}," * 10_000 + b"{}]}"),
         (INFER, b'{"' + b'a":0,"' * 10_000 + b'b":0}'),
     ]

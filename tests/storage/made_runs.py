@@ -45,6 +45,6 @@ def keep_runs(folder: Path, seeds: range, spec: RunSpec = SPEC, splits: cs.Split
     store = RunStore(splits, folder / "runs")
     with writing(folder):
         for seed in seeds:
-            one = replace(spec, seed=seed)
-            store.keep(one, one.digest(splits), make_result(one, splits))
+            run_spec = replace(spec, seed=seed)
+            store.keep(run_spec, run_spec.digest(splits), make_result(run_spec, splits))
     return store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import invoke, made_once, succeed
+from tests.shared import invoke, make_once, succeed
 
 import convscope as cs
 from convscope.evidence.comparison import weights_bytes
@@ -30,7 +30,7 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             archive.extractall(folder)
         _move(folder, "/corpus")
 
-    return made_once(tmp_path_factory, f"corpus-{request.param}", make)
+    return make_once(tmp_path_factory, f"corpus-{request.param}", make)
 
 
 def _move(folder: Path, before: str) -> None:
@@ -69,9 +69,9 @@ def test_runs_open_with_what_was_measured(written: Path, name: str):
     assert run.evaluation.num_images == 50
     assert len(run.history) == run.folder.record.epochs_trained
     run.splits.train  # noqa: B018 (their digests are those of the run)
-    found = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
-    assert set(found) == MEASURED[name]
-    for topic in found:
+    topics = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
+    assert set(topics) == MEASURED[name]
+    for topic in topics:
         assert str(getattr(run, topic))
 
 
@@ -107,8 +107,8 @@ def test_a_training_is_continued(copied: Path):
 
 @pytest.mark.slow
 def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path):
-    low_bit, other = (cs.open_run(copied / name).folder for name in ("low-bit", "run"))
-    sizes = [count_stored_bytes(folder) for folder in (low_bit, other)]
+    low_bit, full = (cs.open_run(copied / name).folder for name in ("low-bit", "run"))
+    sizes = [count_stored_bytes(folder) for folder in (low_bit, full)]
     assert sizes[0] < sizes[1] / 2
     for first, second in (("low-bit", "run"), ("run", "low-bit")):
         out = copied / f"{first}-first"

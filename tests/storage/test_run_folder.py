@@ -54,9 +54,9 @@ def test_run_folder_goes_on_from_the_epoch_it_kept(record: RunFile, tmp_path: Pa
     again = open_run(tmp_path / "run").load_state()
     assert again is not None
     assert again.history == state.history == folder.load_history()
-    for kept, given in ((again.weights, state.weights), (again.optimizer, state.optimizer)):
-        assert kept.keys() == given.keys()
-        assert all((kept[name] == given[name]).all() and kept[name].dtype == given[name].dtype for name in given)
+    for kept, saved in ((again.weights, state.weights), (again.optimizer, state.optimizer)):
+        assert kept.keys() == saved.keys()
+        assert all((kept[name] == saved[name]).all() and kept[name].dtype == saved[name].dtype for name in saved)
     assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
 
 
@@ -148,8 +148,8 @@ def test_model_of_another_run_is_refused(record: RunFile, tmp_path: Path):
     model = cs.Model(folder.architecture, state.weights, names)
     folder.write_model(model, state.history)
     assert open_run(tmp_path / "run").load_model().weights_sha256 == model.weights_sha256
-    other = {name: array + 1 for name, array in state.weights.items()}
-    cs.save_model(cs.Model(folder.architecture, other, names), tmp_path / "run" / "model.safetensors")
+    unlike = {name: array + 1 for name, array in state.weights.items()}
+    cs.save_model(cs.Model(folder.architecture, unlike, names), tmp_path / "run" / "model.safetensors")
     with pytest.raises(RunError, match="not the weights of this run"):
         folder.load_model()
 
@@ -183,7 +183,7 @@ def test_a_record_in_which_any_key_is_wrong_is_refused_by_its_place(record: RunF
     for key in whole:
         changes = [{**whole, key: wrong.get(key, {"x": 1})}, {**whole, key: -1}]
         if key not in optional:
-            changes.append({other: value for other, value in whole.items() if other != key})
+            changes.append({name: value for name, value in whole.items() if name != key})
         for changed in changes:
             path.write_text(json.dumps(changed))
             with pytest.raises(RunError, match=r"run\.json: (\$|format is )") as caught:
@@ -313,13 +313,13 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
 )  # fmt: skip
 def test_load_state_refuses_a_damaged_or_incomplete_state(record: RunFile, tmp_path: Path, damage: str, message: str):
     state, path = _state(record), tmp_path / "run" / "checkpoints" / "state.safetensors"
-    one = dict([next(iter(state.weights.items()))])
+    first = dict([next(iter(state.weights.items()))])
     if "best" in damage:
         early = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping())
         record = structs.replace(record, recipe=early.to_dict())
-        state = replace(state, best_weights=one if "one" in damage else {})
+        state = replace(state, best_weights=first if "one" in damage else {})
     elif damage.startswith("un"):
-        state = replace(state, optimizer={**state.optimizer, **{f"{damage}/{name}": one[name] for name in one}})
+        state = replace(state, optimizer={**state.optimizer, **{f"{damage}/{name}": first[name] for name in first}})
     folder = create_run(tmp_path / "run", record)
     folder.save_epoch(state, ("a", "b", "c"))
     if damage == "truncate":

@@ -93,10 +93,10 @@ def test_the_weights_are_on_the_disk_before_their_row_is(folder: Path, monkeypat
     keep_runs(folder, range(5, 6))
     assert synced == [("file", 5)]  # SQLite syncs its own files
     synced.clear()
-    other = replace(
+    second = replace(
         SPEC, architecture=replace(SPEC.architecture, layers=(cs.Flatten(), cs.Dense(4), cs.Dense(3, "softmax")))
     )
-    keep_runs(folder, range(1), other)
+    keep_runs(folder, range(1), second)
     assert synced == [("file", 6), ("folder", 6), ("folder", 6)]
     with closing(run_database.open_writer(folder / "runs")) as database:
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)

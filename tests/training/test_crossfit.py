@@ -74,9 +74,9 @@ def test_folds_are_drawn_by_the_seed_and_nothing_else():
 
 def test_the_answers_are_the_same_bytes_for_any_number_of_threads(small_mnist):
     data = small_mnist.train.take(np.arange(300))
-    one, two = (crossfit(cs.presets.cnn, data, cs.recipes.fast, folds=2, threads=threads) for threads in (1, 2))
-    assert one.logits.tobytes() == two.logits.tobytes()
-    assert one.fold.tobytes() == two.fold.tobytes()
+    serial, two = (crossfit(cs.presets.cnn, data, cs.recipes.fast, folds=2, threads=threads) for threads in (1, 2))
+    assert serial.logits.tobytes() == two.logits.tobytes()
+    assert serial.fold.tobytes() == two.fold.tobytes()
 
 
 def test_a_class_of_one_image_is_answered_for_by_a_model_that_never_saw_it():
@@ -116,11 +116,11 @@ def test_colour_images_and_an_architecture_of_ones_own():
 
 
 def test_each_fold_is_told_when_it_is_done():
-    told = []
+    folds = []
     crossfit(
-        cs.presets.ann, noise([0, 1] * 4, 2), ONE_EPOCH, folds=3, threads=1, on_fold=lambda *done: told.append(done)
+        cs.presets.ann, noise([0, 1] * 4, 2), ONE_EPOCH, folds=3, threads=1, on_fold=lambda *done: folds.append(done)
     )
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert folds == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_to_dict_is_plain_json_and_its_folds_add_up():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.data.handwriting import Handwriting
@@ -27,7 +27,7 @@ NETWORKS = {
 
 def model(network="plain", seed=0, image=IMAGE, **arguments):
     architecture = cs.Architecture(image, NETWORKS[network], network)
-    return untrained(architecture, seed=seed, **{"class_names": NAMES, **arguments})
+    return init_model(architecture, seed=seed, **{"class_names": NAMES, **arguments})
 
 
 def images(count=12):
@@ -72,8 +72,8 @@ def test_what_all_members_share_is_said_once_and_the_rest_of_each():
     ]
     joined = cs.ensemble(members)
     assert joined.provenance["dataset"] == "animals"
-    assert [one["seed"] for one in joined.provenance["members"]] == [3, 4]
-    assert [one["weights_sha256"] for one in joined.provenance["members"]] == [m.weights_sha256 for m in members]
+    assert [member["seed"] for member in joined.provenance["members"]] == [3, 4]
+    assert [member["weights_sha256"] for member in joined.provenance["members"]] == [m.weights_sha256 for m in members]
     assert joined.handwriting == handwriting
     assert cs.ensemble([members[0], replace(members[1], handwriting=None)]).handwriting is None
 
@@ -105,9 +105,9 @@ def test_members_that_do_not_fit_are_refused(members, message):
 
 def test_members_of_other_numbers_of_classes_are_refused():
     network = cs.Architecture(IMAGE, (cs.Flatten(), cs.Dense(4)), "four")
-    other = untrained(network, (*NAMES, "hen"))
+    wrong = init_model(network, (*NAMES, "hen"))
     with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
-        cs.ensemble([model(), other])
+        cs.ensemble([model(), wrong])
 
 
 def test_siblings_of_an_ensemble_are_ensembles_of_siblings():
@@ -120,8 +120,8 @@ def test_siblings_of_an_ensemble_are_ensembles_of_siblings():
     ]
     joined = ensemble_siblings(fits)
     for model, _, held_out in joined.parts(data):
-        places = np.flatnonzero(joined.fold == joined.models.index(model))
-        np.testing.assert_array_equal(held_out.labels, data.labels[places])
-        np.testing.assert_allclose(joined.logits[places], model.logits(held_out.images), rtol=1e-4, atol=1e-5)
+        indices = np.flatnonzero(joined.fold == joined.models.index(model))
+        np.testing.assert_array_equal(held_out.labels, data.labels[indices])
+        np.testing.assert_allclose(joined.logits[indices], model.logits(held_out.images), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(fits[0].fold, cs.crossfit(architectures[0], data, recipe, folds=2, seed=5).fold)
     assert (fits[0].seed, fits[1].seed) == (0, 1)

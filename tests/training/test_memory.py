@@ -65,8 +65,8 @@ def heavy() -> cs.Architecture:
 def test_a_process_that_trains_stays_within_its_bound(
     architecture: cs.Architecture, recipe: cs.Recipe, train: int, test: int
 ) -> None:
-    asked = {"architecture": architecture.to_dict(), "recipe": recipe.to_dict(), "train": train, "test": test}
-    command = [sys.executable, "-c", PROGRAM, json.dumps(asked)]
+    request = {"architecture": architecture.to_dict(), "recipe": recipe.to_dict(), "train": train, "test": test}
+    command = [sys.executable, "-c", PROGRAM, json.dumps(request)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     took = json.loads(done.stdout)
     assert took["peak_memory_bytes"] <= took["start"] + took["data_bytes"] + took["training_bytes"] + SLACK

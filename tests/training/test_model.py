@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope.training.model
 from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
@@ -29,7 +29,7 @@ def images(count=20):
 
 
 def test_a_model_tells_trained_from_moving_numbers():
-    model = untrained(Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization())))
+    model = init_model(Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization())))
     assert "576, and 6 non-trainable" in str(model)
     assert "non-trainable" not in str(make())
 
@@ -79,8 +79,8 @@ def test_activations_are_of_all_layers_unless_told_otherwise():
 def test_normalisation_happens_in_the_model_alone():
     # Half the scale reads images twice as bright as the same.
     model = make()
-    given = replace(model.architecture.input, scale=model.architecture.input.scale / 2)
-    dark = replace(model, architecture=replace(model.architecture, input=given))
+    input_layer = replace(model.architecture.input, scale=model.architecture.input.scale / 2)
+    dark = replace(model, architecture=replace(model.architecture, input=input_layer))
     dim = images() // 2
     np.testing.assert_allclose(dark.logits(dim * 2), model.logits(dim), rtol=1e-5, atol=1e-6)
 
@@ -123,7 +123,7 @@ def test_one_bit_of_one_weight_changes_the_digest():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("wrong_images", "message"),
     [
         (images() / 255, r"images are float64 of shape \(20, 9, 7, 3\); this model needs uint8 \(N, 9, 7, 3\)"),
         (images()[0], r"images are uint8 of shape \(9, 7, 3\); this model needs"),
@@ -132,9 +132,9 @@ def test_one_bit_of_one_weight_changes_the_digest():
     ],
 )
 @pytest.mark.parametrize("method", ["logits", "probabilities", "predict", "activations"])
-def test_a_model_rejects_images(method, given, message):
+def test_a_model_rejects_images(method, wrong_images, message):
     with pytest.raises(ValueError, match=message):
-        getattr(make(), method)(given)
+        getattr(make(), method)(wrong_images)
 
 
 GOOD = make().weights
@@ -189,30 +189,30 @@ def test_a_model_shows_what_it_is_and_where_it_came_from_in_a_terminal_and_a_not
 def test_a_copy_of_a_model_that_has_answered_gives_the_same_answers(copied):
     model = make(provenance={"seed": 0}, calibration={"temperature": 2.0})
     logits = model.logits(images())
-    other = copied(model)
-    assert "network" not in vars(other)
-    np.testing.assert_array_equal(other.logits(images()), logits)
-    assert (other.provenance, other.calibration, other.weights_sha256) == (
+    duplicate = copied(model)
+    assert "network" not in vars(duplicate)
+    np.testing.assert_array_equal(duplicate.logits(images()), logits)
+    assert (duplicate.provenance, duplicate.calibration, duplicate.weights_sha256) == (
         {"seed": 0}, {"temperature": 2.0}, model.weights_sha256
     )  # fmt: skip
 
 
 def test_nobody_can_change_the_weights_of_a_model_or_its_digest():
     network = make().architecture
-    given = {name: np.ones(shape, np.float32) for name, shape in network.weight_shapes.items()}
-    model = Model(network, given, NAMES)
+    weights = {name: np.ones(shape, np.float32) for name, shape in network.weight_shapes.items()}
+    model = Model(network, weights, NAMES)
     digest = model.weights_sha256
     for changed in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         with pytest.raises(ValueError, match="read-only"):
             changed.weights["dense/kernel"][...] = 0
         with pytest.raises(TypeError, match="item assignment"):
-            changed.weights["dense/kernel"] = given["dense/kernel"]
+            changed.weights["dense/kernel"] = weights["dense/kernel"]
         assert changed.weights_sha256 == digest
-    given["dense/kernel"][...] = 0  # the caller's own array, which stays writable
+    weights["dense/kernel"][...] = 0  # the caller's own array, which stays writable
     assert (model.weights["dense/kernel"] == 1).all()
-    view = given["dense/kernel"][:]
+    view = weights["dense/kernel"][:]
     view.flags.writeable = False
-    other = replace(model, weights={**model.weights, "dense/kernel": view})
-    given["dense/kernel"][...] = 5
-    assert not other.weights["dense/kernel"].any()
+    shared = replace(model, weights={**model.weights, "dense/kernel": view})
+    weights["dense/kernel"][...] = 5
+    assert not shared.weights["dense/kernel"].any()
     assert replace(model, provenance={}).weights["dense/bias"] is model.weights["dense/bias"]

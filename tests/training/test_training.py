@@ -194,9 +194,9 @@ ALONE = replace(STOPPING, validation_fraction=0)
     ids=["no images", "test images", "two ways", "too few", "too many"],
 )  # fmt: skip
 def test_train_refuses_to_choose_by_test_images_or_by_none(few: cs.Splits, recipe, validation: str, message: str):
-    given = {"none": None, "test": few.test, "train": few.train}[validation]
+    validation_images = {"none": None, "test": few.test, "train": few.train}[validation]
     with pytest.raises(ValueError, match=message):
-        cs.train(cs.presets.ann, few, recipe, validation=given)
+        cs.train(cs.presets.ann, few, recipe, validation=validation_images)
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,17 @@ def test_training_from_disk_gives_the_same_bits_as_from_memory(small_mnist, on_d
     if engine == "reference":
         recipe = replace(recipe, epochs=1)
     preset = cs.presets.ann
-    (one, history), (other, again) = (cs.train(preset, data, recipe, engine=engine) for data in (on_disk, small_mnist))
-    assert one.weights_sha256 == other.weights_sha256
+    datasets = (on_disk, small_mnist)
+    (from_disk, history), (from_memory, again) = (cs.train(preset, data, recipe, engine=engine) for data in datasets)
+    assert from_disk.weights_sha256 == from_memory.weights_sha256
     assert history.loss == again.loss
     assert (history.accuracy, history.val_loss, history.val_accuracy) == (
         again.accuracy,
         again.val_loss,
         again.val_accuracy,
     )
-    assert one.provenance == other.provenance
-    assert one.handwriting == other.handwriting
+    assert from_disk.provenance == from_memory.provenance
+    assert from_disk.handwriting == from_memory.handwriting
 
 
 def test_a_set_of_one_pool_trains_as_one_permutation_from_disk_too(small_mnist, on_disk, monkeypatch):
@@ -114,13 +115,13 @@ def test_every_pool_is_augmented_by_a_stream_of_its_own(on_disk, monkeypatch):
 
 
 def test_progress_runs_through_all_pools_of_an_epoch(on_disk):
-    told = []
+    progress = []
     recipe = cs.Recipe(epochs=2, batch_size=32)
     _, history = cs.train(
-        cs.presets.ann, on_disk, recipe, engine="reference", on_progress=lambda *so_far: told.append(so_far)
+        cs.presets.ann, on_disk, recipe, engine="reference", on_progress=lambda *so_far: progress.append(so_far)
     )
     for epoch in (1, 2):
-        of_epoch = [rest for number, *rest in told if number == epoch]
+        of_epoch = [rest for number, *rest in progress if number == epoch]
         assert [done for done, *_ in of_epoch] == [min(32 * step, 1000) for step in range(1, 33)]
         assert of_epoch[-1][1:] == pytest.approx([history.loss[epoch - 1], history.accuracy[epoch - 1]])
 
@@ -145,23 +146,23 @@ def test_what_is_measured_of_images_on_disk_is_what_is_measured_in_memory(small_
     monkeypatch.setattr(disk, "PART_BYTES", 1000 * 784)  # samples are of so many; the whole stays on disk
     layers = (cs.Conv2D(3, 3, 2, activation="relu"), cs.Flatten(), cs.Dense(10, "softmax"))
     model, _ = cs.train(cs.Architecture(cs.Input(28, 28), layers), small_mnist, cs.Recipe(epochs=1))
-    one, other = (cs.evaluate(model, data.test) for data in (on_disk, small_mnist))
-    assert one.to_dict() == other.to_dict()
-    one, other = (filter_means(model, data.train.images) for data in (on_disk, small_mnist))
-    assert all(np.array_equal(one[layer], other[layer]) for layer in other)
-    one, other = (filter_cards(model, data.train).to_dict() for data in (on_disk, small_mnist))
-    assert json.dumps(one) == json.dumps(other)
-    one, other = (ablate(model, data.train).to_dict() for data in (on_disk, small_mnist))
-    assert json.dumps(one) == json.dumps(other)
-    one, other = (find_duplicates(data.train, data.test).to_dict() for data in (on_disk, small_mnist))
-    assert json.dumps(one) == json.dumps(other)
+    from_disk, from_memory = (cs.evaluate(model, data.test) for data in (on_disk, small_mnist))
+    assert from_disk.to_dict() == from_memory.to_dict()
+    from_disk, from_memory = (filter_means(model, data.train.images) for data in (on_disk, small_mnist))
+    assert all(np.array_equal(from_disk[layer], from_memory[layer]) for layer in from_memory)
+    from_disk, from_memory = (filter_cards(model, data.train).to_dict() for data in (on_disk, small_mnist))
+    assert json.dumps(from_disk) == json.dumps(from_memory)
+    from_disk, from_memory = (ablate(model, data.train).to_dict() for data in (on_disk, small_mnist))
+    assert json.dumps(from_disk) == json.dumps(from_memory)
+    from_disk, from_memory = (find_duplicates(data.train, data.test).to_dict() for data in (on_disk, small_mnist))
+    assert json.dumps(from_disk) == json.dumps(from_memory)
 
 
 def test_siblings_answer_alike_for_images_on_disk(small_mnist, on_disk):
     recipe = cs.Recipe(epochs=1)
-    one, other = (crossfit(cs.presets.ann, data.train, recipe, folds=4) for data in (on_disk, small_mnist))
-    np.testing.assert_array_equal(one.logits, other.logits)
-    assert one.dataset_sha256 == other.dataset_sha256
+    from_disk, from_memory = (crossfit(cs.presets.ann, data.train, recipe, folds=4) for data in (on_disk, small_mnist))
+    np.testing.assert_array_equal(from_disk.logits, from_memory.logits)
+    assert from_disk.dataset_sha256 == from_memory.dataset_sha256
 
 
 # --- Memory -----------------------------------------------------------------------------------------------------------

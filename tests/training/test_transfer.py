@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.architecture import Conv2D, GlobalAveragePooling2D, MaxPooling2D
@@ -13,7 +13,7 @@ SHAPE = (12, 10, 1)
 NAMES = ("a", "b", "c")
 
 
-model_of = partial(untrained, seed=3)
+model_of = partial(init_model, seed=3)
 
 
 @pytest.fixture

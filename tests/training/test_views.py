@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input
 from convscope.engine import ENGINES, open_network
@@ -12,7 +12,7 @@ from convscope.training.views import SHIFTS, average_views, shift_images
 
 def make(height=9, width=7, channels=3, **arguments):
     layers = (Conv2D(4, 1), Flatten(), Dense(3, "softmax"))
-    return untrained(Architecture(Input(height, width, channels), layers), **arguments)
+    return init_model(Architecture(Input(height, width, channels), layers), **arguments)
 
 
 def images(count=6, height=9, width=7, channels=3):
@@ -24,7 +24,7 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def padded(some, down, right):
+def pad(some, down, right):
     """Shift images with NumPy's own padding."""
     wide = np.pad(some, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     return wide[:, 1 - down : wide.shape[1] - 1 - down, 1 - right : wide.shape[2] - 1 - right]
@@ -48,7 +48,7 @@ def test_the_views_are_the_image_and_all_its_shifts_by_one_pixel_each_once():
 def test_the_probabilities_are_the_mean_of_those_of_the_views(engine, shape, views):
     model, some = make(*shape), images(6, *shape)
     network = open_network(model.architecture, model.weights, engine)
-    expected = np.mean([softmax(network.logits(padded(some, *shift))) for shift in SHIFTS[:views]], axis=0)
+    expected = np.mean([softmax(network.logits(pad(some, *shift))) for shift in SHIFTS[:views]], axis=0)
     logits = average_views(network, some, views)
     assert logits.dtype == np.float32
     np.testing.assert_allclose(np.exp(logits), expected, rtol=1e-5)

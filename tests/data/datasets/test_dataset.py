@@ -38,7 +38,7 @@ def test_any_change_of_the_data_changes_the_digest():
         replace(dataset, images=pixel), replace(dataset, labels=labels), replace(dataset, class_names=("a", "b", "c")),
         replace(dataset, images=dataset.images.reshape(-1, 5, 4, 3)), dataset.take(np.arange(29)),
     ]  # fmt: skip
-    assert len({each.sha256 for each in [dataset, *changed]}) == 6
+    assert len({data.sha256 for data in [dataset, *changed]}) == 6
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------
@@ -120,16 +120,16 @@ def test_divide_rejects_a_fraction_that_leaves_one_side_empty(fraction):
 
 
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("second", "message"),
     [
         (make(shape=(5, 4, 3)), "train images are 4 × 5 × 3, but test images 5 × 4 × 3 .height × width × channels."),
         (make(names=("a", "b", "c")), "train and test have different class names"),
     ],
     ids=["size", "names"],
 )
-def test_splits_reject(other, message):
+def test_splits_reject(second, message):
     with pytest.raises(ValueError, match=message):
-        Splits(make(), other)
+        Splits(make(), second)
 
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"

@@ -13,7 +13,7 @@ from convscope.data.datasets.loading import load_dataset
 from convscope.data.datasets.readers.idx import idx_header
 from convscope.data.datasets.records import LoadOptions
 
-from .readers.test_idx import zipped
+from .readers.test_idx import zip_bytes
 
 USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -77,7 +77,7 @@ def test_an_archive_is_a_data_set(tmp_path):
     assert (source.name, source.sha256) == ("mine.npz", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-PACKINGS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zip": zipped}
+PACKINGS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zip": zip_bytes}
 
 
 @pytest.mark.parametrize("suffix", PACKINGS)
@@ -253,7 +253,7 @@ def test_images_are_averaged_to_the_size_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("arguments", "message"),
     [
         ({"test_fraction": 0}, "test_fraction is 0; it must lie between 0 and 1"),
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
@@ -263,9 +263,9 @@ def test_images_are_averaged_to_the_size_asked_for(tmp_path):
         ({"image_size": (5,)}, "image_size is"),
     ],
 )
-def test_a_wrong_argument_is_refused(asked, message):
+def test_a_wrong_argument_is_refused(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        load_dataset("mnist", **asked)
+        load_dataset("mnist", **arguments)
 
 
 # Arrays

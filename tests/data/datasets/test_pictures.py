@@ -49,8 +49,8 @@ def test_a_strip_shows_every_image_with_transparent_gaps():
     images = random_images(3, 28, 28, 1)
     strip = pixels(strip_png(images))
     assert strip.shape == (56, 3 * 56 + 2 * STRIP_GAP, 4)
-    for place, image in enumerate(images):
-        start = place * (56 + STRIP_GAP)
+    for index, image in enumerate(images):
+        start = index * (56 + STRIP_GAP)
         np.testing.assert_array_equal(strip[::2, start : start + 56 : 2, 0], image[..., 0])
         assert (strip[:, start : start + 56, 3] == 255).all()
     assert (strip[:, 56 : 56 + STRIP_GAP, 3] == 0).all()

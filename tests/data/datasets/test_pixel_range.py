@@ -55,8 +55,8 @@ def test_a_range_is_linear_and_cuts_off_what_lies_beyond():
 
 
 def test_the_whole_range_of_float64_has_256_levels():
-    most = np.finfo(np.float64).max
-    rows = np.linspace(-1, 1, 256)[:, None] * most
+    largest = np.finfo(np.float64).max
+    rows = np.linspace(-1, 1, 256)[:, None] * largest
     assert bytes_of(rows)[:, 0].tolist() == list(range(256))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
-from tests.photos import photographed_digit, photographed_string
+from tests.photos import photograph_digit, photograph_string
 
 from convscope.data.handwriting import STEPS, prepare
 
@@ -16,11 +16,11 @@ COUNT = 40
 
 @pytest.fixture(scope="module")
 def pictures(small_mnist):
-    return [photographed_digit(image, seed) for seed, image in enumerate(small_mnist.test.images[:COUNT])]
+    return [photograph_digit(image, seed) for seed, image in enumerate(small_mnist.test.images[:COUNT])]
 
 
 def accuracy(trained, pictures, labels, steps=None):
-    images = np.stack([prepare(one, 28, 28, 1, trained.handwriting, steps).image for one in pictures])
+    images = np.stack([prepare(picture, 28, 28, 1, trained.handwriting, steps).image for picture in pictures])
     return float((trained.predict(images) == labels[: len(images)]).mean())
 
 
@@ -38,7 +38,7 @@ def test_photographed_digits_are_read_as_well_as_those_of_the_file(trained, smal
 
 @pytest.mark.parametrize(("step", "loss"), [("polarity", 0.3), ("light", 0.1), ("crop", 0.3), ("scale", 0.1)])
 def test_photos_need_the_step(trained, small_mnist, pictures, of_paper, step, loss):
-    without = [one for one in trained.handwriting.steps if one != step]
+    without = [name for name in trained.handwriting.steps if name != step]
     assert accuracy(trained, pictures, small_mnist.test.labels, without) < of_paper - loss
 
 
@@ -49,15 +49,15 @@ def test_deslanting_reads_photos_too(trained, small_mnist, pictures):
 def test_digits_of_other_people_are_read(reader):
     images, labels = (some[::4] for some in load_digits(return_X_y=True))
     framed = [np.pad(np.floor(image.reshape(8, 8) * 255 / 16 + 0.5).astype(np.uint8), 1) for image in images]
-    enlarged = [np.asarray(Image.fromarray(one).resize((100, 100), Image.Resampling.BICUBIC)) for one in framed]
+    enlarged = [np.asarray(Image.fromarray(picture).resize((100, 100), Image.Resampling.BICUBIC)) for picture in framed]
     assert accuracy(reader, enlarged, labels) > 0.8  # after 60,000 images of MNIST above 0.9
 
 
 def test_photos_of_one_digit_have_no_hint_but_their_polarity(trained, pictures):
-    hints = [prepare(one, 28, 28, 1, trained.handwriting).hints for one in pictures]
-    assert np.mean([one == ("inverted",) for one in hints]) > 0.98
+    hints = [prepare(picture, 28, 28, 1, trained.handwriting).hints for picture in pictures]
+    assert np.mean([hint == ("inverted",) for hint in hints]) > 0.98
 
 
 def test_photos_of_two_digits_are_several(trained, small_mnist):
-    pairs = [photographed_string(small_mnist.test.images[i : i + 2], i)[0] for i in range(0, 40, 2)]
-    assert np.mean(["several" in prepare(one, 28, 28, 1, trained.handwriting).hints for one in pairs]) > 0.5
+    pairs = [photograph_string(small_mnist.test.images[i : i + 2], i)[0] for i in range(0, 40, 2)]
+    assert np.mean(["several" in prepare(pair, 28, 28, 1, trained.handwriting).hints for pair in pairs]) > 0.5

@@ -23,7 +23,7 @@ def on_ground(shape, boxes, ground=0, ink=255):
 
 
 def without(step):
-    return [one for one in MNIST.steps if one != step]
+    return [name for name in MNIST.steps if name != step]
 
 
 def stages(prepared):

@@ -93,9 +93,9 @@ def test_large_pictures_are_averaged_down():
 
 def test_only_the_largest_blobs_are_kept_of_too_many(monkeypatch):
     monkeypatch.setattr(sheet_module, "MAX_BLOBS", 3)
-    found = find_segments(sheet((220, 50, 230, 90), *STROKES, (280, 50, 290, 95)))
-    assert corners(found) == [[(40, 50), (100, 55), (160, 45)]]
-    assert found.num_left_out == 2
+    segments = find_segments(sheet((220, 50, 230, 90), *STROKES, (280, 50, 290, 95)))
+    assert corners(segments) == [[(40, 50), (100, 55), (160, 45)]]
+    assert segments.num_left_out == 2
 
 
 def test_a_loop_is_not_cut_through():
@@ -150,8 +150,8 @@ def test_any_picture_gives_segments_within_it(picture):
 def test_the_boxes_of_all_blobs_that_are_kept_have_a_bounded_area(monkeypatch):
     areas = [blob.parts.size for blob in find_segments(sheet(*STROKES)).lines[0]]
     monkeypatch.setattr(sheet_module, "MAX_AREA", sum(areas) - 1)
-    found = find_segments(sheet(*STROKES))
-    assert (len(found.lines[0]), found.num_left_out) == (len(areas) - 1, 1)
+    segments = find_segments(sheet(*STROKES))
+    assert (len(segments.lines[0]), segments.num_left_out) == (len(areas) - 1, 1)
     monkeypatch.setattr(sheet_module, "MAX_AREA", 1)
     assert len(find_segments(sheet(*STROKES)).lines[0]) == 1  # one is read in any case
 
@@ -163,14 +163,14 @@ masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 @settings(deadline=None)
 @given(masks)
 def test_components_are_those_of_scipy(mask):
-    found = find_components(mask)
+    components = find_components(mask)
     labels, count = ndimage.label(mask, np.ones((3, 3)))
-    assert found.numbers.tolist() == list(range(1, count + 1))
-    places = [(slice(top, bottom), slice(left, right)) for top, left, bottom, right in found.boxes.tolist()]
-    assert places == ndimage.find_objects(labels)
-    for place in range(count):
-        np.testing.assert_array_equal(found.mask(place), labels[places[place]] == place + 1)
-        assert found.pixels[place] == np.count_nonzero(labels == place + 1)
+    assert components.numbers.tolist() == list(range(1, count + 1))
+    boxes = [(slice(top, bottom), slice(left, right)) for top, left, bottom, right in components.boxes.tolist()]
+    assert boxes == ndimage.find_objects(labels)
+    for index in range(count):
+        np.testing.assert_array_equal(components.mask(index), labels[boxes[index]] == index + 1)
+        assert components.pixels[index] == np.count_nonzero(labels == index + 1)
 
 
 @settings(deadline=None)
@@ -189,7 +189,7 @@ def test_lines_are_those_of_a_plain_search(mask, least, gap):
 
 def plain_lines(thin, least, gap):
     """Look at each slope, each row of the sheared mask, also one without ink, and each stretch of it."""
-    found = np.zeros_like(thin)
+    lines = np.zeros_like(thin)
     pixels = np.argwhere(thin)
     for slope in rules_module._ANGLES:
         rows = np.rint(pixels[:, 0] - slope * pixels[:, 1])
@@ -205,10 +205,10 @@ def plain_lines(thin, least, gap):
                     continue
                 length = stretch[-1] - stretch[0] + 1
                 if length >= least and len(stretch) >= 0.6 * length:
-                    for y, x_ in near:
-                        found[y, x_] |= stretch[0] <= x_ <= stretch[-1]
+                    for y, column in near:
+                        lines[y, column] |= stretch[0] <= column <= stretch[-1]
                 stretch = [x]
-    return found
+    return lines
 
 
 def test_finding_segments_ends_at_a_deadline():

@@ -347,9 +347,9 @@ def test_any_bytes_give_a_picture_or_an_error(start, rest):
 )
 def test_damaged_files_give_a_picture_or_an_error(content, changes, cut):
     damaged = bytearray(content)
-    for place, values in changes:
-        place %= len(damaged)
-        damaged[place : place + len(values)] = values
+    for offset, values in changes:
+        offset %= len(damaged)
+        damaged[offset : offset + len(values)] = values
     with suppress(ImageFileError):
         picture_size(bytes(damaged))
     read_or_refuse(bytes(damaged[: len(damaged) - cut * len(damaged) // 7]))

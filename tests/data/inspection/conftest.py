@@ -18,7 +18,7 @@ def half(images, labels, names, split: str) -> cs.Dataset:
 def make() -> Make:
     """Return noise of two to any classes, in as many images as are asked for."""
 
-    def made(num_train=60, num_test=40, shape=(8, 9, 1), num_classes=3, seed=0, high=256) -> cs.Splits:
+    def make_splits(num_train=60, num_test=40, shape=(8, 9, 1), num_classes=3, seed=0, high=256) -> cs.Splits:
         random = np.random.default_rng(seed)
         names = tuple(f"class {label}" for label in range(num_classes))
         pixels = random.integers(0, high, (num_train + num_test, *shape), dtype=np.uint8)
@@ -27,7 +27,7 @@ def make() -> Make:
             half(pixels[num_train:], np.arange(num_test) % num_classes, names, "test"),
         )
 
-    return made
+    return make_splits
 
 
 def with_images(splits: cs.Splits, train=None, test=None) -> cs.Splits:

@@ -23,11 +23,11 @@ def planted(make):
 
 
 def test_copies_are_counted_by_where_they_stand(planted):
-    found = find_copies(planted, NO_BLANK)
-    assert found.num_extra == (2, 1)
-    assert (found.num_leaked, found.num_leaked_otherwise) == (2, 1)
-    assert found.num_conflicts == 2
-    assert found.num_near_leaked == 0
+    copies = find_copies(planted, NO_BLANK)
+    assert copies.num_extra == (2, 1)
+    assert (copies.num_leaked, copies.num_leaked_otherwise) == (2, 1)
+    assert copies.num_conflicts == 2
+    assert copies.num_near_leaked == 0
 
 
 def test_equal_images_within_a_group_of_near_ones_are_counted_as_equal(make):
@@ -36,14 +36,14 @@ def test_equal_images_within_a_group_of_near_ones_are_counted_as_equal(make):
     near = train[5].copy()
     near[3, 3] ^= 1
     test[2], test[9] = train[5], near
-    found = find_copies(with_images(splits, train, test), NO_BLANK)
-    assert not found.duplicates.groups[0].is_equal
-    assert (found.num_leaked, found.num_near_leaked) == (1, 1)
+    copies = find_copies(with_images(splits, train, test), NO_BLANK)
+    assert not copies.duplicates.groups[0].is_equal
+    assert (copies.num_leaked, copies.num_near_leaked) == (1, 1)
 
 
 def test_blank_images_are_no_conflict(make):
     splits = make()
     train = splits.train.images.copy()
     train[[1, 2]] = 0
-    found = find_copies(with_images(splits, train), {"train": np.array([1, 2]), "test": np.empty(0, np.int64)})
-    assert (found.num_extra, found.num_conflicts) == ((1, 0), 0)
+    copies = find_copies(with_images(splits, train), {"train": np.array([1, 2]), "test": np.empty(0, np.int64)})
+    assert (copies.num_extra, copies.num_conflicts) == ((1, 0), 0)

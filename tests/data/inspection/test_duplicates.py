@@ -27,7 +27,7 @@ def smooth(number: int, seed: int = 0):
 
 
 def members(group):
-    return [(one.split, one.index) for one in group.members]
+    return [(member.split, member.index) for member in group.members]
 
 
 def pixels_of(images):
@@ -47,33 +47,33 @@ def test_groups_are_those_of_all_pairs_of_pixels(threshold):
     images = smooth(400)
     correlations = np.corrcoef(images.reshape(400, -1).astype(np.float64))
     expected = components(400, np.argwhere(np.triu(correlations >= threshold, 1)))
-    pairs, found = near_pairs(pixels_of(images), np.arange(400), threshold)
+    pairs, distances = near_pairs(pixels_of(images), np.arange(400), threshold)
     assert len(pairs) > 10
-    np.testing.assert_allclose(found, correlations[pairs[:, 0], pairs[:, 1]], atol=1e-5)
+    np.testing.assert_allclose(distances, correlations[pairs[:, 0], pairs[:, 1]], atol=1e-5)
     np.testing.assert_array_equal(components(400, pairs), expected)
 
 
 def test_equal_images_are_those_numpy_finds():
     random = np.random.default_rng(3)
     images = noise(60)[random.integers(0, 60, 500)]
-    found = find_duplicates(dataset(images[:400]), dataset(images[400:], "test"))
+    duplicates = find_duplicates(dataset(images[:400]), dataset(images[400:], "test"))
     _, inverse = np.unique(images.reshape(500, -1), axis=0, return_inverse=True)
-    expected = {tuple(np.flatnonzero(inverse == one)) for one in range(inverse.max() + 1) if (inverse == one).sum() > 1}
-    numbers = {tuple(index + 400 * (split == "test") for split, index in members(group)) for group in found.groups}
+    expected = {tuple(np.flatnonzero(inverse == key)) for key in range(inverse.max() + 1) if (inverse == key).sum() > 1}
+    numbers = {tuple(index + 400 * (split == "test") for split, index in members(group)) for group in duplicates.groups}
     assert numbers == expected
-    assert all(group.is_equal and group.correlation == 1 for group in found.groups)
+    assert all(group.is_equal and group.correlation == 1 for group in duplicates.groups)
 
 
 def test_a_brighter_copy_and_a_noisy_one_are_near_and_another_is_not():
     images = noise(30)
     copies = [images[4] // 2 + 60, np.clip(images[7] + np.random.default_rng(0).normal(0, 2, images[7].shape), 0, 255)]
-    found = find_duplicates(dataset(images), dataset(np.array([*copies, noise(1, seed=9)[0]]), "test"))
-    assert [members(group) for group in found.groups] == [[("train", 4), ("test", 0)], [("train", 7), ("test", 1)]]
-    for group, (index, copy) in zip(found.groups, [(4, copies[0]), (7, copies[1])], strict=True):
+    duplicates = find_duplicates(dataset(images), dataset(np.array([*copies, noise(1, seed=9)[0]]), "test"))
+    assert [members(group) for group in duplicates.groups] == [[("train", 4), ("test", 0)], [("train", 7), ("test", 1)]]
+    for group, (index, copy) in zip(duplicates.groups, [(4, copies[0]), (7, copies[1])], strict=True):
         correlation = np.corrcoef(images[index].ravel(), copy.astype(np.uint8).ravel())[0, 1]
         assert group.correlation == pytest.approx(correlation, abs=1e-5)
         assert not group.is_equal
-    assert found.find_leaks().tolist() == [0, 1]
+    assert duplicates.find_leaks().tolist() == [0, 1]
 
 
 def test_two_labels_come_first_then_both_splits_then_equal_images():
@@ -81,15 +81,15 @@ def test_two_labels_come_first_then_both_splits_then_equal_images():
     images[11], images[21] = images[10], images[20] // 2 + 50  # equal; near
     labels = np.zeros(40)
     labels[31], images[31] = 1, images[30] // 2 + 50
-    found = find_duplicates(dataset(images, labels=labels), dataset(images[5:6], "test", [0]))
-    assert [members(group) for group in found.groups] == [
+    duplicates = find_duplicates(dataset(images, labels=labels), dataset(images[5:6], "test", [0]))
+    assert [members(group) for group in duplicates.groups] == [
         [("train", 30), ("train", 31)],
         [("train", 5), ("test", 0)],
         [("train", 10), ("train", 11)],
         [("train", 20), ("train", 21)],
     ]
-    assert [group.has_two_labels for group in found.groups] == [True, False, False, False]
-    value = found.to_dict()
+    assert [group.has_two_labels for group in duplicates.groups] == [True, False, False, False]
+    value = duplicates.to_dict()
     assert (value["num_groups"], value["num_equal_groups"], value["num_groups_with_two_labels"]) == (4, 2, 1)
     assert (value["num_groups_across_splits"], value["num_test_twins"]) == (1, 1)
 
@@ -104,10 +104,10 @@ def test_what_is_near_to_one_of_two_equal_images_joins_both():
 
 
 def test_thousands_of_blank_images_are_one_group():
-    found = find_duplicates(dataset(np.zeros((4000, 8, 8, 1))), dataset(np.zeros((1000, 8, 8, 1)), "test"))
-    assert [len(group.members) for group in found.groups] == [5000]
-    assert (found.num_flat, found.num_compared) == (1, 0)
-    assert len(found.to_dict()["groups"][0]["members"]) == 12
+    duplicates = find_duplicates(dataset(np.zeros((4000, 8, 8, 1))), dataset(np.zeros((1000, 8, 8, 1)), "test"))
+    assert [len(group.members) for group in duplicates.groups] == [5000]
+    assert (duplicates.num_flat, duplicates.num_compared) == (1, 0)
+    assert len(duplicates.to_dict()["groups"][0]["members"]) == 12
 
 
 @pytest.mark.slow
@@ -122,39 +122,40 @@ def test_images_that_are_all_near_to_one_another_are_one_group_without_all_their
 def test_flat_images_are_near_to_nothing():
     random = np.random.default_rng(0)
     flat = 100 + (random.random((50, 9, 9, 1)) < 0.3)  # two shades, less than a grey level apart
-    found = find_duplicates(dataset(flat), dataset(noise(5, (9, 9, 1)), "test"))
-    assert (found.num_flat, found.num_compared, found.groups) == (50, 5, ())
+    duplicates = find_duplicates(dataset(flat), dataset(noise(5, (9, 9, 1)), "test"))
+    assert (duplicates.num_flat, duplicates.num_compared, duplicates.groups) == (50, 5, ())
 
 
 def test_images_beyond_the_number_compared_are_counted_and_still_held_for_equality():
     images = noise(100)
-    found = find_duplicates(dataset(images), dataset(images[50:52], "test"), most_compared=40)
-    assert (found.num_compared, found.num_left_out) == (40, 60)
-    assert [members(group) for group in found.groups] == [[("train", 50), ("test", 0)], [("train", 51), ("test", 1)]]
-    assert "60 images were not compared" in str(found)
+    duplicates = find_duplicates(dataset(images), dataset(images[50:52], "test"), most_compared=40)
+    assert (duplicates.num_compared, duplicates.num_left_out) == (40, 60)
+    groups = [members(group) for group in duplicates.groups]
+    assert groups == [[("train", 50), ("test", 0)], [("train", 51), ("test", 1)]]
+    assert "60 images were not compared" in str(duplicates)
 
 
 @pytest.mark.slow
 def test_near_images_of_mnist_are_ones_that_are_simply_alike(mnist: cs.Splits):
     """The two groups that all 70,000 images have, among 1,500 others."""
     train = mnist.train.take(np.r_[0:1500, 27111, 51603, 28350, 37674])
-    found = find_duplicates(train, mnist.test.take(np.array([3070, 1])))
-    assert [members(group) for group in found.groups] == [
+    duplicates = find_duplicates(train, mnist.test.take(np.array([3070, 1])))
+    assert [members(group) for group in duplicates.groups] == [
         [("train", 1500), ("train", 1501), ("test", 0)],
         [("train", 1502), ("train", 1503)],
     ]
-    assert {member.label for group in found.groups for member in group.members} == {1}
+    assert {member.label for group in duplicates.groups for member in group.members} == {1}
 
 
 def test_it_shows_itself_as_text_and_as_html():
     images = noise(20)
     train = cs.Dataset(images, np.arange(20) % 2, ("<b>", "b\x1b"), "made up")
     test = cs.Dataset(images[:1], np.array([1]), ("<b>", "b\x1b"), "made up", "test")
-    found = find_duplicates(train, test)
-    assert "1 group of identical images and 0 of similar ones" in str(found)
-    assert "train 0, test 0" in str(found)
-    assert "\x1b" not in str(found)
-    assert "&lt;b&gt;" in found._repr_html_()
+    duplicates = find_duplicates(train, test)
+    assert "1 group of identical images and 0 of similar ones" in str(duplicates)
+    assert "train 0, test 0" in str(duplicates)
+    assert "\x1b" not in str(duplicates)
+    assert "&lt;b&gt;" in duplicates._repr_html_()
 
 
 @pytest.mark.parametrize(

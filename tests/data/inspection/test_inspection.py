@@ -10,8 +10,8 @@ import convscope as cs
 from convscope.data.inspection import inspect_dataset
 
 
-def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
-    return [(one.severity, one.text) for one in inspect_dataset(splits).findings if one.topic == topic]
+def list_findings(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
+    return [(finding.severity, finding.text) for finding in inspect_dataset(splits).findings if finding.topic == topic]
 
 
 def test_unequal_classes_are_a_warning(make):
@@ -19,7 +19,7 @@ def test_unequal_classes_are_a_warning(make):
     labels = np.repeat([0, 1, 2], [215, 20, 5])
     splits = cs.Splits(half(splits.train.images, labels, splits.class_names, "train"), splits.test)
     text = "class 0 has 215 training images and class 2 has 5: 43 to 1."
-    assert said(splits, "balance") == [("warning", text)]
+    assert list_findings(splits, "balance") == [("warning", text)]
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_classes_without_images_are_named(make, train, test, expected):
         half(splits.train.images, np.resize(train, 60), names, "train"),
         half(splits.test.images, np.resize(test, 40), names, "test"),
     )
-    assert said(splits, "balance") == [expected]
+    assert list_findings(splits, "balance") == [expected]
 
 
 def test_leaks_come_before_everything_that_is_less_grave(make):
     splits = make()
     test = splits.test.images.copy()
     test[:3] = splits.train.images[:3]
-    found = inspect_dataset(with_images(splits, test=test)).findings
-    assert found[0].text == "3 of 40 test images (7.5 %) are identical to a training image."
-    ranks = [("fault", "warning", "note").index(one.severity) for one in found]
+    findings = inspect_dataset(with_images(splits, test=test)).findings
+    assert findings[0].text == "3 of 40 test images (7.5 %) are identical to a training image."
+    ranks = [("fault", "warning", "note").index(finding.severity) for finding in findings]
     assert ranks == sorted(ranks)
 
 
@@ -55,20 +55,20 @@ def test_blank_images_are_listed_by_their_place(make):
     train = splits.train.images.copy()
     train[[4, 8, 15, 16]] = 7
     text = "4 training images of 60 are blank: index 4, 8, 15, ...."
-    assert said(with_images(splits, train), "blank") == [("warning", text)]
+    assert list_findings(with_images(splits, train), "blank") == [("warning", text)]
 
 
 def test_a_range_of_0_to_16_says_by_what_to_multiply(make):
     splits = make(high=17)
-    found = [one for one in inspect_dataset(splits).findings if one.topic == "range"]
-    assert found[0].text == "Pixels range from 0 to 16 only; networks here expect 0 to 255."
-    assert (found[0].severity, found[0].next_step) == ("fault", "Scale them when you write the file: images * 15.94.")
+    faults = [finding for finding in inspect_dataset(splits).findings if finding.topic == "range"]
+    assert faults[0].text == "Pixels range from 0 to 16 only; networks here expect 0 to 255."
+    assert (faults[0].severity, faults[0].next_step) == ("fault", "Scale them when you write the file: images * 15.94.")
 
 
 def test_splits_of_two_ranges_and_images_of_two_values_are_said(make):
     splits = make(num_train=60)
     train = (splits.train.images > 127).astype(np.uint8) * 255
-    assert said(with_images(splits, train, splits.test.images // 4), "range") == [
+    assert list_findings(with_images(splits, train, splits.test.images // 4), "range") == [
         ("fault", "The training pixels have a maximum of 255, the test pixels of 63."),
         ("note", "Training pixels have only two values, 0 and 255."),
     ]
@@ -77,14 +77,14 @@ def test_splits_of_two_ranges_and_images_of_two_values_are_said(make):
 def test_data_of_one_value_throughout_are_a_fault(make):
     splits = make()
     blank = with_images(splits, np.zeros_like(splits.train.images), np.zeros_like(splits.test.images))
-    assert said(blank, "range") == [("fault", "All pixels of both splits are 0.")]
+    assert list_findings(blank, "range") == [("fault", "All pixels of both splits are 0.")]
 
 
 @pytest.mark.slow
 def test_an_inverted_split_is_a_fault(small_mnist):
     inverted = with_images(small_mnist, test=255 - small_mnist.test.images)
     text = "Training images have light ink on dark, test images dark ink on light."
-    assert said(inverted, "polarity") == [("fault", text)]
+    assert list_findings(inverted, "polarity") == [("fault", text)]
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_some_inverted_images_are_a_warning(small_mnist):
     train = small_mnist.train.images.copy()
     train[:40] = 255 - train[:40]
     text = "40 of 1,000 training images (4.0 %) have the opposite polarity; most are light ink on dark."
-    assert said(with_images(small_mnist, train), "polarity") == [("warning", text)]
+    assert list_findings(with_images(small_mnist, train), "polarity") == [("warning", text)]
 
 
 @pytest.mark.slow
@@ -101,11 +101,11 @@ def test_some_inverted_images_are_a_warning(small_mnist):
     [(2, 1, (1, 1, 1), 2), (3, 1, (5, 7, 3), 3), (300, 20, (64, 64, 3), 200), (1500, 100, (8, 8, 1), 1000)],
 )
 def test_data_of_any_form_are_inspected_and_are_finite_json(make, num_train, num_test, shape, num_classes):
-    found = inspect_dataset(make(num_train, num_test, shape, num_classes))
-    document = json.dumps(found.to_dict(), allow_nan=False)
-    assert json.loads(document) == found.to_dict()
-    assert str(found)
-    assert "<table" in found._repr_html_()
+    inspection = inspect_dataset(make(num_train, num_test, shape, num_classes))
+    document = json.dumps(inspection.to_dict(), allow_nan=False)
+    assert json.loads(document) == inspection.to_dict()
+    assert str(inspection)
+    assert "<table" in inspection._repr_html_()
 
 
 def test_a_name_is_data_and_no_markup_nor_control(make):
@@ -113,7 +113,7 @@ def test_a_name_is_data_and_no_markup_nor_control(make):
     names = ("<b>bold</b>", "b\x1b[31m")
     named = cs.Splits(half(splits.train.images, np.arange(60) > 55, names, "train"),
                       half(splits.test.images, np.zeros(40), names, "test"))  # fmt: skip
-    found = inspect_dataset(named)
-    assert "\x1b" not in str(found)
-    assert "<b>" not in found._repr_html_()
-    assert "&lt;b&gt;" in found._repr_html_()
+    inspection = inspect_dataset(named)
+    assert "\x1b" not in str(inspection)
+    assert "<b>" not in inspection._repr_html_()
+    assert "&lt;b&gt;" in inspection._repr_html_()

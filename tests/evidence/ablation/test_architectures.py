@@ -19,24 +19,24 @@ def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated
     assert ablated.whole.name == "whole network"
     specs = [RunSpec("", cs.presets.ann(), cs.recipes.fast, seed) for seed in (0, 1, 2)]
     assert ablated.whole.accuracies == tuple(run.accuracy for run in train_runs(specs, small_mnist))
-    assert {one.name for one in ablated.variants} == {
+    assert {variant.name for variant in ablated.variants} == {
         "linear activations", "linear model", "half width", "double width", "pixels not scaled", "100 images",
     }  # fmt: skip
-    assert {len(one.accuracies) for one in ablated.variants} == {3}
-    assert [one.num_images for one in ablated.variants if one.name == "100 images"] == [100]
-    linear = next(one for one in ablated.variants if one.name == "linear model")
+    assert {len(variant.accuracies) for variant in ablated.variants} == {3}
+    assert [variant.num_images for variant in ablated.variants if variant.name == "100 images"] == [100]
+    linear = next(variant for variant in ablated.variants if variant.name == "linear model")
     assert (linear.parameters, linear.macs) == (7850, 7840)
     assert linear.seconds > 0
 
 
 def test_what_was_not_trained_is_listed_with_its_reason(ablated):
-    reasons = {one.name: one.reason for one in ablated.architecture_runs.left_out}
+    reasons = {variant.name: variant.reason for variant in ablated.architecture_runs.left_out}
     assert reasons["10,000 images"] == "there are only 1,000 training images"
     assert reasons["no pooling"] == "the network has no window pooling"
 
 
 def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, small_mnist):
-    linear = next(one.architecture for one in variants(cs.presets.ann()) if one.name == "linear model")
+    linear = next(variant.architecture for variant in variants(cs.presets.ann()) if variant.name == "linear model")
     wrong = [
         np.array([run.y_pred != small_mnist.test.labels for run in train_runs(specs, small_mnist)])
         for specs in (
@@ -45,21 +45,21 @@ def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, 
         )
     ]
     expected = group_difference(*wrong)
-    found = next(one for one in ablated.variants if one.name == "linear model")
-    assert (found.difference_interval, found.p_value) == (expected.interval, expected.p_value)
-    assert found.interval == group_accuracy_interval(wrong[0])
+    linear_model = next(variant for variant in ablated.variants if variant.name == "linear model")
+    assert (linear_model.difference_interval, linear_model.p_value) == (expected.interval, expected.p_value)
+    assert linear_model.interval == group_accuracy_interval(wrong[0])
 
 
 def test_differences_are_judged_by_their_p_values_together(ablated):
     whole = np.array(ablated.whole.accuracies)
-    for one in ablated.variants:
-        assert one.difference == pytest.approx((np.array(one.accuracies) - whole).mean())
-        low, high = one.difference_interval
-        assert (one.p_value < 0.05) == (not low <= 0 <= high)
-        assert one.mean == pytest.approx(np.mean(one.accuracies))
-        expected = "no difference shown" if one.p_value > FALSE_DISCOVERY_RATE else one.verdict
-        assert one.verdict == expected
-    order = [one.difference for one in ablated.variants]
+    for variant in ablated.variants:
+        assert variant.difference == pytest.approx((np.array(variant.accuracies) - whole).mean())
+        low, high = variant.difference_interval
+        assert (variant.p_value < 0.05) == (not low <= 0 <= high)
+        assert variant.mean == pytest.approx(np.mean(variant.accuracies))
+        expected = "no difference shown" if variant.p_value > FALSE_DISCOVERY_RATE else variant.verdict
+        assert variant.verdict == expected
+    order = [variant.difference for variant in ablated.variants]
     assert order == sorted(order)
     assert ablated.variants[0].verdict == "worse"  # 100 images
 
@@ -75,8 +75,8 @@ def test_text_and_html_have_a_row_for_each(ablated):
 def test_one_seed_decides_nothing(small_mnist):
     tiny = cs.Splits(small_mnist.train.take(np.arange(64)), small_mnist.test.take(np.arange(50)))
     ablated = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), [7])
-    assert {one.verdict for one in ablated.variants} == {"no difference shown"}
-    assert {one.difference_interval for one in ablated.variants} == {None}
+    assert {variant.verdict for variant in ablated.variants} == {"no difference shown"}
+    assert {variant.difference_interval for variant in ablated.variants} == {None}
     low, high = ablated.whole.interval  # over images alone
     assert low < ablated.whole.mean < high
     assert "none" in str(ablated)
@@ -103,12 +103,12 @@ def test_the_plan_counts_runs_and_multiply_adds(mnist):
 
 def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist):
     plan = plan_architectures(cs.presets.cnn(), mnist, most_times_macs=3)
-    reasons = {one.name: one.reason for one in plan.left_out}
+    reasons = {left_out.name: left_out.reason for left_out in plan.left_out}
     assert reasons["no pooling"] == "it needs 7 times the multiply-adds of the network"
-    assert "double width" not in {one.name for one in plan.variants}
+    assert "double width" not in {variant.name for variant in plan.variants}
     large = cs.Splits(*(cs.Dataset(np.zeros((4, 64, 64, 1), np.uint8), np.arange(4) % 2, ("a", "b"))
                         for _ in range(2)))  # fmt: skip
-    reasons = {one.name: one.reason for one in plan_architectures(cs.presets.cnn((64, 64, 1), 2), large).left_out}
+    reasons = {x.name: x.reason for x in plan_architectures(cs.presets.cnn((64, 64, 1), 2), large).left_out}
     assert reasons["no pooling"] == "it has 14,750,786 parameters"
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.base.metrics import difference_interval, mcnemar_exact
@@ -29,7 +29,7 @@ def test_where_one_filter_decides_only_its_loss_costs():
 @pytest.mark.slow
 def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
     dataset = noise()
-    model = untrained(cs.presets.cnn((12, 11, 1), 7))
+    model = init_model(cs.presets.cnn((12, 11, 1), 7))
     means, whole = filter_means(model, dataset.images), cs.evaluate(model, dataset)
     ablation = cs.ablate(model, dataset)
     assert ablation.accuracy == whole.accuracy
@@ -42,7 +42,7 @@ def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_it
         weights[f"{effect.layer}/bias"][effect.filter] = value  # relu keeps it, since a mean of relu is not negative
         less = cs.evaluate(cs.Model(model.architecture, weights, model.class_names), dataset)
         assert effect.accuracy_change == pytest.approx(less.accuracy - whole.accuracy, abs=1e-12)
-        recalls = [one.recall - other.recall for one, other in zip(less.classes, whole.classes, strict=True)]
+        recalls = [x.recall - y.recall for x, y in zip(less.classes, whole.classes, strict=True)]
         assert effect.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)
         right, less_right = whole.y_true == whole.y_pred, less.y_true == less.y_pred
         mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
@@ -58,20 +58,20 @@ def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_it
 
 def test_without_a_convolution_hidden_units_are_taken_away():
     layers = (cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(3, "relu"), cs.Dense(7, "softmax"))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",))
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",))
     expected = [("dense", number) for number in range(5)] + [("dense_1", number) for number in range(3)]
     assert [(ablation.layer, ablation.filter) for ablation in ablation.filters] == expected
 
 
 def test_depthwise_filters_count_too():
     layers = (cs.Conv2D(2, 3), cs.DepthwiseConv2D(3, depth_multiplier=2), cs.Flatten(), cs.Dense(7))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
     assert [ablation.layer for ablation in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
     assert {ablation.replacement for ablation in ablation.filters} == {"mean"}
 
 
 def test_a_network_of_one_layer_has_nothing_to_take_away():
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
     assert ablation.filters == ()
     assert ablation.num_filters_left_out == 0
     assert "Accuracy 0." in str(ablation)
@@ -104,20 +104,20 @@ def test_a_filter_of_zeros_costs_nothing(small_mnist):
     weights["conv2d/kernel"][..., 3] = 0
     weights["conv2d/bias"][3] = 0
     ablation = cs.ablate(cs.Model(model.architecture, weights, model.class_names), small_mnist.test)
-    ablations = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
-    assert [one.accuracy_change for one in ablations] == [0.0, 0.0]
+    ablations = [unit for unit in ablation.filters if (unit.layer, unit.filter) == ("conv2d", 3)]
+    assert [ablation.accuracy_change for ablation in ablations] == [0.0, 0.0]
 
 
 def test_units_of_hidden_dense_layers_are_tried_on_request():
     layers = (cs.Conv2D(3), cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(7))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",), units=True)
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",), units=True)
     expected = [("conv2d", number) for number in range(3)] + [("dense", number) for number in range(5)]
     assert [(ablation.layer, ablation.filter) for ablation in ablation.filters] == expected
     assert ablation.layer_kinds == {"conv2d": "Conv2D", "dense": "Dense"}
 
 
 def test_of_many_filters_some_are_left_out_evenly():
-    ablation = cs.ablate(untrained(cs.presets.cnn((12, 11, 1), 7)), noise(), most_ablations=25)
+    ablation = cs.ablate(init_model(cs.presets.cnn((12, 11, 1), 7)), noise(), most_ablations=25)
     assert len(ablation.filters) == 24  # both ablations of 12
     assert ablation.num_filters_left_out == 48 - 12
     layers = [ablation.layer for ablation in ablation.filters[::2]]
@@ -129,7 +129,7 @@ def test_of_many_filters_some_are_left_out_evenly():
 @pytest.mark.slow
 def test_what_costs_too_much_leaves_images_out_and_then_filters():
     dataset = noise(3000)
-    model = untrained(cs.presets.cnn((12, 11, 1), 7))
+    model = init_model(cs.presets.cnn((12, 11, 1), 7))
     macs = [row.macs for row in model.architecture.table]  # convolution, pooling, convolution, pooling, flatten, dense
     cost = 2 * (16 * sum(macs[1:]) + 32 * sum(macs[3:]))
     some = cs.ablate(model, dataset, most_macs=2000 * cost)
@@ -149,7 +149,7 @@ def test_means_that_are_known_are_taken():
 
 def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(monkeypatch):
     layers = (cs.Conv2D(3, activation="relu"), cs.Dropout(0.5), cs.Flatten(), cs.Dense(4, activation="softmax"))
-    model = untrained(cs.Architecture(cs.Input(7, 6, 2), layers, "small"))
+    model = init_model(cs.Architecture(cs.Input(7, 6, 2), layers, "small"))
     images = noise(50, 4, (7, 6, 2)).images
     monkeypatch.setattr("convscope.evidence.ablation.parts._BLOCK_BYTES", 4000)  # so that blocks of images are added up
     means = filter_means(model, images)
@@ -161,14 +161,14 @@ def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(mon
 
 
 def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
     assert ablation.interval_by_class.shape == (0, 7, 2)
 
 
 @pytest.mark.slow
 def test_to_dict_of_many_filters_and_classes_stays_small():
     layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(200, 100))
+    ablation = cs.ablate(init_model(cs.Architecture(cs.Input(12, 11), layers)), noise(200, 100))
     assert len(ablation.filters) == 256
     assert len(encode(ablation)) < 300_000
 

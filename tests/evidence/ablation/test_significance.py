@@ -37,11 +37,11 @@ def test_marks_are_those_of_statsmodels_whatever_is_not_tested():
 def test_without_any_effect_hardly_anything_is_marked():
     # 20 times 1,000 tests of fair coins: one in twenty marks, uncorrected, up to 50 each time.
     stream = np.random.default_rng(2)
-    found, below = 0, 0
+    marked, below = 0, 0
     for _ in range(20):
         tosses = stream.binomial(40, 0.5, 1000)
         marking = mark(p_values(tosses, 40 - tosses))[1]
-        found, below = found + marking.num_significant, below + marking.num_below
+        marked, below = marked + marking.num_significant, below + marking.num_below
         assert marking.num_expected_by_luck == pytest.approx(50)
     assert below > 300
-    assert found <= 5
+    assert marked <= 5

@@ -5,7 +5,7 @@ from convscope.evidence.ablation import variants, variants_left_out
 
 
 def parameters(architecture):
-    return {one.name: one.architecture.parameters for one in variants(architecture)}
+    return {variant.name: variant.architecture.parameters for variant in variants(architecture)}
 
 
 def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
@@ -31,14 +31,14 @@ def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
 
 
 def test_what_is_not_there_cannot_be_taken_out():
-    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn())}
+    reasons = {variant.name: variant.reason for variant in variants_left_out(cs.presets.cnn())}
     assert reasons == {
         "max pooling": "the network has no average pooling",
         "no batch normalisation": "the network has no batch normalisation",
         "no dropout": "the network has no dropout",
         "no shortcuts": "the network has no addition",
     }
-    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.ann())}
+    reasons = {variant.name: variant.reason for variant in variants_left_out(cs.presets.ann())}
     assert reasons["no pooling"] == "the network has no window pooling"
     assert reasons["5 × 5 kernels"] == reasons["global pooling"] == "the network has no convolution"
     assert reasons["no hidden dense layer"] == "it is identical to linear model"
@@ -49,13 +49,13 @@ def test_what_is_not_there_cannot_be_taken_out():
 
 
 def test_a_variant_without_a_valid_shape_is_left_out_with_the_reason():
-    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn((12, 12, 1), 2))}
+    reasons = {variant.name: variant.reason for variant in variants_left_out(cs.presets.cnn((12, 12, 1), 2))}
     assert reasons["5 × 5 kernels"].startswith("conv2d_1 (Conv2D) with a window of 5 × 5 does not fit a map of 4 × 4")
 
 
 def test_the_network_itself_is_no_variant():
     linear = cs.Architecture(cs.Input(28, 28), (cs.Flatten(), cs.Dense(10, "softmax", name="answer")), "linear")
-    reasons = {one.name: one.reason for one in variants_left_out(linear)}
+    reasons = {variant.name: variant.reason for variant in variants_left_out(linear)}
     assert reasons["linear model"] == reasons["linear activations"] == "it is identical to the network itself"
     assert reasons["half width"] == "the network has no hidden layer"
     assert list(parameters(linear)) == ["pixels not scaled", "100 images", "1,000 images", "10,000 images"]
@@ -68,7 +68,7 @@ def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
         cs.Flatten(), cs.Dense(3, "softmax"),
     )  # fmt: skip
     network = cs.Architecture(cs.Input(9, 8), layers)
-    made = {one.name: one.architecture for one in variants(network)}
+    made = {variant.name: variant.architecture for variant in variants(network)}
     assert [layer.kind for layer in made["no shortcuts"].layers].count("Add") == 0
     plain = made["no batch normalisation"].layers[1]
     assert (plain.activation, plain.use_bias) == ("relu", True)
@@ -82,7 +82,7 @@ def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
 
 def test_normalisation_that_follows_an_activation_is_not_taken_out():
     layers = (cs.Conv2D(4, activation="relu"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
-    reasons = {one.name: one.reason for one in variants_left_out(cs.Architecture(cs.Input(9, 8), layers))}
+    reasons = {variant.name: variant.reason for variant in variants_left_out(cs.Architecture(cs.Input(9, 8), layers))}
     expected = "batch_normalization does not follow a convolution or dense layer without activation"
     assert reasons["no batch normalisation"] == expected
 
@@ -95,7 +95,7 @@ def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_b
         cs.Activation("softmax", name="end"),
     )  # fmt: skip
     network = cs.Architecture(cs.Input(9, 8), layers)
-    made = {one.name: one.architecture for one in variants(network)}
+    made = {variant.name: variant.architecture for variant in variants(network)}
     names = {name: {layer.name for layer in architecture.layers} for name, architecture in made.items()}
     every = {layer.name for layer in network.layers}
     assert every - names["no last convolution"] == {"conv2d_1", "pad", "act"}
@@ -109,16 +109,16 @@ def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_b
 
 def test_a_first_convolution_that_is_the_last_is_taken_out_alone():
     layers = (cs.Conv2D(4, 3), cs.Activation("relu"), cs.ZeroPadding2D(), cs.Flatten(), cs.Dense(3))
-    made = {one.name: one.architecture for one in variants(cs.Architecture(cs.Input(9, 8), layers))}
+    made = {variant.name: variant.architecture for variant in variants(cs.Architecture(cs.Input(9, 8), layers))}
     assert [layer.kind for layer in made["no last convolution"].layers] == ["ZeroPadding2D", "Flatten", "Dense"]
 
 
 def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
     layers = (cs.Conv2D(8, activation="relu"), cs.Conv2D(10, 1), cs.GlobalAveragePooling2D())
-    for one in variants(cs.Architecture(cs.Input(12, 12), layers)):
-        if one.name != "no last convolution":
-            assert one.architecture.num_classes == 10
-    reasons = {one.name: one.reason for one in variants_left_out(cs.Architecture(cs.Input(12, 12), layers))}
+    for variant in variants(cs.Architecture(cs.Input(12, 12), layers)):
+        if variant.name != "no last convolution":
+            assert variant.architecture.num_classes == 10
+    reasons = {x.name: x.reason for x in variants_left_out(cs.Architecture(cs.Input(12, 12), layers))}
     assert reasons["global pooling"] == "the network flattens no map"
 
 
@@ -126,10 +126,10 @@ def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
 @pytest.mark.parametrize(("shape", "num_classes"), [((28, 28, 1), 10), ((32, 20, 3), 2), ((64, 64, 3), 1000)])
 def test_every_variant_reads_the_same_images_and_gives_the_same_classes_under_its_own_name(make, shape, num_classes):
     made = variants(make(shape, num_classes))
-    for one in made:
-        assert one.architecture.input.shape == shape
-        assert one.architecture.num_classes == num_classes
-        assert one.change
-    assert len({one.name for one in made}) == len(made)
+    for variant in made:
+        assert variant.architecture.input.shape == shape
+        assert variant.architecture.num_classes == num_classes
+        assert variant.change
+    assert len({variant.name for variant in made}) == len(made)
     left_out = variants_left_out(make(shape, num_classes))
     assert len(made) + len(left_out) == 20

@@ -10,7 +10,7 @@ from convscope.data.inspection.pictures import LARGEST, shrink, take_pictures
 from convscope.evidence.audit import audit
 
 
-def made_up(number: int, split: str, shape=(10, 10, 1), num_classes: int = 4, seed: int = 0) -> cs.Dataset:
+def make_dataset(number: int, split: str, shape=(10, 10, 1), num_classes: int = 4, seed: int = 0) -> cs.Dataset:
     images = np.random.default_rng(seed).integers(0, 256, (number, *shape), dtype=np.uint8)
     names = tuple(f"class {label}" for label in range(num_classes))
     return cs.Dataset(images, np.arange(number) % num_classes, names, "made up", split)
@@ -27,7 +27,7 @@ def answers(labels, num_classes: int, sureness=0.9):
 @pytest.fixture
 def splits() -> cs.Splits:
     """60 training and 40 test images, of which 3 are also training images, one of them with another label."""
-    train, test = made_up(60, "train"), made_up(40, "test", seed=1)
+    train, test = make_dataset(60, "train"), make_dataset(40, "test", seed=1)
     images, labels = test.images.copy(), test.labels.copy()
     images[[2, 5, 7]] = train.images[[2, 5, 8]]
     return cs.Splits(train, cs.Dataset(images, labels, test.class_names, "made up", "test"))
@@ -42,46 +42,46 @@ def y_prob(splits: cs.Splits):
 
 
 def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_prob):
-    found = audit(splits, *y_prob)
-    assert found.train is not None
-    assert [(one.index, one.given, one.suggested) for one in found.train.suspects] == [(4, 0, 3)]
-    assert [(one.index, one.given, one.suggested) for one in found.test.suspects] == [(5, 1, 2), (9, 1, 2)]
+    audited = audit(splits, *y_prob)
+    assert audited.train is not None
+    assert [(suspect.index, suspect.given, suspect.suggested) for suspect in audited.train.suspects] == [(4, 0, 3)]
+    assert [(x.index, x.given, x.suggested) for x in audited.test.suspects] == [(5, 1, 2), (9, 1, 2)]
 
 
 def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: cs.Splits, y_prob):
-    found = audit(splits, *y_prob)
-    assert [(part.left_out, part.num_images, part.num_correct) for part in found.accuracies] == [
+    audited = audit(splits, *y_prob)
+    assert [(part.left_out, part.num_images, part.num_correct) for part in audited.accuracies] == [
         ("nothing", 40, 38),
         ("twins", 37, 36),  # images 2, 5 and 7
     ]
-    assert found.accuracies[1].accuracy == pytest.approx(36 / 37)
-    assert found.accuracies[1].interval == wilson_interval(36, 37)
+    assert audited.accuracies[1].accuracy == pytest.approx(36 / 37)
+    assert audited.accuracies[1].interval == wilson_interval(36, 37)
 
 
 def test_without_training_probabilities_only_the_test_labels_are_looked_at(splits: cs.Splits, y_prob):
-    found = audit(splits, None, y_prob[1])
-    assert found.train is None
-    assert found.to_record().label_suspects.train is None
-    assert len(found.test.suspects) == 2
-    assert "train split" not in str(found)
+    audited = audit(splits, None, y_prob[1])
+    assert audited.train is None
+    assert audited.to_record().label_suspects.train is None
+    assert len(audited.test.suspects) == 2
+    assert "train split" not in str(audited)
 
 
 def test_data_without_faults_have_one_accuracy_and_no_picture():
-    splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
-    found = audit(splits, answers(splits.train.labels, 4), answers(splits.test.labels, 4))
-    record = found.to_record()
+    splits = cs.Splits(make_dataset(30, "train"), make_dataset(20, "test", seed=1))
+    audited = audit(splits, answers(splits.train.labels, 4), answers(splits.test.labels, 4))
+    record = audited.to_record()
     assert [part.left_out for part in record.accuracies] == ["nothing"]
     assert (record.known_errors, record.duplicates.num_groups) == (None, 0)
     assert record.pictures.indices == ()
 
 
 def test_every_test_image_may_be_a_twin():
-    train = made_up(30, "train")
+    train = make_dataset(30, "train")
     splits = cs.Splits(train, cs.Dataset(train.images, train.labels, train.class_names, "made up", "test"))
-    found = audit(splits, None, answers(splits.test.labels, 4))
-    assert (found.accuracies[1].num_images, found.accuracies[1].accuracy) == (0, 0.0)
-    assert found.accuracies[1].interval == (0.0, 1.0)
-    found.to_dict()
+    audited = audit(splits, None, answers(splits.test.labels, 4))
+    assert (audited.accuracies[1].num_images, audited.accuracies[1].accuracy) == (0, 0.0)
+    assert audited.accuracies[1].interval == (0.0, 1.0)
+    audited.to_dict()
 
 
 @pytest.mark.slow
@@ -89,37 +89,37 @@ def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
     as_people = mnist.test.labels.copy()
-    for one in errors:
-        as_people[one.index] = one.other
-    found = audit(splits, None, answers(as_people, 10, sureness=0.95))
-    assert found.ceiling == 0.9985
-    assert [(part.left_out, part.accuracy) for part in found.accuracies] == [("nothing", 0.9985), ("known errors", 1.0)]
-    assert [one.predicted for one in found.known_answers] == [one.other for one in errors]
-    assert [one.self_confidence for one in found.known_answers] == pytest.approx([0.05 / 9] * 15)
-    assert sorted(one.rank for one in found.known_answers if one.rank is not None) == list(range(1, 16))
-    known = found.to_dict()["known_errors"]
+    for error in errors:
+        as_people[error.index] = error.other
+    audited = audit(splits, None, answers(as_people, 10, sureness=0.95))
+    assert audited.ceiling == 0.9985
+    assert {part.left_out: part.accuracy for part in audited.accuracies} == {"nothing": 0.9985, "known errors": 1.0}
+    assert [answer.predicted for answer in audited.known_answers] == [error.other for error in errors]
+    assert [answer.self_confidence for answer in audited.known_answers] == pytest.approx([0.05 / 9] * 15)
+    assert sorted(answer.rank for answer in audited.known_answers if answer.rank is not None) == list(range(1, 16))
+    known = audited.to_dict()["known_errors"]
     assert (known["ceiling"], len(known["errors"])) == (0.9985, 15)
     assert known["errors"][0] == {
         "index": 947, "given": 8, "other": 9, "votes_given": 0, "votes_other": 5, "votes_neither": 0,
         "agreed_label": 9, "predicted": 9, "probability": 0.95, "self_confidence": pytest.approx(0.05 / 9), "rank": 1,
     }  # fmt: skip
-    assert "accuracy of at most 99.85 %" in str(found)
+    assert "accuracy of at most 99.85 %" in str(audited)
 
 
 @pytest.mark.slow
 def test_who_gives_the_rejected_labels_has_no_known_error_among_the_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    found = audit(splits, None, answers(mnist.test.labels, 10))
-    assert [one.rank for one in found.known_answers] == [None] * 15
-    assert [part.accuracy for part in found.accuracies] == [1, 1]
+    audited = audit(splits, None, answers(mnist.test.labels, 10))
+    assert [answer.rank for answer in audited.known_answers] == [None] * 15
+    assert [part.accuracy for part in audited.accuracies] == [1, 1]
 
 
 def test_pictures_are_those_of_the_images_named(splits: cs.Splits, y_prob):
     pictures = audit(splits, *y_prob).to_record().pictures
-    places = list(zip(pictures.splits, pictures.indices, strict=True))
-    assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(places)
-    assert len(places) == len(set(places))
-    for (split, index), picture in zip(places, pictures.images.unpack(), strict=True):
+    images = list(zip(pictures.splits, pictures.indices, strict=True))
+    assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(images)
+    assert len(images) == len(set(images))
+    for (split, index), picture in zip(images, pictures.images.unpack(), strict=True):
         np.testing.assert_array_equal(picture, getattr(splits, split).images[index])
 
 
@@ -137,7 +137,7 @@ def test_large_images_are_shrunk_by_whole_squares(shape, expected):
 
 
 def test_pictures_that_have_no_room_are_left_out_at_the_end():
-    splits = cs.Splits(made_up(200, "train", (32, 32, 3)), made_up(5, "test", (32, 32, 3)))
+    splits = cs.Splits(make_dataset(200, "train", (32, 32, 3)), make_dataset(5, "test", (32, 32, 3)))
     record = take_pictures(splits, [("train", index) for index in range(200)], 20_000)
     assert 0 < len(record.indices) < 200
     assert record.indices == tuple(range(len(record.indices)))
@@ -147,21 +147,21 @@ def test_pictures_that_have_no_room_are_left_out_at_the_end():
 
 @pytest.mark.slow
 def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
-    train, test = made_up(900, "train", (32, 32, 3)), made_up(800, "test", (32, 32, 3), seed=1)
+    train, test = make_dataset(900, "train", (32, 32, 3)), make_dataset(800, "test", (32, 32, 3), seed=1)
     random = np.random.default_rng(2)
     splits = cs.Splits(train, test)
-    found = audit(splits, *(random.dirichlet(np.full(4, 0.3), len(split)) for split in (train, test)))
-    assert found.train is not None
-    assert len(found.train.suspects) > 200
-    assert len(encode(found.to_record())) < 160_000
+    audited = audit(splits, *(random.dirichlet(np.full(4, 0.3), len(split)) for split in (train, test)))
+    assert audited.train is not None
+    assert len(audited.train.suspects) > 200
+    assert len(encode(audited.to_record())) < 160_000
 
 
 def test_it_shows_itself_as_text_and_as_html(splits: cs.Splits, y_prob):
-    found = audit(splits, *y_prob)
-    assert "without duplicates (3)" in str(found)
-    assert "1 of 60 labels of the train split of made up are suspect" in str(found)
-    assert "3 groups of identical images" in str(found)
-    assert found._repr_html_().count("<table") == 4
+    audited = audit(splits, *y_prob)
+    assert "without duplicates (3)" in str(audited)
+    assert "1 of 60 labels of the train split of made up are suspect" in str(audited)
+    assert "3 groups of identical images" in str(audited)
+    assert audited._repr_html_().count("<table") == 4
 
 
 @pytest.mark.parametrize(

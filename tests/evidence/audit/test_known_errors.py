@@ -7,27 +7,27 @@ from convscope.evidence.audit import known_errors
 
 
 def test_mnist_has_the_15_errors_that_the_paper_counts_among_10_000(mnist: cs.Splits):
-    found = known_errors(mnist.test)
-    assert found is not None
-    assert (len(found.errors), found.num_reviewed) == (15, 100)
-    assert 1 - len(found.errors) / len(mnist.test) == 0.9985
+    review = known_errors(mnist.test)
+    assert review is not None
+    assert (len(review.errors), review.num_reviewed) == (15, 100)
+    assert 1 - len(review.errors) / len(mnist.test) == 0.9985
 
 
 def test_each_given_label_is_that_of_the_file_and_lost_the_vote(mnist: cs.Splits):
-    found = known_errors(mnist.test)
-    assert found is not None
-    for error in found.errors:
+    review = known_errors(mnist.test)
+    assert review is not None
+    for error in review.errors:
         assert int(mnist.test.labels[error.index]) == error.given != error.other
         assert error.votes_given + error.votes_other + error.votes_neither == 5
         assert error.votes_given < 3
-    indices = [error.index for error in found.errors]
+    indices = [error.index for error in review.errors]
     assert indices == sorted(set(indices))
 
 
 def test_a_label_is_agreed_only_where_most_people_chose_it(mnist: cs.Splits):
-    found = known_errors(mnist.test)
-    assert found is not None
-    agreed = {error.index: error.agreed_label for error in found.errors}
+    review = known_errors(mnist.test)
+    assert review is not None
+    agreed = {error.index: error.agreed_label for error in review.errors}
     assert agreed[947] == 9
     assert agreed[2597] == 3
     assert (agreed[2654], agreed[2130]) == (None, None)  # 2 of 5; as many as for the given label

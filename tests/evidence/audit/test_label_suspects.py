@@ -16,13 +16,13 @@ from convscope.evidence.audit import label_suspects
 from convscope.training.crossfit import crossfit
 
 
-def labelled(labels, num_classes: int, split: str = "train") -> cs.Dataset:
+def make_dataset(labels, num_classes: int, split: str = "train") -> cs.Dataset:
     images = np.zeros((len(labels), 8, 8, 1), np.uint8)
     names = tuple(f"class {number}" for number in range(num_classes))
     return cs.Dataset(images, np.asarray(labels, np.int64), names, "made up", split)
 
 
-def drawn(num_images: int, num_classes: int, used: int, sharpness: float, seed: int = 0):
+def draw_case(num_images: int, num_classes: int, used: int, sharpness: float, seed: int = 0):
     """Probabilities of a made-up model that agrees with most labels, which come from the first `used` classes."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, used, num_images)
@@ -35,18 +35,18 @@ def digits_with_noise():
     """Real out-of-fold probabilities: a linear model of 8 × 8 digits, 8 % of whose labels were drawn anew."""
     images, labels = load_digits(return_X_y=True)
     random = np.random.default_rng(1)
-    given = np.where(random.random(len(labels)) < 0.08, random.integers(0, 10, len(labels)), labels)
+    noisy = np.where(random.random(len(labels)) < 0.08, random.integers(0, 10, len(labels)), labels)
     model = LogisticRegression(C=0.01, max_iter=300)
-    return cross_val_predict(model, images / 16, given, cv=3, method="predict_proba"), given
+    return cross_val_predict(model, images / 16, noisy, cv=3, method="predict_proba"), noisy
 
 
 CASES = {
-    "two classes": lambda: drawn(300, 2, 2, 1.5),
-    "three classes": lambda: drawn(500, 3, 3, 2),
-    "ten classes": lambda: drawn(2000, 10, 10, 1.5),
-    "classes without images": lambda: drawn(400, 12, 7, 2),
-    "more classes than images": lambda: drawn(40, 60, 30, 1),
-    "float32": lambda: (lambda y_prob, labels: (y_prob.astype(np.float32), labels))(*drawn(800, 5, 5, 2, seed=3)),
+    "two classes": lambda: draw_case(300, 2, 2, 1.5),
+    "three classes": lambda: draw_case(500, 3, 3, 2),
+    "ten classes": lambda: draw_case(2000, 10, 10, 1.5),
+    "classes without images": lambda: draw_case(400, 12, 7, 2),
+    "more classes than images": lambda: draw_case(40, 60, 30, 1),
+    "float32": lambda: (lambda y_prob, labels: (y_prob.astype(np.float32), labels))(*draw_case(800, 5, 5, 2, seed=3)),
     "a model that knows nothing": lambda: (np.full((90, 3), 1 / 3), np.arange(90) % 3),
     "real digits": digits_with_noise,
 }
@@ -55,34 +55,34 @@ CASES = {
 @pytest.fixture(scope="module", params=list(CASES))
 def case(request: pytest.FixtureRequest):
     y_prob, labels = CASES[request.param]()
-    return y_prob, labels, label_suspects(y_prob, labelled(labels, y_prob.shape[1]))
+    return y_prob, labels, label_suspects(y_prob, make_dataset(labels, y_prob.shape[1]))
 
 
 def test_thresholds_are_cleanlab_s(case):
-    y_prob, labels, found = case
+    y_prob, labels, suspects = case
     used = np.isin(np.arange(y_prob.shape[1]), labels)
-    np.testing.assert_allclose(found.thresholds[used], get_confident_thresholds(labels, y_prob)[used], rtol=1e-6)
-    assert np.isinf(found.thresholds[~used]).all()
+    np.testing.assert_allclose(suspects.thresholds[used], get_confident_thresholds(labels, y_prob)[used], rtol=1e-6)
+    assert np.isinf(suspects.thresholds[~used]).all()
 
 
 def test_the_confident_joint_is_cleanlab_s(case):
-    y_prob, labels, found = case
-    joint = found.confident_joint.copy()
+    y_prob, labels, suspects = case
+    joint = suspects.confident_joint.copy()
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))  # cleanlab puts one image there
     np.testing.assert_array_equal(joint, compute_confident_joint(labels, y_prob, calibrate=False))
 
 
 def test_suspects_and_their_order_are_cleanlab_s(case):
-    y_prob, labels, found = case
+    y_prob, labels, suspects = case
     mask = find_label_issues(labels, y_prob, filter_by="confident_learning", n_jobs=1)
-    assert sorted(one.index for one in found.suspects) == np.flatnonzero(mask).tolist()
+    assert sorted(suspect.index for suspect in suspects.suspects) == np.flatnonzero(mask).tolist()
     ranked = find_label_issues(
         labels, y_prob, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
     )
-    confidences = [one.self_confidence for one in found.suspects]
+    confidences = [suspect.self_confidence for suspect in suspects.suspects]
     np.testing.assert_array_equal(confidences, y_prob[ranked, labels[ranked]])
     if len(set(confidences)) == len(confidences):
-        assert [one.index for one in found.suspects] == ranked.tolist()
+        assert [suspect.index for suspect in suspects.suspects] == ranked.tolist()
 
 
 # Means of the own probability: 0.6 over images 0 to 3, 0.7 over 4 to 6, 0.5 over 7 and 8.
@@ -101,12 +101,12 @@ BY_HAND = [
 
 def test_a_case_worked_by_hand():
     y_prob, labels = (np.array(column) for column in zip(*BY_HAND, strict=True))
-    found = label_suspects(y_prob, labelled(labels, 3))
-    np.testing.assert_allclose(found.thresholds, [0.6, 0.7, 0.5])
-    assert found.confident_joint.tolist() == [[3, 1, 0], [0, 2, 1], [0, 0, 2]]
-    assert [(one.rank, one.index, one.given, one.suggested) for one in found.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
-    assert [(one.self_confidence, one.probability) for one in found.suspects] == [(0.1, 0.8), (0.3, 0.5)]
-    assert found.num_confident == 9
+    suspects = label_suspects(y_prob, make_dataset(labels, 3))
+    np.testing.assert_allclose(suspects.thresholds, [0.6, 0.7, 0.5])
+    assert suspects.confident_joint.tolist() == [[3, 1, 0], [0, 2, 1], [0, 0, 2]]
+    assert [(x.rank, x.index, x.given, x.suggested) for x in suspects.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
+    assert [(x.self_confidence, x.probability) for x in suspects.suspects] == [(0.1, 0.8), (0.3, 0.5)]
+    assert suspects.num_confident == 9
 
 
 @pytest.mark.slow
@@ -118,33 +118,33 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     labels[flipped] = (labels[flipped] + random.integers(1, 10, 150)) % 10
     noisy = cs.Dataset(data.images, labels, data.class_names, data.name, data.split)
     answers = crossfit(cs.presets.ann, noisy, cs.Recipe(epochs=8), folds=3, threads=1).logits
-    found = label_suspects(softmax(answers), noisy)
-    is_flipped = np.isin([one.index for one in found.suspects], flipped)
+    suspects = label_suspects(softmax(answers), noisy)
+    is_flipped = np.isin([suspect.index for suspect in suspects.suspects], flipped)
     assert is_flipped.mean() > 0.6  # by chance it were 0.05
     assert is_flipped.sum() / len(flipped) > 0.65
     assert is_flipped[:75].mean() > 0.85
-    restored = [one.suggested == data.labels[one.index] for one in found.suspects if one.index in flipped]
+    restored = [x.suggested == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
     assert np.mean(restored) > 0.95
 
 
 def test_it_is_plain_json_that_names_at_most_200_suspects():
-    y_prob, labels = drawn(3000, 10, 8, 2)
-    found = label_suspects(y_prob, labelled(labels, 10, "test"))
-    value = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert len(found.suspects) > 200
-    assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(found.suspects), 200)
+    y_prob, labels = draw_case(3000, 10, 8, 2)
+    suspects = label_suspects(y_prob, make_dataset(labels, 10, "test"))
+    value = json.loads(json.dumps(suspects.to_dict(), allow_nan=False))
+    assert len(suspects.suspects) > 200
+    assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(suspects.suspects), 200)
     assert value["thresholds"][8:] == [None, None]
-    assert [one["rank"] for one in value["suspects"][:3]] == [1, 2, 3]
+    assert [suspect["rank"] for suspect in value["suspects"][:3]] == [1, 2, 3]
 
 
 def test_it_shows_itself_as_text_and_as_html():
-    y_prob, labels = drawn(200, 3, 3, 2)
-    dataset = labelled(labels, 3)
+    y_prob, labels = draw_case(200, 3, 3, 2)
+    dataset = make_dataset(labels, 3)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("<b>", "b\x1b", "c"), "made up", "train")
-    found = label_suspects(y_prob, dataset)
-    assert f"{len(found.suspects)} of 200 labels of the train split of made up are suspect" in str(found)
-    assert "\x1b" not in str(found)
-    assert "&lt;b&gt;" in found._repr_html_()
+    suspects = label_suspects(y_prob, dataset)
+    assert f"{len(suspects.suspects)} of 200 labels of the train split of made up are suspect" in str(suspects)
+    assert "\x1b" not in str(suspects)
+    assert "&lt;b&gt;" in suspects._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,4 @@ def test_it_shows_itself_as_text_and_as_html():
 )
 def test_what_are_no_probabilities_is_refused(y_prob, message):
     with pytest.raises(ValueError, match=message):
-        label_suspects(y_prob, labelled([0, 1], 2))
+        label_suspects(y_prob, make_dataset([0, 1], 2))

@@ -9,7 +9,7 @@ from convscope.evidence.calibration import fit_temperature, measure_calibration
 from .conftest import draw_answers
 
 
-def measured(count=800, num_classes=4, **arguments):
+def calibrate(count=800, num_classes=4, **arguments):
     settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
     return measure_calibration(*draw_answers(count, num_classes), *draw_answers(2000, num_classes, seed=1), **settings)
 
@@ -26,7 +26,7 @@ def test_the_temperature_is_told_by_the_held_out_images_alone():
 
 def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
     logits, labels = draw_answers()
-    calibration = measured()
+    calibration = calibrate()
     divided = measure_calibration(
         logits / calibration.temperature, labels, *draw_answers(2000, seed=1), fitted_on="validation images"
     )
@@ -42,12 +42,12 @@ def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
 
 @pytest.mark.slow
 def test_logits_twice_too_large_are_mended():
-    calibration = measured(3000)
+    calibration = calibrate(3000)
     low, high = calibration.temperature_interval
     assert low < 2 < high
     assert calibration.before.mean_confidence > calibration.accuracy_interval[1]
     for binning in ("width", "mass"):
-        before, after = (getattr(each, f"ece_by_{binning}") for each in (calibration.before, calibration.after))
+        before, after = (getattr(fit, f"ece_by_{binning}") for fit in (calibration.before, calibration.after))
         chance = getattr(calibration.after, f"chance_by_{binning}")
         assert before.interval[0] > 0.1
         assert after.value < chance.limit
@@ -63,7 +63,7 @@ def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
     )
     assert (calibration.temperature, calibration.is_at_bound, calibration.temperature_interval) == (0.05, True, None)
     assert "Temperature 0.050, fitted on 4 validation images, the limit of its range" in str(calibration)
-    assert not measured().is_at_bound
+    assert not calibrate().is_at_bound
 
 
 def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
@@ -78,24 +78,24 @@ def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes"), [(2, 3), (50, 2), (50, 10), (120, 1000)])
 def test_few_images_and_many_classes(count, num_classes):
-    calibration = measured(count, num_classes)
+    calibration = calibrate(count, num_classes)
     assert decode(encode(calibration), cs.Calibration, "calibration.json") == calibration
     assert (calibration.num_images, calibration.num_classes) == (count, num_classes)
     assert sum(calibration.before.by_width.num_images) == sum(calibration.after.by_mass.num_images) == count
 
 
 def test_text_and_html_show_the_figures_and_the_refusals():
-    calibration = measured()
+    calibration = calibrate()
     text = str(calibration)
     assert f"{calibration.before.brier.value:.5f}" in text
     assert "ECE, 15 bins of equal size" in text
-    assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(refused_errors(calibration))]
+    assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(count_refused_errors(calibration))]
     html = calibration._repr_html_()
     assert html.count("<table") == 2
     assert f">{calibration.before.brier.value:.5f}</td>" in html
 
 
-def refused_errors(calibration):
+def count_refused_errors(calibration):
     return calibration.after.risk_coverage.refusals[-1].num_errors_left
 
 

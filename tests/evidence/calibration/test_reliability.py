@@ -6,7 +6,7 @@ from sklearn.calibration import calibration_curve
 from convscope.evidence.calibration import measure_reliability
 
 
-def drawn(count=3000, seed=0):
+def draw_confidences(count=3000, seed=0):
     """Confidences of a good network, most of them near 1, and answers that are right a little less often."""
     stream = np.random.default_rng(seed)
     confidence = 1 - 0.7 * stream.random(count) ** 6
@@ -30,7 +30,7 @@ def test_ten_images_worked_by_hand():
 @pytest.mark.parametrize(("binning", "strategy"), [("width", "uniform"), ("mass", "quantile")])
 @pytest.mark.parametrize("num_bins", [1, 10, 15, 40])
 def test_the_bins_are_those_of_scikit_learn(binning, strategy, num_bins):
-    confidence, right = drawn()
+    confidence, right = draw_confidences()
     measured = measure_reliability(confidence, right, num_bins, binning)
     accuracy, mean = calibration_curve(right, confidence, n_bins=num_bins, strategy=strategy)
     np.testing.assert_allclose(measured.accuracy, accuracy, atol=1e-12)
@@ -38,13 +38,13 @@ def test_the_bins_are_those_of_scikit_learn(binning, strategy, num_bins):
 
 
 def test_each_accuracy_lies_in_the_wilson_interval_that_scipy_gives():
-    confidence, right = drawn()
+    confidence, right = draw_confidences()
     measured = measure_reliability(confidence, right)
-    for place, images in enumerate(measured.num_images):
-        hits = round(measured.accuracy[place] * images)
+    for index, images in enumerate(measured.num_images):
+        hits = round(measured.accuracy[index] * images)
         expected = binomtest(hits, images).proportion_ci(0.95, "wilson")
-        assert measured.accuracy_low[place] == pytest.approx(expected.low, abs=1e-12)
-        assert measured.accuracy_high[place] == pytest.approx(expected.high, abs=1e-12)
+        assert measured.accuracy_low[index] == pytest.approx(expected.low, abs=1e-12)
+        assert measured.accuracy_high[index] == pytest.approx(expected.high, abs=1e-12)
 
 
 def test_equal_confidences_stay_in_one_bin():

@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 from convscope.evidence.calibration import measure_risk_coverage
 
 
-def drawn(count=500):
+def draw(count=500):
     stream = np.random.default_rng(0)
     doubt = stream.exponential(0.2, count)
     return doubt, stream.random(count) < 1 / (1 + doubt)
@@ -17,7 +17,7 @@ def left_after(doubt, right, number):
 
 
 def test_the_area_is_the_mean_risk_over_all_coverages():
-    doubt, right = drawn()
+    doubt, right = draw()
     risks = [1 - left_after(doubt, right, number).mean() for number in range(1, 501)]
     curve = measure_risk_coverage(doubt, right)
     assert curve.aurc == pytest.approx(np.mean(risks))
@@ -27,7 +27,7 @@ def test_the_area_is_the_mean_risk_over_all_coverages():
 
 
 def test_each_refusal_counts_the_errors_left():
-    doubt, right = drawn()
+    doubt, right = draw()
     curve = measure_risk_coverage(doubt, right)
     assert [refusal.fraction for refusal in curve.refusals] == [0, 0.01, 0.02, 0.05, 0.1]
     for refusal, left in zip(curve.refusals, (500, 495, 490, 475, 450), strict=True):
@@ -39,7 +39,7 @@ def test_each_refusal_counts_the_errors_left():
 
 
 def test_the_curve_runs_from_all_images_down_and_is_the_risk_at_each_coverage():
-    doubt, right = drawn()
+    doubt, right = draw()
     curve = measure_risk_coverage(doubt, right)
     assert curve.coverage[0] == 1
     assert (np.diff(curve.coverage) < 0).all()

@@ -6,7 +6,7 @@ from convscope.base.metrics import softmax
 from convscope.evidence.calibration.scores import score_images
 
 
-def drawn(count=400, num_classes=5, scale=3.0):
+def draw(count=400, num_classes=5, scale=3.0):
     stream = np.random.default_rng(0)
     logits = (scale * stream.normal(size=(count, num_classes))).astype(np.float32)
     return logits, stream.integers(0, num_classes, count)
@@ -15,7 +15,7 @@ def drawn(count=400, num_classes=5, scale=3.0):
 @pytest.mark.parametrize("num_classes", [2, 5])
 @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
 def test_scores_are_those_of_scikit_learn(num_classes, temperature):
-    logits, labels = drawn(num_classes=num_classes)
+    logits, labels = draw(num_classes=num_classes)
     scores = score_images(logits, labels, temperature, 15)
     exponentials = np.exp(logits.astype(np.float64) / temperature)
     probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -41,7 +41,7 @@ def test_logits_too_large_for_an_exponential_stay_finite():
 
 
 def test_class_wise_error_is_that_of_each_class_taken_alone():
-    logits, labels = drawn()
+    logits, labels = draw()
     probabilities = softmax(logits)
     errors = []
     for label in range(5):
@@ -56,7 +56,7 @@ def test_class_wise_error_is_that_of_each_class_taken_alone():
 
 
 def test_blocks_of_images_change_nothing(monkeypatch):
-    logits, labels = drawn()
+    logits, labels = draw()
     whole = score_images(logits, labels, 1.7, 15)
     monkeypatch.setattr("convscope.evidence.calibration.scores._BLOCK", 35)  # seven images
     parts = score_images(logits, labels, 1.7, 15)

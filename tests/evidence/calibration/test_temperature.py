@@ -8,7 +8,7 @@ from convscope.evidence.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATU
 from .conftest import draw_answers
 
 
-def calibrated():
+def make_calibrated():
     """40 images whose labels come exactly as often as softmax says."""
     rows, labels = [], []
     for shares in ((5, 3, 2), (1, 2, 7), (8, 1, 1), (3, 3, 4)):
@@ -20,7 +20,7 @@ def calibrated():
 
 @pytest.mark.parametrize("factor", [0.06, 0.3, 1.0, 2.5, 19.0])
 def test_calibrated_logits_times_a_factor_give_the_factor_back(factor):
-    logits, labels = calibrated()
+    logits, labels = make_calibrated()
     assert cs.fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=1e-5)
 
 

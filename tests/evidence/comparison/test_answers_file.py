@@ -17,7 +17,7 @@ def npz(**arrays):
     return buffer.getvalue()
 
 
-def zipped(header, body=b"", name="y_true.npy"):
+def zip_arrays(header, body=b"", name="y_true.npy"):
     """An archive whose first array has this header text, and whose second is as it should be."""
     text = header.encode().ljust(117) + b"\n"
     buffer = io.BytesIO()
@@ -48,14 +48,14 @@ def test_answers_are_what_was_saved(tmp_path, dtype):
         (npz(y_true=Y_TRUE - 1, y_pred=Y_PRED), "y_true runs from -1 to 1"),
         (npz(y_true=Y_TRUE, y_pred=np.array([{}, 1, 2, 3], object)), r"y_pred is object of shape \(4,\)"),
         (
-            zipped("{'descr': '<i8', 'fortran_order': False, 'shape': (4294967296,), }"),
+            zip_arrays("{'descr': '<i8', 'fortran_order': False, 'shape': (4294967296,), }"),
             r"shape \(4294967296,\); by run.json it must be 4",
         ),
         (
-            zipped("{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }", b"\0" * 16),
+            zip_arrays("{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }", b"\0" * 16),
             "should contain int64 of shape",
         ),
-        (zipped("__import__('os').abort()"), "y_true has no readable .npy header"),
+        (zip_arrays("__import__('os').abort()"), "y_true has no readable .npy header"),
         (npz(y_true=Y_TRUE, y_pred=Y_PRED)[:200], "is not a complete .npz archive"),
     ],
 )
@@ -69,6 +69,6 @@ def test_damaged_and_hostile_files_are_refused_in_one_line(tmp_path, content, me
 
 def test_a_file_whose_headers_promise_much_takes_no_memory(tmp_path):
     path = tmp_path / "predictions.npz"
-    path.write_bytes(zipped(f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({1 << 40},), }}"))
+    path.write_bytes(zip_arrays(f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({1 << 40},), }}"))
     with pytest.raises(DatasetError, match="should contain int64 of shape"):
         read_answers(path, 1 << 40, 3)  # run.json may promise as much

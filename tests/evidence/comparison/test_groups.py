@@ -53,12 +53,12 @@ def test_one_model_each_is_the_comparison_of_the_two():
 
 def test_runs_are_not_paired_by_their_seeds():
     right_a, right_b = draw_right(5, 5, 300, 0.9), draw_right(6, 5, 300, 0.85)
-    same, other = (
+    same, shifted = (
         compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=seeds))
         for seeds in ((0, 1, 2, 3, 4), (7, 6, 5, 9, 8))
     )
     direct = group_difference(~right_a, ~right_b)
-    for comparison in (same, other):
+    for comparison in (same, shifted):
         assert comparison.accuracy_difference_interval == direct.interval
         assert (comparison.error_ratio_interval, comparison.p_value) == (direct.ratio_interval, direct.p_value)
 
@@ -69,8 +69,8 @@ def test_verdict_of_groups_far_apart_names_the_better_and_the_ratio():
     )
     low, high = comparison.error_ratio_interval
     assert comparison.is_distinguishable
-    fewer, least, most = (f"{100 * (1 - ratio):.0f}" for ratio in (comparison.error_ratio, high, low))
-    assert comparison.verdict == f"cnn makes {fewer} % fewer errors than ann (95 % interval: {least} to {most} %)"
+    fewer, least, greatest = (f"{100 * (1 - ratio):.0f}" for ratio in (comparison.error_ratio, high, low))
+    assert comparison.verdict == f"cnn makes {fewer} % fewer errors than ann (95 % interval: {least} to {greatest} %)"
 
 
 def test_verdict_of_groups_alike_is_that_they_are_not_distinguishable():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.base import metrics, statistics
@@ -200,7 +200,7 @@ def test_html_shows_names_as_text():
 
 
 def test_candidate_from_model_counts_its_costs():
-    model = untrained(cs.presets.cnn())
+    model = init_model(cs.presets.cnn())
     candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
     assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
     assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
@@ -210,7 +210,7 @@ def test_candidate_from_model_counts_its_costs():
 
 
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("wrong", "message"),
     [
         ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
         ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
@@ -219,9 +219,9 @@ def test_candidate_from_model_counts_its_costs():
     ],
 )
 @pytest.mark.parametrize(("compare", "make"), [(cs.compare, make_candidate), (cs.compare_groups, make_group)])
-def test_comparison_rejects_other_images(compare, make, other, message):
+def test_comparison_rejects_other_images(compare, make, wrong, message):
     with pytest.raises(ValueError, match=message):
-        compare(make("a", [1, 0]), make("b", **{"right": [1, 0], **other}))
+        compare(make("a", [1, 0]), make("b", **{"right": [1, 0], **wrong}))
 
 
 def test_comparison_rejects_other_class_names():
@@ -233,7 +233,7 @@ def test_comparison_rejects_other_class_names():
 
 def test_a_candidate_weighs_what_no_gradient_trains_too():
     layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
-    model = untrained(cs.Architecture(cs.Input(2, 2), layers))
+    model = init_model(cs.Architecture(cs.Input(2, 2), layers))
     candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)
     assert (candidate.parameters, candidate.weights_bytes) == (10 + 4, 4 * (10 + 8))
 

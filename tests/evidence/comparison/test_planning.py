@@ -39,7 +39,7 @@ def test_equal_networks_are_told_apart_in_at_most_five_and_a_half_percent(seeds,
 @pytest.mark.parametrize("seeds", [5, 12])
 def test_the_power_is_that_of_comparisons_of_drawn_answers(seeds):
     stream, rates = np.random.default_rng(5), (0.05, 0.065)
-    found = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
+    differences = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
     pilots = [DifferenceVariances.from_flags(*draw_wrong(stream, 40, rates)) for _ in range(20)]
     known = DifferenceVariances(
         2000,
@@ -48,7 +48,7 @@ def test_the_power_is_that_of_comparisons_of_drawn_answers(seeds):
         tuple(np.mean([pilot.luck for pilot in pilots], axis=0)),
         (inf, inf),
     )
-    assert known.power(seeds, 0.015) == pytest.approx(np.mean(found), abs=0.08)  # a standard error is 0.03
+    assert known.power(seeds, 0.015) == pytest.approx(np.mean(differences), abs=0.08)  # a standard error is 0.03
 
 
 def test_power_rises_with_seeds_up_to_that_of_the_images():

@@ -22,7 +22,7 @@ def test_all_compares_every_two_with_the_p_values_of_each_by_itself():
     made = groups()
     result = compare_all(made)
     pairs = [("best", "same"), ("best", "worse"), ("best", "worst"), ("same", "worse"), ("same", "worst")]
-    assert [one.names for one in result.comparisons] == [*pairs, ("worse", "worst")]
+    assert [comparison.names for comparison in result.comparisons] == [*pairs, ("worse", "worst")]
     assert result.comparisons[1].p_value == compare_groups(made[0], made[2]).p_value
 
 
@@ -31,14 +31,14 @@ def test_all_compares_every_two_with_the_p_values_of_each_by_itself():
 @pytest.mark.parametrize("pairs", ["all", "first"])
 def test_p_values_are_corrected_as_statsmodels_does(models, pairs):
     result = compare_all(groups(models), pairs=pairs)
-    expected = multipletests([one.p_value for one in result.comparisons], method="holm")[1]
-    np.testing.assert_allclose([one.adjusted_p_value for one in result.comparisons], expected, rtol=1e-12)
-    assert [one.is_distinguishable for one in result.comparisons] == (expected < 0.05).tolist()
+    expected = multipletests([comparison.p_value for comparison in result.comparisons], method="holm")[1]
+    np.testing.assert_allclose([comparison.adjusted_p_value for comparison in result.comparisons], expected, rtol=1e-12)
+    assert [comparison.is_distinguishable for comparison in result.comparisons] == (expected < 0.05).tolist()
 
 
 def test_first_compares_each_with_the_first():
     result = compare_all(groups(), pairs="first")
-    assert [one.names for one in result.comparisons] == [("best", "same"), ("best", "worse"), ("best", "worst")]
+    assert [pair.names for pair in result.comparisons] == [("best", "same"), ("best", "worse"), ("best", "worst")]
 
 
 def test_two_groups_are_one_comparison_without_correction():
@@ -56,10 +56,10 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
     assert text.startswith("5 groups on the 300 test images of shapes")
     rows = [line.split() for line in text.splitlines() if " - " in line]
     verdicts = {True: "yes", False: "no"}
-    for row, one in zip(rows, result.comparisons, strict=True):
-        assert (row[0], row[2]) == one.names
+    for row, pair in zip(rows, result.comparisons, strict=True):
+        assert (row[0], row[2]) == pair.names
         cells = " ".join(
-            [format_p_number(one.p_value), format_p_number(one.adjusted_p_value), verdicts[one.is_distinguishable]]
+            [format_p_number(pair.p_value), format_p_number(pair.adjusted_p_value), verdicts[pair.is_distinguishable]]
         )
         assert " ".join(row).endswith(cells)
     assert "corrected for 10 comparisons, the intervals are not" in " ".join(text.split())

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.evidence.explanation.attributions import METHODS, attribute
@@ -21,7 +21,7 @@ def linear_model(shape=(6, 5, 2), scale=1 / 255, offset=0.0) -> Model:
 
 def small_model(shape=(12, 10, 1)) -> Model:
     layers = (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Conv2D(3, 3, activation="tanh"), Flatten(), Dense(3))
-    return untrained(Architecture(Input(*shape), layers, "small"), NAMES, 1)
+    return init_model(Architecture(Input(*shape), layers, "small"), NAMES, 1)
 
 
 def some_images(shape, count=4):
@@ -38,48 +38,48 @@ def test_of_a_linear_model_every_method_gives_its_closed_form(scale, offset, bac
     kernels = model.weights["dense/kernel"].T.reshape(3, 6, 5, 2)[TARGETS].astype(np.float64)
     products = ((images.astype(np.float64) - background) * scale * kernels).sum(axis=3)
     for method in ("gradient_times_input", "integrated_gradients"):
-        found = attribute(model, images, TARGETS, method, background=background)
-        np.testing.assert_allclose(found, products, rtol=2e-5, atol=1e-6 * np.abs(products).max(), err_msg=method)
+        maps = attribute(model, images, TARGETS, method, background=background)
+        np.testing.assert_allclose(maps, products, rtol=2e-5, atol=1e-6 * np.abs(products).max(), err_msg=method)
     # Squares of one pixel: a seventh of five is one.
-    found = attribute(model, images, TARGETS, "occlusion", background=background)
-    np.testing.assert_allclose(found, products, rtol=1e-3, atol=1e-4 * np.abs(products).max())
+    maps = attribute(model, images, TARGETS, "occlusion", background=background)
+    np.testing.assert_allclose(maps, products, rtol=1e-3, atol=1e-4 * np.abs(products).max())
 
 
 def test_the_gradient_is_that_of_finite_differences():
     layers = (Conv2D(4, 3, activation="tanh"), Flatten(), Dense(3))  # smooth, so that a grey level is a small step
-    model = untrained(Architecture(Input(9, 8), layers, "smooth"), NAMES, 2)
+    model = init_model(Architecture(Input(9, 8), layers, "smooth"), NAMES, 2)
     images = some_images((9, 8, 1), 1) // 2 + 60
-    found = attribute(model, images, np.array([2]), "gradient_times_input")[0]
+    map_ = attribute(model, images, np.array([2]), "gradient_times_input")[0]
     for row, column in [(0, 0), (3, 4), (6, 7), (8, 2)]:
         up, down = images.copy(), images.copy()
         up[0, row, column] += 8
         down[0, row, column] -= 8
         rise = float(model.logits(up)[0, 2]) - float(model.logits(down)[0, 2])
-        assert found[row, column] == pytest.approx(rise / 16 * images[0, row, column, 0], rel=0.01, abs=1e-4)
+        assert map_[row, column] == pytest.approx(rise / 16 * images[0, row, column, 0], rel=0.01, abs=1e-4)
 
 
 def test_integrated_gradients_add_up_to_the_rise_of_the_logit():
     model, images = small_model(), some_images((12, 10, 1))
     for background in (0, 128):
-        found = attribute(model, images, TARGETS, "integrated_gradients", background=background).sum(axis=(1, 2))
+        sums = attribute(model, images, TARGETS, "integrated_gradients", background=background).sum(axis=(1, 2))
         blank = np.full((1, 12, 10, 1), background, np.uint8)
         rise = model.logits(images)[np.arange(4), TARGETS] - model.logits(blank)[0, TARGETS]
-        np.testing.assert_allclose(found, rise, atol=0.02 * np.abs(rise).max())
+        np.testing.assert_allclose(sums, rise, atol=0.02 * np.abs(rise).max())
 
 
 def test_occlusion_is_what_blanking_costs():
     model, images = small_model(), some_images((12, 10, 1), 1)
-    found = attribute(model, images, np.array([1]), "occlusion", background=9)
+    map_ = attribute(model, images, np.array([1]), "occlusion", background=9)
     # Of 10 pixels a seventh is one: each square is one pixel.
     blanked = images.copy()
     blanked[0, 5, 6] = 9
     fall = model.logits(images)[0, 1] - model.logits(blanked)[0, 1]
-    assert found[0, 5, 6] == pytest.approx(fall, abs=1e-6)
+    assert map_[0, 5, 6] == pytest.approx(fall, abs=1e-6)
 
 
 @pytest.mark.parametrize(("shape", "classes"), [((8, 8, 3), 2), ((28, 28, 1), 100), ((33, 64, 3), 3), ((5, 5, 1), 4)])
 def test_every_method_gives_finite_maps_for_any_size(shape, classes):
-    model = untrained(presets.cnn(shape, classes) if min(shape[:2]) > 9 else presets.ann(shape, classes))
+    model = init_model(presets.cnn(shape, classes) if min(shape[:2]) > 9 else presets.ann(shape, classes))
     images = some_images(shape, 2)
     for method in METHODS:
         maps = attribute(model, images, np.array([0, classes - 1]), method)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 
 import convscope as cs
 from convscope.evidence.explanation.embedding import (
@@ -57,12 +57,12 @@ def test_where_there_are_fewer_directions_than_components_the_rest_is_zero():
 def test_neighbours_and_their_agreement_are_scikit_learn_s():
     stream = np.random.default_rng(0)
     points, labels = stream.normal(size=(80, 6)), stream.integers(0, 3, 80)
-    found = neighbours(points, 7)
-    np.testing.assert_array_equal(found, neighbours(points)[:, :7])
+    neighbourhood = neighbours(points, 7)
+    np.testing.assert_array_equal(neighbourhood, neighbours(points)[:, :7])
     theirs = NearestNeighbors(n_neighbors=7).fit(points).kneighbors(return_distance=False)
-    np.testing.assert_array_equal(found, theirs)
-    expected = [(labels[theirs[one]] == labels[one]).mean() for one in range(80)]
-    np.testing.assert_allclose(agreements(found, labels), expected)
+    np.testing.assert_array_equal(neighbourhood, theirs)
+    expected = [(labels[theirs[point]] == labels[point]).mean() for point in range(80)]
+    np.testing.assert_allclose(agreements(neighbourhood, labels), expected)
 
 
 def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
@@ -78,7 +78,7 @@ def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
 
 
 def test_what_is_embedded_is_what_the_last_dense_layer_reads():
-    model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
+    model, dataset = init_model(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
     embedding = cs.embed(model, dataset)
     hidden = model.activations(dataset.images, ["dense"])["dense"].astype(np.float64)
     assert (embedding.layer, embedding.num_dimensions) == ("dense", 128)
@@ -103,7 +103,7 @@ def test_classes_that_the_network_separates_have_neighbours_of_their_own():
     )
     dataset = cs.Dataset(images, labels, ("0", "1"))
     layers = (cs.Flatten(), cs.Dense(5, "tanh"), cs.Dense(2))
-    embedding = cs.embed(untrained(cs.Architecture(cs.Input(4, 4), layers)), dataset)
+    embedding = cs.embed(init_model(cs.Architecture(cs.Input(4, 4), layers)), dataset)
     assert (embedding.agreement, embedding.agreement_in_picture) == (1, 1)
     assert embedding.chance_agreement == pytest.approx(19 / 39)
 
@@ -126,7 +126,7 @@ def test_the_hidden_layer_is_found_in_any_network():
 
 def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
     dataset = noise(90, (8, 8, 3), 100)
-    embedding = cs.embed(untrained(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
+    embedding = cs.embed(init_model(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
     np.testing.assert_array_equal(embedding.indices, np.linspace(0, 89, 30).round())
     np.testing.assert_array_equal(embedding.labels, dataset.labels[list(embedding.indices)])
     assert (embedding.num_images, embedding.num_images_left_out) == (30, 60)
@@ -138,7 +138,7 @@ def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
 
 
 def test_text_and_html_show_a_line_for_each_class():
-    embedding = cs.embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
+    embedding = cs.embed(init_model(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
     lines = str(embedding).splitlines()
     assert lines[0].startswith("30 test images of noise: 128 numbers of dense in 2, 0.")
     assert len(lines) == 2 + 2 + 4 + 1
@@ -156,4 +156,4 @@ def test_text_and_html_show_a_line_for_each_class():
 )
 def test_what_does_not_fit_is_rejected(options, message):
     with pytest.raises(ValueError, match=message):
-        cs.embed(untrained(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})
+        cs.embed(init_model(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 
@@ -29,7 +29,7 @@ architectures = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), 
 
 @architectures
 def test_explanation_holds_every_layers_output_in_order(architecture):
-    model = untrained(architecture)
+    model = init_model(architecture)
     explanation = cs.explain(model, make_dataset(model), 1)
     shapes = {row.layer.name: row.output_shape for row in architecture.table}
     assert {name: output.shape for name, output in explanation.activations.items()} == shapes
@@ -39,7 +39,7 @@ def test_explanation_holds_every_layers_output_in_order(architecture):
 
 @architectures
 def test_explanation_is_what_the_model_answers(architecture):
-    model = untrained(architecture)
+    model = init_model(architecture)
     dataset = make_dataset(model)
     explanation = cs.explain(model, dataset, 2)
     np.testing.assert_array_equal(explanation.image, dataset.images[2])
@@ -56,7 +56,7 @@ def test_explanation_is_what_the_model_answers(architecture):
 
 @architectures
 def test_to_dict_is_finite_plain_json_of_modest_size(architecture):
-    model = untrained(architecture)
+    model = init_model(architecture)
     values = cs.explain(model, make_dataset(model)).to_dict()
     text = json.dumps(values, allow_nan=False)
     assert json.loads(text) == values
@@ -67,7 +67,7 @@ def test_to_dict_is_finite_plain_json_of_modest_size(architecture):
 
 
 def test_text_names_every_layer_and_the_verdict():
-    model = untrained(cs.presets.cnn())
+    model = init_model(cs.presets.cnn())
     explanation = cs.explain(model, make_dataset(model))
     text = str(explanation)
     assert "Image 0 of the test split of shapes: predicted" in text
@@ -84,25 +84,25 @@ def test_text_names_every_layer_and_the_verdict():
     ],
 )
 def test_explain_rejects_an_index(index, error, message):
-    model = untrained(cs.presets.ann())
+    model = init_model(cs.presets.ann())
     with pytest.raises(error, match=message):
         cs.explain(model, make_dataset(model), index)
 
 
 def test_explain_rejects_images_of_another_size():
-    model, other = untrained(cs.presets.ann()), untrained(cs.presets.ann((8, 8, 1)))
+    model, mismatched = init_model(cs.presets.ann()), init_model(cs.presets.ann((8, 8, 1)))
     with pytest.raises(ValueError, match=r"this model needs uint8 \(N, 28, 28, 1\)"):
-        cs.explain(model, make_dataset(other))
+        cs.explain(model, make_dataset(mismatched))
 
 
 def test_explain_rejects_other_classes():
-    model, other = untrained(cs.presets.ann()), untrained(cs.presets.ann(num_classes=3))
+    model, mismatched = init_model(cs.presets.ann()), init_model(cs.presets.ann(num_classes=3))
     with pytest.raises(ValueError, match="shapes has 3 classes, but this model has 10"):
-        cs.explain(model, make_dataset(other))
+        cs.explain(model, make_dataset(mismatched))
 
 
 def test_a_notebook_gets_the_same_table_with_names_as_data():
-    model = untrained(cs.presets.cnn())
+    model = init_model(cs.presets.cnn())
     data = make_dataset(model)
     hostile = cs.Dataset(data.images, data.labels, data.class_names, "<b>shapes", "test")
     page = cs.explain(model, hostile)._repr_html_()

@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 
 import convscope as cs
 from convscope.engine import initial_weights
@@ -63,7 +63,7 @@ def test_a_picture_at_the_border_is_clear_beyond_it():
 def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_maps(monkeypatch):
     monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 100_000)  # so that there are many blocks
     dataset, architecture = noise(150, (12, 11, 1), 7), cs.presets.cnn((12, 11, 1), 7)
-    model = untrained(architecture)
+    model = init_model(architecture)
     outputs = model.activations(dataset.images, ["conv2d", "conv2d_1"])
     for layer in filter_cards(model, dataset).layers:
         maps = outputs[layer.layer]
@@ -73,8 +73,8 @@ def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_map
             order = sorted(range(len(maps)), key=lambda image, highest=highest: (-highest[image], image))
             expected = [image for image in order[:9] if highest[image] > 0]
             assert list(card.exciting.index) == expected
-            for index, place, value in zip(card.exciting.index, card.exciting.places, card.exciting.value, strict=True):
-                assert maps[(index, *place, card.filter)] == pytest.approx(highest[index], rel=1e-6)
+            for index, cell, value in zip(card.exciting.index, card.exciting.places, card.exciting.value, strict=True):
+                assert maps[(index, *cell, card.filter)] == pytest.approx(highest[index], rel=1e-6)
                 assert value == pytest.approx(highest[index], rel=1e-5)
             np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)
 
@@ -113,7 +113,7 @@ def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_se
 
 def test_means_and_what_varies_are_those_of_all_cells_at_once(monkeypatch):
     monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 20_000)
-    dataset, model = noise(60, (10, 10, 3), 3), untrained(cs.presets.cnn((10, 10, 3), 3))
+    dataset, model = noise(60, (10, 10, 3), 3), init_model(cs.presets.cnn((10, 10, 3), 3))
     layers = filter_layers(model.architecture)
     for layer, measures in zip(layers, measure_filters(model, layers, dataset.images), strict=True):
         cells = model.activations(dataset.images, [layer.layer])[layer.layer].reshape(-1, layer.num_filters)
@@ -133,9 +133,9 @@ def test_selectivity_is_that_of_a_loop_over_classes_and_filters():
     means, labels = stream.random((80, 6)), stream.choice([0, 1, 3, 7], 80)
     selectivity, label = class_selectivity(means, labels)
     for number in range(6):
-        by_class = {one: means[labels == one, number].mean() for one in (0, 1, 3, 7)}
+        by_class = {name: means[labels == name, number].mean() for name in (0, 1, 3, 7)}
         best = max(by_class, key=by_class.get)
-        rest = np.mean([mean for one, mean in by_class.items() if one != best])
+        rest = np.mean([mean for name, mean in by_class.items() if name != best])
         assert label[number] == best
         assert selectivity[number] == pytest.approx((by_class[best] - rest) / (by_class[best] + rest))
 
@@ -162,7 +162,7 @@ def test_a_convolution_without_activation_is_read_behind_its_batch_normalization
         cs.Conv2D(4, use_bias=False), cs.BatchNormalization(activation="relu"), cs.DepthwiseConv2D(activation="relu"),
         cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.Dense(2),
     )  # fmt: skip
-    model = untrained(cs.Architecture(cs.Input(8, 8), layers), ("no", "yes"))
+    model = init_model(cs.Architecture(cs.Input(8, 8), layers), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1))))
     assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
         ("conv2d", "batch_normalization", "relu"),
@@ -177,7 +177,7 @@ def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
         cs.Activation("leaky_relu", 0.1, name="b"), cs.Activation("relu"), cs.Conv2D(2, name="last"),
         cs.ZeroPadding2D(), cs.GlobalAveragePooling2D(), cs.Activation("softmax"),
     )  # fmt: skip
-    model = untrained(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
+    model = init_model(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 9, 8, 1))))
     assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
         ("conv2d", "a", "relu"),
@@ -189,19 +189,19 @@ def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
 
 def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image():
     dataset = noise(60, (8, 8, 3), 5)
-    cards = filter_cards(untrained(cs.presets.ann((8, 8, 3), 5)), dataset)
+    cards = filter_cards(init_model(cs.presets.ann((8, 8, 3), 5)), dataset)
     assert [(layer.layer, layer.map_size, len(layer.filters)) for layer in cards.layers] == [
         ("dense", (1, 1), 128),
         ("dense_1", (1, 1), 128),
     ]
     pictures, filters = cards.layers[0].pictures, cards.layers[0].filters
-    living = [number for number, one in enumerate(pictures.filters) if filters[one].exciting.index]
+    living = [number for number, card in enumerate(pictures.filters) if filters[card].exciting.index]
     first = cards.layers[0].filters[pictures.filters[living[0]]].exciting.index[0]
     np.testing.assert_array_equal(pictures.real.unpack()[living[0], 0], dataset.images[first])
 
 
 def test_a_network_without_hidden_layers_has_no_cards():
-    model = untrained(cs.Architecture(cs.Input(8, 8), (cs.Flatten(), cs.Dense(2))), ("no", "yes"))
+    model = init_model(cs.Architecture(cs.Input(8, 8), (cs.Flatten(), cs.Dense(2))), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.ones((5, 8, 8, 1))))
     assert cards.layers == ()
 
@@ -220,7 +220,7 @@ def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
 
 
 def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(monkeypatch):
-    dataset, model = noise(30, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
+    dataset, model = noise(30, (10, 10, 1), 3), init_model(cs.presets.cnn((10, 10, 1), 3))
     monkeypatch.setattr(filter_pictures, "_MAX_BYTES", 6_000)
     cards = filter_cards(model, dataset)
     shown = [layer.pictures.filters for layer in cards.layers]
@@ -233,7 +233,7 @@ def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(
 
 def test_large_pictures_are_reduced_by_a_whole_factor():
     layers = (cs.Flatten(), cs.Dense(3, "tanh"), cs.Dense(2))
-    model = untrained(cs.Architecture(cs.Input(57, 40), layers), ("no", "yes"))
+    model = init_model(cs.Architecture(cs.Input(57, 40), layers), ("no", "yes"))
     images = np.random.default_rng(0).integers(0, 256, (12, 57, 40, 1))
     (layer,) = filter_cards(model, dataset_of(images)).layers
     assert (layer.pictures.factor, layer.pictures.real.shape[2:]) == (3, (19, 14, 1))
@@ -243,7 +243,7 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
 
 
 def test_text_and_html_show_a_line_for_each_layer():
-    cards = filter_cards(untrained(cs.presets.cnn((10, 10, 1), 3)), noise(40, (10, 10, 1), 3))
+    cards = filter_cards(init_model(cs.presets.cnn((10, 10, 1), 3)), noise(40, (10, 10, 1), 3))
     lines = str(cards).splitlines()
     assert lines[0] == "Filters on 40 test images of noise:"
     assert [line.split()[:2] for line in lines[4:]] == [["conv2d", "16"], ["conv2d_1", "32"]]

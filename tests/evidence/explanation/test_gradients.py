@@ -35,17 +35,17 @@ def value_of(model: cs.Model, of: str, weights: dict) -> float:
 @pytest.mark.parametrize("of", ["loss", "logit"])
 def test_gradients_by_weights_are_finite_differences(model, of):
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
-    found = cs.gradients(model, IMAGES, LABELS, of=of)
-    assert found.keys() == model.architecture.trainable_weight_shapes.keys()
-    for name, gradient in found.items():
+    gradients = cs.gradients(model, IMAGES, LABELS, of=of)
+    assert gradients.keys() == model.architecture.trainable_weight_shapes.keys()
+    for name, gradient in gradients.items():
         assert gradient.shape == model.weights[name].shape
-        place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+        index = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
         sides = []
         for step in (1e-5, -1e-5):
             moved = weights[name].copy()
-            moved[place] += step
+            moved[index] += step
             sides.append(value_of(model, of, weights | {name: moved}))
-        assert gradient[place] == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3, abs=1e-5)
+        assert gradient[index] == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3, abs=1e-5)
 
 
 def test_gradients_by_the_input_are_each_image_s_own_and_signed(model):

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import oas
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.base.packing import Packed
@@ -45,7 +45,7 @@ def test_the_hidden_layer_is_what_the_last_weights_read(layers, expected):
 
 @pytest.mark.parametrize("layers", [(cs.Flatten(), cs.Dense(9, "tanh"), cs.Dense(4)), (cs.Flatten(), cs.Dense(4))])
 def test_the_score_is_the_difference_of_two_mahalanobis_distances_with_whole_covariances(layers):
-    model, dataset = untrained(network(*layers)), blobs()
+    model, dataset = init_model(network(*layers)), blobs()
     features = hidden_features(model, dataset.images, distance_layer(model.architecture)).astype(np.float64)
     means = np.stack([features[dataset.labels == label].mean(axis=0) for label in range(4)])
     spread = features - means[dataset.labels]
@@ -68,7 +68,7 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
     monkeypatch.setattr(
         "convscope.evidence.rejection.distance._shrink_covariance", lambda covariance, _count: covariance
     )
-    model, dataset = untrained(network(cs.Flatten(), cs.Dense(4))), blobs(3000)
+    model, dataset = init_model(network(cs.Flatten(), cs.Dense(4))), blobs(3000)
     distance = fit_distance(model, dataset)
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, dataset.labels).transform(features)
@@ -78,14 +78,14 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
 
 
 def test_an_image_that_hardly_moves_the_layer_is_no_nearer_to_a_class_than_its_images():
-    model, dataset = untrained(network(cs.Flatten(), cs.Dense(4))), blobs()
+    model, dataset = init_model(network(cs.Flatten(), cs.Dense(4))), blobs()
     distance = fit_distance(model, dataset)
     grey = np.full((1, 6, 5, 1), 125, np.uint8)
     assert distance.scores(model, grey)[0] < np.quantile(distance.scores(model, dataset.images), 0.01)
 
 
 def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
-    model, dataset = untrained(network(cs.Flatten(), cs.Dense(9, "relu"), cs.Dense(4))), blobs()
+    model, dataset = init_model(network(cs.Flatten(), cs.Dense(9, "relu"), cs.Dense(4))), blobs()
     whole = fit_distance(model, dataset)
     expected = whole.scores(model, dataset.images)
     monkeypatch.setattr("convscope.evidence.rejection.distance._BLOCK_BYTES", 4000)
@@ -94,7 +94,7 @@ def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
 
 @pytest.mark.parametrize(("num_classes", "shape"), [(4, (6, 5, 1)), (30, (40, 40, 3)), (200, (16, 16, 1))])
 def test_what_is_kept_is_bounded(num_classes, shape):
-    model = untrained(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
+    model = init_model(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
     distance = fit_distance(model, blobs(2 * num_classes, num_classes, shape))
     numbers = sum(getattr(distance, name).unpack().size for name in ("centre", "axes", "variances", "means"))
     assert numbers <= MAX_NUMBERS
@@ -105,20 +105,20 @@ def test_what_is_kept_is_bounded(num_classes, shape):
 def test_a_class_that_is_one_image_and_classes_without_images_give_finite_scores(labels):
     dataset = blobs(12)
     alike = cs.Dataset(np.full_like(dataset.images, 7), np.array(labels), dataset.class_names)
-    model = untrained(network(cs.Flatten(), cs.Dense(4)))
+    model = init_model(network(cs.Flatten(), cs.Dense(4)))
     assert np.isfinite(fit_distance(model, alike).scores(model, dataset.images)).all()
 
 
 def test_a_distance_of_another_network_is_refused():
-    distance = fit_distance(untrained(network(cs.Flatten(), cs.Dense(9), cs.Dense(4))), blobs())
+    distance = fit_distance(init_model(network(cs.Flatten(), cs.Dense(9), cs.Dense(4))), blobs())
     with pytest.raises(ValueError, match="layer 'dense' gives 8 numbers; the distance was fitted to one of 9"):
-        distance.scores(untrained(network(cs.Flatten(), cs.Dense(8), cs.Dense(4))), blobs().images)
+        distance.scores(init_model(network(cs.Flatten(), cs.Dense(8), cs.Dense(4))), blobs().images)
     with pytest.raises(ValueError, match="layer 'dense' is missing"):
-        distance.scores(untrained(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D())), blobs().images)
+        distance.scores(init_model(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D())), blobs().images)
 
 
 def test_images_of_another_size_are_refused_where_the_hidden_layer_is_the_image():
-    model = untrained(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()))
+    model = init_model(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()))
     distance = fit_distance(model, blobs())
     with pytest.raises(ValueError, match="this model needs uint8"):
         distance.scores(model, np.zeros((1, 5, 6, 1), np.uint8))

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 
 import convscope as cs
 from convscope.evidence.rejection import fit_rejection
@@ -17,8 +17,8 @@ def noise(count=50, num_classes=3, shape=(8, 8, 3)):
     return random_dataset(count, shape, num_classes, seed=1)
 
 
-def untrained_on(dataset, seed=0, preset=cs.presets.ann):
-    return untrained(preset(dataset.image_shape, dataset.num_classes), dataset.class_names, seed)
+def init_model_for(dataset, seed=0, preset=cs.presets.ann):
+    return init_model(preset(dataset.image_shape, dataset.num_classes), dataset.class_names, seed)
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.99])
@@ -36,10 +36,10 @@ def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_hel
 
 def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     dataset = noise(60)
-    whole, parts = untrained_on(dataset), []
+    whole, parts = init_model_for(dataset), []
     for fold in range(3):
         is_out = np.arange(60) % 3 == fold
-        sibling = untrained_on(dataset, fold + 1)
+        sibling = init_model_for(dataset, fold + 1)
         parts.append((sibling, dataset.take(np.flatnonzero(~is_out)), dataset.take(np.flatnonzero(is_out))))
     # Of 60 images and a new one 6 may be refused, so at most 5 lie at or below a threshold.
     rule = fit_rejection(whole, parts, keep=0.9)
@@ -57,7 +57,7 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
 def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.fitting._MAX_HELD_OUT", 10)
     dataset = noise()
-    model = untrained_on(dataset)
+    model = init_model_for(dataset)
     assert fit_rejection(model, [(model, dataset, dataset)] * 2).num_held_out == 10
 
 
@@ -65,7 +65,7 @@ def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(6, 2, (10, 11, 1)), (50, 200, (12, 10, 3))])
 def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, shape):
     dataset = noise(count, num_classes, shape)
-    model = untrained_on(dataset, preset=preset)
+    model = init_model_for(dataset, preset=preset)
     some, others = dataset.take(np.arange(0, count, 2)), dataset.take(np.arange(1, count, 2))
     rule = fit_rejection(model, [(model, some, others)])
     assert not rule.refuses(model, others.images).any()  # less than one of a hundred
@@ -89,7 +89,7 @@ def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_bla
     labels = np.arange(400) % 3
     images = (60 + 150 * bumps * np.eye(3)[labels][:, None, None] + stream.normal(0, 4, (400, 16, 16, 3))).clip(0, 255)
     dataset = cs.Dataset(images.astype(np.uint8), labels, ("red", "green", "blue"), "blobs", "train")
-    model = untrained_on(dataset)
+    model = init_model_for(dataset)
     rule = fit_rejection(model, [(model, dataset.take(np.arange(200)), dataset.take(np.arange(200, 400)))])
     blank = np.broadcast_to(np.arange(0, 256, 5, dtype=np.uint8)[:, None, None, None], (52, 16, 16, 3)).copy()
     assert rule.refuses(model, blank).all()
@@ -106,17 +106,17 @@ def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_bla
 )
 def test_fit_rejection_rejects_what_gives_no_threshold(arguments, message):
     dataset = noise()
-    model = untrained_on(dataset)
+    model = init_model_for(dataset)
     with pytest.raises(ValueError, match=message):
         fit_rejection(model, **{"parts": [(model, dataset, dataset)], **arguments})
 
 
 def test_fit_rejection_rejects_other_classes_and_sizes():
     dataset = noise()
-    model, others, larger = untrained_on(dataset), noise(num_classes=4), noise(shape=(9, 9, 3))
+    model, others, larger = init_model_for(dataset), noise(num_classes=4), noise(shape=(9, 9, 3))
     with pytest.raises(ValueError, match="noise has 4 classes"):
         fit_rejection(model, [(model, dataset, others)])
     with pytest.raises(ValueError, match="noise has 3 classes"):
-        fit_rejection(model, [(untrained_on(others), dataset, dataset)])
+        fit_rejection(model, [(init_model_for(others), dataset, dataset)])
     with pytest.raises(ValueError, match="this model needs uint8"):
         fit_rejection(model, [(model, larger, larger)])

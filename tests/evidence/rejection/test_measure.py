@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.proportion import proportion_confint
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 
 import convscope as cs
 from convscope.base.records import decode, encode
@@ -28,13 +28,13 @@ def other(mnist):
 
 
 @pytest.fixture(scope="module")
-def sets(known, other):
-    return out_of_distribution_sets(known, other, max_images=120)[0]
+def sets(known, others):
+    return out_of_distribution_sets(known, others, max_images=120)[0]
 
 
 @pytest.fixture(scope="module")
-def measured(rule, part, known, other):
-    return measure_rejection(rule, part[0], known, other, max_images=120)
+def measured(rule, part, known, others):
+    return measure_rejection(rule, part[0], known, others, max_images=120)
 
 
 def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, rule, part, known):
@@ -49,11 +49,11 @@ def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, r
 def test_every_set_is_measured(measured, rule, part, known, sets):
     model = part[0]
     mine = rule.scores(model, known.images)
-    assert [one.name for one in measured.out_of_distribution] == [one.name for one in sets]
+    assert [result.name for result in measured.out_of_distribution] == [images.name for images in sets]
     assert measured.out_of_distribution[0].name == "negatives"
-    for one, result in zip(sets, measured.out_of_distribution, strict=True):
-        assert result.num_images == len(one.images)
-        (score,), theirs = result.rules, rule.scores(model, one.images)
+    for measurement, result in zip(sets, measured.out_of_distribution, strict=True):
+        assert result.num_images == len(measurement.images)
+        (score,), theirs = result.rules, rule.scores(model, measurement.images)
         assert score.rule == rule.name
         truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
         assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
@@ -63,38 +63,39 @@ def test_every_set_is_measured(measured, rule, part, known, sets):
         count = int((theirs < 0).sum())
         assert (score.refused.count, score.refused.total) == (count, len(theirs))
         low, high = proportion_confint(count, len(theirs), method="wilson")
-        if one.clusters is None:
+        if measurement.clusters is None:
             assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
         else:  # alike images tell less
             assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, known, other, sets):
+def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, known, others, sets):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
-    surer = measure_rejection(rule, model, known, other, max_images=120)
-    for one, result in zip(sets, surer.out_of_distribution, strict=True):
-        probabilities = model.calibrated_probabilities(one.images)
+    surer = measure_rejection(rule, model, known, others, max_images=120)
+    for images, result in zip(sets, surer.out_of_distribution, strict=True):
+        probabilities = model.calibrated_probabilities(images.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
         assert result.num_confident == sure.sum()
-        assert result.num_confident_accepted == (sure & ~rule.refuses(model, one.images)).sum()
+        assert result.num_confident_accepted == (sure & ~rule.refuses(model, images.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
         assert (result.most_frequent, result.num_most_frequent) == (counts.argmax(), counts.max())
     assert (surer.temperature, measured.temperature) == (0.5, None)
-    sure_of = [sum(one.num_confident for one in each.out_of_distribution) for each in (measured, surer)]
+    sure_of = [sum(images.num_confident for images in x.out_of_distribution) for x in (measured, surer)]
     assert sure_of[0] < sure_of[1]
 
 
 def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rule, part, known):
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
-    names = [one.name for one in measured.altered]
+    names = [result.name for result in measured.altered]
     assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
-    for one, altered in zip(measured.altered, alter(some).values(), strict=True):
+    for result, altered in zip(measured.altered, alter(some).values(), strict=True):
         right = part[0].predict(altered) == some.labels
-        assert one.accuracy == right.mean()
+        assert result.accuracy == right.mean()
         refused = rule.refuses(part[0], altered)
-        assert (one.correct[rule.name].count, one.correct[rule.name].total) == ((refused & right).sum(), right.sum())
+        share = result.correct[rule.name]
+        assert (share.count, share.total) == ((refused & right).sum(), right.sum())
     shifted = next(iter(alter(some).values()))
     matches = [
         (np.roll(shifted, (-down, -right), (1, 2))[:, 4:-4, 4:-4] == some.images[:, 4:-4, 4:-4]).all(axis=(1, 2, 3))
@@ -105,12 +106,12 @@ def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measu
 
 def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rule, part, known, sets):
     model = part[0]
-    for one, result in zip(sets, measured.out_of_distribution, strict=True):
+    for tested_set, result in zip(sets, measured.out_of_distribution, strict=True):
         shown = result.examples
         images = shown.images.unpack()
         assert len(images) == len(shown.predictions) == 4
         scores = rule.scores(model, images)
-        whole = rule.scores(model, one.images)
+        whole = rule.scores(model, tested_set.images)
         assert (np.diff(scores) <= 1e-9).all()  # a score differs in its last digits with the images beside it
         np.testing.assert_allclose((scores[0], scores[-1]), (whole.max(), whole.min()), rtol=1e-9)
         assert shown.refused == tuple(rule.refuses(model, images).tolist())
@@ -121,9 +122,9 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
     assert all(refused.refused)
 
 
-def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, other, monkeypatch):
+def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, others, monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.measure._MAX_KNOWN", 350)
-    some = measure_rejection(rule, part[0], known, other, max_images=5)
+    some = measure_rejection(rule, part[0], known, others, max_images=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
     refused = some.known.refused
     np.testing.assert_array_equal(refused.images.unpack(), known.images[list(refused.indices)])
@@ -155,23 +156,23 @@ def test_what_is_left_out_is_said(rule, part, known, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
-def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, other):
+def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, others):
     dataset = random_dataset(count, shape, num_classes, split="test")
-    model = untrained(cs.presets.ann(shape, num_classes))
+    model = init_model(cs.presets.ann(shape, num_classes))
     rule = fit_rejection(model, [(model, dataset, dataset)])
-    measured = measure_rejection(rule, model, dataset, other, max_images=9)
+    measured = measure_rejection(rule, model, dataset, others, max_images=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured
     assert measured.num_images == count
     assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
     assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 
-def test_measure_rejection_rejects_what_does_not_fit(rule, part, known, other):
+def test_measure_rejection_rejects_what_does_not_fit(rule, part, known, others):
     model = part[0]
     with pytest.raises(ValueError, match="max_images is 0"):
-        measure_rejection(rule, model, known, other, max_images=0)
+        measure_rejection(rule, model, known, others, max_images=0)
     with pytest.raises(ValueError, match="which has the images of"):
         measure_rejection(rule, model, known, known)
     named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")
     with pytest.raises(ValueError, match="label 0 is 'a' in letters"):
-        measure_rejection(rule, model, named, other)
+        measure_rejection(rule, model, named, others)

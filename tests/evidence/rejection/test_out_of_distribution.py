@@ -15,7 +15,7 @@ def photos(count=30, shape=(9, 12, 3), names=("cat", "dog"), seed=0):
 
 
 def by_name(dataset, *arguments, **options):
-    return {one.name: one.images for one in out_of_distribution_sets(dataset, *arguments, **options)[0]}
+    return {images.name: images.images for images in out_of_distribution_sets(dataset, *arguments, **options)[0]}
 
 
 @pytest.fixture(autouse=True)
@@ -30,16 +30,16 @@ def fashion(monkeypatch, tmp_path):
 
 def test_all_sets_have_the_images_of_the_data_set_size():
     sets, left_out = out_of_distribution_sets(photos(), max_images=10)
-    names = [one.name for one in sets]
+    names = [images.name for images in sets]
     assert names == [
         "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
         "uniform noise", "Gaussian noise", "blank",
     ]  # fmt: skip
     assert left_out == {}
-    for one in sets:
-        assert one.images.shape == (10, 9, 12, 3)
-        assert one.images.dtype == np.uint8
-        assert (one.clusters is None) == (one.name not in ("letters", "photo crops"))
+    for images in sets:
+        assert images.images.shape == (10, 9, 12, 3)
+        assert images.images.dtype == np.uint8
+        assert (images.clusters is None) == (images.name not in ("letters", "photo crops"))
 
 
 def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
@@ -49,8 +49,8 @@ def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
         others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
         assert len(others) == 1
         assert dataset.labels[others[0]] != dataset.labels[number]
-    one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
-    assert out_of_distribution_sets(one, max_images=3)[1]["overlaid"] == "all images are of one class"
+    data = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
+    assert out_of_distribution_sets(data, max_images=3)[1]["overlaid"] == "all images are of one class"
 
 
 def test_inverted_and_turned_images_are_test_images():
@@ -61,14 +61,14 @@ def test_inverted_and_turned_images_are_test_images():
 
 
 def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
-    crops = next(one for one in out_of_distribution_sets(photos(), max_images=200)[0] if one.name == "photo crops")
+    crops = next(x for x in out_of_distribution_sets(photos(), max_images=200)[0] if x.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
     assert 8 <= len(np.unique(crops.clusters)) <= 16
     assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
 
 
 def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
-    letters = next(one for one in out_of_distribution_sets(photos(), max_images=96)[0] if one.name == "letters")
+    letters = next(x for x in out_of_distribution_sets(photos(), max_images=96)[0] if x.name == "letters")
     assert len(np.unique(letters.clusters)) == 17
     np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
 
@@ -76,7 +76,7 @@ def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
 def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
     monkeypatch.setattr(out_of_distribution, "FASHION_MNIST", tmp_path / "missing.gz")
     sets, left_out = out_of_distribution_sets(photos(), max_images=3)
-    assert "Fashion-MNIST" not in [one.name for one in sets]
+    assert "Fashion-MNIST" not in [images.name for images in sets]
     assert "missing.gz" in left_out["other data set"]
     assert "install Debian's package dataset-fashion-mnist" in left_out["other data set"]
 
@@ -94,8 +94,8 @@ def test_a_model_of_fashion_mnist_is_measured_on_mnist(fashion, mnist):
 def test_another_data_set_may_be_given_as_images_splits_or_a_path(small_mnist, small_folder):
     dataset = photos(shape=(28, 28, 1))
     expected = small_mnist.test.images[[0, 299]]
-    for other in (small_mnist.test, small_mnist, small_folder, str(small_folder)):
-        sets, _ = out_of_distribution_sets(dataset, other, max_images=2)
+    for data in (small_mnist.test, small_mnist, small_folder, str(small_folder)):
+        sets, _ = out_of_distribution_sets(dataset, data, max_images=2)
         np.testing.assert_array_equal(sets[0].images, expected)
 
 
@@ -122,7 +122,7 @@ def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch,
 
 def test_letters_that_are_classes_are_no_out_of_distribution():
     some, _ = out_of_distribution_sets(photos(names=("A", "e")), max_images=3)
-    about = next(one.about for one in some if one.name == "letters")
+    about = next(images.about for images in some if images.name == "letters")
     assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
     letters = tuple("abcdefghijklmnopqrstuvwxyz")
     assert (
@@ -132,7 +132,7 @@ def test_letters_that_are_classes_are_no_out_of_distribution():
 
 
 def test_letters_say_which_are_drawn_and_which_left_out():
-    about = next(one.about for one in out_of_distribution_sets(photos(), max_images=3)[0] if one.name == "letters")
+    about = next(x.about for x in out_of_distribution_sets(photos(), max_images=3)[0] if x.name == "letters")
     assert about.endswith("without BDGIJOQSYZbgijloqsyz, which look like digits")
 
 
@@ -166,11 +166,11 @@ def test_blank_images_run_from_black_to_white():
 
 
 def test_the_same_seed_gives_the_same_sets():
-    first, again, other = (by_name(photos(), max_images=8, seed=seed) for seed in (1, 1, 2))
+    first, again, reseeded = (by_name(photos(), max_images=8, seed=seed) for seed in (1, 1, 2))
     for name, images in first.items():
         np.testing.assert_array_equal(images, again[name])
     for name in ("letters", "photo crops", "overlaid", "shuffled pixels", "uniform noise", "Gaussian noise"):
-        assert (first[name] != other[name]).any()
+        assert (first[name] != reseeded[name]).any()
 
 
 @pytest.mark.parametrize(("have", "want", "mode"), [((28, 28, 1), (9, 12, 3), "L"), ((28, 20, 3), (40, 30, 1), "RGB")])

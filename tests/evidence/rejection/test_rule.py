@@ -31,14 +31,14 @@ def test_every_score_has_a_title():
 
 
 def by_score(stored, score):
-    return next(one["rule"] for one in stored if one["rule"]["thresholds"].keys() == {score, "image_statistics"})
+    return next(x["rule"] for x in stored if x["rule"]["thresholds"].keys() == {score, "image_statistics"})
 
 
 def test_the_rules_that_earlier_versions_stored_give_the_same_scores(stored, noise_part):
-    for one in stored:
-        rule = RejectionRule.from_dict(one["rule"])
-        np.testing.assert_allclose(rule.scores(*noise_part), one["scores"], rtol=1e-4)
-        assert rule.to_dict() == one["rule"]
+    for record in stored:
+        rule = RejectionRule.from_dict(record["rule"])
+        np.testing.assert_allclose(rule.scores(*noise_part), record["scores"], rtol=1e-4)
+        assert rule.to_dict() == record["rule"]
 
 
 def test_a_rule_from_json_gives_the_same_bits(rule, part):
@@ -52,12 +52,12 @@ def test_a_rule_from_json_gives_the_same_bits(rule, part):
 
 def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(stored, noise_part):
     model, images = noise_part
-    for one in stored:
-        rule = RejectionRule.from_dict(one["rule"])
-        found = compute_scores(
+    for record in stored:
+        rule = RejectionRule.from_dict(record["rule"])
+        scores = compute_scores(
             model, images, model.logits(images), list(rule.thresholds), rule.distance, rule.statistics
         )
-        below = np.any([found[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
+        below = np.any([scores[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
         np.testing.assert_array_equal(rule.refuses(model, images), below)
         assert rule.scores(model, images).dtype == np.float64
 
@@ -81,9 +81,9 @@ def test_a_score_that_is_no_number_is_refused(rule, part, monkeypatch):
 
 
 def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
-    for one in stored:
+    for record in stored:
         with pytest.raises(ValueError, match="this model needs uint8"):
-            RejectionRule.from_dict(one["rule"]).scores(noise_part[0], np.zeros((2, 20, 20, 1), np.uint8))
+            RejectionRule.from_dict(record["rule"]).scores(noise_part[0], np.zeros((2, 20, 20, 1), np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from convscope.evidence.rejection.separation import (
 )
 
 
-def drawn(seed, num_known=300, num_outside=170):
+def draw_scores(seed, num_known=300, num_outside=170):
     """Scores with many ties."""
     stream = np.random.default_rng(seed)
     return np.round(stream.normal(1, 1, num_known), 1), np.round(stream.normal(0, 1.5, num_outside), 1)
@@ -22,14 +22,14 @@ def drawn(seed, num_known=300, num_outside=170):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_auroc_is_that_of_scikit_learn(seed):
-    known, outside = drawn(seed)
+    known, outside = draw_scores(seed)
     truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
     assert auroc(known, outside) == pytest.approx(roc_auc_score(truth, np.r_[known, outside]), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(seed):
-    known, outside = drawn(seed)
+    known, outside = draw_scores(seed)
     truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
     rates, kept, _ = roc_curve(truth, np.r_[known, outside], drop_intermediate=False)
     assert false_positive_rate(known, outside) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
@@ -81,18 +81,18 @@ def test_joint_thresholds_are_the_highest_that_may_refuse_a_new_image_too(keep):
     stream = np.random.default_rng(0)
     first = stream.normal(size=2000)
     scores = {"a": first, "b": first + stream.normal(size=2000), "guard": stream.normal(size=2000)}
-    found = joint_thresholds(scores, keep, "guard", 0.2)
+    thresholds = joint_thresholds(scores, keep, "guard", 0.2)
 
-    def refused(**higher):
-        return np.any([scores[name] <= (found | higher)[name] for name in scores], axis=0).sum()
+    def count_refused(**higher):
+        return np.any([scores[name] <= (thresholds | higher)[name] for name in scores], axis=0).sum()
 
     allowed = int((1 - keep) * 2001 + 1e-9) - 1
-    assert refused() <= allowed
-    assert (scores["guard"] < found["guard"]).sum() <= 0.2 * allowed
-    ordered = {name: np.sort(one) for name, one in scores.items()}
-    more = {name: ordered[name][np.searchsorted(ordered[name], found[name]) + 1] for name in ("a", "b")}
-    assert refused(**more) > allowed
-    assert (scores["a"] < found["a"]).sum() == (scores["b"] < found["b"]).sum()
+    assert count_refused() <= allowed
+    assert (scores["guard"] < thresholds["guard"]).sum() <= 0.2 * allowed
+    ordered = {name: np.sort(values) for name, values in scores.items()}
+    more = {name: ordered[name][np.searchsorted(ordered[name], thresholds[name]) + 1] for name in ("a", "b")}
+    assert count_refused(**more) > allowed
+    assert (scores["a"] < thresholds["a"]).sum() == (scores["b"] < thresholds["b"]).sum()
 
 
 @pytest.mark.parametrize("count", [50, 300, 1000])
@@ -100,33 +100,33 @@ def test_of_new_images_a_rule_refuses_at_most_its_share_on_average(count):
     stream, shares, held = np.random.default_rng(count), [], 0
     for _ in range(400):
         scores = dict(zip(SCORES[:3], stream.normal(size=(3, count)), strict=True))
-        found = joint_thresholds(scores, 0.95, SCORES[2], 0.2)
-        kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
-        rule = RuleNumbers(found, {}, 0.95, num_held_out=count, num_kept=kept)
-        shares.append(1 - norm.sf(list(found.values())).prod())  # the scores are independent
+        thresholds = joint_thresholds(scores, 0.95, SCORES[2], 0.2)
+        kept = int(np.all([scores[name] >= thresholds[name] for name in thresholds], axis=0).sum())
+        rule = RuleNumbers(thresholds, {}, 0.95, num_held_out=count, num_kept=kept)
+        shares.append(1 - norm.sf(list(thresholds.values())).prod())  # the scores are independent
         held += rule.refusal_range[0] <= shares[-1] <= rule.refusal_range[1]
     assert np.mean(shares) < rule.max_refused_share + 3 * np.std(shares) / 20
     assert held > 370
 
 
-def covered(share, spread, letters=17, each=56, trials=400):
+def measure_coverage(share, spread, letters=17, drawn_per_letter=56, trials=400):
     """Return how often the interval of drawings of letters holds the share over all letters, and Wilson's of images."""
     stream = np.random.default_rng(0)
-    clusters = np.repeat(np.arange(letters), each)
+    clusters = np.repeat(np.arange(letters), drawn_per_letter)
     counts = np.zeros(2)
     for _ in range(trials):
         shares = stream.beta(share * spread, (1 - share) * spread, letters)
-        refused = stream.random(letters * each) < shares[clusters]
+        refused = stream.random(letters * drawn_per_letter) < shares[clusters]
         number = effective_number(refused, clusters)
-        for place, one in enumerate((number, len(refused))):
-            low, high = wilson_interval(refused.mean() * one, one)
-            counts[place] += low <= share <= high
+        for index, count in enumerate((number, len(refused))):
+            low, high = wilson_interval(refused.mean() * count, count)
+            counts[index] += low <= share <= high
     return counts / trials
 
 
 @pytest.mark.parametrize(("share", "spread"), [(0.4, 4), (0.2, 8), (0.7, 2)])
 def test_the_interval_by_letters_covers_what_it_says_and_one_by_images_does_not(share, spread):
-    by_letters, by_images = covered(share, spread)
+    by_letters, by_images = measure_coverage(share, spread)
     assert 0.92 <= by_letters <= 0.98  # 95 %, give or take 2.75 standard deviations of 400 trials
     assert by_images < 0.85
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from msgspec import structs
-from tests.noise import untrained
+from tests.noise import init_model
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
@@ -15,58 +15,58 @@ def attacks(model, digits):
     return measure_attacks(model, digits, steps=10, restarts=2)
 
 
-def found(attacks, method):
-    return [one for one in attacks.attacks if one.method == method]
+def select(attacks, method):
+    return [attack for attack in attacks.attacks if attack.method == method]
 
 
 def test_all_methods_are_measured_at_all_sizes(attacks):
-    assert [(one.method, one.epsilon) for one in attacks.attacks] == [(m, e) for m in METHODS for e in EPSILONS]
-    assert all(one.interval == wilson_interval(round(one.accuracy * 60), 60) for one in attacks.attacks)
+    assert [(x.method, x.epsilon) for x in attacks.attacks] == [(m, e) for m in METHODS for e in EPSILONS]
+    assert all(attack.interval == wilson_interval(round(attack.accuracy * 60), 60) for attack in attacks.attacks)
 
 
 def test_noise_is_the_accuracy_on_its_pictures(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     before = model.predict(digits.images)
-    for one in found(attacks, "noise"):
-        answers = model.predict(random_signs(digits.images, one.epsilon))
-        assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
+    for attack in select(attacks, "noise"):
+        answers = model.predict(random_signs(digits.images, attack.epsilon))
+        assert (attack.accuracy, attack.changed) == ((answers == labels).mean(), (answers != before).mean())
 
 
 def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
     clean = (model.predict(digits.images) == digits.labels).mean()
     assert attacks.accuracy == clean
     for method in METHODS:
-        assert found(attacks, method)[0].accuracy == clean
-        assert found(attacks, method)[0].changed == 0
+        assert select(attacks, method)[0].accuracy == clean
+        assert select(attacks, method)[0].changed == 0
 
 
 @pytest.mark.slow
 def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     wrong = model.predict(digits.images) != labels
-    for one in found(attacks, "pgd")[1:4]:
+    for attack in select(attacks, "pgd")[1:4]:
         left = ~wrong
         attacked = pgd(
-            model, digits.images[left], labels[left], one.epsilon, steps=min(10, 4 * one.epsilon), restarts=2,
+            model, digits.images[left], labels[left], attack.epsilon, steps=min(10, 4 * attack.epsilon), restarts=2,
             indices=np.flatnonzero(left),
         )  # fmt: skip
         wrong[left] |= model.predict(attacked) != labels[left]
-        assert one.accuracy == 1 - wrong.mean()
-    accuracies = [one.accuracy for one in found(attacks, "pgd")]
+        assert attack.accuracy == 1 - wrong.mean()
+    accuracies = [attack.accuracy for attack in select(attacks, "pgd")]
     assert accuracies == sorted(accuracies, reverse=True)
 
 
 def test_the_attack_is_stronger_than_noise_and_reaches_chance(attacks):
-    assert all(a.accuracy <= n.accuracy for a, n in zip(found(attacks, "pgd"), found(attacks, "noise"), strict=True))
-    assert found(attacks, "pgd")[-1].accuracy <= 0.1
+    assert all(a.accuracy <= n.accuracy for a, n in zip(select(attacks, "pgd"), select(attacks, "noise"), strict=True))
+    assert select(attacks, "pgd")[-1].accuracy <= 0.1
 
 
 def test_the_median_lies_on_the_line_between_the_sizes_beside_it(attacks):
-    fooled = [1 - one.accuracy / attacks.accuracy for one in found(attacks, "pgd")]
-    place = next(number for number, share in enumerate(fooled) if share >= 0.5)
-    expected = np.interp(0.5, fooled[place - 1 : place + 1], EPSILONS[place - 1 : place + 1])
+    fooled = [1 - attack.accuracy / attacks.accuracy for attack in select(attacks, "pgd")]
+    index = next(number for number, share in enumerate(fooled) if share >= 0.5)
+    expected = np.interp(0.5, fooled[index - 1 : index + 1], EPSILONS[index - 1 : index + 1])
     assert attacks.median_epsilon == pytest.approx(expected)
-    assert EPSILONS[place - 1] < attacks.median_epsilon <= EPSILONS[place]
+    assert EPSILONS[index - 1] < attacks.median_epsilon <= EPSILONS[index]
 
 
 def test_the_median_of_known_shares_is_interpolated():
@@ -101,12 +101,12 @@ def test_examples_are_images_of_different_classes_before_and_after(attacks, mode
     np.testing.assert_array_equal(shown.labels, digits.labels[list(shown.indices)])
     np.testing.assert_array_equal(pictures[:, 0], digits.images[list(shown.indices)])
     np.testing.assert_array_equal(answers[:, 0], shown.labels)
-    for place, epsilon in enumerate(shown.epsilons, 1):
-        moved = np.abs(pictures[:, place].astype(int) - pictures[:, 0])
+    for index, epsilon in enumerate(shown.epsilons, 1):
+        moved = np.abs(pictures[:, index].astype(int) - pictures[:, 0])
         assert 0 < moved.max() <= epsilon
-        probabilities = model.probabilities(np.ascontiguousarray(pictures[:, place]))
-        np.testing.assert_array_equal(answers[:, place], probabilities.argmax(axis=1))
-        np.testing.assert_allclose(np.array(shown.probabilities)[:, place], probabilities.max(axis=1), atol=5.1e-5)
+        probabilities = model.probabilities(np.ascontiguousarray(pictures[:, index]))
+        np.testing.assert_array_equal(answers[:, index], probabilities.argmax(axis=1))
+        np.testing.assert_allclose(np.array(shown.probabilities)[:, index], probabilities.max(axis=1), atol=5.1e-5)
 
 
 def test_rows_of_predictions_that_all_lack_a_size_are_refused(attacks):
@@ -131,7 +131,7 @@ def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mn
 def test_a_network_that_has_learned_nothing_is_measured_too(shape, num_classes):
     stream = np.random.default_rng(0)
     images = stream.integers(0, 256, (4, *shape)).astype(np.uint8)
-    model = untrained(cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes))))
+    model = init_model(cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes))))
     labels = (model.predict(images) + 1) % num_classes
     result = measure_attacks(model, cs.Dataset(images, labels, model.class_names), steps=2)
     assert result.accuracy == 0
@@ -143,7 +143,7 @@ def test_a_network_that_has_learned_nothing_is_measured_too(shape, num_classes):
 def test_it_shows_itself_as_a_table(attacks):
     text = str(attacks)
     assert "60 test images of mnist" in text
-    assert f"{100 * found(attacks, 'pgd')[3].accuracy:.2f} %" in text
+    assert f"{100 * select(attacks, 'pgd')[3].accuracy:.2f} %" in text
     assert "<table" in attacks._repr_html_()
 
 

@@ -9,7 +9,7 @@ def constant(value, count):
     return lambda numbers: np.full((count, numbers), value)
 
 
-def smoothed_down(image, deviation):
+def smooth_columns(image, deviation):
     """Return (H, W) smoothed along each column, its ends repeated: the filter as it is defined, pixel by pixel."""
     reach = int(4 * deviation + 0.5)
     bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
@@ -28,15 +28,15 @@ def test_glass_is_the_published_definition_pixel_by_pixel(mnist, deviation, reac
     image = mnist.test.images[7]
     chances = np.random.default_rng(3).random((1, passes * 28 * 28))
     blurred = glass_blur(image[None], (deviation, reach, passes), lambda _: chances)
-    expected = (smoothed_down(image[..., 0].astype(np.float64), deviation) + 1e-6).astype(np.uint8)
-    for one in chances.reshape(passes, 28, 28):
+    expected = (smooth_columns(image[..., 0].astype(np.float64), deviation) + 1e-6).astype(np.uint8)
+    for offsets in chances.reshape(passes, 28, 28):
         for row in range(28 - reach, reach, -1):
             for column in range(28 - reach, reach, -1):
-                if one[row, column] >= 0.5:
-                    down, right = divmod(int((2 * one[row, column] - 1) * (2 * reach) ** 2), 2 * reach)
+                if offsets[row, column] >= 0.5:
+                    down, right = divmod(int((2 * offsets[row, column] - 1) * (2 * reach) ** 2), 2 * reach)
                     here, there = (row, column), (row + down - reach, column + right - reach)
                     expected[here], expected[there] = expected[there], expected[here]
-    np.testing.assert_allclose(blurred[0, ..., 0], smoothed_down(expected.astype(float), deviation), atol=1e-3)
+    np.testing.assert_allclose(blurred[0, ..., 0], smooth_columns(expected.astype(float), deviation), atol=1e-3)
 
 
 def test_motion_is_the_published_definition_pixel_by_pixel(mnist):
@@ -56,6 +56,6 @@ def test_motion_takes_every_whole_angle_to_45_degrees_alike():
     images = np.zeros((91, 28, 28, 1), np.uint8)
     images[:, 14, 14] = 255
     blurred = motion_blur(images, 3, lambda _: (np.arange(91)[:, None] + 0.5) / 91)
-    ends = [np.argwhere(one[..., 0] > 0)[:, 1].min() for one in blurred]
+    ends = [np.argwhere(streak[..., 0] > 0)[:, 1].min() for streak in blurred]
     assert ends == ends[::-1]  # as far to the left for either side
     assert min(ends) == 14 - 12

@@ -16,11 +16,11 @@ def naive_edges(picture):
     bell /= bell.sum()
     height, width = picture.shape
 
-    def blurred(values):
+    def blur(values):
         padded = np.pad(values, 4)
         return np.array([[bell @ padded[r : r + 9, c : c + 9] @ bell for c in range(width)] for r in range(height)])
 
-    smooth = np.pad(blurred(picture) / blurred(np.ones(picture.shape)), 1, mode="symmetric")
+    smooth = np.pad(blur(picture) / blur(np.ones(picture.shape)), 1, mode="symmetric")
     kernel = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
     slopes = np.zeros((height, width, 2))
     for r in range(height):
@@ -42,22 +42,22 @@ def naive_edges(picture):
                 values = [size[r + int(down), c + int(right)] for down, right in (near, far)]
                 sides.append((1 - part) * values[0] + part * values[1])
             ridge[r, c] = size[r, c] > max(sides)
-    found, waiting = np.zeros((height, width), bool), list(zip(*np.nonzero(ridge & (size >= 0.2)), strict=True))
+    edges, waiting = np.zeros((height, width), bool), list(zip(*np.nonzero(ridge & (size >= 0.2)), strict=True))
     while waiting:
         r, c = waiting.pop()
-        if not found[r, c]:
-            found[r, c] = True
+        if not edges[r, c]:
+            edges[r, c] = True
             near = ((r + down, c + right) for down in (-1, 0, 1) for right in (-1, 0, 1))
-            waiting += [place for place in near if ridge[place] and not found[place]]
-    return found
+            waiting += [cell for cell in near if ridge[cell] and not edges[cell]]
+    return edges
 
 
 def test_edges_of_digits_agree_with_the_method_taken_a_pixel_at_a_time(digits):
     pictures = digits.images[:6, :, :, 0] / 255
-    found = find_edges(pictures)
-    for picture, edges in zip(pictures, found, strict=True):
+    found_edges = find_edges(pictures)
+    for picture, edges in zip(pictures, found_edges, strict=True):
         np.testing.assert_array_equal(edges, naive_edges(picture))
-    assert found.any()
+    assert found_edges.any()
 
 
 def test_edges_are_mixed_with_the_image_by_the_share():

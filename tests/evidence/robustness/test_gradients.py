@@ -98,12 +98,12 @@ def test_a_part_of_the_images_is_attacked_as_in_the_whole(model, digits):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda *one: pgd(*one, -1), "epsilon is -1; it must be a whole number of grey levels from 0 to 255"),
-        (lambda *one: pgd(*one, 2.5), "epsilon is 2.5"),
-        (lambda *one: pgd(*one, 256), "epsilon is 256"),
-        (lambda *one: random_signs(one[1], 300), "epsilon is 300"),
-        (lambda *one: pgd(*one, 3, steps=0), "steps is 0; it must be at least 1"),
-        (lambda *one: pgd(*one, 3, restarts=0), "restarts is 0; it must be at least 1"),
+        (lambda *options: pgd(*options, -1), "epsilon is -1; it must be a whole number of grey levels from 0 to 255"),
+        (lambda *arguments: pgd(*arguments, 2.5), "epsilon is 2.5"),
+        (lambda *arguments: pgd(*arguments, 256), "epsilon is 256"),
+        (lambda *arguments: random_signs(arguments[1], 300), "epsilon is 300"),
+        (lambda *arguments: pgd(*arguments, 3, steps=0), "steps is 0; it must be at least 1"),
+        (lambda *arguments: pgd(*arguments, 3, restarts=0), "restarts is 0; it must be at least 1"),
         (lambda model, images, _: pgd(model, images[:, 1:], np.zeros(2, int), 3), "this model needs uint8"),
         (lambda model, images, _: pgd(model, images, np.zeros(3, int), 3), "labels have shape"),
         (

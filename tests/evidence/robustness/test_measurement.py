@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tests.noise import random_dataset, untrained
+from tests.noise import init_model, random_dataset
 
 import convscope as cs
 from convscope.base.metrics import difference_interval, wilson_interval
@@ -19,39 +19,39 @@ def noise(count, shape=(9, 12, 3), num_classes=4):
 
 def dense(dataset):
     layers = (cs.Flatten(), cs.Dense(dataset.num_classes))
-    return untrained(cs.Architecture(cs.Input(*dataset.image_shape), layers))
+    return init_model(cs.Architecture(cs.Input(*dataset.image_shape), layers))
 
 
 def test_each_accuracy_is_that_on_the_spoiled_images(robustness, model, digits):
     assert len(robustness.corruptions) == 75
     clean = model.predict(digits.images) == digits.labels
     assert robustness.accuracy == clean.mean()
-    for one in robustness.corruptions[::7]:
-        right = model.predict(corrupt(digits.images, one.name, one.strength)) == digits.labels
-        assert one.accuracy == right.mean()
-        assert one.interval == wilson_interval(int(right.sum()), 60)
-        assert one.change == pytest.approx(right.mean() - clean.mean())
-        assert one.change_interval[0] <= one.change <= one.change_interval[1]
+    for corruption in robustness.corruptions[::7]:
+        right = model.predict(corrupt(digits.images, corruption.name, corruption.strength)) == digits.labels
+        assert corruption.accuracy == right.mean()
+        assert corruption.interval == wilson_interval(int(right.sum()), 60)
+        assert corruption.change == pytest.approx(right.mean() - clean.mean())
+        assert corruption.change_interval[0] <= corruption.change <= corruption.change_interval[1]
 
 
 def test_the_means_are_plain_ones(robustness):
-    table = np.array([one.accuracy for one in robustness.corruptions]).reshape(15, 5)
+    table = np.array([corruption.accuracy for corruption in robustness.corruptions]).reshape(15, 5)
     assert robustness.mean_accuracy == pytest.approx(table.mean())
     assert robustness.mean_accuracy_by_strength == pytest.approx(table.mean(axis=0))
     chosen = [table[row, corruption.mnist_c - 1] for row, corruption in enumerate(CORRUPTIONS.values())]
     assert robustness.mean_accuracy_mnist_c == pytest.approx(np.mean(chosen))
-    assert [one.is_mnist_c for one in robustness.corruptions].count(True) == 15
+    assert [corruption.is_mnist_c for corruption in robustness.corruptions].count(True) == 15
 
 
 def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
     robustness = measure_robustness(model, dataset, most_images=40)
     assert (robustness.num_images, robustness.num_images_left_out) == (40, 960)
-    places = np.linspace(0, 999, 40).round().astype(int)
-    spoiled = corrupt(dataset.images, "zigzag", 3)[places]
-    expected = (model.predict(spoiled) == dataset.labels[places]).mean()
-    found = next(one for one in robustness.corruptions if (one.name, one.strength) == ("zigzag", 3))
-    assert found.accuracy == expected
+    indices = np.linspace(0, 999, 40).round().astype(int)
+    spoiled = corrupt(dataset.images, "zigzag", 3)[indices]
+    expected = (model.predict(spoiled) == dataset.labels[indices]).mean()
+    result = next(x for x in robustness.corruptions if (x.name, x.strength) == ("zigzag", 3))
+    assert result.accuracy == expected
 
 
 @pytest.mark.slow

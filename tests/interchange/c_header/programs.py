@@ -21,9 +21,9 @@ def build(compiler: str, program: str, folder: Path, *flags: str, suffix: str = 
     return executable
 
 
-def run(executable: Path, given: bytes = b"") -> bytes:
-    """Return what the program prints, given bytes on its standard input."""
-    done = subprocess.run([str(executable)], input=given, capture_output=True)
+def run(executable: Path, content: bytes = b"") -> bytes:
+    """Run a program with `content` as standard input and return its output."""
+    done = subprocess.run([str(executable)], input=content, capture_output=True)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[:2000]
     return done.stdout
 

@@ -28,18 +28,18 @@ def of_few_bits(model: cs.Model, bits: int) -> cs.Model:
     return cs.Model(model.architecture, grids, model.class_names)
 
 
-@pytest.mark.parametrize("most", [1, 7, 127])
-def test_a_grid_is_found_behind_a_folded_normalisation(most: int) -> None:
-    rng = np.random.default_rng(most)
-    levels = rng.integers(-most, most + 1, (30, 50))
+@pytest.mark.parametrize("highest", [1, 7, 127])
+def test_a_grid_is_found_behind_a_folded_normalisation(highest: int) -> None:
+    rng = np.random.default_rng(highest)
+    levels = rng.integers(-highest, highest + 1, (30, 50))
     steps = np.exp(rng.normal(size=50)).astype(np.float32)
     kernel = (levels.astype(np.float32) * steps).astype(np.float64) * np.exp(rng.normal(size=50)) * -1
-    found = find_grid(kernel)
-    assert found is not None
+    grid = find_grid(kernel)
+    assert grid is not None
     common = np.gcd.reduce(levels, axis=0)  # the coarsest grid is as good
-    np.testing.assert_array_equal(found[0] * common, -levels)
-    np.testing.assert_allclose(found[0] * found[1], kernel, rtol=1e-6)
-    assert count_bits(found[0]) == {1: 2, 7: 4, 127: 8}[most]
+    np.testing.assert_array_equal(grid[0] * common, -levels)
+    np.testing.assert_allclose(grid[0] * grid[1], kernel, rtol=1e-6)
+    assert count_bits(grid[0]) == {1: 2, 7: 4, 127: 8}[highest]
 
 
 def test_no_grid_is_found_where_there_is_none() -> None:
@@ -54,19 +54,19 @@ def test_no_grid_is_found_where_there_is_none() -> None:
 
 
 def test_channels_of_zeros_lie_on_every_grid() -> None:
-    found = find_grid(np.zeros((5, 2)))
-    assert found is not None
-    assert not found[0].any()
-    assert found[1].tolist() == [1, 1]
+    grid = find_grid(np.zeros((5, 2)))
+    assert grid is not None
+    assert not grid[0].any()
+    assert grid[1].tolist() == [1, 1]
 
 
-@pytest.mark.parametrize(("bits", "most"), [(2, 1), (4, 7)])
-def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, most: int) -> None:
-    levels = np.random.default_rng(bits).integers(-most, most + 1, 101)
-    given = pack(levels, bits)
-    assert given.nbytes == -(-101 * bits // 8)
-    places = np.arange(101)
-    unpacked = (given[places * bits // 8] >> places % (8 // bits) * bits & 2**bits - 1).astype(int) - most
+@pytest.mark.parametrize(("bits", "limit"), [(2, 1), (4, 7)])
+def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, limit: int) -> None:
+    levels = np.random.default_rng(bits).integers(-limit, limit + 1, 101)
+    packed = pack(levels, bits)
+    assert packed.nbytes == -(-101 * bits // 8)
+    indices = np.arange(101)
+    unpacked = (packed[indices * bits // 8] >> indices % (8 // bits) * bits & 2**bits - 1).astype(int) - limit
     np.testing.assert_array_equal(unpacked, levels)
 
 

@@ -9,8 +9,8 @@ from convscope.interchange.c_header.steps import plan_steps
 
 
 def logits_of_steps(model: cs.Model, images: np.ndarray) -> np.ndarray:
-    given = model.architecture.input
-    values = [scale_images(images, given.scale, given.offset)]
+    input_layer = model.architecture.input
+    values = [scale_images(images, input_layer.scale, input_layer.offset)]
     for step in plan_steps(model):
         values.append(activate(step.activation, step.slope, compute_step(step, [values[v] for v in step.reads])))
     return values[-1].reshape(len(images), -1)

@@ -13,10 +13,10 @@ from .keras_archives import BY_WEIGHT, archive, hdf5, image, layer, legacy, sequ
 CONFIG, ARRAYS = small()
 
 
-def same(one, other):
-    assert one.architecture.layers == other.architecture.layers
-    assert one.weights.keys() == other.weights.keys()
-    assert all(np.array_equal(one.weights[name], weight) for name, weight in other.weights.items())
+def same(first, second):
+    assert first.architecture.layers == second.architecture.layers
+    assert first.weights.keys() == second.weights.keys()
+    assert all(np.array_equal(first.weights[name], weight) for name, weight in second.weights.items())
 
 
 UNUSED = [
@@ -31,30 +31,30 @@ UNUSED = [
 ]
 
 
-@pytest.mark.parametrize("place", range(1, 5))
-def test_layers_that_do_nothing_at_prediction_are_left_out_by_name(place, read):
+@pytest.mark.parametrize("index", range(1, 5))
+def test_layers_that_do_nothing_at_prediction_are_left_out_by_name(index, read):
     layers = CONFIG["config"]["layers"]
-    found = read(archive(sequential(*layers[:place], *UNUSED, *layers[place:]), hdf5(ARRAYS)))
-    same(found, read(archive(CONFIG, hdf5(ARRAYS))))
-    said = [note for note in found.notes if "does nothing at prediction" in note]
-    assert said == [f"`{each['config']['name']}` does nothing at prediction and was left out" for each in UNUSED]
+    network = read(archive(sequential(*layers[:index], *UNUSED, *layers[index:]), hdf5(ARRAYS)))
+    same(network, read(archive(CONFIG, hdf5(ARRAYS))))
+    said = [note for note in network.notes if "does nothing at prediction" in note]
+    assert said == [f"`{entry['config']['name']}` does nothing at prediction and was left out" for entry in UNUSED]
 
 
 def test_an_activation_behind_a_layer_that_does_nothing_still_goes_into_its_layer(read):
-    layers = [dict(each, config=dict(each["config"])) for each in CONFIG["config"]["layers"]]
+    layers = [dict(entry, config=dict(entry["config"])) for entry in CONFIG["config"]["layers"]]
     layers[1]["config"]["activation"] = "linear"
-    found = read(archive(sequential(*layers[:2], UNUSED[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS)))
-    same(found, read(archive(CONFIG, hdf5(ARRAYS))))
+    network = read(archive(sequential(*layers[:2], UNUSED[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS)))
+    same(network, read(archive(CONFIG, hdf5(ARRAYS))))
 
 
 @pytest.mark.parametrize(("kind", "is_read"), [("RandomFlip", True), ("GaussianNoise", False)])
 def test_random_layers_of_a_functional_model_are_called_as_in_training_and_left_out(kind, is_read, read):
     # Keras 3 writes training=True for random layers alone, and says training=False to them all when it predicts.
     chain = [image(4, 5, 1), layer(kind, "flip"), *small()[0]["config"]["layers"][1:]]
-    for one, before in zip(chain, [None, "image", "flip", "conv2d_7", "flatten"], strict=True):
+    for entry, before in zip(chain, [None, "image", "flip", "conv2d_7", "flatten"], strict=True):
         history = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
-        called = {"args": [history], "kwargs": {"training": True} if one["config"]["name"] == "flip" else {}}
-        one |= {"name": one["config"]["name"], "inbound_nodes": [called] if before else []}
+        called = {"args": [history], "kwargs": {"training": True} if entry["config"]["name"] == "flip" else {}}
+        entry |= {"name": entry["config"]["name"], "inbound_nodes": [called] if before else []}
     graph = {"layers": chain, "input_layers": [["image", 0, 0]], "output_layers": [["dense_2", 0, 0]]}
     content = archive({"class_name": "Functional", "config": {"name": "small", **graph}}, hdf5(ARRAYS))
     if is_read:
@@ -136,23 +136,23 @@ def keras_1_weights(suffix):
 @pytest.mark.parametrize("suffix", [":0", ""])
 def test_a_model_of_keras_1_is_read(suffix, read):
     arrays = keras_1_weights(suffix)
-    found = read(legacy({"class_name": "Sequential", "config": KERAS_1}, arrays, version="1.2.2"))
-    kinds = [each.kind for each in found.architecture.layers]
+    network = read(legacy({"class_name": "Sequential", "config": KERAS_1}, arrays, version="1.2.2"))
+    kinds = [layer.kind for layer in network.architecture.layers]
     assert kinds == [
         "Conv2D", "BatchNormalization", "ZeroPadding2D", "MaxPooling2D", "Dropout", "Flatten", "Dense",
     ]  # fmt: skip
-    convolution, normalization, padding, _, dropout, _, dense = found.architecture.layers
+    convolution, normalization, padding, _, dropout, _, dense = network.architecture.layers
     assert (convolution.kernel_size, convolution.strides, convolution.padding) == ((3, 2), (1, 2), "valid")
     assert (normalization.activation, padding.padding, dropout.rate) == ("relu", ((1, 1), (0, 0)), 0.25)
     assert (dense.units, dense.activation) == (4, "softmax")
     kernel = arrays["convolution2d_1", f"convolution2d_1_W{suffix}"]
     # Theano, which gives variables no number, turns each kernel by 180 degrees.
     expected = kernel if suffix else kernel[::-1, ::-1]
-    np.testing.assert_array_equal(found.weights["convolution2d_1/kernel"], expected)
+    np.testing.assert_array_equal(network.weights["convolution2d_1/kernel"], expected)
     variance = arrays["batchnormalization_1", f"batchnormalization_1_running_std{suffix}"]
-    np.testing.assert_array_equal(found.weights["batchnormalization_1/moving_variance"], variance)
-    assert any("Theano" in note for note in found.notes) == (not suffix)
-    assert found.program == "Keras 1.2.2"
+    np.testing.assert_array_equal(network.weights["batchnormalization_1/moving_variance"], variance)
+    assert any("Theano" in note for note in network.notes) == (not suffix)
+    assert network.program == "Keras 1.2.2"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_model_of_keras_1_is_read(suffix, read):
     ],
 )
 def test_what_keras_1_did_otherwise_is_refused(index, changes, message, read):
-    layers = [dict(each, config=dict(each["config"])) for each in KERAS_1]
+    layers = [dict(entry, config=dict(entry["config"])) for entry in KERAS_1]
     layers[index]["config"] |= changes
     with pytest.raises(InterchangeError, match=message):
         read(legacy({"class_name": "Sequential", "config": layers}, keras_1_weights(":0"), version="1.2.2"))
@@ -179,8 +179,8 @@ def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read
             "inbound_nodes": [list(inbound)],
         }
 
-    def node(each, *sources):
-        return each | {"name": each["config"]["name"], "inbound_nodes": [[[name, 0, 0, {}] for name in sources]]}
+    def node(entry, *sources):
+        return entry | {"name": entry["config"]["name"], "inbound_nodes": [[[name, 0, 0, {}] for name in sources]]}
 
     layers = [
         node(old("InputLayer", "image", batch_input_shape=[None, 4, 5, 1])),
@@ -200,9 +200,9 @@ def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read
         ("dense", "dense/kernel:0"): ARRAYS["layers/dense/vars/0"],
         ("dense", "dense/bias:0"): ARRAYS["layers/dense/vars/1"],
     }
-    found = read(legacy({"class_name": "Functional", "config": model}, arrays)).architecture.layers
-    assert [each.kind for each in found] == ["Conv2D", "Conv2D", "Add", "Flatten", "Dense"]
-    assert (found[0].activation, found[2].from_layer) == ("relu", "conv2d")
+    layers_read = read(legacy({"class_name": "Functional", "config": model}, arrays)).architecture.layers
+    assert [entry.kind for entry in layers_read] == ["Conv2D", "Conv2D", "Add", "Flatten", "Dense"]
+    assert (layers_read[0].activation, layers_read[2].from_layer) == ("relu", "conv2d")
     layers[2]["inbound_nodes"][0][3] = {"name": None, "alpha": 0.3}
     with pytest.raises(InterchangeError, match=r"'tf.nn.relu' \(Activation\): it is called with alpha=0.3"):
         read(legacy({"class_name": "Functional", "config": model}, arrays))
@@ -213,9 +213,9 @@ def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read
 
 def test_keras_2_on_theano_says_so(read):
     for backend, step in (("tensorflow", 1), ("theano", -1)):
-        found = read(legacy(CONFIG, BY_WEIGHT, backend=backend))
+        network = read(legacy(CONFIG, BY_WEIGHT, backend=backend))
         expected = ARRAYS["layers/conv2d/vars/0"][::step, ::step]
-        np.testing.assert_array_equal(found.weights["conv2d_7/kernel"], expected)
+        np.testing.assert_array_equal(network.weights["conv2d_7/kernel"], expected)
 
 
 @pytest.mark.parametrize("flatten", [None, "channels_last", "channels_first"])
@@ -241,13 +241,13 @@ def test_channels_first_are_told_as_channels_last(flatten, read):
         "layers/dense_1/vars/1": random.normal(size=3),
     }
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    found = read(archive(config, hdf5(arrays)))
-    assert found.architecture.input.shape == (5, 4, 2)
-    np.testing.assert_array_equal(found.weights["conv2d/kernel"], arrays["layers/conv2d/vars/0"])
+    network = read(archive(config, hdf5(arrays)))
+    assert network.architecture.input.shape == (5, 4, 2)
+    np.testing.assert_array_equal(network.weights["conv2d/kernel"], arrays["layers/conv2d/vars/0"])
     rows = np.arange(18) if flatten == "channels_first" else np.arange(18).reshape(3, 2, 3).transpose(1, 2, 0).ravel()
-    np.testing.assert_array_equal(found.weights["dense/kernel"], arrays["layers/dense/vars/0"][rows])
-    np.testing.assert_array_equal(found.weights["last/kernel"], arrays["layers/dense_1/vars/0"])
-    assert "channels first" in found.notes[0]
+    np.testing.assert_array_equal(network.weights["dense/kernel"], arrays["layers/dense/vars/0"][rows])
+    np.testing.assert_array_equal(network.weights["last/kernel"], arrays["layers/dense_1/vars/0"])
+    assert "channels first" in network.notes[0]
 
 
 def test_a_denoiser_is_called_no_classifier(read):

@@ -54,9 +54,9 @@ def test_code_in_a_file_is_refused_by_the_name_of_its_layer(read, entry, why):
 
 
 def test_all_layers_that_stand_in_the_way_are_told_at_once(read):
-    with pytest.raises(InterchangeError, match="3 of its 6 layers") as told:
+    with pytest.raises(InterchangeError, match="3 of its 6 layers") as error:
         read(with_layer(LAMBDA, layer("LSTM", "memory"), layer("Conv2D", "wide", lora_rank=4)))
-    assert all(name in str(told.value) for name in ("'payload'", "'memory'", "'wide'", "lora_rank is 4"))
+    assert all(name in str(error.value) for name in ("'payload'", "'memory'", "'wide'", "lora_rank is 4"))
 
 
 def test_a_model_of_a_class_of_its_own_is_refused(read):
@@ -153,8 +153,8 @@ def test_models_within_models_without_end_are_refused(read):
 )
 def test_shapes_that_no_network_has_are_refused_before_anything_is_made(read, entry, why):
     config = json.loads(json.dumps(CONFIG))
-    place = 0 if entry["class_name"] == "InputLayer" else 1
-    config["config"]["layers"][place : place + (place == 0)] = [entry]
+    index = 0 if entry["class_name"] == "InputLayer" else 1
+    config["config"]["layers"][index : index + (index == 0)] = [entry]
     with pytest.raises(InterchangeError, match=why):
         read(archive(config, hdf5(ARRAYS)))
 
@@ -171,7 +171,7 @@ def virtual(file):
     file["layers/dense/vars"].create_virtual_dataset("1", layout)
 
 
-def promised(file):
+def add_huge_array(file):
     file.create_dataset("layers/huge", (1 << 50,), "f4")
 
 
@@ -190,7 +190,7 @@ def promised(file):
             "compressed or filtered|stored in chunks",
         ),
         (lambda file: file.create_dataset("layers/huge", (1 << 40,), "f4", chunks=(1 << 10,)), "stored in chunks"),
-        (promised, "has no bytes"),
+        (add_huge_array, "has no bytes"),
         (
             lambda file: file.create_dataset("layers/reference", data=[file["layers"].ref], dtype=h5py.ref_dtype),
             "references to other objects",
@@ -225,14 +225,14 @@ def test_hdf5_of_the_newer_format_is_refused(read):
 def test_weights_that_are_not_those_of_the_layers_are_refused(read, path, array, why):
     arrays = {**ARRAYS, path: array}
     with pytest.raises(InterchangeError, match=why):
-        read(archive(CONFIG, hdf5({name: one for name, one in arrays.items() if one is not None})))
+        read(archive(CONFIG, hdf5({name: value for name, value in arrays.items() if value is not None})))
 
 
 def test_metrics_and_optimizer_of_a_model_within_the_model_are_no_weights(read):
     """Keras 2.13 keeps them beside the layers of a model that was compiled."""
     others = {f"layers/sequential/{part}/vars/0": np.ones(3, np.float32) for part in ("metrics/mean", "optimizer")}
-    found = read(archive(CONFIG, hdf5({**ARRAYS, **others})))
-    assert found.weights.keys() == read(archive(CONFIG, hdf5(ARRAYS))).weights.keys()
+    network = read(archive(CONFIG, hdf5({**ARRAYS, **others})))
+    assert network.weights.keys() == read(archive(CONFIG, hdf5(ARRAYS))).weights.keys()
 
 
 def test_arrays_that_lie_over_each_other_are_refused(read):
@@ -317,7 +317,7 @@ BOMBS = {
     "network": (over_promised, "more computation than a small network", 16),
     "layers": (many_layers, "more than 1,000 layers|at most 4,194,304", 64),
     "json": (wide_json, "is not a JSON object", 200),
-    "array": (lambda: archive(CONFIG, hdf5(ARRAYS, change=promised)), "has no bytes", 16),
+    "array": (lambda: archive(CONFIG, hdf5(ARRAYS, change=add_huge_array)), "has no bytes", 16),
 }
 
 
@@ -331,7 +331,7 @@ def test_memory_stays_flat_and_nothing_is_written(tmp_path):
         [sys.executable, "-c", BOMB, *paths], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     for name, (_, why, most_mebibytes), line in zip(BOMBS, BOMBS.values(), done.stdout.splitlines(), strict=True):
-        told, grown = json.loads(line)
-        assert any(part in told for part in why.split("|")), (name, told)
+        message, grown = json.loads(line)
+        assert any(part in message for part in why.split("|")), (name, message)
         assert grown < most_mebibytes, name
     assert sorted(tmp_path.iterdir()) == sorted(paths)

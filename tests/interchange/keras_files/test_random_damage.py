@@ -46,8 +46,8 @@ PLACES = [path for path in places(CONFIG) if path]
 )
 def test_changed_bytes_are_read_or_refused(read, sound, changes, kept):
     content = bytearray(sound)
-    for place, piece in changes:
-        start = int(place * len(content))
+    for offset, piece in changes:
+        start = int(offset * len(content))
         content[start : start + len(piece)] = piece
     with suppress(InterchangeError):
         read(bytes(content if kept is None else content[: int(kept * len(content))]))

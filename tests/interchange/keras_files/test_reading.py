@@ -33,9 +33,9 @@ def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
     ]
     np.testing.assert_array_equal(whole.weights["conv2d_7/kernel"], ARRAYS["layers/conv2d/vars/0"])
     np.testing.assert_array_equal(whole.weights["dense_2/bias"], ARRAYS["layers/dense/vars/1"])
-    for other in others:
-        assert other.architecture == whole.architecture
-        assert all(np.array_equal(other.weights[name], weight) for name, weight in whole.weights.items())
+    for result in others:
+        assert result.architecture == whole.architecture
+        assert all(np.array_equal(result.weights[name], weight) for name, weight in whole.weights.items())
     assert whole.program == "Keras 3.15.1"
     assert others[0].program == "Keras 2.15.0"
     assert whole.to_model().class_names == ("0", "1", "2")
@@ -75,7 +75,7 @@ def test_the_dialect_of_keras_2_is_read(read):
         ("end", "end/kernel:0"): np.ones((1, 2), np.float32),
     }
     result = read(legacy(config, arrays))
-    assert [(one.kind, getattr(one, "activation", "")) for one in result.architecture.layers] == [
+    assert [(layer.kind, getattr(layer, "activation", "")) for layer in result.architecture.layers] == [
         ("DepthwiseConv2D", "relu"),
         ("BatchNormalization", "leaky_relu"),
         ("Add", "linear"),
@@ -131,8 +131,8 @@ def test_rescalings_at_the_front_become_scale_and_offset(read):
     ]
     result = read(archive(config, hdf5(ARRAYS)))
     assert (result.architecture.input.scale, result.architecture.input.offset) == (2.0, 1.0)
-    given = result.apply_scaling(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
-    assert (given.scale, given.offset) == (20.0, 3.0)
+    input_layer = result.apply_scaling(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
+    assert (input_layer.scale, input_layer.offset) == (20.0, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,9 @@ def two_heads():
     """Return a model whose convolution is read by two layers at its two outputs, and its weights."""
     heads = [layer("Dense", "kinds", units=3, activation="softmax"), layer("Dense", "sizes", units=2)]
     chain = [*small()[0]["config"]["layers"][:-1], *heads]
-    for one, before in zip(chain, [None, "image", "conv2d_7", "flatten", "flatten"], strict=True):
-        one["name"] = one["config"]["name"]
-        one["inbound_nodes"] = [[[before, 0, 0, {}]]] if before else []
+    for entry, before in zip(chain, [None, "image", "conv2d_7", "flatten", "flatten"], strict=True):
+        entry["name"] = entry["config"]["name"]
+        entry["inbound_nodes"] = [[[before, 0, 0, {}]]] if before else []
     graph = {"layers": chain, "input_layers": [["image", 0, 0]]}
     graph |= {"output_layers": [["kinds", 0, 0], ["sizes", 0, 0]]}
     random = np.random.default_rng(3)
@@ -188,7 +188,7 @@ def test_one_of_several_outputs_is_read_where_it_is_named(read):
         "conv2d_7/kernel:0": "conv2d/vars/0", "conv2d_7/bias:0": "conv2d/vars/1", "kinds/kernel:0": "dense/vars/0",
         "kinds/bias:0": "dense/vars/1", "sizes/kernel:0": "dense_1/vars/0", "sizes/bias:0": "dense_1/vars/1",
     }  # fmt: skip
-    old = legacy(config, {(n.partition("/")[0], n): arrays[f"layers/{place}"] for n, place in legacy_names.items()})
+    old = legacy(config, {(n.partition("/")[0], n): arrays[f"layers/{number}"] for n, number in legacy_names.items()})
     assert read(old, output="sizes").architecture == sizes.architecture
     with pytest.raises(InterchangeError, match=r"outputs are kinds, sizes; name the one .* with `output`"):
         read(content)
@@ -258,9 +258,9 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
     ],
 )
 def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why):
-    with pytest.raises(InterchangeError, match=why) as told:
+    with pytest.raises(InterchangeError, match=why) as error:
         read(archive(sequential(image(4, 5, 2), layer("Flatten", "flatten"), *layers), hdf5({"layers/x": np.ones(1)})))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("shared_axes", [None, [1], [1, 2, 3]], ids=str)

@@ -45,9 +45,9 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
 def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
     """Return the output for bytes / 255 (N, H, W, C), whose axes are put in the order `axes`."""
     session = _session(model.SerializeToString())
-    given = (images.astype(np.float32) / 255).transpose(axes)
-    given = given.reshape([len(given), *(size for size in session.get_inputs()[0].shape[1:])])
-    return session.run(None, {"x": given})[0]
+    inputs = (images.astype(np.float32) / 255).transpose(axes)
+    inputs = inputs.reshape([len(inputs), *(size for size in session.get_inputs()[0].shape[1:])])
+    return session.run(None, {"x": inputs})[0]
 
 
 def runtime_outputs(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,7 +65,7 @@ def _session(content: bytes):
 
 
 def as_model(imported) -> cs.Model:
-    """Return what was read as a model, of bytes / 255 where the file does not scale bytes itself."""
+    """Make a model of an imported network. If the file does not scale bytes itself, it gets bytes / 255."""
     imported = imported if imported.reads_bytes else imported.apply_scaling(cs.Scaling())
     names = tuple(map(str, range(imported.architecture.num_classes)))
     return cs.Model(imported.architecture, imported.weights, imported.class_names or names)

@@ -48,11 +48,11 @@ def test_the_digest_of_a_model_covers_both_files(tmp_path: Path):
     assert imported["weights_file_sha256"] == hashlib.sha256((tmp_path / DATA).read_bytes()).hexdigest()
 
 
-def _changed(path: Path, **entries: str) -> None:
+def _change_entries(path: Path, **entries: str) -> None:
     """Write other entries for the first weight."""
     model = onnx.load(path, load_external_data=False)
-    for each in model.graph.initializer[0].external_data:
-        each.value = entries.get(each.key, each.value)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = entries.get(entry.key, entry.value)
     path.write_bytes(model.SerializeToString())
 
 
@@ -81,7 +81,7 @@ def test_no_other_place_is_looked_at(name: str, tmp_path: Path):
 )
 def test_sizes_are_held_against_the_tensors(entries: dict[str, str], message: str, tmp_path: Path):
     path = written(tmp_path)
-    _changed(path, **entries)
+    _change_entries(path, **entries)
     with pytest.raises(InterchangeError, match=message) as caught:
         read_onnx(path)
     assert str(caught.value).startswith(f"{path}: ")

@@ -22,9 +22,9 @@ def test_a_logarithm_of_a_softmax_is_read_as_the_softmax(tmp_path: Path):
         np.log(as_model(imported).probabilities(IMAGES)), runtime_answer(model, IMAGES), atol=1e-4
     )
     assert "logarithms of probabilities" in imported.notes[0]
-    other = proto([node("Log", "x", "l"), node("Flatten", "l", "f"), node("Gemm", "f k", "y")], {"k": K})
+    graph = proto([node("Log", "x", "l"), node("Flatten", "l", "f"), node("Gemm", "f k", "y")], {"k": K})
     with pytest.raises(InterchangeError, match="logarithm of something other than a softmax"):
-        read_onnx(save(other, tmp_path))
+        read_onnx(save(graph, tmp_path))
 
 
 def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):

@@ -60,8 +60,8 @@ def _wide_image(model: onnx.ModelProto) -> None:
 def _many_filters_of_one_weight(model: onnx.ModelProto) -> None:
     nodes = [node("Conv", f"{'x' if i == 0 else f'c{i - 1}'} w2", f"c{i}", pads=[512] * 4) for i in range(40)]
     model.graph.node[0].input[0] = "c39"
-    for each in reversed(nodes):
-        model.graph.node.insert(0, each)
+    for added in reversed(nodes):
+        model.graph.node.insert(0, added)
     model.graph.initializer.append(onnx.numpy_helper.from_array(numbers(2, 2, 1, 1), "w2"))
 
 
@@ -69,8 +69,8 @@ def _constants_that_grow(model: onnx.ModelProto) -> None:
     model.graph.initializer.append(onnx.numpy_helper.from_array(numbers(1, 6000), "row"))
     model.graph.initializer.append(onnx.numpy_helper.from_array(numbers(6000, 1), "column"))
     grown = [node("Add", "row column", "g0")] + [node("Add", f"g{i} column", f"g{i + 1}") for i in range(9)]
-    for each in reversed([*grown, node("Reshape", "g9 row", "g10")]):
-        model.graph.node.insert(0, each)
+    for added in reversed([*grown, node("Reshape", "g9 row", "g10")]):
+        model.graph.node.insert(0, added)
     model.graph.node[-1].input[1] = "g10"
 
 
@@ -191,14 +191,14 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(data: st.DataObject,
         CONTENT = (tmp_path / "base.onnx").read_bytes()
     content = bytearray(CONTENT)
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(content) - 1))
+        offset = data.draw(st.integers(0, len(content) - 1))
         change = data.draw(st.sampled_from(["flip", "cut", "copy"]))
         if change == "flip":
-            content[place] = data.draw(st.integers(0, 255))
+            content[offset] = data.draw(st.integers(0, 255))
         elif change == "cut":
-            del content[place : place + data.draw(st.integers(1, 8))]
+            del content[offset : offset + data.draw(st.integers(1, 8))]
         else:
-            content[place:place] = content[place : place + data.draw(st.integers(1, 64))]
+            content[offset:offset] = content[offset : offset + data.draw(st.integers(1, 64))]
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
     try:

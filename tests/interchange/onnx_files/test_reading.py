@@ -243,10 +243,10 @@ def test_images_are_taken_in_the_order_that_the_file_has(shape, image_shape, axe
     imported = read_onnx(save(model, tmp_path), image_shape=image_shape)
     assert imported.architecture.input.shape == size
     images = np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8)
-    given = [int(np.prod(size))] if len(shape) == 2 else list(size if axes[1] == 1 else (size[2], *size[:2]))
+    input_size = [int(np.prod(size))] if len(shape) == 2 else list(size if axes[1] == 1 else (size[2], *size[:2]))
     if len(shape) == 3:
-        given = list(size[:2])
-    for dim, number in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], given, strict=True):
+        input_size = list(size[:2])
+    for dim, number in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], input_size, strict=True):
         dim.dim_value = number
     np.testing.assert_allclose(as_model(imported).logits(images), runtime_answer(model, images, axes), atol=1e-5)
 
@@ -272,8 +272,8 @@ def test_a_weight_that_two_nodes_read_is_copied(tmp_path):
     imported = read_onnx(save(proto(nodes, {"w": numbers(2, 2, 1, 1)}), tmp_path))
     layers = imported.architecture.layers
     assert [layer.kind for layer in layers] == ["Conv2D", "Conv2D", "Branch", "Concatenate", "GlobalAveragePooling2D"]
-    one, other = (imported.weights[f"{layer.name}/kernel"] for layer in layers[:2])
-    assert (one == other).all()
+    first, second = (imported.weights[f"{layer.name}/kernel"] for layer in layers[:2])
+    assert (first == second).all()
     assert any("'w' are used more than once" in note for note in imported.notes)
 
 

@@ -54,7 +54,7 @@ def test_float16_differs_by_rounding_alone(seed: int, tmp_path: Path):
     logits = model.logits(images)
     # A rounding is 2^-11 of a number; a few layers of them are less than a fiftieth of the range of the logits.
     np.testing.assert_allclose(open_onnx(path).logits(images), logits, atol=0.02 * spread(logits))
-    types = {each.name: each.data_type for each in onnx.load(path).graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
     kernels = [type_ for name, type_ in types.items() if name.endswith("/kernel")]
     assert kernels
     assert set(kernels) == {onnx.TensorProto.FLOAT16}
@@ -68,7 +68,7 @@ def test_int8_stays_near(seed: int, tmp_path: Path):
     logits, ours = open_onnx(path).logits(images), model.logits(images)
     # A step is 1/256 of a layer's range; noise, on which these networks were never trained, is the worst of images.
     assert np.abs(logits - ours).mean() < 0.05 * spread(ours)
-    types = {each.name: each.data_type for each in onnx.load(path).graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
     kernels = [type_ for name, type_ in types.items() if name.endswith("/kernel_quantized")]
     assert kernels
     assert set(kernels) == {onnx.TensorProto.INT8}
@@ -108,9 +108,7 @@ def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path
     images = np.random.default_rng(0).integers(0, 256, (80, 11, 12, 2), dtype=np.uint8)
     write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=images)
     graph = onnx.load(tmp_path / "m.onnx").graph
-    groups = [
-        each.i for node in graph.node if node.op_type == "Conv" for each in node.attribute if each.name == "group"
-    ]
+    groups = [x.i for node in graph.node if node.op_type == "Conv" for x in node.attribute if x.name == "group"]
     assert groups == [1, 12, 12, 24]
     assert [node.name for node in graph.node if node.op_type == "Gather"] == ["three/repeat", "depthwise_conv2d/repeat"]
     logits, expected = open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images)
@@ -145,8 +143,8 @@ def test_names_are_those_of_the_layers(small_model: cs.Model, tmp_path: Path):
     nodes = [node.name for node in graph.node]
     assert {name.partition("/")[0] for name in nodes} <= layers
     assert len(set(nodes)) == len(nodes)
-    assert set(small_model.weights) <= {each.name for each in graph.initializer}
-    assert [each.name for each in graph.output] == ["logits", "probabilities"]
+    assert set(small_model.weights) <= {tensor.name for tensor in graph.initializer}
+    assert [tensor.name for tensor in graph.output] == ["logits", "probabilities"]
     assert [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim] == ["N", 10, 8, 3]
 
 
@@ -168,7 +166,7 @@ def test_bytes_are_not_folded_where_zeros_of_padding_are_numbers(tmp_path: Path)
 
 def test_properties_say_what_the_model_is(small_model: cs.Model, tmp_path: Path):
     write_onnx(small_model, tmp_path / "m.onnx")
-    properties = {each.key: each.value for each in onnx.load(tmp_path / "m.onnx").metadata_props}
+    properties = {prop.key: prop.value for prop in onnx.load(tmp_path / "m.onnx").metadata_props}
     assert json.loads(properties["class_names"]) == list(small_model.class_names)
     assert cs.Architecture.from_dict(json.loads(properties["architecture"])) == small_model.architecture
     assert json.loads(properties["provenance"]) == dict(small_model.provenance)
@@ -179,7 +177,7 @@ def test_properties_say_what_the_model_is(small_model: cs.Model, tmp_path: Path)
 def test_weights_are_the_model_s_own_bits_without_folding(tmp_path: Path):
     model = with_weights(cs.Architecture(cs.Input(5, 5), (cs.Flatten(), cs.Dense(3))))
     write_onnx(model, tmp_path / "m.onnx", fold=False)
-    arrays = {each.name: numpy_helper.to_array(each) for each in onnx.load(tmp_path / "m.onnx").graph.initializer}
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "m.onnx").graph.initializer}
     assert (arrays["dense/kernel"] == model.weights["dense/kernel"]).all()
 
 
@@ -187,7 +185,7 @@ def _too_large(model: cs.Model) -> cs.Model:
     return replace(model, weights={name: array * np.float32(1e6) for name, array in model.weights.items()})
 
 
-def _called_logits(_: cs.Model) -> cs.Model:
+def _name_layer_logits(_: cs.Model) -> cs.Model:
     return with_weights(cs.Architecture(cs.Input(4, 4), (cs.Flatten(name="logits"), cs.Dense(2))))
 
 
@@ -213,7 +211,7 @@ def test_write_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Pat
 
 
 def test_a_layer_called_logits_is_written(tmp_path: Path):
-    model = _called_logits(random_model(0))
+    model = _name_layer_logits(random_model(0))
     write_onnx(model, tmp_path / "m.onnx")
     images = random_images(model)
     np.testing.assert_allclose(open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images), atol=1e-5)

@@ -57,17 +57,17 @@ class Model:
     def call(self, code: int, inputs: list[str], output: str, options: Fields | None = None, custom: str = "") -> None:
         """Add an operator by its number."""
         self.codes.append({0: ("b", min(code, 127)), 3: ("i", code)} | ({1: custom} if custom else {}))
-        places = [self.names.index(name) if name else -1 for name in inputs]
-        operator: Fields = {0: ("I", len(self.codes) - 1), 1: np.array(places, "<i4")}
+        indices = [self.names.index(name) if name else -1 for name in inputs]
+        operator: Fields = {0: ("I", len(self.codes) - 1), 1: np.array(indices, "<i4")}
         operator |= {2: np.array([self.names.index(output)], "<i4")} | ({} if options is None else {4: options})
         self.operators.append(operator)
 
     def bytes(self) -> bytes:
         """Return the file."""
-        places = {name: np.array([self.names.index(one) for one in names], "<i4")
+        indices = {name: np.array([self.names.index(name) for name in names], "<i4")
                   for name, names in (("inputs", self.inputs), ("outputs", self.outputs))}  # fmt: skip
         tensors = [tensor | self.changes.get(name, {}) for name, tensor in zip(self.names, self.tensors, strict=True)]
-        graph = {0: tensors, 1: places["inputs"], 2: places["outputs"], 3: self.operators} | self.changes.get(
+        graph = {0: tensors, 1: indices["inputs"], 2: indices["outputs"], 3: self.operators} | self.changes.get(
             "graph", {}
         )
         said = [{0: name, 1: ("I", self.names.index(own))} for name, own in self.signature.items()]
@@ -87,27 +87,27 @@ def flatbuffer(fields: Fields) -> bytes:
     return bytes(content)
 
 
-def _aligned(content: bytearray) -> int:
+def _align(content: bytearray) -> int:
     content.extend(bytes(-len(content) % 8))
     return len(content)
 
 
 def _table(content: bytearray, fields: Fields) -> int:
-    most = max(fields, default=-1) + 1
-    vtable = _aligned(content)
-    content.extend(bytes(4 + 2 * most))
-    place = _aligned(content)
+    slots = max(fields, default=-1) + 1
+    vtable = _align(content)
+    content.extend(bytes(4 + 2 * slots))
+    start = _align(content)
     content.extend(bytes(8 + 8 * len(fields)))
-    struct.pack_into("<HH", content, vtable, 4 + 2 * most, 8 + 8 * len(fields))
-    struct.pack_into("<i", content, place, place - vtable)
+    struct.pack_into("<HH", content, vtable, 4 + 2 * slots, 8 + 8 * len(fields))
+    struct.pack_into("<i", content, start, start - vtable)
     for number, (key, value) in enumerate(fields.items()):
-        at = place + 8 + 8 * number
-        struct.pack_into("<H", content, vtable + 4 + 2 * key, at - place)
+        at = start + 8 + 8 * number
+        struct.pack_into("<H", content, vtable + 4 + 2 * key, at - start)
         if isinstance(value, tuple):
             struct.pack_into(f"<{value[0]}", content, at, value[1])
         else:
             struct.pack_into("<I", content, at, _child(content, value) - at)
-    return place
+    return start
 
 
 def _child(content: bytearray, value: Any) -> int:
@@ -115,14 +115,14 @@ def _child(content: bytearray, value: Any) -> int:
         return _table(content, value)
     if isinstance(value, str):
         value = np.frombuffer(value.encode(), "u1")
-    place = _aligned(content) + 4  # so that the items of eight bytes are aligned
+    offset = _align(content) + 4  # so that the items of eight bytes are aligned
     content.extend(struct.pack("<II", 0, len(value)))
     if isinstance(value, np.ndarray):
         content.extend(value.tobytes())
-        return place
+        return offset
     start = len(content)
     content.extend(bytes(4 * len(value)))
-    for number, each in enumerate(value):
+    for number, item in enumerate(value):
         at = start + 4 * number
-        struct.pack_into("<I", content, at, _table(content, each) - at)
-    return place
+        struct.pack_into("<I", content, at, _table(content, item) - at)
+    return offset

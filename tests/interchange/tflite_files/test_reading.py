@@ -24,9 +24,9 @@ def network(*, image: str = "float32", weights: str = "float32") -> Model:
     model = Model()
     model.see("x", (1, 9, 7, 2), image, **({} if image == "float32" else {"scales": 1 / 255, "zero": INT8_ZERO[image]}))
     for name, array, axis in (("k", KERNEL, 0), ("d", DEPTHWISE, 3), ("w", DENSE, 0)):
-        model.constant(name, *stored(array, weights, axis))
+        model.constant(name, *store(array, weights, axis))
         if weights == "int8":
-            model.tensors[-1][4] = quantized(array, axis)[1]
+            model.tensors[-1][4] = quantize(array, axis)[1]
     model.constant("b", BIAS.astype("<f4"))
     for name, shape in (("c", (1, 5, 4, 6)), ("e", (1, 4, 3, 12)), ("p", (1, 3, 2, 12)), ("g", (1, 4)), ("y", (1, 4))):
         model.see(name, shape)
@@ -41,11 +41,11 @@ def network(*, image: str = "float32", weights: str = "float32") -> Model:
 INT8_ZERO = {"uint8": 0, "int8": -128}
 
 
-def stored(array: np.ndarray, dtype: str, axis: int) -> tuple[np.ndarray]:
-    return (quantized(array, axis)[0] if dtype == "int8" else array.astype(f"<{np.dtype(dtype).str[1:]}"),)
+def store(array: np.ndarray, dtype: str, axis: int) -> tuple[np.ndarray]:
+    return (quantize(array, axis)[0] if dtype == "int8" else array.astype(f"<{np.dtype(dtype).str[1:]}"),)
 
 
-def quantized(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
+def quantize(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
     """Return weights of 8 bits with a scale for each filter, and what says so."""
     others = tuple(i for i in range(array.ndim) if i != axis)
     scales = (np.abs(array).max(axis=others) / 127).astype("<f4")
@@ -55,7 +55,7 @@ def quantized(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
 
 
 def ours() -> cs.Model:
-    """Return what `network` computes."""
+    """Build a model of ours that computes the same as `network`."""
     layers = (
         cs.Conv2D(6, 3, 2, "same", "relu", name="conv2d"),
         cs.DepthwiseConv2D(2, depth_multiplier=2, use_bias=False, name="each"),
@@ -242,8 +242,8 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(tmp_path: Path):
             changed[rng.integers(len(changed))] = rng.choice([rng.integers(256), 0, 255, 127])
         path.write_bytes(changed)
         try:
-            found = read_tflite(path)
+            result = read_tflite(path)
         except InterchangeError as error:
             assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
         else:
-            assert found.weights.keys() == found.architecture.weight_shapes.keys()
+            assert result.weights.keys() == result.architecture.weight_shapes.keys()

@@ -78,7 +78,7 @@ class Program:
                 },
                 "signature": {
                     "input_specs": [*self.inputs, image],
-                    "output_specs": [{"user_output": {"arg": each}} for each in outputs],
+                    "output_specs": [{"user_output": {"arg": output}} for output in outputs],
                 },
                 "module_call_graph": [],
             },
@@ -91,9 +91,9 @@ class Program:
     def members(self) -> dict[str, bytes]:
         """Return the members of the file."""
         document = json.dumps(self.document()).encode()
-        found = {"net/archive_format": b"pt2", "net/models/model.json": document, "net/version": b"6"}
+        members = {"net/archive_format": b"pt2", "net/models/model.json": document, "net/version": b"6"}
         if self.class_names:
-            found["net/extra/class_names.json"] = json.dumps(self.class_names).encode()
+            members["net/extra/class_names.json"] = json.dumps(self.class_names).encode()
         config = {}
         for number, (name, array) in enumerate(self.weights.items()):
             meta = {
@@ -104,17 +104,17 @@ class Program:
             }
             entry = {"path_name": f"weight_{number}", "is_param": True, "use_pickle": False, "tensor_meta": meta}
             config[name] = entry
-            found[f"net/data/weights/weight_{number}"] = array.tobytes()
-        found["net/data/weights/model_weights_config.json"] = json.dumps({"config": config}).encode()
-        found["net/data/constants/model_constants_config.json"] = b'{"config": {}}'
-        return found
+            members[f"net/data/weights/weight_{number}"] = array.tobytes()
+        members["net/data/weights/model_weights_config.json"] = json.dumps({"config": config}).encode()
+        members["net/data/constants/model_constants_config.json"] = b'{"config": {}}'
+        return members
 
     def save(self, folder: Path) -> Path:
         """Write the program and return its path."""
-        return zipped(self.members(), folder / "net.pt2")
+        return write_archive(self.members(), folder / "net.pt2")
 
 
-def zipped(members: dict[str, bytes], path: Path) -> Path:
+def write_archive(members: dict[str, bytes], path: Path) -> Path:
     """Write an archive and return its path."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():

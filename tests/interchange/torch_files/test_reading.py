@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.interchange.torch_files.programs import Program, zipped
+from tests.interchange.torch_files.programs import Program, write_archive
 from tests.shared import assert_refused_wherever_it_ends
 
 import convscope as cs
@@ -40,15 +40,15 @@ def test_one_sigmoid_becomes_two_classes(tmp_path: Path):
     program = Program()
     kernel = program.weight("head.weight", DENSE[:1].repeat(4, axis=1)[:, :126])
     flat = program.call("flatten.using_ints", (None, 126), self="x", start_dim=1)
-    one = program.call("linear.default", (None, 1), input=flat, weight=kernel)
-    program.outputs.append(program.call("sigmoid.default", (None, 1), self=one))
+    logit = program.call("linear.default", (None, 1), input=flat, weight=kernel)
+    program.outputs.append(program.call("sigmoid.default", (None, 1), self=logit))
     logits = cs.import_model(program.save(tmp_path), scaling=cs.Scaling()).logits(images())
     expected = images().transpose(0, 3, 1, 2).reshape(5, -1) / 255 @ program.weights["head.weight"].T
     np.testing.assert_allclose(logits, np.concatenate([0 * expected, expected], axis=1), atol=1e-5)
 
 
 def ours() -> cs.Model:
-    """Return what `network` computes."""
+    """Build a model of ours that computes the same as `network`."""
     layers = (
         cs.Conv2D(3, 3, padding="same", activation="relu", name="block_conv"),
         cs.MaxPooling2D(2),
@@ -214,7 +214,7 @@ def test_a_damaged_or_hostile_file_is_one_clear_error(case: str, tmp_path: Path)
                 assert value[0].encode() in members[name]
                 value = members[name].replace(*map(str.encode, value))
             members[name] = value
-    path = zipped({name: value for name, value in members.items() if value is not None}, tmp_path / "net.pt2")
+    path = write_archive({name: value for name, value in members.items() if value is not None}, tmp_path / "net.pt2")
     with pytest.raises(InterchangeError, match=message) as caught:
         read_torch(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -239,7 +239,7 @@ def test_a_description_of_other_values_is_read_or_refused_and_nothing_else(name:
         for _ in range(random.randint(1, 3)):
             holder, key = random.choice(list(_places(document)))
             holder[key] = random.choice(VALUES)
-        path = zipped(members | {name: json.dumps(document).encode()}, tmp_path / "net.pt2")
+        path = write_archive(members | {name: json.dumps(document).encode()}, tmp_path / "net.pt2")
         try:
             read_torch(path)
         except InterchangeError as error:

@@ -45,14 +45,14 @@ def test_each_epoch_has_its_line_of_the_history_and_the_rate_of_its_last_step(ru
 
 def test_the_rate_is_that_of_the_images_not_held_out(tiny_folder: Path, tmp_path: Path):
     recipe = tmp_path / "recipe.json"
-    asked = cs.Recipe(epochs=3, batch_size=50, validation_fraction=0.35, schedule=Schedule("linear"))
-    recipe.write_text(json.dumps(asked.to_dict()))
+    settings = cs.Recipe(epochs=3, batch_size=50, validation_fraction=0.35, schedule=Schedule("linear"))
+    recipe.write_text(json.dumps(settings.to_dict()))
     out = tmp_path / "run"
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--recipe", recipe, "--out", out)
     succeed("train", *options)
-    expected = asked.learning_rates(300 - 3 * 35)[:, -1]
-    found = [epoch.metrics["learning_rate"] for epoch in read_run(out).epochs]
-    assert np.array_equal(np.float32(found), expected)
+    expected = settings.learning_rates(300 - 3 * 35)[:, -1]
+    rates = [epoch.metrics["learning_rate"] for epoch in read_run(out).epochs]
+    assert np.array_equal(np.float32(rates), expected)
 
 
 def test_the_results_are_those_of_the_evaluation(run: Path):

@@ -29,16 +29,16 @@ def read(folder: Path):
 
 def content(logs: Path) -> dict:
     """All that is logged, by run, tag and step; of a picture and a text its bytes."""
-    found = {}
+    series = {}
     for file in sorted(logs.rglob("events.out.tfevents.*")):
         events = read(file.parent)
         for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
                 value = tuple(event.tensor_proto.string_val) or tuple(event.tensor_proto.float_val)
                 key = (file.parent.relative_to(logs).as_posix(), tag, event.step)
-                assert key not in found, "twice"
-                found[key] = (value, event.wall_time)
-    return found
+                assert key not in series, "twice"
+                series[key] = (value, event.wall_time)
+    return series
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[Path, Path]):
-    assert len({place for place, _, _ in content(logged[1])}) == 4
+    assert len({folder for folder, _, _ in content(logged[1])}) == 4
 
 
 def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path: Path):
@@ -68,8 +68,8 @@ def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path:
 
 def test_the_scalars_are_those_of_the_run(logged: tuple[Path, Path]):
     run, logs = logged
-    place = next(path for path in logs.iterdir())
-    events, rows = read(place), open_run(run).load_history().rows()
+    folder = next(path for path in logs.iterdir())
+    events, rows = read(folder), open_run(run).load_history().rows()
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
         logged_values = [(event.step, event.tensor_proto.float_val[0]) for event in events.Tensors(name)]
         assert logged_values == [(row["epoch"], np.float32(row[name])) for row in rows]
@@ -135,7 +135,7 @@ def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: 
     succeed("experiment", *options, "--out", out)
     succeed("log", out, "--to", to)
     first = content(tmp_path / "logs")
-    names = {place.rpartition("-")[0] for place, _, _ in first}
+    names = {path.rpartition("-")[0] for path, _, _ in first}
     assert names == {"ours/ann-classic-seed-0", "ours/ann-classic-seed-1"}
     succeed("log", out, "--to", to)
     assert content(tmp_path / "logs") == first

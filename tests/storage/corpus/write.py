@@ -31,26 +31,26 @@ def write(name: str) -> Path:
     if path.exists():
         raise SystemExit(f"{path} exists; an archive is never written again, choose another name")
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder).resolve()
-        os.chdir(place)
-        _fill(place)
-        _record_answers(place)
+        absolute = Path(folder).resolve()
+        os.chdir(absolute)
+        _fill(absolute)
+        _record_answers(absolute)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            for file in sorted(place.rglob("*")):
+            for file in sorted(absolute.rglob("*")):
                 if file.is_file() and file.name not in _LEFT_OUT:
                     content = file.read_bytes()
                     if file.suffix == ".json":
-                        content = content.replace(str(place).encode(), PLACE.encode())
-                    archive.writestr(zipfile.ZipInfo(str(file.relative_to(place))), content, zipfile.ZIP_DEFLATED, 9)
+                        content = content.replace(str(absolute).encode(), PLACE.encode())
+                    archive.writestr(zipfile.ZipInfo(str(file.relative_to(absolute))), content, zipfile.ZIP_DEFLATED, 9)
     return path
 
 
-def _fill(place: Path) -> None:
+def _fill(folder: Path) -> None:
     data = cs.load_dataset("mnist")
     train, test = data.train.take(np.arange(120)), data.test.take(np.arange(50))
     small = {"x_train": train.images[:, 4:24, 4:24], "x_test": test.images[:, 4:24, 4:24]}
-    np.savez_compressed(place / "digits.npz", **small, y_train=train.labels, y_test=test.labels)
-    digits = ["--dataset", str(place / "digits.npz")]
+    np.savez_compressed(folder / "digits.npz", **small, y_train=train.labels, y_test=test.labels)
+    digits = ["--dataset", str(folder / "digits.npz")]
     _convscope("run", *digits, *_TINY, "--seeds", "1", "--no-baseline", "--out", "run")
     shutil.copyfile("run/model.safetensors", "model.safetensors")
     _convscope("run", *digits, *_TINY, "--seed", "1", "--seeds", "2", "--no-baseline", "--out", "measured")
@@ -59,12 +59,12 @@ def _fill(place: Path) -> None:
     _convscope("ensemble", "run", "measured", "--out", "joined")
     _convscope("experiment", *digits, *_TINY, "--seeds", "2", "--out", "experiment")
     recipe = cs.recipes.fast.to_dict() | {"name": "four-bits", "weight_bits": 4}
-    (place / "recipe.json").write_text(json.dumps(recipe))
+    (folder / "recipe.json").write_text(json.dumps(recipe))
     _convscope("train", *digits, "--architecture", "tiny697", "--recipe", "recipe.json", "--out", "low-bit")
     for name in ("measured", "low-bit"):  # `run` has them
-        shutil.rmtree(place / name / "checkpoints")
+        shutil.rmtree(folder / name / "checkpoints")
     for name in ("run", "imported", "joined"):  # half of the archive; `measured` has them
-        (place / name / "filters.json").unlink()
+        (folder / name / "filters.json").unlink()
 
 
 def _convscope(*words: str) -> None:
@@ -72,13 +72,13 @@ def _convscope(*words: str) -> None:
     main(list(words), standalone_mode=False)
 
 
-def _record_answers(place: Path) -> None:
+def _record_answers(folder: Path) -> None:
     """Write what each model answers to the first test images: logits by the path of its file."""
-    with np.load(place / "digits.npz") as arrays:
+    with np.load(folder / "digits.npz") as arrays:
         images = arrays["x_test"][:5]
-    paths = [path.relative_to(place) for path in sorted(place.rglob("model.safetensors"))]
-    logits = {str(path): cs.load_model(place / path).logits(images).round(5).tolist() for path in paths}
-    (place / "expected.json").write_text(json.dumps({"version": cs.__version__, "logits": logits}))
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("model.safetensors"))]
+    logits = {str(path): cs.load_model(folder / path).logits(images).round(5).tolist() for path in paths}
+    (folder / "expected.json").write_text(json.dumps({"version": cs.__version__, "logits": logits}))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from tests.shared import bare_reports, invoke, made_once, succeed
+from tests.shared import bare_reports, invoke, make_once, succeed
 
 __all__ = ["assert_one_error", "invoke", "succeed"]
 
@@ -37,7 +37,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             arrays |= {f"x_{split}": images, f"y_{split}": labels.astype(np.uint8)}
         np.savez(folder / "tiny.npz", **arrays)
 
-    return made_once(tmp_path_factory, "tiny", make) / "tiny.npz"
+    return make_once(tmp_path_factory, "tiny", make) / "tiny.npz"
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +50,9 @@ def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         with bare_reports():
             done = [invoke(*trained), invoke("report", out, "all")]
         done.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
-        assert [one.exit_code for one in done] == [0, 0, 0], [one.output for one in done]
+        assert [result.exit_code for result in done] == [0, 0, 0], [result.output for result in done]
 
-    return made_once(tmp_path_factory, "tiny-run", make) / "run"
+    return make_once(tmp_path_factory, "tiny-run", make) / "run"
 
 
 @pytest.fixture

@@ -42,19 +42,19 @@ def test_weights_whose_answers_overflow_are_one_error(run: Path):
 
 
 @pytest.mark.parametrize(
-    ("part", "changes", "place"),
+    ("part", "changes", "key"),
     [
         ("job", {"index": [1]}, "$.job.index"),
         ("job", {"colour": 1}, "$.job"),
         ("dataset", {"options": {"seed": None}}, "$.dataset.options.seed"),
     ],
 )
-def test_a_wrong_option_of_a_run_is_one_error_with_file_and_key(run: Path, part: str, changes: dict, place: str):
+def test_a_wrong_option_of_a_run_is_one_error_with_file_and_key(run: Path, part: str, changes: dict, key: str):
     record = json.loads((run / "run.json").read_text())
     record[part] |= changes
     (run / "run.json").write_text(json.dumps(record))
     (run / "DONE").unlink()
-    assert_one_error(invoke("run", "--resume", run), f"{run / 'run.json'}: {place}: ", "use another copy of it")
+    assert_one_error(invoke("run", "--resume", run), f"{run / 'run.json'}: {key}: ", "use another copy of it")
 
 
 def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the_same(run: Path):
@@ -86,7 +86,7 @@ def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path:
     assert_one_error(done, "model.safetensors: not the classes of this run; use another copy")
 
 
-def stored_run(run: Path) -> Path:
+def first_stored_run(run: Path) -> Path:
     return list_runs(run / "seeds" / "runs")[0]
 
 
@@ -99,13 +99,13 @@ def test_a_stored_run_on_a_disk_that_cannot_be_written_to_says_what_helps(run: P
         mkdir(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    path = stored_run(run)
+    path = first_stored_run(run)
     assert_one_error(invoke("evaluate", path), "Read-only file system", f"copy the folder {run / 'seeds'} to a disk")
     assert cs.load_model(path).class_names == cs.load_model(run).class_names  # which only reads
 
 
 def test_a_stored_run_is_exported_with_the_lock(run: Path, monkeypatch: pytest.MonkeyPatch):
-    locked, path = list[Path](), stored_run(run)
+    locked, path = list[Path](), first_stored_run(run)
 
     @contextmanager
     def note(folder: Path) -> Iterator[None]:

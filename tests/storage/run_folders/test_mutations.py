@@ -51,35 +51,35 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the keys that lead to each part of `value`; of a list, only to its first and its last part."""
-    yield place
+    yield path
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from places(inner, (*place, key))
+            yield from places(inner, (*path, key))
     elif isinstance(value, list):
         for index in sorted({0, len(value) - 1} if value else ()):
-            yield from places(value[index], (*place, index))
+            yield from places(value[index], (*path, index))
 
 
 def changes(value: Any, seed: str) -> Iterator[tuple[str, str]]:
     """Yield what is changed in `value` and its JSON text then, in an order drawn from `seed`."""
-    every = [(place, text) for place in places(value) if place for text in (*_TEXTS, None)]
-    for place, text in random.Random(seed).sample(every, min(MOST, len(every))):
+    every = [(path, text) for path in places(value) if path for text in (*_TEXTS, None)]
+    for path, text in random.Random(seed).sample(every, min(MOST, len(every))):
         changed = json.loads(json.dumps(value))
         part = changed
-        for key in place[:-1]:
+        for key in path[:-1]:
             part = part[key]
         if text is None:
-            del part[place[-1]]
+            del part[path[-1]]
         else:
-            part[place[-1]] = _MARK
+            part[path[-1]] = _MARK
         whole = json.dumps(changed, ensure_ascii=False).replace(f'"{_MARK}"', text or "")
-        yield f"{'/'.join(map(str, place))} = {'(deleted)' if text is None else text[:30]}", whole
+        yield f"{'/'.join(map(str, path))} = {'(deleted)' if text is None else text[:30]}", whole
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
+def limit_resources() -> Iterator[None]:
     """Raise `MemoryError` for more memory, and `TimeoutError` for more time, than a reader may take."""
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
@@ -107,7 +107,7 @@ def _command(*words: object) -> None:
 
 
 class Readers:
-    """What reads the files of the run at `run`."""
+    """The readers of the files of a run."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
@@ -174,7 +174,7 @@ def _tensors(path: Path) -> tuple[Any, bytes]:
     return json.loads(content[8 : 8 + length]), content[8 + length :]
 
 
-def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
+def _change_file(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
     """Yield what is changed in the file at `path` and its bytes then."""
     if kind == "lines":
         rows = [json.loads(line) for line in path.read_text().splitlines()]
@@ -193,7 +193,7 @@ def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
             whole = json.dumps({**header, "__metadata__": {"convscope": text}}).encode()
             yield what, struct.pack("<Q", len(whole)) + whole + rest
     elif kind == "database":
-        yield from _changed_databases(path)
+        yield from _change_database(path)
     elif kind == "rows":
         content = path.read_bytes()
         for length in (0, 5, 127, 128, len(content) - 1):
@@ -208,10 +208,10 @@ def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
             whole = json.dumps(header).encode()
             yield f"weights = {value}", struct.pack("<Q", len(whole)) + whole + numbers.tobytes()
     else:
-        yield from _changed_archives(path)
+        yield from _change_archive(path)
 
 
-def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
+def _change_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     with np.load(path) as arrays:
         kept = dict(arrays)
     y_true = kept["y_true"]
@@ -241,7 +241,7 @@ def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
         yield f"header {header[:40]}", buffer.getvalue()
 
 
-def _changed_databases(path: Path) -> Iterator[tuple[str, bytes]]:
+def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield what is changed in a database: each column of each table, bytes drawn from all, and its length."""
     content, random_bytes = path.read_bytes(), random.Random(path.name)
     values = ["NULL", "0", "-1", "9223372036854775807", "1e300", "9e999", "'x'", "''", "x'00ff'", "zeroblob(100000)"]
@@ -306,17 +306,17 @@ def test_a_changed_file_is_read_or_refused_with_an_error_of_ours(readers: Reader
     content, failed = path.read_bytes(), list[str]()
     read(readers)  # as it is
     try:
-        for what, changed in _changed_files(path, kind):
+        for what, changed in _change_file(path, kind):
             path.write_bytes(changed)
             try:
-                with bounded():
+                with limit_resources():
                     read(readers)
             except ConvscopeError:
                 pass
             except Exception as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{Path(last.filename).name}:{last.lineno}"
-                failed.append(f"{what}: {type(error).__name__}: {str(error)[:100]} ({place})")
+                origin = f"{Path(last.filename).name}:{last.lineno}"
+                failed.append(f"{what}: {type(error).__name__}: {str(error)[:100]} ({origin})")
     finally:
         path.write_bytes(content)
     assert not failed, "\n".join(failed)

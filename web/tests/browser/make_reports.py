@@ -135,20 +135,20 @@ def letters(folder: Path) -> None:
         cs.Activation("softmax"),
     )
     names = [chr(ord("A") + label) for label in range(26)]
-    run(folder, made_up((20, 32, 1), names, "letters"), cs.Architecture(cs.Input(20, 32, 1), layers, "residual"))
+    run(folder, make_dataset((20, 32, 1), names, "letters"), cs.Architecture(cs.Input(20, 32, 1), layers, "residual"))
 
 
 def wide(folder: Path) -> None:
     """16 layers and 100 classes with names of all lengths, more than fits on a screen; nothing else is measured."""
     patterns = ("{}", "no. {}", "sign {}", "traffic sign {}", "a traffic sign with the long name {}")
     names = [patterns[label % len(patterns)].format(label) for label in range(100)]
-    splits = made_up((20, 20, 1), names, "traffic signs")
+    splits = make_dataset((20, 20, 1), names, "traffic signs")
     run(folder, splits, cs.presets.deep((20, 20, 1), len(names)), with_evidence=False)
 
 
 def hostile(folder: Path) -> None:
     """Three channels, and names that must stay text."""
-    splits = made_up((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
+    splits = make_dataset((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
     layers = (
         cs.Conv2D(8, 3, activation="hard_silu"),
         cs.MaxPooling2D(2),
@@ -178,7 +178,7 @@ def run_command(command: str, *arguments: str | Path) -> None:
     convscope([command, "--json", *map(str, arguments)], standalone_mode=False)
 
 
-def made_up(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
+def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
     """Return images of a coarse random pattern for each class, dimmed, moved by up to a pixel, with noise."""
     random = np.random.default_rng(0)
     height, width, channels = shape
@@ -203,15 +203,15 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         snapshots[len(state.history)] = dict(state.weights)
 
     model, history = cs.train(architecture, splits, RECIPE, on_epoch=keep)
-    other, other_history = cs.train(cs.presets.ann, splits, RECIPE)
-    evaluations = [cs.evaluate(one, splits.test) for one in (model, other)]
+    dense, other_history = cs.train(cs.presets.ann, splits, RECIPE)
+    evaluations = [cs.evaluate(network, splits.test) for network in (model, dense)]
     candidates = [
-        cs.Candidate.from_model(one, evaluation, sum(past.seconds))
-        for one, evaluation, past in zip((model, other), evaluations, (history, other_history), strict=True)
+        cs.Candidate.from_model(network, evaluation, sum(past.seconds))
+        for network, evaluation, past in zip((model, dense), evaluations, (history, other_history), strict=True)
     ]
     spec = RunSpec(splits.name, architecture, RECIPE, seed=0)
     record = make_run_record(spec, splits, threads=2, command=f"convscope run --dataset {splits.name}")
-    evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
+    evidence = small_evidence([model, dense], splits, RECIPE) if with_evidence else {}
     contents = RunContents(
         splits,
         RECIPE,
@@ -219,7 +219,7 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         evaluations[0],
         cs.explain(model, splits.test, 0),
         from_attributes(PageRecord, record, timings={"train": sum(history.seconds)}),
-        Replay(other, other_history),
+        Replay(dense, other_history),
         cs.compare(*candidates),
         render_evidence(evidence),
     )
@@ -229,22 +229,22 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
     np.savez(folder / "images.npz", images=splits.test.images[:NUM_EXPECTED])
 
 
-def expected(folder: Path) -> dict[str, Any]:
-    """Return what the model of a run answers to some images, whole and with each filter and unit silent in turn."""
+def compute_expected(folder: Path) -> dict[str, Any]:
+    """Compute the logits of a run for some images: of the whole network, and without each filter and unit."""
     model = cs.load_model(folder / "model.safetensors")
     images = first_images(folder)
     kinds = (cs.Conv2D, cs.DepthwiseConv2D, cs.Dense)
     # In the layer that gives the logits the page has no ablations: its numbers are the answer.
     computing = [row for row in model.architecture.table if not isinstance(row.layer, cs.Activation)]
     layers = [row for row in computing[:-1] if isinstance(row.layer, kinds)]
-    places = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
-    ablated = model.network.ablation_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
+    filters = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
+    ablated = model.network.ablation_logits(images[:1], [[Replacement(layer, k)] for layer, k in filters])
     photo = folder / PHOTO
     return {
         "class_names": list(model.class_names),
         "logits": model.logits(images).tolist(),
         "photo": photo_expected(model, photo) if photo.exists() else None,
-        "ablations": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(places, ablated, strict=True)},
+        "ablations": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(filters, ablated, strict=True)},
     }
 
 
@@ -253,13 +253,13 @@ def write_photo(path: Path) -> None:
     from PIL import Image
 
     sys.path.append(str(Path(__file__).parents[3] / "tests"))
-    from photos import photographed_digit
+    from photos import photograph_digit
 
-    Image.fromarray(photographed_digit(cs.load_dataset("mnist").test.images[0], seed=0)).save(path)
+    Image.fromarray(photograph_digit(cs.load_dataset("mnist").test.images[0], seed=0)).save(path)
 
 
 def photo_expected(model: cs.Model, path: Path) -> dict[str, Any]:
-    """Return what a photo is prepared to and read as: its hints, the stages' sizes and the logits."""
+    """Prepare a photo and classify it: hints, the size after each step, and logits."""
     (read,) = predict(model, [read_picture(path)])
     prepared = read.prepared
     return {
@@ -292,7 +292,7 @@ def make(name: str, folder: Path) -> None:
     """Write the report of this name, and what is expected of it."""
     REPORTS[name](folder)
     if (folder / "model.safetensors").exists():
-        (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
+        (folder / "expected.json").write_text(json.dumps(compute_expected(folder)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,26 +31,26 @@ _FOLDS = 2
 
 
 def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
-    """Return what was measured of the first of `models`, by topic; two runs of each of them are trained for it."""
+    """Measure every topic of the first of `models`, with two training runs of each model."""
     model, few = models[0], few_of(splits)
     evidence = {
-        **over_seeds([one.architecture for one in models], few, recipe),
+        **over_seeds([model.architecture for model in models], few, recipe),
         **without_siblings(model, few),
         **with_siblings(model, few, recipe),
-        "exports": exported(model, few),
+        "exports": measure_exports(model, few),
     }
     assert evidence.keys() == TOPICS.keys()
     return {topic: evidence[topic] for topic in TOPICS}
 
 
-def exported(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
+def measure_exports(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
     """Return the parity of one file, and of one that stands for those of programs with long names."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         cs.save_model(model, path)
         own = cs.measure_parity(model, FORMATS["safetensors"].open(path), path, "safetensors", "float32", few.test)
-    other = replace(own, file="model-float16.tflite", runtime="Keras 3.15.1 on TensorFlow 2.21.0", num_changed=12_345)
-    return cs.ParityTable(rows=(own, other))
+    float16 = replace(own, file="model-float16.tflite", runtime="Keras 3.15.1 on TensorFlow 2.21.0", num_changed=12_345)
+    return cs.ParityTable(rows=(own, float16))
 
 
 def few_of(splits: cs.Splits) -> cs.Splits:
@@ -91,6 +91,6 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
 
 
 def over_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
-    """Return what two runs of each of `architectures` come to, as the page takes it."""
+    """Train two runs of each architecture and return their comparison as the page reads it."""
     runs = run_experiment(architectures, few, [recipe], range(2), dataset=few.name)
     return {"seeds": SeedRuns(runs, None, "2 seeds, as asked.").to_record()}

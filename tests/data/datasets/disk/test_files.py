@@ -55,8 +55,8 @@ def test_a_large_npy_file_stays_on_disk(tmp_path, array):
 
 @pytest.mark.parametrize("name", ["x_train", "x_test"])
 def test_a_stored_array_of_an_archive_stays_there(tmp_path, array, name):
-    other = np.zeros((100, 3, 3), np.uint8)
-    arrays = {"x_train": array, "y": np.arange(40), "x_test": other} if name == "x_train" else {"a": other, name: array}
+    extra = np.zeros((100, 3, 3), np.uint8)
+    arrays = {"x_train": array, "y": np.arange(40), "x_test": extra} if name == "x_train" else {"a": extra, name: array}
     np.savez(tmp_path / "set.npz", **arrays)
     images = open_npz_member(tmp_path / "set.npz", name)
     assert is_on_disk(images)
@@ -170,8 +170,8 @@ def test_whatever_bytes_are_changed_the_images_are_whole_or_refused(tmp_path, ki
     else:
         np.savez(path, x_train=array, y_train=np.arange(40))
     content = bytearray(path.read_bytes())
-    for place, value in changes:
-        content[-1 - place % 200 if near_end else place % min(len(content), 200)] = value
+    for offset, value in changes:
+        content[-1 - offset % 200 if near_end else offset % min(len(content), 200)] = value
     path.write_bytes(content[: len(content) - cut if cut > 40 else None])
     read = {"idx": open_idx, "npy": open_npy, "npz": lambda file: open_npz_member(file, "x_train")}[kind]
     try:

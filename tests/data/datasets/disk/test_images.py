@@ -117,9 +117,9 @@ def test_a_file_that_was_cut_short_is_an_error_that_names_it(images: DiskImages)
 
 
 def test_a_file_that_was_replaced_by_another_of_its_name_is_still_read(images: DiskImages, array):
-    other = images.path.with_name("other")
-    other.write_bytes(bytes(10_000))
-    other.replace(images.path)
+    replacement = images.path.with_name("other")
+    replacement.write_bytes(bytes(10_000))
+    replacement.replace(images.path)
     np.testing.assert_array_equal(images[:5], array[:5])
 
 

@@ -37,38 +37,38 @@ def _small(monkeypatch):
 
 
 def seen(dataset: cs.Dataset, epoch: int = 1, seed: int = 0) -> list[np.ndarray]:
-    """Return which images each pool holds, in its order, read off their pixels."""
-    found = []
+    """Read from the pixels, in order, the indices of the images of each pool."""
+    batches = []
     with closing(epoch_pools(dataset, BATCH, seed, epoch)) as epoch_of:
         for pool in epoch_of:
             images = pool.dataset.images[pool.order]
             numbers = images[:, 0, 0, 0] + 256 * images[:, 0, 1, 0].astype(np.int64)
             np.testing.assert_array_equal(pool.dataset.labels[pool.order], numbers // 100)
-            found.append(numbers)
-    return found
+            batches.append(numbers)
+    return batches
 
 
 def test_an_epoch_holds_each_image_once_in_full_batches(dataset: cs.Dataset):
-    found = seen(dataset)
-    assert [len(one) for one in found] == [256, 256, 256, 232]
-    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.arange(COUNT))
+    batches = seen(dataset)
+    assert [len(batch) for batch in batches] == [256, 256, 256, 232]
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(COUNT))
 
 
 def test_images_come_in_the_same_order_from_disk_as_from_memory(dataset: cs.Dataset, on_disk: cs.Dataset):
-    for one, other in zip(seen(dataset), seen(on_disk), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for on_disk_batch, in_memory_batch in zip(seen(dataset), seen(on_disk), strict=True):
+        np.testing.assert_array_equal(on_disk_batch, in_memory_batch)
 
 
 def test_another_epoch_or_seed_is_another_order_and_other_pools(dataset: cs.Dataset):
     first = seen(dataset)
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(seen(dataset)))
-    for other in (seen(dataset, epoch=2), seen(dataset, seed=1)):
-        assert set(other[0]) != set(first[0])
+    for batches in (seen(dataset, epoch=2), seen(dataset, seed=1)):
+        assert set(batches[0]) != set(first[0])
 
 
 def test_a_pool_is_whole_blocks_from_all_over_the_set_but_at_its_edges(dataset: cs.Dataset):
-    found = seen(dataset)
-    for numbers in found:
+    batches = seen(dataset)
+    for numbers in batches:
         blocks, counts = np.unique(numbers // 7, return_counts=True)
         assert (counts < 7).sum() <= 3  # two that are shared with other pools, and the last of the set
         assert len(np.unique(numbers // 100)) == 10  # although the set is sorted by class
@@ -87,12 +87,12 @@ def test_any_count_and_batch_size_is_cut_into_whole_batches(dataset: cs.Dataset,
     part = dataset.take(np.arange(count))
     size = pool_images(part.images, batch_size)
     assert size == count or size % batch_size == 0
-    places = []
+    indices = []
     with closing(epoch_pools(part, batch_size, 0, 1)) as epoch_of:
         for pool in epoch_of:
-            assert len(pool.order) == min(size, count - len(places))
-            places += pool.order.tolist()
-    assert sorted(places) == list(range(count))
+            assert len(pool.order) == min(size, count - len(indices))
+            indices += pool.order.tolist()
+    assert sorted(indices) == list(range(count))
 
 
 def test_an_epoch_that_is_left_early_leaves_no_thread(on_disk: cs.Dataset):
@@ -113,12 +113,12 @@ def test_an_error_of_the_reading_thread_reaches_the_caller(on_disk: cs.Dataset):
 
 def test_what_an_epoch_takes_does_not_grow_with_a_set_on_disk(tmp_path: Path):
     (tmp_path / "any").touch()
-    found = []
+    peaks = []
     for count in (1_000, 100_000):
         images = as_images(DiskImages(tmp_path / "any", 0, (count, 2, 2, 1)))
-        found.append(epoch_bytes(cs.Dataset(images, np.zeros(count, np.uint8), ("a", "b")), BATCH))
-    assert found[0] == pytest.approx(found[1], rel=0.2)  # pools differ by less than a batch each
-    assert found[1] < 20 * pools.POOL_BYTES
+        peaks.append(epoch_bytes(cs.Dataset(images, np.zeros(count, np.uint8), ("a", "b")), BATCH))
+    assert peaks[0] == pytest.approx(peaks[1], rel=0.2)  # pools differ by less than a batch each
+    assert peaks[1] < 20 * pools.POOL_BYTES
 
 
 def test_what_an_epoch_takes_in_memory_is_an_order_and_labels(dataset: cs.Dataset, monkeypatch):

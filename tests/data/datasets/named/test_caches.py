@@ -22,7 +22,7 @@ def test_the_places_come_in_the_documented_order(monkeypatch, home):
     monkeypatch.setenv("CONVSCOPE_DATA", os.pathsep.join((f"{home}/one", "", "~/two")))
     names = ["one/emnist-letters", "one/emnist", "one", "two/emnist-letters", "two/emnist", "two"]
     expected = [*names, ".cache/convscope/emnist", "debian/emnist"]
-    assert [str(place.relative_to(home)) for place in search_folders(DATASETS["emnist-letters"])] == expected
+    assert [str(path.relative_to(home)) for path in search_folders(DATASETS["emnist-letters"])] == expected
     assert search_folders(DATASETS["medmnist:pathmnist"])[0] == home / "one/pathmnist"
 
 
@@ -33,6 +33,6 @@ def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.setenv("CONVSCOPE_DATA", "~/mine")
-    names = [str(place) for place in search_folders(DATASETS["kmnist"])]
+    names = [str(candidate) for candidate in search_folders(DATASETS["kmnist"])]
     assert names[0] == "~/mine/kmnist"
     assert not any(".cache" in name for name in names)

@@ -43,7 +43,7 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + numbers.tobytes()
 
 
-def published(name: str, content: bytes, unpacked: bytes | None = None) -> PublishedFile:
+def publish(name: str, content: bytes, unpacked: bytes | None = None) -> PublishedFile:
     """The file as published; `unpacked` where the digest of what is in it is known too."""
     return PublishedFile(
         name,
@@ -58,16 +58,16 @@ def small(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> CatalogueE
     return replace(entry, files=files, num_train=30, num_test=10)
 
 
-def packed(arrays: tuple[np.ndarray, ...]) -> dict[str, bytes]:
+def pack(arrays: tuple[np.ndarray, ...]) -> dict[str, bytes]:
     return {f"{name}.gz": gzip.compress(idx(array)) for name, array in zip(IDX, arrays, strict=True)}
 
 
 ARRAYS = (TRAIN_IMAGES, TRAIN_LABELS.astype(np.uint8), TEST_IMAGES, TEST_LABELS.astype(np.uint8))
-PACKED = packed(ARRAYS)
-KMNIST = small(DATASETS["kmnist"], tuple(published(name, content) for name, content in PACKED.items()))
+PACKED = pack(ARRAYS)
+KMNIST = small(DATASETS["kmnist"], tuple(publish(name, content) for name, content in PACKED.items()))
 FASHION = small(
     FASHION_MNIST,
-    tuple(published(name, content, idx(array)) for (name, content), array in zip(PACKED.items(), ARRAYS, strict=True)),
+    tuple(publish(name, content, idx(array)) for (name, content), array in zip(PACKED.items(), ARRAYS, strict=True)),
 )
 
 
@@ -78,7 +78,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
+def unpack(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name.removesuffix(".gz"): gzip.decompress(content) for name, content in files.items()}
 
 
@@ -117,10 +117,10 @@ def test_fashion_mnist_is_read_from_debians_package():
 
 @pytest.mark.slow
 @needs_debian
-@pytest.mark.parametrize("place", range(4), ids=IDX)
-def test_debians_files_are_the_published_ones_without_name_and_time(place):
+@pytest.mark.parametrize("path", range(4), ids=IDX)
+def test_debians_files_are_the_published_ones_without_name_and_time(path):
     """So the SHA-256 of their content is that of the published files', whose digests others publish."""
-    name, file = IDX[place], FASHION_MNIST.files[place]
+    name, file = IDX[path], FASHION_MNIST.files[path]
     bare = (DEBIAN / f"{name}.gz").read_bytes()
     time = 1504176606 if name.startswith("train") else 1504176627  # 31 August 2017
     whole = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", time, 0, 3) + name.encode() + b"\0" + bare[10:]
@@ -143,7 +143,7 @@ def test_the_published_files_are_read_wherever_they_lie(home, folder):
 @pytest.mark.parametrize("folder", ["data/fashion-mnist", "data"])
 @pytest.mark.parametrize("level", [None, 1], ids=["unpacked", "packed anew"])
 def test_files_of_another_packing_are_read_if_the_digest_of_their_content_is_known(home, folder, level):
-    files = unpacked(PACKED)
+    files = unpack(PACKED)
     if level is not None:
         files = {f"{name}.gz": gzip.compress(content, level) for name, content in files.items()}
     write(home / folder, files)
@@ -176,13 +176,13 @@ def test_a_copy_that_cannot_be_read_is_named(home):
 
 
 def test_the_class_is_the_first_column_of_qmnists_labels(home):
-    def extended(labels: np.ndarray) -> np.ndarray:
+    def add_columns(labels: np.ndarray) -> np.ndarray:
         return np.column_stack([labels, STREAM.integers(0, 3000, (len(labels), 7))]).astype(np.int64)
 
     names = [file.name for file in DATASETS["qmnist"].files]
-    arrays = (TRAIN_IMAGES, extended(TRAIN_LABELS), TEST_IMAGES, extended(TEST_LABELS))
+    arrays = (TRAIN_IMAGES, add_columns(TRAIN_LABELS), TEST_IMAGES, add_columns(TEST_LABELS))
     files = {name: gzip.compress(idx(array)) for name, array in zip(names, arrays, strict=True)}
-    entry = small(DATASETS["qmnist"], tuple(published(name, content) for name, content in files.items()))
+    entry = small(DATASETS["qmnist"], tuple(publish(name, content) for name, content in files.items()))
     write(home / "data" / "qmnist", files)
     data = read_entry(entry)
     assert is_good(data)
@@ -205,7 +205,7 @@ def emnist_files(first_label: int, name: str = "emnist-letters") -> dict[str, by
         ("test", "labels"): (TEST_LABELS + first_label).astype(np.uint8),
     }
     return {
-        emnist_member(entry, *place): gzip.compress(idx(np.ascontiguousarray(array))) for place, array in arrays.items()
+        emnist_member(entry, *key): gzip.compress(idx(np.ascontiguousarray(array))) for key, array in arrays.items()
     }
 
 
@@ -214,7 +214,7 @@ def write_emnist(path: Path, files: dict[str, bytes]) -> CatalogueEntry:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(f"gzip/{name}", content)
-    return small(LETTERS, (published("gzip.zip", path.read_bytes()),))
+    return small(LETTERS, (publish("gzip.zip", path.read_bytes()),))
 
 
 @pytest.mark.parametrize("folder", ["cache/emnist", "data/emnist-letters", "data"])
@@ -261,7 +261,7 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
         test_labels=(TEST_LABELS % 8)[:, np.newaxis].astype(np.uint8),
     )  # fmt: skip
     content = path.read_bytes()
-    entry = small(DATASETS["medmnist:bloodmnist"], (published("bloodmnist.npz", content),))
+    entry = small(DATASETS["medmnist:bloodmnist"], (publish("bloodmnist.npz", content),))
     data = read_entry(entry)
     assert data.name == "medmnist:bloodmnist"
     np.testing.assert_array_equal(data.train.images.reshape(30, *shape), images["a"])

@@ -33,11 +33,11 @@ def write(folder: Path, text: str | bytes, name: str = "mine.csv") -> Path:
 
 def whole(data) -> dict[bytes, str]:
     """Each image's bytes and its class, of both splits together."""
-    found = {}
+    arrays = {}
     for part in (data.train, data.test):
         for image, label in zip(part.images, part.labels, strict=True):
-            found[image.tobytes()] = part.class_names[label]
-    return found
+            arrays[image.tobytes()] = part.class_names[label]
+    return arrays
 
 
 EXPECTED = {image.tobytes(): str(label) for image, label in zip(IMAGES, LABELS, strict=True)}

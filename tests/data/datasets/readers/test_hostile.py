@@ -40,14 +40,14 @@ def npz(labels=("a", "b", "c") * 2, save=np.savez_compressed, **arrays) -> bytes
     return content.getvalue()
 
 
-def named(labels: pa.Array) -> bytes:
+def name_classes(labels: pa.Array) -> bytes:
     """A Parquet file of Hugging Face whose metadata name the classes."""
     features = {"label": {"names": ["a", "b", "c"]}}
     table = pa.table({"x": IMAGES.tolist(), "label": labels})
     return parquet(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}))
 
 
-def zipped() -> bytes:
+def zip_bomb() -> bytes:
     content = BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for i in range(4):
@@ -64,12 +64,12 @@ FILES = {
     "table": TABLE.encode(),
     "npz": npz(),
     "npz that is not packed": npz(save=np.savez, class_names=np.array(["a", "b", "c"])),
-    "zip of a tree": zipped(),
+    "zip of a tree": zip_bomb(),
     "parquet of pictures": parquet(
         pa.table({"image": [{"bytes": png(image), "path": "a"} for image in IMAGES], "label": LABELS})
     ),
     "parquet of lists": parquet(pa.table({"x": IMAGES.tolist(), "label": LABELS})),
-    "parquet with class names": named(pa.array(LABELS, pa.uint64())),
+    "parquet with class names": name_classes(pa.array(LABELS, pa.uint64())),
 }
 
 
@@ -119,10 +119,10 @@ BAD_LABELS = {
         "labels has the label 18446744073709551615",
     ),
     "numbers beyond 63 bits in Parquet": (
-        named(pa.array([0, 1, 2**64 - 1] * 2, pa.uint64())),
+        name_classes(pa.array([0, 1, 2**64 - 1] * 2, pa.uint64())),
         "row 3 has the label 18446744073709551615, but there are 3 class names",
     ),
-    "numbers below zero in Parquet": (named(pa.array([0, 1, -2] * 2)), "row 3 has the label -2"),
+    "numbers below zero in Parquet": (name_classes(pa.array([0, 1, -2] * 2)), "row 3 has the label -2"),
     "a label of 5,000 digits": ((HEADER + "9" * 5000 + ",0" * 9 + "\n").encode(), "the label has 5,000 characters"),
     "a pixel of 5,000 digits": ((HEADER + "1," + "9" * 5000 + ",0" * 8 + "\n").encode(), "line 2, column 2 is '999"),
 }  # fmt: skip
@@ -273,9 +273,9 @@ def test_parquet_files_whose_pages_lie_stay_within_a_gigabyte(tmp_path):
     # Sizes in the pages' own headers are varints; each is made as large as its bytes let it be.
     good = FILES["parquet of pictures"]
     paths = []
-    for place in range(4, min(len(good), 400), 3):
-        path = tmp_path / f"{place}.parquet"
-        path.write_bytes(good[:place] + b"\xff\xff\xff\x0f" + good[place + 4 :])
+    for index in range(4, min(len(good), 400), 3):
+        path = tmp_path / f"{index}.parquet"
+        path.write_bytes(good[:index] + b"\xff\xff\xff\x0f" + good[index + 4 :])
         paths.append(str(path))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *paths], capture_output=True, text=True, timeout=600, check=False

@@ -32,14 +32,14 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return idx_header(array.shape) + array.tobytes()
 
 
-def zipped(content: bytes) -> bytes:
+def zip_bytes(content: bytes) -> bytes:
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images", content)
     return packed.getvalue()
 
 
-PACKS = {"plain": bytes, "gzip": gzip.compress, "xz": partial(lzma.compress, preset=0), "zip": zipped}
+PACKS = {"plain": bytes, "gzip": gzip.compress, "xz": partial(lzma.compress, preset=0), "zip": zip_bytes}
 
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
@@ -128,22 +128,22 @@ DAMAGED_GZIP = {
 
 @pytest.mark.parametrize(("content", "message"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_file_is_refused(tmp_path, content, message):
-    refused(tmp_path / "images", content, message)
+    check_error(tmp_path / "images", content, message)
 
 
 @pytest.mark.parametrize(("content", "message"), DAMAGED_GZIP.values(), ids=DAMAGED_GZIP)
 def test_a_damaged_gzip_is_refused(tmp_path, content, message):
-    refused(tmp_path / "images.gz", content, message)
+    check_error(tmp_path / "images.gz", content, message)
 
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
 def test_a_file_cut_short_anywhere_is_refused(tmp_path, pack):
     whole = pack(GOOD)
     for length in range(len(whole)):
-        refused(tmp_path / "images", whole[:length], "")
+        check_error(tmp_path / "images", whole[:length], "")
 
 
-def refused(path: Path, content: bytes, message: str) -> None:
+def check_error(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         read_idx(path)

@@ -41,7 +41,7 @@ def npy_header(descr: object, shape: object, body: bytes = b"", fortran_order: o
 
 
 def part(read: NpzArrays, name: str) -> np.ndarray:
-    """What was read under one of Keras's names."""
+    """Return the array that a file of Keras calls `name`."""
     pair = read.train if name.endswith("train") else read.test
     assert pair is not None
     return pair.images if name.startswith("x") else pair.labels
@@ -117,7 +117,7 @@ def test_an_npy_file_is_read_and_checked(tmp_path):
 
 def without(name: str) -> bytes:
     content = io.BytesIO()
-    np.savez(content, **{other: array for other, array in ARRAYS.items() if other != name})
+    np.savez(content, **{key: array for key, array in ARRAYS.items() if key != name})
     return content.getvalue()
 
 
@@ -137,7 +137,7 @@ def with_field(offset: int, value: int, size: int) -> bytes:
     return bytes(content)
 
 
-def pickled() -> bytes:
+def pickle_array() -> bytes:
     content = io.BytesIO()
     npy_format.write_array(content, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     return content.getvalue()
@@ -167,7 +167,7 @@ MALFORMED = {
     "5,000 labels": (archive(y_train=np.arange(5000).astype(str)), "more than 4096 different labels"),
     "class names as numbers": (archive(class_names=np.arange(3)), "class_names is int64 of shape (3,); save"),
     "text of no letters": (archive(y_train=npy_header("<U0", (6,))), "which has no bytes"),
-    "objects": (archive(y_train=pickled()), "y_train is an array of Python objects, which are never read"),
+    "objects": (archive(y_train=pickle_array()), "y_train is an array of Python objects, which are never read"),
     "records": (archive(y_train=npy(np.zeros(6, dtype=[("a", "u1")]))), "y_train is [('a', 'u1')]"),
     "32 GiB asked for": (archive(x_train=npy_header("|u1", (1 << 15, 1 << 10, 1 << 10))), "but 0 follow"),
     "more than 64 bits asked for": (archive(x_train=npy_header("|u1", (1 << 62, 4, 4))), "but 0 follow"),

@@ -17,21 +17,21 @@ NAMES = {
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_both_splits_are_found_in_any_order(names):
     for held in (names, names[::-1]):
-        found = choose_arrays(held)
-        assert (found.train, found.test) == (tuple(names[:2]), tuple(names[2:]))
+        choice = choose_arrays(held)
+        assert (choice.train, choice.test) == (tuple(names[:2]), tuple(names[2:]))
 
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("X", "y"), ("data", "target"), ("arr_0", "arr_1")])
 def test_one_split_is_found(names):
-    found = choose_arrays([*names, "notes"])
-    assert found.train == names
-    assert found.test is None
+    choice = choose_arrays([*names, "notes"])
+    assert choice.train == names
+    assert choice.test is None
 
 
 def test_validation_arrays_of_medmnist_are_left_out():
     kinds = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
-    found = choose_arrays(kinds)
-    assert (found.train, found.test) == (("train_images", "train_labels"), ("test_images", "test_labels"))
+    choice = choose_arrays(kinds)
+    assert (choice.train, choice.test) == (("train_images", "train_labels"), ("test_images", "test_labels"))
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ def test_grey_pictures_among_coloured_ones_get_three_channels(tmp_path):
     (tmp_path / "a" / "1.png").write_bytes(encode_picture(picture(1, (*SHAPE, 3))))
     data = load_dataset(tmp_path, test_fraction=0.5)
     assert data.image_shape == (*SHAPE, 3)
-    found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
-    assert picture(1, (*SHAPE, 3)).tobytes() in found
-    assert picture(2)[..., np.newaxis].repeat(3, 2).tobytes() in found
+    images = {image.tobytes() for part in (data.train, data.test) for image in part.images}
+    assert picture(1, (*SHAPE, 3)).tobytes() in images
+    assert picture(2)[..., np.newaxis].repeat(3, 2).tobytes() in images
 
 
 def test_the_source_is_a_digest_over_the_files(tmp_path):
@@ -122,9 +122,9 @@ def test_pictures_are_averaged_to_the_size_asked_for(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png", shape=(8, 8))
     (tmp_path / "b" / "1.png").write_bytes(encode_picture(np.full((30, 20), 70, np.uint8)))
     data = load_dataset(tmp_path, image_size=(4, 2), test_fraction=0.5)
-    found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
-    assert np.floor(picture(0, (8, 8)).reshape(4, 2, 2, 4).mean((1, 3)) + 0.5).astype(np.uint8).tobytes() in found
-    assert bytes([70] * 8) in found
+    images = {image.tobytes() for part in (data.train, data.test) for image in part.images}
+    assert np.floor(picture(0, (8, 8)).reshape(4, 2, 2, 4).mean((1, 3)) + 0.5).astype(np.uint8).tobytes() in images
+    assert bytes([70] * 8) in images
     assert data.options.image_size == (4, 2)
 
 

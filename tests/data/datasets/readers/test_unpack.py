@@ -15,7 +15,7 @@ CONTENT = bytes(range(256)) * 40
 xz = partial(lzma.compress, preset=0)  # the usual preset takes a tenth of a second for the smallest content
 
 
-def zipped(**members: bytes) -> bytes:
+def zip_members(**members: bytes) -> bytes:
     content = BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, member in members.items():
@@ -27,8 +27,8 @@ PACKED = {
     "plain": CONTENT,
     "gzip": gzip.compress(CONTENT),
     "xz": xz(CONTENT),
-    "zip": zipped(inner=CONTENT),
-    "gzip in zip": zipped(inner=gzip.compress(CONTENT)),
+    "zip": zip_members(inner=CONTENT),
+    "gzip in zip": zip_members(inner=gzip.compress(CONTENT)),
     "xz in gzip": gzip.compress(xz(CONTENT)),
     "gzip joined": gzip.compress(CONTENT[:100]) + gzip.compress(b"") + gzip.compress(CONTENT[100:]),
     "xz joined": xz(CONTENT[:100]) + xz(CONTENT[100:]),
@@ -51,14 +51,14 @@ def test_the_content_comes_out_in_pieces_as_asked_for(tmp_path, content, step):
 
 
 def test_a_member_is_found_by_its_name(tmp_path):
-    (tmp_path / "file").write_bytes(zipped(a=b"no", **{"below/b.gz": gzip.compress(CONTENT)}))
+    (tmp_path / "file").write_bytes(zip_members(a=b"no", **{"below/b.gz": gzip.compress(CONTENT)}))
     with open_stream(tmp_path / "file", "below/b.gz") as stream:
         assert stream.read(len(CONTENT) + 1) == CONTENT
     assert zip_names(tmp_path / "file") == ("a", "below/b.gz")
 
 
 def test_what_a_system_hides_in_an_archive_is_passed_over(tmp_path):
-    (tmp_path / "file").write_bytes(zipped(**{"a": b"1", "__MACOSX/a": b"2", "b/.DS_Store": b"3", "c/": b""}))
+    (tmp_path / "file").write_bytes(zip_members(**{"a": b"1", "__MACOSX/a": b"2", "b/.DS_Store": b"3", "c/": b""}))
     assert zip_names(tmp_path / "file") == ("a",)
     with open_stream(tmp_path / "file") as stream:
         assert stream.read(9) == b"1"
@@ -70,16 +70,16 @@ DAMAGED = {
     "gzip with garbage behind": (gzip.compress(CONTENT) + b"garbage", "its gzip stream is damaged"),
     "xz cut short": (xz(CONTENT)[:-3], "its xz stream ends too early"),
     "xz with garbage behind": (xz(CONTENT) + b"garbage of more than 12 bytes", "its xz stream is damaged"),
-    "xz with a byte changed": (bytes(byte ^ (place == 60) for place, byte in enumerate(xz(CONTENT))), "its xz stream"),
+    "xz with a byte changed": (bytes(byte ^ (index == 60) for index, byte in enumerate(xz(CONTENT))), "its xz stream"),
     "xz with a dictionary of 1 GiB": (
         lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]),
         "its xz stream is damaged (Memory usage limit exceeded)",
     ),
-    "zip of two files": (zipped(a=b"", b=b""), "is an archive of 2 files ('a', 'b'); unpack it and name one"),
-    "zip of a folder": (zipped(**{"a/": b""}), "is an archive of 0 files (nothing)"),
-    "zip cut short": (zipped(a=CONTENT)[:-9], "is not a complete zip archive"),
+    "zip of two files": (zip_members(a=b"", b=b""), "is an archive of 2 files ('a', 'b'); unpack it and name one"),
+    "zip of a folder": (zip_members(**{"a/": b""}), "is an archive of 0 files (nothing)"),
+    "zip cut short": (zip_members(a=CONTENT)[:-9], "is not a complete zip archive"),
     "zip with another checksum": (
-        zipped(a=b"abc").replace((0x352441C2).to_bytes(4, "little"), bytes(4)),
+        zip_members(a=b"abc").replace((0x352441C2).to_bytes(4, "little"), bytes(4)),
         "the archive is damaged (Bad CRC-32",
     ),
 }
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_refused(tmp_path, content, message):
 
 
 def test_a_missing_member_is_refused_by_its_name(tmp_path):
-    (tmp_path / "file").write_bytes(zipped(a=b""))
+    (tmp_path / "file").write_bytes(zip_members(a=b""))
     with pytest.raises(DatasetError, match=r"file: b: is not in the archive"), open_stream(tmp_path / "file", "b"):
         pass
     (tmp_path / "file").write_bytes(b"hello")
@@ -103,14 +103,14 @@ def test_a_missing_member_is_refused_by_its_name(tmp_path):
 
 
 def test_what_the_reader_refuses_is_named_with_the_member(tmp_path):
-    (tmp_path / "file").write_bytes(zipped(a=b""))
+    (tmp_path / "file").write_bytes(zip_members(a=b""))
     with pytest.raises(DatasetError, match="file: a: is odd"), open_stream(tmp_path / "file", "a"):
         raise DataFileError("is odd")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("pack", "most"), [(gzip.compress, 4_000_000), (lzma.compress, 12_000_000)])
-def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
+@pytest.mark.parametrize(("pack", "limit"), [(gzip.compress, 4_000_000), (lzma.compress, 12_000_000)])
+def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, limit):
     # The best that can be packed: what the bound must let pass.
     (tmp_path / "file").write_bytes(pack(bytes(1 << 26)))
     tracemalloc.start()
@@ -119,12 +119,12 @@ def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
             assert stream.max_bytes >= 1 << 26
             size = sum(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
         assert size == 1 << 26
-        assert tracemalloc.get_traced_memory()[1] < most  # of xz: its dictionary
+        assert tracemalloc.get_traced_memory()[1] < limit  # of xz: its dictionary
     finally:
         tracemalloc.stop()
 
 
-def packed_twice(pack) -> bytes:
+def pack_twice(pack) -> bytes:
     return pack(pack(bytes(50_000_000)))
 
 
@@ -132,10 +132,10 @@ def packed_twice(pack) -> bytes:
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (lambda: packed_twice(lzma.compress), "xz"),
-        (lambda: packed_twice(gzip.compress), "gzip"),
+        (lambda: pack_twice(lzma.compress), "xz"),
+        (lambda: pack_twice(gzip.compress), "gzip"),
         (lambda: gzip.compress(lzma.compress(bytes(50_000_000))), "xz"),
-        (lambda: zipped(inner=packed_twice(lzma.compress)), "xz"),
+        (lambda: zip_members(inner=pack_twice(lzma.compress)), "xz"),
     ],
     ids=["xz in xz", "gzip in gzip", "xz in gzip", "xz in xz in zip"],
 )
@@ -154,7 +154,7 @@ def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kin
     assert sum(pieces) <= LZMA_RATIO * len(packed)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: zipped(inner=content)])
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: zip_members(inner=content)])
 def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypatch, pack):
     monkeypatch.setattr("convscope.data.datasets.readers.unpack.MAX_UNPACKED_BYTES", 9_999)
     (tmp_path / "file").write_bytes(pack(bytes(10_000)))
