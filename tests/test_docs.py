@@ -50,7 +50,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_the_command_line_s_page_the_schema_and_the_tables_are_what_the_code_says():
+def test_generated_pages_and_schemas_match_the_code():
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
     )
@@ -150,7 +150,7 @@ def commands(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", USED, ids=name)
-def test_every_command_that_a_page_shows_is_one(page: Path):
+def test_every_command_on_a_page_exists(page: Path):
     for words in commands(page):
         arguments = words[words.index("convscope") + 1 :]
         command: click.Command = main
@@ -220,7 +220,7 @@ NO_RESULTS = {"run.json", "explanation.json", "timings.json"}  # of these the pa
 
 
 @pytest.mark.slow
-def test_every_result_stands_in_the_table_with_the_definition_that_it_fits(measured_run: Path):
+def test_every_result_has_a_table_row_with_its_definition(measured_run: Path):
     section = FILES.read_text(encoding="utf-8").partition("\n## Results\n")[2].partition("\n## ")[0]
     table = dict(re.findall(r"^\| `(\S+\.json)` \| .* \| `(\w+)` \|", section, re.MULTILINE))
     assert table.keys() == {path.name for path in measured_run.glob("*.json")} - NO_RESULTS | {"exports.json"}

@@ -59,7 +59,7 @@ def test_a_recipe_as_data_says_its_name_first():
     assert next(iter(classic.to_dict())) == "name"
 
 
-def test_what_is_not_given_has_its_default():
+def test_missing_values_have_their_defaults():
     assert Recipe.from_dict({"epochs": 2}) == Recipe(epochs=2)
     assert Recipe.from_dict({"schedule": {"kind": "cosine"}}) == Recipe(schedule=Schedule("cosine", 0.0))
     assert Recipe.from_dict({"augmentation": {"shift": 1}}) == Recipe(augmentation=Augmentation(shift=1))
@@ -97,7 +97,7 @@ def test_recipes_are_equal_whatever_they_are_called():
     ],
     ids=str,
 )
-def test_a_recipe_rejects(arguments, message):
+def test_a_recipe_rejects_invalid_arguments(arguments, message):
     with pytest.raises(RecipeError, match=message):
         Recipe(**arguments)
 
@@ -116,7 +116,7 @@ def test_a_recipe_rejects(arguments, message):
     ],
     ids=str,
 )
-def test_adam_rejects(arguments, message):
+def test_adam_rejects_invalid_arguments(arguments, message):
     with pytest.raises(RecipeError, match=message):
         Adam(**arguments)
 
@@ -151,7 +151,7 @@ def test_adam_rejects(arguments, message):
     ],
     ids=str,
 )
-def test_from_dict_rejects(value, message):
+def test_from_dict_rejects_invalid_arguments(value, message):
     with pytest.raises(RecipeError, match=message):
         Recipe.from_dict(value)
 
@@ -171,7 +171,7 @@ def test_from_dict_rejects(value, message):
         ("noise", float("nan"), "from 0 to 255"),
     ],
 )
-def test_an_augmentation_rejects(name, value, interval):
+def test_an_augmentation_rejects_invalid_arguments(name, value, interval):
     with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
         Augmentation(**{name: value})
 
@@ -191,7 +191,7 @@ def test_a_flip_is_on_or_off():
     ],
     ids=str,
 )
-def test_early_stopping_rejects(arguments, message):
+def test_early_stopping_rejects_invalid_arguments(arguments, message):
     with pytest.raises(RecipeError, match=message):
         EarlyStopping(**arguments)
 
@@ -216,7 +216,7 @@ def test_early_stopping_stops_after_its_patience(stopping, values, best, stopped
     assert stopping.best_epoch(values[:stopped_after]) == best
 
 
-def test_early_stopping_has_nothing_to_go_by_before_the_first_epoch():
+def test_early_stopping_has_no_best_epoch_before_the_first():
     assert EarlyStopping().best_epoch([]) == 0
     assert not EarlyStopping().is_reached([])
 

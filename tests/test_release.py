@@ -80,7 +80,7 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
         ("dist/notes.txt", "", "is neither a wheel nor an sdist"),
     ],
 )
-def test_what_is_missing_or_disagrees_is_said(checkout: Path, file: str, content: str | None, said: str):
+def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, content: str | None, said: str):
     if content is None:
         (checkout / file).unlink()
     else:
@@ -91,7 +91,7 @@ def test_what_is_missing_or_disagrees_is_said(checkout: Path, file: str, content
     assert said in done.stdout
 
 
-def test_changes_that_are_not_committed_and_a_tag_that_is_there_are_said(checkout: Path):
+def test_uncommitted_changes_and_an_existing_tag_are_named(checkout: Path):
     git(checkout, "tag", "v1.2.3")
     (checkout / "new.txt").write_text("")
     lines = list(runpy.run_path(str(SCRIPT))["problems"](checkout))
@@ -127,7 +127,7 @@ def test_the_changelog_begins_with_what_is_unreleased_and_has_the_sections_of_it
     assert sections <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
-def test_the_hosted_tests_run_targets_that_there_are():
+def test_the_hosted_tests_run_existing_targets():
     jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"]
     steps = set(re.findall(r"^(?:step|  nice make) ([\w-]+)", (ROOT / ".ci/run").read_text(), re.MULTILINE))
     assert set(jobs["step"]["strategy"]["matrix"]["target"]) == steps

@@ -59,7 +59,7 @@ def test_every_page_of_the_index_is_in_the_contents_once(site: ModuleType):
     assert sorted(listed) == sorted([*expected, "docs/api/index.md", "docs/glossary.md"])
 
 
-def test_what_the_pages_link_to_comes_along(source: Path):
+def test_linked_files_are_copied_to_the_site(source: Path):
     links = 0
     for page in source.rglob("*.md"):
         text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)

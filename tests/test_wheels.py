@@ -24,7 +24,7 @@ def build_wheels() -> ModuleType:
     return module
 
 
-def test_the_versions_of_python_are_those_that_the_workflow_tests():
+def test_the_versions_of_python_equal_those_of_the_workflow():
     declared = re.findall(r"Python :: (3\.\d+)", "\n".join(SETTINGS["project"]["classifiers"]))
     assert SETTINGS["tool"]["cibuildwheel"]["build"] == [f"cp{version.replace('.', '')}-*" for version in declared]
 
@@ -43,6 +43,6 @@ def test_the_page_about_installing_names_every_platform(build_wheels: ModuleType
     assert [target.tag for target in build_wheels.TARGETS if f"`{target.tag}`" not in page] == []
 
 
-def test_what_builds_the_wheels_is_pinned():
+def test_the_build_tools_of_the_wheels_are_pinned():
     lines = (ROOT / "wheels" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not re.fullmatch(r"#.*|[\w-]+==[\d.]+", line)] == []

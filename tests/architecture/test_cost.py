@@ -41,7 +41,7 @@ IMAGE = cs.Input(28, 28)
     ],
     ids=["padding", "image", "weights", "one pooling", "many poolings", "layers"],
 )
-def test_what_costs_too_much_is_refused_by_the_layer_that_crosses_the_limit(image, layers, message):
+def test_networks_that_cost_too_much_are_refused_by_layer(image, layers, message):
     with pytest.raises(ArchitectureError, match=message):
         cs.Architecture(image, layers)
 
@@ -79,7 +79,7 @@ def test_networks_that_people_build_stay_within_the_limits(made):
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_operations_are_what_is_read_and_written(layer, expected):
+def test_operations_count_bytes_read_and_written(layer, expected):
     output_shape = (8, 8, 2)
     assert layer_operations(layer, output_shape, layer.output_shape(output_shape)) == expected
 

@@ -165,7 +165,7 @@ def test_no_arc_covers_another_or_leaves_the_drawing():
         assert a[1] != b[1]  # their heights differ, since each runs over some of the same blocks
 
 
-def test_paddings_and_activations_say_what_they_do():
+def test_paddings_and_activations_have_summaries():
     said = [text for *_, text in texts_of(ARCHITECTURES["padding"].diagram())]
     paddings = ("1 around", "rows 1,", "columns 0", "rows 1000 + 1000,", "columns 0 + 10")
     for words in (*paddings, "leaky_relu,", "slope 3.3", "linear", "softmax"):

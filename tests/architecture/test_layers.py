@@ -153,7 +153,7 @@ def test_multiply_adds_are_counted_output_by_output():
     # Odd zeros go behind, as TensorFlow pads: 8 pixels read by 2 need one, by 5 four, by 3 at stride 2 one.
     [(8, 2, 1, 0), (8, 3, 1, 1), (8, 5, 1, 2), (8, 3, 2, 0), (31, 3, 2, 1), (8, 1, 2, 0), (1, 5, 1, 2)],
 )
-def test_same_padding_puts_an_odd_zero_behind(size, kernel, stride, expected):
+def test_same_padding_puts_an_odd_zero_last(size, kernel, stride, expected):
     frame = Window((kernel, 1), (stride, 1), "same").frame((size, 9, 1))
     zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     assert frame == ((expected, zeros - expected), (0, 0))
@@ -178,7 +178,7 @@ def test_every_kind_of_layer_goes_through_json_above():
     assert {type(layer) for layer in LAYERS} == set(LAYER_KINDS.values())
 
 
-def test_what_a_layer_as_data_leaves_out_has_its_default():
+def test_missing_arguments_of_a_layer_have_their_defaults():
     assert layer_from_dict({"kind": "BatchNormalization", "activation": "relu"}) == BatchNormalization(
         activation="relu"
     )
@@ -280,7 +280,7 @@ FRAME = r"must be a whole number from 0 to 1024, a pair \(rows, columns\) of the
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_layer_rejects(kind, arguments, message):
+def test_a_layer_rejects_invalid_arguments(kind, arguments, message):
     with pytest.raises(ArchitectureError, match=message):
         kind(**arguments)
 
@@ -324,6 +324,6 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_layer_from_dict_rejects(value, message):
+def test_layer_from_dict_rejects_invalid_arguments(value, message):
     with pytest.raises(ArchitectureError, match=message):
         layer_from_dict(value)

@@ -58,7 +58,7 @@ def test_layers_are_named_as_keras_names_them():
     assert names == ["conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "flatten", "dense", "dense_1"]
 
 
-def test_given_names_stay_and_are_never_given_twice():
+def test_explicit_names_stay_and_are_unique():
     layers = (Conv2D(2, name="conv2d_1"), Conv2D(2), Conv2D(2), Conv2D(2, name="eyes"), Flatten(), Dense(2))
     names = [layer.name for layer in Architecture(Input(28, 28), layers).layers]
     assert names == ["conv2d_1", "conv2d", "conv2d_2", "eyes", "flatten", "dense"]
@@ -312,7 +312,7 @@ END = (Flatten(), Dense(10))
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_an_architecture_rejects(image, layers, message):
+def test_an_architecture_rejects_invalid_arguments(image, layers, message):
     with pytest.raises(ArchitectureError, match=message):
         Architecture(image, layers)
 
@@ -330,7 +330,7 @@ def test_an_architecture_rejects(image, layers, message):
     ],
     ids=str,
 )
-def test_an_input_rejects(arguments, message):
+def test_an_input_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ArchitectureError, match=message):
         Input(**{"height": 28, "width": 28, **arguments})
 
@@ -348,7 +348,7 @@ def test_an_input_rejects(arguments, message):
     ],
     ids=str,
 )
-def test_from_dict_rejects(change, message):
+def test_from_dict_rejects_invalid_arguments(change, message):
     value = None if change is None else {**presets.cnn().to_dict(), **change}
     with pytest.raises(ArchitectureError, match=message):
         Architecture.from_dict(value)

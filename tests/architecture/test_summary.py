@@ -29,7 +29,7 @@ def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
     assert rows[12] == "Total: 108,618 parameters (424.29 KB), 758,592 MACs per image"
 
 
-def test_summary_counts_moving_statistics_with_their_layer_and_tells_them_apart_at_the_end():
+def test_summary_counts_moving_statistics_with_their_layer_and_separately_at_the_end():
     layers = (Conv2D(4, use_bias=False), BatchNormalization(), Flatten(), Dense(3))
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
     assert " ".join(lines[5].split()) == "batch_normalization (BatchNormalization) (None, 3, 3, 4) 16 0 3 × 3"

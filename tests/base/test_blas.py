@@ -22,7 +22,7 @@ print(before, inside, threads())
 """
 
 
-def test_numpy_computes_on_one_thread_within_the_block_and_on_as_many_as_before_behind_it() -> None:
+def test_numpy_computes_on_one_thread_only_within_the_block() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
     assert done.stdout in ("[2] [1] [2]\n", "[] [] []\n")  # some builds of NumPy have another library
 

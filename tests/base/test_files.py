@@ -103,7 +103,7 @@ def test_json_refuses_numbers_that_are_not_finite(tmp_path, number):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_inside_gives_places_in_a_folder_that_the_user_reached_through_a_link(tmp_path):
+def test_inside_accepts_a_folder_that_the_user_reached_through_a_link(tmp_path):
     (tmp_path / "real" / "figures").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "real")
     for name in ("run.json", "figures", "figures/a.png", "not/there/yet"):

@@ -36,7 +36,7 @@ def test_cross_entropy_is_scikit_learns_log_loss(num_classes):
     assert metrics.cross_entropy(logits, y_true) == pytest.approx(expected, rel=1e-12)
 
 
-def test_cross_entropies_are_those_of_each_image_by_itself():
+def test_cross_entropies_equal_those_of_single_images():
     stream = np.random.default_rng(4)
     logits, y_true = stream.normal(size=(7, 5)).astype(np.float32), stream.integers(0, 5, 7)
     entropies = metrics.cross_entropies(logits, y_true)
@@ -100,7 +100,7 @@ def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(images, dra
 
 
 @pytest.mark.parametrize("matrix", [np.diag([3, 40]), np.diag([1, 1, 1]), np.array([[0, 5], [7, 0]])])
-def test_intervals_of_all_right_and_all_wrong_are_open_on_one_side(matrix):
+def test_intervals_of_all_correct_and_all_wrong_reach_1_and_0(matrix):
     for value, (low, high) in (metrics.balanced_accuracy(matrix), metrics.macro_f1(matrix)):
         assert value in (0, 1)
         assert low == value == 0 < high < 1 or 0 < low < high == value == 1
@@ -135,7 +135,7 @@ def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, 
         assert abs(only_a - only_b - count * difference) / spread == pytest.approx(1.959964, rel=1e-4)
 
 
-def test_paired_interval_where_the_two_agree_everywhere():
+def test_the_paired_interval_of_equal_answers_contains_zero():
     low, high = metrics.difference_interval(np.array([0]), np.array([0]), 1000)
     z = 1.959963984540054  # d n = z sqrt(n (d - d^2)), since then q is 0
     assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
@@ -188,6 +188,6 @@ LABELS = np.array([0, 1])
         (lambda: metrics.mcnemar_exact(-1, 2), "counts must be at least 0"),
     ],
 )
-def test_metrics_reject(call, message):
+def test_metrics_reject_invalid_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -37,7 +37,7 @@ def test_a_halved_array_has_16_levels_and_is_off_by_eight_at_most() -> None:
 
 
 @pytest.mark.parametrize("room", [0, 2_000, 50_000, 200_000])
-def test_as_many_rows_are_packed_as_fit(room: int) -> None:
+def test_rows_are_packed_until_memory_is_full(room: int) -> None:
     rows = np.random.default_rng(0).integers(0, 256, (150, 30, 30), dtype=np.uint8)
     packed = RowPacker(rows).pack(room)
     count = packed.shape[0]
@@ -61,7 +61,7 @@ def test_as_many_rows_are_packed_as_fit(room: int) -> None:
         ({"data": b64encode(zlib.compress(bytes(1 << 24), 1)).decode()}, "not have the length of its shape"),
     ],
 )
-def test_a_block_that_is_none_is_refused_before_more_is_unpacked_than_it_says(change: dict, message: str) -> None:
+def test_a_false_block_is_refused_before_unpacking_more_than_it_states(change: dict, message: str) -> None:
     block = Packed.from_array(np.zeros(8, np.uint8)).to_dict() | change
     with pytest.raises(ValueError, match=message):
         unpack(block)

@@ -59,7 +59,7 @@ def run(**changes: Any) -> dict[str, Any]:
     return {"name": "a", "accuracy": 0.5, "interval": None, "seconds": 1, "epochs": 1} | changes
 
 
-def test_a_record_is_what_it_was_after_a_file(tmp_path: Path):
+def test_a_record_survives_a_file_unchanged(tmp_path: Path):
     write_record(tmp_path / "table.json", table())
     assert read(tmp_path / "table.json", Table) == table()
     assert pickle.loads(pickle.dumps(table())) == table()
@@ -88,7 +88,7 @@ def test_the_canonical_bytes_do_not_depend_on_the_order_of_keys():
         (table(runs=(Run(name="a", accuracy=2, interval=None),)), r"Table: \$\.runs\[0\]\.accuracy: expected float"),
     ],
 )
-def test_what_could_not_be_read_back_is_not_written(record: Record, message: str):
+def test_unreadable_values_are_not_written(record: Record, message: str):
     with pytest.raises(ValueError, match=f"^{message}"):
         encode(record)
 
@@ -127,7 +127,7 @@ def test_an_array_is_no_part_of_a_record():
         (text(**{"x" * 10_000: 1}), r"\$: object contains unknown field x{100,200}; use another copy"),
     ],
 )
-def test_what_is_no_such_record_is_one_error_with_its_place(content: bytes, message: str):
+def test_an_invalid_record_is_one_error_with_a_path(content: bytes, message: str):
     with pytest.raises(RunError, match=rf"^table\.json: {message}") as caught:
         decode(content, Table, "table.json")
     assert "use another copy of it, or write it again" in str(caught.value)

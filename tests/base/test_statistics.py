@@ -68,7 +68,7 @@ def test_the_ends_of_an_error_ratio_interval_are_where_the_score_is_z(only_a, on
         ((0, 0, 5), 1 / (1 + Z**2 / 5), 1 + Z**2 / 5),  # the very same errors: it is -sqrt(5 (r - 1))
     ],
 )
-def test_error_ratio_interval_of_empty_cells(counts, low, high):
+def test_the_error_ratio_interval_of_empty_cells_is_unbounded(counts, low, high):
     assert error_ratio_interval(*counts) == pytest.approx((low, high), rel=1e-9)
 
 
@@ -115,7 +115,7 @@ def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
 
 
 @pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
-def test_where_only_seeds_differ_the_interval_is_students(seeds):
+def test_the_interval_is_students_if_only_seeds_differ(seeds):
     # So many images that their luck is nothing beside that of the seeds.
     stream, images = np.random.default_rng(11), 400_000
     rates = [stream.normal(0.2, 0.03, (count, 1)) for count in seeds]
@@ -149,7 +149,7 @@ def by_hand(a, b, ratio=1.0):
 
 
 @pytest.mark.parametrize("seeds", [(6, 6), (3, 12)])
-def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance(seeds):
+def test_the_variance_equals_an_analysis_by_hand(seeds):
     a, b = answers(np.random.default_rng(3), seeds, 5000)
     result = group_difference(a, b)
     difference, error, freedom = by_hand(a, b)
@@ -159,7 +159,7 @@ def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance(seeds):
 
 
 @pytest.mark.parametrize(("errors", "is_surely_above_zero"), [(2, False), (6, True)])
-def test_an_end_of_a_ratio_is_zero_where_the_errors_may_be_none_at_all(errors, is_surely_above_zero):
+def test_a_ratio_interval_reaches_zero_if_there_may_be_no_errors(errors, is_surely_above_zero):
     # With k errors the rate lies about the root of k standard errors above 0.
     many, few = (np.arange(1000) < 20)[None], (np.arange(1000) >= 1000 - errors)[None]
     low, high = group_difference(many, few).ratio_interval
@@ -235,13 +235,13 @@ def test_the_ends_of_a_ratio_interval_are_where_the_test_of_that_ratio_turns():
         assert (abs(difference) < stats.t.ppf(0.975, freedom) * error) == expected
 
 
-def test_of_many_groups_the_p_values_are_small_enough_to_tell_a_much_worse_one():
+def test_corrected_p_values_of_many_groups_still_detect_a_much_worse_group():
     stream = np.random.default_rng(22)
     a, b = stream.random((5, 10_000)) < 0.005, stream.random((5, 10_000)) < 0.18
     assert group_difference(a, b).p_value * 780 < 1e-4  # every two of 40 groups
 
 
-def test_groups_without_an_error_are_not_taken_for_certainly_equal():
+def test_groups_without_an_error_are_not_called_equal():
     none = np.zeros((5, 50), bool)
     difference = group_difference(none, none)
     assert -0.2 < difference.interval[0] < -0.02 < 0.02 < difference.interval[1] < 0.2
@@ -276,7 +276,7 @@ FLAGS = np.zeros((2, 3), bool)
         (lambda: group_accuracy_interval(FLAGS, 0.0), "confidence is 0.0"),
     ],
 )
-def test_statistics_reject(call, message):
+def test_statistics_reject_invalid_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 

@@ -40,7 +40,7 @@ def hold(estimates: list[Estimate], truth: float) -> float:
     return float(np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]))
 
 
-def test_what_is_counted_is_what_is_there(monkeypatch: pytest.MonkeyPatch):
+def test_counts_match_the_files(monkeypatch: pytest.MonkeyPatch):
     stream = np.random.default_rng(0)
     y_true, answers = stream.integers(0, CLASSES, 31), stream.integers(0, CLASSES, (17, 31)).astype(np.uint8)
     monkeypatch.setattr("atlas.counts.MAX_COMPARED", 100)  # several blocks
@@ -53,7 +53,7 @@ def test_what_is_counted_is_what_is_there(monkeypatch: pytest.MonkeyPatch):
         AnswerCounts.of(answers[:1], y_true, CLASSES)
 
 
-def test_networks_that_miss_each_image_for_itself_spread_as_that_says():
+def test_networks_that_err_independently_have_a_binomial_spread():
     chances = np.random.default_rng(1).beta(0.1, 2, 400)
     truth = sqrt((chances * (1 - chances)).sum()) / 400
     spreads = [Spread.of(draw_answers(chances, 200, seed)) for seed in range(150)]
@@ -77,7 +77,7 @@ def better_and_worse(own: float, num_runs: int, seed: int) -> AnswerCounts:
     return draw_answers(chances, num_runs, seed)
 
 
-def test_what_carries_over_to_other_images_is_the_share_of_the_variance_that_is_the_network_s():
+def test_the_reproducible_share_is_the_networks_share_of_the_variance():
     own = 0.005
     chance = 0.1 * 0.9 / 2000
     truth = own**2 / (own**2 + chance)
@@ -86,7 +86,7 @@ def test_what_carries_over_to_other_images_is_the_share_of_the_variance_that_is_
     assert 0.88 <= hold(estimates, truth) <= 1.0
 
 
-def test_what_carries_over_is_the_mean_over_all_divisions_of_the_images():
+def test_the_reproducible_share_is_a_mean_over_all_halvings_of_the_images():
     """One division of 2,000 networks gave 28 %, where all divisions together give 24."""
     stream = np.random.default_rng(5)
     wrong = stream.random((300, 400)) < np.clip(0.1 + 0.02 * stream.standard_normal((300, 1)), 0, 1)
@@ -127,7 +127,7 @@ def test_the_interval_of_a_skewed_spread_holds_its_sd():
     assert 0.86 <= held / 300 <= 0.99
 
 
-def test_the_hardest_images_come_first_with_what_they_are_taken_for():
+def test_the_hardest_images_come_first_with_their_usual_wrong_answer():
     y_true = np.array([0, 1, 2, 3, 4, 0, 1])
     answers = np.tile(y_true, (100, 1)).astype(np.uint8)
     answers[:90, 2] = 4
@@ -157,7 +157,7 @@ def test_networks_that_err_independently_do_not_agree_beyond_chance():
     assert 0.89 <= hold([agreement.answer_kappa for agreement in agreements], (same - chance) / (1 - chance)) <= 0.99
 
 
-def test_networks_that_err_on_the_hard_images_agree_as_their_chances_say():
+def test_networks_that_err_on_hard_images_agree_as_their_error_rates_predict():
     estimates = list[Estimate]()
     for seed in range(150):
         chances = np.where(np.random.default_rng(seed).random(2000) < 0.1, 0.7, 0.02)
@@ -179,7 +179,7 @@ def test_equal_networks_agree_in_everything():
     assert Agreement.of(AnswerCounts.of(right, y_true, CLASSES)).same_mistake is None
 
 
-def test_an_early_epoch_tells_of_the_last_one_what_their_correlation_says():
+def test_an_early_epoch_predicts_the_last_by_their_correlation():
     stream = np.random.default_rng(9)
     held = list[Estimate]()
     for _ in range(300):

@@ -18,7 +18,7 @@ from convscope.recipes import RECIPES
 SINGLE = Point("single", "ann", "fast")
 
 
-def test_every_point_names_what_there_is():
+def test_every_point_names_existing_networks_and_files():
     assert len({point.name for point in POINTS}) == len(POINTS)
     for point in POINTS:
         assert point.architecture in PRESETS
@@ -55,9 +55,7 @@ def test_published_results_state_a_cost_and_how_they_were_chosen():
 
 
 @pytest.mark.slow
-def test_points_share_networks_and_give_what_their_networks_say(
-    small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_points_of_the_frontier_share_networks(small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("answers.FOLDER", tmp_path / "answers")
     data, seeds = small_mnist, list(range(4))
 
@@ -94,7 +92,7 @@ def test_points_share_networks_and_give_what_their_networks_say(
         measure(replace(SINGLE, members=5))
 
 
-def test_the_front_holds_what_nothing_beats():
+def test_the_front_holds_points_that_no_point_dominates():
     rows = [("a", 1, 0.9), ("b", 2, 0.9), ("c", 2, 0.95), ("d", 3, 0.94), ("e", 4, 0.97), ("f", 4, 0.97)]
     points = [{"name": name, "parameters": cost, "mean": mean} for name, cost, mean in rows]
     assert find_pareto_names(points[::-1], "parameters") == ("a", "c", "f", "e")

@@ -205,9 +205,7 @@ def frontier_parts(*rows: dict) -> dict[str, dict]:
     return {"frontier": part, "frontier-seconds": {**about, "rows": [timed]}}
 
 
-def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet_machine(
-    publish: ModuleType, digest: str
-):
+def test_the_frontier_has_measured_rows_and_quiet_seconds(publish: ModuleType, digest: str):
     parts = frontier_parts(
         frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, "bfloat16", members=10)
     )
@@ -246,7 +244,7 @@ def test_the_atlas_follows_from_its_published_runs(publish: ModuleType):
     assert asdict(carried) == pytest.approx(spread["carries_over"])
 
 
-def test_fresh_seeds_are_equivalent_only_where_the_interval_lies_within_the_margin(publish: ModuleType, digest: str):
+def test_fresh_seeds_are_equivalent_only_if_the_interval_lies_within_the_margin(publish: ModuleType, digest: str):
     """A p-value of 0.9 of ten seeds said nothing: the difference may be 0.04 points either way."""
     names = ("cnn-accurate", "cnn-fast", "ann")
     before = [frontier_row(publish, name, digest, 30) | {"mean": 0.995, "sd": 0.0005} for name in names]
@@ -340,7 +338,7 @@ def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path
     assert part["num_images"] == 10_000
 
 
-def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_weights(
+def test_a_row_of_another_engine_is_kept_if_one_training_repeats_its_weights(
     measure: ModuleType, publish: ModuleType, digest: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     requests = list[tuple[str, ...]]()
@@ -382,7 +380,7 @@ def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_trainin
     assert [point.name for point in measure.single_networks([points[1]], "mnist")] == ["one"]
 
 
-def test_a_busy_machine_is_seen(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
+def test_a_busy_machine_is_detected(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
     now = (1100, 530)  # of 100 ticks 30 were idle
     monkeypatch.setattr(measure.machine, "ticks", lambda: now)
     own = 0.5 * 100 / measure.machine.os.sysconf("SC_CLK_TCK")

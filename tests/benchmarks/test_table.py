@@ -104,7 +104,7 @@ def test_deep_networks_have_the_shapes_of_their_source(name, shapes):
     assert len(plain["layers"]) - len(without_normalization) == len(convolutions) + (name != "vgg")
 
 
-def test_the_residual_network_is_the_preset():
+def test_the_residual_network_equals_the_preset():
     timed, preset = cs.Architecture.from_dict(architectures.architecture("residual")), cs.presets.residual()
     rows = [[(row.layer.kind, row.output_shape, row.parameters) for row in net.table] for net in (timed, preset)]
     assert rows[0] == rows[1]

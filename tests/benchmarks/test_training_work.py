@@ -20,7 +20,7 @@ from convscope.architecture import (
 )
 
 
-def test_work_of_the_preset_counts_places_that_are_read_and_winners() -> None:
+def test_the_work_of_the_preset_counts_read_pixels_and_pooling_winners() -> None:
     forward = 24 * 24 * 9 * 16 + 10 * 10 * 9 * 16 * 32 + 800 * 128 + 128 * 10
     backward = 12 * 12 * 9 * 16 + 2 * 5 * 5 * 9 * 16 * 32 + 2 * (800 * 128 + 128 * 10)
     assert count_training_macs(presets.cnn()) == forward + backward
@@ -33,12 +33,12 @@ def test_a_convolution_without_pooling_counts_three_times_and_the_first_layer_tw
     assert count_training_macs(Architecture(Input(8, 8), layers)) == expected
 
 
-def test_a_dense_network_counts_no_gradient_by_its_images() -> None:
+def test_a_dense_network_computes_no_gradient_by_its_images() -> None:
     layers = (MaxPooling2D(2), Flatten(), Dense(7, "relu"), Dense(3))
     assert count_training_macs(Architecture(Input(8, 6), layers)) == 2 * 12 * 7 + 3 * 7 * 3
 
 
-def test_normalisation_reads_every_place_and_gives_each_a_gradient() -> None:
+def test_normalisation_computes_a_gradient_for_every_pixel() -> None:
     end = (MaxPooling2D(2), Conv2D(5, 2), Flatten(), Dense(3))
     after = 3 * 80 + 3 * 15
     # Of the 5 x 5 places the pooling reads 4 x 4, and of these 2 x 2 win; the statistics read all.
@@ -49,7 +49,7 @@ def test_normalisation_reads_every_place_and_gives_each_a_gradient() -> None:
     assert count_training_macs(Architecture(Input(7, 7), (BatchNormalization(), *normalized))) == 3 * 25 * 36 + after
 
 
-def test_what_two_layers_read_counts_once_and_at_its_largest() -> None:
+def test_a_map_that_two_layers_read_counts_once() -> None:
     image = Input(7, 7)
     residual = (Conv2D(4, 3), Conv2D(4, 3, padding="same"), Add("conv2d"), Conv2D(5, 3, 2), Flatten(), Dense(3))
     # All 5 x 5 places are read by the convolution of stride 2; both ways to the sum carry gradients everywhere.
@@ -60,7 +60,7 @@ def test_what_two_layers_read_counts_once_and_at_its_largest() -> None:
     assert count_training_macs(Architecture(image, pooled)) == 2 * 16 * 36 + 3 * 16 * 3
 
 
-def test_every_window_leaves_out_what_it_does_not_read() -> None:
+def test_windows_exclude_pixels_that_they_skip() -> None:
     layers = (Conv2D(4, 3), Dropout(0.5), AveragePooling2D(2), DepthwiseConv2D(1, 2), Flatten(), Dense(3))
     # The depthwise convolution reads one place of 2 x 2, and so the pooling, the dropout and the first 2 x 2 of 5 x 5.
     assert count_training_macs(Architecture(Input(7, 7), layers)) == 2 * 4 * 36 + 3 * 4 + 3 * 4 * 3
@@ -75,7 +75,7 @@ def test_an_activation_between_a_convolution_and_its_pooling_changes_no_count() 
     assert count_training_macs(added) == 2 * 16 * 36 + 3 * 16 * 3
 
 
-def test_places_that_only_padding_would_read_are_left_out() -> None:
+def test_windows_that_read_only_padding_are_left_out() -> None:
     # Of 5 x 5 places the pooling reads 4 x 4 with two rows of zeros above them: 2 x 4 rows and columns of the map.
     layers = (Conv2D(4, 3), ZeroPadding2D(((2, 0), (0, 0))), MaxPooling2D((4, 4), 4), Flatten(), Dense(3))
     assert count_training_macs(Architecture(Input(7, 7), layers)) == (2 * 4 + 2 * 4) * 36 + 3 * 4 * 3

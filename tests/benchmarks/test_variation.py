@@ -19,7 +19,7 @@ def simulate(
 
 
 @pytest.mark.slow
-def test_what_was_simulated_is_found_again():
+def test_simulated_variances_are_recovered():
     variation = RunVariation.of(simulate(np.random.default_rng(0), 2000, 0.0008))
     assert variation.mean == pytest.approx(1 - RATE, abs=1e-4)
     assert variation.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES), rel=0.02)
@@ -42,7 +42,7 @@ def test_images_that_are_always_wrong_make_no_run_differ_from_another():
 
 
 @pytest.mark.slow
-def test_two_runs_differ_as_pairs_of_simulated_runs_do():
+def test_differences_of_two_runs_match_simulated_pairs():
     random = np.random.default_rng(3)
     difficulty = random.exponential(size=IMAGES)  # of these images
     variation = RunVariation.of(simulate(random, 1000, 0.0006, difficulty))
@@ -60,7 +60,7 @@ def test_two_runs_differ_as_pairs_of_simulated_runs_do():
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.003])
-def test_equal_runs_differ_by_whole_images_as_often_as_said(rate: float):
+def test_equal_runs_differ_by_whole_images_as_often_as_predicted(rate: float):
     """Accuracies of few errors are far from continuous: 0.03 points are three images."""
     wrong = np.random.default_rng(4).random((4000, 2000)) < rate
     variation = RunVariation.of(wrong)
@@ -70,6 +70,6 @@ def test_equal_runs_differ_by_whole_images_as_often_as_said(rate: float):
         assert variation.chance_same_images(images / 2000) == pytest.approx(seen, abs=0.03)
 
 
-def test_what_is_no_group_of_runs_is_refused():
+def test_an_invalid_group_of_runs_is_refused():
     with pytest.raises(ValueError, match=r"wrong is \(1, 10\); it must be \(n, N\), with at least two runs"):
         RunVariation.of(np.zeros((1, 10), np.bool_))

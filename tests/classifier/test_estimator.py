@@ -25,7 +25,7 @@ def small(**parameters):
 
 
 @pytest.mark.slow
-def test_digits_are_learned_from_numbers_as_they_come(digits):
+def test_digits_are_learned_from_unscaled_numbers(digits):
     X_train, X_test, y_train, y_test = digits
     assert CNNClassifier(random_state=0).fit(X_train, y_train).score(X_test, y_test) > 0.97
 
@@ -121,7 +121,7 @@ def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
     assert classifier.n_iter_ == 12 * 11 + 1
 
 
-def test_passes_keep_the_range_of_the_first():
+def test_all_passes_use_the_pixel_range_of_the_first():
     X = np.array([[0.0, 0.0], [1.0, 2.0]])
     classifier = small().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
     assert classifier.pixel_range_.high.tolist() == [1, 2]
@@ -258,7 +258,7 @@ def test_a_wrong_parameter_is_refused_by_fit_and_leaves_nothing_half_done(digits
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
 
 
-def test_balanced_weights_are_refused_by_passes_from_wherever_they_come(digits):
+def test_passes_refuse_balanced_class_weights(digits):
     X, _, y, _ = digits
     for parameters in ({"class_weight": "balanced"}, {"recipe": cs.Recipe(class_weights="balanced")}):
         with pytest.raises(ValueError, match="does not support class_weight='balanced'"):
@@ -277,7 +277,7 @@ def test_balanced_weights_are_refused_by_passes_from_wherever_they_come(digits):
         (2, "3", "ann", 2),
     ],
 )
-def test_threads_are_those_asked_for_or_a_worker_s_share(
+def test_threads_are_the_requested_number_or_the_share_of_a_worker(
     small_mnist, monkeypatch, threads, share, architecture, expected
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", share)
@@ -338,7 +338,7 @@ def test_labels_that_are_no_classes_are_refused(y, message):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda fitted: pickle.loads(pickle.dumps(fitted))])
-def test_a_copy_of_a_fitted_one_answers_and_goes_on_as_it_does(digits, copied):
+def test_a_copy_of_a_fitted_classifier_predicts_and_trains_alike(digits, copied):
     X, X_test, y, _ = digits
     fitted = small().fit(X, y)
     fitted.predict(X_test)  # now it holds a network of the engine, which no copy can share

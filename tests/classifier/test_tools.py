@@ -28,7 +28,7 @@ def small(**parameters):
 
 
 @pytest.mark.parametrize("steps", [[], [StandardScaler()], [FunctionTransformer(lambda X: X - 8)]])
-def test_a_pipeline_may_scale_what_it_likes(digits, steps):
+def test_a_pipeline_may_scale_the_images(digits, steps):
     X_train, X_test, y_train, y_test = digits
     pipeline = make_pipeline(*steps, small(epochs=8)).fit(X_train, y_train)
     assert pipeline.score(X_test, y_test) > 0.96
@@ -39,7 +39,7 @@ def test_a_table_with_columns_of_very_different_units_needs_no_scaling():
 
 
 @pytest.mark.slow
-def test_cross_validation_in_two_processes_gives_what_one_gives():
+def test_cross_validation_gives_the_same_in_one_and_two_processes():
     serial, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
     np.testing.assert_array_equal(serial, two)
 
@@ -69,13 +69,13 @@ def test_names_of_classes_pass_through_a_calibration():
     ],
     ids=["vote", "stack", "bag"],
 )
-def test_ensembles_take_it(ensemble):
+def test_ensembles_accept_an_imported_network(ensemble):
     X, y = WINE
     X = StandardScaler().fit_transform(X)
     assert ensemble().fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
 
 
-def test_permutation_importance_finds_the_column_that_tells_the_class():
+def test_permutation_importance_finds_the_informative_column():
     X = np.random.default_rng(0).normal(size=(150, 3))
     y = X[:, 1] > 0
     importance = permutation_importance(small(epochs=30).fit(X, y), X, y, n_repeats=3, random_state=0)

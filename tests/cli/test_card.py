@@ -49,7 +49,7 @@ def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
     assert f1["value"] == pytest.approx(evaluation["macro_f1"], abs=1e-6)
 
 
-def test_a_card_tells_of_seeds_comparison_and_what_is_missing(copied: Path):
+def test_a_card_mentions_seeds_comparison_and_missing_evidence(copied: Path):
     text = cs.open_run(copied).card().read_text(encoding="utf-8")
     group = json.loads((copied / "seeds.json").read_text())["table"][0]
     assert f"Over {group['num_runs']} seeds" in text
@@ -71,7 +71,7 @@ def test_a_card_has_title_and_licence_of_data_that_have_a_name(copied: Path):
 
 
 @pytest.mark.slow
-def test_a_card_tells_what_the_evidence_found(measured_run: Path, tmp_path: Path):
+def test_a_card_states_the_evidence(measured_run: Path, tmp_path: Path):
     text = cs.open_run(measured_run).card(tmp_path / "card.md").read_text(encoding="utf-8")
     for name in ("Calibration", "Robustness"):
         assert f"\n## {name}" in text

@@ -25,7 +25,7 @@ def of_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
 
 
 @pytest.mark.slow
-def test_a_training_of_few_steps_says_how_many_epochs_would_do(small_folder: Path, tmp_path: Path):
+def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Path, tmp_path: Path):
     few = ("train", "--dataset", small_folder, "--architecture", "ann")
     done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output

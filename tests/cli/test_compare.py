@@ -68,7 +68,7 @@ def test_a_folder_of_runs_is_grouped_by_network(runs):
     assert value["left_out"] == []
 
 
-def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mnist, tmp_path):
+def test_runs_of_several_folders_are_named_by_their_differences(runs, small_mnist, tmp_path):
     longer = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
     value = compare(runs / "ann-0", runs / "ann-1", longer)
     assert [group["name"] for group in value["groups"]] == [
@@ -107,7 +107,7 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
     assert len(compare(tmp_path / "copy")["groups"]) == 2  # without experiment.json
 
 
-def test_one_group_alone_is_refused(runs):
+def test_a_single_group_is_refused(runs):
     assert "contains only runs of cnn with recipe fast; name another folder" in run_fails("compare", runs / "cnn-0")
 
 

@@ -64,7 +64,7 @@ def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
     assert document["inspection"]["splits"]["train"]["num_images"] == 1000
 
 
-def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
+def test_info_lists_faults_first(colour_folder):
     output = invoke("data", "info", colour_folder).output
     assert "fault: 1 class (class 1) is in the test images" in output.replace("(1)", "(class 1)")
     assert output.index("fault: ") < output.index("warning: ") < output.index("SHA-256")

@@ -69,7 +69,7 @@ def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path:
     np.testing.assert_allclose(cs.load_model(tmp_path / "run").probabilities(images), expected, atol=1e-6)
 
 
-def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
+def test_the_temperature_is_fitted_to_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
     copy = shutil.copytree(joined[0], tmp_path / "run")
     succeed("report", copy, "calibration", "--json")
     model, splits = cs.load_model(copy), cs.open_run(copy).splits
@@ -84,14 +84,14 @@ def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dic
     assert model.calibration["temperature"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_command_makes_it_again(joined: tuple[Path, dict], tmp_path: Path):
+def test_the_recorded_command_repeats_the_run(joined: tuple[Path, dict], tmp_path: Path):
     out, _ = joined
     words = shlex.split(json.loads((out / "run.json").read_text())["command"])
     succeed(*words[1:], "--out", tmp_path / "again")
     assert cs.load_model(tmp_path / "again").weights_sha256 == cs.load_model(out).weights_sha256
 
 
-def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
+def test_impossible_ensembles_print_one_line(
     joined: tuple[Path, dict], shared_run: Path, tmp_path: Path, small_folder: Path
 ):
     out, _ = joined

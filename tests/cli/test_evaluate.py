@@ -93,7 +93,7 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
         (("--image-size", "14x14"), 2, "these options do not apply to the run's own data set"),
     ],
 )
-def test_what_cannot_be_measured_is_one_line(
+def test_impossible_evaluations_print_one_line(
     trained: Path, others: cs.Dataset, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ):
     few = others.take(np.arange(4))

@@ -24,7 +24,7 @@ def measured(measured_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     return out, json.loads((measured_run.parent / "printed.json").read_text())
 
 
-def test_a_finished_run_has_what_is_quickly_measured(run_folder: tuple[Path, dict]):
+def test_a_finished_run_has_the_quick_topics(run_folder: tuple[Path, dict]):
     out, _ = run_folder
     page = (out / "report.html").read_text()
     for topic in TOPICS:
@@ -33,7 +33,7 @@ def test_a_finished_run_has_what_is_quickly_measured(run_folder: tuple[Path, dic
 
 
 @pytest.mark.slow
-def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, dict]):
+def test_missing_topics_are_measured_and_stored(measured: tuple[Path, dict]):
     out, printed = measured
     assert set(printed) == {"run", "evidence", "timings", "report"}
     assert set(printed["evidence"]) == set(TOPICS) - set(QUICK)
@@ -80,7 +80,7 @@ def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Pat
 
 
 @pytest.mark.slow
-def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path, dict], tmp_path: Path):
+def test_evidence_of_other_weights_is_ignored(measured: tuple[Path, dict], tmp_path: Path):
     out = tmp_path / "run"
     shutil.copytree(measured[0], out)
     for topic in set(TOPICS) - {"attacks", "audit", *QUICK}:
@@ -108,7 +108,9 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     ("arguments", "code", "message"),
     [(("astrology",), 2, "'astrology' is not one of"), (("attacks", "--index", "300"), 1, "test images 0 to 299")],
 )
-def test_evidence_rejects(run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str):
+def test_evidence_rejects_invalid_arguments(
+    run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str
+):
     done = invoke("report", run_folder[0], *arguments)
     assert done.exit_code == code
     assert message in done.output

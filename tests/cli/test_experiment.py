@@ -76,7 +76,7 @@ def test_a_run_and_the_page_have_all_commands_that_trained_in_the_folder(small_f
 
 
 @pytest.mark.slow
-def test_without_out_the_same_command_goes_on(arguments, tmp_path: Path, monkeypatch):
+def test_the_same_command_without_out_resumes(arguments, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = [succeed(*arguments, "--json") for _ in range(2)]
     assert printed[0] == printed[1]

@@ -66,7 +66,7 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
         ((), "Missing option '--format'"),
     ],
 )
-def test_what_no_format_has_is_refused_before_anything_is_written(run: Path, arguments: tuple, expected: str):
+def test_unknown_export_options_are_refused_before_writing(run: Path, arguments: tuple, expected: str):
     done = invoke("export", run, *arguments)
     assert done.exit_code == 2
     assert expected in done.stderr
@@ -92,6 +92,6 @@ def test_data_of_another_kind_are_refused_before_anything_is_written(run: Path, 
     assert not (run / "exports").exists()
 
 
-def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):
+def test_a_folder_with_the_name_of_an_export_is_an_error(run: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
     assert "name a folder" in run_fails("export", run, "--format", "safetensors", "--out", tmp_path / "file")

@@ -11,7 +11,7 @@ from .conftest import succeed
 pytestmark = pytest.mark.slow
 
 
-def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
+def test_figures_have_the_requested_folder_format_and_theme(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
     arguments = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
     printed = succeed("figures", shared_run, "diagram", "comparison", *arguments)

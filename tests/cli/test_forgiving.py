@@ -109,7 +109,7 @@ def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(s
     assert json.loads((again / "run.json").read_text())["weights_sha256"] == record["weights_sha256"]
 
 
-def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: Path, tmp_path: Path):
+def test_the_json_of_summary_is_an_architecture_for_every_command(small_folder: Path, tmp_path: Path):
     file = tmp_path / "a net.json"
     file.write_text(invoke("summary", "small", "--width", 0.5, "--json").stdout)
     common = ("--dataset", small_folder, "--architecture", file)
@@ -119,7 +119,7 @@ def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: 
     assert printed["runs"][0]["architecture"] == "small-x0.5"
 
 
-def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
+def test_faults_of_a_folder_of_pictures_are_named(tmp_path: Path):
     folder = tmp_path / "pictures"
     for name in ("cat", "cat", "cat", "dog", "owl", "owl"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def test_a_run_stopped_before_its_first_epoch_still_starts_from_the_model(
         (("--from", "SOURCE", "--dataset", "LARGER"), 1, r"--from .*: images of \(32, 32, 1\) need dense/kernel"),
     ],
 )
-def test_what_cannot_be_started_from_is_one_line_and_leaves_no_folder(
+def test_an_impossible_start_prints_one_line_and_leaves_no_folder(
     source: Path, small_folder: Path, small_mnist: cs.Splits, tmp_path: Path, arguments, code, message
 ):
     larger = tmp_path / "larger.npz"
@@ -126,7 +126,7 @@ def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path,
 
 
 @pytest.mark.slow
-def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, tmp_path: Path):
+def test_images_that_no_ancestor_saw_are_held_out_again(small_folder: Path, tmp_path: Path):
     options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.2)
     generations = [tmp_path / name for name in ("first", "second", "third")]
     succeed(*options, "--out", generations[0])
@@ -182,7 +182,7 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     assert calibration["temperature"] == pytest.approx(cs.fit_temperature(expected.logits, data.train.labels))
 
 
-def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, small_folder: Path, tmp_path: Path):
+def test_the_training_data_of_a_foreign_network_are_unknown(source: Path, small_folder: Path, tmp_path: Path):
     alone = tmp_path / "model.safetensors"
     alone.write_bytes((source / "model.safetensors").read_bytes())
     options = ("train", "--dataset", small_folder, "--from", alone, "--epochs", 1)

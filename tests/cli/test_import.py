@@ -51,9 +51,7 @@ def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run
     assert record["command"].startswith("convscope import ")
 
 
-def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
-    imported: tuple[Path, dict], run_folder: tuple[Path, dict]
-):
+def test_an_imported_run_is_compared_without_training_time(imported: tuple[Path, dict], run_folder: tuple[Path, dict]):
     compared = succeed("compare", run_folder[0], imported[0], "--json")
     trained, elsewhere = compared["groups"]
     assert trained["training_seconds"] > 0
@@ -61,7 +59,7 @@ def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
     assert compared["comparisons"][0]["accuracy_difference"] == 0
 
 
-def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_folder: Path, tmp_path: Path):
+def test_an_imported_network_can_be_trained_further(imported: tuple[Path, dict], small_folder: Path, tmp_path: Path):
     done = invoke("train", "--resume", imported[0])
     assert done.exit_code == 1
     assert f"trained elsewhere; train it on as a new run, with --from {imported[0]}" in done.stderr
@@ -71,7 +69,7 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
 
 
 @pytest.mark.slow
-def test_what_needs_unseen_images_is_refused_or_left_out(
+def test_topics_that_need_unseen_images_are_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for topic in ("filters", "ablation", "robustness", "attacks"):  # whose values do not matter here
@@ -97,7 +95,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
 
 @pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
                                                         (10, 0.19, True), (100, 0.03, False)])  # fmt: skip
-def test_guessing_is_a_matter_of_how_many_classes_there_are(classes: int, low: float, is_told: bool):
+def test_guessing_depends_on_the_number_of_classes(classes: int, low: float, is_told: bool):
     architecture = SimpleNamespace(num_classes=classes)
     evaluation = SimpleNamespace(accuracy_interval=(low, 1.0))
     measured = SimpleNamespace(evaluation=evaluation, model=SimpleNamespace(architecture=architecture))
@@ -206,9 +204,7 @@ def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
         ("--image-shape", ["28x28", "28x28x0", "28x28x1x1", "x", ""], "height, width and channels, such as 28x28x1"),
     ],
 )
-def test_what_is_no_scaling_or_shape_is_a_wrong_command_line(
-    model_file: Path, option: str, values: list[str], message: str
-):
+def test_invalid_scalings_and_shapes_are_usage_errors(model_file: Path, option: str, values: list[str], message: str):
     for value in values:
         done = invoke("import", model_file, option, value)
         assert (done.exit_code, message in done.stderr) == (2, True)

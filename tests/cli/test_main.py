@@ -30,7 +30,7 @@ def test_a_bad_command_line_exits_2(arguments: list[str]):
     assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
-def test_what_the_system_refuses_is_one_error_with_the_name(monkeypatch: pytest.MonkeyPatch):
+def test_an_error_of_the_system_names_the_file(monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "/some/file")
 

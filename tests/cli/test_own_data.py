@@ -64,14 +64,14 @@ def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "compare"])
-def test_what_the_page_measures_works_for_pictures_of_ones_own(own_run, command):
+def test_the_tutorial_works_for_custom_pictures(own_run, command):
     out, _ = own_run
     succeed(command, *((out / "seeds", out) if command == "compare" else (out, "all", "ablation")))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
-def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp_path: Path):
+def test_fifty_images_train_and_state_their_limits(small_mnist: cs.Splits, tmp_path: Path):
     path = tmp_path / "few.npz"
     train, test = small_mnist.train.take(np.arange(50)), small_mnist.test.take(np.arange(10))
     np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)

@@ -58,7 +58,7 @@ def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: 
 
 
 @pytest.mark.slow
-def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tmp_path: Path):
+def test_a_plan_that_is_not_followed_is_named(pilot: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     assert follow(pilot, small_folder, out).exit_code == 0
     recipe = ("--recipe", pilot / "short.json", "--seeds", "90-90")
@@ -71,7 +71,7 @@ def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tm
 
 
 @pytest.mark.slow
-def test_looks_at_fewer_seeds_are_said(pilot: Path, small_folder: Path, tmp_path: Path):
+def test_looks_at_fewer_seeds_are_named(pilot: Path, small_folder: Path, tmp_path: Path):
     recipe = ("--recipe", pilot / "short.json", "--architecture", "ann", "--architecture", "lenet5")
     for seeds in ("2", "3"):
         invoke("experiment", "--dataset", small_folder, *recipe, "--seeds", seeds, "--out", tmp_path / "out")
@@ -100,7 +100,7 @@ def test_two_architectures_are_planned_from_a_pilot(
 
 
 @pytest.mark.slow
-def test_what_a_plan_refuses(pilot: Path, small_folder: Path, tmp_path: Path):
+def test_a_plan_refuses_invalid_arguments(pilot: Path, small_folder: Path, tmp_path: Path):
     for done, message in [
         (follow(pilot, small_folder, pilot / "pilot"), "the runs here began without a plan; choose another folder"),
         (follow(pilot, small_folder, tmp_path / "a", "--recipe", "fast"), "--recipe does not go with --plan"),
@@ -119,7 +119,7 @@ def test_what_a_plan_refuses(pilot: Path, small_folder: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted_but_judged(
+def test_a_look_in_a_read_only_folder_is_judged_but_not_counted(
     pilot: Path, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(_: RunNotes):

@@ -61,7 +61,7 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
     assert all("90 × 120 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
 
 
-def test_json_is_a_list_of_what_python_answers(run, model, pictures):
+def test_json_is_a_list_of_the_predictions_of_python(run, model, pictures):
     result = invoke("predict", run, pictures, "--json")
     paths = [pictures / "a.png", pictures / "more" / "b.png"]
     expected = answers_to(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
@@ -103,7 +103,7 @@ def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_p
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
+def test_each_step_can_be_left_out_or_requested(run, pictures, step):
     (value,) = succeed("predict", run, pictures / "a.png", "--without", step, "--json")
     assert value["steps"] == [name for name in MNIST_LIKE.steps if name != step]
     (value,) = succeed("predict", run, pictures / "a.png", "--with", step, "--json")
@@ -113,7 +113,7 @@ def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
     assert "choose one" in both.stderr
 
 
-def test_a_model_of_other_images_takes_no_step_but_those_asked_for(model, pictures, tmp_path):
+def test_a_model_of_other_images_applies_only_the_requested_steps(model, pictures, tmp_path):
     plain = replace(model, handwriting=Handwriting("light", 20, centre=False))
     save_model(plain, tmp_path / "plain.safetensors")
     (value,) = succeed("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--json")
@@ -197,7 +197,7 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
         assert html.count(f"<p>{step}</p>") == 2
 
 
-def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
+def test_explain_replaces_a_file_only_with_force(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("mine")
     assert "already exists" in run_fails("predict", run, pictures, "--explain", page)
@@ -206,7 +206,7 @@ def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 
-def test_a_page_is_written_although_a_file_is_bad_but_not_of_nothing(run, pictures, tmp_path):
+def test_a_page_is_written_despite_a_bad_file_if_any_picture_is_good(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     assert invoke("predict", run, pictures / "notes.txt", "--explain", page).exit_code == 1
     assert not page.exists()

@@ -76,7 +76,7 @@ def test_csv_has_a_row_a_digit(run, scan):
     assert all(0 < float(row["probability"]) <= 1 for row in rows)
 
 
-def test_bad_files_and_empty_ones_have_their_place(run, scan):
+def test_bad_and_empty_files_keep_their_position(run, scan):
     scan.with_name("a.png").write_bytes(b"no")
     Image.new("L", (40, 40), "white").save(scan.with_name("b.png"))
     result = invoke("predict", run, scan.parent, "--strings")

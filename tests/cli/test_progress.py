@@ -34,7 +34,7 @@ def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr() == ("", "")
 
 
-def test_on_a_terminal_there_is_a_bar_a_file_that_is_taken_away(monkeypatch: pytest.MonkeyPatch):
+def test_a_terminal_shows_a_progress_bar_for_each_file(monkeypatch: pytest.MonkeyPatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     fetch(StepProgress())
@@ -45,7 +45,7 @@ def test_on_a_terminal_there_is_a_bar_a_file_that_is_taken_away(monkeypatch: pyt
     assert text.rstrip(" ").endswith("\r")
 
 
-def test_the_bar_is_taken_away_when_something_breaks_off(monkeypatch: pytest.MonkeyPatch):
+def test_the_progress_bar_is_removed_after_an_error(monkeypatch: pytest.MonkeyPatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
 
@@ -59,7 +59,7 @@ def test_the_bar_is_taken_away_when_something_breaks_off(monkeypatch: pytest.Mon
     assert terminal.getvalue().rstrip(" ").endswith("\r")
 
 
-def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trained_now(
+def test_finished_runs_are_counted_and_predict_the_remaining_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     times = iter([0.0, 0.1, 20.0, 30.0])  # the first run was trained before

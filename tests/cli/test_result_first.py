@@ -57,7 +57,7 @@ def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrup
     assert phases == ["comparison", "filters", "embedding"]
 
 
-def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
+def test_a_resumed_run_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
     out, _, _ = interrupted
     filters = (out / "filters.json").stat().st_mtime_ns
     succeed("run", "--resume", out)
@@ -70,7 +70,7 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
     assert not (out / "figures").exists()
 
 
-def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
+def test_the_page_written_in_phases_equals_a_page_written_at_once(shared_run: Path):
     with open_with_data(shared_run, writes=False) as (folder, splits):
         run = load_measured_run(folder, splits)
         with pytest.MonkeyPatch.context() as patch:

@@ -64,7 +64,7 @@ def test_run_records_how_it_was_made(run_folder):
     assert set(lines[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
 
-def test_predictions_are_those_of_the_model(run_folder, small_mnist: cs.Splits):
+def test_predictions_equal_the_models(run_folder, small_mnist: cs.Splits):
     out, _ = run_folder
     with np.load(out / "predictions.npz") as arrays:
         assert (arrays["y_pred"] == cs.load_model(out).predict(small_mnist.test.images)).all()
@@ -177,7 +177,7 @@ BAD_CALLS = {
 
 
 @pytest.mark.parametrize("case", BAD_CALLS)
-def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_path: Path, monkeypatch, case: str):
+def test_a_bad_call_prints_one_line_and_leaves_no_folder(small_folder: Path, tmp_path: Path, monkeypatch, case: str):
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD_CALLS[case]
     assert message in run_fails("run", "--dataset", small_folder, *arguments)

@@ -12,7 +12,7 @@ from convscope.cli import _COMMANDS, main
 from .conftest import invoke
 
 
-def test_the_schema_is_one_and_has_a_definition_for_every_command_with_json():
+def test_one_schema_defines_the_output_of_every_command_with_json():
     schema = output_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     commands = {name: main.get_command(None, name) for name in _COMMANDS}

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
         (1, 0.5, 1, "1 seed, as asked"),
     ],
 )
-def test_there_are_as_many_seeds_as_time_allows_or_as_are_asked_for(options, seconds, count, word):
+def test_the_number_of_seeds_is_the_requested_or_what_time_allows(options, seconds, count, word):
     number, why = choose_seed_count(options, seconds)
     assert number == count
     assert word in why

@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
+def test_it_serves_until_stopped_and_prints_its_address(run: Path):
     command = [sys.executable, "-m", "convscope", "serve", str(run), f"b={run}"]
     with subprocess.Popen(
         [*command, "--port", "0", "--json", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -67,7 +67,7 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
-def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
+def test_missing_packages_are_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr("convscope.cli.serve.find_spec", lambda name: None if name == missing else find_spec(name))
     done = CliRunner().invoke(serve, [str(run)])
@@ -89,7 +89,7 @@ def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: s
         ),
     ],
 )
-def test_it_answers_to_the_names_of_this_machine_unless_told_otherwise(
+def test_it_answers_to_the_names_of_this_machine_by_default(
     run: Path, options: list[str], hosts: set[str] | None, monkeypatch: pytest.MonkeyPatch
 ):
     made = []

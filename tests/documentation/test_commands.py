@@ -210,7 +210,7 @@ def test_the_commands_of_a_first_page_run_as_they_stand(page: Path, readers_fold
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
-def test_every_target_of_make_that_a_page_shows_is_one(page: Path):
+def test_every_make_target_on_a_page_exists(page: Path):
     text = page.read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     shown = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)

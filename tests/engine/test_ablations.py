@@ -93,7 +93,7 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
     assert not np.array_equal(logits[5], logits[0])
 
 
-def test_ablations_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
+def test_ablations_have_the_same_bits_for_any_threads_and_any_other_ablations(architecture, weights, images):
     ablations = various_ablations(architecture)
     network = NativeNetwork(architecture, weights, 1)
     expected = network.ablation_logits(images, ablations)
@@ -138,7 +138,7 @@ def test_no_ablations_and_no_images_give_nothing(engine):
         ([Replacement("input", 0)], KeyError, "no layer 'input'; the layers are conv2d, max_pooling2d"),
     ],
 )
-def test_ablation_logits_reject(engine, ablation, error, message):
+def test_ablation_logits_reject_invalid_arguments(engine, ablation, error, message):
     architecture = presets.cnn()
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     with pytest.raises(error, match=message):
@@ -147,7 +147,7 @@ def test_ablation_logits_reject(engine, ablation, error, message):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, small_mnist, monkeypatch):
+def test_effects_equal_those_of_the_logits_for_any_block_size(engine, small_mnist, monkeypatch):
     architecture, test = presets.cnn(), small_mnist.test.take(np.arange(150))
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     sets = [[], [Replacement("conv2d_1", 3)], [Replacement("dense", k) for k in range(64)]]
@@ -169,7 +169,7 @@ def test_effects_reject_labels_of_other_images(small_mnist):
 
 
 @pytest.mark.parametrize("size", [1e4, 1e12, 3e38])
-def test_a_filter_that_outgrows_all_others_leaves_no_trace_once_it_is_replaced(size):
+def test_a_replaced_filter_of_huge_values_leaves_no_rounding_error(size):
     architecture = presets.cnn((14, 15, 1), 7)
     weights = initial_weights(architecture, 0)
     images = np.random.default_rng(0).integers(0, 256, (9, 14, 15, 1), dtype=np.uint8)

@@ -74,7 +74,7 @@ def test_no_augmentation_changes_nothing(engine):
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
-def test_the_changed_images_are_what_is_trained_on(engine):
+def test_training_uses_the_augmented_images(engine):
     images, labels, order = random_images(75, 9, 11, 3), np.arange(75) % 5, np.random.default_rng(3).permutation(75)
     dataset, architecture = Dataset(images, labels, tuple("01234")), presets.ann((9, 11, 3), 5)
     change = augment if engine == "reference" else native_augment
@@ -108,7 +108,7 @@ def test_every_shift_has_the_same_chance():
 
 
 @pytest.mark.parametrize("engine", [augment, native_augment])
-def test_a_flip_mirrors_every_second_image_as_the_other_changes_leave_it(engine):
+def test_a_flip_mirrors_every_second_augmented_image(engine):
     images = random_images(200, 12, 7, 3)
     for others, off in (({}, 0), ({"shift": 2}, 0), ({"rotation": 20.0, "scale": 0.2, "shear": 10.0, "crop": 0.2}, 1)):
         plain = engine(images, Augmentation(**others), 11).astype(int)
@@ -192,7 +192,7 @@ def test_a_window_shows_nothing_but_the_image():
     assert (inner == 255).all()
 
 
-def test_what_is_composed_is_the_product_of_its_parts_and_each_keeps_its_chance():
+def test_a_composed_augmentation_is_the_product_of_its_parts():
     first, two, three = (
         maps_of(a, 20)[:, :, :2] for a in (Augmentation(rotation=20), Augmentation(shear=15), Augmentation(scale=0.1))
     )

@@ -43,7 +43,7 @@ def installed(monkeypatch, tmp_path):
         (("keras", "jax", "torch"), '{"backend": "torch"}', "jax", "jax"),
     ],
 )
-def test_the_backend_is_the_one_asked_for_or_else_one_that_is_there(installed, packages, configured, chosen, expected):
+def test_the_backend_is_the_requested_or_an_installed_one(installed, packages, configured, chosen, expected):
     installed(*packages, configured=configured, chosen=chosen)
     assert backend.backend_name() == expected
 
@@ -64,7 +64,7 @@ def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch)
         (("keras", "torch"), "numpy", "KERAS_BACKEND is 'numpy'; engine keras needs one of tensorflow, jax, torch"),
     ],
 )
-def test_what_is_missing_is_said_with_how_to_get_it(installed, packages, chosen, message):
+def test_a_missing_package_is_named_with_its_installation(installed, packages, chosen, message):
     installed(*packages, chosen=chosen)
     with pytest.raises(ConvscopeError, match=message) as error:
         check_engine("keras")
@@ -88,7 +88,7 @@ def test_a_run_by_an_engine_that_is_missing_ends_in_one_line(installed, small_fo
     assert not out.exists()
 
 
-def test_precision_is_refused_before_anything_is_looked_for(installed):
+def test_an_invalid_precision_is_refused_first(installed):
     installed()
     with pytest.raises(RecipeError, match="engine keras computes in float32; use engine native or precision float32"):
         open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras", precision="bfloat16")

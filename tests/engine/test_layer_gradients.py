@@ -65,7 +65,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_gradients_by_the_logits_are_what_was_given(architecture, weights, images, engine):
+def test_gradients_by_the_logits_are_the_inputs_of_the_backward_pass(architecture, weights, images, engine):
     network, last = open_network(architecture, weights, engine), architecture.layers[-1].name
     dlogits = random_dlogits(architecture, len(images)).astype(np.float32)
     np.testing.assert_array_equal(network.layer_gradients(images, dlogits, [last])[last], dlogits)
@@ -90,7 +90,7 @@ def test_gradients_are_the_same_bits_on_any_number_of_threads(architecture, weig
         assert_same_bits(gradients, expected)
 
 
-def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mnist):
+def test_the_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mnist):
     architecture = presets.cnn()
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     images, labels = small_mnist.test.images[:50], small_mnist.test.labels[:50]
@@ -137,18 +137,18 @@ def test_no_images_and_no_layers_give_nothing(engine):
         (np.zeros((2, 4)), ["conv2d"], KeyError, "no layer 'conv2d'; the layers are flatten, dense"),
     ],
 )
-def test_layer_gradients_reject(engine, dlogits, layers, error, message):
+def test_layer_gradients_reject_invalid_arguments(engine, dlogits, layers, error, message):
     architecture = Architecture(Input(3, 3), (Flatten(), Dense(4)))
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     with pytest.raises(error, match=message):
         network.layer_gradients(np.zeros((2, 3, 3, 1), np.uint8), dlogits, layers)
 
 
-def test_dlogits_of_a_logit_are_one_there():
+def test_dlogits_of_a_logit_are_one_at_its_class():
     np.testing.assert_array_equal(dlogits_of_logit(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
 
 
-def test_dlogits_of_the_loss_are_those_of_each_image_by_itself():
+def test_dlogits_of_the_loss_equal_those_of_single_images():
     logits, labels = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
     np.testing.assert_allclose(dlogits_of_loss(logits, labels), 5 * cross_entropy_backward(logits, labels), rtol=1e-14)
 
@@ -162,11 +162,11 @@ def test_dlogits_of_the_loss_are_those_of_each_image_by_itself():
         (np.array([0]), r"labels have shape \(1,\) for logits of shape \(2, 3\)"),
     ],
 )
-def test_dlogits_of_the_loss_reject(labels, message):
+def test_dlogits_of_the_loss_reject_invalid_arguments(labels, message):
     with pytest.raises(ValueError, match=message):
         dlogits_of_loss(np.zeros((2, 3)), labels)
 
 
-def test_dlogits_of_a_logit_reject_a_label_of_no_class():
+def test_dlogits_of_a_logit_reject_an_invalid_label():
     with pytest.raises(ValueError, match="labels run from 3 to 3"):
         dlogits_of_logit(np.array([3]), 3)

@@ -166,14 +166,14 @@ def test_a_network_that_is_held_until_the_interpreter_ends_is_freed() -> None:
     ("arguments", "message"),
     [({"threads": 0}, "threads is 0"), ({"instruction_set": "mmx"}, "instruction_set is 'mmx'")],
 )
-def test_constructor_rejects(arguments: dict[str, object], message: str) -> None:
+def test_the_constructor_rejects_invalid_arguments(arguments: dict[str, object], message: str) -> None:
     architecture = presets.cnn()
     with pytest.raises(ValueError, match=message):
         NativeNetwork(architecture, initial_weights(architecture, 0), **arguments)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
-def test_the_peak_is_that_of_a_processor(isa: str) -> None:
+def test_the_measured_peak_is_plausible_for_a_processor(isa: str) -> None:
     assert 0.1 < measure_peak(1, isa, seconds=0.02) < 10_000
 
 
@@ -189,7 +189,7 @@ def test_the_widest_instruction_set_is_faster_than_the_narrowest() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"), [((0, None), "threads is 0"), ((1, "mmx"), "instruction_set is 'mmx'")]
 )
-def test_measure_peak_rejects(arguments: tuple[int, str | None], message: str) -> None:
+def test_measure_peak_rejects_invalid_arguments(arguments: tuple[int, str | None], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         measure_peak(*arguments)
 
@@ -211,7 +211,7 @@ def test_unknown_instruction_set_in_the_environment_is_rejected(monkeypatch: pyt
         (np.zeros((0, 28, 28, 1), np.uint8), np.zeros(0, np.int64), "there are no images"),
     ],
 )
-def test_gradients_reject(images: NDArray[np.uint8], labels: NDArray[np.int64], message: str) -> None:
+def test_gradients_reject_invalid_arguments(images: NDArray[np.uint8], labels: NDArray[np.int64], message: str) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     with pytest.raises(ValueError, match=message):
         network.gradients(images, labels)

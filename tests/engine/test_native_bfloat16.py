@@ -175,7 +175,7 @@ def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.Monkey
         NativeNetwork(presets.ann(), weights, 1, precision="bfloat16")
 
 
-def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_without_the_instructions_is_told_which_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "instruction_sets", lambda *_: ())
     weights = initial_weights(presets.ann(), 0)
     for opened in (
@@ -186,6 +186,6 @@ def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypat
             opened()
 
 
-def test_the_reference_has_no_other_precision_than_its_own() -> None:
+def test_the_reference_supports_only_its_own_precision() -> None:
     with pytest.raises(RecipeError, match="engine reference computes in float64; use engine native"):
         open_network(presets.ann(), initial_weights(presets.ann(), 0), "reference", precision="bfloat16")

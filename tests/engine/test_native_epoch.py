@@ -40,7 +40,7 @@ def digits() -> Dataset:
 
 
 @pytest.mark.slow
-def test_progress_is_called_now_and_then(digits: Dataset) -> None:
+def test_progress_is_called_at_intervals(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     calls: list[tuple[int, float, float]] = []
     start = time.monotonic()
@@ -53,7 +53,7 @@ def test_progress_is_called_now_and_then(digits: Dataset) -> None:
     assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
 
 
-def test_error_in_progress_stops_the_epoch_and_comes_out(digits: Dataset) -> None:
+def test_an_error_in_progress_stops_the_epoch_and_is_raised(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
 
     def stop(images: int, *_: float) -> None:
@@ -247,7 +247,7 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
 @pytest.mark.slow
 @needs_fork
 @forks_with_threads
-def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Dataset) -> None:
+def test_a_process_forked_by_progress_must_not_return(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0), 2)
     parent, children = os.getpid(), []
 
@@ -290,7 +290,7 @@ def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Datas
         ({"dataset": random_dataset(20, (9, 11, 1), 60)}, "the network has 5 outputs"),
     ],
 )
-def test_train_epoch_rejects(arguments: dict[str, Any], message: str) -> None:
+def test_train_epoch_rejects_invalid_arguments(arguments: dict[str, Any], message: str) -> None:
     architecture = presets.ann((9, 11, 1), 5)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     good: dict[str, Any] = {

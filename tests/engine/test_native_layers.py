@@ -58,7 +58,7 @@ def test_zeros_around_the_map_are_the_padding_of_a_convolution() -> None:
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_an_ablation_of_a_padding_replaces_its_zeros_too_and_leaves_none_behind() -> None:
+def test_an_ablation_of_a_padding_layer_replaces_its_zeros_too() -> None:
     network = cs.Architecture(
         cs.Input(6, 5), (cs.Conv2D(2, 1), cs.ZeroPadding2D(2), cs.AveragePooling2D((10, 9)), cs.Flatten())
     )

@@ -87,7 +87,7 @@ def test_continuing_from_the_state_gives_the_same_bits(options: dict[str, Any], 
 
 
 @pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
-def test_the_average_is_the_model_and_leaves_training_as_it_was(engine: type[NativeNetwork]) -> None:
+def test_averaging_gives_the_model_and_does_not_change_training(engine: type[NativeNetwork]) -> None:
     architecture, dataset = small_architecture(), random_dataset(96)
     plain, averaged = (engine(architecture, initial_weights(architecture, 0)) for _ in range(2))
     beta, seen = 0.8, []
@@ -146,7 +146,7 @@ def test_a_short_gradient_is_not_clipped() -> None:
     assert_same_bits(free.weights(), clipped.weights())
 
 
-def test_metrics_are_those_before_each_step() -> None:
+def test_metrics_are_computed_before_each_step() -> None:
     architecture, dataset = small_architecture(), random_dataset(20)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     loss, _ = network.gradients(dataset.images, dataset.labels.astype(np.int64))
@@ -178,7 +178,7 @@ def test_order_may_repeat_and_leave_out_images() -> None:
         ({"unrounded/dense/bias": np.zeros(19)}, "optimizer state unrounded/dense/bias belongs to no weight"),
     ],
 )
-def test_set_optimizer_state_rejects(change: dict[str, NDArray[Any]], message: str) -> None:
+def test_set_optimizer_state_rejects_invalid_arguments(change: dict[str, NDArray[Any]], message: str) -> None:
     architecture = small_architecture()
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     with pytest.raises(ValueError, match=message):

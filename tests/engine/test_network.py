@@ -98,6 +98,6 @@ def test_reference_computes_with_float64_weights_as_they_are():
         (np.zeros(8, np.float16), r"weight dense_1/bias has shape \(8,\); the architecture needs \(7,\)"),
     ],
 )
-def test_open_network_rejects(engine, value, message):
+def test_open_network_rejects_invalid_arguments(engine, value, message):
     with pytest.raises(ValueError, match=message):
         open_network(ARCHITECTURE, {**short_weights(), "dense_1/bias": value}, engine)

@@ -64,7 +64,7 @@ def test_convolution_gives_the_numbers_worked_by_hand():
     np.testing.assert_array_equal(y, maps([[5.5, 1.5], [-1.5, 6.5]]))
 
 
-def test_convolution_with_same_padding_puts_the_odd_zero_behind():
+def test_convolution_with_same_padding_puts_the_odd_zero_last():
     y = convolution(IMAGE, KERNEL, np.array([0.5]), Window((2, 2), (1, 1), "same"))
     np.testing.assert_array_equal(y, maps([[5.5, 1.5, -2.5], [-1.5, 6.5, 2.5], [6.5, 3.5, 1.5]]))
 
@@ -143,13 +143,13 @@ def test_dropout_keeps_the_mean():
     np.testing.assert_array_equal(dropout(x, kept, 0.25), [[4, 0], [12, 16]])
 
 
-def test_dropout_counts_on_the_published_sequence():
+def test_dropout_uses_the_published_random_sequence():
     # The first two numbers of SplitMix64 from 0, by its author's own program.
     expected = np.array([0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4], np.uint64)
     np.testing.assert_array_equal(_split_mix(np.array([0], np.uint64), np.arange(2)), expected)
 
 
-def test_dropout_drops_each_number_with_the_given_chance_and_apart_from_all_others():
+def test_dropout_drops_each_value_independently_at_its_rate():
     kept = dropout_kept(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
     assert kept.mean() == pytest.approx(0.8, abs=5 * sqrt(0.8 * 0.2 / kept.size))
     assert dropout_kept(1, 3, 5, (9, 9), 0).all()
@@ -293,7 +293,7 @@ def test_padding_is_zeros_after_normalisation():
         ({"order": np.arange(0), "learning_rates": np.ones(0, np.float32)}, "0 learning rates for 0 batches"),
     ],
 )
-def test_train_epoch_rejects(arguments, message):
+def test_train_epoch_rejects_invalid_arguments(arguments, message):
     network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
     good = {
         "order": np.arange(10), "batch_size": 4, "learning_rates": np.ones(3, np.float32), "options": EpochOptions(),

@@ -96,7 +96,7 @@ def test_gradients_of_the_rounded_network_change_the_unrounded_weights(engine: t
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_average_is_one_of_unrounded_weights(engine: type[NativeNetwork]) -> None:
+def test_an_average_uses_unrounded_weights(engine: type[NativeNetwork]) -> None:
     plain, averaged = (engine(architecture(), initial_weights(architecture(), 0)) for _ in range(2))
     seen = []
     for first in range(0, 48, 16):

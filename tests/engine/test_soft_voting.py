@@ -18,13 +18,13 @@ def test_the_softmax_is_the_mean_of_the_members():
     np.testing.assert_allclose(probabilities, softmax(LOGITS, axis=2).mean(axis=1), rtol=1e-12)
 
 
-def test_one_vote_of_two_by_hand():
+def test_two_votes_are_averaged_as_by_hand():
     # Members with probabilities (1/2, 1/2) and (9/10, 1/10), whose exponentials sum to 2 and 10.
     votes = soft_voting(np.log([[1.0, 1.0, 9.0, 1.0]]), 2)
     np.testing.assert_allclose(votes, [np.log([0.7, 0.3]) + (np.log(2) + np.log(10)) / 2])
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_equals_finite_differences():
     x = LOGITS.reshape(6, -1)
     dy = np.random.default_rng(1).normal(size=(6, 5))
     expected = np.empty_like(x)
@@ -36,7 +36,7 @@ def test_the_gradient_is_that_of_finite_differences():
 
 
 @pytest.mark.parametrize("size", [1.0, 300.0])
-def test_every_instruction_set_votes_for_logits_of_any_size(size):
+def test_every_instruction_set_averages_logits_of_any_size(size):
     """With probabilities far below the smallest float, too: they keep their logarithms."""
     network = Architecture(Input(1, 3), (Flatten(), Dense(20), SoftVoting(4)))
     kernel = np.random.default_rng(2).normal(0, size, (3, 20)).astype(np.float32)

@@ -39,7 +39,7 @@ def evaluate_answers(labels, answers, class_names):
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 100])
-def test_evaluation_is_what_scikit_learn_finds(num_classes):
+def test_an_evaluation_equals_scikit_learns_metrics(num_classes):
     evaluation, logits = random_evaluation(num_classes)
     y_true, y_pred, labels = evaluation.y_true, logits.argmax(axis=1), range(num_classes)
     assert evaluation.num_images == 400
@@ -51,7 +51,7 @@ def test_evaluation_is_what_scikit_learn_finds(num_classes):
     np.testing.assert_allclose(np.transpose(ours), theirs, rtol=1e-12)
 
 
-def test_evaluation_has_the_types_it_promises():
+def test_an_evaluation_has_the_documented_types():
     evaluation, _ = random_evaluation(10)
     types = [evaluation.y_true.dtype, evaluation.y_pred.dtype, evaluation.y_prob.dtype]
     assert types == [np.int64, np.int64, np.float32]
@@ -79,7 +79,7 @@ def test_mistakes_come_most_confident_first():
     assert evaluation.mistakes[0] == Mistake(1, 1, 0, pytest.approx(0.9), pytest.approx(0.1))
 
 
-def test_nothing_is_said_of_a_class_without_images():
+def test_a_class_without_images_is_not_mentioned():
     evaluation = evaluate_answers([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
     absent = evaluation.classes[2]
     assert (absent.class_name, absent.support) == ("absent", 0)
@@ -120,7 +120,7 @@ def test_one_image_can_be_evaluated():
     assert (round(low, 4), high) == (0.2065, 1.0)
 
 
-def test_all_right_has_no_mistakes_and_no_pairs():
+def test_correct_answers_have_no_mistakes_and_no_pairs():
     evaluation = evaluate_answers([0, 1, 0, 1], [0, 1, 0, 1], "ab")
     assert (evaluation.accuracy, evaluation.mistakes, evaluation.confused_pairs) == (1.0, (), ())
     assert "confused" not in str(evaluation) + evaluation._repr_html_()
@@ -187,7 +187,7 @@ def test_text_stays_within_130_columns_whatever_the_class_names(num_classes):
     assert max(map(len, text.splitlines())) <= 130
 
 
-def test_text_gives_a_terminal_nothing_to_obey():
+def test_text_holds_no_terminal_control_characters():
     text = str(random_evaluation(2, class_names=["\x1b[31mred\x07", "two\nlines"])[0])
     assert not any(ord(c) < 32 and c != "\n" for c in text)
     assert "two\N{REPLACEMENT CHARACTER}lines" in text
@@ -213,7 +213,7 @@ def test_html_shows_class_names_as_text(num_classes):
         ({"loss": float("nan")}, "loss is nan; it must be finite"),
     ],
 )
-def test_evaluation_rejects(change, message):
+def test_evaluation_rejects_invalid_arguments(change, message):
     evaluation, _ = random_evaluation(3)
     with pytest.raises(ValueError, match=message):
         replace(evaluation, **change)
@@ -227,7 +227,7 @@ def test_evaluation_rejects(change, message):
         (np.array([[0, 1], [0, 1], [-np.inf, 0]]), "of 1 of 3 images are not finite, the first at index 2"),
     ],
 )
-def test_evaluate_predictions_rejects(logits, message):
+def test_evaluate_predictions_rejects_invalid_arguments(logits, message):
     with pytest.raises(ValueError, match=message):
         evaluate_predictions(logits, make_dataset([0, 1, 1], "ab"))
 
@@ -241,7 +241,7 @@ def test_evaluate_predictions_rejects(logits, message):
         ((make_dataset([0], "012"), 0), "batch_size is 0"),
     ],
 )
-def test_evaluate_rejects(arguments, message):
+def test_evaluate_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         cs.evaluate(make_model(), *arguments)
 

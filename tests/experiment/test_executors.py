@@ -118,7 +118,7 @@ def test_a_killed_process_costs_only_its_run(
     assert len(processes.pids) == 2
 
 
-def test_an_error_in_a_process_is_that_of_the_run(
+def test_an_error_in_a_process_becomes_an_error_of_the_run(
     processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path
 ):
     with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged"):
@@ -135,7 +135,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalProcesses):
+def test_a_process_that_dies_while_sending_is_noticed(processes: LocalProcesses):
     with pytest.raises(BrokenExecutor, match="ended before its task was finished"):
         processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=600)
     assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
@@ -299,7 +299,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
+def test_a_missing_executor_is_named(case: str, monkeypatch):
     name, message = BAD[case]
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 0.2)
     with pytest.raises(ExecutorError, match=message), open_executor(name):

@@ -23,7 +23,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize("case", VALUES)
-def test_mean_and_sd_are_those_of_numpy(case: str):
+def test_mean_and_sd_equal_numpys(case: str):
     values = VALUES[case]
     group = GroupRecord.of(("cnn", "classic", ""), values, None)
     assert group.num_runs == len(values)
@@ -115,7 +115,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_an_experiment_that_cannot_be_says_why(small_splits: cs.Splits, case: str):
+def test_an_impossible_experiment_is_refused_with_a_reason(small_splits: cs.Splits, case: str):
     change, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         run_experiment(**({"architectures": [tiny], "data": small_splits} | change))

@@ -22,7 +22,7 @@ from convscope.storage import StoredRuns, model_file, open_run
 from .conftest import ONE_EPOCH, diverging, list_stored_seeds, outcomes, specs_of, tiny
 
 
-def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Splits):
+def test_a_run_equals_training_and_evaluating_separately(here, small_splits: cs.Splits):
     _, results = here
     model, history = cs.train(tiny(), small_splits, ONE_EPOCH, seed=5)
     evaluation = cs.evaluate(model, small_splits.test)
@@ -53,7 +53,9 @@ def test_the_runs_share_their_files(small_splits: cs.Splits, small_folder: Path,
     assert (np.concatenate([tensors[name].ravel() for name in tiny().weight_shapes]) == weights[1]).all()
 
 
-def test_what_a_killed_process_left_half_written_goes(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+def test_half_written_files_of_a_killed_process_are_removed(
+    small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
     train_runs(specs_of(small_folder, [4]), small_splits, folder=tmp_path)
     for folder in (tmp_path, tmp_path / "runs", tmp_path / "runs" / "from"):
         (folder / ".name.0a73be0f.partial").write_bytes(b"half")
@@ -154,7 +156,7 @@ def test_the_model_that_runs_start_from_is_loaded_once_until_its_file_changes(
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
-def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder: Path, engine):
+def test_orders_and_replies_survive_serialization(small_splits: cs.Splits, small_folder: Path, engine):
     recipe = cs.Recipe(epochs=1, class_weights=[1.5] * 10, validation_fraction=0.25, name="heavy")
     spec = RunSpec(str(small_folder), tiny(), recipe, 1, engine, num_images=60, name="variant")
     reply = pickle.loads(pickle.dumps(execute(write_order(spec, small_splits))))
@@ -167,7 +169,7 @@ def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder
     assert there.threads == 1
 
 
-def test_a_worker_refuses_other_data_than_were_meant(small_splits: cs.Splits, small_folder: Path):
+def test_a_worker_refuses_data_of_another_digest(small_splits: cs.Splits, small_folder: Path):
     fewer = cs.Splits(small_splits.train.take(np.arange(999)), small_splits.test)
     spec = specs_of(small_folder, [0])[0]
     with pytest.raises(ConvscopeError, match="the train images on a worker are not those"):
@@ -181,7 +183,7 @@ def test_a_worker_of_another_version_says_so(small_splits: cs.Splits, small_fold
         read_reply(spec, execute(("0.0.0", text)))
 
 
-def test_an_error_that_is_nobody_s_fault_shows_where_it_was(small_folder: Path):
+def test_an_internal_error_shows_its_traceback(small_folder: Path):
     spec = specs_of(small_folder, [0])[0]
     with pytest.raises(RuntimeError, match=r"a worker failed with ValueError(.|\n)*Traceback"):
         read_reply(spec, execute(()))
@@ -278,12 +280,12 @@ def test_training_that_diverged_is_not_tried_again(small_splits: cs.Splits, smal
         train_runs([diverging(small_folder)], small_splits, folder=tmp_path)
 
 
-def test_data_in_memory_reach_no_other_machine(small_splits: cs.Splits):
+def test_data_in_memory_are_refused_by_remote_executors(small_splits: cs.Splits):
     with pytest.raises(ValueError, match="data that exist only in memory cannot be sent to another machine"):
         train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, executor=Dying(0))
 
 
-def test_what_does_not_fit_is_found_before_anything_is_trained(small_splits: cs.Splits, tmp_path: Path):
+def test_mismatches_are_detected_before_training(small_splits: cs.Splits, tmp_path: Path):
     specs = [RunSpec("", tiny(), ONE_EPOCH, 0), RunSpec("", tiny((32, 32, 3)), ONE_EPOCH, 0)]
     with pytest.raises(ConvscopeError, match="reads 32 × 32 × 3"):
         train_runs(specs, small_splits, folder=tmp_path)

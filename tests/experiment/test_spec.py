@@ -34,7 +34,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_whatever_decides_the_result_changes_the_digest(small_mnist: cs.Splits, case: str):
+def test_every_input_of_the_result_changes_the_digest(small_mnist: cs.Splits, case: str):
     assert replace(SPEC, **CHANGES[case]).digest(small_mnist) != SPEC.digest(small_mnist)
 
 
@@ -51,7 +51,7 @@ def test_names_and_places_do_not_change_the_digest(small_mnist: cs.Splits):
 
 
 @pytest.mark.parametrize("count", [1, 10, 55, 100, 109])
-def test_a_draw_takes_as_large_a_part_of_each_class(count: int):
+def test_a_draw_takes_the_same_share_of_each_class(count: int):
     splits = uneven((60, 30, 0, 20))
     for seed in range(5):
         drawn = replace(SPEC, seed=seed, num_images=count).draw(splits).train
@@ -74,7 +74,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_run_that_cannot_be_says_why(small_mnist: cs.Splits, case: str):
+def test_an_impossible_run_is_refused_with_a_reason(small_mnist: cs.Splits, case: str):
     change, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         replace(SPEC, **change).digest(small_mnist)
@@ -94,7 +94,7 @@ def first_state(seed: int) -> TrainingState:
     return TrainingState(initial_weights(tiny(), seed))
 
 
-def test_a_digest_does_not_depend_on_who_asked_first_or_on_how_a_number_is_written(small_splits: cs.Splits):
+def test_a_digest_does_not_depend_on_number_types_or_cached_values(small_splits: cs.Splits):
     values = [0.0, 0, -0.0, 0]
     specs = [RunSpec("", tiny(), cs.Recipe(epochs=1, label_smoothing=value), 0) for value in values]
     digests = list[str]()

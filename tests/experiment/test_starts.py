@@ -40,7 +40,7 @@ def test_a_stored_run_says_what_it_started_from(stored: tuple[Path, list]):
     assert not first.kept.record.start
 
 
-def test_what_stored_runs_were_trained_on_is_known(stored: tuple[Path, list], small_splits: cs.Splits):
+def test_the_training_images_of_stored_runs_are_known(stored: tuple[Path, list], small_splits: cs.Splits):
     for run in stored[1]:
         known = load_trained_on(run.folder, cs.load_model(run.folder))
         assert known.includes(small_splits.train).all()
@@ -59,7 +59,7 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
         assert "it was trained on 1,000 of the 1,000 test images" in done.output
 
 
-def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: tuple[Path, list]):
+def test_runs_from_a_model_and_from_random_weights_form_separate_groups(stored: tuple[Path, list]):
     folder, runs = stored
     printed = succeed("compare", folder, "--pairs", "first")
     assert "from " + runs[0].weights_sha256[:8] in printed

@@ -33,7 +33,7 @@ DIMENSIONS = {
 
 
 @pytest.mark.parametrize("text", DIMENSIONS)
-def test_what_is_varied_is_read_as_it_says(text: str):
+def test_varied_fields_are_parsed(text: str):
     assert parse_dimension(text) == DIMENSIONS[text]
 
 
@@ -41,7 +41,7 @@ BAD = ("filters", "=8", "filters=", "a b=1", "filters=8,8", "filters=8,,9", "rat
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_what_says_nothing_clear_is_refused(text: str):
+def test_ambiguous_layouts_are_refused(text: str):
     with pytest.raises(ConvscopeError, match="`vary`"):
         parse_dimension(text)
 
@@ -69,7 +69,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_field_or_no_value_is_refused(name: str):
+def test_unknown_fields_and_values_are_refused(name: str):
     with pytest.raises(ConvscopeError) as caught:
         change(cs.presets.cnn(), cs.recipes.fast, {name: -1})
     assert REFUSED[name] in str(caught.value)
@@ -127,7 +127,7 @@ def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
     assert [trial.choice for trial in unseen.trials] == [trial.choice for trial in sweep.trials]
 
 
-def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp_path: Path):
+def test_a_longer_search_begins_with_the_same_trials(small_splits: cs.Splits, tmp_path: Path):
     came = list[str]()
 
     def sweep(trials: int, search: str):
@@ -161,7 +161,7 @@ def test_halving_lets_the_best_third_go_on_with_more_images(small_splits: cs.Spl
     assert sweep.contenders == (sweep.best_trial.number,)  # it alone went to the end
 
 
-def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
+def test_a_diverged_trial_is_ranked_last(small_splits: cs.Splits):
     layers = (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax"))
     network, recipe = cs.Architecture(cs.Input(28, 28, scale=1e30), layers, "huge"), cs.Recipe(epochs=1)
     with pytest.raises(ConvscopeError, match="every trial of the sweep diverged"):
@@ -231,9 +231,7 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
 
 
 @pytest.mark.parametrize(("share", "others"), [(1.0, 18), (0.03, 1)])
-def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad_trial_is_none(
-    share: float, others: int
-):
+def test_the_truly_best_trial_is_a_contender_in_95_percent_of_sweeps(share: float, others: int):
     stream, held, is_choosing = np.random.default_rng(2), 0, np.ones(400, np.bool_)
     for _ in range(1000):
         hard = share * stream.beta(0.3, 2.7, 400)  # the same images are hard for all
@@ -259,7 +257,7 @@ def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad
         ({"vary": ["learning_rate=0.1,-1"], "search": "grid"}, "learning_rate"),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(small_splits: cs.Splits, tmp_path: Path, options, message):
+def test_impossible_arguments_are_refused_at_once(small_splits: cs.Splits, tmp_path: Path, options, message):
     arguments = {"vary": ["learning_rate=0.1,0.2"], "folder": tmp_path, **options}
     with pytest.raises((ConvscopeError, ValueError), match=message):
         run_sweep(tiny(), small_splits, ONE_EPOCH, **arguments)

@@ -55,7 +55,7 @@ def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path
     assert [matrix.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
 
 
-def test_what_is_no_experiment_is_refused(here, tmp_path: Path):
+def test_a_folder_without_an_experiment_is_refused(here, tmp_path: Path):
     with pytest.raises(RunError, match="contains no finished runs"):
         cs.load_weights_matrix(tmp_path)
     copy = shutil.copytree(here[0], tmp_path / "copy")

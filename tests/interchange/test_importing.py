@@ -29,7 +29,7 @@ def files(model: cs.Model, folder: Path) -> dict[str, Path]:
     return paths
 
 
-def test_the_content_tells_what_a_file_is_and_not_its_name(model: cs.Model, tmp_path: Path):
+def test_the_type_of_a_file_follows_from_its_content(model: cs.Model, tmp_path: Path):
     for kind, path in files(model, tmp_path).items():
         assert recognize_file(path) == kind
         scaling = cs.Scaling() if kind == "Keras" else None
@@ -46,7 +46,7 @@ def test_a_model_says_which_file_it_came_from(model: cs.Model, tmp_path: Path):
     assert np.abs(again.logits(images) - model.logits(images)).max() < 1e-4
 
 
-def test_a_network_without_a_name_gets_that_of_its_file(model: cs.Model, tmp_path: Path):
+def test_a_network_without_a_name_gets_the_name_of_its_file(model: cs.Model, tmp_path: Path):
     path = tmp_path / "mine.v2.onnx"
     write_onnx(model, path, fold=True)
     read = read_network(path)
@@ -75,7 +75,7 @@ def test_a_scale_for_a_model_that_knows_its_own_is_refused(model: cs.Model, tmp_
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x10\0\0\0\0\0\0\0{"])
-def test_what_is_no_network_ends_in_an_error_that_names_it(tmp_path: Path, content: bytes):
+def test_objects_that_are_no_network_are_named(tmp_path: Path, content: bytes):
     path = tmp_path / "network"
     path.write_bytes(content)
     with pytest.raises(cs.ConvscopeError, match="network"):

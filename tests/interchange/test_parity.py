@@ -65,7 +65,7 @@ def test_a_small_difference_changes_no_answer(model: cs.Model, small_mnist: cs.S
     assert ParityTable(rows=(parity,)).sentence.startswith("No answer to 300 images changed")
 
 
-def test_what_is_not_finite_is_no_answer(model: cs.Model, small_mnist: cs.Splits, path: Path):
+def test_predictions_that_are_not_finite_are_refused(model: cs.Model, small_mnist: cs.Splits, path: Path):
     runner = Changed(model, small_mnist.test.images[3], np.nan)
     with pytest.raises(InterchangeError, match=r"model\.onnx: gives a logit that is not finite"):
         measure_parity(model, runner, path, "onnx", "float16", small_mnist.test)

@@ -60,7 +60,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_network_is_called_what_it_is(name: str, tmp_path: Path):
+def test_a_file_without_a_network_is_called_by_its_type(name: str, tmp_path: Path):
     content, message = FILES[name]
     path = tmp_path / "file.keras"  # the name says nothing
     path.write_bytes(content)
@@ -79,7 +79,7 @@ def test_a_c_header_of_convscope_is_called_source_code(tmp_path: Path):
         cs.import_model(path)
 
 
-def test_a_saved_model_folder_is_called_so(tmp_path: Path):
+def test_a_saved_model_folder_is_named_as_such(tmp_path: Path):
     (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12")
     with pytest.raises(InterchangeError, match=r"SavedModel folder.*model\.save\('net\.keras'\)"):
         cs.import_model(tmp_path)

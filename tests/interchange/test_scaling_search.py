@@ -59,7 +59,7 @@ def fit(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple =
     return Imported(stated.architecture, {name: model.weights[name] for name in stated.architecture.weight_shapes})
 
 
-def test_how_many_images_were_answered_is_told(digits: cs.Dataset):
+def test_progress_counts_the_predicted_images(digits: cs.Dataset):
     calls = list[tuple[int, int]]()
     table = find_scaling(fit(digits.take(np.arange(300)), cs.Scaling(), 1), digits, lambda *how: calls.append(how))
     counts, totals = zip(*calls, strict=True)
@@ -143,7 +143,7 @@ def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
 
 
 @pytest.mark.slow
-def test_a_network_that_is_far_surer_than_it_is_right_is_unclear(digits: cs.Dataset):
+def test_an_overconfident_network_is_unclear(digits: cs.Dataset):
     network = fit(digits, cs.Scaling(mean=0.5, std=0.5), epochs=4)
     sure = replace(network, weights={**network.weights, "dense_1/kernel": 40 * network.weights["dense_1/kernel"]})
     assert find_scaling(network, digits).best is not None
@@ -190,7 +190,7 @@ def test_a_scaling_is_never_assumed():
         with_scaling(build_network(1.0), name="net.onnx")
 
 
-def test_what_is_stated_is_not_tried(digits: cs.Dataset):
+def test_a_stated_scaling_is_not_searched(digits: cs.Dataset):
     scaled = with_scaling(build_network(1.0), cs.Scaling(1.0), digits)
     assert scaled.scalings is None
     assert scaled.scaling == cs.Scaling(1.0)

@@ -68,7 +68,7 @@ def test_only_the_scaling_of_the_network_fits(coloured: cs.Dataset, name: str):
 
 
 @pytest.mark.parametrize("name", ["byte / 255", "raw bytes", "-1 to 1"])
-def test_scalings_with_the_same_answers_are_told_apart(name: str):
+def test_scalings_with_the_same_answers_are_distinguished_by_statistics(name: str):
     """The brighter half is told by a difference, which every positive scale leaves as it is."""
     images = np.full((100, 4, 3, 1), 100, np.uint8)
     images[::2, :2], images[1::2, 2:] = 200, 200
@@ -90,14 +90,14 @@ def test_scalings_with_the_same_answers_are_told_apart(name: str):
     assert any("other statistics" in row.verdict for row in table.rows)
 
 
-def test_a_normalisation_of_the_image_itself_fits_too(coloured: cs.Dataset):
+def test_a_normalisation_of_the_image_layer_fits_too(coloured: cs.Dataset):
     for name in ("raw bytes", "mean and std of ImageNet, BGR"):
         table = find_scaling(fit(coloured, SCALINGS[name], AT_THE_FRONT), coloured)
         assert table.rows[0].name == name, str(table)
         assert table.best is not None, str(table)
 
 
-def test_no_statistics_and_those_of_an_untrained_network_say_nothing(coloured: cs.Dataset):
+def test_missing_and_untrained_statistics_decide_nothing(coloured: cs.Dataset):
     for layers in ((cs.Flatten(),), CONVOLUTION):
         architecture = cs.Architecture(cs.Input(14, 14, 3, 1.0), (*layers, cs.Flatten(), cs.Dense(10)))
         assert measure_misfit(Imported(architecture, initial_weights(architecture, 0)), cs.Scaling(), coloured) is None

@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page
 
 
-def test_the_notebook_reaches_what_its_network_reaches(page: str):
+def test_the_notebook_reaches_the_accuracy_of_its_network(page: str):
     accuracy = re.search(r"Accuracy on the test split of mnist: ([\d.]+) %", page)
     assert accuracy is not None
     assert 98.6 < float(accuracy[1]) < 99.5
@@ -48,7 +48,7 @@ def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: st
     assert "test_accuracy" in page
 
 
-def test_the_notebook_on_changes_comes_to_a_verdict(tmp_path: Path):
+def test_the_notebook_on_changes_ends_with_a_verdict(tmp_path: Path):
     page = execute(EXAMPLES / "is_my_change_better.ipynb", tmp_path)
     assert "% fewer errors than" in page
     assert "Variants of normalized, recipe" in page

@@ -20,7 +20,7 @@ CHOSEN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHERS)
-def test_it_means_the_same_on_other_backends(backend: str):
+def test_keras_recipes_mean_the_same_on_other_backends(backend: str):
     here = Path(__file__).parent
     chosen = " or ".join(f"({file} and ({names}))" for file, names in CHOSEN.items())
     done = subprocess.run(

@@ -64,7 +64,7 @@ def residual(architectures):
     return architectures["residual"]
 
 
-def test_outputs_are_those_of_the_reference(architecture, weights, images):
+def test_outputs_equal_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     assert distance(keras.logits(images), reference.logits(images)) < CLOSE
     names = [layer.name for layer in architecture.layers]
@@ -73,7 +73,7 @@ def test_outputs_are_those_of_the_reference(architecture, weights, images):
     assert max(distance(outputs[name], expected[name]) for name in names) < CLOSE
 
 
-def test_gradients_are_those_of_the_reference(architecture, weights, images):
+def test_gradients_equal_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     labels = np.random.default_rng(1).integers(0, architecture.num_classes, len(images))
     (loss, gradients), (expected_loss, expected) = keras.gradients(images, labels), reference.gradients(images, labels)
@@ -83,7 +83,7 @@ def test_gradients_are_those_of_the_reference(architecture, weights, images):
     assert all(np.abs(gradients[name] - expected[name]).max() < CLOSE * largest for name in expected)
 
 
-def test_gradients_by_layers_are_those_of_the_reference(architecture, weights, images):
+def test_gradients_by_layers_equal_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     names = ["input", *(layer.name for layer in architecture.layers)]
     dlogits = np.random.default_rng(3).normal(size=(len(images), architecture.num_classes))
@@ -103,7 +103,7 @@ def test_ablations_are_those_of_the_reference(architecture, weights, images):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_epoch_is_that_of_the_native_engine(residual, name):
+def test_an_epoch_gives_the_result_of_the_native_engine(residual, name):
     data, start, options = dataset(residual), initial_weights(residual, 0), OPTIONS[name]
     networks = [open_network(residual, start, engine) for engine in ("keras", "native")]
     for _ in range(2):
@@ -136,7 +136,7 @@ def test_training_that_goes_on_gives_the_same_bits(residual, name):
         np.testing.assert_array_equal(resumed.optimizer_state()[name], value)
 
 
-def test_what_is_dropped_follows_from_the_key():
+def test_the_key_determines_the_dropped_values():
     network = Architecture(Input(6, 6), (Flatten(), Dense(40, "relu"), Dropout(0.5), Dense(3)))
     data, start = dataset(network, 32), initial_weights(network, 0)
 
@@ -191,7 +191,7 @@ def test_a_run_that_goes_on_ends_as_an_unbroken_one(small_mnist):
     assert resumed.weights_sha256 == whole.weights_sha256
 
 
-def test_a_run_says_what_computed_it_and_is_one_of_its_backend(small_folder, small_mnist, tmp_path, monkeypatch):
+def test_a_run_names_its_engine_and_belongs_to_its_backend(small_folder, small_mnist, tmp_path, monkeypatch):
     out = tmp_path / "run"
     main(
         ["train", "--dataset", str(small_folder), "--engine", "keras", "--epochs", "1", "--out", str(out)],
@@ -222,7 +222,7 @@ def test_settings_of_keras_change_nothing(architecture, weights, images):
         keras.config.set_dtype_policy(before[1])
 
 
-def test_the_engine_refuses_what_does_not_fit(residual):
+def test_the_engine_refuses_invalid_arguments(residual):
     network, data = open_network(residual, initial_weights(residual, 0), "keras"), dataset(residual)
     with pytest.raises(RecipeError, match="engine keras computes in float32; use engine native or precision float32"):
         open_network(residual, initial_weights(residual, 0), "keras", precision="bfloat16")

@@ -61,7 +61,7 @@ def test_a_file_says_what_its_classes_are_called(model, tmp_path):
     assert description["weights_sha256"] == model.weights_sha256
 
 
-def test_open_keras_says_what_is_no_such_file(architectures, tmp_path):
+def test_open_keras_names_a_missing_file(architectures, tmp_path):
     (tmp_path / "bytes.keras").write_bytes(b"PK\x03\x04" + bytes(100))
     for name in ("none.keras", "bytes.keras"):
         with pytest.raises(ConvscopeError, match="Keras cannot open it"):

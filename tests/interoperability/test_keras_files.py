@@ -187,7 +187,7 @@ def test_names_that_keras_allows_are_changed_with_a_note(tmp_path):
         assert any("'a.b' is called `a_b` here" in note for note in network.notes)
 
 
-def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
+def test_all_unsupported_layers_are_named_together(tmp_path):
     pixels = layers.Input((12, 12, 1))
     x = layers.Lambda(lambda image: image * 2, name="doubled", output_shape=(12, 12, 1))(pixels)
     x = layers.Conv2D(4, 3, name="wide")(x)
@@ -226,7 +226,7 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
     assert_same(model, models_of(read), images)
 
 
-def test_what_an_addition_reads_is_not_changed_by_an_activation_behind_it(tmp_path):
+def test_an_activation_does_not_change_the_other_input_of_an_addition(tmp_path):
     image = layers.Input((8, 8, 2))
     x = layers.Conv2D(3, 3, padding="same")(image)
     y = layers.ReLU()(x)  # the addition reads what is before it

@@ -76,14 +76,14 @@ def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[
     assert [run[3][3] is None for run in logged_runs.values()].count(True) == 1
 
 
-def test_logging_again_leaves_nothing_twice(logged: tuple[Path, str]):
+def test_logging_again_duplicates_nothing(logged: tuple[Path, str]):
     run, uri = logged
     before = runs(uri)
     assert invoke("log", run, "--to", f"mlflow:{uri}").exit_code == 0
     assert runs(uri) == before
 
 
-def test_what_is_logged_is_the_run(logged: tuple[Path, str]):
+def test_the_log_equals_the_run(logged: tuple[Path, str]):
     run, uri = logged
     parameters, metrics, tags, (name, status, _, _), files = top(uri)
     rows = open_run(run).load_history().rows()
@@ -125,7 +125,7 @@ def test_an_interrupted_run_goes_on_as_the_same(
     assert len(runs(uri)) == 1
 
 
-def test_the_experiment_is_that_of_mlflow_s_own_variable(
+def test_the_experiment_follows_mlflows_environment_variable(
     logged: tuple[Path, str], empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shutil.copy(empty_store, tmp_path / "mlflow.db")

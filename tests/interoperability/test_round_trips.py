@@ -46,7 +46,7 @@ def test_the_model_answers_as_keras_does(pair: tuple[cs.Model, np.ndarray, np.nd
 
 
 @pytest.mark.parametrize("name", ["keras", "torch", "c"])
-def test_its_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path, name: str):
+def test_the_exported_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path, name: str):
     model, images, expected = pair
     path = tmp_path / FORMATS[name].file_name("float32")
     cs.export_model(model, path, name)

@@ -38,7 +38,7 @@ with open_executor("ray://") as executor:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CODE)
-def test_nothing_is_reported(name: str, small_folder: Path, tmp_path: Path):
+def test_valid_networks_have_no_report(name: str, small_folder: Path, tmp_path: Path):
     if name == "ray":
         pytest.importorskip("ray", reason="Ray is not among what the extra `test` installs")
     files, names = trace(f"DATA = {str(small_folder)!r}\n{CODE[name]}", tmp_path)

@@ -71,7 +71,7 @@ def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
-def test_convolutions_that_skip_pixels_are_placed_as_ours(kind: type, tmp_path: Path) -> None:
+def test_strided_convolutions_have_our_alignment(kind: type, tmp_path: Path) -> None:
     for kernel, strides in (((1, 1), (2, 2)), ((1, 5), (3, 3)), ((2, 3), (3, 4)), ((4, 1), (1, 3))):
         window = {"strides": strides, "padding": "same"}
         layer = kind(2, kernel, **window) if kind is Conv2D else kind(kernel, **window)
@@ -132,7 +132,7 @@ def test_a_trained_network_keeps_its_answers_in_fewer_bits(
     assert 0.24 < size["int8"] / size["float32"] < 0.32
 
 
-def test_in_int8_every_layer_computes_in_integers_and_a_byte_stays_what_it_is(tmp_path: Path) -> None:
+def test_int8_layers_compute_in_integers_and_keep_input_bytes(tmp_path: Path) -> None:
     model = small_network()
     images = np.clip(random_images(model.architecture, np.random.default_rng(0), 30), 20, 200)
     kept = images.copy()
@@ -164,7 +164,7 @@ print("the end", file=sys.stderr)
 
 
 @pytest.mark.slow
-def test_nothing_but_ours_is_printed_and_the_error_stream_is_given_back(tmp_path: Path) -> None:
+def test_only_convscope_prints_and_stderr_is_restored(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", QUIET, str(tmp_path / "model.tflite")], capture_output=True, text=True, check=False
     )
@@ -172,7 +172,7 @@ def test_nothing_but_ours_is_printed_and_the_error_stream_is_given_back(tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", bytes(1000), b"\x1c\x00\x00\x00TFL3" + bytes(100)])
-def test_what_is_no_tflite_file_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(content)
     for name in ("model.tflite", "nothing.tflite"):
         with pytest.raises(ConvscopeError, match=f"{name}: is not a TFLite file of convscope"):

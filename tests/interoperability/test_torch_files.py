@@ -152,7 +152,7 @@ def test_a_model_of_ours_returns_through_pytorch(architecture, weights, images, 
         np.testing.assert_allclose(returned.logits(images), logits, atol=1e-4)
 
 
-def test_what_is_no_module_or_cannot_be_exported_is_named():
+def test_objects_that_cannot_be_exported_are_named():
     with pytest.raises(TypeError, match=r"module is .*; it must be a torch\.nn\.Module"):
         cs.from_torch(make("pooled").state_dict(), SIZE)
     with pytest.raises(

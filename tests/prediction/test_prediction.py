@@ -47,7 +47,7 @@ def test_a_picture_is_answered_as_its_prepared_image_is():
     assert (answer.label, answer.class_name, answer.probability) == (first, NAMES[first], expected[first])
 
 
-def test_probabilities_are_those_of_the_models_temperature():
+def test_probabilities_use_the_temperature_of_the_model():
     plain, calibrated = model_of(), model_of(calibration={"temperature": 4.0})
     (sure,), (less_sure,) = predict(plain, [pen()]), predict(calibrated, [pen()])
     assert not sure.is_calibrated
@@ -66,13 +66,13 @@ def test_equal_probabilities_are_answered_by_the_first_class():
 
 
 @pytest.mark.parametrize(("threshold", "refused"), [(-1e9, False), (1e9, True)])
-def test_the_models_own_rule_says_none_of_these(threshold, refused):
+def test_the_rule_of_the_model_decides_none_of_these(threshold, refused):
     (prediction,) = predict(model_of(calibration={"rejection": rule(threshold)}), [pen()])
     assert prediction.none_of_these is refused
     assert ("none of these" if refused else "accepted by the model's rejection rule") in str(prediction)
 
 
-def test_without_a_rule_none_of_these_is_not_told():
+def test_none_of_these_is_untested_without_a_rule():
     (prediction,) = predict(model_of(), [pen()])
     assert prediction.none_of_these is None
     assert "not tested: the model has no rejection rule" in str(prediction)
@@ -104,7 +104,7 @@ def test_images_of_the_data_set_are_left_as_they_are(mnist):
     assert predictions[0].done == "as it is"
 
 
-def test_asked_for_steps_are_taken_of_every_picture(mnist):
+def test_requested_steps_are_applied_to_every_picture(mnist):
     (prediction,) = predict(model_of(), [mnist.test.images[0]], steps=("polarity", "centre"))
     assert not prediction.is_as_made
     assert prediction.steps == ("polarity", "centre")
@@ -112,7 +112,7 @@ def test_asked_for_steps_are_taken_of_every_picture(mnist):
         predict(model_of(), [pen()], steps=("fold",))
 
 
-def test_what_was_done_is_said_in_words():
+def test_applied_steps_are_described_in_words():
     model = model_of()
     usual = MNIST_LIKE.steps
 
@@ -174,7 +174,7 @@ def test_an_answer_is_plain_json_and_text():
     assert "&lt;b&gt;" in prediction._repr_html_()
 
 
-def test_maps_add_up_to_the_answers_logit_less_that_of_the_ground():
+def test_maps_add_up_to_the_logit_minus_that_of_the_background():
     model = model_of()
     predictions = predict(model, [pen(), pen(60, 200), pen(200, 60)])
     maps = answer_maps(model, predictions)
@@ -186,7 +186,7 @@ def test_maps_add_up_to_the_answers_logit_less_that_of_the_ground():
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), gain, rtol=0.05, atol=0.02)
 
 
-def test_the_ground_of_dark_ink_counts_nothing():
+def test_the_background_of_dark_ink_has_no_attribution():
     model = model_of(handwriting=Handwriting("dark", 20))
     predictions = predict(model, [pen()])
     (answer_map,) = answer_maps(model, predictions)
@@ -194,7 +194,7 @@ def test_the_ground_of_dark_ink_counts_nothing():
     assert np.abs(answer_map).max() > 0
 
 
-def test_maps_of_nothing_are_none():
+def test_no_maps_are_given_for_no_images():
     assert answer_maps(model_of(), []).shape == (0, 28, 28)
 
 

@@ -39,7 +39,7 @@ def test_a_model_says_itself_how_its_images_are_made():
         ((28, 28, 1), None, False, 20),
     ],
 )
-def test_of_a_model_that_does_not_say_it_is_guessed_from_its_data_sets_name(shape, name, centre, target):
+def test_unknown_preparation_is_inferred_from_the_data_set(shape, name, centre, target):
     preparation = preparation_of(model_of(shape, provenance={} if name is None else {"dataset": name}))
     assert preparation.is_assumed
     assert preparation.handwriting == Handwriting("light", target, centre=centre)
@@ -51,14 +51,14 @@ def test_images_of_the_data_set_are_as_made(mnist):
     assert np.mean([is_as_made(image, (28, 28, 1), handwriting) for image in images]) >= 0.995
 
 
-def test_what_preparing_makes_is_as_made():
+def test_prepared_images_need_no_preparation():
     picture = np.full((90, 120), 250, np.uint8)
     picture[20:60, 30:36] = 10
     image = prepare(picture, 28, 28, 1, MNIST_LIKE).image
     assert is_as_made(image, (28, 28, 1), MNIST_LIKE)
 
 
-def test_dark_ink_is_as_made_where_the_data_set_writes_with_it():
+def test_dark_ink_needs_no_inversion_for_a_data_set_with_dark_ink():
     assert is_as_made(digit(dark=True), (28, 28, 1), Handwriting("dark", 20))
 
 
@@ -75,7 +75,7 @@ def test_other_pictures_are_to_be_prepared(picture):
     assert not is_as_made(picture, (28, 28, 1), MNIST_LIKE)
 
 
-def test_where_images_are_not_centred_a_picture_of_their_size_is_as_made():
+def test_a_picture_of_the_image_size_needs_no_preparation_without_centring():
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     plain = Handwriting("light", 20, centre=False)
     assert is_as_made(noise, (32, 32, 3), plain)

@@ -31,7 +31,7 @@ def texts(dataset, rows):
 
 
 @pytest.mark.slow
-def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, mnist):
+def test_three_in_four_photographed_strings_of_five_are_read_without_error(model, mnist):
     random, whole = np.random.default_rng(3), 0
     for number in range(8):
         chosen = random.choice(len(mnist.test), 5, replace=False)
@@ -181,7 +181,7 @@ def test_the_cheapest_path_takes_two_parts_where_they_cost_less_than_the_whole()
     assert find_cheapest(lattice, costs, cut_cost=4.0) == [spans[0, 2]]
 
 
-def test_a_bar_above_a_stroke_may_be_part_of_it_and_two_tall_strokes_may_not():
+def test_a_stroke_joins_a_bar_above_it_but_not_another_tall_stroke():
     tall, bar = np.ones((40, 8), np.int16), np.ones((6, 20), np.int16)
     lattice = make_lattice(segments_of(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
     spans = {(span.first, span.last) for span in lattice.spans}

@@ -118,15 +118,15 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationR
             assert all(isinstance(cell, str) for row in table.rows for cell in row)
 
 
-def test_variants_stand_alone() -> None:
+def test_variants_are_plotted_without_a_whole_network() -> None:
     assert list(charts(section_of(make_retrained(VARIANTS)))) == ["ablation-architectures"]
 
 
-def test_nothing_measured_is_a_section_without_parts() -> None:
+def test_a_section_without_measurements_has_no_parts() -> None:
     assert ablation_section(AblationRecord()).parts == []
 
 
-def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
+def test_the_class_with_the_largest_significant_loss_is_named() -> None:
     single = RUNS["cnn"]().single
     names, changes = single.class_names, list(single.filters[4].accuracy_change_by_class)
     changes[7] = -0.5
@@ -147,7 +147,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     assert [row[:5] for row in table.rows] == [[names[7], top.layer, "by zero", str(top.filter), "\N{MINUS SIGN}50.00"]]
 
 
-def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:
+def test_variants_are_plotted_by_error_and_coloured_by_verdict() -> None:
     values = make_retrained(VARIANTS)
     drawing = draw_architectures(values.architectures, 10_000)
     (axes,) = drawing.axes
@@ -174,7 +174,7 @@ def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
     assert left > 0.01 > right > 0
 
 
-def test_the_table_of_variants_says_what_was_left_out() -> None:
+def test_the_table_of_variants_lists_omitted_variants() -> None:
     *_, table = section_of(make_retrained(VARIANTS)).parts
     assert isinstance(table, Table)
     assert "Left out: no dropout (there is no dropout)." in table.look

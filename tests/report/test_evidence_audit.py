@@ -61,7 +61,7 @@ def mnist_value(mnist: cs.Splits) -> AuditRecord:
     return audit(splits, None, answers(said, 10)).to_record()
 
 
-def test_galleries_count_what_is_in_doubt():
+def test_galleries_count_doubtful_images():
     _, value = faulty()
     galleries = parts(audit_section(value), Gallery)
     assert [title for title in galleries if "suspect" in title] == [
@@ -91,7 +91,7 @@ def test_duplicates_stand_side_by_side_with_both_labels():
     np.testing.assert_array_equal(right, left)
 
 
-def test_the_accuracy_is_given_with_and_without_twins():
+def test_the_accuracy_is_stated_with_and_without_duplicates():
     _, value = faulty()
     table = parts(audit_section(value), Table)["1 of 30 test images duplicate a training image"]
     assert [row[:4] for row in table.rows] == [
@@ -100,7 +100,7 @@ def test_the_accuracy_is_given_with_and_without_twins():
     ]
 
 
-def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: AuditRecord):
+def test_known_errors_have_their_votes_and_predictions(mnist_value: AuditRecord):
     section = audit_section(mnist_value)
     title = (
         "People rejected 15 test labels. Where they agreed on another label, the network gives the same one in 9 of "
@@ -122,7 +122,7 @@ def test_suspects_that_people_rejected_are_marked(mnist_value: AuditRecord):
     assert all(card.lines[2] == "also rejected by people" for card in gallery.cards)
 
 
-def test_without_training_answers_the_training_labels_are_not_spoken_of():
+def test_training_labels_are_not_mentioned_without_training_answers():
     _, value = faulty(with_train=False)
     section = audit_section(value)
     assert not [title for title in parts(section, Gallery) if "training labels" in title]
@@ -151,7 +151,7 @@ def test_the_section_is_html_with_its_names_escaped(num_classes: int, shape):
     assert len(html) < 150_000
 
 
-def test_pictures_that_had_no_room_have_no_card():
+def test_pictures_beyond_the_limit_have_no_card():
     _, value = faulty()
     empty = Packed.from_array(np.empty((0, 10, 12, 1), np.uint8))
     pictures = replace(value.pictures, splits=(), indices=(), images=empty)

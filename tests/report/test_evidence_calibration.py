@@ -70,7 +70,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
 
 
 @pytest.mark.slow
-def test_the_titles_say_what_the_temperature_did() -> None:
+def test_the_titles_state_the_effect_of_the_temperature() -> None:
     value = value_of(3000)
     assert re.fullmatch(
         r"Temperature (1\.9|2\.)\d+ lowers the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
@@ -111,7 +111,7 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
     assert refusal_finding(with_errors(0, 0, 0, 0, 0)) == "No errors on 1,000 images"
 
 
-def test_what_the_images_cannot_tell_is_said() -> None:
+def test_the_section_states_what_the_images_leave_open() -> None:
     value = all_right()
     table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
     assert "these images do not determine it" in table.look
@@ -140,5 +140,5 @@ def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_clas
         (0.0, "0.0 %"),
     ],
 )  # fmt: skip
-def test_a_confidence_has_the_digits_that_tell_it_from_certain(confidence: float, text: str) -> None:
+def test_a_confidence_has_enough_digits_to_differ_from_1(confidence: float, text: str) -> None:
     assert sure_text(confidence).replace("\xa0", " ") == text

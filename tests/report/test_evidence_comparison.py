@@ -51,7 +51,7 @@ def test_the_drawing_shows_means_difference_and_p() -> None:
     assert f"p = {comparison.p_value:.2g}" in svg
 
 
-def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
+def test_the_corrected_p_value_replaces_the_single_one_in_the_figure() -> None:
     comparison = replace(compare_models(), adjusted_p_value=0.0625)
     chart = comparison_chart(value_of(comparison))
     assert chart.look.endswith("p has Holm’s correction.")

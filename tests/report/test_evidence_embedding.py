@@ -48,7 +48,7 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
     assert columns.max() < width / 2
 
 
-def test_over_each_cloud_stands_how_many_neighbours_agree_before_and_after() -> None:
+def test_the_title_of_each_cloud_states_the_agreement_of_neighbours() -> None:
     value = embedding_of(("a", "b"), 12)
     value = replace(value, agreement_by_class=(0.987, 0.5), agreement_in_picture_by_class=(0.64, 0.25))
     assert texts(charts(value)[0]) == ["a", "99 → 64\xa0%", "b", "50 → 25\xa0%"]
@@ -78,7 +78,7 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
     assert len(chart.numbers.rows) == 100  # all with images, and the sum
 
 
-def test_names_are_data_whatever_they_hold() -> None:
+def test_names_are_data_whatever_their_characters() -> None:
     html = str(render_section(embedding_section(embedding_of(HOSTILE_NAMES, 40))))
     assert "<script" not in html
     assert "<img src=x" not in html

@@ -110,7 +110,7 @@ FINDINGS = {
 
 
 @pytest.mark.parametrize("case", FINDINGS)
-def test_the_title_is_what_the_numbers_say(case: str):
+def test_the_title_follows_from_the_numbers(case: str):
     assert re.fullmatch(FINDINGS[case], seeds_finding(CASES[case]))
 
 
@@ -132,7 +132,7 @@ def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(case: str):
+def test_the_page_is_one_file_without_requests_and_scripts(case: str):
     page = Page(render_experiment(CASES[case], f"convscope experiment --dataset '{HOSTILE}'"))
     assert STILL_POLICY in page.values("content")
     links = page.values("href") + page.values("xlink:href") + page.values("src")

@@ -77,14 +77,14 @@ def test_dead_filters_are_marked_and_counted() -> None:
     assert (dead.split, dead.index) == (None, None)
 
 
-def test_titles_are_what_the_numbers_say() -> None:
+def test_titles_follow_from_the_numbers() -> None:
     assert [gallery.title for gallery in galleries(spot_cards())] == [
         "conv2d: 3 of 4 filters are active",
         "conv2d_1: all 2 filters are active",
     ]
 
 
-def test_units_are_called_units_and_read_the_whole_image() -> None:
+def test_units_are_named_units_and_have_the_whole_image_as_receptive_field() -> None:
     value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))
     section = filters_section(value)
     assert section.name == "What activates each unit"
@@ -94,7 +94,7 @@ def test_units_are_called_units_and_read_the_whole_image() -> None:
     assert gallery.title.endswith("are shown")
 
 
-def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimmed() -> None:
+def test_crops_are_transparent_beyond_the_image_and_dimmed_outside_the_receptive_field() -> None:
     layers = (Conv2D(1, 3, padding="same", name="near"), Conv2D(2, 7, padding="same", name="far"))
     architecture = Architecture(Input(8, 8), (*layers, GlobalAveragePooling2D(), Dense(2)))
     weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
@@ -126,7 +126,7 @@ def test_many_layers_share_one_gallery(count: int) -> None:
     assert len({card.picture.shape for card in shown[0].cards}) == 1
 
 
-def test_names_are_data_whatever_they_hold() -> None:
+def test_names_are_data_whatever_their_characters() -> None:
     value = cards_of(presets.cnn((10, 10, 1), 7), make_split("test", (10, 10, 1), HOSTILE_NAMES, 30))
     html = str(render_section(filters_section(value)))
     assert "<script" not in html

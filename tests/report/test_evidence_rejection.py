@@ -107,7 +107,7 @@ def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     assert table.look.endswith("Left out: letters; no font is installed.")
 
 
-def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_the_groups() -> None:
+def test_the_section_shows_altered_images_temperature_and_groups() -> None:
     value = make_rejection(temperature=0.62)
     name = value.rules[0].name
     altered = tuple(

@@ -46,7 +46,7 @@ def texts(section):
     return parts
 
 
-def test_the_heat_table_says_what_each_corruption_leaves(small):
+def test_the_heat_table_shows_the_accuracy_under_each_corruption(small):
     value = small[0]
     heat = robustness_section(value).parts[0]
     rows = heat.numbers.rows
@@ -66,7 +66,7 @@ def test_the_heat_table_says_what_each_corruption_leaves(small):
         assert f"{100 * corruption.accuracy:.1f}" in written
 
 
-def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
+def test_the_attacks_finding_names_the_epsilon_that_fools_half_or_the_remaining_accuracy(small):
     value = small[1]
     assert (
         attacks_finding(replace(value, median_epsilon=16.4, median_epsilon_interval=(14.6, None)))

@@ -91,7 +91,7 @@ def test_a_transparent_figure_has_a_clear_ground(runs: dict[str, RunContents], t
         assert picture.convert("RGBA").getpixel((1, 1))[3] == 0
 
 
-def test_a_figure_that_there_is_not_is_named_with_what_was_meant(runs: dict[str, RunContents], tmp_path: Path) -> None:
+def test_an_unknown_figure_is_named_with_the_closest_name(runs: dict[str, RunContents], tmp_path: Path) -> None:
     with pytest.raises(FigureError, match="no figure 'confusion'; did you mean 'confusion-matrix'"):
         write_figures(tmp_path / "figures", runs["tiny"], ["class-balance", "confusion"])
     assert not (tmp_path / "figures").exists()
@@ -106,7 +106,7 @@ def test_a_wrong_style_is_named(values: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("length", [20, 60, 75])
-def test_a_title_that_is_long_is_written_smaller_and_whole(length: int) -> None:
+def test_a_long_title_is_written_smaller_and_in_full(length: int) -> None:
     (text,) = new_drawing(448, 100, "x" * length).texts
     assert text.get_text() == "x" * length
 

@@ -164,7 +164,7 @@ def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does
 @pytest.mark.parametrize(
     ("change", "text"), [(0, "0.00"), (-0.00001, "0.00"), (0.0123, "+1.23"), (-0.5, "\N{MINUS SIGN}50.00")]
 )
-def test_points_have_a_sign_unless_they_are_none(change: float, text: str) -> None:
+def test_differences_in_points_have_a_sign_unless_zero(change: float, text: str) -> None:
     assert findings.points(change) == text
 
 

@@ -49,7 +49,7 @@ def _words(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_all_of_a_report_but_data_follows_the_language(measured_run: Path) -> None:
+def test_everything_in_a_report_but_data_is_translated(measured_run: Path) -> None:
     page = _Page()
     page.feed((measured_run / "report.html").read_text(encoding="utf-8"))
     run = json.loads((measured_run / "run.json").read_text())

@@ -59,7 +59,7 @@ def test_a_run_without_a_baseline_has_one_model(payloads: dict[str, Any]) -> Non
     assert [model["name"] for model in payloads["tiny"]["live"]["models"]] == ["ann"]
 
 
-def test_the_logits_are_those_of_the_first_images(payloads: dict[str, Any]) -> None:
+def test_the_logits_belong_to_the_first_images(payloads: dict[str, Any]) -> None:
     part = payloads["colour"]["live"]
     images, logits = unpack(part["images"]["pixels"]), unpack(part["parity"]["logits"])
     model = init_model(Architecture.from_dict(part["models"][0]["architecture"]))
@@ -82,7 +82,7 @@ def test_images_are_the_first_of_the_split_and_then_the_mistakes_beyond_them() -
     assert np.array_equal(unpack(images["labels"]), splits.test.labels[indices])
 
 
-def test_of_very_many_mistakes_the_500_surest_are_there() -> None:
+def test_the_500_most_confident_of_very_many_mistakes_are_listed() -> None:
     splits = noise((3, 3, 1), 2000, 4)
     model = dense((3, 3, 1), 4, 4)
     images = live(model, splits, 1_000_000)["images"]
@@ -92,7 +92,7 @@ def test_of_very_many_mistakes_the_500_surest_are_there() -> None:
 
 
 @pytest.mark.parametrize("room", [400_000, 1_000_000, 1_500_000])
-def test_the_room_is_kept(room: int) -> None:
+def test_a_row_keeps_its_reserved_space(room: int) -> None:
     model = dense((12, 12, 1), 64, 5)
     part = live(model, noise((12, 12, 1), 6000, 5), room, epochs=30, baseline=replay(dense((12, 12, 1), 32, 5), 30))
     size = len(json.dumps(part, separators=(",", ":")))
@@ -100,7 +100,7 @@ def test_the_room_is_kept(room: int) -> None:
 
 
 @pytest.mark.slow
-def test_what_has_no_room_is_left_out_from_the_end() -> None:
+def test_snapshots_beyond_the_limit_are_left_out_from_the_end() -> None:
     splits, model = noise((12, 12, 1), 9000, 5), dense((12, 12, 1), 64, 5)
     dense_replay = replay(dense((12, 12, 1), 32, 5), 5)
     wide = live(model, splits, 3_000_000, 12, dense_replay)
@@ -162,7 +162,7 @@ def test_training_images_come_with_their_labels(payloads: dict[str, Any]) -> Non
     assert training["of"] == 200
 
 
-def test_means_that_are_known_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_means_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model, splits = dense((6, 6, 1), 3, 2), noise((6, 6, 1), 20, 2)
     means = filter_means(model, splits.test.images)
     computed = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model)], 500_000).to_dict()

@@ -23,7 +23,7 @@ def embedding(**options: Any) -> tuple[Model, Any, Embedding]:
     return model, dataset, embed(model, dataset, **options)
 
 
-def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: dict[str, Any]) -> None:
+def test_an_image_lies_where_its_activations_are_projected(payloads: dict[str, Any]) -> None:
     model, dataset, value = embedding(most_images=20)
     mapping = live_map(value).to_dict()
     hidden = model.activations(dataset.images, [mapping["layer"]])[mapping["layer"]]

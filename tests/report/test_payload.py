@@ -38,7 +38,7 @@ def test_the_schema_names_every_part_of_a_payload(payload: dict[str, Any], schem
         (("extra",), 1),
     ],
 )
-def test_the_schema_finds_what_is_wrong(
+def test_the_schema_detects_a_wrong_value(
     payloads: dict[str, Any], schema: Draft202012Validator, path: tuple[str | int, ...], value: Any
 ) -> None:
     payload: Any = deepcopy(payloads["tiny"])
@@ -63,7 +63,7 @@ def test_a_colour_picture_is_lossless(payloads: dict[str, Any]) -> None:
     assert np.array_equal(picture_from_json(example["picture"])[..., :3], channels)
 
 
-def test_of_very_many_kernels_and_maps_a_part_travels_with_the_true_numbers(payloads: dict[str, Any]) -> None:
+def test_very_many_kernels_and_maps_are_sampled_and_counted(payloads: dict[str, Any]) -> None:
     bank, maps = payloads["colour"]["kernels"][1], payloads["colour"]["feature_maps"][0]
     assert bank["shape"] == [1, 1, 100, 70]
     assert unpack(bank["values"]).shape == (1, 1, 64, 64)

@@ -72,7 +72,7 @@ def test_the_last_step_shows_the_image_that_the_network_reads():
     assert view["image"] is None
 
 
-def test_a_picture_left_as_it_is_has_no_steps_but_its_image(mnist):
+def test_an_unprepared_picture_has_one_step_its_image(mnist):
     image = mnist.test.images[0]
     view = page_of(model_of(), [image]).pictures[0]
     assert view["steps"] == []
@@ -102,7 +102,7 @@ def test_a_refused_picture_says_so_before_its_answer():
     assert "hardly any ink was found" in html
 
 
-def test_what_the_model_lacks_is_said():
+def test_missing_parts_of_the_model_are_named():
     html = render_prediction_page(page_of(model_of(handwriting=None), [pen()]))
     assert "not calibrated" in html
     assert "does not say how its images were made" in html

@@ -105,7 +105,7 @@ def script_of(page: str, name: str) -> str:
     return match[1]
 
 
-def test_a_page_holds_its_payload_but_for_what_the_report_is_made_of(
+def test_a_page_holds_the_payload_without_the_parts_of_the_report(
     pages: dict[str, str], payloads: dict[str, Any]
 ) -> None:
     for name, text in pages.items():
@@ -213,7 +213,7 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["cnn", "hostile", "tiny", "residual", "many"])
-def test_what_follows_the_comparison_is_folded_behind_a_finding_with_a_figure(pages: dict[str, str], name: str) -> None:
+def test_sections_after_the_comparison_are_folded_under_a_finding(pages: dict[str, str], name: str) -> None:
     text = pages[name]
     main = text[text.index("<main>") : text.index("</main>")]
     opened, *folded = main.split('<details class="fold">')
@@ -251,7 +251,7 @@ def test_figures_after_one_epoch_claim_no_trend() -> None:
     assert not re.search("still (falling|changing)|widening", text)
 
 
-def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> None:
+def test_topics_without_measurements_have_no_section(runs: dict[str, RunContents]) -> None:
     page = render_report(replace(runs["tiny"], evidence=()))
     assert 'id="ablation"' not in page
     assert "#ablation" not in page
@@ -261,9 +261,7 @@ def test_a_run_without_a_baseline_has_no_comparison(pages: dict[str, str]) -> No
     assert 'id="comparison"' not in pages["tiny"]
 
 
-def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
-    pages: dict[str, str], payloads: dict[str, Any]
-) -> None:
+def test_the_verdict_states_its_evidence_and_its_limits(pages: dict[str, str], payloads: dict[str, Any]) -> None:
     text = Page(pages["cnn"]).text.replace("\N{NO-BREAK SPACE}", " ")
     evaluation = payloads["cnn"]["evaluation"]
     low, high = evaluation["accuracy_interval"]
@@ -337,7 +335,7 @@ def test_texts_have_contrast_in_every_theme(pages: dict[str, str]) -> None:
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, theme)
 
 
-def test_a_page_without_what_it_computes_with_is_small(pages: dict[str, str]) -> None:
+def test_a_page_without_engine_and_weights_is_small(pages: dict[str, str]) -> None:
     """The rest of the 4 MB belongs to the live part, which keeps its room by itself, and to the script and engine."""
     for name, text in pages.items():
         html = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)

@@ -70,7 +70,7 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     assert "<u>" not in page
 
 
-def test_a_lead_by_chance_is_none():
+def test_a_lead_by_chance_is_not_called_a_lead():
     trials = trial(4, 0.99, filters=16), trial(1, 0.97, filters=8)
     assert "The best of 2 trials is not shown to be better than the default" in words(
         render_sweep(document(*trials, p_value=0.06))

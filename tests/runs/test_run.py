@@ -44,7 +44,7 @@ def files_of(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
-def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Splits):
+def test_a_run_equals_its_steps_called_one_by_one(run: cs.Run, data: cs.Splits):
     model, history = cs.train(cs.presets.cnn, data, RECIPE, seed=2)
     assert run.model.weights_sha256 == model.weights_sha256
     assert run.history.loss == history.loss
@@ -72,7 +72,7 @@ def test_few_test_images_leave_out_the_topics_that_need_more(
             getattr(run, topic)
 
 
-def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run):
+def test_measured_topics_are_read_without_changing_the_folder(run: cs.Run):
     before = files_of(run.path)
     again = cs.open_run(run.path)  # without the arrays
     assert again.evaluation.to_dict() == json.loads((run.path / "evaluation.json").read_text())
@@ -127,7 +127,7 @@ def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.
 
 
 @pytest.mark.usefixtures("bare_reports")
-def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
+def test_arrays_are_split_the_same_way_when_reopened(data: cs.Splits, tmp_path: Path):
     pair = (data.train.images[..., 0], data.train.labels)
     run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
     again = cs.open_run(run.path, cs.Dataset.from_arrays(*pair))

@@ -65,7 +65,7 @@ def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(f
 
 
 @pytest.mark.slow
-def test_a_resumed_run_has_the_options_that_it_was_begun_with(begun: Path):
+def test_a_resumed_run_keeps_its_original_options(begun: Path):
     command = open_run(begun).record.command
     (begun / "DONE").unlink()
     succeed("run", "--resume", begun)

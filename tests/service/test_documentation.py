@@ -60,7 +60,7 @@ def test_every_example_of_curl_is_answered(digits: Client, line: str):
     assert digits.request(method, path, **arguments).status_code == 200
 
 
-def test_there_are_examples():
+def test_the_schema_has_examples():
     assert len(CURLS) >= 6
 
 
@@ -98,7 +98,7 @@ def test_every_metric_is_in_the_table(digits: Client):
     assert set(re.findall(r"`(convscope_\w+)`", PAGE)) == {name for name in there if not name.endswith("_created")}
 
 
-def test_the_limits_are_those_of_the_table():
+def test_the_limits_equal_the_documented_table():
     table = PAGE.partition("| limit | value | option |")[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     limits = replace(Limits(), threads=1)
@@ -113,7 +113,7 @@ def test_the_limits_are_those_of_the_table():
     assert len(rows) == len(fields(limits))
 
 
-def test_the_options_and_their_defaults_are_those_of_the_limits():
+def test_the_options_have_the_defaults_of_the_limits():
     options = {option.name: option for option in serve.params if isinstance(option, click.Option)}
     limits = Limits()
     assert options["deadline"].default == limits.answer_seconds
@@ -134,7 +134,7 @@ def test_the_unit_can_be_read_and_starts_the_command():
     assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5
 
 
-def test_the_container_file_starts_the_command_and_asks_for_its_health(digits: Client):
+def test_the_container_file_starts_the_command_and_checks_its_health(digits: Client):
     lines = dict(
         line.split(" ", 1) for line in next(text for kind, text in BLOCKS if kind == "dockerfile").splitlines()
     )

@@ -76,7 +76,7 @@ def test_hosts_can_be_named_or_all_be_allowed(grey: Served):
     assert Client(create_app([grey], hosts=None)).get("/v2", headers={"host": "any.example"}).status_code == 200
 
 
-def test_a_body_is_refused_by_the_length_it_says(grey: Served):
+def test_a_body_is_refused_by_its_content_length(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
     status, _, answer = asyncio.run(ask(app, [b"x" * 10], content_length="1001"))
     assert status == 413
@@ -84,14 +84,14 @@ def test_a_body_is_refused_by_the_length_it_says(grey: Served):
 
 
 @pytest.mark.parametrize("length", [None, "10", "no number"])
-def test_a_body_is_refused_once_it_is_too_long_whatever_it_says(grey: Served, length: str | None):
+def test_a_body_that_grows_too_long_is_refused_whatever_its_header_says(grey: Served, length: str | None):
     app = create_app([grey], Limits(body_bytes=1000))
     headers = {} if length is None else {"content_length": length}
     assert asyncio.run(ask(app, [b"x" * 100] * 11, **headers))[0] == 413
     assert asyncio.run(ask(app, [b"x" * 100] * 10, **headers))[0] == 400  # no picture, but not too long
 
 
-def test_of_a_refused_body_nothing_is_kept(grey: Served):
+def test_a_refused_body_is_freed(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000, held_bytes=1000))
     guards = []
 
@@ -114,7 +114,7 @@ def count_held(app: Any) -> float:
     return float(layer.held_bytes)
 
 
-def test_one_who_waits_to_be_told_to_send_is_not_told_to(grey: Served):
+def test_a_client_that_expects_100_continue_is_refused(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
     query = []
 
@@ -194,9 +194,7 @@ async def wait_until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_answers(
-    grey: Served, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_full_service_answers_503_except_for_health(grey: Served, monkeypatch: pytest.MonkeyPatch):
     app, stuck = create_app([grey], Limits(requests=2, threads=2)), Stuck(monkeypatch)
 
     async def crowd() -> None:
@@ -231,7 +229,7 @@ def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Se
     asyncio.run(two())
 
 
-def test_one_that_waits_for_a_thread_until_its_deadline_is_told_why(grey: Served):
+def test_a_request_that_waits_until_its_deadline_gets_a_reason(grey: Served):
     app = create_app([grey], Limits(threads=1, answer_seconds=0.2))
     go = threading.Event()
 
@@ -274,7 +272,7 @@ def test_all_bodies_together_are_bounded_and_the_slowest_gives_way(grey: Served)
     asyncio.run(crowd())
 
 
-def test_a_body_that_finds_no_room_is_refused(grey: Served, monkeypatch: pytest.MonkeyPatch):
+def test_a_body_is_refused_while_others_fill_the_memory(grey: Served, monkeypatch: pytest.MonkeyPatch):
     app, stuck = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, threads=1)), Stuck(monkeypatch)
 
     async def crowd() -> None:

@@ -44,18 +44,18 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dic
     st.dictionaries(st.sampled_from(["inputs", "outputs", "parameters", "id"]), VALUES, max_size=2),
     st.binary(max_size=20),
 )
-def test_whatever_comes_is_answered_or_refused(tensor_changes: dict[str, Any], changes: dict[str, Any], more: bytes):
+def test_any_request_is_answered_or_refused(tensor_changes: dict[str, Any], changes: dict[str, Any], more: bytes):
     body = json.dumps({"inputs": [ONE | tensor_changes]} | changes).encode() + more
     with suppress(RequestRefusedError):
         assert json.loads(infer(SERVED, body, 4).body)["model_name"] == "none"
 
 
 @given(st.binary(max_size=300))
-def test_whatever_bytes_come_are_answered_or_refused(body: bytes):
+def test_any_bytes_are_answered_or_refused(body: bytes):
     with suppress(RequestRefusedError):
         infer(SERVED, body, 4)
 
 
-def test_the_body_that_is_changed_is_answered_as_it_is():
+def test_the_valid_body_of_the_mutations_is_answered():
     answer = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), 4)
     assert json.loads(answer.body)["outputs"][0]["shape"] == [1, 3]

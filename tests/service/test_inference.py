@@ -23,7 +23,7 @@ def outputs(answer: dict[str, Any]) -> dict[str, np.ndarray]:
     return {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer["outputs"]}
 
 
-def test_health_and_metadata_are_the_protocols(client: Client, grey: Served):
+def test_health_and_metadata_follow_the_protocol(client: Client, grey: Served):
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert client.get("/v2").json()["extensions"] == []
@@ -42,7 +42,7 @@ def test_health_and_metadata_are_the_protocols(client: Client, grey: Served):
     assert client.get(f"/v2/models/grey/versions/{grey.version}/ready").json() == {"name": "grey", "ready": True}
 
 
-def test_without_requested_outputs_all_are_given_and_are_the_models(client: Client, grey: Served, images: np.ndarray):
+def test_all_outputs_are_returned_by_default(client: Client, grey: Served, images: np.ndarray):
     done = client.post(INFER, json={"id": "mine", "inputs": [tensor(images)]})
     assert done.status_code == 200
     answer = done.json()
@@ -60,7 +60,7 @@ def test_without_requested_outputs_all_are_given_and_are_the_models(client: Clie
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
-def test_what_is_asked_for_is_given_in_that_order(client: Client, grey: Served, seed: int):
+def test_outputs_come_in_the_requested_order(client: Client, grey: Served, seed: int):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (int(rng.integers(1, 4)), 8, 8, 1)).astype(np.uint8)
     names = [str(name) for name in rng.permutation(["logits", "probabilities", "label"])[: rng.integers(1, 4)]]
@@ -127,9 +127,7 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
         (json.dumps({"inputs": [ONE], "outputs": [{"name": "label"}] * 2}), 400, "'label' is requested twice"),
     ],
 )
-def test_a_body_that_is_not_as_it_must_be_is_refused_with_a_reason(
-    grey: Served, body: str | bytes, status: int, reason: str
-):
+def test_an_invalid_body_is_refused_with_a_reason(grey: Served, body: str | bytes, status: int, reason: str):
     done = Client(create_app([grey], Limits(images=4))).post(INFER, content=body)
     assert (done.status_code, list(done.json())) == (status, ["error"])
     assert reason in done.json()["error"]

@@ -18,12 +18,12 @@ from convscope.service import Limits
         ("stop_seconds", float("inf")),
     ],
 )
-def test_a_limit_that_is_no_number_above_zero_is_refused(name: str, value: object):
+def test_a_limit_that_is_not_positive_is_refused(name: str, value: object):
     with pytest.raises(ValueError, match=re.escape(f"{name} is {value!r}; it must be a")):
         Limits(**{name: value})
 
 
-def test_threads_are_as_many_as_there_are_cores_and_all_else_has_a_bound():
+def test_threads_default_to_the_cores_and_all_limits_are_bounded():
     limits = Limits()
     assert limits.threads >= 1
     assert limits.body_bytes < limits.held_bytes

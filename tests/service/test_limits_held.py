@@ -68,7 +68,7 @@ def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder:
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
 
 
-def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path: Path):
+def test_it_ends_soon_after_sigterm_despite_open_requests(folder: Path, tmp_path: Path):
     content = noise(2000, 0.3)
     request = head(f"Content-Length: {len(content)}\r\n", "/v1/strings") + content
     limits = DEFAULTS | {"answer_seconds": 600.0, "stop_seconds": 0.5}
@@ -100,7 +100,7 @@ def status_of(connection: socket.socket) -> int:
         return int(file.readline().split()[1])
 
 
-def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, tmp_path: Path):
+def test_stderr_holds_only_json_whatever_a_decoder_prints(folder: Path, tmp_path: Path):
     whole = bytearray(encode_picture(np.zeros((64, 64, 3), np.uint8), "TIFF", compression="tiff_lzw"))
     random = np.random.default_rng(0)
     with running(folder, tmp_path / "log") as service, httpx.Client(base_url=service.address, timeout=600) as client:

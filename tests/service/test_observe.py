@@ -29,7 +29,7 @@ def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Clien
         assert not any(name.startswith("access-control") for name in headers)
 
 
-def test_an_id_comes_back_if_it_is_harmless_and_else_one_is_made(client: Client):
+def test_a_harmless_request_id_is_returned_and_any_other_replaced(client: Client):
     assert client.get("/v2", headers={"x-request-id": "a-B_9."}).headers["x-request-id"] == "a-B_9."
     for request_id in ("", "a b", "x" * 65, 'x","y":"'):
         made = client.get("/v2", headers={"x-request-id": request_id}).headers["x-request-id"]
@@ -78,7 +78,7 @@ def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog:
     assert "data" not in entry
 
 
-def test_what_a_client_makes_up_is_in_no_line(client: Client, caplog: pytest.LogCaptureFixture):
+def test_invented_names_of_clients_are_not_logged(client: Client, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, LOGGER):
         client.get("/secret%0A?token=secret", headers={"x-request-id": "secret line"})
     (record,) = [record for record in caplog.records if record.name == LOGGER]

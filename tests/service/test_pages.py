@@ -17,7 +17,7 @@ def test_the_page_of_the_only_run_is_its_report(client: Client):
         assert done.headers["content-security-policy"].startswith(REPORT_POLICY)
 
 
-def test_a_report_may_do_what_it_says_itself_and_no_more():
+def test_a_report_may_run_only_its_own_scripts():
     assert re.sub("'sha256-[^']+'", "'unsafe-inline'", live_policy("let a = 1;")) == REPORT_POLICY
 
 
@@ -57,7 +57,7 @@ def test_a_run_of_any_name_has_a_link_that_works(both: tuple[Served, ...]):
         "/model.safetensors", "/report.html", "/runs/", "/docs", "/redoc",
     ],
 )  # fmt: skip
-def test_nothing_else_of_a_run_is_given_out(client: Client, path: str):
+def test_no_other_file_of_a_run_is_served(client: Client, path: str):
     assert client.get(path).status_code == 404
 
 

@@ -30,7 +30,7 @@ def picture_of(text: str) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(b64decode(text))))
 
 
-def test_the_answer_is_that_of_predict(client: Client, grey: Served):
+def test_the_answer_equals_predict(client: Client, grey: Served):
     done = client.post("/v1/predict", content=encode_picture(stroke()), headers={"content-type": "image/png"})
     assert done.status_code == 200
     answer = done.json()
@@ -53,7 +53,7 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
 
 
 @pytest.mark.parametrize("method", [None, "integrated_gradients", "occlusion"])
-def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, method: str | None):
+def test_the_answer_comes_with_its_attribution(client: Client, grey: Served, method: str | None):
     query = {} if method is None else {"method": method}
     attribution = client.post("/v1/predict", params=query, content=encode_picture(stroke())).json()["attribution"]
     assert attribution["method"] == (method or "gradient_times_input")
@@ -86,7 +86,7 @@ def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
     assert picture_of(done.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
 
 
-def test_where_there_are_several_models_one_must_be_named(client_of_both: Client):
+def test_a_request_must_name_one_of_several_models(client_of_both: Client):
     done = client_of_both.post("/v1/predict", content=encode_picture(stroke()))
     assert (done.status_code, done.json()) == (400, {"error": "model: Field required"})
     assert client_of_both.post("/v1/predict?model=none", content=encode_picture(stroke())).status_code == 404
@@ -136,7 +136,7 @@ WHOLE = encode_picture(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).as
         (png_that_says(200, 201), 413),
     ],
 )
-def test_what_is_no_picture_or_too_large_is_refused_with_a_reason(grey: Served, content: bytes, status: int):
+def test_invalid_and_large_pictures_are_refused_with_a_reason(grey: Served, content: bytes, status: int):
     done = Client(create_app([grey], Limits(pixels=40_000))).post("/v1/predict", content=content)
     assert (done.status_code, list(done.json())) == (status, ["error"])
     assert "picture" in done.json()["error"]
@@ -152,7 +152,7 @@ def test_what_is_no_picture_or_too_large_is_refused_with_a_reason(grey: Served, 
         ("steps=", "steps.0: Input should be 'polarity'"),
     ],
 )
-def test_a_query_that_is_not_understood_is_refused(client: Client, query: str, reason: str):
+def test_an_unknown_query_is_refused(client: Client, query: str, reason: str):
     done = client.post(f"/v1/predict?{query}", content=encode_picture(stroke()))
     assert done.status_code == 400
     assert reason in done.json()["error"]

@@ -14,7 +14,7 @@ from convscope.storage import save_model
 from .conftest import colour_model, grey_model
 
 
-def test_a_run_is_called_as_its_folder_and_a_file_as_it_is_without_its_ending(folder: Path):
+def test_a_served_run_has_the_name_of_its_folder_and_a_file_its_stem(folder: Path):
     served = load_served([str(folder / "grey"), str(folder / "colour.safetensors")])
     assert [model.name for model in served] == ["grey", "colour"]
     assert [model.report for model in served] == [folder / "grey" / "report.html", None]
@@ -76,5 +76,5 @@ def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
     ],
     ids=["class name", "temperature", "rejection rule", "preparation", "input scaling", "weights"],
 )
-def test_the_version_changes_with_whatever_changes_an_answer(changes: dict[str, Any]):
+def test_the_version_changes_with_the_answers(changes: dict[str, Any]):
     assert Served("a", replace(grey_model(), **changes)).version != Served("a", grey_model()).version

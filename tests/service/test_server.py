@@ -225,7 +225,7 @@ NO_HTTP = {
 
 
 @pytest.mark.parametrize("case", NO_HTTP)
-def test_what_is_no_http_is_refused_as_json(service: Service, case: str):
+def test_malformed_http_is_refused_as_json(service: Service, case: str):
     with service.connect() as connection:
         connection.sendall(NO_HTTP[case])
         assert answer_of(connection) == (400, {"error": "Invalid HTTP request received."})
@@ -253,7 +253,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("case", UNUSUAL)
-def test_what_is_unusual_is_answered_or_ends(service: Service, case: str):
+def test_unusual_requests_are_answered_or_closed(service: Service, case: str):
     """The client closes its side at once."""
     text, statuses = UNUSUAL[case]
     with service.connect() as connection, connection.makefile("rb") as file:
@@ -303,7 +303,7 @@ def test_of_too_many_connections_an_idle_one_is_closed_without_an_answer(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_finishes_what_is_in_work_and_ends_well(folder: Path, tmp_path: Path, number: signal.Signals):
+def test_it_finishes_open_requests_and_exits_with_0(folder: Path, tmp_path: Path, number: signal.Signals):
     with running(folder, tmp_path / "log", body_seconds=10) as service:
         with service.connect() as connection, service.connect() as idle:
             body = b'{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","data":[' + b"0," * 63 + b"0]}]}"
@@ -323,7 +323,7 @@ def test_it_finishes_what_is_in_work_and_ends_well(folder: Path, tmp_path: Path,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_at_a_second_signal_it_ends_at_once_and_says_so(folder: Path, tmp_path: Path, number: signal.Signals):
+def test_the_service_ends_at_once_at_a_second_signal(folder: Path, tmp_path: Path, number: signal.Signals):
     with running(folder, tmp_path / "log", body_seconds=60, stop_seconds=60) as service:
         with service.connect() as connection:
             begin(connection, 1000)
@@ -345,6 +345,6 @@ def test_an_address_that_is_taken_is_refused(grey: Served):
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 70 + ".invalid", "999.1.1.1"])
-def test_an_address_that_is_none_is_refused(grey: Served, host: str):
+def test_an_invalid_address_is_refused(grey: Served, host: str):
     with pytest.raises(RunError, match="cannot bind"):
         serve(create_app([grey]), Limits(), host=host, port=0)

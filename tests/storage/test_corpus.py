@@ -47,12 +47,12 @@ def copied(written: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_there_is_an_archive_and_none_is_large():
+def test_archives_exist_and_none_is_large():
     assert ARCHIVES
     assert all((CORPUS / f"{name}.zip").stat().st_size < 300_000 for name in ARCHIVES)
 
 
-def test_models_answer_as_they_did(written: Path):
+def test_models_of_earlier_versions_answer_the_same(written: Path):
     expected = json.loads((written / "expected.json").read_text())["logits"]
     assert {"model.safetensors", *(f"{name}/model.safetensors" for name in RUNS)} <= expected.keys()
     with np.load(written / "digits.npz") as arrays:
@@ -62,7 +62,7 @@ def test_models_answer_as_they_did(written: Path):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_runs_open_with_what_was_measured(written: Path, name: str):
+def test_runs_open_with_their_measured_topics(written: Path, name: str):
     run = cs.open_run(written / name)
     kept = json.loads((written / name / "evaluation.json").read_text())
     assert run.evaluation.accuracy == kept["accuracy"]

@@ -32,7 +32,7 @@ def test_model_is_the_same_bits_after_save_and_load(model: cs.Model, tmp_path: P
     assert (again.logits(images) == model.logits(images)).all()
 
 
-def test_how_a_photo_becomes_an_image_is_kept_with_the_model(model: cs.Model, tmp_path: Path):
+def test_the_preparation_of_photos_is_stored_with_the_model(model: cs.Model, tmp_path: Path):
     kept = replace(model, handwriting=Handwriting("dark", target=9))
     save_model(kept, tmp_path / "model.safetensors")
     assert load_model(tmp_path / "model.safetensors").handwriting == Handwriting("dark", target=9)
@@ -112,7 +112,7 @@ def test_load_model_refuses_a_bad_file_and_names_it(model: cs.Model, tmp_path: P
     assert str(path) in str(caught.value)
 
 
-def test_save_model_to_a_full_disk_keeps_what_was_there(model: cs.Model, tmp_path: Path, monkeypatch):
+def test_save_model_to_a_full_disk_keeps_the_old_file(model: cs.Model, tmp_path: Path, monkeypatch):
     path = tmp_path / "model.safetensors"
     save_model(model, path)
     before = path.read_bytes()
@@ -127,7 +127,7 @@ def test_save_model_to_a_full_disk_keeps_what_was_there(model: cs.Model, tmp_pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_save_refuses_a_folder_that_is_not_there(model: cs.Model, tmp_path: Path):
+def test_save_refuses_a_missing_folder(model: cs.Model, tmp_path: Path):
     path = tmp_path / "missing" / "model.safetensors"
     with pytest.raises(RunError, match=r"model.safetensors: there is no folder .*missing; create it"):
         save_model(model, path)

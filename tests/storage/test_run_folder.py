@@ -121,7 +121,7 @@ def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record:
     assert (written["epochs_trained"], written["best_epoch"]) == (2, 1)
 
 
-def test_create_run_leaves_what_is_there(record: RunFile, tmp_path: Path):
+def test_create_run_leaves_existing_files(record: RunFile, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`$"):
         create_run(tmp_path, record)
@@ -134,7 +134,7 @@ def test_create_run_refuses_a_file_in_its_place(record: RunFile, tmp_path: Path)
         create_run(tmp_path / "file", record)
 
 
-def test_finish_takes_away_what_a_killed_process_left(record: RunFile, tmp_path: Path):
+def test_finish_removes_the_files_of_a_killed_process(record: RunFile, tmp_path: Path):
     folder = create_run(tmp_path / "run", record)
     (tmp_path / "run" / ".model.safetensors.abc.partial").write_bytes(b"half")
     folder.finish()
@@ -173,7 +173,7 @@ def _whole_record(record: RunFile) -> dict[str, Any]:
     }
 
 
-def test_a_record_in_which_any_key_is_wrong_is_refused_by_its_place(record: RunFile, tmp_path: Path):
+def test_a_record_with_a_wrong_key_is_refused_with_the_path_of_the_key(record: RunFile, tmp_path: Path):
     path, whole = tmp_path / "run.json", _whole_record(record)
     path.write_text(json.dumps(whole))
     assert set(whole) == {field.encode_name for field in structs.fields(RunFile)}
@@ -206,7 +206,7 @@ def test_a_record_in_which_any_key_is_wrong_is_refused_by_its_place(record: RunF
         ({"architecture": {"layers": []}}, "`input` and `layers`"),
     ],
 )
-def test_open_run_names_what_is_wrong_with_the_record(record: RunFile, tmp_path: Path, content: Any, message: str):
+def test_open_run_names_the_fault_of_the_record(record: RunFile, tmp_path: Path, content: Any, message: str):
     file = create_run(tmp_path / "run", record).path / "run.json"
     if content is None:
         file.unlink()

@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_stored_comes_back_as_it_was(folder: Path):
+def test_stored_results_come_back_unchanged(folder: Path):
     stored = StoredRuns(folder / "runs")
     for seed, run in enumerate(stored.runs(pytest.fail)):
         expected = make_result(replace(SPEC, seed=seed), SPLITS)
@@ -173,7 +173,7 @@ def test_a_run_missing_from_the_table_or_from_its_index_is_read_or_named(folder:
     ["UPDATE grp SET record = replace(record, 'two', 'too')", "UPDATE grp SET record = '{'",
      "UPDATE labels SET blob = zeroblob(length(blob))", "UPDATE machine SET json = '{}'"],
 )  # fmt: skip
-def test_what_all_runs_share_is_repaired_by_the_next_training(folder: Path, statement: str):
+def test_shared_files_of_runs_are_repaired_by_the_next_training(folder: Path, statement: str):
     change(folder, statement)
     said = list[str]()
     assert seeds_in(folder, said.append) == []
@@ -182,7 +182,7 @@ def test_what_all_runs_share_is_repaired_by_the_next_training(folder: Path, stat
     assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
 
 
-def test_damaged_weights_are_those_of_one_run(folder: Path):
+def test_damaged_weights_spoil_only_one_run(folder: Path):
     [path] = (folder / "runs" / "weights").iterdir()
     content = bytearray(path.read_bytes())
     content[-4:] = b"\0\0\x80\x3f"
@@ -277,7 +277,7 @@ def test_other_tables_are_refused(folder: Path, what: str):
 
 @pytest.mark.parametrize("name", ["runs.db", "runs.db-journal"])
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), Path.mkdir])
-def test_what_is_no_file_is_refused_without_waiting(folder: Path, name: str, make: Callable[[Path], None]):
+def test_pipes_and_devices_are_refused_without_waiting(folder: Path, name: str, make: Callable[[Path], None]):
     path = folder / "runs" / name
     path.unlink(missing_ok=True)
     make(path)

@@ -44,7 +44,7 @@ def hold() -> Iterator[Hold]:
 
 
 @pytest.mark.slow
-def test_a_second_process_is_told_who_writes_to_the_folder(hold: Hold, tmp_path: Path):
+def test_a_second_process_learns_which_process_writes_to_the_folder(hold: Hold, tmp_path: Path):
     folder = tmp_path / "run"
     process = hold(folder)
     expected = f"another convscope process (pid {process.pid}) is writing to {folder}; wait until it ends"
@@ -68,7 +68,7 @@ def test_a_killed_process_stops_nobody(hold: Hold, tmp_path: Path):
     assert not list((tmp_path / "run").iterdir())
 
 
-def test_a_thread_may_write_to_what_it_writes_to_already(tmp_path: Path):
+def test_a_thread_may_nest_its_own_writes(tmp_path: Path):
     with writing(tmp_path):
         with writing(tmp_path):
             pass

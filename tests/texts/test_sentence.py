@@ -55,7 +55,7 @@ def test_a_missing_text_or_value_is_an_error() -> None:
         say("confusionNone")
 
 
-def test_a_figure_is_a_number_as_english_writes_it() -> None:
+def test_a_figure_is_a_number_in_english_notation() -> None:
     assert [figure(-0.04, 1), figure(-1234.5, 1), format_signed(0.004, 2), format_signed(-1.5, 1)] == [
         "0.0", "−1,234.5", "0.00", "−1.5",
     ]  # fmt: skip
@@ -76,7 +76,7 @@ def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
     assert '<text x="3">mean</text>' in marked
 
 
-def test_names_of_the_program_are_looked_up_and_others_stay() -> None:
+def test_known_names_are_looked_up_and_others_stay() -> None:
     assert translate_name("evidence.rejection.set", "letters").key == "evidence.rejection.set.letters"  # type: ignore[attr-defined]
     assert translate_name("evidence.rejection.set", "Fashion-MNIST") == "Fashion-MNIST"
     shifts = [say("evidence.rejection.shifted", n=pixels) for pixels in (1, 2)]

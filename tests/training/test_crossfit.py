@@ -22,7 +22,7 @@ def fifty():
     return noise(np.random.default_rng(1).permutation(labels), 7)
 
 
-def test_each_answer_is_of_a_network_trained_by_hand_on_all_other_folds():
+def test_each_prediction_equals_a_network_trained_on_the_other_folds():
     data = fifty()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=4, seed=3, threads=1)
     assert cross.num_folds == 4
@@ -79,7 +79,7 @@ def test_the_answers_are_the_same_bytes_for_any_number_of_threads(small_mnist):
     assert serial.fold.tobytes() == two.fold.tobytes()
 
 
-def test_a_class_of_one_image_is_answered_for_by_a_model_that_never_saw_it():
+def test_a_class_of_one_image_is_predicted_by_a_model_that_never_saw_it():
     data = fifty()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, threads=1)
     assert cross.unseen_labels == (5,)
@@ -90,13 +90,13 @@ def test_a_class_of_one_image_is_answered_for_by_a_model_that_never_saw_it():
     assert "1 of the classes have one image each, so the model that classifies it never saw the class: 5." in str(cross)
 
 
-def test_with_fewer_images_than_folds_there_is_one_an_image():
+def test_fewer_images_than_folds_give_one_fold_an_image():
     cross = crossfit(cs.presets.ann, noise([0, 1, 0], 2), ONE_EPOCH, threads=1)
     assert sorted(cross.fold.tolist()) == [0, 1, 2]
     assert cross.num_folds == 3
 
 
-def test_siblings_hold_nothing_out_and_train_all_epochs():
+def test_siblings_hold_out_no_validation_images_and_train_all_epochs():
     data = fifty()
     stopping = replace(ONE_EPOCH, epochs=3, validation_fraction=0.2, early_stopping=cs.EarlyStopping(patience=1))
     stopped = crossfit(cs.presets.ann, data, stopping, folds=2, threads=1)
@@ -108,14 +108,14 @@ def test_siblings_hold_nothing_out_and_train_all_epochs():
     assert "did not stop early" not in str(plain)
 
 
-def test_colour_images_and_an_architecture_of_ones_own():
+def test_colour_images_train_a_custom_architecture():
     data = noise(np.arange(40) % 2, 2, (10, 10, 3))
     layers = (cs.Conv2D(4), cs.GlobalAveragePooling2D(), cs.Dense(2))
     cross = crossfit(cs.Architecture(cs.Input(10, 10, 3), layers), data, ONE_EPOCH, folds=2, threads=1)
     assert cross.logits.shape == (40, 2)
 
 
-def test_each_fold_is_told_when_it_is_done():
+def test_each_finished_fold_is_reported():
     folds = []
     crossfit(
         cs.presets.ann, noise([0, 1] * 4, 2), ONE_EPOCH, folds=3, threads=1, on_fold=lambda *done: folds.append(done)
@@ -149,7 +149,7 @@ def test_text_and_html_show_a_row_a_fold():
         ([0], 2, "noise has 1 image; folds need at least 2"),
     ],
 )
-def test_crossfit_rejects(labels, folds, message):
+def test_crossfit_rejects_invalid_arguments(labels, folds, message):
     with pytest.raises(ValueError, match=message):
         crossfit(cs.presets.ann, noise(labels, 2), ONE_EPOCH, folds=folds)
 

@@ -18,7 +18,7 @@ def test_a_preset_brings_its_own_recipe_also_for_other_images_and_widths(name: s
         assert default_recipe(network) == RECIPES.get(name, cs.recipes.classic)
 
 
-def test_another_network_of_that_name_does_not():
+def test_another_network_of_the_same_name_does_not_match():
     layers = (cs.Flatten(), cs.Dense(10, "softmax"))
     for name in ("tiny697", "tiny697-x2", "tiny697-xy", "residual"):
         network = cs.Architecture(cs.Input(28, 28), layers, name)
@@ -29,7 +29,7 @@ def test_another_network_of_that_name_does_not():
 
 
 @pytest.mark.slow
-def test_training_in_python_takes_it_and_a_named_recipe_goes_first(small_mnist: cs.Splits):
+def test_training_in_python_uses_the_presets_recipe_unless_one_is_named(small_mnist: cs.Splits):
     few = small_mnist.train.take(np.arange(64))
     own, _ = cs.train("tiny697", few)
     assert own.provenance["recipe"] == cs.recipes.tiny697.to_dict()

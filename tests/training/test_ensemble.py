@@ -44,7 +44,7 @@ def images(count=12):
         ["dense", "dense"],
     ],
 )
-def test_the_probabilities_are_the_mean_of_those_of_the_members(networks):
+def test_the_probabilities_are_the_mean_over_members(networks):
     members = [model(network, seed) for seed, network in enumerate(networks)]
     joined = cs.ensemble(members)
     expected = np.mean([member.probabilities(images()) for member in members], axis=0)
@@ -55,7 +55,7 @@ def test_the_probabilities_are_the_mean_of_those_of_the_members(networks):
     assert joined.architecture.macs == sum(member.architecture.macs for member in members)
 
 
-def test_a_temperature_is_that_of_the_ensemble_and_not_of_its_members():
+def test_an_ensemble_has_its_own_temperature():
     joined = cs.ensemble([model(calibration={"temperature": 2.0}), model(calibration={"temperature": 2.0})])
     assert joined.calibration == {}
     calibrated = replace(joined, calibration={"temperature": 3.0})
@@ -65,7 +65,7 @@ def test_a_temperature_is_that_of_the_ensemble_and_not_of_its_members():
     )
 
 
-def test_what_all_members_share_is_said_once_and_the_rest_of_each():
+def test_shared_provenance_is_stated_once_and_the_rest_by_member():
     handwriting = Handwriting("light", 6)
     members = [
         model(seed=seed, provenance={"dataset": "animals", "seed": seed}, handwriting=handwriting) for seed in (3, 4)

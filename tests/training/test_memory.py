@@ -74,7 +74,7 @@ def test_a_process_that_trains_stays_within_its_bound(
     assert more >= took["training_bytes"] / 4  # it is no bound out of reach
 
 
-def test_what_the_engine_takes_grows_with_the_batch_and_not_with_the_images(small_mnist: cs.Splits) -> None:
+def test_memory_of_the_engine_grows_with_the_batch_and_not_with_the_images(small_mnist: cs.Splits) -> None:
     sizes = [native.training_bytes(cs.presets.cnn(), batch, EpochOptions(), threads=2) for batch in (8, 64, 512)]
     assert 4 * 108_618 * 3 < sizes[0] < sizes[1] < sizes[2] < sizes[0] + 512 * 4 * 10_000  # its vectors, there and back
     half = small_mnist.train.take(range(500))

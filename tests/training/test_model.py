@@ -155,7 +155,7 @@ GOOD = make().weights
     ],
     ids=["class names", "missing", "shape", "finite", "unknown"],
 )
-def test_a_model_rejects(weights, names, message):
+def test_a_model_rejects_invalid_arguments(weights, names, message):
     with pytest.raises(ValueError, match=message):
         Model(make().architecture, weights, names)
 
@@ -197,7 +197,7 @@ def test_a_copy_of_a_model_that_has_answered_gives_the_same_answers(copied):
     )  # fmt: skip
 
 
-def test_nobody_can_change_the_weights_of_a_model_or_its_digest():
+def test_weights_and_digest_of_a_model_are_read_only():
     network = make().architecture
     weights = {name: np.ones(shape, np.float32) for name, shape in network.weight_shapes.items()}
     model = Model(network, weights, NAMES)

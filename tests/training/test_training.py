@@ -75,7 +75,7 @@ def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
     assert any((states[0].weights[name] != states[1].weights[name]).any() for name in states[0].weights)
 
 
-def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
+def test_train_measures_the_requested_topics(small_mnist: cs.Splits):
     train, validation = small_mnist.train.divide(0.2)
     _, alone = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1))
     assert alone.val_loss == alone.val_accuracy == ()
@@ -331,7 +331,7 @@ def test_history_refuses_columns_that_do_not_agree(columns, message: str):
         History(**columns)
 
 
-def test_history_shows_itself_as_a_table_of_what_was_measured():
+def test_history_is_displayed_as_a_table_of_measured_columns():
     history = History((0.5, 0.25), (0.8, 0.9), (), (), (1.5, 1.25))
     assert str(history).splitlines()[0].split() == ["epoch", "loss", "accuracy", "seconds"]
     assert str(history).splitlines()[-1].split() == ["2", "0.2500", "0.9000", "1.25"]
@@ -357,7 +357,7 @@ def test_passes_are_the_epochs_of_a_training_bit_for_bit(small_mnist: cs.Splits,
     assert state.history.loss == history.loss
 
 
-def test_a_pass_knows_no_schedule_no_number_of_epochs_and_no_validation(small_mnist: cs.Splits):
+def test_a_pass_rejects_schedule_number_of_epochs_and_validation(small_mnist: cs.Splits):
     data = small_mnist.train.take(np.arange(100))
     architecture = cs.presets.ann()
     ending = replace(
@@ -381,6 +381,6 @@ def test_a_pass_knows_no_schedule_no_number_of_epochs_and_no_validation(small_mn
         (cs.presets.ann(), cs.Recipe(class_weights=(1, 2)), RecipeError),
     ],
 )
-def test_a_pass_refuses_what_training_refuses(small_mnist: cs.Splits, architecture, recipe, error):
+def test_a_pass_refuses_what_training_refuses_invalid_arguments(small_mnist: cs.Splits, architecture, recipe, error):
     with pytest.raises(error):
         train_pass(architecture, small_mnist.train, recipe, TrainingState(initial_weights(architecture, 0)))

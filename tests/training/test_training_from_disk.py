@@ -142,7 +142,7 @@ def test_an_interrupt_within_a_pool_ends_training_and_its_thread(on_disk):
 
 
 @pytest.mark.slow
-def test_what_is_measured_of_images_on_disk_is_what_is_measured_in_memory(small_mnist, on_disk, monkeypatch):
+def test_images_on_disk_are_measured_as_in_memory(small_mnist, on_disk, monkeypatch):
     monkeypatch.setattr(disk, "PART_BYTES", 1000 * 784)  # samples are of so many; the whole stays on disk
     layers = (cs.Conv2D(3, 3, 2, activation="relu"), cs.Flatten(), cs.Dense(10, "softmax"))
     model, _ = cs.train(cs.Architecture(cs.Input(28, 28), layers), small_mnist, cs.Recipe(epochs=1))
@@ -158,7 +158,7 @@ def test_what_is_measured_of_images_on_disk_is_what_is_measured_in_memory(small_
     assert json.dumps(from_disk) == json.dumps(from_memory)
 
 
-def test_siblings_answer_alike_for_images_on_disk(small_mnist, on_disk):
+def test_siblings_answer_the_same_for_images_on_disk(small_mnist, on_disk):
     recipe = cs.Recipe(epochs=1)
     from_disk, from_memory = (crossfit(cs.presets.ann, data.train, recipe, folds=4) for data in (on_disk, small_mnist))
     np.testing.assert_array_equal(from_disk.logits, from_memory.logits)
@@ -168,7 +168,7 @@ def test_siblings_answer_alike_for_images_on_disk(small_mnist, on_disk):
 # --- Memory -----------------------------------------------------------------------------------------------------------
 
 
-def test_memory_counts_what_is_held_and_not_what_is_on_disk(small_mnist, on_disk):
+def test_memory_counts_arrays_in_memory_and_not_on_disk(small_mnist, on_disk):
     assert count_memory_bytes(on_disk.train.images) == 0
     architecture = cs.presets.ann()
     measured = measure_memory(architecture, RECIPE, on_disk.train, on_disk.test)

@@ -46,7 +46,7 @@ def test_classes_are_known_by_their_names_in_whatever_order(model):
     np.testing.assert_array_equal(again.logits(images), model.logits(images)[:, [2, 0, 1]])
 
 
-def test_a_class_that_is_new_starts_at_random_and_the_others_as_they_were(model):
+def test_a_new_class_starts_at_random_and_the_others_keep_their_weights(model):
     start = cs.transfer(model, SHAPE, ("b", "new", "a", "other"), seed=5)
     assert (start.kept_classes, start.new_classes) == (("b", "a"), ("new", "other"))
     images = random_images(SHAPE)
@@ -101,7 +101,7 @@ def test_transfer_refuses_images_that_the_weights_do_not_fit(model, shape, messa
         cs.transfer(model, shape, NAMES)
 
 
-def test_transfer_refuses_outputs_that_no_layer_gives(convolutional):
+def test_transfer_refuses_unknown_output_layers(convolutional):
     layers = (Conv2D(3, (3, 3), padding="same"), cs.DepthwiseConv2D((3, 3)), GlobalAveragePooling2D())
     depthwise = model_of(replace(convolutional.architecture, layers=layers))
     with pytest.raises(ArchitectureError, match="depthwise_conv2d is part of the output"):
@@ -113,7 +113,7 @@ def test_transfer_refuses_outputs_that_no_layer_gives(convolutional):
 
 
 @pytest.mark.parametrize("after", [(), (cs.BatchNormalization(),)])
-def test_images_of_another_size_that_reach_the_output_need_a_new_one(after):
+def test_images_of_another_size_need_a_new_output_layer(after):
     layers = (Conv2D(4, 3), cs.Flatten(), cs.Dense(3), *after)
     source = model_of(cs.Architecture(cs.Input(8, 8), layers), ("a", "b", "c"))
     message = r"images of \(9, 7, 1\) need dense/kernel of \(140, 2\), .* has \(144, 3\); use .* `new_output`, or"

@@ -45,7 +45,7 @@ def test_the_views_are_the_image_and_all_its_shifts_by_one_pixel_each_once():
 @pytest.mark.parametrize("views", [5, 9])
 @pytest.mark.parametrize("shape", [(9, 7, 3), (1, 5, 1), (28, 28, 1)])
 @pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != "keras"])
-def test_the_probabilities_are_the_mean_of_those_of_the_views(engine, shape, views):
+def test_the_probabilities_are_the_mean_over_views(engine, shape, views):
     model, some = make(*shape), images(6, *shape)
     network = open_network(model.architecture, model.weights, engine)
     expected = np.mean([softmax(network.logits(pad(some, *shift))) for shift in SHIFTS[:views]], axis=0)

@@ -45,7 +45,7 @@ def test_truth_values_become_black_and_white():
         (np.array([2, 0, 2], np.uint8), ("x", "y", "z"), [2, 0, 2], ("x", "y", "z")),
     ],
 )
-def test_labels_are_names_of_classes_or_their_places(labels, names, indices, class_names):
+def test_labels_are_class_names_or_indices(labels, names, indices, class_names):
     dataset = cs.Dataset.from_arrays(BYTES[:3], labels, class_names=names)
     assert (dataset.labels.tolist(), dataset.class_names) == (indices, class_names)
 
@@ -74,12 +74,12 @@ def test_labels_are_names_of_classes_or_their_places(labels, names, indices, cla
         (BYTES, LABELS, {"class_names": "ab"}, "class_names is 'ab'; it must be"),
     ],
 )
-def test_what_is_not_clear_is_refused(images, labels, stated, message):
+def test_ambiguous_tables_are_refused(images, labels, stated, message):
     with pytest.raises((TypeError, ValueError), match=message):
         cs.Dataset.from_arrays(images, labels, **stated)
 
 
-def test_a_pair_trains_and_is_measured_as_the_data_set_of_its_bytes(small_mnist):
+def test_arrays_train_and_measure_as_the_data_set_of_the_same_bytes(small_mnist):
     train, test = small_mnist.train.take(np.arange(200)), small_mnist.test
     recipe = cs.Recipe(epochs=1)
     model, _ = cs.train("ann", train, recipe, validation=test)

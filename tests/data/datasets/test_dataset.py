@@ -44,7 +44,7 @@ def test_any_change_of_the_data_changes_the_digest():
 # --- Parts ------------------------------------------------------------------------------------------------------------
 
 
-def test_take_gives_the_images_in_the_order_asked_for():
+def test_take_returns_images_in_the_requested_order():
     dataset = make(name="zoo")
     part = dataset.take(np.array([5, 0, 5]), "validation")
     np.testing.assert_array_equal(part.images, dataset.images[[5, 0, 5]])
@@ -108,7 +108,7 @@ LABELS = np.array([0, 1, 0])
         (IMAGES, LABELS - 1, ("a", "b"), "labels run from -1 to 0, but there are 2 class names"),
     ],
 )
-def test_a_dataset_rejects(images, labels, names, message):
+def test_a_dataset_rejects_invalid_arguments(images, labels, names, message):
     with pytest.raises(ValueError, match=message):
         Dataset(images, labels, names)
 
@@ -127,7 +127,7 @@ def test_divide_rejects_a_fraction_that_leaves_one_side_empty(fraction):
     ],
     ids=["size", "names"],
 )
-def test_splits_reject(second, message):
+def test_splits_reject_invalid_arguments(second, message):
     with pytest.raises(ValueError, match=message):
         Splits(make(), second)
 
@@ -185,7 +185,7 @@ SHARED = {
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_what_the_caller_changes_later_is_not_part_of_the_dataset(name: str):
+def test_later_changes_of_the_callers_arrays_do_not_change_a_dataset(name: str):
     shared, arguments = SHARED[name]
     images, labels = PIXELS.copy(), np.arange(6) % 2
     dataset = Dataset.from_arrays(shared(images), labels, **arguments)
@@ -196,14 +196,14 @@ def test_what_the_caller_changes_later_is_not_part_of_the_dataset(name: str):
     assert Dataset.from_arrays(kept, dataset.labels).sha256 == digest
 
 
-def test_images_that_nobody_can_write_to_are_not_copied():
+def test_read_only_images_are_not_copied():
     images = PIXELS.copy()
     images.flags.writeable = False
     assert np.shares_memory(Dataset.from_arrays(images, np.arange(6) % 2).images, images)
 
 
 @pytest.mark.parametrize("copied", [lambda data: data, lambda data: pickle.loads(pickle.dumps(data)), copy.deepcopy])
-def test_nobody_can_write_to_a_dataset(copied):
+def test_a_dataset_is_read_only(copied):
     for dataset in (copied(make()), copied(make()).take([0, 1]), copied(Dataset.from_arrays(PIXELS, range(6)))):
         for array in (dataset.images, dataset.labels):
             with pytest.raises(ValueError, match="read-only"):

@@ -41,6 +41,6 @@ def test_rows_are_square_images_or_images_of_one_row_unless_said_otherwise(num_f
         (5000, None, None, "X has 5000 features"),
     ],
 )
-def test_a_shape_that_cannot_be_is_refused(num_features, shown, wanted, message):
+def test_an_impossible_shape_is_refused(num_features, shown, wanted, message):
     with pytest.raises(ValueError, match=message):
         image_shape_of(num_features, shown, wanted)

@@ -242,7 +242,7 @@ def test_a_test_split_of_its_own_is_not_cut_again(tmp_path):
         load_dataset("mnist", test_fraction=0.5)
 
 
-def test_images_are_averaged_to_the_size_asked_for(tmp_path):
+def test_images_are_averaged_to_the_requested_size(tmp_path):
     images = random_images(12, 4, 6, 3)
     np.savez(tmp_path / "mine.npz", x_train=images, y_train=np.arange(12) % 2, x_test=images, y_test=np.arange(12) % 2)
     data = load_dataset(tmp_path / "mine.npz", image_size=(2, 3))
@@ -303,7 +303,7 @@ def test_class_names_of_an_archive_are_kept_in_order(tmp_path):
 # What is no data set
 
 
-def test_a_folder_with_nothing_known_says_what_it_may_hold(tmp_path):
+def test_a_folder_without_known_files_lists_what_is_accepted(tmp_path):
     (tmp_path / "notes.md").write_text("")
     with pytest.raises(DatasetError, match=r"holds no known data set; it may hold four IDX files, an .npz"):
         load_dataset(tmp_path)

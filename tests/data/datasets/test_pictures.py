@@ -40,7 +40,7 @@ def test_other_channels_stand_side_by_side(channels):
         (np.zeros((5, 7, 1), dtype=np.uint8), 0, "at_least is 0"),
     ],
 )
-def test_what_is_no_image_is_refused(image, at_least, message):
+def test_values_that_are_no_images_are_refused(image, at_least, message):
     with pytest.raises(ValueError, match=message):
         image_png(image, at_least)
 

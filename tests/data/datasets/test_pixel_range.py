@@ -36,7 +36,7 @@ def test_images_of_0_to_1_and_of_minus_1_to_1_are_the_bytes_they_were(scale, off
         (-1, -1, (-1, -1)),
     ],
 )
-def test_the_range_of_images_is_a_usual_one_that_they_fill_or_else_their_own(lowest, highest, range_):
+def test_the_pixel_range_is_a_usual_one_or_that_of_the_images(lowest, highest, range_):
     learned = learn_range(np.array([[lowest, highest]], np.float64), 1)
     assert (learned.low.tolist(), learned.high.tolist()) == ([range_[0]] * 2, [range_[1]] * 2)
 
@@ -60,7 +60,7 @@ def test_the_whole_range_of_float64_has_256_levels():
     assert bytes_of(rows)[:, 0].tolist() == list(range(256))
 
 
-def test_rows_in_many_blocks_are_those_of_one():
+def test_rows_do_not_depend_on_the_number_of_blocks():
     rows = np.random.default_rng(0).normal(size=(3000, 3))
     learned = learn_range(rows, None)
     np.testing.assert_array_equal(learned.to_bytes(rows), np.concatenate([learned.to_bytes(row[None]) for row in rows]))

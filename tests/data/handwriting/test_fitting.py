@@ -41,7 +41,7 @@ def test_it_is_at_most_45_degrees(after_step):
 
 
 @pytest.mark.parametrize("rows", [slice(3, 17), slice(4, 5), slice(0, 0)])
-def test_what_does_not_lean_stays_as_it_is(rows, after_step):
+def test_an_upright_digit_is_not_changed(rows, after_step):
     picture = np.zeros((20, 20, 3), np.uint8)
     picture[rows, 8:12] = 90
     assert np.array_equal(after_step("deslant", picture), picture)

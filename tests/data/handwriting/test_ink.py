@@ -32,7 +32,7 @@ def test_noise_of_the_border_is_taken_away(after_step):
     assert cleaned[10:50, 28:32].min() > 180
 
 
-def test_a_busy_border_does_not_take_the_ink_away(after_step):
+def test_a_busy_border_leaves_the_ink(after_step):
     busy = np.random.default_rng(0).integers(0, 256, (20, 20, 1), np.uint8)
     assert after_step("ink", busy).max() > 40
 
@@ -59,5 +59,5 @@ def test_pieces_that_touch_at_a_corner_are_one(after_step):
 
 
 @pytest.mark.parametrize("step", ["ink", "specks"])
-def test_nothing_is_left_of_nothing(step, after_step):
+def test_an_empty_input_leaves_an_empty_output(step, after_step):
     assert after_step(step, np.zeros((5, 4, 3), np.uint8)).max() == 0

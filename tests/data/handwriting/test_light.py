@@ -48,7 +48,7 @@ def test_coloured_light_is_divided_out_of_each_channel(after_step):
     assert np.ptp(even[ink], axis=-1).max() <= 2
 
 
-def test_darkness_is_not_enlarged_beyond_measure(after_step):
+def test_a_dark_picture_is_not_stretched_beyond_a_bound(after_step):
     night = np.full((40, 40, 1), 4, np.uint8)
     night[20, 20] = 0
     assert after_step("light", night, "dark").min() == 255 - 16  # 255 · 4 / 64, where 4 is all the light there is

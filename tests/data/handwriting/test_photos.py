@@ -46,7 +46,7 @@ def test_deslanting_reads_photos_too(trained, small_mnist, pictures):
     assert accuracy(trained, pictures, small_mnist.test.labels, STEPS) > 0.7
 
 
-def test_digits_of_other_people_are_read(reader):
+def test_digits_of_another_data_set_are_read(reader):
     images, labels = (some[::4] for some in load_digits(return_X_y=True))
     framed = [np.pad(np.floor(image.reshape(8, 8) * 255 / 16 + 0.5).astype(np.uint8), 1) for image in images]
     enlarged = [np.asarray(Image.fromarray(picture).resize((100, 100), Image.Resampling.BICUBIC)) for picture in framed]

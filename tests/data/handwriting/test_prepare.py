@@ -44,7 +44,7 @@ def test_area_averaging_is_exact():
     assert average(picture, 2, 4)[0, :, 0].tolist() == [0, 60, 140, 240]  # 1/4 of a pixel, 2/4, ...
 
 
-def test_dark_ink_on_grey_paper_becomes_light_ink_on_nothing():
+def test_dark_ink_on_grey_paper_becomes_light_ink_on_black():
     picture = on_ground((12, 12), [(4, 8, 5, 7)], ground=200, ink=50)
     prepared = prepare(picture, 28, 28, 1, MNIST)
     seen = stages(prepared)
@@ -55,7 +55,7 @@ def test_dark_ink_on_grey_paper_becomes_light_ink_on_nothing():
     assert without_light["ink"].tolist() == on_ground((12, 12), [(4, 8, 5, 7)], 0, 150).tolist()
 
 
-def test_noise_of_the_paper_is_taken_away_with_it():
+def test_noise_of_the_paper_is_removed():
     picture = on_ground((40, 40), [(10, 30, 18, 22)], ground=200, ink=20).astype(int)
     picture += np.random.default_rng(0).integers(-5, 6, picture.shape)
     for steps in (None, ["polarity", "ink"]):
@@ -95,7 +95,7 @@ def test_thin_lines_are_as_strong_as_thick_ones():
     assert stages(prepare(picture, 28, 28, 1, MNIST, without("contrast")))["contrast"].max() < 255
 
 
-def test_what_centring_moves_out_is_counted():
+def test_ink_that_centring_moves_out_is_counted():
     picture = on_ground((12, 12), [(1, 11, 1, 2), (1, 11, 6, 11)])  # mass far to the right of the box's middle
     prepared = prepare(picture, 10, 10, 1, Handwriting("light", 10))
     lost = 1 - prepared.image.sum() / (60 * 255)
@@ -122,7 +122,7 @@ def test_every_step_changes_the_image(left_out):
 
 
 @pytest.mark.parametrize("target", [28, 2**70])
-def test_what_would_not_fit_is_made_to_fit(target):
+def test_oversized_ink_is_shrunk_to_fit(target):
     picture = on_ground((60, 30), [(5, 55, 12, 18)])
     assert stages(prepare(picture, 20, 32, 1, Handwriting("light", target)))["scale"].shape[0] == 20
 
@@ -182,7 +182,7 @@ def test_a_large_picture_is_averaged_down_first():
         (np.zeros((5, 5), np.uint8), (28, 28, 1), ["center"], "steps has 'center'"),
     ],
 )
-def test_what_cannot_be_prepared_is_refused(picture, shape, steps, message):
+def test_unusable_pictures_are_refused(picture, shape, steps, message):
     with pytest.raises(ValueError, match=message):
         prepare(picture, *shape, MNIST, steps)
 

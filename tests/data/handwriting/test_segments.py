@@ -91,7 +91,7 @@ def test_large_pictures_are_averaged_down():
     assert corners(segments) == [[(200, 200), (400, 200)]]
 
 
-def test_only_the_largest_blobs_are_kept_of_too_many(monkeypatch):
+def test_only_the_largest_of_too_many_blobs_are_kept(monkeypatch):
     monkeypatch.setattr(sheet_module, "MAX_BLOBS", 3)
     segments = find_segments(sheet((220, 50, 230, 90), *STROKES, (280, 50, 290, 95)))
     assert corners(segments) == [[(40, 50), (100, 55), (160, 45)]]
@@ -162,7 +162,7 @@ masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 @pytest.mark.slow
 @settings(deadline=None)
 @given(masks)
-def test_components_are_those_of_scipy(mask):
+def test_components_equal_scipys(mask):
     components = find_components(mask)
     labels, count = ndimage.label(mask, np.ones((3, 3)))
     assert components.numbers.tolist() == list(range(1, count + 1))
@@ -175,7 +175,7 @@ def test_components_are_those_of_scipy(mask):
 
 @settings(deadline=None)
 @given(masks, st.integers(2, 9))
-def test_ink_in_columns_is_what_an_opening_leaves(mask, size):
+def test_ink_in_columns_equals_a_morphological_opening(mask, size):
     opened = ndimage.binary_opening(mask, np.ones((size, 1)))
     np.testing.assert_array_equal(rules_module._find_columns(mask, size), opened)
 

@@ -11,7 +11,7 @@ def make(folder, *names):
         path.touch()
 
 
-def test_a_file_is_taken_as_it_is_whatever_its_name(tmp_path):
+def test_a_file_keeps_its_content_whatever_its_name(tmp_path):
     make(tmp_path, "notes.txt", "b.png")
     paths = [tmp_path / "b.png", tmp_path / "missing.png", tmp_path / "notes.txt"]
     assert find_pictures(paths) == paths

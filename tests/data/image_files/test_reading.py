@@ -78,7 +78,7 @@ def test_twelve_bits_reach_white():
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_what_is_transparent_lies_on_white(mode):
+def test_transparent_pixels_become_white(mode):
     clear = Image.new(mode, (3, 1), (0,) * len(mode))
     half = (0,) * (len(mode) - 1) + (128,)
     clear.putpixel((1, 0), half)
@@ -142,7 +142,7 @@ def test_a_picture_is_turned_as_its_exif_data_say(kind, orientation):
 @pytest.mark.parametrize(
     "content", [b"", b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff"]
 )
-def test_damaged_exif_data_leave_a_picture_as_it_is(content):
+def test_damaged_exif_data_leave_a_picture_unrotated(content):
     np.testing.assert_array_equal(read_picture(encoded(GREY, exif=content)), GREY[..., None])
 
 

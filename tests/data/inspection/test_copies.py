@@ -22,7 +22,7 @@ def planted(make):
     )
 
 
-def test_copies_are_counted_by_where_they_stand(planted):
+def test_copies_are_counted_by_split(planted):
     copies = find_copies(planted, NO_BLANK)
     assert copies.num_extra == (2, 1)
     assert (copies.num_leaked, copies.num_leaked_otherwise) == (2, 1)

@@ -35,7 +35,7 @@ def pixels_of(images):
 
 
 @pytest.mark.parametrize("images", [noise(150), smooth(300), noise(40, (5, 6, 3)), noise(6)], ids=len)
-def test_a_description_never_promises_less_than_the_pixels_correlate(images):
+def test_a_description_never_understates_the_correlation_of_pixels(images):
     described = _describe(pixels_of(images), np.arange(len(images)))
     np.testing.assert_allclose(np.linalg.norm(described, axis=1), 1, atol=1e-5)
     correlations = np.corrcoef(images.reshape(len(images), -1).astype(np.float64))
@@ -43,7 +43,7 @@ def test_a_description_never_promises_less_than_the_pixels_correlate(images):
 
 
 @pytest.mark.parametrize("threshold", [0.8, 0.9, 0.95, 0.97])
-def test_groups_are_those_of_all_pairs_of_pixels(threshold):
+def test_groups_equal_an_exhaustive_comparison_of_pixels(threshold):
     images = smooth(400)
     correlations = np.corrcoef(images.reshape(400, -1).astype(np.float64))
     expected = components(400, np.argwhere(np.triu(correlations >= threshold, 1)))
@@ -53,7 +53,7 @@ def test_groups_are_those_of_all_pairs_of_pixels(threshold):
     np.testing.assert_array_equal(components(400, pairs), expected)
 
 
-def test_equal_images_are_those_numpy_finds():
+def test_equal_images_are_those_of_numpys_unique():
     random = np.random.default_rng(3)
     images = noise(60)[random.integers(0, 60, 500)]
     duplicates = find_duplicates(dataset(images[:400]), dataset(images[400:], "test"))
@@ -64,7 +64,7 @@ def test_equal_images_are_those_numpy_finds():
     assert all(group.is_equal and group.correlation == 1 for group in duplicates.groups)
 
 
-def test_a_brighter_copy_and_a_noisy_one_are_near_and_another_is_not():
+def test_brighter_and_noisy_copies_are_near_duplicates():
     images = noise(30)
     copies = [images[4] // 2 + 60, np.clip(images[7] + np.random.default_rng(0).normal(0, 2, images[7].shape), 0, 255)]
     duplicates = find_duplicates(dataset(images), dataset(np.array([*copies, noise(1, seed=9)[0]]), "test"))
@@ -94,7 +94,7 @@ def test_two_labels_come_first_then_both_splits_then_equal_images():
     assert (value["num_groups_across_splits"], value["num_test_twins"]) == (1, 1)
 
 
-def test_what_is_near_to_one_of_two_equal_images_joins_both():
+def test_a_near_duplicate_of_one_of_two_equal_images_joins_both():
     images = noise(20)
     images[3], images[9] = images[8], images[8] // 2 + 40
     group = find_duplicates(dataset(images), dataset(noise(3, seed=1), "test")).groups[0]
@@ -119,7 +119,7 @@ def test_images_that_are_all_near_to_one_another_are_one_group_without_all_their
     assert len(pairs) < 2 * 6000
 
 
-def test_flat_images_are_near_to_nothing():
+def test_flat_images_are_no_near_duplicates():
     random = np.random.default_rng(0)
     flat = 100 + (random.random((50, 9, 9, 1)) < 0.3)  # two shades, less than a grey level apart
     duplicates = find_duplicates(dataset(flat), dataset(noise(5, (9, 9, 1)), "test"))
@@ -136,7 +136,7 @@ def test_images_beyond_the_number_compared_are_counted_and_still_held_for_equali
 
 
 @pytest.mark.slow
-def test_near_images_of_mnist_are_ones_that_are_simply_alike(mnist: cs.Splits):
+def test_near_duplicates_of_mnist_are_ordinary_ones(mnist: cs.Splits):
     """The two groups that all 70,000 images have, among 1,500 others."""
     train = mnist.train.take(np.r_[0:1500, 27111, 51603, 28350, 37674])
     duplicates = find_duplicates(train, mnist.test.take(np.array([3070, 1])))

@@ -40,7 +40,7 @@ def test_classes_without_images_are_named(make, train, test, expected):
     assert list_findings(splits, "balance") == [expected]
 
 
-def test_leaks_come_before_everything_that_is_less_grave(make):
+def test_leaks_are_listed_before_lesser_faults(make):
     splits = make()
     test = splits.test.images.copy()
     test[:3] = splits.train.images[:3]
@@ -65,7 +65,7 @@ def test_a_range_of_0_to_16_says_by_what_to_multiply(make):
     assert (faults[0].severity, faults[0].next_step) == ("fault", "Scale them when you write the file: images * 15.94.")
 
 
-def test_splits_of_two_ranges_and_images_of_two_values_are_said(make):
+def test_splits_of_two_ranges_and_images_of_two_values_are_reported(make):
     splits = make(num_train=60)
     train = (splits.train.images > 127).astype(np.uint8) * 255
     assert list_findings(with_images(splits, train, splits.test.images // 4), "range") == [

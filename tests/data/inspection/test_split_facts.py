@@ -14,7 +14,7 @@ def _small_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(8, 9, 1), (5, 7, 3), (6, 6, 4), (3, 4, 2), (1, 1, 1)])
-def test_values_are_counted_as_by_numpy(make, shape):
+def test_values_are_counted_as_numpy_counts(make, shape):
     train = make(shape=shape, num_classes=4).train
     counted = scan_split(train)
     for channel in range(shape[2]):
@@ -26,7 +26,7 @@ def test_values_are_counted_as_by_numpy(make, shape):
     assert facts.pixels.num_values == len(np.unique(train.images))
 
 
-def test_blank_images_are_those_of_one_value_in_each_channel(make):
+def test_blank_images_have_one_value_in_each_channel(make):
     train = make(shape=(5, 7, 3)).train
     images = train.images.copy()
     images[3], images[41] = (10, 20, 30), 0

@@ -29,13 +29,13 @@ def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated
     assert linear.seconds > 0
 
 
-def test_what_was_not_trained_is_listed_with_its_reason(ablated):
+def test_variants_that_were_not_trained_are_listed_with_a_reason(ablated):
     reasons = {variant.name: variant.reason for variant in ablated.architecture_runs.left_out}
     assert reasons["10,000 images"] == "there are only 1,000 training images"
     assert reasons["no pooling"] == "the network has no window pooling"
 
 
-def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, small_mnist):
+def test_a_variant_is_tested_over_seeds_and_images(ablated, small_mnist):
     linear = next(variant.architecture for variant in variants(cs.presets.ann()) if variant.name == "linear model")
     wrong = [
         np.array([run.y_pred != small_mnist.test.labels for run in train_runs(specs, small_mnist)])
@@ -64,7 +64,7 @@ def test_differences_are_judged_by_their_p_values_together(ablated):
     assert ablated.variants[0].verdict == "worse"  # 100 images
 
 
-def test_text_and_html_have_a_row_for_each(ablated):
+def test_text_and_html_have_a_row_for_each_attack_and_epsilon(ablated):
     lines = str(ablated).splitlines()
     assert lines[0].startswith("Variants of ann, recipe fast, 3 seeds: accuracy on 300 test")
     assert lines[4].startswith("whole network")
@@ -113,6 +113,6 @@ def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist):
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1)])
-def test_seeds_must_be_there_and_differ(small_mnist, seeds):
+def test_seeds_must_be_nonempty_and_unique(small_mnist, seeds):
     with pytest.raises(ValueError, match="give at least one, without duplicates"):
         ablate_architecture(cs.presets.ann(), small_mnist, cs.recipes.fast, seeds)

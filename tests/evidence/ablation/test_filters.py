@@ -10,7 +10,7 @@ from convscope.evidence.ablation import filter_means
 from .conftest import bright_or_dark, noise, one_filter_decides
 
 
-def test_where_one_filter_decides_only_its_loss_costs():
+def test_only_the_deciding_filter_costs_accuracy():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark())
     assert (ablation.accuracy, ablation.num_images, ablation.num_images_left_out) == (1.0, 40, 0)
     ablations = {(ablation.filter, ablation.replacement): ablation for ablation in ablation.filters}
@@ -27,7 +27,7 @@ def test_where_one_filter_decides_only_its_loss_costs():
 
 
 @pytest.mark.slow
-def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
+def test_an_ablation_equals_a_model_whose_weights_make_the_filter_constant():
     dataset = noise()
     model = init_model(cs.presets.cnn((12, 11, 1), 7))
     means, whole = filter_means(model, dataset.images), cs.evaluate(model, dataset)
@@ -127,7 +127,7 @@ def test_of_many_filters_some_are_left_out_evenly():
 
 
 @pytest.mark.slow
-def test_what_costs_too_much_leaves_images_out_and_then_filters():
+def test_costly_networks_use_fewer_images_and_then_fewer_filters():
     dataset = noise(3000)
     model = init_model(cs.presets.cnn((12, 11, 1), 7))
     macs = [row.macs for row in model.architecture.table]  # convolution, pooling, convolution, pooling, flatten, dense
@@ -140,7 +140,7 @@ def test_what_costs_too_much_leaves_images_out_and_then_filters():
     assert len(cs.ablate(model, dataset, most_macs=1).filters) == 2
 
 
-def test_means_that_are_known_are_taken():
+def test_stored_means_are_used():
     dataset, model = bright_or_dark(), one_filter_decides()
     means = {"conv2d": np.array([0, 0.1, 0], np.float32)}
     ablation = cs.ablate(model, dataset, ("mean",), means=means).filters[1]

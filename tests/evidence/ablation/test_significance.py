@@ -17,11 +17,11 @@ def test_p_values_are_those_of_an_exact_binomial_test_in_the_shape_of_the_counts
     np.testing.assert_allclose(p_values(mended, broken), np.reshape(expected, (6, 5)), rtol=1e-9)
 
 
-def test_no_count_gives_no_p_value():
+def test_no_counts_give_no_p_value():
     assert p_values(np.zeros((0, 3), int), np.zeros((0, 3), int)).shape == (0, 3)
 
 
-def test_marks_are_those_of_statsmodels_whatever_is_not_tested():
+def test_marks_equal_statsmodels_among_the_tested_filters():
     stream = np.random.default_rng(1)
     for share in (0.0, 0.3, 0.9):
         values = np.where(stream.random((40, 9)) < share, stream.random((40, 9)) ** 6, stream.random((40, 9)))

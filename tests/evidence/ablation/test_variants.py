@@ -30,7 +30,7 @@ def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
     }
 
 
-def test_what_is_not_there_cannot_be_taken_out():
+def test_variants_remove_only_existing_parts():
     reasons = {variant.name: variant.reason for variant in variants_left_out(cs.presets.cnn())}
     assert reasons == {
         "max pooling": "the network has no average pooling",
@@ -53,7 +53,7 @@ def test_a_variant_without_a_valid_shape_is_left_out_with_the_reason():
     assert reasons["5 × 5 kernels"].startswith("conv2d_1 (Conv2D) with a window of 5 × 5 does not fit a map of 4 × 4")
 
 
-def test_the_network_itself_is_no_variant():
+def test_the_original_network_is_not_among_the_variants():
     linear = cs.Architecture(cs.Input(28, 28), (cs.Flatten(), cs.Dense(10, "softmax", name="answer")), "linear")
     reasons = {variant.name: variant.reason for variant in variants_left_out(linear)}
     assert reasons["linear model"] == reasons["linear activations"] == "it is identical to the network itself"
@@ -87,7 +87,7 @@ def test_normalisation_that_follows_an_activation_is_not_taken_out():
     assert reasons["no batch normalisation"] == expected
 
 
-def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_belong_to():
+def test_padding_and_activation_layers_merge_into_their_neighbours():
     layers = (
         cs.Conv2D(4, 3, activation="relu"), cs.ZeroPadding2D(name="kept"), cs.MaxPooling2D(),
         cs.ZeroPadding2D(name="pad"), cs.Conv2D(4, 3), cs.Activation("relu", name="act"), cs.Flatten(),
@@ -124,7 +124,7 @@ def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
 
 @pytest.mark.parametrize("make", [cs.presets.cnn, cs.presets.ann])
 @pytest.mark.parametrize(("shape", "num_classes"), [((28, 28, 1), 10), ((32, 20, 3), 2), ((64, 64, 3), 1000)])
-def test_every_variant_reads_the_same_images_and_gives_the_same_classes_under_its_own_name(make, shape, num_classes):
+def test_every_variant_has_the_same_input_and_classes_and_a_unique_name(make, shape, num_classes):
     made = variants(make(shape, num_classes))
     for variant in made:
         assert variant.architecture.input.shape == shape

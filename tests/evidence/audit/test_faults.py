@@ -48,7 +48,7 @@ def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_p
     assert [(x.index, x.given, x.suggested) for x in audited.test.suspects] == [(5, 1, 2), (9, 1, 2)]
 
 
-def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: cs.Splits, y_prob):
+def test_only_duplicates_are_excluded_from_the_second_accuracy(splits: cs.Splits, y_prob):
     audited = audit(splits, *y_prob)
     assert [(part.left_out, part.num_images, part.num_correct) for part in audited.accuracies] == [
         ("nothing", 40, 38),
@@ -58,7 +58,7 @@ def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: 
     assert audited.accuracies[1].interval == wilson_interval(36, 37)
 
 
-def test_without_training_probabilities_only_the_test_labels_are_looked_at(splits: cs.Splits, y_prob):
+def test_only_test_labels_are_audited_without_training_probabilities(splits: cs.Splits, y_prob):
     audited = audit(splits, None, y_prob[1])
     assert audited.train is None
     assert audited.to_record().label_suspects.train is None
@@ -75,7 +75,7 @@ def test_data_without_faults_have_one_accuracy_and_no_picture():
     assert record.pictures.indices == ()
 
 
-def test_every_test_image_may_be_a_twin():
+def test_every_test_image_may_be_a_duplicate():
     train = make_dataset(30, "train")
     splits = cs.Splits(train, cs.Dataset(train.images, train.labels, train.class_names, "made up", "test"))
     audited = audit(splits, None, answers(splits.test.labels, 4))
@@ -85,7 +85,7 @@ def test_every_test_image_may_be_a_twin():
 
 
 @pytest.mark.slow
-def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(mnist: cs.Splits):
+def test_answers_of_people_reach_the_ceiling_on_mnist(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
     as_people = mnist.test.labels.copy()
@@ -107,14 +107,14 @@ def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(
 
 
 @pytest.mark.slow
-def test_who_gives_the_rejected_labels_has_no_known_error_among_the_suspects(mnist: cs.Splits):
+def test_answers_equal_to_the_rejected_labels_are_no_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     audited = audit(splits, None, answers(mnist.test.labels, 10))
     assert [answer.rank for answer in audited.known_answers] == [None] * 15
     assert [part.accuracy for part in audited.accuracies] == [1, 1]
 
 
-def test_pictures_are_those_of_the_images_named(splits: cs.Splits, y_prob):
+def test_pictures_show_the_named_images(splits: cs.Splits, y_prob):
     pictures = audit(splits, *y_prob).to_record().pictures
     images = list(zip(pictures.splits, pictures.indices, strict=True))
     assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(images)
@@ -136,7 +136,7 @@ def test_large_images_are_shrunk_by_whole_squares(shape, expected):
     np.testing.assert_allclose(small[0, 0, 0], square, atol=0.51)
 
 
-def test_pictures_that_have_no_room_are_left_out_at_the_end():
+def test_pictures_beyond_the_limit_are_left_out_from_the_end():
     splits = cs.Splits(make_dataset(200, "train", (32, 32, 3)), make_dataset(5, "test", (32, 32, 3)))
     record = take_pictures(splits, [("train", index) for index in range(200)], 20_000)
     assert 0 < len(record.indices) < 200

@@ -13,7 +13,7 @@ def test_mnist_has_the_15_errors_that_the_paper_counts_among_10_000(mnist: cs.Sp
     assert 1 - len(review.errors) / len(mnist.test) == 0.9985
 
 
-def test_each_given_label_is_that_of_the_file_and_lost_the_vote(mnist: cs.Splits):
+def test_each_erroneous_label_is_in_the_file_and_lost_the_vote(mnist: cs.Splits):
     review = known_errors(mnist.test)
     assert review is not None
     for error in review.errors:

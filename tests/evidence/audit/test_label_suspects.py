@@ -58,21 +58,21 @@ def case(request: pytest.FixtureRequest):
     return y_prob, labels, label_suspects(y_prob, make_dataset(labels, y_prob.shape[1]))
 
 
-def test_thresholds_are_cleanlab_s(case):
+def test_thresholds_equal_cleanlabs(case):
     y_prob, labels, suspects = case
     used = np.isin(np.arange(y_prob.shape[1]), labels)
     np.testing.assert_allclose(suspects.thresholds[used], get_confident_thresholds(labels, y_prob)[used], rtol=1e-6)
     assert np.isinf(suspects.thresholds[~used]).all()
 
 
-def test_the_confident_joint_is_cleanlab_s(case):
+def test_the_confident_joint_equals_cleanlabs(case):
     y_prob, labels, suspects = case
     joint = suspects.confident_joint.copy()
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))  # cleanlab puts one image there
     np.testing.assert_array_equal(joint, compute_confident_joint(labels, y_prob, calibrate=False))
 
 
-def test_suspects_and_their_order_are_cleanlab_s(case):
+def test_suspects_and_their_order_equal_cleanlabs(case):
     y_prob, labels, suspects = case
     mask = find_label_issues(labels, y_prob, filter_by="confident_learning", n_jobs=1)
     assert sorted(suspect.index for suspect in suspects.suspects) == np.flatnonzero(mask).tolist()
@@ -99,7 +99,7 @@ BY_HAND = [
 ]
 
 
-def test_a_case_worked_by_hand():
+def test_suspects_equal_a_calculation_by_hand():
     y_prob, labels = (np.array(column) for column in zip(*BY_HAND, strict=True))
     suspects = label_suspects(y_prob, make_dataset(labels, 3))
     np.testing.assert_allclose(suspects.thresholds, [0.6, 0.7, 0.5])
@@ -157,6 +157,6 @@ def test_it_shows_itself_as_text_and_as_html():
         (np.array([[0.5, 0.5], [0.5, 0.4]]), "row 1 of y_prob sums to 0.9; probabilities sum to 1"),
     ],
 )
-def test_what_are_no_probabilities_is_refused(y_prob, message):
+def test_invalid_probabilities_are_refused(y_prob, message):
     with pytest.raises(ValueError, match=message):
         label_suspects(y_prob, make_dataset([0, 1], 2))

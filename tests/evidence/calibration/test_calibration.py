@@ -14,7 +14,7 @@ def calibrate(count=800, num_classes=4, **arguments):
     return measure_calibration(*draw_answers(count, num_classes), *draw_answers(2000, num_classes, seed=1), **settings)
 
 
-def test_the_temperature_is_told_by_the_held_out_images_alone():
+def test_the_temperature_depends_only_on_held_out_images():
     logits, labels = draw_answers()
     held_out = draw_answers(2000, seed=1)
     calibration = measure_calibration(logits, labels, *held_out, fitted_on="validation images")
@@ -41,7 +41,7 @@ def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
 
 
 @pytest.mark.slow
-def test_logits_twice_too_large_are_mended():
+def test_a_temperature_corrects_logits_that_are_twice_too_large():
     calibration = calibrate(3000)
     low, high = calibration.temperature_interval
     assert low < 2 < high
@@ -56,7 +56,7 @@ def test_logits_twice_too_large_are_mended():
     assert calibration.changes.negative_log_likelihood.interval[1] < 0
 
 
-def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
+def test_an_undetermined_temperature_is_stated():
     logits, labels = draw_answers(60)
     calibration = measure_calibration(
         logits, labels, 9 * np.eye(4), np.arange(4), fitted_on="validation images", dataset_name="drawn"
@@ -110,6 +110,6 @@ def count_refused_errors(calibration):
         (np.full((3, 2), np.nan), np.zeros(3, int), (np.zeros((3, 2)), np.zeros(3, int)), 15, "are not finite"),
     ],
 )
-def test_measure_calibration_rejects(logits, labels, held_out, bins, message):
+def test_measure_calibration_rejects_invalid_arguments(logits, labels, held_out, bins, message):
     with pytest.raises(ValueError, match=message):
         measure_calibration(logits, labels, *held_out, fitted_on="validation images", num_bins=bins)

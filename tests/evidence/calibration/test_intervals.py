@@ -63,7 +63,7 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
 
 
 @pytest.mark.slow
-def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
+def test_chance_equals_a_simulation_of_calibrated_answers():
     logits, labels = draw_answers(count=300)
     scores = score_images(logits, labels, 1.0, 15)
     *chances, accuracy = chance_errors(scores, 15, np.random.default_rng(0))

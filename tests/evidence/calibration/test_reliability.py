@@ -66,6 +66,6 @@ def test_equal_confidences_stay_in_one_bin():
         (np.ones(1), np.ones(1, bool), (15, "depth"), "binning is 'depth'; it must be one of width, mass"),
     ],
 )
-def test_measure_reliability_rejects(confidence, right, arguments, message):
+def test_measure_reliability_rejects_invalid_arguments(confidence, right, arguments, message):
     with pytest.raises(ValueError, match=message):
         measure_reliability(confidence, right, *arguments)

@@ -54,7 +54,7 @@ def test_of_equal_doubts_the_later_image_is_refused_first():
     assert [refusal.num_errors_left for refusal in curve.refusals] == [1, 0, 0]
 
 
-def test_never_is_every_image_refused():
+def test_no_threshold_refuses_every_image():
     curve = measure_risk_coverage(np.ones(1), np.array([False]))
     assert {refusal.num_left for refusal in curve.refusals} == {1}
     assert (curve.aurc, curve.optimal_aurc, curve.coverage) == (1, 1, (1,))
@@ -70,6 +70,6 @@ def test_never_is_every_image_refused():
         (np.ones(1), np.ones(1, bool), (-0.5,), "each must lie from 0 to below 1"),
     ],
 )
-def test_measure_risk_coverage_rejects(doubt, right, refused, message):
+def test_measure_risk_coverage_rejects_invalid_arguments(doubt, right, refused, message):
     with pytest.raises(ValueError, match=message):
         measure_risk_coverage(doubt, right, refused)

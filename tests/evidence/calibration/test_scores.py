@@ -14,7 +14,7 @@ def draw(count=400, num_classes=5, scale=3.0):
 
 @pytest.mark.parametrize("num_classes", [2, 5])
 @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
-def test_scores_are_those_of_scikit_learn(num_classes, temperature):
+def test_scores_equal_scikit_learns(num_classes, temperature):
     logits, labels = draw(num_classes=num_classes)
     scores = score_images(logits, labels, temperature, 15)
     exponentials = np.exp(logits.astype(np.float64) / temperature)
@@ -27,7 +27,7 @@ def test_scores_are_those_of_scikit_learn(num_classes, temperature):
     np.testing.assert_array_equal(scores.right, probabilities.argmax(axis=1) == labels)
 
 
-def test_doubt_tells_apart_what_confidence_no_longer_does():
+def test_doubt_ranks_predictions_of_equal_confidence():
     scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0, 15)
     assert scores.confidence.tolist() == [1.0, 1.0]
     np.testing.assert_allclose(scores.doubt, np.exp([-50, -60]))
@@ -40,7 +40,7 @@ def test_logits_too_large_for_an_exponential_stay_finite():
     assert scores.brier.tolist() == [0, 2]
 
 
-def test_class_wise_error_is_that_of_each_class_taken_alone():
+def test_class_wise_error_equals_the_error_of_each_class_alone():
     logits, labels = draw()
     probabilities = softmax(logits)
     errors = []

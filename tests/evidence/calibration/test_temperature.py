@@ -44,7 +44,7 @@ def test_no_other_temperature_makes_the_labels_likelier(scale):
         ([[5000.0, 0.0]], [0], 1.0),  # as sure as can be: nothing is better than to leave it
     ],
 )
-def test_images_that_do_not_tell_a_temperature(logits, labels, temperature):
+def test_images_that_do_not_determine_a_temperature(logits, labels, temperature):
     logits, labels = np.array(logits), np.array(labels)
     assert cs.fit_temperature(logits, labels) == temperature
     assert temperature_interval(logits, labels, temperature) is None
@@ -82,6 +82,6 @@ def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
         (np.array([[0, np.inf], [0, 0]]), np.array([0, 0]), "logits of 1 of 2 images are not finite"),
     ],
 )
-def test_fit_temperature_rejects(logits, labels, message):
+def test_fit_temperature_rejects_invalid_arguments(logits, labels, message):
     with pytest.raises((TypeError, ValueError), match=message):
         cs.fit_temperature(logits, labels)

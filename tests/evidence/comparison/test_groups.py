@@ -27,7 +27,7 @@ def test_a_group_of_one_has_no_spread_and_wilsons_interval():
     assert group.accuracy_interval == pytest.approx((theirs.low, theirs.high))
 
 
-def test_a_group_of_candidates_is_that_of_their_answers_with_mean_times():
+def test_a_group_of_candidates_has_their_answers_and_mean_times():
     right = draw_right(2, 3, 50, 0.8)
     candidates = [
         make_candidate("cnn", row, training_seconds=seconds, latency_seconds=None if seconds == 2 else 0.1)
@@ -39,7 +39,7 @@ def test_a_group_of_candidates_is_that_of_their_answers_with_mean_times():
     assert (group.parameters, group.macs, group.weights_bytes) == (10, 20, 40)
 
 
-def test_one_model_each_is_the_comparison_of_the_two():
+def test_groups_of_one_model_compare_the_two_models():
     right_a, right_b = draw_right(3, 1, 400, 0.9), draw_right(4, 1, 400, 0.8)
     groups = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=(7,)))
     single = compare(make_candidate("cnn", right_a[0]), make_candidate("ann", right_b[0]))
@@ -104,7 +104,7 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
         ((30, 30), "images of this kind, with these recipes, which may suit one of them better, and this"),
     ],
 )
-def test_limits_say_what_cannot_be_told(models, part):
+def test_limits_name_the_questions_that_stay_open(models, part):
     a, b = (make_group(name, draw_right(12, n, 60, 0.7)) for name, n in zip(("cnn", "ann"), models, strict=True))
     comparison = compare_groups(a, b)
     assert part in comparison.limits
@@ -140,7 +140,7 @@ def test_text_shows_verdict_costs_and_latency():
         ({"right": [1, 0], "macs": -1}, "macs is -1; it must be finite and at least 0"),
     ],
 )
-def test_a_group_rejects(changed, message):
+def test_a_group_rejects_invalid_arguments(changed, message):
     with pytest.raises(ValueError, match=message):
         make_group("a", **changed)
 
@@ -153,7 +153,7 @@ def test_a_group_rejects(changed, message):
         ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], labels=[0, 1])], "evaluated on different images"),
     ],
 )
-def test_a_group_of_candidates_rejects(candidates, message):
+def test_a_group_of_candidates_rejects_invalid_arguments(candidates, message):
     with pytest.raises(ValueError, match=message):
         RunGroup.from_candidates(candidates, range(len(candidates)))
 

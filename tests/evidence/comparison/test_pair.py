@@ -80,7 +80,7 @@ def test_sentence_says_what_was_counted(counts, sentence):
         ((0, 2000, 0, 0), "would almost never happen (p < 1e-300)."),
     ],
 )
-def test_sentence_holds_at_the_ends(counts, part):
+def test_the_sentence_is_correct_at_the_ends(counts, part):
     assert part in compare_counts(*counts).sentence
 
 
@@ -152,7 +152,7 @@ def test_error_ratio_is_none_where_the_first_makes_no_error():
     assert comparison.to_dict()["error_ratio_interval"][1] is None
 
 
-def test_two_of_one_name_are_told_apart():
+def test_two_runs_of_the_same_name_get_suffixes():
     comparison = compare_counts(5, 3, 1, 1, names=("ann", "ann"))
     assert comparison.names == ("ann (first)", "ann (second)")
     assert "ann (first) makes 2 errors and ann (second) 4" in comparison.sentence
@@ -231,7 +231,7 @@ def test_comparison_rejects_other_class_names():
         cs.compare(a, b)
 
 
-def test_a_candidate_weighs_what_no_gradient_trains_too():
+def test_a_candidate_counts_parameters_that_are_not_trained():
     layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
     model = init_model(cs.Architecture(cs.Input(2, 2), layers))
     candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)

@@ -27,7 +27,7 @@ def draw_wrong(stream, seeds, rates, images=2000):
 
 @pytest.mark.parametrize("seeds", [(2, 2), (2, 30), (3, 3), (3, 30), (4, 30), (5, 5), (10, 30), (30, 30)])
 @pytest.mark.parametrize("ratio", [0.01, 0.3, 1, 10])
-def test_equal_networks_are_told_apart_in_at_most_five_and_a_half_percent(seeds, ratio):
+def test_equal_networks_differ_significantly_in_at_most_5_5_percent(seeds, ratio):
     for luck in (0.1, 0.3, 0.8):
         for images in (0.0, 0.3, 3.0):
             spreads = (SD**2, ratio * SD**2)
@@ -37,7 +37,7 @@ def test_equal_networks_are_told_apart_in_at_most_five_and_a_half_percent(seeds,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [5, 12])
-def test_the_power_is_that_of_comparisons_of_drawn_answers(seeds):
+def test_the_power_equals_simulated_comparisons(seeds):
     stream, rates = np.random.default_rng(5), (0.05, 0.065)
     differences = [group_difference(*draw_wrong(stream, seeds, rates)).p_value < 0.05 for _ in range(300)]
     pilots = [DifferenceVariances.from_flags(*draw_wrong(stream, 40, rates)) for _ in range(20)]
@@ -61,7 +61,7 @@ def test_power_rises_with_seeds_up_to_that_of_the_images():
     )
 
 
-def test_what_a_pilot_does_not_know_costs_seeds():
+def test_the_uncertainty_of_a_pilot_costs_seeds():
     known, roughly = variances(), variances(freedom=4)
     assert roughly.power(10, 1.5 * SD) < known.power(10, 1.5 * SD)
     low, high = roughly.ends()
@@ -97,7 +97,7 @@ def test_a_plan_gives_the_fewest_seeds_that_suffice(pilot):
     assert f"{plan.margin_seeds} seeds of each show that equally good networks differ by less than 1 point." in text
 
 
-def test_a_difference_below_the_floor_has_no_plan(pilot):
+def test_a_difference_too_small_to_detect_has_no_plan(pilot):
     plan = cs.plan(*pilot, difference=0.0005, margin=0.02)
     assert plan.seeds is None
     assert plan.floor > 0.0005
@@ -110,7 +110,7 @@ def test_to_dict_is_plain_json(pilot):
     assert (value["names"], value["pilot_seeds"], value["margin"]) == (["cnn", "ann"], [4, 4], 0.001)
 
 
-def test_a_plan_rejects(pilot):
+def test_a_plan_rejects_invalid_arguments(pilot):
     a, b = pilot
     with pytest.raises(ValueError, match="one run of cnn; train at least two seeds"):
         cs.plan(make_group("cnn", draw_right(1, 1, 3000, 0.9)), b)

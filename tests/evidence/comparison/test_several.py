@@ -18,7 +18,7 @@ def groups(models=3, images=300):
     ]
 
 
-def test_all_compares_every_two_with_the_p_values_of_each_by_itself():
+def test_option_all_compares_every_pair_with_the_p_values_of_single_comparisons():
     made = groups()
     result = compare_all(made)
     pairs = [("best", "same"), ("best", "worse"), ("best", "worst"), ("same", "worse"), ("same", "worst")]
@@ -80,6 +80,6 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
         ),
     ],
 )
-def test_compare_all_rejects(call, message):
+def test_compare_all_rejects_invalid_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()

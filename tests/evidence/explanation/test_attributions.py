@@ -32,7 +32,7 @@ TARGETS = np.array([0, 1, 2, 1])
 
 
 @pytest.mark.parametrize(("scale", "offset", "background"), [(1 / 255, 0.0, 0), (2 / 255, -1.0, 255), (1.0, 3.0, 17)])
-def test_of_a_linear_model_every_method_gives_its_closed_form(scale, offset, background):
+def test_every_method_has_a_closed_form_for_a_linear_model(scale, offset, background):
     model = linear_model(scale=scale, offset=offset)
     images = some_images((6, 5, 2))
     kernels = model.weights["dense/kernel"].T.reshape(3, 6, 5, 2)[TARGETS].astype(np.float64)
@@ -45,7 +45,7 @@ def test_of_a_linear_model_every_method_gives_its_closed_form(scale, offset, bac
     np.testing.assert_allclose(maps, products, rtol=1e-3, atol=1e-4 * np.abs(products).max())
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_equals_finite_differences():
     layers = (Conv2D(4, 3, activation="tanh"), Flatten(), Dense(3))  # smooth, so that a grey level is a small step
     model = init_model(Architecture(Input(9, 8), layers, "smooth"), NAMES, 2)
     images = some_images((9, 8, 1), 1) // 2 + 60
@@ -67,7 +67,7 @@ def test_integrated_gradients_add_up_to_the_rise_of_the_logit():
         np.testing.assert_allclose(sums, rise, atol=0.02 * np.abs(rise).max())
 
 
-def test_occlusion_is_what_blanking_costs():
+def test_occlusion_is_the_fall_of_the_logit_under_a_blank_patch():
     model, images = small_model(), some_images((12, 10, 1), 1)
     map_ = attribute(model, images, np.array([1]), "occlusion", background=9)
     # Of 10 pixels a seventh is one: each square is one pixel.
@@ -96,6 +96,6 @@ def test_every_method_gives_finite_maps_for_any_size(shape, classes):
         ("occlusion", TARGETS, 256, "background is 256; it must be a grey level"),
     ],
 )
-def test_attribute_rejects(method, targets, background, message):
+def test_attribute_rejects_invalid_arguments(method, targets, background, message):
     with pytest.raises(ValueError, match=message):
         attribute(linear_model(), some_images((6, 5, 2)), targets, method, background=background)

@@ -35,7 +35,7 @@ def test_principal_components_are_scikit_learn_s(shape):
 
 
 @pytest.mark.parametrize("shape", [(60, 9), (12, 40)])
-def test_of_a_component_and_its_mirror_image_that_with_a_positive_largest_coefficient_is_taken(shape):
+def test_components_have_a_positive_largest_coefficient(shape):
     for seed in range(5):
         values = np.random.default_rng(seed).normal(size=shape)
         points, _, _ = principal_components(values, 3)
@@ -43,7 +43,7 @@ def test_of_a_component_and_its_mirror_image_that_with_a_positive_largest_coeffi
         assert (directions[np.abs(directions).argmax(axis=0), range(3)] > 0).all()
 
 
-def test_where_there_are_fewer_directions_than_components_the_rest_is_zero():
+def test_components_beyond_the_rank_are_zero():
     points, ratios, directions = principal_components(np.array([[1.0], [2], [4], [5]]), 2)
     assert points.tolist() == [[-2, 0], [-1, 0], [1, 0], [2, 0]]
     assert (ratios.tolist(), directions.tolist()) == ([1], [[1, 0]])
@@ -65,7 +65,7 @@ def test_neighbours_and_their_agreement_are_scikit_learn_s():
     np.testing.assert_allclose(agreements(neighbourhood, labels), expected)
 
 
-def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
+def test_ties_go_to_the_first_points_and_no_point_neighbours_itself():
     assert neighbours(np.zeros((4, 2))).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
     some = np.random.default_rng(0).integers(0, 4, (25, 2)).astype(float)
     points = np.concatenate([some, -some])  # about a middle of zero all distances are whole numbers
@@ -77,7 +77,7 @@ def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
 # --- The embedding of a network ---------------------------------------------------------------------------------------
 
 
-def test_what_is_embedded_is_what_the_last_dense_layer_reads():
+def test_the_embedding_shows_the_input_of_the_last_dense_layer():
     model, dataset = init_model(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
     embedding = cs.embed(model, dataset)
     hidden = model.activations(dataset.images, ["dense"])["dense"].astype(np.float64)
@@ -154,6 +154,6 @@ def test_text_and_html_show_a_line_for_each_class():
         ({"dataset": noise(9, (9, 10, 1), 4)}, r"needs uint8 \(N, 10, 10, 1\)"),
     ],
 )
-def test_what_does_not_fit_is_rejected(options, message):
+def test_mismatched_arguments_are_rejected(options, message):
     with pytest.raises(ValueError, match=message):
         cs.embed(init_model(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})

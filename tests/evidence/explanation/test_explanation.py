@@ -38,7 +38,7 @@ def test_explanation_holds_every_layers_output_in_order(architecture):
 
 
 @architectures
-def test_explanation_is_what_the_model_answers(architecture):
+def test_an_explanation_equals_the_outputs_of_the_model(architecture):
     model = init_model(architecture)
     dataset = make_dataset(model)
     explanation = cs.explain(model, dataset, 2)

@@ -60,7 +60,7 @@ def test_a_picture_at_the_border_is_clear_beyond_it():
     np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
 
 
-def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_maps(monkeypatch):
+def test_the_nine_most_exciting_images_equal_a_full_sort_of_the_maps(monkeypatch):
     monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 100_000)  # so that there are many blocks
     dataset, architecture = noise(150, (12, 11, 1), 7), cs.presets.cnn((12, 11, 1), 7)
     model = init_model(architecture)
@@ -79,7 +79,7 @@ def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_map
             np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)
 
 
-def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_sign():
+def test_a_filter_with_negative_outputs_still_has_nine_images():
     model = one_convolution(-np.ones((1, 1, 1, 1)), activation="linear", shape=(2, 2, 1))
     images = np.arange(10, 22).reshape(12, 1, 1, 1) * np.ones((1, 2, 2, 1))
     (card,) = filter_cards(model, dataset_of(images)).layers[0].filters
@@ -111,7 +111,7 @@ def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_se
     assert cards[2].quantiles == tuple([pytest.approx(0.7)] * 5)
 
 
-def test_means_and_what_varies_are_those_of_all_cells_at_once(monkeypatch):
+def test_means_and_variances_equal_those_of_all_cells_at_once(monkeypatch):
     monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 20_000)
     dataset, model = noise(60, (10, 10, 3), 3), init_model(cs.presets.cnn((10, 10, 3), 3))
     layers = filter_layers(model.architecture)
@@ -128,7 +128,7 @@ def test_a_large_offset_does_not_drown_what_varies():
     assert [card.is_dead for card in layer.filters] == [False, False]
 
 
-def test_selectivity_is_that_of_a_loop_over_classes_and_filters():
+def test_selectivity_equals_a_loop_over_classes_and_filters():
     stream = np.random.default_rng(4)
     means, labels = stream.random((80, 6)), stream.choice([0, 1, 3, 7], 80)
     selectivity, label = class_selectivity(means, labels)
@@ -157,7 +157,7 @@ def test_a_filter_for_one_class_is_selective_for_it():
 # --- Any network, any data --------------------------------------------------------------------------------------------
 
 
-def test_a_convolution_without_activation_is_read_behind_its_batch_normalization():
+def test_a_filter_without_activation_is_measured_after_batch_normalization():
     layers = (
         cs.Conv2D(4, use_bias=False), cs.BatchNormalization(activation="relu"), cs.DepthwiseConv2D(activation="relu"),
         cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.Dense(2),
@@ -187,7 +187,7 @@ def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
     ]
 
 
-def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image():
+def test_hidden_units_see_the_whole_image():
     dataset = noise(60, (8, 8, 3), 5)
     cards = filter_cards(init_model(cs.presets.ann((8, 8, 3), 5)), dataset)
     assert [(layer.layer, layer.map_size, len(layer.filters)) for layer in cards.layers] == [
@@ -219,7 +219,7 @@ def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
     np.testing.assert_array_equal(cards.layers[0].pictures.real.unpack(), few.pictures.real.unpack())
 
 
-def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(monkeypatch):
+def test_pictures_beyond_the_limit_are_thinned_evenly_and_still_counted(monkeypatch):
     dataset, model = noise(30, (10, 10, 1), 3), init_model(cs.presets.cnn((10, 10, 1), 3))
     monkeypatch.setattr(filter_pictures, "_MAX_BYTES", 6_000)
     cards = filter_cards(model, dataset)
@@ -258,6 +258,6 @@ def test_text_and_html_show_a_line_for_each_layer():
         (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"needs uint8 \(N, 8, 8, 1\)"),
     ],
 )
-def test_what_does_not_fit_is_rejected(call, message):
+def test_mismatched_arguments_are_rejected(call, message):
     with pytest.raises(ValueError, match=message):
         call(one_convolution(EDGE), dataset_of(np.ones((3, 8, 8, 1))))

@@ -33,7 +33,7 @@ def value_of(model: cs.Model, of: str, weights: dict) -> float:
 
 
 @pytest.mark.parametrize("of", ["loss", "logit"])
-def test_gradients_by_weights_are_finite_differences(model, of):
+def test_gradients_by_weights_equal_finite_differences(model, of):
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
     gradients = cs.gradients(model, IMAGES, LABELS, of=of)
     assert gradients.keys() == model.architecture.trainable_weight_shapes.keys()
@@ -75,6 +75,6 @@ def test_gradients_of_a_logit_times_the_input_add_up_in_a_linear_network():
         (LABELS, {"by": 3}, TypeError, "by is 3; it must be"),
     ],
 )
-def test_gradients_refuse_what_they_cannot_compute(model, labels, options, error, message):
+def test_gradients_refuse_unsupported_arguments(model, labels, options, error, message):
     with pytest.raises(error, match=message):
         cs.gradients(model, IMAGES, labels, **options)

@@ -39,7 +39,7 @@ def blobs(count=400, num_classes=4, shape=(6, 5, 1)):
         ((cs.Conv2D(6, 3), cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()), "conv2d"),
     ],
 )
-def test_the_hidden_layer_is_what_the_last_weights_read(layers, expected):
+def test_the_hidden_layer_is_the_input_of_the_last_weights(layers, expected):
     assert distance_layer(network(*layers)) == expected
 
 
@@ -93,7 +93,7 @@ def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize(("num_classes", "shape"), [(4, (6, 5, 1)), (30, (40, 40, 3)), (200, (16, 16, 1))])
-def test_what_is_kept_is_bounded(num_classes, shape):
+def test_the_cache_is_bounded(num_classes, shape):
     model = init_model(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
     distance = fit_distance(model, blobs(2 * num_classes, num_classes, shape))
     numbers = sum(getattr(distance, name).unpack().size for name in ("centre", "axes", "variances", "means"))

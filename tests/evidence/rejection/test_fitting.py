@@ -22,7 +22,7 @@ def init_model_for(dataset, seed=0, preset=cs.presets.ann):
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.99])
-def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_held_out_images(part, keep):
+def test_the_scores_of_a_rule_together_keep_the_stated_share_of_held_out_images(part, keep):
     model, _, held_out = part
     rule = fit_rejection(model, [part], keep=keep)
     assert tuple(rule.thresholds) == SCORES_OF_A_RULE
@@ -54,7 +54,7 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     np.testing.assert_array_equal(rule.distance.scores(whole, dataset.images), expected)
 
 
-def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
+def test_held_out_images_beyond_the_limit_are_left_out_evenly(monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.fitting._MAX_HELD_OUT", 10)
     dataset = noise()
     model = init_model_for(dataset)
@@ -72,7 +72,7 @@ def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, 
     assert np.isfinite(rule.scores(model, some.images)).all()
 
 
-def test_it_refuses_what_a_glance_refuses(rule, part):
+def test_reading_refuses_the_files_that_inspection_refuses(rule, part):
     stream = np.random.default_rng(2)
     uniform = stream.integers(0, 256, (300, 28, 28, 1), np.uint8)
     blank = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 28, 28, 1)).copy()

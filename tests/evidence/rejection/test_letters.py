@@ -14,7 +14,7 @@ from convscope.evidence.rejection.letters import (
 MNIST_LIKE = Handwriting("light", 20)
 
 
-def test_every_letter_is_drawn_or_left_out_as_a_look_alike():
+def test_every_letter_is_drawn_unless_it_resembles_a_digit():
     assert sorted(LETTERS + LOOK_ALIKES) == sorted(string.ascii_letters)
 
 

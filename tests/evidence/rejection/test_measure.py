@@ -37,7 +37,7 @@ def measured(rule, part, known, others):
     return measure_rejection(rule, part[0], known, others, max_images=120)
 
 
-def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, rule, part, known):
+def test_refused_test_images_equal_those_of_the_rule(measured, rule, part, known):
     model = part[0]
     right, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
     for share, of in ((measured.known.correct, right), (measured.known.wrong, ~right)):
@@ -69,7 +69,7 @@ def test_every_set_is_measured(measured, rule, part, known, sets):
             assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, known, others, sets):
+def test_the_answers_to_each_set_equal_predict(measured, rule, part, known, others, sets):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
     surer = measure_rejection(rule, model, known, others, max_images=120)
@@ -86,7 +86,7 @@ def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, kno
     assert sure_of[0] < sure_of[1]
 
 
-def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rule, part, known):
+def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule, part, known):
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
     names = [result.name for result in measured.altered]
     assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
@@ -122,7 +122,7 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
     assert all(refused.refused)
 
 
-def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, others, monkeypatch):
+def test_the_indices_of_pictures_refer_to_the_original_data_set(rule, part, known, others, monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.measure._MAX_KNOWN", 350)
     some = measure_rejection(rule, part[0], known, others, max_images=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
@@ -147,7 +147,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
-def test_what_is_left_out_is_said(rule, part, known, monkeypatch, tmp_path):
+def test_omitted_images_are_reported(rule, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.out_of_distribution.FASHION_MNIST", tmp_path / "<none>.gz")
     measured = measure_rejection(rule, part[0], known, max_images=3)
     assert measured.left_out.keys() == {"other data set"}
@@ -167,7 +167,7 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
     assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 
-def test_measure_rejection_rejects_what_does_not_fit(rule, part, known, others):
+def test_measure_rejection_rejects_invalid_arguments(rule, part, known, others):
     model = part[0]
     with pytest.raises(ValueError, match="max_images is 0"):
         measure_rejection(rule, model, known, others, max_images=0)

@@ -104,7 +104,7 @@ def test_the_data_set_itself_is_refused(small_mnist):
         out_of_distribution_sets(small_mnist.test, small_mnist)
 
 
-def test_what_cannot_be_read_is_an_error(tmp_path):
+def test_unreadable_input_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="nothing here"):
         out_of_distribution_sets(photos(), tmp_path / "nothing here")
 

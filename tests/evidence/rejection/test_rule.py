@@ -50,7 +50,7 @@ def test_a_rule_from_json_gives_the_same_bits(rule, part):
     assert len(written) < 200_000
 
 
-def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(stored, noise_part):
+def test_a_rule_refuses_images_below_any_of_its_thresholds(stored, noise_part):
     model, images = noise_part
     for record in stored:
         rule = RejectionRule.from_dict(record["rule"])

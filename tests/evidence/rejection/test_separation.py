@@ -35,7 +35,7 @@ def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(see
     assert false_positive_rate(known, outside) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
 
 
-def test_the_interval_is_the_published_one():
+def test_the_interval_equals_the_published_interval():
     # R package SingleCaseES, NAP([20,20,26,25,22,23] to [28,25,24,27,30,30,29]) = 38.5 / 42, 90 % interval by Newcombe.
     low, _ = auroc_interval(38.5 / 42, 6, 7, confidence=0.9)
     assert low == pytest.approx(0.6591091902344411, abs=1e-8)
@@ -48,7 +48,7 @@ def test_the_interval_of_perfect_scores_has_a_width_and_one_end_on_the_area(area
     assert area in (low, high)
 
 
-def test_the_interval_turns_with_the_scores():
+def test_the_interval_is_mirrored_with_the_scores():
     low, high = auroc_interval(0.8, 50, 20)
     assert auroc_interval(1 - 0.8, 50, 20) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
@@ -71,7 +71,7 @@ def test_the_interval_holds_the_true_area_about_as_often_as_it_says():
         ([1.0], float("nan"), "keep is nan"),
     ],
 )
-def test_joint_thresholds_reject_what_has_none(scores, keep, message):
+def test_joint_thresholds_reject_impossible_arguments(scores, keep, message):
     with pytest.raises(ValueError, match=message):
         joint_thresholds({"a": np.array(scores)}, keep)
 
@@ -96,7 +96,7 @@ def test_joint_thresholds_are_the_highest_that_may_refuse_a_new_image_too(keep):
 
 
 @pytest.mark.parametrize("count", [50, 300, 1000])
-def test_of_new_images_a_rule_refuses_at_most_its_share_on_average(count):
+def test_a_rule_refuses_at_most_its_share_of_new_images_on_average(count):
     stream, shares, held = np.random.default_rng(count), [], 0
     for _ in range(400):
         scores = dict(zip(SCORES[:3], stream.normal(size=(3, count)), strict=True))

@@ -41,7 +41,7 @@ def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
 
 
 @pytest.mark.slow
-def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
+def test_pgd_includes_images_fooled_at_smaller_epsilons(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     wrong = model.predict(digits.images) != labels
     for attack in select(attacks, "pgd")[1:4]:
@@ -80,7 +80,7 @@ def test_the_median_of_known_shares_is_interpolated():
     assert module._find_median((0, 10), wrong[:2, :0]) == (None, None)
 
 
-def test_the_interval_of_the_median_holds_that_of_endless_images():
+def test_the_interval_of_the_median_contains_the_population_median():
     stream, sizes, held = np.random.default_rng(0), (0, 5, 10, 20, 40), 0
     for _ in range(500):
         breaks = stream.exponential(12 / np.log(2), 200)  # the median is 12
@@ -90,7 +90,7 @@ def test_the_interval_of_the_median_holds_that_of_endless_images():
     assert 0.92 <= held / 500 <= 0.98
 
 
-def test_a_median_that_is_not_reached_is_none(model, digits):
+def test_a_median_beyond_the_largest_epsilon_is_none(model, digits):
     assert measure_attacks(model, digits, epsilons=(0, 1), steps=2).median_epsilon is None
 
 

@@ -53,14 +53,14 @@ def test_the_same_arguments_give_the_same_bytes_and_leave_the_images_alone(name,
 
 
 @names
-def test_a_part_of_the_images_gives_what_it_gives_in_the_whole(name, digits):
+def test_a_part_of_the_images_gives_the_same_results_as_in_the_whole(name, digits):
     whole = corrupt(digits.images[:12], name, 4, seed=5)
     part = np.array([7, 2, 11])
     np.testing.assert_array_equal(corrupt(digits.images[part], name, 4, seed=5, indices=part), whole[part])
 
 
 @names
-def test_images_are_spoiled_alike_however_many_fit_a_block(name, digits, monkeypatch):
+def test_corrupted_images_do_not_depend_on_the_block_size(name, digits, monkeypatch):
     whole = corrupt(digits.images[:7], name, 2)
     monkeypatch.setattr("convscope.evidence.robustness.pictures._BLOCK_VALUES", 2000)
     np.testing.assert_array_equal(corrupt(digits.images[:7], name, 2), whole)
@@ -76,7 +76,7 @@ def test_images_of_any_size_keep_their_shape(name, shape):
 
 
 @names
-def test_what_is_drawn_for_an_image_is_the_same_in_all_channels(name, digits):
+def test_random_numbers_of_an_image_are_shared_by_its_channels(name, digits):
     grey = digits.images[:4]
     coloured = corrupt(grey.repeat(3, axis=3), name, 4)
     if name in PER_VALUE:
@@ -93,7 +93,7 @@ def test_lengths_grow_with_the_image():
     assert (abs(row - 28), abs(column - 28)) == (6, 6)  # 3 pixels of 28
 
 
-def test_no_images_give_none():
+def test_no_images_give_no_images():
     assert corrupt(np.zeros((0, 5, 5, 1), np.uint8), "fog", 1).shape == (0, 5, 5, 1)
 
 

@@ -60,7 +60,7 @@ def test_edges_of_digits_agree_with_the_method_taken_a_pixel_at_a_time(digits):
     assert found_edges.any()
 
 
-def test_edges_are_mixed_with_the_image_by_the_share():
+def test_edges_are_blended_with_the_image():
     images = (200 * square()).astype(np.uint8)[None, :, :, None]
     edges = find_edges(images.mean(axis=3) / 255)[..., None]
     np.testing.assert_allclose(canny_edges(images, 0.25, lambda _: None), 0.75 * images + 0.25 * 255 * edges)

@@ -28,7 +28,7 @@ def accuracy(model, images, labels):
     return (model.predict(images) == labels).mean()
 
 
-def test_pgd_on_two_classes_and_a_linear_model_fools_what_the_worst_corner_fools():
+def test_pgd_on_a_linear_model_of_two_classes_equals_the_exact_worst_case():
     model, images = linear(2), grey_noise(40)
     logits = model.logits(images)
     shift = np.array([np.median(logits[:, 1] - logits[:, 0]), 0], np.float32)  # half of the images in each class
@@ -72,7 +72,7 @@ def test_after_three_starts_only_images_that_came_close_are_tried_further(model,
     np.testing.assert_array_equal(pgd(model, images, labels, 16, steps=5, restarts=10), three)
 
 
-def test_what_pgd_does_not_fool_has_a_smaller_margin_than_before(model, digits):
+def test_images_that_resist_pgd_have_a_smaller_margin(model, digits):
     labels = model.predict(digits.images)
 
     def margins(images):

@@ -22,7 +22,7 @@ def dense(dataset):
     return init_model(cs.Architecture(cs.Input(*dataset.image_shape), layers))
 
 
-def test_each_accuracy_is_that_on_the_spoiled_images(robustness, model, digits):
+def test_each_accuracy_is_measured_on_the_corrupted_images(robustness, model, digits):
     assert len(robustness.corruptions) == 75
     clean = model.predict(digits.images) == digits.labels
     assert robustness.accuracy == clean.mean()
@@ -43,7 +43,7 @@ def test_the_means_are_plain_ones(robustness):
     assert [corruption.is_mnist_c for corruption in robustness.corruptions].count(True) == 15
 
 
-def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
+def test_a_subset_of_images_is_even_and_corrupted_as_in_the_whole(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
     robustness = measure_robustness(model, dataset, most_images=40)
     assert (robustness.num_images, robustness.num_images_left_out) == (40, 960)

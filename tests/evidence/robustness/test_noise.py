@@ -10,7 +10,7 @@ def test_an_images_numbers_do_not_depend_on_the_images_beside_it():
         np.testing.assert_array_equal(uniforms(3, "fog", np.array(indices), 7), whole[indices])
 
 
-def test_the_numbers_are_those_of_one_stream_without_a_gap():
+def test_the_numbers_form_one_stream_without_a_gap():
     numbers = uniforms(3, "fog", np.arange(2000), 5)
     assert len(np.unique(numbers)) == numbers.size
     assert abs(numbers.mean() - 0.5) < 4 / np.sqrt(12 * numbers.size)
@@ -45,7 +45,7 @@ def test_shot_noise_counts_what_the_inverse_poisson_distribution_counts():
         np.testing.assert_allclose(shot_noise(images, photons, uniform), counts * (255 / photons), atol=1e-9)
 
 
-def test_impulse_noise_replaces_the_stated_share_half_of_it_by_white():
+def test_impulse_noise_replaces_its_share_of_pixels_half_by_white():
     images = np.full((100, 20, 20, 1), 100, np.uint8)
     noisy = impulse_noise(images, 0.17, uniform_of(100))
     assert set(np.unique(noisy)) == {0, 100, 255}

@@ -147,7 +147,7 @@ def test_activations_are_right_far_from_zero(activation: str, offset: float, tmp
     assert np.abs(open_c(tmp_path / "net.h").logits(images) - expected).max() <= 1e-5 * max(1, np.abs(expected).max())
 
 
-def test_only_what_the_network_needs_is_in_the_file(tmp_path: Path) -> None:
+def test_the_file_holds_only_steps_that_the_network_needs(tmp_path: Path) -> None:
     write_c(model_of(cs.Flatten(), cs.Dense(3)), tmp_path / "net.h", prefix="net")
     text = (tmp_path / "net.h").read_text()
     assert "net_dense(" in text

@@ -23,7 +23,7 @@ def agree(model: cs.Model) -> bool:
     return bool(np.abs(logits_of_steps(model, images) - expected).max() <= 1e-5 * np.abs(expected).max())
 
 
-def test_batch_normalization_goes_into_the_convolution_before_it() -> None:
+def test_batch_normalization_merges_into_the_convolution_before_it() -> None:
     model = model_of(cs.Conv2D(3), cs.Dropout(0.5), cs.BatchNormalization(activation="relu"), cs.Flatten(), cs.Dense(2))
     steps = plan_steps(model)
     assert [(step.kind, step.layers, step.activation) for step in steps] == [
@@ -67,7 +67,7 @@ def test_the_softmax_at_the_end_is_left_out() -> None:
     assert agree(model)
 
 
-def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling() -> None:
+def test_zero_padding_merges_into_the_next_convolution_but_not_into_pooling() -> None:
     padding = cs.ZeroPadding2D
     model = model_of(
         padding(((1, 2), (3, 0))), cs.Conv2D(3, 2, 2), padding(1), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(2)
@@ -76,7 +76,7 @@ def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling
     assert agree(model)
 
 
-def test_an_activation_goes_into_the_step_before_it() -> None:
+def test_an_activation_merges_into_the_step_before_it() -> None:
     layer = cs.Activation
     model = model_of(
         cs.Conv2D(3), cs.BatchNormalization(), layer("leaky_relu", 0.7), layer("tanh"), cs.Flatten(), cs.Dense(2),

@@ -40,7 +40,7 @@ def test_layers_that_do_nothing_at_prediction_are_left_out_by_name(index, read):
     assert said == [f"`{entry['config']['name']}` does nothing at prediction and was left out" for entry in UNUSED]
 
 
-def test_an_activation_behind_a_layer_that_does_nothing_still_goes_into_its_layer(read):
+def test_an_activation_after_an_identity_layer_joins_its_layer(read):
     layers = [dict(entry, config=dict(entry["config"])) for entry in CONFIG["config"]["layers"]]
     layers[1]["config"]["activation"] = "linear"
     network = read(archive(sequential(*layers[:2], UNUSED[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS)))
@@ -64,7 +64,7 @@ def test_random_layers_of_a_functional_model_are_called_as_in_training_and_left_
             read(content)
 
 
-def test_what_cuts_images_or_is_called_as_in_training_is_refused(read):
+def test_cropping_layers_and_training_mode_are_refused(read):
     layers = CONFIG["config"]["layers"]
     crop = layer("RandomCrop", "crop", height=3, width=3)
     with pytest.raises(InterchangeError, match=r"'crop' \(RandomCrop\): it cuts images at prediction too"):
@@ -163,14 +163,14 @@ def test_a_model_of_keras_1_is_read(suffix, read):
         (0, {"border_mode": "full"}, "padding"),
     ],
 )
-def test_what_keras_1_did_otherwise_is_refused(index, changes, message, read):
+def test_differences_of_keras_1_are_refused(index, changes, message, read):
     layers = [dict(entry, config=dict(entry["config"])) for entry in KERAS_1]
     layers[index]["config"] |= changes
     with pytest.raises(InterchangeError, match=message):
         read(legacy({"class_name": "Sequential", "config": layers}, keras_1_weights(":0"), version="1.2.2"))
 
 
-def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read):
+def test_functions_of_tensorflow_in_keras_2_become_layers(read):
     def function(called, name, *inbound):
         return {
             "class_name": "TFOpLambda",
@@ -219,7 +219,7 @@ def test_keras_2_on_theano_says_so(read):
 
 
 @pytest.mark.parametrize("flatten", [None, "channels_last", "channels_first"])
-def test_channels_first_are_told_as_channels_last(flatten, read):
+def test_channels_first_are_converted_to_channels_last(flatten, read):
     random = np.random.default_rng(1)
     first = {"data_format": "channels_first"}
     config = sequential(
@@ -256,7 +256,7 @@ def test_a_denoiser_is_called_no_classifier(read):
         read(archive(denoiser, hdf5({})))
 
 
-def test_what_works_on_the_last_axis_of_channels_first_is_refused(read):
+def test_operators_on_the_last_axis_of_channels_first_are_refused(read):
     first = {"data_format": "channels_first"}
     start = [image(2, 5, 4), layer("Conv2D", "conv2d", filters=3, kernel_size=[2, 2], **first)]
     end = [layer("Flatten", "flatten"), layer("Dense", "last", units=3)]

@@ -53,7 +53,7 @@ def test_code_in_a_file_is_refused_by_the_name_of_its_layer(read, entry, why):
         read(with_layer(entry))
 
 
-def test_all_layers_that_stand_in_the_way_are_told_at_once(read):
+def test_all_unsupported_layers_are_named_at_once(read):
     with pytest.raises(InterchangeError, match="3 of its 6 layers") as error:
         read(with_layer(LAMBDA, layer("LSTM", "memory"), layer("Conv2D", "wide", lora_rank=4)))
     assert all(name in str(error.value) for name in ("'payload'", "'memory'", "'wide'", "lora_rank is 4"))
@@ -200,7 +200,7 @@ def add_huge_array(file):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_hdf5_can_hold_beside_plain_arrays_is_refused_by_name(read, change, why):
+def test_unusual_hdf5_objects_are_refused_by_name(read, change, why):
     with pytest.raises(InterchangeError, match=why):
         read(archive(CONFIG, hdf5(ARRAYS, change=change)))
 
@@ -222,7 +222,7 @@ def test_hdf5_of_the_newer_format_is_refused(read):
         ("layers/dense_1/vars/0", np.ones(3, np.float32), "belong to no layer"),
     ],
 )
-def test_weights_that_are_not_those_of_the_layers_are_refused(read, path, array, why):
+def test_weights_that_do_not_fit_the_layers_are_refused(read, path, array, why):
     arrays = {**ARRAYS, path: array}
     with pytest.raises(InterchangeError, match=why):
         read(archive(CONFIG, hdf5({name: value for name, value in arrays.items() if value is not None})))

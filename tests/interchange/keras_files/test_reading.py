@@ -147,7 +147,7 @@ def test_a_size_that_the_model_leaves_open_is_given(read, declared, options, sha
         read(archive(config, hdf5(ARRAYS)))
 
 
-def test_flat_pixels_are_a_square_or_what_is_said(read):
+def test_flat_pixels_are_a_square_or_the_stated_shape(read):
     def flat(pixels):
         config = sequential(image(pixels), layer("Dense", "end", units=2, use_bias=False))
         return archive(config, hdf5({"layers/dense/vars/0": np.ones((pixels, 2), np.float32)}))
@@ -257,7 +257,7 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
         ([layer("Activation", "end", activation="relu"), layer("Add", "sum")], "it has 1 inputs, where 2"),
     ],
 )
-def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why):
+def test_unsupported_layers_are_refused_with_the_requirement(read, layers, why):
     with pytest.raises(InterchangeError, match=why) as error:
         read(archive(sequential(image(4, 5, 2), layer("Flatten", "flatten"), *layers), hdf5({"layers/x": np.ones(1)})))
     assert "\n" not in str(error.value)

@@ -79,7 +79,7 @@ def test_no_other_place_is_looked_at(name: str, tmp_path: Path):
         ({"location": "other.data"}, "in 2 other files"),
     ],
 )
-def test_sizes_are_held_against_the_tensors(entries: dict[str, str], message: str, tmp_path: Path):
+def test_sizes_are_checked_against_the_tensors(entries: dict[str, str], message: str, tmp_path: Path):
     path = written(tmp_path)
     _change_entries(path, **entries)
     with pytest.raises(InterchangeError, match=message) as caught:

@@ -146,7 +146,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_parts_are_counted_before_they_are_made():
+def test_parts_are_counted_before_allocation():
     nodes = b"\x0a\x00" * (MAX_FIELDS + 1)  # empty nodes, of two bytes each
     varint = bytes([(len(nodes) >> shift & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)])
     with pytest.raises(ValueError, match="more than 100000 fields"):
@@ -183,7 +183,7 @@ CONTENT = None
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_changed_file_is_read_or_refused_and_nothing_else(data: st.DataObject, tmp_path: Path):
+def test_a_changed_file_is_read_or_refused_without_another_error(data: st.DataObject, tmp_path: Path):
     global CONTENT
     if CONTENT is None:
         layers = (cs.Conv2D(2, 3, activation="gelu"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(2))

@@ -14,7 +14,7 @@ HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_what_was_written_layer_by_layer_gives_the_same_logits(seed: int, dtype: str, tmp_path: Path):
+def test_files_written_layer_by_layer_give_the_same_logits(seed: int, dtype: str, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
     write_onnx(model, path, dtype=dtype, fold=False)
     imported = read_onnx(path)
@@ -26,7 +26,7 @@ def test_what_was_written_layer_by_layer_gives_the_same_logits(seed: int, dtype:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_written_folded_gives_the_same_logits(seed: int, tmp_path: Path):
+def test_folded_files_give_the_same_logits(seed: int, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
     write_onnx(model, path, opset=[15, 18, 20, 22][seed % 4])
     logits = model.logits(random_images(model))
@@ -354,7 +354,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_layer_does_is_named_with_what_would_be_needed(name: str, tmp_path: Path):
+def test_unsupported_operators_are_named_with_the_requirement(name: str, tmp_path: Path):
     nodes, constants, message = REFUSED[name]
     model = proto(nodes, {"k": numbers(126, 4), **constants})
     if nodes is HEAD:

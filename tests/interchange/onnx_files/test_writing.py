@@ -116,7 +116,7 @@ def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path
     assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.999
 
 
-def test_int8_leaves_nothing_behind_and_says_nothing(
+def test_int8_export_leaves_no_files_and_prints_nothing(
     small_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ):
     temporary = tmp_path / "temporary"
@@ -164,7 +164,7 @@ def test_bytes_are_not_folded_where_zeros_of_padding_are_numbers(tmp_path: Path)
         assert ("Mul" not in [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]) == is_folded
 
 
-def test_properties_say_what_the_model_is(small_model: cs.Model, tmp_path: Path):
+def test_properties_describe_the_model(small_model: cs.Model, tmp_path: Path):
     write_onnx(small_model, tmp_path / "m.onnx")
     properties = {prop.key: prop.value for prop in onnx.load(tmp_path / "m.onnx").metadata_props}
     assert json.loads(properties["class_names"]) == list(small_model.class_names)
@@ -198,7 +198,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_write_onnx_refuses(case: str, small_model: cs.Model, tmp_path: Path):
+def test_write_onnx_refuses_invalid_arguments(case: str, small_model: cs.Model, tmp_path: Path):
     change, arguments, message = ERRORS[case]
     with pytest.raises(InterchangeError, match=message):
         write_onnx(change(small_model), tmp_path / "m.onnx", **arguments)

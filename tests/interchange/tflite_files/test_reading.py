@@ -131,7 +131,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_what_works_number_by_number_is_read(name: str, tmp_path: Path):
+def test_elementwise_operators_are_read(name: str, tmp_path: Path):
     code, options, others, expected = PLAIN[name]
     model = simple(code, options, **others)
     logits = cs.import_model(model.save(tmp_path), scaling=cs.Scaling(mean=0.5)).logits(IMAGES)
@@ -176,7 +176,7 @@ def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
         (150, {0: ("b", 1)}, "", "tanh approximation of Gelu"),
     ],
 )
-def test_what_no_layer_does_is_named(code: int, options: dict | None, custom: str, why: str, tmp_path: Path):
+def test_unsupported_operators_are_named(code: int, options: dict | None, custom: str, why: str, tmp_path: Path):
     model = simple(code, options, **({"c": np.ones(1, "<f4")} if code == 0 else {}))
     model.codes[0] |= {1: custom} if custom else {}
     with pytest.raises(InterchangeError, match=why):
@@ -234,7 +234,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_changed_file_is_read_or_refused_and_nothing_else(tmp_path: Path):
+def test_a_changed_file_is_read_or_refused_without_another_error(tmp_path: Path):
     rng, content, path = np.random.default_rng(1), network(weights="int8").bytes(), tmp_path / "net.tflite"
     for _ in range(1500):
         changed = bytearray(content)

@@ -101,7 +101,7 @@ def test_bytes_and_scales_are_taken_as_in_onnx_files(tmp_path: Path):
     assert not read_torch(network(Program()).save(tmp_path)).reads_bytes
 
 
-def test_what_was_changed_in_place_is_read_as_it_is_now(tmp_path: Path):
+def test_in_place_changes_of_a_keras_model_are_read(tmp_path: Path):
     program = network(Program())
     assert read_torch(program.save(tmp_path)).architecture.layers[0].activation == "relu"
     flat = program.nodes[3]["outputs"][0]["as_tensor"]["name"]
@@ -138,7 +138,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_layer_does_is_named(name: str, tmp_path: Path):
+def test_unsupported_operators_are_named(name: str, tmp_path: Path):
     target, arguments, message = REFUSED[name]
     program = Program()
     _conv(program, target, **arguments)
@@ -231,7 +231,7 @@ VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5},
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["net/models/model.json", "net/data/weights/model_weights_config.json"])
-def test_a_description_of_other_values_is_read_or_refused_and_nothing_else(name: str, tmp_path: Path):
+def test_a_changed_description_is_read_or_refused_without_another_error(name: str, tmp_path: Path):
     random = Random(5)
     members = network(Program()).members()
     for _ in range(400):

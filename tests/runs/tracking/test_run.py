@@ -21,7 +21,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "mine"))
 
 
-def test_the_parameters_say_what_the_run_was_made_from(run: Path):
+def test_the_parameters_describe_the_run(run: Path):
     parameters, record = read_run(run).parameters, json.loads((run / "run.json").read_text())
     assert parameters["architecture.parameters"] == cs.load_model(run).architecture.parameters
     assert parameters["recipe.optimizer.learning_rate"] == record["recipe"]["optimizer"]["learning_rate"]
@@ -43,7 +43,7 @@ def test_each_epoch_has_its_line_of_the_history_and_the_rate_of_its_last_step(ru
     assert times == sorted(times)
 
 
-def test_the_rate_is_that_of_the_images_not_held_out(tiny_folder: Path, tmp_path: Path):
+def test_the_learning_rates_count_only_training_images(tiny_folder: Path, tmp_path: Path):
     recipe = tmp_path / "recipe.json"
     settings = cs.Recipe(epochs=3, batch_size=50, validation_fraction=0.35, schedule=Schedule("linear"))
     recipe.write_text(json.dumps(settings.to_dict()))
@@ -55,7 +55,7 @@ def test_the_rate_is_that_of_the_images_not_held_out(tiny_folder: Path, tmp_path
     assert np.array_equal(np.float32(rates), expected)
 
 
-def test_the_results_are_those_of_the_evaluation(run: Path):
+def test_the_results_equal_the_evaluation(run: Path):
     results, evaluation = read_results(run), json.loads((run / "evaluation.json").read_text())
     assert results.is_finished
     assert results.metrics["test/accuracy"] == evaluation["accuracy"]
@@ -92,7 +92,7 @@ def test_a_name_leads_out_of_no_folder(run: Path):
     assert tracked.segments == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
 
 
-def test_links_and_what_is_not_of_a_run_are_left_alone(run: Path, tmp_path: Path):
+def test_links_and_foreign_files_are_left_alone(run: Path, tmp_path: Path):
     secret = tmp_path / "secret.json"
     secret.write_text("{}")
     (run / "link.json").symlink_to(secret)

@@ -58,7 +58,7 @@ def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[
     assert len({folder for folder, _, _ in content(logged[1])}) == 4
 
 
-def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path: Path):
+def test_logging_again_duplicates_nothing(logged: tuple[Path, Path], tmp_path: Path):
     run, logs = logged
     shutil.copytree(logs, tmp_path / "logs")
     before = content(tmp_path / "logs")
@@ -66,7 +66,7 @@ def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path:
     assert content(tmp_path / "logs") == before
 
 
-def test_the_scalars_are_those_of_the_run(logged: tuple[Path, Path]):
+def test_the_scalars_equal_the_history_of_the_run(logged: tuple[Path, Path]):
     run, logs = logged
     folder = next(path for path in logs.iterdir())
     events, rows = read(folder), open_run(run).load_history().rows()

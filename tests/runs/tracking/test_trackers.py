@@ -20,7 +20,7 @@ class Failing:
         raise OSError("No space left on device\nand much more")
 
 
-def test_logging_later_says_what_failed(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_logging_later_names_failures(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
     monkeypatch.setattr(trackers, "open_tracker", lambda _: Failing())
     with pytest.raises(TrackerError, match=r"failing:here: No space left on device; see to it and log .*run again"):

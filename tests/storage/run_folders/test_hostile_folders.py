@@ -90,7 +90,7 @@ def first_stored_run(run: Path) -> Path:
     return list_runs(run / "seeds" / "runs")[0]
 
 
-def test_a_stored_run_on_a_disk_that_cannot_be_written_to_says_what_helps(run: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_stored_run_on_a_read_only_disk_names_the_remedy(run: Path, monkeypatch: pytest.MonkeyPatch):
     mkdir = Path.mkdir
 
     def refuse(path: Path, *arguments: object, **options: object) -> None:

@@ -75,7 +75,7 @@ def test_an_archive_with_extra_fields_is_read_at_the_right_place(tmp_path, array
 # --- What has to be read ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_no_larger_than_the_bound_is_left_to_be_read(tmp_path, monkeypatch):
+def test_data_within_the_bound_are_left_to_the_reader(tmp_path, monkeypatch):
     array = ARRAYS["grey"]
     (tmp_path / "images").write_bytes(idx_header(array.shape) + array.tobytes())
     np.save(tmp_path / "images.npy", array)
@@ -86,7 +86,7 @@ def test_what_is_no_larger_than_the_bound_is_left_to_be_read(tmp_path, monkeypat
     assert open_npz_member(tmp_path / "set.npz", "x_train") is None
 
 
-def test_what_is_packed_is_left_to_be_read(tmp_path):
+def test_compressed_data_are_left_to_the_reader(tmp_path):
     array = ARRAYS["grey"]
     (tmp_path / "images").write_bytes(gzip.compress(idx_header(array.shape) + array.tobytes()))
     np.savez_compressed(tmp_path / "set.npz", x_train=array)
@@ -100,7 +100,7 @@ def test_what_is_packed_is_left_to_be_read(tmp_path):
     [np.asfortranarray(ARRAYS["grey"]), ARRAYS["grey"].astype(np.float32), ARRAYS["grey"].reshape(40, -1)],
     ids=["Fortran's order", "floats", "rows"],
 )
-def test_what_is_not_bytes_in_order_is_left_to_the_reader(tmp_path, array):
+def test_other_dtypes_and_orders_are_left_to_the_reader(tmp_path, array):
     np.save(tmp_path / "images.npy", array)
     np.savez(tmp_path / "set.npz", x_train=array)
     assert open_npy(tmp_path / "images.npy") is None
@@ -161,7 +161,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_s
 @pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(kind=st.sampled_from(["idx", "npy", "npz"]), changes=CHANGES, near_end=st.booleans(), cut=st.integers(0, 50))
-def test_whatever_bytes_are_changed_the_images_are_whole_or_refused(tmp_path, kind, changes, near_end, cut):
+def test_images_of_changed_bytes_are_complete_or_refused(tmp_path, kind, changes, near_end, cut):
     array, path = ARRAYS["grey"], tmp_path / f"images.{kind}"
     if kind == "idx":
         path.write_bytes(idx_header(array.shape) + array.tobytes())

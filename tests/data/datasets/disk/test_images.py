@@ -43,14 +43,14 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{type(key).__name__} {str(key)[:20]}")
-def test_an_index_gives_what_it_gives_of_an_array(images: DiskImages, array, key):
+def test_an_index_selects_as_in_an_array(images: DiskImages, array, key):
     np.testing.assert_array_equal(images[key], array[key if not isinstance(key, list) or key else slice(0)])
     assert images[key].dtype == np.uint8
 
 
 @pytest.mark.parametrize("order", [np.arange(0, COUNT, 2), RANDOM.permutation(COUNT)[:400], np.arange(COUNT)[::-1]])
 @pytest.mark.parametrize("key", KEYS[:9], ids=str)
-def test_a_part_that_stays_on_disk_reads_as_the_part_of_an_array(images: DiskImages, array, order, key):
+def test_a_part_on_disk_reads_as_a_part_of_an_array(images: DiskImages, array, order, key):
     part = images.take(order)
     assert is_on_disk(part)
     assert part.shape == (len(order), *SHAPE)
@@ -69,7 +69,7 @@ def test_it_can_be_walked_over_image_by_image_and_block_by_block(images: DiskIma
 @pytest.mark.parametrize(
     "key", [COUNT, -COUNT - 1, [0, COUNT], 1.5, "0", np.ones(3, bool), np.zeros((2, 2), int), None]
 )
-def test_what_is_no_index_of_an_image_is_an_index_error(images: DiskImages, key):
+def test_an_index_beyond_the_images_is_an_index_error(images: DiskImages, key):
     with pytest.raises(IndexError):
         images[key]
 
@@ -92,13 +92,13 @@ def test_without_preadv_it_reads_the_same(images: DiskImages, array, monkeypatch
 # --- It never holds all -----------------------------------------------------------------------------------------------
 
 
-def test_too_many_at_once_are_refused_with_what_to_do(images: DiskImages):
+def test_too_many_requests_at_once_are_refused_with_advice(images: DiskImages):
     for read in (lambda: images[:201], lambda: np.asarray(images), lambda: images[np.arange(300)]):
         with pytest.raises(DatasetError, match="process them in parts, or set CONVSCOPE_IN_MEMORY_BYTES"):
             read()
 
 
-def test_what_fits_may_become_an_array(images: DiskImages, array, monkeypatch):
+def test_images_on_disk_that_fit_may_become_an_array(images: DiskImages, array, monkeypatch):
     monkeypatch.setenv(disk.IN_MEMORY_VARIABLE, str(array.nbytes))
     np.testing.assert_array_equal(np.asarray(images), array)
     with pytest.raises(ValueError, match="without being read"):
@@ -154,20 +154,20 @@ def test_a_copy_in_another_process_does_not_read_another_file(images: DiskImages
 
 
 @pytest.mark.parametrize("text", ["-1", "2 GB", "1e9", "²"])
-def test_a_bound_that_is_no_number_of_bytes_is_an_error(monkeypatch, text):
+def test_an_invalid_bound_in_bytes_is_an_error(monkeypatch, text):
     monkeypatch.setenv("CONVSCOPE_IN_MEMORY_BYTES", text)
     with pytest.raises(DatasetError, match="must be a whole number of bytes"):
         in_memory_bytes()
 
 
-def test_the_bound_is_a_quarter_of_what_is_free(monkeypatch):
+def test_the_bound_is_a_quarter_of_free_memory(monkeypatch):
     monkeypatch.delenv("CONVSCOPE_IN_MEMORY_BYTES", raising=False)
     monkeypatch.setattr(disk, "_cgroup_files", lambda: ())
     assert 1 << 20 < in_memory_bytes() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 4
 
 
 @pytest.mark.parametrize(("limits", "expected"), [(("max", "4000000"), 1_000_000), (("8000000", "4000000"), 1_000_000)])
-def test_a_control_group_bounds_it_too(monkeypatch, tmp_path, limits, expected):
+def test_a_memory_control_group_bounds_the_memory(monkeypatch, tmp_path, limits, expected):
     files = [tmp_path / f"memory{number}" for number in range(3)]  # the last is not there
     for file, limit in zip(files, limits, strict=False):
         file.write_text(f"{limit}\n")
@@ -186,7 +186,7 @@ def both(images: DiskImages, array) -> tuple[cs.Dataset, cs.Dataset]:
     return tuple(cs.Dataset(pixels, labels, ("a", "b", "c")) for pixels in (images, array))
 
 
-def test_a_data_set_on_disk_says_the_same_of_itself(both, monkeypatch):
+def test_a_data_set_on_disk_has_the_same_summary(both, monkeypatch):
     on_disk, in_memory = both
     assert on_disk.to_dict() == in_memory.to_dict()
     monkeypatch.setattr(disk, "PART_BYTES", 1 << 20)  # of up to 1,999 images a sample is taken
@@ -194,7 +194,7 @@ def test_a_data_set_on_disk_says_the_same_of_itself(both, monkeypatch):
     assert on_disk._repr_html_() == in_memory._repr_html_()
 
 
-def test_the_digest_of_the_file_is_that_of_all_of_it(images: DiskImages):
+def test_the_digest_covers_the_whole_file(images: DiskImages):
     import hashlib
 
     assert images.file_sha256 == hashlib.sha256(images.path.read_bytes()).hexdigest()

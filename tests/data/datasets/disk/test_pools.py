@@ -59,14 +59,14 @@ def test_images_come_in_the_same_order_from_disk_as_from_memory(dataset: cs.Data
         np.testing.assert_array_equal(on_disk_batch, in_memory_batch)
 
 
-def test_another_epoch_or_seed_is_another_order_and_other_pools(dataset: cs.Dataset):
+def test_another_epoch_or_seed_gives_another_order_and_other_pools(dataset: cs.Dataset):
     first = seen(dataset)
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(seen(dataset)))
     for batches in (seen(dataset, epoch=2), seen(dataset, seed=1)):
         assert set(batches[0]) != set(first[0])
 
 
-def test_a_pool_is_whole_blocks_from_all_over_the_set_but_at_its_edges(dataset: cs.Dataset):
+def test_a_pool_holds_whole_blocks_from_all_over_the_set(dataset: cs.Dataset):
     batches = seen(dataset)
     for numbers in batches:
         blocks, counts = np.unique(numbers // 7, return_counts=True)
@@ -111,7 +111,7 @@ def test_an_error_of_the_reading_thread_reaches_the_caller(on_disk: cs.Dataset):
         list(epoch_of)
 
 
-def test_what_an_epoch_takes_does_not_grow_with_a_set_on_disk(tmp_path: Path):
+def test_the_memory_of_an_epoch_does_not_grow_with_a_set_on_disk(tmp_path: Path):
     (tmp_path / "any").touch()
     peaks = []
     for count in (1_000, 100_000):
@@ -121,6 +121,6 @@ def test_what_an_epoch_takes_does_not_grow_with_a_set_on_disk(tmp_path: Path):
     assert peaks[1] < 20 * pools.POOL_BYTES
 
 
-def test_what_an_epoch_takes_in_memory_is_an_order_and_labels(dataset: cs.Dataset, monkeypatch):
+def test_an_epoch_in_memory_holds_an_order_and_labels(dataset: cs.Dataset, monkeypatch):
     monkeypatch.setattr(pools, "POOL_BYTES", 1 << 20)
     assert epoch_bytes(dataset, BATCH) == 2 * 8 * COUNT

@@ -18,7 +18,7 @@ def home(monkeypatch, tmp_path) -> Path:
     return tmp_path
 
 
-def test_the_places_come_in_the_documented_order(monkeypatch, home):
+def test_the_cache_folders_have_the_documented_order(monkeypatch, home):
     monkeypatch.setenv("CONVSCOPE_DATA", os.pathsep.join((f"{home}/one", "", "~/two")))
     names = ["one/emnist-letters", "one/emnist", "one", "two/emnist-letters", "two/emnist", "two"]
     expected = [*names, ".cache/convscope/emnist", "debian/emnist"]
@@ -26,7 +26,7 @@ def test_the_places_come_in_the_documented_order(monkeypatch, home):
     assert search_folders(DATASETS["medmnist:pathmnist"])[0] == home / "one/pathmnist"
 
 
-def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
+def test_a_user_without_a_home_has_the_other_cache_folders(monkeypatch):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 

@@ -26,7 +26,7 @@ MNIST_SHA256 = {
 # The names
 
 
-def test_what_is_fetched_has_a_digest_a_limit_and_an_address():
+def test_downloads_have_a_digest_a_limit_and_an_address():
     for entry in DATASETS.values():
         for file in entry.files if entry.form != "embedded" else ():
             assert file.urls
@@ -55,7 +55,7 @@ def test_the_classes_of_emnist_are_those_of_its_mappings():
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_refused(name):
+def test_an_unsupported_set_of_medmnist_is_refused(name):
     reason = "several of its 14 findings" if name == "chestmnist" else "volumes of 28 × 28 × 28"
     with pytest.raises(DatasetError, match=f"medmnist:{name}: is not supported: .*{reason}"):
         find_entry(f"medmnist:{name}")
@@ -144,7 +144,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(small_entry, tmp_path, mon
     assert is_good(read_entry(small_entry))
 
 
-def test_a_full_disk_costs_nothing_and_leaves_nothing(small_entry, cache, monkeypatch):
+def test_a_full_disk_neither_fails_the_command_nor_leaves_a_file(small_entry, cache, monkeypatch):
     def full(_handle):
         raise OSError(28, "No space left on device")
 
@@ -178,7 +178,7 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, own, shared, expec
     assert cache_folder() == Path(expected)
 
 
-def test_the_page_on_named_sets_says_what_the_catalogue_says():
+def test_the_page_on_named_sets_matches_the_catalogue():
     page = (Path(__file__).parents[4] / "docs" / "named_datasets.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([\w:-]+)` \| ([\d,]+ \| [\d,]+ \| \d+)\b", page, re.MULTILINE))
     assert rows == {

@@ -153,7 +153,7 @@ def test_a_named_set_is_fetched_once_and_then_read_from_the_cache(host, kmnist, 
     assert host.paths == []
 
 
-def test_a_set_that_no_host_gives_is_asked_of_the_user(host, kmnist):
+def test_the_user_is_asked_for_a_set_that_no_host_has(host, kmnist):
     name = kmnist.files[0].name
     host.at(f"/up/{name}", status(404))
     with pytest.raises(DatasetError) as caught:

@@ -68,7 +68,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
-def test_every_way_to_write_it_gives_the_same_images(tmp_path, text):
+def test_every_layout_gives_the_same_images(tmp_path, text):
     data = load_dataset(write(tmp_path, text))
     assert data.image_shape == (4, 4, 1)
     assert data.class_names == ("0", "1", "2")
@@ -101,7 +101,7 @@ def test_a_thousand_classes_are_read(tmp_path):
         assert data.train.class_counts.min() == 1
 
 
-def test_colour_is_told_from_the_number_of_pixels(tmp_path):
+def test_colour_is_inferred_from_the_number_of_pixels(tmp_path):
     images = (np.arange(8 * 48) * 5).astype(np.uint8).reshape(8, 4, 4, 3)
     data = load_dataset(write(tmp_path, csv(images, [0, 1] * 4, None)))
     assert data.image_shape == (4, 4, 3)
@@ -215,7 +215,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_table_that_cannot_be_is_refused(tmp_path, text, message):
+def test_an_impossible_table_is_refused(tmp_path, text, message):
     path = write(tmp_path, text)
     with pytest.raises(DatasetError, match=message) as caught:
         load_dataset(path)

@@ -98,7 +98,7 @@ def reads_or_refuses(folder: Path, content: bytes) -> bool:
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_the_files_that_are_damaged_below_are_good(scratch, content):
+def test_the_undamaged_files_are_valid(scratch, content):
     assert reads_or_refuses(scratch, content)
 
 
@@ -160,7 +160,7 @@ FOLDERS = {
 
 
 @pytest.mark.parametrize("name", FOLDERS, ids=ascii)
-def test_whatever_a_class_folder_is_called_it_is_read_or_refused(tmp_path, name):
+def test_any_name_of_a_class_folder_is_read_or_refused(tmp_path, name):
     for folder in (name, "other"):
         (tmp_path / folder).mkdir()
         for i in range(4):
@@ -269,7 +269,7 @@ print("grew by", peak() - before)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says how much memory a process has")
-def test_parquet_files_whose_pages_lie_stay_within_a_gigabyte(tmp_path):
+def test_parquet_files_with_false_page_sizes_stay_within_a_gigabyte(tmp_path):
     # Sizes in the pages' own headers are varints; each is made as large as its bytes let it be.
     good = FILES["parquet of pictures"]
     paths = []

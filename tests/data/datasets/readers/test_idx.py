@@ -61,7 +61,7 @@ def test_the_first_bytes_decide_about_gzip_and_not_the_name(tmp_path):
 
 @pytest.mark.parametrize(("mark", "kind"), [(0x09, "i1"), (0x0B, ">i2"), (0x0C, ">i4")])
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
-def test_whole_numbers_of_other_types_are_read_where_they_are_let(tmp_path, mark, kind, pack):
+def test_integers_of_other_types_are_read_where_allowed(tmp_path, mark, kind, pack):
     values = np.array([[0, 1, -2], [3, 100, -100]], dtype=kind)
     content = bytes([0, 0, mark, 2]) + struct.pack(">2I", 2, 3) + values.tobytes()
     (tmp_path / "labels").write_bytes(pack(content))
@@ -73,7 +73,7 @@ def test_whole_numbers_of_other_types_are_read_where_they_are_let(tmp_path, mark
         read_idx(tmp_path / "labels")
 
 
-def test_wide_numbers_are_counted_in_bytes(tmp_path):
+def test_two_byte_pixels_are_counted_in_bytes(tmp_path):
     refused_numbers = header(2, start=b"\0\0\x0c") + bytes(7)
     (tmp_path / "labels").write_bytes(refused_numbers)
     with pytest.raises(DatasetError, match="should contain 2 × 4 = 8 bytes, but only 7 follow"):

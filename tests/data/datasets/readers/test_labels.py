@@ -33,7 +33,7 @@ def test_names_are_cleaned(text, name):
     ],
     ids=["empty", "blank", "long", "many"],
 )
-def test_what_is_no_label_is_refused(texts, message):
+def test_invalid_labels_are_refused(texts, message):
     with pytest.raises(DataFileError, match=message):
         TextLabels().extend(texts, "line", 7)
 

@@ -87,7 +87,7 @@ def test_an_array_larger_than_one_piece_is_read_whole(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["U", "S"])
-def test_labels_that_are_text_keep_it(tmp_path, kind):
+def test_labels_that_are_text_stay_text(tmp_path, kind):
     texts = np.array(["cat", "dög", " cat", "cat", "dög", "cat"])
     texts = texts if kind == "U" else np.char.encode(texts, "utf-8")
     read = read_npz(write(tmp_path, archive(y_train=texts)))

@@ -68,11 +68,11 @@ def test_every_form_gives_the_same_images(tmp_path, table):
 
 @pytest.mark.parametrize("options", [{"row_group_size": 5}, {"compression": "zstd"}, {"use_dictionary": False}])
 @pytest.mark.parametrize("table", [FORMS["pictures in structs"], FORMS["lists of pixels"]], ids=["pictures", "lists"])
-def test_every_way_to_pack_it_is_read(tmp_path, table, options):
+def test_every_compression_is_read(tmp_path, table, options):
     assert whole(load_dataset(write(tmp_path, table, **options))) == EXPECTED
 
 
-def test_rows_read_a_few_at_a_time_are_all_there(tmp_path, monkeypatch):
+def test_rows_read_in_small_batches_are_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "MAX_BYTES", 1)
     for table in (pictures(), FORMS["lists of pixels"]):
         assert whole(load_dataset(write(tmp_path, table))) == EXPECTED
@@ -90,7 +90,7 @@ def test_metadata_of_another_kind_is_passed_over(tmp_path):
         assert load_dataset(write(tmp_path, table)).class_names == ("0", "1", "2")
 
 
-def test_a_folder_as_hugging_face_keeps_it_is_both_splits(tmp_path):
+def test_a_folder_of_hugging_face_gives_both_splits(tmp_path):
     write(tmp_path, pictures(IMAGES[:6]), "data/train-00000-of-00002.parquet")
     write(tmp_path, pictures(IMAGES[6:9]), "data/train-00001-of-00002.parquet")
     write(tmp_path, pictures(IMAGES[9:]), "data/test-00000-of-00001.parquet")
@@ -102,7 +102,7 @@ def test_a_folder_as_hugging_face_keeps_it_is_both_splits(tmp_path):
     assert data.train.source[1].sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_colour_beside_grey_makes_three_channels(tmp_path):
+def test_colour_and_grey_pictures_together_have_three_channels(tmp_path):
     images = [*IMAGES[:2], np.stack([IMAGES[2]] * 3, 2)]
     data = load_dataset(write(tmp_path, pictures(images * 2, label=[0, 1, 0] * 2)))
     assert data.image_shape == (4, 4, 3)
@@ -170,7 +170,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("table", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_table_that_cannot_be_is_refused(tmp_path, table, message):
+def test_an_impossible_table_is_refused(tmp_path, table, message):
     path = write(tmp_path, table)
     with pytest.raises(DatasetError, match=message) as caught:
         load_dataset(path)
@@ -201,7 +201,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_rows_that_are_packed_beyond_belief_are_refused(tmp_path):
+def test_rows_with_an_extreme_compression_ratio_are_refused(tmp_path):
     # A few kilobytes that hold a gigabyte of equal pixels, by runs.
     kind = pa.list_(pa.uint8(), 1 << 12)
     values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1 << 26, np.uint8)), 1 << 12)
@@ -212,7 +212,7 @@ def test_rows_that_are_packed_beyond_belief_are_refused(tmp_path):
         load_dataset(path)
 
 
-def test_a_picture_that_stands_in_every_row_takes_no_more_memory_than_it_may(tmp_path):
+def test_a_picture_repeated_in_every_row_stays_within_the_memory_bound(tmp_path):
     content = png(np.zeros((900, 900), np.uint8))
     table = pa.table({"image": [content] * 3000, "label": pa.array(np.arange(3000) % 2)})
     path = write(tmp_path, table, compression="zstd")

@@ -27,7 +27,7 @@ def test_names_of_pixels_are_known(name):
 
 
 @pytest.mark.parametrize("name", ["label", "", "file", "pixel", "a1b", "0.5"])
-def test_other_names_are_none(name):
+def test_unknown_names_give_none(name):
     assert not is_pixel_name(name)
 
 

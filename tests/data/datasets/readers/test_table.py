@@ -85,7 +85,7 @@ def test_a_table_comes_before_the_folders_beside_it(tmp_path):
     assert load_dataset(tmp_path, test_fraction=0.5).class_names == ("1", "2")
 
 
-def test_another_table_beside_folders_is_passed_over(tmp_path):
+def test_an_unrelated_table_next_to_folders_is_ignored(tmp_path):
     write(tmp_path, "name,age\nx,3\n", name="people.csv", below="a")
     write(tmp_path / "b", "", name="notes.txt")
     assert load_dataset(tmp_path).class_names == ("a", "b")
@@ -125,6 +125,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_table_that_cannot_be_is_refused(tmp_path, text, message):
+def test_an_impossible_table_is_refused(tmp_path, text, message):
     with pytest.raises(DatasetError, match=message):
         load_dataset(write(tmp_path, text))

@@ -70,7 +70,7 @@ def test_pictures_of_any_format_lie_at_any_depth_of_a_class(tmp_path):
     assert len(data.train) + len(data.test) == 4
 
 
-def test_a_folder_around_it_all_is_only_a_wrapper(tmp_path):
+def test_a_single_outer_folder_is_ignored(tmp_path):
     data = load_dataset(write(tmp_path, *(f"mnist_png/inner/{name}" for name in BOTH)))
     assert (len(data.train), len(data.test)) == (6, 4)
 
@@ -118,7 +118,7 @@ def test_pictures_of_several_sizes_are_counted_and_refused(tmp_path):
     )
 
 
-def test_pictures_are_averaged_to_the_size_asked_for(tmp_path):
+def test_pictures_are_averaged_to_the_requested_size(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png", shape=(8, 8))
     (tmp_path / "b" / "1.png").write_bytes(encode_picture(np.full((30, 20), 70, np.uint8)))
     data = load_dataset(tmp_path, image_size=(4, 2), test_fraction=0.5)
@@ -156,7 +156,7 @@ def test_a_pipe_among_the_pictures_is_refused_without_waiting(tmp_path):
 
 
 @pytest.mark.skipif(os.sep == "\\", reason="names are bytes on POSIX only")
-def test_a_class_whose_name_is_no_text_is_shown_as_far_as_it_can_be(tmp_path):
+def test_a_class_name_that_is_not_text_is_shown_escaped(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png")
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     write(folder, "0.png", "1.png")

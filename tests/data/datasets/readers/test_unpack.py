@@ -37,7 +37,7 @@ PACKED = {
 
 @pytest.mark.parametrize("content", PACKED.values(), ids=PACKED)
 @pytest.mark.parametrize("step", [1, 1000, 1 << 20])
-def test_the_content_comes_out_in_pieces_as_asked_for(tmp_path, content, step):
+def test_content_is_read_in_pieces_of_any_size(tmp_path, content, step):
     (tmp_path / "file").write_bytes(content)
     pieces = []
     with open_stream(tmp_path / "file") as stream:
@@ -57,7 +57,7 @@ def test_a_member_is_found_by_its_name(tmp_path):
     assert zip_names(tmp_path / "file") == ("a", "below/b.gz")
 
 
-def test_what_a_system_hides_in_an_archive_is_passed_over(tmp_path):
+def test_hidden_system_files_of_an_archive_are_ignored(tmp_path):
     (tmp_path / "file").write_bytes(zip_members(**{"a": b"1", "__MACOSX/a": b"2", "b/.DS_Store": b"3", "c/": b""}))
     assert zip_names(tmp_path / "file") == ("a",)
     with open_stream(tmp_path / "file") as stream:
@@ -102,7 +102,7 @@ def test_a_missing_member_is_refused_by_its_name(tmp_path):
         zip_names(tmp_path / "file")
 
 
-def test_what_the_reader_refuses_is_named_with_the_member(tmp_path):
+def test_an_error_of_the_reader_names_the_archive_member(tmp_path):
     (tmp_path / "file").write_bytes(zip_members(a=b""))
     with pytest.raises(DatasetError, match="file: a: is odd"), open_stream(tmp_path / "file", "a"):
         raise DataFileError("is odd")
@@ -139,7 +139,7 @@ def pack_twice(pack) -> bytes:
     ],
     ids=["xz in xz", "gzip in gzip", "xz in gzip", "xz in xz in zip"],
 )
-def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kind):
+def test_nested_archives_share_one_expansion_limit(tmp_path, content, kind):
     packed = content()
     (tmp_path / "file").write_bytes(packed)
     pieces = []
@@ -162,7 +162,7 @@ def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypat
         stream.read(10_000)
 
 
-def test_peeking_takes_nothing_away():
+def test_peeking_consumes_nothing():
     stream = ByteStream(BytesIO(b"abcdef").read, 6)
     assert stream.peek(4) == b"abcd"
     assert stream.peek(2) == b"ab"
