@@ -33,8 +33,8 @@ from convscope.data.datasets.readers.idx import idx_header
 from convscope.recipes import classic
 from convscope.training.memory import peak_memory_bytes, training_bytes
 
-MOST_IN_MEMORY = 2_000_000
-MOST_SHIFT = 2
+MAX_IN_MEMORY = 2_000_000
+MAX_SHIFT = 2
 
 
 def write_set(folder: Path, num_images: int) -> None:
@@ -61,10 +61,10 @@ def shift_images(images: np.ndarray, repetition: int) -> np.ndarray:
     """Shift each of the images (N, H, W) by up to two pixels; the first repetition stays as it is."""
     if repetition == 0:
         return images
-    side = 2 * MOST_SHIFT + 1
+    side = 2 * MAX_SHIFT + 1
     shift = random_stream(0, "benchmark shifts", repetition).integers(0, side**2, len(images))
     result = np.zeros_like(images)
-    padded = np.pad(images, ((0, 0), (MOST_SHIFT, MOST_SHIFT), (MOST_SHIFT, MOST_SHIFT)))
+    padded = np.pad(images, ((0, 0), (MAX_SHIFT, MAX_SHIFT), (MAX_SHIFT, MAX_SHIFT)))
     height, width = images.shape[1:]
     for number in range(side**2):
         chosen, (top, left) = np.flatnonzero(shift == number), divmod(number, side)
@@ -86,7 +86,7 @@ def child(folder: Path, num_images: int, rounds: int, cold: bool, bound_mib: int
     recipe = cs.Recipe(1, classic.batch_size, classic.optimizer, name="one epoch")
     held = None
     if with_memory:
-        count = min(num_images, MOST_IN_MEMORY)
+        count = min(num_images, MAX_IN_MEMORY)
         pixels = np.empty((count, *train.image_shape), np.uint8)
         for start in range(0, count, 10_000):
             pixels[start : start + 10_000] = train.images[start : start + 10_000]
@@ -139,7 +139,7 @@ def report(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
         taken = {name: statistics.median(values) for name, values in result["cpu"].items()}
         share = taken["memory"] / taken["disk"]  # which others on the machine change little
         print(f"processor time    {taken['disk']:.2f} and {taken['memory']:.2f} us an image, {share:.3f}")
-        if arguments.images <= MOST_IN_MEMORY:
+        if arguments.images <= MAX_IN_MEMORY:
             print(f"same weights      {result['digests']['disk'] == result['digests']['memory']}")
     else:
         peak, loaded = result["peak"] / 2**20, result["after_loading"] / 2**20

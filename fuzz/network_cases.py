@@ -27,7 +27,7 @@ FIELDS = {  # of an augmentation, and the most of each; each case takes one, or 
     "brightness": 255.0,
     "noise": 100.0,
 }
-MOST_STEPS = 3  # of training, an epoch
+MAX_STEPS = 3  # of training, an epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def draw_work(architecture: Architecture, rng: np.random.Generator) -> Case:
     """Return a case of this network: draw its weights, its images and what is computed with them."""
     classes, count = architecture.num_classes, int(rng.integers(1, 20))
     batch_size = int(rng.choice([1, 7, 8, 9, count, count + int(rng.integers(1, 30))]))
-    length = int(rng.integers(1, min(MOST_STEPS * batch_size, 2 * count) + 1))
+    length = int(rng.integers(1, min(MAX_STEPS * batch_size, 2 * count) + 1))
     return Case(
         architecture,
         random_weights(architecture, rng),

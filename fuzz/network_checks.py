@@ -35,7 +35,7 @@ TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float
     "state": {"float32": 1e-4, "bfloat16": 1e-1},
     "logits after training": {"float32": 1e-4, "bfloat16": 5e-2},
 }
-MOST_TRIALS = 30  # each has an even chance to break a tie of two numbers the other way
+MAX_TRIALS = 30  # each has an even chance to break a tie of two numbers the other way
 MARGIN = 10.0
 ROUNDING = 2.0**-21  # the error given to a layer's numbers: that of a sum of some hundred products in float32
 SMALLEST = 2.0**-100  # differences below it are no failure: on the way there numbers are too small for float32
@@ -105,7 +105,7 @@ class Oracle:
     def spreads(self, seen: NDArray[np.uint8], precision: Precision) -> Iterator[dict[str, float]]:
         """Yield by how much errors of the precision's size in each layer change each answer, trial after trial."""
         known = self._spreads.setdefault((seen.tobytes(), precision), [])
-        for trial in range(MOST_TRIALS):
+        for trial in range(MAX_TRIALS):
             if trial == len(known):
                 known.append(measure_rounding_spread(self.case, seen, self.outputs(seen), precision, trial))
             yield known[trial]

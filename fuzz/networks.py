@@ -34,7 +34,7 @@ from convscope.engine.processor import instruction_sets  # noqa: E402
 BUILD = HERE.parent / "build" / "networks"
 FLAGS = "-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"
 CHUNK = 250  # cases a process: the interpreter starts slowly under the sanitizers
-MOST_FAILURES = 10  # then no further cases are started
+MAX_FAILURES = 10  # then no further cases are started
 
 _tallying = Lock()
 
@@ -129,7 +129,7 @@ def build_module() -> Path:
 
 def run_chunk(module: Path, tallies: dict[str, Tally], seed: int, first: int, count: int) -> None:
     """Compute cases in processes of their own, and tally what each set finds, also behind a crash."""
-    if sum(len(tally.failed) for tally in tallies.values()) >= MOST_FAILURES:
+    if sum(len(tally.failed) for tally in tallies.values()) >= MAX_FAILURES:
         return
     crashed = run_process(module, tallies, seed, first, count)
     if crashed is None:

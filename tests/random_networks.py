@@ -34,8 +34,8 @@ VECTOR_KINDS = (
 )  # fmt: skip
 
 MAX_NUMBERS = 1 << 13  # in a map of `architecture_around`
-MOST_WEIGHTS = 1 << 15  # of one of its layers
-MOST_PRODUCTS = 1 << 18  # of one of its layers for an image
+MAX_WEIGHTS = 1 << 15  # of one of its layers
+MAX_PRODUCTS = 1 << 18  # of one of its layers for an image
 
 
 def random_architecture(
@@ -138,7 +138,7 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs
     join_unread(rng, layers, shapes)
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
         return cs.Architecture(image, tuple(layers))
-    widest = max(2, MOST_WEIGHTS // shapes[-1][0])
+    widest = max(2, MAX_WEIGHTS // shapes[-1][0])
     classes = min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, widest)
     ends = [*_ends(classes), [cs.Dense(3 * classes), cs.SoftVoting(3)]]
     if rng.random() < 0.8:
@@ -288,8 +288,8 @@ class Wide(Usual):
     def may_follow(self, layer: Layer, shape: Shape) -> bool:
         return (
             prod(layer.output_shape(shape)) <= max(MAX_NUMBERS, prod(shape))  # joined maps may be larger
-            and sum(map(prod, layer.weight_shapes(shape).values())) <= max(MOST_WEIGHTS, 8 * prod(shape))
-            and layer.macs(shape) <= MOST_PRODUCTS
+            and sum(map(prod, layer.weight_shapes(shape).values())) <= max(MAX_WEIGHTS, 8 * prod(shape))
+            and layer.macs(shape) <= MAX_PRODUCTS
         )
 
 

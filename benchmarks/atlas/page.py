@@ -46,7 +46,7 @@ def render(value: Value, crossed: Value, test: cs.Dataset) -> str:
     sections = [_spread(value), _images(value, test), _agreement(value)]
     if value["early"]:
         sections.append(_early(value))
-    sections.append(_crossed_seeds_table(crossed))
+    sections.append(_table_of_crossed_seeds(crossed))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -185,7 +185,7 @@ def _percent_estimate(estimate: Mapping[str, float], digits: int = 1) -> list[st
     ]
 
 
-def _crossed_seeds_table(value: Value) -> Section:
+def _table_of_crossed_seeds(value: Value) -> Section:
     rows = [[name, _points(value[key]["sd"]), *_percent_estimate(value[key]["share"])] for key, name in PARTS.items()]
     count, luck = value["num_crossed"], percent(value["luck"]["share"]["value"], 0)
     return Section(

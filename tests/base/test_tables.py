@@ -3,15 +3,7 @@ from io import StringIO
 
 import pytest
 
-from convscope.base.tables import (
-    Tint,
-    clip,
-    csv_line,
-    display_width,
-    html_table,
-    printable,
-    text_table,
-)
+from convscope.base.tables import Tint, clip, csv_line, display_width, html_table, printable, text_table
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("漢字", 4), ("e\N{COMBINING ACUTE ACCENT}", 1), ("", 0)])

@@ -83,13 +83,7 @@ def test_results_are_finite_plain_json():
     result = results.ratio("row", results.Bound(2, 4), sample("ours", 1.0), [sample("peer", 3.0)])
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert plain["met"] is True
-    assert plain["samples"][1] == {
-        "name": "peer",
-        "values": [3.0],
-        "unit": "s",
-        "median": 3.0,
-        "spread": [3.0, 3.0],
-    }
+    assert plain["samples"][1] == {"name": "peer", "values": [3.0], "unit": "s", "median": 3.0, "spread": [3.0, 3.0]}
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,7 @@ def test_faults_of_a_folder_of_pictures_are_named(tmp_path: Path):
     assert "3.png: " in error
     assert "leave it out with --skip-damaged" in error
     printed = succeed(*arguments, tmp_path / "run", "--skip-damaged", "--json")
-    assert printed["warnings"] == [
-        "class 'dog' has one image: add some or drop it",
-        "1 damaged picture was left out",
-    ]
+    assert printed["warnings"] == ["class 'dog' has one image: add some or drop it", "1 damaged picture was left out"]
     assert "--skip-damaged" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
     assert "1 damaged picture was left out." in invoke("data", "info", folder, "--skip-damaged").stdout
     for name in ("dog", "owl"):

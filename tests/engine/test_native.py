@@ -9,16 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    ActivationName,
-    Architecture,
-    Conv2D,
-    Dense,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    presets,
-)
+from convscope.architecture import ActivationName, Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets, measure_peak

@@ -23,17 +23,7 @@ from convscope.report import (
 )
 from convscope.report.figures import chart_makers, picture_makers
 from convscope.report.pictures import kernel_columns, large_channels
-from convscope.report.style import (
-    ACCENT,
-    HAIRLINE,
-    INK,
-    MUTED,
-    PAPER,
-    POINTS,
-    figure_bytes,
-    new_drawing,
-    svg_text,
-)
+from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, PAPER, POINTS, figure_bytes, new_drawing, svg_text
 from convscope.training import History
 
 

@@ -39,11 +39,7 @@ def files() -> dict[str, bytes]:
     picture = encode_picture(np.full((60, 40), 255, np.uint8))
     request = json.loads(next(text for kind, text in BLOCKS if kind == "json"))
     request["inputs"][0]["data"] = [0] * 784
-    return {
-        "seven.png": picture,
-        "number.png": picture,
-        "request.json": json.dumps(request).encode(),
-    }
+    return {"seven.png": picture, "number.png": picture, "request.json": json.dumps(request).encode()}
 
 
 @pytest.mark.parametrize("line", CURLS)

@@ -106,10 +106,7 @@ MORE = "; more seeds are needed to compare the architectures or recipes"
             (9760, 44, 143, 53),
             f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE}",
         ),
-        (
-            (990, 10, 0, 0),
-            "This run of cnn makes no errors and this run of ann 10 (95 % interval: 62 to 100 % fewer)",
-        ),
+        ((990, 10, 0, 0), "This run of cnn makes no errors and this run of ann 10 (95 % interval: 62 to 100 % fewer)"),
         (
             (94, 3, 2, 1),
             "No significant difference between these runs: "

@@ -7,12 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from tests.noise import init_model, random_dataset
 
 import convscope as cs
-from convscope.evidence.explanation.embedding import (
-    agreements,
-    find_embedded_layer,
-    neighbours,
-    principal_components,
-)
+from convscope.evidence.explanation.embedding import agreements, find_embedded_layer, neighbours, principal_components
 
 noise = partial(random_dataset, seed=3, split="test")
 

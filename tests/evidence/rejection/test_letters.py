@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.data.handwriting import Handwriting
-from convscope.evidence.rejection.letters import (
-    LETTERS,
-    LOOK_ALIKES,
-    draw_letters,
-    letter_fonts,
-)
+from convscope.evidence.rejection.letters import LETTERS, LOOK_ALIKES, draw_letters, letter_fonts
 
 MNIST_LIKE = Handwriting("light", 20)
 

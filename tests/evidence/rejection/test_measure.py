@@ -21,7 +21,7 @@ def known(mnist):
 
 
 @pytest.fixture(scope="module")
-def other(mnist):
+def others(mnist):
     """Digits in negative: images of another data set that is on every machine."""
     some = mnist.train.take(np.arange(4000, 4150))
     return cs.Dataset(255 - some.images, some.labels, some.class_names, "negatives", "test")

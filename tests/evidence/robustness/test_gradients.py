@@ -47,10 +47,7 @@ def test_pgd_on_a_linear_model_of_two_classes_equals_the_exact_worst_case():
 def test_an_attack_stays_within_epsilon_and_the_grey_levels(model, digits):
     images, labels = digits.images[:20], digits.labels[:20].astype(np.int64)
     for epsilon in (0, 1, 7, 60, 255):
-        for attacked in (
-            pgd(model, images, labels, epsilon, steps=5),
-            random_signs(images, epsilon),
-        ):
+        for attacked in (pgd(model, images, labels, epsilon, steps=5), random_signs(images, epsilon)):
             assert attacked.dtype == np.uint8
             assert np.abs(attacked.astype(int) - images).max() <= epsilon
 

@@ -39,7 +39,7 @@ from convscope.storage import load_model, open_run
 
 from .conftest import invoke
 
-MOST = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried of each file
+MAX_CHANGES = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried of each file
 _BYTES = 1 << 30  # that a reader may take beyond what the process has
 _SECONDS = 300  # for one change
 
@@ -65,7 +65,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def changes(value: Any, seed: str) -> Iterator[tuple[str, str]]:
     """Yield what is changed in `value` and its JSON text then, in an order drawn from `seed`."""
     every = [(path, text) for path in places(value) if path for text in (*_TEXTS, None)]
-    for path, text in random.Random(seed).sample(every, min(MOST, len(every))):
+    for path, text in random.Random(seed).sample(every, min(MAX_CHANGES, len(every))):
         changed = json.loads(json.dumps(value))
         part = changed
         for key in path[:-1]:
@@ -249,19 +249,19 @@ def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = [(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")]
     every = [(table, column, value) for table, column in columns for value in values]
-    for table, column, value in random_bytes.sample(every, min(15 * MOST, len(every))):
+    for table, column, value in random_bytes.sample(every, min(15 * MAX_CHANGES, len(every))):
         with closing(sqlite3.connect(":memory:")) as database:
             database.deserialize(content)
             database.execute("PRAGMA journal_mode = MEMORY")
             with suppress(sqlite3.IntegrityError), database:
                 database.execute(f"UPDATE {table} SET {column} = {value}")
             yield f"{table}.{column} = {value}", database.serialize()
-    for _ in range(20 * MOST):
+    for _ in range(20 * MAX_CHANGES):
         changed = bytearray(content)
         for _ in range(random_bytes.choice((1, 1, 4, 64))):
             changed[random_bytes.randrange(len(changed))] = random_bytes.randrange(256)
         yield f"bytes {sum(a != b for a, b in zip(changed, content, strict=True))}", bytes(changed)
-    for _ in range(10 * MOST):  # of the headers of pages
+    for _ in range(10 * MAX_CHANGES):  # of the headers of pages
         changed, page = bytearray(content), 4096 * random_bytes.randrange(len(content) // 4096)
         changed[page + random_bytes.randrange(100)] = random_bytes.randrange(256)
         yield f"page {page // 4096}", bytes(changed)

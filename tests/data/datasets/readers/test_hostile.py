@@ -217,10 +217,7 @@ BOMBS = {
     "a million names": (lambda: ("label," + "p1," * 1_000_000 + "\n0\n").encode(), 30),
     "many names": (lambda: ("label," + "p1," * 200_000 + "\n0\n").encode(), 100),
     "a million lines of one cell": (lambda: b"label,pixel0\n" + b"1\n" * 1_000_000, 20),
-    "a zip of a picture of zeros": (
-        lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}),
-        20,
-    ),
+    "a zip of a picture of zeros": (lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}), 20),
 }
 
 

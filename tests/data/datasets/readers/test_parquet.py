@@ -128,10 +128,7 @@ def with_value(value: float | None) -> pa.Table:
 
 REFUSED = {
     "no rows": (pictures().slice(0, 0), "has no row"),
-    "no labels": (
-        pa.table({"image": [png(IMAGES[0])]}),
-        "has no label column besides 'image' .there are none.",
-    ),
+    "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no label column besides 'image' .there are none."),
     "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
     "no images": (pa.table({"label": LABELS, "a": LABELS}), "has no column of pictures or of lists of pixels"),
     "a gap": (with_value(None), "column 'pixels' of the rows from 1 on has missing values; give every pixel a number"),
