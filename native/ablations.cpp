@@ -22,8 +22,8 @@ struct Patch {
     int64_t top = 0, bottom = 0, left = 0, right = 0;
     std::vector<Channel> channels;
 
-    bool same_pixels(const Patch& other) const {
-        return map == other.map && top == other.top && bottom == other.bottom && left == other.left && right == other.right;
+    bool same_pixels(const Patch& patch) const {
+        return map == patch.map && top == patch.top && bottom == patch.bottom && left == patch.left && right == patch.right;
     }
 };
 
@@ -64,7 +64,7 @@ std::vector<Reader> readers(const Plan& plan) {
     for (std::size_t step = 0; step < plan.steps.size(); ++step) all[step].sums = plan.steps[step].computes->channel_sums();
     for (const Plan::Step& step : plan.steps) {
         const Extents extents = step.computes->extents();
-        if (extents.reads_other.end > 0) all[extents.other].sums = nullptr;
+        if (extents.reads_earlier.end > 0) all[extents.earlier].sums = nullptr;
     }
     for (Reader& reader : all) {
         if (reader.sums != nullptr && reader.image_size() > max_sums) reader.sums = nullptr;
@@ -278,7 +278,7 @@ class Slice {
         needed_.clear();
         for (std::size_t step = start; step < plan_.steps.size(); ++step) {
             const Extents extents = plan_.steps[step].computes->extents();
-            if (extents.reads_other.end > 0 && extents.other < start) needed_.push_back(extents.other);
+            if (extents.reads_earlier.end > 0 && extents.earlier < start) needed_.push_back(extents.earlier);
         }
     }
 

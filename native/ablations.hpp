@@ -1,15 +1,15 @@
-// The logits of a network some of whose filters are replaced by a constant.
+// Logits of a network with ablations: some filters output a constant.
 //
-// The whole network is computed once for a slice of images. From the map where an ablation begins, it is computed separately,
-// so nothing before is computed again. Nor is a layer that reads whole replaced channels: their parts are subtracted from its
-// sums (ChannelSums).
+// The whole network is computed once for a slice of images. Each ablation is then computed from its first replaced map on. A
+// convolution or dense layer that reads replaced channels takes no product either: the parts of those channels are replaced
+// in its sums (ChannelSums).
 #pragma once
 
 #include "prediction.hpp"
 
 namespace convscope {
 
-// A channel of a layer's map, or a number of its vector, whose output after the activation is `value` everywhere.
+// Sets a channel of a layer's map, or a unit of its vector, to `value` everywhere, after the activation.
 struct Replacement {
     std::size_t layer = 0;
     int64_t filter = 0;
@@ -18,13 +18,13 @@ struct Replacement {
 
 using Ablation = std::vector<Replacement>;
 
-// Writes `logits`, (ablations, count, classes). Where a convolution is fused with the max pooling behind it, its replacement is
-// made in the pooled map: a constant pools to itself. False if the watcher stopped it.
+// Writes `logits`, (ablations, count, classes). If a convolution is fused with max pooling, its filters are replaced in the
+// pooled map, since a constant pools to itself. Returns false if the watcher stopped it.
 bool ablation_logits(const Network& network, int threads, const Images& images, int64_t count,
                      const std::vector<Ablation>& ablations, float* logits, Watcher& watcher);
 
-// Runs the network with one ablation and writes the output of layer l to outputs[l], (count, the layer's output). An empty
-// ablation is the plain forward pass. `by` is made with Purpose::outputs and Kept::maps. False if the watcher stopped it.
+// Runs the network with one ablation, or none, and writes the output of layer l to outputs[l], (count, size of the output).
+// `by` is made with Purpose::outputs and Kept::maps. Returns false if the watcher stopped it.
 bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher);
 

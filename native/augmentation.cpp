@@ -54,8 +54,8 @@ class Augmenter::Stream {
         return key_ + ((position_ << 32 | slot) + static_cast<uint64_t>(first)) * stride;
     }
     // From -most to most.
-    double draw(Slot slot, double most) const {
-        return most * (static_cast<double>(random_bits(key_, position_, slot) >> 40) * 0x1p-23 - 1);
+    double draw(Slot slot, double limit) const {
+        return limit * (static_cast<double>(random_bits(key_, position_, slot) >> 40) * 0x1p-23 - 1);
     }
     // A whole number below `choices`, each with equal chance but for one part in 2^32.
     int64_t draw_whole(Slot slot, int64_t choices) const {
@@ -196,12 +196,12 @@ void Augmenter::draw_displacements(const Stream& stream) {
     }
     for (int64_t y = 0; y < height; ++y) {  // from left to right and downwards: what is written past an end is zero
         const float* row = field_.data() + (above_ + y) * pair;
-        float* one = smoothed_.data() + y * padded + beside_;
-        float* other = one + width + beside_;
-        kernels_.smooth(row, pair, taps_.data(), above_, width, one);
-        kernels_.smooth(row + width, pair, taps_.data(), above_, width, other);
-        kernels_.smooth(one, 1, taps_.data(), beside_, width, down_.data() + y * width);
-        kernels_.smooth(other, 1, taps_.data(), beside_, width, right_.data() + y * width);
+        float* down = smoothed_.data() + y * padded + beside_;
+        float* right = down + width + beside_;
+        kernels_.smooth(row, pair, taps_.data(), above_, width, down);
+        kernels_.smooth(row + width, pair, taps_.data(), above_, width, right);
+        kernels_.smooth(down, 1, taps_.data(), beside_, width, down_.data() + y * width);
+        kernels_.smooth(right, 1, taps_.data(), beside_, width, right_.data() + y * width);
     }
 }
 

@@ -1,5 +1,5 @@
-// The Python side: arrays in and out, the GIL released while the engine works, signals and the progress callback
-// answered now and then. What is passed in has been checked by native.py.
+// The Python module `_native`: arrays in and out. The GIL is released while the engine works, and taken at intervals to
+// handle signals and to call `progress`. native.py has checked the arguments.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -32,7 +32,7 @@ using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Outs = std::vector<Out>;
 
-const Kernels* find_or_throw(const std::string& name) {
+const Kernels* find_kernels_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();
     const Kernels* kernels = find_kernels(name.c_str());
     if (kernels == nullptr) throw nb::value_error(("this processor cannot use the instruction set " + name).c_str());
@@ -50,7 +50,7 @@ const char* first_name(Enum value) {
 std::array<int64_t, 3> sizes(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
 
 template <class Enum>
-Enum named(const std::string& name) {
+Enum parse(const std::string& name) {
     std::string known;
     for (const auto& choice : names_of(Enum{})) {
         if (name == choice.name) return choice.value;
@@ -59,7 +59,7 @@ Enum named(const std::string& name) {
     throw nb::value_error(("the engine has no " + name + "; it has " + known).c_str());
 }
 
-// Python writes all fields of a struct by their names, and an enum by the names of its values.
+// Makes every field of a struct an attribute in Python. An enum is a string, the name of its value.
 template <class Struct>
 nb::class_<Struct> bind_fields(nb::module_& module, const char* name) {
     nb::class_<Struct> bound(module, name);
@@ -68,7 +68,7 @@ nb::class_<Struct> bind_fields(nb::module_& module, const char* name) {
         using Value = std::remove_reference_t<decltype(std::declval<Struct&>().*field)>;
         if constexpr (std::is_enum_v<Value>) {
             bound.def_prop_rw(name, [field](const Struct& of) { return first_name(of.*field); },
-                              [field](Struct& of, const std::string& chosen) { of.*field = named<Value>(chosen); });
+                              [field](Struct& of, const std::string& chosen) { of.*field = parse<Value>(chosen); });
         } else if constexpr (std::is_same_v<Value, Shape>) {
             bound.def_prop_rw(name, [field](const Struct& of) { return sizes(of.*field); },
                               [field](Struct& of, const std::array<int64_t, 3>& n) { of.*field = {n[0], n[1], n[2]}; });
@@ -87,7 +87,8 @@ class Core {
    public:
     Core(const std::vector<int64_t>& image, float scale, float offset,
          const std::vector<Layer>& layers, int threads, const std::string& instruction_set)
-        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), layers, *kernels_) {}
+        : threads_(threads), kernels_(find_kernels_or_throw(instruction_set)),
+          network_(input(image, scale, offset), layers, *kernels_) {}
 
     int threads() const { return threads_; }
     const char* instruction_set() const { return kernels_->name; }
@@ -98,7 +99,7 @@ class Core {
         steps_ = steps;
     }
 
-    // Whether there are weights that training goes on from beside those of the model.
+    // True if training resumes from other weights than those of the model, which are averages.
     bool averaged() {
         const Turn turn(*this, false);
         for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
@@ -108,14 +109,14 @@ class Core {
         return false;
     }
 
-    // Whether there are kernels that those of a layer were rounded from.
+    // True if the layer keeps unrounded kernels.
     bool rounded(std::size_t layer) {
         const Turn turn(*this, false);
         return network_.parameters(layer)->rounded();
     }
 
     void write(std::size_t layer, const std::string& field, In<float> kernel, In<float> bias) {
-        const auto which = named<Parameters::Field>(field);
+        const auto which = parse<Parameters::Field>(field);
         const Turn turn(*this, true);
         network_.parameters(layer)->write(which, kernel.data(), bias.data());
     }
@@ -124,20 +125,20 @@ class Core {
         const Turn turn(*this, true);
         MovingStatistics& moving = *network_.moving(layer);
         if (unaveraged) moving.start_averaging();
-        std::copy_n(means.data(), means.size(), (unaveraged ? moving.other_means : moving.means).begin());
-        std::copy_n(variances.data(), variances.size(), (unaveraged ? moving.other_variances : moving.variances).begin());
+        std::copy_n(means.data(), means.size(), (unaveraged ? moving.standby_means : moving.means).begin());
+        std::copy_n(variances.data(), variances.size(), (unaveraged ? moving.standby_variances : moving.variances).begin());
     }
 
     void read_moving(std::size_t layer, bool unaveraged, Out means, Out variances) {
         const Turn turn(*this, false);
         const MovingStatistics& moving = *network_.moving(layer);
-        const bool other = unaveraged && moving.averaged();
-        std::copy_n((other ? moving.other_means : moving.means).begin(), means.size(), means.data());
-        std::copy_n((other ? moving.other_variances : moving.variances).begin(), variances.size(), variances.data());
+        const bool uses_average = unaveraged && moving.averaged();
+        std::copy_n((uses_average ? moving.standby_means : moving.means).begin(), means.size(), means.data());
+        std::copy_n((uses_average ? moving.standby_variances : moving.variances).begin(), variances.size(), variances.data());
     }
 
     void read(std::size_t layer, const std::string& field, Out kernel, Out bias) {
-        const auto which = named<Parameters::Field>(field);
+        const auto which = parse<Parameters::Field>(field);
         const Turn turn(*this, false);
         network_.parameters(layer)->read(which, kernel.data(), bias.data());
     }
@@ -158,11 +159,9 @@ class Core {
     }
 
     double gradients(In<uint8_t> images, In<int64_t> labels, std::vector<std::size_t> layers, Outs kernels, Outs biases) {
-        PythonWatcher watcher{nb::none()};
         Score score;
-        const auto count = static_cast<int64_t>(labels.size());
-        {
-            const Turn turn(*this, false);
+        watched([&](Watcher& watcher) {
+            const auto count = static_cast<int64_t>(labels.size());
             std::vector<Buffer<float>> sums(network_.layers().size());
             for (std::size_t layer : layers) sums[layer] = make_buffer<float>(network_.parameters(layer)->size());
             Trainer trainer(network_, threads_, count < 256 ? count : 256);
@@ -170,15 +169,14 @@ class Core {
             for (std::size_t i = 0; i < layers.size(); ++i) {
                 network_.parameters(layers[i])->unpack(sums[layers[i]].data(), kernels[i].data(), biases[i].data());
             }
-        }
-        watcher.rethrow();
+        });
         return score.loss;
     }
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
         watched([&](Watcher& watcher) {
-            // A signal's handler may come back here while its thread is at work; so it does not find a predictor.
+            // A signal handler may call this function again within the call. It then makes a predictor of its own.
             std::unique_ptr<Predictor> predictor = std::move(predictor_);
             if (!predictor) predictor = std::make_unique<Predictor>(network_, network_.plan(), Kept::logits);
             const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
@@ -238,7 +236,7 @@ class Core {
     }
 
    private:
-    // One call at a time works on a network. A progress callback may come back on the same thread to read, not to train.
+    // One call at a time works on a network. A progress callback may read the network on the same thread, but not train it.
     class Turn {
        public:
         Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
@@ -278,7 +276,7 @@ class Core {
         return *this;
     }
 
-    // Computes something that leaves the network as it is; an interrupt stops it.
+    // Runs `compute`, which does not change the network, until it ends or an interrupt stops it.
     template <class Compute>
     void watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
@@ -309,7 +307,7 @@ void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
-    const Kernels* kernels = find_or_throw(instruction_set);
+    const Kernels* kernels = find_kernels_or_throw(instruction_set);
     const nb::gil_scoped_release release;
     Augmenter augmenter(augmentation, shape, *kernels);
     for (int64_t i = 0; i < count; ++i) {
@@ -318,10 +316,10 @@ void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first
     }
 }
 
-// By making all of it, so that nothing is forgotten.
+// Allocates everything and counts, so that nothing is forgotten.
 int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Layer>& layers, int threads,
                        const std::string& instruction_set, int64_t batch_size, const Settings& settings) {
-    const Kernels* kernels = find_or_throw(instruction_set);
+    const Kernels* kernels = find_kernels_or_throw(instruction_set);
     const nb::gil_scoped_release release;
     const int64_t before = requested_bytes;
     Network network(input(image, 1, 0), layers, *kernels);
@@ -343,7 +341,7 @@ std::vector<std::string> instruction_sets(bool bfloat16) {
 }
 
 double measure_peak_of(int threads, const std::string& instruction_set, double seconds) {
-    const Kernels* kernels = find_or_throw(instruction_set);
+    const Kernels* kernels = find_kernels_or_throw(instruction_set);
     const nb::gil_scoped_release release;
     return measure_peak(kernels->multiply_add, threads, seconds);
 }

@@ -89,7 +89,7 @@ struct AlignedAllocator {
     AlignedAllocator() = default;
     explicit AlignedAllocator(bool marked) : is_marked(marked) {}
     template <class Other>
-    AlignedAllocator(const AlignedAllocator<Other>& other) : is_marked(other.is_marked) {}
+    AlignedAllocator(const AlignedAllocator<Other>& source) : is_marked(source.is_marked) {}
     Element* allocate(std::size_t count) {
         requested_bytes += static_cast<int64_t>(count * sizeof(Element));
         return static_cast<Element*>(::operator new(count * sizeof(Element), std::align_val_t{64}));

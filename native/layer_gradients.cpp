@@ -6,7 +6,8 @@ namespace convscope {
 
 bool LayerGradients::compute(int threads, const Images& images, int64_t count, const float* dlogits,
                              const std::vector<LayerGradient>& wanted, Watcher& watcher) {
-    const bool of_image = std::all_of(wanted.begin(), wanted.end(), [](const LayerGradient& one) { return one.layer < 0; });
+    const auto is_of_image = [](const LayerGradient& request) { return request.layer < 0; };
+    const bool of_image = std::all_of(wanted.begin(), wanted.end(), is_of_image);
     std::unique_ptr<OwnPlan>& way = of_image ? to_image_ : to_layers_;
     if (!way) {
         way = std::make_unique<OwnPlan>(network_, of_image ? Purpose::input_gradient : Purpose::gradients, Kept::gradients);
@@ -19,12 +20,12 @@ bool LayerGradients::compute(int threads, const Images& images, int64_t count, c
             network_.write_logits_gradient(plan, workspace, i - begin, dlogits + i * network_.classes());
         }
         network_.backward(plan, plan.whole(), workspace, arrays.batch, 0, end - begin, nullptr);
-        for (const LayerGradient& one : wanted) {
+        for (const LayerGradient& request : wanted) {
             const auto map =
-                static_cast<std::size_t>(one.layer < 0 ? 0 : plan.map_of_layer[static_cast<std::size_t>(one.layer)]);
+                static_cast<std::size_t>(request.layer < 0 ? 0 : plan.map_of_layer[static_cast<std::size_t>(request.layer)]);
             const int64_t size = plan.maps[map].value.shape.size();
             for (int64_t i = begin; i < end; ++i) {
-                network_.read_gradient(plan, workspace, map, i - begin, one.gradients + i * size);
+                network_.read_gradient(plan, workspace, map, i - begin, request.gradients + i * size);
             }
         }
     };

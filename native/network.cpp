@@ -296,7 +296,7 @@ void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspa
     } else {
         at.computes->backward(workspace, begin, end, gradient);
     }
-    for (const Joining* joining : at.joinings) joining->add_to_other(workspace, begin, end);
+    for (const Joining* joining : at.joinings) joining->add_to_earlier(workspace, begin, end);
 }
 
 void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,

@@ -115,7 +115,7 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
         take(0, count, step.optimizer);
     }
     if (step.average_rate > 0) {
-        kernels_.approach(other_.data() + first, trained().data() + first, count, step.average_rate);
+        kernels_.approach(standby_.data() + first, trained().data() + first, count, step.average_rate);
     }
     if (!rounded()) copy_rows(panel, begin, std::min(end, inputs_));
 }
@@ -187,7 +187,7 @@ Buffer<float> Parameters::*Parameters::array(Field field) {
         case v:
             return &Parameters::v_;
         case unaveraged:
-            return &Parameters::other_;
+            return &Parameters::standby_;
         case unrounded:
             break;
     }
@@ -199,11 +199,11 @@ void Parameters::start_rounding() {
 }
 
 void Parameters::start_averaging() {
-    if (other_.empty()) other_ = trained();
+    if (standby_.empty()) standby_ = trained();
 }
 
 void Parameters::exchange_average() {
-    trained().swap(other_);
+    trained().swap(standby_);
     copy_all();
 }
 

@@ -80,10 +80,10 @@ class Parameters {
     // A running average of the weights. Between trainings the average stands in the weights' place, since it is the
     // model, and `unaveraged` holds the weights that training goes on from; within a training it is the other way round. Of
     // rounded kernels the unrounded ones are averaged, and the average is rounded.
-    bool averaged() const { return !other_.empty(); }
+    bool averaged() const { return !standby_.empty(); }
     void start_averaging();
     void exchange_average();
-    void drop_average() { other_ = {}; }
+    void drop_average() { standby_ = {}; }
 
     enum Field { weights, m, v, unaveraged, unrounded };
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
@@ -114,7 +114,8 @@ class Parameters {
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
     int64_t bits_ = 0;  // of rounded kernels
-    Buffer<float> weights_, unrounded_, m_, v_, other_, transposed_, back_, winograd_, winograd_transposed_;
+    Buffer<float> weights_, unrounded_, m_, v_, transposed_, back_, winograd_, winograd_transposed_;
+    Buffer<float> standby_;  // while training the averages, else the unaveraged weights
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 

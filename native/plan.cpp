@@ -283,14 +283,14 @@ void Plan::make_layer(const StepContext& context, Step& step, const std::vector<
         case Kind::addition:
         case Kind::branch:
         case Kind::concatenation: {
-            const std::size_t other = map_read_earlier(layer);
+            const std::size_t earlier = map_read_earlier(layer);
             std::unique_ptr<Joining> joining;
             if (layer.kind == Kind::addition) {
-                joining = std::make_unique<Addition>(context, other, maps[other]);
+                joining = std::make_unique<Addition>(context, earlier, maps[earlier]);
             } else {
-                joining = std::make_unique<Concatenation>(context, other, maps[other]);
+                joining = std::make_unique<Concatenation>(context, earlier, maps[earlier]);
             }
-            if (wants_gradient(other)) steps[other].joinings.push_back(joining.get());
+            if (wants_gradient(earlier)) steps[earlier].joinings.push_back(joining.get());
             step.computes = std::move(joining);
             break;
         }
@@ -329,13 +329,13 @@ void Plan::check_extents(const Kernels& kernels) const {
     const bool goes_back = purpose != Purpose::outputs;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const Extents extents = steps[i].computes->extents();
-        const bool reads_two = extents.reads_other.end > 0;
+        const bool reads_two = extents.reads_earlier.end > 0;
         check_value(extents.reads, i, false);
         check_value(extents.writes, i + 1, true);
-        if (reads_two) check_value(extents.reads_other, extents.other, false);
+        if (reads_two) check_value(extents.reads_earlier, extents.earlier, false);
         if (goes_back && i >= first_trained) check_gradient(extents.reads_gradient, i + 1, false);
         if (wants_gradient(i)) check_gradient(extents.writes_gradient, i, true);
-        if (reads_two && wants_gradient(extents.other)) check_gradient(extents.writes_other_gradient, extents.other, true);
+        if (reads_two && wants_gradient(extents.earlier)) check_gradient(extents.writes_earlier_gradient, extents.earlier, true);
     }
     if (all_fit) return;
 #if defined(__cpp_exceptions)

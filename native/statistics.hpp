@@ -21,19 +21,19 @@ struct Statistics {
 // `Parameters` says: else a network of averaged weights would normalise by what the last weights gave.
 struct MovingStatistics {
     Buffer<float> means, variances;
-    Buffer<float> other_means, other_variances;
+    Buffer<float> standby_means, standby_variances;
 
-    bool averaged() const { return !other_means.empty(); }
+    bool averaged() const { return !standby_means.empty(); }
     void start_averaging() {
         if (averaged()) return;
-        other_means = means;
-        other_variances = variances;
+        standby_means = means;
+        standby_variances = variances;
     }
     void exchange_average() {
-        means.swap(other_means);
-        variances.swap(other_variances);
+        means.swap(standby_means);
+        variances.swap(standby_variances);
     }
-    void drop_average() { other_means = other_variances = {}; }
+    void drop_average() { standby_means = standby_variances = {}; }
 };
 
 }  // namespace convscope

@@ -123,7 +123,7 @@ void Trainer::update(int64_t count, const Step& step) {
     team_.run(work);
 }
 
-void Trainer::update_clipped(int64_t count, const Step& step, double most) {
+void Trainer::update_clipped(int64_t count, const Step& step, double max_norm) {
     const Kernels& kernels = network_.kernels();
     Queue measured(static_cast<int64_t>(blocks_.size()), team_.size());
     auto measure = [&](int thread) {
@@ -138,7 +138,7 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     double squares = 0;
     for (double square : squares_) squares += square;  // in the blocks' order, whoever measured them
     const double norm = std::sqrt(squares);
-    const float factor = norm > most ? static_cast<float>(most / norm) : 1;
+    const float factor = norm > max_norm ? static_cast<float>(max_norm / norm) : 1;
     Queue updated(static_cast<int64_t>(blocks_.size()), team_.size());
     auto step_down = [&](int thread) {
         for (int64_t i; updated.take(thread, i);) {

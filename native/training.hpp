@@ -80,7 +80,7 @@ class Trainer {
     void take_step(const Block& block, const float* gradient, const Step& step);
     void update(int64_t count, const Step& step);
     // The same with the whole gradient shortened to `most` where it is longer, which takes two rounds of the threads.
-    void update_clipped(int64_t count, const Step& step, double most);
+    void update_clipped(int64_t count, const Step& step, double max_norm);
     // A block's gradient over the batch, (end - begin, panel_width), into `gradient`.
     void block_gradient(const Block& block, int64_t count, float* gradient) const;
     void add_score(int64_t count, Score& score) const;

@@ -29,8 +29,9 @@ Picture convert(const View& picture, int64_t channels) {
     return converted;
 }
 
-int64_t fit_side(int64_t side, int64_t within, int64_t other) {
-    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side * within) / static_cast<double>(other) + 0.5));
+int64_t fit_side(int64_t side, int64_t within, int64_t other_side) {
+    const double scaled = static_cast<double>(side * within) / static_cast<double>(other_side);
+    return std::max<int64_t>(1, static_cast<int64_t>(scaled + 0.5));
 }
 
 int64_t offset_to_middle(int64_t side, int64_t moment, int64_t total) {

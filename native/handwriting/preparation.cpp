@@ -64,9 +64,9 @@ Picture subtract_paper(const Picture& plane) {
 // ink that crosses them.
 Picture remove_paper(const Picture& picture) {
     constexpr double strong_share = 0.8;  // of the middle between weak and strong; 0.6 keeps squared paper
-    const Picture clean = change_channels(picture, subtract_paper), most = join_channels(clean);
-    const double least = strong_share * find_middle_of_classes(most.pixels.data(), most.height * most.width);
-    const Picture strong = change_values(most, [&](int value) { return value > least ? 255 : 0; });
+    const Picture clean = change_channels(picture, subtract_paper), ink = join_channels(clean);
+    const double least = strong_share * find_middle_of_classes(ink.pixels.data(), ink.height * ink.width);
+    const Picture strong = change_values(ink, [&](int value) { return value > least ? 255 : 0; });
     const Picture near = spread_largest(strong, std::max<int64_t>(1, picture.longer() / 28));
     return change_channels(clean, [&](Picture plane) {
         for (std::size_t i = 0; i < plane.pixels.size(); ++i) plane.pixels[i] &= near.pixels[i];
@@ -143,7 +143,7 @@ Picture stretch_contrast(const Picture& picture) {
 }
 
 // Puts the picture's first pixel at `corner` of an image of ground; `lost` is the share of the ink that is outside of it.
-Picture place(const Picture& picture, Size corner, Size size, const std::vector<int>& ground, double& lost) {
+Picture paste(const Picture& picture, Size corner, Size size, const std::vector<int>& ground, double& lost) {
     Picture image(size.height, size.width, picture.channels);
     const int64_t total = sum_moments(picture).total;
     int64_t inside = 0;
@@ -199,13 +199,13 @@ bool are_several(const std::vector<Box>& boxes) {
 
 // What may be wrong with a picture, by the ink alone that is left of it on an even ground.
 uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
-    const Picture most = join_channels(clean);
-    if (find_largest(most) < faintest) return 1u << empty;
-    const Box box = find_box(most, threshold);
-    const double least = threshold * find_largest(most), height = static_cast<double>(clean.height);
+    const Picture ink = join_channels(clean);
+    if (find_largest(ink) < faintest) return 1u << empty;
+    const Box box = find_box(ink, threshold);
+    const double least = threshold * find_largest(ink), height = static_cast<double>(clean.height);
     const double down = static_cast<double>(std::abs(box.top + box.bottom - clean.height)) / height;
     const double right = static_cast<double>(std::abs(box.left + box.right - clean.width)) / static_cast<double>(clean.width);
-    const Pieces pieces = find_pieces(change_values(most, [&](int value) { return value > least; }));
+    const Pieces pieces = find_pieces(change_values(ink, [&](int value) { return value > least; }));
     uint32_t hints = is_inverted ? 1u << inverted : 0;
     if (5 * std::max(box.bottom - box.top, box.right - box.left) < clean.shorter()) hints |= 1u << tiny;
     if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;
@@ -283,7 +283,7 @@ Prepared prepare(const View& picture, const Request& request) {
     if (is_taken(contrast)) pictures.push_back(stretch_contrast(pictures.back()));
     reach(contrast);
     const Size corner = find_corner(pictures.back(), is_taken(centre) ? sum_moments(pictures.back()) : Moments{}, size);
-    pictures.push_back(place(pictures.back(), corner, size, ground, prepared.clipped));
+    pictures.push_back(paste(pictures.back(), corner, size, ground, prepared.clipped));
     reach(centre);
     for (Picture& made : pictures) made = to_ink(made);
     if (request.channels % 2 == 0) pictures.push_back(add_opaque_alpha(pictures.back()));

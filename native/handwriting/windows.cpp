@@ -63,10 +63,10 @@ Picture spread_largest(const Picture& plane, int64_t reach) {
 // The first windows go so far beyond the edge that the second ones lie within them: where the edge of a shadow leaves the
 // picture, it continues. On a clean sheet all windows have the same largest value, and the second ones change nothing.
 Picture close_gaps(const Picture& plane, int64_t reach) {
-    const Picture most = find_largest_in_rows(find_largest_in_rows(plane, reach, -reach), reach, -reach);
-    const int largest = find_largest(most), smallest = 255 - find_largest(invert(most));
+    const Picture inflated = find_largest_in_rows(find_largest_in_rows(plane, reach, -reach), reach, -reach);
+    const int largest = find_largest(inflated), smallest = 255 - find_largest(invert(inflated));
     if (smallest == largest) return change_values(plane, [&](uint8_t) { return largest; });
-    return invert(find_largest_in_rows(find_largest_in_rows(invert(most), reach, reach), reach, reach));
+    return invert(find_largest_in_rows(find_largest_in_rows(invert(inflated), reach, reach), reach, reach));
 }
 
 Pieces find_pieces(const Picture& plane) {

@@ -1,7 +1,6 @@
-// Activations beside relu, which the product finishes with by itself: y = f(x), and dx = dy f'(x), number by number.
+// Elementwise activations other than the relu of a product: y = f(x), and dx = dy f'(x).
 //
-// All of them are made of one exponential, so that a vector of numbers takes a few dozen instructions. Errors are a few
-// units in the last place of a float.
+// All of them use one exponential, so a vector takes a few dozen instructions. Errors are a few units in the last place.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -22,12 +21,12 @@ struct Exponential {
 };
 
 // e^x = 2^k e^r with |r| <= ln 2 / 2 and the polynomial for e^r of Cephes (Moshier). x is clamped to where floats are
-// normal; what is not a number stays none.
+// normal; NaN stays NaN.
 CONVSCOPE_INLINE Exponential exponential_parts(Vector x) {
-    const Vector most = broadcast(88.0f), least = broadcast(-87.0f);
-    x = x > most ? most : x;
-    x = x < least ? least : x;
-    const Vector rounder = broadcast(12582912.0f);  // 1.5 x 2^23: a sum with it keeps the whole number in its low bits
+    const Vector highest = broadcast(88.0f), lowest = broadcast(-87.0f);
+    x = x > highest ? highest : x;
+    x = x < lowest ? lowest : x;
+    const Vector rounder = broadcast(12582912.0f);  // 1.5 x 2^23: adding it leaves the rounded integer in the low bits
     const Vector rounded = x * 1.44269504f + rounder;
     const Mask power = (Mask)rounded - (Mask)rounder;
     const Vector k = rounded - rounder;
@@ -42,7 +41,7 @@ CONVSCOPE_INLINE Vector exponential(Vector x) {
     return (parts.rest + 1.0f) * parts.scale;
 }
 
-// e^x - 1, also where that is near zero.
+// e^x - 1, exact near zero too.
 CONVSCOPE_INLINE Vector exponential_less_one(Vector x) {
     const Exponential parts = exponential_parts(x);
     return parts.rest * parts.scale + (parts.scale - 1.0f);
@@ -50,12 +49,12 @@ CONVSCOPE_INLINE Vector exponential_less_one(Vector x) {
 
 CONVSCOPE_INLINE Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
 
-CONVSCOPE_INLINE Vector clamp(Vector x, float least, float most) {
-    x = x < broadcast(least) ? broadcast(least) : x;
-    return x > broadcast(most) ? broadcast(most) : x;
+CONVSCOPE_INLINE Vector clamp(Vector x, float low, float high) {
+    x = x < broadcast(low) ? broadcast(low) : x;
+    return x > broadcast(high) ? broadcast(high) : x;
 }
 
-// x sigmoid(x), and its derivative s + x s (1 - s). Beyond, what the exponential gives would matter times a huge x.
+// x sigmoid(x), and its derivative s + x s (1 - s). For very negative x the clamped exponential times x would not vanish.
 CONVSCOPE_INLINE Vector silu(Vector x) {
     return x < broadcast(-88.0f) ? Vector{} : x / (1.0f + exponential(-x));
 }
@@ -82,7 +81,7 @@ CONVSCOPE_INLINE Vector hyperbolic_tangent(Vector x) {
 // up to |x| = 14, which is 4e-8.
 CONVSCOPE_INLINE void normal(Vector x, Vector& below, Vector& density) {
     const Vector zero{}, size = x < zero ? -x : x;
-    // Beyond, less than the least normal float is left; what the exponential gives in its place would matter times a huge x.
+    // Further out the density is below the least normal float; the clamped exponential times a huge x would not vanish.
     const Vector bell = size < broadcast(13.0f) ? exponential(-0.5f * x * x) : zero;
     const Vector u = 1.0f / (1.0f + 0.35f * size);
     const Vector tail = bell * u * polynomial(u, {0.1396196249f, 0.1398955569f, 0.1195701515f, 0.1066140001f,
@@ -92,7 +91,7 @@ CONVSCOPE_INLINE void normal(Vector x, Vector& below, Vector& density) {
     density = bell * 0.3989422804f;
 }
 
-// One pass for each activation, so that none is chosen within a loop.
+// A loop for each activation, so that no loop tests which one it is.
 template <class Function>
 CONVSCOPE_INLINE void apply(const float* x, int64_t count, float* y, Function function) {
     for (int64_t i = 0; i < count; i += width) store_first(y + i, function(load(x + i)), count - i);

@@ -1,4 +1,4 @@
-// What augmentation does to every pixel: random numbers, smoothing, reading between pixels, rounding.
+// The passes of augmentation over all pixels: random numbers, smoothing, resampling, rounding.
 #include <math.h>
 
 #include "vector.hpp"
@@ -6,15 +6,15 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-// Rows are short: the rest of one costs less as a whole block than pixel by pixel.
+// Rows are short, so the end of a row is computed as a whole block too.
 constexpr int64_t block = augmentation_block;
 
-// The highest 24 bits and the next 24, which floats hold exactly.
+// The highest 24 bits and the next 24; floats represent both exactly.
 CONVSCOPE_INLINE int32_t first_part(uint64_t bits) { return static_cast<int32_t>(bits >> 40); }
 CONVSCOPE_INLINE int32_t second_part(uint64_t bits) { return static_cast<int32_t>(bits >> 16 & 0xffffff); }
 
-// ln(number / 2^24) for 1 <= number <= 2^24: the exponent and, by Cephes's polynomial (Moshier), the mantissa from
-// sqrt(1/2) to sqrt(2). It is exactly zero at 2^24.
+// Returns ln(number / 2^24) for 1 <= number <= 2^24, exactly zero at 2^24: exponent * ln 2 plus Cephes's polynomial (Moshier)
+// in the mantissa, which is scaled to [sqrt(1/2), sqrt(2)].
 CONVSCOPE_INLINE float logarithm(int32_t number) {
     const int32_t bits = __builtin_bit_cast(int32_t, static_cast<float>(number)) - 0x3f3504f3;
     const float exponent = static_cast<float>((bits >> 23) - 24);
@@ -39,17 +39,17 @@ CONVSCOPE_INLINE uint8_t to_byte(float value) {
 
 }  // namespace
 
-void even_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
+void even_pairs(uint64_t start, int64_t count, float* __restrict first, float* __restrict second) {
     for (int64_t i = 0; i < count; ++i) {
         const uint64_t bits = split_mix(start, i);
-        one[i] = static_cast<float>(first_part(bits) - (1 << 23)) * 0x1p-23f;
-        other[i] = static_cast<float>(second_part(bits) - (1 << 23)) * 0x1p-23f;
+        first[i] = static_cast<float>(first_part(bits) - (1 << 23)) * 0x1p-23f;
+        second[i] = static_cast<float>(second_part(bits) - (1 << 23)) * 0x1p-23f;
     }
 }
 
-// Box and Muller 1958: r cos(phi) and r sin(phi) for r^2 = -2 ln(u) with u and phi evenly spread. Sine and cosine are
-// Cephes's polynomials (Moshier) in the angle from the nearest axis.
-void normal_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
+// Box and Muller 1958: r cos(phi) and r sin(phi) with r^2 = -2 ln(u), u and phi uniform. Sine and cosine are
+// Cephes's polynomials (Moshier) in the angle to the nearest axis.
+void normal_pairs(uint64_t start, int64_t count, float* __restrict first, float* __restrict second) {
     for (int64_t i = 0; i < count; ++i) {
         const uint64_t bits = split_mix(start, i);
         const float radius = sqrtf(-2 * logarithm(first_part(bits) + 1));
@@ -61,8 +61,8 @@ void normal_pairs(uint64_t start, int64_t count, float* __restrict one, float* _
         float cosine = 2.443315711809948e-5f * squared - 1.388731625493765e-3f;
         cosine = 1 - 0.5f * squared + squared * squared * (cosine * squared + 4.166664568298827e-2f);
         const float c = quarter & 1 ? sine : cosine, s = quarter & 1 ? cosine : sine;
-        one[i] = radius * ((quarter + 1) & 2 ? -c : c);
-        other[i] = radius * (quarter & 2 ? -s : s);
+        first[i] = radius * ((quarter + 1) & 2 ? -c : c);
+        second[i] = radius * (quarter & 2 ? -s : s);
     }
 }
 
@@ -89,8 +89,8 @@ void smooth(const float* from, int64_t step, const float* taps, int64_t radius, 
 
 namespace {
 
-// The four pixels from each on, as the bytes of one number: two beside each other, then the two below. So a place between
-// pixels costs one read where four numbers lie far from each other.
+// Packs each pixel with its right, lower and lower right neighbours into the four bytes of one number, so that a bilinear
+// read loads one number instead of four that are far apart.
 CONVSCOPE_INLINE void gather_corners(const Resampling& r) {
     const int64_t row = (r.width + 2) * r.channels;
     const uint8_t* __restrict above = r.framed;
@@ -108,8 +108,8 @@ CONVSCOPE_INLINE float byte_of(uint32_t corners, int number) {
     return static_cast<float>(static_cast<int32_t>(corners >> 8 * number & 255));
 }
 
-// A block of pixels of a row from their corners: `below` and `right` say how far they are from the upper left one. Channels is how
-// many there are, or 0 for any number.
+// Interpolates a block of pixels of a row; `below` and `right` are their distances from the upper left of four pixels.
+// Channels is the number of channels, or 0 for any.
 template <int64_t Channels>
 CONVSCOPE_INLINE void mix(const Resampling& r, const int32_t* __restrict indices, const float* __restrict below,
                           const float* __restrict right, float* __restrict to) {
@@ -134,7 +134,7 @@ void resample(const Resampling& r) {
     int32_t indices[block];
     float below[block], right[block];
     for (int64_t y = 0; y < r.height; ++y) {
-        // The frame is one pixel wide, so the image's first pixel is at 1.
+        // The padding is one pixel wide, so the first pixel of the image is at 1.
         const float row_start = static_cast<float>(r.rows[0] + r.rows[1] * static_cast<double>(y) + 1);
         const float column_start = static_cast<float>(r.columns[0] + r.columns[1] * static_cast<double>(y) + 1);
         for (int64_t begin = 0; begin < r.width; begin += block) {
@@ -151,7 +151,7 @@ void resample(const Resampling& r) {
                 }
             }
             for (int64_t i = 0; i < block; ++i) {
-                // In this order a NaN becomes 0 too, so that no place lies outside.
+                // The order of the comparison turns NaN into 0, so no index is out of range.
                 float row = below[i] > 0 ? below[i] : 0, column = right[i] > 0 ? right[i] : 0;
                 row = row > last_row ? last_row : row;
                 column = column > last_column ? last_column : column;

@@ -1,17 +1,17 @@
-// The matrix product of bfloat16 numbers with sums in float32. bfloat16_operands.cpp makes the numbers.
+// The matrix product of bfloat16 numbers with float32 sums. bfloat16_operands.cpp rounds and arranges the numbers.
 //
-// The instructions of AMX multiply pairs of neighbours in the order of the sum, so B's panel holds two rows side by side,
-// and a row of A is read two numbers at a time where it lies: nothing is copied. A step takes 32 rows and 32 columns, 32
-// numbers of the sum each. A tile's rows lie at one distance, which is why A's come in runs.
+// An AMX instruction adds products of pairs: C[m, n] += A[m, 2k] B[2k, n] + A[m, 2k + 1] B[2k + 1, n]. So a panel of B
+// interleaves two rows, and A is read in pairs without a copy. A step multiplies 32 rows, 32 columns and 32 numbers of the
+// sum. The rows of an AMX tile are evenly spaced in memory, which is why the rows of A come in runs.
 //
-// Where there is no AMX, the same product is computed number by number: only tests use it.
+// Without AMX the same product is computed number by number, for tests.
 // Source: Intel, "Architecture Instruction Set Extensions Programming Reference", TDPBF16PS.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-// Up to two tiles of rows, each of rows that lie a_row apart.
+// Up to two tiles of rows, which are a_row apart.
 struct Block {
     const uint16_t* a[2];
     int64_t tiles;
@@ -20,7 +20,7 @@ struct Block {
 
 #if defined(__AMX_BF16__)
 
-// Tiles 0 to 3 hold sums, 4 and 5 numbers of A, 6 and 7 of B: 16 rows of 64 bytes, but for A and the sums of few rows.
+// Tiles 0 to 3 hold sums, 4 and 5 A, 6 and 7 B: 16 rows of 64 bytes each, or fewer rows of A and of the sums.
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
     uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -38,7 +38,7 @@ struct Tiles {
     Tiles& operator=(const Tiles&) = delete;
 };
 
-// The sums of a block by a panel, (2 x bfloat16_rows, panel).
+// Writes the sums of a block and a panel, (2 x bfloat16_rows, panel).
 void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* b, float* sums) {
     const int64_t a_bytes = 2 * p.a_row, b_bytes = 4 * panel, padded = bfloat16_padded(p.length);
     asm volatile("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3" ::);
@@ -104,7 +104,7 @@ void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* 
 
 #endif
 
-// What becomes of a tile's sums: change(value, c, row, column) of each register.
+// Stores c = change(sum + bias, c, row, column) for each register of a tile's sums.
 template <class Change>
 CONVSCOPE_INLINE void change_rows(const Bfloat16Product& p, const Block& block, int tile, int64_t index, const float* sums,
                                   const Change& change) {
@@ -143,7 +143,7 @@ void finish_rows(const Bfloat16Product& p, const Block& block, int64_t index, co
     }
 }
 
-// Tiles 2 number and 2 number + 1 of all runs.
+// Returns the tiles 2 * number and 2 * number + 1, counted over all runs.
 Block find_block(const Bfloat16Product& p, int64_t number) {
     Block block = {};
     const int64_t tiles = (p.rows + bfloat16_rows - 1) / bfloat16_rows;  // of a run

@@ -1,6 +1,6 @@
-// Copies of weights and maps as bfloat16 numbers, laid out as the products of bfloat16.cpp read them.
+// Copies weights and maps as bfloat16 numbers, in the layouts that bfloat16.cpp reads.
 //
-// A bfloat16 is the upper half of a float: its sign, its exponent and seven places of its mantissa, rounded to nearest,
+// A bfloat16 is the upper half of a float: its sign, its exponent and seven bits of its mantissa, rounded to nearest,
 // ties to even.
 #include "vector.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 typedef uint16_t Halves __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES / 2)));
 typedef uint16_t HalvesInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES / 2), aligned(2), may_alias));
 
-// In the upper halves, the lower ones zero.
+// Rounds to bfloat16 in the upper half of each lane; the lower half is zero.
 CONVSCOPE_INLINE Pairs rounded(Vector value) {
     const Pairs bits = reinterpret_cast<Pairs>(value);
     const Pairs result = bits + 0x7fff + (bits >> 16 & 1);
@@ -44,7 +44,7 @@ void pair_rows(const float* from, const int64_t* rows, int64_t count, uint16_t* 
 
 namespace {
 
-// A pair is moved as if it were a float.
+// Transposes pairs of bfloat16 as if each were a float.
 void transpose_pairs(const uint16_t* from, int64_t from_row, uint16_t* to, int64_t to_row, int64_t rows, int64_t columns) {
     transpose(reinterpret_cast<const float*>(from), from_row, reinterpret_cast<float*>(to), to_row, rows, columns);
 }

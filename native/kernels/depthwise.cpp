@@ -1,7 +1,7 @@
-// Depthwise convolution and its gradients. There is no product in it: each output has its own few weights.
+// Depthwise convolution and its gradients. It is no matrix product: each output has its own few weights.
 //
-// Vectors run along the outputs of a place. Where each channel has one output they are the channels as they lie in memory;
-// else each lane takes its channel from `sources`.
+// Vectors run along the outputs of a pixel. With one output per channel they are contiguous channels; else (Spread) lane i
+// reads channel sources[output + i].
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -19,7 +19,7 @@ CONVSCOPE_INLINE int64_t first_pixel(const DepthwiseImage& p, int64_t y, int64_t
     return y * p.stride[0] * p.input_row + x * p.stride[1] * p.channels;
 }
 
-// Where the weights of `output` begin; those of the next kernel place lie `panel` behind, the bias after the last.
+// Offset of the first weight of `output`. The weight of the next tap is `panel` further on, and the bias after the last tap.
 CONVSCOPE_INLINE int64_t weights_of(const DepthwiseImage& p, int64_t output) {
     return output / panel * p.panel_size + output % panel;
 }

@@ -1,4 +1,4 @@
-// The passes that touch every number once: plain loops that the compiler turns into vectors.
+// Passes that touch every number once: plain loops that the compiler vectorizes.
 #include <math.h>
 
 #include "vector.hpp"
@@ -7,7 +7,7 @@ namespace convscope::CONVSCOPE_ISA {
 
 void normalise(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
                int64_t out_row) {
-    if (out_row == length) {  // without a frame the map is one long row
+    if (out_row == length) {  // without padding the map is one long row
         length *= rows;
         rows = 1;
     }
@@ -33,7 +33,7 @@ double sum_of_squares(const float* values, int64_t count) {
 }
 
 float largest_size(const float* values, int64_t count) {
-    int32_t largest = 0;  // without their sign, numbers have the order of their bits, and what is no number comes last
+    int32_t largest = 0;  // without sign, floats are ordered like their bits, and NaN is the largest
     for (int64_t i = 0; i < count; ++i) {
         int32_t bits;
         memcpy(&bits, values + i, sizeof bits);
@@ -51,7 +51,7 @@ double cross_entropy(const float* logits, int64_t classes, int64_t label, float 
     for (int64_t k = 1; k < classes; ++k) answer = logits[k] > logits[answer] ? k : answer;
     *correct = answer == label;
     const float largest = logits[answer];
-    // Read before `gradient`, which may be `logits` itself, is written.
+    // Read before `gradient` is written, which may be `logits` itself.
     double target = static_cast<double>(logits[label]);
     if (smoothing > 0) {
         double all = 0;
@@ -90,7 +90,7 @@ void add(float* __restrict sum, const float* __restrict values, int64_t count) {
     for (int64_t i = 0; i < count; ++i) sum[i] += values[i];
 }
 
-// By hand: `to` may be `from`, which would keep the compiler from vectors.
+// With explicit vectors, since `to` may be `from`, which would prevent vectorization.
 float add_scaled(float* to, const float* from, const float* values, float factor, int64_t count) {
     Mask sizes{};  // as in largest_size
     for (int64_t i = 0; i < count; i += width) {
@@ -117,7 +117,7 @@ typedef float QuadInMemory __attribute__((vector_size(16), aligned(4), may_alias
 
 }  // namespace
 
-// Blocks of 4 x 4 turn in registers: pairs of rows are interleaved, then pairs of pairs.
+// Blocks of 4 x 4 are transposed in registers: pairs of rows are interleaved, then pairs of pairs.
 void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns) {
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4) {

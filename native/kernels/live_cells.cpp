@@ -1,7 +1,7 @@
-// Which cells of an image read anything but zeros: in the others every product is zero, and drawn on an empty ground an
-// image has many of those.
+// Finds the live cells of an image, which read a number that is not zero. The products of the others are zero, and a drawing
+// on a black background has many of them.
 //
-// The rows that a row of cells reads are laid over one another bit by bit, then the columns that a cell reads.
+// For each row of cells, the rows that it reads are combined by a bitwise or, then the columns that each cell reads.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -13,7 +13,7 @@ CONVSCOPE_INLINE Mask bits_at(const float* from) { return reinterpret_cast<Mask>
 
 int64_t find_live_cells(const CellSearch& p) {
     const int64_t run = (p.cell_columns - 1) * p.right + p.window_run, row = live_cells_row(run, width);
-    // Each pass is over when the next begins, which then does not wait for what is still on its way to memory.
+    // Separate passes, so that no load waits for a store of the same pass.
     for (int64_t y = 0; y < p.cell_rows; ++y) {
         const float* first = p.input + y * p.down;
         for (int64_t i = 0; i < run; i += width) {
@@ -29,11 +29,11 @@ int64_t find_live_cells(const CellSearch& p) {
             store(seen + i, reinterpret_cast<Vector>(any));
         }
     }
-    int64_t live = 0, dead = p.cell_rows * p.cell_columns - 1;  // where the next of each goes
+    int64_t live = 0, dead = p.cell_rows * p.cell_columns - 1;  // next index of each kind
     for (int64_t y = 0, cell = 0; y < p.cell_rows; ++y) {
         for (int64_t x = 0; x < p.cell_columns; ++x, ++cell) {
             const bool is_dead = !is_nonzero(p.scratch[y * row + x * p.right]);
-            p.order[live] = p.order[dead] = static_cast<int32_t>(cell);  // a branch would be guessed wrong too often
+            p.order[live] = p.order[dead] = static_cast<int32_t>(cell);  // a branch would often be mispredicted
             live += !is_dead;
             dead -= is_dead;
         }

@@ -1,16 +1,18 @@
-// The matrix product that convolutions and dense layers are made of (its formula stands at `Product`).
+// The matrix product of convolutions and dense layers; `Product` has its formula.
 //
-// Blocking: a tile of TILE_ROWS x 2 registers of sums stays in registers while the sum runs; each step loads two vectors
-// of B, which all rows share, and one number of A for each row, which both columns share. B comes as a panel of two
-// registers' width, so it is read from front to back. Where there are so few rows that their sums would wait for one
-// another, a tile takes several panels at once. The order of a sum does not depend on the tile it is in.
+//                     B: one panel, two registers wide
+//                       [b0][b1]                        A tile of TILE_ROWS x 2 registers of sums stays in registers. Each
+//     A: one number  a0 [s ][s ]  sums += a * b         step of the sum loads two vectors of B, shared by all rows, and one
+//     for each row   a1 [s ][s ]                        number of A for each row, shared by both columns.
+//
+// With few rows, a tile takes several panels, so that additions need not wait for one another. The order of a sum does not
+// depend on its tile, so results do not either.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-// Of the sum: where B is asked for. Its panels lie one behind another, and after a step of training half of them in
-// another core's cache.
+// Steps of the sum by which B is prefetched. After a training step half of the panels are in another core's cache.
 constexpr int64_t steps_ahead = 32;
 
 template <int M, int V>
@@ -24,15 +26,15 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
     }
     const int64_t a_step = p.a_step, b_step = p.b_step;
     const float* segment = p.b;
-    int64_t first = 0;  // of the segment, from each row's place
+    int64_t first = 0;  // offset of the segment from the start of each row
     for (int64_t q = 0; q < p.segments; ++q, segment += p.b_segment) {
         if (q > 0) first += p.a_jumps ? p.a_jumps[q - 1] : p.a_segment;
-        const float* b[(V + 1) / 2];  // a panel each
+        const float* b[(V + 1) / 2];  // one for each panel
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
         int64_t at = first;
         for (int64_t k = p.length; k > 0; --k) {
-            CONVSCOPE_KEEP(at);  // one number that grows for all rows, instead of a pointer for each
+            CONVSCOPE_KEEP(at);  // one index for all rows, instead of a pointer for each
             Vector columns[V];
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; ++v) {
@@ -92,9 +94,9 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
     }
 }
 
-// The sums of C cells of four places. A cell has one pointer and all cells share the window, so that twice as many places
-// fit into a tile of one column, and a short sum is worth its start. L is the segments' length, or 0 where it is known only
-// to the product: the steps of a short one, as of the first convolution of a grey image, are written out.
+// The sums of C cells of four pixels. A cell has one pointer, and all cells share the offsets of the window, so a tile of one
+// column holds twice as many pixels. L is the length of the segments, or 0 if only the product knows it; the loop of a short
+// length, as in the first convolution of a grey image, is unrolled.
 template <int C, int V, int L>
 CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const float* a[C];
@@ -185,7 +187,7 @@ void last_tile(const Product& p, int64_t row, int64_t rows) {
 
 template <int V>
 void multiply_rows(const Product& p) {
-    // As many tiles as the rows need, and all of about one height: 25 rows are 9 + 8 + 8 rather than 9 + 9 + 7.
+    // As few tiles as possible, of about equal height: 25 rows are 9 + 8 + 8 rather than 9 + 9 + 7.
     constexpr int M = CONVSCOPE_TILE_ROWS;
     const int64_t tiles = (p.rows + M - 1) / M;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
@@ -209,7 +211,7 @@ void multiply_and_pool(const Product& p) {
     for (; first < p.rows; ++first) tile_of_cells<1, V, L>(p, first);
 }
 
-// Sums of nothing are equal, and all cells get what the bias makes of them.
+// All sums are zero, so every cell gets the bias, after relu.
 void pool_nothing(const Product& p) {
     const Vector zero{};
     for (int64_t column = 0; column < p.columns; column += width) {
@@ -238,7 +240,7 @@ void multiply_panel(const Product& p) {
     }
 }
 
-// Goes on by `panels` of them.
+// Advances by `panels`.
 CONVSCOPE_INLINE void skip(Product& p, int64_t panels) {
     p.b += panels * p.b_panel;
     if (p.bias) p.bias += panels * p.b_panel;
@@ -248,7 +250,7 @@ CONVSCOPE_INLINE void skip(Product& p, int64_t panels) {
     p.columns -= panels * panel;
 }
 
-// Takes P panels at once while there are so many.
+// Multiplies P panels at once while there are that many.
 template <int M, int P>
 void multiply_panels(Product& p) {
     for (; p.columns > (P - 1) * panel; skip(p, P)) tile<M, 2 * P>(p, 0);
@@ -269,9 +271,9 @@ void multiply_once(const Product& product) {
         }
     }
     for (; p.columns > 0; skip(p, 1)) {
-        Product one = p;
-        one.columns = p.columns < panel ? p.columns : panel;
-        multiply_panel(one);
+        Product single = p;
+        single.columns = p.columns < panel ? p.columns : panel;
+        multiply_panel(single);
     }
 }
 

@@ -1,15 +1,15 @@
-// What batch normalisation does to a map, channel by channel: sums over its pixels, and passes that scale and shift.
+// The passes of batch normalisation over a map, by channel: sums over the pixels, scaling and shifting.
 //
-// A map here is `pixels` rows of `channels` numbers, without a frame. Sums run over the pixels in their order, for a few
-// vectors of channels at a time, so that several additions are in flight.
+// A map is (pixels, channels), without padding. Sums run over the pixels in order, for a few vectors of channels at a time,
+// so that several additions are in flight.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-constexpr int together = 4;  // vectors of channels
+constexpr int together = 4;  // vectors of channels that are summed at once
 
-// sums[c] += term(pixel, c), for V vectors of channels from `channel` on.
+// sums[c] += sum over pixels of term(index of (pixel, c), c), for V vectors of channels from `channel` on.
 template <int V, class Term>
 CONVSCOPE_INLINE void add_terms(int64_t pixels, int64_t channels, int64_t channel, float* sums, const Term& term) {
     Vector totals[V] = {};

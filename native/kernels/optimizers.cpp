@@ -1,14 +1,14 @@
-// The steps of the optimizers: plain loops that the compiler turns into vectors.
+// The steps of the optimizers: plain loops that the compiler vectorizes.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 
 namespace {
 
-// 1 / (sqrt(x) + addend) for x >= 0 and addend > 0. The wide registers' own roots and quotients take several times as long
-// as Newton's steps, each of which doubles the correct binary places: three make the first guesses' four as many as a float
-// has, and the error is 3e-7 of the value at most. The guesses negate the exponent, and halve it for the root. Source of
-// the root's constant: Lomont 2003, "Fast inverse square root"; the other's is found the same way.
+// 1 / (sqrt(x) + addend) for x >= 0 and addend > 0. Square root and division of wide registers take several times as
+// long as Newton's steps, each of which doubles the correct bits: three steps turn the four bits of the first guess into those
+// of a float, with a relative error of at most 3e-7. The guess negates the exponent, and halves it for the root. Source of
+// the constant for the root: Lomont 2003, "Fast inverse square root"; the other was derived the same way.
 CONVSCOPE_INLINE float inverse_of_root_and(float addend, float x) {
     float inverse_root = __builtin_bit_cast(float, 0x5f375a86 - (__builtin_bit_cast(int32_t, x) >> 1));
     CONVSCOPE_UNROLL

@@ -1,4 +1,4 @@
-// Multiply-adds from registers to registers: what the processor could do if memory, order and the rest cost nothing.
+// Multiply-adds between registers: the speed of the processor if memory and everything else cost nothing.
 //
 // Twelve sums hide the latency of multiply-add at two a cycle, and fit into the sixteen registers that AVX2 and SSE2 have.
 #include "vector.hpp"
@@ -18,7 +18,7 @@ double multiply_add(int64_t steps, float* numbers) {
     Vector total{};
     CONVSCOPE_UNROLL
     for (int i = 0; i < count; ++i) total += sums[i];
-    numbers[3] = total[0];  // so that nobody leaves the work out
+    numbers[3] = total[0];  // so that the compiler keeps the work
     return 2.0 * static_cast<double>(steps) * count * static_cast<double>(width);
 }
 

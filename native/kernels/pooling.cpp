@@ -1,14 +1,12 @@
-// Pooling of any size, stride and padding. Of a cell's window only the part within the map counts.
-//
-// Vectors run along the channels; a vector of a cell keeps what it has found in registers.
+// Pooling of any size, stride and padding. Only the part of a window within the map counts. Vectors run along the channels.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-// Calls visit(cell, where its window begins, its rows, its columns) for each cell.
+// Calls visit(cell, offset of its window, rows of the window, columns of the window) for each cell.
 template <class Visit>
-CONVSCOPE_INLINE void each_window(const PoolingImage& p, Visit visit) {
+CONVSCOPE_INLINE void for_windows(const PoolingImage& p, Visit visit) {
     int64_t cell = 0;
     for (int64_t y = 0; y < p.out_rows; ++y) {
         const int64_t top = y * p.stride[0] - p.padding[0], first_row = top > 0 ? top : 0;
@@ -27,7 +25,7 @@ CONVSCOPE_INLINE void each_window(const PoolingImage& p, Visit visit) {
 // y[cell] = the largest x of the cell's window, the first of equals.
 void pool(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;
-    each_window(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
+    for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
         for (int64_t c = 0; c < p.channels; c += width) {
             Vector largest = load(p.input + first + c);
             Mask winner = Mask{} + static_cast<int32_t>(first + c);
@@ -53,7 +51,7 @@ void pool_backward(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;
     Mask lanes{};
     for (int64_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<int32_t>(lane);
-    each_window(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
+    for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
         for (int64_t c = 0; c < p.channels; c += width) {
             const Vector gradient = load(p.gradient + cell * p.channels + c);
             const Mask winner = load(p.winners + cell * p.channels + c) - lanes;
@@ -72,7 +70,7 @@ void pool_backward(const PoolingImage& p) {
 // y[cell] = the mean of the cell's window.
 void average(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;
-    each_window(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
+    for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
         const float part = 1 / static_cast<float>(rows * columns);
         for (int64_t c = 0; c < p.channels; c += width) {
             Vector sum{};
@@ -88,7 +86,7 @@ void average(const PoolingImage& p) {
 // dx[pixel] += dy[cell] / pixels of its window, for each pixel of it.
 void average_backward(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;
-    each_window(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
+    for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
         const float part = 1 / static_cast<float>(rows * columns);
         for (int64_t c = 0; c < p.channels; c += width) {
             const Vector share = load(p.gradient + cell * p.channels + c) * part;

@@ -1,11 +1,11 @@
-// Kernels rounded to few levels; engine/rounding.py says by which step and why.
+// Rounds kernels to few levels; engine/rounding.py derives the step.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 
 namespace {
 
-// Between -2^51 and 2^51 the nearest whole number, of two the even one: beyond 2^52 a double has no fraction.
+// Rounds to the nearest integer, ties to even, for |x| <= 2^51: a double beyond 2^52 has no fraction.
 CONVSCOPE_INLINE double nearest(double x) {
     constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52
     return (x + shift) - shift;
@@ -26,11 +26,11 @@ void round_columns(const float* from, int64_t rows, int64_t highest, double step
         steps[i] = static_cast<float>(step_of_rms * __builtin_sqrt(squares[i] / static_cast<double>(rows)));
         inverses[i] = steps[i] == 0 ? 0 : 1 / static_cast<double>(steps[i]);
     }
-    const double most = static_cast<double>(highest);
+    const double limit = static_cast<double>(highest);
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t i = 0; i < panel; ++i) {
             const double levels = static_cast<double>(from[row * panel + i]) * inverses[i];
-            const double kept = levels > most ? most : levels < -most ? -most : levels;
+            const double kept = levels > limit ? limit : levels < -limit ? -limit : levels;
             to[row * panel + i] = static_cast<float>(nearest(kept)) * steps[i];
         }
     }

@@ -1,4 +1,4 @@
-// SplitMix64, a sequence of random numbers of which each can be had without those before it.
+// SplitMix64: random numbers that can be computed in any order.
 // Source: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace convscope {
 
-// Number `number` of the sequence `start`. Static, so that each file has its own, compiled for its own instruction set.
+// Returns number `number` of the sequence `start`. Static: each file has its own, compiled for its instruction set.
 static inline uint64_t split_mix(uint64_t start, int64_t number) {
     uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;

@@ -1,4 +1,4 @@
-// The table of the kernels of the instruction set that this file is compiled for.
+// The table of kernels of the instruction set for which this file is compiled.
 #include "vector.hpp"
 
 #define CONVSCOPE_TEXT_OF(name) #name

@@ -1,5 +1,5 @@
-// The register of the instruction set a kernel is compiled for. Included by kernels only: everything here lives in that
-// instruction set's own namespace, so no two object files share a function compiled with different flags.
+// The vector type of the instruction set for which a kernel is compiled. Only kernels include this file: everything is in the
+// namespace of the instruction set, so no two object files share a function compiled with different flags.
 #pragma once
 
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #if defined(__AVX512F__)
 #define CONVSCOPE_VECTOR_BYTES 64
 #define CONVSCOPE_TILE_ROWS 9  // 9 x 2 sums, 2 of B and 1 of A: 21 of 32 registers
-#define CONVSCOPE_NARROW_CELLS 4  // cells of four places in a tile of one column and of two
+#define CONVSCOPE_NARROW_CELLS 4  // cells of four pixels in a tile of one register, and (WIDE) of two
 #define CONVSCOPE_WIDE_CELLS 2
 #elif defined(__AVX__)
 #define CONVSCOPE_VECTOR_BYTES 32
@@ -45,22 +45,21 @@
 #else
 #define CONVSCOPE_UNROLL _Pragma("GCC unroll 32")
 #endif
-// Of the rows and columns of a square that needs more registers than there are: there is nothing to gain where it spills
-// anyway, and in WebAssembly the code is sent to every reader.
+// For loops over a square that needs more registers than there are. In WebAssembly unrolling gains nothing, since the square
+// spills anyway, and code size matters, since every reader downloads it.
 #if defined(__wasm_simd128__)
 #define CONVSCOPE_UNROLL_SQUARE _Pragma("clang loop unroll(disable)")
 #else
 #define CONVSCOPE_UNROLL_SQUARE CONVSCOPE_UNROLL
 #endif
-// Makes the compiler hold a pointer or an index in a register, where it would rather compute each address anew or keep one
-// for each.
+// Makes the compiler keep a pointer or an index in a register, instead of one pointer for each address.
 #define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))
 #define CONVSCOPE_INLINE static inline __attribute__((always_inline))
-#define CONVSCOPE_INLINE_LAMBDA __attribute__((always_inline))  // behind a lambda's parameters
+#define CONVSCOPE_INLINE_LAMBDA __attribute__((always_inline))  // stands after the parameters of a lambda
 
 namespace convscope::CONVSCOPE_ISA {
 
-// Maps with odd channel counts put rows anywhere, so a vector in memory is aligned as a float is.
+// Rows of a map with an odd number of channels are not aligned, so a vector in memory is aligned like a float.
 typedef float Vector __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
 typedef int32_t Mask __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
 typedef float VectorInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
@@ -80,14 +79,14 @@ CONVSCOPE_INLINE Pairs load_pairs(const uint16_t* from) { return *reinterpret_ca
 CONVSCOPE_INLINE void store_pairs(uint16_t* to, Pairs value) { *reinterpret_cast<PairsInMemory*>(to) = value; }
 CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
-// By its bits: neither zero is.
+// Compares bits: false for 0 and -0, true for everything else.
 CONVSCOPE_INLINE bool is_nonzero(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return (bits << 1) != 0;
 }
 
-// For code that is compiled twice, with a condition known.
+// For code that is compiled twice, once for each value of a condition.
 struct true_type {
     constexpr operator bool() const { return true; }
 };
@@ -105,8 +104,8 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
     }
 }
 
-// Returns the largest of four, the first of equals, and writes which it was for the first `count` lanes, unless `winner` is
-// null.
+// Returns the largest of four values, and writes its index for the first `count` lanes unless `winner` is null. The first of
+// equal values wins.
 CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, int64_t count) {
     Vector largest = values[0];
     if (winner == nullptr) {

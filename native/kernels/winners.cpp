@@ -1,8 +1,10 @@
-// The way back through relu, pooling and convolution at once, touching only the winners.
+// The backward pass through relu, pooling and convolution at once, of the winners only.
 //
-// Of the four corners of a cell (0 1 above, 2 3 below) the winner carries the gradient, and none where relu was closed: a
-// quarter of the work of the plain gradient, or less. With g the gradient of a cell and filter f, and w the winning corner:
-//     kernel[f, r, i] += g input[cell + window[w] + r input_row + i]        input[... the same ...] += g kernel[f, r, i]
+//     corners of a cell:   0 1      Only the winning corner w has a gradient, and none if relu was zero: at most a quarter
+//                          2 3      of the work of the plain gradient.
+//
+// With g the gradient of a cell and filter f, and x = cell_offsets[cell] + window[w] + r input_row + i:
+//     kernel[f, r, i] += g input[x]        input_gradient[x] += g kernel[f, r, i]
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -10,7 +12,7 @@ namespace {
 
 constexpr int max_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
 
-constexpr int64_t most_wide = 6;  // columns of a block
+constexpr int64_t max_columns = 6;  // of a block
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
 
 // Calls `block.template run<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
@@ -24,7 +26,7 @@ CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t column
 template <class Block>
 void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     for (int64_t j = 0; j < columns;) {
-        const int64_t wide = columns - j <= most_wide ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
+        const int64_t wide = columns - j <= max_columns ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
         const int64_t tall = rows_of_block(wide);
         for (int64_t r = 0; r < rows;) {
             const int64_t high = rows - r < tall ? rows - r : tall;
@@ -42,8 +44,8 @@ void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     }
 }
 
-// R rows by J single weights of a vector of filters: a weight's sum takes, of each cell's four places, the number that the
-// place reads times the gradients of those filters that it won.
+// The gradient of R rows by J single weights, for a vector of filters. A cell adds, for each corner, the number that the
+// weight reads there times the gradients of those filters whose winner it is.
 struct ByFilters {
     const WinnersImage& p;
     int64_t filter;
@@ -79,8 +81,8 @@ struct ByFilters {
     }
 };
 
-// R rows by J vectors of the kernels of some filters, each over the places that the filter won: place i of filter f is
-// offsets[f + i offset_step], and its gradient there values[f + i value_step].
+// The gradient of R rows by J vectors of the kernels of some filters, each summed over the winners of its filter: winner i of
+// filter f is at offsets[f + i offset_step], and its gradient is values[f + i value_step].
 struct ByRuns {
     const float* input;
     int64_t input_row;
@@ -95,7 +97,7 @@ struct ByRuns {
 
     template <int R, int J>
     void run(int64_t r0, int64_t j0) const {
-        constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;  // winners at once, so that sums enough are in flight
+        constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;  // winners at once, so that enough additions are in flight
         const float* first = input + r0 * input_row + j0 * width;
         const int64_t row = kernel_row, last = count - count % E;
         for (int64_t filter = 0; filter < filters; ++filter) {
@@ -144,7 +146,7 @@ struct ByRuns {
     }
 };
 
-// Writes where the filters from `filter` on won in cells [begin, end), a vector of them a cell.
+// Writes the offset of the winner in cells [begin, end), (cells, width), for a vector of filters from `filter` on.
 void write_offsets(const WinnersImage p, int64_t filter, int64_t begin, int64_t end, int32_t* offsets) {
     Mask window[4];
     for (int j = 0; j < 4; ++j) window[j] = Mask{} + static_cast<int32_t>(p.window[j]);
@@ -155,7 +157,7 @@ void write_offsets(const WinnersImage p, int64_t filter, int64_t begin, int64_t 
     }
 }
 
-// The winners' offsets of one filter without those where it carries no gradient.
+// The winners of one filter that have a gradient.
 struct WinnersList {
     int32_t offsets[winners_block];
     float values[winners_block];
@@ -172,7 +174,7 @@ struct WinnersList {
     }
 };
 
-// The rows First ... First + Rows - 1 of the (K + 1) x (K + 1) places that the four windows of a cell read together.
+// Adds the input gradient of a cell to rows [First, First + Rows) of the (K + 1) x (K + 1) pixels that its four windows read.
 template <int K, int First, int Rows>
 CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
     Vector sums[Rows][K + 1] = {};
@@ -209,7 +211,7 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, 
     }
 }
 
-// The lanes' bits in one number.
+// Returns the bitwise or of all lanes.
 CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
     typedef int32_t Half __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES >= 32 ? CONVSCOPE_VECTOR_BYTES / 2 : 16)));
     typedef int32_t Quarter __attribute__((vector_size(16)));
@@ -235,7 +237,7 @@ CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
     return static_cast<uint32_t>(pair | pair >> 32);
 }
 
-// Writes down for 32 filters at a time and each place, as bits, which of the filters carry a gradient there.
+// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner.
 CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
     const float* gradient = p.gradient + cell * p.filters;
     const int32_t* winners = p.winners + cell * p.filters;
@@ -259,9 +261,9 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
 }
 
 template <int K>
-void spread(const WinnersImage p) {  // a copy, which no store through a pointer can change
-    constexpr int most = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // sums in registers
-    constexpr int rows = most / (K + 1) < K + 1 ? most / (K + 1) : K + 1;
+void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
+    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums
+    constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;
     const int64_t marks = (p.filters + 31) / 32 * 4;  // of a cell
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
         const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
@@ -284,7 +286,7 @@ void spread(const WinnersImage p) {  // a copy, which no store through a pointer
 
 // bias[filter ...] += the sum over cells of the gradient, for a vector of filters.
 CONVSCOPE_INLINE void add_bias(const WinnersImage& p, int64_t filter, float* bias) {
-    Vector sums[4] = {};  // so that an addition does not wait for the one before it
+    Vector sums[4] = {};  // four, so that an addition does not wait for the one before
     int64_t cell = 0;
     for (const float* gradient = p.gradient + filter; cell + 4 <= p.cells; cell += 4, gradient += 4 * p.filters) {
         CONVSCOPE_UNROLL
@@ -307,7 +309,7 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
-    const bool in_one_block = vectors <= most_wide && p.kernel_rows <= rows_of_block(vectors);
+    const bool in_one_block = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);
     int32_t winner_offsets[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
@@ -319,7 +321,7 @@ void winners_kernel_by_runs(const WinnersImage& p) {
             const float* gradient = p.gradient + begin * p.filters + first;
             float* kernel = p.kernel + first * kernel_size;
             write_offsets(p, first, begin, begin + cells, winner_offsets);
-            if (in_one_block) {  // read once, the places without a gradient cost less than a list without them
+            if (in_one_block) {  // read once, winners without a gradient cost less than to list the others
                 for_blocks(ByRuns{p.input, p.input_row, filters, winner_offsets, width, gradient, p.filters, cells, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);

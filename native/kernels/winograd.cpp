@@ -1,6 +1,7 @@
-// The transforms of a whole convolution by Winograd's way, there and back (winograd_transforms.hpp has the formulas):
-// between maps, whose vectors lie along the channels, and matrices (position, tile, channel), between which `multiply`
-// does the rest. Arguments are taken as copies, which no store through a pointer can change.
+// The transforms of a Winograd convolution (winograd_transforms.hpp has the formulas): between a map, with vectors along the
+// channels, and matrices (position, tile, channel), which `multiply` multiplies. Number (y, x) of a tile is at
+//     map: offsets[tile] + y row + x pixel + c        transformed: (y N + x) position_step + tile tile_step + c
+// Arguments are copies, so the compiler knows that no store through a pointer changes them.
 #include "winograd_transforms.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -112,18 +113,18 @@ void weights_backward(const WinogradWeights p) {
     }
 }
 
-// Calls `one` of the transform that `algorithm` names.
-template <class One>
-CONVSCOPE_INLINE void with_transform(WinogradAlgorithm algorithm, One one) {
+// Calls `function` with the transform that `algorithm` names.
+template <class Function>
+CONVSCOPE_INLINE void with_transform(WinogradAlgorithm algorithm, Function function) {
     switch (algorithm) {
         case WinogradAlgorithm::f2x3:
-            return one(Transform<4, 3>());
+            return function(Transform<4, 3>());
         case WinogradAlgorithm::f4x3:
-            return one(Transform<6, 3>());
+            return function(Transform<6, 3>());
         case WinogradAlgorithm::f2x5:
-            return one(Transform<6, 5>());
+            return function(Transform<6, 5>());
         case WinogradAlgorithm::f4x5:
-            return one(Transform<8, 5>());
+            return function(Transform<8, 5>());
         case WinogradAlgorithm::none:
             return;
     }
@@ -153,8 +154,8 @@ void winograd_weights_backward(const WinogradWeights& p) {
                    [&](auto transform) CONVSCOPE_INLINE_LAMBDA { weights_backward<decltype(transform)>(p); });
 }
 
-// From the products of f2x3 to the largest of a tile's four places, and which it was. Where the pixels that a tile
-// reads are equal along rows or columns, so are its places, to the bit: the first of equals wins as in the direct way.
+// From the products of f2x3 to the largest of a tile's four outputs and its index. If a tile's pixels are equal along rows or
+// columns, so are its outputs, bit by bit: the first of equals wins, as in the direct algorithm.
 void winograd_pool(const WinogradCells& cells) {
     const WinogradCells p = cells;
     const Vector zero{};

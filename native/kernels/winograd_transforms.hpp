@@ -1,16 +1,14 @@
-// The six linear maps of Winograd's minimal filtering in one dimension, F(M, R): M places of a kernel of R numbers by N
-// = M + R - 1 multiplications, at the points 0, p and -p for each p of Points<N>, and infinity, in this order. With the
-// matrices A, B and G of
+// The six linear maps of Winograd's minimal filtering in one dimension, F(M, R): M outputs of a kernel of R numbers take
+// N = M + R - 1 multiplications, one for each of the points 0, p and -p for each p of Points<N>, and infinity, in this order:
 //
-//     y = A^T [(G g) . (B^T d)]      d: N pixels, g: the kernel, y: M places
+//     y = A^T [(G g) . (B^T d)]      d: N pixels, g: the kernel, y: M outputs, .: number by number
 //
-// the way back needs their transposes: by the input B [(G g) . (A dy)], by the kernel G^T [(B^T d) . (A dy)]. In two
-// dimensions each goes along the rows and then along the columns. Points in pairs share their even and their odd
-// powers.
+// The backward pass needs the transposes: dd = B [(G g) . (A dy)] and dg = G^T [(B^T d) . (A dy)]. In two dimensions each map
+// is applied along the columns and then along the rows.
 //
-// With P(x) = x (x^2 - p^2) (x^2 - q^2) ... the rows of B^T are the coefficients of P without the factor of the row's
-// point, and for infinity P itself; A holds the powers of the points, and G too, divided by P' at the point. F(2, 3)
-// is that of Lavin and Gray to the sign.
+// With P(x) = x (x^2 - p^2) (x^2 - q^2) ..., row i of B^T holds the coefficients of P(x) / (x - point i), and the last row,
+// for infinity, those of P. Row i of A holds the powers of point i, and row i of G the same divided by P' at the point. The
+// points p and -p share the even and the odd powers. F(2, 3) equals that of Lavin and Gray up to signs.
 //
 // Sources: Winograd, 1980, "Arithmetic Complexity of Computations"; Lavin and Gray, 2016, "Fast Algorithms for
 // Convolutional Neural Networks".
@@ -20,9 +18,9 @@
 
 namespace convscope::CONVSCOPE_ISA {
 
-// Of all pairs of multiples of 1/8 up to 2, those with the smallest float32 errors: with six points 1.0e-6 of the
-// largest number instead of 5e-6 at 1 and 2, with eight 8e-6 (dev/LOG.md). Small powers matter, so that points lie
-// around 1, and so do numbers with few digits. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and
+// The multiples of 1/8 up to 2 with the smallest float32 errors: for N = 6, 1.0e-6 of the largest number instead of 5e-6
+// with the points 1 and 2; for N = 8, 8e-6 (dev/LOG.md). Points near 1 have small powers, and numbers with few digits are
+// exact. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and
 // Improving the Accuracy of Winograd Convolution for Deep Neural Networks".
 template <int N>
 struct Points;
@@ -45,8 +43,8 @@ struct Transform {
     static constexpr int pairs = (N - 2) / 2;
 
     struct Coefficients {
-        float whole[pairs + 1] = {};       // of P(x) / x in x^2, with the sign that makes the first positive
-        float without[pairs][pairs] = {};  // the same without pair k's factor, as it is
+        float whole[pairs + 1] = {};       // coefficients of P(x) / x in x^2, the first made positive
+        float without[pairs][pairs] = {};  // the same without the factor of pair k, signs unchanged
         float power[pairs][N] = {};        // of pair k's point
         float scale[pairs] = {};           // 1 / P'
         float scale_of_zero = 0, sign = 0;
@@ -168,8 +166,8 @@ struct Transform {
     CONVSCOPE_INLINE void weights_backward(const Vector (&m)[N], Vector (&to)[R]) { evaluate_backward<R, true>(m, to); }
 };
 
-// A map of a square of From x From numbers, which `load(row, column)` gives, to To x To, which `store(row, column,
-// value)` takes.
+// Applies `map` to the columns and then to the rows of a square: From x From numbers, from `load(row, column)`, become
+// To x To numbers, to `store(row, column, value)`.
 template <int From, int To, class Map, class Load, class Store>
 CONVSCOPE_INLINE void transform_square(Map map, Load load, Store store) {
     Vector rows[To][From];

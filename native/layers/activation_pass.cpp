@@ -34,7 +34,7 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* 
     const float* input = workspace.values[map_].image(image);
     const float* gradient = workspace.gradients[map_ + 1].image(image);
     float* row = workspace.scratch->backward[map_].data();
-    // Nothing depends on the input's rows and columns that were cut from the output.
+    // Rows and columns of the input that the output leaves out have a gradient of zero.
     const int64_t count = shape.width * shape.channels;
     std::fill(row + count, row + row_, 0.0f);
     float *slopes = row + row_, *sums = slopes + row_;

@@ -1,10 +1,9 @@
-// A map layer that computes number by number what no product finishes with: an activation other than relu, or relu where
-// the gradient by what comes out of it is wanted; and whatever an activation that is a layer of its own computes.
+// An elementwise activation: y = f(x), dx = f'(x) dy. Relu is usually fused into the layer before it; this class computes
+// relu only if the gradient by its output is wanted, and every other activation always. The plan makes it a step of its own,
+// because f' needs x, which a fused activation would overwrite.
 //
-// It stands behind the layer that names it as a layer of the plan, because its derivative is taken where the number was.
-//
-// The output may have fewer rows and columns than the input, where the layer behind reads no more of them: see Plan. Only
-// those are computed, and the gradient by the rest of the input is zero.
+// The output may have fewer rows and columns than the input if the next layer reads no more (see Plan). Only those are
+// computed, and the gradient by the rest of the input is zero.
 #pragma once
 
 #include "map_layer.hpp"
@@ -14,7 +13,7 @@ namespace convscope {
 
 class ActivationPass final : public MapLayer {
    public:
-    // `slopes` are those of PReLU, a leaky relu with one that is learned for each channel.
+    // `slopes` belong to PReLU, a leaky relu with a learned slope for each channel; null for other activations.
     explicit ActivationPass(const StepContext& context, const Parameters* slopes = nullptr)
         : MapLayer(context), slopes_(slopes), row_(input_.value.shape.width * input_.value.shape.channels) {}
 
@@ -28,7 +27,7 @@ class ActivationPass final : public MapLayer {
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
-    // Writes the slope of each number of a row.
+    // Repeats the slopes of the channels for each pixel of a row, (width, channels).
     void write_slopes(float* slopes) const;
 
     const Parameters* const slopes_;

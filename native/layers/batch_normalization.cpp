@@ -43,7 +43,8 @@ void BatchNormalization::measure(Workspace& workspace, int64_t count) const {
     }
 }
 
-// Two groups' means and squared distances make those of both (Chan, Golub and LeVeque 1983), in double.
+// Merges the slices one after another (Chan, Golub and LeVeque 1983), in double: for groups a and b of n_a and n_b pixels
+//     mean = mean_a + d n_b / (n_a + n_b)    squares = squares_a + squares_b + d^2 n_a n_b / (n_a + n_b)    d = mean_b - mean_a
 void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
     statistics.of_batch = true;
     const int64_t slices = count_slices(images);
@@ -95,8 +96,8 @@ void BatchNormalization::move(const Statistics& statistics, float average_rate) 
             static_cast<float>(kept * static_cast<double>(moving_variance) + (1 - kept) * statistics.variances[at(c)]);
     }
     if (average_rate == 0) return;
-    kernels_.approach(moving_.other_means.data(), moving_.means.data(), channels_, average_rate);
-    kernels_.approach(moving_.other_variances.data(), moving_.variances.data(), channels_, average_rate);
+    kernels_.approach(moving_.standby_means.data(), moving_.means.data(), channels_, average_rate);
+    kernels_.approach(moving_.standby_variances.data(), moving_.variances.data(), channels_, average_rate);
 }
 
 void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t end) const {

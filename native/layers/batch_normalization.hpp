@@ -1,10 +1,10 @@
 // Batch normalisation with relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
 //
-// While training, mean and variance are those of all pixels of a batch's images, so nothing can be computed before every
-// image has come this far: a plan is cut into stages here. Each slice measures its own part, and the parts are merged in
-// the slices' order. Elsewhere they are the moving statistics, and images do not know of each other.
+// In training, mean and variance are taken over all pixels of the batch, so every image must have arrived before any can
+// continue: a plan is cut into stages here. Each slice measures its own images, and the parts are merged in the order of the
+// slices. In prediction the moving statistics are used instead.
 //
-// The way back, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's pixels:
+// The backward pass, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's pixels:
 //     dbeta = sum of dy    dgamma = sum of dy h    dx = gamma / sqrt(variance + epsilon) (dy - average dy - h average dy h)
 // Source: Ioffe and Szegedy 2015, section 3.
 #pragma once
@@ -20,18 +20,18 @@ class BatchNormalization final : public MapLayer {
 
     Statistics make_statistics(int64_t slices) const;
 
-    // Of a batch: what the images [0, count) of a slice add, and then what all `images` are together.
+    // Measures means and squared distances of images [0, count) of a slice; `settle` merges those of all slices.
     void measure(Workspace& workspace, int64_t count) const;
     void settle(Statistics& statistics, int64_t images) const;
-    // The moving statistics towards the batch's, and their average, if there is one, towards them.
+    // Moves the moving statistics towards those of the batch, and their running average towards the new values.
     void move(const Statistics& statistics, float average_rate) const;
-    // Not of a batch: by the moving statistics.
+    // Prepares a prediction, by the moving statistics.
     void settle_moving(Statistics& statistics) const;
 
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
-    // Both halves at once where the statistics do not depend on the images.
+    // Both halves of the backward pass, if the statistics do not depend on the images.
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
-    // dgamma and dbeta; all shards' make the factors of the second half.
+    // First half: adds dgamma and dbeta. `settle_back` makes the factors of the second half from all shards.
     void add_sums(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
     void settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const;
     void write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const;

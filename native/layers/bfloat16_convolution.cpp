@@ -6,15 +6,15 @@ namespace convscope {
 
 namespace {
 
-// Places of images taken together: one sum over them pays for its start and its end, and its operands stay in cache.
+// Pixels in one sum: enough to pay for its start and end, few enough that the operands stay in cache.
 constexpr int64_t min_pixels = 256, max_pixels = 512;
-constexpr int64_t min_channels = 16;  // of the input: rows of the kernel's gradient that fill a tile
+constexpr int64_t min_channels = 16;  // of the input, which are rows of the kernel gradient: enough to fill a tile
 
 int64_t frame_size(const Layout& layout) { return layout.frame_height * layout.frame_width; }
 
 int64_t tiles(int64_t rows) { return (rows + bfloat16_rows - 1) / bfloat16_rows; }
 
-// Places from the first to the last of a map that is read in a frame of this width.
+// Pixels from the first to the last of a map, counting the padding between its rows.
 int64_t stretch(int64_t height, int64_t width, int64_t frame_width) { return (height - 1) * frame_width + width; }
 
 }  // namespace
@@ -52,13 +52,13 @@ Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters&
 
 int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
     const int64_t filters = parameters_.bfloat16().even_filters(), channels = layer_.input.channels;
-    // Behind a map, what a tile reads beyond its last row.
-    const int64_t there = input_.value.size() + bfloat16_rows * channels;
+    // The map, and the rows that its last tile reads beyond the end.
+    const int64_t forward = input_.value.size() + bfloat16_rows * channels;
     const int64_t back = (frame_size(output_.gradient) + bfloat16_rows) * filters;
     const int64_t sum = bfloat16_padded(max_pixels) + bfloat16_padded(input_.value.frame_width);
     const int64_t kernel = (slice_images * channels + bfloat16_rows) * channel_size_ +
                            slice_images * parameters_.panels() * sum * kernels_.panel_width;
-    return std::max({there, back, kernel}) + bfloat16_step;
+    return std::max({forward, back, kernel}) + bfloat16_step;
 }
 
 void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) const {
@@ -125,7 +125,7 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
         p.segments = std::min(images_at_once, end - first);
         for (int64_t i = 0; i < p.segments; ++i) segments[i] = (first - begin + i) * size;
         for (int64_t y = 0; y < out.height; y += rows_at_once) {
-            // Between the rows of the gradient, where the kernel would reach over the border, zeros.
+            // The rows of the gradient with zeros between them, as far apart as the rows of the input with its padding.
             const int64_t rows = std::min(rows_at_once, out.height - y);
             p.length = stretch(rows, out.width, frame_width);
             offsets.assign(static_cast<std::size_t>(p.length), -1);

@@ -1,7 +1,9 @@
-// A convolution that moves by one place and whose products multiply bfloat16 numbers: what `Convolution` computes, from
-// copies of its maps rounded to bfloat16.
+// A convolution of stride 1 whose products multiply bfloat16 numbers: `Convolution`, but with its maps rounded to bfloat16.
 //
-// The places that a map's frame has between its rows are computed too where that makes fewer tiles, and then left out.
+// A product computes a run of consecutive pixels. Either each output row is a run, or one run covers the whole map with the
+// padding between its rows (P), whose results are not stored; that takes fewer tiles if rows are short:
+//
+//     row row P row row P row row
 #pragma once
 
 #include "convolution.hpp"
@@ -10,8 +12,8 @@ namespace convscope {
 
 class Bfloat16Convolution final : public Convolution {
    public:
-    // Whether `layer` may use it and gains by it. Where a row of the kernel reads fewer numbers than half a step, most of what
-    // a tile multiplies would be zeros.
+    // Whether `layer` can use this class and is faster with it. A kernel row of less than half a step would multiply mostly
+    // zeros.
     static bool fits(const Layer& layer) {
         const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
         return layer.bfloat16 && by_one && layer.has_plain_kernel() &&
@@ -29,22 +31,21 @@ class Bfloat16Convolution final : public Convolution {
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
 
-    // Of images [begin, end) together, whose places are one sum.
+    // Adds the kernel gradient of images [begin, end), which is one sum over all their pixels.
     void kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
 
-    // The places of a map as the rows of a product: from (0, 0) on, a run for each row of the map, or one run over the whole
-    // frame in which it is read, whatever makes fewer tiles. `offsets` are those of the map's pixels, row by row.
+    // The pixels of a map as rows of a product, in one of the two ways above. `offsets` are those of the pixels, row by row.
     struct Runs {
         int64_t runs = 1, rows = 0;
-        std::vector<int64_t> offsets;  // (runs, rows), below zero between the map's rows
+        std::vector<int64_t> offsets;  // (runs, rows), -1 for padding between the map's rows
     };
     static Runs make_runs(const Shape& map, int64_t frame_width, const std::vector<int64_t>& offsets);
 
     int64_t group_ = 1;
     Runs writes_by_runs_, back_writes_by_runs_, back_masks_by_runs_;
-    std::vector<int64_t> segments_, back_segments_;  // where each row of the kernel reads, from where its corner stands
-    int64_t channel_size_ = 0;           // of a channel of the input in its frame, as `kernel_gradient` reads it
-    std::vector<int64_t> frame_offsets_;  // of the input's frame
+    std::vector<int64_t> segments_, back_segments_;  // offset of each kernel row from the corner of the kernel
+    int64_t channel_size_ = 0;           // numbers of an input channel with its padding
+    std::vector<int64_t> frame_offsets_;  // of the input's pixels with padding
 };
 
 }  // namespace convscope

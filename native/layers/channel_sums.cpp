@@ -8,7 +8,7 @@ namespace convscope {
 
 namespace {
 
-constexpr float one = 1;
+constexpr float unit = 1;
 
 Layout with_one_channel(Layout layout) {
     layout.shape.channels = 1;
@@ -170,7 +170,7 @@ void DenseSums::part(const Workspace& workspace, int64_t begin, int64_t end, int
 
 void DenseSums::part_of_one(int64_t channel, float* sums) const {
     Product p = product_of(channel, 1, sums);
-    p.a = &one;
+    p.a = &unit;
     p.a_step = 0;
     p.a_rows = writes_.data();
     kernels_.multiply(p);

@@ -1,4 +1,4 @@
-// The sums of convolutions and dense layers, channel by channel: see `ChannelSums`.
+// `ChannelSums` of convolutions and of dense layers.
 #pragma once
 
 #include "convolution.hpp"
@@ -9,8 +9,8 @@ namespace convscope {
 
 class ConvolutionSums final : public ChannelSums {
    public:
-    // `pooling` is the layer that the convolution is fused with, or null. It reads map `map`, which lies as `input`, and
-    // writes the next one.
+    // `pooling` is the layer that the convolution is fused with, or null. It reads map `map`, of layout `input`, and writes
+    // the next map.
     ConvolutionSums(const Layer& convolution, const Layer* pooling, std::size_t map, const Layout& input,
                     const Layout& output, const Parameters& parameters, const Kernels& kernels);
 
@@ -22,10 +22,10 @@ class ConvolutionSums final : public ChannelSums {
     void finish(Workspace& workspace, int64_t image, const float* sums) const override;
 
    private:
-    // Products by the whole kernel, and by its rows of one channel.
+    // The product with the whole kernel, and with its weights of one channel.
     Product product() const;
     Product product_of(int64_t channel) const;
-    // Where the sums begin that a channel is part of; those of other groups become zero.
+    // Returns the sums of the group that reads `channel`, and sets those of other groups to zero.
     float* sums_of(int64_t channel, float* sums) const;
 
     const Layer layer_;
@@ -34,15 +34,15 @@ class ConvolutionSums final : public ChannelSums {
     const Layout input_, output_;
     const Parameters& parameters_;
     const Kernels& kernels_;
-    const Layout ones_;  // of a map of one channel
+    const Layout ones_;  // of a map of ones with one channel
     const KernelWalk walk_;
     const std::vector<int64_t> reads_, ones_reads_, writes_;
-    const std::vector<int64_t> cells_;  // where the pixels of the output map lie
+    const std::vector<int64_t> cells_;  // offsets of the pixels of the output map
 };
 
 class DenseSums final : public ChannelSums {
    public:
-    // `input` is the shape of map `map`, a vector or a map that lies as one.
+    // `input` is the shape of map `map`: a vector, or a map without padding.
     DenseSums(bool relu, std::size_t map, const Shape& input, const Parameters& parameters, const Kernels& kernels);
 
     int64_t channels() const override { return input_.channels; }

@@ -9,8 +9,8 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t pixels_at_once = 512;  // what they read stays in cache while the panels pass
-constexpr int64_t gradient_pixels_at_once = 128;  // of one panel 16 KB
+constexpr int64_t pixels_at_once = 512;  // their inputs stay in cache while all panels are multiplied
+constexpr int64_t gradient_pixels_at_once = 128;  // 16 KB of one panel
 
 }  // namespace
 
@@ -107,11 +107,11 @@ Convolution::Convolution(const StepContext& context, Parameters& parameters)
     const Layout& from = output_.gradient;
     const int64_t step = layer_.dilation[0], below = from.top + (layer_.output.height - 1) * layer_.stride[0] + 1;
     for (int64_t y = 0; y < layer_.input.height; ++y) {
-        // The first row of the kernel that reaches `frame_row` or beyond.
+        // The first kernel row that reads `frame_row` or a later row.
         const auto row = [&](int64_t frame_row) { return std::max<int64_t>(0, (frame_row - y + step - 1) / step); };
         const int64_t first = row(from.top), end = std::max(first, std::min(layer_.window[0], row(below)));
-        const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
-        if (!as_before) bands_.push_back({y * layer_.input.width, 0, first, end});
+        const bool is_same = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
+        if (!is_same) bands_.push_back({y * layer_.input.width, 0, first, end});
         bands_.back().end = (y + 1) * layer_.input.width;
     }
     back_writes_ = input_.gradient.offsets();
@@ -154,7 +154,7 @@ bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
     const auto registers = [&](int64_t numbers) { return (numbers + kernels.vector_width - 1) / kernels.vector_width; };
     const int64_t run = layer.window[1] * layer.input.channels, kernel = layer.window[0] * run;
     const int64_t taps = layer.window[0] * layer.window[1];
-    // Of a place: steps of the product by all channels, and of this one with its additions, number by number.
+    // Steps per pixel: of the usual product, and of this way, whose additions are scalar.
     return taps * layer.output.channels * registers(layer.input.channels) >
            2 * (layer.output.channels * registers(kernel) + kernel);
 }
@@ -190,7 +190,7 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     kernels_.multiply(p);
 
     std::memset(frame, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
-    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // of numbers side by side, in a kernel row
+    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // of contiguous numbers in a kernel row
     const int64_t run = layer_.window[1] * layer_.input.channels / runs, from_run = layer_.dilation[1] * layer_.input.channels;
     const float* product = products;
     for (const int64_t offset : reads_) {
@@ -221,7 +221,7 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
         p.a_segment = layer_.stride[0] * input_.value.row();
         p.a_step = layer_.stride[1] * layer_.input.channels;
         p.rows = parameters_.inputs();
-        // Every tile reads the whole gradient, so it passes a few rows at a time, which stay in the first cache.
+        // Every tile reads the whole gradient, so take a few of its rows at a time: they stay in the first-level cache.
         const int64_t rows_at_once = std::max<int64_t>(1, gradient_pixels_at_once / p.length);
         for (int64_t y = 0; y < layout.shape.height; y += rows_at_once) {
             p.segments = std::min(rows_at_once, layout.shape.height - y);

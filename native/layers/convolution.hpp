@@ -5,17 +5,20 @@
 
 namespace convscope {
 
-// How the sum of a product runs over a kernel that stands on a map: in segments whose numbers lie side by side in the map.
-// They are the kernel's rows, or its places one by one where dilation or groups leave a gap between those.
+// How a product reads the window of a kernel: in segments of evenly spaced numbers. A segment is a kernel row; if dilation or
+// groups leave gaps in it, a segment is the channels of one tap (a kernel position). With columns c0 c1 c2 of two channels:
+//
+//     plain kernel       |c0 c0 c1 c1 c2 c2|            one segment a row, length 6
+//     dilation 2         |c0 c0| .  . |c1 c1| .  . |c2 c2|   three segments, length 2, with jumps between them
 struct KernelWalk {
     KernelWalk(const Layer& layer, const Layout& map);
 
-    int64_t row;               // from one kernel row to the next
-    int64_t row_segments = 1;  // of a kernel row
-    int64_t length, step = 1;
-    std::vector<int64_t> jumps;  // from each segment to the next; none where they are rows
+    int64_t row;               // offset from one kernel row to the next
+    int64_t row_segments = 1;  // in a kernel row
+    int64_t length, step = 1;  // numbers of a segment, and the distance between them
+    std::vector<int64_t> jumps;  // from each segment to the next; empty if segments are rows
 
-    // Rows of the kernel, from the first that the product's A and B have, whose panels hold `width` numbers a row.
+    // Sets how `product` reads `rows` kernel rows, from the first of its A and B. A row of B has `width` numbers.
     void set(Product& product, int64_t rows, int64_t width) const;
 };
 
@@ -23,7 +26,8 @@ class Convolution : public WeightedLayer {
    public:
     Convolution(const StepContext& context, Parameters& parameters);
 
-    // The layout in which the gradient by a convolution's output must lie for `input_gradient`: a full correlation.
+    // The layout of the output gradient that `input_gradient` reads: with zeros around it, and between its pixels if the
+    // stride is not 1, so that a correlation with the transposed kernel gives the input gradient.
     static Layout gradient_layout(const Layer& layer);
     // The layout that `forward` reads.
     static Layout input_layout(const Layer& layer);
@@ -38,13 +42,13 @@ class Convolution : public WeightedLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    // Places [begin, end) of the input, whole rows of them, and the rows of the transposed kernel that reach the output from there.
+    // Whole rows of input pixels [begin, end), and the rows of the transposed kernel that reach the output from them.
     struct Band {
         int64_t begin, end, first_row, end_row;
     };
 
-    // The gradient by the input, of an input with so few channels that most of a register would hold nothing: for each
-    // place a number by each of the kernel's, which are then added where the kernel stands.
+    // True if the input has so few channels that its gradient would leave most of a register empty. It is then computed
+    // the other way round: for each output pixel the products of dy with all weights, which are added to the window's pixels.
     static bool has_few_channels(const Layer& layer, const Kernels& kernels);
     void input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const;
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
@@ -52,7 +56,7 @@ class Convolution : public WeightedLayer {
 
     const bool has_few_channels_;
     const KernelWalk walk_;
-    std::vector<int64_t> reads_, writes_;                             // forward: where each pixel reads and writes
+    std::vector<int64_t> reads_, writes_;                             // forward: offsets by output pixel
     std::vector<Band> bands_;                                         // input_gradient
     std::unique_ptr<const KernelWalk> back_walk_;                     // input_gradient
     std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
@@ -60,12 +64,12 @@ class Convolution : public WeightedLayer {
     std::vector<int64_t> gradient_offsets_, product_rows_;             // input_gradient_of_few_channels
 };
 
-// The offset in `input` of the kernel's corner for each pixel of the convolution's output: the padding is its frame's own.
+// Offsets in `input` of the window's corner, y * stride * row + x * stride * channels, for each output pixel (y, x).
 std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input);
-// Multiplies from the offsets `reads` of the product's `a` to the offsets `writes` of its `c`.
+// Multiplies block by block of rows: row i reads at offset reads[i] of `a` and writes at writes[i] of `c`.
 void multiply_at_offsets(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
                      const std::vector<int64_t>& writes);
-// Where each row of a kernel matrix (kernel row, kernel column, channel) reads, from where the kernel stands.
+// Offset of each weight's pixel from the window's corner: r * dilation * row + s * dilation * channels + c, in order (r, s, c).
 std::vector<int64_t> kernel_offsets(const Layer& layer, const Layout& input);
 
 }  // namespace convscope

@@ -6,7 +6,7 @@ namespace convscope {
 
 namespace {
 
-constexpr float one = 1;
+constexpr float unit = 1;
 
 }  // namespace
 
@@ -24,7 +24,7 @@ void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
     p.b_step = kernels_.panel_width;
     p.length = parameters_.inputs();
     p.rows = end - begin;
-    p.columns = round_up(parameters_.filters(), kernels_.vector_width);  // rows have room for that
+    p.columns = round_up(parameters_.filters(), kernels_.vector_width);  // rows have space for whole registers
     p.b = parameters_.panel(0);
     p.b_panel = parameters_.panel_size();
     p.bias = parameters_.bias(0);
@@ -73,9 +73,9 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
     p.c = total;
     p.c_rows = writes.data();
     kernels_.multiply(p);
-    if (end > parameters_.inputs()) {  // the bias is the weight of an input that is always one
+    if (end > parameters_.inputs()) {  // the bias is the weight of a constant input of 1
         p.c = total + p.rows * width;
-        p.a = &one;
+        p.a = &unit;
         p.a_step = 0;
         p.rows = 1;
         kernels_.multiply(p);
@@ -88,7 +88,7 @@ std::unique_ptr<ChannelSums> Dense::channel_sums() const {
 
 Extents Dense::extents() const {
     const int64_t inputs = parameters_.inputs(), filters = parameters_.filters();
-    const auto in_vectors = [this](int64_t count) {  // whole ones are written: rows have room for that
+    const auto in_vectors = [this](int64_t count) {  // the product writes whole registers
         Cells cells = Cells::vector(count);
         cells.end = round_up(count, kernels_.vector_width);
         return cells;

@@ -1,6 +1,6 @@
-// A dense layer with bias and relu: y[n, f] = act(bias[f] + sum over i of x[n, i] kernel[i, f]), the images of a slice at
-// once. Its gradient by the weights is no sum of the shards: the vectors of the whole batch are kept, and `collect` makes
-// one product of them.
+// A dense layer with bias and relu, for all images of a slice in one product:
+//     y[n, f] = act(bias[f] + sum over i of x[n, i] kernel[i, f])
+// The gradient by the weights is not summed by shards: the vectors of the whole batch are kept, and `collect` multiplies them.
 #pragma once
 
 #include "map_layer.hpp"
@@ -10,7 +10,7 @@ namespace convscope {
 
 class Dense final : public MapLayer {
    public:
-    // `vector` is the number of the map it reads among the vectors of a batch.
+    // `vector` is the index of its input among the vectors that a batch keeps.
     Dense(const StepContext& context, Parameters& parameters, std::size_t vector);
 
     Extents extents() const override;

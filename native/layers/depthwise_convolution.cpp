@@ -8,7 +8,7 @@ DepthwiseConvolution::DepthwiseConvolution(const StepContext& context, Parameter
     : WeightedLayer(context, parameters), writes_(output_.value.offsets()) {
     const int64_t multiplier = layer_.output.channels / layer_.input.channels;
     if (multiplier == 1) return;
-    // Up to a whole register: lanes behind the last output read some channel, and are not stored.
+    // Up to a whole register: lanes after the last output read channel 0 and are not stored.
     for (int64_t o = 0; o < round_up(layer_.output.channels, kernels_.vector_width); ++o) {
         sources_.push_back(o < layer_.output.channels ? o / multiplier : 0);
     }
@@ -49,7 +49,7 @@ void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, f
     p.kernel_gradient = gradient;
     if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
-    // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
+    // Windows reach into the padding, so the gradient is summed in a map with padding, whose inside is then copied.
     float* scratch = workspace.scratch->backward[map_].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.input_gradient = scratch;

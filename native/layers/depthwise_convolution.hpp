@@ -1,4 +1,4 @@
-// A convolution of each channel by itself, `multiplier` filters a channel: output o reads channel o / multiplier.
+// A depthwise convolution, with `multiplier` filters for each channel: output o reads channel o / multiplier.
 //
 //     y[p, o] = act(bias[o] + sum over (r, s) of x[p + (r, s), o / multiplier] kernel[r, s, o])
 #pragma once
@@ -21,7 +21,7 @@ class DepthwiseConvolution final : public WeightedLayer {
     DepthwiseImage sizes() const;
 
     std::vector<int64_t> writes_;
-    std::vector<int64_t> sources_;  // by output, its channel; empty where every channel has one
+    std::vector<int64_t> sources_;  // the channel of each output; empty if the multiplier is 1
 };
 
 }  // namespace convscope

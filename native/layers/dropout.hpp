@@ -1,8 +1,8 @@
-// Dropout in maps: while training each number is zero with a given chance, and otherwise larger by as much as keeps the
-// mean. Elsewhere it changes nothing.
+// Dropout: in training each value is zero with probability `rate`, else divided by 1 - rate, which keeps the mean. In
+// prediction it changes nothing.
 //
-// Whether a number is dropped follows from the key of the epoch, the layer, the image's place in the epoch and the
-// number's place in the layer, by counting: no generator is handed from one to the next, so threads do not matter.
+// Whether a value is dropped is a hash of the epoch's key, the layer, the position of the image in the epoch and the index of
+// the value in the layer. There is no generator with a state, so the result does not depend on threads.
 #pragma once
 
 #include "map_layer.hpp"
@@ -23,7 +23,7 @@ class Dropout final : public MapLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    const int number_;  // in the architecture
+    const int number_;  // of the layer in the architecture
 };
 
 }  // namespace convscope

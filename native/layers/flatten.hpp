@@ -1,4 +1,4 @@
-// Maps as vectors where the two cannot share their memory: a copy there and back.
+// Copies a map to a vector, if the two cannot share memory, and its gradient back.
 #pragma once
 
 #include "map_layer.hpp"

@@ -16,21 +16,21 @@ void Joining::take_channels(const Workspace& workspace, int64_t image, int64_t y
     }
 }
 
-void Joining::add_to_other(Workspace& workspace, int64_t begin, int64_t end) const {
+void Joining::add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const {
     const Shape shape = earlier_.value.shape;
-    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;  // as it lies there
-    const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;
+    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;  // needs no copy
+    const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;  // pixels that are contiguous in memory
     for (int64_t image = begin; image < end; ++image) {
-        const float* values = workspace.values[other_].image(image);
+        const float* values = workspace.values[earlier_map_].image(image);
         const float* by_output = workspace.gradients[map_ + 1].image(image);
-        float* gradient = workspace.gradients[other_].image(image);
+        float* gradient = workspace.gradients[earlier_map_].image(image);
         for (int64_t y = 0; y < shape.height; ++y) {
             const float* row = by_output + output_.gradient.at(y, 0);
             if (!takes_all) {
-                float* taken = workspace.scratch->backward[map_].data();
+                float* copy = workspace.scratch->backward[map_].data();
                 const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
-                take_channels(workspace, image, y, 0, shape.channels, mask, taken);
-                row = taken;
+                take_channels(workspace, image, y, 0, shape.channels, mask, copy);
+                row = copy;
             }
             for (int64_t x = 0; x < shape.width; x += run) {
                 kernels_.add(gradient + earlier_.gradient.at(y, x), row + x * shape.channels, run * shape.channels);
@@ -44,7 +44,7 @@ Extents Joining::extents() const {
             Cells::in(output_.value, output_.value.shape),
             Cells::in(output_.gradient, output_.value.shape),
             Cells::in(input_.gradient, input_.value.shape),
-            other_,
+            earlier_map_,
             Cells::in(earlier_.value, earlier_.value.shape),
             Cells::in(earlier_.gradient, earlier_.value.shape)};
 }
@@ -52,12 +52,12 @@ Extents Joining::extents() const {
 void Addition::forward_image(Workspace& workspace, int64_t image) const {
     const Shape shape = output_.value.shape;
     const int64_t row = shape.width * shape.channels;
-    const float *x = workspace.values[map_].image(image), *other = workspace.values[other_].image(image);
+    const float *x = workspace.values[map_].image(image), *earlier = workspace.values[earlier_map_].image(image);
     float *output = workspace.values[map_ + 1].image(image), *sums = workspace.scratch->forward[map_].data();
     for (int64_t y = 0; y < shape.height; ++y) {
         float* to = output + output_.value.at(y, 0);
         float* sum = layer_.relu ? sums : to;
-        kernels_.add_scaled(sum, x + input_.value.at(y, 0), other + earlier_.value.at(y, 0), 1, row);
+        kernels_.add_scaled(sum, x + input_.value.at(y, 0), earlier + earlier_.value.at(y, 0), 1, row);
         if (layer_.relu) kernels_.copy_where_positive(to, sums, sums, row);
     }
 }
@@ -71,11 +71,11 @@ void Addition::backward_image(Workspace& workspace, int64_t image, float*) const
 void Concatenation::forward_image(Workspace& workspace, int64_t image) const {
     const Shape shape = output_.value.shape;
     const int64_t first = earlier_.value.shape.channels, own = own_channels();
-    const float *x = workspace.values[map_].image(image), *other = workspace.values[other_].image(image);
+    const float *x = workspace.values[map_].image(image), *earlier = workspace.values[earlier_map_].image(image);
     float* output = workspace.values[map_ + 1].image(image);
     for (int64_t y = 0; y < shape.height; ++y) {
         float* to = output + output_.value.at(y, 0);
-        const float* from = other + earlier_.value.at(y, 0);
+        const float* from = earlier + earlier_.value.at(y, 0);
         if (own == 0) {
             std::copy(from, from + shape.width * first, to);
             continue;

@@ -1,5 +1,8 @@
-// Map layers that also read an earlier map, number `other`: sums and concatenations. Each of the two maps gets its part of
-// the gradient; that for `other` is added after the first reader of that map has written its own.
+// Map layers that read two maps: the previous one and an earlier one, map number `earlier_map`. The forward pass adds or
+// concatenates them. The backward pass divides the gradient:
+//
+//     backward             writes the gradient by the previous map, like every other layer
+//     add_to_earlier       adds to the gradient by the earlier map, which the layer after that map has written before
 #pragma once
 
 #include "map_layer.hpp"
@@ -8,27 +11,27 @@ namespace convscope {
 
 class Joining : public MapLayer {
    public:
-    // `earlier` describes the memory layout of map number `other`.
-    Joining(const StepContext& context, std::size_t other, const Map& earlier)
-        : MapLayer(context), other_(other), earlier_(earlier) {}
+    // `earlier` describes the memory layout of the earlier map.
+    Joining(const StepContext& context, std::size_t earlier_map, const Map& earlier)
+        : MapLayer(context), earlier_map_(earlier_map), earlier_(earlier) {}
 
-    // Adds this layer's part to the gradient by `other`.
-    void add_to_other(Workspace& workspace, int64_t begin, int64_t end) const;
+    // Adds the gradient by the earlier map.
+    void add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const;
 
     Extents extents() const override;
     int64_t scratch_size() const override { return output_.value.shape.width * output_.value.shape.channels; }
 
    protected:
-    // Writes `count` channels, from `first`, of row `y` of the gradient by the output as a row of their own; zeros where
-    // `mask`, if it is not null, is not positive.
+    // Copies channels [first, first + count) of row `y` of the output's gradient to `row`, (width, count). With a `mask` of
+    // that shape, only where it is positive; the rest becomes zero.
     void take_channels(const Workspace& workspace, int64_t image, int64_t y, int64_t first, int64_t count,
                        const float* mask, float* row) const;
 
-    const std::size_t other_;
+    const std::size_t earlier_map_;
     const Map earlier_;
 };
 
-// Residual addition with relu: y = act(x + other).
+// Residual addition: y = act(previous + earlier).
 class Addition final : public Joining {
    public:
     using Joining::Joining;
@@ -40,12 +43,12 @@ class Addition final : public Joining {
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 };
 
-// The channels of `other`, followed by those of the previous map. A branch outputs the channels of `other` alone.
+// The channels of the earlier map, then those of the previous map. A `Branch` layer outputs the earlier map alone.
 class Concatenation final : public Joining {
    public:
     using Joining::Joining;
 
-    // Room for a row of the gradient by either map, zeros for the map that a branch ignores.
+    // A row of the gradient by either map. A branch writes zeros for the previous map.
     int64_t scratch_size() const override {
         return std::max(Joining::scratch_size(), input_.value.shape.width * input_.value.shape.channels);
     }
@@ -54,7 +57,7 @@ class Concatenation final : public Joining {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    // The output's channels that come from the previous map.
+    // Channels of the output that come from the previous map; 0 in a branch.
     int64_t own_channels() const { return output_.value.shape.channels - earlier_.value.shape.channels; }
 };
 

@@ -1,4 +1,4 @@
-// The kinds of layers by name, and a layer as the engine is told of it: sizes only, checked by the Python side or the page.
+// The kinds of layers by name, and the sizes of a layer, which the Python package or the page has checked.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ enum class Kind {
     prelu,
 };
 
-// As an architecture has them in Python, in files and in the page.
+// The names in Python, in files and in the page.
 constexpr Named<Kind> kind_names[] = {
     {"Conv2D", Kind::convolution},
     {"DepthwiseConv2D", Kind::depthwise},
@@ -76,9 +76,9 @@ struct Layer {
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
     std::array<int64_t, 2> dilation = {1, 1};  // from one row or column of a kernel to the next
-    int64_t groups = 1;                        // of a convolution, which cut channels and filters into equal parts
-    // Relu is computed within a layer, by `relu`, and every other activation in a step after it. An activation layer has none of
-    // its own: `activation` is what it computes. `Network` sets `relu` where `activation` says so.
+    int64_t groups = 1;  // of a convolution: the equal parts of channels and filters
+    // Relu is fused into the layer: `Network` sets `relu` if `activation` is relu. Every other activation is a step of its own
+    // after the layer (ActivationPass), as is a layer of kind `activation`.
     bool relu = false;
     Activation activation = Activation::none;
     float slope = 0.2f;                        // of leaky relu below zero
@@ -89,8 +89,9 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    double momentum = 0.99, epsilon = 1e-3;  // of batch normalisation: the share of the old statistics kept per step; added to the variance
-    int64_t earlier = -1;              // where `reads_earlier`: the layer whose output it reads, -1 of the image
+    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the variance.
+    double momentum = 0.99, epsilon = 1e-3;
+    int64_t earlier = -1;  // if `reads_earlier()`: the layer whose output it also reads, -1 for the image
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
@@ -117,12 +118,12 @@ struct Layer {
     bool reads_earlier() const {
         return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation;
     }
-    // How many rows or columns a window reaches over.
+    // Rows or columns from the first to the last pixel of a window.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
-    // Whether a kernel reads all channels of pixels that lie side by side, as the fast ways of a convolution do.
+    // Whether a kernel row reads contiguous numbers, which the fast algorithms of a convolution need.
     bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
-    // Whether its weights are for each channel by itself.
+    // Whether each channel has weights of its own.
     bool is_by_channel() const {
         return kind == Kind::depthwise || kind == Kind::normalization || kind == Kind::prelu;
     }

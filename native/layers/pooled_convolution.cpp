@@ -9,12 +9,12 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t winograd_cells = 27;  // computed at once, in tiles of nine: what they need stays near
+constexpr int64_t winograd_cells = 27;  // computed at once, three tiles of nine: their numbers stay in cache
 
 }  // namespace
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
-    const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reaches into padding
+    const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reads padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
     };
     return convolution.kind == Kind::convolution && convolution.has_plain_kernel() && pooling.kind == Kind::max_pooling &&
@@ -23,7 +23,7 @@ bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
 }
 
 PooledConvolution::Forward PooledConvolution::choose_forward() const {
-    // Below some channels the transforms cost more than the multiplications that they save.
+    // With fewer channels the transforms cost more than the multiplications that they save.
     if (layer_.window[0] == 3 && layer_.window[1] == 3 && layer_.stride[0] == 1 && layer_.stride[1] == 1 &&
         pooling_.window[0] == 2 && layer_.input.channels >= 8) {
         return Forward::winograd;
@@ -35,8 +35,8 @@ PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient() co
     const auto kernel = layer_.window;
     const int64_t width = kernels_.vector_width, run = kernel[1] * layer_.input.channels;
     const int64_t vectors = (run + width - 1) / width;
-    // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
-    // (about six in ten) its kernel rows as vectors and the upkeep of the list.
+    // Multiply-adds per cell and vector of filters. By filters: the weights at all four pixels. By runs: for each filter with
+    // a gradient (about 60 %) its kernel rows as vectors, and three steps to maintain the list of such filters.
     const bool by_filters = 4.0 * static_cast<double>(kernel[0] * run) <
                             (0.6 * static_cast<double>(kernel[0] * vectors) + 3) * static_cast<double>(width);
     return by_filters ? KernelGradient::filters : KernelGradient::runs;
@@ -176,17 +176,11 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
 }
 
 void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const {
-    switch (forward_) {
-        case Forward::winograd:
-            return forward_by_winograd(workspace, image);
-        case Forward::direct:
-        case Forward::live_cells:
-            return forward_directly(workspace, image);
-    }
+    forward_ == Forward::winograd ? forward_by_winograd(workspace, image) : forward_directly(workspace, image);
 }
 
 void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) const {
-    constexpr int64_t cells_at_once = 128;  // what they read stays in cache while the panels pass
+    constexpr int64_t cells_at_once = 128;  // their inputs stay in cache while all panels are multiplied
     Product p;
     p.a = workspace.values[map_].image(image);
     p.a_segment = input_.value.row();
@@ -212,8 +206,8 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
         p.order = order.cells + begin;
         kernels_.multiply(p);
     }
-    p.segments = 0;  // a sum of nothing, which becomes what the bias makes of it
-    // On the way to the weights these cells are passed by.
+    p.segments = 0;  // the other cells read only zeros: their output follows from the bias alone
+    // The kernel gradient skips these cells, so it needs no winners of them.
     if (kernel_gradient_ == KernelGradient::filters && !wants_input_gradient_) p.winners = nullptr;
     p.rows = cells() - order.live;
     p.order = order.cells + order.live;
@@ -236,7 +230,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (gradient == nullptr) {
-        // a plan that goes to the image alone
+        // the plan computes no gradients by weights
     } else if (kernel_gradient_ == KernelGradient::filters) {
         const Order order = order_of(workspace, image);
         p.live = order.cells;
@@ -251,7 +245,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         spread_and_multiply(workspace, image);
         return;
     }
-    // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
+    // Windows reach into the padding, so the gradient is summed in a map with padding, whose inside is then copied.
     float* scratch = workspace.scratch->backward[map_].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.back = parameters_.back();
@@ -275,7 +269,8 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     unpooled_->input_gradient(workspace, image, scratch);
 }
 
-void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
+void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin,
+                                int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
     if (kernel_gradient_ == KernelGradient::filters) {
         return WeightedLayer::collect(batch, images, offset, panel, begin, end, total);
@@ -289,7 +284,7 @@ void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offs
         const int64_t filter = panel * width + column;
         const int64_t kernel = offset + filter * kernel_size;
         for (int64_t row = begin; row < std::min(end, inputs);) {
-            // Rows of one kernel row lie side by side in the sums, and under one another in the panel.
+            // The weights of a kernel row are contiguous in the sums, and a column of the panel.
             const int64_t column_in_run = row % run;
             const int64_t count = std::min({std::min(end, inputs) - row, run - column_in_run, max_count});
             add_shards(batch.shards, kernel + row / run * stride + column_in_run, count, kernels_, sums);

@@ -1,7 +1,7 @@
-// A convolution whose output only a max pooling of four places a cell reads, in one pass.
+// A convolution fused with the max pooling of windows of four pixels that alone reads its output. A cell is a pooling window.
 //
-// The way there computes just the places that the pooling reads and stores the largest and which it was; relu and max
-// commute, so relu comes last. The way back follows the winners: see kernels/winners.cpp.
+// The forward pass computes the four pixels of each cell and stores the largest and its index, the winner; relu is applied
+// last, since it commutes with max. The backward pass follows the winners: see kernels/winners.cpp.
 #pragma once
 
 #include <memory>
@@ -19,19 +19,20 @@ class PooledConvolution final : public WeightedLayer {
 
     Extents extents() const override;
     std::unique_ptr<ChannelSums> channel_sums() const override;
-    int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }  // and how many of them are live
+    int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }  // and their number
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
     int64_t gradient_size() const override;
-    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
     struct Order {
-        const int32_t* cells;  // first those that read anything but zeros, `live` of them
+        const int32_t* cells;  // first the `live` cells, which read a number that is not zero
         int64_t live;
     };
 
@@ -40,19 +41,19 @@ class PooledConvolution final : public WeightedLayer {
     Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_directly(Workspace& workspace, int64_t image) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
-    int64_t run_stride() const;  // of a kernel row in the gradient by runs
-    // By a product over all places, for kernels that `winners_input` does not know.
+    int64_t run_stride() const;  // from one kernel row to the next in the gradient by runs
+    // The input gradient as a product over all pixels, for kernel sizes that `winners_input` does not support.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
 
     const Layer pooling_;
     // How the products are computed.
     enum class Forward {
         direct,
-        live_cells,  // direct, but only of cells that read anything but zeros: of an image, whose ground is often empty
+        live_cells,  // direct, but skips cells that read only zeros: for an image, whose background is often black
         winograd,
     };
     Forward choose_forward() const;
-    // Along what the vectors of the gradient by the kernel lie: see Kernels.
+    // Whether a vector of the kernel gradient spans filters or a run of a kernel row: see Kernels.
     enum class KernelGradient { filters, runs };
     KernelGradient choose_kernel_gradient() const;
 
@@ -60,9 +61,9 @@ class PooledConvolution final : public WeightedLayer {
     const KernelGradient kernel_gradient_;
     CellSearch search_;
     std::vector<int32_t> all_cells_;
-    std::unique_ptr<Convolution> unpooled_;  // where the gradient by the input is a product over all places
-    std::vector<int64_t> cell_offsets_, writes_;  // where each cell reads and writes
-    std::vector<int64_t> spread_offsets_;  // of each cell's four places in the gradient of unpooled_
+    std::unique_ptr<Convolution> unpooled_;  // if the input gradient is a product over all pixels
+    std::vector<int64_t> cell_offsets_, writes_;  // input and output offset of each cell
+    std::vector<int64_t> spread_offsets_;  // of each cell's four pixels in the output gradient of unpooled_
     int64_t window_[4] = {};
 };
 

@@ -1,12 +1,12 @@
-// Poolings that stand by themselves: an average, and a maximum after another pooling, first in the network, or of windows
-// other than four places. The mean of a window leaves out padding; over the whole map it is global.
+// Average pooling, and max pooling that is not fused with a convolution (see pooled_convolution.hpp). The mean of a window
+// leaves out padding. A global pooling has one window, the map.
 #pragma once
 
 #include "map_layer.hpp"
 
 namespace convscope {
 
-// The sizes that a pooling's kernel needs.
+// The sizes of a pooling layer, for its kernel.
 PoolingImage pooling_image(const Layer& layer);
 
 class Pooling : public MapLayer {

@@ -8,7 +8,7 @@ namespace convscope {
 
 namespace {
 
-// Returns log Σ exp(number(i)) over i below `count`; the largest is taken out first, so that nothing overflows.
+// Returns log Σ exp(number(i)) over i < count. The largest is subtracted first, so that nothing overflows.
 template <class Number>
 float log_of_sum(int64_t count, Number number) {
     float largest = -std::numeric_limits<float>::infinity();
@@ -42,8 +42,8 @@ void SoftVoting::forward_image(Workspace& workspace, int64_t image) const {
     for (int64_t k = 0; k < classes_; ++k) output[k] = class_logarithm(logits, sums, k) + shift;
 }
 
-// By logit j of member i it is g[j] w[i][j] + p[i][j] (Σ_k g[k] / members - Σ_k g[k] w[i][k]), where p are the member's
-// probabilities, and w its share in what all members give a class.
+// With g the gradient by y, p[i, k] the softmax of member i, and w[i, k] = p[i, k] / Σ_i p[i, k]:
+//     dx[i, j] = g[j] w[i, j] + p[i, j] (Σ_k g[k] / M - Σ_k g[k] w[i, k])
 void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);

@@ -1,6 +1,9 @@
-// The logits of an ensemble from those of its members, which lie one behind the other: their softmax is the mean of the
-// members' softmax. To these logits the mean of log Σ_k exp(logit) over the members is added, which changes no probability;
-// with it equal members give their own logits.
+// The logits of an ensemble, whose softmax is the mean of the members' softmax. The input is the logits x[i, k] of member i
+// for class k; with L[i] = log Σ_k exp(x[i, k]) and M members
+//
+//     y[k] = log Σ_i exp(x[i, k] - L[i]) + mean(L) - log M
+//
+// The last two terms change no probability; with them, equal members give their own logits.
 #pragma once
 
 #include "map_layer.hpp"
@@ -21,9 +24,9 @@ class SoftVoting final : public MapLayer {
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
-    // Writes log Σ_k exp(logit) of each member.
+    // Writes L[i] of each member.
     void write_sums(const float* logits, float* sums) const;
-    // Returns log Σ exp over the members of the logarithm of what each gives class k.
+    // Returns log Σ_i exp(x[i, k] - L[i]).
     float class_logarithm(const float* logits, const float* sums, int64_t k) const;
 
     const int64_t classes_, members_;

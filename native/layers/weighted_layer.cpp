@@ -11,10 +11,10 @@ void WeightedLayer::collect(const Batch& batch, int64_t, int64_t offset, int64_t
 
 void WeightedLayer::add_bias_gradient(const float* output_gradient, float* gradient) const {
     const Layout& layout = output_.gradient;
-    const float one = 1;  // the bias is the weight of an input that is always one
+    const float unit = 1;  // the bias is the weight of a constant input of 1
     const int64_t zero = 0;
     Product p;
-    p.a = &one;
+    p.a = &unit;
     p.a_rows = p.c_rows = &zero;
     p.a_step = 0;
     p.b_segment = layout.step[0] * layout.row();

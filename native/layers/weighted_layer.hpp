@@ -1,4 +1,4 @@
-// A map layer with a matrix of weights whose gradient is the sum of the shards' in the same layout.
+// A map layer with weights whose gradient is summed by shards, in the layout of the weights.
 #pragma once
 
 #include "map_layer.hpp"
@@ -15,7 +15,7 @@ class WeightedLayer : public MapLayer {
                  float* total) const override;
 
    protected:
-    // Adds the sum of an image's gradient by the output over all places, by filter.
+    // Adds the gradient by the bias: for each filter, the sum of the output gradient over all pixels.
     void add_bias_gradient(const float* output_gradient, float* gradient) const;
 
     Parameters& parameters_;

@@ -6,7 +6,7 @@ namespace convscope {
 
 namespace {
 
-// Of input and output. Below, the transforms cost more than they save. Measured at 28 x 28 on an Intel Xeon (Granite
+// Of input and output. With fewer, the transforms cost more than they save. Measured at 28 x 28 on an Intel Xeon (Granite
 // Rapids) with AVX-512, forward and back, by Winograd's way and directly, in microseconds: a kernel of 3 from 4
 // channels to 4 10 + 20 and 6 + 13, from 8 to 8 11 + 22 and 11 + 24, from 16 to 16 14 + 28 and 17 + 39. A kernel of 5
 // from 4 to 4 12 + 25 and 12 + 30, from 8 to 8 14 + 29 and 23 + 57. dev/LOG.md has more.
@@ -20,7 +20,7 @@ WinogradAlgorithm choose_winograd(const Layer& layer) {
     if (layer.kind != Kind::convolution || !by_one || !square || !layer.has_plain_kernel()) return WinogradAlgorithm::none;
     if (std::min(layer.input.channels, layer.output.channels) < min_channels) return WinogradAlgorithm::none;
     WinogradAlgorithm best = WinogradAlgorithm::none;
-    // At most three quarters of the direct way's: the rest is what the transforms cost.
+    // At most three quarters of the direct products: the transforms cost the rest.
     int64_t fewest = layer.output.height * layer.output.width * layer.window[0] * layer.window[1] * 3 / 4 + 1;
     for (WinogradAlgorithm algorithm :
          {WinogradAlgorithm::f4x3, WinogradAlgorithm::f2x3, WinogradAlgorithm::f4x5, WinogradAlgorithm::f2x5}) {

@@ -1,11 +1,11 @@
-// Which of Winograd's algorithms a convolution is computed by, if any, and their sizes.
+// The Winograd algorithm of a convolution, if any, and the sizes of the algorithms.
 #pragma once
 
 #include "layer.hpp"
 
 namespace convscope {
 
-// Of a tile: the sides of its places and of the kernel, and of the square of numbers that are multiplied for it.
+// Sides of a tile of outputs and of the kernel. A tile reads points() x points() inputs, and takes as many products.
 struct WinogradSizes {
     int64_t outputs = 0, kernel = 0;
     int64_t points() const { return outputs + kernel - 1; }
@@ -28,13 +28,13 @@ constexpr WinogradSizes winograd_sizes(WinogradAlgorithm algorithm) {
     return {};
 }
 
-// How many tiles a map of this size takes; the last may lie partly outside.
+// The number of tiles of a map; the last ones may exceed it.
 inline int64_t winograd_tiles(WinogradAlgorithm algorithm, const Shape& output) {
     const int64_t side = winograd_sizes(algorithm).outputs;
     return (output.height + side - 1) / side * ((output.width + side - 1) / side);
 }
 
-// The algorithm of a convolution without pooling, or none where it is computed directly.
+// Chooses the algorithm of a convolution without pooling; none if the direct way is as fast.
 WinogradAlgorithm choose_winograd(const Layer& layer);
 
 }  // namespace convscope

@@ -1,12 +1,12 @@
-// A convolution by Winograd's way, with bias and relu, for the kernels and maps for which `choose_winograd` has an
-// algorithm.
+// A convolution with bias and relu by Winograd's algorithm, if `choose_winograd` has one for it.
 //
-// What a tile of places reads is transformed to a square of positions, and so are the kernels. The sum over channels
-// is, for each position, a matrix product of the tiles of some images, a block, by the filters; its transform back are
-// the tile's places. The way back is the transpose of each step, on the same tiles: the gradient by the output,
-// transformed, times the transformed kernels is the gradient by the transformed input, and times the transformed input
-// that by the transformed kernels. So the zeros around a valid convolution are never computed with.
-// kernels/winograd_transforms.hpp has the formulas.
+// With B, G and A the transforms of kernels/winograd_transforms.hpp, a tile x of the input, kernels g and output tile y:
+//
+//     X = B' x B    W = G g G'    Y[position] = sum over channels of X[position] W[position]    y = A' Y A
+//
+// For each position, Y is a matrix product: the tiles of a block of images times the filters. The backward pass takes the
+// transpose of each step on the same tiles: with dY = A dy A', dX = dY W' and dW = X' dY. So the padding of a valid
+// convolution is never multiplied.
 #pragma once
 
 #include "weighted_layer.hpp"
@@ -17,8 +17,7 @@ class WinogradConvolution final : public WeightedLayer {
    public:
     WinogradConvolution(const StepContext& context, Parameters& parameters);
 
-    // The layout that `forward` reads, and that in which `backward` reads the gradient by the output: up to whole
-    // tiles.
+    // The layouts that `forward` reads and in which `backward` reads the output gradient: padded to whole tiles.
     static Layout input_layout(const Layer& layer);
     static Layout gradient_layout(const Layer& layer);
 
@@ -32,8 +31,7 @@ class WinogradConvolution final : public WeightedLayer {
     int64_t forward_scratch_size() const override;
 
    private:
-    // Tiles [first_tile, end_tile) of each of the images [begin, end) of the slice: several whole images or a part of
-    // one.
+    // Tiles [first_tile, end_tile) of images [begin, end) of the slice: whole images, or a part of one.
     struct Block {
         int64_t begin, end, first_tile, end_tile;
         int64_t tiles() const { return (end - begin) * (end_tile - first_tile); }
@@ -42,7 +40,7 @@ class WinogradConvolution final : public WeightedLayer {
     struct Transformed {
         float* numbers;
         int64_t position_step, tile_step;
-        const int64_t* rows;  // where each tile's begin
+        const int64_t* rows;  // offset of each tile
     };
 
     template <class Work>
@@ -62,10 +60,9 @@ class WinogradConvolution final : public WeightedLayer {
 
     const WinogradAlgorithm algorithm_;
     const WinogradSizes sizes_;
-    Layout frame_;  // of the gradient by the input while it is summed: all that the tiles read, channels up to whole
-                    // registers
+    Layout frame_;  // of the input gradient while it is summed: all pixels that tiles read, channels up to whole registers
     int64_t tiles_ = 0;                           // of an image
-    int64_t block_images_ = 1, block_tiles_ = 1;  // most of a block: one of them is 1 or all of an image's tiles
+    int64_t block_images_ = 1, block_tiles_ = 1;  // maxima of a block: 1 image, or all tiles of an image
     int64_t input_step_ = 0, output_step_ = 0;    // from tile to tile in the transformed maps
     std::vector<int64_t> reads_, writes_, gradient_reads_, frame_offsets_;      // by tile
     std::vector<int64_t> inside_;                                              // by tile: rows and columns

@@ -1,4 +1,4 @@
-// Zero padding as a layer of its own: maps in a frame of zeros that later layers read as numbers like any other.
+// The layer ZeroPadding2D: surrounds a map with zeros, which later layers read as values.
 #pragma once
 
 #include "map_layer.hpp"

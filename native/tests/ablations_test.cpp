@@ -158,7 +158,7 @@ class StopAtOnce final : public Watcher {
 
 }  // namespace
 
-TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
+TEST(gradients_by_layers_and_image_match_the_naive_network) {
     uint64_t seed = 301;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
@@ -193,7 +193,7 @@ TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
     }
 }
 
-TEST(ablations_are_those_of_the_naive_network) {
+TEST(ablations_match_the_naive_network) {
     uint64_t seed = 321;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
@@ -208,7 +208,7 @@ TEST(ablations_are_those_of_the_naive_network) {
     }
 }
 
-TEST(an_ablation_has_the_same_bits_alone_and_in_any_company_on_any_number_of_threads) {
+TEST(an_ablation_has_the_same_bits_alone_or_among_others_on_any_threads) {
     uint64_t seed = 341;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
@@ -223,7 +223,7 @@ TEST(an_ablation_has_the_same_bits_alone_and_in_any_company_on_any_number_of_thr
     }
 }
 
-TEST(outputs_with_an_ablation_are_those_of_the_naive_network) {
+TEST(outputs_with_an_ablation_match_the_naive_network) {
     uint64_t seed = 351;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
@@ -232,7 +232,7 @@ TEST(outputs_with_an_ablation_are_those_of_the_naive_network) {
             std::vector<std::vector<float>> values;
             std::vector<float*> pointers;
             for (const Layer& layer : a.layers) values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
-            for (std::vector<float>& one : values) pointers.push_back(one.data());
+            for (std::vector<float>& buffer : values) pointers.push_back(buffer.data());
             CHECK(ablated_outputs(c.engine.network(), by, 2, c.images, count, ablation, pointers, c.watcher));
             for (int64_t i = 0; i < count; ++i) {
                 const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), ablation);

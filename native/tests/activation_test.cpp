@@ -61,7 +61,7 @@ Buffer<float> buffer_of(const std::vector<float>& numbers) {
 
 }  // namespace
 
-TEST(activations_are_their_formulas_from_the_least_number_to_the_largest) {
+TEST(activations_match_their_formulas_for_all_numbers) {
     const std::vector<float> numbers = grid();
     const auto count = static_cast<int64_t>(numbers.size());
     const Buffer<float> x = buffer_of(numbers);
@@ -75,7 +75,7 @@ TEST(activations_are_their_formulas_from_the_least_number_to_the_largest) {
     }
 }
 
-TEST(derivatives_of_activations_are_their_formulas_from_the_least_number_to_the_largest) {
+TEST(derivatives_of_activations_match_their_formulas_for_all_numbers) {
     const std::vector<float> numbers = grid();
     const auto count = static_cast<int64_t>(numbers.size());
     const Buffer<float> x = buffer_of(numbers);
@@ -92,7 +92,7 @@ TEST(derivatives_of_activations_are_their_formulas_from_the_least_number_to_the_
     }
 }
 
-TEST(the_tail_of_gelu_is_as_exact_as_its_exponent) {
+TEST(the_tail_of_gelu_is_exact_to_its_exponent) {
     // e^(-x^2 / 2) multiplies the rounding of x^2 / 2 by that number.
     for (float x = -12.9f; x < 0; x += 0.01f) {
         const Buffer<float> tail = buffer_of({x});
@@ -104,7 +104,7 @@ TEST(the_tail_of_gelu_is_as_exact_as_its_exponent) {
     }
 }
 
-TEST(the_formulas_of_derivatives_are_differences_of_those_of_activations) {
+TEST(the_formulas_of_derivatives_match_finite_differences) {
     for (const Case& c : cases) {
         for (double x = -6.01; x < 6; x += 0.25) {
             constexpr double step = 1e-5;
@@ -114,7 +114,7 @@ TEST(the_formulas_of_derivatives_are_differences_of_those_of_activations) {
     }
 }
 
-TEST(activations_keep_what_is_not_a_number) {
+TEST(activations_keep_nan) {
     const Buffer<float> x = buffer_of({1, std::numeric_limits<float>::quiet_NaN(), 2});
     for (const Case& c : cases) {
         float y[3];
@@ -123,7 +123,7 @@ TEST(activations_keep_what_is_not_a_number) {
     }
 }
 
-TEST(activations_stay_within_their_count_and_give_every_place_the_same) {
+TEST(activations_stay_within_their_count_and_do_not_depend_on_the_index) {
     for (const Case& c : cases) {
         for (int64_t count = 1; count <= 2 * kernels.vector_width + 1; ++count) {
             const Buffer<float> x = buffer_of(std::vector<float>(static_cast<std::size_t>(count), -0.7f));

@@ -71,12 +71,12 @@ void check_resampling(const Kernels& kernels, Shape shape, double stretch, float
     for (int64_t y = 0; y < shape.height; ++y) {
         for (int64_t x = 0; x < shape.width; ++x) {
             const double dy = static_cast<double>(y), dx = static_cast<double>(x), s = static_cast<double>(r.strength);
-            const auto place = at(y * shape.width + x);
-            const double source_row = r.rows[0] + r.rows[1] * dy + r.rows[2] * dx + s * static_cast<double>(down[place]);
+            const auto pixel = at(y * shape.width + x);
+            const double source_row = r.rows[0] + r.rows[1] * dy + r.rows[2] * dx + s * static_cast<double>(down[pixel]);
             const double source_column =
-                r.columns[0] + r.columns[1] * dy + r.columns[2] * dx + s * static_cast<double>(right[place]);
+                r.columns[0] + r.columns[1] * dy + r.columns[2] * dx + s * static_cast<double>(right[pixel]);
             for (int64_t c = 0; c < shape.channels; ++c) {
-                CHECK_NEAR(static_cast<double>(output[place * at(shape.channels) + at(c)]),
+                CHECK_NEAR(static_cast<double>(output[pixel * at(shape.channels) + at(c)]),
                            between_pixels(image, shape, source_row, source_column, c), 0.05);
             }
         }
@@ -109,44 +109,44 @@ Augmentation everything() {
 
 }  // namespace
 
-TEST(even_pairs_are_the_parts_of_splitmix64) {
+TEST(uniform_pairs_are_the_halves_of_splitmix64) {
     for (int64_t count : {1, 8, 28, 31, 32, 33, 100}) {
-        Buffer<float> one = unwritten_buffer(count), other = unwritten_buffer(count);
-        kernels.even_pairs(987654321, count, one.data(), other.data());
+        Buffer<float> first = unwritten_buffer(count), second = unwritten_buffer(count);
+        kernels.even_pairs(987654321, count, first.data(), second.data());
         Random sequence(987654321);
         for (int64_t i = 0; i < count; ++i) {
             const uint64_t bits = sequence.bits();
-            CHECK(static_cast<double>(one[at(i)]) == high_part(bits) / 8388608 - 1);
-            CHECK(static_cast<double>(other[at(i)]) == low_part(bits) / 8388608 - 1);
+            CHECK(static_cast<double>(first[at(i)]) == high_part(bits) / 8388608 - 1);
+            CHECK(static_cast<double>(second[at(i)]) == low_part(bits) / 8388608 - 1);
         }
-        CHECK(one[at(count)] == unwritten);
-        CHECK(other[at(count)] == unwritten);
+        CHECK(first[at(count)] == unwritten);
+        CHECK(second[at(count)] == unwritten);
     }
 }
 
-TEST(normal_pairs_are_box_and_mullers) {
+TEST(normal_pairs_follow_box_and_muller) {
     for (int64_t count : {1, 17, 32, 20000}) {
-        Buffer<float> one = unwritten_buffer(count), other = unwritten_buffer(count);
-        kernels.normal_pairs(555, count, one.data(), other.data());
+        Buffer<float> first = unwritten_buffer(count), second = unwritten_buffer(count);
+        kernels.normal_pairs(555, count, first.data(), second.data());
         Random sequence(555);
         double sum = 0, squares = 0;
         for (int64_t i = 0; i < count; ++i) {
             const uint64_t bits = sequence.bits();
             const double radius = std::sqrt(-2 * std::log((high_part(bits) + 1) / 16777216));
             const double angle = 2 * pi * low_part(bits) / 16777216;
-            CHECK_NEAR(static_cast<double>(one[at(i)]), radius * std::cos(angle), 3e-6);
-            CHECK_NEAR(static_cast<double>(other[at(i)]), radius * std::sin(angle), 3e-6);
-            sum += static_cast<double>(one[at(i)]) + static_cast<double>(other[at(i)]);
-            squares += static_cast<double>(one[at(i)] * one[at(i)] + other[at(i)] * other[at(i)]);
+            CHECK_NEAR(static_cast<double>(first[at(i)]), radius * std::cos(angle), 3e-6);
+            CHECK_NEAR(static_cast<double>(second[at(i)]), radius * std::sin(angle), 3e-6);
+            sum += static_cast<double>(first[at(i)]) + static_cast<double>(second[at(i)]);
+            squares += static_cast<double>(first[at(i)] * first[at(i)] + second[at(i)] * second[at(i)]);
         }
-        CHECK(one[at(count)] == unwritten);
+        CHECK(first[at(count)] == unwritten);
         if (count < 1000) continue;
         CHECK_NEAR(sum / static_cast<double>(2 * count), 0, 0.025);  // five standard deviations
         CHECK_NEAR(squares / static_cast<double>(2 * count), 1, 0.036);
     }
 }
 
-TEST(smoothing_is_a_sum_over_both_sides) {
+TEST(smoothing_is_a_symmetric_weighted_sum) {
     Random random(61);
     for (int64_t count : {1, 5, 28, 32, 45}) {
         for (int64_t radius : {0, 1, 12}) {
@@ -179,7 +179,7 @@ TEST(resampling_reads_between_pixels_and_zeros_outside) {
     }
 }
 
-TEST(values_become_bytes_halves_up) {
+TEST(values_are_rounded_to_bytes_halves_up) {
     const float values[] = {-1e30f, -0.6f, 0, 0.49f, 0.5f, 1.5f, 126.51f, 254.49f, 254.5f, 300, 1e30f};
     const uint8_t wanted[] = {0, 0, 0, 0, 1, 2, 127, 254, 255, 255, 255};
     for (int64_t i = 0; i < 11; ++i) {
@@ -211,9 +211,9 @@ TEST(a_shift_moves_bytes_and_brings_in_zeros) {
     for (Shape shape : {Shape{1, 1, 1}, Shape{7, 12, 1}, Shape{11, 5, 3}}) {
         const std::vector<uint8_t> image = random.bytes(shape.size());
         for (int64_t position : {int64_t{0}, int64_t{1}, int64_t{2}, int64_t{3}, int64_t{1} << 33}) {
-            const auto place = static_cast<uint64_t>(position);
-            const auto down = static_cast<int64_t>((random_bits(0, place, 0) >> 32) * 19 >> 32) - 9;
-            const auto right = static_cast<int64_t>((random_bits(0, place, 1) >> 32) * 19 >> 32) - 9;
+            const auto counter = static_cast<uint64_t>(position);
+            const auto down = static_cast<int64_t>((random_bits(0, counter, 0) >> 32) * 19 >> 32) - 9;
+            const auto right = static_cast<int64_t>((random_bits(0, counter, 1) >> 32) * 19 >> 32) - 9;
             const std::vector<uint8_t> moved = changed(augmentation, shape, kernels, position, image);
             for (int64_t i = 0; i < shape.size(); ++i) {
                 const int64_t y = i / (shape.width * shape.channels), x = i / shape.channels % shape.width;
@@ -223,7 +223,7 @@ TEST(a_shift_moves_bytes_and_brings_in_zeros) {
     }
 }
 
-TEST(a_flip_mirrors_what_a_shift_has_moved) {
+TEST(a_flip_follows_the_shift) {
     Random random(68);
     for (Shape shape : {Shape{1, 1, 1}, Shape{7, 12, 1}, Shape{11, 5, 3}}) {
         const std::vector<uint8_t> image = random.bytes(shape.size());
@@ -249,9 +249,9 @@ TEST(a_cutout_is_a_square_of_zeros) {
     Augmentation augmentation;
     augmentation.cutout = 4;
     for (int64_t position = 0; position < 50; ++position) {
-        const auto place = static_cast<uint64_t>(position);
-        const auto top = static_cast<int64_t>((random_bits(0, place, 8) >> 32) * 6 >> 32) - 2;
-        const auto left = static_cast<int64_t>((random_bits(0, place, 9) >> 32) * 9 >> 32) - 2;
+        const auto counter = static_cast<uint64_t>(position);
+        const auto top = static_cast<int64_t>((random_bits(0, counter, 8) >> 32) * 6 >> 32) - 2;
+        const auto left = static_cast<int64_t>((random_bits(0, counter, 9) >> 32) * 9 >> 32) - 2;
         const std::vector<uint8_t> cut = changed(augmentation, shape, kernels, position, white);
         for (int64_t i = 0; i < shape.size(); ++i) {
             const int64_t y = i / 18, x = i / 2 % 9;
@@ -261,7 +261,7 @@ TEST(a_cutout_is_a_square_of_zeros) {
     }
 }
 
-TEST(what_happens_to_an_image_depends_on_its_position_alone) {
+TEST(augmentation_of_an_image_depends_only_on_its_position) {
     Random random(65);
     for (Shape shape : {Shape{1, 1, 1}, Shape{28, 28, 1}, Shape{9, 41, 3}}) {
         const std::vector<uint8_t> image = random.bytes(shape.size());
@@ -274,7 +274,7 @@ TEST(what_happens_to_an_image_depends_on_its_position_alone) {
     }
 }
 
-TEST(every_augmentation_does_something_and_none_nothing) {
+TEST(every_augmentation_changes_the_image) {
     const Shape shape{28, 28, 1};
     Random random(66);
     const std::vector<uint8_t> image = random.bytes(shape.size());
@@ -284,11 +284,11 @@ TEST(every_augmentation_does_something_and_none_nothing) {
                                              &Augmentation::crop,     &Augmentation::elastic,  &Augmentation::contrast,
                                              &Augmentation::brightness, &Augmentation::noise};
     for (double Augmentation::*const number : numbers) {
-        Augmentation one;
-        one.*number = 0.8;
-        if (number == &Augmentation::brightness) one.*number = 80;  // grey levels
-        CHECK(one.changes());
-        CHECK(changed(one, shape, kernels, 3, image) != image);
+        Augmentation single;
+        single.*number = 0.8;
+        if (number == &Augmentation::brightness) single.*number = 80;  // grey levels
+        CHECK(single.changes());
+        CHECK(changed(single, shape, kernels, 3, image) != image);
     }
 }
 

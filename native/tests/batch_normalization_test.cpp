@@ -133,7 +133,7 @@ class StopAfter final : public Watcher {
 
 }  // namespace
 
-TEST(steps_by_batch_statistics_are_those_of_the_naive_network) {
+TEST(steps_by_batch_statistics_match_the_naive_network) {
     static const std::vector<Case> cases = make_cases();  // once for all instruction sets, since plain loops take long
     for (const Case& c : cases) {
         Engine engine(c.architecture, c.start, kernels);
@@ -161,19 +161,19 @@ TEST(training_in_stages_gives_the_same_bits_on_any_number_of_threads) {
         for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{129, 64}, {73, 64}, {136, 136}, {17, 5}}) {
             const RandomData data(a, count, ++seed);
             const std::vector<Weights> start = random_weights(a, seed);
-            Engine one(a, start, kernels);
+            Engine single(a, start, kernels);
             std::vector<Weights> gradients, again_gradients;
-            const Score score = one.train(data.bytes, data.labels, in_order(count), batch_size, 0.01f, 1, watcher);
-            const double loss = one.gradients(data.bytes, data.labels, batch_size, 1, gradients);
+            const Score score = single.train(data.bytes, data.labels, in_order(count), batch_size, 0.01f, 1, watcher);
+            const double loss = single.gradients(data.bytes, data.labels, batch_size, 1, gradients);
             for (int threads : {2, 3, 7}) {
-                Engine other(a, start, kernels);
+                Engine threaded(a, start, kernels);
                 const Score again =
-                    other.train(data.bytes, data.labels, in_order(count), batch_size, 0.01f, threads, watcher);
+                    threaded.train(data.bytes, data.labels, in_order(count), batch_size, 0.01f, threads, watcher);
                 CHECK(again.loss == score.loss && again.correct == score.correct && again.images == count);
                 for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
-                    CHECK(equal(other.read(field), one.read(field)));
+                    CHECK(equal(threaded.read(field), single.read(field)));
                 }
-                CHECK(other.gradients(data.bytes, data.labels, batch_size, threads, again_gradients) == loss);
+                CHECK(threaded.gradients(data.bytes, data.labels, batch_size, threads, again_gradients) == loss);
                 CHECK(equal(again_gradients, gradients));
             }
         }

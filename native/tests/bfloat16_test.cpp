@@ -140,7 +140,7 @@ void check_product(const Kernels& kernels, const Case& c, Finish finish, Random&
 
 }  // namespace
 
-TEST(a_bfloat16_is_the_nearest_of_a_float) {
+TEST(a_float_is_rounded_to_the_nearest_bfloat16) {
     Random random(1);
     Buffer<float> numbers = plain_buffer<float>(1000);
     for (float& number : numbers) number = random.number_of_size(-30, 30);
@@ -159,7 +159,7 @@ TEST(a_bfloat16_is_the_nearest_of_a_float) {
     }
 }
 
-TEST(what_is_not_finite_stays_so_in_bfloat16) {
+TEST(infinities_and_nan_survive_in_bfloat16) {
     constexpr float infinity = std::numeric_limits<float>::infinity();
     Buffer<float> numbers = plain_buffer<float>(5);
     const uint32_t odd_nan = 0x7fffffff;
@@ -175,7 +175,7 @@ TEST(what_is_not_finite_stays_so_in_bfloat16) {
     CHECK(value_of(got[4]) == static_cast<double>(infinity));
 }
 
-TEST(a_bfloat16_product_of_any_rows_and_columns_is_its_formula) {
+TEST(a_bfloat16_product_of_any_rows_and_columns_matches_its_formula) {
     Random random(2);
     const int64_t width = kernels.panel_width;
     for (int64_t rows : {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 65}) {
@@ -185,14 +185,14 @@ TEST(a_bfloat16_product_of_any_rows_and_columns_is_its_formula) {
     }
 }
 
-TEST(a_bfloat16_product_of_any_runs_is_its_formula) {
+TEST(a_bfloat16_product_of_any_runs_matches_its_formula) {
     Random random(3);
     for (int64_t runs : {0, 2, 3, 5}) {
         for (int64_t rows : {1, 9, 16, 18}) check_product(kernels, {runs, rows, 7, 2, 5}, Finish::store, random);
     }
 }
 
-TEST(a_bfloat16_product_of_any_segments_and_lengths_is_its_formula) {
+TEST(a_bfloat16_product_of_any_segments_matches_its_formula) {
     Random random(4);
     for (int64_t segments : {1, 2, 5}) {
         for (int64_t length : {1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 70}) {
@@ -201,7 +201,7 @@ TEST(a_bfloat16_product_of_any_segments_and_lengths_is_its_formula) {
     }
 }
 
-TEST(a_bfloat16_product_finishes_as_it_is_told) {
+TEST(a_bfloat16_product_applies_its_finish) {
     Random random(5);
     for (Finish finish : all) {
         for (int64_t rows : {1, 8, 16, 40}) {
@@ -212,7 +212,7 @@ TEST(a_bfloat16_product_finishes_as_it_is_told) {
     }
 }
 
-TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_the_rows_beside_it) {
+TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_other_rows) {
     Random random(6);
     Operands o(kernels, {1, 45, kernels.panel_width, 3, 20}, random);
     kernels.multiply_bfloat16(o.product);
@@ -226,7 +226,7 @@ TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_the_rows_beside_it) {
     CHECK(together == o.result);
 }
 
-TEST(weights_turned_and_maps_by_channels_are_transposes_in_bfloat16) {
+TEST(weights_and_maps_are_transposed_in_bfloat16) {
     Random random(8);
     const int64_t width = kernels.panel_width;
     const Buffer<float> numbers = random.numbers(100 * 100);
@@ -244,11 +244,11 @@ TEST(weights_turned_and_maps_by_channels_are_transposes_in_bfloat16) {
     }
     for (int64_t channels : {int64_t{1}, int64_t{3}, width + 1}) {
         for (int64_t count : {1, 2, 63, 64, 71}) {
-            std::vector<int64_t> places;
-            for (int64_t p = 0; p < count; ++p) places.push_back((count - 1 - p) * channels);
+            std::vector<int64_t> offsets;
+            for (int64_t p = 0; p < count; ++p) offsets.push_back((count - 1 - p) * channels);
             const int64_t row = (count + 1) / 2 * 2;
             std::vector<uint16_t> got(static_cast<std::size_t>(channels * row));
-            kernels.by_channels(numbers.data(), places.data(), count, channels, got.data(), row);
+            kernels.by_channels(numbers.data(), offsets.data(), count, channels, got.data(), row);
             for (int64_t channel = 0; channel < channels; ++channel) {
                 for (int64_t p = 0; p < row; ++p) {
                     const auto from = static_cast<std::size_t>((count - 1 - p) * channels + channel);

@@ -24,7 +24,7 @@ void check_finds_writes() {
 
 }  // namespace
 
-TEST(a_write_behind_an_array_is_found) {
+TEST(a_write_after_the_end_of_an_array_is_detected) {
     check_finds_writes<float>();
     check_finds_writes<double>();
     check_finds_writes<int32_t>();

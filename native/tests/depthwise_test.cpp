@@ -44,13 +44,13 @@ struct Depthwise {
 
     // Where output `o` of a cell reads through a place of the kernel, and its weight there; the place behind the last
     // is that of the bias.
-    int64_t read(int64_t cell, int64_t place, int64_t o) const {
-        const int64_t row = cell / shape.out_columns * shape.stride_down + place / shape.columns * shape.row_dilation;
+    int64_t read(int64_t cell, int64_t tap, int64_t o) const {
+        const int64_t row = cell / shape.out_columns * shape.stride_down + tap / shape.columns * shape.row_dilation;
         const int64_t column =
-            cell % shape.out_columns * shape.stride_right + place % shape.columns * shape.column_dilation;
+            cell % shape.out_columns * shape.stride_right + tap % shape.columns * shape.column_dilation;
         return row * image.input_row + column * shape.channels + o / shape.multiplier;
     }
-    int64_t weight(int64_t place, int64_t o) const { return o / panel * image.panel_size + place * panel + o % panel; }
+    int64_t weight(int64_t tap, int64_t o) const { return o / panel * image.panel_size + tap * panel + o % panel; }
     int64_t kernel_size() const { return shape.rows * shape.columns; }
 
     Case shape;
@@ -76,26 +76,26 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(a_depthwise_convolution_is_its_formula) {
+TEST(a_depthwise_convolution_matches_its_formula) {
     Random random(51);
     for (const Case& c : cases(kernels)) {
         for (bool relu : {false, true}) {
             Depthwise d(kernels, c, random);
-            std::vector<int64_t> places;
-            for (int64_t cell = d.cells; cell-- > 0;) places.push_back(cell * (d.outputs + 1));
+            std::vector<int64_t> offsets;
+            for (int64_t cell = d.cells; cell-- > 0;) offsets.push_back(cell * (d.outputs + 1));
             Buffer<float> output = plain_buffer<float>(d.cells * (d.outputs + 1));
             std::fill(output.begin(), output.end(), untouched);
             d.image.relu = relu;
             d.image.output = output.data();
-            d.image.output_offsets = places.data();
+            d.image.output_offsets = offsets.data();
             kernels.depthwise(d.image);
             for (int64_t cell = 0; cell < d.cells; ++cell) {
-                const float* got = output.data() + places[static_cast<std::size_t>(cell)];
+                const float* got = output.data() + offsets[static_cast<std::size_t>(cell)];
                 for (int64_t o = 0; o < d.outputs; ++o) {
                     double sum = static_cast<double>(d.image.weights[d.weight(d.kernel_size(), o)]);
-                    for (int64_t place = 0; place < d.kernel_size(); ++place) {
-                        sum += static_cast<double>(d.image.input[d.read(cell, place, o)]) *
-                               static_cast<double>(d.image.weights[d.weight(place, o)]);
+                    for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
+                        sum += static_cast<double>(d.image.input[d.read(cell, tap, o)]) *
+                               static_cast<double>(d.image.weights[d.weight(tap, o)]);
                     }
                     CHECK_NEAR(static_cast<double>(got[o]), relu ? std::max(sum, 0.0) : sum, 5e-6);
                 }
@@ -105,7 +105,7 @@ TEST(a_depthwise_convolution_is_its_formula) {
     }
 }
 
-TEST(the_depthwise_gradient_by_kernel_and_bias_is_its_formula) {
+TEST(the_depthwise_gradient_by_kernel_and_bias_matches_its_formula) {
     Random random(52);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
@@ -118,9 +118,9 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_is_its_formula) {
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
                 const double share = static_cast<double>(d.image.gradient[cell * d.outputs + o]);
-                for (int64_t place = 0; place < d.kernel_size(); ++place) {
-                    wanted[static_cast<std::size_t>(d.weight(place, o))] +=
-                        share * static_cast<double>(d.image.input[d.read(cell, place, o)]);
+                for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
+                    wanted[static_cast<std::size_t>(d.weight(tap, o))] +=
+                        share * static_cast<double>(d.image.input[d.read(cell, tap, o)]);
                 }
                 wanted[static_cast<std::size_t>(d.weight(d.kernel_size(), o))] += share;
             }
@@ -130,7 +130,7 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_is_its_formula) {
     }
 }
 
-TEST(the_depthwise_gradient_by_the_input_is_its_formula) {
+TEST(the_depthwise_gradient_by_the_input_matches_its_formula) {
     Random random(53);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
@@ -142,10 +142,10 @@ TEST(the_depthwise_gradient_by_the_input_is_its_formula) {
         kernels.depthwise_input(d.image);
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
-                for (int64_t place = 0; place < d.kernel_size(); ++place) {
-                    wanted[static_cast<std::size_t>(d.read(cell, place, o))] +=
+                for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
+                    wanted[static_cast<std::size_t>(d.read(cell, tap, o))] +=
                         static_cast<double>(d.image.gradient[cell * d.outputs + o]) *
-                        static_cast<double>(d.image.weights[d.weight(place, o)]);
+                        static_cast<double>(d.image.weights[d.weight(tap, o)]);
                 }
             }
         }

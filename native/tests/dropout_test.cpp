@@ -11,16 +11,16 @@ constexpr int64_t whole = 1 << 24;  // chances are given in parts of it
 
 }  // namespace
 
-TEST(dropout_follows_the_published_numbers_of_splitmix64) {
+TEST(dropout_uses_the_published_numbers_of_splitmix64) {
     // The first numbers from the state 1234567, listed by Rosetta Code's page "Pseudo-random numbers/Splitmix64".
     const uint64_t published[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
                                   4593380528125082431u, 16408922859458223821u};
-    const float one = 1;
+    const float unit = 1;
     for (int64_t i = 0; i < 5; ++i) {
         const auto number = static_cast<int64_t>(published[i] >> 40);
         float kept = untouched, dropped = untouched;
-        kernels.dropout(1234567, i, number, &one, 1, &kept);
-        kernels.dropout(1234567, i, number + 1, &one, 1, &dropped);
+        kernels.dropout(1234567, i, number, &unit, 1, &kept);
+        kernels.dropout(1234567, i, number + 1, &unit, 1, &dropped);
         CHECK(kept > 0);
         CHECK(dropped == 0);
     }
@@ -67,14 +67,14 @@ TEST(dropout_does_not_depend_on_where_its_sequence_is_cut) {
     }
 }
 
-TEST(dropout_gives_each_start_numbers_of_its_own) {
+TEST(dropout_draws_different_numbers_for_each_start) {
     constexpr int64_t count = 4096, dropped = whole / 2;
     const Buffer<float> ones(count + slack, 1.0f);
-    Buffer<float> one = plain_buffer<float>(count), other = one;
-    kernels.dropout(5, 0, dropped, ones.data(), count, one.data());
-    kernels.dropout(6, 0, dropped, ones.data(), count, other.data());
+    Buffer<float> first = plain_buffer<float>(count), second = first;
+    kernels.dropout(5, 0, dropped, ones.data(), count, first.data());
+    kernels.dropout(6, 0, dropped, ones.data(), count, second.data());
     int64_t equal = 0;
-    for (std::size_t i = 0; i < count; ++i) equal += one[i] == other[i];
+    for (std::size_t i = 0; i < count; ++i) equal += first[i] == second[i];
     CHECK_NEAR(static_cast<double>(equal), count / 2, 6 * 32);  // the standard deviation is 32
 }
 

@@ -145,8 +145,8 @@ class Engine {
     Network network_;
 };
 
-inline bool equal(const std::vector<Weights>& one, const std::vector<Weights>& other) {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](const Weights& a, const Weights& b) {
+inline bool equal(const std::vector<Weights>& first, const std::vector<Weights>& second) {
+    return std::equal(first.begin(), first.end(), second.begin(), second.end(), [](const Weights& a, const Weights& b) {
         return a.kernel == b.kernel && a.bias == b.bias && a.moving_means == b.moving_means &&
                a.moving_variances == b.moving_variances;
     });

@@ -14,8 +14,8 @@ namespace {
 
 using namespace handwriting;
 
-Picture random_picture(Random& random, int64_t most, int64_t channels, int64_t levels = 256) {
-    Picture picture{1 + random.below(most), 1 + random.below(most), channels};  // braces, so that the height comes first
+Picture random_picture(Random& random, int64_t max_side, int64_t channels, int64_t levels = 256) {
+    Picture picture{1 + random.below(max_side), 1 + random.below(max_side), channels};  // braces: the height is drawn first
     for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(random.below(levels));
     return picture;
 }
@@ -55,7 +55,7 @@ void digest(uint64_t& hash, const void* bytes, std::size_t count) {
 
 }  // namespace
 
-TEST(windows_of_pictures_are_what_their_definitions_say) {
+TEST(picture_windows_match_their_definitions) {
     Random random(401);
     for (int64_t reach : {0, 1, 2, 5, 20}) {
         for (int i = 0; i < 12; ++i) {
@@ -72,8 +72,8 @@ TEST(windows_of_pictures_are_what_their_definitions_say) {
                     *wide.at(row, column) = edge(plane, row - reach, column - reach);
                 }
             }
-            const std::vector<double> most = in_windows(wide, reach, larger, 0);
-            std::copy(most.begin(), most.end(), wide.pixels.begin());
+            const std::vector<double> inflated = in_windows(wide, reach, larger, 0);
+            std::copy(inflated.begin(), inflated.end(), wide.pixels.begin());
             const std::vector<double> least = in_windows(wide, reach, smaller, 255);
             std::copy(least.begin(), least.end(), wide.pixels.begin());
             const Picture closed = cut(wide, {reach, reach + plane.height, reach, reach + plane.width});
@@ -82,7 +82,7 @@ TEST(windows_of_pictures_are_what_their_definitions_say) {
     }
 }
 
-TEST(pieces_are_the_pixels_that_touch) {
+TEST(pieces_are_connected_pixels) {
     Random random(402);
     for (int64_t levels : {2, 3, 5}) {
         for (int i = 0; i < 20; ++i) {
@@ -94,13 +94,13 @@ TEST(pieces_are_the_pixels_that_touch) {
             for (bool has_changed = true; has_changed;) {
                 has_changed = false;
                 for (int64_t k = 0; k < plane.height * plane.width; ++k) {
-                    for (int64_t other = 0; other < plane.height * plane.width; ++other) {
-                        const int64_t down = k / plane.width - other / plane.width;
-                        const int64_t right = k % plane.width - other % plane.width;
+                    for (int64_t neighbour = 0; neighbour < plane.height * plane.width; ++neighbour) {
+                        const int64_t down = k / plane.width - neighbour / plane.width;
+                        const int64_t right = k % plane.width - neighbour % plane.width;
                         if (std::max(std::abs(down), std::abs(right)) > 1) continue;
-                        if (*plane.at(0, k) == 0 || *plane.at(0, other) == 0) continue;
-                        if (lowest.data()[other] >= lowest.data()[k]) continue;
-                        lowest.data()[k] = lowest.data()[other];
+                        if (*plane.at(0, k) == 0 || *plane.at(0, neighbour) == 0) continue;
+                        if (lowest.data()[neighbour] >= lowest.data()[k]) continue;
+                        lowest.data()[k] = lowest.data()[neighbour];
                         has_changed = true;
                     }
                 }
@@ -152,7 +152,7 @@ TEST(area_averages_take_parts_of_pixels_by_their_share) {
     }
 }
 
-TEST(weak_and_strong_values_are_parted_where_the_variance_within_them_is_least) {
+TEST(the_threshold_minimizes_the_variance_within_both_classes) {
     Random random(404);
     const uint8_t alike[] = {0, 90, 90}, two[] = {0, 50, 50, 50, 200};
     CHECK(find_middle_of_classes(alike, 3) == 0);

@@ -13,7 +13,7 @@ struct Grid {
 
 }  // namespace
 
-TEST(cells_that_read_zeros_alone_come_behind_the_others) {
+TEST(cells_that_read_only_zeros_are_sorted_last) {
     Random random(31);
     const Grid grids[] = {{12, 12, 1, 2, 4, 4}, {1, 1, 1, 1, 1, 1},  {3, 40, 1, 2, 6, 6}, {5, 4, 3, 2, 4, 4},
                           {2, 3, 4, 3, 2, 5},   {7, 19, 2, 1, 3, 2}, {1, 33, 1, 4, 1, 9}};

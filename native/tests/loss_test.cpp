@@ -46,7 +46,7 @@ void check_cross_entropy(const Kernels& kernels, const Buffer<float>& logits, in
 
 }  // namespace
 
-TEST(cross_entropy_is_its_formula_for_any_classes_smoothing_and_weight) {
+TEST(cross_entropy_matches_its_formula) {
     Random random(33);
     for (int64_t classes : {1, 2, 3, 10, 17, 100}) {
         for (float smoothing : {0.0f, 0.1f, 0.75f}) {
@@ -59,7 +59,7 @@ TEST(cross_entropy_is_its_formula_for_any_classes_smoothing_and_weight) {
     }
 }
 
-TEST(cross_entropy_bears_logits_of_any_size) {
+TEST(cross_entropy_is_finite_for_logits_of_any_size) {
     Random random(39);
     constexpr int64_t classes = 7;
     for (float size : {1e-30f, 80.0f, 1000.0f, 1e30f, 3e38f}) {
@@ -75,7 +75,7 @@ TEST(cross_entropy_bears_logits_of_any_size) {
     }
 }
 
-TEST(of_equal_logits_the_first_is_the_answer) {
+TEST(the_first_of_equal_logits_is_the_prediction) {
     const float logits[] = {-1, 2, 0, 2};
     float gradient[4];
     for (int64_t label = 0; label < 4; ++label) {
@@ -85,7 +85,7 @@ TEST(of_equal_logits_the_first_is_the_answer) {
     }
 }
 
-TEST(softmax_is_its_formula_for_logits_of_any_size) {
+TEST(softmax_matches_its_formula_for_logits_of_any_size) {
     Random random(34);
     for (int64_t classes : {1, 2, 10, 101}) {
         for (float size : {0.0f, 1.0f, 100.0f, 1000.0f, 3e38f}) {

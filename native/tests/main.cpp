@@ -19,8 +19,8 @@ const char* running_test = nullptr;
 int complaints = 0;  // of the running test
 
 bool complain() {
-    constexpr int most = 5;  // one mistake may break thousands of numbers
-    return ++complaints <= most;
+    constexpr int max_complaints = 5;  // one mistake may break thousands of numbers
+    return ++complaints <= max_complaints;
 }
 
 }  // namespace

@@ -48,17 +48,17 @@ struct Operands {
         product.c_rows = c_rows.data();
     }
 
-    double a_at(int64_t m, int64_t q, int64_t k, int64_t place) const {
+    double a_at(int64_t m, int64_t q, int64_t k, int64_t offset) const {
         return static_cast<double>(a[static_cast<std::size_t>(a_rows[static_cast<std::size_t>(m)] +
-                                                              q * product.a_segment + k * product.a_step + place)]);
+                                                              q * product.a_segment + k * product.a_step + offset)]);
     }
     int64_t column(int64_t n) const { return n / width * product.b_panel + n % width; }
-    double sum(int64_t m, int64_t n, int64_t place = 0) const {
+    double sum(int64_t m, int64_t n, int64_t offset = 0) const {
         double sum = 0;
         for (int64_t q = 0; q < shape.segments; ++q) {
             for (int64_t k = 0; k < shape.length; ++k) {
                 const auto at = static_cast<std::size_t>(q * product.b_segment + k * product.b_step + column(n));
-                sum += a_at(m, q, k, place) * static_cast<double>(b[at]);
+                sum += a_at(m, q, k, offset) * static_cast<double>(b[at]);
             }
         }
         return sum;
@@ -118,7 +118,7 @@ std::vector<int64_t> columns_around(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(a_product_of_any_rows_and_columns_is_its_formula) {
+TEST(a_product_of_any_rows_and_columns_matches_its_formula) {
     Random random(1);
     for (int64_t rows = 1; rows <= 19; ++rows) {
         for (int64_t columns : columns_around(kernels)) {
@@ -127,7 +127,7 @@ TEST(a_product_of_any_rows_and_columns_is_its_formula) {
     }
 }
 
-TEST(a_product_of_any_segments_lengths_and_steps_is_its_formula) {
+TEST(a_product_of_any_segments_and_steps_matches_its_formula) {
     Random random(2);
     for (int64_t segments : {1, 2, 5}) {
         for (int64_t length : {1, 2, 7, 40}) {
@@ -143,7 +143,7 @@ TEST(a_product_of_length_zero_is_zero) {
     check_product(kernels, {9, 3, 1, 0, 1}, Finish::bias, random);
 }
 
-TEST(a_product_finishes_as_it_is_told) {
+TEST(a_product_applies_its_finish) {
     Random random(4);
     for (Finish finish : {Finish::accumulate, Finish::bias, Finish::bias_relu, Finish::store_where_positive}) {
         for (int64_t rows : {1, 2, 3, 4, 7, 8, 17}) {
@@ -178,7 +178,7 @@ TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
     }
 }
 
-TEST(several_products_are_each_what_it_is_alone) {
+TEST(batched_products_equal_single_products) {
     Random random(7);
     for (int64_t columns : columns_around(kernels)) {
         Operands o(kernels, {10, columns, 2, 6, 1}, random);
@@ -202,7 +202,7 @@ TEST(several_products_are_each_what_it_is_alone) {
     }
 }
 
-TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
+TEST(a_pooled_product_keeps_the_largest_of_four_and_its_index) {
     Random random(6);
     for (Finish finish : {Finish::pool, Finish::pool_relu}) {
         for (int64_t cells = 1; cells <= 9; ++cells) {

@@ -55,15 +55,15 @@ template <class Visit>
 void for_products(const Layer& layer, Visit visit) {
     const int64_t channels = layer.input.channels, filters = layer.output.channels;
     const int64_t multiplier = filters / channels, group_channels = channels / layer.groups, group_filters = filters / layer.groups;
-    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
+    for_windows(layer, [&](int64_t to, int64_t from, int64_t tap) {
         for (int64_t c = 0; c < channels; ++c) {
             if (layer.kind == Kind::depthwise) {
                 for (int64_t f = c * multiplier; f < (c + 1) * multiplier; ++f) {
-                    visit(at(to * filters + f), at(from * channels + c), at(place * filters + f));
+                    visit(at(to * filters + f), at(from * channels + c), at(tap * filters + f));
                 }
                 continue;
             }
-            const int64_t first = c / group_channels * group_filters, row = place * group_channels + c % group_channels;
+            const int64_t first = c / group_channels * group_filters, row = tap * group_channels + c % group_channels;
             for (int64_t f = first; f < first + group_filters; ++f) {
                 visit(at(to * filters + f), at(from * channels + c), at(row * filters + f));
             }
@@ -171,8 +171,8 @@ Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers&
         for (std::size_t i = 0; i < p.size(); ++i) means[i % classes] += p[i] / members;
         for (std::size_t i = 0; i < p.size(); ++i) {
             for (std::size_t k = 0; k < classes; ++k) {
-                const std::size_t other = i / classes * classes + k;
-                const double change = p[i] * ((other == i ? 1.0 : 0.0) - p[other]);
+                const std::size_t j = i / classes * classes + k;
+                const double change = p[i] * ((j == i ? 1.0 : 0.0) - p[j]);
                 by_input[i] += gradient[k] * (change / (members * means[k]) + p[i] / members);
             }
         }
@@ -247,7 +247,7 @@ std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& w
     const Moments moments = chosen_moments(layer, weights, reads.input, of_batch);
     const std::vector<Numbers> h = standardised(layer, moments, reads.input);
     const std::size_t channels = weights.kernel.size();
-    const double places = static_cast<double>(h.size() * (h[0].size() / channels));
+    const double pixels = static_cast<double>(h.size() * (h[0].size() / channels));
     Numbers sums(channels), products(channels);
     for (std::size_t n = 0; n < h.size(); ++n) {
         for (std::size_t i = 0; i < h[n].size(); ++i) {
@@ -262,7 +262,7 @@ std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& w
     for (std::size_t n = 0; n < h.size(); ++n) {
         for (std::size_t i = 0; i < h[n].size(); ++i) {
             const std::size_t c = i % channels;
-            if (of_batch) gradient[n][i] -= (sums[c] + h[n][i] * products[c]) / places;
+            if (of_batch) gradient[n][i] -= (sums[c] + h[n][i] * products[c]) / pixels;
             gradient[n][i] *= weights.kernel[c] / std::sqrt(moments.variances[c] + layer.epsilon);
         }
     }
@@ -273,15 +273,15 @@ std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& w
 
 Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input) {
     const std::size_t channels = at(layer.input.channels);
-    const double places = static_cast<double>(input.size() * (input[0].size() / channels));
+    const double pixels = static_cast<double>(input.size() * (input[0].size() / channels));
     Moments moments = {Numbers(channels), Numbers(channels)};
     for (const Numbers& image : input) {
-        for (std::size_t i = 0; i < image.size(); ++i) moments.means[i % channels] += image[i] / places;
+        for (std::size_t i = 0; i < image.size(); ++i) moments.means[i % channels] += image[i] / pixels;
     }
     for (const Numbers& image : input) {
         for (std::size_t i = 0; i < image.size(); ++i) {
             const double distance = image[i] - moments.means[i % channels];
-            moments.variances[i % channels] += distance * distance / places;
+            moments.variances[i % channels] += distance * distance / pixels;
         }
     }
     return moments;

@@ -141,8 +141,8 @@ class Pass {
         const Layer& layer = architecture_.layers[l];
         if (training_ == nullptr || layer.kind != Kind::dropout) return;
         for (std::size_t n = 0; n < images.size(); ++n) {
-            const int64_t place = training_->place + static_cast<int64_t>(n);
-            Random sequence(bits(bits(training_->dropout_key, static_cast<int64_t>(l)), place));
+            const int64_t position = training_->position + static_cast<int64_t>(n);
+            Random sequence(bits(bits(training_->dropout_key, static_cast<int64_t>(l)), position));
             for (double& number : images[n]) {
                 const bool kept = static_cast<int64_t>(sequence.bits() >> 40) >= layer.dropped;
                 number *= kept ? 1 / (1 - static_cast<double>(layer.dropped) / (1 << 24)) : 0;
@@ -315,8 +315,8 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
     for (const Layer& layer : architecture.layers) {
         Weights all;
         if (layer.has_weights()) {
-            const int64_t places = layer.window[0] * layer.window[1];
-            const int64_t inputs = layer.is_by_channel() ? places : places * layer.input.channels / layer.groups;
+            const int64_t taps = layer.window[0] * layer.window[1];
+            const int64_t inputs = layer.is_by_channel() ? taps : taps * layer.input.channels / layer.groups;
             const float size = layer.kind == Kind::prelu ? 0.5f : std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
                 all.kernel.push_back(static_cast<double>(size * random.number()));

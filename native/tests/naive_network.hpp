@@ -70,7 +70,7 @@ std::vector<Numbers> layer_gradients(const Architecture& architecture, const std
 // epoch's key, the first of these images being at `place` in the epoch.
 struct Training {
     uint64_t dropout_key = 0;
-    int64_t place = 0;
+    int64_t position = 0;
 };
 
 // The sum of the images' cross-entropies; adds `scale` times its gradient to `gradients`, if given. Without `training` each image

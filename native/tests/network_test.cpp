@@ -66,12 +66,12 @@ std::vector<Slope> slopes() {
 
 }  // namespace
 
-TEST(the_naive_gradients_are_finite_differences_of_the_naive_loss) {
+TEST(the_naive_gradients_match_finite_differences) {
     static const std::vector<Slope> all = slopes();  // once for all instruction sets, since plain loops take long
     for (const Slope& slope : all) CHECK_NEAR(slope.difference, slope.gradient, 1e-6);
 }
 
-TEST(a_network_gives_the_outputs_of_the_naive_one) {
+TEST(outputs_match_the_naive_network) {
     uint64_t seed = 61;
     for (const Architecture& a : network_cases()) {
         const std::vector<Weights> weights = random_weights(a, ++seed);
@@ -93,7 +93,7 @@ TEST(a_network_gives_the_outputs_of_the_naive_one) {
     }
 }
 
-TEST(a_network_gives_the_gradients_of_the_naive_one) {
+TEST(gradients_match_the_naive_network) {
     uint64_t seed = 81;
     for (const Architecture& a : network_cases()) {
         const std::vector<Weights> weights = random_weights(a, ++seed);

@@ -13,7 +13,7 @@ constexpr double rounding = 6e-8;  // of a float, relative
 
 // Channels that fill no register, whole registers, and more than the kernels hold at once.
 constexpr int64_t channel_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 130};
-constexpr int64_t place_counts[] = {1, 2, 3, 50};
+constexpr int64_t pixel_counts[] = {1, 2, 3, 50};
 
 // `count` numbers around `center`; what a kernel reads behind them counts for nothing, so there are none.
 Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
@@ -24,21 +24,21 @@ Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
 }
 
 struct Map {
-    Map(Random& random, int64_t places, int64_t channels)
-        : places(places),
+    Map(Random& random, int64_t pixels, int64_t channels)
+        : pixels(pixels),
           channels(channels),
-          x(numbers(random, places * channels, 100)),
-          dy(numbers(random, places * channels)),
+          x(numbers(random, pixels * channels, 100)),
+          dy(numbers(random, pixels * channels)),
           means(numbers(random, channels, 100)) {}
 
-    double value(const Buffer<float>& map, int64_t place, int64_t c) const {
-        return static_cast<double>(map[static_cast<std::size_t>(place * channels + c)]);
+    double value(const Buffer<float>& map, int64_t pixel, int64_t c) const {
+        return static_cast<double>(map[static_cast<std::size_t>(pixel * channels + c)]);
     }
-    double distance(int64_t place, int64_t c) const {
-        return value(x, place, c) - static_cast<double>(means[static_cast<std::size_t>(c)]);
+    double distance(int64_t pixel, int64_t c) const {
+        return value(x, pixel, c) - static_cast<double>(means[static_cast<std::size_t>(c)]);
     }
 
-    int64_t places, channels;
+    int64_t pixels, channels;
     Buffer<float> x, dy, means;
 };
 
@@ -46,7 +46,7 @@ template <class Check>
 void for_maps(uint64_t seed, Check check) {
     Random random(seed);
     for (int64_t channels : channel_counts) {
-        for (int64_t places : place_counts) check(random, Map(random, places, channels));
+        for (int64_t pixels : pixel_counts) check(random, Map(random, pixels, channels));
     }
 }
 
@@ -64,13 +64,13 @@ void check_sums(Random& random, const Map& map, Add add, Term term) {
             continue;
         }
         double wanted = static_cast<double>(before[c]), sizes = std::fabs(wanted);
-        for (int64_t place = 0; place < map.places; ++place) {
-            const double more = term(place, static_cast<int64_t>(c));
+        for (int64_t pixel = 0; pixel < map.pixels; ++pixel) {
+            const double more = term(pixel, static_cast<int64_t>(c));
             wanted += more;
             sizes += std::fabs(more);
         }
         // Each addition rounds what is summed so far; a term itself takes a few roundings.
-        CHECK_NEAR(static_cast<double>(sums[c]), wanted, rounding * static_cast<double>(map.places + 3) * sizes);
+        CHECK_NEAR(static_cast<double>(sums[c]), wanted, rounding * static_cast<double>(map.pixels + 3) * sizes);
     }
 }
 
@@ -80,7 +80,7 @@ template <class Wanted>
 void check_map(const Map& map, const Buffer<float>& got, Wanted wanted) {
     for (int64_t i = 0; i < static_cast<int64_t>(got.size()); ++i) {
         const float value = got[static_cast<std::size_t>(i)];
-        if (i >= map.places * map.channels) {
+        if (i >= map.pixels * map.channels) {
             CHECK(value == untouched);
             continue;
         }
@@ -91,18 +91,18 @@ void check_map(const Map& map, const Buffer<float>& got, Wanted wanted) {
 }
 
 Buffer<float> untouched_map(const Map& map) {
-    Buffer<float> numbers = plain_buffer<float>(map.places * map.channels);
+    Buffer<float> numbers = plain_buffer<float>(map.pixels * map.channels);
     std::fill(numbers.begin(), numbers.end(), untouched);
     return numbers;
 }
 
 }  // namespace
 
-TEST(channels_are_summed_over_all_places) {
+TEST(channels_are_summed_over_all_pixels) {
     for_maps(501, [&](Random& random, const Map& map) {
         check_sums(
-            random, map, [&](float* sums) { kernels.channel_sums(map.x.data(), map.places, map.channels, sums); },
-            [&](int64_t place, int64_t c) { return map.value(map.x, place, c); });
+            random, map, [&](float* sums) { kernels.channel_sums(map.x.data(), map.pixels, map.channels, sums); },
+            [&](int64_t pixel, int64_t c) { return map.value(map.x, pixel, c); });
     });
 }
 
@@ -111,9 +111,9 @@ TEST(squared_distances_are_summed_channel_by_channel) {
         check_sums(
             random, map,
             [&](float* sums) {
-                kernels.channel_squares(map.x.data(), map.places, map.channels, map.means.data(), sums);
+                kernels.channel_squares(map.x.data(), map.pixels, map.channels, map.means.data(), sums);
             },
-            [&](int64_t place, int64_t c) { return map.distance(place, c) * map.distance(place, c); });
+            [&](int64_t pixel, int64_t c) { return map.distance(pixel, c) * map.distance(pixel, c); });
     });
 }
 
@@ -122,9 +122,9 @@ TEST(products_with_distances_are_summed_channel_by_channel) {
         check_sums(
             random, map,
             [&](float* sums) {
-                kernels.channel_products(map.x.data(), map.dy.data(), map.places, map.channels, map.means.data(), sums);
+                kernels.channel_products(map.x.data(), map.dy.data(), map.pixels, map.channels, map.means.data(), sums);
             },
-            [&](int64_t place, int64_t c) { return map.value(map.dy, place, c) * map.distance(place, c); });
+            [&](int64_t pixel, int64_t c) { return map.value(map.dy, pixel, c) * map.distance(pixel, c); });
     });
 }
 
@@ -133,10 +133,10 @@ TEST(channels_are_scaled_and_shifted_with_relu_or_without) {
         const Buffer<float> scale = numbers(random, map.channels), shift = numbers(random, map.channels);
         for (bool relu : {false, true}) {
             Buffer<float> y = untouched_map(map);
-            kernels.scale_channels(map.dy.data(), map.places, map.channels, scale.data(), shift.data(), relu, y.data());
-            check_map(map, y, [&](int64_t place, int64_t c, double& size) {
+            kernels.scale_channels(map.dy.data(), map.pixels, map.channels, scale.data(), shift.data(), relu, y.data());
+            check_map(map, y, [&](int64_t pixel, int64_t c, double& size) {
                 const auto i = static_cast<std::size_t>(c);
-                const double scaled = map.value(map.dy, place, c) * static_cast<double>(scale[i]);
+                const double scaled = map.value(map.dy, pixel, c) * static_cast<double>(scale[i]);
                 const double wanted = scaled + static_cast<double>(shift[i]);
                 size = std::fabs(scaled) + std::fabs(static_cast<double>(shift[i]));
                 return relu ? std::max(wanted, 0.0) : wanted;
@@ -150,12 +150,12 @@ TEST(a_gradient_is_combined_of_gradient_value_and_constant) {
         const Buffer<float> by_gradient = numbers(random, map.channels), by_value = numbers(random, map.channels),
                             constant = numbers(random, map.channels);
         Buffer<float> dx = untouched_map(map);
-        kernels.combine_channels(map.x.data(), map.dy.data(), map.places, map.channels,
+        kernels.combine_channels(map.x.data(), map.dy.data(), map.pixels, map.channels,
                                  {by_gradient.data(), by_value.data(), constant.data()}, dx.data());
-        check_map(map, dx, [&](int64_t place, int64_t c, double& size) {
+        check_map(map, dx, [&](int64_t pixel, int64_t c, double& size) {
             const auto i = static_cast<std::size_t>(c);
-            const double parts[] = {map.value(map.dy, place, c) * static_cast<double>(by_gradient[i]),
-                                    map.value(map.x, place, c) * static_cast<double>(by_value[i]),
+            const double parts[] = {map.value(map.dy, pixel, c) * static_cast<double>(by_gradient[i]),
+                                    map.value(map.x, pixel, c) * static_cast<double>(by_value[i]),
                                     static_cast<double>(constant[i])};
             for (double part : parts) size += std::fabs(part);
             return parts[0] + parts[1] + parts[2];

@@ -25,7 +25,7 @@ struct Pooling {
         image.size[0] = c.down.size, image.size[1] = c.right.size;
         image.stride[0] = c.down.stride, image.stride[1] = c.right.stride;
         image.padding[0] = c.down.padding, image.padding[1] = c.right.padding;
-        for (int64_t cell = cells; cell-- > 0;) places.push_back(cell * (channels + 1));
+        for (int64_t cell = cells; cell-- > 0;) offsets.push_back(cell * (channels + 1));
         input = random.numbers(input_size);
         gradient = random.numbers(cells * channels);
         output = plain_buffer<float>(cells * (channels + 1));
@@ -33,7 +33,7 @@ struct Pooling {
         image.input = input.data();
         image.gradient = gradient.data();
         image.output = output.data();
-        image.output_offsets = places.data();
+        image.output_offsets = offsets.data();
     }
 
     // Where channel `c` of the pixels of a cell's window lies, row by row; what would lie in the padding is none of it.
@@ -54,7 +54,7 @@ struct Pooling {
     Case shape;
     PoolingImage image;
     int64_t cells, input_size;
-    std::vector<int64_t> places;
+    std::vector<int64_t> offsets;
     Buffer<float> input, gradient, output;
 };
 
@@ -71,7 +71,7 @@ const Case cases[] = {
 };
 
 template <class Visit>
-void each(const Kernels& kernels, uint64_t seed, Visit visit) {
+void for_each_pooling(const Kernels& kernels, uint64_t seed, Visit visit) {
     Random random(seed);
     const int64_t width = kernels.vector_width;
     for (const Case& c : cases) {
@@ -84,8 +84,8 @@ void each(const Kernels& kernels, uint64_t seed, Visit visit) {
 
 }  // namespace
 
-TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
-    each(kernels, 11, [&](Pooling& p) {
+TEST(max_pooling_keeps_the_first_maximum_and_its_index) {
+    for_each_pooling(kernels, 11, [&](Pooling& p) {
         for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
         const int64_t channels = p.image.channels;
         Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
@@ -95,8 +95,8 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
         for (int64_t cell = 0; cell < p.cells; ++cell) {
             for (int64_t c = 0; c < channels; ++c) {
                 const std::vector<int64_t> window = p.window(cell, c);
-                const int64_t winner = *std::max_element(window.begin(), window.end(), [&](int64_t one, int64_t other) {
-                    return p.image.input[one] < p.image.input[other];
+                const int64_t winner = *std::max_element(window.begin(), window.end(), [&](int64_t a, int64_t b) {
+                    return p.image.input[a] < p.image.input[b];
                 });
                 CHECK(p.output_of(cell)[c] == p.image.input[winner]);
                 CHECK(winners.data()[cell * channels + c] == winner);
@@ -114,7 +114,7 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
 }
 
 TEST(a_gradient_goes_to_the_winner_of_each_cell) {
-    each(kernels, 14, [&](Pooling& p) {
+    for_each_pooling(kernels, 14, [&](Pooling& p) {
         const int64_t channels = p.image.channels;
         Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
         p.image.winners = winners.data();
@@ -134,8 +134,8 @@ TEST(a_gradient_goes_to_the_winner_of_each_cell) {
     });
 }
 
-TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
-    each(kernels, 12, [&](Pooling& p) {
+TEST(average_pooling_ignores_the_padding) {
+    for_each_pooling(kernels, 12, [&](Pooling& p) {
         kernels.average(p.image);
         for (int64_t cell = 0; cell < p.cells; ++cell) {
             for (int64_t c = 0; c < p.image.channels; ++c) {
@@ -149,8 +149,8 @@ TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
     });
 }
 
-TEST(the_gradient_of_average_pooling_is_shared_among_what_lies_within_the_map) {
-    each(kernels, 13, [&](Pooling& p) {
+TEST(the_gradient_of_average_pooling_ignores_the_padding) {
+    for_each_pooling(kernels, 13, [&](Pooling& p) {
         Buffer<float> sums = plain_buffer<float>(p.input_size);
         std::fill(sums.begin(), sums.end(), 0.5f);  // the gradient is added to what is there
         std::vector<double> wanted(sums.begin(), sums.end());

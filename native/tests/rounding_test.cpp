@@ -55,38 +55,38 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
                 for (int64_t r = 0; r < rows; ++r) {
                     const auto i = static_cast<std::size_t>(r * width + column);
                     const double value = static_cast<double>(from[i]), rounded = static_cast<double>(to[i]);
-                    const double level = column == 0 ? 0 : rounded / step, most = static_cast<double>(highest);
+                    const double level = column == 0 ? 0 : rounded / step, limit = static_cast<double>(highest);
                     CHECK_NEAR(level, std::rint(level), 1e-4);
-                    CHECK(std::fabs(level) < most + 0.5);
-                    if (std::fabs(value) < (most + 0.5) * step) CHECK(std::fabs(value - rounded) < 0.501 * step);
-                    if (std::fabs(value) > most * step) CHECK_NEAR(rounded, value > 0 ? most * step : -most * step, 1e-5);
+                    CHECK(std::fabs(level) < limit + 0.5);
+                    if (std::fabs(value) < (limit + 0.5) * step) CHECK(std::fabs(value - rounded) < 0.501 * step);
+                    if (std::fabs(value) > limit * step) CHECK_NEAR(rounded, value > 0 ? limit * step : -limit * step, 1e-5);
                 }
             }
         }
     }
 }
 
-TEST(training_by_rounded_kernels_gives_the_same_bits_on_any_number_of_threads) {
+TEST(training_with_rounded_kernels_gives_the_same_bits_on_any_number_of_threads) {
     const RandomData data(network(), 90, 302);
     const std::vector<Weights> start = random_weights(network(), 303);
     GoOn watcher;
     for (int64_t bits : {2, 4, 8}) {
-        Engine one(network(), start, kernels);
-        one.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, 1, watcher, settings_of(bits));
-        CHECK(!equal(one.read(Parameters::weights), one.read(Parameters::unrounded)));
-        CHECK(!equal(one.read(Parameters::unaveraged), one.read(Parameters::unrounded)));
+        Engine single(network(), start, kernels);
+        single.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, 1, watcher, settings_of(bits));
+        CHECK(!equal(single.read(Parameters::weights), single.read(Parameters::unrounded)));
+        CHECK(!equal(single.read(Parameters::unaveraged), single.read(Parameters::unrounded)));
         for (int threads : {2, 3}) {
-            Engine other(network(), start, kernels);
-            other.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, threads, watcher, settings_of(bits));
+            Engine threaded(network(), start, kernels);
+            threaded.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, threads, watcher, settings_of(bits));
             for (Parameters::Field field : {Parameters::weights, Parameters::unrounded, Parameters::unaveraged}) {
-                CHECK(equal(other.read(field), one.read(field)));
+                CHECK(equal(threaded.read(field), single.read(field)));
             }
         }
     }
 }
 
 // Every copy of the weights that a pass reads is one of the rounded ones: a step of the rounded network is the same.
-TEST(the_gradients_are_those_of_the_rounded_network) {
+TEST(the_gradients_belong_to_the_rounded_network) {
     const RandomData data(network(), 24, 304);
     const std::vector<Weights> start = random_weights(network(), 305);
     GoOn watcher;

@@ -9,7 +9,7 @@
 
 namespace convscope::test {
 
-TEST(a_team_does_every_item_once_and_waits_for_the_last) {
+TEST(a_team_runs_every_item_once_and_waits_for_all) {
     for (int threads : {1, 2, 3, 8}) {
         Team team(threads);
         std::vector<int> done(1000);  // not atomic: each item belongs to one thread, and run() hands it back
@@ -33,7 +33,7 @@ __attribute__((noinline)) float half_of(float value) {
     return number * 0.5f;
 }
 
-TEST(subnormal_numbers_are_zero_to_a_task_and_themselves_around_it) {
+TEST(subnormal_numbers_are_flushed_only_within_a_task) {
     const float least_normal = 1.17549435e-38f;
     for (int threads : {1, 3}) {
         Team team(threads);
@@ -57,14 +57,14 @@ TEST(a_stopped_queue_hands_out_nothing) {
     CHECK(queue.stopped() && !queue.take(0, item) && !queue.take(1, item));
 }
 
-TEST(a_thread_takes_its_own_part_of_a_queue_before_the_others) {
+TEST(a_thread_takes_its_own_part_of_a_queue_first) {
     Queue queue(5, 2);
     std::vector<int64_t> taken;
     for (int64_t item; queue.take(1, item);) taken.push_back(item);
     CHECK(taken == std::vector<int64_t>({2, 3, 4, 0, 1}));
 }
 
-TEST(an_instruction_set_is_found_by_its_name_alone) {
+TEST(an_instruction_set_is_found_by_its_exact_name) {
     CHECK(find_kernels(kernels.name) == &kernels);
     CHECK(find_kernels("vax") == nullptr);
     CHECK(find_kernels("") == nullptr);

@@ -121,15 +121,15 @@ TEST(training_gives_the_same_bits_on_any_number_of_threads) {
     const std::vector<Weights> start = random_weights(small_network(), 202);
     GoOn watcher;
     for (int64_t batch_size : {64, 150, 5}) {
-        Engine one(small_network(), start, kernels);
-        const Score score = one.train(data.images, data.labels, data.order, batch_size, 0.003f, 1, watcher);
-        CHECK(!equal(one.read(Parameters::weights), start));
+        Engine single(small_network(), start, kernels);
+        const Score score = single.train(data.images, data.labels, data.order, batch_size, 0.003f, 1, watcher);
+        CHECK(!equal(single.read(Parameters::weights), start));
         for (int threads : {2, 3, 7}) {
-            Engine other(small_network(), start, kernels);
-            const Score again = other.train(data.images, data.labels, data.order, batch_size, 0.003f, threads, watcher);
+            Engine threaded(small_network(), start, kernels);
+            const Score again = threaded.train(data.images, data.labels, data.order, batch_size, 0.003f, threads, watcher);
             CHECK(again.loss == score.loss && again.correct == score.correct && again.images == score.images);
             for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
-                CHECK(equal(other.read(field), one.read(field)));
+                CHECK(equal(threaded.read(field), single.read(field)));
             }
         }
     }
@@ -139,30 +139,30 @@ TEST(training_with_every_layer_and_setting_gives_the_same_bits_on_any_number_of_
     const Quarters data(150, 216);
     const std::vector<Weights> start = random_weights(with_every_layer(), 217);
     GoOn watcher;
-    Engine one(with_every_layer(), start, kernels);
-    const Score score = one.train(data.images, data.labels, data.order, 64, 0.01f, 1, watcher, every_setting());
-    CHECK(!equal(one.read(Parameters::weights), one.read(Parameters::unaveraged)));
+    Engine single(with_every_layer(), start, kernels);
+    const Score score = single.train(data.images, data.labels, data.order, 64, 0.01f, 1, watcher, every_setting());
+    CHECK(!equal(single.read(Parameters::weights), single.read(Parameters::unaveraged)));
     for (int threads : {2, 3, 7}) {
-        Engine other(with_every_layer(), start, kernels);
+        Engine threaded(with_every_layer(), start, kernels);
         const Score again =
-            other.train(data.images, data.labels, data.order, 64, 0.01f, threads, watcher, every_setting());
+            threaded.train(data.images, data.labels, data.order, 64, 0.01f, threads, watcher, every_setting());
         CHECK(again.loss == score.loss && again.correct == score.correct && again.images == score.images);
         for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::unaveraged}) {
-            CHECK(equal(other.read(field), one.read(field)));
+            CHECK(equal(threaded.read(field), single.read(field)));
         }
     }
 }
 
-TEST(gradients_are_the_same_bits_on_any_number_of_threads) {
+TEST(gradients_have_the_same_bits_on_any_number_of_threads) {
     const Quarters data(70, 203);
     Engine engine(small_network(), random_weights(small_network(), 204), kernels);
-    std::vector<Weights> one, three;
-    const double loss = engine.gradients(data.images, data.labels, 32, 1, one);
+    std::vector<Weights> single, three;
+    const double loss = engine.gradients(data.images, data.labels, 32, 1, single);
     CHECK(engine.gradients(data.images, data.labels, 32, 3, three) == loss);
-    CHECK(equal(one, three));
+    CHECK(equal(single, three));
 }
 
-TEST(a_step_is_that_of_adam_by_the_gradients) {
+TEST(a_training_step_is_adams_step_by_the_gradients) {
     const Quarters data(24, 205);
     const std::vector<Weights> start = random_weights(small_network(), 206);
     Engine engine(small_network(), start, kernels);
@@ -208,22 +208,22 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
         for (double g : layer.bias) squares += g * g;
     }
     const double norm = std::sqrt(squares);
-    for (double most :
+    for (double clip_norm :
          {0.0, 2 * norm, norm / 3}) {  // how long the gradient may be; 0 and a length above its own: as it is
         Settings settings;
         settings.optimizer.kind = OptimizerKind::sgd;
         settings.loss = {smoothing, class_weights};
-        settings.clip_norm = most;
+        settings.clip_norm = clip_norm;
         Engine engine(small_network(), start, kernels);
         GoOn watcher;
         const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
         CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
-        const double rate = most > 0 && most < norm ? 0.5 * most / norm : 0.5;
+        const double rate = clip_norm > 0 && clip_norm < norm ? 0.5 * clip_norm / norm : 0.5;
         check_moved(engine.read(Parameters::weights), start, wanted, rate);
     }
 }
 
-TEST(a_step_drops_what_the_naive_network_drops) {
+TEST(a_step_drops_the_same_values_as_the_naive_network) {
     const int64_t count = 24;
     const Architecture a = with_every_layer();
     const Quarters data(count, 220);
@@ -267,7 +267,7 @@ TEST(training_goes_on_from_a_state_bit_for_bit) {
     }
 }
 
-TEST(an_epoch_in_pieces_has_the_bits_of_the_epoch_at_once) {
+TEST(an_epoch_in_pieces_gives_the_bits_of_a_whole_epoch) {
     const Quarters data(90, 74);
     const Architecture a = with_every_layer();
     const std::vector<Weights> start = random_weights(a, 75);
@@ -282,7 +282,7 @@ TEST(an_epoch_in_pieces_has_the_bits_of_the_epoch_at_once) {
     CHECK(equal(parts.read(Parameters::weights), whole.read(Parameters::weights)));
 }
 
-TEST(what_is_written_is_read_again_bit_for_bit) {
+TEST(weights_and_moments_are_read_back_bit_for_bit) {
     const Architecture a = Architecture(5, 5, 3).convolution(33, 2, 3).flatten().dense(3);
     Engine engine(a, random_weights(a, 209), kernels);
     uint64_t seed = 210;
@@ -296,29 +296,29 @@ TEST(what_is_written_is_read_again_bit_for_bit) {
 TEST(a_stopped_training_leaves_whole_steps) {
     const Quarters data(96, 211);
     const std::vector<Weights> start = random_weights(small_network(), 212);
-    Engine stopped(small_network(), start, kernels), asked(small_network(), start, kernels);
+    Engine stopped(small_network(), start, kernels), expected(small_network(), start, kernels);
     StopAfter watcher(64);
     GoOn on;
     const Score score = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, watcher);
     CHECK(score.images == 64 && stopped.steps == 2);
-    asked.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, on);
-    CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
+    expected.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, on);
+    CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 
     // The first thread asks after each of its slices. Where the other took them all, the step is made before it asks.
     StopAfter at_once(0);
     const Score rest = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, at_once);
     CHECK(rest.images == 0 || rest.images == 32);
-    if (rest.images > 0) asked.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.003f, 2, on);
-    CHECK(stopped.steps == asked.steps);
-    CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
+    if (rest.images > 0) expected.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.003f, 2, on);
+    CHECK(stopped.steps == expected.steps);
+    CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 
     StopAfter alone(0);
     const Score none = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 1, alone);
-    CHECK(none.images == 0 && stopped.steps == asked.steps);
-    CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
+    CHECK(none.images == 0 && stopped.steps == expected.steps);
+    CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 }
 
-TEST(training_makes_no_arrays_after_it_is_prepared) {
+TEST(training_allocates_nothing_after_preparation) {
     const Architecture a = small_network();
     const Quarters data(70, 5);
     Network network(a.input, a.layers, kernels);
@@ -343,7 +343,7 @@ TEST(training_makes_no_arrays_after_it_is_prepared) {
     }
 }
 
-TEST(a_network_learns_where_the_light_is) {
+TEST(a_network_learns_the_brightest_quarter) {
     const Quarters train(256, 213), test(200, 214);
     Engine engine(small_network(), random_weights(small_network(), 215), kernels);
     GoOn watcher;

@@ -25,7 +25,7 @@ struct Backward {
         const int64_t window[4] = {0, c.channels, image.input_row, image.input_row + c.channels};
         std::copy(window, window + 4, image.window);
         for (int64_t cell = 0; cell < image.cells; ++cell) {
-            places.push_back(cell / c.cell_columns * 2 * image.input_row + cell % c.cell_columns * 2 * c.channels);
+            offsets.push_back(cell / c.cell_columns * 2 * image.input_row + cell % c.cell_columns * 2 * c.channels);
         }
         input = random.numbers(input_size);
         gradient = random.numbers(image.cells * c.filters);
@@ -41,7 +41,7 @@ struct Backward {
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
-        image.cell_offsets = places.data();
+        image.cell_offsets = offsets.data();
         image.won = won_bits.data();
     }
 
@@ -50,7 +50,7 @@ struct Backward {
     }
     int64_t won(int64_t cell, int64_t filter) const {
         const int32_t winner = winners[static_cast<std::size_t>(cell * shape.filters + filter)];
-        return places[static_cast<std::size_t>(cell)] + image.window[winner];
+        return offsets[static_cast<std::size_t>(cell)] + image.window[winner];
     }
     double kernel_gradient(int64_t filter, int64_t row, int64_t i) const {
         double sum = 0;
@@ -69,7 +69,7 @@ struct Backward {
     Case shape;
     WinnersImage image;
     int64_t input_size = 0;
-    std::vector<int64_t> places;
+    std::vector<int64_t> offsets;
     std::vector<int32_t> cells;
     Buffer<float> input, gradient;
     Buffer<int32_t> winners;
@@ -88,7 +88,7 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(the_winners_gradient_by_filters_is_its_formula) {
+TEST(the_winners_gradient_by_filters_matches_its_formula) {
     Random random(21);
     for (const Case& c : cases(kernels)) {
         Backward b(c, random);
@@ -111,7 +111,7 @@ TEST(the_winners_gradient_by_filters_is_its_formula) {
     }
 }
 
-TEST(the_winners_gradient_by_runs_is_its_formula) {
+TEST(the_winners_gradient_by_runs_matches_its_formula) {
     Random random(22);
     for (const Case& c : cases(kernels)) {
         Backward b(c, random);
@@ -137,22 +137,22 @@ TEST(the_winners_gradient_by_runs_is_its_formula) {
     }
 }
 
-TEST(the_winners_gradient_by_the_input_is_its_formula) {
+TEST(the_winners_gradient_by_the_input_matches_its_formula) {
     Random random(23);
     for (const Case& c : cases(kernels)) {
         if (c.kernel_rows != c.kernel_columns || (c.kernel_rows != 3 && c.kernel_rows != 5)) continue;
         Backward b(c, random);
-        const int64_t width = kernels.vector_width, places = c.kernel_rows * c.kernel_columns;
-        const Buffer<float> kernel = random.numbers(places * c.channels * c.filters);  // Keras layout
-        auto weight = [&](int64_t place, int64_t channel, int64_t filter) {
-            return kernel[static_cast<std::size_t>((place * c.channels + channel) * c.filters + filter)];
+        const int64_t width = kernels.vector_width, taps = c.kernel_rows * c.kernel_columns;
+        const Buffer<float> kernel = random.numbers(taps * c.channels * c.filters);  // Keras layout
+        auto weight = [&](int64_t tap, int64_t channel, int64_t filter) {
+            return kernel[static_cast<std::size_t>((tap * c.channels + channel) * c.filters + filter)];
         };
-        Buffer<float> back = plain_buffer<float>(round_up(c.channels, width) * c.filters * places);
+        Buffer<float> back = plain_buffer<float>(round_up(c.channels, width) * c.filters * taps);
         for (int64_t channel = 0; channel < c.channels; ++channel) {
             for (int64_t filter = 0; filter < c.filters; ++filter) {
-                for (int64_t place = 0; place < places; ++place) {
-                    back[static_cast<std::size_t>(((channel / width * c.filters + filter) * places + place) * width +
-                                                  channel % width)] = weight(place, channel, filter);
+                for (int64_t tap = 0; tap < taps; ++tap) {
+                    back[static_cast<std::size_t>(((channel / width * c.filters + filter) * taps + tap) * width +
+                                                  channel % width)] = weight(tap, channel, filter);
                 }
             }
         }
@@ -163,12 +163,12 @@ TEST(the_winners_gradient_by_the_input_is_its_formula) {
         kernels.winners_input(b.image);
         for (int64_t cell = 0; cell < b.image.cells; ++cell) {
             for (int64_t filter = 0; filter < c.filters; ++filter) {
-                for (int64_t place = 0; place < places; ++place) {
-                    const int64_t first = b.won(cell, filter) + place / c.kernel_columns * b.image.input_row +
-                                          place % c.kernel_columns * c.channels;
+                for (int64_t tap = 0; tap < taps; ++tap) {
+                    const int64_t first = b.won(cell, filter) + tap / c.kernel_columns * b.image.input_row +
+                                          tap % c.kernel_columns * c.channels;
                     for (int64_t channel = 0; channel < c.channels; ++channel) {
                         wanted[static_cast<std::size_t>(first + channel)] +=
-                            b.gradient_at(cell, filter) * static_cast<double>(weight(place, channel, filter));
+                            b.gradient_at(cell, filter) * static_cast<double>(weight(tap, channel, filter));
                     }
                 }
             }

@@ -37,10 +37,10 @@ struct Tiles {
         p.row = (count * sizes.outputs + sizes.kernel - 1) * p.pixel;
         p.tile_step = round_up(channels, kernels.vector_width);
         p.position_step = count * p.tile_step + 16;
-        for (int64_t tile = 0; tile < count; ++tile) places.push_back(tile * sizes.outputs * p.pixel);
+        for (int64_t tile = 0; tile < count; ++tile) offsets.push_back(tile * sizes.outputs * p.pixel);
         map = plain_buffer<float>(sizes.points() * p.row);
         transformed = plain_buffer<float>(sizes.positions() * p.position_step);
-        p.offsets = places.data();
+        p.offsets = offsets.data();
         p.map = map.data();
         p.transformed = transformed.data();
     }
@@ -53,7 +53,7 @@ struct Tiles {
 
     WinogradSizes sizes;
     WinogradTiles p;
-    std::vector<int64_t> places;
+    std::vector<int64_t> offsets;
     Buffer<float> map, transformed;
 };
 
@@ -79,7 +79,7 @@ std::vector<int64_t> channel_counts(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(a_tile_by_winograd_is_the_direct_convolution) {
+TEST(a_winograd_tile_equals_the_direct_convolution) {
     Random random(71);
     const int64_t count = 3, panel = kernels.panel_width;
     for (WinogradAlgorithm algorithm : algorithms) {
@@ -127,8 +127,8 @@ TEST(a_tile_by_winograd_is_the_direct_convolution) {
                             }
                             double sum = static_cast<double>(bias[static_cast<std::size_t>(f)]), size = 1;
                             for (int64_t i = 0; i < r * r * channels; ++i) {
-                                const int64_t place = i / channels, c = i % channels;
-                                const double term = static_cast<double>(input.pixel(y + place / r, x + place % r, c)) *
+                                const int64_t tap = i / channels, c = i % channels;
+                                const double term = static_cast<double>(input.pixel(y + tap / r, x + tap % r, c)) *
                                                     static_cast<double>(rows[static_cast<std::size_t>(i * panel + f)]);
                                 sum += term;
                                 size += std::fabs(term);
@@ -144,7 +144,7 @@ TEST(a_tile_by_winograd_is_the_direct_convolution) {
 }
 
 // <T x, y> = <x, T' y> for all x and y.
-TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
+TEST(the_backward_winograd_transforms_are_transposes_of_the_forward_ones) {
     Random random(72);
     for (WinogradAlgorithm algorithm : algorithms) {
         for (int64_t channels : channel_counts(kernels)) {
@@ -162,26 +162,26 @@ TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
             kernels.winograd_input_backward(back.p);
             CHECK_NEAR(dot(there.map, back.map, pixels), 2 * of_input, 2e-4 * static_cast<double>(n * n * n));
 
-            Tiles places(algorithm, channels, 2, kernels), outputs(algorithm, channels, 2, kernels);
+            Tiles maps(algorithm, channels, 2, kernels), outputs(algorithm, channels, 2, kernels);
             const std::vector<int64_t> inside = {m, m, m, m};
             const Buffer<float> bias = plain_buffer<float>(channels + kernels.vector_width);
-            fill_map(places, m, random);
+            fill_map(maps, m, random);
             for (int64_t row = 0; row < m; ++row) {  // what lies behind the last tile is not a place
-                for (int64_t i = 2 * m * places.p.pixel; i < places.p.row; ++i)
-                    places.p.map[row * places.p.row + i] = 0;
+                for (int64_t i = 2 * m * maps.p.pixel; i < maps.p.row; ++i)
+                    maps.p.map[row * maps.p.row + i] = 0;
             }
             fill_transformed(outputs, random);
             outputs.p.inside = inside.data();
             outputs.p.bias = bias.data();
             kernels.winograd_output(outputs.p);
-            kernels.winograd_output_backward(places.p);
-            CHECK_NEAR(dot(places.transformed, outputs.transformed, numbers), dot(places.map, outputs.map, pixels),
+            kernels.winograd_output_backward(maps.p);
+            CHECK_NEAR(dot(maps.transformed, outputs.transformed, numbers), dot(maps.map, outputs.map, pixels),
                        1e-4 * static_cast<double>(n * n * n));
         }
     }
 }
 
-TEST(winograds_kernel_gradient_is_the_transpose_of_its_kernels) {
+TEST(the_winograd_kernel_gradient_is_the_transpose_of_the_kernel_transform) {
     Random random(73);
     const int64_t panel = kernels.panel_width, channels = 3;
     for (WinogradAlgorithm algorithm : algorithms) {

@@ -106,12 +106,12 @@ struct Convolution {
         return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
     }
     // The direct way, without bias, at place 0 to 3 of a cell.
-    double direct(int64_t cell, int64_t place, int64_t filter) const {
+    double direct(int64_t cell, int64_t position, int64_t filter) const {
         double sum = 0;
         for (int64_t r = 0; r < 3; ++r) {
             for (int64_t s = 0; s < 3; ++s) {
                 for (int64_t c = 0; c < shape.channels; ++c) {
-                    sum += static_cast<double>(pixel(cell, place / 2 + r, place % 2 + s, c)) *
+                    sum += static_cast<double>(pixel(cell, position / 2 + r, position % 2 + s, c)) *
                            static_cast<double>(weight(r, s, c, filter));
                 }
             }
@@ -143,7 +143,7 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(a_pooled_convolution_by_winograd_is_the_direct_one) {
+TEST(a_pooled_winograd_convolution_equals_the_direct_one) {
     Random random(61);
     for (const Case& c : cases(kernels)) {
         for (bool relu : {false, true}) {
@@ -168,7 +168,7 @@ TEST(a_pooled_convolution_by_winograd_is_the_direct_one) {
     }
 }
 
-TEST(winograds_kernels_are_their_formula) {
+TEST(winograd_kernels_match_their_formula) {
     Random random(62);
     for (int64_t channels : {1, 3, 8, 17}) {
         Convolution v(kernels, {channels, kernels.panel_width, 1, 1}, random);
@@ -186,7 +186,7 @@ TEST(winograds_kernels_are_their_formula) {
     }
 }
 
-TEST(winograds_inputs_are_their_formula) {
+TEST(winograd_inputs_match_their_formula) {
     Random random(63);
     const int64_t width = kernels.vector_width;
     for (int64_t channels : {int64_t{1}, width - 1, width, width + 1, 2 * width + 3}) {
@@ -209,7 +209,7 @@ TEST(winograds_inputs_are_their_formula) {
     }
 }
 
-TEST(winograds_outputs_are_their_formula) {
+TEST(winograd_outputs_match_their_formula) {
     Random random(64);
     for (const Case& c : cases(kernels)) {
         Convolution v(kernels, c, random);
@@ -218,22 +218,22 @@ TEST(winograds_outputs_are_their_formula) {
         kernels.winograd_pool(v.w);
         for (int64_t cell = 0; cell < v.cells; ++cell) {
             for (int64_t filter = 0; filter < c.columns; ++filter) {
-                double places[4];
+                double pixels[4];
                 for (int64_t j = 0; j < 4; ++j) {
-                    places[j] = transformed(output_matrix, j / 2, j % 2, [&](int64_t row, int64_t column) {
+                    pixels[j] = transformed(output_matrix, j / 2, j % 2, [&](int64_t row, int64_t column) {
                         return v.w.products[((row * 4 + column) * v.cells + cell) * v.panel + filter];
                     });
                 }
-                const double largest = *std::max_element(places, places + 4);
+                const double largest = *std::max_element(pixels, pixels + 4);
                 CHECK_NEAR(static_cast<double>(v.output_of(cell)[filter]),
                            largest + static_cast<double>(v.w.bias[filter]), 3e-6);
-                CHECK_NEAR(places[v.winners_of(cell)[filter] & 3], largest, 3e-6);
+                CHECK_NEAR(pixels[v.winners_of(cell)[filter] & 3], largest, 3e-6);
             }
         }
     }
 }
 
-TEST(of_places_that_are_equal_winograds_way_keeps_the_first) {
+TEST(pooled_winograd_keeps_the_first_of_equal_values) {
     Random random(65);
     const int64_t channels = kernels.vector_width + 3;
     for (bool along_rows : {false, true}) {

@@ -23,7 +23,7 @@ test('the split over units adds up to the difference of the logits', () => {
   expect(split.layer).toBe('hidden');
   expect(split.bias).toBe(2);
   expect(split.total).toBeCloseTo(output[0] - output[1], 4);
-  expect(split.terms[0]).toEqual({ place: 19, value: 30, activation: 2, weight: 15 });
+  expect(split.terms[0]).toEqual({ index: 19, value: 30, activation: 2, weight: 15 });
   expect(split.maps).toBeNull();
 });
 
@@ -113,7 +113,7 @@ test('a split over maps is exact only where all that follows is linear', () => {
   expect(isLinearAfter(bent, bent[0])).toBe(false);
   const row = { ...linear[0], outputShape: [1, 2, 2] };
   const split = splitOverMaps(linear, row, Float32Array.of(1, 2, 3, 4), Float32Array.of(1, -1, 1, -1));
-  expect(split.terms.map((term) => [term.place, term.value])).toEqual([
+  expect(split.terms.map((term) => [term.index, term.value])).toEqual([
     [1, -6],
     [0, 4],
   ]);

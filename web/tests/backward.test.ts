@@ -9,19 +9,19 @@ const { cases: steps } = await readSteps();
 const TOLERANCE = 1e-4;
 
 describe.each(steps)('the way back through $name', ({ name, oneImage: expected }) => {
-  const { architecture, seed } = cases.find((one) => one.architecture.name === name)!;
+  const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === name)!;
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const image = imagesOf(architecture, seed + 100, 1);
 
   test('has the gradients of the reference, with their signs', () => {
-    const found = backward(engine, network, image, expected.label);
-    expect(Math.abs(found.loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
-    expect(relativeDifference(found.logits, unpacked(expected.logits))).toBeLessThan(TOLERANCE);
-    expect(relativeDifference(found.dlogits, unpacked(expected.dlogits))).toBeLessThan(TOLERANCE);
+    const result = backward(engine, network, image, expected.label);
+    expect(Math.abs(result.loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
+    expect(relativeDifference(result.logits, unpacked(expected.logits))).toBeLessThan(TOLERANCE);
+    expect(relativeDifference(result.dlogits, unpacked(expected.dlogits))).toBeLessThan(TOLERANCE);
     for (const part of ['layers', 'weights'] as const) {
-      expect(Object.keys(found[part]).sort()).toEqual(Object.keys(expected[part]).sort());
-      for (const [one, values] of Object.entries(expected[part])) {
-        expect(relativeDifference(found[part][one], unpacked(values)), one).toBeLessThan(TOLERANCE);
+      expect(Object.keys(result[part]).sort()).toEqual(Object.keys(expected[part]).sort());
+      for (const [name, values] of Object.entries(expected[part])) {
+        expect(relativeDifference(result[part][name], unpacked(values)), name).toBeLessThan(TOLERANCE);
       }
     }
   });

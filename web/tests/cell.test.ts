@@ -241,8 +241,8 @@ function* cells({ table }: ForwardPass): Generator<{ layer: string; map: number;
   }
 }
 
-function gap(found: CellArithmetic): number {
-  return Math.abs(found.value - found.shown) / Math.max(1, Math.abs(found.shown));
+function gap(cell: CellArithmetic): number {
+  return Math.abs(cell.value - cell.shown) / Math.max(1, Math.abs(cell.shown));
 }
 
 describe.each(NETWORKS)('%s', (_, architecture) => {
@@ -261,11 +261,8 @@ describe.each(NETWORKS)('%s', (_, architecture) => {
     for (const row of pass.table) {
       const changed = pass.activations.map((values) => Float64Array.from(values));
       changed[row.index][0] += 1;
-      const found = explainCell(
-        { ...pass, activations: changed },
-        { layer: row.layer.name, map: 0, row: 0, column: 0 },
-      );
-      expect(gap(found)).toBeGreaterThan(0.1);
+      const cell = explainCell({ ...pass, activations: changed }, { layer: row.layer.name, map: 0, row: 0, column: 0 });
+      expect(gap(cell)).toBeGreaterThan(0.1);
     }
   });
 });
@@ -286,7 +283,7 @@ describe('what the engine computes', () => {
     network.free();
   });
 
-  test('and with a filter replaced, in its layer and behind it', () => {
+  test('and with a replaced filter, in its layer and in later ones', () => {
     const [, architecture] = NETWORKS[1];
     const { weights, pixels } = drawn(architecture, 11);
     const replaced = { layer: 'depthwise', filter: 2, value: 0.75 };
@@ -374,24 +371,24 @@ describe('the parts of the arithmetic', () => {
   });
 
   test('a pixel is its byte, scaled and shifted', () => {
-    const found = at('input', 2, 3, 4);
-    expect(found.value).toBeCloseTo(pass.pixels[(3 * 9 + 4) * 3 + 2] / 255 - 0.5, 12);
-    expect(found.shown).toBeCloseTo(found.value, 6);
+    const cell = at('input', 2, 3, 4);
+    expect(cell.value).toBeCloseTo(pass.pixels[(3 * 9 + 4) * 3 + 2] / 255 - 0.5, 12);
+    expect(cell.shown).toBeCloseTo(cell.value, 6);
   });
 
   test('a softmax takes its share of all exponentials', () => {
     const pass = passThrough(NETWORKS[3][1], 3);
-    const found = explainCell(pass, { layer: 'out', map: 2, row: 0, column: 0 });
-    expect(found.sum).toBeCloseTo(pass.logits[2], 10);
-    expect(Math.exp(found.sum - found.shares!.most) / found.shares!.total).toBeCloseTo(found.shown, 10);
+    const cell = explainCell(pass, { layer: 'out', map: 2, row: 0, column: 0 });
+    expect(cell.sum).toBeCloseTo(pass.logits[2], 10);
+    expect(Math.exp(cell.sum - cell.shares!.largest) / cell.shares!.total).toBeCloseTo(cell.shown, 10);
   });
 
   test('a replaced cell says so, and what it would have been', () => {
     const replaced = { layer: 'norm', filter: 1, value: 0.25 };
     const pass = passThrough(NETWORKS[1][1], 3, replaced);
-    const found = explainCell(pass, { layer: 'norm', map: 1, row: 2, column: 2 }, replaced);
-    expect(found).toMatchObject({ replaced: 0.25, value: 0.25, shown: 0.25 });
-    expect(found.computed).not.toBeCloseTo(0.25, 3);
+    const cell = explainCell(pass, { layer: 'norm', map: 1, row: 2, column: 2 }, replaced);
+    expect(cell).toMatchObject({ replaced: 0.25, value: 0.25, shown: 0.25 });
+    expect(cell.computed).not.toBeCloseTo(0.25, 3);
     expect(gap(explainCell(pass, { layer: 'add', map: 1, row: 2, column: 2 }))).toBeLessThan(1e-9);
   });
 });

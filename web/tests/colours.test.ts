@@ -14,13 +14,13 @@ const LEAST = 25; // degrees of hue between two roles
 
 function hueOf(colour: string): number {
   const [r, g, b] = rgbOf(colour);
-  const [most, least] = [Math.max(r, g, b), Math.min(r, g, b)];
+  const [largest, least] = [Math.max(r, g, b), Math.min(r, g, b)];
   const part =
-    most === r
-      ? ((g - b) / (most - least)) % 6
-      : most === g
-        ? (b - r) / (most - least) + 2
-        : (r - g) / (most - least) + 4;
+    largest === r
+      ? ((g - b) / (largest - least)) % 6
+      : largest === g
+        ? (b - r) / (largest - least) + 2
+        : (r - g) / (largest - least) + 4;
   return (60 * part + 360) % 360;
 }
 

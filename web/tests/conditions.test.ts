@@ -4,7 +4,7 @@ import { initialWeights } from '../src/engine/initialization';
 import type { Architecture, TrainingSteps } from '../src/engine/types';
 import type { Network, TrainingData } from '../src/engine/network';
 import { chooseImages } from '../src/training/conditions';
-import { accuracyOf, measuringEpoch, MOST_MEASURED } from '../src/training/epoch';
+import { accuracyOf, measuringEpoch, MAX_MEASURED } from '../src/training/epoch';
 import { classWeightsFor, fast, type Recipe } from '../src/training/recipe';
 import { Trainer } from '../src/training/trainer';
 import { atOnce } from './at_once';
@@ -16,9 +16,9 @@ const choose = (images: number | null, wrongLabels = 0, seed = 1) =>
   chooseImages(own, 10, { images, wrongLabels }, seed);
 
 function counts(labels: ArrayLike<number>): number[] {
-  const found = new Array<number>(10).fill(0);
-  for (let i = 0; i < labels.length; i++) found[labels[i]]++;
-  return found;
+  const counts = new Array<number>(10).fill(0);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]]++;
+  return counts;
 }
 
 describe('images to train on', () => {
@@ -32,7 +32,7 @@ describe('images to train on', () => {
     expect(counts(choose(980).labels)).toEqual([130, 130, ...new Array<number>(8).fill(90)]);
   });
 
-  test('are all where all are asked for, or more than there are', () => {
+  test('are all images if as many or more are requested', () => {
     for (const images of [null, 5000]) {
       expect([...choose(images).indices].sort((a, b) => a - b)).toEqual(Array.from(own.keys()));
     }
@@ -76,11 +76,11 @@ describe('images to train on', () => {
 });
 
 test('a trainer shows its images and no others, once an epoch', () => {
-  const asked: TrainingSteps[] = [];
+  const requests: TrainingSteps[] = [];
   const network = {
     numClasses: 10,
     train(_: TrainingData, steps: TrainingSteps) {
-      asked.push(steps);
+      requests.push(steps);
       return { images: steps.order.length, loss: 1, accuracy: 0.5 };
     },
   } as unknown as Network;
@@ -93,15 +93,15 @@ test('a trainer shows its images and no others, once an epoch', () => {
   while (!trainer.done) {
     const next = trainer.next(2);
     trainer.train(2);
-    expect(asked.at(-1)).toEqual(next);
+    expect(requests.at(-1)).toEqual(next);
     done.push(trainer.epochsDone);
   }
   expect(done).toEqual([null, 1, null, 2]);
-  for (const epoch of [asked.slice(0, 2), asked.slice(2)]) {
+  for (const epoch of [requests.slice(0, 2), requests.slice(2)]) {
     const shown = epoch.flatMap((steps) => [...steps.order]);
     expect(shown.sort((a, b) => a - b)).toEqual([...indices].sort((a, b) => a - b));
   }
-  expect(asked[0].classWeights).toEqual(new Array(10).fill(1)); // of 20 images, two of each class
+  expect(requests[0].classWeights).toEqual(new Array(10).fill(1)); // of 20 images, two of each class
 });
 
 test('balanced class weights let each class count alike', () => {
@@ -140,9 +140,9 @@ test('a few images with wrong labels are memorised: train accuracy rises far abo
   const data = engine.trainingData(seen.images, seen.labels);
   const train = (images: number, wrongLabels: number) => {
     const chosen = chooseImages(seen.labels, 4, { images, wrongLabels }, 5);
-    const given = Int32Array.from(seen.labels);
-    chosen.indices.forEach((image, i) => (given[image] = chosen.labels[i]));
-    data.setLabels(given);
+    const labels = Int32Array.from(seen.labels);
+    chosen.indices.forEach((image, i) => (labels[image] = chosen.labels[i]));
+    data.setLabels(labels);
     const recipe: Recipe = {
       ...fast,
       epochs: 60,
@@ -170,7 +170,7 @@ test('a few images with wrong labels are memorised: train accuracy rises far abo
 });
 
 test('of many training images, the first drawn are measured', () => {
-  const count = MOST_MEASURED + 10;
+  const count = MAX_MEASURED + 10;
   const labels = Int32Array.from({ length: count }, (_, i) => i % 2);
   const chosen = { indices: Int32Array.from(labels.keys()), labels, wrong: new Uint8Array(count) };
   const network = { logits: (images: Uint8Array) => Float32Array.from({ length: 2 * images.length }, (_, i) => i % 2) };
@@ -179,5 +179,5 @@ test('of many training images, the first drawn are measured', () => {
   const at = { epoch: 1, step: 9 };
   const work = measuringEpoch(network as unknown as Network, data as unknown as TrainingData, chosen, sample, 2, at);
   const { train, gap } = atOnce(work);
-  expect([train.count, train.right, gap]).toEqual([MOST_MEASURED, MOST_MEASURED / 2, -0.5]);
+  expect([train.count, train.right, gap]).toEqual([MAX_MEASURED, MAX_MEASURED / 2, -0.5]);
 });

@@ -12,8 +12,8 @@ const cases = JSON.parse(readFileSync(file, 'utf8')) as Case[];
 
 test('a confusion matrix has the opacities that it has in the report', () => {
   for (const { counts, opacities } of cases) {
-    const found = confusionOpacities(counts);
-    opacities.forEach((row, i) => row.forEach((opacity, k) => expect(found[i][k]).toBeCloseTo(opacity, 6)));
+    const computed = confusionOpacities(counts);
+    opacities.forEach((row, i) => row.forEach((opacity, k) => expect(computed[i][k]).toBeCloseTo(opacity, 6)));
   }
 });
 

@@ -51,7 +51,8 @@ export class DenseNetwork {
 
   units(image: ArrayLike<number>, ablation: Replacement[] = []): number[] {
     const units = apply(this.hidden, image).map((value) => Math.max(0, value));
-    for (const one of ablation) if (one.layer === 'hidden') units[one.filter] = one.value;
+    for (const replacement of ablation)
+      if (replacement.layer === 'hidden') units[replacement.filter] = replacement.value;
     return units;
   }
 

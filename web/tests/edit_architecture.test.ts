@@ -57,9 +57,9 @@ describe('a change of an architecture', () => {
     ['Flatten', 3, 'flatten_1'],
     ['ZeroPadding2D', 0, 'zero_padding2d'],
     ['Activation', 4, 'activation'],
-  ])('inserts %s at place %i under a name of its own, and it is a network', (kind, place, name) => {
-    const more = withInserted(small, place, kind);
-    expect(more.layers[place]).toMatchObject({ kind, name });
+  ])('inserts %s at place %i under a name of its own, and it is a network', (kind, index, name) => {
+    const more = withInserted(small, index, kind);
+    expect(more.layers[index]).toMatchObject({ kind, name });
     expect(layerTable(more)).toHaveLength(6);
     expect(names(withoutLayer(more, name))).toEqual(names(small));
   });

@@ -28,9 +28,9 @@ const isHidden = ({ type, callee, name }: Node) =>
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'type' in value;
 
 export function englishIn(code: string, isComponent: boolean): string[] {
-  const found: string[] = [];
+  const texts: string[] = [];
   const read = (text: unknown, words: RegExp) => {
-    if (typeof text === 'string' && words.test(text) && !Object.hasOwn(en.terms, text)) found.push(text.trim());
+    if (typeof text === 'string' && words.test(text) && !Object.hasOwn(en.terms, text)) texts.push(text.trim());
   };
   const visit = (node: Node, isLabel: boolean): void => {
     if (isHidden(node) || node.type === 'StyleSheet') return;
@@ -47,5 +47,5 @@ export function englishIn(code: string, isComponent: boolean): string[] {
     ? code
     : `<script module lang="ts">\n${code.replaceAll('</script', '<\\/script')}\n</script>`;
   visit(parse(text, { modern: true }) as unknown as Node, false);
-  return found;
+  return texts;
 }

@@ -119,46 +119,46 @@ const make = (of: Architecture, weights: Weights) => engine.network(of, weights)
 
 describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
   test('the explanation is of the difference of the logits, with every map that the network has', () => {
-    const asked = question(of);
-    const told = atOnce(explain(make, asked));
-    const network = engine.network(of, asked.weights);
-    const { logits } = network.forward(asked.pixels);
+    const request = question(of);
+    const explanation = atOnce(explain(make, request));
+    const network = engine.network(of, request.weights);
+    const { logits } = network.forward(request.pixels);
     network.free();
-    expect(told.difference).toBeCloseTo(logits[asked.answer] - logits[asked.rival], 4);
+    expect(explanation.difference).toBeCloseTo(logits[request.answer] - logits[request.rival], 4);
     const pixels = of.input.height * of.input.width;
     for (const method of METHODS) {
-      const one = told.methods[method];
-      if (method === 'cam' && asked.camLayer === null) {
-        expect(one).toBeNull();
+      const result = explanation.methods[method];
+      if (method === 'cam' && request.camLayer === null) {
+        expect(result).toBeNull();
         continue;
       }
-      expect(one!.map).toHaveLength(pixels);
-      expect(one!.map.every(Number.isFinite)).toBe(true);
-      expect(one!.untrained).toHaveLength(pixels);
+      expect(result!.map).toHaveLength(pixels);
+      expect(result!.map.every(Number.isFinite)).toBe(true);
+      expect(result!.untrained).toHaveLength(pixels);
       // Grad-CAM marks nothing where the maps speak against the answer everywhere.
-      if (one!.map.every((value) => value === 0)) {
+      if (result!.map.every((value) => value === 0)) {
         expect(method).toBe('cam');
-        expect(one!.curve).toBeNull();
+        expect(result!.curve).toBeNull();
         continue;
       }
-      expect(one!.untrained).not.toEqual(one!.map);
-      expect(one!.curve!.map((point) => point.share)).toEqual(SHARES);
-      expect(one!.curve![0].value).toBeCloseTo(told.difference, 4);
+      expect(result!.untrained).not.toEqual(result!.map);
+      expect(result!.curve!.map((point) => point.share)).toEqual(SHARES);
+      expect(result!.curve![0].value).toBeCloseTo(explanation.difference, 4);
     }
-    expect(told.random![0].low).toBeCloseTo(told.random![0].high, 4);
-    expect(told.ink).toBeLessThanOrEqual(pixels);
+    expect(explanation.random![0].low).toBeCloseTo(explanation.random![0].high, 4);
+    expect(explanation.ink).toBeLessThanOrEqual(pixels);
   });
 
   test('with ablations it is of the difference that is left, and what is lost has no share in it', () => {
     const first = weightedFilters(layerTable(of))[0];
-    const asked = question(of, [{ part: 'filter', layer: first.layer, filter: 1, value: 'zero' }]);
-    const told = atOnce(explain(make, { ...asked, camLayer: asked.camLayer && first.layer }));
-    const network = engine.network(of, asked.weights);
-    const { logits } = network.forward(asked.pixels, asked.replacements);
+    const request = question(of, [{ part: 'filter', layer: first.layer, filter: 1, value: 'zero' }]);
+    const explanation = atOnce(explain(make, { ...request, camLayer: request.camLayer && first.layer }));
+    const network = engine.network(of, request.weights);
+    const { logits } = network.forward(request.pixels, request.replacements);
     network.free();
-    expect(told.difference).toBeCloseTo(logits[asked.answer] - logits[asked.rival], 4);
-    if (told.maps?.layer !== first.layer) return;
-    expect(told.maps.terms.find((term) => term.place === 1)?.value).toBeCloseTo(0, 12);
+    expect(explanation.difference).toBeCloseTo(logits[request.answer] - logits[request.rival], 4);
+    if (explanation.maps?.layer !== first.layer) return;
+    expect(explanation.maps.terms.find((term) => term.index === 1)?.value).toBeCloseTo(0, 12);
   });
 
   test('the split over units adds up, with and without ablations', () => {
@@ -169,12 +169,12 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       value: 'zero',
     }));
     for (const ablations of [[], lost]) {
-      const asked = question(of, ablations);
-      const network = engine.network(of, asked.weights);
-      const forward = network.forward(asked.pixels, asked.replacements);
+      const request = question(of, ablations);
+      const network = engine.network(of, request.weights);
+      const forward = network.forward(request.pixels, request.replacements);
       network.free();
-      const { table, weights, answer, rival } = asked;
-      const split = splitOverUnits(table, weights, forward, normalized(asked.pixels, of.input), answer, rival);
+      const { table, weights, answer, rival } = request;
+      const split = splitOverUnits(table, weights, forward, normalized(request.pixels, of.input), answer, rival);
       if (table.at(-1)!.layer.kind !== 'Dense') {
         expect(split).toBeNull();
         continue;
@@ -203,9 +203,9 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     const changed = withReplacements(table, of, weights, ablation);
     const gated = engine.network(changed.architecture, changed.weights);
     const expected = whole.ablationLogits(images, [ablation]);
-    const found = gated.logits(images);
-    expect(found).toHaveLength(expected.length);
-    for (let i = 0; i < found.length; i++) expect(found[i]).toBeCloseTo(expected[i], 4);
+    const logits = gated.logits(images);
+    expect(logits).toHaveLength(expected.length);
+    for (let i = 0; i < logits.length; i++) expect(logits[i]).toBeCloseTo(expected[i], 4);
     for (const { layer } of lost) expect(outputOf(changed.architecture, layer)).toBe(`${layer}_ablation`);
     whole.free();
     gated.free();
@@ -223,11 +223,11 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       const { activations, logits } = network.forward(pixels.subarray(i * size, (i + 1) * size));
       expect(right[i]).toBe(Number(logits.indexOf(Math.max(...logits)) === labels[i]));
       for (const [l, row] of network.table.entries()) {
-        const { filters, maxima, places } = statistics.layers.get(row.layer.name)!;
+        const { filters, maxima, pixels } = statistics.layers.get(row.layer.name)!;
         for (let k = 0; k < filters; k++) {
           const map = activations[l].filter((_, at) => at % filters === k);
           expect(maxima[i * filters + k]).toBeCloseTo(Math.max(...map), 4);
-          expect(map[places[i * filters + k]]).toBeCloseTo(Math.max(...map), 4);
+          expect(map[pixels[i * filters + k]]).toBeCloseTo(Math.max(...map), 4);
         }
       }
     }

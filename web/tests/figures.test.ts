@@ -3,7 +3,7 @@ import { confidence, percent, plainText, signedText, subtrahend } from '../src/b
 import { numberText } from '../src/bench/parts/words';
 import { chosen } from '../src/text/say.svelte';
 
-test('what is not all and not nothing never reads as if it were, and a confidence is never all or nothing', () => {
+test('rounding turns no part into 0 or 100 %, and no confidence into certainty', () => {
   expect([1, 0.99999, 0.5, 0.0001, 0].map(percent)).toEqual(['100.0 %', '> 99.9 %', '50.0 %', '< 0.1 %', '0.0 %']);
   expect([1, 0.99999, 0.5, 0.0001, 0].map(confidence)).toEqual([
     '> 99.9 %',

@@ -32,7 +32,7 @@ const findings = (filter: number) =>
   filterFindings(network.table, network.table[1], network.weights, statistics, filter, images, 2);
 
 test('the most exciting images come first, from all that are embedded', () => {
-  expect(findings(1).exciting.map((one) => [one.image, one.value])).toEqual([
+  expect(findings(1).exciting.map((example) => [example.image, example.value])).toEqual([
     [1, 5],
     [3, 2],
     [2, 1],
@@ -49,7 +49,7 @@ test('class means and the count of active images are those of the fair sample', 
   expect(findings(0).active).toBe(2);
 });
 
-test('a unit that is never above zero is dead, and excited by nothing', () => {
+test('a unit that is never above zero is dead and has no exciting images', () => {
   expect(findings(2)).toMatchObject({ constant: 0, active: 0, exciting: [] });
   expect(findings(0).constant).toBeNull();
 });

@@ -21,11 +21,11 @@ describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, 
     const logits = network.logits(image);
     const wanted = largest(logits, largest(logits));
 
-    const { change, found } = atOnce(smallestChange(network, image, wanted));
+    const { change, succeeded } = atOnce(smallestChange(network, image, wanted));
     const after = network.logits(changed(image, change, 1));
 
     test.runIf(REACHABLE.includes(architecture.name))('gets the wanted answer, and not by nine tenths of it', () => {
-      expect(found).toBe(true);
+      expect(succeeded).toBe(true);
       expect(largest(after)).toBe(wanted);
       expect(largest(network.logits(changed(image, change, 0.9)))).not.toBe(wanted);
       expect(changed(image, change, 0)).toEqual(image);
@@ -33,7 +33,7 @@ describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, 
 
     // None of 500 images of noise gets the wanted answer from these networks either.
     test.runIf(!REACHABLE.includes(architecture.name))('comes nearer to an answer that it does not reach', () => {
-      expect(found).toBe(false);
+      expect(succeeded).toBe(false);
       const gap = (of: Float32Array) => of[largest(of)] - of[wanted];
       expect(gap(after)).toBeLessThan(gap(logits));
     });
@@ -68,7 +68,7 @@ test('where no pixel has a gradient, nothing is found', () => {
     'dense/kernel': new Float32Array(108),
     'dense/bias': Float32Array.of(1, 0, 0),
   });
-  expect(atOnce(smallestChange(network, new Uint8Array(36), 1)).found).toBe(false);
+  expect(atOnce(smallestChange(network, new Uint8Array(36), 1)).succeeded).toBe(false);
 });
 
 test('a morph begins and ends at its images, and its answers are those of the network', () => {
@@ -90,7 +90,7 @@ test('a change is shown by the strongest channel of each pixel, and told in grey
   const [from, to] = [Uint8Array.of(10, 20, 30, 40), Uint8Array.of(12, 15, 30, 40)];
   expect(signedMap(from, to, 2)).toEqual([Float32Array.of(-5, 0), 5]);
   expect(signedMap(from, from, 1)[1]).toBe(1);
-  expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, most: 5, pixels: 2 });
+  expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, largest: 5, pixels: 2 });
   expect(towards({ labels: [3, 1, 3], count: 3 }, 3, 0)).toBe(2);
   expect(towards({ labels: [3, 1, 3], count: 3 }, 0, -1)).toBeNull();
 });

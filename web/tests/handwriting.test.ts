@@ -55,7 +55,7 @@ test('a picture is reduced as its first stage is, band by band', () => {
 });
 
 describe('pictures', () => {
-  test('what is transparent lies on white', () => {
+  test('transparent pixels become white', () => {
     const rgba = [0, 0, 0, 0, 10, 20, 30, 255, 0, 100, 255, 51];
     expect(Array.from(fromRgba(rgba, 1, 3).pixels)).toEqual([255, 255, 255, 10, 20, 30, 204, 224, 255]);
   });
@@ -108,7 +108,7 @@ describe('strokes', () => {
 
   test('cover pixels by their distance to the line', () => {
     const expected = drawn(strokes, ...size);
-    const furthest = whole().reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
+    const furthest = whole().reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
     expect(furthest).toBeLessThanOrEqual(1); // one grey level, where another order of the same sums rounds otherwise
     expect(expected.some((value) => value > 0 && value < 255)).toBe(true);
   });

@@ -38,7 +38,7 @@ test('a filter in groups reads the maps of its own', () => {
   const table = [row(0, { kind: 'Conv2D', filters: 4, groups: 2 }, [5, 5, 6], [5, 5, 4], [1, 1, 3, 4])];
   const weights = { 'layer_0/kernel': upTo(12) };
   const maps = (filter: number) =>
-    kernelOf(table, weights, table[0], filter).readings.map((one) => [one.map, ...one.weights!]);
+    kernelOf(table, weights, table[0], filter).readings.map((reading) => [reading.map, ...reading.weights!]);
   expect(maps(1)).toEqual([
     [0, 1],
     [1, 5],
@@ -60,7 +60,7 @@ test('a filter in groups reads the maps of its own', () => {
 test('a depthwise filter reads one map', () => {
   const table = [row(0, { kind: 'DepthwiseConv2D', depth_multiplier: 2 }, [5, 5, 3], [5, 5, 6], [1, 1, 3, 2])];
   const kernel = kernelOf(table, { 'layer_0/kernel': upTo(6) }, table[0], 5);
-  expect(kernel.readings.map((one) => [one.map, ...one.weights!])).toEqual([[2, 5]]);
+  expect(kernel.readings.map((reading) => [reading.map, ...reading.weights!])).toEqual([[2, 5]]);
   expect(kernel.bias).toBeNull();
 });
 
@@ -73,13 +73,13 @@ test('a unit behind flattened maps reads them as maps, through dropout too', () 
   ];
   const kernel = kernelOf(table, { 'layer_3/kernel': upTo(12) }, table[3], 2);
   expect(kernel).toMatchObject({ source: 'layer_0', rows: 2, columns: 1 });
-  expect(kernel.readings.map((one) => [...one.weights!])).toEqual([
+  expect(kernel.readings.map((reading) => [...reading.weights!])).toEqual([
     [2, 8],
     [5, 11],
   ]);
 });
 
-test('what has no weights reads its own map, and an addition another layer too', () => {
+test('layers without weights read their own map, and an addition also another layer', () => {
   const table = [
     row(0, { kind: 'Conv2D' }, [4, 4, 2], [4, 4, 2], [1, 1, 2, 2]),
     row(1, { kind: 'Add', from_layer: 'layer_0' }, [4, 4, 2], [4, 4, 2]),

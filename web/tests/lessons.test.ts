@@ -30,8 +30,8 @@ function tableOf(name: string) {
 }
 
 // The part of a bench that lessons look at before anything was done.
-function benchOf(name: string, given: { training?: number; untrained?: boolean } = {}): Bench {
-  const { training = 200, untrained } = given;
+function benchOf(name: string, state: { training?: number; untrained?: boolean } = {}): Bench {
+  const { training = 200, untrained } = state;
   const probabilities = Float32Array.of(0.2, 0.5, 0.3);
   return {
     models: [{ table: tableOf(name), epochs: [0, 1] }],
@@ -50,7 +50,7 @@ function benchOf(name: string, given: { training?: number; untrained?: boolean }
   } as unknown as Bench;
 }
 
-const present = (bench: Bench) => LESSONS.filter((one) => one.script(bench) !== null).map(({ id }) => id);
+const present = (bench: Bench) => LESSONS.filter((lesson) => lesson.script(bench) !== null).map(({ id }) => id);
 
 test('a lesson is there for the networks that have its subject', () => {
   const all = LESSONS.map(({ id }) => id);

@@ -10,7 +10,7 @@ import { load } from '../src/state/models';
 import { partsOf, recipeFor, withClasses, type OwnClass } from '../src/training/own_classes';
 import { readCases, uniform } from './engine/cases';
 
-const { architecture: own } = (await readCases()).find((one) => one.architecture.name === 'residual')!;
+const { architecture: own } = (await readCases()).find((candidate) => candidate.architecture.name === 'residual')!;
 const { height, width, channels } = own.input;
 const shape = [height, width, channels] as [number, number, number];
 const size = height * width * channels;
@@ -71,9 +71,9 @@ test('a network for own classes opens with its names, its weights and its exampl
   expect(ownClassesOf(opened)).toEqual(classes.map(({ name, examples }) => ({ name, examples })));
 
   // Where none was held out, all of them are shown, and they come back in their order too.
-  const few = classes.map((one) => ({ ...one, examples: one.examples.slice(0, 4) }));
-  const other = await classesPayload(page, network, 4, names, partsOf(few));
-  const reopened = { payload: other, ...(await load(other)) };
+  const few = classes.map((item) => ({ ...item, examples: item.examples.slice(0, 4) }));
+  const smaller = await classesPayload(page, network, 4, names, partsOf(few));
+  const reopened = { payload: smaller, ...(await load(smaller)) };
   expect(reopened.images.numSample).toBe(12);
   expect(ownClassesOf(reopened)).toEqual(few.map(({ name, examples }) => ({ name, examples })));
 });

@@ -6,7 +6,7 @@ import { recipeOf, writtenRecipe, type WrittenRecipe } from '../src/training/rec
 import { modelFile, provenanceOf, type TrainedModel } from '../src/training/model_file';
 import { openEngine, readCases, readSteps, relativeDifference, weightsOf } from './engine/cases';
 
-const { architecture, seed } = (await readCases()).find((one) => one.architecture.name === 'residual')!;
+const { architecture, seed } = (await readCases()).find((candidate) => candidate.architecture.name === 'residual')!;
 const expected = (await readSteps()).model;
 const description = expected.description as {
   class_names: string[];
@@ -46,8 +46,8 @@ test('the page gives the logits that Python gives for the file', async () => {
 });
 
 test('a recipe that is written reads as the same recipe', () => {
-  for (const one of [recipe, { ...recipe, classWeights: 'balanced' as const }]) {
-    expect(recipeOf(writtenRecipe(one))).toEqual({ recipe: one, leftOut: [] });
+  for (const original of [recipe, { ...recipe, classWeights: 'balanced' as const }]) {
+    expect(recipeOf(writtenRecipe(original))).toEqual({ recipe: original, leftOut: [] });
   }
 });
 

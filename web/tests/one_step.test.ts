@@ -42,9 +42,9 @@ function mapsOf({ values, columns }: Mosaic, { outputShape }: LayerRow): Float32
   const [height, width, maps] = outputShape.length === 3 ? outputShape : [1, 1, outputShape[0]];
   const across = (columns + 1) / (width + 1);
   return Float32Array.from({ length: height * width * maps }, (_, i) => {
-    const [place, map] = [Math.floor(i / maps), i % maps];
-    const row = Math.floor(map / across) * (height + 1) + Math.floor(place / width);
-    return values[row * columns + (map % across) * (width + 1) + (place % width)];
+    const [position, map] = [Math.floor(i / maps), i % maps];
+    const row = Math.floor(map / across) * (height + 1) + Math.floor(position / width);
+    return values[row * columns + (map % across) * (width + 1) + (position % width)];
   });
 }
 
@@ -77,11 +77,11 @@ function checkSteps<Numbers>(
 }
 
 describe.each(steps)('$name', ({ name, oneImage }) => {
-  const { architecture, seed } = cases.find((one) => one.architecture.name === name)!;
+  const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === name)!;
   test('shows the gradients of the reference and takes its steps, with moving statistics left alone', () => {
     const [from, taken] = stepsOf(architecture, seed, oneImage);
     checkSteps([from, taken], oneImage, (values, numbers) => relativeDifference(values, unpacked(numbers)));
-    for (const moving of Object.keys(from.weights).filter((one) => one.includes('moving'))) {
+    for (const moving of Object.keys(from.weights).filter((name) => name.includes('moving'))) {
       expect(taken[1].update.after.weights[moving]).toEqual(from.weights[moving]);
     }
   });
@@ -92,7 +92,7 @@ test('the preset cnn shows the gradients of the reference and takes its steps', 
 });
 
 test('pictures of kernels have a column for each filter and a row for each map or weight', () => {
-  const { architecture, seed } = cases.find((one) => one.architecture.name === 'residual')!;
+  const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === 'residual')!;
   const [table, weights] = [layerTable(architecture), weightsOf(architecture, seed)];
   const convolution = kernelMosaic(table, weights, table[2]); // 3 × 3, of 4 maps, 4 filters
   expect([convolution.rows, convolution.columns, convolution.tiles]).toEqual([15, 15, 4]);

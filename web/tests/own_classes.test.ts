@@ -5,8 +5,8 @@ import { initialWeights } from '../src/engine/initialization';
 import { product } from '../src/engine/layers';
 import { OwnClasses } from '../src/state/own_classes.svelte';
 import {
-  MOST_CLASSES,
-  MOST_EXAMPLES,
+  MAX_CLASSES,
+  MAX_EXAMPLES,
   partsOf,
   recipeFor,
   startWeights,
@@ -108,14 +108,14 @@ describe('the classes', () => {
   test('are at most 26 with at most 200 examples each', () => {
     const own = new OwnClasses();
     for (let i = 0; i < 30; i++) own.addClass();
-    expect(own.classes.length).toBe(MOST_CLASSES);
-    expect(new Set(own.classes.map(({ name }) => name)).size).toBe(MOST_CLASSES);
+    expect(own.classes.length).toBe(MAX_CLASSES);
+    expect(new Set(own.classes.map(({ name }) => name)).size).toBe(MAX_CLASSES);
     const [{ id }] = own.classes;
-    expect(own.add(id, examples(MOST_EXAMPLES - 1))).toBeNull();
+    expect(own.add(id, examples(MAX_EXAMPLES - 1))).toBeNull();
     expect(own.add(id, examples(2))).toBe(
       'A has 200 examples, which is the limit for one class. Remove some to add others.',
     );
-    expect(own.classes[0].examples.length).toBe(MOST_EXAMPLES);
+    expect(own.classes[0].examples.length).toBe(MAX_EXAMPLES);
   });
 
   test('are unsaved from the first example until a page with them was saved', () => {

@@ -79,15 +79,15 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
   const weight = (part: string) => weights[`${layer.name}/${part}`];
   const value = (row: number, column: number, channel: number) =>
     input.values[(row * input.columns + column) * input.channels + channel];
-  const found = new Map<number, number>();
+  const constants = new Map<number, number>();
   const collect = (
     channels: number,
     compute: (channel: number, seen: [number, number, number, number][]) => number,
   ) => {
     const output = windows(layer, input, channels, (at, seen) => {
-      for (let k = 0; k < channels; k++) found.set(at * channels + k, compute(k, seen));
+      for (let k = 0; k < channels; k++) constants.set(at * channels + k, compute(k, seen));
     });
-    for (const [i, number] of found) output.values[i] = number;
+    for (const [i, number] of constants) output.values[i] = number;
     return output;
   };
   const bias = (k: number) => weight('bias')?.[k] ?? 0;
@@ -100,8 +100,8 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
         const first = Math.floor(f / (layer.filters! / groups)) * read;
         for (const [row, column, r, c] of seen) {
           for (let k = 0; k < read; k++) {
-            const place = ((r * layer.kernel_size![1] + c) * read + k) * layer.filters! + f;
-            sum += value(row, column, first + k) * weight('kernel')[place];
+            const offset = ((r * layer.kernel_size![1] + c) * read + k) * layer.filters! + f;
+            sum += value(row, column, first + k) * weight('kernel')[offset];
           }
         }
         return sum;
@@ -112,8 +112,8 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
         const k = Math.floor(o / multiplier);
         let sum = bias(o);
         for (const [row, column, r, c] of seen) {
-          const place = ((r * layer.kernel_size![1] + c) * input.channels + k) * multiplier + (o % multiplier);
-          sum += value(row, column, k) * weight('kernel')[place];
+          const offset = ((r * layer.kernel_size![1] + c) * input.channels + k) * multiplier + (o % multiplier);
+          sum += value(row, column, k) * weight('kernel')[offset];
         }
         return sum;
       });
@@ -141,9 +141,9 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       const [[above, below], [left, right]] = layer.padding as [[number, number], [number, number]];
       const output = emptyMap(above + input.rows + below, left + input.columns + right, input.channels);
       input.values.forEach((x, i) => {
-        const place = Math.floor(i / input.channels);
-        const row = above + Math.floor(place / input.columns);
-        const column = left + (place % input.columns);
+        const position = Math.floor(i / input.channels);
+        const row = above + Math.floor(position / input.columns);
+        const column = left + (position % input.columns);
         output.values[(row * output.columns + column) * input.channels + (i % input.channels)] = x;
       });
       return output;
@@ -169,11 +169,11 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       const first = byName.get(layer.from_layer!)!;
       const output = emptyMap(input.rows, input.columns, first.channels + input.channels);
       output.values.forEach((_, i) => {
-        const [place, channel] = [Math.floor(i / output.channels), i % output.channels];
+        const [position, channel] = [Math.floor(i / output.channels), i % output.channels];
         output.values[i] =
           channel < first.channels
-            ? first.values[place * first.channels + channel]
-            : input.values[place * input.channels + channel - first.channels];
+            ? first.values[position * first.channels + channel]
+            : input.values[position * input.channels + channel - first.channels];
       });
       return output;
     }

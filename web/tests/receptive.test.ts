@@ -207,7 +207,7 @@ test('a zero of padding was made of nothing, whether it stands before the map or
   expect(inside.get('input')).toMatchObject({ top: 0, left: 0, height: 3, width: 3 });
 });
 
-test('a pixel is its own frame', () => {
+test('the frame of a pixel is the pixel', () => {
   const table = layerTable(network(LAYERS['valid padding']));
   const frames = receptiveFrame(table, { layer: 'input', map: 0, row: 2, column: 3 });
   expect([...frames]).toEqual([['input', { top: 2, left: 3, height: 1, width: 1, first: 0, count: 1 }]]);
@@ -218,8 +218,8 @@ test('a cell that the layers do not have is none', () => {
   const cell = { layer: 'b', map: 0, row: 2, column: 1 };
   expect(cellIn(table, cell)).toBe(cell);
   expect(cellIn(table, { ...cell, layer: 'input', row: 12, column: 9 })).not.toBeNull();
-  for (const other of [{ layer: 'elsewhere' }, { map: 1 }, { row: 3 }, { column: -1 }, { row: 0.5 }, { row: NaN }]) {
-    expect(cellIn(table, { ...cell, ...other })).toBeNull();
+  for (const wrong of [{ layer: 'elsewhere' }, { map: 1 }, { row: 3 }, { column: -1 }, { row: 0.5 }, { row: NaN }]) {
+    expect(cellIn(table, { ...cell, ...wrong })).toBeNull();
   }
 });
 

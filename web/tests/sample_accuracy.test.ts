@@ -23,9 +23,9 @@ test('each ablation is held against the same base, however many there are', () =
     numSample: 3, // the fourth image is not of the sample
   };
   const ablations = Array.from({ length: 40 }, (_, i) => [{ layer: 'hidden', filter: i % 3, value: 0 }]);
-  const found = atOnce(changes(network.network, sample, [], ablations));
-  expect(found).toHaveLength(40);
-  for (const [i, change] of found.entries()) {
+  const result = atOnce(changes(network.network, sample, [], ablations));
+  expect(result).toHaveLength(40);
+  for (const [i, change] of result.entries()) {
     // Without its unit class 0 still has its bias.
     expect(change).toEqual({ n: 3, before: 3, after: i % 3 === 0 ? 3 : 2, broken: i % 3 === 0 ? 0 : 1, mended: 0 });
   }

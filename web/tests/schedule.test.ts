@@ -11,7 +11,7 @@ describe('the factors of a schedule', () => {
     [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6].forEach((factor, i) => expect(linear[i]).toBeCloseTo(factor, 14));
   });
 
-  test('are those of the Python package, on random schedules', () => {
+  test('equal those of the Python package on random schedules', () => {
     const script = `
 import json, random
 from convscope.recipes import Schedule

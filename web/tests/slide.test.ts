@@ -4,11 +4,11 @@ import { Slide } from '../src/bench/lens/slide.svelte';
 
 test('steps one cell further each time, and from the last to the first', () => {
   const slide = new Slide();
-  const places = Array.from({ length: 4 }, () => {
+  const positions = Array.from({ length: 4 }, () => {
     slide.step(3);
     return slide.position;
   });
-  expect(places).toEqual([0, 1, 2, 0]);
+  expect(positions).toEqual([0, 1, 2, 0]);
 });
 
 test('plays from where it is, stops at the last cell, and starts again there', () => {

@@ -12,7 +12,7 @@ type Text = string | Plural;
 const SOURCE = join(import.meta.dirname, '../src');
 const PACKAGE = join(import.meta.dirname, '../../src/convscope');
 const fileOf = (language: Language) => join(CATALOGUES, `${language}.json`);
-const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((one) => one !== 'en' && existsSync(fileOf(one)));
+const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((code) => code !== 'en' && existsSync(fileOf(code)));
 
 const PLURALS = ['zero', 'one', 'two', 'few', 'many', 'other'];
 const isText = (value: Text | Texts): value is Text =>
@@ -81,7 +81,7 @@ test('every text is used', () => {
   const built = [...code.matchAll(/[`"]([\w-]+\.(?:[\w.-]|\$?\{[^}]+\})*)[`"]/g)]
     .filter(([, key]) => key.includes('{'))
     .map(([, key]) => new RegExp(`^${key.replaceAll('.', '\\.').replace(/\$?\{[^}]+\}/g, '.+')}$`));
-  const unused = [...english.keys()].filter((key) => !named.has(key) && !built.some((one) => one.test(key)));
+  const unused = [...english.keys()].filter((key) => !named.has(key) && !built.some((pattern) => pattern.test(key)));
   expect(unused).toEqual([]);
 });
 
@@ -121,10 +121,10 @@ const EXCEPTIONS: Record<string, string[]> = {
 
 test('no sentence or label stands outside the catalogue', () => {
   const files = filesIn(SOURCE, /\.(ts|svelte)$/);
-  const found = files.flatMap((name) =>
+  const matches = files.flatMap((name) =>
     englishIn(readFileSync(join(SOURCE, name), 'utf8'), name.endsWith('.svelte'))
       .filter((text) => !(EXCEPTIONS[name] ?? []).includes(text))
       .map((text) => `${name}: ${text}`),
   );
-  expect(found).toEqual([]);
+  expect(matches).toEqual([]);
 });

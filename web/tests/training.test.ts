@@ -18,37 +18,37 @@ const plain: Recipe = {
 };
 
 // Stands for a network and writes down what it is asked to do.
-function recorded(count: number, recipe: Recipe): { trainer: Trainer; asked: TrainingSteps[] } {
-  const asked: TrainingSteps[] = [];
+function recorded(count: number, recipe: Recipe): { trainer: Trainer; requests: TrainingSteps[] } {
+  const requests: TrainingSteps[] = [];
   const network = {
     train(_: TrainingData, steps: TrainingSteps) {
-      asked.push(steps);
+      requests.push(steps);
       return { images: steps.order.length, loss: 1, accuracy: 0.5 };
     },
   } as unknown as Network;
-  return { trainer: new Trainer(network, { count } as TrainingData, recipe, 3), asked };
+  return { trainer: new Trainer(network, { count } as TrainingData, recipe, 3), requests };
 }
 
 describe('a trainer', () => {
   test('shows every image once an epoch, in an order of its own, and the last batch may be short', () => {
-    const { trainer, asked } = recorded(10, plain);
+    const { trainer, requests } = recorded(10, plain);
     expect(trainer.steps).toBe(6);
     while (!trainer.done) trainer.train(2);
-    expect(asked.map((steps) => steps.order.length)).toEqual([8, 2, 8, 2]);
-    expect(asked.map((steps) => steps.first)).toEqual([0, 8, 0, 8]);
-    const epochs = [asked.slice(0, 2), asked.slice(2)].map((parts) => parts.flatMap((steps) => [...steps.order]));
+    expect(requests.map((steps) => steps.order.length)).toEqual([8, 2, 8, 2]);
+    expect(requests.map((steps) => steps.first)).toEqual([0, 8, 0, 8]);
+    const epochs = [requests.slice(0, 2), requests.slice(2)].map((parts) => parts.flatMap((steps) => [...steps.order]));
     for (const order of epochs) expect([...order].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(epochs[0]).not.toEqual(epochs[1]);
-    expect(new Set(asked.map((steps) => steps.key)).size).toBe(2);
+    expect(new Set(requests.map((steps) => steps.key)).size).toBe(2);
     expect([trainer.images, trainer.epoch]).toEqual([20, 2]);
   });
 
   test('follows the schedule over all epochs, and takes a changed learning rate at once', () => {
-    const { trainer, asked } = recorded(10, plain);
+    const { trainer, requests } = recorded(10, plain);
     trainer.train(9);
     trainer.learningRate = 5;
     trainer.train(9);
-    const rates = asked.flatMap((steps) => [...steps.learningRates]);
+    const rates = requests.flatMap((steps) => [...steps.learningRates]);
     [3 / 6, 2.5 / 6, 2 / 6, 15 / 6, 10 / 6, 5 / 6].forEach((rate, i) => expect(rates[i]).toBeCloseTo(rate, 6));
   });
 });

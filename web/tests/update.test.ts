@@ -12,7 +12,7 @@ const updates = steps.flatMap(({ name, updates }) =>
 );
 
 describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) => {
-  const { architecture, seed } = cases.find((one) => one.architecture.name === name)!;
+  const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === name)!;
   const weights = weightsOf(architecture, seed);
   const classes = architecture.layers.findLast((layer) => layer.units !== undefined)!.units!;
   const labels = Array.from({ length: 12 }, (_, i) => i % classes);
@@ -40,8 +40,8 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
     expect(Math.abs(update.loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
     expect(Math.abs(update.gradientNorm / expected.norm - 1)).toBeLessThan(TOLERANCE);
     expect(Object.keys(update.gradients).sort()).toEqual(Object.keys(expected.gradients).sort());
-    for (const [one, values] of Object.entries(expected.gradients)) {
-      expect(relativeDifference(update.gradients[one], unpacked(values)), one).toBeLessThan(TOLERANCE);
+    for (const [name, values] of Object.entries(expected.gradients)) {
+      expect(relativeDifference(update.gradients[name], unpacked(values)), name).toBeLessThan(TOLERANCE);
     }
     const factor = expected.clipNorm === null ? 1 : Math.min(1, expected.clipNorm / expected.norm);
     expect(update.clipFactor).toBeCloseTo(factor, 4);
@@ -52,12 +52,12 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
     const { before, after } = update;
     expect([before.optimizer.steps, after.optimizer.steps]).toEqual([1, 2]);
     expect(before).toEqual(start);
-    for (const [one, values] of Object.entries(expected.weights)) {
-      expect(relativeDifference(after.weights[one], unpacked(values)), one).toBeLessThan(TOLERANCE);
+    for (const [name, values] of Object.entries(expected.weights)) {
+      expect(relativeDifference(after.weights[name], unpacked(values)), name).toBeLessThan(TOLERANCE);
     }
     for (const part of ['m', 'v'] as const) {
-      for (const [one, values] of Object.entries(expected[part])) {
-        expect(relativeDifference(after.optimizer[part][one], unpacked(values)), `${part} ${one}`).toBeLessThan(
+      for (const [name, values] of Object.entries(expected[part])) {
+        expect(relativeDifference(after.optimizer[part][name], unpacked(values)), `${part} ${name}`).toBeLessThan(
           TOLERANCE,
         );
       }

@@ -18,16 +18,16 @@ const map: LiveMap = {
   directions: packed('float32', [3, 2], Float32Array.of(1, 0, 0, 1, 2, -1)),
   offset: [1, 2],
 };
-const known = (position: number, hidden: number[], place: [number, number]): Known => ({
+const known = (position: number, hidden: number[], point: [number, number]): Known => ({
   position,
   hidden: Float32Array.from(hidden),
-  place,
+  point,
 });
 const ALL = [known(0, [0, 0], [0, 0]), known(1, [3, 4], [1, 0]), known(2, [0, 1], [0, 1])];
 
 test('a linear map puts an image where its directions say', async () => {
   const loaded = await loadMap(map);
-  expect(loaded.places).toEqual([
+  expect(loaded.points).toEqual([
     [0, 0],
     [1, 2],
     [3, 4],

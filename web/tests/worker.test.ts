@@ -25,11 +25,11 @@ const ask = (request: Request) => page.onmessage({ data: request });
 async function reply<Kind extends Reply['kind']>(kind: Kind): Promise<Extract<Reply, { kind: Kind }>> {
   return vi.waitFor(
     () => {
-      const failed = heard.find((one) => one.kind === 'failed');
+      const failed = heard.find((message) => message.kind === 'failed');
       if (failed !== undefined) throw new Error(messageOf(failed.problem));
-      const found = heard.find((one) => one.kind === kind);
-      if (found === undefined) throw new Error(`nothing of kind ${kind} was said`);
-      return found as Extract<Reply, { kind: Kind }>;
+      const match = heard.find((message) => message.kind === kind);
+      if (match === undefined) throw new Error(`nothing of kind ${kind} was said`);
+      return match as Extract<Reply, { kind: Kind }>;
     },
     { timeout: 60_000 },
   );
@@ -68,7 +68,7 @@ test('a run tells what it trains on, and has a point for each epoch, the untrain
   await reply('done');
   const { chosen } = await reply('chosen');
   expect(chosen).toEqual(chooseImages(labels, 4, conditions, 3));
-  const points = heard.flatMap((one) => (one.kind === 'epoch' ? [one.point] : []));
+  const points = heard.flatMap((message) => (message.kind === 'epoch' ? [message.point] : []));
   expect(points.map(({ epoch, step, train, test }) => [epoch, step, train.count, test.count])).toEqual([
     [0, 0, 20, 10],
     [1, 3, 20, 10],
@@ -85,16 +85,16 @@ test('one step in all its parts is the step that is then taken, by labels as the
   const { taken } = await reply('step');
   const { update, images: batch } = taken;
   expect(batch.length).toBe(8 * 16);
-  const given = new Map(
+  const classes = new Map(
     Array.from(chosen.indices, (image, i) => [String(images.slice(16 * image, 16 * image + 16)), chosen.labels[i]]),
   );
-  taken.labels.forEach((label, i) => expect(label).toBe(given.get(String(batch.slice(16 * i, 16 * i + 16)))));
+  taken.labels.forEach((label, i) => expect(label).toBe(classes.get(String(batch.slice(16 * i, 16 * i + 16)))));
   expect(update.before.weights).toEqual(start.weights);
   expect(update.after.logits).not.toEqual(update.before.logits);
   const updates = await vi.waitFor(() => {
-    const found = heard.filter((one) => one.kind === 'update');
-    if (found.length < 2) throw new Error('the step was not taken');
-    return found;
+    const messages = heard.filter((message) => message.kind === 'update');
+    if (messages.length < 2) throw new Error('the step was not taken');
+    return messages;
   });
   expect(updates[1].progress.step).toBe(1);
   expect(updates[1].weights).toEqual(update.after.weights);
@@ -117,7 +117,7 @@ test('training whose weights overflow while the loss is finite has diverged at t
   };
   ask({ ...start, architecture: large, weights: initialWeights(large, 0), recipe: wild, run: 3, paused: false });
   const problem = await vi.waitFor(() => {
-    const failed = heard.find((one) => one.kind === 'failed');
+    const failed = heard.find((message) => message.kind === 'failed');
     if (failed === undefined) throw new Error('it did not fail');
     return failed.problem;
   });

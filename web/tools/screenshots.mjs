@@ -36,7 +36,7 @@ for (const [width, height] of SIZES) {
     await settle();
     const file = (what) => join(folder, `${what}-${width}-${theme}.png`);
     await page.screenshot({ path: file('page'), fullPage: true });
-    for (const tab of await page.$$eval('[data-tab]', (tabs) => tabs.map((one) => one.dataset.tab))) {
+    for (const tab of await page.$$eval('[data-tab]', (tabs) => tabs.map((element) => element.dataset.tab))) {
       await page.$eval(`[data-tab="${tab}"]`, (button) => button.click());
       await settle();
       const bench = await page.$('#bench');

@@ -85,7 +85,7 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
   const computed =
     activation === 'softmax'
-      ? Math.exp(sum - shares!.most) / shares!.total
+      ? Math.exp(sum - shares!.largest) / shares!.total
       : ACTIVATIONS[activation].compute(sum, slope);
   const replaced = replacement === undefined ? null : replacement.value;
   return {
@@ -267,9 +267,9 @@ function votesOf(input: Given, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {
     const logits = Array.from({ length: classes }, (_, k) => input.at(i * classes + k));
-    const { most, total } = sharesOf(logits);
-    mean += Math.exp(logits[unit] - most) / total / members;
-    strength += (most + Math.log(total)) / members;
+    const { largest, total } = sharesOf(logits);
+    mean += Math.exp(logits[unit] - largest) / total / members;
+    strength += (largest + Math.log(total)) / members;
   }
   return { members, mean, strength };
 }

@@ -6,7 +6,7 @@ import { randomNumbers, rankCorrelation, shuffled } from './statistics';
 
 export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // of the ink that are removed, up to a half
 const ORDERS = 12; // random ones
-export const LEAST_INK = 10; // pixels; of fewer nothing is said
+export const MIN_INK = 10; // pixels; of fewer nothing is said
 
 // The pixels that are not ground, in any channel: only they can be removed.
 export function inkOf(pixels: Uint8Array, channels: number, ground: number): number[] {
@@ -85,7 +85,7 @@ export function* randomRemoval(
 
 // Spearman's correlation of two maps over the ink; null where there is too little ink, or one map is flat.
 export function likenessOverInk(a: Float32Array, b: Float32Array, ink: number[]): number | null {
-  if (ink.length < LEAST_INK) return null;
+  if (ink.length < MIN_INK) return null;
   const [x, y] = [a, b].map((map) => ink.map((i) => map[i]));
   const flat = (values: number[]) => values.every((value) => value === values[0]);
   return flat(x) || flat(y) ? null : rankCorrelation(x, y);

@@ -6,7 +6,7 @@ import type { LayerRow, Weights } from '../engine/types';
 import { shapeBefore, sourceOf } from './kernel';
 
 export interface Term {
-  place: number; // of the unit or the map
+  index: number; // of the unit or the map
   value: number; // what it adds to the difference
 }
 
@@ -36,7 +36,7 @@ function mapsOf(layer: string, shape: [number, number, number], values: Float64A
     const cells = Float32Array.from({ length: rows * columns }, (_, i) => values[i * channels + map]);
     let value = 0;
     for (let i = map; i < values.length; i += channels) value += values[i];
-    return { place: map, value, cells };
+    return { index: map, value, cells };
   }).sort(bySize);
   const limit = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return { layer, rows, columns, terms, total: terms.reduce((sum, term) => sum + term.value, 0), limit, exact };
@@ -63,7 +63,7 @@ export function splitOverUnits(
   const terms = Array.from(read, (activation, index) => {
     const weight = kernel[index * classes + answer] - kernel[index * classes + rival];
     values[index] = activation * weight;
-    return { place: index, value: values[index], activation, weight };
+    return { index, value: values[index], activation, weight };
   }).sort(bySize);
   const biases = weights[`${name}/bias`];
   const bias = biases === undefined ? 0 : biases[answer] - biases[rival];

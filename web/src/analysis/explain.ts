@@ -13,7 +13,7 @@ import {
 } from './attribution';
 import {
   inkOf,
-  LEAST_INK,
+  MIN_INK,
   likenessOverInk,
   markedFirst,
   randomRemoval,
@@ -113,7 +113,7 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
   const own = (weights: Weights) => () => makeAblated(make, question, weights);
   const trained = withNetwork(own(question.weights), function* (network) {
     const seen = yield* part(look(network, question), 0, 0.35);
-    if (ink.length < LEAST_INK) return { ...seen, random: null, curves: null };
+    if (ink.length < MIN_INK) return { ...seen, random: null, curves: null };
     const weights = differenceOf(network.numClasses, answer, rival);
     const random = yield* part(randomRemoval(network, pixels, channels, ground, weights), 0.35, 0.6);
     const orders = METHODS.map((method) => markedFirst(seen.maps[method] ?? new Float32Array(height * width), ink));

@@ -66,7 +66,7 @@ export function filterFindings(
     active,
     exciting: mostExciting(layer, filter, NINE).map((example) => ({
       ...example,
-      frame: frameOf(example.place),
+      frame: frameOf(example.pixel),
     })),
     classes: classMeans(layer, filter, images.labels, images.numSample, classes),
     constant: constant ? layer.maxima[filter] : null,

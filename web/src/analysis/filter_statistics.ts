@@ -10,8 +10,8 @@ export interface LayerStatistics {
   // (N, filters), of each image's map; a unit's are all its one number
   maxima: Float32Array;
   minima: Float32Array;
-  places: Int32Array; // of the maximum, row * columns + column
-  // (numbers drawn, filters) of the fair sample, the same places for every map
+  pixels: Int32Array; // of the maximum, row * columns + column
+  // (numbers drawn, filters) of the fair sample, the same pixels for every map
   drawn: Float32Array;
 }
 
@@ -40,7 +40,7 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
       filters,
       maxima: new Float32Array(count * filters),
       minima: new Float32Array(count * filters),
-      places: new Int32Array(count * filters),
+      pixels: new Int32Array(count * filters),
       drawn: new Float32Array(images.numSample * Math.min(perImage, pixels) * filters),
     };
   });
@@ -58,7 +58,7 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
   return { count, layers: new Map(table.map((row, l) => [row.layer.name, layers[l]])) };
 }
 
-function summarize({ filters, maxima, minima, places }: LayerStatistics, values: Float32Array, i: number): void {
+function summarize({ filters, maxima, minima, pixels }: LayerStatistics, values: Float32Array, i: number): void {
   const at = i * filters;
   for (let k = 0; k < filters; k++) maxima[at + k] = minima[at + k] = values[k];
   for (let from = filters, pixel = 1; from < values.length; from += filters, pixel++) {
@@ -66,7 +66,7 @@ function summarize({ filters, maxima, minima, places }: LayerStatistics, values:
       const value = values[from + k];
       if (value > maxima[at + k]) {
         maxima[at + k] = value;
-        places[at + k] = pixel;
+        pixels[at + k] = pixel;
       } else if (value < minima[at + k]) minima[at + k] = value;
     }
   }
@@ -106,15 +106,15 @@ export function* statisticsOnce(
 export interface Exciting {
   image: number;
   value: number;
-  place: number;
+  pixel: number;
 }
 
-// The images with the largest values of a map or unit, one place each; none where it is the same for all.
+// The images with the largest values of a map or unit, one pixel each; none where it is the same for all.
 export function mostExciting(statistics: LayerStatistics, filter: number, count: number): Exciting[] {
-  const { filters, maxima, places } = statistics;
+  const { filters, maxima, pixels } = statistics;
   const all: Exciting[] = [];
   for (let i = 0; i * filters < maxima.length; i++) {
-    all.push({ image: i, value: maxima[i * filters + filter], place: places[i * filters + filter] });
+    all.push({ image: i, value: maxima[i * filters + filter], pixel: pixels[i * filters + filter] });
   }
   all.sort((a, b) => b.value - a.value || a.image - b.image);
   return isConstant(statistics, filter, all.length) ? [] : all.slice(0, count);

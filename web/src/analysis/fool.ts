@@ -5,14 +5,14 @@ import { softmax } from '../engine/softmax';
 import { largest } from './largest';
 import type { Work } from './schedule';
 
-const MOST_STEPS = 60;
+const MAX_STEPS = 60;
 const OVERSHOOT = 1.02; // a little over the border, which is where the two logits are equal
 const MARGIN = 1e-3; // of a logit
 
 export interface Change {
   change: Float32Array; // of each byte of the image, not rounded, (H, W, C)
   steps: number; // of the gradient
-  found: boolean; // whether the changed image gets the wanted answer
+  succeeded: boolean; // whether the changed image gets the wanted answer
 }
 
 // Source: Moosavi-Dezfooli, Fawzi and Frossard 2016 (DeepFool), algorithm 1 for one wanted class: each step goes straight to
@@ -25,8 +25,8 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     const now = changed(image, change, 1);
     const logits = network.logits(now);
     const answer = largest(logits);
-    if (answer === wanted) return { change: shortened(network, image, change, wanted), steps, found: true };
-    if (steps === MOST_STEPS) return { change, steps, found: false };
+    if (answer === wanted) return { change: shortened(network, image, change, wanted), steps, succeeded: true };
+    if (steps === MAX_STEPS) return { change, steps, succeeded: false };
     const dlogits = new Float32Array(K);
     dlogits[wanted] = 1;
     dlogits[answer] = -1;
@@ -34,12 +34,12 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     // A pixel at its limit goes no further, so the step is shared among the others.
     const gradient = input.map((value, i) => (isAtLimit(now[i], value * scale) ? 0 : value * scale));
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
-    if (squares === 0) return { change, steps, found: false };
+    if (squares === 0) return { change, steps, succeeded: false };
     const distance = (OVERSHOOT * (logits[answer] - logits[wanted]) + MARGIN) / squares;
     for (let i = 0; i < change.length; i++) {
       change[i] = Math.max(-image[i], Math.min(255 - image[i], change[i] + distance * gradient[i]));
     }
-    yield (steps + 1) / MOST_STEPS;
+    yield (steps + 1) / MAX_STEPS;
   }
 }
 
@@ -86,17 +86,17 @@ export function* answersAlong(network: Network, at: (share: number) => Uint8Arra
 
 export interface Size {
   mean: number; // of the absolute changes, in grey levels of 255
-  most: number;
+  largest: number;
   pixels: number; // that change at all
 }
 
 export function sizeOf(from: Uint8Array, to: Uint8Array): Size {
-  let [sum, most, pixels] = [0, 0, 0];
+  let [sum, largest, pixels] = [0, 0, 0];
   for (let i = 0; i < from.length; i++) {
     const size = Math.abs(to[i] - from[i]);
     sum += size;
-    most = Math.max(most, size);
+    largest = Math.max(largest, size);
     pixels += size > 0 ? 1 : 0;
   }
-  return { mean: sum / from.length, most, pixels };
+  return { mean: sum / from.length, largest, pixels };
 }

@@ -38,7 +38,7 @@ export interface Sample {
   numSample: number;
 }
 
-const MOST_NUMBERS = 1 << 18; // logits that a call gives
+const MAX_NUMBERS = 1 << 18; // logits that a call gives
 
 // By ablation: 1 for each image of the sample that is answered right. The ablations share what they do not touch.
 export function* rightAnswers(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {
@@ -46,7 +46,7 @@ export function* rightAnswers(network: Network, sample: Sample, ablations: Repla
   const size = pixels.length / labels.length;
   const classes = network.numClasses;
   const right = ablations.map(() => new Uint8Array(numSample));
-  const maxImages = Math.max(1, Math.floor(MOST_NUMBERS / (classes * ablations.length)));
+  const maxImages = Math.max(1, Math.floor(MAX_NUMBERS / (classes * ablations.length)));
   yield* inPieces(
     numSample,
     (from, to) => {

@@ -5,15 +5,15 @@ import type { LiveMap } from '../payload/types';
 import { unpack, unpackFloats } from '../payload/unpack';
 import { inPieces, type Work } from './schedule';
 
-export type Place = [x: number, y: number];
+export type Point = [x: number, y: number];
 
 export interface TestMap {
   layer: string;
-  places: Place[]; // of its images
+  points: Point[]; // of its images
   indices: ArrayLike<number>; // of them, in the split
   labels: ArrayLike<number>;
   neighbours: number; // that are looked at
-  project: (hidden: ArrayLike<number>) => Place;
+  project: (hidden: ArrayLike<number>) => Point;
 }
 
 export async function loadMap(map: LiveMap): Promise<TestMap> {
@@ -24,21 +24,21 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
     unpackFloats(map.directions),
   ]);
   const [count, axes] = map.points.shape;
-  const positions = Array.from({ length: count }, (_, i): Place => [points[i * axes], points[i * axes + 1]]);
+  const positions = Array.from({ length: count }, (_, i): Point => [points[i * axes], points[i * axes + 1]]);
   const along = (hidden: ArrayLike<number>, axis: number) => {
     let sum = -map.offset[axis];
     for (let i = 0; i < hidden.length; i++) sum += hidden[i] * directions[i * axes + axis];
     return sum;
   };
-  const project = (hidden: ArrayLike<number>): Place => [along(hidden, 0), along(hidden, 1)];
-  return { layer: map.layer, places: positions, indices, labels, neighbours: map.num_neighbours, project };
+  const project = (hidden: ArrayLike<number>): Point => [along(hidden, 0), along(hidden, 1)];
+  return { layer: map.layer, points: positions, indices, labels, neighbours: map.num_neighbours, project };
 }
 
 // An image that others are compared with: its position in the page, its numbers, and where it lies.
 export interface Known {
   position: number;
   hidden: Float32Array;
-  place: Place;
+  point: Point;
 }
 
 // The images at these positions of the page, `size` bytes each.
@@ -54,7 +54,7 @@ export function* knownOf(
     for (const position of positions.slice(from, to)) {
       const pixels = images.pixels.subarray(position * images.size, (position + 1) * images.size);
       const hidden = network.activations(pixels)[index];
-      known.push({ position, hidden, place: map.project(hidden) });
+      known.push({ position, hidden, point: map.project(hidden) });
     }
   });
   return known;

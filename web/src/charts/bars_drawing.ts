@@ -13,7 +13,7 @@ export interface DrawnBar {
 const ROW = 24; // px
 const ACROSS = 240; // px that the bars have
 const GAP = 12;
-const MOST = 256; // bars; of a longer drawing browsers make no PNG
+const MAX_BARS = 256; // bars; of a longer drawing browsers make no PNG
 
 export function drawBars(
   title: string,
@@ -21,8 +21,8 @@ export function drawBars(
   [low, high]: [number, number],
   signed: boolean,
 ): SVGSVGElement {
-  const shown = bars.slice(0, MOST);
-  const heading = shown.length < bars.length ? say('charts.first', { title, shown: MOST, n: bars.length }) : title;
+  const shown = bars.slice(0, MAX_BARS);
+  const heading = shown.length < bars.length ? say('charts.first', { title, shown: MAX_BARS, n: bars.length }) : title;
   const names = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
   const numbers = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
   const left = names + 2 * GAP;

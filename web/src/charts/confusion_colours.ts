@@ -1,8 +1,8 @@
 // How opaque each cell of a confusion matrix is, as in src/convscope/evidence/confusion_colours.py: blue on the diagonal,
 // which deepens with the fraction of the row; red beside it, which deepens with the logarithm of the count.
 
-const MOST_BLUE = 0.5;
-const [LEAST_RED, MOST_RED] = [0.1, 0.55];
+const MAX_BLUE = 0.5;
+const [MIN_RED, MAX_RED] = [0.1, 0.55];
 
 export function confusionOpacities(counts: number[][]): number[][] {
   const wrong = counts.flatMap((row, truth) => row.filter((_, predicted) => predicted !== truth));
@@ -13,8 +13,8 @@ export function confusionOpacities(counts: number[][]): number[][] {
       row.reduce((sum, n) => sum + n, 0),
     );
     return row.map((n, predicted) => {
-      if (truth === predicted) return (MOST_BLUE * n) / total;
-      return n > 0 ? LEAST_RED + ((MOST_RED - LEAST_RED) * Math.log1p(n)) / deepest : 0;
+      if (truth === predicted) return (MAX_BLUE * n) / total;
+      return n > 0 ? MIN_RED + ((MAX_RED - MIN_RED) * Math.log1p(n)) / deepest : 0;
     });
   });
 }

@@ -1,8 +1,8 @@
 // Logits as probabilities.
 
-// What a softmax is made of: its largest logit, and the sum of all e^(logit - most), which cannot overflow.
+// What a softmax is made of: its largest logit, and the sum of all e^(logit - largest), which cannot overflow.
 export interface Shares {
-  most: number;
+  largest: number;
   total: number;
 }
 
@@ -11,7 +11,7 @@ export function sharesOf(logits: ArrayLike<number>): Shares {
   for (let k = 1; k < logits.length; k++) largest = Math.max(largest, logits[k]);
   let total = 0;
   for (let k = 0; k < logits.length; k++) total += Math.exp(logits[k] - largest);
-  return { most: largest, total };
+  return { largest, total };
 }
 
 // Logits (N, classes) to probabilities (N, classes).
@@ -19,8 +19,8 @@ export function softmax(logits: Float32Array, classes: number): Float32Array {
   const result = new Float32Array(logits.length);
   for (let begin = 0; begin < logits.length; begin += classes) {
     const row = logits.subarray(begin, begin + classes);
-    const { most, total } = sharesOf(row);
-    for (let k = 0; k < classes; k++) result[begin + k] = Math.exp(row[k] - most) / total;
+    const { largest, total } = sharesOf(row);
+    for (let k = 0; k < classes; k++) result[begin + k] = Math.exp(row[k] - largest) / total;
   }
   return result;
 }

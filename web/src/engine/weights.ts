@@ -14,10 +14,10 @@ interface Pair {
 function pairs(table: LayerRow[], isMoving: boolean): Pair[] {
   return table.flatMap((row) => {
     const isOne = (name: string) => NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
-    const [one, other] = Object.keys(row.weightShapes).filter(isOne);
-    if (one === undefined) return [];
+    const [kernel, bias] = Object.keys(row.weightShapes).filter(isOne);
+    if (kernel === undefined) return [];
     return [
-      { layer: row.index, names: [one, other], sizes: [product(row.weightShapes[one]), row.outputShape.at(-1)!] },
+      { layer: row.index, names: [kernel, bias], sizes: [product(row.weightShapes[kernel]), row.outputShape.at(-1)!] },
     ];
   });
 }
@@ -30,11 +30,11 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
   const weights: Weights = {};
   const read = (all: Pair[], isMoving: boolean) => {
     for (const { layer, names, sizes } of all) {
-      const [one, other] = sizes.map((size) => arrays.room(4 * size));
-      if (isMoving) exports.network_read_moving(network, layer, one, other, sizes[1]);
-      else exports.network_read(network, layer, one, other);
-      weights[names[0]] = arrays.floats(one, sizes[0]);
-      if (names[1] !== undefined) weights[names[1]] = arrays.floats(other, sizes[1]);
+      const [kernel, bias] = sizes.map((size) => arrays.room(4 * size));
+      if (isMoving) exports.network_read_moving(network, layer, kernel, bias, sizes[1]);
+      else exports.network_read(network, layer, kernel, bias);
+      weights[names[0]] = arrays.floats(kernel, sizes[0]);
+      if (names[1] !== undefined) weights[names[1]] = arrays.floats(bias, sizes[1]);
     }
   };
   read(trainedPairs(table), false);

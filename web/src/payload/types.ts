@@ -20,7 +20,7 @@ export interface Recipe {
   schedule: Record<string, number | string>;
   label_smoothing: number;
   augmentation: Record<string, number | boolean>;
-  [other: string]: unknown;
+  [key: string]: unknown;
 }
 
 // Of a page that was saved by another page: which network is on it.

@@ -7,14 +7,14 @@ import { leaveEntry } from '../state/fragment.svelte';
 // of both entries leads to the same section.
 export function returnToPlaces(): void {
   window.addEventListener('popstate', ({ state }: PopStateEvent) => {
-    const offset = (state as { place?: number } | null)?.place;
+    const offset = (state as { scrolled?: number } | null)?.scrolled;
     if (offset !== undefined) requestAnimationFrame(() => window.scrollTo({ top: offset, behavior: 'instant' }));
   });
 }
 
 export function goToBench(): void {
   try {
-    history.replaceState({ place: window.scrollY }, '');
+    history.replaceState({ scrolled: window.scrollY }, '');
   } catch {
     // A browser that is asked too often, or not allowed to, restores the place by itself.
   }

@@ -1,9 +1,9 @@
 // The map of test images on a canvas: a dot for each, the classes' names, and where the image of the live view lies.
-import type { Neighbour, Place, TestMap } from '../analysis/whereabouts';
+import type { Neighbour, Point, TestMap } from '../analysis/whereabouts';
 
 export interface Whereabouts {
   map: TestMap;
-  now: { place: Place; neighbours: Neighbour[]; classes: [label: number, count: number][] } | null;
+  now: { point: Point; neighbours: Neighbour[]; classes: [label: number, count: number][] } | null;
   classNames: string[];
   width: number; // CSS pixels
   height: number;
@@ -11,13 +11,13 @@ export interface Whereabouts {
 
 const MARGIN = 24; // CSS pixels
 const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
-const MOST_NAMES = 26; // of more classes, those of the neighbours
+const MAX_NAMES = 26; // of more classes, those of the neighbours
 
-const endsOf = (points: Place[]) =>
+const endsOf = (points: Point[]) =>
   [0, 1].map((axis) => points.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
 
 // One scale along both axes. What lies beyond the map stands at its edge.
-function placing(points: Place[], width: number, height: number): (point: Place) => Place {
+function placing(points: Point[], width: number, height: number): (point: Point) => Point {
   const ends = endsOf(points);
   const [across, down] = ends.map(([low, high]) => high - low || 1);
   const [x0, y0] = ends.map(([low, high]) => (low + high) / 2);
@@ -38,14 +38,14 @@ export function paintWhereabouts(
   [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   context.scale(scale, scale);
   const colour = (name: string) => getComputedStyle(canvas).getPropertyValue(`--${name}`);
-  const at = placing(map.places, width, height);
+  const at = placing(map.points, width, height);
   const main = now?.classes[0]?.[0] ?? null;
 
   const own = (i: number) => map.labels[i] === main;
   for (const isMain of [false, true]) {
     context.fillStyle = colour(isMain ? 'ink' : 'muted');
     context.globalAlpha = isMain ? 0.8 : 0.35;
-    map.places.forEach((point, i) => {
+    map.points.forEach((point, i) => {
       if (own(i) !== isMain) return;
       const [x, y] = at(point);
       context.fillRect(x - DOT / 2, y - DOT / 2, DOT, DOT);
@@ -59,9 +59,9 @@ export function paintWhereabouts(
   context.lineJoin = 'round';
   const named = classNames
     .map((_, k) => k)
-    .filter((k) => classNames.length <= MOST_NAMES || now?.classes.some(([one]) => one === k));
+    .filter((k) => classNames.length <= MAX_NAMES || now?.classes.some(([label]) => label === k));
   for (const k of named) {
-    const points = map.places.filter((_, i) => map.labels[i] === k).map(at);
+    const points = map.points.filter((_, i) => map.labels[i] === k).map(at);
     if (points.length === 0) continue;
     const [x, y] = [0, 1].map((axis) => median(points.map((position) => position[axis])));
     context.strokeStyle = colour('paper');
@@ -72,10 +72,10 @@ export function paintWhereabouts(
   }
 
   if (now === null) return;
-  const [x, y] = at(now.place);
+  const [x, y] = at(now.point);
   context.strokeStyle = colour('accent');
-  for (const { place } of now.neighbours) {
-    const [left, top] = at(place);
+  for (const { point } of now.neighbours) {
+    const [left, top] = at(point);
     context.lineWidth = 1;
     context.globalAlpha = 0.5;
     context.beginPath();

@@ -31,7 +31,7 @@ export interface Subject {
 
 export type Scaling = 'layer' | 'map';
 
-const MOST_NETWORKS = 8; // kept at once
+const MAX_NETWORKS = 8; // kept at once
 
 export class Bench {
   readonly engine: Engine;
@@ -148,7 +148,7 @@ export class Bench {
     const changed = withoutParts(model.architecture, weights, ablations);
     const network = this.engine.network(changed.architecture, changed.weights);
     this.#networks.set(key, network);
-    if (this.#networks.size > MOST_NETWORKS) {
+    if (this.#networks.size > MAX_NETWORKS) {
       const [oldest, unused] = this.#networks.entries().next().value as [string, Network];
       this.#networks.delete(oldest);
       unused.free();

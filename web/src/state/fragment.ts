@@ -30,8 +30,8 @@ export interface Known {
 }
 
 const START = '#bench?';
-const MOST_LETTERS = 100_000;
-const MOST_ABLATIONS = 2_000;
+const MAX_LETTERS = 100_000;
+const MAX_ABLATIONS = 2_000;
 const WORD = /^[a-z]{1,20}$/;
 
 // A layer's name; what parts the fields does not stand in it.
@@ -80,18 +80,18 @@ export function encode(shown: Shown): string {
 }
 
 function readCell(text: string, table: LayerRow[], image: number[]): Cell | null {
-  const [name, ...places] = text.split('.');
+  const [name, ...cells] = text.split('.');
   const layer = read(name);
   const shape = layer === 'input' ? image : table.find((row) => row.layer.name === layer)?.outputShape;
-  if (layer === null || shape === undefined || places.length !== 3) return null;
+  if (layer === null || shape === undefined || cells.length !== 3) return null;
   const [rows, columns, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
-  const [map, row, column] = [whole(places[0], maps), whole(places[1], rows), whole(places[2], columns)];
+  const [map, row, column] = [whole(cells[0], maps), whole(cells[1], rows), whole(cells[2], columns)];
   return map === null || row === null || column === null ? null : { layer, map, row, column };
 }
 
 function readAblation(text: string, table: LayerRow[]): Ablation | null {
-  const [place, what, ...rest] = text.split(':');
-  const [name, filter, ...more] = place.split('.');
+  const [head, what, ...rest] = text.split(':');
+  const [name, filter, ...more] = head.split('.');
   const row = table.find((row) => row.layer.name === read(name));
   if (row === undefined || rest.length > 0 || more.length > 0) return null;
   const layer = row.layer.name;
@@ -107,7 +107,7 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
 
 // What the fragment asks for, or null where it is not one of the bench's.
 export function decode(fragment: string, known: Known): Shown | null {
-  if (!fragment.startsWith(START) || fragment.length > MOST_LETTERS) return null;
+  if (!fragment.startsWith(START) || fragment.length > MAX_LETTERS) return null;
   const fields = new Map<string, string>();
   for (const field of fragment.slice(START.length).split('&')) {
     const at = field.indexOf('=');
@@ -120,7 +120,7 @@ export function decode(fragment: string, known: Known): Shown | null {
   const epoch = number('e', Infinity);
   const lesson = fields.get('n');
   const ablations: Ablation[] = [];
-  for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_ABLATIONS)) {
+  for (const text of (fields.get('l') ?? '').split(',').slice(0, MAX_ABLATIONS)) {
     const ablation = readAblation(text, table);
     if (ablation !== null && !ablations.some((item) => sameAblation(item, ablation))) ablations.push(ablation);
   }
@@ -134,7 +134,7 @@ export function decode(fragment: string, known: Known): Shown | null {
     rival: number('r', known.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
-    language: (Object.keys(LANGUAGES) as Language[]).find((one) => one === fields.get('lang')) ?? null,
+    language: (Object.keys(LANGUAGES) as Language[]).find((code) => code === fields.get('lang')) ?? null,
     lesson: lesson !== undefined && WORD.test(lesson) ? lesson : null,
   };
 }

@@ -1,13 +1,6 @@
 // The reader's own classes: examples, the network that was trained on them, and what of it is not saved yet.
 import type { Architecture, Weights } from '../engine/types';
-import {
-  HELD_OUT,
-  LEAST_CLASSES,
-  MOST_CLASSES,
-  MOST_EXAMPLES,
-  type OwnClass,
-  type Start,
-} from '../training/own_classes';
+import { HELD_OUT, MIN_CLASSES, MAX_CLASSES, MAX_EXAMPLES, type OwnClass, type Start } from '../training/own_classes';
 import type { Recipe } from '../training/recipe';
 import type { Score } from '../training/score';
 import { say } from '../text/say.svelte';
@@ -26,7 +19,7 @@ export interface OwnNetwork {
   subject: Subject; // that shows it on the bench
 }
 
-const MOST_STEPS = 100; // that can be undone
+const MAX_STEPS = 100; // that can be undone
 export const LONGEST_NAME = 40; // letters
 
 export class OwnClasses {
@@ -55,13 +48,13 @@ export class OwnClasses {
   readonly isBehind = $derived.by(() => this.network !== null && this.network.classes !== this.classes);
 
   #fresh(taken: readonly string[]): OwnClass {
-    const letters = Array.from({ length: MOST_CLASSES }, (_, i) => String.fromCharCode(65 + i));
+    const letters = Array.from({ length: MAX_CLASSES }, (_, i) => String.fromCharCode(65 + i));
     const name = letters.find((letter) => !taken.includes(letter)) ?? String(this.#ids);
     return { id: this.#ids++, name, examples: [] };
   }
 
   #change(classes: readonly OwnClass[]): void {
-    this.#before = [...this.#before, this.classes].slice(-MOST_STEPS);
+    this.#before = [...this.#before, this.classes].slice(-MAX_STEPS);
     this.classes = classes;
   }
 
@@ -77,10 +70,10 @@ export class OwnClasses {
   }
 
   get isFull(): boolean {
-    return this.classes.length >= MOST_CLASSES;
+    return this.classes.length >= MAX_CLASSES;
   }
   get isLeast(): boolean {
-    return this.classes.length <= LEAST_CLASSES;
+    return this.classes.length <= MIN_CLASSES;
   }
 
   addClass(): void {
@@ -106,9 +99,9 @@ export class OwnClasses {
   add(id: number, images: readonly Uint8Array[]): string | null {
     const own = this.classes.find((entry) => entry.id === id);
     if (own === undefined || images.length === 0) return null;
-    const room = MOST_EXAMPLES - own.examples.length;
+    const room = MAX_EXAMPLES - own.examples.length;
     if (room > 0) this.#with(id, { examples: [...own.examples, ...images.slice(0, room)] });
-    return images.length > room ? say('symbols.fullClass', { name: own.name, n: MOST_EXAMPLES }) : null;
+    return images.length > room ? say('symbols.fullClass', { name: own.name, n: MAX_EXAMPLES }) : null;
   }
 
   removeExample(id: number, at: number): void {

@@ -3,9 +3,9 @@
 import { GRID, type Stroke } from '../handwriting/strokes';
 
 const WIDTHS = 1000; // steps of a pen's width
-const MOST_STROKES = 400;
-const MOST_POINTS = 20_000;
-const MOST_LETTERS = 60_000;
+const MAX_STROKES = 400;
+const MAX_POINTS = 20_000;
+const MAX_LETTERS = 60_000;
 
 const onGrid = (share: number) => Math.round(GRID * Math.min(1, Math.max(0, share)));
 const zigzag = (n: number) => (n < 0 ? -2 * n - 1 : 2 * n);
@@ -42,7 +42,7 @@ export function packStrokes(strokes: Stroke[]): string {
 // The drawing, or null where the text is not one.
 export function unpackStrokes(text: string): Stroke[] | null {
   if (text === '') return [];
-  if (text.length > MOST_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
+  if (text.length > MAX_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
   const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
   let at = 0;
   const take = (limit: number): number => {
@@ -56,11 +56,11 @@ export function unpackStrokes(text: string): Stroke[] | null {
     return NaN;
   };
   const strokes: Stroke[] = [];
-  let left = MOST_POINTS;
+  let left = MAX_POINTS;
   while (at < bytes.length) {
     const width = take(WIDTHS);
     const count = take(left);
-    if (!(width >= 1 && count >= 1) || strokes.length === MOST_STROKES) return null;
+    if (!(width >= 1 && count >= 1) || strokes.length === MAX_STROKES) return null;
     left -= count;
     const points: [number, number][] = [];
     let [x, y] = [0, 0];

@@ -55,8 +55,8 @@ export function say(key: Key, values: Record<string, Value> = {}): string {
 
 // What went wrong, in the reader's language where there is a text for it.
 export function messageOf(error: unknown): string {
-  const told = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
-  return typeof told === 'string' ? told : say(told.key, told.values);
+  const sentence = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
+  return typeof sentence === 'string' ? sentence : say(sentence.key, sentence.values);
 }
 
 // "test" or "validation" by itself, and as it stands before "images". Any other word of the data stays as it is.

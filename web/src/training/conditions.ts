@@ -8,7 +8,7 @@ export interface Conditions {
 }
 
 export const ALL_IMAGES: Conditions = { images: null, wrongLabels: 0 };
-export const MOST_WRONG = 0.5;
+export const MAX_WRONG = 0.5;
 
 export interface ChosenImages {
   indices: Int32Array; // into the data, in the order in which they were drawn: the first n of them are even over the classes too
@@ -28,8 +28,8 @@ export function chooseImages(
   if (images !== null && !(Number.isInteger(images) && images >= 1)) {
     throw new TextError('refused.training.images', { images: String(images) });
   }
-  if (!(wrongLabels >= 0 && wrongLabels <= MOST_WRONG)) {
-    throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MOST_WRONG) });
+  if (!(wrongLabels >= 0 && wrongLabels <= MAX_WRONG)) {
+    throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MAX_WRONG) });
   }
   if (wrongLabels > 0 && classes < 2) throw new TextError('refused.training.oneClass');
   const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // another stream than those of the epochs

@@ -3,7 +3,7 @@ import type { Network, TrainingData } from '../engine/network';
 import type { ChosenImages } from './conditions';
 import { measuring, type Labelled, type Score } from './score';
 
-export const MOST_MEASURED = 2000; // training images that are measured: of more, the first ones drawn, balanced over the classes
+export const MAX_MEASURED = 2000; // training images that are measured: of more, the first ones drawn, balanced over the classes
 
 export interface EpochPoint {
   epoch: number; // how many are done; 0 is the untrained network
@@ -24,7 +24,7 @@ export function* measuringEpoch(
   classes: number,
   at: { epoch: number; step: number },
 ): Generator<number, EpochPoint, void> {
-  const count = Math.min(chosen.indices.length, MOST_MEASURED);
+  const count = Math.min(chosen.indices.length, MAX_MEASURED);
   const images = data.images(chosen.indices.subarray(0, count));
   const train = yield* measuring(network, images, chosen.labels.subarray(0, count), classes);
   const test = yield* measuring(network, sample.images, sample.labels, classes);

@@ -46,9 +46,7 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
     ...(handwriting && { handwriting }),
   });
   const header: Record<string, unknown> = { __metadata__: { convscope: description } };
-  const shapes = table
-    .flatMap((row) => Object.entries(row.weightShapes))
-    .sort(([one], [other]) => (one < other ? -1 : 1));
+  const shapes = table.flatMap((row) => Object.entries(row.weightShapes)).sort(([a], [b]) => (a < b ? -1 : 1));
   let size = 0;
   for (const [name, shape] of shapes) {
     if (!weights[name].every(Number.isFinite)) {

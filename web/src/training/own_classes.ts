@@ -9,9 +9,9 @@ import { augmentations } from './experiments';
 import type { Labelled } from './score';
 import type { Recipe } from './recipe';
 
-export const LEAST_CLASSES = 2;
-export const MOST_CLASSES = 26;
-export const MOST_EXAMPLES = 200; // of a class
+export const MIN_CLASSES = 2;
+export const MAX_CLASSES = 26;
+export const MAX_EXAMPLES = 200; // of a class
 export const HELD_OUT = 5; // of so many examples of a class one is held out, if every class has so many
 
 export interface OwnClass {
@@ -81,13 +81,13 @@ export function startWeights(
 }
 
 const PASSES = 3000; // images that are seen in training, if there are few
-const [LEAST_EPOCHS, MOST_EPOCHS] = [8, 60];
+const [MIN_EPOCHS, MAX_EPOCHS] = [8, 60];
 
 // Many passes over few images, each time a little moved, turned, scaled and sheared.
 export function recipeFor(shape: Shape, images: number): Recipe {
   return {
     name: 'few examples',
-    epochs: Math.max(LEAST_EPOCHS, Math.min(MOST_EPOCHS, Math.round(PASSES / Math.max(images, 1)))),
+    epochs: Math.max(MIN_EPOCHS, Math.min(MAX_EPOCHS, Math.round(PASSES / Math.max(images, 1)))),
     batchSize: 8,
     learningRate: 0.002,
     optimizer: { kind: 'Adam', beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 },

@@ -48,7 +48,7 @@ export interface WrittenRecipe {
   schedule: Record<string, number | string>;
   label_smoothing: number;
   augmentation: Record<string, number | boolean>;
-  [other: string]: unknown;
+  [key: string]: unknown;
 }
 
 // Of a run's recipe, what the page does not do.

@@ -31,8 +31,8 @@ export class Scores {
       const row = logits.subarray(i * K, (i + 1) * K);
       let answer = 0;
       for (let k = 1; k < K; k++) if (row[k] > row[answer]) answer = k;
-      const { most, total } = sharesOf(row);
-      this.#loss += Math.log(total) + most - row[labels[i]];
+      const { largest, total } = sharesOf(row);
+      this.#loss += Math.log(total) + largest - row[labels[i]];
       this.confusion[labels[i]][answer]++;
       this.#right += answer === labels[i] ? 1 : 0;
       this.#answers.push(answer);

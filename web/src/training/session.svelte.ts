@@ -16,10 +16,10 @@ export interface CurvePoint {
   accuracy: number;
 }
 
-const MOST_POINTS = 400; // of a curve; beyond, neighbours are drawn as one
+const MAX_POINTS = 400; // of a curve; beyond, neighbours are drawn as one
 
 function thinned(points: CurvePoint[]): CurvePoint[] {
-  return points.length <= MOST_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
+  return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
 }
 
 export interface Material {

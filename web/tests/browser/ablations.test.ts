@@ -14,7 +14,7 @@ inEachBrowser((browser, name) => {
     expect(filters).toHaveLength(48);
     const tried = name === 'firefox' ? filters.filter((_, i) => i % 4 === 0) : filters;
     await visit(browser(), pagePath(folder, 'mnist'), { fragment: '#bench?i=0' }, async ({ page }) => {
-      const goTo = (asked: string) => page.evaluate((hash) => (location.hash = hash), `#bench?i=0${asked}`);
+      const goTo = (fragment: string) => page.evaluate((hash) => (location.hash = hash), `#bench?i=0${fragment}`);
       const difference = async (expected: number[]) => largestDifference(await logitsOf(page), expected);
       // By the address, beside another instrument: that of ablations measures the accuracy without each of them too.
       for (const filter of tried) {

@@ -16,7 +16,7 @@ export async function checkAblations(
   await openTab(page, 'ablations');
   // Units are folded away where there are many.
   await page.$$eval('[data-ablations] details', (all) =>
-    all.forEach((one) => ((one as HTMLDetailsElement).open = true)),
+    all.forEach((element) => ((element as HTMLDetailsElement).open = true)),
   );
   for (const filter of filters) {
     await press(page, filter);

@@ -38,11 +38,11 @@ const atTwiceTheSize =
   (rules?: string[]): Look =>
   async (page, part) => {
     await page.setViewport(HALF);
-    const found = [...(await axeFindings(page, part, GRAVE, rules)), ...(await coveredControls(page, part))];
+    const findings = [...(await axeFindings(page, part, GRAVE, rules)), ...(await coveredControls(page, part))];
     const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    if (wide > room) found.push(`${wide} pixels wide`);
+    if (wide > room) findings.push(`${wide} pixels wide`);
     await page.setViewport(SIZE);
-    return found;
+    return findings;
   };
 // Elements, their attributes and the colours of a theme are the same in every browser, and axe takes five times as long in
 // Firefox: there it looks at what Firefox paints, in one theme.
@@ -61,7 +61,7 @@ async function open(page: Page, tab: Tab): Promise<void> {
 }
 
 const openFolds = (page: Page) =>
-  page.$$eval('main details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+  page.$$eval('main details', (all) => all.forEach((element) => ((element as HTMLDetailsElement).open = true)));
 
 // Looks at a part of the page in every way, or in some.
 type See = (name: string, part: string, ways?: string[]) => Promise<void>;
@@ -71,7 +71,7 @@ type See = (name: string, part: string, ways?: string[]) => Promise<void>;
 async function seeAll(page: Page, see: See): Promise<void> {
   await openFolds(page);
   const alike = 'main :is(table:not(.confusion) tr, .gallery > *, .maps > *, .samples > *):nth-child(n + 4)';
-  await page.$$eval(`${alike}, main svg > g`, (all) => all.forEach((one) => one.remove()));
+  await page.$$eval(`${alike}, main svg > g`, (all) => all.forEach((element) => element.remove()));
   await see('page', 'html');
 }
 
@@ -96,7 +96,7 @@ async function seeParts(page: Page, see: See): Promise<void> {
   await click(page, '[data-lessons]');
   await see('lessons', '.lesson');
   const lessons = await page.$$eval('[data-open-lesson]', (all) =>
-    all.map((one) => one.getAttribute('data-open-lesson')),
+    all.map((element) => element.getAttribute('data-open-lesson')),
   );
   expect(lessons).toHaveLength(8);
   for (const lesson of lessons) {
@@ -137,26 +137,26 @@ inEachBrowser((browser, name) => {
   const withForcedColours: Look = async (page, part) => {
     await force(page, 'active');
     const isForced = await page.evaluate(() => matchMedia('(forced-colors: active)').matches);
-    const found = await axeFindings(page, part, GRAVE, ['color-contrast']);
+    const findings = await axeFindings(page, part, GRAVE, ['color-contrast']);
     await force(page, 'none');
-    return isForced ? found : ['colours are not forced'];
+    return isForced ? findings : ['colours are not forced'];
   };
 
   // What is wrong on each of the pages when it is looked at so.
   async function wrong(of: Browser, looks: Record<string, Look>, pages = PAGES): Promise<string[]> {
-    const found: string[] = [];
+    const findings: string[] = [];
     for (const shown of pages) {
       const started = shown === 'mnist' || shown === 'playground';
       await visit(of, pagePath(reports, shown), { ...SIZE, fragment: FRAGMENT, started }, async ({ page }) => {
         const see: See = async (stage, part, ways = Object.keys(looks)) => {
-          for (const way of ways.filter((one) => one in looks))
-            found.push(...(await looks[way](page, part)).map((text) => `${shown}, ${stage}, ${way}: ${text}`));
+          for (const way of ways.filter((name) => name in looks))
+            findings.push(...(await looks[way](page, part)).map((text) => `${shown}, ${stage}, ${way}: ${text}`));
         };
         await seeAll(page, see);
         if (shown === 'mnist') await seeParts(page, see);
       });
     }
-    return found;
+    return findings;
   }
 
   test('nothing serious in both themes, at 200 % and with forced colours, whatever is open', async () => {
@@ -174,17 +174,17 @@ inEachBrowser((browser, name) => {
       const seen = await page.evaluate((coloursOf) => {
         const canvas = getComputedStyle(document.body).backgroundColor;
         const styleOf = (selector: string) =>
-          [...document.querySelectorAll(selector)].map((one) => getComputedStyle(one));
+          [...document.querySelectorAll(selector)].map((element) => getComputedStyle(element));
         const backgrounds = coloursOf.map((selector) => [
           selector,
           styleOf(selector).every((style) => style.backgroundColor !== canvas),
         ]);
         const [open] = styleOf('[data-tab][aria-selected="true"]').map((style) => style.borderBottomColor);
-        const [other] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
+        const [unselected] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
         const [chosen, not] = ['.chosen', ':not(.chosen)'].map(
-          (one) => styleOf(`.controls label${one}`)[0].backgroundColor,
+          (suffix) => styleOf(`.controls label${suffix}`)[0].backgroundColor,
         );
-        return { backgrounds, tabs: open !== other, choice: chosen !== not };
+        return { backgrounds, tabs: open !== unselected, choice: chosen !== not };
       }, coloursOf);
       expect(seen.backgrounds.filter(([, isSeen]) => !isSeen)).toEqual([]);
       expect(seen.tabs && seen.choice).toBe(true);
@@ -241,7 +241,7 @@ inEachBrowser((browser, name) => {
         await page.keyboard.up('Shift');
       }
       expect(await focused()).toBe('Skip the layers');
-      expect(await page.$eval('.skip', (one) => one.getBoundingClientRect().width)).toBeGreaterThan(60);
+      expect(await page.$eval('.skip', (element) => element.getBoundingClientRect().width)).toBeGreaterThan(60);
       await page.keyboard.press('Enter');
       expect(await page.evaluate(() => document.activeElement!.id)).toBe('answer');
     });
@@ -249,7 +249,7 @@ inEachBrowser((browser, name) => {
 
   test('the answer is spoken once it rests, of an image and of a drawing, and nothing is at each move', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
-      const spoken = () => page.$eval('.answer [aria-live="polite"]', (one) => one.textContent ?? '');
+      const spoken = () => page.$eval('.answer [aria-live="polite"]', (element) => element.textContent ?? '');
       await expect.poll(spoken).toMatch(/^The network answers 7, [\d.<> ]+ %, correct\.$/);
       await page.evaluate(() => {
         const seen = ((window as unknown as { said: string[] }).said = [] as string[]);

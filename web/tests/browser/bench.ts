@@ -30,8 +30,8 @@ export interface Box {
 }
 
 export const boxOf = (page: Page, selector: string): Promise<Box> =>
-  page.$eval(selector, (one) => {
-    const { left, top, right, bottom } = one.getBoundingClientRect();
+  page.$eval(selector, (element) => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
     return { left, top, right, bottom };
   });
 
@@ -45,7 +45,9 @@ export async function isInSight(page: Page, selector: string): Promise<boolean> 
 export async function click(page: Page, selector: string): Promise<void> {
   const element = await page.waitForSelector(selector, { visible: true });
   // Not by the pointer's place alone: the header and the epochs lie over what scrolls below them.
-  await element!.evaluate((one) => one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' }));
+  await element!.evaluate((element) =>
+    element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' }),
+  );
   await element!.click();
 }
 
@@ -89,7 +91,7 @@ export function largestDifference(a: number[], b: number[]): number {
 // Points are shares of the pad's width and height; the pen takes so many steps from one to the next.
 export async function draw(page: Page, strokes: Point[][], steps = 8): Promise<void> {
   const pad = await page.waitForSelector('.pad canvas', { visible: true });
-  await pad!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
+  await pad!.evaluate((element) => element.scrollIntoView({ block: 'center', behavior: 'instant' }));
   const box = (await pad!.boundingBox())!;
   const at = ([x, y]: Point): Point => [box.x + x * box.width, box.y + y * box.height];
   for (const [first, ...others] of strokes) {
@@ -127,17 +129,17 @@ export async function hover(page: Page, maps: Maps, { map, row, column }: Place)
   const x = (map % maps.gridColumns) * (maps.columns * maps.cell + maps.gap) + (column + 0.5) * maps.cell;
   const y = Math.floor(map / maps.gridColumns) * (maps.rows * maps.cell + maps.gap) + (row + 0.5) * maps.cell;
   const at = await canvas!.evaluate(
-    (one, x, y) => {
+    (element, x, y) => {
       // The strip scrolls within itself.
-      const strip = one.closest('.strip')!;
-      one.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' });
-      const [before, frame] = [one.getBoundingClientRect(), strip.getBoundingClientRect()];
+      const strip = element.closest('.strip')!;
+      element.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' });
+      const [before, frame] = [element.getBoundingClientRect(), strip.getBoundingClientRect()];
       strip.scrollBy({
         left: before.left + x - frame.left - frame.width / 2,
         top: before.top + y - frame.top - frame.height / 2,
         behavior: 'instant',
       });
-      const { left, top } = one.getBoundingClientRect();
+      const { left, top } = element.getBoundingClientRect();
       return { x: left + x, y: top + y };
     },
     x,
@@ -154,8 +156,8 @@ export interface Written {
 }
 
 export async function lensOf(page: Page): Promise<Written> {
-  return page.$eval('[data-testid="lens"]', (one) => {
-    const { layer, map, row, column, sum, value } = (one as HTMLElement).dataset;
+  return page.$eval('[data-testid="lens"]', (element) => {
+    const { layer, map, row, column, sum, value } = (element as HTMLElement).dataset;
     return { cell: `${layer} ${map} ${row} ${column}`, sum: Number(sum ?? NaN), value: Number(value ?? NaN) };
   });
 }
@@ -165,13 +167,13 @@ export async function checkArithmetic(page: Page): Promise<string[]> {
   await openFoldedLayers(page);
   const layers = await layersOf(page);
   for (const maps of layers) {
-    for (const place of placesOf(maps)) {
-      await hover(page, maps, place);
-      const cell = `${maps.layer} ${place.map} ${place.row} ${place.column}`;
+    for (const point of placesOf(maps)) {
+      await hover(page, maps, point);
+      const cell = `${maps.layer} ${point.map} ${point.row} ${point.column}`;
       await expect.poll(async () => (await lensOf(page)).cell, { interval: 20 }).toBe(cell);
       const { sum, value } = await lensOf(page);
       const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
-      expect(difference, `${maps.layer}, ${JSON.stringify(place)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
+      expect(difference, `${maps.layer}, ${JSON.stringify(point)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
     }
   }
   return layers.map((maps) => maps.layer);
@@ -180,12 +182,12 @@ export async function checkArithmetic(page: Page): Promise<string[]> {
 // Corners and a place between, in the first, the last and a middle map.
 function placesOf({ shown, rows, columns }: Maps): Place[] {
   const middle = (n: number) => Math.floor(n / 2);
-  const places = [
+  const points = [
     { map: 0, row: 0, column: 0 },
     { map: middle(shown), row: middle(rows), column: middle(columns) },
     { map: shown - 1, row: rows - 1, column: columns - 1 },
   ];
-  return places.filter((one, i) => places.findIndex((other) => JSON.stringify(other) === JSON.stringify(one)) === i);
+  return points.filter((a, i) => points.findIndex((b) => JSON.stringify(b) === JSON.stringify(a)) === i);
 }
 
 export async function architectureOf(page: Page): Promise<string[]> {
@@ -202,7 +204,7 @@ export async function handedOver(page: Page, button: string): Promise<{ name: st
       new Promise<{ name: string; url: string }>((resolve) => {
         let blob: Blob;
         const make = URL.createObjectURL;
-        URL.createObjectURL = (given: Blob) => make.call(URL, (blob = given));
+        URL.createObjectURL = (content: Blob) => make.call(URL, (blob = content));
         const click = HTMLAnchorElement.prototype.click;
         HTMLAnchorElement.prototype.click = function () {
           URL.createObjectURL = make;

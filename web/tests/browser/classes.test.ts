@@ -36,7 +36,7 @@ print(json.dumps({"names": model.class_names, "provenance": model.provenance, "l
 
 // Through the address, which holds the strokes of a pad.
 async function show(page: Page, strokes: Stroke[]): Promise<void> {
-  const before = await page.$eval('[data-answer]', (one) => one.outerHTML);
+  const before = await page.$eval('[data-answer]', (element) => element.outerHTML);
   await page.evaluate((text) => (location.hash = text), `#bench?t=yours&d=${packStrokes(strokes)}`);
   await page.waitForFunction((before) => document.querySelector('[data-answer]')?.outerHTML !== before, {}, before);
 }
@@ -96,8 +96,8 @@ inEachBrowser((browser, name) => {
 
       await click(page, '[data-own="train"]');
       await page.waitForSelector('.own[data-state="done"]', { timeout: 120_000 });
-      const { seconds, right, heldOut } = await page.$eval('.own .result', (one) => ({
-        ...(one as HTMLElement).dataset,
+      const { seconds, right, heldOut } = await page.$eval('.own .result', (element) => ({
+        ...(element as HTMLElement).dataset,
       }));
       expect(Number(seconds)).toBeLessThan(60); // the machine may be busy
       expect(await page.$eval('header [data-state]', (chip) => chip.textContent)).toContain('Your classes');
@@ -126,7 +126,7 @@ inEachBrowser((browser, name) => {
       writeFileSync(copy, saved.bytes);
       expect(saved.bytes.length).toBeLessThan(statSync(path).size);
       expect(await leavesFreely(page)).toBe(true);
-      const { live } = await page.$eval('#payload', (one) => JSON.parse(one.textContent ?? '') as Payload);
+      const { live } = await page.$eval('#payload', (element) => JSON.parse(element.textContent ?? '') as Payload);
 
       // The page's own network is one click away.
       await click(page, 'header [data-state="other"]');
@@ -155,7 +155,7 @@ inEachBrowser((browser, name) => {
       expect(await page.title()).toBe(`A network for ${NAMES.join(', ')}`);
       expect(await page.$eval('header [data-state="trained"]', (chip) => chip.textContent)).toBe('Your classes');
       expect(await page.$('main')).toBeNull();
-      expect(await page.$eval('noscript', (one) => one.textContent)).toMatch(/^<p class="without">.*<.p>$/);
+      expect(await page.$eval('noscript', (element) => element.textContent)).toMatch(/^<p class="without">.*<.p>$/);
       await openTab(page, 'yours');
       expect(await countsOf(page)).toEqual(NAMES.map((symbol) => `${symbol} ${EXAMPLES}`));
       expect(await logitsOfDrawings(page)).toEqual(logits);
@@ -185,8 +185,8 @@ inEachBrowser((browser, name) => {
       )) as ElementHandle<HTMLInputElement>;
       await input.uploadFile(photoPath(reports), text, photoPath(reports));
       await expect.poll(async () => (await countsOf(page))[0]).toBe('A 2');
-      const told = () => page.$eval('.own [role="status"]', (one) => one.textContent);
-      await expect.poll(told).toBe('notes.txt is not a PNG, JPEG, GIF, WebP or BMP image.');
+      const status = () => page.$eval('.own [role="status"]', (element) => element.textContent);
+      await expect.poll(status).toBe('notes.txt is not a PNG, JPEG, GIF, WebP or BMP image.');
       await click(page, '[data-own="undo"]');
       expect((await countsOf(page))[0]).toBe('A 0');
     });

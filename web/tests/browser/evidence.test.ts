@@ -10,28 +10,30 @@ const folder = inject('reports');
 const KINDS: ReportName[] = ['mnist', 'letters', 'hostile', 'ann'];
 const WIDTHS = [360, 1024, 1440];
 const TOPICS = 10;
-const MOST_BYTES = 4_000_000; // of MNIST; pages of made-up noise, which nothing compresses, may have a quarter more
+const MAX_BYTES = 4_000_000; // of MNIST; pages of made-up noise, which nothing compresses, may have a quarter more
 const A4 = 673; // CSS pixels between margins of 16 mm
 
 const openAll = (page: Page) =>
-  page.$$eval('main details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+  page.$$eval('main details', (all) => all.forEach((element) => ((element as HTMLDetailsElement).open = true)));
 
 // What is wider than the page and does not scroll inside something that a keyboard reaches.
 function tooWide(page: Page): Promise<string[]> {
   return page.evaluate(() => {
-    const found: string[] = [];
+    const overlaps: string[] = [];
     const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth > width) found.push(`the page, ${document.documentElement.scrollWidth}`);
-    for (const one of document.querySelectorAll<HTMLElement>(
+    if (document.documentElement.scrollWidth > width)
+      overlaps.push(`the page, ${document.documentElement.scrollWidth}`);
+    for (const element of document.querySelectorAll<HTMLElement>(
       'main :is(table, svg, img, p, h2, figcaption, .gallery)',
     )) {
-      const box = one.getBoundingClientRect();
-      const scroller = one.closest<HTMLElement>('.scroll');
+      const box = element.getBoundingClientRect();
+      const scroller = element.closest<HTMLElement>('.scroll');
       const scrolls =
         scroller !== null && scroller.tabIndex === 0 && scroller.getBoundingClientRect().right <= width + 4;
-      if (box.right > width + 1 && !scrolls) found.push(`${one.closest('section')?.id} ${one.tagName} ${box.right}`);
+      if (box.right > width + 1 && !scrolls)
+        overlaps.push(`${element.closest('section')?.id} ${element.tagName} ${box.right}`);
     }
-    return found;
+    return overlaps;
   });
 }
 
@@ -48,7 +50,7 @@ async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{
       seen.name = this.download;
     };
   });
-  await button.evaluate((one) => (one as HTMLElement).click());
+  await button.evaluate((element) => (element as HTMLElement).click());
   const seen = await page.waitForFunction(async () => {
     const { handed, name } = window as unknown as { handed: Promise<string> | null; name: string };
     return handed === null ? null : { name, text: await handed };
@@ -62,15 +64,15 @@ const movedBy = (page: Page): Promise<number> =>
     () =>
       new Promise<number>((done) => {
         new PerformanceObserver((list) => {
-          done(list.getEntries().reduce((sum, one) => sum + (one as unknown as { value: number }).value, 0));
+          done(list.getEntries().reduce((sum, entry) => sum + (entry as unknown as { value: number }).value, 0));
         }).observe({ type: 'layout-shift', buffered: true });
         setTimeout(() => done(0), 2000); // nothing has moved
       }),
   );
 
 test.each(KINDS)('%s is a small file', (name) => {
-  const most = name === 'mnist' || name === 'ann' ? MOST_BYTES : 1.25 * MOST_BYTES;
-  expect(statSync(pagePath(folder, name)).size).toBeLessThanOrEqual(most);
+  const maxBytes = name === 'mnist' || name === 'ann' ? MAX_BYTES : 1.25 * MAX_BYTES;
+  expect(statSync(pagePath(folder, name)).size).toBeLessThanOrEqual(maxBytes);
 });
 
 inEachBrowser((browser, browserName) => {
@@ -81,10 +83,10 @@ inEachBrowser((browser, browserName) => {
     test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
       const page = await goTo({ width: 1280 });
       await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
-      const height = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).offsetHeight);
-      const place = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).dataset.whereabouts);
+      const height = () => page.$eval('.whereabouts', (element) => (element as HTMLElement).offsetHeight);
+      const position = () => page.$eval('.whereabouts', (element) => (element as HTMLElement).dataset.whereabouts);
       const empty = await height();
-      await expect.poll(place).not.toBe('');
+      await expect.poll(position).not.toBe('');
       expect(await height()).toBe(empty);
       await page.$eval('nav a[href="#ablation"]', (link) => (link as HTMLElement).click());
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
@@ -98,10 +100,12 @@ inEachBrowser((browser, browserName) => {
         await page.click('header [popovertarget="contents"]');
         expect(await isOpen()).toBe(true);
         const link = (await page.$('nav a[href="#calibration"]'))!;
-        await link.evaluate((one) => one.scrollIntoView({ block: 'nearest' }));
+        await link.evaluate((element) => element.scrollIntoView({ block: 'nearest' }));
         await link.click();
         expect(await isOpen()).toBe(false);
-        expect(await page.$eval('#calibration > details', (one) => (one as HTMLDetailsElement).open)).toBe(true);
+        expect(await page.$eval('#calibration > details', (element) => (element as HTMLDetailsElement).open)).toBe(
+          true,
+        );
       }
     });
 
@@ -127,46 +131,46 @@ inEachBrowser((browser, browserName) => {
         ['evaluation', '#evaluation .cards button > img'],
       ]) {
         await page.$eval(`nav a[href="#${section}"]`, (link) => (link as HTMLElement).click());
-        await page.$eval(image, (one) => one.scrollIntoView({ block: 'center' }));
-        const place = () => page.$eval(image, (one) => Math.round(one.getBoundingClientRect().top));
-        const before = await place();
-        await page.$eval(image, (one) => (one.parentElement as HTMLElement).click());
+        await page.$eval(image, (element) => element.scrollIntoView({ block: 'center' }));
+        const top = () => page.$eval(image, (element) => Math.round(element.getBoundingClientRect().top));
+        const before = await top();
+        await page.$eval(image, (element) => (element.parentElement as HTMLElement).click());
         await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
         await page.evaluate(() => history.back());
         await expect.poll(() => page.url()).toContain(`#${section}`);
-        await expect.poll(async () => Math.abs((await place()) - before)).toBeLessThan(3);
+        await expect.poll(async () => Math.abs((await top()) - before)).toBeLessThan(3);
       }
     });
 
     if (isChromium)
       test('paper has what is open on the screen, and of the rest the findings', async () => {
         const page = await goTo({ width: A4, height: 1002 });
-        await page.$eval('#ablation > details', (one) => ((one as HTMLDetailsElement).open = true));
+        await page.$eval('#ablation > details', (element) => ((element as HTMLDetailsElement).open = true));
         await page.emulateMediaType('print');
         const heights = await page.$$eval('main > section:has(> .fold)', (all) =>
-          all.map((one) => [one.id, one.getBoundingClientRect().height] as const),
+          all.map((element) => [element.id, element.getBoundingClientRect().height] as const),
         );
         for (const [id, height] of heights) {
           if (id === 'ablation') expect(height).toBeGreaterThan(600);
           else expect(height, id).toBeLessThan(120);
         }
-        const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
+        const words = await page.$eval('#calibration summary', (element) => (element as HTMLElement).innerText);
         expect(words).toMatch(/Calibration\s+Temperature/);
       });
   };
 
-  for (const name of KINDS.filter((one) => isChromium || one !== 'ann')) {
+  for (const name of KINDS.filter((kind) => isChromium || kind !== 'ann')) {
     inOnePage(browser, pagePath(folder, name), (goTo) => {
       test('has every section, and the contents lead to each', async () => {
         const page = await goTo({ width: name === 'mnist' || name === 'letters' ? 1440 : 360 });
         expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
         const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
-        const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
+        const sections = await page.$$eval('main > section', (all) => all.map((element) => `#${element.id}`));
         expect(anchors).toEqual(sections);
         for (const anchor of anchors) {
           await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
           // Opened, and below the header that stays, unless the page ends before.
-          const place = () =>
+          const position = () =>
             page.evaluate((selector) => {
               const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
               const header = document.querySelector('header')!.getBoundingClientRect().bottom;
@@ -174,7 +178,7 @@ inEachBrowser((browser, browserName) => {
               const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
               return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
             }, anchor);
-          await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
+          await expect.poll(position, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
         }
       });
 
@@ -197,17 +201,17 @@ inEachBrowser((browser, browserName) => {
         test('a click on any test image puts it on the bench', async () => {
           const page = await goTo();
           const images = '.evidence img[data-split="test"]';
-          const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
+          const sections = await page.$$eval(images, (all) => all.map((element) => element.closest('section')!.id));
           expect(new Set(sections)).toContain('filters');
           const left = await page.$$eval(
             images,
-            (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
+            (all) => all.filter((element) => element.parentElement!.tagName !== 'BUTTON').length,
           );
           expect(left).toBe(0);
           for (const section of new Set(sections)) {
             const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
-            const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
-            await image.evaluate((one) => (one.parentElement as HTMLElement).click());
+            const index = await image.evaluate((element) => Number((element as HTMLElement).dataset.index));
+            await image.evaluate((element) => (element.parentElement as HTMLElement).click());
             await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
           }
         });
@@ -230,9 +234,9 @@ inEachBrowser((browser, browserName) => {
           const figures = await page.$$('.evidence figure[data-chart]');
           expect(figures.length).toBeGreaterThan(5);
           for (const figure of figures) {
-            const chart = await figure.evaluate((one) => (one as HTMLElement).dataset.chart!);
+            const chart = await figure.evaluate((element) => (element as HTMLElement).dataset.chart!);
             const buttons = await figure.$$('.report-part button');
-            const kinds = await Promise.all(buttons.map((one) => one.evaluate((button) => button.textContent)));
+            const kinds = await Promise.all(buttons.map((element) => element.evaluate((button) => button.textContent)));
             expect(kinds, chart).toEqual(['CSV', 'PNG', 'SVG']);
             for (const [i, start] of [/^[^\r\n]+\r\n/, /PNG/, /^<svg[^>]* viewBox=/].entries()) {
               const { name, text } = await downloaded(page, buttons[i]);
@@ -252,10 +256,10 @@ inEachBrowser((browser, browserName) => {
             'main :is(table, svg, img, p, h2, figcaption, .gallery)',
             (all, width) =>
               all
-                .filter((one) => one.getBoundingClientRect().right > width + 1)
+                .filter((element) => element.getBoundingClientRect().right > width + 1)
                 .map(
-                  (one) =>
-                    `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
+                  (element) =>
+                    `${element.closest('section')?.id} ${element.tagName} ${element.closest('figure')?.innerText.slice(0, 60)}`,
                 ),
             A4,
           );
@@ -281,7 +285,9 @@ inEachBrowser((browser, browserName) => {
     'opened at %i px and "%s" it is folded but for that section, and does not move',
     async (width, fragment) => {
       await visit(browser(), pagePath(folder, 'mnist'), { width, fragment }, async ({ page }) => {
-        const open = await page.$$eval('main details[open]', (all) => all.map((one) => `#${one.parentElement!.id}`));
+        const open = await page.$$eval('main details[open]', (all) =>
+          all.map((element) => `#${element.parentElement!.id}`),
+        );
         expect(open).toEqual(fragment === '' ? [] : [fragment]);
         if (isChromium) expect(await movedBy(page)).toBeLessThan(0.05);
         if (fragment === '') {
@@ -290,9 +296,9 @@ inEachBrowser((browser, browserName) => {
           return;
         }
         // The bench has come to stand above the section.
-        const [top, isAtEnd] = await page.$eval(fragment, (one) => {
+        const [top, isAtEnd] = await page.$eval(fragment, (element) => {
           const { scrollHeight } = document.documentElement;
-          return [one.getBoundingClientRect().top, scrollY + innerHeight >= scrollHeight - 2] as const;
+          return [element.getBoundingClientRect().top, scrollY + innerHeight >= scrollHeight - 2] as const;
         });
         expect(top).toBeGreaterThan(0);
         if (!isAtEnd) expect(top).toBeLessThan(150);
@@ -305,10 +311,10 @@ inEachBrowser((browser, browserName) => {
     await visit(browser(), pagePath(folder, 'mnist'), { script: false }, async ({ page }) => {
       await openAll(page);
       const seen = await page.$$eval('section.evidence', (all) =>
-        all.map((one) => ({
-          words: (one as HTMLElement).innerText.length,
-          pictures: [...one.querySelectorAll('img')].every((image) => image.naturalWidth > 0),
-          parts: one.querySelectorAll('svg, img, table').length,
+        all.map((element) => ({
+          words: (element as HTMLElement).innerText.length,
+          pictures: [...element.querySelectorAll('img')].every((image) => image.naturalWidth > 0),
+          parts: element.querySelectorAll('svg, img, table').length,
         })),
       );
       expect(seen).toHaveLength(TOPICS);
@@ -318,7 +324,7 @@ inEachBrowser((browser, browserName) => {
         expect(parts).toBeGreaterThan(0);
       }
       const data = '#data > details';
-      const isOpen = () => page.$eval(data, (one) => (one as HTMLDetailsElement).open);
+      const isOpen = () => page.$eval(data, (element) => (element as HTMLDetailsElement).open);
       const was = await isOpen();
       await page.click(`${data} > summary`); // the browser opens and closes it by itself
       expect(await isOpen()).toBe(!was);

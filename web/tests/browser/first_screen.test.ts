@@ -66,19 +66,23 @@ inEachBrowser((browser) => {
 
     test('hovering and drawing move nothing', async () => {
       const page = await goTo({ width: 1440, height: 900, fragment: '#bench?i=0' });
-      const places = () =>
-        Promise.all(['.strip canvas[data-layer="dense"]', '.answer ol', '.lens'].map((one) => boxOf(page, one)));
-      const before = await places();
+      const boxes = () =>
+        Promise.all(
+          ['.strip canvas[data-layer="dense"]', '.answer ol', '.lens'].map((selector) => boxOf(page, selector)),
+        );
+      const before = await boxes();
       const input = await boxOf(page, '.strip canvas[data-layer="input"]');
       await page.mouse.move(input.left + 40, input.top + 40);
       await expect.poll(async () => (await lensOf(page)).cell).toMatch(/^input /);
-      expect(await places()).toEqual(before);
+      expect(await boxes()).toEqual(before);
     });
 
     test('on a telephone pad and answer are in sight together, also while one draws', async () => {
       const page = await goTo({ width: 390, height: 844 });
       await click(page, '.pad button[title^="Clear"]');
-      await expect.poll(() => page.$eval('[data-answer]', (one) => (one as HTMLElement).dataset.answer)).toBe('');
+      await expect
+        .poll(() => page.$eval('[data-answer]', (element) => (element as HTMLElement).dataset.answer))
+        .toBe('');
       const before = await boxOf(page, '.answer ol');
       await draw(page, [ONE]);
       await expect.poll(() => answerOf(page)).toBe(1);
@@ -90,29 +94,31 @@ inEachBrowser((browser) => {
 
     test('a caution stands under the answer and moves nothing', async () => {
       const page = await goTo({ width: 1280, height: 720 });
-      const places = () => Promise.all(['.answer ol', '.strip', '.lens', '.pad canvas'].map((one) => boxOf(page, one)));
+      const boxes = () =>
+        Promise.all(['.answer ol', '.strip', '.lens', '.pad canvas'].map((selector) => boxOf(page, selector)));
       await click(page, '.pad button[title^="Clear"]');
       await draw(page, [shifted(ONE, -0.25)]);
       await expect.poll(() => page.$$('.caution').then((all) => all.length)).toBeGreaterThan(0); // off centre
       await draw(page, [ONE]);
-      const before = await places();
+      const before = await boxes();
       await draw(page, [shifted(ONE, 0.25)]);
-      const cautions = () => page.$$eval('.caution', (all) => all.map((one) => one.textContent ?? '').join(' '));
+      const cautions = () =>
+        page.$$eval('.caution', (all) => all.map((element) => element.textContent ?? '').join(' '));
       await expect.poll(cautions).toContain('several characters');
-      expect(await places()).toEqual(before);
+      expect(await boxes()).toEqual(before);
       const [note, name] = await Promise.all([boxOf(page, '.notes'), boxOf(page, '.answer .name')]);
       expect(note.top - name.bottom).toBeLessThan(16);
       // Pointed at, all of it can be read, over what lies below.
       await page.hover('.notes');
-      const [wide, room] = await page.$eval('.notes div', (one) => [one.scrollWidth, one.clientWidth]);
+      const [wide, room] = await page.$eval('.notes div', (element) => [element.scrollWidth, element.clientWidth]);
       expect(wide).toBeLessThanOrEqual(room);
-      expect(await places()).toEqual(before);
+      expect(await boxes()).toEqual(before);
     });
 
     test('an empty pad invites to draw, and answers nothing', async () => {
       const page = await goTo();
       await click(page, '.pad button[title^="Clear"]');
-      const seen = () => page.$eval('[data-answer]', (one) => (one as HTMLElement).innerText);
+      const seen = () => page.$eval('[data-answer]', (element) => (element as HTMLElement).innerText);
       await expect.poll(seen).toMatch(/^Draw on the pad[^%]*$/); // also what is spoken once the pen rests
     });
 
@@ -121,7 +127,7 @@ inEachBrowser((browser) => {
         const fragment = `#bench?i=0&c=${cell}`;
         const page = await goTo({ width: 1440, fragment });
         const small = await page.evaluate(() => {
-          const found: string[] = [];
+          const cut: string[] = [];
           const parts = document.querySelectorAll('header, #bench');
           for (const part of parts) {
             const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
@@ -129,10 +135,10 @@ inEachBrowser((browser) => {
               const element = node.parentElement!;
               if (node.textContent!.trim() === '' || element.closest('.columns, script, style') !== null) continue;
               if (!element.checkVisibility() || element.getBoundingClientRect().width <= 1) continue;
-              if (parseFloat(getComputedStyle(element).fontSize) < 15) found.push(node.textContent!.trim());
+              if (parseFloat(getComputedStyle(element).fontSize) < 15) cut.push(node.textContent!.trim());
             }
           }
-          return found;
+          return cut;
         });
         expect(small, cell).toEqual([]);
       }
@@ -150,11 +156,11 @@ inEachBrowser((browser) => {
       ]) {
         await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${cell}`);
         await expect.poll(async () => (await lensOf(page)).cell).toBe(cell.replaceAll('.', ' '));
-        const [wide, room, high, height] = await page.$eval('.work', (one) => [
-          one.scrollWidth,
-          one.clientWidth,
-          one.scrollHeight,
-          one.clientHeight,
+        const [wide, room, high, height] = await page.$eval('.work', (element) => [
+          element.scrollWidth,
+          element.clientWidth,
+          element.scrollHeight,
+          element.clientHeight,
         ]);
         expect(wide, cell).toBeLessThanOrEqual(room);
         expect(high, cell).toBeLessThanOrEqual(height + 2);
@@ -168,21 +174,21 @@ inEachBrowser((browser) => {
         all.map((row) => [...row.children].map((cell) => cell.textContent!.trim().replace('−', '-'))),
       );
       const logits = await logitsOf(page);
-      const most = Math.max(...logits);
-      const sum = logits.reduce((total, logit) => total + Math.exp(logit - most), 0);
+      const largest = Math.max(...logits);
+      const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
       expect(rows.length).toBeGreaterThan(3);
       for (const [name, logit, power, share] of rows) {
         const value = logits[Number(name)];
         expect(Number(logit)).toBeCloseTo(value, 1);
-        expect(Number(power)).toBeCloseTo(Math.exp(value - most), 2);
-        const expected = (100 * Math.exp(value - most)) / sum;
+        expect(Number(power)).toBeCloseTo(Math.exp(value - largest), 2);
+        const expected = (100 * Math.exp(value - largest)) / sum;
         if (!/[<>]/.test(share)) expect(parseFloat(share)).toBeCloseTo(expected, 0);
         // As it stands beside its class.
-        const shown = await page.$eval(`[data-class="${name}"] .number`, (one) => one.textContent);
+        const shown = await page.$eval(`[data-class="${name}"] .number`, (element) => element.textContent);
         expect(share).toBe(shown);
       }
-      const colours = await page.$eval('canvas[data-layer="dense_1"]', (one) => {
-        const canvas = one as HTMLCanvasElement;
+      const colours = await page.$eval('canvas[data-layer="dense_1"]', (element) => {
+        const canvas = element as HTMLCanvasElement;
         const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
         return new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 4).join())).size;
       });
@@ -206,9 +212,9 @@ inEachBrowser((browser) => {
 
     test('the state says which network is shown, and only the trained one has its accuracy', async () => {
       const page = await goTo({ fragment: '#bench?i=0' });
-      const accuracy = () => page.$$eval('#accuracy a', (all) => all.map((one) => one.textContent));
+      const accuracy = () => page.$$eval('#accuracy a', (all) => all.map((element) => element.textContent));
       const [trained] = await accuracy();
-      const state = () => page.$eval('[data-state]', (one) => one.textContent?.trim() ?? '');
+      const state = () => page.$eval('[data-state]', (element) => element.textContent?.trim() ?? '');
       expect(await state()).toMatch(/^Trained · epoch \d+$/);
       await page.focus('input[type="range"][aria-label="Epoch"]');
       await page.keyboard.press('Home');
@@ -236,15 +242,15 @@ inEachBrowser((browser) => {
           expect(strip.left).toBeGreaterThan(pad.right);
           expect(strip.right).toBeLessThan(answer.left);
           expect(lens.top).toBeGreaterThanOrEqual(Math.max(strip.bottom, answer.bottom) - 1);
-          const within = await page.$eval('.strip', (one) => one.scrollWidth > one.clientWidth);
+          const within = await page.$eval('.strip', (element) => element.scrollWidth > element.clientWidth);
           expect(within).toBe(true);
           expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(900);
         });
 
       if (isOneOf('mnist', 'fashion', 'letters'))
         test('the held cell stays in sight', async () => {
-          const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
-          const page = await goTo(asked);
+          const options = { width: 1280, height: 720, fragment: '#bench?i=0' };
+          const page = await goTo(options);
           for (const { layer, shown } of await layersOf(page)) {
             await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${layer}.${shown - 1}.0.0`);
             await expect.poll(async () => (await lensOf(page)).cell).toBe(`${layer} ${shown - 1} 0 0`);
@@ -273,7 +279,7 @@ inEachBrowser((browser) => {
           const views = '.pad canvas, .examples canvas, canvas[data-layer="input"], .work canvas[aria-label="Input"]';
           const [first, ...others] = await coloured(views);
           expect(others.length).toBeGreaterThan(3);
-          for (const one of [first, ...others]) expect(one).toBe(0);
+          for (const count of [first, ...others]) expect(count).toBe(0);
           expect(Math.min(...(await coloured('canvas[data-layer="conv2d"]')))).toBeGreaterThan(0);
         });
 
@@ -284,17 +290,17 @@ inEachBrowser((browser) => {
             [900, 700],
             [1280, 720],
           ]) {
-            const asked = { width, height, fragment: '#bench?i=0' };
-            const page = await goTo(asked);
+            const options = { width, height, fragment: '#bench?i=0' };
+            const page = await goTo(options);
             const cut = await page.$$eval('.answer :is(.name, .class)', (names) =>
-              names.flatMap((one) => {
-                const style = getComputedStyle(one);
+              names.flatMap((name) => {
+                const style = getComputedStyle(name);
                 const range = document.createRange();
-                range.selectNodeContents(one);
-                const [text, box] = [range.getBoundingClientRect(), one.closest('.answer')!.getBoundingClientRect()];
+                range.selectNodeContents(name);
+                const [text, box] = [range.getBoundingClientRect(), name.closest('.answer')!.getBoundingClientRect()];
                 const isInside = text.left >= box.left - 1 && text.right <= box.right + 1;
                 const isCut = style.overflow !== 'visible' || style.textOverflow === 'ellipsis' || !isInside;
-                return isCut ? [one.textContent] : [];
+                return isCut ? [name.textContent] : [];
               }),
             );
             expect(cut, String(width)).toEqual([]);
@@ -306,16 +312,16 @@ inEachBrowser((browser) => {
   }
 
   test('at 1280 × 720 the names of classes take nothing from the layers of cnn', async () => {
-    const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
-    await visit(browser(), withNames(), asked, async ({ page }) => {
+    const options = { width: 1280, height: 720, fragment: '#bench?i=0' };
+    await visit(browser(), withNames(), options, async ({ page }) => {
       expect(await page.$$eval('.answer .class', (all) => all.length)).toBe(NAMES.length);
-      expect(await page.$eval('.answer .name', (one) => one.textContent)).toBe('Sneaker'); // a 7
+      expect(await page.$eval('.answer .name', (element) => element.textContent)).toBe('Sneaker'); // a 7
       for (const box of ['.strip', '.classes']) {
-        const [wide, room, high, height] = await page.$eval(box, (one) => [
-          one.scrollWidth,
-          one.clientWidth,
-          one.scrollHeight,
-          one.clientHeight,
+        const [wide, room, high, height] = await page.$eval(box, (element) => [
+          element.scrollWidth,
+          element.clientWidth,
+          element.scrollHeight,
+          element.clientHeight,
         ]);
         expect(wide, box).toBeLessThanOrEqual(room + 1);
         expect(high, box).toBeLessThanOrEqual(height + 1);
@@ -354,13 +360,13 @@ inEachBrowser((browser) => {
       await page.goBack();
       await page.waitForSelector('[data-tab="how"][aria-selected="true"]');
       const image = await page.$('main img[data-split="test"]');
-      await image!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
-      const place = await page.evaluate(() => scrollY);
-      expect(place).toBeGreaterThan(1000);
+      await image!.evaluate((element) => element.scrollIntoView({ block: 'center', behavior: 'instant' }));
+      const scrolled = await page.evaluate(() => scrollY);
+      expect(scrolled).toBeGreaterThan(1000);
       await image!.click();
       await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
       await page.goBack();
-      await expect.poll(() => page.evaluate((at) => Math.abs(scrollY - at), place)).toBeLessThan(100);
+      await expect.poll(() => page.evaluate((at) => Math.abs(scrollY - at), scrolled)).toBeLessThan(100);
     });
   });
 });

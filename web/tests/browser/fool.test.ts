@@ -13,7 +13,7 @@ inEachBrowser((browser, name) => {
       await openTab(page, 'why');
       await page.waitForSelector('.fool[data-fooled]:not([data-fooled=""])');
       await page.select('.fool h3 select', '3');
-      const answer = () => page.$eval('.fool', (one) => (one as HTMLElement).dataset.fooled);
+      const answer = () => page.$eval('.fool', (element) => (element as HTMLElement).dataset.fooled);
       await expect.poll(answer).toBe('3');
       const slide = (to: number) =>
         page.$eval(

@@ -49,9 +49,9 @@ inEachBrowser(
         await expect.poll(() => inner.evaluate(() => scrollY)).toBeGreaterThan(300);
         await inner.$eval('nav a[href="#calibration"]', (link) => (link as HTMLElement).click());
         const section = () =>
-          inner.$eval('#calibration', (one) => ({
-            open: one.querySelector('details')!.open,
-            isSeen: one.getBoundingClientRect().top < 200,
+          inner.$eval('#calibration', (element) => ({
+            open: element.querySelector('details')!.open,
+            isSeen: element.getBoundingClientRect().top < 200,
           }));
         await expect.poll(section).toEqual({ open: true, isSeen: true });
         await inner.$eval('#evaluation .cards button', (button) => (button as HTMLElement).click());

@@ -14,7 +14,7 @@ async function expectNoElement(page: Page): Promise<void> {
     (elements) => elements.map((element) => element.outerHTML),
   );
   expect(made).toEqual([]);
-  const ids = await page.$$eval('script', (scripts) => scripts.map((one) => one.id));
+  const ids = await page.$$eval('script', (scripts) => scripts.map((element) => element.id));
   const texts = ['texts-keys', 'texts-de', 'texts-es', 'texts-fr', 'texts-zh-CN'];
   expect(ids).toEqual(['payload', 'engine', ...texts, 'script', '', '']); // the last two: the start, and what it started
 }
@@ -25,12 +25,13 @@ inEachBrowser((browser) => {
       const answers = await page.$eval('[data-answer]', (element) => element.textContent ?? '');
       for (const name of names) expect(answers).toContain(name);
       const report = await page.$eval('#evaluation', (element) => element.textContent ?? '');
-      for (const name of names.filter((one) => !one.includes('\n'))) expect(report).toContain(name);
+      for (const name of names.filter((text) => !text.includes('\n'))) expect(report).toContain(name);
       for (const tab of await tabsOf(page)) {
         await openTab(page, tab);
         await expectNoElement(page);
       }
-      for (const summary of await page.$$('summary')) await summary.evaluate((one) => (one as HTMLElement).click());
+      for (const summary of await page.$$('summary'))
+        await summary.evaluate((element) => (element as HTMLElement).click());
       await click(page, 'td[data-true="0"] > button');
       await page.waitForSelector('#evaluation .panel li button');
       expect(await page.$eval('#evaluation .panel', (panel) => panel.textContent)).toContain(names[0]);

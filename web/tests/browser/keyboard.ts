@@ -5,15 +5,15 @@ const CONTROLS =
   'a[href], button:enabled, input:enabled, select:enabled, textarea, summary, [tabindex="0"], [role="application"]';
 const GROUP = '[role="toolbar"], [role="listbox"]'; // many that are alike, with one stop and arrow keys between them
 const GROUP_KEYS: KeyInput[] = ['ArrowRight', 'End', 'Home'];
-const MOST_STOPS = 400;
+const MAX_STOPS = 400;
 
 interface Walk {
   reached: Set<Element>;
   group: string;
   turns: Map<Element, number>; // by group, how often the focus came to one of it
   controls(part: string): HTMLElement[]; // those that can be seen
-  isCovered(one: HTMLElement): boolean; // cut off, or under something else
-  nameOf(one: Element): string;
+  isCovered(element: HTMLElement): boolean; // cut off, or under something else
+  nameOf(element: Element): string;
 }
 
 const inPage = (selector: string, group: string): void => {
@@ -24,19 +24,19 @@ const inPage = (selector: string, group: string): void => {
     controls: (part) =>
       [...document.querySelectorAll(part)]
         .flatMap((root) => [...root.querySelectorAll<HTMLElement>(selector)])
-        .filter((one) => one.checkVisibility({ visibilityProperty: true })),
-    isCovered(one) {
+        .filter((element) => element.checkVisibility({ visibilityProperty: true })),
+    isCovered(element) {
       // Radio buttons are drawn as their labels, and the three of the theme as one of them.
-      const shown = one.closest<HTMLElement>('.theme') ?? (one as HTMLInputElement).labels?.[0] ?? one;
+      const shown = element.closest<HTMLElement>('.theme') ?? (element as HTMLInputElement).labels?.[0] ?? element;
       const { left, top, width, height } = shown.getClientRects()[0];
       return !shown.contains(document.elementFromPoint(left + width / 2, top + height / 2));
     },
-    nameOf: (one) => `${one.closest('[class]')?.className}: ${one.outerHTML.slice(0, 160)}`,
+    nameOf: (element) => `${element.closest('[class]')?.className}: ${element.outerHTML.slice(0, 160)}`,
   };
   document.addEventListener('focusin', (event) => {
-    const one = event.target as Element;
-    walk.reached.add(one);
-    const within = one.closest(group);
+    const element = event.target as Element;
+    walk.reached.add(element);
+    const within = element.closest(group);
     if (within !== null) walk.turns.set(within, (walk.turns.get(within) ?? 0) + 1);
   });
   (window as unknown as { walk: Walk }).walk = walk;
@@ -54,12 +54,12 @@ export async function coveredControls(page: Page, part: string): Promise<string[
     const { walk } = window as unknown as { walk: Walk };
     return walk
       .controls(part)
-      .filter((one) => one.closest('.few, .skip') === null)
-      .filter((one) => {
-        one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
-        return walk.isCovered(one);
+      .filter((element) => element.closest('.few, .skip') === null)
+      .filter((element) => {
+        element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+        return walk.isCovered(element);
       })
-      .map((one) => `covered: ${walk.nameOf(one)}`);
+      .map((element) => `covered: ${walk.nameOf(element)}`);
   }, part);
 }
 
@@ -71,8 +71,8 @@ export async function passedOver(page: Page, part: string): Promise<string[]> {
     const { walk } = window as unknown as { walk: Walk };
     return walk
       .controls(part)
-      .filter((one) => one.tabIndex < 0 && one.closest('.confusion') === null)
-      .map((one) => `passed over: ${walk.nameOf(one)}`);
+      .filter((element) => element.tabIndex < 0 && element.closest('.confusion') === null)
+      .map((element) => `passed over: ${walk.nameOf(element)}`);
   }, part);
 }
 
@@ -81,31 +81,31 @@ export async function passedOver(page: Page, part: string): Promise<string[]> {
 // came to.
 export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
   await prepare(page);
-  const found: string[] = [];
+  const findings: string[] = [];
   for (let stop = 0; ; stop++) {
-    if (stop === MOST_STOPS) throw new Error(`${MOST_STOPS} stops do not lead out of ${parts}`);
+    if (stop === MAX_STOPS) throw new Error(`${MAX_STOPS} stops do not lead out of ${parts}`);
     await page.keyboard.press('Tab');
     const { isOutside, covered, keys } = await page.evaluate(
       async (selector, parts, groupKeys) => {
         const { walk } = window as unknown as { walk: Walk };
-        const one = document.activeElement as HTMLElement;
+        const element = document.activeElement as HTMLElement;
         const others = (group: string) => [...document.querySelectorAll<HTMLElement>(group)];
         let keys: string[] = [];
-        if (one.matches('[role="tab"]')) keys = others('[role="tab"]').map(() => 'ArrowRight');
-        else if (one.matches('[type="radio"]'))
-          keys = others(`[name="${(one as HTMLInputElement).name}"]`).map(() => 'ArrowRight');
-        else if (one.matches('.maps')) {
+        if (element.matches('[role="tab"]')) keys = others('[role="tab"]').map(() => 'ArrowRight');
+        else if (element.matches('[type="radio"]'))
+          keys = others(`[name="${(element as HTMLInputElement).name}"]`).map(() => 'ArrowRight');
+        else if (element.matches('.maps')) {
           const layers = others('.maps');
-          const [at, last] = [layers.indexOf(one), layers.length - 1];
+          const [at, last] = [layers.indexOf(element), layers.length - 1];
           const times = (count: number, key: string) => Array.from({ length: count }, () => key);
           keys = [...times(last - at, ']'), ...times(last, '['), ...times(at, ']'), 'ArrowRight'];
-        } else if (one.closest(walk.group) !== null) keys = groupKeys;
-        const isCovered = () => one.matches(selector) && walk.isCovered(one);
+        } else if (element.closest(walk.group) !== null) keys = groupKeys;
+        const isCovered = () => element.matches(selector) && walk.isCovered(element);
         // What opens beside it may follow after a frame when the page has scrolled to it.
         for (let i = 0; i < 2 && isCovered(); i++) await new Promise((resolve) => requestAnimationFrame(resolve));
         return {
-          isOutside: one.closest(parts) === null,
-          covered: isCovered() ? [`covered: ${walk.nameOf(one)}`] : [],
+          isOutside: element.closest(parts) === null,
+          covered: isCovered() ? [`covered: ${walk.nameOf(element)}`] : [],
           keys,
         };
       },
@@ -114,7 +114,7 @@ export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
       GROUP_KEYS,
     );
     if (isOutside) break;
-    found.push(...covered);
+    findings.push(...covered);
     for (const key of keys) {
       await page.keyboard.press(key as KeyInput);
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve))); // what it leads to is there
@@ -126,11 +126,11 @@ export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
       const isKnown = (group: Element | null) => group !== null && (walk.turns.get(group) ?? 0) > keys;
       return walk
         .controls(parts)
-        .filter((one) => !walk.reached.has(one) && !isKnown(one.closest(walk.group)))
-        .map((one) => `not reached: ${walk.nameOf(one)}`);
+        .filter((element) => !walk.reached.has(element) && !isKnown(element.closest(walk.group)))
+        .map((element) => `not reached: ${walk.nameOf(element)}`);
     },
     parts,
     GROUP_KEYS.length,
   );
-  return [...found, ...missed];
+  return [...findings, ...missed];
 }

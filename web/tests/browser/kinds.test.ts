@@ -35,8 +35,8 @@ inEachBrowser((browser, browserName) => {
       });
 
       test('writes out the arithmetic of every layer, and it adds up', async () => {
-        const asked = { width: 1600, height: 1100, fragment: '#bench?i=1' };
-        const page = await goTo(asked);
+        const options = { width: 1600, height: 1100, fragment: '#bench?i=1' };
+        const page = await goTo(options);
         expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
       });
 

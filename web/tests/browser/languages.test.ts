@@ -22,23 +22,24 @@ const LONGEST = ['de', 'fr']; // the same letters are as wide in Firefox, so the
 const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('header *, #bench *')]
-      .filter((one) => {
-        if (one.matches('option, select, canvas, svg *, .run') || one.getClientRects().length === 0) return false;
+      .filter((element) => {
+        if (element.matches('option, select, canvas, svg *, .run') || element.getClientRects().length === 0)
+          return false;
         const isClipping = (style: CSSStyleDeclaration) => ['hidden', 'clip'].includes(style.overflowX);
-        const hides = isClipping(getComputedStyle(one)) && getComputedStyle(one).clipPath === 'none';
-        const ownText = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim() !== '');
+        const hides = isClipping(getComputedStyle(element)) && getComputedStyle(element).clipPath === 'none';
+        const ownText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim() !== '');
         if (!ownText) return false;
-        if (hides && one.scrollWidth > one.clientWidth + 1) return true;
+        if (hides && element.scrollWidth > element.clientWidth + 1) return true;
         // Or by what is around it, unless that scrolls or is hidden itself.
-        const { right } = one.getBoundingClientRect();
-        for (let outer = one.parentElement; outer !== null && outer.id !== 'bench'; outer = outer.parentElement) {
+        const { right } = element.getBoundingClientRect();
+        for (let outer = element.parentElement; outer !== null && outer.id !== 'bench'; outer = outer.parentElement) {
           const style = getComputedStyle(outer);
           if (style.clipPath !== 'none' || ['auto', 'scroll'].includes(style.overflowX)) return false;
           if (isClipping(style) && right > outer.getBoundingClientRect().right + 1) return true;
         }
         return false;
       })
-      .map((one) => `${one.tagName}.${one.className}: ${one.textContent!.trim()}`),
+      .map((element) => `${element.tagName}.${element.className}: ${element.textContent!.trim()}`),
   );
 
 // Parts of the header that lie over each other.
@@ -49,11 +50,11 @@ const overlapping = (page: Page): Promise<string[]> =>
       const isShown = (element.closest('h1') ?? element).getBoundingClientRect().width > 1;
       return isShown ? [{ selector, box: element.getBoundingClientRect() }] : [];
     });
-    return parts.flatMap((one, i) =>
+    return parts.flatMap((a, i) =>
       parts
         .slice(i + 1)
-        .filter(({ box }) => one.box.top < box.bottom && box.top < one.box.bottom && one.box.right > box.left + 1)
-        .map((other) => `${one.selector} and ${other.selector}`),
+        .filter(({ box }) => a.box.top < box.bottom && box.top < a.box.bottom && a.box.right > box.left + 1)
+        .map((b) => `${a.selector} and ${b.selector}`),
     );
   });
 
@@ -62,14 +63,14 @@ const drawnOver = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     for (const fold of document.querySelectorAll<HTMLDetailsElement>('main details.fold')) fold.open = true;
     const SPARE = 4; // pixels that the box of a line is larger than its letters
-    const within = (one: DOMRect, other: DOMRect) =>
-      one.left >= other.left - SPARE &&
-      one.right <= other.right + SPARE &&
-      one.top >= other.top - SPARE &&
-      one.bottom <= other.bottom + SPARE;
-    const meet = (one: DOMRect, other: DOMRect) =>
-      Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
-      Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 5;
+    const within = (inner: DOMRect, outer: DOMRect) =>
+      inner.left >= outer.left - SPARE &&
+      inner.right <= outer.right + SPARE &&
+      inner.top >= outer.top - SPARE &&
+      inner.bottom <= outer.bottom + SPARE;
+    const meet = (a: DOMRect, b: DOMRect) =>
+      Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+      Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
     return [...document.querySelectorAll('main figure[data-chart] .chart > svg')].flatMap((svg) => {
       const texts = [...svg.querySelectorAll('text')].map((text) => ({
         said: text.hasAttribute('data-say'),
@@ -77,9 +78,7 @@ const drawnOver = (page: Page): Promise<string[]> =>
         box: text.getBoundingClientRect(),
       }));
       const cut = texts.filter(({ box }) => !within(box, svg.getBoundingClientRect()));
-      const over = texts.flatMap((one, i) =>
-        texts.slice(i + 1).filter((other) => (one.said || other.said) && meet(one.box, other.box)),
-      );
+      const over = texts.flatMap((a, i) => texts.slice(i + 1).filter((b) => (a.said || b.said) && meet(a.box, b.box)));
       return [...cut, ...over].map(({ written }) => `${svg.getAttribute('aria-label')}: ${written}`);
     });
   });
@@ -121,8 +120,8 @@ inEachBrowser((browser, name) => {
         await expect.poll(() => languageOf(page)).toBe(language);
         expect(await overlapping(page), String(width)).toEqual([]);
         expect(await cutOff(page), String(width)).toEqual([]);
-        const run = await page.$eval('header .run', (one) => one.getBoundingClientRect().right);
-        const state = await page.$eval('#state', (one) => one.getBoundingClientRect().left);
+        const run = await page.$eval('header .run', (element) => element.getBoundingClientRect().right);
+        const state = await page.$eval('#state', (element) => element.getBoundingClientRect().left);
         expect(run, String(width)).toBeLessThanOrEqual(state);
       }
     });

@@ -17,10 +17,10 @@ const SPIRAL: [number, number][] = Array.from({ length: 40 }, (_, i) => {
 const lessonOf = (page: Page) =>
   page.$eval(
     '.lessons',
-    (one) => ({ ...(one as HTMLElement).dataset }) as { lesson: string; step: string; done: string },
+    (element) => ({ ...(element as HTMLElement).dataset }) as { lesson: string; step: string; done: string },
   );
 const textOf = (page: Page, selector: string) =>
-  page.$eval(selector, (one) => (one as HTMLElement).innerText.replace(/\s+/g, ' '));
+  page.$eval(selector, (element) => (element as HTMLElement).innerText.replace(/\s+/g, ' '));
 
 // A lesson begins with a prediction; then so many tasks are done one after the other.
 async function predict(page: Page, lesson: string, answer: string): Promise<void> {
@@ -34,37 +34,37 @@ const done = (page: Page, tasks: number) =>
 // What it says at the end, and whether the prediction came true.
 async function found(page: Page): Promise<{ text: string; right: boolean }> {
   await page.waitForSelector('.lessons[data-step="found"]');
-  const right = await page.$eval('.found', (one) => (one as HTMLElement).dataset.right === 'true');
+  const right = await page.$eval('.found', (element) => (element as HTMLElement).dataset.right === 'true');
   const text = await textOf(page, '.found');
   expect(text).not.toMatch(/[{}]|undefined|NaN|null/);
-  expect(await page.$eval('.lessons [aria-live]', (one) => one.textContent)).not.toBe('');
+  expect(await page.$eval('.lessons [aria-live]', (element) => element.textContent)).not.toBe('');
   return { text, right };
 }
 
-async function pointAt(page: Page, layer: string, place: Place): Promise<void> {
-  const maps = (await layersOf(page)).find((one) => one.layer === layer)!;
-  await hover(page, maps, place);
+async function pointAt(page: Page, layer: string, cell: Place): Promise<void> {
+  const maps = (await layersOf(page)).find((maps) => maps.layer === layer)!;
+  await hover(page, maps, cell);
 }
-async function hold(page: Page, layer: string, place: Place): Promise<void> {
-  await pointAt(page, layer, place);
+async function hold(page: Page, layer: string, target: Place): Promise<void> {
+  await pointAt(page, layer, target);
   await page.mouse.down();
   await page.mouse.up();
-  const cell = `${layer} ${place.map} ${place.row} ${place.column}`;
+  const cell = `${layer} ${target.map} ${target.row} ${target.column}`;
   await expect.poll(async () => (await lensOf(page)).cell).toBe(cell);
 }
 // Where the image is brightest.
 const brightest = (page: Page): Promise<Place> =>
-  page.$eval('canvas[data-layer="input"]', (one) => {
-    const canvas = one as HTMLCanvasElement;
+  page.$eval('canvas[data-layer="input"]', (element) => {
+    const canvas = element as HTMLCanvasElement;
     const [rows, columns] = [Number(canvas.dataset.rows), Number(canvas.dataset.columns)];
     const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
     let best = { map: 0, row: 0, column: 0 };
-    let most = -1;
+    let largest = -1;
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const x = Math.floor(((column + 0.5) * canvas.width) / columns);
         const value = data[4 * (Math.floor(((row + 0.5) * canvas.height) / rows) * canvas.width + x)];
-        if (value > most) [most, best] = [value, { map: 0, row, column }];
+        if (value > largest) [largest, best] = [value, { map: 0, row, column }];
       }
     }
     return best;
@@ -175,7 +175,7 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     await done(page, 1);
     await click(page, '.examples .all');
     await page.$$eval('.picker .filters label', (labels) =>
-      (labels.find((one) => one.textContent?.trim() === 'Wrong') as HTMLElement).click(),
+      (labels.find((element) => element.textContent?.trim() === 'Wrong') as HTMLElement).click(),
     );
     await click(page, '.picker [data-position]');
     const { text } = await found(page);
@@ -189,7 +189,9 @@ inEachBrowser((browser, name) => {
     await visit(browser(), path, { width: 1280, height: 720, fragment: '#bench?i=0' }, async ({ page }) => {
       await click(page, '[data-lessons]');
       expect(
-        await page.$$eval('[data-open-lesson]', (all) => all.map((one) => (one as HTMLElement).dataset.openLesson)),
+        await page.$$eval('[data-open-lesson]', (all) =>
+          all.map((element) => (element as HTMLElement).dataset.openLesson),
+        ),
       ).toEqual(ALL);
       await click(page, '[data-open-lesson="pixels"]');
       for (const [i, lesson] of ALL.entries()) {
@@ -202,7 +204,7 @@ inEachBrowser((browser, name) => {
       // What each finds stands in the same place; accessibility.test.ts looks at the questions and tasks of all.
       if (name === 'chromium') expect(await axeFindings(page, '.lessons', GRAVE)).toEqual([]);
       await page.$$eval('.ways button', (all) =>
-        (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
+        (all.find((element) => element.textContent === 'All lessons') as HTMLElement).click(),
       );
       await expect.poll(() => page.$$eval('[data-open-lesson] b', (marks) => marks.length)).toBe(8);
     });
@@ -210,8 +212,8 @@ inEachBrowser((browser, name) => {
 
   inOnePage(browser, path, (goTo) => {
     test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
-      const asked = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
-      const page = await goTo(asked);
+      const options = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
+      const page = await goTo(options);
       await page.waitForSelector('.lessons[data-lesson="convolution"]');
       const boxes = await page.evaluate(() =>
         ['.lesson', '.pad .paper', '.strip', '.answer li:last-child', '.lens', '.bench > .epochs'].map((selector) => {
@@ -224,7 +226,7 @@ inEachBrowser((browser, name) => {
         expect(top).toBeGreaterThanOrEqual(lesson.bottom);
         expect(bottom).toBeLessThanOrEqual(721);
       }
-      const clipped = await page.$eval('.lessons .content', (one) => one.scrollHeight - one.clientHeight);
+      const clipped = await page.$eval('.lessons .content', (element) => element.scrollHeight - element.clientHeight);
       expect(clipped).toBeLessThanOrEqual(0);
       await page.focus('[data-predict="same"]');
       await page.keyboard.press('Enter');
@@ -237,14 +239,14 @@ inEachBrowser((browser, name) => {
     });
 
     test('on a telephone it is a sheet that folds', async () => {
-      const asked = { width: 390, height: 844, fragment: '#bench?i=0&n=pixels' };
-      const page = await goTo(asked);
+      const options = { width: 390, height: 844, fragment: '#bench?i=0&n=pixels' };
+      const page = await goTo(options);
       await click(page, '[data-predict="numbers"]');
-      const height = () => page.$eval('.lesson', (one) => one.getBoundingClientRect().height);
+      const height = () => page.$eval('.lesson', (element) => element.getBoundingClientRect().height);
       const seen = () =>
         page.evaluate(() => {
-          const [sheet, answer] = ['.lesson', '.answer'].map((one) =>
-            document.querySelector(one)!.getBoundingClientRect(),
+          const [sheet, answer] = ['.lesson', '.answer'].map((selector) =>
+            document.querySelector(selector)!.getBoundingClientRect(),
           );
           return [answer.bottom <= sheet.top, sheet.bottom <= innerHeight];
         });
@@ -252,8 +254,8 @@ inEachBrowser((browser, name) => {
       // The layer that the task is about stands above the sheet.
       const isShown = () =>
         page.evaluate(() => {
-          const [sheet, layer] = ['.lesson', '.strip [data-column="input"] canvas'].map((one) =>
-            document.querySelector(one)!.getBoundingClientRect(),
+          const [sheet, layer] = ['.lesson', '.strip [data-column="input"] canvas'].map((selector) =>
+            document.querySelector(selector)!.getBoundingClientRect(),
           );
           return layer.top >= 0 && layer.bottom <= sheet.top;
         });
@@ -270,10 +272,10 @@ inEachBrowser((browser, name) => {
   test('a network without the subject of a lesson has a sentence in its place', async () => {
     await visit(browser(), pagePath(folder, 'ann'), { fragment: '#bench?i=0&n=all' }, async ({ page }) => {
       const present = await page.$$eval('[data-open-lesson]', (all) =>
-        all.map((one) => (one as HTMLElement).dataset.openLesson),
+        all.map((element) => (element as HTMLElement).dataset.openLesson),
       );
       expect(present).toEqual(['pixels', 'softmax', 'training', 'overfitting', 'fails']);
-      const missing = await page.$$eval('.missing p', (all) => all.map((one) => one.textContent));
+      const missing = await page.$$eval('.missing p', (all) => all.map((element) => element.textContent));
       expect(missing).toHaveLength(3);
       expect(missing[0]).toBe('Convolution is left out: this network has no convolution.');
       await page.evaluate(() => (location.hash = '#bench?i=0&n=pooling'));
@@ -298,10 +300,10 @@ inEachBrowser((browser, name) => {
         expect(await textOf(page, '.lessons .content')).not.toMatch(/[{}]|undefined|NaN/);
         await first.click();
         await page.waitForSelector('.lessons[data-step="try"]');
-        const tasks = await page.$$eval('.tasks li', (all) => all.map((one) => one.textContent));
+        const tasks = await page.$$eval('.tasks li', (all) => all.map((element) => element.textContent));
         expect(tasks.join(' ')).not.toMatch(/[{}]|undefined|NaN/);
         await page.$$eval('.ways button', (all) =>
-          (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
+          (all.find((element) => element.textContent === 'All lessons') as HTMLElement).click(),
         );
       }
     });

@@ -59,10 +59,10 @@ export function inEachBrowser(tests: (browser: () => Browser, name: BrowserName)
 export async function visit(
   browser: Browser,
   path: string,
-  asked: Asked,
+  options: Asked,
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
-  const opened = await open(browser, path, asked);
+  const opened = await open(browser, path, options);
   try {
     await work(opened);
     expect(await complaintsOf(opened)).toEqual([]);
@@ -97,7 +97,7 @@ export async function show(page: Page, view: View = {}): Promise<void> {
     async (fragment, theme) => {
       (document.activeElement as HTMLElement | null)?.blur();
       document.querySelector<HTMLInputElement>(`#theme-${theme}`)!.click();
-      for (const one of document.querySelectorAll<HTMLDetailsElement>('main details')) one.open = false;
+      for (const element of document.querySelectorAll<HTMLDetailsElement>('main details')) element.open = false;
       document.querySelector<HTMLElement>(':popover-open')?.hidePopover();
       history.pushState(null, '', fragment);
       window.dispatchEvent(new PopStateEvent('popstate', { state: null }));
@@ -118,8 +118,8 @@ export async function resize(page: Page, size: { width: number; height: number }
   });
 }
 
-export async function open(browser: Browser, path: string, asked: Asked = {}): Promise<Opened> {
-  const { fragment = '', width = 1280, height = 900, theme, started = true, script = true } = asked;
+export async function open(browser: Browser, path: string, options: Asked = {}): Promise<Opened> {
+  const { fragment = '', width = 1280, height = 900, theme, started = true, script = true } = options;
   const name = (await browser.version()).toLowerCase().includes('firefox') ? 'firefox' : 'chromium';
   const page = await browser.newPage();
   const url = pathToFileURL(path).href;

@@ -44,7 +44,7 @@ inEachBrowser((browser, name) => {
       expect(await seen()).toEqual({ title: 'Convolution 2, filter 12', rival: '4' });
       await openTab(page, 'ablations');
       const off = await page.$$eval('[data-ablation][aria-pressed="true"]', (all) =>
-        all.map((one) => one.getAttribute('data-ablation')),
+        all.map((element) => element.getAttribute('data-ablation')),
       );
       expect(off).toEqual(['conv2d/3']);
       // What is shown leads to the same link again.
@@ -93,7 +93,7 @@ inEachBrowser((browser, name) => {
       const wrong = (await page.$$eval('td[data-true] > button', (buttons) =>
         buttons.map((button) => ({ ...(button.parentElement as HTMLElement).dataset })),
       )) as { true: string; predicted: string }[];
-      const cell = wrong.find((one) => one.true !== one.predicted)!;
+      const cell = wrong.find((mistake) => mistake.true !== mistake.predicted)!;
       await click(page, `td[data-true="${cell.true}"][data-predicted="${cell.predicted}"] > button`);
       await click(page, '#evaluation .panel li button');
       await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));

@@ -24,10 +24,10 @@ async function drop(page: Page, file: string): Promise<void> {
 type Shown = [name: string, on: boolean | null, size: number[]];
 async function stagesOf(page: Page): Promise<Shown[]> {
   return page.$$eval('.steps li', (stages) =>
-    stages.map((one): Shown => [
-      one.querySelector('.name')!.textContent!.trim().toLowerCase(),
-      one.querySelector('input')?.checked ?? null,
-      one.querySelector('.size')!.textContent!.split(' × ').map(Number),
+    stages.map((stage): Shown => [
+      stage.querySelector('.name')!.textContent!.trim().toLowerCase(),
+      stage.querySelector('input')?.checked ?? null,
+      stage.querySelector('.size')!.textContent!.split(' × ').map(Number),
     ]),
   );
 }
@@ -46,7 +46,7 @@ inEachBrowser((browser, name) => {
       const shown = await stagesOf(page);
       expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
       expect(shown.filter(([, on]) => on === false).map(([name]) => name)).toEqual(['deslant']);
-      expect(await page.$$eval('[data-answer] .caution', (all) => all.map((one) => one.textContent))).toEqual([
+      expect(await page.$$eval('[data-answer] .caution', (all) => all.map((element) => element.textContent))).toEqual([
         expect.stringContaining('Polarity inverts it'),
       ]);
     });

@@ -10,7 +10,7 @@ inEachBrowser((browser) => {
   test('shows an untrained network, claims nothing of it, and trains it on all images', async () => {
     await visit(browser(), path, {}, async ({ page }) => {
       await page.waitForSelector('[data-parity="good"]');
-      const header = await page.$eval('header', (one) => (one as HTMLElement).innerText);
+      const header = await page.$eval('header', (element) => (element as HTMLElement).innerText);
       expect(header).toContain('Untrained');
       expect(header).not.toContain('%');
       expect(header).not.toContain('Report');

@@ -7,8 +7,8 @@ const path = pagePath(inject('reports'), 'mnist');
 
 inEachBrowser((browser) => {
   test('the window of a cell grows from layer to layer until the image, and the flow frames the same layers', async () => {
-    const asked = { width: 1440, height: 900, fragment: '#bench?i=0&c=conv2d_1.12.4.7' };
-    await visit(browser(), path, asked, async ({ page }) => {
+    const options = { width: 1440, height: 900, fragment: '#bench?i=0&c=conv2d_1.12.4.7' };
+    await visit(browser(), path, options, async ({ page }) => {
       const seen = async (back: number) => {
         await page.$eval(
           '.sees input',
@@ -23,7 +23,7 @@ inEachBrowser((browser) => {
           document.querySelectorAll('.strip path.frame:not(.held)').length,
         ]);
       };
-      expect(await page.$eval('.sees', (one) => (one as HTMLElement).dataset.sees)).toBe('input 8 8');
+      expect(await page.$eval('.sees', (element) => (element as HTMLElement).dataset.sees)).toBe('input 8 8');
       expect(await seen(0)).toEqual(['conv2d_1 1 1', 0]);
       expect(await seen(1)).toEqual(['max_pooling2d 3 3', 1]);
       expect(await seen(2)).toEqual(['conv2d 6 6', 2]);

@@ -26,7 +26,7 @@ from convscope.runs.seeds import SeedRuns
 from convscope.runs.topics import TOPICS
 from convscope.training.crossfit import crossfit
 
-_MAX_TRAINING, _MOST_TEST = 2_000, 500
+_MAX_TRAINING, _MAX_TEST = 2_000, 500
 _FOLDS = 2
 
 
@@ -55,7 +55,7 @@ def measure_exports(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
 
 def few_of(splits: cs.Splits) -> cs.Splits:
     """Return the first images of both splits."""
-    numbers = ((splits.train, _MAX_TRAINING), (splits.test, _MOST_TEST))
+    numbers = ((splits.train, _MAX_TRAINING), (splits.test, _MAX_TEST))
     return cs.Splits(*(split.take(np.arange(min(number, len(split)))) for split, number in numbers))
 
 

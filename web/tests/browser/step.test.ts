@@ -13,17 +13,17 @@ inEachBrowser((browser, name) => {
     async (report) => {
       await visit(browser(), pagePath(folder, report), { fragment: '#bench?i=0' }, async ({ page }) => {
         await openTab(page, 'step');
-        const phase = () => page.$eval('.step', (one) => (one as HTMLElement).dataset.phase);
+        const phase = () => page.$eval('.step', (element) => (element as HTMLElement).dataset.phase);
         const losses = () =>
-          page.$eval('.step .loss', (one) => [
-            Number((one as HTMLElement).dataset.loss),
-            Number((one as HTMLElement).dataset.after),
+          page.$eval('.step .loss', (element) => [
+            Number((element as HTMLElement).dataset.loss),
+            Number((element as HTMLElement).dataset.after),
           ]);
         // The label is one that the network does not give, so that there is something to learn.
         await page.$eval('.step label select', (select) => {
-          const one = select as HTMLSelectElement;
-          one.value = String((Number(one.value) + 1) % one.options.length);
-          one.dispatchEvent(new Event('change'));
+          const list = select as HTMLSelectElement;
+          list.value = String((Number(list.value) + 1) % list.options.length);
+          list.dispatchEvent(new Event('change'));
         });
         await page.select('.step label:nth-of-type(2) select', '0.0001');
         const seen: (string | undefined)[] = [await phase()];

@@ -21,7 +21,10 @@ async function experiment(page: Page, id: string): Promise<{ gap: number; second
   await page.waitForSelector('.train[data-state="running"], .train[data-state="done"]');
   await page.waitForSelector('.train[data-state="done"]', { timeout: 120_000 });
   const seconds = (performance.now() - start) / 1000;
-  return { gap: await page.$eval('[data-points]', (one) => Number((one as HTMLElement).dataset.points)), seconds };
+  return {
+    gap: await page.$eval('[data-points]', (element) => Number((element as HTMLElement).dataset.points)),
+    seconds,
+  };
 }
 
 inEachBrowser((browser, name) => {
@@ -31,7 +34,9 @@ inEachBrowser((browser, name) => {
       const few = await experiment(page, 'few');
       console.log(`${name}: 30 epochs of 100 images in ${few.seconds.toFixed(1)} s, gap ${few.gap.toFixed(1)} points`);
       expect(few.gap).toBeGreaterThan(5);
-      const shown = await page.$eval('header [data-accuracy]', (one) => Number((one as HTMLElement).dataset.accuracy));
+      const shown = await page.$eval('header [data-accuracy]', (element) =>
+        Number((element as HTMLElement).dataset.accuracy),
+      );
       expect(shown).toBe(Number(await page.$eval('.train', (train) => (train as HTMLElement).dataset.accuracy)));
       expect(await page.$eval('header [data-state]', (chip) => chip.textContent)).toContain('Trained here · epoch 30');
 
@@ -51,7 +56,7 @@ inEachBrowser((browser, name) => {
       expect(provenance).toMatchObject({ dataset: 'mnist', num_images: 100, engine: 'page', epoch: 30 });
 
       const logits = await logitsOf(page);
-      const accuracy = await page.$eval('header [data-accuracy]', (one) => one.textContent);
+      const accuracy = await page.$eval('header [data-accuracy]', (element) => element.textContent);
       const saved = await handedOver(page, '.train [data-save="page"]');
       expect(saved.bytes.length).toBeLessThan(statSync(path).size);
       const copy = join(folder, `${name}.html`);
@@ -61,7 +66,7 @@ inEachBrowser((browser, name) => {
         expect(await reopened.$eval('header [data-state]', (chip) => chip.textContent)).toContain(
           'Trained in the page · 30 epochs',
         );
-        expect(await reopened.$eval('header [data-accuracy]', (one) => one.textContent)).toBe(accuracy);
+        expect(await reopened.$eval('header [data-accuracy]', (element) => element.textContent)).toBe(accuracy);
         expect(await reopened.$('[data-parity]')).toBeNull(); // Python knows nothing of it
         await openTab(reopened, 'train');
         await reopened.waitForSelector('.train .main:not(:disabled)');

@@ -30,7 +30,9 @@ const isHeldShown = (page: Page): Promise<boolean> =>
 // Whether the class of the answer shows in the list, between its head and its button, and they in the window.
 const isAnswerListed = (page: Page): Promise<boolean> =>
   page.$eval('.answer .classes', (list) => {
-    const parts = ['.columns', '.chosen', '.more'].map((one) => list.querySelector(one)!.getBoundingClientRect());
+    const parts = ['.columns', '.chosen', '.more'].map((element) =>
+      list.querySelector(element)!.getBoundingClientRect(),
+    );
     const [head, row, more] = parts;
     return head.top >= 0 && row.top >= head.bottom - 1 && row.bottom <= more.top + 1 && more.bottom <= innerHeight;
   });
@@ -85,13 +87,13 @@ async function heldCellsShow(page: Page, width: number): Promise<void> {
 
 async function classesScrollWithinTheirBox(page: Page): Promise<void> {
   const answers = expectedOf(folder, 'wide').logits.map((row) => row.indexOf(Math.max(...row)));
-  const places = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
-  const before = await places();
+  const boxes = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
+  const before = await boxes();
   await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
   await expect.poll(() => page.$$eval('[data-class]', (rows) => rows.length)).toBe(100);
   const [all, room] = await page.$eval('.answer .classes', (list) => [list.scrollHeight, list.clientHeight]);
   expect(all).toBeGreaterThan(2 * room);
-  expect(await places()).toEqual(before);
+  expect(await boxes()).toEqual(before);
   for (const [index, answer] of answers.entries()) {
     await page.evaluate((hash) => (location.hash = hash), `#bench?i=${index}`);
     await expect.poll(() => answerOf(page)).toBe(answer);
@@ -100,7 +102,7 @@ async function classesScrollWithinTheirBox(page: Page): Promise<void> {
   expect(await isScrolledSideways(page)).toBe(false);
   await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
   await expect.poll(() => isAnswerListed(page)).toBe(true);
-  expect(await places()).toEqual(before);
+  expect(await boxes()).toEqual(before);
 }
 
 inEachBrowser((browser, name) => {
@@ -119,8 +121,8 @@ inEachBrowser((browser, name) => {
   test('on a telephone drawing moves neither the answer nor what lies below it', async () => {
     const [width, height] = TELEPHONE;
     await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
-      const places = () => Promise.all(['.answer', '.panel'].map((part) => boxOf(page, part)));
-      const before = await places();
+      const boxes = () => Promise.all(['.answer', '.panel'].map((part) => boxOf(page, part)));
+      const before = await boxes();
       await draw(page, [
         [
           [0.3, 0.2],
@@ -128,7 +130,7 @@ inEachBrowser((browser, name) => {
         ],
       ]);
       await expect.poll(() => page.url()).toContain('d=');
-      expect(await places()).toEqual(before);
+      expect(await boxes()).toEqual(before);
       for (const part of ['.pad canvas', '.answer .name']) expect(await isInSight(page, part), part).toBe(true);
       expect(await isAnswerListed(page)).toBe(true);
     });

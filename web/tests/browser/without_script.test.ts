@@ -16,7 +16,7 @@ inEachBrowser(
           verdict: document.getElementById('verdict')?.innerText ?? '',
           rows: document.querySelectorAll('main table tr').length,
           cells: document.querySelectorAll('td[data-true]').length,
-          pictures: [...document.querySelectorAll<HTMLImageElement>('main img')].map((one) => one.naturalWidth),
+          pictures: [...document.querySelectorAll<HTMLImageElement>('main img')].map((element) => element.naturalWidth),
           charts: document.querySelectorAll('main figure svg').length,
         }));
         expect(seen.ready).toBeUndefined();
@@ -30,7 +30,7 @@ inEachBrowser(
         expect(seen.charts).toBeGreaterThanOrEqual(4);
         await page.click('header [popovertarget="contents"]');
         await page.click('nav a[href="#model"]');
-        const table = () => page.$eval('#model table', (one) => (one as HTMLElement).checkVisibility());
+        const table = () => page.$eval('#model table', (element) => (element as HTMLElement).checkVisibility());
         await expect.poll(table).toBe(true);
       });
     });

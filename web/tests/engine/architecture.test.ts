@@ -223,8 +223,8 @@ describe('initial weights', () => {
     const variance = kernel.reduce((sum, value) => sum + value * value, 0) / kernel.length;
     expect(Math.abs(mean)).toBeLessThan((4 * limit) / Math.sqrt(3 * kernel.length));
     expect(variance / (limit ** 2 / 3)).toBeCloseTo(1, 1);
-    const other = weights['dense_1/kernel'];
-    const together = kernel.reduce((sum, value, i) => sum + value * other[i], 0) / kernel.length;
+    const kernelOfDense = weights['dense_1/kernel'];
+    const together = kernel.reduce((sum, value, i) => sum + value * kernelOfDense[i], 0) / kernel.length;
     expect(Math.abs(together) / variance).toBeLessThan(4 / Math.sqrt(kernel.length));
   });
 });

@@ -140,20 +140,20 @@ export function imagesOf({ input }: Architecture, seed: number, count: number): 
   return Uint8Array.from(drawn(seed, count * input.height * input.width * input.channels), (bits) => bits >>> 24);
 }
 
-export function largestDifference(one: ArrayLike<number>, other: ArrayLike<number>): number {
-  if (one.length !== other.length) return Infinity;
+export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
   let largest = 0;
-  for (let i = 0; i < one.length; i++) {
-    const difference = Math.abs(one[i] - other[i]);
+  for (let i = 0; i < actual.length; i++) {
+    const difference = Math.abs(actual[i] - expected[i]);
     if (!(difference <= largest)) largest = difference; // NaN too
   }
   return largest;
 }
 
 // As a share of the largest number that is expected.
-export function relativeDifference(one: ArrayLike<number>, expected: ArrayLike<number>): number {
-  const difference = largestDifference(one, expected);
-  const size = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+export function relativeDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const difference = largestDifference(actual, expected);
+  const size = Array.from(expected).reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return size === 0 ? difference : difference / size;
 }
 

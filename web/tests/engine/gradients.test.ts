@@ -8,14 +8,14 @@ const steps = await readSteps();
 const TOLERANCE = 1e-4;
 
 describe.each(steps.cases)('$name', ({ name, gradients: expected }) => {
-  const { architecture, seed } = cases.find((one) => one.architecture.name === name)!;
+  const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === name)!;
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const labels = Array.from({ length: 12 }, (_, i) => i % network.numClasses);
   const data = engine.trainingData(imagesOf(architecture, seed + 100, 12), labels);
   const { labelSmoothing, classWeights } = expected;
   const batch = { order: Int32Array.from(expected.order), labelSmoothing, classWeights };
 
-  test('the loss and its gradients by the weights are those of the reference', () => {
+  test('the loss and its gradients by the weights match the reference', () => {
     const { loss, images, weights } = network.gradients(data, batch);
     expect(images).toBe(expected.order.length);
     expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
@@ -86,7 +86,7 @@ describe('augmented copies of an image', () => {
     const { shape, augmentation, key, first, image, copies } = expected;
     const count = copies.length / image.length;
     const own = engine.augmented(Uint8Array.from(image), shape, augmentation, { copies: count, key, first });
-    const largest = own.reduce((most, value, i) => Math.max(most, Math.abs(value - copies[i])), 0);
+    const largest = own.reduce((difference, value, i) => Math.max(difference, Math.abs(value - copies[i])), 0);
     // Where an image is read between its pixels, rounding may decide otherwise.
     expect(largest).toBeLessThanOrEqual('rotation' in augmentation ? 1 : 0);
     expect(own).not.toEqual(

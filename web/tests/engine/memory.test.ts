@@ -35,7 +35,7 @@ test('an array too large is an error in words, after which the module works on',
   );
 });
 
-test('what a call placed is released, also where it throws', async () => {
+test('memory of a call is released, even if the call throws', async () => {
   const exports = await instance();
   const megabyte = new Uint8Array(2 ** 20);
   const use = () => call(exports, (arrays) => arrays.place(megabyte));

@@ -15,11 +15,11 @@ describe.each(cases)('$architecture.name', (expected) => {
   const size = images.length / 2;
   const K = network.numClasses;
 
-  test('logits are those of the reference', () => {
+  test('logits match the reference', () => {
     expect(largestDifference(network.logits(images), unpacked(expected.logits))).toBeLessThan(TOLERANCE);
   });
 
-  test('every layer gives what it gives in the reference', () => {
+  test('every layer matches the reference', () => {
     const activations = network.activations(images);
     expect(activations.length).toBe(expected.activations.length);
     for (const [i, activation] of activations.entries()) {
@@ -27,7 +27,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('the pass of one image is that of several, with logits and probabilities beside it', () => {
+  test('the pass of one image equals the pass of several', () => {
     const activations = network.activations(images);
     for (const i of [0, 1]) {
       const forward = network.forward(images.subarray(i * size, (i + 1) * size));
@@ -42,7 +42,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('gradients by layers and by the image are those of the reference', () => {
+  test('gradients by layers and by the image match the reference', () => {
     const dlogits = uniform(seed + 200, 2 * K, -1, 1);
     const names = Object.keys(expected.gradients);
     const gradients = network.layerGradients(images, dlogits, names);
@@ -53,7 +53,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('logits with ablations are those of the reference', () => {
+  test('logits with ablations match the reference', () => {
     const logits = network.ablationLogits(images, ablations);
     expect(largestDifference(logits, unpacked(expected.ablationLogits))).toBeLessThan(TOLERANCE);
   });
@@ -64,7 +64,7 @@ describe.each(cases)('$architecture.name', (expected) => {
       const forward = network.forward(images.subarray(0, size), ablation);
       expect(largestDifference(forward.logits, logits.slice(2 * l * K, (2 * l + 1) * K))).toBeLessThan(TOLERANCE);
       for (const { layer, filter, value } of ablation) {
-        const row = network.table.find((one) => one.layer.name === layer)!;
+        const row = network.table.find((candidate) => candidate.layer.name === layer)!;
         if (row.index === network.table.length - 1) continue;
         const filters = row.outputShape.at(-1)!;
         const output = forward.activations[row.index].filter((_, i) => i % filters === filter);

@@ -7,7 +7,7 @@ import { fast } from '../../src/training/recipe';
 import { imagesOf, largestDifference, openEngine, readCases, uniform, unpacked, weightsOf } from './cases';
 
 const engine = await openEngine();
-const cases = (await readCases()).filter((one) => one.trained !== null);
+const cases = (await readCases()).filter((candidate) => candidate.trained !== null);
 
 test.each(cases)(
   'a few steps of $architecture.name end where the reference ends',
@@ -41,9 +41,9 @@ test('training goes on after a batch too large for the memory', () => {
     learningRates: new Float32Array(batches).fill(0.01),
     optimizer: fast.optimizer,
   });
-  for (const one of [network, fresh]) one.train(data, steps(2, 2));
+  for (const trained of [network, fresh]) trained.train(data, steps(2, 2));
   expect(() => network.train(data, steps(2 ** 30, 1))).toThrow(EngineError);
-  for (const one of [network, fresh]) one.train(data, steps(2, 2));
+  for (const trained of [network, fresh]) trained.train(data, steps(2, 2));
   expect(network.weights()).toEqual(fresh.weights());
 });
 
@@ -55,8 +55,8 @@ function squares(count: number, seed: number): { images: Uint8Array; labels: Uin
   const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7 + (i >> 2)) % CLASSES);
   const images = Uint8Array.from(noise);
   for (let i = 0; i < count; i++) {
-    for (let place = 0; place < 9; place++) {
-      images[i * 100 + (3 * labels[i] + Math.floor(place / 3)) * 10 + 3 + (place % 3)] += 100;
+    for (let position = 0; position < 9; position++) {
+      images[i * 100 + (3 * labels[i] + Math.floor(position / 3)) * 10 + 3 + (position % 3)] += 100;
     }
   }
   return { images, labels };

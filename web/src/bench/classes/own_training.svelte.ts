@@ -23,7 +23,7 @@ import { TrainingSession } from '../../training/session.svelte';
 import { meanOutputs } from '../training/means';
 
 const SEED = 0;
-const MOST_AVERAGED = 300; // examples over which the filters' means are taken
+const MAX_AVERAGED = 300; // examples over which the filters' means are taken
 
 interface Asked {
   classes: readonly OwnClass[];
@@ -95,7 +95,7 @@ export class OwnTraining {
     const { classes, parts, architecture, recipe, start } = request;
     try {
       const images = classes.flatMap(({ examples }) => examples);
-      const averaged = images.filter((_, i) => i % Math.ceil(images.length / MOST_AVERAGED) === 0);
+      const averaged = images.filter((_, i) => i % Math.ceil(images.length / MAX_AVERAGED) === 0);
       const means = await inSlices(
         withNetwork(
           () => bench.engine.network(architecture, weights),

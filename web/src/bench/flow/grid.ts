@@ -19,14 +19,14 @@ export interface Point {
   y: number;
 }
 
-export const MOST_MAPS = 64; // shown at once, unless all are asked for
-const MOST_UNITS = 400;
+export const MAX_MAPS = 64; // shown at once, unless all are asked for
+const MAX_UNITS = 400;
 const FEW_UNITS = 32;
 // In CSS pixels.
 export const BETWEEN = 8; // columns
 const READABLE = 40; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 8
 const SMALLEST = 20; // the side of a map, where that makes all columns fit
-const LEAST_CELLS = [4, 3, 2]; // of every map, the first that makes all columns fit: the smaller maps grow behind the others
+const MIN_CELLS = [4, 3, 2]; // of every map, the first that makes all columns fit: the smaller maps grow behind the others
 const LARGEST_CELL = 12;
 const LARGEST_SIDE = 168; // of a map
 const LARGEST_UNIT = 20;
@@ -60,7 +60,7 @@ export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: numbe
 
 function gridOf({ shape, all, narrowest }: Wanted, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
-  const shown = all ? maps : Math.min(maps, isVector(shape) ? MOST_UNITS : MOST_MAPS);
+  const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
   const fitting = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
   const needed = Math.ceil(shown / fitting);
@@ -120,8 +120,8 @@ export function fitGrids(wanted: Wanted[], width: number, height: number, scale:
   const first = (side: number, least: number) =>
     wanted.map((grid) => gridOf(grid, firstCell(grid, side, least, scale), height, scale));
   const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);
-  const small = LEAST_CELLS.map((least) => first(SMALLEST, least)).find(
-    (grids, i) => widthOf(wanted, grids, scale) <= width && (i === LEAST_CELLS.length - 1 || fits(grids)),
+  const small = MIN_CELLS.map((least) => first(SMALLEST, least)).find(
+    (grids, i) => widthOf(wanted, grids, scale) <= width && (i === MIN_CELLS.length - 1 || fits(grids)),
   );
   const grids = small ?? first(READABLE, 1);
   let left = width - widthOf(wanted, grids, scale);

@@ -4,7 +4,7 @@ import type { Series } from '../../charts/series';
 import type { Images } from '../../state/models';
 
 const SEEN = 0.2; // a class is drawn that is at least so likely anywhere
-const MOST = 4;
+const MAX_CLASSES = 4;
 
 // The probabilities of these classes and of those that come between, each as a line.
 export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
@@ -12,7 +12,7 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
   const others = Array.from(names, (_, k) => k)
     .filter((k) => !always.includes(k) && peak(k) >= SEEN)
     .sort((a, b) => peak(b) - peak(a));
-  const drawn = [...new Set([...always, ...others])].slice(0, MOST);
+  const drawn = [...new Set([...always, ...others])].slice(0, MAX_CLASSES);
   return drawn.map((k) => ({
     name: names[k],
     points: shares.map((share, i): [number, number] => [share, probabilities[i][k]]),

@@ -13,17 +13,17 @@ export interface OpenedPicture {
 }
 
 export const FORMATS = 'image/png,image/jpeg,image/gif,image/webp,image/bmp';
-const MOST_BYTES = 20e6;
-const MOST_PIXELS = 64e6;
+const MAX_BYTES = 20e6;
+const MAX_PIXELS = 64e6;
 
 // The picture upright, on white, averaged down to `largest` pixels on its longer side.
 export async function openImage(engine: Engine, file: Blob, name: string, largest: number): Promise<OpenedPicture> {
-  if (file.size > MOST_BYTES) {
+  if (file.size > MAX_BYTES) {
     throw new Error(say('input.refused.bytes', { name, megabytes: number(file.size / 1e6, 1) }));
   }
   const size = imageSize(new Uint8Array(await file.arrayBuffer()));
   if (size === null) throw new Error(say('input.refused.format', { name }));
-  if (size[0] * size[1] > MOST_PIXELS) {
+  if (size[0] * size[1] > MAX_PIXELS) {
     const millions = (size[0] * size[1]) / 1e6;
     throw new Error(say('input.refused.pixels', { name, size: `${size[1]} × ${size[0]}`, millions }));
   }

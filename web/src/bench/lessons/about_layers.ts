@@ -10,11 +10,11 @@ import {
   firstPooling,
   firstWeighted,
   heldIn,
-  least,
+  smallest,
   lookedIn,
   mapOf,
   mean,
-  most,
+  largest,
   pixelsSeen,
   shallowAndDeep,
   sourceOf,
@@ -23,8 +23,8 @@ import {
   windowOf,
 } from './subject';
 
-const [MOST_SLID, FEW_SLID] = [5, 3]; // places of the window that are watched
-const MOST_LISTED = 9; // numbers of a window
+const [MAX_SLID, FEW_SLID] = [5, 3]; // places of the window that are watched
+const MAX_LISTED = 9; // numbers of a window
 const NEAR = 0.8; // of the brightest place of a map: bright
 
 // How many places the window went over in this layer, as far as it was watched.
@@ -38,15 +38,15 @@ export function pixels(bench: Bench): Script {
   const { table } = bench.models[0];
   const [rows, columns, channels] = bench.images.shape;
   const first = firstWeighted(table);
-  const [places] = sizesOf(first.outputShape);
-  const part = places > 1 ? 'maps' : 'units';
+  const [positions] = sizesOf(first.outputShape);
+  const part = positions > 1 ? 'maps' : 'units';
   let [bright, dark]: (number | null)[] = [null, null];
   const strongest = new Map<number, number>(); // by map
   const pixel = (isBright: boolean): number | null => {
     const cell = lookedIn(bench, 'input');
     if (cell === null) return null;
     const value = valueAt(bench, cell);
-    return value > (least(bench.pixels) + most(bench.pixels)) / 2 === isBright ? value : null;
+    return value > (smallest(bench.pixels) + largest(bench.pixels)) / 2 === isBright ? value : null;
   };
   return {
     values: () => ({ n: rows * columns * channels, layer: titleOf(table, first) }),
@@ -59,7 +59,7 @@ export function pixels(bench: Bench): Script {
         at: column(first.layer.name),
         isDone: () => {
           const cell = lookedIn(bench, first.layer.name);
-          if (cell !== null) strongest.set(cell.map, most(mapOf(bench, cell.layer, cell.map)));
+          if (cell !== null) strongest.set(cell.map, largest(mapOf(bench, cell.layer, cell.map)));
           return strongest.size >= Math.min(2, first.outputShape.at(-1)!);
         },
       },
@@ -67,8 +67,8 @@ export function pixels(bench: Bench): Script {
     right: () => 'numbers',
     found: () => {
       const [[a, high], ...others] = [...strongest];
-      const [b, other] = others.at(-1) ?? [a, high];
-      const values = { a, b, high: number(high, 2), other: number(other, 2), layer: titleOf(table, first) };
+      const [b, second] = others.at(-1) ?? [a, high];
+      const values = { a, b, high: number(high, 2), other: number(second, 2), layer: titleOf(table, first) };
       const n = rows * columns * channels;
       return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
     },
@@ -85,7 +85,7 @@ export function convolution(bench: Bench): Script | null {
   const [high, wide] = row.window.size;
   const k = high * wide * depth;
   const numPixels = rows * columns;
-  const n = Math.min(MOST_SLID, numPixels);
+  const n = Math.min(MAX_SLID, numPixels);
   const seen = new Set<string>();
   let bright: Cell | null = null;
   return {
@@ -109,7 +109,7 @@ export function convolution(bench: Bench): Script | null {
           const cell = bench.sliding === null ? heldIn(bench, name) : null;
           if (cell === null) return false;
           bright = cell;
-          return valueAt(bench, cell) >= NEAR * most(mapOf(bench, name, cell.map));
+          return valueAt(bench, cell) >= NEAR * largest(mapOf(bench, name, cell.map));
         },
       },
     ],
@@ -166,9 +166,9 @@ export function pooling(bench: Bench): Script | null {
     found: () => {
       const cell = held!;
       const read = windowOf(bench, cell);
-      const ends = [least(read), most(read)];
+      const ends = [smallest(read), largest(read)];
       const numbers =
-        read.length > MOST_LISTED
+        read.length > MAX_LISTED
           ? ends.map((value) => number(value, 2)).join(' … ')
           : read.map((value) => number(value, 2)).join(' · ');
       return {

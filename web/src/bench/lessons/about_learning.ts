@@ -79,8 +79,8 @@ export function training(bench: Bench): Script {
     id: 'step',
     at: `${tab('step')}, [data-step-whole]`,
     isDone: () => {
-      const { step: told } = bench.told;
-      return told !== null && told !== before && told.isWhole && (!replays || bench.epoch === 0);
+      const { step: snapshot } = bench.told;
+      return snapshot !== null && snapshot !== before && snapshot.isWhole && (!replays || bench.epoch === 0);
     },
   };
   const toEnd: Task = { id: 'trained', at: '.epochs .track', isDone: () => bench.epoch === null };
@@ -115,15 +115,15 @@ export function overfitting(bench: Bench): Script | null {
   const start = bench.told.training;
   const SMALL = 0.05; // of the accuracy: as well as
   const ran = (isAugmented: boolean) => {
-    const { training: told } = bench.told;
+    const { training: progress } = bench.told;
     const isIt =
-      told !== null &&
-      told !== start &&
-      told.isDone &&
-      told.images === images &&
-      told.wrongLabels === 0 &&
-      told.isAugmented === isAugmented;
-    return isIt ? told : null;
+      progress !== null &&
+      progress !== start &&
+      progress.isDone &&
+      progress.images === images &&
+      progress.wrongLabels === 0 &&
+      progress.isAugmented === isAugmented;
+    return isIt ? progress : null;
   };
   let [plain, augmented] = [start, start];
   return {

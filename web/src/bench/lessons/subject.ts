@@ -93,7 +93,7 @@ export function pixelsSeen(bench: Bench, cell: Cell): [number, number] {
 }
 
 export const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-export const most = (values: ArrayLike<number>) =>
+export const largest = (values: ArrayLike<number>) =>
   Array.from(values).reduce((high, value) => Math.max(high, value), -Infinity);
-export const least = (values: ArrayLike<number>) =>
+export const smallest = (values: ArrayLike<number>) =>
   Array.from(values).reduce((low, value) => Math.min(low, value), Infinity);

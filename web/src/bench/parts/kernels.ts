@@ -2,8 +2,8 @@
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Weights } from '../../engine/types';
 
-const MOST = 64; // filters that are drawn
-const MOST_CHANNELS = 4; // of each
+const MAX_FILTERS = 64; // filters that are drawn
+const MAX_CHANNELS = 4; // of each
 
 export interface FirstKernels {
   row: LayerRow;
@@ -19,14 +19,14 @@ export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels 
   const row = table.find((row) => `${row.layer.name}/kernel` in row.weightShapes);
   if (row === undefined) return null;
   const count = row.outputShape[row.outputShape.length - 1];
-  const kernels = Array.from({ length: Math.min(count, MOST) }, (_, k) => kernelOf(table, weights, row, k));
+  const kernels = Array.from({ length: Math.min(count, MAX_FILTERS) }, (_, k) => kernelOf(table, weights, row, k));
   return {
     row,
     count,
     channels: kernels[0].readings.length,
     rows: kernels[0].rows,
     columns: kernels[0].columns,
-    maps: kernels.map(({ readings }) => readings.slice(0, MOST_CHANNELS).map((shown) => shown.weights as Float32Array)),
+    maps: kernels.map(({ readings }) => readings.slice(0, MAX_CHANNELS).map((shown) => shown.weights as Float32Array)),
     limit: Math.max(...kernels.map(({ low, high }) => Math.max(-low, high))),
   };
 }

@@ -30,7 +30,7 @@ const limitOf = (values: ArrayLike<number>): number =>
     0,
   ) as number;
 
-const MOST_TILES = 256;
+const MAX_TILES = 256;
 
 // A layer that gives the very numbers that it reads is not shown.
 export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flatten' && layer.kind !== 'Dropout';
@@ -38,7 +38,7 @@ export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flat
 // The maps of a layer, (places, maps), in about a square; the units of a vector are tiles of one number.
 export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const [height, width, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
-  const count = Math.min(maps, MOST_TILES);
+  const count = Math.min(maps, MAX_TILES);
   const tiles = Array.from({ length: count }, (_, map) =>
     Float32Array.from({ length: height * width }, (_, i) => values[i * maps + map]),
   );
@@ -54,8 +54,8 @@ export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   };
 }
 
-export const MOST_FILTERS = 64;
-const MOST_CHANNELS = 32;
+export const MAX_FILTERS = 64;
+const MAX_CHANNELS = 32;
 
 const ACROSS = 8; // kernels of one map each, in a line
 
@@ -66,11 +66,11 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
   const own = Object.keys(row.weightShapes).filter((name) => name in arrays);
   const limit = own.reduce((largest, name) => Math.max(largest, limitOf(arrays[name])), 0);
   const filters = row.outputShape[row.outputShape.length - 1];
-  const count = Math.min(filters, MOST_FILTERS);
+  const count = Math.min(filters, MAX_FILTERS);
   if (`${row.layer.name}/kernel` in arrays) {
     const kernels = Array.from({ length: count }, (_, k) => kernelOf(table, arrays, row, k));
     const [{ rows, columns, readings }] = kernels;
-    const channels = Math.min(readings.length, MOST_CHANNELS);
+    const channels = Math.min(readings.length, MAX_CHANNELS);
     const tiles = Array.from({ length: channels }, (_, c) =>
       kernels.map((kernel) => kernel.readings[c].weights!),
     ).flat();

@@ -4,7 +4,7 @@ import { number, say, splitOf } from '../../text/say.svelte';
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
 
 const TIDY = 0.05; // the axis begins and ends at a multiple of it
-const LEAST_SPAN = 0.1;
+const MIN_SPAN = 0.1;
 
 export const points = (share: number): string => number(100 * share, 1);
 
@@ -14,9 +14,9 @@ export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, 
   const seen = settled.length > 0 ? settled : epochs.slice(-1);
   const all = seen.flatMap(({ train, test }) => [accuracyOf(train), accuracyOf(test)]);
   if (all.length === 0 || settled.length === 0) return [0, 1];
-  const high = Math.max(LEAST_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
+  const high = Math.max(MIN_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
   const low = Math.max(0, (Math.floor(Math.min(...all) / TIDY + 1e-9) - 1) * TIDY);
-  return [Math.min(low, high - LEAST_SPAN), high].map((end) => Number(end.toFixed(2))) as [number, number];
+  return [Math.min(low, high - MIN_SPAN), high].map((end) => Number(end.toFixed(2))) as [number, number];
 }
 
 // Half the 95 % interval of the test accuracy: a gap that is smaller may be chance.
