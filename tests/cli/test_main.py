@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from convscope.cli import main
 
-from .conftest import invoke, refused, succeed
+from .conftest import invoke, run_fails, succeed
 
 
 def test_help_is_printed_without_importing_what_it_does_not_need():
@@ -48,7 +48,7 @@ def test_summary_as_json_is_an_architecture_file_whose_edits_count(tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps(value))
     assert "(None, 26, 26, 5)" in succeed("summary", tmp_path / "mine.json")
     (tmp_path / "mine.json").write_text(json.dumps(value | {"parameters": 1}))
-    assert "an architecture has no 'parameters'; it has name, input, layers" in refused(
+    assert "an architecture has no 'parameters'; it has name, input, layers" in run_fails(
         "summary", tmp_path / "mine.json"
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.shared import made_once
+from tests.shared import make_once
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ main()' "$@" """
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data, a picture, an architecture and a run."""
-    return made_once(tmp_path_factory, "process", make_run)
+    return make_once(tmp_path_factory, "process", make_run)
 
 
 def make_run(folder: Path) -> None:
@@ -176,7 +176,7 @@ SLOW_COMPILER = """
 import subprocess, time
 from convscope.cli import main
 from convscope.interchange.c_header import runner
-runner._run = lambda _: time.sleep(600)
+runner._run_command = lambda _: time.sleep(600)
 main()
 """
 
