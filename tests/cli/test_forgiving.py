@@ -130,10 +130,14 @@ def test_faults_of_a_folder_of_pictures_are_named(tmp_path: Path):
     error = run_fails(*arguments, tmp_path / "refused")
     assert "3.png: " in error
     assert "leave it out with --skip-damaged" in error
+    assert "leave it out with --skip-damaged" in run_fails("data", "info", folder)
     printed = succeed(*arguments, tmp_path / "run", "--skip-damaged", "--json")
     assert printed["warnings"] == ["class 'dog' has one image: add some or drop it", "1 damaged picture was left out"]
     assert "--skip-damaged" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
     assert "1 damaged picture was left out." in invoke("data", "info", folder, "--skip-damaged").stdout
+    succeed("export", tmp_path / "run", "--format", "card")
+    (row,) = [line for line in (tmp_path / "run" / "README.md").read_text().splitlines() if "left out" in line]
+    assert row.split("|")[1:3] == [" damaged pictures, left out ", " 1 "]  # once, though both splits are of the folder
     for name in ("dog", "owl"):
         shutil.rmtree(folder / name)
     assert (

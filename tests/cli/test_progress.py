@@ -1,6 +1,7 @@
 """What is shown while a data set is fetched, and while further runs end: a bar on a terminal, and else lines."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,21 +63,21 @@ def test_the_progress_bar_is_removed_after_an_error(monkeypatch: pytest.MonkeyPa
 def test_finished_runs_are_counted_and_predict_the_remaining_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    times = iter([0.0, 0.1, 20.0, 30.0])  # the first run was trained before
+    times = iter([0.0, 0.1, 20.0, 30.0])
     monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
     progress = RunsProgress(4, quiet=False)
     history, answers = History(), np.zeros(1, np.uint16)
     results = [
         RunResult("", "cnn", "fast", seed, 0.5, 1.0, 10.0, history, "", 1, 1, 4, 1, answers) for seed in range(3)
     ]
-    for result in results[:2]:
-        progress.on_result(result)
+    progress.on_result(replace(results[0], is_earlier=True))
+    progress.on_result(results[1])
     progress.on_diverged(
         DivergedRun(architecture="cnn", recipe="fast", seed=3, name="", reason="its loss is not a number")
     )
     progress.on_result(results[2])
     assert capsys.readouterr().out.splitlines() == [
-        "run 1 of 4, cnn, fast, seed 0: accuracy 0.5000, trained in 10.00 s",
+        "run 1 of 4, cnn, fast, seed 0: accuracy 0.5000, trained earlier",
         "run 2 of 4, cnn, fast, seed 1: accuracy 0.5000, trained in 10.00 s; about 40 s left",
         "run 3 of 4, cnn, fast, seed 3: its loss is not a number",
         "run 4 of 4, cnn, fast, seed 2: accuracy 0.5000, trained in 10.00 s",

@@ -19,6 +19,7 @@ from tests.shared import encode_picture
 from convscope.base.errors import RunError
 from convscope.service import Limits, Served, create_app, serve
 from convscope.service.observe import SAFE_HEADERS
+from convscope.service.server import _format_address
 
 SCRIPT = """
 import json, sys
@@ -348,3 +349,14 @@ def test_an_address_that_is_taken_is_refused(grey: Served):
 def test_an_invalid_address_is_refused(grey: Served, host: str):
     with pytest.raises(RunError, match="cannot bind"):
         serve(create_app([grey]), Limits(), host=host, port=0)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("0.0.0.0", "203.0.113.7"), ("::", "2001:db8::7"), ("127.0.0.1", "127.0.0.1")]
+)
+def test_a_service_for_others_prints_an_address_that_they_can_open(host, own, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(socket.socket, "connect", lambda _probe, _address: None)
+        monkeypatch.setattr(socket.socket, "getsockname", lambda _probe: (own, 8000))
+        shown = f"[{own}]" if ":" in own else own
+        assert _format_address(listener, host) == f"http://{shown}:8000"

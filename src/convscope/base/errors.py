@@ -1,14 +1,17 @@
 """Errors that a user can meet and fix.
 
 Every error that comes from a file, a folder, a configuration or a command is a `ConvscopeError`: its message names the
-file or the value and the next step, and the command line prints it as one line. A wrong argument in Python code is a
-`ValueError` or `TypeError`; the configuration errors are both, since an architecture, a recipe or an instruction set
-may come from either side.
+file or the value and the next step. The command line prints it as one line, or as a list with a line for each item. A
+wrong argument in Python code is a `ValueError` or `TypeError`; the configuration errors are both, since an
+architecture, a recipe or an instruction set may come from either side.
 """
 
 
 class ConvscopeError(Exception):
-    """The root of all errors that name something the user can change."""
+    """The root of all errors that name something the user can change: a message, and items that it lists."""
+
+    def __str__(self) -> str:
+        return "\n  ".join(map(str, self.args))
 
 
 class ArchitectureError(ConvscopeError, ValueError):

@@ -92,7 +92,7 @@ class _Commands(HintingGroup):
             if command is None:  # the error came before a command was found
                 raise
             # An error of the library names arguments; the user knows them as this command's options.
-            raise _make_short_error(with_options(str(error), command)) from error
+            raise _make_short_error(*(with_options(str(line), command) for line in error.args)) from error
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _shorten_errors() -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        raise _make_short_error(str(error)) from error
+        raise _make_short_error(*map(str, error.args)) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             raise  # the reader of a pipe has gone; click ends the command
@@ -116,10 +116,11 @@ def _shorten_errors() -> Iterator[None]:
         raise click.ClickException(printable_lines(error.format_message())) from error
 
 
-def _make_short_error(text: str) -> click.ClickException:
-    """Make an error of one line; a very long text, which may quote a file, loses its middle."""
-    line = printable(" ".join(text.split()))
-    return click.ClickException(line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
+def _make_short_error(*texts: str) -> click.ClickException:
+    """Make an error of a line for each text; a very long one, which may quote a file, loses its middle."""
+    lines = [printable(" ".join(text.split())) for text in texts]
+    short = [line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}" for line in lines]
+    return click.ClickException("\n  ".join(short))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -28,7 +28,9 @@ def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
 
 def with_options(text: str, command: click.Command) -> str:
     """Replace the arguments in `text` of the library, which stand in backquotes, by the options of `command`."""
-    options = {param.name: param.opts[0] for param in command.params if isinstance(param, click.Option)}
+    commands = command.commands.values() if isinstance(command, click.Group) else [command]
+    params = (param for part in commands for param in part.params if isinstance(param, click.Option))
+    options = {param.name: param.opts[0] for param in params}
     return re.sub("`([a-z_]+)`", lambda match: options.get(match[1], match[0]), text)
 
 

@@ -108,15 +108,14 @@ class RunsProgress(StepProgress):
         self._ended += 1
         now = monotonic()
         elapsed = now - self._start
-        # A run that took longer than this command has run so far was trained by an earlier command. It is not counted
-        # in the speed.
-        self._trained += result.seconds <= elapsed
+        self._trained += not result.is_earlier
         # Once each: the recipe of a preset may have the preset's name.
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
         self._show_bar(f"{name}: {result.accuracy:.4f}")
         if self._has_lines and self._is_due(now):
-            text = f"{self._format_count()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
+            time = "trained earlier" if result.is_earlier else f"trained in {result.seconds:.2f} s"
+            text = f"{self._format_count()}{name}: accuracy {result.accuracy:.4f}, {time}"
             seconds_left = elapsed / max(1, self._trained) * (self._total - self._ended)
             text += f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
             # No time for the last run, nor before the speed is known.

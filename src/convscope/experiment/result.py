@@ -31,6 +31,7 @@ class RunResult(Recorded):
         y_pred: (N,) uint8 or uint16, the prediction for each test image.
         kept: the run as a folder; None if it was not stored.
         name: of the variant, if it has one.
+        is_earlier: true if it was not trained now but read from the folder.
     """
 
     digest: str
@@ -49,6 +50,7 @@ class RunResult(Recorded):
     y_pred: NDArray[np.unsignedinteger[Any]] = field(repr=False)
     kept: RunFolder | None = field(default=None, repr=False)
     name: str = ""
+    is_earlier: bool = field(default=False, repr=False)
 
     @classmethod
     def from_spec(cls, spec: RunSpec, splits: Splits, *, history: History, **measured: Any) -> "RunResult":

@@ -1,6 +1,7 @@
 """Store finished runs in a folder (see `convscope.storage.stored_runs`), or nowhere."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class RunStore:
             run = None if self.stored is None else self.stored.find(digest)
         except DamagedRunError:  # training it again replaces its row
             return None
-        return None if run is None else self.result(spec, run)
+        return None if run is None else replace(self.result(spec, run), is_earlier=True)
 
     def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
         """Store a trained run, whole or not at all; raises `ConvscopeError` if it cannot be written."""

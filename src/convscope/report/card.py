@@ -170,9 +170,10 @@ def _describe_data(record: RunFile, model: Model, entry: CatalogueEntry | None) 
     yield "licence of the data", "not known" if entry is None else entry.licence
     for split, part in (("training", data.train), ("test", data.test)):
         yield f"{split} images", f"{part.num_images:,}"
-        if damaged := sum(file.num_damaged for file in part.source):
-            yield f"damaged {split} images, left out", f"{damaged:,}"
         yield f"SHA-256 of the {split} images", part.sha256
+    # A folder without a test split is a source of both, and counts once.
+    if damaged := sum(file.num_damaged for file in dict.fromkeys((*data.train.source, *data.test.source))):
+        yield "damaged pictures, left out", f"{damaged:,}"
     yield "image (height, width, channels)", " × ".join(map(str, data.train.image_shape))
     yield "scaling of a pixel, part of the model", f"byte · {network.scale:.6g} + {network.offset:.6g}"
 

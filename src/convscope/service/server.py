@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from types import FrameType
 from typing import Any, TextIO
@@ -251,6 +252,12 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _format_address(listener: socket.socket, host: str) -> str:
+    # From elsewhere nobody can open 0.0.0.0, but the address that this machine would send from. A connected UDP socket
+    # has it, and connecting sends nothing. Both addresses are kept for documentation (RFC 5737 and RFC 3849).
+    if (elsewhere := {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}.get(host)) is not None:
+        with suppress(OSError), socket.socket(listener.family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            host = probe.getsockname()[0]
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"  # an IPv6 address in brackets
 
 

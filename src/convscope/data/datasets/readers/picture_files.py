@@ -88,12 +88,14 @@ def _describe_damage(errors: Sequence[str], count: int) -> DatasetError:
     """Make the error that lists the pictures that cannot be read, the first of them by name."""
     if len(errors) == count:
         return DatasetError(f"none of the {count:,} pictures can be read: {errors[0]}")
-    advice = "replace or remove them, or leave them out with `skip_damaged`"
     if len(errors) == 1:
         return DatasetError(f"{errors[0]}; or leave it out with `skip_damaged`")
-    more = f"; and {len(errors) - DAMAGED_SHOWN:,} more" if len(errors) > DAMAGED_SHOWN else ""
+    more = [f"and {len(errors) - DAMAGED_SHOWN:,} more"] if len(errors) > DAMAGED_SHOWN else []
     return DatasetError(
-        f"{len(errors):,} of {count:,} pictures cannot be read ({'; '.join(errors[:DAMAGED_SHOWN])}{more}); {advice}"
+        f"{len(errors):,} of {count:,} pictures cannot be read; replace or remove them, or leave them out with "
+        "`skip_damaged`:",
+        *errors[:DAMAGED_SHOWN],
+        *more,
     )
 
 
