@@ -19,7 +19,7 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 39_920,
+    "src/convscope, lines of code": 39_950,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_420,
     "web/src, lines": 23_970,

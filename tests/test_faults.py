@@ -41,7 +41,7 @@ def test_the_disk_fails_from_the_asked_write_on(faults: Any, tmp_path: Path, onc
 
 
 def test_a_run_that_is_trained_again_is_noticed(faults: Any):
-    line = "run 1 of 6, cnn, trial 0, fast, seed 0: accuracy 0.7850, trained in 0.05 s"
+    line = "run 1 of 6, cnn, trial 0, fast, seed 0: accuracy 78.50 %, trained in 0.05 s"
     faults.check_repeated(f"{line}; about 2 s left\n", f"{line}\n")
     with pytest.raises(faults.TrialError, match="trained again: cnn, trial 0, fast, seed 0"):
         faults.check_repeated(line, line.replace("0.05", "0.06"))

@@ -77,10 +77,10 @@ def test_finished_runs_are_counted_and_predict_the_remaining_time(
     )
     progress.on_result(results[2])
     assert capsys.readouterr().out.splitlines() == [
-        "run 1 of 4, cnn, fast, seed 0: accuracy 0.5000, trained earlier",
-        "run 2 of 4, cnn, fast, seed 1: accuracy 0.5000, trained in 10.00 s; about 40 s left",
+        "run 1 of 4, cnn, fast, seed 0: accuracy 50.00 %, trained earlier",
+        "run 2 of 4, cnn, fast, seed 1: accuracy 50.00 %, trained in 10.00 s; about 40 s left",
         "run 3 of 4, cnn, fast, seed 3: its loss is not a number",
-        "run 4 of 4, cnn, fast, seed 2: accuracy 0.5000, trained in 10.00 s",
+        "run 4 of 4, cnn, fast, seed 2: accuracy 50.00 %, trained in 10.00 s",
     ]
     assert progress.done == 3
 
@@ -95,6 +95,6 @@ def test_many_runs_get_a_line_every_ten_seconds_with_their_rate(
     for _ in range(25):
         progress.on_result(result)
     assert capsys.readouterr().out.splitlines() == [
-        "run 10 of 1,200, cnn, fast, seed 7: accuracy 0.5000, trained in 0.50 s; 1.00 runs/s; about 1,190 s left",
-        "run 20 of 1,200, cnn, fast, seed 7: accuracy 0.5000, trained in 0.50 s; 1.00 runs/s; about 1,180 s left",
+        "run 10 of 1,200, cnn, fast, seed 7: accuracy 50.00 %, trained in 0.50 s; 1.00 runs/s; about 1,190 s left",
+        "run 20 of 1,200, cnn, fast, seed 7: accuracy 50.00 %, trained in 0.50 s; 1.00 runs/s; about 1,180 s left",
     ]

@@ -29,14 +29,31 @@ class Tint:
     opacity: float
 
 
+def percent(value: float) -> str:
+    """Format a fraction as percent.
+
+    >>> percent(0.9903)
+    '99.03 %'
+    """
+    return f"{100 * value:.2f} %"
+
+
+def percent_interval(interval: tuple[float, float], sign: str = "") -> str:
+    """Format an interval of fractions as percent; `sign` is "+" to show plus signs.
+
+    >>> percent_interval((0.98817, 0.99204)), percent_interval((-0.001, 0.02), "+")
+    ('[98.82, 99.20]', '[-0.10, +2.00]')
+    """
+    return "[{:{sign}.2f}, {:{sign}.2f}]".format(*(100 * end for end in interval), sign=sign)
+
+
 def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
     """Return a fraction and its interval as percent.
 
     >>> percent_with_interval(0.9903, (0.98817, 0.99204))
     '99.03 % [98.82, 99.20]'
     """
-    low, high = interval
-    return f"{100 * value:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+    return f"{percent(value)} {percent_interval(interval)}"
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:

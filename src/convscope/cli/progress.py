@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from convscope.base.tables import printable
+from convscope.base.tables import percent, printable
 from convscope.cli.output import echo
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, RunResult, RunSpec
@@ -100,7 +100,7 @@ class RunsProgress(StepProgress):
             text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
             self._show_bar(text)
             if not self._quiet and not self._is_terminal:
-                echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {state.history.accuracy[-1]:.4f}")
+                echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {percent(state.history.accuracy[-1])}")
 
     def on_result(self, result: RunResult) -> None:
         """Move the bar, or print the run's line."""
@@ -112,10 +112,10 @@ class RunsProgress(StepProgress):
         # Once each: the recipe of a preset may have the preset's name.
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
-        self._show_bar(f"{name}: {result.accuracy:.4f}")
+        self._show_bar(f"{name}: {percent(result.accuracy)}")
         if self._has_lines and self._is_due(now):
             time = "trained earlier" if result.is_earlier else f"trained in {result.seconds:.2f} s"
-            text = f"{self._format_count()}{name}: accuracy {result.accuracy:.4f}, {time}"
+            text = f"{self._format_count()}{name}: accuracy {percent(result.accuracy)}, {time}"
             seconds_left = elapsed / max(1, self._trained) * (self._total - self._ended)
             text += f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
             # No time for the last run, nor before the speed is known.
@@ -182,7 +182,7 @@ class JobProgress(StepProgress):
         self._network, self._epochs, self._num_images = name, epochs, num_images
 
     def _on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
-        text = f"loss {loss:.4f}, accuracy {accuracy:.4f}"
+        text = f"loss {loss:.4f}, accuracy {percent(accuracy)}"
         self._move(f"{self._network} epoch {epoch}/{self._epochs}", images, self._num_images, text, unit=" images")
 
     def on_epoch(self, state: TrainingState) -> None:
@@ -197,7 +197,10 @@ class JobProgress(StepProgress):
         cells = [f"{self._network} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
         # An epoch without validation or test images has no values of these.
         names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
-        cells += [f"{history.title(name)} {row[name]:.4f}" for name in names]
+        cells += [
+            f"{history.title(name)} {percent(row[name]) if 'accuracy' in name else f'{row[name]:.4f}'}"
+            for name in names
+        ]
         speed = self._num_images / max(row["seconds"], 1e-9)  # a clock may give 0 for a tiny epoch
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
 

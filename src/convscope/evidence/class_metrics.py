@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from convscope.base import metrics
 from convscope.base.records import Count, Fraction, FractionInterval, Record
+from convscope.base.tables import percent, percent_interval
 
 CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
 _NO_NUMBER = "-"
@@ -53,7 +54,7 @@ def class_rows(classes: Sequence[ClassMetrics], names: Sequence[str]) -> list[tu
             f"{metric.support:,}",
             _number(metric.precision),
             _number(metric.recall),
-            _NO_NUMBER if metric.recall_interval is None else "[{:.4f}, {:.4f}]".format(*metric.recall_interval),
+            _NO_NUMBER if metric.recall_interval is None else percent_interval(metric.recall_interval),
             _number(metric.f1),
         )
         for name, metric in zip(names, classes, strict=True)
@@ -61,4 +62,4 @@ def class_rows(classes: Sequence[ClassMetrics], names: Sequence[str]) -> list[tu
 
 
 def _number(value: float | None) -> str:
-    return _NO_NUMBER if value is None else f"{value:.4f}"
+    return _NO_NUMBER if value is None else percent(value)

@@ -19,7 +19,7 @@ from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
 from convscope.base.records import Change, Count, Fraction, Interval, Positive, Record, Seconds
 from convscope.base.statistics import Flags, group_accuracy_interval, group_difference
-from convscope.base.tables import Tabular, clip
+from convscope.base.tables import Tabular, clip, percent, percent_interval
 from convscope.data.datasets import Splits
 from convscope.engine import EngineName
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark
@@ -100,7 +100,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
     """
 
     _header = (
-        *("Variant", "Accuracy", "95 % interval", "Change", "95 % interval"),
+        *("Variant", "Accuracy", "95 % interval", "Change (points)", "95 % interval"),
         *("Verdict", "Parameters", "MACs", "Seconds"),
     )
 
@@ -136,9 +136,9 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
         return [
             (
                 clip(architecture.name, 24),
-                f"{architecture.mean:.4f}",
+                percent(architecture.mean),
                 format_interval(architecture.interval),
-                "" if architecture is self.whole else f"{architecture.difference:+.4f}",
+                "" if architecture is self.whole else f"{100 * architecture.difference:+.2f}",
                 "" if architecture is self.whole else format_interval(architecture.difference_interval, "+"),
                 "" if architecture is self.whole else architecture.verdict,
                 f"{architecture.parameters:,}",
@@ -151,7 +151,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
 
 def format_interval(interval: tuple[float, float] | None, sign: str = "") -> str:
     """Format an interval of accuracies; `sign` is "+" to show plus signs."""
-    return "none" if interval is None else f"[{interval[0]:{sign}.4f}, {interval[1]:{sign}.4f}]"
+    return "none" if interval is None else percent_interval(interval, sign)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from convscope.base.arguments import Seeds, checked
 from convscope.base.errors import DivergedError
 from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import group_accuracy_interval
-from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.tables import clip, html_table, percent, printable, text_table
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName
@@ -35,7 +35,17 @@ from convscope.experiment.spec import RunSpec
 from convscope.recipes import AnyRecipe, recipe_named
 from convscope.training import default_recipe
 
-_HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
+_HEADER = (
+    "Architecture",
+    "Recipe",
+    "Runs",
+    "Mean",
+    "SD (points)",
+    "95 % (seeds)",
+    "95 % (+ images)",
+    "Minimum",
+    "Maximum",
+)
 _WIDTH = 100  # of a line of single accuracies, in characters
 _MAX_NAME_LETTERS = 24  # of a name in the table, which has seven columns beside the two names
 _MAX_VALUES = 200  # accuracies of a group that are printed: some 30 lines
@@ -164,9 +174,9 @@ class Experiment(Recorded):
                 )
                 continue
             # `fill` breaks no line between a seed and its accuracy, which a no-break space separates until the end.
-            values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
+            values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{100 * run.accuracy:.2f}" for run in self.runs_of(group))
             lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-            parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy by seed\n{lines}")
+            parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy in % by seed\n{lines}")
         if self.diverged:
             parts.append("\n".join(printable(f"{run.title}: {run.reason}") for run in self.diverged))
         return "\n\n".join(parts).replace("\N{NO-BREAK SPACE}", " ")
@@ -206,12 +216,12 @@ class Experiment(Recorded):
             (
                 *_clip_names(*group.key),
                 _format_count(group.num_runs, diverged.pop(group.key, 0)),
-                f"{group.mean:.4f}",
-                "none" if group.sd is None else f"{group.sd:.4f}",
+                percent(group.mean),
+                "none" if group.sd is None else f"{100 * group.sd:.2f}",
                 format_interval(group.interval),
                 format_interval(group.interval_with_images),
-                f"{group.minimum:.4f}",
-                f"{group.maximum:.4f}",
+                percent(group.minimum),
+                percent(group.maximum),
             )
             for group in self.table
         ]
