@@ -173,11 +173,9 @@ def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
 
 
 def _convolution(filters: int, size: int, *, padding: Padding = "valid", pools: bool = False) -> tuple[Layer, ...]:
-    """Make a convolution with batch normalisation, relu and, with `pools`, pooling, in the order that costs least.
-
-    Pooling comes first: the maximum commutes with relu and with a positive scale, so the result is nearly the same, and
-    only a quarter of the numbers is normalised.
-    """
+    """Make a convolution with batch normalisation, relu and, with `pools`, pooling, in the order that costs least."""
+    # Pooling comes first: the maximum commutes with relu and with a positive scale, so the result is nearly the same,
+    # and only a quarter of the numbers is normalised.
     pooling = (MaxPooling2D((2, 2)),) if pools else ()
     convolution = Conv2D(filters, (size, size), padding=padding, use_bias=False)  # the normalisation shifts anyway
     return convolution, *pooling, BatchNormalization(momentum=0.9, activation="relu")

@@ -210,7 +210,8 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         return ReceptiveField(field.size, field.jump, start)
     if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number
         return field
-    # The whole map is read, so its field reaches from the first value's first pixel to the last value's last.
+    # The whole map is read, so its field reaches from the first value's first pixel to the last value's last: n values
+    # that see r pixels each, j apart, from pixel o on.
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(
         input_shape, field.size, field.jump, field.start, (image.height, image.width), strict=False

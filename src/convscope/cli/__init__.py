@@ -81,8 +81,8 @@ class _Commands(HintingGroup):
             except (KeyboardInterrupt, RuntimeError) as error:
                 if not is_interrupt(error):
                     raise
-                again = shlex.join(["convscope", *ctx.meta[WORDS]])
-                raise ConvscopeError(f"interrupted; to start again, run: {again}") from None
+                command = shlex.join(["convscope", *ctx.meta[WORDS]])
+                raise ConvscopeError(f"interrupted; to start again, run: {command}") from None
 
     def _invoke(self, ctx: click.Context) -> object:
         try:

@@ -96,32 +96,32 @@ def show(
     """Print an image as a matrix of numbers, with its label."""
     with StepProgress(quiet=as_json) as progress:
         _, splits = load_data(dataset, loading, progress.on_download)
-    chosen = splits.train if split == "train" else splits.test
+    part = splits.train if split == "train" else splits.test
     # Checked here, since a negative index would count from the end.
-    if not 0 <= index < len(chosen):
-        raise ConvscopeError(f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}")
-    image = chosen.images[index]
-    label = int(chosen.labels[index])
+    if not 0 <= index < len(part):
+        raise ConvscopeError(f"--index {index}: the {split} split of {part.name} has images 0 to {len(part) - 1}")
+    image = part.images[index]
+    label = int(part.labels[index])
     if png_path is not None:
         check_free(png_path, force=force)
         write_bytes(png_path, image_png(image))
     if as_json:
         print_json(
             DataShowOutput(
-                name=chosen.name,
+                name=part.name,
                 split=split,
                 index=index,
                 label=label,
-                class_name=chosen.class_names[label],
+                class_name=part.class_names[label],
                 image=to_tuple(image),
                 # A file name may hold bytes that are no text, which JSON cannot hold.
                 png=None if png_path is None else os.fsencode(png_path).decode(errors="replace"),
             )
         )
         return
-    height, width, channels = chosen.image_shape
-    echo(printable(f"{chosen.name}, {split}, image {index} of {len(chosen):,}"))
-    echo(printable(f"label {label}, class {chosen.class_names[label]}"))
+    height, width, channels = part.image_shape
+    echo(printable(f"{part.name}, {split}, image {index} of {len(part):,}"))
+    echo(printable(f"label {label}, class {part.class_names[label]}"))
     echo(f"{height} × {width} pixels (height × width), {channels} {'channel' if channels == 1 else 'channels'}")
     for channel in range(channels):
         name = f", {_COLOURS[channel]}" if channels == 3 else ""

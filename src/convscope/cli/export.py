@@ -95,11 +95,11 @@ def _write_card(run_path: Path, out: Path | None, licence: str | None, *, force:
 
 def _choose_files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:
     """List the formats and number types to write; each named format must have each named type."""
-    chosen = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
+    names = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
     # In the order of DTYPES, not in that of the command line.
     types: list[Dtype] = [dtype for dtype in DTYPES if dtype in dtypes or _ALL in dtypes] or ["float32"]
     files = []
-    for name in chosen:
+    for name in names:
         form = FORMATS[name]
         # With "all", a format without a type is left out; named together, they are a mistake.
         if _ALL not in formats and _ALL not in dtypes:

@@ -130,11 +130,11 @@ def import_model(
     )
     # A file as target: the model alone, without evaluation and run folder.
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
-        imported, alone = import_alone(request, out)
+        imported, model = import_alone(request, out)
         if as_json:
-            print_json(ImportedModelOutput(model=str(out), imported=import_record(alone)))
+            print_json(ImportedModelOutput(model=str(out), imported=import_record(model)))
         else:
-            _print_model(imported, alone)
+            _print_model(imported, model)
             echo(f"\nThe model is {out}")
         return
     try:
@@ -164,9 +164,9 @@ def import_model(
 
 def _make_scaling(**options: Any) -> Scaling | None:
     """Make the scaling that the options describe; None without options."""
-    stated = {name: value for name, value in options.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
     try:
-        return Scaling(**stated) if stated else None
+        return Scaling(**settings) if settings else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -115,19 +115,19 @@ def run_job(
                 _print_settings(job.folder, job.splits, cautions)
             return path, work(job, timings, listeners), cautions
         except KeyboardInterrupt:  # the folder has all finished epochs and measurements
-            again = shlex.join(["convscope", str(click.get_current_context().info_name), "--resume", str(path)])
-            raise click.ClickException(f"interrupted; what is finished is kept; to continue, run: {again}") from None
+            command = shlex.join(["convscope", str(click.get_current_context().info_name), "--resume", str(path)])
+            raise click.ClickException(f"interrupted; what is finished is kept; to continue, run: {command}") from None
 
 
 def _print_settings(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
     """Print the first line of a run, and each caution as a line on stderr."""
     fraction = folder.recipe.validation_fraction
-    own = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""
+    recipe_note = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""
     held_out = f" ({100 * fraction:.4g} % of them held out)" if fraction else ""
     echo(
         f"{splits.name}: {len(splits.train):,} training images{held_out} and {len(splits.test):,} test images; "
         f"{folder.architecture.name}: {folder.architecture.parameters:,} parameters; "
-        f"recipe {folder.recipe.name}{own}, seed {folder.seed}; in {folder.path}"
+        f"recipe {folder.recipe.name}{recipe_note}, seed {folder.seed}; in {folder.path}"
     )
     for text in cautions:
         echo(f"Warning: {printable(text)}", err=True)

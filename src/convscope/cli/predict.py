@@ -63,8 +63,8 @@ def predict(
         raise click.UsageError("-: standard input can be read only once")
     if page_path is not None:
         check_free(page_path, force=force)  # before pictures are classified, which may take long
-    if both := [step for step in also if step in without]:
-        raise click.UsageError(f"--with {both[0]} --without {both[0]}: choose one")
+    if contradictory := [step for step in also if step in without]:
+        raise click.UsageError(f"--with {contradictory[0]} --without {contradictory[0]}: choose one")
     model = load_model(run_path)
     steps = choose_steps(model, also, without)
     paths = find_pictures(images)

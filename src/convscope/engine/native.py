@@ -42,8 +42,8 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Augment images (N, H, W, C) as `convscope.engine.augmentation.augment` does, in float32."""
     images = np.ascontiguousarray(images)
-    result, chosen = np.empty_like(images), choose_instruction_set(instruction_set, "float32")
-    _native.augment(images, _to_native_augmentation(augmentation, key), first, chosen, result)
+    result, isa = np.empty_like(images), choose_instruction_set(instruction_set, "float32")
+    _native.augment(images, _to_native_augmentation(augmentation, key), first, isa, result)
     return result
 
 
@@ -113,8 +113,8 @@ class NativeNetwork:
         # Of the moving statistics, and of the kernels that training in few bits rounds.
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
-        layers, chosen = plain_layers(architecture, precision), choose_instruction_set(instruction_set, precision)
-        self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
+        layers, isa = plain_layers(architecture, precision), choose_instruction_set(instruction_set, precision)
+        self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, isa)
         self._write("weights", weights)
         for pair in self._moving:
             self._core.write_moving(pair.layer, False, *pair.arrays(weights))
@@ -169,11 +169,11 @@ class NativeNetwork:
             name: state[f"unaveraged/{name}"] for name in self._moving_shapes if f"unaveraged/{name}" in state
         }
         # All is checked before anything is written, so that a wrong state leaves the network as it was.
-        known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
-        known |= {f"unaveraged/{name}" for name in statistics}
+        known_names = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
+        known_names |= {f"unaveraged/{name}" for name in statistics}
         kernels = {name: state[f"unrounded/{name}"] for name in self._kernel_shapes if f"unrounded/{name}" in state}
-        known |= {f"unrounded/{name}" for name in kernels}
-        if unknown := sorted(state.keys() - {"step"} - known):
+        known_names |= {f"unrounded/{name}" for name in kernels}
+        if unknown := sorted(state.keys() - {"step"} - known_names):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
         if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
             raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")

@@ -40,7 +40,7 @@ class KernelAndBias(NamedTuple):
     def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Select both from `values` as contiguous float32 arrays, copied only if they are not."""
         kernel = np.ascontiguousarray(float_array(values[self.kernel]))
-        if self.bias is None:  # also a place to read the engine's zeros into
+        if self.bias is None:  # the C++ side also writes its zeros here, when it is read
             return kernel, np.zeros(self.size, np.float32)
         return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 

@@ -158,7 +158,7 @@ class ReferenceNetwork:
             unaveraged = self._state.optimizer_weights | (self._state.swapped_weights or {})
             self._state = self._state._replace(swapped_weights=unaveraged)
             self._swap_average(options.weight_bits)
-        done, loss_sum, num_correct = 0, 0.0, 0
+        num_done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
         try:
             for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
@@ -166,24 +166,24 @@ class ReferenceNetwork:
                 labels = dataset.labels[batch]
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
                 # Both draw by the image's position in the epoch, so batches of any size give the same changes.
-                kept = self._passes.draw_kept(options.dropout_key, start, len(batch))
-                values = self._forward(images, kept)
+                dropout_masks = self._passes.draw_kept(options.dropout_key, start, len(batch))
+                values = self._forward(images, dropout_masks)
                 logits = values[-1]
                 loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
                 num_correct += int((logits.argmax(axis=1) == labels).sum())
                 dlogits = cross_entropy_backward(logits, labels, *loss)
-                gradients, _ = self._backward(values, dlogits, kept)
+                gradients, _ = self._backward(values, dlogits, dropout_masks)
                 if options.clip_norm is not None:
                     gradients = clip_gradients(gradients, options.clip_norm)
                 statistics = self._passes.move_statistics(self._state.weights, values)
                 self._take_step(gradients, statistics, learning_rate, options)
-                done += len(batch)
+                num_done += len(batch)
                 if progress is not None:
-                    progress(done, loss_sum / done, num_correct / done)
+                    progress(num_done, loss_sum / num_done, num_correct / num_done)
         finally:  # after an interrupt too: between epochs `weights` has the average
             if options.averaging:
                 self._swap_average(options.weight_bits)
-        return EpochResult(loss_sum / done, num_correct / done)
+        return EpochResult(loss_sum / num_done, num_correct / num_done)
 
     def _swap_average(self, bits: WeightBits | None) -> None:
         """Exchange the trained weights and their average, see `_State`."""

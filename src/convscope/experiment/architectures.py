@@ -181,7 +181,7 @@ def plan_architectures(
             out, and so are those with more than five million parameters.
     """
     # `macs` sums multiply-adds times training images, to which the time of an epoch is roughly proportional.
-    chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
+    to_train, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
     for variant in variants(architecture):
         # A variant with fewer images than the data has is none if the data has no more than that.
         if variant.num_images is not None and variant.num_images >= len(splits.train):
@@ -194,11 +194,11 @@ def plan_architectures(
         elif variant.architecture.parameters > max(_MAX_PARAMETERS, architecture.parameters):
             left_out.append(LeftOut(name=variant.name, reason=f"it has {variant.architecture.parameters:,} parameters"))
         else:
-            chosen.append(variant)
+            to_train.append(variant)
             macs += variant.architecture.macs * (variant.num_images or len(splits.train))
     # Σ macs · images over the network and its variants, divided by the network's own, for each seed.
     times = num_seeds * (1 + macs / (architecture.macs * len(splits.train)))
-    return ArchitecturePlan(tuple(chosen), tuple(left_out), num_seeds * (1 + len(chosen)), times)
+    return ArchitecturePlan(tuple(to_train), tuple(left_out), num_seeds * (1 + len(to_train)), times)
 
 
 @checked
@@ -239,30 +239,30 @@ def ablate_architecture(
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds are {list(seeds)}; give at least one, without duplicates")
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
-    everything = [Variant(WHOLE, "", architecture), *plan.variants]
+    all_variants = [Variant(WHOLE, "", architecture), *plan.variants]
     # Variant by variant, the seeds of each in a row; `groups` below relies on it.
     specs = [
         RunSpec(dataset, variant.architecture, recipe, seed, engine, variant.num_images, variant.name)
-        for variant in everything
+        for variant in all_variants
         for seed in seeds
     ]
     runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
     # Without `on_diverged` no run is left out, so the results of a variant are `len(seeds)` in a row.
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
-    whole, rest = groups[0], groups[1:]
+    whole_runs, variant_groups = groups[0], groups[1:]
     # For each group, (n, N): which test images each of its n runs misclassifies.
     wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]
     tests = [judge_variant(flags, wrong[0]) for flags in wrong[1:]]
     # Over all variants at once, since the rule bounds the share of false positives among them.
-    marked, marking = mark(np.array([p_value for _, p_value in tests]))
+    are_marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
-        _summarize(variant, group, flags, whole, test, is_marked)
+        _summarize(variant, group, flags, whole_runs, test, is_marked)
         for variant, group, flags, test, is_marked in zip(
-            plan.variants, rest, wrong[1:], tests, marked.tolist(), strict=True
+            plan.variants, variant_groups, wrong[1:], tests, are_marked.tolist(), strict=True
         )
     ]
     # The whole network is not compared with itself: no interval, and a p-value of 1.
-    summary = _summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False)
+    summary = _summarize(all_variants[0], whole_runs, wrong[0], whole_runs, (None, 1.0), is_marked=False)
     return ArchitectureAblation(
         architectures=(summary, *sorted(results, key=lambda result: result.difference)),
         architecture_runs=ArchitectureRuns(
@@ -295,11 +295,11 @@ def _summarize(
     variant: Variant,
     runs: Sequence[RunResult],
     wrong: Flags,  # (n, N), the test images that the runs misclassify
-    whole: Sequence[RunResult],
+    whole_runs: Sequence[RunResult],
     test: tuple[tuple[float, float] | None, float],  # from `judge_variant`
     is_marked: bool,  # significant among all variants
 ) -> VariantResult:
-    difference = mean(run.accuracy for run in runs) - mean(run.accuracy for run in whole)
+    difference = mean(run.accuracy for run in runs) - mean(run.accuracy for run in whole_runs)
     verdict: Verdict = "no difference shown"
     if is_marked:
         verdict = "worse" if difference < 0 else "better"

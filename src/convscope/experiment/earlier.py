@@ -37,8 +37,8 @@ def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -
             num_elsewhere += 1
         else:
             groups.setdefault(group, []).append(run)
-    for count, what in ((num_own_weights, "initial weights of another seed"), (num_elsewhere, "other training images")):
-        left_out += [f"{count:,} runs in {folder} with {what}"] if count else []
+    for count, why in ((num_own_weights, "initial weights of another seed"), (num_elsewhere, "other training images")):
+        left_out += [f"{count:,} runs in {folder} with {why}"] if count else []
     results = list[RunResult]()
     for group, members in groups.items():
         if group not in names:

@@ -133,7 +133,7 @@ class LocalProcesses(Executor):
 
 
 class _Worker:
-    """A process that runs one task after the other."""
+    """A process that runs one task after the other, and the parent's end of its connection."""
 
     def __init__(self) -> None:
         context = get_context("spawn")
@@ -269,14 +269,14 @@ class RayTasks(Executor):
         reference.future().add_done_callback(partial(self._finish, future))
         return future
 
-    def _finish(self, future: Future[Any], done: Future[Any]) -> None:
+    def _finish(self, future: Future[Any], ray_future: Future[Any]) -> None:
         del self._tasks[future]
         if not future.set_running_or_notify_cancel():  # it was cancelled, and takes no result
             return
-        if (error := done.exception()) is not None:
+        if (error := ray_future.exception()) is not None:
             future.set_exception(error)
         else:
-            future.set_result(done.result())
+            future.set_result(ray_future.result())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         for reference in list(self._tasks.values()):

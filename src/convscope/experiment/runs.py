@@ -245,12 +245,12 @@ def _describe_error(error: BaseException) -> str:
 
 def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
     """Raise an error for specs that cannot work, before anything is trained."""
-    named = {spec.dataset for spec in specs}
-    if len(named) > 1:
+    datasets = {spec.dataset for spec in specs}
+    if len(datasets) > 1:
         raise ValueError(
-            f"specs name different data: {', '.join(map(repr, sorted(named)))}; they must share one data set"
+            f"specs name different data: {', '.join(map(repr, sorted(datasets)))}; they must share one data set"
         )
-    if executor is not None and "" in named and not isinstance(executor, LocalProcesses):
+    if executor is not None and "" in datasets and not isinstance(executor, LocalProcesses):
         raise ValueError(
             "dataset is '': data that exist only in memory cannot be sent to another machine; run with local:N or "
             "without an executor, or save the data as files and give their path"
@@ -268,6 +268,6 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
         check_engine(spec.engine)
         check_precision(spec.recipe.precision, spec.engine)
         check_weight_bits(spec.recipe.weight_bits, spec.engine)
-        drawn = spec.draw(splits)
+        drawn_splits = spec.draw(splits)
         # For its errors alone: validation images may be too few, or not new to the network that training starts from.
-        hold_out(drawn, spec.recipe, spec.seed, unseen=spec.unseen(drawn.train))
+        hold_out(drawn_splits, spec.recipe, spec.seed, unseen=spec.unseen(drawn_splits.train))

@@ -125,9 +125,9 @@ class RunSpec:
         """
         if not self.start or self.recipe.validation_fraction == 0:
             return None
-        known = load_trained_on(Path(self.start), load_start(self.start))
+        trained_on = load_trained_on(Path(self.start), load_start(self.start))
         # If the training images of that network are unknown, none is known to be new to it.
-        return np.zeros(len(train), np.bool_) if known is None else ~known.may_include(train)
+        return np.zeros(len(train), np.bool_) if trained_on is None else ~trained_on.may_include(train)
 
     def draw(self, splits: Splits) -> Splits:
         """Draw the training images that this run uses, in their order; raises `ValueError` if there are too few."""

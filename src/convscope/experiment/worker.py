@@ -77,16 +77,16 @@ def train_one(
             on_epoch(state)
 
     try:
-        drawn = spec.draw(splits)
+        drawn_splits = spec.draw(splits)
         model, history = train(
             spec.architecture,
-            drawn,
+            drawn_splits,
             spec.recipe,
             seed=spec.seed,
             engine=spec.engine,
             threads=threads,
             state=spec.state(splits),
-            unseen=spec.unseen(drawn.train),
+            unseen=spec.unseen(drawn_splits.train),
             on_epoch=take_logits,
         )
         # Whatever trained the run, its predictions come from `native` in float32. If that engine measured the test

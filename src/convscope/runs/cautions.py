@@ -31,9 +31,9 @@ def find_cautions(folder: RunFolder, splits: Splits) -> list[str]:
         has, it = ("has", "it") if len(missing) == 1 else ("have", "them")
         cautions.append(f"{_list_classes(splits, missing)} {has} no training images, so the network cannot learn {it}")
     # Such an image is either trained on or tested, so nothing is learned about the class or nothing is measured.
-    if alone := np.flatnonzero(counts + splits.test.class_counts == 1).tolist():
-        has, it = ("has", "it") if len(alone) == 1 else ("have", "them")
-        cautions.append(f"{_list_classes(splits, alone)} {has} one image: add some or drop {it}")
+    if single_image_classes := np.flatnonzero(counts + splits.test.class_counts == 1).tolist():
+        has, it = ("has", "it") if len(single_image_classes) == 1 else ("have", "them")
+        cautions.append(f"{_list_classes(splits, single_image_classes)} {has} one image: add some or drop {it}")
     if damaged := splits.num_damaged:
         pictures = "picture was" if damaged == 1 else "pictures were"
         cautions.append(f"{damaged:,} damaged {pictures} left out")

@@ -109,7 +109,7 @@ def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
 
 @contextmanager
 def _file_errors(
-    choice: str | Path, kind: str, known: Iterable[str], error: type[ArchitectureError | RecipeError]
+    choice: str | Path, kind: str, known_names: Iterable[str], error: type[ArchitectureError | RecipeError]
 ) -> Iterator[None]:
     """Raise errors about a file, or about a name that is neither known nor a file, as `error`."""
     name = str(choice)
@@ -118,8 +118,8 @@ def _file_errors(
     except FileNotFoundError as missing:
         # "cnm" is a name with an error in it, "nets/cnm.json" the path of a file that is missing.
         if is_path(name):
-            raise error(f"{name}: no such file; check the path, or use one of {', '.join(known)}") from missing
-        hint = f"{', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
+            raise error(f"{name}: no such file; check the path, or use one of {', '.join(known_names)}") from missing
+        hint = f"{', '.join(known_names)}, or a JSON file{did_you_mean(name, known_names)}"
         raise error(f"no {kind} is called {name!r}; use one of {hint}") from missing
     except (error, OSError, ValueError) as damage:
         raise error(f"{name}: {damage}") from damage

@@ -17,7 +17,7 @@ from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
 from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
-from convscope.runs.groups import SeedGroup, name_groups, read_runs, to_groups
+from convscope.runs.groups import SeedGroup, name_groups, read_groups, to_run_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import compute_sha256
 
@@ -55,18 +55,18 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
     If an experiment follows a plan, the test has the level of the plan, and its margin unless `margin` is set.
 
     Raises:
-        RunError: as `read_runs`, if a plan is damaged, or if there are more than 1,000 pairs.
+        RunError: as `read_groups`, if a plan is damaged, or if there are more than 1,000 pairs.
     """
     left_out = list[str]()
-    runs = read_runs(folders, left_out)
-    if pairs == "all" and len(runs) * (len(runs) - 1) // 2 > MAX_PAIRS:
+    groups = read_groups(folders, left_out)
+    if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MAX_PAIRS:
         raise RunError(
-            f"{len(runs)} groups have more than {MAX_PAIRS} pairs; compare each group with the first: `pairs` first"
+            f"{len(groups)} groups have more than {MAX_PAIRS} pairs; compare each group with the first: `pairs` first"
         )
     # First, since a plan that was followed decides the level of the test.
-    looks, plan = _count_look(runs, left_out)
+    looks, plan = _count_look(groups, left_out)
     level, margin = (LEVELS[0], margin) if plan is None else (plan.level, margin or plan.margin)
-    result = compare_all(to_groups(runs), pairs=pairs, margin=margin, level=level)
+    result = compare_all(to_run_groups(groups), pairs=pairs, margin=margin, level=level)
     return FolderComparison(result, looks, tuple(left_out))
 
 
@@ -97,22 +97,22 @@ def plan_folders(
         out: the file for the plan, which an experiment can follow; None writes none.
 
     Raises:
-        RunError: as `read_runs`; if there are not two groups of at least two runs; or if no number of seeds suffices
+        RunError: as `read_groups`; if there are not two groups of at least two runs; or if no number of seeds suffices
             for the plan in `out`.
     """
     left_out = list[str]()
-    runs = read_runs(folders, left_out)
-    if len(runs) != 2:
-        names = ", ".join(name_groups(runs))
-        raise RunError(f"{folders[0]}: contains {len(runs)} groups ({names:.200}); name the folders of two of them")
+    groups = read_groups(folders, left_out)
+    if len(groups) != 2:
+        names = ", ".join(name_groups(groups))
+        raise RunError(f"{folders[0]}: contains {len(groups)} groups ({names:.200}); name the folders of two of them")
     try:
-        result = plan(*to_groups(runs), difference=difference, margin=margin, looks=looks)
+        result = plan(*to_run_groups(groups), difference=difference, margin=margin, looks=looks)
     except ValueError as error:
         raise RunError(f"{folders[0]}: {error}") from error
     next_step = ""
     if out is not None:
-        write(out, _to_plan_file(result, runs, has_margin=margin is not None))
-        dataset = runs[0].runs[0].folder.record.dataset.argument  # "" for arrays, which no command can load
+        write(out, _to_plan_file(result, groups, has_margin=margin is not None))
+        dataset = groups[0].runs[0].folder.record.dataset.argument  # "" for arrays, which no command can load
         words = ["convscope", "experiment", *(["--dataset", dataset] if dataset else []), "--plan", str(out)]
         next_step = shlex.join([*words, "--out", "runs/planned"])
     return PlanResult(result, next_step, tuple(left_out))

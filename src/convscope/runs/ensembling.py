@@ -107,7 +107,7 @@ def _check_members(runs: Sequence[FinishedRun]) -> None:
     first = runs[0].folder
     if len(runs) < 2:
         raise RunError(f"{first.path}: is the only run; an ensemble needs at least two, such as runs of several seeds")
-    seen = dict[str, Path]()
+    paths_by_digest = dict[str, Path]()
     for run in runs:
         folder = run.folder
         if folder.record.members:  # whose last layer may only end a network
@@ -120,9 +120,9 @@ def _check_members(runs: Sequence[FinishedRun]) -> None:
                     f"{expected[:12]}); name runs on the same data"
                 )
         digest = str(folder.record.weights_sha256)
-        if digest in seen:
-            raise RunError(f"{folder.path}: has the same weights as {seen[digest]}; name each run once")
-        seen[digest] = folder.path
+        if digest in paths_by_digest:
+            raise RunError(f"{folder.path}: has the same weights as {paths_by_digest[digest]}; name each run once")
+        paths_by_digest[digest] = folder.path
 
 
 def _join_members(runs: Sequence[FinishedRun]) -> Model:
@@ -152,11 +152,11 @@ def _make_member_record(run: FinishedRun) -> MemberRecord:
 def _compare_with_members(measured: EvaluatedRun, runs: Sequence[FinishedRun], splits: Splits) -> MembersComparison:
     """Compare the ensemble with its members, whose costs are means."""
     network, first = measured.model.architecture, runs[0]
-    times = [run.seconds for run in runs if run.seconds is not None]
-    seconds = sum(times) if len(times) == len(runs) else None  # unknown for an imported member
+    run_seconds = [run.seconds for run in runs if run.seconds is not None]
+    seconds = sum(run_seconds) if len(run_seconds) == len(runs) else None  # unknown for an imported member
     num_bytes = count_stored_bytes(measured.folder)
     candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
-    whole = replace(candidate, weights_bytes=num_bytes)
+    whole_group = replace(candidate, weights_bytes=num_bytes)
     members = Members(
         name="its members",
         seeds=tuple(range(len(runs))),  # not their seeds: members may share one, and a group may not
@@ -170,16 +170,14 @@ def _compare_with_members(measured: EvaluatedRun, runs: Sequence[FinishedRun], s
         weights_bytes=num_bytes // len(runs),
         training_seconds=None if seconds is None else seconds / len(runs),
     )
-    return compare_with_members(RunGroup.from_candidates([whole], [0], "the ensemble"), members)
+    return compare_with_members(RunGroup.from_candidates([whole_group], [0], "the ensemble"), members)
 
 
 def compare_with_members(whole: RunGroup, members: Members) -> MembersComparison:
-    """Compare the errors of an ensemble with the mean errors of its members on the same images.
-
-    An image counts by the fraction of members that misclassify it. In simulations of 2 to 35 members on 200 to 10,000
-    images, the test found a difference between equals in 6 % of cases, fewer with rare errors
-    (benchmarks/metric_claims.py).
-    """
+    """Compare the errors of an ensemble with the mean errors of its members on the same images."""
+    # An image counts by the fraction of members that misclassify it. In simulations of 2 to 35 members on 200 to 10,000
+    # images, the test found a difference between equals in 6 % of cases, fewer with rare errors
+    # (benchmarks/metric_claims.py).
     gap = group_difference(whole.wrong, members.wrong.mean(axis=0, keepdims=True))
     return MembersComparison(
         whole, members, gap.interval, gap.ratio_interval, gap.p_value, degrees_of_freedom=gap.degrees_of_freedom

@@ -90,8 +90,8 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
     except DivergedError as error:
         raise RunError(f"{path}: {error}") from error
     # Other images may contain some that the network was trained on; the result tells how many.
-    known = None if is_own else load_trained_on(path, model)
-    num_trained_on = None if known is None else sum(int(known.includes(part).sum()) for part in parts)
+    trained_on = None if is_own else load_trained_on(path, model)
+    num_trained_on = None if trained_on is None else sum(int(trained_on.includes(part).sum()) for part in parts)
     return EvaluationResult(evaluation, parts, num_trained_on)
 
 

@@ -87,10 +87,10 @@ class ExperimentPlan:
 
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
-        own = dict.fromkeys(
+        preset_names = dict.fromkeys(
             spec.architecture.name for spec in self.specs if is_own_recipe(spec.architecture, spec.recipe)
         )
-        recipes = f" {', '.join(own)}: trained with the preset's own recipe." if own else ""
+        recipes = f" {', '.join(preset_names)}: trained with the preset's own recipe." if preset_names else ""
         return (
             f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images.{recipes} "
             f"{len(self.specs)} {'run' if len(self.specs) == 1 else 'runs'} in {self.folder}"

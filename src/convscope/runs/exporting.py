@@ -90,8 +90,8 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                 continue
             listeners.on_file(file)
         if folder is not None and rows and keeps_table:
-            known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
-            folder.write_evidence("exports", known.merge(rows), model)
+            earlier_table = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
+            folder.write_evidence("exports", earlier_table.merge(rows), model)
     return Exported(ParityTable(rows=tuple(rows)), missing)
 
 

@@ -29,7 +29,7 @@ from convscope.training.model import Model
 _PREDICTIONS = "predictions.npz"  # the main job writes it before it measures anything else
 
 
-def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SeedGroup"]:
+def read_groups(folders: Sequence[Path], left_out: list[str]) -> list["SeedGroup"]:
     """Read the runs in `folders` into groups that differ only in their seed.
 
     Args:
@@ -52,11 +52,11 @@ def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SeedGroup"]
     return groups
 
 
-def to_groups(runs: Sequence["SeedGroup"]) -> list[RunGroup]:
+def to_run_groups(groups: Sequence["SeedGroup"]) -> list[RunGroup]:
     """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
-    first = runs[0].runs[0].folder
+    first = groups[0].runs[0].folder
     images, dataset_name = _load_test_images(first), first.record.dataset.name
-    return [group.to_group(name, dataset_name, images) for group, name in zip(runs, name_groups(runs), strict=True)]
+    return [group.to_group(name, dataset_name, images) for group, name in zip(groups, name_groups(groups), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +203,8 @@ def _read_run(path: Path) -> FinishedRun:
 def _sum_training_seconds(folder: RunFolder) -> float | None:
     """Sum the seconds of training, for an ensemble those of all members; None if unknown."""
     if members := folder.record.members:
-        times = [member.seconds for member in members if member.seconds is not None]
-        return sum(times) if len(times) == len(members) else None
+        member_seconds = [member.seconds for member in members if member.seconds is not None]
+        return sum(member_seconds) if len(member_seconds) == len(members) else None
     is_known = folder.has("history.jsonl") and not folder.record.imported
     return sum(folder.load_history().seconds) if is_known else None
 

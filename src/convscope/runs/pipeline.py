@@ -177,9 +177,9 @@ def report_job(
 
     check_index(index, splits)
     measured = dict[str, Record]()
-    if named := [topic for topic in topics if topic != VARIANTS]:
+    if requested := [topic for topic in topics if topic != VARIANTS]:
         subject = Subject(folder, splits, folder.load_model(), listeners)
-        to_measure, left_out = open_topics(subject, [] if ALL in named else named)
+        to_measure, left_out = open_topics(subject, [] if ALL in requested else requested)
         if left_out:
             listeners.on_left_out(left_out)
         measured = dict(measure_topics(subject, to_measure, timings))

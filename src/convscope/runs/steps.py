@@ -98,8 +98,8 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
             on_epoch=on_epoch,
         )
     except DivergedError as error:
-        kept = len(folder.load_history())  # epochs
-        epochs = f"{kept} epoch{'' if kept == 1 else 's'} before it" if kept else "untrained weights"
+        num_epochs = len(folder.load_history())
+        epochs = f"{num_epochs} epoch{'' if num_epochs == 1 else 's'} before it" if num_epochs else "untrained weights"
         raise DivergedError(f"{folder.path}: {error}, and start a new run; the {epochs} are kept") from error
     listeners.on_trained(folder.architecture.name, describe_choice(history, recipe))
     if start is not None:

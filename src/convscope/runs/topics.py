@@ -82,7 +82,7 @@ class Subject:
                     Recipe.from_dict(member.recipe),
                     seed=member.seed,
                     threads=self.folder.record.threads,
-                    # A default argument holds the number of this member; the lambda would see that of the last.
+                    # A default argument, so that the lambda does not depend on the variable of the loop.
                     on_fold=lambda done, folds, number=number: self.listeners.on_fold(  # type: ignore[misc]
                         number * folds + done, len(members) * folds
                     ),
@@ -93,10 +93,12 @@ class Subject:
 
     @cached_property
     def test_logits(self) -> NDArray[np.float32]:
+        """The logits of the test images, which several topics need."""
         return self.model.logits(self.splits.test.images)
 
     @cached_property
     def means(self) -> dict[str, NDArray[np.float32]]:
+        """The mean outputs of the filters over the test images, by layer; also the page shows them."""
         return filter_means(self.model, self.splits.test.images)
 
     @cached_property
@@ -115,20 +117,20 @@ class Subject:
         return self.siblings.parts(self.splits.train)
 
     def compute_held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
-        """Compute logits of images that their network did not see; return them with labels and a description."""
+        """Compute logits of images that their network did not see; return them with labels and the images in words."""
         if self.validation_split is not None:
             held_out = self.validation_split[1]
             return self.model.logits(held_out.images), held_out.labels, "validation images"
         siblings = self.siblings
-        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
-        return siblings.logits, siblings.labels, words
+        description = f"out-of-fold training images of {siblings.num_folds} sibling networks"
+        return siblings.logits, siblings.labels, description
 
 
 def _measure_calibration(subject: Subject) -> Result:
-    logits, labels, words = subject.compute_held_out_logits()
+    logits, labels, images = subject.compute_held_out_logits()
     test = subject.splits.test
     measured = measure_calibration(
-        subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
+        subject.test_logits, test.labels, logits, labels, fitted_on=images, dataset_name=test.name, split=test.split
     )
     # Stored with the model, for `convscope predict` and the service. At a bound of the search, the images do not
     # determine the temperature.
@@ -248,8 +250,8 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
     """
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)  # raises if the logits are not finite
-    known = read_topics(folder, MEASURED, subject.model)
-    topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in known)
+    measured = read_topics(folder, MEASURED, subject.model)
+    topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in measured)
     # The reason of each topic that cannot be measured. Topics with the same reason share a line.
     closed = dict(_find_topics_with_too_few_images(subject.splits))
     without_unseen_images, why = _find_closed_topics(subject)

@@ -72,8 +72,8 @@ def answer_strings(served: Served, content: bytes, query: StringsQuery, most_pix
     predictions = [digit.prediction for digit in reading.digits]
     if query.explain:
         explained = _explain(served, predictions[:EXPLAINED_DIGITS], query.method)
-        for digit, more in zip(answer["digits"], explained, strict=False):  # later digits have no explanation
-            digit.update(more)
+        for digit, explanation in zip(answer["digits"], explained, strict=False):  # later digits have no explanation
+            digit.update(explanation)
     return AnsweredRequest(
         encode_answer(answer), len(predictions), sum(prediction.none_of_these is True for prediction in predictions)
     )

@@ -83,16 +83,16 @@ class GuardMiddleware:
             return
         body = _Body(receive, headers, self)
         self.bodies.append(body)
-        num_sent = 0
+        num_held = 0  # bytes of the answer
 
-        async def send_last_alone(message: Message) -> None:
-            """Send the end of an answer by itself."""
-            # The server blocks in `send` until the client has taken most of the body. So the bytes count as held, and
-            # the rest of a refused body is read, until then.
-            nonlocal num_sent
+        async def send_counted(message: Message) -> None:
+            """Send a part of the answer; the bytes of the last part count as held until the client has taken them."""
+            # The server blocks in `send` until the client has taken most of the bytes. So the last part is sent as if
+            # more followed, then the rest of a refused body is read, and an empty part ends the answer.
+            nonlocal num_held
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                num_sent = len(message.get("body", b""))
-                self.hold(num_sent)
+                num_held = len(message.get("body", b""))
+                self.hold(num_held)
                 await send({**message, "more_body": True})
                 if body.is_refused:
                     await body.discard()
@@ -100,10 +100,10 @@ class GuardMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, body, send_last_alone)
+            await self.app(scope, body, send_counted)
         finally:  # also if the client disconnects
             self.bodies.remove(body)
-            self.hold(-body.size - num_sent)
+            self.hold(-body.size - num_held)
 
     def hold(self, num_bytes: int) -> None:
         """Count bytes that are now in memory; a negative number for bytes that no longer are."""
@@ -111,11 +111,12 @@ class GuardMiddleware:
         self.metrics.held.set(self.held_bytes)
 
     def make_room(self, body: "_Body") -> None:
-        """Give up the oldest incomplete bodies, `body` last, until the rest is within bounds."""
-        for waiting in [*(body for body in self.bodies if body.size and not body.complete), body]:
+        """Give up incomplete bodies, the oldest first and `body` last, until the others fit the limit."""
+        incomplete = [waiting_body for waiting_body in self.bodies if waiting_body.size and not waiting_body.complete]
+        for candidate in [*incomplete, body]:
             if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
                 break
-            waiting.give_up()
+            candidate.give_up()
 
 
 class _Body:
@@ -157,6 +158,7 @@ class _Body:
             self._refuse(413, self._describe_limit())
 
     def _count(self, message: Message) -> None:
+        """Count a part of the body that has arrived, and refuse the body if it exceeds a limit."""
         size = len(message.get("body", b""))
         self.complete = not message.get("more_body", False)
         self.size += size

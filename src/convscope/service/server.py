@@ -78,7 +78,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
     server = _Server(config, work, limits.stop_seconds)
     server.on_start = on_start
     # uvicorn raises the signal again once it has stopped, which would end the process with an error.
-    before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run([listener])
         work.threads.shutdown(cancel_futures=True)
@@ -86,7 +86,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
         server.last_resort.cancel()
         if server.last_resort.is_alive():
             server.last_resort.join()
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 

@@ -45,12 +45,12 @@ def backend_name() -> str:
         raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_install()}")
     if (imported := sys.modules.get("keras")) is not None:  # its backend cannot change any more
         return str(imported.config.backend())
-    if chosen := os.environ.get(BACKEND_VARIABLE):
-        if chosen not in BACKENDS:
-            raise EngineError(f"{BACKEND_VARIABLE} is {chosen!r}; engine keras needs one of {', '.join(BACKENDS)}")
-        if find_spec(chosen) is None:
-            raise MissingPackageError(f"{BACKEND_VARIABLE} is {chosen!r}, which is not installed; {_install()}")
-        return chosen
+    if backend := os.environ.get(BACKEND_VARIABLE):
+        if backend not in BACKENDS:
+            raise EngineError(f"{BACKEND_VARIABLE} is {backend!r}; engine keras needs one of {', '.join(BACKENDS)}")
+        if find_spec(backend) is None:
+            raise MissingPackageError(f"{BACKEND_VARIABLE} is {backend!r}, which is not installed; {_install()}")
+        return backend
     for name in (_read_keras_json(), *BACKENDS):  # keras.json may name one that cannot train, which is passed over
         if name in BACKENDS and find_spec(name) is not None:
             return name
@@ -75,9 +75,9 @@ def load_keras() -> Any:
         with quiet():
             keras = import_module("keras")
     except Exception as error:  # a damaged installation may raise anything
-        words = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0]
         raise MissingPackageError(
-            f"engine keras: Keras on {backend} cannot be imported ({words}); {_install()}"
+            f"engine keras: Keras on {backend} cannot be imported ({reason}); {_install()}"
         ) from error
     if int(keras.__version__.partition(".")[0]) < 3:
         raise MissingPackageError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_install()}")

@@ -277,8 +277,8 @@ def _connect_both(architecture: Architecture, blocks: list[Block]) -> Any:
     """Connect the blocks to a model with two outputs, the logits and their softmax."""
     image = _make_input(architecture, blocks)
     logits = _compute_outputs(blocks, image)[blocks[-1].name]
-    taken = {layer.name for block in blocks for layer in block.layers}
-    probabilities = _make_activation("softmax", FreeNames(taken)("probabilities"))(logits)
+    layer_names = {layer.name for block in blocks for layer in block.layers}
+    probabilities = _make_activation("softmax", FreeNames(layer_names)("probabilities"))(logits)
     return load_keras().Model(image, {"logits": logits, "probabilities": probabilities}, name=_model_name(architecture))
 
 

@@ -31,13 +31,13 @@ def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> No
     if optimizer.weight_decay:
         common["weight_decay"] = optimizer.weight_decay
     if isinstance(optimizer, Adam):
-        chosen = keras.optimizers.AdamW if optimizer.weight_decay else keras.optimizers.Adam
+        optimizer_class = keras.optimizers.AdamW if optimizer.weight_decay else keras.optimizers.Adam
         settings = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
     else:
-        chosen = keras.optimizers.SGD
+        optimizer_class = keras.optimizers.SGD
         settings = {"momentum": optimizer.momentum, "nesterov": optimizer.nesterov}
     model.compile(
-        optimizer=chosen(optimizer.learning_rate, **settings, **common),
+        optimizer=optimizer_class(optimizer.learning_rate, **settings, **common),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
@@ -112,8 +112,8 @@ class Steps:
                 for name, average in self.averages.items()
             }
         if self.progress is not None:
-            done = min((batch + 1) * self.batch_size, self.num_images)
-            self.progress(done, *self.means())
+            num_done = min((batch + 1) * self.batch_size, self.num_images)
+            self.progress(num_done, *self.means())
 
     def means(self) -> tuple[float, float]:
         """Read loss and accuracy over the images so far, each measured just before its batch's step."""

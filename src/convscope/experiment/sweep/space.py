@@ -109,10 +109,10 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
                     raise ConvscopeError(f"`vary` {name}: {error}") from error
             architecture = Architecture(architecture.input, tuple(layers), architecture.name)
         else:
-            known = sorted({*_list_recipe_fields(recipe), *_list_layer_fields(architecture)})
+            known_names = sorted({*_list_recipe_fields(recipe), *_list_layer_fields(architecture)})
             raise ConvscopeError(
-                f"`vary`: neither the recipe nor a layer has {name!r:.60}; use one of {', '.join(known)}, or "
-                f"LAYER.FIELD{did_you_mean(name, known)}"
+                f"`vary`: neither the recipe nor a layer has {name!r:.60}; use one of {', '.join(known_names)}, or "
+                f"LAYER.FIELD{did_you_mean(name, known_names)}"
             )
     return architecture, recipe
 

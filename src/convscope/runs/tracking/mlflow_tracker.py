@@ -65,8 +65,8 @@ class MLflowTracker:
             for name, value in epoch.metrics.items()
             if (name, epoch.number) not in logged
         ]
-        known = tracked.data.metrics
-        result_metrics = [(name, value, last) for name, value in results.metrics.items() if known.get(name) != value]
+        latest = tracked.data.metrics  # the last value of each metric
+        result_metrics = [(name, value, last) for name, value in results.metrics.items() if latest.get(name) != value]
         parameters = {name: value for name, value in run.parameters.items() if name not in tracked.data.params}
         _log(client, run_id, parameters, [*epoch_metrics, *result_metrics])
         for name, value in results.tags.items():

@@ -200,8 +200,8 @@ def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
     if not file.exists():
         write_json(file, {"id": secrets.token_hex(16), "started_seconds": _find_start(path, epochs)})
     try:
-        kept = read_json(file)
-        identity, started = str(kept["id"]), float(kept["started_seconds"])
+        content = read_json(file)
+        identity, started = str(content["id"]), float(content["started_seconds"])
         # Checked, because the id becomes part of a path and of a query.
         if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _MAX_SECONDS:
             raise ValueError(f"id {identity!r}, started_seconds {started}")
