@@ -55,7 +55,7 @@ def digest(prepared):
     """Return the SHA-256 of all that a picture was made into: every stage, the image, hints and `clipped`."""
     whole = hashlib.sha256()
     for stage in prepared.stages:
-        words = [stage.name, int(stage.on), *stage.pixels.shape]
+        words = [stage.name, int(stage.is_taken), *stage.pixels.shape]
         whole.update(" ".join(map(str, words)).encode() + stage.pixels.tobytes())
     whole.update(prepared.image.tobytes() + " ".join(prepared.hints).encode() + struct.pack("<d", prepared.clipped))
     return whole.hexdigest()

@@ -10,7 +10,7 @@ from PIL import Image
 from convscope.architecture import presets
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
-from convscope.prediction import ReadDigit, StringReading
+from convscope.prediction import ReadCharacter, StringReading
 from convscope.prediction import predict as answers_to
 from convscope.report import prediction_page
 from convscope.runs import predicting
@@ -47,7 +47,7 @@ def known_boxes(monkeypatch):
     def read(model, picture, *, name=None):
         cut = [picture[top:bottom, left:right] for left, top, right, bottom in BOXES]
         answers = answers_to(model, cut) if picture.min() < 100 else ()
-        digits = tuple(map(ReadDigit, BOXES, (0, 0, 1), answers))
+        digits = tuple(map(ReadCharacter, BOXES, (0, 0, 1), answers))
         names = [answer.class_name for answer in answers]
         lines = (names[0] + names[1], names[2]) if names else ()
         return StringReading(name, lines, digits, picture.shape[:2], notices=("not cut",) if names else ("no ink",))

@@ -46,7 +46,7 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
     (expected,) = predict(grey.model, [stroke()])
     stages = expected.prepared.stages
     assert [(step["name"], step["on"], step["size"]) for step in answer["stages"]] == [
-        (stage.name, stage.on, [*stage.pixels.shape[:2]]) for stage in stages
+        (stage.name, stage.is_taken, [*stage.pixels.shape[:2]]) for stage in stages
     ]
     for step, stage in zip(answer["stages"], stages, strict=True):
         assert np.array_equal(picture_of(step["picture"]), stage.pixels[..., 0])

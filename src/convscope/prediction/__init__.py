@@ -4,14 +4,14 @@ from convscope.prediction.prediction import METHOD, Prediction, answer_maps, pre
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
 from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
-from convscope.prediction.strings.result import ReadDigit, StringReading
+from convscope.prediction.strings.result import ReadCharacter, StringReading
 
 __all__ = [
     "METHOD",
     "Answer",
     "Prediction",
     "Preparation",
-    "ReadDigit",
+    "ReadCharacter",
     "StringReading",
     "answer_maps",
     "is_as_made",

@@ -72,7 +72,7 @@ class Prediction(Recorded):
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that were taken, in their order."""
-        return tuple(stage.name for stage in self.prepared.stages[1:] if stage.on)
+        return tuple(stage.name for stage in self.prepared.stages[1:] if stage.is_taken)
 
     @property
     def done(self) -> str:

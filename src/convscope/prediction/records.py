@@ -32,7 +32,7 @@ class PredictionRecord(Answer, kw_only=True):
 
 
 class DigitRecord(PredictionRecord, kw_only=True):
-    """One character of several; the attributes are those of `ReadDigit`."""
+    """One character of several; the attributes are those of `ReadCharacter`."""
 
     box: tuple[int, int, int, int]
     line: Count

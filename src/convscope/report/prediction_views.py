@@ -58,10 +58,10 @@ def picture_view(
     steps = [
         {**_stage_picture(stage.pixels), "title": stage.name, "text": _STEPS.get(stage.name, "")}
         for stage in stages[:-1]
-        if stage.on
+        if stage.is_taken
     ]
     for last in stages[-1:]:  # shown even if the step was left out, since its result is the image
-        text = _STEPS.get(last.name, "") if last.on else "not applied"
+        text = _STEPS.get(last.name, "") if last.is_taken else "not applied"
         steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
     height, width = prediction.size
     return {

@@ -110,7 +110,7 @@ def _choose_steps(served: Served, query: PictureQuery) -> list[Step] | None:
 def _draw_stage(stage: Stage) -> dict[str, Any]:
     check_deadline()
     height, width = stage.pixels.shape[:2]
-    return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _encode_png(stage.pixels)}
+    return {"name": stage.name, "on": stage.is_taken, "size": [height, width], "picture": _encode_png(stage.pixels)}
 
 
 def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:

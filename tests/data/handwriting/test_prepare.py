@@ -108,7 +108,7 @@ def test_without_steps_the_picture_is_only_made_to_fit():
     prepared = prepare(picture, 10, 10, 1, MNIST, [])
     # 5 × 10 pixels of it in the middle, on the median of its border
     assert prepared.image[..., 0].tolist() == on_ground((10, 10), [(4, 5, 4, 6)], 90, 250).tolist()
-    assert [stage.on for stage in prepared.stages] == [True, *[False] * len(STEPS)]
+    assert [stage.is_taken for stage in prepared.stages] == [True, *[False] * len(STEPS)]
 
 
 @pytest.mark.parametrize("left_out", STEPS)

@@ -36,12 +36,12 @@ class Stage:
     """A picture during its preparation: `name` is "picture" for the original, else the last step.
 
     Attributes:
-        on: whether the step was taken; if not, the picture is as before, except that it gets the image's size anyway.
+        is_taken: true if the step was taken; if not, the picture is as before, but resized to the image's size anyway.
         pixels: (h, w, 1 or 3) uint8, in the polarity that the picture has after this step.
     """
 
     name: str
-    on: bool
+    is_taken: bool
     pixels: Picture
 
 

@@ -23,7 +23,7 @@ from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
 from convscope.prediction.strings.lattice import Lattice, Span, cut_out, find_cheapest, make_lattice
-from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, join_names
+from convscope.prediction.strings.result import Notice, ReadCharacter, StringReading, join_names
 from convscope.training.model import Model
 
 MAX_SPANS = 8_000
@@ -107,7 +107,7 @@ def read_strings(
             by_line.setdefault(span.line, []).append((span, answer))
     lines = tuple(join_names([answer.class_name for _, answer in line]) for line in by_line.values())
     digits = tuple(
-        ReadDigit(_scale_box(span, segments, size), number, answer)
+        ReadCharacter(_scale_box(span, segments, size), number, answer)
         for number, line in enumerate(by_line.values())
         for span, answer in line
     )

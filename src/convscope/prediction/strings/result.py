@@ -20,7 +20,7 @@ _ACCEPTED_COLOUR, _REFUSED_COLOUR = (20, 96, 200), (200, 64, 16)
 
 
 @dataclass(frozen=True, eq=False)
-class ReadDigit:
+class ReadCharacter:
     """One character.
 
     Attributes:
@@ -51,7 +51,7 @@ class StringReading(Recorded):
 
     file: str
     lines: tuple[str, ...]
-    digits: tuple[ReadDigit, ...] = field(repr=False)
+    digits: tuple[ReadCharacter, ...] = field(repr=False)
     size: tuple[int, int]
     num_specks: int = 0
     num_rules: int = 0
