@@ -71,7 +71,7 @@ def predict(
     # Only a page needs attributions, which take longer than predictions.
     reader = Reader(model) if page_path is None else make_explaining_reader(model, run_path)
     # An iterator: each picture is read and classified when its outcome is printed.
-    outcomes = reader.strings(paths) if strings else reader.answers(paths, steps)
+    outcomes = reader.classify_strings(paths) if strings else reader.classify(paths, steps)
     if as_json:
         print_outcomes_json(outcomes)
     elif as_csv:

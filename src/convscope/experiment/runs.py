@@ -192,7 +192,8 @@ def _submit_all(
 ) -> None:
     """Submit all runs to `executor`, again if a worker is lost, and pass each reply to `receive`."""
     pending = dict[Future[Reply], str]()  # the digest of the run of each future
-    done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would check all pending futures for each reply
+    # A queue of ended futures, since `concurrent.futures.wait` would check all pending ones for each reply.
+    ended = SimpleQueue[Future[Reply]]()
     losses = Counter[str]()  # of workers, by the digest of the run that each had
 
     def submit(digest: str) -> None:
@@ -204,14 +205,14 @@ def _submit_all(
                 "again to continue"
             ) from error
         pending[future] = digest
-        future.add_done_callback(done.put)
+        future.add_done_callback(ended.put)
 
     try:
         for digest in waiting:
             submit(digest)
         while pending:
             try:
-                future = done.get(timeout=_CHECK_SECONDS)
+                future = ended.get(timeout=_CHECK_SECONDS)
             except Empty:
                 # A lost cluster leaves futures that never end. Executors of other libraries cannot tell.
                 if getattr(executor, "is_lost", False):

@@ -39,8 +39,9 @@ class ImportRequest:
         architecture: JSON of convscope or Keras, for a file that holds weights alone.
         image_shape: (H, W, C) of the network, if its file leaves it open; by default that of the data.
         output: the name of the output with a number for each class, if the network has several.
-        scaling: how a byte becomes the number that the network reads; by default the file's, or it is found.
-        recipe: trains networks like it, where evidence needs them.
+        scaling: from a byte to the number that the network reads; by default the file's, or else the best of several on
+            training images.
+        recipe: for further networks of this architecture, which some evidence needs.
         out: the folder; by default a new one under runs/.
         command: the command line.
     """

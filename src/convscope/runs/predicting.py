@@ -48,9 +48,9 @@ class Reader:
 
     model: Model
     page: "PredictionPage | None" = None
-    errors: list[str] = field(default_factory=list)  # grows while `answers` or `strings` is read
+    errors: list[str] = field(default_factory=list)  # grows while outcomes are taken from an iterator below
 
-    def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
+    def classify(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield the outcome for each of `paths`, in their order; `steps` are by default the model's own."""
         for batch in _read_batches(paths):
             # The content of a file is a picture, or a text with the error of reading it.
@@ -66,8 +66,8 @@ class Reader:
                     else PredictionOutcome(name, next(next_prediction))
                 )
 
-    def strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
-        """Yield the digits read in each of `paths`, in their order."""
+    def classify_strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
+        """Yield the characters read in each of `paths`, in their order."""
         for path in paths:
             name, picture = _read(path)
             if isinstance(picture, str):

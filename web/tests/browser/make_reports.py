@@ -80,7 +80,7 @@ def prediction(folder: Path) -> None:
     folder.mkdir(parents=True)
     write_photo(folder / PHOTO)
     reader = make_explaining_reader(model, Path("runs/one"))
-    assert all(outcome.result for outcome in reader.answers([folder / PHOTO] * 2, None))
+    assert all(outcome.result for outcome in reader.classify([folder / PHOTO] * 2, None))
     reader.write_page(folder / "report.html", "convscope predict runs/one photo.png photo.png")
 
 

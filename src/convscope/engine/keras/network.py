@@ -85,9 +85,9 @@ class KerasNetwork:
         return self._architecture
 
     def weights(self) -> dict[str, Array]:
-        return {name: self._array(name, variable) for name, variable in self._variables.items()}
+        return {name: self._copy_variable(name, variable) for name, variable in self._variables.items()}
 
-    def _array(self, name: str, variable: Any) -> Array:
+    def _copy_variable(self, name: str, variable: Any) -> Array:
         """Copy a variable in the shape of our weight."""
         # In Keras, the slopes of a PReLU have two more axes, for rows and columns.
         return to_numpy(variable).reshape(self._architecture.weight_shapes[name])
@@ -179,7 +179,7 @@ class KerasNetwork:
         """Train one epoch, update `self._state`, and return the averaged weights by name."""
         self._compile(options)
         fitting.seed_dropout(self._blocks, options.dropout_key)
-        tensors = None if averages is None else self._tensors(averages)
+        tensors = None if averages is None else self._to_tensors(averages)
         steps = fitting.Steps(
             self._model,
             rates,
@@ -216,16 +216,17 @@ class KerasNetwork:
                     variable.assign(values[name].reshape(variable.shape))
 
     def _read_state(self) -> None:
+        """Copy the optimizer's state to `self._state`."""
         optimizer = self._model.optimizer
         m, v = dict(self._state.m), dict(self._state.v)
         for name, index in self._indices.items():
             for variable, values in zip(fitting.moment_variables(optimizer, index), (m, v), strict=True):
                 if variable is not None:
-                    values[name] = self._array(name, variable)
+                    values[name] = self._copy_variable(name, variable)
         step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
         self._state = _State(step, m, v)
 
-    def _tensors(self, values: Mapping[str, Array]) -> dict[str, Any]:
+    def _to_tensors(self, values: Mapping[str, Array]) -> dict[str, Any]:
         """Convert values by name to tensors in the shapes of the model's variables."""
         convert = load_keras().ops.convert_to_tensor
         return {name: convert(value.reshape(self._variables[name].shape)) for name, value in values.items()}
