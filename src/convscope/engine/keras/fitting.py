@@ -94,7 +94,7 @@ class Steps:
     def begin(self, batch: int, logs: Any = None) -> None:
         """Set the learning rate of the step."""
         rate = float(self.rates[batch])
-        if rate != self._rate:  # most often the same, and a change costs a synchronisation
+        if rate != self._rate:  # a change costs a synchronisation with JAX
             self._synchronize_variables()
             self.model.optimizer.learning_rate = rate
             self._rate = rate
