@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from convscope.base.palette import BLUE, RED, Rgb
 
-_MAX_BLUE = 0.5
-_LEAST_RED, _MOST_RED = 0.1, 0.55
+# Opacities.
+_MAX_BLUE = 0.5  # of a class without mistakes
+_MIN_RED, _MAX_RED = 0.1, 0.55  # a single mistake, and the largest count of mistakes
 
 
 def confusion_hue(true: int, predicted: int) -> Rgb:
@@ -28,8 +29,7 @@ def confusion_opacities(matrix: NDArray[np.integer[Any]]) -> NDArray[np.float64]
     wrong predictions, so that a single mistake shows besides a thousand correct predictions.
     """
     wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-    # By the logarithm, so that a single mistake shows beside hundreds.
     depth = np.log1p(wrong) / np.log1p(max(wrong.max(), 1))
-    opacities = np.where(wrong > 0, _LEAST_RED + (_MOST_RED - _LEAST_RED) * depth, 0.0)
+    opacities = np.where(wrong > 0, _MIN_RED + (_MAX_RED - _MIN_RED) * depth, 0.0)
     np.fill_diagonal(opacities, _MAX_BLUE * matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))
     return opacities

@@ -114,7 +114,7 @@ def evaluate_answers(
         ValueError: as `Evaluation` does.
     """
     matrix = metrics.confusion_matrix(y_true, y_pred, len(class_names))
-    right = int(matrix.trace())
+    num_correct = int(matrix.trace())  # the diagonal
     return Evaluation(
         dataset_name=dataset_name,
         split=split,
@@ -123,8 +123,8 @@ def evaluate_answers(
         y_pred=y_pred,
         y_prob=y_prob,
         loss=loss,
-        accuracy=right / len(y_true),
-        accuracy_interval=metrics.wilson_interval(right, len(y_true)),
+        accuracy=num_correct / len(y_true),
+        accuracy_interval=metrics.wilson_interval(num_correct, len(y_true)),
         confusion_matrix=matrix,
         classes=measure_classes(matrix, class_names),
         confused_pairs=_find_confused_pairs(matrix),
@@ -155,10 +155,10 @@ def _find_mistakes(
     y_true: NDArray[np.int64], y_pred: NDArray[np.int64], y_prob: NDArray[np.float32]
 ) -> tuple[Mistake, ...]:
     wrong = np.flatnonzero(y_true != y_pred)
-    answered, true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
-    # The most confident first; of equal ones that with the least probable truth, then by index.
-    order = np.lexsort((wrong, true, -answered))
+    confidence, p_true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
+    # lexsort's last key counts first: the most confident first; of equal ones that with the least probable label first.
+    order = np.lexsort((wrong, p_true, -confidence))
     return tuple(
-        Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(answered[i]), float(true[i]))
+        Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(confidence[i]), float(p_true[i]))
         for i in order
     )

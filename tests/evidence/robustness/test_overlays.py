@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from convscope.evidence.robustness.overlays import brightness, dotted_line, stripe, zigzag
+from convscope.evidence.robustness.overlays import brightness, draw_dotted_line, draw_zigzag, stripe
 
 
 def constant(value, count=1):
@@ -27,7 +27,7 @@ def test_stripes_invert_the_outer_quarters():
 
 
 def test_a_dotted_line_is_two_columns_on_and_two_off_and_falls_off_by_the_logarithm():
-    drawn = dotted_line(black(), (1, 1.0), constant(10 / 27))[0, :, :, 0]  # both ends in row 10
+    drawn = draw_dotted_line(black(), (1, 1.0), constant(10 / 27))[0, :, :, 0]  # both ends in row 10
     beside = 255 * (1 + np.log(1 - 1 / 2.3))
     for column in range(28):
         lit = column // 2 % 2 == 1
@@ -38,13 +38,13 @@ def test_a_dotted_line_is_two_columns_on_and_two_off_and_falls_off_by_the_logari
 
 
 def test_a_dotted_line_runs_from_one_edge_to_the_other():
-    drawn = dotted_line(black(), (1, 1.0), lambda _: np.array([[0, 1, 0, 0, 0, 0.0]]))[0, :, :, 0]
+    drawn = draw_dotted_line(black(), (1, 1.0), lambda _: np.array([[0, 1, 0, 0, 0, 0.0]]))[0, :, :, 0]
     lit = np.arange(28) // 2 % 2 == 1
     np.testing.assert_allclose(np.diagonal(drawn)[lit], 255)  # from the upper left to the lower right
 
 
 def test_a_zigzag_turns_every_four_columns_two_pixels_from_its_line():
-    drawn = zigzag(black(), (1, 1.0), constant(0.5))[0, :, :, 0]  # level, at row 13.5
+    drawn = draw_zigzag(black(), (1, 1.0), constant(0.5))[0, :, :, 0]  # level, at row 13.5
     middle = drawn.argmax(axis=0)
     # It starts in column 2 and turns in columns 4, 8, 12, ...: up, down, up.
     assert [int(middle[column]) for column in (4, 8, 12, 16, 20, 24)] == [11, 15, 11, 15, 11, 15]
@@ -56,7 +56,7 @@ def test_a_zigzag_turns_every_four_columns_two_pixels_from_its_line():
 def test_more_lines_and_more_light_are_brighter_and_nothing_gets_darker():
     images = np.full((4, 28, 28, 1), 60, np.uint8)
     chances = np.random.default_rng(0).random((4, 6))
-    for draw in (dotted_line, zigzag):
+    for draw in (draw_dotted_line, draw_zigzag):
         results = [draw(images, constants, lambda _: chances) for constants in ((1, 0.5), (1, 1.0), (2, 1.0), (3, 1.0))]
         assert (results[0] >= 60).all()
         for less, more in pairwise(results):
@@ -66,7 +66,7 @@ def test_more_lines_and_more_light_are_brighter_and_nothing_gets_darker():
 
 
 def test_lines_are_drawn_in_all_channels_and_seen_in_the_smallest_images():
-    for draw in (dotted_line, zigzag):
+    for draw in (draw_dotted_line, draw_zigzag):
         drawn = draw(black(8, 3), (1, 1.0), constant(0.4))
         assert drawn.max() > 100
         np.testing.assert_array_equal(drawn[..., 0], drawn[..., 2])

@@ -39,8 +39,8 @@ class FilterAblation(Record, kw_only=True):
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
-        accuracy_change: the accuracy with the ablation less that without, -1 to 1: below zero where the filter is
-            missed.
+        accuracy_change: the accuracy with the ablation less that without, -1 to 1; below zero if the network needs the
+            filter.
         interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.difference_interval`). It
             covers the choice of the images, not of the seed. Of twenty filters without effect, one interval leaves zero
             out.
@@ -94,8 +94,9 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
         parts = dict.fromkeys((ablation.layer, ablation.filter) for ablation in self.filters)
         kinds = dict.fromkeys(ablation.replacement for ablation in self.filters)
         named = [(ablation.layer, ablation.filter, ablation.replacement) for ablation in self.filters]
+        # Pages read the ablations as a table: a row for each filter, a column for each replacement.
         if named != [(*part, kind) for part in parts for kind in kinds]:
-            raise ValueError("filters are not replaced by the same each")
+            raise ValueError("filters do not all have the same replacements")
         shape = (len(self.filters), len(self.class_names))
         if any(len(ablation.accuracy_change_by_class) != shape[1] for ablation in self.filters):
             raise ValueError(f"filters have no {shape[1]} changes by class")
@@ -114,9 +115,9 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
         for (layer, replacement), group in groups.items():
             worst = min(group, key=lambda ablation: ablation.accuracy_change)
             interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
-            missed = sum(ablation.is_significant and ablation.accuracy_change < 0 for ablation in group)
+            losses = sum(ablation.is_significant and ablation.accuracy_change < 0 for ablation in group)
             change = f"{worst.accuracy_change:+.4f}"
-            rows.append((layer, f"{len(group)}", f"by {replacement}", f"{missed}", change, f"{worst.filter}", interval))
+            rows.append((layer, f"{len(group)}", f"by {replacement}", f"{losses}", change, f"{worst.filter}", interval))
         return rows
 
 
@@ -157,26 +158,26 @@ def ablate(
     # Multiply-adds of an image with all ablations: each computes only the layers after its own.
     cost = len(replacements) * max(sum(macs[layer] for layer, _ in chosen), 1)
     num_images = min(len(dataset), max(_MIN_IMAGES, int(most_macs / cost)))
-    # Where even the fewest images cost too much, filters are left out, evenly.
+    # If even 1,000 images with all filters cost too much, filters are left out, evenly.
     max_filters = int(len(chosen) * most_macs / (cost * num_images))
     chosen = [chosen[index] for index in evenly(len(chosen), max(1, max_filters))]
     measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
     if "mean" in replacements and means is None:
-        # Of all images, also where fewer are measured.
+        # Over all images, even if fewer are measured.
         means = filter_means(model, dataset.images)
     named = [(layer, number, replacement) for layer, number in chosen for replacement in replacements]
 
-    def value(layer: str, number: int, replacement: Replaced) -> float:
+    def get_value(layer: str, number: int, replacement: Replaced) -> float:
         return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
 
-    ablations = [[Replacement(part[0], part[1], value(*part))] for part in named]
-    ablations = [[], *ablations]  # the whole network first
+    ablations = [[Replacement(part[0], part[1], get_value(*part))] for part in named]
+    ablations = [[], *ablations]  # the first without a replacement: the whole network
     effects = compute_ablation_effects(model.network, measured.images, measured.labels, ablations, with_losses=False)
-    right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
-    measures, of_all = _measure_changes(right[0], right[1:], measured)
+    is_correct = effects.predictions == measured.labels  # (1 + L, N), the whole network first
+    measures, of_all = _measure_changes(is_correct[0], is_correct[1:], measured)
     return Ablation(
         **describe_images(dataset, len(measured)),
-        accuracy=float(right[0].mean()),
+        accuracy=float(is_correct[0].mean()),
         num_filters_left_out=len(candidates) - len(chosen),
         layer_kinds=layer_kinds(model, layers),
         filters=tuple(
@@ -189,16 +190,16 @@ def ablate(
 
 
 def _measure_changes(
-    whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
+    is_correct_whole: NDArray[np.bool_], is_correct: NDArray[np.bool_], dataset: Dataset
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Measure the changes of accuracy: fields of `FilterAblation` for each ablation, and fields of `Ablation`.
 
     Args:
-        whole: (N,), true for images that are classified correctly without an ablation.
-        right: (L, N), the same with each ablation.
+        is_correct_whole: (N,), true for images that are classified correctly without an ablation.
+        is_correct: (L, N), the same with each ablation.
     """
-    # On the same images, so a change is a paired difference: only images whose answer changes count.
-    gained, lost = ~whole & right, whole & ~right
+    # The images are the same, so a change is a paired difference: only images that become right or wrong count.
+    gained, lost = ~is_correct_whole & is_correct, is_correct_whole & ~is_correct
     counts = dataset.class_counts
     gained_by_class, lost_by_class = (
         np.stack([images[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
@@ -224,7 +225,7 @@ def _measure_changes(
             "is_significant": bool(is_significant[index]),
             "accuracy_change_by_class": tuple(round(change, 6) for change in by_class[index].tolist()),
         }
-        for index in range(len(right))
+        for index in range(len(is_correct))
     ]
     return measures, {
         "interval_by_class": Packed.from_array(intervals_by_class.astype(np.float32)),

@@ -34,7 +34,7 @@ def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
 
 
 def layer_kinds(model: Model, layers: Iterable[str]) -> dict[str, str]:
-    """Return the kind of each of `layers`, such as "Conv2D"."""
+    """Look up the kind of each of `layers`, such as "Conv2D"."""
     return {layer: model.architecture.row(layer).layer.kind for layer in layers}
 
 

@@ -33,12 +33,12 @@ class Marking(Record, kw_only=True):
 
 
 def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return McNemar's exact p-value for each pair of counts, in their shape; see `metrics.mcnemar_exact`."""
+    """Compute McNemar's exact p-value for each pair of counts, in their shape; see `metrics.mcnemar_exact`."""
     pairs = np.stack([gained.ravel(), lost.ravel()], axis=1)
     if not len(pairs):
         return np.ones(gained.shape)
     distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    # Each pair of counts once: 512 ablations of ten classes have few different ones.
+    # The exact test is slow, and 512 ablations of ten classes have few different pairs of counts: each is tested once.
     values = np.array([mcnemar_exact(int(a), int(b)) for a, b in distinct])
     return np.asarray(values[inverse.ravel()].reshape(gained.shape))
 

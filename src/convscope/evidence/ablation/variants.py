@@ -31,7 +31,7 @@ from convscope.base.records import Record
 
 _Weighted = Conv2D | DepthwiseConv2D | Dense
 _Pooling = MaxPooling2D | AveragePooling2D
-_FEWER_IMAGES = (100, 1000, 10_000)
+_FEWER_IMAGES = (100, 1000, 10_000)  # on which the unchanged network is trained, too
 
 
 @dataclass(frozen=True)
@@ -72,26 +72,26 @@ def variants_left_out(architecture: Architecture) -> tuple[LeftOut, ...]:
 
 
 def _make_variants(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOut, ...]]:
-    made, left_out = list[Variant](), list[LeftOut]()
+    variants_made, left_out = list[Variant](), list[LeftOut]()
     for name, change, make in _CHANGES:
         try:
             network = replace(make(architecture), name=name)
         except ArchitectureError as error:
             left_out.append(LeftOut(name=name, reason=str(error)))
             continue
-        same = [variant.name for variant in made if _is_same(variant.architecture, network)]
+        same = [variant.name for variant in variants_made if _is_same(variant.architecture, network)]
         if _is_same(network, architecture):
             left_out.append(LeftOut(name=name, reason="it is identical to the network itself"))
         elif same:
             left_out.append(LeftOut(name=name, reason=f"it is identical to {same[0]}"))
         else:
-            made.append(Variant(name, change, network))
+            variants_made.append(Variant(name, change, network))
     fewer = (Variant(f"{n:,} images", "trained on fewer images", architecture, n) for n in _FEWER_IMAGES)
-    return (*made, *fewer), tuple(left_out)
+    return (*variants_made, *fewer), tuple(left_out)
 
 
 def _is_same(first: Architecture, second: Architecture) -> bool:
-    """Return True if two networks differ at most in the names of their layers."""
+    """True if two networks differ at most in the names of their layers."""
 
     def layers(network: Architecture) -> list[Layer]:
         return [replace(layer, name="") for layer in network.layers]
@@ -116,21 +116,22 @@ def _paddings_of_convolutions(layers: Sequence[Layer]) -> list[str]:
     """List the zero paddings directly before a convolution."""
     return [
         layer.name
-        for layer, following in pairwise(layers)
-        if isinstance(layer, ZeroPadding2D) and isinstance(following, Conv2D | DepthwiseConv2D)
+        for layer, next_layer in pairwise(layers)
+        if isinstance(layer, ZeroPadding2D) and isinstance(next_layer, Conv2D | DepthwiseConv2D)
     ]
 
 
 def _remove_layers(architecture: Architecture, names: Collection[str]) -> Architecture:
     """Remove layers by their names, and the activation that directly follows a removed layer with weights."""
-    own = [
+    activations = [
         layer.name
-        for before, layer in pairwise(architecture.layers)
-        # An activation layer after a removed layer would act twice on the output of the layer before.
-        if before.name in names and isinstance(before, _Weighted)
+        for previous, layer in pairwise(architecture.layers)
+        # Otherwise the output of the layer before the removed one would pass through two activations.
+        if previous.name in names and isinstance(previous, _Weighted)
         if isinstance(layer, Activation) and layer.activation != "softmax"  # which makes the output's probabilities
     ]
-    return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in {*names, *own}])
+    removed = {*names, *activations}
+    return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in removed])
 
 
 def _remove_kinds(*kinds: type[Layer], what: str) -> Callable[[Architecture], Architecture]:
@@ -238,11 +239,11 @@ def _remove_normalization(architecture: Architecture) -> Architecture:
         if not isinstance(layer, BatchNormalization):
             layers.append(layer)
             continue
-        before = layers[-1] if layers else None
-        if not isinstance(before, _Weighted) or before.activation != "linear":
+        previous = layers[-1] if layers else None
+        if not isinstance(previous, _Weighted) or previous.activation != "linear":
             raise ArchitectureError(f"{layer.name} does not follow a convolution or dense layer without activation")
         # The normalisation's shift did the work of a bias, and its activation came last: the layer before gets both.
-        layers[-1] = replace(before, activation=layer.activation, use_bias=True)
+        layers[-1] = replace(previous, activation=layer.activation, use_bias=True)
     if len(layers) == len(architecture.layers):
         raise ArchitectureError("the network has no batch normalisation")
     return _replace_layers(architecture, layers)

@@ -217,14 +217,13 @@ def audit(
     train = None if train_probabilities is None else label_suspects(train_probabilities, splits.train)
     test = label_suspects(test_probabilities, splits.test)
     duplicates = find_duplicates(splits.train, splits.test, threshold=threshold)
-    # They are published for the test images of some data sets only, by index.
     known = known_errors(splits.test)
-    answers = _answers(known, test_probabilities, test)
-    # The two faults are left out each on its own, so that their effects are not mixed.
-    right = test_probabilities.argmax(axis=1) == splits.test.labels
+    answers = _match_predictions(known, test_probabilities, test)
+    is_correct = test_probabilities.argmax(axis=1) == splits.test.labels
+    # Each of the two faults is left out on its own, so that their effects are not mixed.
     left_out: dict[LeftOut, NDArray[np.int64]] = {
         "known errors": np.array([answer.index for answer in answers], np.int64),
-        # Only those whose twin the network may have seen in training.
+        # Test images with a twin among the training images; twins within the test images are not left out.
         "twins": duplicates.find_leaks(),
     }
     return Audit(
@@ -236,16 +235,17 @@ def audit(
         known_answers=answers,
         duplicates=duplicates,
         accuracies=(
-            _accuracy_without("nothing", right, np.empty(0, np.int64)),
-            *(_accuracy_without(name, right, images) for name, images in left_out.items() if len(images)),
+            _accuracy_without("nothing", is_correct, np.empty(0, np.int64)),
+            *(_accuracy_without(name, is_correct, images) for name, images in left_out.items() if len(images)),
         ),
         pictures=take_pictures(splits, _choose_pictures(train, test, answers, duplicates), _PICTURE_BYTES),
     )
 
 
-def _answers(
+def _match_predictions(
     known: KnownErrors | None, y_prob: NDArray[np.floating[Any]], suspects: LabelSuspects
 ) -> tuple[AnsweredError, ...]:
+    """Join each known error with the model's prediction for its image."""
     if known is None:
         return ()
     # An error without a rank is no suspect: confident learning did not find it.
@@ -264,8 +264,8 @@ def _answers(
     )
 
 
-def _accuracy_without(name: LeftOut, right: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
-    kept = np.delete(right, left_out)
+def _accuracy_without(name: LeftOut, is_correct: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
+    kept = np.delete(is_correct, left_out)
     num_correct = int(kept.sum())
     return PartialAccuracy(
         left_out=name,
@@ -290,7 +290,6 @@ def _choose_pictures(
             for group in duplicates.groups[:_MAX_GROUPS_SHOWN]
         ],
     ]
-    # suspects of test, known errors, suspects of train, duplicates; then the second of each kind, and so on, until
-    # the bytes are used up
+    # The first of each kind, then the second of each, and so on; `take_pictures` stops when the bytes are used up.
     turns = zip_longest(*kinds, fillvalue=list[PicturePlace]())
     return list(chain.from_iterable(chain.from_iterable(turns)))

@@ -52,7 +52,7 @@ class KnownErrors:
 
 @checked
 def known_errors(dataset: Dataset) -> KnownErrors | None:
-    """Return the published, human-validated label errors of `dataset`; None if there are none.
+    """Find the published label errors of `dataset`, which people confirmed; None if there are none.
 
     Source: Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning
     Benchmarks": 15 of MNIST's 10,000 test images.
@@ -77,6 +77,6 @@ def _read_lists() -> dict[str, KnownErrors]:
 
 
 def _find_majority(error: dict[str, int]) -> int | None:
-    """Return the other label if more than half of the people chose it; the given label never has a majority."""
+    """Get the other label if more than half of the people chose it; in these lists the given one has no majority."""
     num_votes = error["votes_given"] + error["votes_other"] + error["votes_neither"]
     return error["other"] if 2 * error["votes_other"] > num_votes else None

@@ -18,9 +18,9 @@ from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
 
-_MAX_IN_JSON = 200
-_MAX_SHOWN = 10
-_WIDEST_NAME = 24
+_MAX_IN_JSON = 200  # suspects
+_MAX_SHOWN = 10  # suspects in a table
+_MAX_NAME_WIDTH = 24  # characters of a class in it
 _BLOCK = 1 << 22  # probabilities that are compared at once
 _SLACK = 1e-6  # tolerance when a probability is compared with a threshold or another one, as in cleanlab
 
@@ -103,7 +103,7 @@ class LabelSuspects(Tabular, Recorded):
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        names = [clip(name, _WIDEST_NAME) for name in self.class_names]
+        names = [clip(name, _MAX_NAME_WIDTH) for name in self.class_names]
         for suspect in self.suspects[:_MAX_SHOWN]:
             probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
             yield f"{suspect.rank}", f"{suspect.index}", names[suspect.given], names[suspect.suggested], *probabilities
@@ -147,10 +147,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     thresholds = np.maximum(thresholds, 2 * _SLACK)
     confident = _confident_classes(y_prob, thresholds)
     joint = _count(labels, confident, dataset.num_classes)
-    suspected = np.flatnonzero(
-        (confident >= 0) & (confident != labels) & (y_prob.max(axis=1) > self_confidence + _SLACK)
-    )
-    suspected = suspected[np.argsort(self_confidence[suspected], kind="stable")]
+    indices = np.flatnonzero((confident >= 0) & (confident != labels) & (y_prob.max(axis=1) > self_confidence + _SLACK))
+    indices = indices[np.argsort(self_confidence[indices], kind="stable")]  # the most doubtful first
     return LabelSuspects(
         dataset_name=dataset.name,
         split=dataset.split,
@@ -167,7 +165,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
                 self_confidence=min(float(self_confidence[index]), 1.0),  # they may be 1e-6 above
                 probability=min(float(y_prob[index, confident[index]]), 1.0),
             )
-            for rank, index in enumerate(suspected, 1)
+            for rank, index in enumerate(indices, 1)
         ),
     )
 
@@ -195,16 +193,17 @@ def _confident_classes(y_prob: NDArray[np.floating[Any]], thresholds: NDArray[np
     step = max(1, _BLOCK // len(thresholds))
     for start in range(0, len(y_prob), step):
         block = y_prob[start : start + step]
-        reached = block >= thresholds - _SLACK
-        number = reached.sum(axis=1)
-        # The most probable class has not always reached its threshold, even if two others have; this is cleanlab's
-        # rule.
-        classes = np.where(number > 1, block.argmax(axis=1), reached.argmax(axis=1))
-        confident[start : start + step] = np.where(number > 0, classes, -1)
+        is_reached = block >= thresholds - _SLACK
+        num_reached = is_reached.sum(axis=1)
+        # If an image reaches several thresholds, it belongs to the most probable of all classes, even if that one has
+        # not reached its own; this is cleanlab's rule.
+        classes = np.where(num_reached > 1, block.argmax(axis=1), is_reached.argmax(axis=1))
+        confident[start : start + step] = np.where(num_reached > 0, classes, -1)
     return confident
 
 
 def _count(labels: NDArray[np.int64], classes: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
     """Count images by label and class (K, K), without those of class -1."""
+    # The cell (label, class) of the matrix is number label · K + class, row by row.
     cells = labels[classes >= 0] * num_classes + classes[classes >= 0]
     return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)

@@ -120,8 +120,8 @@ class Calibration(Tabular, DataRecord, kw_only=True):
 
         None where its accuracy and its error by mass lie in the ranges of calibrated networks, as of 95 % of those.
         """
-        # A calibrated network is right as often as its mean confidence says, give or take chance. Records of earlier
-        # versions lack that range: Wilson's interval takes its place.
+        # The accuracy of a calibrated network is its mean confidence, apart from chance: `chance_accuracy` is that
+        # range. Records of earlier versions lack it, and Wilson's interval takes its place.
         low, high = self.before.chance_accuracy or self.accuracy_interval
         if not low <= self.accuracy <= high:
             return "over" if self.accuracy < low else "under"
@@ -222,9 +222,9 @@ def measure_calibration(
     temperature = fit_temperature(fitted_logits, fitted_labels)
     # The test images are scored at 1, which leaves the probabilities as they are, and at the fitted temperature. They
     # are never fitted on.
-    scores = [score_images(logits, labels, degree, num_bins) for degree in (1.0, temperature)]
+    scores = [score_images(logits, labels, value, num_bins) for value in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
-    right = int(scores[0].right.sum())
+    num_correct = int(scores[0].right.sum())  # the same at any temperature
     before, after = (
         _measure(score, estimate, num_bins, random_stream(seed, "calibration", number))
         for number, (score, estimate) in enumerate(zip(scores, estimates, strict=True), 1)
@@ -234,8 +234,8 @@ def measure_calibration(
         split=split,
         num_images=len(labels),
         num_classes=logits.shape[1],
-        accuracy=right / len(labels),
-        accuracy_interval=wilson_interval(right, len(labels)),
+        accuracy=num_correct / len(labels),
+        accuracy_interval=wilson_interval(num_correct, len(labels)),
         num_bins=num_bins,
         temperature=temperature,
         temperature_interval=temperature_interval(fitted_logits, fitted_labels, temperature),

@@ -19,7 +19,7 @@ FIGURES = ("ece_by_width", "ece_by_mass", "brier", "negative_log_likelihood", "a
 _BINNINGS: tuple[Binning, Binning] = ("width", "mass")
 _MAX_DRAWS = 10**8  # images in all resamples, which takes about ten seconds
 _BLOCK = 1 << 21  # draws that are in memory at once
-_MAX_RESAMPLES, _MIN_RESAMPLES = 1000, 200
+_MAX_RESAMPLES, _MIN_RESAMPLES = 1000, 200  # whatever the number of images
 
 
 class Estimate(Record, kw_only=True):
@@ -67,26 +67,27 @@ def bootstrap(
         assert axis == -1, axis
         rows = np.atleast_2d(indices)
         # A resample as weights: how often each image was drawn. Then all figures are products with matrices.
-        times = np.empty((count, len(rows)))
+        weights = np.empty((count, len(rows)))
         for column, row in enumerate(rows):
-            times[:, column] = np.bincount(row, minlength=count)
-        first, second = (statistic(times) for statistic in statistics)
+            weights[:, column] = np.bincount(row, minlength=count)
+        first, second = (statistic(weights) for statistic in statistics)
         values = np.concatenate([first, second, second - first])
         return values if indices.ndim == 2 else values[:, 0]
 
     settings: dict[str, Any] = {"vectorized": True, "batch": max(1, _BLOCK // count), "rng": stream}
-    drawn = stats.bootstrap(
+    basic = stats.bootstrap(
         (np.arange(count),), figures, n_resamples=count_resamples(count), method="basic", **settings
     )
+    # From the same resamples.
     percentile = stats.bootstrap(
-        (np.arange(count),), figures, n_resamples=0, bootstrap_result=drawn, method="percentile", **settings
+        (np.arange(count),), figures, n_resamples=0, bootstrap_result=basic, method="percentile", **settings
     )
     values = figures(np.arange(count), -1)
     estimates = list[Estimate]()
     for index, value in enumerate(values):
         # Percentile intervals of an ECE covered the truth hardly ever (dev/LOG.md, 2026-11-25).
         is_error = FIGURES[index % len(FIGURES)].startswith("ece")
-        interval = (drawn if is_error else percentile).confidence_interval
+        interval = (basic if is_error else percentile).confidence_interval
         low, high = float(interval.low[index]), float(interval.high[index])
         if is_error and index < 2 * len(FIGURES):  # errors, not their changes: these may be negative
             low, high = max(low, 0.0), max(high, 0.0)
@@ -99,31 +100,32 @@ def bootstrap(
 def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
     """Simulate the calibration errors, by width and by mass, of a network whose confidences are exactly right.
 
-    In each of `count_resamples` draws, an image is right with the probability of its confidence. The third is the
-    97.5 % range of the accuracy of these draws: it and the upper end of an error each leave out 2.5 %.
+    In each of `count_resamples` draws, an image is right with the probability of its confidence. The third result is
+    the 97.5 % range of the accuracy of these draws. It leaves out 2.5 %, as the upper end of an error does, and the two
+    together 5 %.
 
     Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
     """
     count = len(scores.right)
     masks = [_bin_matrix(scores.confidence, num_bins, binning, np.ones(count)) for binning in _BINNINGS]
     expected = [mask @ scores.confidence for mask in masks]
-    drawn = list[NDArray[np.float64]]()
+    draws = list[NDArray[np.float64]]()  # (3, rows) each: both errors and the accuracy
     num_left = count_resamples(count)
     while num_left:
         rows = min(num_left, max(1, _BLOCK // count))
-        right = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
-        gaps = [np.abs(mask @ right - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
-        drawn.append(np.stack([*gaps, right.sum(axis=0)]) / count)
+        hits = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
+        gaps = [np.abs(mask @ hits - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
+        draws.append(np.stack([*gaps, hits.sum(axis=0)]) / count)
         num_left -= rows
-    errors = np.concatenate(drawn, axis=1)
-    ends = [(float(row.mean()), *np.quantile(row, (0.025, 0.975)).tolist()) for row in errors[:2]]
+    figures = np.concatenate(draws, axis=1)
+    ends = [(float(row.mean()), *np.quantile(row, (0.025, 0.975)).tolist()) for row in figures[:2]]
     width, mass = (Chance(mean=mean, low=low, limit=limit) for mean, low, limit in ends)
-    low, high = np.quantile(errors[2], (0.0125, 0.9875)).tolist()
+    low, high = np.quantile(figures[2], (0.0125, 0.9875)).tolist()
     return width, mass, (low, high)
 
 
 class _Statistic:
-    """The figures of scores in which image n counts `times[n, r]` times: called with (N, R), it returns (5, R)."""
+    """The five `FIGURES` of R resamples, (5, R), computed from weights (N, R): how often each image was drawn."""
 
     def __init__(self, scores: Scores, num_bins: int) -> None:
         gaps = scores.right - scores.confidence
@@ -132,15 +134,16 @@ class _Statistic:
         self.order = np.argsort(scores.doubt, kind="stable")
         self.wrong = (~scores.right[self.order]).astype(np.float64)
 
-    def __call__(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        count = len(times)
-        errors = [np.abs(matrix @ times).sum(axis=0) / count for matrix in self.bins]
-        ordered = times[self.order]
-        # Images by rising doubt, image n with its weight: Σ of the risks at each coverage, by the coverage's weight.
+    def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        count = len(weights)
+        errors = [np.abs(matrix @ weights).sum(axis=0) / count for matrix in self.bins]
+        # By rising doubt: risk n is wrong / answered if all images up to n are answered. AURC is the mean of the risks,
+        # in which an image that was drawn w times counts w times.
+        ordered = weights[self.order]
         answered = np.maximum(ordered.cumsum(axis=0), 1)
         wrong = (ordered * self.wrong[:, None]).cumsum(axis=0)
         aurc = (ordered * wrong / answered).sum(axis=0) / count
-        return np.stack([*errors, *(self.means @ times / count), aurc])
+        return np.stack([*errors, *(self.means @ weights / count), aurc])
 
 
 def _bin_matrix(confidence: NDArray[np.float64], num_bins: int, binning: Binning, values: NDArray[np.float64]) -> Any:
@@ -150,7 +153,7 @@ def _bin_matrix(confidence: NDArray[np.float64], num_bins: int, binning: Binning
 
 
 def _sparse(values: Any, shape: tuple[int, int] | None = None) -> Any:
-    """Make a sparse matrix: its products are summed in a fixed order, those of BLAS in one that depends on threads."""
+    """Make a sparse matrix: its products are summed in a fixed order, while BLAS's order depends on the threads."""
     from scipy.sparse import csr_array
 
     return csr_array(values, shape=shape)

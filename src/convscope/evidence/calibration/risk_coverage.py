@@ -89,37 +89,37 @@ def measure_risk_coverage(
         raise ValueError(f"doubt is at least {doubt.min()}; it must not be negative")
     if not all(0 <= fraction < 1 for fraction in refused):
         raise ValueError(f"refused is {tuple(refused)}; each must lie from 0 to below 1")
-    # The first n are those that are answered at coverage n / N.
+    # Sorted by doubt, the first n images are those that are answered at coverage n / N.
     order = np.argsort(doubt, kind="stable")
     errors, answered = np.cumsum(~right[order], dtype=np.int64), np.arange(1, count + 1)
     risk = errors / answered
     num_errors = int(errors[-1])
-    # In the best order, all right predictions come first: a prefix beyond them has the surplus as errors.
+    # In the best order, all right predictions come first: n answers have max(n - number of right ones, 0) errors.
     optimal = np.maximum(answered - (count - num_errors), 0) / answered
-    left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
+    num_left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
     aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(
-        coverage=to_tuple(left / count),
-        risk=to_tuple(risk[left - 1]),
+        coverage=to_tuple(num_left / count),
+        risk=to_tuple(risk[num_left - 1]),
         aurc=aurc,
         optimal_aurc=optimal_aurc,
         excess_aurc=aurc - optimal_aurc,
-        refusals=tuple(_refusal(fraction, _count_left(count, fraction), errors) for fraction in refused),
+        refusals=tuple(_make_refusal(fraction, _count_left(count, fraction), errors) for fraction in refused),
     )
 
 
 def _count_left(count: int, fraction: float) -> int:
-    # One image is always answered: of none there is no risk.
+    # At least one image is answered, since the risk of none is not defined.
     return max(1, count - round(fraction * count))
 
 
-def _refusal(fraction: float, left: int, errors: NDArray[np.int64]) -> Refusal:
-    wrong = int(errors[left - 1])
+def _make_refusal(fraction: float, num_left: int, errors: NDArray[np.int64]) -> Refusal:
+    wrong = int(errors[num_left - 1])
     return Refusal(
         fraction=float(fraction),
-        num_refused=len(errors) - left,
-        num_left=left,
+        num_refused=len(errors) - num_left,
+        num_left=num_left,
         num_errors_left=wrong,
-        risk=wrong / left,
-        interval=wilson_interval(wrong, left),
+        risk=wrong / num_left,
+        interval=wilson_interval(wrong, num_left),
     )

@@ -49,19 +49,19 @@ def score_images(
         shifted -= shifted.max(axis=1, keepdims=True)
         rows, truth = np.arange(len(shifted)), labels[block]
         exponentials = np.exp(shifted)
-        answers = shifted.argmax(axis=1)
+        predicted = shifted.argmax(axis=1)
         # The largest exponential is exp(0) = 1, so the probability of the prediction is 1 / (1 + doubt), with the sum
         # of the other exponentials as doubt: no digit of it is lost in a difference from 1.
         others = exponentials.copy()
-        others[rows, answers] = 0
+        others[rows, predicted] = 0
         doubt[block] = others.sum(axis=1)
         probabilities = exponentials / (1 + doubt[block])[:, None]
         likelihood[block] = np.log1p(doubt[block]) - shifted[rows, truth]
-        misses = -probabilities
-        misses[rows, truth] += 1
-        brier[block] = np.square(misses).sum(axis=1)
-        cells = classes * num_bins + np.searchsorted(edges, probabilities)
-        gaps += np.bincount(cells.ravel(), weights=misses.ravel(), minlength=len(gaps))
+        differences = -probabilities  # truth less probability: 1 - p for the label, -p for other classes
+        differences[rows, truth] += 1
+        brier[block] = np.square(differences).sum(axis=1)
+        cells = classes * num_bins + np.searchsorted(edges, probabilities)  # each class has bins of its own
+        gaps += np.bincount(cells.ravel(), weights=differences.ravel(), minlength=len(gaps))
     return Scores(
         confidence=1 / (1 + doubt),
         doubt=doubt,

@@ -52,17 +52,18 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
         method="bounded",
         options={"xatol": 1e-7},
     )
-    # The minimiser never tries the ends exactly; and 1 leaves a calibrated network unchanged.
-    candidates = (1.0, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, float(np.exp(minimum.x)))  # the first of equals
+    # The minimiser never tries the ends exactly. Of equally good temperatures `min` takes the first: 1 leaves the
+    # network unchanged.
+    candidates = (1.0, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, float(np.exp(minimum.x)))
     return min(candidates, key=lambda temperature: _mean_loss(shifted, temperature))
 
 
 def temperature_interval(
     logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float
 ) -> tuple[float, float] | None:
-    """Return (low, high), the 95 % interval of the temperature that `fit_temperature` found for these images.
+    """Compute (low, high), the 95 % interval of the temperature that `fit_temperature` found for these images.
 
-    It covers the choice of the images alone. None where they do not tell the temperature: at a bound, or where no
+    It covers the choice of the images alone. None if they do not determine the temperature: it is at a bound, or no
     probability depends on it.
 
     Source: White 1982, the sandwich variance of b = 1 / T: Σ s² / (Σ v)², with s an image's logit of the label less its
@@ -81,7 +82,7 @@ def temperature_interval(
         curvature += float((probabilities * np.square(values - means[:, None])).sum())
     if curvature <= 0:
         return None
-    # In log T the sandwich estimator: root of the squared slopes over the curvature.
+    # The standard error of b = 1 / T is sqrt(squares) / curvature, and that of log T is T times as large.
     half = _Z * np.sqrt(squares) / curvature * temperature
     return float(temperature * np.exp(-half)), float(temperature * np.exp(half))
 
@@ -91,7 +92,7 @@ def _mean_loss(shifted: NDArray[np.float64], temperature: float) -> float:
     total = 0.0
     for block in blocks(*shifted.shape):
         scaled = shifted[block] / temperature
-        # Taken out of the sum, so that no exponential overflows.
+        # log Σ exp(x) = m + log Σ exp(x - m) with m the largest x, so that no exponential overflows.
         largest = scaled.max(axis=1)
         total += float((np.log(np.exp(scaled - largest[:, None]).sum(axis=1)) + largest).sum())
     return total / len(shifted)

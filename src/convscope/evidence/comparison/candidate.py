@@ -103,15 +103,15 @@ def check_costs(value: Any) -> None:
             raise ValueError(f"{name} is {cost}; it must be finite and at least 0")
 
 
-def check_same_images(names: tuple[str, str], answers: tuple[Any, Any]) -> None:
+def check_same_images(names: tuple[str, str], evaluations: tuple[Any, Any]) -> None:
     """Raise `ValueError` unless two evaluations, or two groups, are of the same images."""
-    first, second = answers
-    for name in ("dataset_name", "split", "class_names"):
-        ours, theirs = (getattr(value, name, None) for value in answers)
-        if ours != theirs:
+    first, second = evaluations
+    for field in ("dataset_name", "split", "class_names"):
+        first_value, second_value = getattr(first, field, None), getattr(second, field, None)
+        if first_value != second_value:
             raise ValueError(
-                f"{name} is {ours!r} for {names[0]} but {theirs!r} for {names[1]}; only models evaluated on the same "
-                "images can be compared"
+                f"{field} is {first_value!r} for {names[0]} but {second_value!r} for {names[1]}; only models evaluated "
+                "on the same images can be compared"
             )
     if not np.array_equal(first.y_true, second.y_true):
         raise ValueError(

@@ -143,8 +143,8 @@ def plan(
     level = LEVELS[looks - 1]
     check_same_images((a.name, b.name), (a, b))
     if min(a.num_models, b.num_models) < 2:
-        alone = a if a.num_models < 2 else b
-        raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")
+        too_few = a if a.num_models < 2 else b
+        raise ValueError(f"there is one run of {too_few.name}; train at least two seeds, better five, of each network")
     variances = DifferenceVariances.from_flags(a.wrong, b.wrong)
     seeds = _find_fewest(lambda count: variances.power(count, difference, level), looks)
     # With few runs, the spread between seeds is uncertain: the power at both ends of its interval.
@@ -167,12 +167,13 @@ def _find_fewest(power: Callable[[int], float], looks: int) -> int | None:
     """Find the fewest runs that reach `POWER` in equal steps of at least two; None above `MAX_SEEDS`."""
     if power(MAX_SEEDS) < POWER:
         return None
-    # Bisection: `high` always reaches the power, `low` never does.
-    low, high = 1, MAX_SEEDS  # by bisection, as the power rises with the runs
+    # Bisection, as the power rises with the runs: `high` always reaches it, `low` never does.
+    low, high = 1, MAX_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
-    # Equal steps: rounded up to a multiple of the looks. A look needs two seeds, since one has no spread.
+    # Rounded up to a multiple of the looks, so that each look adds as many seeds. With several looks, the first needs
+    # two seeds, since one has no spread.
     return looks * max(-(-high // looks), 2 if looks > 1 else 1)
 
 

@@ -22,7 +22,7 @@ Source: Pocock 1977, Biometrika 64, 191-199. The looks there are correlated by t
 the images, too, which correlates them more, and makes false findings fewer.
 """
 
-_DRAWS = 4000  # of the spread between seeds, which give the power to a third of a point
+_DRAWS = 4000  # simulated experiments, which give the power to a third of a percentage point
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class DifferenceVariances:
     Attributes:
         images: the variance over test sets of as many images, with endless seeds. No further seed lowers it.
         runs: of each network, the variance of one run's accuracy on these images.
-        luck: of each network, the part of `runs` that falls on single images, each for itself.
+        luck: of each network, the part of `runs` by which runs differ on each image independently of other images.
         freedom: of each network, the degrees of freedom with which `runs` is known; infinite if it is exact.
     """
 
@@ -69,9 +69,10 @@ class DifferenceVariances:
         """Compute the probability that equally good networks are shown to differ by less than `margin`."""
         from scipy.special import ndtr
 
-        # Equivalence: the whole interval lies within the margin.
-        room = np.maximum(margin - self._half_widths(seeds, level), 0.0) / self._standard_error(seeds)
-        return float(np.mean(2 * ndtr(room) - 1))
+        # Equivalence: the whole interval lies within the margin, so the measured difference must lie within the margin
+        # less half the interval's width.
+        limit = np.maximum(margin - self._half_widths(seeds, level), 0.0) / self._standard_error(seeds)
+        return float(np.mean(2 * ndtr(limit) - 1))
 
     def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
         """Replace the spreads between seeds by the ends of their 95 % intervals, taken as exact."""
@@ -83,7 +84,7 @@ class DifferenceVariances:
         return np.asarray(np.sqrt(self.images + (self._true_runs / _counts(seeds)).sum(axis=0)))
 
     def _half_widths(self, seeds: int | tuple[int, int], level: float) -> NDArray[np.float64]:
-        """Simulate experiments, and return half the width (draws,) of the interval in each."""
+        """Simulate experiments, and compute half the width (draws,) of the interval in each."""
         from scipy.special import stdtrit
 
         counts = _counts(seeds)
@@ -91,25 +92,26 @@ class DifferenceVariances:
         # the same plan each time.
         estimates = np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)
         # (2, draws): the variance of each network's mean, as an experiment would estimate it.
-        of_seeds = self._true_runs / counts * estimates
+        seed_variances = self._true_runs / counts * estimates
         luck = float((np.array(self.luck)[:, None] / counts).sum())
-        of_images = self.images + luck
-        variance = of_images + np.maximum(of_seeds.sum(axis=0) - luck, 0.0)
-        parts = [(part, int(count) - 1) for part, count in zip(of_seeds, counts.ravel(), strict=True)]
-        freedom = degrees_of_freedom(variance, (of_images, float(self.num_images)), parts)
+        image_variance = self.images + luck
+        # `luck` is part of both, and counts once.
+        variance = image_variance + np.maximum(seed_variances.sum(axis=0) - luck, 0.0)
+        parts = [(part, int(count) - 1) for part, count in zip(seed_variances, counts.ravel(), strict=True)]
+        freedom = degrees_of_freedom(variance, (image_variance, float(self.num_images)), parts)
         return np.asarray(stdtrit(freedom, 1 - level / 2) * np.sqrt(variance))
 
     @cached_property
     def _true_runs(self) -> NDArray[np.float64]:
-        """(2, 1), the medians of the possible variances of the runs; at least luck.
+        """(2, 1), the medians of the possible variances of the runs, each at least `luck`.
 
-        So planned seeds reach the power on average. The estimates themselves promise too much from few runs, and a mean
-        over all possible variances asks for three times the seeds (benchmarks/plan_claims.py).
+        With medians, planned seeds reach the power on average. With the estimates themselves, plans from few runs have
+        too few seeds; with a mean over all possible variances three times the seeds (benchmarks/plan_claims.py).
         """
         return self._runs_at(0.5)
 
     def _runs_at(self, share: float) -> NDArray[np.float64]:
-        """Compute (2, 1), the variances of the runs for which a share of the estimates would be smaller."""
+        """Compute (2, 1), the true variances at which an estimate would be smaller than ours with chance `share`."""
         from scipy.stats import chi2
 
         runs = [

@@ -40,7 +40,7 @@ class GroupComparisons(Recorded):
 
         None unless all pairs are compared. The truly best group is missing with a probability below 5 %.
         """
-        # With the pairs of the first group only, two others are never compared.
+        # With pairs="first", groups other than the first are not compared with the best one.
         if len(self.comparisons) < len(self.groups) * (len(self.groups) - 1) // 2:
             return None
         best = max(self.groups, key=lambda group: group.accuracy)
@@ -145,8 +145,8 @@ def compare_all(
     if margin is not None and not 0 < margin < 1:
         raise ValueError(f"margin is {margin}; it must lie between 0 and 1, such as 0.001 for a tenth of a point")
     names = [group.name for group in groups]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two groups are called {twice[0]!r}; give each group its own name")
+    if duplicates := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two groups are called {duplicates[0]!r}; give each group its own name")
     chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], group) for group in groups[1:]]
     if len(chosen) > MAX_PAIRS:
         raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MAX_PAIRS}; use pairs="first"')

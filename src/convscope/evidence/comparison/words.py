@@ -17,7 +17,7 @@ _WIDEST_NAME = 32
 
 
 def make_unique(first: str, second: str) -> tuple[str, str]:
-    """Return both names, with a suffix if they are equal."""
+    """Make two names unique: equal ones get a suffix."""
     return (f"{first} (first)", f"{second} (second)") if first == second else (first, second)
 
 

@@ -23,7 +23,9 @@ _ROWS_AT_ONCE = 128  # whose distances to all points are in memory together
 
 
 def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> NDArray[np.int32]:
-    """Find (N, N - 1), the indices of the other points of `points` (N, D), nearest first; of equals the first first.
+    """Find for each of `points` (N, D) the indices of the others, (N, N - 1), the nearest first.
+
+    Of equally near points the one with the smaller index comes first.
 
     Args:
         max_points: limit for the neighbours of each point; None is all.
@@ -50,7 +52,7 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
     return np.asarray((labels[nearest] == labels[:, None]).mean(axis=1))
 
 
-_NEIGHBOURS = 10
+_NEIGHBOURS = 10  # whose labels are compared, if there are enough images
 MIN_EMBEDDED_IMAGES = 4  # below, there are hardly neighbours
 
 
@@ -147,7 +149,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     layer = find_embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
     points, ratios, directions = principal_components(hidden, 2)
-    # Of few images, at most half of the others, or agreement would approach the class's share.
+    # Of few images, at most half of the others: with all of them, the agreement would be the class's share.
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
     shares, picture_shares = (agreements(neighbours(values, k), labels) for values in (hidden, points))
     counts = np.bincount(labels, minlength=dataset.num_classes)

@@ -71,9 +71,10 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
 
 def _find_output_row(rows: tuple[LayerRow, ...]) -> LayerRow:
     """Find the row whose output completes the filters' activations, among the first three of `rows`."""
-    complete, *following = rows
-    # After a convolution may come a normalisation and an activation; the filter's answer is what leaves both.
-    for row, kinds in zip(following, (BatchNormalization | Activation, Activation), strict=False):
+    complete, *next_rows = rows
+    # After a convolution may come a normalisation, an activation or both in this order. The filter's output is read
+    # after them.
+    for row, kinds in zip(next_rows, (BatchNormalization | Activation, Activation), strict=False):
         is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
         if is_done or not isinstance(row.layer, kinds) or row.layer.activation == "softmax":
             break
@@ -107,9 +108,9 @@ def measure_filters(
     lowest = [np.full(layer.num_filters, np.inf, np.float32) for layer in layers]
     for block, outputs in layer_outputs(model, layers, images, np.arange(len(images))):
         for maps, highest, mean, low in zip(outputs, maxima, means, lowest, strict=True):
-            # Rows first: the longer what is added or compared at once, the faster NumPy is.
+            # First over the rows of a map, then over its columns: NumPy is faster on long rows of memory.
             highest[block] = maps.max(axis=1).max(axis=1)
-            # The mean of activations: below zero a filter says "no", which must not cancel a "yes" elsewhere.
+            # Without the numbers below zero, which would cancel activations elsewhere on the map.
             positive = maps if maps.min() >= 0 else np.maximum(maps, 0)
             mean[block] = positive.sum(axis=1).sum(axis=1) / (maps.shape[1] * maps.shape[2])
             np.minimum(low, maps.min(axis=1).min(axis=(0, 1)), out=low)
@@ -168,8 +169,7 @@ def class_selectivity(
     by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]
     best = by_class.argmax(axis=0)
     highest = by_class.max(axis=0)
-    # The mean over all other classes. (highest - others) / (highest + others) is 0 for a filter that answers all
-    # alike, 1 for one that answers one class.
+    # The mean over all other classes.
     others = (by_class.sum(axis=0) - highest) / max(len(classes) - 1, 1)
     total = highest + others
     return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), classes[best].astype(np.int64)

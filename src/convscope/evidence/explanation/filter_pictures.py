@@ -41,19 +41,21 @@ class FilterPictures(Record, kw_only=True):
 
 
 def picture_box(
-    seen: ReceptiveField, position: tuple[int, int], image_size: tuple[int, int]
+    field: ReceptiveField, position: tuple[int, int], image_size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """Compute (top, left, height, width) of the picture of a position; top and left may lie before the first pixel.
 
     >>> picture_box(ReceptiveField(size=(3, 40), jump=(2, 2), start=(-1, -20)), (0, 5), (28, 28))
     (-1, 0, 3, 28)
     """
-    top, height = _side(seen.start[0] + position[0] * seen.jump[0], seen.size[0], image_size[0])
-    left, width = _side(seen.start[1] + position[1] * seen.jump[1], seen.size[1], image_size[1])
+    # Position p of the map sees the pixels from start + p · jump on, `size` of them.
+    top, height = _limit_side(field.start[0] + position[0] * field.jump[0], field.size[0], image_size[0])
+    left, width = _limit_side(field.start[1] + position[1] * field.jump[1], field.size[1], image_size[1])
     return top, left, height, width
 
 
-def _side(start: int, size: int, pixels: int) -> tuple[int, int]:
+def _limit_side(start: int, size: int, pixels: int) -> tuple[int, int]:
+    """Choose (start, size) of a picture along one axis: the whole image if the receptive field is as large."""
     return (start, size) if size < pixels else (0, pixels)
 
 
@@ -66,22 +68,24 @@ def picture_layers(
         images: (N, H, W, C) uint8.
         spots: for each layer and filter, the images and positions with the highest activations.
     """
-    room, left_over = _MAX_BYTES, _MAX_FILTERS
-    pictured = dict[int, FilterPictures]()
-    # From small pictures to large ones, each layer with an equal part of the rest: what it does not need is left to the
-    # later ones.
+    bytes_left, filters_left = _MAX_BYTES, _MAX_FILTERS
+    pictures_of = dict[int, FilterPictures]()
+    # From small pictures to large ones. Each layer may use an equal part of what is left, and what it does not need is
+    # left to the later ones.
     by_size = sorted(range(len(layers)), key=lambda index: int(np.prod(layers[index].row.receptive_field.size)))
     for done, index in enumerate(by_size):
-        left = len(layers) - done
-        filters = evenly(layers[index].num_filters, max(left_over // left, 1))
+        layers_left = len(layers) - done
+        filters = evenly(layers[index].num_filters, max(filters_left // layers_left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
         filter_bytes = pictures.real.num_json_bytes / max(len(pictures.filters), 1)
-        if filter_bytes * len(filters) > room // left:
-            filters = evenly(layers[index].num_filters, max(int(room // left / filter_bytes), 0 if pictured else 1))
+        layer_bytes = bytes_left // layers_left
+        if filter_bytes * len(filters) > layer_bytes:
+            # The first layer shows a filter even if that is too large.
+            filters = evenly(layers[index].num_filters, max(int(layer_bytes / filter_bytes), 0 if pictures_of else 1))
             pictures = _cut_out(layers[index], filters, images, spots[index])
-        pictured[index] = pictures
-        room, left_over = max(room - int(filter_bytes * len(filters)), 0), left_over - len(filters)
-    return [pictured[index] for index in range(len(layers))]
+        pictures_of[index] = pictures
+        bytes_left, filters_left = max(bytes_left - int(filter_bytes * len(filters)), 0), filters_left - len(filters)
+    return [pictures_of[index] for index in range(len(layers))]
 
 
 def _cut_out(
@@ -90,7 +94,7 @@ def _cut_out(
     max_spots = max((len(spot) for spot in spots), default=0)
     height, width = images.shape[1:3]
     *_, rows, columns = picture_box(layer.row.receptive_field, (0, 0), (height, width))
-    factor = -(-max(rows, columns) // _LARGEST_SIDE)
+    factor = -(-max(rows, columns) // _LARGEST_SIDE)  # rounded up, as the sides below
     shape = (-(-rows // factor), -(-columns // factor), images.shape[3])
     real = np.zeros((len(filters), max_spots, *shape), np.uint8)
     for number, filter_index in enumerate(filters):
@@ -100,10 +104,10 @@ def _cut_out(
 
 
 def _picture(
-    image: NDArray[np.uint8], seen: ReceptiveField, position: tuple[int, int], factor: int
+    image: NDArray[np.uint8], field: ReceptiveField, position: tuple[int, int], factor: int
 ) -> NDArray[np.uint8]:
     """Cut out the picture of a position, averaged over `factor` by `factor` pixels, with zeros outside the image."""
-    top, left, height, width = picture_box(seen, position, (image.shape[0], image.shape[1]))
+    top, left, height, width = picture_box(field, position, (image.shape[0], image.shape[1]))
     rows, columns = (np.arange(start, start + size) for start, size in ((top, height), (left, width)))
     inside_rows = (rows >= 0) & (rows < image.shape[0])
     inside_columns = (columns >= 0) & (columns < image.shape[1])
@@ -111,7 +115,8 @@ def _picture(
     picture[np.ix_(inside_rows, inside_columns)] = image[np.ix_(rows[inside_rows], columns[inside_columns])]
     if factor == 1:
         return picture
-    spare = ((0, -height % factor), (0, -width % factor), (0, 0))
-    padded = np.pad(picture, spare, mode="edge").astype(np.float64)
+    # Up to multiples of the factor, by repeating the last row and column.
+    padding = ((0, -height % factor), (0, -width % factor), (0, 0))
+    padded = np.pad(picture, padding, mode="edge").astype(np.float64)
     cells = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, -1)
     return np.asarray(np.rint(cells.mean(axis=(1, 3))), np.uint8)

@@ -69,7 +69,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     spots = [[list(zip(images.index, images.places, strict=True)) for images in filters] for filters in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     cards = []
-    for layer, values, images_of_filters, pictured in zip(layers, measures, exciting, pictures, strict=True):
+    for layer, values, images_of_filters, layer_pictures in zip(layers, measures, exciting, pictures, strict=True):
         cards.append(
             FilterLayerCards(
                 layer=layer.layer,
@@ -79,7 +79,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 map_size=layer.map_size,
                 receptive_field=layer.row.receptive_field,
                 filters=_make_cards(layer.layer, values, measured.labels, images_of_filters),
-                pictures=pictured,
+                pictures=layer_pictures,
             )
         )
     return FilterCards(
@@ -140,10 +140,10 @@ def _make_cards(
 ) -> tuple[FilterCard, ...]:
     selectivity, selective = class_selectivity(measures.means, labels)
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
-    answering = (measures.maxima > 0).mean(axis=0)
+    active_fractions = (measures.maxima > 0).mean(axis=0)  # of the images
     cards = list[FilterCard]()
     for index, images in enumerate(exciting):
-        is_dead, fraction = bool(measures.is_constant[index]), float(answering[index])
+        is_dead, fraction = bool(measures.is_constant[index]), float(active_fractions[index])
         cards.append(
             FilterCard(
                 layer=layer,

@@ -103,7 +103,7 @@ def summarize_activations(
 def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSummary:
     # (H, W, M) to (H W, M); a vector (M,) becomes one row.
     cells = values.reshape(-1, values.shape[-1])
-    # Behind a relu; without one, hardly any cell is exactly 0 and all count as active.
+    # Not zero means active after a relu. Without one, hardly any number is exactly 0, and all count as active.
     active = (cells != 0).mean(axis=0)
     is_vector = values.ndim == 1
     return LayerSummary(

@@ -33,7 +33,8 @@ _MAX_IMAGES = 10_000  # for the fit: 1,000 of each class of MNIST
 _MAX_SIZE = 256  # outputs; if there are more, as many directions of largest variance replace them
 _MAX_FOR_DIRECTIONS = 600  # images from which these directions are computed
 _BLOCK_BYTES = 1 << 26  # of activations that are in memory at once
-_MIN_SHARE = 1e-6  # of the mean variance that every direction gets: float32 activations have no finer steps
+# The least share of the mean variance that is added to every direction: float32 activations have no finer steps.
+_MIN_SHARE = 1e-6
 
 
 class HiddenDistance(Record, kw_only=True):
@@ -165,7 +166,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute at most (D, 256), the orthonormal directions in which 600 of the rows of (N, D) vary most."""
     sample = centred[evenly(len(centred), _MAX_FOR_DIRECTIONS)]
-    # The eigenvectors of the smaller matrix, N × N, lead to those of D × D.
+    # If v is an eigenvector of X X' (N, N), X' v is one of X' X (D, D), which is larger.
     vectors = np.linalg.eigh(sample @ sample.T)[1][:, -min(_MAX_SIZE, max(1, len(sample) - 1)) :]
     return np.asarray(np.linalg.qr(sample.T @ vectors)[0])
 
@@ -173,7 +174,8 @@ def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 def _shrink_covariance(covariance: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Shrink a covariance (D, D) of `count` vectors towards its mean variance."""
     size = len(covariance)
-    mean = np.trace(covariance) / size or 1.0  # 1 if each class is a single point
+    mean = np.trace(covariance) / size or 1.0  # 1 if each class is a single point, so that variances are above 0
+    # Equation 23 of Chen and others 2010.
     square = (covariance**2).mean()
     spread = (count + 1) * (square - mean**2 / size)
     share = 1.0 if spread <= 0 else float(np.clip((square + mean**2) / spread, _MIN_SHARE, 1.0))
@@ -181,7 +183,7 @@ def _shrink_covariance(covariance: NDArray[np.float64], count: int) -> NDArray[n
 
 
 def _layer_size(architecture: Architecture, layer: str) -> int | None:
-    """Return the number of outputs of `layer`; None if there is no such layer."""
+    """Count the outputs of `layer`; None if there is no such layer."""
     if layer == INPUT:
         return prod(architecture.input.shape)
     sizes: dict[str, Any] = {row.layer.name: prod(row.output_shape) for row in architecture.table}

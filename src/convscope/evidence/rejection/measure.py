@@ -69,7 +69,8 @@ def measure_rejection(
     indices = evenly(len(dataset), _MAX_KNOWN)
     known = dataset.take(indices)
     sets, left_out = out_of_distribution_sets(known, outside, max_images=max_images, seed=seed)
-    room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)  # two parts for the refused test images
+    # For the examples of each set; those of the refused test images take two such parts.
+    set_bytes = _MAX_EXAMPLE_BYTES // (len(sets) + 2)
     known_logits = model.logits(known.images)
     known_scores = rule.scores(model, known.images, known_logits)
     # Altered images cost a pass each, so there are as many as in an out-of-distribution set.
@@ -78,17 +79,17 @@ def measure_rejection(
         **describe_images(dataset, len(known)),
         rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
-        known=_measure_known(rule, model, known, known_logits, known_scores, indices, 2 * room),
+        known=_measure_known(rule, model, known, known_logits, known_scores, indices, 2 * set_bytes),
         altered=tuple(
             _measure_altered(rule, model, name, images, sample.labels) for name, images in alter(sample, seed).items()
         ),
-        out_of_distribution=tuple(_measure_set(rule, model, images, known_scores, room) for images in sets),
+        out_of_distribution=tuple(_measure_set(rule, model, images, known_scores, set_bytes) for images in sets),
         left_out=left_out,
     )
 
 
 def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
-    """Shift and rotate the images of `dataset` to random sides, and return them by names such as "shifted by 2 pixels".
+    """Shift and rotate the images of `dataset` in random directions; the names are such as "shifted by 2 pixels".
 
     Edge pixels are repeated in the gap.
     """
@@ -108,11 +109,11 @@ def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
         ]
         altered[f"shifted by {pixels} pixel{'s' * (pixels > 1)}"] = np.stack(moved)
     for angle in _ANGLES:
-        turned = [
+        rotated = [
             rotate(image, sign * angle, (0, 1), reshape=False, order=1, mode="nearest")
             for image, sign in zip(images, signs, strict=True)
         ]
-        altered[f"rotated by {angle}°"] = np.stack(turned)
+        altered[f"rotated by {angle}°"] = np.stack(rotated)
     return altered
 
 
@@ -128,23 +129,23 @@ def _measure_known(
     logits: NDArray[np.float32],
     scores: NDArray[np.float64],
     indices: NDArray[np.int64],
-    room: int,
+    max_bytes: int,
 ) -> KnownImages:
     probabilities = _probabilities(model, logits)
-    answers = logits.argmax(axis=1)
-    right = answers == known.labels
+    predicted = logits.argmax(axis=1)
+    is_correct = predicted == known.labels
     refused = ~(scores >= 0)  # not `scores < 0`, since a score that is not a number is refused, too
-    max_examples = _count_examples(known.image_shape, room, 2 * _MAX_EXAMPLES)
+    max_examples = _count_examples(known.image_shape, max_bytes, 2 * _MAX_EXAMPLES)
     # From the nearly accepted to the most unusual.
     shown = _sample_by_score(np.flatnonzero(refused), scores, max_examples)
     # A rule that refuses 5 % of all images may refuse many more of one class.
     by_class = [float(refused[known.labels == label].mean()) for label in np.unique(known.labels)]
     return KnownImages(
-        correct={rule.name: _measure_share(refused[right])},
-        wrong={rule.name: _measure_share(refused[~right])},
-        correct_among_accepted={rule.name: _measure_share(right[~refused])},
+        correct={rule.name: _measure_share(refused[is_correct])},
+        wrong={rule.name: _measure_share(refused[~is_correct])},
+        correct_among_accepted={rule.name: _measure_share(is_correct[~refused])},
         refused=KnownExamples(
-            **_make_examples(known.images, shown, answers, probabilities, refused),
+            **_make_examples(known.images, shown, predicted, probabilities, refused),
             indices=to_tuple(indices[shown]),
             labels=to_tuple(known.labels[shown]),
         ),
@@ -160,13 +161,13 @@ def _measure_altered(
     labels: NDArray[np.integer[Any]],
 ) -> AlteredImages:
     logits = model.logits(images)
-    right = logits.argmax(axis=1) == labels
+    is_correct = logits.argmax(axis=1) == labels
     refused = ~(rule.scores(model, images, logits) >= 0)
     return AlteredImages(
         name=name,
         num_images=len(images),
-        accuracy=float(right.mean()),
-        correct={rule.name: _measure_share(refused[right])},
+        accuracy=float(is_correct.mean()),
+        correct={rule.name: _measure_share(refused[is_correct])},
     )
 
 
@@ -175,12 +176,12 @@ def _measure_set(
     model: Model,
     outside: OutOfDistributionSet,
     known: NDArray[np.float64],
-    room: int,
+    max_bytes: int,
 ) -> OutOfDistributionResult:
     logits = model.logits(outside.images)
     scores = rule.scores(model, outside.images, logits)
     probabilities = _probabilities(model, logits)
-    answers, largest = logits.argmax(axis=1), probabilities.max(axis=1)
+    predicted, largest = logits.argmax(axis=1), probabilities.max(axis=1)
     refused, count, area = ~(scores >= 0), len(outside.images), auroc(known, scores)
     # The share of known images above each image of the set; the mean of these shares is the area under the curve.
     above = 1 - np.searchsorted(np.sort(known), scores) / len(known)
@@ -192,10 +193,10 @@ def _measure_set(
         auroc_interval=auroc_interval(area, len(known), number),
         false_positive_rate=false_positive_rate(known, scores),
     )
-    counts = np.bincount(answers, minlength=probabilities.shape[1])
-    max_examples = _count_examples(outside.images.shape[1:], room, _MAX_EXAMPLES)
+    counts = np.bincount(predicted, minlength=probabilities.shape[1])
+    max_examples = _count_examples(outside.images.shape[1:], max_bytes, _MAX_EXAMPLES)
     shown = _sample_by_score(np.arange(count), scores, max_examples)
-    sure = largest >= SURE
+    is_confident = largest >= SURE
     return OutOfDistributionResult(
         name=outside.name,
         about=outside.about,
@@ -203,12 +204,12 @@ def _measure_set(
         num_clusters=None if outside.clusters is None else len(np.unique(outside.clusters)),
         clustered_by=outside.clustered_by,
         mean_probability=float(largest.mean()),
-        num_confident=int(sure.sum()),
-        num_confident_accepted=int((sure & ~refused).sum()),
+        num_confident=int(is_confident.sum()),
+        num_confident_accepted=int((is_confident & ~refused).sum()),
         most_frequent=int(counts.argmax()),
         num_most_frequent=int(counts.max()),
         rules=(result,),
-        examples=Examples(**_make_examples(outside.images, shown, answers, probabilities, refused)),
+        examples=Examples(**_make_examples(outside.images, shown, predicted, probabilities, refused)),
     )
 
 
@@ -223,9 +224,9 @@ def _measure_share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None
     return Share(count=count, total=total, value=value, interval=interval)
 
 
-def _count_examples(image_shape: Sequence[int], room: int, maximum: int) -> int:
+def _count_examples(image_shape: Sequence[int], max_bytes: int, maximum: int) -> int:
     height, width, channels = image_shape
-    return min(maximum, max(1, room // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
+    return min(maximum, max(1, max_bytes // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
 
 
 def _sample_by_score(indices: NDArray[np.int64], scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
@@ -237,7 +238,7 @@ def _sample_by_score(indices: NDArray[np.int64], scores: NDArray[np.float64], co
 def _make_examples(
     images: NDArray[np.uint8],
     shown: NDArray[np.int64],
-    answers: NDArray[np.integer[Any]],
+    predicted: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     refused: NDArray[np.bool_],
 ) -> dict[str, Any]:
@@ -245,7 +246,7 @@ def _make_examples(
     step_down, step_right = (-(-side // _MAX_SIDE) for side in images.shape[1:3])
     return {
         "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),
-        "predictions": to_tuple(answers[shown]),
+        "predictions": to_tuple(predicted[shown]),
         "probabilities": to_tuple(probabilities[shown].max(axis=1)),
         "refused": to_tuple(refused[shown]),
     }

@@ -30,7 +30,7 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.g
 """The test images of Debian's package dataset-fashion-mnist."""
 
 _NUM_DRAWINGS = 6  # of a letter in each font
-_MAX_CROPS = 500
+_MAX_CROPS = 500  # of the photo; more would be alike
 _CROP_SIDES = 1 / 16, 1 / 2  # of the photo's shorter side
 _CELLS = 4  # along each side of the photo: crops with centres in the same cell do not count as independent
 _NUM_COMPARED = 200  # images by which two data sets are compared
@@ -65,9 +65,9 @@ def out_of_distribution_sets(
 ) -> tuple[tuple[OutOfDistributionSet, ...], dict[str, str]]:
     """Make the sets for the test images `dataset`, each of at most `max_images`; also return reasons for missing sets.
 
-    The images of another data set, letters, crops of a photo, pairs of overlaid test images, test images that are
-    inverted, rotated by 90° or have shuffled pixels, two kinds of noise, and blank images. Images of another size or
-    with other colours are converted (see `fit_images`).
+    The sets are images of another data set, letters, crops of a photo, pairs of overlaid test images, test images that
+    are inverted, rotated by 90° or have shuffled pixels, two kinds of noise, and blank images. Images of another size
+    or with other colours are converted (see `fit_images`).
 
     Args:
         outside: the other data set, or its name or path; by default Fashion-MNIST if Debian's package is installed,
@@ -136,7 +136,7 @@ def _load_other(
 
 
 def _is_among(dataset: Dataset, images: Images) -> bool:
-    """Return True if most of the data set's images are among `images`, pixel for pixel."""
+    """True if most of the data set's images are among `images`, pixel for pixel."""
     if dataset.image_shape != images.shape[1:]:
         return False
     sample = {image.tobytes() for image in dataset.images[evenly(len(dataset.images), _NUM_COMPARED)]}
@@ -213,7 +213,7 @@ def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDist
     uniform = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
     normal = random_stream(seed, "strangers normal").normal(mean, deviation, (max_images, *shape))
-    # There are only 256 different grey images.
+    # Only 256 uniform grey images differ from each other.
     levels = np.linspace(0, 255, min(max_images, 256)).round().astype(np.uint8)
     blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
     return (
@@ -221,7 +221,7 @@ def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDist
         OutOfDistributionSet(
             "Gaussian noise",
             "each pixel normal, with the mean and standard deviation of the test images",
-            # Half up, since astype cuts off.
+            # Half is added for rounding, since astype cuts off the decimals.
             (normal.clip(0, 255) + 0.5).astype(np.uint8),
         ),
         OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
@@ -229,7 +229,7 @@ def _make_noise(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDist
 
 
 def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return indices of images (M,), and for each the index of a random image of another class; none for one class."""
+    """Draw for each image a random image of another class: indices (M,) of both; none if all are of one class."""
     labels = dataset.labels
     pairs = list[tuple[int, int]]()
     for index, label in enumerate(labels):

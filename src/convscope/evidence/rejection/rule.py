@@ -100,7 +100,7 @@ class RuleNumbers(Record):
 
         total, refused = self.num_held_out + 1, self.num_held_out - max(self.num_kept, 1)
         max_refused = min(refused + len(self.thresholds), self.num_held_out)
-        # The low end is that of one further rank for a new image, the high end that of a rank for each score.
+        # k = refused + 1 for the low end, and refused + J for the high end.
         low, high = betaincinv((refused + 1, max_refused), (total - refused - 1, total - max_refused), (0.025, 0.975))
         return float(low), float(high)
 
@@ -186,11 +186,8 @@ class RejectionRule(RuleNumbers):
         )
 
     def refuses(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return (N,), true for images that are refused as none of the classes; raises as `scores` does.
-
-        A score that is not a number is refused.
-        """
-        # NaN is neither below nor above a threshold. It is refused: such an image is unlike all others.
+        """Decide which images are refused as none of the classes: (N,), true for these; raises as `scores` does."""
+        # Not `< 0`: a score that is NaN is refused, too.
         return np.asarray(~(self.scores(model, images) >= 0))
 
     @classmethod

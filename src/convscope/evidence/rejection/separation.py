@@ -72,10 +72,10 @@ def auroc(known: Scores, outside: Scores) -> float:
     >>> auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
     0.875
     """
-    count, others = len(known), len(outside)
+    num_known, num_outside = len(known), len(outside)
     # The sum of the known images' ranks among all, less the smallest possible sum, counts the pairs in the right order.
-    ranks = average_ranks(np.concatenate([known, outside]))[:count].sum()
-    return float((ranks - count * (count + 1) / 2) / (count * others))
+    rank_sum = average_ranks(np.concatenate([known, outside]))[:num_known].sum()
+    return float((rank_sum - num_known * (num_known + 1) / 2) / (num_known * num_outside))
 
 
 def effective_number(
@@ -111,7 +111,7 @@ def effective_number(
 
 
 def auroc_interval(area: float, num_known: float, num_outside: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return (low, high), the score interval of an `auroc` from these numbers of images, which need not be whole.
+    """Compute (low, high), the score interval of an `auroc` from these numbers of images, which need not be whole.
 
     An end is the area that lies z of its own standard deviations from the measured one, so the interval is usable for
     an area of 1, too, where an estimated deviation is 0. It assumes independent images and exponential scores, and
@@ -127,16 +127,17 @@ def auroc_interval(area: float, num_known: float, num_outside: float, confidence
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     # The variance of an area by Hanley and McNeil (1982), with the mean of both numbers in place of each.
-    more = (num_known + num_outside) / 2 - 1
+    number = (num_known + num_outside) / 2 - 1
 
-    def beyond(end: float) -> float:
+    def excess(end: float) -> float:
+        """Compute (end - area)² - z² variance(end), which is 0 at both ends of the interval."""
         variance = end * (1 - end) / (num_known * num_outside)
-        variance *= 1 + more * ((1 - end) / (2 - end) + end / (1 + end))
+        variance *= 1 + number * ((1 - end) / (2 - end) + end / (1 + end))
         return float((end - area) ** 2 - z**2 * variance)
 
-    # An area of 0 or 1 is a root itself, as its variance is 0; the end is the second root.
-    low = brentq(beyond, 0.0, min(area, 1 - _NEAR)) if area > _NEAR else 0.0
-    high = brentq(beyond, max(area, _NEAR), 1.0) if area < 1 - _NEAR else 1.0
+    # If the area is 0 or 1, it is a root itself, as its variance is 0; the search then starts just beside it.
+    low = brentq(excess, 0.0, min(area, 1 - _NEAR)) if area > _NEAR else 0.0
+    high = brentq(excess, max(area, _NEAR), 1.0) if area < 1 - _NEAR else 1.0
     return float(low), float(high)
 
 
@@ -146,4 +147,5 @@ def false_positive_rate(known: Scores, outside: Scores, keep: float = 0.95) -> f
     >>> false_positive_rate(np.arange(100.0), np.array([1.0, 7.0]))
     0.5
     """
+    # 1e-9, since 0.01 × 100 must not be a hair below 1.
     return float((outside >= np.sort(known)[int((1 - keep) * len(known) + 1e-9)]).mean())

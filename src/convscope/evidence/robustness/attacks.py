@@ -187,16 +187,16 @@ def measure_attacks(
     indices = evenly(len(dataset), min(most_images, max(_MIN_IMAGES, int(_MAX_MACS / cost))))
     used = dataset.take(indices)
     labels = used.labels.astype(np.int64)
-    answers = model.predict(used.images)
-    clean = answers == labels
-    fooled = dict[tuple[Method, int], NDArray[np.int64]]()
+    predicted = model.predict(used.images)
+    clean = predicted == labels
+    results = dict[tuple[Method, int], NDArray[np.int64]]()
     # Images that are wrong without an attack count as fooled from the start.
-    under_pgd = answers.copy()
+    under_pgd = predicted.copy()
     for size in sizes:
         # Every pixel moves by the full size up or down by chance: the largest noise of this size.
-        fooled["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
-        # An image that a smaller change fooled stays fooled: the smaller change is allowed too: accuracy
-        # never rises with the size.
+        results["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
+        # An image that a smaller change fooled is not attacked again, because that change is within this size, too. So
+        # the accuracy never rises with the size.
         unfooled = np.flatnonzero(under_pgd == labels)
         if size and len(unfooled):
             attacked = pgd(
@@ -210,10 +210,10 @@ def measure_attacks(
                 indices=indices[unfooled],
             )
             under_pgd[unfooled] = model.predict(attacked)
-        fooled["pgd", size] = under_pgd.copy()
+        results["pgd", size] = under_pgd.copy()
     shown = _choose_examples(labels, clean, model.architecture.num_classes)
     # Among correctly classified images alone: the others need no attack.
-    median, interval = _find_median(sizes, np.array([fooled["pgd", size] != labels for size in sizes])[:, clean])
+    median, interval = _find_median(sizes, np.array([results["pgd", size] != labels for size in sizes])[:, clean])
     return Attacks(
         **describe_images(dataset, len(used)),
         seed=seed,
@@ -222,7 +222,7 @@ def measure_attacks(
         accuracy=float(clean.mean()),
         accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
         attacks=tuple(
-            _attack_images(method, size, fooled[method, size], labels, answers) for method in METHODS for size in sizes
+            _make_attack(method, size, results[method, size], labels, predicted) for method in METHODS for size in sizes
         ),
         median_epsilon=median,
         median_epsilon_interval=interval,
@@ -236,16 +236,17 @@ def _choose_steps(steps: int, size: int) -> int:
     return min(steps, max(1, 8 * size))
 
 
-def _attack_images(
-    method: Method, size: int, answers: NDArray[np.int64], labels: NDArray[np.int64], before: NDArray[np.int64]
+def _make_attack(
+    method: Method, size: int, predicted: NDArray[np.int64], labels: NDArray[np.int64], clean: NDArray[np.int64]
 ) -> Attacked:
-    right = int((answers == labels).sum())
+    """Compare the labels `predicted` under an attack with the true ones and with those predicted for clean images."""
+    num_correct = int((predicted == labels).sum())
     return Attacked(
         method=method,
         epsilon=size,
-        accuracy=right / len(labels),
-        interval=wilson_interval(right, len(labels)),
-        changed=float((answers != before).mean()),
+        accuracy=num_correct / len(labels),
+        interval=wilson_interval(num_correct, len(labels)),
+        changed=float((predicted != clean).mean()),
     )
 
 
@@ -264,12 +265,12 @@ def _find_median(
 
 def _find_half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | None:
     """Find the size at which a share reaches a half, interpolated linearly; None if it does not."""
-    before, share_before = 0.0, 0.0
+    last_size, last_share = 0.0, 0.0
     for size, share in zip(sizes, shares, strict=True):
         if share >= 0.5:
-            # share_before < 0.5 <= share, so the divisor is above 0.
-            return before + (0.5 - share_before) / (float(share) - share_before) * (size - before)
-        before, share_before = float(size), float(share)
+            # last_share < 0.5 <= share, so the divisor is above 0.
+            return last_size + (0.5 - last_share) / (float(share) - last_share) * (size - last_size)
+        last_size, last_share = float(size), float(share)
     return None
 
 

@@ -47,7 +47,7 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
     span = 2 * reach
     # Pixels first: a swap then moves contiguous values of all images at once.
     pixels = np.moveaxis(images.reshape(num_images, -1, channels), 0, 1).copy()  # (H W, N, C)
-    every = np.arange(num_images)
+    image_numbers = np.arange(num_images)
     for step in range(chances.shape[1]):
         choices = np.floor((2 * chances[:, step] - 1) * span**2).astype(np.int64).T  # (H W, N)
         choices[choices < 0] = span * reach + reach  # its own
@@ -56,10 +56,10 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
             for column in range(width - reach, reach, -1):
                 position = row * width + column
                 down, right = np.divmod(choices[position], span)
-                others = (row + down - reach) * width + column + right - reach
+                partners = (row + down - reach) * width + column + right - reach  # (N,), another one in each image
                 swapped = pixels[position].copy()
-                pixels[position] = pixels[others, every]
-                pixels[others, every] = swapped
+                pixels[position] = pixels[partners, image_numbers]
+                pixels[partners, image_numbers] = swapped
     return np.ascontiguousarray(np.moveaxis(pixels, 0, 1)).reshape(images.shape)
 
 

@@ -38,6 +38,8 @@ class Corruption:
     mnist_c: int
 
 
+_LINES = ((1, 0.25), (1, 0.5), (1, 1.0), (2, 1.0), (3, 1.0))  # how many lines, and how bright
+
 CORRUPTIONS = {
     # A function, its argument in each strength, what the argument means, and which strength is that of MNIST-C.
     "shot_noise": Corruption(noise.shot_noise, (60, 25, 12, 5, 3), "number of photons for white", 5),
@@ -67,10 +69,8 @@ CORRUPTIONS = {
         "size in pixels, level in standard deviations, softness in pixels",
         4,
     ),
-    "dotted_line": Corruption(
-        overlays.dotted_line, ((1, 0.25), (1, 0.5), (1, 1.0), (2, 1.0), (3, 1.0)), "lines, brightness", 3
-    ),
-    "zigzag": Corruption(overlays.zigzag, ((1, 0.25), (1, 0.5), (1, 1.0), (2, 1.0), (3, 1.0)), "lines, brightness", 3),
+    "dotted_line": Corruption(overlays.draw_dotted_line, _LINES, "lines, brightness", 3),
+    "zigzag": Corruption(overlays.draw_zigzag, _LINES, "lines, brightness", 3),
     "canny_edges": Corruption(edges.canny_edges, (0.2, 0.4, 0.6, 0.8, 1.0), "share of the edges in the mixture", 5),
 }
 """By name, in MNIST-C's order."""

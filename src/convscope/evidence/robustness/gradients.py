@@ -18,7 +18,7 @@ Labels = NDArray[np.integer[Any]]
 STARTS_OF_ALL = 3
 """Random starts for every image; further starts are for images that are nearly fooled."""
 
-_CLOSE = 1 / 8  # of the label's lead; with a quarter, nothing more was fooled (dev/LOG.md)
+_CLOSE = 1 / 8  # of the label's lead at first; with a quarter, no further image was fooled (dev/LOG.md)
 
 
 def pgd(
@@ -69,15 +69,16 @@ def pgd(
         chances = uniforms(seed, f"pgd/{restart}", indices[unfooled], images[0].size).reshape(-1, *images.shape[1:])
         clean = images[unfooled]
         # A start anywhere within ε: whole numbers from -ε to ε, all equally likely.
-        now = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
+        moved = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
         remaining = unfooled
         for step in range(steps + 1):  # the last only measures the last step's pictures
-            logits = np.asarray(model.logits(now), np.float64)
+            logits = np.asarray(model.logits(moved), np.float64)
             margin, rival = _margins(logits, labels[remaining])
-            fooled = logits.argmax(axis=1) != labels[remaining]
-            better = fooled | (margin > margins[remaining])
-            best[remaining[better]], margins[remaining[better]] = now[better], margin[better]
-            remaining, now, rival = remaining[~fooled], now[~fooled], rival[~fooled]
+            is_fooled = logits.argmax(axis=1) != labels[remaining]
+            is_better = is_fooled | (margin > margins[remaining])
+            best[remaining[is_better]], margins[remaining[is_better]] = moved[is_better], margin[is_better]
+            # Fooled images are done.
+            remaining, moved, rival = remaining[~is_fooled], moved[~is_fooled], rival[~is_fooled]
             if step == steps or not len(remaining):
                 break
             # The gradient of the margin: +1 for the rival's logit, -1 for the label's.
@@ -85,10 +86,10 @@ def pgd(
             dlogits[np.arange(len(remaining)), rival] = 1
             dlogits[np.arange(len(remaining)), labels[remaining]] = -1
             # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
-            slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
+            slopes = model.architecture.input.scale * model.network.layer_gradients(moved, dlogits, ["input"])["input"]
             # From 2 ε, across the whole allowed range, down to single levels.
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
-            now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
+            moved = _clip_changes(moved + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
         unfooled = remaining
     return best
 

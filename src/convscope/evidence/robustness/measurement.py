@@ -129,8 +129,8 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     used = dataset.take(indices)
     clean = model.predict(used.images) == used.labels
     settings = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
-    right = np.empty((len(settings), len(used)), bool)
-    for row, (name, strength) in zip(right, settings, strict=True):
+    correct = np.empty((len(settings), len(used)), bool)
+    for row, (name, strength) in zip(correct, settings, strict=True):
         # By the indices in the data set: an image is corrupted alike however many are measured.
         row[:] = model.predict(corrupt(used.images, name, strength, seed, indices=indices)) == used.labels
     corruptions = tuple(
@@ -144,7 +144,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
             change_interval=change_interval,
         )
         for (name, strength), accuracy, interval, change, change_interval in zip(
-            settings, *compute_accuracies(clean, right), strict=True
+            settings, *compute_accuracies(clean, correct), strict=True
         )
     )
     return Robustness(
@@ -157,25 +157,25 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
             _mean(corruption for corruption in corruptions if corruption.strength == strength) for strength in STRENGTHS
         ),
         mean_accuracy_mnist_c=_mean(corruption for corruption in corruptions if corruption.is_mnist_c),
-        mean_accuracy_interval=_mean_interval(right),
-        mean_accuracy_mnist_c_interval=_mean_interval(right[[corruption.is_mnist_c for corruption in corruptions]]),
+        mean_accuracy_interval=_mean_interval(correct),
+        mean_accuracy_mnist_c_interval=_mean_interval(correct[[corruption.is_mnist_c for corruption in corruptions]]),
         corruptions=corruptions,
     )
 
 
 def compute_accuracies(
-    clean: NDArray[np.bool_], right: NDArray[np.bool_]
+    clean: NDArray[np.bool_], correct: NDArray[np.bool_]
 ) -> tuple[tuple[float, ...], Intervals, tuple[float, ...], Intervals]:
     """Compute the accuracies, their intervals, their changes from `clean` (N,) and the changes' intervals.
 
     Args:
-        right: (M, N), true for images that are classified correctly in each of M settings.
+        correct: (M, N), true for images that are classified correctly in each of M settings.
     """
     num_images = len(clean)
-    counts = right.sum(axis=1)
+    counts = correct.sum(axis=1)
     # The images are the same, so the change is a paired difference: only images that differ count.
-    gained, lost = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
-    lows, highs = wilson_interval(counts, np.full(len(right), num_images))
+    gained, lost = (correct & ~clean).sum(axis=1), (clean & ~correct).sum(axis=1)
+    lows, highs = wilson_interval(counts, np.full(len(correct), num_images))
     change_lows, change_highs = difference_interval(gained, lost, num_images)
     return (
         tuple((counts / num_images).tolist()),
@@ -185,11 +185,11 @@ def compute_accuracies(
     )
 
 
-def _mean_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
+def _mean_interval(correct: NDArray[np.bool_]) -> tuple[float, float]:
     """Compute the 95 % interval, over images alone, of the mean accuracy in M settings (M, N)."""
     # One "model" whose error on an image is its mean over the settings: settings on one image are not independent,
     # images are.
-    return group_accuracy_interval(1 - right.mean(axis=0, keepdims=True))
+    return group_accuracy_interval(1 - correct.mean(axis=0, keepdims=True))
 
 
 def _mean(corrupted: Iterable[Corrupted]) -> float:

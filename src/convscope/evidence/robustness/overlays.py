@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
-MAX_LINES = 3
+MAX_LINES = 3  # in the strongest corruption
 _FALL = 2.3  # a line has the brightness 1 + log(1 - distance / 2.3): none from 1.45 pixels on, as in MNIST-C
 _DASH = 2.0  # length in pixels of a dash, and of a gap
 _ENDS = 2 / 27, 25 / 27  # of a zigzag, as shares of the way from the first column to the last
@@ -31,14 +31,14 @@ def stripe(images: Pictures, pixels: float, _: Uniform) -> Levels:
     return striped
 
 
-def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
+def draw_dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
     """Draw straight dotted lines from the left edge to the right one.
 
     Args:
         constants: the number of lines, at most `MAX_LINES`, and their brightness from 0 to 1.
     """
     num_images, height, width, _ = images.shape
-    # For the most lines, so that fewer lines are the first of them.
+    # Always for MAX_LINES, so that weaker corruptions draw the first of the same lines.
     ends = (height - 1) * uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
     along = np.linspace(0, 1, width)
     rows = ends[:, :, 0] * (1 - along) + ends[:, :, 1] * along  # (N, lines, W): where a line is in each column
@@ -46,8 +46,8 @@ def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform
     return _draw(images, rows, np.arange(width) // dash % 2 == 1, constants)
 
 
-def zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
-    """Draw nearly level zigzags from left to right; `constants` as for `dotted_line`."""
+def draw_zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> Levels:
+    """Draw nearly level zigzags from left to right; `constants` as for `draw_dotted_line`."""
     num_images, height, width, _ = images.shape
     growth = max(height, width) / 28
     chances = uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
@@ -60,21 +60,22 @@ def zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> 
 
 
 def _draw(
-    images: Pictures, rows: NDArray[np.float64], drawn: NDArray[np.bool_], constants: tuple[int, float]
+    images: Pictures, rows: NDArray[np.float64], is_drawn: NDArray[np.bool_], constants: tuple[int, float]
 ) -> Levels:
-    """Draw lines through the rows (N, lines, W) into `images`, in the columns `drawn` (W,)."""
+    """Draw lines through the rows (N, lines, W) into `images`, in the columns that `is_drawn` (W,) marks."""
     lines, brightness = constants
     _, height, width, _ = images.shape
     fall = np.float32(_FALL * max(max(height, width) / 28, 0.5))  # thinner ones would fall between the pixels
     result = images.astype(np.float32)
     for line in range(lines):
         row = rows[:, line].astype(np.float32)  # (N, W)
-        # A line with slope s is |row - y| / sqrt(1 + s²) from the pixel, not |row - y|.
+        # A pixel at height y is |row - y| above or below the line, but only |row - y| / sqrt(1 + s²) from it, if the
+        # line has the slope s.
         slant = np.sqrt(1 + np.gradient(row, axis=1) ** 2) if width > 1 else np.ones_like(row)
         distance = np.abs(np.arange(height, dtype=np.float32)[None, :, None] - row[:, None]) / slant[:, None]
         light = 1 + np.log(np.maximum(1 - distance / fall, np.float32(0.3)))  # below zero at 0.3
-        light = np.where(drawn, np.maximum(light, 0), 0)
+        light = np.where(is_drawn, np.maximum(light, 0), 0)
         result += np.float32(255 * brightness) * light[..., None]
-        # After each line, so that crossing lines are white and no brighter.
+        # Lines that cross are white there, and no brighter.
         np.minimum(result, 255, out=result)
     return result
