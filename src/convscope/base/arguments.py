@@ -67,7 +67,7 @@ def check_name(value: Any, name: str = "name", error: Callable[[str], Exception]
 
 Name = Annotated[str, check_name]
 Seed = Annotated[int, check_seed]
-"""A random seed: see `check_seed`. A function in an annotation checks the value; text there is the rule's words."""
+"""A random seed: see `check_seed`. In `Annotated`, a function checks the value, and text is the rule in errors."""
 Seeds = Annotated[Iterable[Seed], "a list of whole numbers from 0, such as range(3)"]
 
 
@@ -88,13 +88,13 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        known = _signature(function)
+        expected = _signature(function)
         try:
-            bound = known.bind(*args, **kwargs)
+            bound = expected.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{function.__name__}: {error}") from None
         for name, value in bound.arguments.items():
-            if (rule := known.parameters[name].annotation) is not Parameter.empty:  # `self` and `cls` have none
+            if (rule := expected.parameters[name].annotation) is not Parameter.empty:  # `self` and `cls` have none
                 bound.arguments[name] = convert(value, rule, name)
         return function(*bound.args, **bound.kwargs)
 
@@ -186,10 +186,12 @@ def _convert_instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
     if kind is Path and isinstance(value, str | os.PathLike):
         return value if isinstance(value, Path) else Path(value)
     if getattr(kind, "_is_protocol", False):
-        good = all(hasattr(value, member) for member in vars(kind) if not member.startswith("_"))
+        # As `isinstance` does for a protocol that is `runtime_checkable`, which need not be so here.
+        is_instance = all(hasattr(value, member) for member in vars(kind) if not member.startswith("_"))
     else:
-        good = isinstance(value, kind) and kind not in (int, float, bool, Path)
-    if not good:
+        # Values of these four kinds that are acceptable were returned above.
+        is_instance = isinstance(value, kind) and kind not in (int, float, bool, Path)
+    if not is_instance:
         raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     return value
 
@@ -207,7 +209,8 @@ def _convert_union(value: Any, rule: Any, name: str) -> Any:
         try:
             return convert(value, member, name)
         except (TypeError, ValueError) as error:
-            if len(others) == 1 and not str(error).startswith(f"{name} is "):  # of an element, which it names
+            # An error about an element, such as "seeds[2] is ...", says more than one about the whole value.
+            if len(others) == 1 and not str(error).startswith(f"{name} is "):
                 raise
             kinds.add(type(error))
     raise (ValueError if ValueError in kinds else TypeError)(_format_refusal(name, value, _describe_rule(rule)))
@@ -237,7 +240,7 @@ def _convert_tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> 
         raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     if parts[-1:] == (...,):
         if isinstance(value, tuple) and set(map(type, value)) <= {parts[0]}:
-            return value  # at once, as a long training checks its history after each epoch
+            return value  # without a check of each value: a long training checks its history after each epoch
         parts = (parts[0],) * len(value)
     if len(value) != len(parts):
         raise ValueError(_format_refusal(name, value, _describe_rule(rule)))
@@ -335,8 +338,8 @@ def check_range(
     name: str, value: Any, low: float, high: float, *, open_below: bool = False, open_above: bool = False
 ) -> None:
     """Raise `RecipeError` unless a recipe's `value` is a number from `low` to `high`; an open end is excluded."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not good or not low <= value <= high or (open_below and value == low) or (open_above and value == high):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not is_number or not low <= value <= high or (open_below and value == low) or (open_above and value == high):
         above, below = "above" if open_below else "of at least", "below" if open_above else "at most"
         interval = f"{above} {low} and {below} {high}" if open_below or open_above else f"from {low} to {high}"
         raise RecipeError(f"recipe: {name} is {value!r}; it must be a number {interval}")

@@ -26,7 +26,7 @@ def read_only(array: NDArray[T]) -> NDArray[T]:
 
 
 def _is_writable(array: NDArray[Any]) -> bool:
-    """Return True if the memory of `array` can be written to, through it or through an array that it is a view of."""
+    """True if the memory of `array` can be written to, through it or through an array that it is a view of."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.base import _handwriting
 
-_BAND_VALUES = 4 << 20  # numbers of the source that are in memory at once: 4 MiB
+_BAND_VALUES = 4 << 20  # uint8 numbers of the source that are in memory at once: 4 MiB
 
 fit = _handwriting.fit
 """`fit(height, width, most_height, most_width)` is the largest size of the same aspect within another."""

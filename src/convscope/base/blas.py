@@ -13,16 +13,16 @@ _NAMES = tuple(f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scip
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy compute its products on one thread until the block ends, where it does so by OpenBLAS."""
     library = None
-    # A private module, which is linked to OpenBLAS. Without it, a NumPy is only slower.
+    # A private module of NumPy, which is linked to OpenBLAS. If a version lacks it, products are only slower.
     with suppress(ImportError, AttributeError, OSError):
         library = CDLL(import_module("numpy.linalg._umath_linalg").__file__)
     name = next((name for name in _NAMES if hasattr(library, name.format("set"))), None)
     if name is None:
         yield
         return
-    before = getattr(library, name.format("get"))()
+    num_threads = getattr(library, name.format("get"))()
     getattr(library, name.format("set"))(1)
     try:
         yield
     finally:
-        getattr(library, name.format("set"))(before)
+        getattr(library, name.format("set"))(num_threads)

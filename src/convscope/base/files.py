@@ -35,7 +35,7 @@ _MAX_OTHER_BYTES = MAX_BYTES[".safetensors"]  # for a file that a user named, wh
 
 
 def inside(folder: Path, name: str | Path) -> Path:
-    """Return `folder / name`, whether it is there or not, for a reader or a writer that must stay in `folder`.
+    """Join `folder / name`, whether it exists or not, for a reader or a writer that must stay in `folder`.
 
     The folder itself may be reached through a symbolic link: the user named it.
 
@@ -135,7 +135,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         with partial.open("xb") as file:  # not by `tempfile`, whose files nobody else may read
             temporary = partial
             file.write(content)
-            # Synced before it is renamed: else a crash could leave the new name with no content.
+            # Synced before it is renamed: otherwise a crash could leave the new name with no content.
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -149,8 +149,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:
     """Make the error for a file at `path` that could not be written."""
-    forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-    advice = "make the folder writable" if forbidden else "free some space"
+    is_forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    advice = "make the folder writable" if is_forbidden else "free some space"
     reason = error.strerror or str(error)
     return ConvscopeError(f"{path}: cannot be written ({reason}); {advice}, or choose another folder")
 

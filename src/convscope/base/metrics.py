@@ -24,7 +24,7 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
 def log_softmax(logits: Floats) -> NDArray[np.float64]:
     """Return the logarithms (N, K) of the probabilities that `logits` (N, K) stand for.
 
-    Computed without the probabilities, so that of one too small for a float is finite.
+    Even that of a probability too small for a float is finite, because the probabilities are not computed for it.
     """
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
@@ -101,9 +101,9 @@ def class_metrics(
     >>> precision.tolist(), recall.tolist()
     ([1.0, 0.0], [0.75, 0.0])
     """
-    right = np.diagonal(confusion_matrix)
+    correct = np.diagonal(confusion_matrix)
     support, predicted = confusion_matrix.sum(axis=1), confusion_matrix.sum(axis=0)
-    return _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
+    return _divide(correct, predicted), _divide(correct, support), _divide(2 * correct, support + predicted)
 
 
 def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
@@ -120,9 +120,9 @@ def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple
     '0.8250 [0.5440, 0.9491]'
     """
     support = confusion_matrix.sum(axis=1)
-    right, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
-    value = float((right / images).mean())
-    return value, _compute_wilson_interval(value, _count_effective_images(right, images))
+    correct, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
+    value = float((correct / images).mean())
+    return value, _compute_wilson_interval(value, _count_effective_images(correct, images))
 
 
 def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
@@ -159,7 +159,7 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
     slope = (2 * classes / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
     variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
-    bias = f1 * (1 - f1) / size / counts.sum()
+    bias = f1 * (1 - f1) / size / counts.sum()  # of each class; size · counts.sum() = images + predictions
     # Satterthwaite's rule, with each class's share of the bias for its share of the variance.
     freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
     images = f1.mean() * (1 - f1.mean()) / variance * (NormalDist().inv_cdf(0.975) / stdtrit(freedom, 0.975)) ** 2
@@ -167,13 +167,13 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     return value, (min(low, value), max(high, value))
 
 
-def _count_effective_images(right: Integers, images: Integers) -> float:
-    """Return the number of images for which one proportion has the variance of the mean of `right` / `images` (K,).
+def _count_effective_images(correct: Integers, images: Integers) -> float:
+    """Return the number of images for which one proportion has the variance of the mean of `correct` / `images` (K,).
 
     Half an image right and half an image wrong are added to each class (Jeffreys), so that a class of one image that is
     right is not treated as one without variance.
     """
-    recall = (right + 0.5) / (images + 1)
+    recall = (correct + 0.5) / (images + 1)
     variance = float((recall * (1 - recall) / images).sum()) / len(images) ** 2
     return float(recall.mean() * (1 - recall.mean()) / variance)
 
@@ -289,8 +289,8 @@ def _find_difference_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int,
         half = ((2 * n - a + b) * d - a - b) / 2
         q = (np.sqrt(half**2 + 2 * n * b * d * (1 - d)) - half) / (2 * n)
         variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
-        beyond = a - b - n * d >= z * np.sqrt(variance)  # d is rejected, so the end lies above it
-        low, high = np.where(beyond, d, low), np.where(beyond, high, d)
+        is_rejected = a - b - n * d >= z * np.sqrt(variance)  # d is, so the end lies above it
+        low, high = np.where(is_rejected, d, low), np.where(is_rejected, high, d)
     return low
 
 
@@ -325,7 +325,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     order = np.argsort(values, kind="stable")
     stepped = values[order] * np.arange(len(values), 0, -1)
     adjusted = np.empty_like(values)
-    # A larger p-value must not become the smaller one by its smaller factor, hence the running maximum.
+    # A larger p-value has a smaller factor; the running maximum keeps its product from being below that of a smaller.
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
 

@@ -15,7 +15,7 @@ from convscope.base.records import Record
 
 _STORED_TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
 _HALF_BYTES = "uint4"  # two numbers a byte, each a uint8 divided by 17
-_ZLIB_LEVEL = 7  # at most 2 percent larger than 9, in a tenth of the time
+_ZLIB_LEVEL = 7  # output at most 2 percent larger than with 9, in a tenth of the time
 # 255 = 15 × 17, so 16 levels that are 17 apart include black and white.
 _LEVEL_OF_PIXEL = np.rint(np.arange(256) / 17).astype(np.uint8)
 # The coarsest grid whose effect on a snapshot's accuracy stays within 0.13 points; -25 to 25 fit into 6 bits.

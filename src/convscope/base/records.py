@@ -28,9 +28,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Change = Annotated[float, Meta(ge=-1, le=1)]
-"""Of a fraction; also a correlation."""
+"""The difference of two fractions; also a correlation."""
 Seconds = Annotated[float, Meta(ge=0)]
-# With a length, because `$` also matches before a line feed at the end.
+# `max_length` is needed because the pattern's `$` also matches before a line feed at the end.
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 Interval = tuple[float, float]
@@ -38,7 +38,7 @@ FractionInterval = tuple[Fraction, Fraction]
 ChangeInterval = tuple[Change, Change]
 NonNegative = Annotated[float, Meta(ge=0)]
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
-"""Bounded, so that no sum of a few is infinite."""
+"""A number within bounds that keep the sum of a few from being infinite."""
 OpenInterval = tuple[float | None, float | None]
 JsonObject = dict[str, Any]
 """A value with a form and a reader of its own, such as an architecture or a recipe."""

@@ -19,7 +19,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Return True if `text` looks like a path: it has a folder, or an ending such as .json.
+    """True if `text` looks like a path: it has a folder, or an ending such as .json.
 
     >>> is_path("nets/mine"), is_path("mine.json"), is_path("cnn")
     (True, True, False)

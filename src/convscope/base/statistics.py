@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 # (fewer seeds than this, lowest and highest coverage in percent); benchmarks/claims.py prints them.
 _COVERAGE = ((5, (98, 100)), (30, (95, 99)))
-# Times the degrees of freedom of the smaller group's seeds. Bounded by both groups' seeds, equal groups of 2 and 30
-# seeds differed in 9.9 to 12 % of simulations; with this one in at most 5.5 %, from two to thirty seeds.
+# A bound, times the degrees of freedom of the smaller group's seeds. With the seeds of both groups as the bound, equal
+# groups of 2 and 30 seeds differed in 9.9 to 12 % of simulations; with this one in at most 5.5 %.
 MAX_FREEDOM = 1.6
-# The search for an end of a ratio's interval walks in steps of the logarithm of the ratio, no further than exp(100).
-_STEP, _FURTHEST = 0.25, 100.0
-# Added to each of the four cells, after Agresti and Min 2005.
-_PSEUDO_IMAGES = 0.5
+# The search for an end of a ratio's interval goes in steps of the logarithm of the ratio, no further than exp(100).
+_STEP, _MAX_LOGARITHM = 0.25, 100.0
+_PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min 2005
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -84,7 +83,7 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
     Raises:
         ValueError: if a count is negative, or unless 0 < confidence < 1.
 
-    >>> low, high = error_ratio_interval(143, 44, 53)  # 97 errors from_groups A, 196 from_groups B
+    >>> low, high = error_ratio_interval(143, 44, 53)  # A makes 97 errors, B 196
     >>> f"{low:.2f} to {high:.2f}"
     '1.67 to 2.46'
     """
@@ -92,8 +91,9 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
     if min(only_a, only_b, both_wrong) < 0:
         raise ValueError(f"only_a is {only_a}, only_b {only_b} and both_wrong {both_wrong}; counts must be at least 0")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    swapped = _find_ratio_high(only_b, only_a, both_wrong, z)
-    return (0.0 if swapped == inf else 1 / swapped), _find_ratio_high(only_a, only_b, both_wrong, z)
+    # The lower end is 1 / the upper end of A's errors for one of B.
+    inverse = _find_ratio_high(only_b, only_a, both_wrong, z)
+    return (0.0 if inverse == inf else 1 / inverse), _find_ratio_high(only_a, only_b, both_wrong, z)
 
 
 def _find_ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> float:
@@ -103,7 +103,7 @@ def _find_ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> flo
         return inf
 
     def excess(logarithm: float) -> float:
-        """Compute by how much B's errors lie more than z deviations below r times A's errors."""
+        """Compute r times A's errors less B's, less z deviations: 0 at the end that is sought."""
         r = exp(logarithm)
         half = r**2 * (errors_a + 2 * only_a) - errors_b
         root = sqrt((r**2 * errors_a - errors_b) ** 2 + 4 * r**2 * only_a * only_b)
@@ -144,19 +144,15 @@ def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confid
     Two-way analysis of variance over seeds and images gives the variance of the difference of the error rates, and
     Satterthwaite's rule its degrees of freedom; Student's t of these gives the p-value and the interval. The interval
     of the ratio holds each r for which the same test does not reject that B's rate is r times A's (Fieller). So all
-    three agree. With one model in a group nothing is known of its other seeds: the result holds for that very model.
-    So it does for several fixed models, given as one row: the share of them that is wrong on each image.
+    three agree. If a group has one model, the result holds for that model alone, not for other seeds; also if its row
+    is the mean of several fixed models: the share of them that is wrong on each image.
 
     A few seeds may look alike by chance, and the group with fewer seeds may be the one that varies more. So the degrees
     of freedom are at most 1.6 times those of the smaller group's seeds, which keeps false findings at 5.5 % or below
-    (tests/evidence/comparison/test_planning.py). The intervals cover more than their level where images make most of
-    the chance.
-
-    Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error do not
-    seem to be without doubt.
-
-    Runs are not paired by their seeds: networks of one seed hardly go together, and pairing would halve the degrees of
-    freedom.
+    (tests/evidence/comparison/test_planning.py). If images cause most of the variance, intervals are too wide.
+    Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error have a
+    variance, too. Runs are not paired by their seeds: networks of one seed are hardly more alike than others, and
+    pairing would halve the degrees of freedom.
 
     Source: Owen 2007, Annals of Applied Statistics 1, 386-411 (the variance); Satterthwaite 1946; Fieller 1954, Journal
         of the Royal Statistical Society B 16, 175-185; Agresti and Min 2005 (the half images).
@@ -231,10 +227,10 @@ def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> 
         raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least 1 of each")
     spread = _Spread.from_groups(wrong)
     error, freedom = spread.standard_error(1.0)
-    rate, right = float(spread.rates[0]), 1 - float(wrong.mean())
+    rate, accuracy = float(spread.rates[0]), 1 - float(wrong.mean())
     # Wilson's interval for n images has t² / n; here n is the number with this variance, rate (1 - rate) / error².
     share = _quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))
-    centre, half = right + share / 2, sqrt(share * right * (1 - right) + share**2 / 4)
+    centre, half = accuracy + share / 2, sqrt(share * accuracy * (1 - accuracy) + share**2 / 4)
     return max((centre - half) / (1 + share), 0.0), min((centre + half) / (1 + share), 1.0)
 
 
@@ -244,9 +240,8 @@ class _Spread:
 
     Attributes:
         images: (G, G), the covariance of the rates due to the choice of images.
-        runs: (G,), the variance of each rate due to the choice of seeds, with what chance among the images adds; 0 of a
-            single run.
-        chance: (G,), what chance among the images adds to `runs`.
+        runs: (G,), the variance of each rate due to the choice of seeds, and `chance`; 0 of a single run.
+        chance: (G,), the part of `runs` by which runs differ on each image independently of other images.
         counts: (G,), runs of each group.
         freedom: of the images.
     """
@@ -294,22 +289,22 @@ class _Spread:
         The variance is that of the images, and of the seeds as far as it is more than chance among the images.
         """
         factors = np.array(weights)
-        of_images = float(factors @ self.images @ factors)
-        # `images` holds chance already, and so does `runs`: it must count once.
-        variance = of_images + max(float(factors**2 @ (self.runs - self.chance)), 0.0)
-        of_seeds = [
+        image_variance = float(factors @ self.images @ factors)
+        # `chance` is a part of `images` and of `runs`, and must count once.
+        variance = image_variance + max(float(factors**2 @ (self.runs - self.chance)), 0.0)
+        seed_variances = [
             (weight**2 * runs, int(count) - 1)
             for weight, runs, count in zip(weights, self.runs, self.counts, strict=True)
             if count > 1 and weight
         ]
-        return sqrt(variance), float(degrees_of_freedom(variance, (of_images, self.freedom), of_seeds))
+        return sqrt(variance), float(degrees_of_freedom(variance, (image_variance, self.freedom), seed_variances))
 
 
 def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, float], tuple[float, float]]:
     """Divide the variance of the difference in error rates of (n, N) and (m, N) runs: images, runs and chance.
 
     The first is the variance over sets of N images with endless runs, the second that of one run of each group on these
-    images, the third what of that falls on single images, each for itself; see `group_difference` for the sources.
+    images, the third its part `_Spread.chance`; see `group_difference` for the sources.
 
     Raises:
         ValueError: if a group has a single run.
@@ -332,9 +327,10 @@ def degrees_of_freedom(
         images: the part of the images, and its degrees of freedom.
         seeds: the same for each set of seeds.
     """
-    doubt = sum(part**2 / freedom for part, freedom in (images, *seeds))
+    # Satterthwaite: (Σ parts)² / Σ (part² / degrees of freedom of the part).
+    denominator = sum(part**2 / freedom for part, freedom in (images, *seeds))
     bound = MAX_FREEDOM * min(freedom for _, freedom in seeds) if seeds else inf
-    return np.minimum(variance**2 / doubt, bound)
+    return np.minimum(variance**2 / denominator, bound)
 
 
 def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, float]:
@@ -349,28 +345,28 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
     def of_ratio(logarithm: float) -> float:
         return excess(-exp(logarithm), 1.0)
 
-    # The range holds `seen`. If equality (logarithm 0) is not rejected, it holds 0 and all between, so each search
-    # starts beyond both; else the end on the side of 0 lies between them.
-    seen = log(rate_b / rate_a)
+    # The range contains the measured logarithm. If equality (logarithm 0) is not rejected, it contains 0 too and all
+    # between, so each search starts beyond both; otherwise the end on the side of 0 lies between the two.
+    measured = log(rate_b / rate_a)
     is_equal_possible = of_ratio(0.0) < 0
-    if is_equal_possible or seen < 0:
-        start = min(seen, 0.0) if is_equal_possible else seen
+    if is_equal_possible or measured < 0:
+        start = min(measured, 0.0) if is_equal_possible else measured
         # A ratio of 0 is tested apart, since its logarithm is infinite.
         low = 0.0 if excess(0.0, 1.0) < 0 else exp(_find_crossing(of_ratio, start, -1.0))
     else:
-        low = exp(_find_root(of_ratio, 0.0, seen))
-    if is_equal_possible or seen > 0:
-        start = max(seen, 0.0) if is_equal_possible else seen
+        low = exp(_find_root(of_ratio, 0.0, measured))
+    if is_equal_possible or measured > 0:
+        start = max(measured, 0.0) if is_equal_possible else measured
         high = inf if excess(1.0, 0.0) < 0 else exp(_find_crossing(of_ratio, start, 1.0))
     else:
-        high = exp(_find_root(of_ratio, 0.0, seen))
+        high = exp(_find_root(of_ratio, 0.0, measured))
     return low, high
 
 
 def _find_crossing(function: Callable[[float], float], start: float, step: float) -> float:
-    """Find where a function that is below 0 at `start` first rises to 0, in steps; else return the furthest point."""
+    """Find where a function that is below 0 at `start` first rises to 0, in steps; else the last point."""
     inner, outer = start, start + step * _STEP
-    while function(outer) < 0 and abs(outer) < _FURTHEST:
+    while function(outer) < 0 and abs(outer) < _MAX_LOGARITHM:
         inner, outer = outer, outer + step * _STEP
     return outer if function(outer) < 0 else _find_root(function, inner, outer)
 

@@ -16,7 +16,7 @@ from unicodedata import category, east_asian_width
 
 from convscope.base.palette import Rgb
 
-# A spreadsheet computes a cell that begins so; the last four are the full-width forms of the first four.
+# A spreadsheet takes a cell that begins so for a formula; the last four are the full-width forms of the first four.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -199,9 +199,9 @@ def value_text(value: float | str | bool | None) -> str:
 
 
 class Tabular:
-    """Base of what shows itself as a headline, tables and lines: as text, and as HTML in a notebook.
+    """Base of results that are shown as a headline, tables and lines: as text, and as HTML in a notebook.
 
-    A subclass has `_headline()` and `_rows()`, with `_header` over the rows, whose first `_left` columns are text.
+    A subclass has `_headline()`, `_rows()` and their `_header`; the first `_left` columns are aligned left.
     """
 
     __slots__ = ()

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from convscope.base.errors import RunError
 
 FORMAT: Final[Literal[1]] = 1
-"""Of model files, training states, run folders and records. A reader refuses a larger one."""
+"""The format of model files, training states, run folders and records. A reader refuses a larger number."""
 
 
 @cache
