@@ -35,10 +35,9 @@ def as_dataset(
     if isinstance(images, Dataset):
         raise TypeError(f"{name} is a pair of data sets; use Splits(train, test) instead")
     # `image_shape` says how rows are cut into images; arrays (N, H, W) and (N, H, W, C) show their own shape.
-    is_rows = getattr(images, "ndim", None) == 2 or (not hasattr(images, "ndim") and _is_list_of_rows(images))
-    shape = image_shape if is_rows else None
+    is_2d = getattr(images, "ndim", None) == 2 or (not hasattr(images, "ndim") and _is_list_of_rows(images))
     try:
-        return Dataset.from_arrays(images, labels, class_names=class_names, image_shape=shape)
+        return Dataset.from_arrays(images, labels, class_names=class_names, image_shape=image_shape if is_2d else None)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}; Dataset.from_arrays takes further arguments") from error
 

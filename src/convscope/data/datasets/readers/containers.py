@@ -25,7 +25,7 @@ SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing":
 
 
 @dataclass(frozen=True)
-class FileContainer:
+class Container:
     """A folder or a zip archive.
 
     Attributes:
@@ -85,7 +85,7 @@ def read_small(path: Path) -> bytes:
         return content
 
 
-def list_folder(folder: Path) -> FileContainer:
+def list_folder(folder: Path) -> Container:
     """List all files in a folder and below.
 
     Raises:
@@ -119,12 +119,12 @@ def list_folder(folder: Path) -> FileContainer:
             raise DatasetError(
                 f"{folder}: holds more than {MAX_FILES:,} files; name a folder that holds the data set only"
             )
-    return FileContainer(folder, _in_order(names), is_archive=False)
+    return Container(folder, _in_order(names), is_archive=False)
 
 
-def list_archive(path: Path) -> FileContainer:
+def list_archive(path: Path) -> Container:
     """List all files in a zip archive; raises `DatasetError` if it is none or damaged."""
-    return FileContainer(path, _in_order(list(zip_names(path))), is_archive=True)
+    return Container(path, _in_order(list(zip_names(path))), is_archive=True)
 
 
 def suffix_of(name: str) -> str:

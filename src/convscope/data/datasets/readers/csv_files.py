@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.halves import Parts
-from convscope.data.datasets.readers.containers import SPLIT_WORDS, FileContainer
+from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container
 from convscope.data.datasets.readers.csv_pixels import read_csv_pixels
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.rows import layout_of
@@ -18,12 +18,12 @@ CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> Parts:
     """Read the data set in a table; raises `DatasetError` if the table is damaged or has no images."""
-    folder = FileContainer(path.parent, (), is_archive=False, skip_damaged=skip_damaged)  # names are only for searching
+    folder = Container(path.parent, (), is_archive=False, skip_damaged=skip_damaged)  # names are only for searching
     return _read_table(folder, path.name, image_size)
 
 
 def read_csv(
-    container: FileContainer, names: Sequence[str], image_size: tuple[int, int] | None, is_required: bool
+    container: Container, names: Sequence[str], image_size: tuple[int, int] | None, is_required: bool
 ) -> Parts | None:
     """Read the data set in the tables `names` of a folder or archive; None if no table has images.
 
@@ -63,7 +63,7 @@ def read_csv(
     return Parts(parts.train, _read_table(container, test[0], image_size).train)
 
 
-def _has_images(container: FileContainer, name: str) -> bool:
+def _has_images(container: Container, name: str) -> bool:
     """True if a table has images and labels; without labels, as Kaggle's test sets, it measures nothing."""
     try:
         with open_stream(*container.locate(name)) as stream:
@@ -77,7 +77,7 @@ def _has_images(container: FileContainer, name: str) -> bool:
         return False
 
 
-def _read_table(container: FileContainer, name: str, image_size: tuple[int, int] | None) -> Parts:
+def _read_table(container: Container, name: str, image_size: tuple[int, int] | None) -> Parts:
     path, member = container.locate(name)
     with open_stream(path, member) as stream:
         text = CsvText(stream)

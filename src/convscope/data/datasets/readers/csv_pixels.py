@@ -47,12 +47,11 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     images, texts = _read_columns(text, pixel_columns, label_columns)
     labels = texts[0]
     if not text.has_header:
-        label_side = _find_label_column(texts)  # 0 for the first column of the table, 1 for the last
-        labels, cells, column = texts[label_side], texts[1 - label_side], label_columns[1 - label_side]
-        outer_pixels = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
-        # These pixels come after the others if the labels are in the first column, else before them.
-        position = images.shape[1] if label_side == 0 else 0
-        images = np.insert(images, position, np.frombuffer(outer_pixels, np.uint8), axis=1)
+        side = _find_label_column(texts)  # 0 if the labels are in the first column of the table, 1 if in the last
+        labels, cells, column = texts[side], texts[1 - side], label_columns[1 - side]
+        pixels = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
+        # The pixels of the other of these columns come after all others if it is the last, else before them.
+        images = np.insert(images, images.shape[1] if side == 0 else 0, np.frombuffer(pixels, np.uint8), axis=1)
     text_labels = TextLabels()
     text_labels.extend(labels, "image")
     source = (SourceFile(file_name(path), text.sha256()),)

@@ -9,7 +9,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, compute_sha256, naming_errors, open_data_file
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
-from convscope.data.datasets.readers.containers import FileContainer, list_archive, list_folder, suffix_of
+from convscope.data.datasets.readers.containers import Container, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
 from convscope.data.datasets.readers.npz import as_labels, check_image_array, check_label_array, read_npy, read_npz
@@ -84,7 +84,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
     return read_csv_file(path, image_size, skip_damaged=skip_damaged)
 
 
-def _read_tables_or_tree(container: FileContainer, image_size: Size) -> Parts | None:
+def _read_tables_or_tree(container: Container, image_size: Size) -> Parts | None:
     tables = [name for name in container.names if suffix_of(name) in CSV_SUFFIXES]
     nearest = min((name.count("/") for name in tables), default=0)  # deeper tables may be anything, as annotations
     is_by_class = is_tree(container)
@@ -94,13 +94,13 @@ def _read_tables_or_tree(container: FileContainer, image_size: Size) -> Parts | 
     return parts
 
 
-def _beside(path: Path) -> FileContainer:
+def _beside(path: Path) -> Container:
     """List the folder of a file, without its subfolders."""
     try:
         names = tuple(sorted(sibling.name for sibling in path.parent.iterdir()))
     except OSError as error:
         raise DatasetError(f"{path.parent}: cannot be listed ({error.strerror}); check its permissions") from error
-    return FileContainer(path.parent, names, is_archive=False)
+    return Container(path.parent, names, is_archive=False)
 
 
 def _read_npz(path: Path, image_size: Size) -> Parts:

@@ -12,7 +12,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.files import file_sha256, open_idx
 from convscope.data.datasets.halves import Half, Parts, file_name
-from convscope.data.datasets.readers.containers import FileContainer
+from convscope.data.datasets.readers.containers import Container
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
 from convscope.data.datasets.records import SourceFile
 
@@ -56,7 +56,7 @@ def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
     return {name: {key: file for key, (_, file) in files.items()} for name, files in files_by_set.items()}
 
 
-def read_idx_files(container: FileContainer, only: str | None = None) -> Parts:
+def read_idx_files(container: Container, only: str | None = None) -> Parts:
     """Read the set in a folder or archive; of several, the set to which the file `only` belongs.
 
     Raises:
@@ -89,7 +89,7 @@ def _match(name: str) -> re.Match[str] | None:
     return _NAME.fullmatch(name.rpartition("/")[2])
 
 
-def _read_half(container: FileContainer, images_name: str, labels_name: str) -> Half:
+def _read_half(container: Container, images_name: str, labels_name: str) -> Half:
     images, images_sha256 = _read_images(container, images_name)
     path, member = container.locate(labels_name)
     labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
@@ -102,7 +102,7 @@ def _read_half(container: FileContainer, images_name: str, labels_name: str) -> 
     return Half(images, labels, container.describe(images_name), container.describe(labels_name), files)
 
 
-def _read_images(container: FileContainer, name: str) -> tuple[Images, str]:
+def _read_images(container: Container, name: str) -> tuple[Images, str]:
     path, member = container.locate(name)
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)

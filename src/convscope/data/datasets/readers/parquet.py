@@ -113,10 +113,8 @@ class _ReadRows:
             self.labels.extend(texts, "row", first_row)
 
     def half(self, called: str, sources: tuple[SourceFile, ...]) -> Half:
-        channels = max(part.shape[3] for part in self.parts)  # if a picture has colours, grey ones get them too
-        images = np.concatenate(
-            [part if part.shape[3] == channels else part.repeat(channels, axis=3) for part in self.parts]
-        )
+        depth = max(part.shape[3] for part in self.parts)  # channels: if a picture has colours, grey ones get them too
+        images = np.concatenate([part if part.shape[3] == depth else part.repeat(depth, axis=3) for part in self.parts])
         if self.class_names is not None:
             numbers = np.array(self.numbers, dtype=np.int64)
             return Half(seal(images), seal(numbers), called, called, sources)

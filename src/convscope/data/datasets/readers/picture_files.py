@@ -16,7 +16,7 @@ from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.images import free_memory
-from convscope.data.datasets.readers.containers import FileContainer
+from convscope.data.datasets.readers.containers import Container
 from convscope.data.image_files import picture_size, read_picture
 
 SIZES_SHOWN = 4  # in an error, the most frequent first
@@ -25,29 +25,26 @@ DAMAGED_SHOWN = 10
 
 
 def read_pictures(
-    container: FileContainer, names: Sequence[str], image_size: tuple[int, int] | None
+    folder: Container, names: Sequence[str], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
     """Read pictures of a folder or archive: images (n, H, W, C), the indices (n,) of their names, and a digest.
 
     The images are read-only. The digest is the SHA-256 over the names and the bytes of these files.
 
     Args:
-        container: the folder or archive, which tells whether damaged pictures are left out.
+        folder: the folder or archive, which tells whether damaged pictures are left out.
         names: of the files, at least one.
         image_size: (H, W) to average each picture to.
 
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
-    with container.open() as read_content:
-        return _read_pictures(container, names, read_content, image_size)
+    with folder.open() as read_content:
+        return _read_pictures(folder, names, read_content, image_size)
 
 
 def _read_pictures(
-    container: FileContainer,
-    names: Sequence[str],
-    read_content: Callable[[str], bytes],
-    image_size: tuple[int, int] | None,
+    folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
     digest = hashlib.sha256()
     images: Images | None = None
@@ -55,11 +52,11 @@ def _read_pictures(
     for index, name in enumerate(names):
         try:
             content = read_content(name)
-            picture = read_picture(content, container.describe(name))
+            picture = read_picture(content, folder.describe(name))
         except (DatasetError, ImageFileError) as error:
             damaged.append(str(error))
             continue
-        if damaged and not container.skip_damaged:  # reading goes on only to list all damaged pictures in the error
+        if damaged and not folder.skip_damaged:  # reading goes on only to list all damaged pictures in the error
             continue
         # With their lengths: without them, name "a" with content "bc" and "ab" with "c" would have the same digest.
         for part in (name.encode(errors="surrogateescape"), content):
@@ -70,15 +67,15 @@ def _read_pictures(
         if image_size is not None:
             picture = average(picture, *image_size)
         if images is None:
-            images = _allocate(len(names), picture.shape, container.describe(name))
+            images = _allocate(len(names), picture.shape, folder.describe(name))
         if picture.shape[:2] != images.shape[1:3]:
-            raise _describe_sizes(container, names, read_content)
+            raise _describe_sizes(folder, names, read_content)
         if picture.shape[2] > images.shape[3]:  # the first picture in colours; grey ones are repeated in each channel
-            in_colour = _allocate(len(names), picture.shape, container.describe(name))
+            in_colour = _allocate(len(names), picture.shape, folder.describe(name))
             in_colour[:position] = images[:position]
             images = in_colour
         images[position] = picture
-    if damaged and (images is None or not container.skip_damaged):
+    if damaged and (images is None or not folder.skip_damaged):
         raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
     return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
@@ -110,15 +107,13 @@ def _allocate(count: int, shape: tuple[int, ...], called: str) -> Images:
     )
 
 
-def _describe_sizes(
-    container: FileContainer, names: Sequence[str], read_content: Callable[[str], bytes]
-) -> DatasetError:
+def _describe_sizes(folder: Container, names: Sequence[str], read_content: Callable[[str], bytes]) -> DatasetError:
     """Make the error that lists the sizes of the pictures, each with its number and an example."""
     sizes: Counter[tuple[int, int]] = Counter()
     example: dict[tuple[int, int], str] = {}
     for name in names:
         try:
-            size = picture_size(read_content(name), container.describe(name))
+            size = picture_size(read_content(name), folder.describe(name))
         except (DatasetError, ImageFileError):  # a damaged picture, which was left out
             continue
         sizes[size] += 1
@@ -127,6 +122,6 @@ def _describe_sizes(
     shown = ", ".join(f"{count:,} of {size[0]} × {size[1]} (such as {example[size]!r})" for size, count in common)
     more = f" and {len(sizes) - SIZES_SHOWN:,} other sizes" if len(sizes) > SIZES_SHOWN else ""
     return DatasetError(
-        f"{container.describe(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them "
+        f"{folder.describe(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them "
         "all with `image_size`, such as 28x28"
     )

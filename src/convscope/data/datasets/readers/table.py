@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from convscope.data.datasets.data_file import DataFileError, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
-from convscope.data.datasets.readers.containers import FileContainer, suffix_of
+from convscope.data.datasets.readers.containers import Container, suffix_of
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
@@ -48,7 +48,7 @@ def names_files(text: CsvText) -> bool:
     return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
 
 
-def read_table(text: CsvText, container: FileContainer, table: str, image_size: tuple[int, int] | None) -> Parts:
+def read_table(text: CsvText, container: Container, table: str, image_size: tuple[int, int] | None) -> Parts:
     """Read the data set of an opened table.
 
     Args:
@@ -114,7 +114,7 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
 class _Finder:
     """Finds the file that a line of the table names."""
 
-    def __init__(self, container: FileContainer, table: str) -> None:
+    def __init__(self, container: Container, table: str) -> None:
         self._exists: Callable[[str], bool]
         if container.is_archive:
             self._exists = set(container.names).__contains__

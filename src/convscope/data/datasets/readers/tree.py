@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import naming_errors, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
-from convscope.data.datasets.readers.containers import SPLIT_WORDS, FileContainer, suffix_of
+from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container, suffix_of
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
 from convscope.data.datasets.records import SourceFile
@@ -18,13 +18,13 @@ FOLDER_SPLITS = SPLIT_WORDS | {"train_images": "train", "test_images": "test"}
 """The splits by the names of their folders; validation images are left out."""
 
 
-def is_tree(container: FileContainer, min_classes: int = 2) -> bool:
+def is_tree(container: Container, min_classes: int = 2) -> bool:
     """True if the pictures of a folder or archive are in folders of at least `min_classes` classes."""
     splits = _group_by_split(container.names)
     return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= min_classes
 
 
-def read_tree(container: FileContainer, image_size: tuple[int, int] | None) -> Parts:
+def read_tree(container: Container, image_size: tuple[int, int] | None) -> Parts:
     """Read the data set whose classes are the folders of a container; `is_tree` must be true for it.
 
     Raises:

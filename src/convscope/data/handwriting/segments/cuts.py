@@ -26,10 +26,9 @@ _SIDEWAYS = 0.06, 0.6
 _HOLE = 0.5  # ink that a pixel of enclosed paper costs: a path through it cuts a loop, as of a 0
 _MAX_INK = 3.0  # stroke widths that a path may cross: two strokes, and a little for slanted ones
 _MIN_WIDTH = 0.45  # of the usual height: a narrower blob is a single character
-# Amounts of ink, as shares of a square whose side is the usual height:
-_MIN_PART = 0.035  # on either side of a path
-_MIN_BETWEEN = 0.016  # between two paths
-_MAX_CROSSED = 0.005  # on the wrong side of a path, where it crosses another one
+# Amounts of ink, as shares of a square whose side is the usual height: on either side of a path, between two paths, and
+# on the wrong side of a path where it crosses another one.
+_MIN_PART, _MIN_BETWEEN, _MAX_CROSSED = 0.035, 0.016, 0.005
 
 
 class _Path(NamedTuple):

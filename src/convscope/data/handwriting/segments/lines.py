@@ -10,7 +10,6 @@ from convscope.base.deadline import check_deadline
 _MAX_GAP = 2.5  # usual heights between two neighbours whose slope is used for the skew
 _SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and joins the nearest line
 _MAX_SKEW = 0.15  # rise over run: 8.5 degrees
-_MAX_NEIGHBOURS = 59  # compared with each blob: all pairs of a page of print would be the square of its characters
 _MIDDLES = 0.6, 0.75  # usual heights from a line's middle within which a large, and a small, blob belongs to the line
 
 
@@ -76,7 +75,7 @@ def _skew(blobs: Sequence[Boxed], height: float) -> float:
     slopes = []
     for i, blob in enumerate(large):
         best: tuple[float, float] | None = None
-        for neighbour in large[i + 1 : i + 1 + _MAX_NEIGHBOURS]:
+        for neighbour in large[i + 1 : i + 60]:  # not all: a page of print would take the square of its characters
             gap = neighbour.left - blob.right
             overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)
             lower = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)

@@ -71,8 +71,8 @@ MAX_AREA = 4 * LONGEST_SIDE**2
 
 # A blob below any of these is a speck:
 _MIN_SIDE = 0.22  # of its longer side, in usual heights
-_MIN_INK_SIDE = 0.09  # side of a square with as much ink, in usual heights: less is no stroke of the same pen
-_MIN_THICKNESS = 0.4  # ink for each pixel of its length, in widths of the pen's stroke: a hair, or the rest of a rule
+_MIN_INK = 0.09  # side of a square with as much ink, in usual heights: less is no stroke of the same pen
+_MIN_WIDTH = 0.4  # ink for each pixel of its length, in widths of the pen's stroke: a hair, or the rest of a rule
 _MIN_PIXELS = 12  # of ink
 
 
@@ -173,9 +173,7 @@ def _blobs(mask: NDArray[np.bool_]) -> Components:
 def _are_specks(components: Components, height: float, stroke: float) -> NDArray[np.bool_]:
     longer, pixels = np.maximum(components.heights, components.widths), components.pixels
     return np.asarray(
-        (longer < _MIN_SIDE * height)
-        | (pixels < (_MIN_INK_SIDE * height) ** 2)
-        | (pixels < _MIN_THICKNESS * stroke * longer)
+        (longer < _MIN_SIDE * height) | (pixels < (_MIN_INK * height) ** 2) | (pixels < _MIN_WIDTH * stroke * longer)
     )
 
 
