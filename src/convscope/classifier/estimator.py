@@ -44,8 +44,8 @@ def auto(image_shape: Shape, num_classes: int) -> Architecture:
     side = min(image_shape[:2])
     if side >= 16:
         return cnn(image_shape, num_classes)
-    # Two poolings of `cnn` need 10 pixels and leave little of less than 16. Below 8, one pooling would leave maps of
-    # 3 × 3 at most.
+    # The two poolings of `cnn` need at least 10 pixels, and leave little of fewer than 16. With fewer than 8 pixels,
+    # even one pooling would leave maps of 3 × 3 at most.
     if side < 8:
         return ann(image_shape, num_classes)
     layers = (
@@ -164,7 +164,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         states: list[TrainingState] = []
 
         def keep(state: TrainingState) -> None:
-            # The state of the model, from which `partial_fit` continues: not a later one than the best epoch's.
+            # `partial_fit` continues from the state of the model: with early stopping, that after the best epoch.
             if state.history.best_epoch in (None, len(state.history)):
                 states[:] = [state]
 
@@ -193,8 +193,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, y, shown = self._validate(X, y, reset=is_first)
         # searchsorted gives the position of an unknown label too; the comparison shows it.
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
-        if (strange := known[labels] != y).any():
-            raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
+        if (is_unknown := known[labels] != y).any():
+            raise ValueError(f"y holds {y[is_unknown].tolist()[0]!r}, which is not among the classes {known.tolist()}")
         start = self._make_setup(rows, shown, known) if is_first else self._setup
         recipe = self._make_recipe_of_pass(known, start.architecture)
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
@@ -241,9 +241,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # --- The input ----------------------------------------------------------------------------------------------------
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
-        """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if the shape of X tells it."""
+        """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if X has the shape of images."""
         rows, shown = as_rows(X)
-        # It checks rows, counts features and stores `n_features_in_`.
+        # scikit-learn's function checks the rows, counts features and stores `n_features_in_`.
         rows, y = validate_data(self, rows, y, reset=reset)
         check_classification_targets(y)
         if not reset:

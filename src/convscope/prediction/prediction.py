@@ -21,7 +21,7 @@ from convscope.training.views import Views
 
 _BATCH_IMAGES = 1024  # keeps memory bounded
 _ALL_STEPS = Handwriting("light", 1).steps  # without those that are only taken on request
-_rules = WeakKeyDictionary[Model, RejectionRule]()  # reading one takes longer than an answer
+_rules = WeakKeyDictionary[Model, RejectionRule]()  # to convert a rule from JSON takes longer than a prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class Prediction(Recorded):
 
     Attributes:
         file: the picture's name.
-        answer: the class with the largest probability, the first of equals.
-        runner_up: the next.
+        answer: the class with the largest probability, of equal ones the first.
+        runner_up: the class with the second largest.
         probabilities: (K,) float64.
         is_calibrated: whether a temperature was fitted to this model; if not, probabilities are usually too high.
         none_of_these: whether the image is refused: by the model's own rule, or because it has no ink; None if there is
@@ -165,17 +165,17 @@ def predict(
     for start in range(0, len(pictures), _BATCH_IMAGES):
         batch = pictures[start : start + _BATCH_IMAGES]
         unchanged = [
-            _find_ready_image(ready, (height, width, channels), preparation.handwriting, steps) for ready in batch
+            _find_ready_image(picture, (height, width, channels), preparation.handwriting, steps) for picture in batch
         ]
         prepared = [
             # A picture that is already like the training images would only lose by another preparation.
             ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
             for picture, ready in zip(batch, unchanged, strict=True)
         ]
-        images = np.stack([ready.image for ready in prepared])
+        images = np.stack([picture.image for picture in prepared])
         probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
         for index, picture in enumerate(batch):
-            order = np.argsort(-probabilities[index], kind="stable")  # the first of equals, as argmax
+            order = np.argsort(-probabilities[index], kind="stable")  # of equal ones the first class, as argmax
             best = [
                 Answer(int(label), model.class_names[label], float(probabilities[index, label])) for label in order[:2]
             ]
@@ -206,7 +206,7 @@ def _find_ready_image(
 ) -> Prepared | None:
     """Take a picture that already looks like the data set's images; None if it has to be prepared."""
     pixels = picture[..., np.newaxis] if picture.ndim == 2 else picture
-    # Who names steps wants them taken.
+    # If the user names steps, they are taken.
     if steps is not None or pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[:2] != shape[:2]:
         return None
     if shape[2] == 1 and pixels.shape[2] == 3 and (pixels[..., :1] == pixels).all():

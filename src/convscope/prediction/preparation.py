@@ -31,8 +31,8 @@ class Preparation:
 def preparation_of(model: Model) -> Preparation:
     """Get the preparation of images for `model`.
 
-    Where the model does not say it, pictures are prepared as MNIST was if the data set's name suggests it, and else
-    only resized.
+    If the model does not state one, pictures are prepared as MNIST was if the data set's name suggests it; otherwise
+    they are only resized.
     """
     if model.handwriting is not None:
         return Preparation(model.handwriting, is_assumed=False)
@@ -43,7 +43,7 @@ def preparation_of(model: Model) -> Preparation:
 
 
 def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwriting: Handwriting) -> bool:
-    """Return True if a picture (h, w, C) uint8 already looks prepared, as a saved image of the data set does.
+    """True if a picture (h, w, C) uint8 already looks prepared, as a saved image of the data set does.
 
     It then has the size of the model's images (`shape`), ink on an even ground of the data set's polarity and size, and
     its centre of mass in the middle. Preparing it again would change single pixels and, rarely, the prediction.
@@ -54,16 +54,16 @@ def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwrit
     if not handwriting.centre:
         return True
     grey = picture.astype(np.int64).max(axis=2) if handwriting.ink == "light" else 255 - picture.min(axis=2).astype(int)
-    around = np.ones(grey.shape, bool)
-    around[1:-1, 1:-1] = False
-    ink = grey > handwriting.threshold * grey.max()
-    if not ink.any() or np.mean(grey[around] < _MAX_BORDER_GREY) < _MIN_CLEAN_SHARE:
+    is_border = np.ones(grey.shape, bool)
+    is_border[1:-1, 1:-1] = False
+    is_ink = grey > handwriting.threshold * grey.max()
+    if not is_ink.any() or np.mean(grey[is_border] < _MAX_BORDER_GREY) < _MIN_CLEAN_SHARE:
         return False
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    longer = max(np.ptp(rows), np.ptp(columns)) + 1
-    if abs(longer - handwriting.target) > max(1, _MAX_SIZE_ERROR * handwriting.target):
+    rows, columns = np.flatnonzero(is_ink.any(axis=1)), np.flatnonzero(is_ink.any(axis=0))
+    longer_side = max(np.ptp(rows), np.ptp(columns)) + 1
+    if abs(longer_side - handwriting.target) > max(1, _MAX_SIZE_ERROR * handwriting.target):
         return False
-    # Row i counts as i, and the middle of 28 rows as 14: so `prepare` centres.
+    # `prepare` centres so that row i counts as i and the middle of 28 rows is 14; the same is measured here.
     off_rows = (grey.sum(axis=1) * np.arange(height)).sum() / grey.sum() - height / 2
     off_columns = (grey.sum(axis=0) * np.arange(width)).sum() / grey.sum() - width / 2
     return bool(max(abs(off_rows), abs(off_columns)) <= max(1, _MAX_SHIFT * min(height, width)))

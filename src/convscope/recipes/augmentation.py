@@ -17,24 +17,24 @@ class Augmentation:
     A number "at most" is drawn evenly between its negative and itself.
 
     Attributes:
-        shift: whole pixels at most by which an image is moved up or down, and left or right. Alone, it moves bytes
-            and blurs nothing.
+        shift: whole pixels at most by which an image is moved up or down, and left or right. Without other changes,
+            nothing is blurred, since pixels are only moved.
         rotation: degrees at most by which it is rotated.
         scale: fraction at most by which it is enlarged or reduced, both sides alike.
-        stretch: s: height and width are also multiplied by exp(u), with a u of their own from -s to s.
+        stretch: s: height and width are also multiplied by exp(u), with a random u from -s to s for each of the two.
         shear: degrees at most by which its columns lean.
         crop: fraction at most by which a window of the image's shape is smaller than the image; it lies anywhere within
             the image, and is enlarged to it.
         elastic: α of elastic deformation, in pixels: each pixel is moved by α times two fields of even random numbers
             from -1 to 1, which a Gaussian has smoothed; beyond the image they are zero.
         elastic_sigma: σ of that Gaussian in pixels, cut off at 3 σ. Simard and others took α = 34, σ = 4 for MNIST.
-        horizontal_flip: whether it is mirrored, left to right, every second time; not for digits and letters. Alone or
-            with `shift` it blurs nothing.
+        horizontal_flip: whether it is mirrored, left to right, with a chance of a half; not for digits and letters.
+            Alone or with `shift` it blurs nothing.
         cutout: the side in pixels of a square that is set to zero, its middle anywhere in the image, so that a part of
             it may lie outside. Its authors set it to the mean of the data.
         contrast: fraction at most by which the distance of each value to the image's mean is enlarged or reduced.
         brightness: grey levels at most that are added to all values.
-        noise: standard deviation in grey levels of the Gaussian noise that each value gets for itself.
+        noise: standard deviation in grey levels of Gaussian noise, drawn for each value independently.
 
     Raises:
         RecipeError: for a value out of its range.

@@ -53,7 +53,7 @@ class EarlyStopping:
         >>> EarlyStopping(min_delta=0.1).best_epoch([0.9, 0.5, 0.45, 0.6])
         2
         """
-        # The sign turns a larger accuracy into a smaller number, as for a loss.
+        # Times -1, a better accuracy is the smaller number, as a better loss is.
         best, sign = 0, 1 if self.monitor == "val_loss" else -1
         for epoch, value in enumerate(values, 1):
             # Compared with the last improvement, not with the best value: small steps must not add up unnoticed.
@@ -62,7 +62,7 @@ class EarlyStopping:
         return best
 
     def is_reached(self, values: Sequence[float]) -> bool:
-        """Return True if training stops after the epochs with these values.
+        """True if training stops after the epochs with these values.
 
         >>> stopping = EarlyStopping(patience=2)
         >>> stopping.is_reached([0.9, 0.5, 0.6]), stopping.is_reached([0.9, 0.5, 0.6, 0.5])

@@ -14,8 +14,8 @@ _DECAYED: tuple[Decayed, ...] = get_args(Decayed)
 class Adam:
     """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
 
-    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of a weight away, and the
-    moments know nothing of it. With `decayed` "all" every trained weight decays, as in Keras and PyTorch by default.
+    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of a weight away, which the
+    moments do not include. With `decayed` "all" every trained weight decays, as in Keras and PyTorch by default.
     With "kernels" only the kernels of convolutions and dense layers do; biases, the scales and shifts of a
     normalisation and the slopes of a PReLU do not.
 

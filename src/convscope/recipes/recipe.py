@@ -30,7 +30,8 @@ _PARTS: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-def _optimizer(value: Any) -> Optimizer:
+def _read_optimizer(value: Any) -> Optimizer:
+    """Read an optimizer that `to_dict` wrote; without `kind` it is Adam, which early recipes had alone."""
     settings = dict(value) if isinstance(value, Mapping) else value
     kind = settings.pop("kind", "Adam") if isinstance(settings, dict) else "Adam"
     if not isinstance(kind, str) or kind not in OPTIMIZERS:
@@ -48,23 +49,24 @@ class Recipe:
     Attributes:
         schedule: how the optimizer's learning rate changes over the run.
         label_smoothing: ε, the share of a label that is spread evenly over all K classes before the loss is taken.
-        class_weights: by what the loss of each class's images is multiplied, a number a class; "balanced" is N / (K n)
-            for a class of n of the N images trained on, K classes having any, so that each counts alike; none is one
-            each.
-        augmentation: what is done to the training images at random.
-        clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
-        averaging: β of a running average of all weights over the steps, which then is the model; 0 is none.
-        precision: in what the factors of products are rounded while training; the sums, the weights that the optimizer
-            changes, the activations and the losses are float32 either way. `bfloat16`, of 8 significant bits, needs a
-            processor with instructions for it and the engine `native`; it is faster where that processor's are.
-        weight_bits: in how many bits each weight of a kernel (`Conv2D`, `DepthwiseConv2D`, `Dense`) is held, by a model
-            that training rounds in every step: to 2^bits - 1 levels around zero, for each filter in steps of its own.
-            The optimizer changes unrounded weights, by the gradients of the rounded ones. Biases and batch
-            normalisations stay float32; None is float32 for all.
+        class_weights: the factor of the loss of each class's images, a number for each class. "balanced" is N / (K n)
+            for a class with n of the N training images, if K classes have any: so each class counts alike. None is 1
+            for all.
+        augmentation: random changes of the training images.
+        clip_norm: the Euclidean norm to which a longer gradient, of all weights together, is shortened; None is no
+            limit.
+        averaging: β of a running average of all weights over the steps, which is then the model; 0 is no average.
+        precision: the type to which the factors of products are rounded in training; sums, the optimizer's weights,
+            activations and losses are float32 in any case. `bfloat16`, of 8 significant bits, needs a processor with
+            instructions for it and the engine `native`; it is faster if these instructions are.
+        weight_bits: the number of bits of each kernel weight (`Conv2D`, `DepthwiseConv2D`, `Dense`) in the trained
+            model. Training rounds weights in every step: to 2^bits - 1 levels around zero, whose distance is chosen for
+            each filter. The optimizer changes unrounded weights by the gradients of the rounded ones. Biases and batch
+            normalisations stay float32; with None, all weights do.
         validation_fraction: of the training images of each class, the fraction that is not trained on but measured
             after each epoch; 0 is none.
-        early_stopping: when training stops before the last epoch, and whether it goes back to the best one; none is
-            never. It needs validation images, and never sees test images. The schedule is still one over all `epochs`.
+        early_stopping: when training stops before the last epoch, and whether it goes back to the best one; None is
+            never. It needs validation images, and never sees test images. The schedule still extends over all `epochs`.
 
     Raises:
         RecipeError: for a value out of its range.
@@ -86,7 +88,7 @@ class Recipe:
     early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        # From JSON; a tuple makes the recipe hashable.
+        # JSON has lists; with a tuple the recipe is hashable.
         if isinstance(self.class_weights, list):
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
         for name, kinds, rule in _PARTS:
@@ -141,8 +143,7 @@ class Recipe:
         """
         if self.class_weights != "balanced":
             return self.class_weights
-        # scikit-learn's "balanced": images / (classes · images of the class), over the classes that occur. Weighted,
-        # each of these classes counts alike.
+        # scikit-learn's "balanced": images / (classes · images of the class), over the classes that occur.
         share = class_counts.sum() / np.count_nonzero(class_counts)
         return tuple(float(share / count) if count else 1.0 for count in class_counts)
 
@@ -165,7 +166,7 @@ class Recipe:
         if isinstance(value, Mapping):
             parts: dict[str, Any] = {}
             if "optimizer" in value:
-                parts["optimizer"] = _optimizer(value["optimizer"])
+                parts["optimizer"] = _read_optimizer(value["optimizer"])
             if "schedule" in value:
                 parts["schedule"] = from_plain(Schedule, value["schedule"], "schedule", RecipeError)
             if "augmentation" in value:

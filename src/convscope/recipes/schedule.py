@@ -1,4 +1,4 @@
-"""The learning rate over a run, as data: a warm-up, then a way down."""
+"""The learning rate over a run, as data: it rises in a warm-up, then stays or falls."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ from convscope.base.errors import RecipeError
 
 ScheduleKind = Literal["constant", "linear", "cosine", "one_cycle"]
 _KINDS: tuple[ScheduleKind, ...] = get_args(ScheduleKind)
-_ONE_CYCLE_START = 1 / 25  # Smith and Topin leave it free; this is what the field's libraries took up
+_ONE_CYCLE_START = 1 / 25  # Smith and Topin leave it free; PyTorch and fastai have this value by default
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,10 @@ class Schedule:
 
     With T steps, of which the first W = round(warmup · T) are the warm-up, step t (from 0) has
 
-    - warm-up: (t + 1) / W, so that the first step after it is the first in full; for `one_cycle` half a cosine from
-      1/25 to 1.
+    - warm-up: (t + 1) / W, so that its last step has the full rate; for `one_cycle` half a cosine from 1/25 to 1.
     - then, with u = (t - W) / (T - W): `constant` 1, `linear` 1 - u, `cosine` and `one_cycle` (1 + cos πu) / 2.
 
-    So a decay would reach zero one step after the last, and no step has the rate 0.
+    So `linear` and `cosine` would reach 0 one step after the last: no step has the rate 0.
 
     Source: Smith and Topin 2018 for `one_cycle` (its cycle of the momentum is left out); Loshchilov and Hutter 2017,
     equation 5, without restarts for `cosine`.
@@ -48,18 +47,17 @@ class Schedule:
         >>> Schedule("linear", warmup=0.25).factors(8).tolist()[:4]
         [0.5, 1.0, 1.0, 0.8333333333333334]
         """
-        warm = round(self.warmup * steps)
-        rising = np.arange(1, warm + 1) / max(warm, 1)
+        num_warm = round(self.warmup * steps)  # W of the class's docstring, as `progress` is u
+        rising = np.arange(1, num_warm + 1) / max(num_warm, 1)
         if self.kind == "one_cycle":
-            rising = (
-                _ONE_CYCLE_START + (1 - _ONE_CYCLE_START) * (1 - np.cos(np.pi * np.arange(warm) / max(warm, 1))) / 2
-            )
-        done = np.arange(steps - warm) / max(steps - warm, 1)
+            cosines = np.cos(np.pi * np.arange(num_warm) / max(num_warm, 1))
+            rising = _ONE_CYCLE_START + (1 - _ONE_CYCLE_START) * (1 - cosines) / 2
+        progress = np.arange(steps - num_warm) / max(steps - num_warm, 1)
         match self.kind:
             case "constant":
-                falling = np.ones(steps - warm)
+                falling = np.ones(steps - num_warm)
             case "linear":
-                falling = 1 - done
+                falling = 1 - progress
             case "cosine" | "one_cycle":
-                falling = (1 + np.cos(np.pi * done)) / 2
+                falling = (1 + np.cos(np.pi * progress)) / 2
         return np.concatenate([rising, falling])

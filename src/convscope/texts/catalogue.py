@@ -14,7 +14,7 @@ def catalogues() -> dict[str, dict[str, Any]]:
 
 
 def get_texts(key: str) -> Any:
-    """Return the report's English text at a key such as `evidence.ablation.head`, or the texts below it by name."""
+    """Look up the report's English text at a key such as `evidence.ablation.head`, or the texts below it by name."""
     texts: Any = _read_english()["report"]
     for name in key.split("."):
         texts = texts[name]
@@ -23,11 +23,11 @@ def get_texts(key: str) -> Any:
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the meaning of each term of the report."""
+    """List the meaning of each term of the report."""
     return {name: term["meaning"] for name, term in get_texts("terms").items()}
 
 
-@cache
+@cache  # a report looks up hundreds of sentences
 def _read_english() -> dict[str, Any]:
     return _read("en")
 

@@ -19,16 +19,15 @@ from markupsafe import Markup
 from convscope.base.tables import printable
 from convscope.texts.catalogue import get_texts, glossary
 
-_MARK = pattern(
-    r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]"
-)  # {value} and [[word|Term]], as in web/src/text/catalogue.ts
-_DRAWN = pattern(r"<text( [^>]*)>([^<]*)</text>")
+# {value} and [[word|Term]], or [[Term]] if the word is the term itself, as in web/src/text/catalogue.ts.
+_MARK = pattern(r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]")
+_TEXT_ELEMENT = pattern(r"<text( [^>]*)>([^<]*)</text>")  # of an SVG, with a single text in it
 Value = str | int | float
 _MINUS = "\N{MINUS SIGN}"
 
 
 class _CatalogueText(str):
-    """A text that keeps its class when it is converted to a string or copied, so that a drawing keeps it."""
+    """A text that keeps its class when it is converted to a string or copied, as matplotlib does with labels."""
 
     def __str__(self) -> str:  # a plain subclass would return a plain `str`, which has lost key and values
         return self
@@ -140,21 +139,21 @@ def format_rounded(value: float, significant: int, unit: str = "") -> Figure:
 
 def attribute(name: str, text: str) -> Markup:
     """Format an attribute of an element, with a second one that holds the key and values of its sentence."""
-    # The English text is the attribute, so that a page without its script reads as well.
+    # The attribute has the English text, so that the page can be read without its script.
     plain = f'{name}="{escape(printable(text))}"'
     if not isinstance(text, _CatalogueText):
         return Markup(plain)
     return Markup(f"{plain} data-say-{name}={_format_attribute_value(_to_page_value(text))}")
 
 
-def follow_language(svg: str, drawn: Iterable[str]) -> str:
-    """Mark the sentences and figures of an SVG, so that they follow the language.
+def follow_language(svg: str, drawn_texts: Iterable[str]) -> str:
+    """Mark the sentences and figures of an SVG, so that the page can show them in the reader's language.
 
     Args:
-        drawn: all texts of the drawing. A text from the catalogue that reads as a text from the data is not marked,
-            because the SVG does not show which is which.
+        drawn_texts: all texts of the drawing. A text from the catalogue that is equal to a text from the data is not
+            marked, because the SVG does not show which is which.
     """
-    texts = list(drawn)
+    texts = list(drawn_texts)
     # A class may be called like a sentence of the catalogue: its name must not be translated.
     data = {text for text in texts if not isinstance(text, _CatalogueText)}
     catalogue_texts = {
@@ -162,18 +161,19 @@ def follow_language(svg: str, drawn: Iterable[str]) -> str:
     }
 
     def mark(match: Match[str]) -> str:
-        # `look`: the attributes of the element, position and font.
-        look, text = match.groups()
+        attributes, text = match.groups()  # position, font, ...
         if text not in catalogue_texts:
             return match[0]
-        return f"<text data-say={_format_attribute_value(_to_page_value(catalogue_texts[text]))}{look}>{text}</text>"
+        value = _format_attribute_value(_to_page_value(catalogue_texts[text]))
+        return f"<text data-say={value}{attributes}>{text}</text>"
 
-    return _DRAWN.sub(mark, svg)
+    return _TEXT_ELEMENT.sub(mark, svg)
 
 
 def _find_template(key: str, values: Mapping[str, Value]) -> str:
     template = get_texts(key)
-    # English has two plural forms; the page's script knows those of each language.
+    # A text with a number `n` is a dict of plural forms. English has two; the page's script knows those of each
+    # language.
     return template if isinstance(template, str) else template["one" if values["n"] == 1 else "other"]
 
 

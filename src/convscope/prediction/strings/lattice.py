@@ -82,10 +82,11 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The pieces of a line, the spans of them, and the ink that parting the pieces cuts.
+    """The pieces of a line, the spans of them, and the ink that is cut between the pieces.
 
     Attributes:
-        cuts: `len(pieces) + 1` numbers: ink that is cut in stroke widths if a character ends before that piece.
+        cuts: `len(pieces) + 1` numbers: `cuts[i]` is the ink, in stroke widths, that is cut if a character ends before
+            piece i.
     """
 
     line: int
@@ -114,16 +115,17 @@ def make_lattice(segments: Segments, line: int, merge: bool = True, max_spans: i
         max_spans: further spans are left out.
     """
     check_deadline()
-    keyed: list[tuple[float, Piece]] = []
+    keyed_pieces: list[tuple[float, Piece]] = []
     for number, blob in enumerate(segments.lines[line]):
-        # Pieces are sorted by their middles, but the parts of a blob stay in their order, which its cuts count by.
-        furthest = -np.inf
+        # Pieces are sorted by their middles. The parts of a blob must stay in their order, since `blob.cuts[k]` is the
+        # cut after part k + 1: each has a larger key than the part before.
+        key = -np.inf
         for part in range(1, blob.num_parts + 1):
             box, ink = _find_box(blob, part)
-            furthest = max(furthest + 1e-6, (box[0] + box[2]) / 2)
-            keyed.append((furthest, Piece((line, number), part, box, ink)))
-    keyed.sort(key=lambda pair: pair[0])
-    pieces = tuple(piece for _, piece in keyed)
+            key = max(key + 1e-6, (box[0] + box[2]) / 2)
+            keyed_pieces.append((key, Piece((line, number), part, box, ink)))
+    keyed_pieces.sort(key=lambda pair: pair[0])
+    pieces = tuple(piece for _, piece in keyed_pieces)
     return Lattice(
         line,
         pieces,
@@ -144,19 +146,19 @@ def find_cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> 
         costs: of each of `lattice.spans`; infinite for spans that must not be used.
         cut_cost: of each stroke width that is cut.
     """
-    # best[i] is the lowest cost of covering the first i pieces, came_from[i] the last span of that cover.
+    # best[i] is the lowest cost of covering the first i pieces, last_spans[i] the last span of that cover.
     num_pieces = len(lattice.pieces)
-    best, came_from = [0.0] + [np.inf] * num_pieces, [-1] * (num_pieces + 1)
+    best, last_spans = [0.0] + [np.inf] * num_pieces, [-1] * (num_pieces + 1)
     # By their ends, so that best[span.first] is final before it is used.
     for number in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
         span = lattice.spans[number]
         cost = best[span.first] + costs[number] + cut_cost * lattice.cuts[span.last]
         if cost < best[span.last]:
-            best[span.last], came_from[span.last] = cost, number
+            best[span.last], last_spans[span.last] = cost, number
     path, position = [], num_pieces
     while position > 0:
-        path.append(came_from[position])
-        position = lattice.spans[came_from[position]].first
+        path.append(last_spans[position])
+        position = lattice.spans[last_spans[position]].first
     return path[::-1]
 
 
@@ -166,34 +168,37 @@ def cut_out(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint
 
     check_deadline()
     left, top, right, bottom = span.box
-    own = np.zeros((bottom - top + 2 * _EDGE_PIXELS, right - left + 2 * _EDGE_PIXELS), bool)
-    others = np.zeros_like(own)
+    # Masks and ink of the box with an edge around it.
+    is_span = np.zeros((bottom - top + 2 * _EDGE_PIXELS, right - left + 2 * _EDGE_PIXELS), bool)
+    is_other = np.zeros_like(is_span)
     for number in lattice.pieces_near(span.box, 2 * _EDGE_PIXELS):
         piece = lattice.pieces[number]
         blob = segments.lines[piece.blob[0]][piece.blob[1]]
-        _draw_piece(
-            own if span.first <= number < span.last else others, blob, piece, left - _EDGE_PIXELS, top - _EDGE_PIXELS
-        )
+        canvas = is_span if span.first <= number < span.last else is_other
+        _draw_piece(canvas, blob, piece, left - _EDGE_PIXELS, top - _EDGE_PIXELS)
     # The paler edge of the strokes belongs to the character, but no ink of other pieces.
-    around = binary_dilation(own, np.ones((3, 3)), _EDGE_PIXELS) & ~others
-    ink = np.zeros(own.shape, np.uint8)
-    above, before = max(0, _EDGE_PIXELS - top), max(0, _EDGE_PIXELS - left)
+    is_kept = binary_dilation(is_span, np.ones((3, 3)), _EDGE_PIXELS) & ~is_other
+    ink = np.zeros(is_span.shape, np.uint8)
+    # At the picture's own edge, the first rows and columns lie outside of it and stay empty.
+    skipped_rows, skipped_columns = max(0, _EDGE_PIXELS - top), max(0, _EDGE_PIXELS - left)
     part = segments.ink[
         max(0, top - _EDGE_PIXELS) : bottom + _EDGE_PIXELS, max(0, left - _EDGE_PIXELS) : right + _EDGE_PIXELS
     ]
-    ink[above : above + part.shape[0], before : before + part.shape[1]] = part
-    return np.pad(np.where(around, ink, 0).astype(np.uint8), max(2, max(own.shape) // 8))
+    ink[skipped_rows : skipped_rows + part.shape[0], skipped_columns : skipped_columns + part.shape[1]] = part
+    return np.pad(np.where(is_kept, ink, 0).astype(np.uint8), max(2, max(is_span.shape) // 8))
 
 
 def _draw_piece(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: int) -> None:
     """Set the pixels of a piece on a canvas whose first pixel is (top, left) of the ink picture."""
     x0, y0, x1, y1 = piece.box
     mask = blob.parts[y0 - blob.top : y1 - blob.top, x0 - blob.left : x1 - blob.left] == piece.part
-    above, before = max(0, top - y0), max(0, left - x0)
-    mask = mask[above:, before:]
-    y0, x0 = y0 + above - top, x0 + before - left
-    under = canvas[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]]
-    under |= mask[: under.shape[0], : under.shape[1]]
+    # The part of the piece that lies on the canvas: without the rows above it and the columns to its left, ...
+    rows_above, columns_before = max(0, top - y0), max(0, left - x0)
+    mask = mask[rows_above:, columns_before:]
+    y0, x0 = y0 + rows_above - top, x0 + columns_before - left
+    # ... and without those below it and to its right.
+    target = canvas[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]]
+    target |= mask[: target.shape[0], : target.shape[1]]
 
 
 def _find_box(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
@@ -224,27 +229,28 @@ def _find_spans(
 ) -> Iterator[Span]:
     for first in range(len(pieces)):
         left, top, right, bottom = pieces[first].box
-        gaps, part_counts = 0.0, Counter({pieces[first].blob[1]: 1})  # of each blob so many parts
+        gaps, part_counts = 0.0, Counter({pieces[first].blob[1]: 1})  # number of parts in the span, by blob
         for last in range(first + 1, min(first + max_pieces, len(pieces)) + 1):
             if last > first + 1:
                 piece, gap = pieces[last - 1], 0.0
                 if piece.blob[1] not in part_counts:
                     gap = (piece.box[0] - right) / height
                     blob = blobs[piece.blob[1]]
-                    shared = right - max(blob.left, left)
-                    low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
-                    # Another blob belongs to the character if one of them is low, as the bar of a broken 5, or if
-                    # they overlap by half a width.
-                    if gap > _MAX_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
+                    overlap = right - max(blob.left, left)
+                    is_low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
+                    # Another blob may belong to the character if one of the two is low, as the bar of a broken 5, or
+                    # if they overlap by half a width.
+                    if gap > _MAX_GAP or not (is_low or overlap > 0.5 * min(right - left, blob.right - blob.left)):
                         break
                 part_counts[piece.blob[1]] += 1
                 gaps += max(0.0, gap)
                 left, top = min(left, piece.box[0]), min(top, piece.box[1])
                 right, bottom = max(right, piece.box[2]), max(bottom, piece.box[3])
+            # Blobs of which the span has some parts and not all.
             num_cut = sum(count < blobs[blob].num_parts for blob, count in part_counts.items())
             if right - left > _MAX_WIDTH * height and last != first + 1:
                 break
-            part = num_cut == 1 and last - first <= MAX_PIECES and bottom - top >= _MIN_PART_HEIGHT * height
-            # A character may have a piece that touches its neighbour, but not pieces of two neighbours at once.
-            if last == first + 1 or num_cut == 0 or part:
+            # A character may touch one of its neighbours and be cut from it, but not from two blobs at once.
+            is_cut_off = num_cut == 1 and last - first <= MAX_PIECES and bottom - top >= _MIN_PART_HEIGHT * height
+            if last == first + 1 or num_cut == 0 or is_cut_off:
                 yield Span(line, first, last, (left, top, right, bottom), gaps, len(part_counts))

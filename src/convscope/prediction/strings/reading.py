@@ -30,7 +30,7 @@ MAX_SPANS = 8_000
 """Limit for a picture. If there are more, blobs are classified whole and not cut."""
 
 _SHEET_STEPS: frozenset[Step] = frozenset(("light", "ink", "specks"))  # already taken for the whole sheet
-_BATCH_SPANS = 2048
+_BATCH_SPANS = 2048  # whose pictures are in memory at once
 _MAX_SURPRISE = 3.0  # -log of a probability: below 5 %, all spans are equally unlikely
 _USUAL_LOGIT = 12.0  # the largest logit, at the model's temperature, of a typical digit of MNIST
 
@@ -100,16 +100,16 @@ def read_strings(
     }
     file = "picture" if name is None else name
     pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in chosen]
-    answers = predict(model, pictures, names=[file] * len(pictures), steps=_list_steps(handwriting))
+    predictions = predict(model, pictures, names=[file] * len(pictures), steps=_list_steps(handwriting))
     by_line: dict[int, list[tuple[Span, Prediction]]] = {}
-    for (_, span), answer in zip(chosen, answers, strict=True):
-        if not _is_mark(span, answer, segments.height):
-            by_line.setdefault(span.line, []).append((span, answer))
-    lines = tuple(join_names([answer.class_name for _, answer in line]) for line in by_line.values())
+    for (_, span), prediction in zip(chosen, predictions, strict=True):
+        if not _is_mark(span, prediction, segments.height):
+            by_line.setdefault(span.line, []).append((span, prediction))
+    lines = tuple(join_names([prediction.class_name for _, prediction in line]) for line in by_line.values())
     digits = tuple(
-        ReadCharacter(_scale_box(span, segments, size), number, answer)
+        ReadCharacter(_scale_box(span, segments, size), number, prediction)
         for number, line in enumerate(by_line.values())
-        for span, answer in line
+        for span, prediction in line
     )
     notices = tuple(notice for notice, applies in conditions.items() if applies)
     return StringReading(file, lines, digits, size, segments.num_specks, segments.num_rules, notices)
@@ -122,7 +122,7 @@ def _choose_spans(
     candidates = [(lattice, span) for lattice in lattices for span in lattice.spans]
     costs = np.zeros(len(candidates))
     image = model.architecture.input
-    weights = np.array(list(WEIGHTS.values())[:-1])
+    weights = np.array(list(WEIGHTS.values())[:-1])  # without "cut", which `find_cheapest` takes
     for start in range(0, len(candidates), _BATCH_SPANS):
         batch = candidates[start : start + _BATCH_SPANS]
         pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in batch]
@@ -135,7 +135,7 @@ def _choose_spans(
         spans = [span for _, span in batch]
         costs[start : start + len(batch)] = measure_spans(model, np.stack(images), spans, segments.height) @ weights
     chosen, start = list[tuple[Lattice, Span]](), 0
-    for lattice in lattices:
+    for lattice in lattices:  # its spans are candidates `start` to `start + len(lattice.spans) - 1`
         line_costs = costs[start : start + len(lattice.spans)].tolist()
         start += len(lattice.spans)
         chosen += [(lattice, lattice.spans[number]) for number in find_cheapest(lattice, line_costs, WEIGHTS["cut"])]
@@ -181,7 +181,10 @@ def _list_steps(handwriting: Handwriting) -> list[Step]:
 
 
 def _shrink(ink: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
-    """Convert a span's ink to dark ink on white (h, w, 1), its longer side at most four times that of an image."""
+    """Convert a span's ink to dark ink on white (h, w, 1), its longer side at most four times that of an image.
+
+    The steps of `prepare` for a span take time with its pixels, and four times the image's side is enough for them.
+    """
     longest = 4 * max(model.architecture.input.height, model.architecture.input.width)
     factor = max(1.0, max(ink.shape) / longest)
     return average(255 - ink[..., None], *(max(1, round(side / factor)) for side in ink.shape))
@@ -195,8 +198,9 @@ def _join_parts(segments: Segments) -> Segments:
     return replace(segments, lines=lines)
 
 
-def _is_mark(span: Span, answer: Prediction, height: float) -> bool:
-    return span.height < _MAX_MARK_HEIGHT * height and answer.none_of_these is not False
+def _is_mark(span: Span, prediction: Prediction, height: float) -> bool:
+    """True for a low span that the rule refuses; without a rule, `none_of_these` is None and lowness decides."""
+    return span.height < _MAX_MARK_HEIGHT * height and prediction.none_of_these is not False
 
 
 def _scale_box(span: Span, segments: Segments, size: tuple[int, int]) -> tuple[int, int, int, int]:
