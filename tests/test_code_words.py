@@ -32,8 +32,7 @@ NO_CODE = re.compile(r"//[^\n]*|<!--.*?-->|/\*.*?\*/|<style.*|'[^'\n]*'|\"[^\"\n
 LIMITS = {
     "architecture": 1,
     "base": 2,
-    "data": 8,
-    "evidence": 9,
+    "evidence": 6,
     "experiment": 1,
     "training": 1,
 }
