@@ -66,6 +66,7 @@ class ExportFormat:
 
     def write(self, model: Model, path: Path, options: ExportOptions) -> None:
         """Write `model` to `path`, with options that `export_model` has checked."""
+        # An option that is None is left to the writer's default.
         arguments = {name: value for name in self.options if (value := getattr(options, name)) is not None}
         getattr(self._import(), f"write_{self.name}")(model, path, **arguments)
 
@@ -126,7 +127,7 @@ def open_safetensors(path: Path) -> FileRunner:
 FORMATS: Mapping[str, ExportFormat] = {
     export_format.name: export_format
     for export_format in (
-        ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),
+        ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),  # the functions of this module, above
         ExportFormat("keras", ".keras", ("float32",), "keras_export"),
         ExportFormat("onnx", ".onnx", DTYPES, "onnx_files", ("dtype", "opset", "calibration_images")),
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),

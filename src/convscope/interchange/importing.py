@@ -107,10 +107,11 @@ def make_model(network: Imported, path: Path, class_names: Sequence[str] | None 
     """
     for label, name in enumerate(network.class_names or ()):
         check_name(name, f"{path}: the name of class {label}", InterchangeError)
+    # A folder is a run of convscope, whose model is a file in it.
     digests = {"sha256": _digest(inside(path, "model.safetensors") if path.is_dir() else path)}
     if network.weights_file is not None:
         digests |= {"weights_file": network.weights_file.name, "weights_file_sha256": _digest(network.weights_file)}
-    if network.architecture.name == NAMELESS:
+    if network.architecture.name == NAMELESS:  # the file states no name: "digits" for digits.onnx
         name = path.name.partition(".")[0] or NAMELESS
         network = replace(network, architecture=replace(network.architecture, name=name))
     arguments = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items() if value}

@@ -124,6 +124,7 @@ def measure_parity(
             )
         if not np.isfinite(logits).all():
             raise InterchangeError(f"{path}: gives a logit that is not finite; write it in another type")
+        # In float64, so that the difference itself is not rounded.
         largest = max(largest, float(np.abs(logits.astype(np.float64) - model_logits).max()))
         largest_logit = max(largest_logit, float(np.abs(model_logits).max()))
         labels, y_model, y_file = dataset.labels[block], model_logits.argmax(axis=1), logits.argmax(axis=1)

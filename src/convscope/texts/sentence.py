@@ -22,8 +22,8 @@ from convscope.texts.catalogue import get_texts, glossary
 # {value} and [[word|Term]], or [[Term]] if the word is the term itself, as in web/src/text/catalogue.ts.
 _MARK = pattern(r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]")
 _TEXT_ELEMENT = pattern(r"<text( [^>]*)>([^<]*)</text>")  # of an SVG, with a single text in it
-Value = str | int | float
-_MINUS = "\N{MINUS SIGN}"
+Value = str | int | float  # what a text is filled with; a str may be a `Sentence` or a `Figure`
+_MINUS = "\N{MINUS SIGN}"  # in place of the hyphen that Python writes
 
 
 class _CatalogueText(str):
@@ -207,6 +207,7 @@ def _to_page_value(value: Value) -> object:
     if isinstance(value, Sentence):
         return [value.key, _to_page_values(value.values)] if value.values else [value.key]
     if isinstance(value, Figure):
+        # Rounded as its text is; `digits` of a power of ten are significant ones, which the page rounds itself.
         number = value.value if value.unit == "e" else round(value.value, value.digits)
         return [number, value.digits, value.unit] if value.unit else [number, value.digits]
     return value if isinstance(value, int) else printable(str(value))

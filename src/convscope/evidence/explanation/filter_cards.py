@@ -10,7 +10,7 @@ from convscope.base.tables import Tabular
 from convscope.evidence.explanation.filter_pictures import FilterPictures, picture_box
 from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
-NUM_EXCITING = 9
+NUM_EXCITING = 9  # images of each filter at most
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RARE = 0.01
 """A filter counts as nearly dead if it is active on a smaller share of the images."""
@@ -86,10 +86,10 @@ class FilterLayerCards(Record, kw_only=True):
     pictures: FilterPictures
 
     def __post_init__(self) -> None:
-        seen = self.receptive_field
-        # Beyond this, arithmetic on positions would overflow in an edited file.
-        if min(seen.size) < 1 or max(map(abs, (*seen.jump, *seen.start))) > 1 << 31:
-            raise ValueError(f"receptive_field is out of range: {seen!r:.100}")
+        field = self.receptive_field
+        # Numbers beyond this, which an edited file may have, would overflow in the arithmetic on positions.
+        if min(field.size) < 1 or max(map(abs, (*field.jump, *field.start))) > 1 << 31:
+            raise ValueError(f"receptive_field is out of range: {field!r:.100}")
         for number in self.pictures.filters:
             if number >= len(self.filters) or len(self.filters[number].exciting.index) > self.pictures.real.shape[1]:
                 raise ValueError(f"pictures of filter {number} do not fit the filters")

@@ -74,4 +74,6 @@ def _is_ridge(
         return np.asarray((1 - part) * near + part * diagonal)
 
     here = size[positions]
+    # Larger than on the side to which the gradient points, and at least as large as on the other: so one of two equal
+    # neighbours is kept, the brighter one.
     return np.asarray((here > along(1) + _TIE) & (here > along(-1) - _TIE))

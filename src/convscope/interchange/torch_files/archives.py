@@ -47,6 +47,7 @@ class ProgramArchive:
         models = [name for name in archive.names if name.partition("/")[2].startswith("models/")]
         if len(models) > 1:
             raise ModelFileError(f"holds {len(models)} programs; save the network alone with torch.export.save")
+        # ROOT/models/MODEL.json
         self._root, _, self._model = (models or [""])[0].removesuffix(".json").partition("/models/")
         if not models or archive.has(f"{self._root}/data/weights/{self._model}.pt"):
             raise ModelFileError(
@@ -64,7 +65,7 @@ class ProgramArchive:
         """
         assert kind in _KINDS, kind
         config = f"{self._root}/data/{kind}/{self._model}_{kind}_config.json"
-        if kind not in self._configs:
+        if kind not in self._configs:  # read once, not for each weight
             self._configs[kind] = self._read_json(config)["config"]
         entry = self._configs[kind].get(name)
         if entry is None or entry["use_pickle"] or entry["tensor_meta"] is None:

@@ -145,6 +145,7 @@ def _find_first_step(steps: list[Step]) -> Step:
     }
     if len(scalings) > 1:
         raise ModelFileError("two of its branches scale the image differently; scale it once, before both")
+    # Without layers, the steps are only these two: the image and its scaling.
     return first_steps[0] if first_steps else steps[1]
 
 
