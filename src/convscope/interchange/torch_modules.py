@@ -213,13 +213,13 @@ def _batch_normalization(row: LayerRow, layer: Any, weights: Weights) -> nn.Modu
     # PyTorch's momentum is the weight of the new statistics, ours that of the old.
     module = kind(row.input_shape[-1], layer.epsilon, 1 - layer.momentum)
     with torch.no_grad():
-        for ours, theirs in (
+        for name, target in (
             ("gamma", module.weight),
             ("beta", module.bias),
             ("moving_mean", module.running_mean),
             ("moving_variance", module.running_var),
         ):
-            theirs.copy_(_tensor(weights[ours]))
+            target.copy_(_tensor(weights[name]))
     return module
 
 

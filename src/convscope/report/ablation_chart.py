@@ -105,9 +105,9 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
             axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
         # Turned names need a line of height each: where the axis is too short for all, every second or third is
         # written.
-        every = -(-len(names) * LINE // int(width)) if is_turned else 1  # ⌈names · line / width⌉
+        step = -(-len(names) * LINE // int(width)) if is_turned else 1  # ⌈names · line / width⌉
         axes.set_xlim(0, width)
-        axes.set_xticks((starts + slot * counts / 2)[::every], names[::every], rotation=90 if is_turned else 0)
+        axes.set_xticks((starts + slot * counts / 2)[::step], names[::step], rotation=90 if is_turned else 0)
         axes.tick_params(axis="x", length=0, labelcolor=INK)
         axes.margins(y=0.06)
         draw_grid(axes, has_base=False)

@@ -80,19 +80,19 @@ def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: flo
         height: of the axes, in pixels.
     """
     low, high = axes.get_ylim()
-    wanted = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
-    heights = spread([height_of_end for height_of_end, _, _ in wanted], LINE, height)
-    for height_of_end, (_, text, colour) in zip(heights, wanted, strict=True):
-        write(axes, text, (1, height_of_end / height), (8, 0), colour)
+    ends = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
+    heights = spread([end_height for end_height, _, _ in ends], LINE, height)
+    for label_height, (_, text, colour) in zip(heights, ends, strict=True):
+        write(axes, text, (1, label_height / height), (8, 0), colour)
 
 
-def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
-    """Move rising positions apart to at least `room`, and then all down if the last one is above `height`."""
-    positions: list[float] = []
-    for position in wanted:
-        positions.append(max(position, positions[-1] + room) if positions else position)
-    overshoot = max(positions[-1] - height, 0)
-    return [position - overshoot for position in positions]
+def spread(positions: Sequence[float], distance: float, height: float) -> list[float]:
+    """Move rising positions apart to at least `distance`, and then all down if the last one is above `height`."""
+    moved: list[float] = []
+    for position in positions:
+        moved.append(max(position, moved[-1] + distance) if moved else position)
+    overshoot = max(moved[-1] - height, 0)
+    return [position - overshoot for position in moved]
 
 
 def names_width(names: Sequence[str], max_width: int) -> int:

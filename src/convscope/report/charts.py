@@ -177,9 +177,9 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
     cell = max(4, min(40, 640 // count))
     side = cell * count
     left = top_names = names_width(class_names, 14)
-    every = -(-14 // cell)  # a label needs 14 pixels, so every ⌈14 / cell⌉-th is written
+    step = -(-14 // cell)  # a label needs 14 pixels, so every ⌈14 / cell⌉-th is written
     # Names are turned upright if one is wider than its columns.
-    is_turned = top_names - 16 > cell * every
+    is_turned = top_names - 16 > cell * step
     above = 40 + 24 + (top_names if is_turned else 24)  # title, axis label, names
     with house_style():
         width = max(left + 24 + side + 16, 320)
@@ -191,7 +191,7 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
             axes.hlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
             axes.vlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
         _write_counts(axes, matrix, cell)
-        shown = range(0, count, every)
+        shown = range(0, count, step)
         names = [clip(class_names[label], 14) for label in shown]
         _remove_frame(axes, (-0.5, count - 0.5), (count - 0.5, -0.5))
         axes.xaxis.tick_top()

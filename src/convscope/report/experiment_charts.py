@@ -108,8 +108,8 @@ def _write_beside(axes: Axes, group: GroupRecord, names: tuple[str, str], middle
     runs = say("runs.oneRun")
     if group.sd is not None:
         runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group.sd, 2), n=group.num_runs)
-    own = [clip(name, _LONGEST_NAME) for name in names]
-    for x, texts in ((0, own), (1, [percent(group.mean), runs])):
+    clipped = [clip(name, _LONGEST_NAME) for name in names]
+    for x, texts in ((0, clipped), (1, [percent(group.mean), runs])):
         for text, up, colour in ((texts[0], 8, INK), (texts[1], -8, MUTED)):
             write(axes, text, (x, middle - 8), (32 * x - 16, up), colour, of=ROW, ha="left" if x else "right")
 
@@ -141,12 +141,12 @@ def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
 def _error_ticks(low: float, high: float, height: float) -> list[float]:
     """List errors of few digits that stand far enough apart, the roundest first."""
     # The distance of two ticks as a part of the axis's logarithm.
-    room = _TICK_ROOM / height * log10(high / low)
+    min_distance = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
     ticks = list[float]()
     # A later, less round tick is added only where it keeps its distance from all others.
     for step in (1, 5, 2, 3, 7):
         for tick in (step * 10.0**power for power in powers):
-            if low <= tick <= high and all(abs(log10(tick / neighbour)) >= room for neighbour in ticks):
+            if low <= tick <= high and all(abs(log10(tick / neighbour)) >= min_distance for neighbour in ticks):
                 ticks.append(tick)
     return sorted(ticks)

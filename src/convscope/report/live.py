@@ -25,7 +25,7 @@ from convscope.training.model import Model
 
 _SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
-_TRAINING_BYTES = 200_000  # of training images, before snapshots get room: some 900 of MNIST
+_TRAINING_BYTES = 200_000  # of training images, before any snapshots: some 900 of MNIST
 _MIN_TRAINING_BYTES = 400_000  # of `_MIN_TRAINING` images where the page is full: then it may exceed 4 MB
 _MAX_SAMPLE, _MAX_MISTAKES = 300, 500  # test images: the first ones, and mistakes
 NUM_PARITY = 100
@@ -62,25 +62,25 @@ class LivePacker:
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
-    def pack(self, replays: Sequence[Replay], room: int, shown: Sequence[int] = ()) -> Live:
-        """Pack the page's data into about `room` bytes of JSON.
+    def pack(self, replays: Sequence[Replay], max_bytes: int, shown: Sequence[int] = ()) -> Live:
+        """Pack the page's data into about `max_bytes` of JSON.
 
         Args:
             replays: the run's model, then the model that it is compared with, if there is one.
             shown: further test images that the page shows; those that fit can be put on its bench.
         """
-        # Room goes to the models and test images first, then to the first model's snapshots up to what the fewest
-        # training images need, then to training images, and the rest to the baseline's snapshots.
+        # In the order of importance: the models and test images; the first model's snapshots, as far as they leave the
+        # bytes of the fewest training images; training images; and the baseline's snapshots.
         images, pixels = self._images(shown)
-        least = _bytes(self._training_images(_TRAINING_BYTES))
+        min_training_bytes = _bytes(self._training_images(_TRAINING_BYTES))
         models = [self._model(replay) for replay in replays]  # last, because `means` may wait for the engine
-        room -= sum(map(_bytes, models)) + _bytes(images)
-        snapshots = [self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))]
-        training = self._training_images(room - _bytes(snapshots[0]))
-        room -= _bytes(snapshots[0]) + _bytes(training)
+        bytes_left = max_bytes - sum(map(_bytes, models)) - _bytes(images)
+        snapshots = [self._snapshots(replays[0], min(bytes_left - min_training_bytes, _SNAPSHOT_BYTES))]
+        training = self._training_images(bytes_left - _bytes(snapshots[0]))
+        bytes_left -= _bytes(snapshots[0]) + _bytes(training)
         for replay in replays[1:]:
-            snapshots.append(self._snapshots(replay, min(room, _SNAPSHOT_BYTES)))
-            room -= _bytes(snapshots[-1])
+            snapshots.append(self._snapshots(replay, min(bytes_left, _SNAPSHOT_BYTES)))
+            bytes_left -= _bytes(snapshots[-1])
         return Live(
             models=tuple(
                 structs.replace(model, snapshots=snapshot) for model, snapshot in zip(models, snapshots, strict=True)
@@ -101,7 +101,7 @@ class LivePacker:
     def _images(self, shown: Sequence[int]) -> tuple[LiveImages, NDArray[np.uint8]]:
         """Pack the first images, the surest mistakes and those `shown` beyond them; return also their pixels."""
         test, sample = self._splits.test, self._sample
-        # The page needs one image even if a single one is larger than the room.
+        # The page needs an image even if a single one is too large.
         num_sample = max(1, sample.shape[0])
         all_mistakes = self._evaluation.mistakes
         mistakes = [mistake.index for mistake in all_mistakes if mistake.index >= num_sample][:_MAX_MISTAKES]
@@ -109,8 +109,8 @@ class LivePacker:
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]
-        more = RowPacker(test.images[others]).pack(_IMAGE_BYTES - sample.num_json_bytes)
-        indices = np.array([*range(num_sample), *others[: more.shape[0]]])
+        packed_others = RowPacker(test.images[others]).pack(_IMAGE_BYTES - sample.num_json_bytes)
+        indices = np.array([*range(num_sample), *others[: packed_others.shape[0]]])
         pixels = test.images[indices]
         images = LiveImages(
             split=test.split,
@@ -123,7 +123,7 @@ class LivePacker:
         self._images_packed = others, images, pixels
         return images, pixels
 
-    def _snapshots(self, replay: Replay, room: int) -> tuple[Snapshot, ...]:
+    def _snapshots(self, replay: Replay, max_bytes: int) -> tuple[Snapshot, ...]:
         """Pack the weights of as many epochs as fit, evenly spaced, the first and the last among them, or none."""
         snapshots, digest = replay.snapshots, replay.model.weights_sha256
         epochs = sorted(snapshots)
@@ -137,23 +137,23 @@ class LivePacker:
                     weights = {name: pack_rounded(weight) for name, weight in snapshots[epoch].items()}
                     self._epochs[digest, epoch] = Snapshot(epoch=epoch, weights=weights)
                 used += _bytes(self._epochs[digest, epoch])
-                if used > room:
+                if used > max_bytes:
                     num_epochs = number - 1
                     break
             else:
                 return tuple(self._epochs[digest, epoch] for epoch in chosen)
         return ()
 
-    def _training_images(self, room: int) -> TrainingImages:
+    def _training_images(self, max_bytes: int) -> TrainingImages:
         dataset = self._splits.train
         if self._training is None:
             chosen = training_order(dataset.labels, dataset.num_classes)[:_MAX_TRAINING]
             images = dataset.images[chosen]
             self._training = chosen, RowPacker(images), RowPacker(images[:_MIN_TRAINING])
         chosen, all_rows, first_rows = self._training
-        pixels = all_rows.pack(room)
+        pixels = all_rows.pack(max_bytes)
         if pixels.shape[0] < _MIN_TRAINING:
-            least = first_rows.pack(max(room, _MIN_TRAINING_BYTES))
+            least = first_rows.pack(max(max_bytes, _MIN_TRAINING_BYTES))
             pixels = max(pixels, least, key=lambda packed: packed.shape[0])
         labels = dataset.labels[chosen[: pixels.shape[0]]]
         return TrainingImages(labels=pack_small(labels), pixels=pixels, of=len(dataset))
@@ -193,7 +193,7 @@ def pack_small(numbers: Sequence[int] | Labels) -> Packed:
 
 
 def evenly_spaced(values: Sequence[int], max_values: int) -> list[int]:
-    """Select at most `max_values` of `values`, with the first and the last unless there is room for only one."""
+    """Select at most `max_values` of `values`, with the first and the last unless `max_values` is 1."""
     return [values[index] for index in evenly(len(values), max_values)]
 
 

@@ -202,17 +202,19 @@ def model_facts(model: Model) -> PageModel:
 def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
-    # Live data get the room that the scripts, the report and the evidence leave.
+    # Live data get the bytes that the scripts, the report and the evidence leave.
     report_bytes = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
     evidence_bytes = sum(len(section.html.encode()) for section in evidence)
-    room = _PAGE_BYTES - load_bundle().num_bytes - report_bytes - evidence_bytes
+    live_bytes = _PAGE_BYTES - load_bundle().num_bytes - report_bytes - evidence_bytes
     embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
     test_map = None if embedding is None else live_map(embedding)
-    room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
+    live_bytes -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
     # Images of the evidence can be put on the page's bench if they are packed too.
     shown = [index for section in evidence for index in _indices(section, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
-    live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).pack(replays, round(room), shown)
+    live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).pack(
+        replays, round(live_bytes), shown
+    )
     return from_attributes(
         Payload,
         facts,

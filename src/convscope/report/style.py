@@ -153,9 +153,9 @@ def new_drawing(width: float, height: float, title: str = "") -> Drawing:
     drawing = Drawing(figsize=(width / POINTS, height / POINTS))
     if title:
         # Measuring text would take longer than drawing it. A letter is 0.54 of the font's size wide on average.
-        room = {size: int((width - 16) / (0.54 * size)) for size in _TITLE_SIZES}
-        size = next((size for size in _TITLE_SIZES if display_width(title) <= room[size]), _TITLE_SIZES[-1])
-        text = clip(title, room[size])
+        max_letters = {size: int((width - 16) / (0.54 * size)) for size in _TITLE_SIZES}
+        size = next((size for size in _TITLE_SIZES if display_width(title) <= max_letters[size]), _TITLE_SIZES[-1])
+        text = clip(title, max_letters[size])
         drawing.text(8 / width, 1 - 8 / height, text, fontsize=size, ha="left", va="top", color=INK, gid="title")
     return drawing
 

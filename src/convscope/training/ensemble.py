@@ -137,21 +137,21 @@ def _check(members: Sequence[Model]) -> None:
         if isinstance(member.architecture.layers[-1], SoftVoting):
             raise ValueError(f"members[{number}] ({member.name}) is an ensemble itself; give its members instead")
         for field in fields(first.architecture.input):
-            ours, theirs = (getattr(network.architecture.input, field.name) for network in (first, member))
-            if ours != theirs:
+            expected, value = (getattr(network.architecture.input, field.name) for network in (first, member))
+            if value != expected:
                 raise ValueError(
-                    f"members[{number}] ({member.name}) reads images with {field.name} {theirs!r}, but members[0] "
-                    f"({first.name}) with {ours!r}; all members must read the same images"
+                    f"members[{number}] ({member.name}) reads images with {field.name} {value!r}, but members[0] "
+                    f"({first.name}) with {expected!r}; all members must read the same images"
                 )
         if len(member.class_names) != len(first.class_names):
             raise ValueError(
                 f"members[{number}] ({member.name}) has {len(member.class_names)} classes, but members[0] "
                 f"({first.name}) has {len(first.class_names)}"
             )
-        for label, (ours, theirs) in enumerate(zip(first.class_names, member.class_names, strict=True)):
-            if ours != theirs:
+        for label, (expected, name) in enumerate(zip(first.class_names, member.class_names, strict=True)):
+            if name != expected:
                 raise ValueError(
-                    f"members[{number}] ({member.name}): label {label} is {theirs!r}, but {ours!r} in members[0] "
+                    f"members[{number}] ({member.name}): label {label} is {name!r}, but {expected!r} in members[0] "
                     f"({first.name})"
                 )
 

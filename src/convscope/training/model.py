@@ -145,12 +145,12 @@ class Model:
 
     def check_classes(self, dataset: Dataset) -> None:
         """Raise `ValueError` unless `dataset` has the model's classes, name by name."""
-        ours, theirs = self.class_names, dataset.class_names
-        if len(ours) != len(theirs):
-            raise ValueError(f"{dataset.name} has {len(theirs)} classes, but this model has {len(ours)}")
-        for label, (our, their) in enumerate(zip(ours, theirs, strict=True)):
-            if our != their:
-                raise ValueError(f"label {label} is {their!r} in {dataset.name}, but {our!r} in this model")
+        expected, names = self.class_names, dataset.class_names
+        if len(names) != len(expected):
+            raise ValueError(f"{dataset.name} has {len(names)} classes, but this model has {len(expected)}")
+        for label, (expected_name, name) in enumerate(zip(expected, names, strict=True)):
+            if name != expected_name:
+                raise ValueError(f"label {label} is {name!r} in {dataset.name}, but {expected_name!r} in this model")
 
     def __str__(self) -> str:
         return text_table(("Model", self.name), self._facts(), left=2)

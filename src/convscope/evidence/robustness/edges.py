@@ -27,10 +27,10 @@ def find_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     from scipy.ndimage import correlate1d, gaussian_filter, label
 
-    around = (0, _DEVIATION, _DEVIATION)
+    deviations = (0, _DEVIATION, _DEVIATION)  # along the images, the rows and the columns
     # Divided by the filter's weight inside the image, so that the border is no edge to black.
-    inside = gaussian_filter(np.ones((1, *grey.shape[1:])), around, mode="constant")
-    smooth = gaussian_filter(grey, around, mode="constant") / inside
+    inside = gaussian_filter(np.ones((1, *grey.shape[1:])), deviations, mode="constant")
+    smooth = gaussian_filter(grey, deviations, mode="constant") / inside
     # Sobel's: a difference along one axis, smoothed along the other; `scipy.ndimage.sobel` smooths from image to image.
     down = correlate1d(correlate1d(smooth, (-1, 0, 1), axis=1), (1, 2, 1), axis=2)
     right = correlate1d(correlate1d(smooth, (-1, 0, 1), axis=2), (1, 2, 1), axis=1)

@@ -31,7 +31,7 @@ def translate(call: Call) -> None:
 
 def _plain(operator: str, call: Call, **names: str) -> None:
     """Translate an operator with one input; `names` maps its attributes to PyTorch's arguments."""
-    attributes = {ours: call.get(theirs) for ours, theirs in names.items() if call.get(theirs) is not None}
+    attributes = {name: call.get(argument) for name, argument in names.items() if call.get(argument) is not None}
     call.end(operator, [call.first.name], **attributes)
 
 

@@ -69,15 +69,15 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
         axes = add_axes(drawing, 8, _TOP, width, height)
         for number, label in enumerate(shown):
             left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
-            others, own = np.flatnonzero(labels != label), labels == label
+            others, is_label = np.flatnonzero(labels != label), labels == label
             # Grey points are only the ground: a share for each panel keeps the drawing light.
             others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
             # In this order, so that wrong predictions are on top.
             _draw_dots(panel, positions[others], dot, (*_GREY, 110))
-            _draw_dots(panel, positions[own & (predicted == label)], 2 * dot, (*BLUE, 255))
-            _draw_dots(panel, positions[own & (predicted != label)], 2 * dot, (*RED, 255))
+            _draw_dots(panel, positions[is_label & (predicted == label)], 2 * dot, (*BLUE, 255))
+            _draw_dots(panel, positions[is_label & (predicted != label)], 2 * dot, (*RED, 255))
             whole, plane = (
                 by_class[label] or 0.0 for by_class in (value.agreement_by_class, value.agreement_in_picture_by_class)
             )

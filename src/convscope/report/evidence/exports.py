@@ -8,9 +8,9 @@ from convscope.texts import Sentence, format_rounded, say
 
 def exports_section(table: ParityTable) -> Section:
     """Make the section of the table that `convscope export` keeps as exports.json."""
-    own = [say(f"evidence.exports.{name}") for name in ("runBy", "difference", "changes")]
+    heads = [say(f"evidence.exports.{name}") for name in ("runBy", "difference", "changes")]
     costs = [say(f"head.{name}") for name in ("accuracy", "oneImage", "thousandImages")]
-    header = [say("head.file"), own[0], "kB", *own[1:], *costs]
+    header = [say("head.file"), heads[0], "kB", *heads[1:], *costs]
     rows = [row.cells for row in table.rows]
     parts = [Table(_finding(table), say("evidence.exports.look"), header, rows, left=2)] if rows else []
     return topic_section("exports", parts)

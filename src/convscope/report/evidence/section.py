@@ -126,8 +126,8 @@ def say_images(topic: str, value: ClassesRecord, **facts: str | int) -> Sentence
 def heads(topic: str, *names: str) -> list[str]:
     """Look up heads of columns by name, among the topic's own texts first, then among those of all tables."""
     # A topic may have its own word for a common head.
-    own = get_texts(f"evidence.{topic}.head")
-    return [say(f"evidence.{topic}.head.{name}" if name in own else f"head.{name}") for name in names]
+    topic_heads = get_texts(f"evidence.{topic}.head")
+    return [say(f"evidence.{topic}.head.{name}" if name in topic_heads else f"head.{name}") for name in names]
 
 
 def render_section(section: Section, *, is_folded: bool = False) -> Markup:

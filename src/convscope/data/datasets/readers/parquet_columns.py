@@ -98,11 +98,11 @@ def _as_bytes(values: Any, called: str) -> Images:
     if numbers.dtype == np.uint8:
         return np.asarray(numbers, dtype=np.uint8)
     with np.errstate(invalid="ignore"):
-        good = (numbers >= 0) & (numbers <= 255) & (np.floor(numbers) == numbers)
-    if not good.all():
-        bad = numbers[~good][0]
-        hint = "; multiply fractions of 1 by 255 and round them" if 0 < bad < 1 else ""
-        raise DataFileError(f"{called} holds {bad}; pixels must be whole numbers from 0 to 255{hint}")
+        is_byte = (numbers >= 0) & (numbers <= 255) & (np.floor(numbers) == numbers)
+    if not is_byte.all():
+        number = numbers[~is_byte][0]
+        hint = "; multiply fractions of 1 by 255 and round them" if 0 < number < 1 else ""
+        raise DataFileError(f"{called} holds {number}; pixels must be whole numbers from 0 to 255{hint}")
     return np.asarray(numbers.astype(np.uint8))
 
 

@@ -182,13 +182,13 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
     if len(y) < max(1, _MIN_FILLED * min_length) or len(y) > _MAX_INK:
         return lines
-    apart = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
+    num_empty = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
     for slope in _ANGLES:
         check_deadline()
         row = np.rint(y - slope * x).astype(np.int32)
         row += 1 - row.min()
         num_rows = int(row.max()) + 2
-        sheared = np.zeros((num_rows, thin.shape[1] + apart), bool)  # with an empty row above and below
+        sheared = np.zeros((num_rows, thin.shape[1] + num_empty), bool)  # with an empty row above and below
         sheared[row, x] = True
         counts = np.bincount(row, minlength=num_rows)
         likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _MIN_FILLED * min_length)
