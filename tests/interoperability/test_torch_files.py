@@ -104,7 +104,7 @@ def check(name: str, model: cs.Model, module: nn.Module) -> None:
 def test_a_module_in_memory_answers_as_in_pytorch(name: str):
     module = make(name).train()
     model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"], scaling=cs.Scaling())
-    assert all(module.training for module in module.modules())
+    assert all(child.training for child in module.modules())
     assert model.class_names == ("a", "b", "c", "d", "e")
     check(name, model, module.eval())
 

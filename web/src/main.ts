@@ -1,4 +1,4 @@
-// Starts the page: reads the payload, loads the engine, and puts the bench and what belongs to the report in their places.
+// Starts the page: reads the payload, loads the engine, and mounts the bench and the additions to the report.
 import { mount } from 'svelte';
 import App from './App.svelte';
 import Accuracy from './bench/header/Accuracy.svelte';

@@ -1,10 +1,10 @@
-// What the loss of each filter by itself does to the answer for one image.
+// The effect of single ablations on the prediction of one image.
 import type { Network } from '../engine/network';
 import type { Replacement } from '../engine/types';
 import { weigh } from './attribution';
 import { inPieces, type Work } from './schedule';
 
-// By ablation: how far the weighted sum of logits falls when `base` and the ablation are lost, against `base` alone.
+// By ablation: how far the weighted sum of logits falls, compared with `base` alone.
 export function* imageEffects(
   network: Network,
   image: Uint8Array,

@@ -1,11 +1,11 @@
-// What can be switched off in a network, and how: filters by what they give, everything else by another network.
+// Ablations: filters are replaced by a constant, other parts by a changed network.
 import { logitsRow, rowNamed } from '../engine/architecture';
 import type { Architecture, LayerRow, Replacement, Weights } from '../engine/types';
 
 export type Value = 'zero' | 'mean';
 
-// A filter, or with `filter` null every filter of the layer, gives zero or its mean over the test images; or a part of the
-// layer is taken away: its activation function, its bias (zero), or what its pooling selects (the mean of the window
+// An ablation sets a filter (or all of the layer if `filter` is null) to zero or to its mean over test images, or removes a
+// part of a layer: its activation function, its bias (set to zero), or the selection of its pooling (the mean of the window
 // instead of its largest value).
 export type Ablation =
   | { part: 'filter'; layer: string; filter: number | null; value: Value }
@@ -17,7 +17,7 @@ export function sameAblation(a: Ablation, b: Ablation): boolean {
   );
 }
 
-// Whether a layer's filters can be replaced. Those of the last one, or of the layer that it passes on, are the logits.
+// The number of filters that can be replaced; 0 for a Flatten and from the logits on.
 export function filtersOf(table: LayerRow[], row: LayerRow): number {
   if (row.index >= logitsRow(table).index || row.layer.kind === 'Flatten') return 0;
   return row.outputShape[row.outputShape.length - 1];
@@ -50,7 +50,7 @@ export function replacements(
   return all;
 }
 
-// The network without the parts that are taken away; the same objects where there are none.
+// The network without removed parts; the same objects if no part is removed.
 export function withoutParts(
   architecture: Architecture,
   weights: Weights,
@@ -72,7 +72,7 @@ export function withoutParts(
   return { architecture: { ...architecture, layers }, weights: changed };
 }
 
-// What can be lost one by one: filters and units that have weights of their own, but for the last layer's.
+// All single ablations: filters and units with weights of their own, except those of the last layer.
 export function weightedFilters(table: LayerRow[]): { layer: string; kind: string; filters: number }[] {
   return table
     .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && filtersOf(table, row) > 0)
@@ -81,8 +81,9 @@ export function weightedFilters(table: LayerRow[]): { layer: string; kind: strin
 
 const GATE = '_ablation';
 
-// The same network with the replacements written into it: behind each such layer stands one that lets through what stays
-// and gives a constant for the rest. Gradients, which know no replacements, are then those of the network with ablations.
+// Writes replacements into a network, so that gradients, which support no replacements, belong to the network with ablations:
+// after each such layer comes a batch normalisation. Its gamma is 1 for a filter that stays; it is 0 for a replaced filter,
+// whose beta is the constant.
 export function withReplacements(
   table: LayerRow[],
   architecture: Architecture,
@@ -115,7 +116,7 @@ export function withReplacements(
   return { architecture: { ...architecture, layers }, weights: gated };
 }
 
-// Where the output of a layer is found in a network with the replacements written into it.
+// The layer that has a layer's output in a network with replacements written into it.
 export function outputOf(architecture: Architecture, layer: string): string {
   return architecture.layers.some((candidate) => candidate.name === layer + GATE) ? layer + GATE : layer;
 }

@@ -1,14 +1,14 @@
-// Where on the input a logit difference comes from, by three methods; none of them shows a cause.
+// Attributions of a logit difference to the input, by three methods. None of them shows a cause.
 import type { Network } from '../engine/network';
 import type { Input, LayerRow } from '../engine/types';
 import { inPieces, type Work } from './schedule';
 
-// What the network reads of a byte.
+// The number that the network reads for a byte.
 export function normalized(pixels: Uint8Array, input: Input): Float32Array {
   return Float32Array.from(pixels, (byte) => byte * input.scale + input.offset);
 }
 
-// The weights of the logits in what is explained: the answer's less the rival's.
+// The weights of the logits: 1 for the prediction, -1 for the rival.
 export function differenceOf(classes: number, answer: number, rival: number): Float32Array {
   const weights = new Float32Array(classes);
   weights[answer] += 1;
@@ -16,7 +16,7 @@ export function differenceOf(classes: number, answer: number, rival: number): Fl
   return weights;
 }
 
-// Gradient * (input - ground), (H, W): what each pixel would add beyond an empty image if the network were linear.
+// Gradient * (input - background), (H, W): the contribution of each pixel if the network were linear.
 export function gradientTimesInput(
   gradient: Float32Array,
   pixels: Uint8Array,
@@ -41,8 +41,8 @@ export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float
   return map.map((value) => Math.max(0, value));
 }
 
-// A layer's map over the image: each cell stands at the middle of what it reads, and pixels between take from their four
-// neighbours.
+// Resizes a layer's map to the image: each cell is at the centre of its receptive field, and pixels between interpolate four
+// cells.
 export function overImage(map: Float32Array, row: LayerRow, height: number, width: number): Float32Array {
   const [rows, columns] = row.outputShape;
   const { size, jump, start } = row.receptiveField;
@@ -69,7 +69,7 @@ export interface Patch {
   stride: number;
 }
 
-// A seventh of the shorter side, moved by half of itself.
+// The side of a patch: a seventh of the shorter side of the image. Patches overlap by half.
 export function patchFor(height: number, width: number): Patch {
   const side = Math.max(1, Math.round(Math.min(height, width) / 7));
   return { side, stride: Math.max(1, Math.floor(side / 2)) };
@@ -82,7 +82,7 @@ function positions(length: number, { side, stride }: Patch): number[] {
   return result;
 }
 
-// The fall of the difference when a patch is set to the ground, at each pixel the mean over the patches that cover it.
+// The fall of the difference when a patch is set to the background; for each pixel the mean over patches that cover it.
 // Source: Zeiler and Fergus 2014.
 export function* occlusion(
   network: Network,

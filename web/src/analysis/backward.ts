@@ -1,4 +1,4 @@
-// The way back through a network for one image: how the loss would change with every number between the image and it.
+// The backward pass of one image: gradients of the loss by all outputs and weights.
 import type { Engine } from '../engine/engine';
 import type { Network } from '../engine/network';
 import { softmax } from '../engine/softmax';
@@ -8,13 +8,13 @@ export interface Backward {
   loss: number; // cross-entropy of the image's label, in nats
   logits: Float32Array;
   probabilities: Float32Array;
-  target: Float32Array; // (K,): what the label says of each class; a one and zeros without smoothing
+  target: Float32Array; // (K,): the target probabilities, one-hot without label smoothing
   dlogits: Float32Array; // the gradient of the loss by the logits, (probabilities - target) * the class's weight
-  layers: Record<string, Float32Array>; // the gradient by each layer's output, a softmax left out; "input" is the image as the network reads it
+  layers: Record<string, Float32Array>; // the gradient by each layer's output, without the softmax; "input" is the scaled image
   weights: Weights; // the gradient by each trained weight, in Keras layout
 }
 
-// The network is as it is when it predicts: nothing is dropped, and a batch normalisation uses its moving statistics.
+// In prediction mode: without dropout, and with the moving statistics of batch normalisation.
 export function backward(
   engine: Engine,
   network: Network,

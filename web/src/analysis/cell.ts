@@ -1,4 +1,4 @@
-// A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
+// The arithmetic of a cell, term by term, up to the value in the layer's output.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
@@ -6,7 +6,7 @@ import { mapsRead } from '../engine/layers';
 import { sharesOf, type Shares } from '../engine/softmax';
 import { sizesOf, unflattened, type Cell } from './receptive';
 
-// A pass through a network: what went in, what it holds, and what every layer made of it.
+// A forward pass: image, network and the output of every layer.
 export interface ForwardPass {
   input: Input;
   table: LayerRow[];
@@ -16,14 +16,14 @@ export interface ForwardPass {
   logits: ArrayLike<number>;
 }
 
-// A window of a map; outside the map its values are not numbers.
+// A window of a map; its values outside the map are NaN.
 export interface WindowValues {
   map: number;
   top: number; // of its first row and column; negative in the padding
   left: number;
   rows: number;
   columns: number;
-  dilation: [number, number]; // how far these lie apart
+  dilation: [number, number]; // distance between its rows and columns
   values: number[];
 }
 
@@ -34,7 +34,7 @@ export interface Channel extends WindowValues {
 }
 
 export interface Term {
-  input: number; // which number of the vector before
+  input: number; // index in the vector before
   value: number;
   weight: number;
   product: number;
@@ -42,20 +42,20 @@ export interface Term {
 
 export type Work =
   | { step: 'products'; channels: Channel[] }
-  | { step: 'largest'; window: WindowValues; winner: number } // the first of the largest
+  | { step: 'largest'; window: WindowValues; winner: number } // index of the first maximum
   | { step: 'mean'; window: WindowValues; count: number; total: number }
   | { step: 'weighted'; terms: Term[] } // the largest products first
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
   | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
   | { step: 'copied'; value: number; from: Cell }
   | { step: 'voted'; members: number; mean: number; strength: number } // the mean probability, and the logits' mean log Σ exp
-  | { step: 'zero' } // of a frame of padding
+  | { step: 'zero' } // a number of the padding
   | { step: 'pixel'; byte: number; scale: number; offset: number };
 
 export interface CellArithmetic {
   cell: Cell;
   kind: string; // of the layer; "Input" for a pixel
-  source: string; // the layer that it reads; of a pixel none
+  source: string; // the layer that it reads; null for a pixel
   work: Work;
   bias: number | null;
   sum: number; // before the activation
@@ -64,7 +64,7 @@ export interface CellArithmetic {
   shares: Shares | null; // of a softmax
   computed: number; // after the activation
   replaced: number | null; // by an ablation
-  value: number; // what the arithmetic ends with: the replacement, or what was computed
+  value: number; // the result: the replacement, or the computed value
   shown: number; // what the layer's output holds
 }
 
@@ -131,7 +131,7 @@ interface Given {
   at(i: number): number;
 }
 
-// What a layer gives; -1 is the image.
+// The output of a layer; -1 is the image.
 function outputAt(pass: ForwardPass, index: number): Given {
   if (index >= 0) {
     const [row, values] = [pass.table[index], pass.activations[index]];
@@ -154,7 +154,12 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
       const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
       const filters = row.outputShape[2];
       const multiply = (c: number) =>
-        multiplied(windowOf(row, input, cell, first + c), weight('kernel'), count * filters, c * filters + cell.map);
+        multiplyWindow(
+          windowOf(row, input, cell, first + c),
+          weight('kernel'),
+          count * filters,
+          c * filters + cell.map,
+        );
       return { step: 'products', channels: Array.from({ length: count }, (_, c) => multiply(c)) };
     }
     case 'DepthwiseConv2D': {
@@ -162,7 +167,7 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
       const filters = row.outputShape[2];
       return {
         step: 'products',
-        channels: [multiplied(windowOf(row, input, cell, channel), weight('kernel'), filters, cell.map)],
+        channels: [multiplyWindow(windowOf(row, input, cell, channel), weight('kernel'), filters, cell.map)],
       };
     }
     case 'MaxPooling2D':
@@ -246,8 +251,8 @@ function windowOf(row: LayerRow, input: Given, cell: Cell, map: number): WindowV
   return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
 
-// The kernel's number i stands at i * step + first; beyond the map stand zeros.
-function multiplied(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
+// Number i of the window is multiplied by kernel[i * step + first]; a product beyond the map is zero.
+function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
   const numbers = window.values.map((_, i) => kernel[i * step + first]);
   const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * numbers[i]));
   return { ...window, kernel: numbers, products, sum: products.reduce((a, b) => a + b, 0) };
@@ -262,7 +267,7 @@ function termsOf(source: Given, kernel: Float32Array, units: number, unit: numbe
   return terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
 }
 
-// What the members of an ensemble give a class on average, and the mean of the logarithms of what their softmax divides by.
+// The mean probability of a class over the members of an ensemble, and the mean of log Σ exp(logit).
 function votesOf(input: Given, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {

@@ -1,4 +1,4 @@
-// The check of an attribution: what is left of a logit difference when the pixels that it marks are removed.
+// The deletion test of an attribution: the logit difference that remains when marked pixels are removed.
 import type { Network } from '../engine/network';
 import { weigh } from './attribution';
 import { inPieces, type Work } from './schedule';
@@ -6,9 +6,9 @@ import { randomNumbers, rankCorrelation, shuffled } from './statistics';
 
 export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // of the ink that are removed, up to a half
 const ORDERS = 12; // random ones
-export const MIN_INK = 10; // pixels; of fewer nothing is said
+export const MIN_INK = 10; // pixels; with fewer there is no test
 
-// The pixels that are not ground, in any channel: only they can be removed.
+// The pixels that differ from the background in any channel. Only they can be removed.
 export function inkOf(pixels: Uint8Array, channels: number, ground: number): number[] {
   const ink: number[] = [];
   for (let i = 0; i < pixels.length / channels; i++) {
@@ -21,7 +21,7 @@ export function inkOf(pixels: Uint8Array, channels: number, ground: number): num
   return ink;
 }
 
-// The ink, most strongly marked first: what speaks for the answer before what speaks against it.
+// The ink pixels by attribution, the most positive first.
 export function markedFirst(map: Float32Array, ink: number[]): number[] {
   return [...ink].sort((a, b) => map[b] - map[a] || a - b);
 }
@@ -36,7 +36,7 @@ export interface Band extends Curve {
   high: number;
 }
 
-// The difference after the first pixels of each order are set to the ground: (orders, shares).
+// The difference after the first pixels of each order are set to the background: (orders, shares).
 export function* removalCurves(
   network: Network,
   pixels: Uint8Array,
@@ -83,7 +83,7 @@ export function* randomRemoval(
   });
 }
 
-// Spearman's correlation of two maps over the ink; null where there is too little ink, or one map is flat.
+// Spearman's correlation of two maps over the ink; null with too little ink or a constant map.
 export function likenessOverInk(a: Float32Array, b: Float32Array, ink: number[]): number | null {
   if (ink.length < MIN_INK) return null;
   const [x, y] = [a, b].map((map) => ink.map((i) => map[i]));

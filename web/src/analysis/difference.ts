@@ -1,4 +1,4 @@
-// The difference between two logits, split over what the last layers read.
+// Splits the difference of two logits over the inputs of the last layers.
 import type { Forward } from '../engine/network';
 import { beforeOf, logitsRow } from '../engine/architecture';
 import { LAYER_KINDS } from '../engine/layers';
@@ -7,11 +7,11 @@ import { shapeBefore, sourceOf } from './kernel';
 
 export interface Term {
   index: number; // of the unit or the map
-  value: number; // what it adds to the difference
+  value: number; // its contribution to the difference
 }
 
 export interface UnitSplit {
-  layer: string; // whose numbers the last layer reads
+  layer: string; // that the last layer reads
   terms: (Term & { activation: number; weight: number })[]; // largest first, by absolute value
   bias: number;
   total: number; // of the terms and the bias
@@ -25,7 +25,7 @@ export interface MapSplit {
   terms: (Term & { cells: Float32Array })[]; // (rows, columns) that add up to the value; largest first
   total: number; // of the terms
   limit: number; // the largest absolute cell
-  exact: boolean; // else of first order
+  exact: boolean; // else a first-order approximation
 }
 
 const bySize = (a: Term, b: Term) => Math.abs(b.value) - Math.abs(a.value);
@@ -43,7 +43,7 @@ function mapsOf(layer: string, shape: [number, number, number], values: Float64A
 }
 
 // The sum over units of activation * (weight to the answer - weight to the rival), with the difference of the biases: exact.
-// Null where the layer that gives the logits is not dense.
+// Null if the layer that computes the logits is not dense.
 export function splitOverUnits(
   table: LayerRow[],
   weights: Weights,
@@ -94,7 +94,7 @@ export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
   });
 }
 
-// Gradient * activation, map by map. Exact up to a constant where all that follows is linear, else of first order.
+// Gradient * activation, summed by map. Exact up to a constant if all later layers are linear, else of first order.
 export function splitOverMaps(
   table: LayerRow[],
   row: LayerRow,

@@ -1,4 +1,4 @@
-// Everything that is shown of why one class and not another: maps on the input by three methods, each with its check.
+// The attributions of a logit difference: maps on the input by three methods, each with a deletion test.
 import type { Network } from '../engine/network';
 import type { Architecture, LayerRow, Replacement, Weights } from '../engine/types';
 import {
@@ -31,7 +31,7 @@ export const METHODS = ['gradient', 'cam', 'occlusion'] as const;
 export type Method = (typeof METHODS)[number];
 
 export interface Question {
-  architecture: Architecture; // without the parts that are taken away
+  architecture: Architecture; // without ablated parts
   table: LayerRow[]; // its rows
   weights: Weights;
   untrained: Weights | null;
@@ -45,7 +45,7 @@ export interface Question {
 
 export interface Attribution {
   map: Float32Array; // (H, W)
-  curve: Curve[] | null; // the difference that is left when what it marks goes; null if it marks nothing, or without ink
+  curve: Curve[] | null; // the remaining difference as marked pixels are removed; null if nothing is marked or there is no ink
   untrained: Float32Array | null; // the same map of the untrained network
   likeness: number | null; // rank correlation of the two over the ink
 }
@@ -56,14 +56,14 @@ export interface Explanation {
   ink: number; // pixels
   maps: MapSplit | null; // of the last layer with maps
   methods: Record<Method, Attribution | null>;
-  random: Band[] | null; // the check's random removals
+  random: Band[] | null; // deletion of random pixels, to compare with
   patch: Patch;
 }
 
 type MakeNetwork = (architecture: Architecture, weights: Weights) => Network;
 type Maps = Record<Method, Float32Array | null>;
 
-// With the ablations written into it.
+// The network with the ablations written into its layers.
 function makeAblated(make: MakeNetwork, question: Question, weights: Weights): Network {
   const gated = withReplacements(question.table, question.architecture, weights, question.replacements);
   return make(gated.architecture, gated.weights);

@@ -1,4 +1,4 @@
-// A filter's card: its kernel, what excites it, which classes it answers to, and whether it is dead or a duplicate.
+// The facts about a filter: kernel, most exciting images, activation by class, and whether it is dead or a duplicate.
 import type { LayerRow, Weights } from '../engine/types';
 import {
   activationLikeness,
@@ -19,10 +19,10 @@ export interface Twin {
 }
 
 export interface FilterFindings {
-  exciting: (Exciting & { frame: Frame | null })[]; // of the image, what the place sees; zeros of padding see nothing
+  exciting: (Exciting & { frame: Frame | null })[]; // the receptive field in the image; null if it is only padding
   classes: ClassMean[];
-  active: number; // images of the sample on which it is above zero somewhere
-  constant: number | null; // the one number that it gives on the whole sample
+  active: number; // images of the sample on which any activation is above zero
+  constant: number | null; // its value if it is constant on the whole sample
   twin: Twin | null;
 }
 
@@ -30,7 +30,7 @@ export const SAME_KERNEL = 0.95;
 export const SAME_ACTIVATION = 0.98;
 const NINE = 9;
 
-// The filter of the layer that is nearest to being the same as this one; null where none is near.
+// The most similar filter of the layer, or null if none is similar enough.
 export function twinOf(likeness: ArrayLike<number>, filter: number, least: number, by: Twin['by']): Twin | null {
   let best: Twin | null = null;
   for (let k = 0; k < likeness.length; k++) {

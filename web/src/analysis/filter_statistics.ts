@@ -1,4 +1,4 @@
-// What every map and unit of a network gives for many images: computed once, for all of them.
+// Activation statistics of every map and unit over many images.
 import type { Network } from '../engine/network';
 import type { LayerRow, Weights } from '../engine/types';
 import { correlation, randomNumbers } from './statistics';
@@ -7,7 +7,7 @@ import { withNetwork } from './with_network';
 
 export interface LayerStatistics {
   filters: number;
-  // (N, filters), of each image's map; a unit's are all its one number
+  // (N, filters), over the map of each image; for a unit both are its value
   maxima: Float32Array;
   minima: Float32Array;
   pixels: Int32Array; // of the maximum, row * columns + column
@@ -26,7 +26,7 @@ export interface ManyImages {
   numSample: number; // the first so many are a fair sample
 }
 
-const DRAWN = 4096; // numbers of each map to compare maps by
+const DRAWN = 4096; // values of each map that are drawn to compare maps
 
 export function* filterStatistics(table: LayerRow[], network: Network, images: ManyImages): Work<FilterStatistics> {
   const { count } = images;
@@ -89,7 +89,7 @@ function draw(
 
 const known = new WeakMap<Weights, FilterStatistics>();
 
-// The same, kept for as long as the weights are; the network is made for it and freed behind it.
+// The same, cached while the weights exist. The network is made for it and freed afterwards.
 export function* statisticsOnce(
   table: LayerRow[],
   weights: Weights,
@@ -109,7 +109,7 @@ export interface Exciting {
   pixel: number;
 }
 
-// The images with the largest values of a map or unit, one pixel each; none where it is the same for all.
+// The images with the largest values of a map or unit, one pixel each; none if it is constant.
 export function mostExciting(statistics: LayerStatistics, filter: number, count: number): Exciting[] {
   const { filters, maxima, pixels } = statistics;
   const all: Exciting[] = [];
@@ -120,7 +120,7 @@ export function mostExciting(statistics: LayerStatistics, filter: number, count:
   return isConstant(statistics, filter, all.length) ? [] : all.slice(0, count);
 }
 
-// Whether a map or unit gives one number everywhere on the first `count` images.
+// Whether a map or unit is constant on the first `count` images.
 export function isConstant({ filters, maxima, minima }: LayerStatistics, filter: number, count: number): boolean {
   const first = maxima[filter];
   for (let i = 0; i < count; i++) {
@@ -150,7 +150,7 @@ export function classMeans(
   return means;
 }
 
-// By map of the layer: how its numbers go with this one's over the fair sample.
+// By map of the layer: the correlation of its values with this map's over the fair sample.
 export function activationLikeness({ filters, drawn }: LayerStatistics, filter: number): Float32Array {
   const numbers = drawn.length / filters;
   const valuesOf = (k: number) => Float32Array.from({ length: numbers }, (_, n) => drawn[n * filters + k]);

@@ -1,4 +1,4 @@
-// The smallest change of an image that the gradient finds for another answer, and what is answered on the way to it or to
+// Finds a small change of an image that gives another prediction, and predictions between two images.
 // another image.
 import type { Network } from '../engine/network';
 import { softmax } from '../engine/softmax';
@@ -6,17 +6,17 @@ import { largest } from './largest';
 import type { Work } from './schedule';
 
 const MAX_STEPS = 60;
-const OVERSHOOT = 1.02; // a little over the border, which is where the two logits are equal
+const OVERSHOOT = 1.02; // a little beyond the decision boundary, where the two logits are equal
 const MARGIN = 1e-3; // of a logit
 
 export interface Change {
-  change: Float32Array; // of each byte of the image, not rounded, (H, W, C)
+  change: Float32Array; // added to each byte of the image, not rounded, (H, W, C)
   steps: number; // of the gradient
   succeeded: boolean; // whether the changed image gets the wanted answer
 }
 
-// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016 (DeepFool), algorithm 1 for one wanted class: each step goes straight to
-// where the linear network that the gradient describes would give it. Pixels stay from 0 to 255.
+// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016 (DeepFool), algorithm 1 for one wanted class: each step goes to the
+// nearest point where the linearized network would predict it. Pixels stay in [0, 255].
 export function* smallestChange(network: Network, image: Uint8Array, wanted: number): Work<Change> {
   const { scale } = network.architecture.input;
   const change = new Float32Array(image.length);
@@ -31,7 +31,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     dlogits[wanted] = 1;
     dlogits[answer] = -1;
     const { input } = network.layerGradients(now, dlogits, ['input']);
-    // A pixel at its limit goes no further, so the step is shared among the others.
+    // A pixel at 0 or 255 cannot move further, so the others take its share of the step.
     const gradient = input.map((value, i) => (isAtLimit(now[i], value * scale) ? 0 : value * scale));
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
     if (squares === 0) return { change, steps, succeeded: false };
@@ -45,7 +45,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
 
 const HALVINGS = 8;
 
-// The steps may go over the border: the least share of the change that still gets the wanted answer, by halving.
+// The steps may overshoot: bisects for the smallest share of the change that still gives the wanted prediction.
 function shortened(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
@@ -58,12 +58,12 @@ function shortened(network: Network, image: Uint8Array, change: Float32Array, wa
 
 const isAtLimit = (byte: number, direction: number) => (byte === 0 && direction < 0) || (byte === 255 && direction > 0);
 
-// The image with a share of the change, in bytes as the network reads them.
+// The image with a share of the change, rounded to bytes.
 export function changed(image: Uint8Array, change: Float32Array, share: number): Uint8Array {
   return Uint8Array.from(image, (byte, i) => Math.max(0, Math.min(255, Math.round(byte + share * change[i]))));
 }
 
-// Part of the way from one image to another, pixel by pixel.
+// Interpolates between two images, pixel by pixel.
 export function between(from: Uint8Array, to: Uint8Array, share: number): Uint8Array {
   return Uint8Array.from(from, (byte, i) => Math.round(byte + share * (to[i] - byte)));
 }
@@ -74,7 +74,7 @@ export interface Along {
   answers: number[];
 }
 
-// What is answered at these shares of the way; the images are made by `at`.
+// Predictions for the images `at(share)`.
 export function* answersAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
   const probabilities: Float32Array[] = [];
   for (const share of shares) {

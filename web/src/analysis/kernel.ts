@@ -4,11 +4,11 @@ import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { cosine } from './statistics';
 
-// What a filter or unit reads of one map before it.
+// The weights of a filter or unit for one input map.
 export interface Reading {
   map: number;
-  weights: Float32Array | null; // (rows, columns); null where nothing is weighted, as by pooling
-  strength: number; // the weights' L2 norm; of what is not weighted 1
+  weights: Float32Array | null; // (rows, columns); null for a layer without weights, such as pooling
+  strength: number; // the L2 norm of the weights; 1 without weights
 }
 
 export interface Kernel {
@@ -22,7 +22,7 @@ export interface Kernel {
   high: number;
 }
 
-// The layer whose output a layer reads, through those that change nothing about it.
+// The layer whose output a layer reads, skipping Flatten and Dropout.
 export function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
   let index = beforeOf(table, row.index);
   while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) {
@@ -97,9 +97,9 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
 // Whether filters read different maps.
 const readsOwnMaps = ({ layer }: LayerRow) => layer.kind === 'DepthwiseConv2D' || (layer.groups ?? 1) > 1;
 
-const FEW = 4; // so few weights point the same way by chance
+const FEW = 4; // with fewer weights, kernels are similar by chance
 
-// By filter of the layer: how alike its kernel is to this one's, from -1 to 1; null where kernels cannot be compared, since
+// By filter of the layer: the cosine of its kernel and this filter's; null if kernels cannot be compared, since
 // there are none, they are too small, or each reads a map of its own.
 export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
   const all = weights[`${row.layer.name}/kernel`];

@@ -1,4 +1,4 @@
-// The place of the largest value, the first of equals; -1 if there is none. One place can be left out.
+// The index of the largest value, the first of equals, or -1. One index can be excluded.
 export function largest(values: ArrayLike<number>, except = -1): number {
   let best = -1;
   for (let i = 0; i < values.length; i++) {

@@ -1,11 +1,11 @@
-// Between which maps weights stand: what a map reads and what it feeds.
+// Links between maps: which maps a map reads, and which it feeds.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { sizesOf } from './receptive';
 
-// `layer` counts in the table, -1 is the image. `weight` is the sum of the weights between the two maps, `strength` the
-// sum of their sizes; where a layer only passes numbers on, both are 1.
+// `layer` is an index of the table; -1 is the image. `weight` is the sum of the weights between the two maps, `strength` the
+// sum of their absolute values; for a layer without weights both are 1.
 export interface Link {
   layer: number;
   map: number;
@@ -17,7 +17,7 @@ function passesOn(row: LayerRow): boolean {
   return row.layer.kind === 'Dropout' || row.layer.kind === 'Flatten';
 }
 
-// The layer whose maps this one reads, past those that only pass on.
+// The layer whose maps this one reads, skipping layers without weights.
 function sourceOf(table: LayerRow[], index: number): number {
   let source = beforeOf(table, index);
   while (source >= 0 && passesOn(table[source])) source = beforeOf(table, source);
@@ -30,7 +30,7 @@ function sizesAt(table: LayerRow[], index: number): [number, number, number] {
 
 const PASSED = { weight: 1, strength: 1 };
 
-// What the layer at `index` makes of its kernel between map `from` before it and its own map `to`; null if there is none.
+// The weights of layer `index` between its input map `from` and its output map `to`, or null.
 function between(
   table: LayerRow[],
   weights: Weights,
@@ -52,7 +52,7 @@ function between(
       return Math.floor(to / multiplier) === from ? summed(kernel, to, row.outputShape[2]) : null;
     }
     case 'Dense': {
-      // A flattened map has a number at every place.
+      // A flattened map has one input number for each of its pixels.
       const [, , maps] = sizesAt(table, sourceOf(table, index));
       const units = row.outputShape[0];
       return summed(kernel, from * units + to, maps * units);

@@ -1,4 +1,4 @@
-// The page's engine against the one that trained: the same images, the same weights, two builds.
+// Compares the page's engine with the one that trained: same images, same weights, another build.
 import type { Network } from '../engine/network';
 import type { Payload } from '../payload/types';
 import { unpackFloats } from '../payload/unpack';
@@ -27,7 +27,7 @@ export async function checkParity(
     const [here, there] = [row(computed), row(expected)];
     for (let k = 0; k < classes; k++) {
       const gap = Math.abs(here[k] - there[k]);
-      difference = gap <= difference ? difference : gap; // what is not a number is the largest
+      difference = gap <= difference ? difference : gap; // NaN counts as the largest
     }
     if (largest(here) !== largest(there)) changed++;
   }

@@ -1,4 +1,4 @@
-// From where to where the numbers of a layer go, for the colours that show them.
+// Value ranges of a layer's maps, for their colour scales.
 import { beforeOf, earlierOf } from '../engine/architecture';
 import type { Input, LayerRow } from '../engine/types';
 
@@ -25,7 +25,7 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   return signed;
 }
 
-// The range of each map of (places, maps) numbers: from zero, or as far below zero as above.
+// The range of each map of values (pixels, maps): [0, max], or [-max, max] if values can be negative.
 export function mapRanges(values: ArrayLike<number>, maps: number, signed: boolean): Range[] {
   const highest = new Float64Array(maps);
   for (let i = 0, map = 0; i < values.length; i++) {

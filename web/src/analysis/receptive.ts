@@ -1,9 +1,9 @@
-// Which numbers of the image and of every layer before a number was made of.
+// Receptive fields: which pixels of the image and of earlier layers a number depends on.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Shape } from '../engine/types';
 
-// A number of a layer's output; of a vector row and column are 0. The layer "input" is the image.
+// A number of a layer's output; row and column are 0 in a vector. Layer "input" is the image.
 export interface Cell {
   layer: string;
   map: number;
@@ -17,15 +17,15 @@ export interface Frame {
   height: number;
   width: number;
   first: number; // of the maps that are read
-  count: number; // of them: all, those of a group, or one
+  count: number; // number of maps: all, those of a group, or one
 }
 
-// Height, width and number of maps; a vector is as many maps of one number.
+// Height, width and number of maps. A vector of n numbers is n maps of one number.
 export function sizesOf(shape: Shape): [number, number, number] {
   return shape.length === 1 ? [1, 1, shape[0]] : [shape[0], shape[1], shape[2]];
 }
 
-// The cell, if these layers have it: the network may have been changed since it was chosen.
+// The cell if these layers have it: the network may have changed since it was chosen.
 export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
   if (cell === null) return null;
   const shape =
@@ -36,14 +36,14 @@ export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
   return isInside ? cell : null;
 }
 
-// The cell of the layer before that a number of a flattened map was.
+// The cell of the layer before that became this number of a flattened map.
 export function unflattened(shape: Shape, unit: number): { map: number; row: number; column: number } {
   const [, width, channels] = sizesOf(shape);
   const pixel = Math.floor(unit / channels);
   return { map: unit % channels, row: Math.floor(pixel / width), column: pixel % width };
 }
 
-// The part of each layer that the cell was made of, the cell itself included, by layer name; "input" is the image. What
+// The receptive field of a cell in each layer, including its own, by layer name; "input" is the image. What
 // lies outside a map is cut off.
 export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame> {
   const frames = new Map<string, Frame>();
@@ -67,13 +67,13 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
   return frames;
 }
 
-// The layers that a cell was made of, from its own back to the image.
+// The layers that a cell depends on, from its own back to the image.
 export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): string[] {
   const indexOf = (layer: string) => table.findIndex((row) => row.layer.name === layer); // the image is before all of them
   return [...frames.keys()].sort((a, b) => indexOf(b) - indexOf(a));
 }
 
-// The part of a frame on the maps from `first` to before `end`, which are counted from there.
+// The part of a frame on maps [first, end), with map numbers relative to `first`.
 function among(frame: Frame, first: number, end: number): Frame {
   const from = Math.max(frame.first, first);
   return { ...frame, first: from - first, count: Math.max(0, Math.min(frame.first + frame.count, end) - from) };
@@ -104,7 +104,7 @@ function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: numb
   return { first: layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (layer.depth_multiplier ?? 1)) : map, count: 1 };
 }
 
-// The first and the one behind the last of `pixels` that the windows of `count` outputs from `first` on cover.
+// The range [begin, end) of `pixels` that the windows of outputs [first, first + count) cover.
 function covered(
   first: number,
   count: number,
@@ -118,9 +118,9 @@ function covered(
   return [Math.min(start, pixels), Math.max(end, Math.min(start, pixels))];
 }
 
-// Around both, where several layers read one.
+// The union of both, if several layers read a layer.
 function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
-  if (more.height === 0 || more.width === 0 || more.count === 0) return; // zeros of padding alone, or no map of it
+  if (more.height === 0 || more.width === 0 || more.count === 0) return; // only padding, or none of its maps
   const known = frames.get(name);
   if (known === undefined) {
     frames.set(name, more);

@@ -1,7 +1,7 @@
 // Rounding a sum so that what is printed adds up.
 
-// The terms at so many decimals, each rounded up or down, so that they add up to the rounded sum of them all: those with
-// the largest remainders are rounded up. What is not a number stays none and counts as nothing.
+// Rounds terms up or down so that they add up to their rounded sum: those with
+// the largest remainders are rounded up. NaN stays NaN and counts as 0.
 export function roundTerms(terms: ArrayLike<number>, decimals: number): number[] {
   const unit = 10 ** decimals;
   const floors = Array.from(terms, (term) => Math.floor(term * unit));
@@ -20,7 +20,7 @@ export function roundTerms(terms: ArrayLike<number>, decimals: number): number[]
   return floors.map((floor) => floor / unit);
 }
 
-// As many decimals as show four digits of the largest, from 1 to 6.
+// The number of decimals, 1 to 6, that shows four digits of the largest value.
 export function decimalsFor(largest: number): number {
   if (!(largest > 0) || !Number.isFinite(largest)) return 3;
   return Math.max(1, Math.min(6, 3 - Math.floor(Math.log10(largest))));

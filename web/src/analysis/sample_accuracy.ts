@@ -1,4 +1,4 @@
-// What ablations do to the answers for a sample of images.
+// Accuracy on a sample of images, with and without ablations.
 import type { Network } from '../engine/network';
 import type { Replacement } from '../engine/types';
 import { inPieces, part, type Work } from './schedule';
@@ -38,9 +38,9 @@ export interface Sample {
   numSample: number;
 }
 
-const MAX_NUMBERS = 1 << 18; // logits that a call gives
+const MAX_NUMBERS = 1 << 18; // logits that one call of the engine computes
 
-// By ablation: 1 for each image of the sample that is answered right. The ablations share what they do not touch.
+// By ablation: 1 for each image of the sample that is classified correctly. Layers before an ablation are computed once.
 export function* rightAnswers(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {
   const { pixels, labels, numSample } = sample;
   const size = pixels.length / labels.length;
@@ -63,9 +63,9 @@ export function* rightAnswers(network: Network, sample: Sample, ablations: Repla
   return right;
 }
 
-const TOGETHER = 16; // ablations that go through the network side by side
+const TOGETHER = 16; // ablations in one call of the engine
 
-// By ablation: the change of each image's answer against `base`, which goes with every ablation.
+// By ablation: which images change from correct to wrong or back, compared with `base`, which every ablation includes.
 export function* changes(
   network: Network,
   sample: Sample,

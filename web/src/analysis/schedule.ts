@@ -1,11 +1,11 @@
 // Long computations in slices between frames, so that the page stays responsive.
 
-export type Work<T> = Generator<number, T, void>; // gives now and then which share of it is done, from 0 to 1
+export type Work<T> = Generator<number, T, void>; // yields progress from 0 to 1 at intervals
 
 const SLICE_MS = 8; // half a frame
 
 function pause(): Promise<void> {
-  // A message comes sooner than a timer, and lets frames and events pass.
+  // A message arrives sooner than a timer, and frames and events run before it.
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -42,7 +42,7 @@ export async function inSlices<T>(
 
 const PIECE_MS = 3;
 
-// Computes `count` items in pieces of a few milliseconds; how many items that is, is learned on the way.
+// Computes `count` items in pieces of a few milliseconds. The number of items in a piece adapts to their speed.
 export function* inPieces(count: number, compute: (from: number, to: number) => void, maxCount = 64): Work<void> {
   let size = 1;
   for (let from = 0; from < count;) {

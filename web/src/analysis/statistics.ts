@@ -25,7 +25,7 @@ export function mcnemar(broken: number, mended: number): number {
   return Math.min(1, 2 * sum);
 }
 
-// Pearson's; 0 where one of the two does not vary.
+// Pearson's correlation; 0 if one of the two is constant.
 export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [meanA, meanB] = [0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -65,12 +65,12 @@ export function ranks(values: ArrayLike<number>): Float64Array {
   return result;
 }
 
-// Spearman's.
+// Spearman's rank correlation.
 export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return correlation(ranks(a), ranks(b));
 }
 
-// Numbers from 0 to 1, the same for the same seed. Source: mulberry32, Tommy Ettinger 2017, public domain.
+// Uniform numbers in [0, 1) that follow from the seed. Source: mulberry32, Tommy Ettinger 2017, public domain.
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

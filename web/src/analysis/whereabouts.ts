@@ -1,4 +1,4 @@
-// Where an image lies in the map of test images, by the map's own projection.
+// Projects an image into the map of test images, and finds its nearest neighbours.
 import { rowNamed } from '../engine/architecture';
 import type { Network } from '../engine/network';
 import type { LiveMap } from '../payload/types';
@@ -10,9 +10,9 @@ export type Point = [x: number, y: number];
 export interface TestMap {
   layer: string;
   points: Point[]; // of its images
-  indices: ArrayLike<number>; // of them, in the split
+  indices: ArrayLike<number>; // in the split
   labels: ArrayLike<number>;
-  neighbours: number; // that are looked at
+  neighbours: number; // used for the agreement
   project: (hidden: ArrayLike<number>) => Point;
 }
 
@@ -34,7 +34,7 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
   return { layer: map.layer, points: positions, indices, labels, neighbours: map.num_neighbours, project };
 }
 
-// An image that others are compared with: its position in the page, its numbers, and where it lies.
+// A test image: its position in the page, its hidden activations, and its point in the map.
 export interface Known {
   position: number;
   hidden: Float32Array;
@@ -64,7 +64,7 @@ export interface Neighbour extends Known {
   distance: number; // by all numbers
 }
 
-// The nearest by all numbers, the nearest first. `except` is an image itself, which is no neighbour of its own.
+// The nearest images by hidden activations, the nearest first, without the image `except` itself.
 export function nearest(known: Known[], hidden: ArrayLike<number>, count: number, except = -1): Neighbour[] {
   const neighbours = known
     .filter(({ position }) => position !== except)
@@ -76,7 +76,7 @@ export function nearest(known: Known[], hidden: ArrayLike<number>, count: number
   return neighbours.sort((a, b) => a.distance - b.distance).slice(0, count);
 }
 
-// How often each class is among them, the most frequent first.
+// Counts the classes of the neighbours, the most frequent first.
 export function classCounts(neighbours: Known[], labels: ArrayLike<number>): [label: number, count: number][] {
   const counts = new Map<number, number>();
   for (const { position } of neighbours) counts.set(labels[position], (counts.get(labels[position]) ?? 0) + 1);

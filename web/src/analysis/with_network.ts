@@ -1,4 +1,4 @@
-// Work on a network of its own, which is freed behind it whether the work came to its end or was stopped.
+// Runs work with a network that is freed afterwards, even if the work is stopped.
 import type { Network } from '../engine/network';
 import type { Work } from './schedule';
 

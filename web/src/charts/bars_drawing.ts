@@ -1,4 +1,4 @@
-// Bars as a drawing of their own: on the page they are boxes of HTML.
+// Bars as an SVG drawing for a file; on the page they are HTML boxes.
 import { scaleLinear } from 'd3-scale';
 import { say } from '../text/say.svelte';
 import { colour, drawing, element, text, widthOf } from './svg';

@@ -1,4 +1,4 @@
-// Maps of numbers as a drawing of their own: each painted as squares, with its name below.
+// Maps as an SVG drawing for a file: each painted as squares, with its name below.
 import { paint, type Palette } from '../ui/palettes';
 import { ground } from '../ui/theme.svelte';
 import { colour, drawing, element, text, widthOf } from './svg';

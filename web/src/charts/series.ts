@@ -1,4 +1,4 @@
-// What a line chart draws, and the colours that its lines get in turn.
+// The lines of a chart, and their colours.
 import { digits, number, say } from '../text/say.svelte';
 import type { Value } from '../ui/download';
 
@@ -6,7 +6,7 @@ export interface Series {
   name: string;
   colour?: string; // any CSS colour
   dashed?: boolean;
-  points: [number, number][]; // x, y; what is not a number leaves a gap
+  points: [number, number][]; // x, y; NaN leaves a gap
   band?: [number, number, number][]; // x, low, high
 }
 
@@ -39,7 +39,7 @@ export function apart(at: number[], gap: number, low: number, high: number): num
   return placed;
 }
 
-// How far a key goes along the x that there are.
+// The index of the x that a key moves to.
 export const KEY_STEPS: Record<string, number> = {
   ArrowRight: 1,
   ArrowUp: 1,
@@ -49,7 +49,7 @@ export const KEY_STEPS: Record<string, number> = {
   End: Infinity,
 };
 
-// Text for a number whose size is not known before.
+// Formats a number of unknown magnitude.
 export function plain(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Number.isInteger(value)) return number(value);

@@ -1,16 +1,16 @@
-// A row for each activation function: what it computes in double precision, as Keras does by default.
+// The activation functions in double precision, with the default arguments of Keras.
 import type en from 'catalogues/en.json';
 
 interface ActivationRow {
-  compute: (x: number, slope: number) => number; // `slope` below zero, of leaky relu alone
+  compute: (x: number, slope: number) => number; // `slope` is of leaky relu
   formula?: string; // shown for a function that the catalogues neither name nor explain
 }
 
 export const LEAKY_SLOPE = 0.2;
 
-// The share of a standard normal distribution below x. Source: Marsaglia 2004, the Taylor series about 0 of cPhi.
+// The standard normal distribution function. Source: Marsaglia 2004, the Taylor series about 0 of cPhi.
 function normalShare(x: number): number {
-  if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // what is left is less than 1e-15
+  if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // the rest is less than 1e-15
   let sum = x;
   let term = x;
   for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (x * x) / k;
@@ -28,13 +28,13 @@ const ROWS = {
   hard_silu: { compute: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6 },
   tanh: { compute: Math.tanh },
   sigmoid: { compute: (x) => 1 / (1 + Math.exp(-x)) },
-  softmax: { compute: (x) => x }, // which needs the other numbers too: `softmax.ts`
+  softmax: { compute: (x) => x }, // see softmax.ts: it needs all logits
 } satisfies Record<string, ActivationRow>;
 
 export type Activation = keyof typeof ROWS;
 export const ACTIVATIONS: Record<Activation, ActivationRow> = ROWS;
 
-// The term of the glossary that explains a function; null where its formula does.
+// The glossary term of a function; null if its formula explains it.
 export function termOf(activation: Activation): keyof typeof en.terms | null {
   return ACTIVATIONS[activation].formula === undefined
     ? (activation.replaceAll('_', ' ') as keyof typeof en.terms)

@@ -1,4 +1,4 @@
-// What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
+// The table of an architecture: a row for each layer, with shapes, weights, receptive field and cost.
 import type en from 'catalogues/en.json';
 import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
 import { ACTIVATIONS } from './activations';
@@ -6,10 +6,10 @@ import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, W
 
 export { ArchitectureError } from './layers';
 
-const MAXIMUM_VALUES = 2 ** 31 - 1; // of one layer's weights or outputs: what a 32-bit index reaches
+const MAXIMUM_VALUES = 2 ** 31 - 1; // weights or outputs of a layer, so that 32-bit indices suffice
 const JOINING = ['Add', 'Branch', 'Concatenate'];
 
-// Throws an ArchitectureError where the layers make no network.
+// Throws an ArchitectureError if the layers are not a valid network.
 export function layerTable(architecture: Architecture): LayerRow[] {
   const { input, layers } = architecture;
   if (layers.length === 0) throw new ArchitectureError('refused.network.none');
@@ -37,7 +37,7 @@ export function rowNamed(table: LayerRow[], name: string): LayerRow {
   return row;
 }
 
-// The layer whose output the logits are: the last one, but for activations behind it that leave them as they are.
+// The layer that computes the logits: the last one, not counting a final linear or softmax activation layer.
 export function logitsRow(table: LayerRow[]): LayerRow {
   let index = table.length - 1;
   while (index > 0 && table[index].layer.kind === 'Activation' && isLinearBeforeSoftmax(table[index].layer)) index--;
@@ -46,19 +46,19 @@ export function logitsRow(table: LayerRow[]): LayerRow {
 
 const isLinearBeforeSoftmax = ({ activation = 'linear' }: LayerSpec) => ['linear', 'softmax'].includes(activation);
 
-// Where the layer stands whose output one reads first; -1 is the image.
+// The index of the layer whose output is read; -1 is the image. A Branch reads its `from_layer` instead of the last layer.
 export function beforeOf(table: LayerRow[], index: number): number {
   const { kind, from_layer } = table[index].layer;
   return kind === 'Branch' ? table.findIndex((row) => row.layer.name === from_layer) : index - 1;
 }
 
-// Where the earlier layer stands that one reads too; null where it reads none.
+// The index of the earlier layer that an Add or Concatenate also reads, or null.
 export function earlierOf(table: LayerRow[], index: number): number | null {
   const { kind, from_layer } = table[index].layer;
   return kind === 'Branch' || from_layer === undefined ? null : table.findIndex((row) => row.layer.name === from_layer);
 }
 
-// Of a concatenation, how many channels are the earlier layer's: those come first. Of others none.
+// The number of channels that a concatenation takes from the earlier layer; these come first. 0 for other layers.
 export function channelsOfEarlier(table: LayerRow[], index: number): number {
   if (table[index].layer.kind !== 'Concatenate') return 0;
   return table[index].inputShape.at(-1)! - table[index - 1].outputShape.at(-1)!;
@@ -116,17 +116,18 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === times(shape); // number by number
+  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === times(shape); // an elementwise layer
   if (shape.length === 1 || keeps) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));
   const end = (axis: 0 | 1) => Math.min(start[axis] + (shape[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
-  // Less than nothing where only padding is read.
+  // If only padding is read, the end lies before the first pixel.
   return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
 }
 
-// The field with the jump of `seen` in which at every place lies that of the other layer too. Mostly that has seen a part
-// of the same; where strides lie between the two, and padding that made up for them, their jumps differ.
+// The smallest field with the jump of `seen` that contains, for every output i, both fields:
+//     seen.start + i * seen.jump + [0, seen.size)  and  field.start + i * field.jump + [0, field.size)
+// The jumps differ if strides between the two layers were compensated by padding; over i the second drifts by the difference.
 function around(seen: ReceptiveField, earlier: Output | undefined): ReceptiveField {
   if (earlier === undefined) return seen;
   const axes = ([0, 1] as const).map((axis) => {

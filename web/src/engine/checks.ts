@@ -1,4 +1,4 @@
-// What is asked of a batch and of steps of training before the engine sees them.
+// Checks batches and training steps before the engine gets them.
 import type { TrainingData } from './training_data';
 import type { Batch, TrainingSteps } from './types';
 
@@ -25,7 +25,7 @@ export function checkBatch(data: TrainingData, batch: Batch, imageBytes: number,
   }
 }
 
-// Beside what `checkBatch` checks.
+// Checks that `checkBatch` does not make.
 export function checkSteps({ order, batchSize, learningRates }: TrainingSteps): void {
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`A batch cannot have ${batchSize} images.`);
   const batches = Math.ceil(order.length / batchSize);

@@ -72,7 +72,7 @@ export function encodeLayers(exports: Exports, table: LayerRow[]): Float64Array 
         ...selectArguments(layer, fields),
         input: asMap(inputShape),
         output: asMap(outputShape),
-        // In numbers, where a layer may say 'same' or nothing.
+        // As numbers; in a layer they may be 'same' or missing.
         window: window?.size,
         strides: window?.strides,
         padding: window?.padding,
@@ -83,7 +83,7 @@ export function encodeLayers(exports: Exports, table: LayerRow[]): Float64Array 
   );
 }
 
-// Without an optimizer for a single gradient.
+// For a single gradient, `steps` has no optimizer.
 export function encodeSettings(arrays: Arrays, steps: Partial<TrainingSteps>): Float64Array {
   const { exports } = arrays;
   const fields = new StructFields(exports, exports.settings_fields());

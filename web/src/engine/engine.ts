@@ -6,7 +6,7 @@ import { TrainingData } from './training_data';
 import type { Architecture, Augmentation, Shape, Weights } from './types';
 
 export class Engine {
-  readonly bytes: Uint8Array; // of the module, for whoever starts another one
+  readonly bytes: Uint8Array; // of the module, to start another one in a worker
 
   constructor(
     readonly exports: Exports,
@@ -15,7 +15,7 @@ export class Engine {
     this.bytes = bytes;
   }
 
-  // Throws an ArchitectureError where the layers make no network.
+  // Throws an ArchitectureError if the layers are not a valid network.
   network(architecture: Architecture, weights: Weights): Network {
     return new Network(this.exports, architecture, weights);
   }
@@ -24,7 +24,7 @@ export class Engine {
     return new TrainingData(this.exports, images, labels);
   }
 
-  // Copies of one image (H, W, C) as training would see it at the places from `first` of the epoch with this key: (n, H, W, C).
+  // Augments an image (H, W, C) as at positions `first`, `first` + 1, ... of the epoch with this key: (copies, H, W, C).
   augmented(
     image: Uint8Array,
     [height, width, channels]: Shape,

@@ -1,4 +1,4 @@
-// The weights a network starts from.
+// Initial weights.
 import { layerTable } from './architecture';
 import { product } from './layers';
 import type { Architecture, Weights } from './types';
@@ -12,7 +12,7 @@ const CONSTANTS: Record<string, number> = {
   alpha: 0.25,
 };
 
-// Glorot-uniform kernels, each drawn from a stream of its own, and all else constant.
+// Draws Glorot-uniform kernels, each from its own stream; other weights are constants.
 // Source: Glorot and Bengio 2010, equation 16; a convolution's fans count the kernel's positions.
 export function initialWeights(architecture: Architecture, seed: number): Weights {
   const weights: Weights = {};
@@ -32,7 +32,7 @@ export function initialWeights(architecture: Architecture, seed: number): Weight
   return weights;
 }
 
-// Numbers from 0 to 1 that follow from the seed and the name: a counter, mixed.
+// Uniform numbers in [0, 1) that follow from the seed and the name: a counter whose bits are mixed.
 function stream(seed: number, name: string): () => number {
   let state = mix(seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) + 0x51ed270b);
   for (const letter of name) state = mix(state ^ letter.codePointAt(0)!);

@@ -1,25 +1,25 @@
-// The kinds of layers: what shape each gives, what weights it has, how it reads a map and what it costs.
+// The kinds of layers: output shape, weights, window and cost.
 import type en from 'catalogues/en.json';
 import { TextError } from '../text/error';
 import type { Frame, LayerSpec, Shape, Window } from './types';
 
-// Why an architecture is no network, for the one who made it.
+// The reason why an architecture is not a valid network, as a sentence for its author.
 export class ArchitectureError extends TextError {
   override name = 'ArchitectureError';
 }
 
 export interface LayerKind {
-  term: keyof typeof en.terms; // of the glossary, that explains it
-  window?: (layer: LayerSpec, input: Shape) => Window; // of those that read a map by windows
+  term: keyof typeof en.terms; // of the glossary
+  window?: (layer: LayerSpec, input: Shape) => Window; // of layers that read a map by windows
   outputShape: (layer: LayerSpec, input: Shape) => Shape;
   weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
   macs?: (layer: LayerSpec, input: Shape) => number;
   counts?: ('filters' | 'units' | 'depth_multiplier' | 'groups' | 'members')[]; // arguments that are whole numbers
   hasActivation?: boolean;
-  isLinear?: boolean; // but for its activation, and up to a constant
+  isLinear?: boolean; // apart from its activation and a constant
 }
 
-// Names, within a layer, of the weights that no gradient changes.
+// Names of weights that have no gradient.
 export const NON_TRAINABLE_WEIGHTS = ['moving_mean', 'moving_variance'];
 
 export function product(numbers: number[]): number {
@@ -38,7 +38,7 @@ function requireMaps(layer: LayerSpec, input: Shape): void {
   }
 }
 
-// Zeros before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow does.
+// Zeros before the first of `size` pixels. Of an odd number, `same` padding puts more after the last, as in TensorFlow.
 function paddingBefore(size: number, kernel: number, stride: number, { padding }: LayerSpec): number {
   if (padding !== 'same') return 0;
   return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0) / 2);
@@ -82,7 +82,7 @@ export const kernelSize = (layer: LayerSpec): [number, number] => layer.kernel_s
 const convolutionWindow = (layer: LayerSpec, input: Shape): Window =>
   windowOf(layer, input, kernelSize(layer), layer.strides ?? [1, 1]);
 
-// The maps that a filter of a convolution reads: all, or those of its group. They follow each other.
+// The consecutive maps that a filter of a convolution reads: all, or those of its group.
 export function mapsRead(layer: LayerSpec, input: Shape, filter: number): { first: number; count: number } {
   const { groups = 1 } = layer;
   const count = input[2] / groups;

@@ -1,4 +1,4 @@
-// The WebAssembly module's functions and memory, and arrays that lie there for the length of one call.
+// The functions and the memory of the WebAssembly module, and arrays that live there during one call.
 import { TextError } from '../text/error';
 
 type Pointer = number;
@@ -151,7 +151,7 @@ export class EngineError extends TextError {
 
 export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
 
-// Places arrays in the memory. What is read from there is a copy: a call may move the memory, and views with it.
+// Arrays in the memory of the module, released together. Results are copies, since a call may move the memory.
 export class Arrays {
   #pointers: Pointer[] = [];
 
@@ -188,7 +188,7 @@ export class Arrays {
   }
 }
 
-// Calls into the module with arrays that are released afterwards. The module stops where it gets no more memory.
+// Runs `work` with arrays that are released afterwards. Out of memory, the module traps; its stack is then restored.
 export function call<Result>(exports: Exports, work: (arrays: Arrays) => Result): Result {
   const stack = exports.__stack_pointer.value;
   const arrays = new Arrays(exports);

@@ -1,4 +1,4 @@
-// An architecture with weights in the engine. Images are bytes (N, H, W, C); all that is returned is a copy.
+// A network in the engine. Images are bytes (N, H, W, C); results are copies.
 import { layerTable, rowNamed } from './architecture';
 import { product } from './layers';
 import { call, type Arrays, type Exports } from './memory';
@@ -30,7 +30,7 @@ import { softmax } from './softmax';
 
 export type { TrainingData } from './training_data';
 
-// All that one image does to a network.
+// The forward pass of one image.
 export interface Forward {
   activations: Float32Array[]; // by layer, in the table's order
   logits: Float32Array;
@@ -78,7 +78,7 @@ export class Network {
     });
   }
 
-  // What each layer gives, in the table's order, each (N, output); the last one's softmax is applied.
+  // The output of each layer in the order of the table, (N, output), with the softmax of the last layer.
   activations(images: Uint8Array, ablation: Replacement[] = []): Float32Array[] {
     const outputs = this.#outputs(images, ablation);
     const last = this.table.length - 1;
@@ -86,7 +86,7 @@ export class Network {
     return outputs;
   }
 
-  // All of it for one image.
+  // The same for one image, with logits and probabilities.
   forward(image: Uint8Array, ablation: Replacement[] = []): Forward {
     if (image.length !== this.#imageBytes)
       throw new Error(`An image has ${this.#imageBytes} bytes here, not ${image.length}.`);
@@ -98,7 +98,7 @@ export class Network {
     return { activations, logits, probabilities };
   }
 
-  // (L, N, K): the logits with each of L ablations; what an ablation leaves as it was is computed once.
+  // Logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
   ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
     let made = 0;
@@ -124,8 +124,8 @@ export class Network {
     });
   }
 
-  // For each image the gradient of the sum over k of dlogits[n, k] * logits[n, k] by each layer's output, (N, output), a
-  // softmax left out. "input" is the image as the network reads it.
+  // Gradients of sum over k of dlogits[n, k] * logits[n, k] by the outputs of layers, (N, output), without the softmax.
+  // Layer "input" is the scaled image.
   layerGradients(images: Uint8Array, dlogits: Float32Array, layers: string[]): Record<string, Float32Array> {
     const count = this.#count(images);
     if (dlogits.length !== count * this.numClasses) {
@@ -150,13 +150,13 @@ export class Network {
     return this.#call((arrays) => readWeights(arrays, this.#handle, this.table));
   }
 
-  // What the optimizer remembers stays; `resetOptimizer` clears it.
+  // Keeps the state of the optimizer; `resetOptimizer` clears it.
   setWeights(weights: Weights): void {
     checkWeights(this.table, weights);
     this.#call((arrays) => writeWeights(arrays, this.#handle, this.table, weights));
   }
 
-  // Takes a step for each batch of the order; the loss and the accuracy are those just before each image's step.
+  // Takes a step for each batch. Loss and accuracy are those of each image just before its step.
   train(data: TrainingData, steps: TrainingSteps): TrainingScore {
     checkBatch(data, steps, this.#imageBytes, this.numClasses);
     checkSteps(steps);
@@ -172,9 +172,9 @@ export class Network {
     });
   }
 
-  // The mean loss of a batch and its gradient by every trained weight, in Keras layout; nothing of the network changes.
-  // 'prediction': the network is as it is when it predicts. Nothing is dropped or augmented, and a batch normalisation uses
-  // its moving statistics. 'step': as in the step that `train` would take by this batch, before the gradient is clipped.
+  // The mean loss of a batch and its gradient by every trained weight, in Keras layout, without changing the network.
+  // 'prediction': without dropout and augmentation, and with the moving statistics of batch normalisation.
+  // 'step': as in the step that `train` would take with this batch, before clipping.
   gradients(data: TrainingData, batch: Batch, seen: 'prediction' | 'step' = 'prediction'): Gradients {
     checkBatch(data, batch, this.#imageBytes, this.numClasses);
     const size = trainedSize(this.table);
@@ -194,7 +194,7 @@ export class Network {
     });
   }
 
-  // One step of the optimizer by the gradients of this one batch, of the network as it predicts: moving statistics stay.
+  // Takes one optimizer step by the gradients of a batch in mode 'prediction'. Moving statistics do not change.
   trainAsPredicting(data: TrainingData, steps: TrainingSteps): TrainingScore {
     checkBatch(data, steps, this.#imageBytes, this.numClasses);
     checkSteps({ ...steps, batchSize: steps.order.length });
@@ -227,7 +227,7 @@ export class Network {
     });
   }
 
-  // As if no step had been taken; the weights stay.
+  // Resets the optimizer to step 0 and keeps the weights.
   resetOptimizer(): void {
     this.#call(() => this.#exports.network_reset_optimizer(this.#handle));
   }

@@ -1,6 +1,6 @@
 // Logits as probabilities.
 
-// What a softmax is made of: its largest logit, and the sum of all e^(logit - largest), which cannot overflow.
+// softmax = e^(logit - largest) / total. Without `largest` the exponentials could overflow.
 export interface Shares {
   largest: number;
   total: number;
@@ -14,7 +14,7 @@ export function sharesOf(logits: ArrayLike<number>): Shares {
   return { largest, total };
 }
 
-// Logits (N, classes) to probabilities (N, classes).
+// Converts logits (N, classes) to probabilities.
 export function softmax(logits: Float32Array, classes: number): Float32Array {
   const result = new Float32Array(logits.length);
   for (let begin = 0; begin < logits.length; begin += classes) {

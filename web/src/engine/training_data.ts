@@ -1,4 +1,4 @@
-// Labelled images in the engine's memory, where any network trains on them.
+// Labelled images in the memory of the engine, for any network.
 import { call, type Exports } from './memory';
 
 const unused = new FinalizationRegistry<() => void>((free) => free());
@@ -12,7 +12,7 @@ export class TrainingData {
   #exports: Exports;
   #isFree = false;
 
-  // Images (N, H, W, C) and as many labels, from 0.
+  // Images (N, H, W, C) and N labels from 0.
   constructor(exports: Exports, images: Uint8Array, labels: ArrayLike<number>) {
     const count = labels.length;
     if (count === 0) throw new Error('There are no images to train on.');
@@ -47,7 +47,7 @@ export class TrainingData {
     return this.#largestLabel;
   }
 
-  // Gives the images other labels, as many as there are images.
+  // Replaces all labels.
   setLabels(labels: ArrayLike<number>): void {
     this.#checkThere();
     if (labels.length !== this.count) throw new Error(`There are ${labels.length} labels for ${this.count} images.`);
@@ -57,7 +57,7 @@ export class TrainingData {
     call(this.#exports, (arrays) => this.#exports.data_write_labels(this.handle, arrays.place(numbers)));
   }
 
-  // Copies of these images, (n, H, W, C).
+  // Returns copies of images, (n, H, W, C).
   images(indices: ArrayLike<number>): Uint8Array {
     this.#checkThere();
     const size = this.imageBytes;

@@ -1,4 +1,4 @@
-// Networks as data, under the names that Python and the files use.
+// Networks as data, with the names of the Python package and of files.
 import type { Activation } from './activations';
 
 export type Shape = number[]; // (H, W, C) for maps, (units,) for vectors
@@ -23,7 +23,7 @@ export interface LayerSpec {
   kernel_size?: [number, number];
   strides?: [number, number];
   pool_size?: [number, number];
-  padding?: Padding | Frame; // a frame of zero padding alone
+  padding?: Padding | Frame; // a Frame only for ZeroPadding2D
   dilation_rate?: [number, number];
   groups?: number;
   activation?: Activation;
@@ -45,10 +45,10 @@ export interface Architecture {
 
 export interface Window {
   size: [number, number];
-  dilation: [number, number]; // from one of its rows or columns to the next
-  reach: [number, number]; // from its first row or column to its last
+  dilation: [number, number]; // from one row or column to the next
+  reach: [number, number]; // rows and columns from the first to the last pixel
   strides: [number, number];
-  padding: [number, number]; // zeros, or pixels that do not exist, before the first row and column
+  padding: [number, number]; // rows and columns before the first
 }
 
 // Output i reads the input pixels from start + i * jump to start + i * jump + size - 1; they may lie outside the image.
@@ -61,10 +61,10 @@ export interface ReceptiveField {
 export interface LayerRow {
   index: number;
   layer: LayerSpec;
-  inputShape: Shape; // of a Branch that of the earlier layer, of a Concatenate that of both together
+  inputShape: Shape; // of a Branch: of the earlier layer; of a Concatenate: of both together
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
-  window: Window | null; // how an output reads the map before; a global pooling's is the whole map, a zero padding's one place; null for the others
+  window: Window | null; // of a global pooling the whole map, of a zero padding one pixel; null for layers without windows
   receptiveField: ReceptiveField;
   parameters: number;
   macs: number;
@@ -72,14 +72,14 @@ export interface LayerRow {
 
 export type Weights = Record<string, Float32Array>; // by full name, in Keras layout
 
-// Filter `filter` of a layer's output (a channel of a map, a number of a vector) gives `value` everywhere.
+// Sets a filter of a layer's output (a channel of a map, a number of a vector) to `value` everywhere.
 export interface Replacement {
   layer: string;
   filter: number;
   value: number;
 }
 
-// As in a recipe's file: the kind and its own arguments.
+// The kind and its arguments, as in a recipe.
 export interface Optimizer {
   kind: string;
   [argument: string]: number | boolean | string;
@@ -101,27 +101,27 @@ export interface Augmentation {
   noise?: number;
 }
 
-// Images in the order in which they are trained on, and how the loss is taken of them.
+// Images in the order of training, and the settings of their loss.
 export interface Batch {
   order: Int32Array; // indices into the data
   labelSmoothing?: number;
-  classWeights?: ArrayLike<number>; // by class, what the loss of its images is multiplied by; one each if left out
+  classWeights?: ArrayLike<number>; // by class: factors of the loss, 1 by default
   augmentation?: Augmentation;
-  key?: number; // of the epoch's random numbers: augmentation and dropout follow from it and an image's place
-  first?: number; // the place in the epoch of the first image of `order`
+  key?: number; // of the epoch; with an image's position it determines augmentation and dropout
+  first?: number; // position in the epoch of the first image of `order`
 }
 
-// Some steps of training, one a batch: `learningRates` has one number for each batch of `order`.
+// Training steps, one for each batch of `order`, each with its learning rate.
 export interface TrainingSteps extends Batch {
   batchSize: number;
   learningRates: Float32Array;
   optimizer: Optimizer;
-  clipNorm?: number; // a longer gradient, of all weights together, is shortened to this Euclidean norm
+  clipNorm?: number; // the gradient of all weights is scaled down to at most this Euclidean norm
 }
 
 export interface TrainingScore {
   images: number;
-  loss: number; // mean over the images, as they were seen
+  loss: number; // mean over the images, each just before its step
   accuracy: number;
 }
 
@@ -129,7 +129,7 @@ export interface Gradients extends TrainingScore {
   weights: Weights; // the gradient of the mean loss by each trained weight
 }
 
-// What an optimizer remembers. Adam: the moving averages of the gradient (m) and of its square (v). SGD: the velocity (m).
+// The state of an optimizer. Adam: the moving averages of the gradient (m) and of its square (v). SGD: the velocity (m).
 export interface OptimizerState {
   steps: number; // taken so far
   m: Weights; // by the names of the trained weights, as are v

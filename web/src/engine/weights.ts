@@ -1,20 +1,21 @@
-// A network's weights on their way into the engine and out of it. It keeps two arrays of a layer together: a kernel and its
-// bias, the gamma and the beta of a normalisation, and its moving means and variances. The slopes of a PReLU stand alone.
+// Copies weights into the engine and out of it. The engine stores two arrays of a layer as a pair: kernel and bias, gamma and
+// beta, moving means and variances. The slopes of a PReLU are a pair without a bias.
 import { NON_TRAINABLE_WEIGHTS, product } from './layers';
 import type { Arrays } from './memory';
 import type { LayerRow, OptimizerState, Shape, Weights } from './types';
 
 interface Pair {
   layer: number;
-  names: [string, string | undefined]; // a layer without a bias has none, and the engine zeros
+  names: [string, string | undefined]; // undefined if there is no bias; the engine then has zeros
   sizes: [number, number];
 }
 
-// The weights of each layer that are trained, or those that are not.
-function pairs(table: LayerRow[], isMoving: boolean): Pair[] {
+// The pairs of all layers: the trained ones, or the moving statistics.
+function pairsOf(table: LayerRow[], isMoving: boolean): Pair[] {
   return table.flatMap((row) => {
-    const isOne = (name: string) => NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
-    const [kernel, bias] = Object.keys(row.weightShapes).filter(isOne);
+    const isChosen = (name: string) =>
+      NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
+    const [kernel, bias] = Object.keys(row.weightShapes).filter(isChosen);
     if (kernel === undefined) return [];
     return [
       { layer: row.index, names: [kernel, bias], sizes: [product(row.weightShapes[kernel]), row.outputShape.at(-1)!] },
@@ -22,8 +23,8 @@ function pairs(table: LayerRow[], isMoving: boolean): Pair[] {
   });
 }
 
-const trainedPairs = (table: LayerRow[]) => pairs(table, false);
-const movingPairs = (table: LayerRow[]) => pairs(table, true);
+const trainedPairs = (table: LayerRow[]) => pairsOf(table, false);
+const movingPairs = (table: LayerRow[]) => pairsOf(table, true);
 
 export function readWeights(arrays: Arrays, network: number, table: LayerRow[]): Weights {
   const { exports } = arrays;
@@ -43,7 +44,7 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
   return Object.fromEntries(names.map((name) => [name, weights[name]]));
 }
 
-// Takes weights that `checkWeights` has checked.
+// `checkWeights` must have accepted the weights.
 export function writeWeights(arrays: Arrays, network: number, table: LayerRow[], weights: Weights): void {
   const { exports } = arrays;
   const allocate = ({ names, sizes }: Pair) => [
@@ -60,12 +61,12 @@ export function writeWeights(arrays: Arrays, network: number, table: LayerRow[],
   }
 }
 
-// How many numbers the engine writes where it writes both arrays of every layer with trained weights one behind the other.
+// The number of trained weights, with zeros for missing biases, as the engine writes gradients: pair after pair.
 export function trainedSize(table: LayerRow[]): number {
   return trainedPairs(table).reduce((sum, { sizes }) => sum + sizes[0] + sizes[1], 0);
 }
 
-// Those numbers by the names of the trained weights.
+// Splits such numbers by the names of the weights.
 export function splitTrained(table: LayerRow[], numbers: Float32Array): Weights {
   const weights: Weights = {};
   let at = 0;
@@ -93,7 +94,7 @@ export function readMoments(arrays: Arrays, network: number, table: LayerRow[]):
   return { m, v };
 }
 
-// Takes moments that `checkTrained` has checked.
+// `checkTrained` must have accepted the moments.
 export function writeMoments(arrays: Arrays, network: number, table: LayerRow[], { m, v }: OptimizerState): void {
   for (const { layer, names, sizes } of trainedPairs(table)) {
     const placed = [m, v].flatMap((moments) =>
@@ -110,7 +111,7 @@ export function checkWeights(table: LayerRow[], weights: Weights): void {
   checkArrays(shapesOf(table), weights, '');
 }
 
-// The same of arrays for the trained weights only; `what` they are is said in an error.
+// Checks arrays for the trained weights only; `what` names them in errors.
 export function checkTrained(table: LayerRow[], weights: Weights, what: string): void {
   checkArrays(
     shapesOf(table).filter(([name]) => isTrained(name)),

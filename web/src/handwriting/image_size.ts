@@ -1,4 +1,4 @@
-// How large an image file says that it is, from its first bytes: so that none is decoded that is too large.
+// Reads the size of an image file from its first bytes, so that no oversized image is decoded.
 import type { Size } from './picture';
 
 const ascii = (bytes: Uint8Array, from: number, length: number) =>

@@ -1,4 +1,4 @@
-// Pictures as bytes, and the same as a canvas has them.
+// Pictures as bytes, and their conversion from and to RGBA.
 export interface Picture {
   pixels: Uint8Array; // (height, width, channels)
   height: number;
@@ -8,7 +8,7 @@ export interface Picture {
 
 export type Size = [height: number, width: number];
 
-// The picture in the colours of RGBA bytes; what is transparent lies on white.
+// Converts RGBA bytes to a picture, with transparent pixels on white.
 export function fromRgba(data: ArrayLike<number>, height: number, width: number): Picture {
   const pixels = new Uint8Array(3 * height * width);
   for (let i = 0; i < height * width; i++) {
@@ -23,7 +23,7 @@ export function fromRgba(data: ArrayLike<number>, height: number, width: number)
 // Each grey level's four bytes as one number: a pad's drawing is painted many times at every move of the pen.
 const GREYS = new Uint32Array(Uint8Array.from({ length: 4 * 256 }, (_, i) => (i % 4 === 3 ? 255 : i >> 2)).buffer);
 
-// The same as RGBA bytes, as a canvas takes them.
+// Converts a picture to RGBA bytes for a canvas.
 export function toRgba(picture: Picture, data = new Uint8ClampedArray(4 * picture.height * picture.width)) {
   const { pixels, height, width, channels } = picture;
   if (channels === 1) {

@@ -17,7 +17,7 @@ export interface Stage {
 
 export interface Prepared {
   image: Uint8Array; // (H, W, C): what the network sees
-  stages: Stage[]; // the picture as it was given, in the colours that the network has, then after each step
+  stages: Stage[]; // the original picture, with the channels of the network, then the result of each step
   hints: Hint[];
   clipped: number; // share of the ink that centring moved out of the image
 }
@@ -71,8 +71,8 @@ export function prepare(
   });
 }
 
-// Averages the picture down until no side is longer than `longest`; a band at a time, since the engine keeps the memory that
-// it once had.
+// Averages the picture down until no side is longer than `longest`, in bands, since the engine never returns memory that
+// it allocated.
 export function reduce(engine: Engine, picture: Picture, longest: number): Picture {
   const { pixels, height: rows, width: columns, channels } = picture;
   if (Math.max(rows, columns) <= longest) return picture;

@@ -1,18 +1,18 @@
-// How an image of a data set is made from a picture: the same as convscope.data.handwriting, which finds it.
+// The preparation of pictures for a data set, as convscope.data.handwriting determines it.
 
 export const STEPS = ['polarity', 'light', 'ink', 'specks', 'deslant', 'crop', 'scale', 'contrast', 'centre'] as const;
 export type StepName = (typeof STEPS)[number];
 
-// The steps that are only taken when they are asked for: MNIST's digits slant as they were written.
+// Steps that are off by default. MNIST's digits are not deslanted.
 export const OPTIONAL: readonly StepName[] = ['deslant'];
 
 export type Ink = 'light' | 'dark';
 
 export interface Handwriting {
-  ink: Ink; // which of the two the data set writes with, on the other as ground
-  target: number; // pixels of the longer side of what is written
-  threshold: number; // share of the strongest ink from which a pixel is ink
-  centre: boolean; // whether its images hold one thing each, sized and centred on an even ground
+  ink: Ink; // the colour of the ink; the other is the background
+  target: number; // longer side of the ink, in pixels
+  threshold: number; // a pixel is ink from this share of the strongest
+  centre: boolean; // whether images show one sized and centred object on a plain background
 }
 
 export function defaultSteps(handwriting: Handwriting): StepName[] {

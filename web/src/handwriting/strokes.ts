@@ -37,8 +37,8 @@ export class Raster {
     this.pixels = new Uint8Array(height * width);
   }
 
-  // Draws only the new part of the strokes, or everything if they do not continue the drawing if they do not go on from it. Returns the box of
-  // what may have changed, or null.
+  // Draws only the new part of the strokes, or everything if they do not continue the drawing. Returns the box of
+  // changed pixels, or null.
   update(strokes: readonly Stroke[]): Box | null {
     const known = this.#strokes;
     const goesOn = known.length <= strokes.length && known.every((stroke, i) => continues(strokes[i], stroke));
@@ -74,7 +74,7 @@ export class Raster {
     return box;
   }
 
-  // A line with round ends: how much of a pixel it covers follows from the distance of the pixel's middle to it.
+  // A line with round ends. Its coverage of a pixel follows from its distance to the centre of the pixel.
   #segment(x0: number, y0: number, x1: number, y1: number, radius: number): Box {
     const reach = radius + 1;
     const box = {

@@ -11,14 +11,14 @@ function bytesOfBase64(text: string): Uint8Array {
   return bytes;
 }
 
-// The bytes that a text is: deflated, in base64.
+// Decodes deflated bytes in base64.
 export async function inflate(text: string): Promise<ArrayBuffer> {
   const bytes = bytesOfBase64(text) as BlobPart;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
   return new Response(stream).arrayBuffer();
 }
 
-// Numbers of 4 bits as those of 8 that they stand for.
+// Unpacks 4-bit integers to 8-bit integers.
 function doubled(halves: Uint8Array): Uint8Array {
   const numbers = new Uint8Array(2 * halves.length);
   for (let i = 0; i < halves.length; i++) {
@@ -30,7 +30,7 @@ function doubled(halves: Uint8Array): Uint8Array {
 
 const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array };
 
-// The numbers as they are stored; of int8 before they are multiplied by their scales.
+// The stored numbers; int8 is not multiplied by its scales.
 export async function unpack(block: Block): Promise<Numbers> {
   const bytes = await inflate(block.data);
   const numbers = block.dtype === 'uint4' ? doubled(new Uint8Array(bytes)) : new ARRAYS[block.dtype](bytes);

@@ -54,7 +54,7 @@ export function button(className: string, onclick: () => void): HTMLButtonElemen
   return made;
 }
 
-// Puts an element into a button of its own, where it stands. Its title follows the language that the reader chooses.
+// Wraps an element in a button. Its title follows the language that the reader chooses.
 export function intoButton(element: Element, title: () => string, onclick: () => void): void {
   const made = button('onto-bench', onclick);
   onLanguage(() => (made.title = title()));

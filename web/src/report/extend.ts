@@ -1,5 +1,5 @@
-// What the script adds to the report: ways from it onto the bench, and its numbers and drawings as files. Without the
-// script none of it is there.
+// Adds to the report: links from it to the bench, and its numbers and drawings as files. Without
+// scripts the report works without them.
 import { mount } from 'svelte';
 import type { Bench } from '../state/bench.svelte';
 import { say } from '../text/say.svelte';

@@ -1,27 +1,31 @@
-// The report's own sentences in the page's language. Python wrote them in English, each as an element that says which text
-// of the catalogue it is, with its values; texts of drawings and of attributes have an attribute that says so. Numbers in
-// tables follow the language too.
+// Translates the report. Python writes it in English and marks each text with its key in the catalogue and its values:
+//
+//   <say-text key="accuracy" values='{"n": 5}'>...</say-text>    a sentence: `key` and `values`
+//   <text data-say='["accuracy", {"n": 5}]'>...</text>           a label of a chart: [key, values] or a number
+//   <img alt="..." data-say-alt='["accuracy", {"n": 5}]'>        an attribute
+//
+// Numbers in tables have no key: they are found by their English form and written as the language writes them.
 import { percentText, signedText } from '../bench/parts/figures';
 import { partsOf, textAt } from '../text/catalogue';
 import { chosen, digits, number } from '../text/say.svelte';
 
 type Figure = [value: number, digits: number, unit?: string];
-type Said = [key: string, values?: Values];
-type Written = string | number | Figure | Said;
-type Values = Record<string, Written>;
+type Entry = [key: string, values?: Values]; // of the catalogue
+type Value = string | number | Figure | Entry;
+type Values = Record<string, Value>;
 
 const parts = (key: string, values: Values) =>
   partsOf(textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined));
 
-const isSaid = (value: Figure | Said): value is Said => typeof value[0] === 'string';
+const isEntry = (value: Figure | Entry): value is Entry => typeof value[0] === 'string';
 
-function written(value: Written): string {
+function format(value: Value): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return number(value);
-  if (isSaid(value)) {
+  if (isEntry(value)) {
     const [key, values = {}] = value;
     return parts(key, values)
-      .map(({ text, slot }) => (slot === undefined ? text : written(values[slot])))
+      .map(({ text, slot }) => (slot === undefined ? text : format(values[slot])))
       .join('');
   }
   const [figure, decimals, unit] = value;
@@ -32,7 +36,7 @@ function written(value: Written): string {
 
 function elementsOf(key: string, values: Values): (string | HTMLElement)[] {
   return parts(key, values).map(({ text, slot, term }) => {
-    if (slot !== undefined) return written(values[slot]);
+    if (slot !== undefined) return format(values[slot]);
     if (term === undefined) return text;
     const word = document.createElement('abbr');
     word.title = textAt(chosen.texts, `report.terms.${term}.meaning`, chosen.language);
@@ -43,10 +47,10 @@ function elementsOf(key: string, values: Values): (string | HTMLElement)[] {
 
 const ENGLISH_NUMBER = /\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+/g;
 
-// Numbers that Python wrote, as the language writes them. Where the comma is the decimal mark, a semicolon parts two.
-function translated(text: string): string {
-  const parted = digits('.') === ',' ? text.replace(/(\d), (?=[-−\d])/g, '$1; ') : text;
-  return parted.replace(ENGLISH_NUMBER, (english) => {
+// Rewrites English numbers. In a language with a decimal comma, a semicolon separates two numbers.
+function translateNumbers(text: string): string {
+  const separated = digits('.') === ',' ? text.replace(/(\d), (?=[-−\d])/g, '$1; ') : text;
+  return separated.replace(ENGLISH_NUMBER, (english) => {
     const decimals = english.split('.')[1]?.length ?? 0;
     return english.includes(',') ? number(Number(english.replaceAll(',', '')), decimals) : digits(english);
   });
@@ -54,10 +58,10 @@ function translated(text: string): string {
 
 const ATTRIBUTES = ['aria-label', 'title', 'alt'];
 
-// Translatable attributes and labels of charts: a setter, the English original and the entry of the catalogue.
-function attributesAndDrawings() {
-  const readEntry = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Written;
-  const drawn = [...document.querySelectorAll('[data-say]')].map((element) => ({
+// Finds translatable attributes and labels of charts, each with a setter, its English text and its value.
+function findLabelsAndAttributes() {
+  const readEntry = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Value;
+  const labels = [...document.querySelectorAll('[data-say]')].map((element) => ({
     set: (text: string) => (element.textContent = text),
     english: element.textContent!,
     value: readEntry(element, 'data-say'),
@@ -69,11 +73,11 @@ function attributesAndDrawings() {
       value: readEntry(element, `data-say-${name}`),
     })),
   );
-  return [...drawn, ...attributes];
+  return [...labels, ...attributes];
 }
 
 export function followLanguage(): void {
-  const others = attributesAndDrawings();
+  const labels = findLabelsAndAttributes();
   const sentences = [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
     element,
     english: [...element.childNodes],
@@ -94,10 +98,10 @@ export function followLanguage(): void {
       for (const { element, english, key, values } of sentences) {
         element.replaceChildren(...(isEnglish ? english : elementsOf(key, values)));
       }
-      for (const { set, english, value } of others) set(isEnglish ? english : written(value));
+      for (const { set, english, value } of labels) set(isEnglish ? english : format(value));
       for (const { element, node, english } of cells) {
-        node.textContent = isEnglish ? english : translated(english);
-        if (element.tagName === 'TD') element.dataset.value ??= english.replaceAll(/,(?=\d{3})/g, ''); // for its file
+        node.textContent = isEnglish ? english : translateNumbers(english);
+        if (element.tagName === 'TD') element.dataset.value ??= english.replaceAll(/,(?=\d{3})/g, ''); // the number for a saved table
       }
     });
   });

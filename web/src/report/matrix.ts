@@ -1,4 +1,4 @@
-// The report's confusion matrix as an index: each cell that holds images opens them.
+// Makes each cell of the report's confusion matrix open its images.
 import { mount, unmount } from 'svelte';
 import { say } from '../text/say.svelte';
 import { onLanguage } from '../text/follow.svelte';

@@ -16,7 +16,7 @@ const MAX_NAMES = 26; // of more classes, those of the neighbours
 const endsOf = (points: Point[]) =>
   [0, 1].map((axis) => points.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
 
-// One scale along both axes. What lies beyond the map stands at its edge.
+// The same scale on both axes. Points beyond the map are drawn at its edge.
 function placing(points: Point[], width: number, height: number): (point: Point) => Point {
   const ends = endsOf(points);
   const [across, down] = ends.map(([low, high]) => high - low || 1);

@@ -1,4 +1,4 @@
-// What is on the bench: an image, a model at an epoch, ablations, and the cell that is looked at. Everything that is shown
+// The state of the bench: image, model, epoch, ablations and the chosen cell. Everything that is shown
 // follows from it.
 import { largest } from '../analysis/largest';
 import { replacements, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
@@ -17,12 +17,12 @@ export type { Cell, Tab };
 export interface TrainedHere {
   model: LoadedModel;
   epoch: number; // how many are done
-  accuracy: number | null; // as it was last measured, on so many images of the sample
+  accuracy: number | null; // its last measurement, and the number of images
   sample: number;
   isTraining: boolean;
 }
 
-// What a bench is about: data, the networks for them, and images to look at.
+// The subject of a bench: data, networks and images.
 export interface Subject {
   payload: Payload;
   models: LoadedModel[];
@@ -45,18 +45,18 @@ export class Bench {
   held = $state.raw<Cell | null>(null);
   rival = $state<number | null>(null); // a class; null is the second best
   scaling = $state<Scaling>('layer');
-  sliding = $state.raw<Cell | null>(null); // where the kernel is while it slides over a map
-  reach = $state<number | null>(null); // how many layers back from the cell its window is framed; null: all the way
+  sliding = $state.raw<Cell | null>(null); // the cell of the kernel while it slides over a map
+  reach = $state<number | null>(null); // how many layers back the window of the cell is framed; null: to the image
   tab = $state<Tab>('how'); // which instrument is open
   lesson = $state<string | null>(null); // that is open, by its id
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
-  // A network that trained in the page; while it is set it stands in the place of the first model.
+  // A network that trains in the page; it replaces the first model.
   trained = $state.raw<TrainedHere | null>(null);
 
   readonly told = new Told();
 
-  forwardMilliseconds = 0; // of the last pass, for the flow's figure; nothing depends on it
+  forwardMilliseconds = 0; // time of the last pass, shown in the flow
 
   #networks = new Map<string, Network>();
   #weights = new WeakMap<Weights, number>(); // numbers for the keys
@@ -90,7 +90,7 @@ export class Bench {
   readonly weights = $derived.by(
     (): Weights => (this.epoch === null ? undefined : this.model.snapshots.get(this.epoch)) ?? this.model.weights,
   );
-  // Without ablations, and with the parts taken away that are. Asked for anew each time, since one that was long unused is freed.
+  // The network with the removed parts. Get it anew for each use, since unused networks are freed.
   get whole(): Network {
     return this.network(this.model, this.weights, []);
   }
@@ -114,7 +114,7 @@ export class Bench {
   readonly against = $derived.by((): number =>
     this.rival === null || this.rival === this.answer ? this.runnerUp : this.rival,
   );
-  // The strongest number of the first convolution, or of the first layer with weights: what is looked at before anything else.
+  // The cell that is shown first: the strongest of the first convolution, or of the first layer with weights.
   readonly strongest = $derived.by((): Cell => {
     const row =
       this.table.find(({ layer }) => layer.kind === 'Conv2D') ??
@@ -122,7 +122,7 @@ export class Bench {
       this.table[0];
     return this.strongestIn(row);
   });
-  // What the reader looks at: where the kernel slides, or what is held, or what is pointed at.
+  // The shown cell: of the sliding kernel, else the held one, else the one under the pointer.
   readonly looked = $derived.by((): Cell | null => this.sliding ?? this.held ?? this.hovered);
   readonly cell = $derived.by((): Cell => this.looked ?? this.strongest);
   // Nothing was drawn yet, so there is nothing to answer.

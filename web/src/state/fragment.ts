@@ -8,7 +8,7 @@ import { packStrokes, unpackStrokes } from './strokes';
 import { TABS, type Tab } from './tabs';
 
 export interface Shown {
-  index: number | null; // of an image, by its place in the split
+  index: number | null; // index of an image in the split
   strokes: Stroke[] | null;
   model: number;
   epoch: number | null;
@@ -34,7 +34,7 @@ const MAX_LETTERS = 100_000;
 const MAX_ABLATIONS = 2_000;
 const WORD = /^[a-z]{1,20}$/;
 
-// A layer's name; what parts the fields does not stand in it.
+// A layer's name; it contains no separator.
 function written(name: string): string {
   const escape = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
   return encodeURIComponent(name.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(/[.!'()*~]/g, escape);
@@ -105,7 +105,7 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
   return part === undefined || filter !== undefined ? null : { part, layer };
 }
 
-// What the fragment asks for, or null where it is not one of the bench's.
+// Parses a fragment; null if it is not one of the bench's.
 export function decode(fragment: string, known: Known): Shown | null {
   if (!fragment.startsWith(START) || fragment.length > MAX_LETTERS) return null;
   const fields = new Map<string, string>();

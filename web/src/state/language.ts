@@ -16,7 +16,7 @@ export function languages(): Language[] {
   );
 }
 
-// The first that the browser asks for and the page has. A region does not matter, a script does.
+// The first language of the browser that the page has. Regions are ignored, scripts are not.
 export function preferredLanguage(): Language {
   const written = (tag: string) => {
     const { language, script } = new Intl.Locale(tag).maximize();

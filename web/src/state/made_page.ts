@@ -38,7 +38,7 @@ async function liveModel({ architecture, weights, means }: MadeNetwork): Promise
   };
 }
 
-// What every page of such a network has: nothing that was measured or compared by Python.
+// The parts that every such page has. Measurements by Python are left out.
 async function common(page: Payload, network: MadeNetwork, made: Made) {
   const { architecture, recipe } = network;
   const table = layerTable(architecture);

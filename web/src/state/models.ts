@@ -1,4 +1,4 @@
-// What the payload holds, ready to compute with: models, their snapshots, and the embedded images.
+// The models, snapshots and embedded images of the payload, unpacked.
 import { SvelteMap } from 'svelte/reactivity';
 import { layerTable } from '../engine/architecture';
 import type { Architecture, LayerRow, Weights } from '../engine/types';
@@ -19,13 +19,13 @@ export interface Images {
   split: string;
   shape: [number, number, number];
   count: number;
-  numSample: number; // the first so many are a fair sample of the split; mistakes follow
+  numSample: number; // number of images that are a fair sample of the split; mistakes follow
   numMistakes: number; // of the first model in the whole split
-  indices: ArrayLike<number>; // place in the split
+  indices: ArrayLike<number>; // index in the split
   labels: ArrayLike<number>;
   pixels: Uint8Array;
   image(i: number): Uint8Array; // a view
-  find(index: number): number; // by place in the split; -1 if it is not embedded
+  find(index: number): number; // by index in the split; -1 if not embedded
 }
 
 async function loadModel(model: LiveModel): Promise<LoadedModel> {

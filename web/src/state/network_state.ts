@@ -1,12 +1,12 @@
-// Which network is on the bench, in words, and the accuracy that is known of just that network.
+// Names the network on the bench, and its accuracy if it was measured.
 import type en from 'catalogues/en.json';
 import { listed, say } from '../text/say.svelte';
 import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
   text: string;
-  isTrained: boolean; // the page's own model as Python has it, and nothing else
-  accuracy: number | null; // of this very network; null if it was not measured
+  isTrained: boolean; // true only for the page's own trained model
+  accuracy: number | null; // of this network; null if not measured
   measured: string; // on which images
 }
 

@@ -1,4 +1,4 @@
-// The reader's own classes: examples, the network that was trained on them, and what of it is not saved yet.
+// The reader's own classes: examples, their network, and unsaved changes.
 import type { Architecture, Weights } from '../engine/types';
 import { HELD_OUT, MIN_CLASSES, MAX_CLASSES, MAX_EXAMPLES, type OwnClass, type Start } from '../training/own_classes';
 import type { Recipe } from '../training/recipe';
@@ -44,7 +44,7 @@ export class OwnClasses {
   readonly isUnsaved = $derived.by(() => this.count > 0 && !sameExamples(this.classes, this.#saved));
   readonly isEveryClassFilled = $derived.by(() => this.classes.every(({ examples }) => examples.length > 0));
   readonly holdsOut = $derived.by(() => this.classes.every(({ examples }) => examples.length >= HELD_OUT));
-  // The network was trained on other examples or classes than there are now.
+  // True if examples or classes changed after training.
   readonly isBehind = $derived.by(() => this.network !== null && this.network.classes !== this.classes);
 
   #fresh(taken: readonly string[]): OwnClass {
@@ -84,7 +84,7 @@ export class OwnClasses {
     if (!this.isLeast) this.#change(this.classes.filter((entry) => entry.id !== id));
   }
 
-  // A sentence where the name cannot be given; then the class keeps its own.
+  // Renames a class. Returns a sentence if the name is not possible.
   rename(id: number, wanted: string): string | null {
     const name = wanted.replace(/\s+/g, ' ').trim();
     const others = this.classes.filter((entry) => entry.id !== id);
@@ -95,7 +95,7 @@ export class OwnClasses {
     return null;
   }
 
-  // A sentence where not all of them had room; those that had are added.
+  // Adds examples up to the limit. Returns a sentence if some were left out.
   add(id: number, images: readonly Uint8Array[]): string | null {
     const own = this.classes.find((entry) => entry.id === id);
     if (own === undefined || images.length === 0) return null;

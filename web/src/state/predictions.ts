@@ -1,4 +1,4 @@
-// What the first model answers to each embedded image.
+// The predictions of the first model for each embedded image.
 import { largest } from '../analysis/largest';
 import { inPieces, type Work } from '../analysis/schedule';
 import type { Bench, Subject } from './bench.svelte';

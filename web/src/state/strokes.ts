@@ -39,7 +39,7 @@ export function packStrokes(strokes: Stroke[]): string {
   return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-// The drawing, or null where the text is not one.
+// Decodes a drawing; null if the text is not valid.
 export function unpackStrokes(text: string): Stroke[] | null {
   if (text === '') return [];
   if (text.length > MAX_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
@@ -67,7 +67,7 @@ export function unpackStrokes(text: string): Stroke[] | null {
     for (let i = 0; i < count; i++) {
       x += unzigzag(take(2 * GRID + 1));
       y += unzigzag(take(2 * GRID + 1));
-      if (!(x >= 0 && x <= GRID && y >= 0 && y <= GRID)) return null; // not a number neither
+      if (!(x >= 0 && x <= GRID && y >= 0 && y <= GRID)) return null; // NaN fails too
       points.push([x / GRID, y / GRID]);
     }
     strokes.push({ width: width / WIDTHS, points });

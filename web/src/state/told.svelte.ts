@@ -1,4 +1,4 @@
-// What the instruments that keep a state of their own found last; the lessons look at it.
+// The last results of instruments that have their own state. Lessons read them.
 
 export interface ToldTraining {
   images: number; // that are trained on
@@ -14,7 +14,7 @@ export interface ToldTraining {
 export interface ToldStep {
   pixels: Uint8Array; // of the image that the step was taken on
   label: number;
-  isWhole: boolean; // whether it was followed to its end
+  isWhole: boolean; // whether all its phases were shown
   before: number; // probability of the label
   after: number;
   loss: [before: number, after: number];
@@ -23,7 +23,7 @@ export interface ToldStep {
 export interface ToldChange {
   from: number; // classes
   wanted: number;
-  isFound: boolean; // whether a change leads to the wanted class
+  isFound: boolean; // whether a change gives the wanted class
   share: number; // of the smallest change that is shown
   answer: number; // to it
   mean: number; // of the smallest change, in grey levels per pixel

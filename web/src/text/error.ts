@@ -17,7 +17,7 @@ export class TextError extends Error implements Told {
   }
 }
 
-// As a message can hold it. Other errors are for developers, and keep their words.
+// An error as a message can hold it. Errors without a text are for developers.
 export function toldOf(error: unknown): Told | string {
   if (error instanceof TextError) return { key: error.key, values: error.values };
   return error instanceof Error ? error.message : String(error);

@@ -53,7 +53,7 @@ export function say(key: Key, values: Record<string, Value> = {}): string {
   return filled(textAt(chosen.texts, key, chosen.language, values.n), values, written);
 }
 
-// What went wrong, in the reader's language where there is a text for it.
+// The message of an error, in the reader's language if it has a text.
 export function messageOf(error: unknown): string {
   const sentence = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
   return typeof sentence === 'string' ? sentence : say(sentence.key, sentence.values);

@@ -49,7 +49,7 @@ function drawEvenly(labels: ArrayLike<number>, classes: number, count: number, r
   const members: number[][] = Array.from({ length: classes }, () => []);
   for (let i = 0; i < labels.length; i++) members[labels[i]].push(i);
   const shuffled = members.map((own) => Array.from(permutation(own.length, random()), (i) => own[i]));
-  const turns = permutation(classes, random()); // so that what is left over falls to no class more often than to another
+  const turns = permutation(classes, random()); // so that the remainder is not always given to the same classes
   const drawn = new Int32Array(Math.min(count, labels.length));
   let total = 0;
   for (let round = 0; total < drawn.length; round++) {

@@ -1,8 +1,8 @@
-// Changes of an architecture by a reader: width, dropout, a layer more or less. Whether the result is a network is
-// `layerTable`'s to say.
+// Edits of an architecture: width, dropout, inserted and removed layers. Whether the result is valid is
+// checked by `layerTable`.
 import type { Architecture, LayerSpec } from '../engine/types';
 
-// What can be inserted, and under which stem layers of that kind are named.
+// The kinds that can be inserted, with the stem of their names.
 const STEMS = {
   Conv2D: 'conv2d',
   MaxPooling2D: 'max_pooling2d',
@@ -31,7 +31,7 @@ function freshName(architecture: Architecture, stem: string): string {
   }
 }
 
-// Every hidden layer with `factor` times its filters or units, at least one. The classes stay.
+// Multiplies the filters and units of all hidden layers by `factor`, to at least one.
 export function scaleWidth(architecture: Architecture, factor: number): Architecture {
   const last = architecture.layers.findLastIndex((layer) => layer.filters !== undefined || layer.units !== undefined);
   const scale = (count: number) => Math.max(1, Math.round(count * factor));
@@ -46,7 +46,7 @@ export function scaleWidth(architecture: Architecture, factor: number): Architec
   );
 }
 
-// Where the layer stands that gives the logits: an activation behind it is no part of what can be changed.
+// The index of the layer that computes the logits. An activation layer after it cannot be changed.
 export function lastIndex({ layers }: Architecture): number {
   const index = layers.findLastIndex((layer) => layer.kind !== 'Activation');
   return index < 0 ? layers.length - 1 : index;
@@ -61,7 +61,7 @@ export function dropoutRate(architecture: Architecture): number {
   return layer?.kind === 'Dropout' ? (layer.rate ?? 0) : 0;
 }
 
-// With dropout of this rate right before the layer that gives the logits; of rate 0 without one there.
+// Puts dropout of this rate before the layer that computes the logits; rate 0 removes it.
 export function withDropout(architecture: Architecture, rate: number): Architecture {
   const layers = [...architecture.layers];
   const last = lastIndex(architecture);
@@ -119,7 +119,7 @@ function newLayer(architecture: Architecture, before: number, kind: InsertableKi
   }
 }
 
-// With a new layer before the one at this place.
+// Inserts a new layer before index `before`.
 export function withInserted(architecture: Architecture, before: number, kind: InsertableKind): Architecture {
   const layers = [...architecture.layers];
   layers.splice(before, 0, newLayer(architecture, before, kind));

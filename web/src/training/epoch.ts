@@ -1,4 +1,4 @@
-// How good a network is after an epoch, on images that it trains on and on images that it does not.
+// Accuracy after an epoch, on training images and on test images.
 import type { Network, TrainingData } from '../engine/network';
 import type { ChosenImages } from './conditions';
 import { measuring, type Labelled, type Score } from './score';
@@ -15,7 +15,7 @@ export interface EpochPoint {
 
 export const accuracyOf = ({ right, count }: Score): number => right / count;
 
-// A few images at a time; between them it gives which share is done.
+// Measures a few images at a time, and yields progress.
 export function* measuringEpoch(
   network: Network,
   data: TrainingData,

@@ -15,7 +15,7 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
   };
 }
 
-// Of an augmentation what changes images.
+// The settings of an augmentation that change images.
 export const isChange = ([name, value]: [string, number | boolean]) => name !== 'elastic_sigma' && Number(value) > 0;
 
 export function sameAugmentation(first: Augmentation, second: Augmentation): boolean {

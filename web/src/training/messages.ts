@@ -1,4 +1,4 @@
-// What the page and the worker that trains say to each other.
+// The messages between the page and the training worker.
 import type { Architecture, Weights } from '../engine/types';
 import type { ChosenImages, Conditions } from './conditions';
 import type { EpochPoint } from './epoch';
@@ -23,20 +23,20 @@ export type Request =
     }
   | { kind: 'resume' }
   | { kind: 'pause' }
-  // One step; with images to watch, it is also told what happened in it: they are what its `Update` answers before and after.
+  // Takes one step. With images to watch, the worker also reports the step in parts, with their logits before and after.
   | { kind: 'step'; watched: Uint8Array | null }
   | { kind: 'rate'; learningRate: number }
   | { kind: 'stop' }
   | { kind: 'seen' }; // the last update is on the screen: the next may come
 
-// Since the update before; without images where no step was taken.
+// Results since the previous update; without images if no step was taken.
 export interface Stretch {
   images: number;
   loss: number;
   accuracy: number;
 }
 
-// One step in all its parts, and the images that it was taken by.
+// A step in all its parts, and its batch.
 export interface TakenStep {
   update: Update;
   images: Uint8Array; // (n, H, W, C), before augmentation

@@ -12,7 +12,7 @@ import type { Recipe } from './recipe';
 export const MIN_CLASSES = 2;
 export const MAX_CLASSES = 26;
 export const MAX_EXAMPLES = 200; // of a class
-export const HELD_OUT = 5; // of so many examples of a class one is held out, if every class has so many
+export const HELD_OUT = 5; // one of so many examples of a class is held out, if every class has as many
 
 export interface OwnClass {
   id: number; // stays when the name changes
@@ -20,7 +20,7 @@ export interface OwnClass {
   examples: readonly Uint8Array[]; // each (H, W, C), in the order in which they came
 }
 
-// Where training starts: from random weights, or from those of a trained network but for its last layer.
+// The start of training: random weights, or those of a trained network without its last layer.
 export type Start = 'scratch' | 'filters';
 
 export interface Parts {
@@ -28,7 +28,7 @@ export interface Parts {
   heldOut: Labelled; // empty where some class has too few examples
 }
 
-// Of the examples of a class, by its place among them: the same ones whatever comes later.
+// Whether example `index` of a class is held out. Later examples do not change it.
 export const isHeldOut = (index: number) => index % HELD_OUT === HELD_OUT - 1;
 
 export function partsOf(classes: readonly OwnClass[]): Parts {
@@ -83,7 +83,7 @@ export function startWeights(
 const PASSES = 3000; // images that are seen in training, if there are few
 const [MIN_EPOCHS, MAX_EPOCHS] = [8, 60];
 
-// Many passes over few images, each time a little moved, turned, scaled and sheared.
+// Many epochs over few images, augmented by small shifts, rotations, scalings and shears.
 export function recipeFor(shape: Shape, images: number): Recipe {
   return {
     name: 'few examples',

@@ -38,7 +38,7 @@ export class Plan {
   readonly isChanged = $derived.by(
     () => this.#edited !== this.#base || this.width !== 1 || this.dropout !== dropoutRate(this.#base),
   );
-  // The layers with their shapes, or the sentence that says why this is no network.
+  // The layer table, or the reason why the layers are not a network.
   readonly checked = $derived.by((): { table: LayerRow[]; problem: null } | { table: null; problem: string } => {
     try {
       const table = layerTable(this.architecture);

@@ -51,13 +51,13 @@ export interface WrittenRecipe {
   [key: string]: unknown;
 }
 
-// Of a run's recipe, what the page does not do.
+// The settings of a run's recipe that the page does not support.
 export interface LeftOut {
   what: 'averaging' | 'bits' | 'validation' | 'stopping' | 'precision';
   precision: string; // of the run's numbers
 }
 
-// What of it is done here, and what is not.
+// The settings that the page supports, and the names of the others.
 export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: LeftOut[] } {
   const { learning_rate: learningRate, ...optimizer } = written.optimizer;
   const recipe: Recipe = {

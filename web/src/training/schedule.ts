@@ -7,14 +7,14 @@ export interface Schedule {
 
 const ONE_CYCLE_START = 1 / 25;
 
-// Half goes to the even neighbour, as Python rounds: both must warm up for the same number of steps.
+// Rounds half to even, like Python: both must warm up for the same number of steps.
 function roundHalfEven(value: number): number {
   const below = Math.floor(value);
   const rest = value - below;
   return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
-// (steps,). A way down would reach zero one step after the last, so that no step is spent on standing still.
+// (steps,). A decay reaches zero one step after the last, so that no step has a rate of zero.
 export function factors({ kind, warmup }: Schedule, steps: number): Float64Array {
   const warm = roundHalfEven(warmup * steps);
   const rest = Math.max(steps - warm, 1);

@@ -1,4 +1,4 @@
-// A network's answers to labelled images amount to.
+// Accuracy, loss and confusion matrix on labelled images.
 import { sharesOf } from '../engine/softmax';
 
 export interface Labelled {
@@ -50,13 +50,13 @@ export class Scores {
   }
 }
 
-const PER_SLICE = 32; // images that are answered at once
+const PER_SLICE = 32; // images in one call of the engine
 
 interface Answering {
   logits(images: Uint8Array): Float32Array; // (N, K)
 }
 
-// Answers all of these images, a few at a time; between them it gives which share is done.
+// Scores images, a few at a time, and yields progress.
 export function* measuring(
   network: Answering,
   images: Uint8Array,

@@ -1,4 +1,4 @@
-// A training in the page as the page sees it: what the worker has told, as runes.
+// The state of a training in the page, as reported by the worker.
 import type { Architecture, Weights } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
@@ -16,7 +16,7 @@ export interface CurvePoint {
   accuracy: number;
 }
 
-const MAX_POINTS = 400; // of a curve; beyond, neighbours are drawn as one
+const MAX_POINTS = 400; // points of a curve; beyond, neighbours are merged
 
 function thinned(points: CurvePoint[]): CurvePoint[] {
   return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
@@ -31,7 +31,7 @@ export interface Material {
 
 export class TrainingSession {
   state = $state<State>('idle');
-  starting = $state(false); // until the worker's first word about a run
+  starting = $state(false); // until the worker's first message about a run
   progress = $state.raw<Progress | null>(null);
   sample = $state.raw<Score | null>(null);
   train = $state.raw<CurvePoint[]>([]); // the images as they were trained on
@@ -44,7 +44,7 @@ export class TrainingSession {
   message = $state(''); // what went wrong, as a sentence
 
   #worker: Worker | null = null;
-  #run = 0; // number of the present one; what is told of another comes too late
+  #run = 0; // of the current run; messages of others are ignored
 
   constructor(readonly material: Material) {}
 

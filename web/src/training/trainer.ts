@@ -43,17 +43,17 @@ export class Trainer {
     return Math.min(Math.floor(this.step / this.#perEpoch), this.recipe.epochs - 1) + 1;
   }
 
-  // Of the step after those that are done.
+  // Of the next step.
   get rate(): number {
     return this.learningRate * this.#factors[Math.min(this.step, this.steps - 1)];
   }
 
-  // How many epochs are done to their end; null within one.
+  // The number of finished epochs; null within an epoch.
   get epochsDone(): number | null {
     return this.step % this.#perEpoch === 0 ? this.step / this.#perEpoch : null;
   }
 
-  // Takes up to so many steps, none of them of the next epoch. The loss is that of the recipe, smoothed labels and all.
+  // Takes up to `maxSteps` steps of the current epoch. The loss includes label smoothing.
   train(maxSteps: number): Stretch {
     const steps = this.next(maxSteps);
     const score = this.network.train(this.data, steps);
@@ -62,7 +62,7 @@ export class Trainer {
     return score;
   }
 
-  // What `train` would do.
+  // The settings with which `train` would take the next steps.
   next(maxSteps: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#perEpoch;

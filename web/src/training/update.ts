@@ -1,4 +1,4 @@
-// One step of training, taken apart: the gradient, and what the optimizer makes of it. All of it is the engine's own step, on
+// A training step in parts: the gradient, and the update by the optimizer. The engine computes it on
 // a copy of the network.
 import type { Engine } from '../engine/engine';
 import type { Network, TrainingData } from '../engine/network';
@@ -7,7 +7,7 @@ import type { Architecture, OptimizerState, TrainingSteps, Weights } from '../en
 export interface StepQuestion {
   architecture: Architecture;
   weights: Weights;
-  optimizer: OptimizerState | null; // what it remembers; null if no step was taken before
+  optimizer: OptimizerState | null; // its state; null before the first step
   data: TrainingData;
   steps: TrainingSteps; // one batch
   // As in training, or by the gradients of the network as it predicts: nothing dropped or augmented, moving statistics used.
@@ -26,7 +26,7 @@ export interface Update {
   accuracy: number;
   gradients: Weights; // of that loss, by each trained weight, before clipping
   gradientNorm: number; // Euclidean, of all gradients together
-  clipFactor: number; // what they are multiplied by before the optimizer sees them; 1 without clipping
+  clipFactor: number; // the factor of gradient clipping; 1 without
   learningRate: number;
   before: Moment;
   after: Moment;

@@ -1,4 +1,4 @@
-// The worker that trains. It works in short pieces, so that what the page asks for happens at once.
+// The training worker. It works in short pieces, so that messages of the page are handled at once.
 import { loadEngine, type Engine } from '../engine/engine';
 import type { TrainingData } from '../engine/network';
 import { chooseImages, type ChosenImages } from './conditions';
@@ -9,14 +9,14 @@ import { Trainer } from './trainer';
 import { oneUpdate } from './update';
 import { TextError, toldOf } from '../text/error';
 
-const PIECE = 50; // ms of training without a look at the messages
+const PIECE = 50; // ms of training between two checks for messages
 const BETWEEN = 100; // ms from one update of the page to the next
-const MEASURING = 0.1; // of the time at most goes into measuring the sample
+const MEASURING = 0.1; // share of the time for measuring the sample
 
 let engine: Engine;
 interface Material {
   images: TrainingData;
-  labels: Int32Array; // the images' own, whatever a run gives them
+  labels: Int32Array; // the true labels; a run may train on others
 }
 
 let data: Material | null = null; // null where the page has no training images
@@ -29,8 +29,8 @@ let run = 0;
 let running = false;
 let oneStep: { watched: Uint8Array | null } | null = null; // that was asked for
 let epochWork: Generator<number, EpochPoint, void> | null = null; // measures an epoch that is done
-let scheduled = false; // whether a piece is to come
-let awaited = false; // whether the page has yet to show the last update
+let scheduled = false; // whether a piece is scheduled
+let awaited = false; // whether the page has not shown the last update yet
 let batches = 1; // that fit into a piece
 let seconds = 0;
 let stretch: Stretch = { images: 0, loss: 0, accuracy: 0 };
@@ -38,7 +38,7 @@ let updatedAt = 0;
 let measuredAt = 0;
 let measuringTook = 0;
 
-const channel = new MessageChannel(); // quicker than a timer, and messages of the page still come between
+const channel = new MessageChannel(); // quicker than a timer, and lets messages of the page in between
 
 function schedule(): void {
   if (scheduled) return;
@@ -87,7 +87,7 @@ function take(now: Trainer, maxSteps: number): void {
     loss: stretch.loss + share * (taken.loss - stretch.loss),
     accuracy: stretch.accuracy + share * (taken.accuracy - stretch.accuracy),
   };
-  // After an epoch the weights too: with relu(NaN) = 0 the loss may be finite all the same.
+  // After an epoch the weights too: since relu(NaN) = 0, the loss may be finite.
   const isFinite = Number.isFinite(taken.loss) && (now.epochsDone === null || hasFiniteWeights(now));
   if (!isFinite) {
     throw new TextError('refused.training.diverged', { step: now.step });
@@ -98,7 +98,7 @@ function hasFiniteWeights(now: Trainer): boolean {
   return Object.values(now.weights()).every((values) => values.every(Number.isFinite));
 }
 
-// What the next step is, taken on a copy.
+// Takes the next step on a copy of the network.
 function explainNext(now: Trainer, watched: Uint8Array): TakenStep {
   const { network, data: images } = now;
   const steps = now.next(1);
@@ -120,8 +120,8 @@ function measureEpoch(now: Trainer): void {
   epochWork = measuringEpoch(now.network, now.data, chosen, sample, classes, { epoch, step: now.step });
 }
 
-// Measures for a piece of time; whether it is through.
-function measuredEpoch(work: Generator<number, EpochPoint, void>): boolean {
+// Measures for PIECE milliseconds at most. Returns true when the epoch is measured.
+function measureForAWhile(work: Generator<number, EpochPoint, void>): boolean {
   const start = performance.now();
   let done = work.next();
   while (!done.done && performance.now() - start < PIECE) done = work.next();
@@ -144,7 +144,7 @@ function piece(): void {
   if (now === null) return;
   try {
     if (epochWork !== null) {
-      if (!measuredEpoch(epochWork)) return schedule();
+      if (!measureForAWhile(epochWork)) return schedule();
       if (now.done) return finish(now);
     }
     if (!(running || oneStep !== null)) return;

@@ -1,4 +1,4 @@
-// Files that the page hands over: text as it is, charts as SVG and PNG, tables as CSV.
+// Saves files: text, charts as SVG and PNG, tables as CSV.
 
 import { say } from '../text/say.svelte';
 
@@ -25,7 +25,7 @@ export function downloadText(name: string, text: string, type: string): void {
   downloadBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
 }
 
-// Rows as RFC 4180 has them.
+// Formats rows as CSV (RFC 4180).
 export function csvOf(rows: Value[][]): string {
   const field = (value: Value) => {
     const text = value === null ? '' : String(value);

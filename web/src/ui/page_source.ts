@@ -10,7 +10,7 @@ interface Source {
 
 let source: Source | null = null;
 
-// To be called before anything is put into the header.
+// Call this before anything is added to the header.
 export function keepSource(): void {
   const header = document.querySelector<HTMLElement>('body > header');
   if (header === null) return;

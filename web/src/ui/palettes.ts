@@ -9,7 +9,7 @@ export const sequential: Palette = interpolate(VIRIDIS);
 // For images, as they are.
 export const grey: Palette = interpolate(['#000000', '#ffffff']);
 
-// Paints values from `low` to `high` as pixels; what is not a number is clear.
+// Paints values from `low` to `high` as pixels; NaN is transparent.
 export function paint(
   values: ArrayLike<number>,
   low: number,

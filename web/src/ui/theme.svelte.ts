@@ -1,4 +1,4 @@
-// Which of the two grounds the page has now, with the colours of its style sheet that are drawn on a canvas.
+// The current theme, light or dark, and its colours for drawing on a canvas.
 import { interpolate } from './colour';
 import { grey, sequential, type Palette } from './palettes';
 

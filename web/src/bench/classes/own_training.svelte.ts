@@ -23,7 +23,7 @@ import { TrainingSession } from '../../training/session.svelte';
 import { meanOutputs } from '../training/means';
 
 const SEED = 0;
-const MAX_AVERAGED = 300; // examples over which the filters' means are taken
+const MAX_AVERAGED = 300; // examples for the mean of each filter
 
 interface Asked {
   classes: readonly OwnClass[];

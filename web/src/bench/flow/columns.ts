@@ -7,9 +7,9 @@ import { BOLD, linesIn, pieces, PLAIN, widthOf } from '../parts/wrapping';
 export interface Column {
   row: LayerRow;
   heading: Heading;
-  folds: boolean; // it changes no number, so a thin line stands for it until it is opened
+  folds: boolean; // it changes no value, so it is a thin line until it is opened
   folded: boolean;
-  parts: ('activation' | 'bias' | 'pooling')[]; // that ablations took away
+  parts: ('activation' | 'bias' | 'pooling')[]; // removed by ablations
 }
 
 export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[], looked: string): Column[] {
@@ -32,7 +32,7 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: stri
 // Heights and widths of headings, in CSS pixels, as LayerColumn writes them; `scale` is that of the text.
 const LINE = 20;
 
-// The least width at which the title needs at most two lines and the facts three, or where there is room one and two.
+// The least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
 export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
   const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
   const longest = (text: string, weight: string) =>

@@ -1,4 +1,4 @@
-// How long the last picture took: the engine's pass, and painting its outputs.
+// The time of the last frame: the engine's pass, and painting its outputs.
 
 export class FrameClock {
   engine = $state(0); // milliseconds
@@ -11,7 +11,7 @@ export class FrameClock {
     this.#engineMilliseconds = engineMilliseconds;
   }
 
-  // Does a part of the work of a frame. The sum is shown once the frame is done.
+  // Runs and times a part of a frame. The sum is shown when the frame is done.
   time<T>(work: () => T): T {
     const start = performance.now();
     const result = work();

@@ -1,14 +1,14 @@
-// How the maps of each layer lie on its canvas, and how the columns of the flow fit into its width.
+// The layout of maps on the canvas of a layer, and of the columns in the width of the flow.
 import { sizesOf } from '../../analysis/receptive';
 import type { Shape } from '../../engine/types';
 
-// All in pixels of the canvas, which are whole; `scale` of them make one CSS pixel.
+// All lengths are whole canvas pixels; `scale` of them are one CSS pixel.
 export interface Grid {
   rows: number; // of a map
   columns: number;
   maps: number;
-  shown: number; // the first so many of them
-  gridColumns: number; // maps side by side
+  shown: number; // the number of maps that are drawn
+  gridColumns: number; // maps in a row of the grid
   cell: number; // side of one number
   gap: number; // between maps
   scale: number;
@@ -19,14 +19,14 @@ export interface Point {
   y: number;
 }
 
-export const MAX_MAPS = 64; // shown at once, unless all are asked for
+export const MAX_MAPS = 64; // shown at once, until the reader expands the layer
 const MAX_UNITS = 400;
 const FEW_UNITS = 32;
 // In CSS pixels.
 export const BETWEEN = 8; // columns
-const READABLE = 40; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 8
-const SMALLEST = 20; // the side of a map, where that makes all columns fit
-const MIN_CELLS = [4, 3, 2]; // of every map, the first that makes all columns fit: the smaller maps grow behind the others
+const READABLE = 40; // minimum side of a map if the columns are wider than the flow, unless a cell would exceed 8
+const SMALLEST = 20; // minimum side of a map if all columns fit
+const MIN_CELLS = [4, 3, 2]; // minimum cells of every map: the first with which all columns fit, before small maps grow
 const LARGEST_CELL = 12;
 const LARGEST_SIDE = 168; // of a map
 const LARGEST_UNIT = 20;
@@ -46,7 +46,7 @@ export function cornerOf(grid: Grid, map: number): Point {
   };
 }
 
-// What lies at a point of the canvas; null in a gap.
+// The map and cell at a point of the canvas; null in a gap.
 export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: number; column: number } | null {
   const [across, down] = [grid.columns * grid.cell + grid.gap, grid.rows * grid.cell + grid.gap];
   const [right, below] = [Math.floor(x / across), Math.floor(y / down)];
@@ -64,20 +64,20 @@ function gridOf({ shape, all, narrowest }: Wanted, cell: number, height: number,
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
   const fitting = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
   const needed = Math.ceil(shown / fitting);
-  // A narrow column is filled up to the width that its head has anyway; a few units stay one below the other.
+  // A narrow column is filled up to the width of its heading; a few units stay in one column.
   const filling =
     isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((narrowest * scale + gap) / (columns * cell + gap));
   const gridColumns = filling > needed ? divisor(shown, needed, Math.min(filling, shown)) : evenly(shown, needed);
   return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
 }
 
-// The largest number within the two that leaves no row short, or else the second.
+// The largest divisor of `shown` in [least, largest], or else `largest`: then no row is short.
 function divisor(shown: number, least: number, largest: number): number {
   for (let across = largest; across >= least; across--) if (shown % across === 0) return across;
   return largest;
 }
 
-// So many or a few more, if then no row is left short.
+// `across`, or up to half more if then no row is short.
 function evenly(shown: number, across: number): number {
   for (let more = across; more <= 1.5 * across; more++) if (shown % more === 0) return more;
   return Math.ceil(shown / Math.ceil(shown / across));
@@ -105,7 +105,7 @@ export interface Wanted {
   folded: number | null; // CSS pixels, if the layer is only a line
 }
 
-// What the columns take of the width, in CSS pixels.
+// The width of all columns with gaps, in CSS pixels.
 export function widthOf(wanted: Wanted[], grids: Grid[], scale: number): number {
   return grids.reduce((sum, grid, i) => sum + columnWidth(wanted[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
 }
@@ -114,8 +114,8 @@ function columnWidth({ folded, narrowest }: Wanted, grid: Grid, scale: number): 
   return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
 }
 
-// The grids of all layers. While there is width left, the smallest maps become larger, number by whole number, and then the
-// units; where there is too little for maps that can be read, the columns are wider than the flow.
+// Lays out the grids of all layers. While width is left, the smallest maps grow by one pixel per cell, and then the
+// units. If not even readable maps fit, the columns are wider than the flow.
 export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
   const first = (side: number, least: number) =>
     wanted.map((grid) => gridOf(grid, firstCell(grid, side, least, scale), height, scale));
@@ -145,7 +145,7 @@ export function fitGrids(wanted: Wanted[], width: number, height: number, scale:
   return grids;
 }
 
-// The image in one column: its channels below each other, and above three of them the image in colour.
+// The grid of the image: its channels one below the other; above three channels the image in colour.
 export function imageGrid(shape: Shape, side: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const gap = Math.max(1, Math.round(2 * scale));
@@ -156,7 +156,7 @@ export function imageGrid(shape: Shape, side: number, height: number, scale: num
   return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
 }
 
-// Every map's numbers, (places, maps), as squares; gaps stay clear. `colours` are 256 RGBA words.
+// Paints values (pixels, maps) as squares: value (r, c) of a map is at (r * columns + c) * maps + map. Gaps stay clear.
 export function paintMaps(
   values: ArrayLike<number>,
   grid: Grid,

@@ -1,4 +1,4 @@
-// Where a key takes the cell that is held.
+// Moves the held cell by keys.
 import type { Cell } from '../../analysis/receptive';
 import type { Grid } from './grid';
 
@@ -19,14 +19,14 @@ function within(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
 }
 
-// A bracket leads to the layer before or behind. Where AltGr or Option writes it, browsers report Ctrl and Alt, or Alt
+// A bracket moves to the previous or next layer. If AltGr or Option types it, browsers report Ctrl and Alt, or Alt
 // alone; with Ctrl or Cmd alone it belongs to the browser.
 export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: Pressed): number {
   if (metaKey || (ctrlKey && !altKey)) return 0;
   return key === ']' ? 1 : key === '[' ? -1 : 0;
 }
 
-// An arrow moves within the map; with shift, and where maps are single numbers, to the neighbouring map.
+// An arrow moves within the map; with shift, or if maps are single numbers, to the neighbouring map.
 export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean): Cell {
   const [down, right] = ARROWS[key];
   if (shift || (grid.rows === 1 && grid.columns === 1)) {
@@ -36,7 +36,7 @@ export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean):
   return { ...cell, row: within(cell.row + down, grid.rows), column: within(cell.column + right, grid.columns) };
 }
 
-// The corresponding cell of another layer: as far down and to the right.
+// The corresponding cell of another layer, at the same relative position.
 export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
   const scaled = (value: number, count: number, otherCount: number) =>
     within(Math.floor(((value + 0.5) * otherCount) / count), otherCount);

@@ -1,12 +1,12 @@
-// What is drawn of the answers along a way between two images.
+// The probabilities of a morph as lines, and its change as a map.
 import type { Along } from '../../analysis/fool';
 import type { Series } from '../../charts/series';
 import type { Images } from '../../state/models';
 
-const SEEN = 0.2; // a class is drawn that is at least so likely anywhere
+const SEEN = 0.2; // a class is drawn if its probability reaches this anywhere
 const MAX_CLASSES = 4;
 
-// The probabilities of these classes and of those that come between, each as a line.
+// The probabilities of classes `always` and of other likely classes, each as a line.
 export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
   const peak = (k: number) => Math.max(...probabilities.map((values) => values[k]));
   const others = Array.from(names, (_, k) => k)
@@ -19,7 +19,7 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
   }));
 }
 
-// The change of each pixel, (H, W), the strongest of its channels with its sign; and the largest size, at least one level.
+// The signed change of each pixel in its strongest channel, (H, W), and the largest absolute change, at least 1.
 export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
   const map = new Float32Array(from.length / channels);
   let largest = 1;

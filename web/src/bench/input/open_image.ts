@@ -48,7 +48,7 @@ function contextOf(width: number, height: number): CanvasRenderingContext2D {
   return context;
 }
 
-// Whether what is read of a canvas is what was painted; some browsers give white or noise instead.
+// Whether the canvas returns what was painted; some browsers return white or noise instead.
 function canRead(): boolean {
   const context = contextOf(4, 4);
   context.fillStyle = '#3264c8';

@@ -8,7 +8,7 @@ export interface PickerFilters {
 
 export const EVERY_IMAGE: PickerFilters = { label: null, prediction: null, outcome: 'all' };
 
-// The positions of the images that the filters let through, in their order.
+// The positions of the images that pass the filters.
 export function filtered(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,

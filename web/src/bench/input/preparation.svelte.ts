@@ -1,4 +1,4 @@
-// What was drawn or opened, and how it becomes the image that the network sees.
+// The drawn or opened picture, and its preparation.
 import { fromRgba, type Picture } from '../../handwriting/picture';
 import { prepare, type Prepared } from '../../handwriting/prepare';
 import { defaultSteps, STEPS, type StepName } from '../../handwriting/recipe';

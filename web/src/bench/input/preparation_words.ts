@@ -1,4 +1,4 @@
-// What is said about the steps of preparing a picture.
+// The texts about the preparation of a picture.
 import type { Hint, Stage } from '../../handwriting/prepare';
 import type { Handwriting, StepName } from '../../handwriting/recipe';
 import { say } from '../../text/say.svelte';

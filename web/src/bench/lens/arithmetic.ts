@@ -11,7 +11,7 @@ export interface Part {
   value: string;
 }
 
-// What the sum is made of, line by line: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
+// The lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
 // `name` gives a layer's heading.
 export function partsOf(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
   const { work, bias } = sum;
@@ -65,7 +65,7 @@ function inside(values: number[]): number {
   return values.filter((value) => !Number.isNaN(value)).length;
 }
 
-// As many as the largest number of the line needs.
+// The decimals that the largest number of the line needs.
 export function decimalsOf(sum: CellArithmetic): number {
   const { work } = sum;
   const sizes = [sum.sum, sum.bias ?? 0, sum.value];
@@ -74,7 +74,7 @@ export function decimalsOf(sum: CellArithmetic): number {
   return Math.min(3, Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs)))));
 }
 
-// Where an input of a dense layer comes from: behind a flattening, the place in the map that it was.
+// The name of an input of a dense layer: after a Flatten, its cell of the map.
 export function inputText(table: LayerRow[], source: string, input: number): string {
   const at = table.findIndex((row) => row.layer.name === source);
   let from = at;

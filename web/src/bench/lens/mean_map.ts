@@ -1,4 +1,4 @@
-// The mean of `count` maps of a layer from the one called `first` on: (rows, columns) of (places, maps).
+// The mean of maps [first, first + count) of values (pixels, maps): (rows, columns).
 export function meanMap(
   values: ArrayLike<number>,
   maps: number,

@@ -1,4 +1,4 @@
-// A window that slides over a map: which cell it computes, and when it moves on.
+// A window that slides over a map: its cell and its timing.
 
 export const SPEEDS = [
   { value: 4, text: '1×' },
@@ -26,7 +26,7 @@ export class Slide {
     this.position = this.position === null ? 0 : (this.position + 1) % count;
   }
 
-  // So many cells further, and a stop at the last one.
+  // Moves by `count` cells, and stops at the last one.
   advance(cells: number, count: number): void {
     if (this.position === null) return;
     this.position = Math.min(count - 1, this.position + cells);

@@ -1,4 +1,4 @@
-// What the lens shows of a layer: one map as numbers, and the range and colours that it has in the flow.
+// One map of a layer for the lens: its values, range and palette, as in the flow.
 import { mapRanges, wholeRange, type Range } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';

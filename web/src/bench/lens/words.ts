@@ -1,4 +1,4 @@
-// What a layer does to the numbers before it, in a few sentences.
+// Describes in a few sentences what a layer computes.
 import { mapsRead } from '../../engine/layers';
 import { ACTIVATIONS, type Activation, termOf } from '../../engine/activations';
 import type { Input, LayerRow } from '../../engine/types';

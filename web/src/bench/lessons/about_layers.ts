@@ -23,11 +23,11 @@ import {
   windowOf,
 } from './subject';
 
-const [MAX_SLID, FEW_SLID] = [5, 3]; // places of the window that are watched
+const [MAX_SLID, FEW_SLID] = [5, 3]; // positions of the window that are counted
 const MAX_LISTED = 9; // numbers of a window
-const NEAR = 0.8; // of the brightest place of a map: bright
+const NEAR = 0.8; // share of the brightest value of a map that counts as bright
 
-// How many places the window went over in this layer, as far as it was watched.
+// The number of positions that the window visited in this layer.
 function slidOver(bench: Bench, layer: string, seen: Set<string>): number {
   const { sliding } = bench;
   if (sliding?.layer === layer) seen.add(`${sliding.row} ${sliding.column}`);

@@ -69,7 +69,7 @@ export function training(bench: Bench): Script {
   const before = bench.told.step;
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.answer];
-  // Of the network after an epoch, null of the trained one, for the image that the step was taken on.
+  // The prediction after an epoch (null: of the trained model) for the image of the step.
   const probability = (epoch: number | null): string => {
     const { pixels, label } = bench.told.step!;
     const weights = epoch === null ? model.weights : model.snapshots.get(epoch)!;

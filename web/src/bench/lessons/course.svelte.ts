@@ -1,4 +1,4 @@
-// Which lesson is open, how far it is, and what was predicted. It lasts as long as the page: nothing is stored.
+// The open lesson, its progress and the reader's prediction. Nothing is stored beyond the visit.
 import { untrack } from 'svelte';
 import type { Bench } from '../../state/bench.svelte';
 import type { Lesson, Script, Task, Values } from './lesson';
@@ -29,7 +29,7 @@ export class Visit {
     return this.step === 'try' ? this.script.tasks[this.done] : null;
   }
 
-  // Goes on if the page shows that the present task was done. Within an effect it follows what the task reads.
+  // Advances if the current task is done. In an effect it reruns when the state that the task reads changes.
   look(): void {
     if (this.task === null || !this.task.isDone()) return;
     untrack(() => {
@@ -75,7 +75,7 @@ export class Course {
     return this.#visits.get(id)?.step === 'found';
   }
 
-  // The list, or a lesson: at its start with the network and the view that it speaks of, unless it was done before.
+  // Opens the list or a lesson; a lesson that is not done starts with its network and view.
   show(lesson: Lesson | null): void {
     const { bench } = this;
     if (lesson !== null && (this.#visits.get(lesson.id)?.step ?? 'predict') === 'predict') this.begin(lesson);

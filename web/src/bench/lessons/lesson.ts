@@ -7,8 +7,8 @@ export type Values = Record<string, Value>;
 
 export interface Task {
   id: string; // of its text
-  at: string; // selects what it speaks of, which is marked
-  // Whether the page's state shows that it was done. It may remember numbers for what was found.
+  at: string; // selects the elements that the task mentions, to mark them
+  // Whether the state of the page shows that the task was done. It may store numbers for the result.
   isDone: () => boolean;
 }
 
@@ -23,11 +23,11 @@ export interface Script {
 export interface Lesson {
   id: string;
   needsLabel?: boolean; // it begins with an image whose class is known
-  // For the network that the page is about; null where it lacks the subject.
+  // Null if the network of the page lacks the subject.
   script: (bench: Bench) => Script | null;
 }
 
-// What tasks speak of, on the page: a layer in the flow, a tool that is not open yet, and the lens's controls of the window.
+// Selectors for tasks: a layer in the flow, a closed tool, and the window controls of the lens.
 export const column = (layer: string) => `.strip [data-column="${CSS.escape(layer)}"]`;
 export const tab = (id: string) => `[data-tab="${id}"][aria-selected="false"]`;
 export const SLIDE = '.lens .slide';

@@ -1,4 +1,4 @@
-// Marks what a task speaks of by a style sheet of its own, so that parts of the page that appear later are marked too.
+// Marks the elements that a task mentions by a style sheet, so that elements that appear later are marked too.
 let sheet: CSSStyleSheet | null = null;
 
 export function mark(selector: string | null): void {

@@ -3,7 +3,7 @@ import { inPieces, type Work } from '../../analysis/schedule';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
 
-// The trained model at this place, whatever is on the bench.
+// The trained model with this index, whatever is on the bench.
 export function trainedNetwork(bench: Bench, model: number) {
   return bench.network(bench.models[model], bench.models[model].weights, []);
 }
@@ -37,7 +37,7 @@ export function verdictOf({ label, answers: [a, b] }: Disagreement): Verdict {
   return a === label ? 'a' : b === label ? 'b' : 'neither';
 }
 
-// How many of each kind are among the first `numSample` images: those are a fair sample, and behind them follow mistakes
+// Counts verdicts among the first `numSample` images, a fair sample. After them follow mistakes
 // of the first model, among which it would look worse than it is.
 export function tally(differing: Disagreement[], numSample: number): Record<Verdict, number> {
   const counts = { a: 0, b: 0, neither: 0 };

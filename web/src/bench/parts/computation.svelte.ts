@@ -1,17 +1,17 @@
 // A long computation that a view waits for: its result, how far it is, and a way to stop it.
 import { inSlices, type Work } from '../../analysis/schedule';
 
-const SHOWN_AFTER_MS = 1000; // what is done sooner needs no bar
+const SHOWN_AFTER_MS = 1000; // shorter computations need no bar
 
 export class Computation<T> {
-  value = $state.raw<T | null>(null); // of the last that came to its end
+  value = $state.raw<T | null>(null); // of the last finished computation
   progress = $state<number | null>(null); // from 0 to 1, once it lasts
   running = $state(false);
   stopped = $state(false); // by the reader
   failure = $state('');
   #abort: AbortController | null = null;
 
-  // Starts anew; what was running is dropped. With `keep` the former value stays until the new one is there.
+  // Starts anew and cancels what was running. With `keep` the old value stays until the new one is ready.
   start(work: () => Work<T>, keep = false): void {
     this.cancel();
     const abort = (this.#abort = new AbortController());
@@ -39,7 +39,7 @@ export class Computation<T> {
     );
   }
 
-  // Drops what is running, as when the view goes.
+  // Cancels what is running, for example when the view closes.
   cancel(): void {
     this.#abort?.abort();
     this.#abort = null;

@@ -1,7 +1,7 @@
 // Numbers as text, the same way in every view.
 import { digits, say } from '../../text/say.svelte';
 
-// What is not all and not nothing never reads as if it were.
+// Rounding never turns a part into 0 or 100 %.
 export function percent(share: number): string {
   if (share >= 0.9995 && share < 1) return say('parts.percentAbove', { share: digits('99.9') });
   if (share > 0 && share < 0.0005) return say('parts.percentBelow', { share: digits('0.1') });
@@ -12,7 +12,7 @@ export function percentText(share: number, decimals: number): string {
   return say('parts.percent', { share: digits((100 * share).toFixed(decimals)) });
 }
 
-// Of a prediction: what rounds to all or nothing is stated as a limit, because a softmax is never 1 or 0.
+// A probability that rounds to 0 or 1 is stated as a limit, because a softmax is never 0 or 1.
 export function confidence(probability: number): string {
   return percent(Math.max(1e-9, Math.min(probability, 1 - 1e-9)));
 }
@@ -30,13 +30,13 @@ export function plainText(value: number, decimals = 3): string {
   return digits(Number(text) === 0 ? text.replace('-', '') : text);
 }
 
-// What is subtracted: a negative number in parentheses.
+// A subtracted number: in parentheses if negative.
 export function subtrahend(value: number, decimals = 3): string {
   const text = plainText(value, decimals);
   return value < 0 && Number(value.toFixed(decimals)) !== 0 ? `(${text})` : text;
 }
 
-// Of a layer: maps have places, units are single numbers.
+// The noun for a layer's channels: maps, or units if they are single numbers.
 export function unitName(shape: number[]): 'map' | 'unit' {
   return shape.length === 3 ? 'map' : 'unit';
 }

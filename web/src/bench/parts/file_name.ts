@@ -1,4 +1,4 @@
-// What a file is called that a view hands over: the data, the model, at which epoch, and what it shows.
+// The name of a saved file: data, model, epoch and content.
 import type { Bench } from '../../state/bench.svelte';
 import { fileName } from '../../ui/download';
 
@@ -6,7 +6,7 @@ export function benchFile(bench: Bench, ...what: string[]): string {
   return fileName(bench.payload.data.name, bench.model.name, moment(bench), ...what);
 }
 
-// The name of a network that trains in the page tells that it does.
+// The name of a network that trains in the page says so.
 function moment({ epoch, ablations, trained }: Bench): string {
   const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
   return `${when}${ablations.length > 0 ? ' with ablation' : ''}`;

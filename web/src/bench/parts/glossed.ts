@@ -1,9 +1,9 @@
-// Finds the terms in a text that is put together of data, such as the facts about a layer.
+// Finds glossary terms in composed texts, such as the facts about a layer.
 import { ACTIVATIONS, termOf, type Activation } from '../../engine/activations';
 import { LAYER_KINDS } from '../../engine/layers';
 import type { TermName } from '../../ui/terms';
 
-// Words under which a term stands there.
+// Words in such texts that stand for a term.
 const WORDS: Record<string, TermName> = {
   weights: 'weight',
   schedule: 'schedule',
@@ -34,7 +34,7 @@ export function piecesOf(text: string, known: ReadonlySet<TermName> = new Set())
   return pieces;
 }
 
-// For each group of texts the terms that stand in those before it, and need not be explained again.
+// For each group of texts, the terms of earlier groups, which need no second explanation.
 export function termsBefore(groups: string[][]): Set<TermName>[] {
   const seen = new Set<TermName>();
   return groups.map((texts) => {

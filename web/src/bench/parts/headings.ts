@@ -1,4 +1,4 @@
-// What each layer is called on the page, in words that need no Keras.
+// The names of layers on the page, without Keras vocabulary.
 import { logitsRow } from '../../engine/architecture';
 import { type Activation, termOf } from '../../engine/activations';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
@@ -64,7 +64,7 @@ function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape
   return say('parts.facts.activation');
 }
 
-// What one map or unit of a layer is called: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
+// The name of a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
 export function partName(row: LayerRow | null, map: number, classNames: string[], isAnswer: boolean): string {
   const index = String(map);
   if (row === null) return say('parts.channel', { index });

@@ -1,4 +1,4 @@
-// The first layer's weights as pictures: the kernels of a convolution, or what each unit reads of the image.
+// The weights of the first layer as pictures: kernels of a convolution, or weights of units over the image.
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Weights } from '../../engine/types';
 

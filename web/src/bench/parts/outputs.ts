@@ -1,10 +1,10 @@
-// What the page shows of every layer: its output, or of a layer with a softmax the logits, from which the probabilities
+// The output of every layer; of a layer with softmax the logits, from which the probabilities
 // beside it are computed.
 import type { Forward } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';
 
 export interface ShownOutput {
-  values: ArrayLike<number>; // (places, maps)
+  values: ArrayLike<number>; // (pixels, maps)
   signed: boolean; // whether they can be negative
 }
 
@@ -17,7 +17,7 @@ export function shownOutputs(table: LayerRow[], signed: boolean[], forward: Forw
   );
 }
 
-// The numbers of one map, (rows, columns), of (places, maps).
+// One map, (rows, columns), of values (pixels, maps).
 export function mapOf(values: ArrayLike<number>, maps: number, map: number): Float32Array {
   return Float32Array.from({ length: values.length / maps }, (_, i) => values[i * maps + map]);
 }

@@ -43,7 +43,7 @@ export function parametersText(row: LayerRow): string {
   return row.parameters === 0 ? say('parts.about.noWeights') : say('parts.about.weights', { n: row.parameters });
 }
 
-// So many digits, as short as they go.
+// Formats a number with `digits` significant digits, without trailing zeros.
 export function numberText(value: number, maxDigits = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
@@ -51,7 +51,7 @@ export function numberText(value: number, maxDigits = 4): string {
   return digits(text);
 }
 
-// Where a name may break: behind an underscore, and before a word in the middle of it.
+// Allows breaks in a name: after an underscore, and before a capital letter.
 export function breakable(text: string): string[] {
   return text.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/);
 }

@@ -1,4 +1,4 @@
-// One training step on one image, in all its parts: the way forward, the loss, the way back, the update, the new answer.
+// One training step on one image: forward pass, loss, backward pass, update and new prediction.
 import { backward, type Backward } from '../../analysis/backward';
 import type { Engine } from '../../engine/engine';
 import { softmax } from '../../engine/softmax';
@@ -8,7 +8,7 @@ import { oneUpdate, type Update } from '../../training/update';
 export interface StepFrom {
   architecture: Architecture;
   weights: Weights;
-  optimizerState: OptimizerState | null; // null: it has seen nothing yet
+  optimizerState: OptimizerState | null; // null before the first step
   image: Uint8Array;
   label: number;
   optimizer: Optimizer;
@@ -23,7 +23,7 @@ export interface OneStep {
   change: Weights; // of each trained weight
 }
 
-// The network is as it predicts, so that the gradients that are shown are those that the optimizer gets.
+// In prediction mode, so that the shown gradients are those that the optimizer gets.
 export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
   const { architecture, weights, image, label, optimizer, clipNorm, learningRate } = from;
   const network = engine.network(architecture, weights);

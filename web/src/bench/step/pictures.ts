@@ -3,7 +3,7 @@ import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Shape, Weights } from '../../engine/types';
 
 export interface Mosaic {
-  values: Float32Array; // (rows, columns); not a number between the tiles
+  values: Float32Array; // (rows, columns); NaN between the tiles
   rows: number;
   columns: number;
   tiles: number; // that are shown
@@ -32,10 +32,10 @@ const limitOf = (values: ArrayLike<number>): number =>
 
 const MAX_TILES = 256;
 
-// A layer that gives the very numbers that it reads is not shown.
+// Layers that do not change values are not shown.
 export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flatten' && layer.kind !== 'Dropout';
 
-// The maps of a layer, (places, maps), in about a square; the units of a vector are tiles of one number.
+// The maps of a layer, values (pixels, maps), as tiles in about a square. A unit is a tile of one number.
 export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const [height, width, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
   const count = Math.min(maps, MAX_TILES);

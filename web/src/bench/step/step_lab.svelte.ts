@@ -1,4 +1,4 @@
-// The state of a training step that is taken apart: the network as it was left by the steps before, and how much is shown.
+// The state of a training step that is shown in phases: the network after earlier steps, and the current phase.
 import type { LayerRow, OptimizerState, Weights } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import type { LoadedModel } from '../../state/models';
@@ -6,7 +6,7 @@ import type { Recipe } from '../../training/recipe';
 import { takeOneStep, type OneStep } from './one_step';
 import { hasPicture } from './pictures';
 
-// What is shown, from the way forward to the new answer; the way back has a phase for each layer, the last first.
+// The phases, from the forward pass to the new prediction. The backward pass has a phase for each layer, the last first.
 export type Phase = { kind: 'forward' | 'loss' | 'update' | 'answer' } | { kind: 'back'; layer: string }; // "input" is the image
 
 export function phasesOf(table: LayerRow[]): Phase[] {
@@ -60,7 +60,7 @@ export class StepLab {
   );
   readonly losses = $derived.by(() => [...(this.#now?.losses ?? []), this.step.back.loss]);
 
-  // Whether this part of the step is shown already.
+  // Whether this phase has been reached.
   reached(kind: Phase['kind'], layer = ''): boolean {
     const at = this.phases.findIndex(
       (phase) => phase.kind === kind && (phase.kind !== 'back' || phase.layer === layer),
@@ -72,7 +72,7 @@ export class StepLab {
     return this.phase >= this.phases.length - 1;
   }
 
-  // One phase further; behind the last one the next step begins, on the network as this one left it.
+  // Advances by a phase. After the last one the next step begins, on the updated network.
   next(): void {
     if (!this.isLast) this.phase++;
     else {
@@ -89,7 +89,7 @@ export class StepLab {
     this.phase = this.phases.length - 1;
   }
 
-  // The network is what the step made of it, unless its loss is no longer a number.
+  // Keeps the updated network, unless its loss is NaN.
   accept(): void {
     const { model, weights: start } = this.bench;
     const { after } = this.step.update;

@@ -1,4 +1,4 @@
-// What a phase of a step is called, and what happens in it.
+// The names and descriptions of the phases of a step.
 import type { LayerRow } from '../../engine/types';
 import { say, sentences } from '../../text/say.svelte';
 import { confidence, plainText } from '../parts/figures';

@@ -1,4 +1,4 @@
-// The networks of a training's moments, and what they answer, as work between frames.
+// The networks of a training and their predictions, as work between frames.
 import type { Work } from '../../analysis/schedule';
 import type { Network } from '../../engine/network';
 import type { Weights } from '../../engine/types';
@@ -20,7 +20,7 @@ export class EpochNetworks {
   #network(stop: Stop): Network {
     let network = this.#networks.get(stop.epoch);
     if (network === undefined) {
-      // There are no networks before all snapshots are there.
+      // Networks are available once all snapshots are unpacked.
       network = this.bench.engine.network(this.model.architecture, weightsAt(this.model, stop) as Weights);
       this.#networks.set(stop.epoch, network);
     }
@@ -50,7 +50,7 @@ export class EpochNetworks {
     return score;
   }
 
-  // Positions of the sample's images of one class that are taken for another.
+  // Positions of the sample's images of one class that are predicted as another.
   alike(stop: Stop, truth: number, predicted: number): number[] {
     const answers = this.#scores.get(stop.epoch)?.answers ?? [];
     const { labels } = this.bench.images;

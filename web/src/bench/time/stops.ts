@@ -1,4 +1,4 @@
-// The moments of a training that can be looked at: its snapshots, and the trained model at the end.
+// The stops of the slider: the snapshots of a training, and the trained model.
 import type { Weights } from '../../engine/types';
 import type { History } from '../../payload/types';
 import type { LoadedModel } from '../../state/models';
@@ -7,7 +7,7 @@ import { say } from '../../text/say.svelte';
 export interface Stop {
   epoch: number | null; // as the bench has it: null is the trained model
   at: number; // how many epochs had been trained
-  exact: boolean; // as they are, not rounded
+  exact: boolean; // exact, not rounded
   text: string;
 }
 

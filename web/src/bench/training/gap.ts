@@ -8,7 +8,7 @@ const MIN_SPAN = 0.1;
 
 export const points = (share: number): string => number(100 * share, 1);
 
-// From where to where the accuracy axis goes: what the curves do once the first steps are behind them.
+// The range of the accuracy axis: that of the curves without the first steps.
 export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, number] {
   const settled = epochs.filter(({ epoch }) => epoch >= planned / 5);
   const seen = settled.length > 0 ? settled : epochs.slice(-1);

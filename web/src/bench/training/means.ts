@@ -1,9 +1,9 @@
-// What each filter of a network gives on average, for ablations that put the mean in its place.
+// The mean output of each filter of a network, for ablations by the mean.
 import type { Work } from '../../analysis/schedule';
 import type { Network } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';
 
-// By layer, over these images and all places of a map.
+// By layer: over images and all pixels of a map.
 export function* meanOutputs(
   network: Network,
   table: LayerRow[],

@@ -1,6 +1,6 @@
-// The outline of what is written, as an SVG path along the edges of pixels.
+// The outline of the ink, as an SVG path along the edges of pixels.
 
-// Ink is what is more than halfway from the ground to what is farthest from it.
+// A pixel is ink if it is more than halfway from the background to the farthest value.
 export function outlineOf(pixels: Uint8Array, height: number, width: number, ground: number): string {
   const largest = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - ground)), 0);
   const isInk = (y: number, x: number): boolean =>
