@@ -371,13 +371,13 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
 
 // Computes every layer's output with `ablation`, whose replacements are by layer, and reads each as soon as it is there: the
 // next may share its map.
-bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
+bool ablated_outputs(const Network& network, PlannedPredictor& planned, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher) {
-    const Plan& plan = by.plan;
+    const Plan& plan = planned.plan;
     const Ablation ordered = by_layer(ablation);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
-        network.read(plan, workspace, arrays.batch, by.predictor.from(images, begin), 0, end - begin);
+        network.read(plan, workspace, arrays.batch, planned.predictor.from(images, begin), 0, end - begin);
         auto replacement = ordered.begin();
         std::size_t map = 0;
         for (std::size_t layer = 0; layer < plan.map_of_layer.size(); ++layer) {
@@ -394,7 +394,7 @@ bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Ima
             }
         }
     };
-    return by.predictor.for_slices(threads, count, work, watcher);
+    return planned.predictor.for_slices(threads, count, work, watcher);
 }
 
 }  // namespace convscope

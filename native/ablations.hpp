@@ -24,8 +24,8 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
                      const std::vector<Ablation>& ablations, float* logits, Watcher& watcher);
 
 // Runs the network with one ablation, or none, and writes the output of layer l to outputs[l], (count, size of the output).
-// `by` is made with Purpose::outputs and Kept::maps. Returns false if the watcher stopped it.
-bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
+// `planned` is made with Purpose::outputs and Kept::maps. Returns false if the watcher stopped it.
+bool ablated_outputs(const Network& network, PlannedPredictor& planned, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher);
 
 }  // namespace convscope

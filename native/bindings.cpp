@@ -193,18 +193,18 @@ class Core {
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
         watched([&](Watcher& watcher) {
-            std::unique_ptr<OwnPlan> way = std::move(outputs_);  // as in `logits`
-            if (!way) way = std::make_unique<OwnPlan>(network_, Purpose::outputs, Kept::maps);
+            std::unique_ptr<PlannedPredictor> planned = std::move(outputs_);  // as in `logits`
+            if (!planned) planned = std::make_unique<PlannedPredictor>(network_, Purpose::outputs, Kept::maps);
             const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
                 for (std::size_t j = 0; j < layers.size(); ++j) {
                     const int64_t size = network_.layers()[layers[j]].output.size();
                     for (int64_t i = begin; i < end; ++i) {
-                        network_.read_layer(way->plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
+                        network_.read_layer(planned->plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                     }
                 }
             };
-            way->predictor.predict(threads_, list(images), count, take, watcher);
-            outputs_ = std::move(way);
+            planned->predictor.predict(threads_, list(images), count, take, watcher);
+            outputs_ = std::move(planned);
         });
     }
 
@@ -293,7 +293,7 @@ class Core {
     const Kernels* const kernels_;
     Network network_;
     std::unique_ptr<Predictor> predictor_;       // of logits; kept between calls, as the next two are
-    std::unique_ptr<OwnPlan> outputs_;           // of layers
+    std::unique_ptr<PlannedPredictor> outputs_;  // of layers
     std::unique_ptr<LayerGradients> gradients_;
     int64_t steps_ = 0;
     std::unique_ptr<std::recursive_mutex> mutex_ = std::make_unique<std::recursive_mutex>();

@@ -8,14 +8,15 @@ bool LayerGradients::compute(int threads, const Images& images, int64_t count, c
                              const std::vector<LayerGradient>& wanted, Watcher& watcher) {
     const auto is_of_image = [](const LayerGradient& request) { return request.layer < 0; };
     const bool of_image = std::all_of(wanted.begin(), wanted.end(), is_of_image);
-    std::unique_ptr<OwnPlan>& way = of_image ? to_image_ : to_layers_;
-    if (!way) {
-        way = std::make_unique<OwnPlan>(network_, of_image ? Purpose::input_gradient : Purpose::gradients, Kept::gradients);
+    std::unique_ptr<PlannedPredictor>& planned = of_image ? to_image_ : to_layers_;
+    if (!planned) {
+        const Purpose purpose = of_image ? Purpose::input_gradient : Purpose::gradients;
+        planned = std::make_unique<PlannedPredictor>(network_, purpose, Kept::gradients);
     }
-    const Plan& plan = way->plan;
+    const Plan& plan = planned->plan;
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
-        network_.forward(plan, plan.whole(), workspace, arrays.batch, way->predictor.from(images, begin), 0, end - begin);
+        network_.forward(plan, plan.whole(), workspace, arrays.batch, planned->predictor.from(images, begin), 0, end - begin);
         for (int64_t i = begin; i < end; ++i) {
             network_.write_logits_gradient(plan, workspace, i - begin, dlogits + i * network_.classes());
         }
@@ -29,7 +30,7 @@ bool LayerGradients::compute(int threads, const Images& images, int64_t count, c
             }
         }
     };
-    return way->predictor.for_slices(threads, count, work, watcher);
+    return planned->predictor.for_slices(threads, count, work, watcher);
 }
 
 }  // namespace convscope

@@ -25,7 +25,7 @@ class LayerGradients {
 
    private:
     const Network& network_;
-    std::unique_ptr<OwnPlan> to_layers_, to_image_;  // made when first needed
+    std::unique_ptr<PlannedPredictor> to_layers_, to_image_;  // made when first needed
 };
 
 }  // namespace convscope

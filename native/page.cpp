@@ -81,7 +81,7 @@ struct Session {
           logits(network, network.plan(), Kept::logits) {}
 
     Network network;
-    OwnPlan outputs;
+    PlannedPredictor outputs;
     Predictor logits;
     std::unique_ptr<LayerGradients> gradients;
     std::unique_ptr<Trainer> trainer;  // none after a call that ran out of memory

@@ -60,7 +60,7 @@ class Predictor {
         if (members > 1) {
             Team(members).run(run);
         } else {
-            const Subnormals flushed(true);  // as in a team
+            const SubnormalMode flushed(true);  // as in a team
             run(0);
         }
         // Asked at least once, even where other threads took every slice; one slice is through before an answer matters.
@@ -102,10 +102,10 @@ class Predictor {
 };
 
 // A predictor with a plan of its own.
-struct OwnPlan {
-    OwnPlan(const Network& network, Purpose purpose, Kept kept)
+struct PlannedPredictor {
+    PlannedPredictor(const Network& network, Purpose purpose, Kept kept)
         : plan(network.make_plan(purpose)), predictor(network, plan, kept) {}
-    OwnPlan(const OwnPlan&) = delete;
+    PlannedPredictor(const PlannedPredictor&) = delete;
 
     const Plan plan;
     Predictor predictor;

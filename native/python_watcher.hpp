@@ -22,7 +22,7 @@ class PythonWatcher final : public Watcher {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < std::chrono::milliseconds(50)) return true;
         const nanobind::gil_scoped_acquire gil;
-        const Subnormals kept(false);  // for Python's own arithmetic
+        const SubnormalMode kept(false);  // for Python's own arithmetic
         try {
             if (PyErr_CheckSignals() != 0) nanobind::raise_python_error();
             if (!progress_.is_none() && score.images > 0) {

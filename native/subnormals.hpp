@@ -10,12 +10,12 @@ namespace convscope {
 // Training makes many of them: the moments of a weight whose gradient has become zero shrink by a factor a step, and the
 // gradients of well known images are tiny. Some processors take a hundred cycles for one. Where this cannot be chosen
 // (WebAssembly) nothing changes.
-class Subnormals {
+class SubnormalMode {
    public:
-    explicit Subnormals(bool flushed) : before_(read()) { write(flushed ? before_ | bits : before_ & ~bits); }
-    ~Subnormals() { write(before_); }
-    Subnormals(const Subnormals&) = delete;
-    Subnormals& operator=(const Subnormals&) = delete;
+    explicit SubnormalMode(bool flushed) : before_(read()) { write(flushed ? before_ | bits : before_ & ~bits); }
+    ~SubnormalMode() { write(before_); }
+    SubnormalMode(const SubnormalMode&) = delete;
+    SubnormalMode& operator=(const SubnormalMode&) = delete;
 
    private:
 #if defined(__x86_64__)

@@ -17,7 +17,7 @@ int64_t process_id() { return 0; }
 Team::Team(int) {}
 Team::~Team() = default;
 void Team::run(Function function, void* context) {
-    const Subnormals flushed(true);
+    const SubnormalMode flushed(true);
     function(context, 0);
 }
 
@@ -87,14 +87,14 @@ void Team::run(Function function, void* context) {
     task_.fetch_add(1, std::memory_order_release);
     task_.notify_all();
     {
-        const Subnormals flushed(true);
+        const SubnormalMode flushed(true);
         function(context, 0);
     }
     for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0 && !is_forked();) wait_while(busy_, busy);
 }
 
 void Team::serve(int thread) {
-    const Subnormals flushed(true);
+    const SubnormalMode flushed(true);
     for (uint32_t done = 0;; ++done) {
         wait_while(task_, done);
         if (leaving_) return;

@@ -227,13 +227,13 @@ TEST(outputs_with_an_ablation_match_the_naive_network) {
     uint64_t seed = 351;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
-        OwnPlan by(c.engine.network(), Purpose::outputs, Kept::maps);
+        PlannedPredictor planned(c.engine.network(), Purpose::outputs, Kept::maps);
         for (const Ablation& ablation : c.ablations) {
             std::vector<std::vector<float>> values;
             std::vector<float*> pointers;
             for (const Layer& layer : a.layers) values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
             for (std::vector<float>& buffer : values) pointers.push_back(buffer.data());
-            CHECK(ablated_outputs(c.engine.network(), by, 2, c.images, count, ablation, pointers, c.watcher));
+            CHECK(ablated_outputs(c.engine.network(), planned, 2, c.images, count, ablation, pointers, c.watcher));
             for (int64_t i = 0; i < count; ++i) {
                 const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), ablation);
                 for (std::size_t l = 0; l < values.size(); ++l) {

@@ -40,7 +40,7 @@ TEST(subnormal_numbers_are_flushed_only_within_a_task) {
         CHECK(half_of(least_normal) > 0);
         auto work = [&](int) {
             CHECK(half_of(least_normal) == 0);
-            const Subnormals kept(false);
+            const SubnormalMode kept(false);
             CHECK(half_of(least_normal) > 0);
         };
         team.run(work);
