@@ -191,7 +191,7 @@ def plain_lines(thin, least, gap):
     """Look at each slope, each row of the sheared mask, also one without ink, and each stretch of it."""
     lines = np.zeros_like(thin)
     pixels = np.argwhere(thin)
-    for slope in rules_module._ANGLES:
+    for slope in rules_module._SLOPES:
         rows = np.rint(pixels[:, 0] - slope * pixels[:, 1])
         for row in np.unique([rows - 1, rows, rows + 1]):
             near = pixels[abs(rows - row) <= 1]

@@ -64,7 +64,7 @@ def bootstrap(
     statistics = [_Statistic(scores, num_bins) for scores in (before, after)]
 
     def figures(indices: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
-        assert axis == -1, axis
+        assert axis == -1, axis  # SciPy gives many resamples at once, a row each
         rows = np.atleast_2d(indices)
         # A resample as weights: how often each image was drawn. Then all figures are products with matrices.
         weights = np.empty((count, len(rows)))

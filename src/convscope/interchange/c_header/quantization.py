@@ -149,6 +149,12 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
 
 
 def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
+    """Choose the scales of a step and its integers, kind by kind.
+
+    Args:
+        inputs: the scales of the values that it reads.
+        range_: of its numbers before the activation.
+    """
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
         return QuantizedStep(step, inputs, inputs[0])  # maxima and means of integers keep their scale
@@ -161,8 +167,8 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
         return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
     output_scale, sum_scale, table = _plan_table(step, range_)
     if step.kind in ("add", "concatenate"):
-        # Both inputs share one shift, which gives the larger factor `_ADD_BITS` bits and the other fewer.
         # Σ (scale · (q - zero) + residue) / sum_scale = Σ factor · (q - zero) + bias; in C both sides times 2^shift.
+        # Both inputs share the shift, which gives the larger factor `_ADD_BITS` bits and the other fewer.
         factors = np.array([scale.scale for scale in inputs]) / sum_scale.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
@@ -177,6 +183,7 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
         residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
         factors = np.array([inputs[0].scale / prod(step.size) / sum_scale.scale])
         return QuantizedStep(step, inputs, output_scale, None, residue, *to_fixed_point(factors), sum_scale, table)
+    # Σ weight · (q - zero) + bias, in units of each channel; rescaled to the one `sum_scale` of all channels.
     assert step.kind in LINEAR, step.kind
     kernel, bias, units, bits = _quantize_weights(step, inputs[0])
     multipliers, shifts = to_fixed_point(units / sum_scale.scale)

@@ -90,7 +90,7 @@ class DiskImages:
         file: "_File | None" = None,
     ) -> None:
         self._file = _File(path) if file is None else file
-        self._offset, self._in_file, self.rows = offset, shape, rows
+        self._offset, self._file_shape, self.rows = offset, shape, rows
         self.shape = (shape[0] if rows is None else len(rows), *shape[1:])
         self.dtype, self.ndim = np.dtype(np.uint8), 4
         self.image_bytes = shape[1] * shape[2] * shape[3]
@@ -120,12 +120,12 @@ class DiskImages:
             image: NDArray[np.uint8] = self.read(self._positions(np.array([first], np.int64)))[0]
             return image[rest] if rest else image
         if isinstance(first, slice):
-            wanted = range(*first.indices(len(self)))
-            self._check_room(len(wanted))
-            positions = np.arange(wanted.start, wanted.stop, wanted.step)
+            indices = range(*first.indices(len(self)))
+            self._check_limit(len(indices))  # before `arange`, which allocates, too
+            positions = np.arange(indices.start, indices.stop, indices.step)
         else:
             positions = self._positions(first)
-            self._check_room(len(positions))
+            self._check_limit(len(positions))
         images = self.read(positions)
         return images[(slice(None), *rest)] if rest else images
 
@@ -149,7 +149,7 @@ class DiskImages:
             rows = rows[positions]
         else:
             rows = positions.astype(np.uint32) if len(self) < 1 << 32 else positions  # half the memory
-        return as_images(DiskImages(self.path, self._offset, self._in_file, rows, self._file))
+        return as_images(DiskImages(self.path, self._offset, self._file_shape, rows, self._file))
 
     def read(self, positions: NDArray[np.integer[Any]], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Read the images at `positions` (n,), each from 0 to N - 1, in that order, into `out` (n, H, W, C).
@@ -178,7 +178,7 @@ class DiskImages:
             else:
                 self._read_windows(rows, order, begin, end, target)
             begin = end
-        self._file.check_unchanged()  # after reading, so that no half-new images are returned
+        self._file.check_unchanged()  # after reading: otherwise a file that changes meanwhile would go unnoticed
         return out
 
     def _read_windows(
@@ -222,7 +222,7 @@ class DiskImages:
         array = array.astype(np.int64)
         return np.where(array < 0, array + len(self), array)
 
-    def _check_room(self, count: int) -> None:
+    def _check_limit(self, count: int) -> None:
         if count * self.image_bytes > _max_read_bytes():
             raise DatasetError(
                 f"{self.path}: {count:,} images at once are {count * self.image_bytes:,} bytes, more than the limit "
@@ -231,7 +231,7 @@ class DiskImages:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the file for itself: a descriptor means nothing there.
-        return _reopen, (self.path, self._file.stamp, self._offset, self._in_file, self.rows)
+        return _reopen, (self.path, self._file.stamp, self._offset, self._file_shape, self.rows)
 
 
 def as_images(images: DiskImages) -> Images:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from convscope.base.deadline import check_deadline
 from convscope.data.handwriting.segments.components import find_components
 
-_ANGLES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))  # a sheet may be turned, and its lines converge
+# Rise over run, at -8 to 8 degrees: a sheet may be turned, and in a photo its lines converge.
+_SLOPES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))
 _SHARE = 0.55  # of a blob's width (or height) that a straight run covers at least
 _THIN = 0.06  # of that width: largest thickness of a run
 _MAX_SEARCHED = 200  # blobs, the largest first
@@ -76,18 +77,18 @@ def _find_runs(blob: Mask, is_alone: bool) -> Mask:
     thick = max(2.0, _THIN * width)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
     runs = np.zeros_like(blob)
-    for slope in _ANGLES:
+    for slope in _SLOPES:
         check_deadline()
         # Sheared by the slope about the middle, a run along it lies in a row, which many pixels of ink share.
         row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
-        inside = (row >= 0) & (row < height)
-        counts = np.bincount(row[inside] + 1, minlength=height + 2)
+        is_inside = (row >= 0) & (row < height)  # pixels that the shear leaves within the rows of the blob
+        counts = np.bincount(row[is_inside] + 1, minlength=height + 2)
         likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= min_pixels)  # rows of `sheared`
         if len(likely) == 0:
             continue
         # With an empty row above and below, and so many empty columns that no stretch goes on into the next row.
         sheared = np.zeros((height + 2, width + _GAP + 2), bool)
-        sheared[row[inside] + 1, x[inside]] = True
+        sheared[row[is_inside] + 1, x[is_inside]] = True
         near = _merge_neighbours(sheared, likely)
         near[np.count_nonzero(near, axis=1) < min_pixels] = False
         starts, stops, _ = _find_stretches(np.flatnonzero(near), _GAP)
@@ -95,8 +96,8 @@ def _find_runs(blob: Mask, is_alone: bool) -> Mask:
         straight = likely[starts[stops - starts >= min_pixels] // sheared.shape[1]]
         for offset in (-1, 0, 1):  # the three rows that `_merge_neighbours` merged
             is_rule[straight + offset] = True
-        hits = np.zeros_like(inside)
-        hits[inside] = is_rule[row[inside] + 1, x[inside]]
+        hits = np.zeros_like(is_inside)
+        hits[is_inside] = is_rule[row[is_inside] + 1, x[is_inside]]
         runs[y[hits], x[hits]] = True
     return _keep_thin(runs, blob, thick)
 
@@ -183,7 +184,7 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
     if len(y) < max(1, _MIN_FILLED * min_length) or len(y) > _MAX_INK:
         return lines
     num_empty = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
-    for slope in _ANGLES:
+    for slope in _SLOPES:
         check_deadline()
         row = np.rint(y - slope * x).astype(np.int32)
         row += 1 - row.min()
