@@ -180,7 +180,7 @@ class Dataset(Recorded):
     def divide(
         self, fraction: float, seed: Seed = 0, unseen: NDArray[np.bool_] | None = None
     ) -> tuple["Dataset", "Dataset"]:
-        """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
+        """Divide into (train, validation), with `fraction` of each class, drawn by the stream "split", for validation.
 
         Args:
             unseen: (N,), true for images that may be held out, since no network was trained on them; by default all.

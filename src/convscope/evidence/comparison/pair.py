@@ -128,7 +128,7 @@ class Comparison(Recorded):
         return f"{self.verdict}."
 
     def _table(self) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-        """Return a header and a row for each of the two."""
+        """Make a header and a row for each of the two."""
         return _HEADER, [
             (
                 name,
@@ -140,7 +140,7 @@ class Comparison(Recorded):
         ]
 
     def _mcnemar_tables(self) -> list[tuple[Sequence[str], list[tuple[str, ...]]]]:
-        """Return McNemar's table as a header and rows; an empty list where a group has several models."""
+        """Make McNemar's table as a header and rows; an empty list where a group has several models."""
         if (counts := self.counts) is None:
             return []
         first, second = self.names

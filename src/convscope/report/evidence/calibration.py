@@ -73,6 +73,7 @@ def refusal_finding(value: Calibration) -> str:
     whole, *others = value.after.risk_coverage.refusals
     if not whole.num_errors_left:
         return say("evidence.calibration.noErrors", images=whole.num_left)
+    # The smallest refusal that halves the errors, or else the largest of all.
     chosen = next(
         (refusal for refusal in others if refusal.num_errors_left <= whole.num_errors_left / 2), [whole, *others][-1]
     )
@@ -83,6 +84,7 @@ def refusal_finding(value: Calibration) -> str:
 
 def _figures_table(value: Calibration) -> Table:
     sides, rows = (value.before, value.after), list[list[str]]()
+    # Each figure's row; below those of the calibration errors, what chance would show and the error of the worst bin.
     for name, (factor, digits) in _NUMBERS.items():
         key = f"evidence.calibration.figure.{name}"
         row: list[str] = [say(key, bins=value.num_bins) if name.startswith("ece") else say(key)]

@@ -82,7 +82,7 @@ def idx_header(shape: tuple[int, ...]) -> bytes:
 
 
 def idx_sha256(array: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of the uncompressed IDX file that holds `array` (any shape)."""
+    """Compute the SHA-256 of the uncompressed IDX file that holds `array` (any shape)."""
     return _sha256(idx_header(array.shape), array)
 
 
