@@ -38,7 +38,7 @@ def retrain_variants(folder: RunFolder, splits: Splits, executor: str | None, li
             range(NUM_SEEDS),
             dataset=record.dataset.argument,
             engine=record.engine,
-            folder=folder.place("architectures"),  # keeps finished runs, so a stopped command continues
+            folder=folder.locate("architectures"),  # keeps finished runs, so a stopped command continues
             executor=workers,
             on_result=listeners.on_result,
         )

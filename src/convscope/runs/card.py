@@ -44,7 +44,7 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
         raise RunError(f"{path}: is not finished; {folder.next_step}")
     # Locked only if the card is in the run folder.
     with writing(path) if out is None else nullcontext():
-        target = folder.place(CARD_FILE) if out is None else out
+        target = folder.locate(CARD_FILE) if out is None else out
         # `lexists`, since a broken link is in the way too.
         if not force and os.path.lexists(target) and not _is_unedited_card(target):
             raise ConvscopeError(
@@ -71,7 +71,7 @@ def _render_card(folder: RunFolder, licence: str | None) -> str:
 def _read_comparison(folder: RunFolder) -> str:
     if not folder.has("comparison.json"):
         return ""
-    record = read(folder.place("comparison.json"), ComparisonRecord)
+    record = read(folder.locate("comparison.json"), ComparisonRecord)
     return f"{record.verdict}. {record.sentence}"
 
 

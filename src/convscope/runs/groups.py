@@ -196,7 +196,7 @@ def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int6
 def _read_run(path: Path) -> FinishedRun:
     folder = open_run(path)
     test = folder.record.dataset.test
-    y_true, y_pred = read_answers(folder.place(_PREDICTIONS), test.num_images, len(test.class_names))
+    y_true, y_pred = read_answers(folder.locate(_PREDICTIONS), test.num_images, len(test.class_names))
     return FinishedRun(folder, y_true, y_pred, _sum_training_seconds(folder), _describe_kind(folder.record))
 
 

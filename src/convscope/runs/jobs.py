@@ -161,7 +161,7 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
 def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
     """Open or create the training of the dense baseline for a run; None for a run of the dense network itself."""
     if folder.has("baseline/run.json"):  # of a main job that was stopped
-        return Job(open_run(folder.place("baseline")), splits)
+        return Job(open_run(folder.locate("baseline")), splits)
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
     if network == folder.architecture:
         return None
@@ -169,7 +169,7 @@ def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
     # The same data, recipe, seed and engine as the run, so that the two differ only in the network.
     spec = RunSpec(record.dataset.argument, network, folder.recipe, folder.seed, record.engine)
     baseline = make_run_record(spec, splits, record.threads, record.command)
-    return Job(create_run(folder.place("baseline"), baseline), splits)
+    return Job(create_run(folder.locate("baseline"), baseline), splits)
 
 
 def read_options(folder: RunFolder) -> JobOptions | None:

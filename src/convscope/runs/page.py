@@ -151,7 +151,7 @@ def write_run_figures(
 ) -> list[Path]:
     """Write a run's figures and return their paths; the arguments are those of `Run.figures`."""
     contents = RunPage(load_measured_run(folder, splits), splits, index, {}).contents()
-    return write_figures(out or folder.place("figures"), contents, names, style)
+    return write_figures(out or folder.locate("figures"), contents, names, style)
 
 
 def _make_replay(run: EvaluatedRun | None) -> Replay | None:

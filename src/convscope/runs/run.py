@@ -300,7 +300,7 @@ class Run:
         folder = self.folder
         if not folder.has("report.html"):
             return html_table(("Run", str(self.path)), self._list_facts(), left=2)
-        page = read_bytes(folder.place("report.html")).decode("utf-8", "replace")
+        page = read_bytes(folder.locate("report.html")).decode("utf-8", "replace")
         return (
             f'<iframe srcdoc="{escape(page)}" width="{_WIDTH}" height="{_HEIGHT}" sandbox="allow-scripts '
             f'allow-downloads" title="Report of {escape(str(self.path))}" style="border: 0; max-width: 100%"></iframe>'

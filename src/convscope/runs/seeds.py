@@ -98,7 +98,7 @@ def train_seeds(
         results, diverged = train_and_list_diverged(
             specs,
             splits,
-            folder=first.place("seeds"),
+            folder=first.locate("seeds"),
             threads=first.record.threads,
             on_result=listeners.on_result,
             on_diverged=listeners.on_diverged,

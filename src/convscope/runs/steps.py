@@ -158,7 +158,7 @@ def load_baseline(folder: RunFolder, splits: Splits) -> EvaluatedRun | None:
         return None
     if not folder.has("baseline/run.json"):
         raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
-    return load_run(open_run(folder.place("baseline")), splits)
+    return load_run(open_run(folder.locate("baseline")), splits)
 
 
 def compare_runs(run: EvaluatedRun, baseline: EvaluatedRun, splits: Splits) -> Comparison:
@@ -188,5 +188,5 @@ def _read_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]
     """Read each network's seconds for one image and for a thousand from comparison.json; None without that."""
     if not folder.has("comparison.json"):
         return None
-    record = read(folder.place("comparison.json"), ComparisonRecord)
+    record = read(folder.locate("comparison.json"), ComparisonRecord)
     return [(side.latency_seconds, side.latency_1000_seconds) for side in (record.a, record.b)]

@@ -125,7 +125,7 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
         folder.write_history(run.history)
         folder.write_model(model, run.history)
         if (images := _load_stored_trained_on(run)) is not None:
-            trained_on.save_trained_on(folder.place("model.safetensors"), images, model)
+            trained_on.save_trained_on(folder.locate("model.safetensors"), images, model)
         if start := run.group.record.start:
             _write_start(inside(stored.path, name_start_file(start)), folder)
         if (evaluation := _evaluate(folder, model)) is not None:

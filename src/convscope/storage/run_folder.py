@@ -87,9 +87,9 @@ class RunFolder:
     @property
     def start_path(self) -> Path:
         """The path of the model that training starts from, if it does not start from random weights."""
-        return self.place("from.safetensors")
+        return self.locate("from.safetensors")
 
-    def place(self, name: str) -> Path:
+    def locate(self, name: str) -> Path:
         """Build the path of the file or folder `name`; raises `RunError` if a link leads there."""
         return inside(self.path, name)
 
@@ -101,7 +101,7 @@ class RunFolder:
         """Write the weights as a model for the replay, the history, and the training state."""
         # The state comes last: a resume starts from it, and then needs the other files of all epochs before.
         model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
-        write_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
+        write_model(model, self.locate(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
@@ -117,17 +117,17 @@ class RunFolder:
 
     def load_snapshots(self) -> Mapping[int, Weights]:
         """List the weights by epoch (0: untrained) of which there is a file; a file is read when it is needed."""
-        paths = sorted(self.place("checkpoints").glob("epoch-*.safetensors"))
-        names = ((path.stem.removeprefix("epoch-"), self.place(f"checkpoints/{path.name}")) for path in paths)
+        paths = sorted(self.locate("checkpoints").glob("epoch-*.safetensors"))
+        names = ((path.stem.removeprefix("epoch-"), self.locate(f"checkpoints/{path.name}")) for path in paths)
         return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
 
     def write_history(self, history: History) -> None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
-        write_text(self.place("history.jsonl"), "".join(lines))
+        write_text(self.locate("history.jsonl"), "".join(lines))
 
     def load_history(self) -> History:
         """Read `history.jsonl`; raises `RunError` if it is missing or damaged."""
-        path = self.place("history.jsonl")
+        path = self.locate("history.jsonl")
         try:
             rows = parse_json(b"[" + b",".join(read_bytes(path).splitlines()) + b"]")  # JSON lines as one array
             return self._with_choice(History.from_rows(rows))
@@ -141,7 +141,7 @@ class RunFolder:
     def write_model(self, model: Model, history: History) -> None:
         """Write the trained model, and its digest and epoch to `run.json`."""
         # The digest comes last: `load_model` compares it with the weights, so a kill in between is noticed.
-        write_model(model, self.place("model.safetensors"))
+        write_model(model, self.locate("model.safetensors"))
         result = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
         self.write_record(structs.replace(self.record, weights_sha256=model.weights_sha256, **result))
 
@@ -164,53 +164,53 @@ class RunFolder:
 
     def write_evaluation(self, evaluation: Evaluation) -> None:
         """Write the numbers as JSON and the predictions as arrays."""
-        write(self.place("evaluation.json"), evaluation.to_record())
+        write(self.locate("evaluation.json"), evaluation.to_record())
         buffer = io.BytesIO()
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
-        write_bytes(self.place("predictions.npz"), buffer.getvalue())
+        write_bytes(self.locate("predictions.npz"), buffer.getvalue())
 
     def load_evaluation(self) -> Evaluation:
         """Read the files of `write_evaluation`; raises `RunError` if one is missing or damaged."""
-        record = read(self.place("evaluation.json"), EvaluationRecord)
+        record = read(self.locate("evaluation.json"), EvaluationRecord)
         try:
-            answers = read_predictions(self.place("predictions.npz"), record.num_images, len(record.class_names))
+            answers = read_predictions(self.locate("predictions.npz"), record.num_images, len(record.class_names))
         except DatasetError as error:
             raise RunError(str(error)) from error
         return evaluate_answers(*answers, record.loss, record.class_names, record.dataset, record.split)
 
     def write_calibration(self, model: Model) -> None:
         """Write the trained model again, with its new `calibration`."""
-        write_model(model, self.place("model.safetensors"))
+        write_model(model, self.locate("model.safetensors"))
 
     def write_evidence(self, topic: str, record: Record, model: Model) -> None:
         """Write the evidence on a topic to `topic`.json, with the digest of the weights of `model`."""
-        write(self.place(f"{topic}.json"), structs.replace(record, weights_sha256=model.weights_sha256))
+        write(self.locate(f"{topic}.json"), structs.replace(record, weights_sha256=model.weights_sha256))
 
     def read_evidence(self, topic: str, kind: type[_Topic], model: Model) -> _Topic | None:
         """Read the evidence on a topic; None if there is none for the weights of `model`."""
         if not self.has(f"{topic}.json"):
             return None
-        record = read(self.place(f"{topic}.json"), kind)
+        record = read(self.locate(f"{topic}.json"), kind)
         return record if getattr(record, "weights_sha256", None) == model.weights_sha256 else None
 
     def write(self, name: str, value: Any) -> None:
         """Write `value` as JSON to the file `name`."""
-        write_json(self.place(name), value)
+        write_json(self.locate(name), value)
 
     def read_record(self) -> RunFile:
         """Read run.json; raises `RunError` if it is missing or damaged."""
-        return read(self.place("run.json"), RunFile)
+        return read(self.locate("run.json"), RunFile)
 
     def write_record(self, record: RunFile) -> None:
         """Write run.json again."""
-        write(self.place("run.json"), record)
+        write(self.locate("run.json"), record)
 
     def finish(self) -> None:
         """Mark the run as complete, and delete files that a killed process left half written."""
         # DONE comes last: a folder without it is resumed.
         for leftover in self.path.rglob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
-        write_text(self.place("DONE"), "")
+        write_text(self.locate("DONE"), "")
 
     def _with_choice(self, history: History) -> History:
         """Add what the rows of a history do not hold: the split of its `val_` columns, and the chosen epoch."""
@@ -218,7 +218,7 @@ class RunFolder:
 
     @property
     def _state_path(self) -> Path:
-        return self.place("checkpoints/state.safetensors")
+        return self.locate("checkpoints/state.safetensors")
 
 
 def create_run(path: Path, record: RunFile) -> RunFolder:

@@ -161,7 +161,7 @@ class Readers:
         open_run(runs / self.digest)
 
     def of_answers(self) -> None:
-        read_answers(self.folder.place("predictions.npz"), len(self.splits.test), self.splits.test.num_classes)
+        read_answers(self.folder.locate("predictions.npz"), len(self.splits.test), self.splits.test.num_classes)
 
 
 def _json(path: Path) -> Any:

@@ -158,7 +158,7 @@ def read_results(path: Path | str) -> Results:
 
 
 def _read_result(folder: RunFolder, name: str, kind: type[_Result]) -> _Result | None:
-    return read(folder.place(f"{name}.json"), kind) if folder.has(f"{name}.json") else None
+    return read(folder.locate(f"{name}.json"), kind) if folder.has(f"{name}.json") else None
 
 
 def _read_stored_results(stored: StoredRuns, run: StoredRun) -> Results:
