@@ -109,7 +109,7 @@ class RunContents:
         vars(new)["_values"] = self._values
         return new
 
-    def cached(self, key: object, make: Callable[[], _Value]) -> _Value:
+    def compute_once(self, key: object, make: Callable[[], _Value]) -> _Value:
         """Return `make()`, computed once for each `key`."""
         if key not in self._values:
             self._values[key] = make()
@@ -122,7 +122,7 @@ class RunContents:
     @property
     def pictures(self) -> ReportPictures:
         """The images that the report shows."""
-        return self.cached("pictures", self._pictures)
+        return self.compute_once("pictures", self._pictures)
 
     def _pictures(self) -> ReportPictures:
         train, test = self.splits.train, self.splits.test
@@ -142,7 +142,7 @@ class RunContents:
         baseline, comparison = self.baseline, self.comparison
         return from_attributes(
             PageFacts,
-            self.cached("measurements", lambda: _measurements(self)),
+            self.compute_once("measurements", lambda: _measurements(self)),
             record=self.record,
             baseline_history=None if baseline is None else baseline.history.to_record(),
             comparison=None if comparison is None else comparison.to_record(),
@@ -212,7 +212,7 @@ def _payload(contents: RunContents) -> Payload:
     # Images of the evidence can be put on the page's bench if they are packed too.
     shown = [index for section in evidence for index in _indices(section, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
-    live = contents.cached("live", lambda: LivePacker(splits, contents.evaluation)).pack(
+    live = contents.compute_once("live", lambda: LivePacker(splits, contents.evaluation)).pack(
         replays, round(live_bytes), shown
     )
     return from_attributes(

@@ -70,7 +70,7 @@ def render_report(contents: RunContents) -> str:
         # A chart depends on its title, which holds its numbers, and on its table: only a chart that changed is drawn
         # again.
         charts={
-            name: contents.cached(("chart", name, chart.title, repr(chart.numbers)), partial(_chart, name, chart))
+            name: contents.compute_once(("chart", name, chart.title, repr(chart.numbers)), partial(_chart, name, chart))
             for name, chart in charts.items()
             if chart.numbers is not None
         },
@@ -84,17 +84,17 @@ def render_report(contents: RunContents) -> str:
         interval=percent_interval(evaluation.accuracy_interval),
         limits=_limits(shown, has_seeds=contents.seeds is not None),
         runs=runs_view(shown.model.architecture["name"], contents.seeds),
-        example=contents.cached("example", lambda: example_view(shown)),
-        samples=contents.cached("samples", lambda: samples_view(shown)),
+        example=contents.compute_once("example", lambda: example_view(shown)),
+        samples=contents.compute_once("samples", lambda: samples_view(shown)),
         diagram=diagram_view(contents.trained.model.architecture),
         curves_note=curves_note(shown),
         matrix=matrix_view(shown, charts["confusion-matrix"].title),
         pairs=pairs_view(shown),
-        mistakes=contents.cached("mistakes", lambda: mistakes_view(shown)),
+        mistakes=contents.compute_once("mistakes", lambda: mistakes_view(shown)),
         comparison=None if comparison is None else comparison_view(comparison),
-        kernels=contents.cached("kernels", lambda: kernel_views(contents.explanation.kernels)),
+        kernels=contents.compute_once("kernels", lambda: kernel_views(contents.explanation.kernels)),
         explained=explanation_view(shown),
-        maps=contents.cached("maps", lambda: map_views(contents.explanation)),
+        maps=contents.compute_once("maps", lambda: map_views(contents.explanation)),
         seeds=[seed.html for seed in seeds],
         evidence=[section.html for section in others],
         json=script_json(_for_script(contents.payload)),  # last: until then the engine may compute what it holds

@@ -5,6 +5,7 @@ Shapes are without the batch: (H, W, C) for maps, (units,) for vectors. Each fil
 """
 
 from convscope.architecture.layers import convolutions, elementwise, joining, poolings, reshaping
+from convscope.architecture.layers.activations import *  # noqa: F403
 from convscope.architecture.layers.convolutions import *  # noqa: F403
 from convscope.architecture.layers.elementwise import *  # noqa: F403
 from convscope.architecture.layers.joining import *  # noqa: F403

@@ -5,7 +5,8 @@ from math import prod
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, check_count, check_dilation, check_flag, label, set_pair
-from convscope.architecture.layers.types import ActivationName, Padding, Pair, Shape
+from convscope.architecture.layers.activations import ActivationName
+from convscope.architecture.layers.types import Padding, Pair, Shape
 from convscope.architecture.layers.windows import Window, map_size
 from convscope.base.errors import ArchitectureError
 

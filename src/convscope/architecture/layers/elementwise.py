@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, check_fraction, check_not_negative, check_positive_fraction
-from convscope.architecture.layers.types import ActivationName, Shape
+from convscope.architecture.layers.activations import ActivationName
+from convscope.architecture.layers.types import Shape
 from convscope.architecture.layers.windows import SameShape
 
 __all__ = ["Activation", "BatchNormalization", "Dropout", "ElementwiseLayer", "PReLU"]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, check_count, check_name, label
-from convscope.architecture.layers.types import ActivationName, Shape
+from convscope.architecture.layers.activations import ActivationName
+from convscope.architecture.layers.types import Shape
 from convscope.architecture.layers.windows import SameShape
 from convscope.base.errors import ArchitectureError
 

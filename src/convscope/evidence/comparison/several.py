@@ -21,8 +21,6 @@ Pairs = Literal["all", "first"]
 
 MAX_PAIRS = 1000  # a pair of groups of 30 models on 10,000 images takes some hundredths of a second
 
-_HEADER = ("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", "p", "p, Holm", "Significant")
-
 
 @dataclass(frozen=True, eq=False)
 class GroupComparisons(Recorded):
@@ -86,21 +84,10 @@ class GroupComparisons(Recorded):
         return [format_group(group.name, group) for group in self.groups]
 
     def _header(self) -> tuple[str, ...]:
-        return _HEADER if self.comparisons[0].margin is None else (*_HEADER, "Equivalence")
+        return words.PAIR_HEADER[: -1 if self.comparisons[0].margin is None else None]
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                " - ".join(clip(name, 18) for name in pair.names),
-                words.format_points(pair.accuracy_difference, pair.accuracy_difference_interval),
-                _format_ratio(pair),
-                words.format_p_number(pair.p_value),
-                "" if pair.adjusted_p_value is None else words.format_p_number(pair.adjusted_p_value),
-                "yes" if pair.is_distinguishable else "no",
-                *([] if pair.equivalence is None else [pair.equivalence]),
-            )
-            for pair in self.comparisons
-        ]
+        return [words.format_pair(pair.to_record()) for pair in self.comparisons]
 
     def _note(self) -> str:
         note = (
@@ -115,12 +102,6 @@ class GroupComparisons(Recorded):
         # Pairs of equally many runs have the same sentence, which is printed once; at most three are printed.
         limits = dict.fromkeys(comparison.limits for comparison in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
-
-
-def _format_ratio(comparison: GroupComparison) -> str:
-    value = comparison.error_ratio
-    low, high = map(words.ratio, comparison.error_ratio_interval)
-    return f"{'none' if value is None else words.ratio(value)} [{low}, {high}]"
 
 
 @checked

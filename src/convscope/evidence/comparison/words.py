@@ -5,7 +5,7 @@ from math import inf
 
 from convscope.base.statistics import get_simulated_coverage
 from convscope.base.tables import clip, printable
-from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
+from convscope.evidence.comparison.records import ComparisonRecord, Equivalence, GroupComparisonRecord
 from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, join_sentences, say
 
 SIGNIFICANCE = 0.05
@@ -14,6 +14,11 @@ SIGNIFICANCE = 0.05
 _SMALLEST_PRINTED_P = 1e-300  # near the smallest float: below it a p-value may have become 0
 _KIND_OF_IMAGE = {"train": "training image", "validation": "validation image", "test": "test image"}
 _WIDEST_NAME = 32
+PAIR_HEADER = (
+    *("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", "p", "p, Holm", "Significant"),
+    "Equivalence",
+)
+"""Header over the rows of `format_pair`; the last column is there if a margin was stated."""
 
 
 def make_unique(first: str, second: str) -> tuple[str, str]:
@@ -66,6 +71,21 @@ def format_points(value: float, interval: Sequence[float]) -> Sentence:
     digits = 2 if max(map(abs, numbers)) >= 0.1 else 3
     number, low, high = (format_signed(number, digits) for number in numbers)
     return say("points", change=say("within", value=number, low=low, high=high))
+
+
+def format_pair(comparison: GroupComparisonRecord) -> tuple[str, ...]:
+    """Format the comparison of two of several groups as a row of a table."""
+    low, high = (ratio(inf if end is None else end) for end in comparison.error_ratio_interval)
+    value, adjusted = comparison.error_ratio, comparison.adjusted_p_value
+    return (
+        " - ".join(clip(name, 18) for name in comparison.names),
+        format_points(comparison.accuracy_difference, comparison.accuracy_difference_interval),
+        f"{'none' if value is None else ratio(value)} [{low}, {high}]",
+        format_p_number(comparison.p_value),
+        "" if adjusted is None else format_p_number(adjusted),
+        "yes" if comparison.is_distinguishable else "no",
+        *([] if comparison.equivalence is None else [comparison.equivalence]),
+    )
 
 
 def format_verdict(comparison: ComparisonRecord) -> Sentence:
