@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { filled, partsOf, textAt } from '../src/text/catalogue';
+import { fillSlots, partsOf, textAt } from '../src/text/catalogue';
 
 const TEXTS = {
   lens: {
@@ -28,6 +28,6 @@ test('a text is taken apart at its values and its terms', () => {
 });
 
 test('a missing value is an error', () => {
-  expect(filled('{n} of [[weights|weight]]', { n: 3 }, String)).toBe('3 of weights');
-  expect(() => filled('{n} of {m}', { n: 3 }, String)).toThrow('{m} has no value');
+  expect(fillSlots('{n} of [[weights|weight]]', { n: 3 }, String)).toBe('3 of weights');
+  expect(() => fillSlots('{n} of {m}', { n: 3 }, String)).toThrow('{m} has no value');
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { normalized } from '../src/analysis/attribution';
+import { normalize } from '../src/analysis/attribution';
 import { SHARES } from '../src/analysis/deletion';
 import { splitOverUnits } from '../src/analysis/difference';
 import { explain, METHODS, type Question } from '../src/analysis/explain';
@@ -174,7 +174,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       const forward = network.forward(request.pixels, request.replacements);
       network.free();
       const { table, weights, answer, rival } = request;
-      const split = splitOverUnits(table, weights, forward, normalized(request.pixels, of.input), answer, rival);
+      const split = splitOverUnits(table, weights, forward, normalize(request.pixels, of.input), answer, rival);
       if (table.at(-1)!.layer.kind !== 'Dense') {
         expect(split).toBeNull();
         continue;

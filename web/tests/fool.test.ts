@@ -1,8 +1,8 @@
 // The smallest change for another answer, and what is answered on the way to it and to another image.
 import { describe, expect, test } from 'vitest';
-import { answersAlong, between, changed, sizeOf, smallestChange } from '../src/analysis/fool';
+import { answersAlong, interpolate, applyChange, sizeOf, smallestChange } from '../src/analysis/fool';
 import { largest } from '../src/analysis/largest';
-import { classesAlong, signedMap, towards } from '../src/bench/fool/along';
+import { classesAlong, signedMap, firstOfClass } from '../src/bench/fool/along';
 import { softmax } from '../src/engine/softmax';
 import type { Architecture } from '../src/engine/types';
 import { atOnce } from './at_once';
@@ -22,13 +22,13 @@ describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, 
     const wanted = largest(logits, largest(logits));
 
     const { change, succeeded } = atOnce(smallestChange(network, image, wanted));
-    const after = network.logits(changed(image, change, 1));
+    const after = network.logits(applyChange(image, change, 1));
 
     test.runIf(REACHABLE.includes(architecture.name))('gets the wanted answer, and not by nine tenths of it', () => {
       expect(succeeded).toBe(true);
       expect(largest(after)).toBe(wanted);
-      expect(largest(network.logits(changed(image, change, 0.9)))).not.toBe(wanted);
-      expect(changed(image, change, 0)).toEqual(image);
+      expect(largest(network.logits(applyChange(image, change, 0.9)))).not.toBe(wanted);
+      expect(applyChange(image, change, 0)).toEqual(image);
     });
 
     // None of 500 images of noise gets the wanted answer from these networks either.
@@ -75,8 +75,8 @@ test('a morph begins and ends at its images, and its answers are those of the ne
   const { architecture, seed } = cases[0];
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const [from, to] = [imagesOf(architecture, 1, 1), imagesOf(architecture, 2, 1)];
-  expect([between(from, to, 0), between(from, to, 1)]).toEqual([from, to]);
-  const along = atOnce(answersAlong(network, (share) => between(from, to, share), [0, 0.5, 1]));
+  expect([interpolate(from, to, 0), interpolate(from, to, 1)]).toEqual([from, to]);
+  const along = atOnce(answersAlong(network, (share) => interpolate(from, to, share), [0, 0.5, 1]));
   const expected = softmax(network.logits(to), network.numClasses);
   expect(along.probabilities[2]).toEqual(expected);
   expect(along.answers[2]).toBe(largest(expected));
@@ -91,6 +91,6 @@ test('a change is shown by the strongest channel of each pixel, and told in grey
   expect(signedMap(from, to, 2)).toEqual([Float32Array.of(-5, 0), 5]);
   expect(signedMap(from, from, 1)[1]).toBe(1);
   expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, largest: 5, pixels: 2 });
-  expect(towards({ labels: [3, 1, 3], count: 3 }, 3, 0)).toBe(2);
-  expect(towards({ labels: [3, 1, 3], count: 3 }, 0, -1)).toBeNull();
+  expect(firstOfClass({ labels: [3, 1, 3], count: 3 }, 3, 0)).toBe(2);
+  expect(firstOfClass({ labels: [3, 1, 3], count: 3 }, 0, -1)).toBeNull();
 });

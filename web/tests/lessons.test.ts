@@ -43,7 +43,7 @@ function benchOf(name: string, state: { training?: number; untrained?: boolean }
     },
     classNames: ['a', 'b', 'c'],
     forward: { probabilities, logits: probabilities },
-    told: { training: null, step: null, change: null },
+    lastResults: { training: null, step: null, change: null },
     source: { kind: 'image', position: 0 },
     answer: 1,
     label: 1,

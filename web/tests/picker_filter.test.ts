@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EVERY_IMAGE, filtered } from '../src/bench/input/picker_filter';
+import { EVERY_IMAGE, filterPositions } from '../src/bench/input/picker_filter';
 
 const labels = [3, 5, 3, 8, 5];
 const predictions = [3, 3, 8, 8, 5];
@@ -14,5 +14,5 @@ test.each([
   [{ label: 5, prediction: 3, outcome: 'right' as const }, []],
   [{ label: 0 }, []],
 ])('%j lets images %j through', (change, positions) => {
-  expect(filtered(labels, predictions, { ...EVERY_IMAGE, ...change })).toEqual(positions);
+  expect(filterPositions(labels, predictions, { ...EVERY_IMAGE, ...change })).toEqual(positions);
 });

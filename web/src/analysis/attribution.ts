@@ -4,7 +4,7 @@ import type { Input, LayerRow } from '../engine/types';
 import { inPieces, type Work } from './schedule';
 
 // The number that the network reads for a byte.
-export function normalized(pixels: Uint8Array, input: Input): Float32Array {
+export function normalize(pixels: Uint8Array, input: Input): Float32Array {
   return Float32Array.from(pixels, (byte) => byte * input.scale + input.offset);
 }
 

@@ -4,7 +4,7 @@ import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
 import { mapsRead } from '../engine/layers';
 import { sharesOf, type Shares } from '../engine/softmax';
-import { sizesOf, unflattened, type Cell } from './receptive';
+import { sizesOf, unflatten, type Cell } from './receptive';
 
 // A forward pass: image, network and the output of every layer.
 export interface ForwardPass {
@@ -101,12 +101,12 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
     computed,
     replaced,
     value: replaced ?? computed,
-    shown: pass.activations[index][place(row.outputShape, cell)],
+    shown: pass.activations[index][indexIn(row.outputShape, cell)],
   };
 }
 
 function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmetic {
-  const byte = pixels[place([input.height, input.width, input.channels], cell)];
+  const byte = pixels[indexIn([input.height, input.width, input.channels], cell)];
   const sum = byte * input.scale + input.offset;
   return {
     cell,
@@ -125,14 +125,14 @@ function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmeti
   };
 }
 
-interface Given {
+interface LayerValues {
   name: string;
   shape: Shape;
   at(i: number): number;
 }
 
 // The output of a layer; -1 is the image.
-function outputAt(pass: ForwardPass, index: number): Given {
+function outputAt(pass: ForwardPass, index: number): LayerValues {
   if (index >= 0) {
     const [row, values] = [pass.table[index], pass.activations[index]];
     return { name: row.layer.name, shape: row.outputShape, at: (i) => values[i] };
@@ -141,12 +141,12 @@ function outputAt(pass: ForwardPass, index: number): Given {
   return { name: 'input', shape: [height, width, channels], at: (i) => pass.pixels[i] * scale + offset };
 }
 
-function place(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number {
+function indexIn(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number {
   const [, width, channels] = sizesOf(shape);
   return (row * width + column) * channels + map;
 }
 
-function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Work {
+function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell): Work {
   const { kind, name } = row.layer;
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
@@ -190,7 +190,7 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
     case 'BatchNormalization':
       return {
         step: 'normalised',
-        value: input.at(place(row.inputShape, cell)),
+        value: input.at(indexIn(row.inputShape, cell)),
         mean: weight('moving_mean')[cell.map],
         variance: weight('moving_variance')[cell.map],
         epsilon: row.layer.epsilon ?? 1e-3,
@@ -199,7 +199,7 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
       };
     case 'Add': {
       const earlier = outputAt(pass, earlierOf(pass.table, row.index)!);
-      const at = place(row.outputShape, cell);
+      const at = indexIn(row.outputShape, cell);
       return {
         step: 'added',
         value: input.at(at),
@@ -213,12 +213,12 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
     case 'Concatenate': {
       const first = channelsOfEarlier(pass.table, row.index);
       const from = { ...cell, layer: input.name, map: cell.map < first ? cell.map : cell.map - first };
-      return { step: 'copied', value: input.at(place(input.shape, from)), from };
+      return { step: 'copied', value: input.at(indexIn(input.shape, from)), from };
     }
     case 'SoftVoting':
       return { step: 'voted', ...votesOf(input, row.layer.members!, row.outputShape[0], cell.map) };
     case 'Flatten': {
-      const from = { layer: input.name, ...unflattened(row.inputShape, cell.map) };
+      const from = { layer: input.name, ...unflatten(row.inputShape, cell.map) };
       return { step: 'copied', value: input.at(cell.map), from };
     }
     case 'ZeroPadding2D': {
@@ -230,13 +230,13 @@ function workOf(pass: ForwardPass, row: LayerRow, input: Given, cell: Cell): Wor
     case 'Activation':
     case 'PReLU':
     case 'Branch':
-      return { step: 'copied', value: input.at(place(row.inputShape, cell)), from: { ...cell, layer: input.name } };
+      return { step: 'copied', value: input.at(indexIn(row.inputShape, cell)), from: { ...cell, layer: input.name } };
     default:
       throw new Error(`no arithmetic for ${kind}`);
   }
 }
 
-function windowOf(row: LayerRow, input: Given, cell: Cell, map: number): WindowValues {
+function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): WindowValues {
   if (row.window === null) throw new Error(`${row.layer.name} has no window`);
   const { size, strides, dilation, padding } = row.window;
   const [height, width, channels] = sizesOf(input.shape);
@@ -258,7 +258,7 @@ function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number
   return { ...window, kernel: numbers, products, sum: products.reduce((a, b) => a + b, 0) };
 }
 
-function termsOf(source: Given, kernel: Float32Array, units: number, unit: number): Term[] {
+function termsOf(source: LayerValues, kernel: Float32Array, units: number, unit: number): Term[] {
   const terms = Array.from({ length: source.shape[0] }, (_, input) => {
     const value = source.at(input);
     const weight = kernel[input * units + unit];
@@ -268,7 +268,7 @@ function termsOf(source: Given, kernel: Float32Array, units: number, unit: numbe
 }
 
 // The mean probability of a class over the members of an ensemble, and the mean of log Σ exp(logit).
-function votesOf(input: Given, members: number, classes: number, unit: number) {
+function votesOf(input: LayerValues, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {
     const logits = Array.from({ length: classes }, (_, k) => input.at(i * classes + k));

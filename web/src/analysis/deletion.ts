@@ -2,7 +2,7 @@
 import type { Network } from '../engine/network';
 import { weigh } from './attribution';
 import { inPieces, type Work } from './schedule';
-import { randomNumbers, rankCorrelation, shuffled } from './statistics';
+import { randomNumbers, rankCorrelation, shuffle } from './statistics';
 
 export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // of the ink that are removed, up to a half
 const ORDERS = 12; // random ones
@@ -74,7 +74,7 @@ export function* randomRemoval(
 ): Work<Band[]> {
   const ink = inkOf(pixels, channels, ground);
   const random = randomNumbers(1);
-  const orders = Array.from({ length: ORDERS }, () => shuffled(ink, random));
+  const orders = Array.from({ length: ORDERS }, () => shuffle(ink, random));
   const curves = yield* removalCurves(network, pixels, channels, ground, orders, weights);
   return SHARES.map((share, s) => {
     const values = curves.map((curve) => curve[s]);

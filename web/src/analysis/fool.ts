@@ -22,10 +22,10 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
   const change = new Float32Array(image.length);
   const K = network.numClasses;
   for (let steps = 0; ; steps++) {
-    const now = changed(image, change, 1);
+    const now = applyChange(image, change, 1);
     const logits = network.logits(now);
     const answer = largest(logits);
-    if (answer === wanted) return { change: shortened(network, image, change, wanted), steps, succeeded: true };
+    if (answer === wanted) return { change: shortenChange(network, image, change, wanted), steps, succeeded: true };
     if (steps === MAX_STEPS) return { change, steps, succeeded: false };
     const dlogits = new Float32Array(K);
     dlogits[wanted] = 1;
@@ -46,11 +46,11 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
 const HALVINGS = 8;
 
 // The steps may overshoot: bisects for the smallest share of the change that still gives the wanted prediction.
-function shortened(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
+function shortenChange(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (low + high) / 2;
-    if (largest(network.logits(changed(image, change, middle))) === wanted) high = middle;
+    if (largest(network.logits(applyChange(image, change, middle))) === wanted) high = middle;
     else low = middle;
   }
   return change.map((value) => high * value);
@@ -59,12 +59,12 @@ function shortened(network: Network, image: Uint8Array, change: Float32Array, wa
 const isAtLimit = (byte: number, direction: number) => (byte === 0 && direction < 0) || (byte === 255 && direction > 0);
 
 // The image with a share of the change, rounded to bytes.
-export function changed(image: Uint8Array, change: Float32Array, share: number): Uint8Array {
+export function applyChange(image: Uint8Array, change: Float32Array, share: number): Uint8Array {
   return Uint8Array.from(image, (byte, i) => Math.max(0, Math.min(255, Math.round(byte + share * change[i]))));
 }
 
 // Interpolates between two images, pixel by pixel.
-export function between(from: Uint8Array, to: Uint8Array, share: number): Uint8Array {
+export function interpolate(from: Uint8Array, to: Uint8Array, share: number): Uint8Array {
   return Uint8Array.from(from, (byte, i) => Math.round(byte + share * (to[i] - byte)));
 }
 

@@ -31,7 +31,7 @@ function sizesAt(table: LayerRow[], index: number): [number, number, number] {
 const PASSED = { weight: 1, strength: 1 };
 
 // The weights of layer `index` between its input map `from` and its output map `to`, or null.
-function between(
+function linksBetween(
   table: LayerRow[],
   weights: Weights,
   index: number,
@@ -45,17 +45,17 @@ function between(
       const { first, count } = mapsRead(row.layer, row.inputShape, to);
       const filters = row.outputShape[2];
       if (from < first || from >= first + count) return null;
-      return summed(kernel, (from - first) * filters + to, count * filters);
+      return sumWeights(kernel, (from - first) * filters + to, count * filters);
     }
     case 'DepthwiseConv2D': {
       const multiplier = row.layer.depth_multiplier ?? 1;
-      return Math.floor(to / multiplier) === from ? summed(kernel, to, row.outputShape[2]) : null;
+      return Math.floor(to / multiplier) === from ? sumWeights(kernel, to, row.outputShape[2]) : null;
     }
     case 'Dense': {
       // A flattened map has one input number for each of its pixels.
       const [, , maps] = sizesAt(table, sourceOf(table, index));
       const units = row.outputShape[0];
-      return summed(kernel, from * units + to, maps * units);
+      return sumWeights(kernel, from * units + to, maps * units);
     }
     case 'Flatten': {
       const [, , maps] = sizesOf(row.inputShape);
@@ -66,7 +66,7 @@ function between(
   }
 }
 
-function summed(kernel: Float32Array, first: number, step: number): Omit<Link, 'layer' | 'map'> {
+function sumWeights(kernel: Float32Array, first: number, step: number): Omit<Link, 'layer' | 'map'> {
   let weight = 0;
   let strength = 0;
   for (let i = first; i < kernel.length; i += step) {
@@ -87,7 +87,7 @@ export function linksBack(table: LayerRow[], weights: Weights, index: number, ma
   const links: Link[] = [];
   const maps = sizesAt(table, source)[2];
   for (let from = 0; from < maps; from++) {
-    const candidates = between(table, weights, index, from, map);
+    const candidates = linksBetween(table, weights, index, from, map);
     if (candidates !== null) links.push({ layer: source, map: from, ...candidates });
   }
   const earlier = earlierOf(table, index);
@@ -106,7 +106,7 @@ export function linksOn(table: LayerRow[], weights: Weights, index: number, map:
   if (isRead && !(index >= 0 && passesOn(table[index]))) {
     const maps = sizesAt(table, target)[2];
     for (let to = 0; to < maps; to++) {
-      const candidates = between(table, weights, target, map, to);
+      const candidates = linksBetween(table, weights, target, map, to);
       if (candidates !== null) links.push({ layer: target, map: to, ...candidates });
     }
   }

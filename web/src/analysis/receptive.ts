@@ -37,7 +37,7 @@ export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
 }
 
 // The cell of the layer before that became this number of a flattened map.
-export function unflattened(shape: Shape, unit: number): { map: number; row: number; column: number } {
+export function unflatten(shape: Shape, unit: number): { map: number; row: number; column: number } {
   const [, width, channels] = sizesOf(shape);
   const pixel = Math.floor(unit / channels);
   return { map: unit % channels, row: Math.floor(pixel / width), column: pixel % width };
@@ -57,8 +57,8 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
     if (table[i].layer.kind === 'Concatenate') {
       // Each of its maps is one of either layer.
       const joint = channelsOfEarlier(table, i);
-      extend(frames, nameAt(earlier!), among(frame, 0, joint));
-      extend(frames, nameAt(before), among(frame, joint, Infinity));
+      extend(frames, nameAt(earlier!), partOnMaps(frame, 0, joint));
+      extend(frames, nameAt(before), partOnMaps(frame, joint, Infinity));
     } else {
       extend(frames, nameAt(before), readBy(table[i], frame));
       if (earlier !== null) extend(frames, nameAt(earlier), frame);
@@ -74,7 +74,7 @@ export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): 
 }
 
 // The part of a frame on maps [first, end), with map numbers relative to `first`.
-function among(frame: Frame, first: number, end: number): Frame {
+function partOnMaps(frame: Frame, first: number, end: number): Frame {
   const from = Math.max(frame.first, first);
   return { ...frame, first: from - first, count: Math.max(0, Math.min(frame.first + frame.count, end) - from) };
 }
@@ -86,13 +86,13 @@ function readBy(row: LayerRow, frame: Frame): Frame {
   if (kind === 'Dense') return whole;
   if (kind === 'Flatten') {
     if (frame.count > 1) return whole;
-    const { map, row: top, column: left } = unflattened(row.inputShape, frame.first);
+    const { map, row: top, column: left } = unflatten(row.inputShape, frame.first);
     return { top, left, height: 1, width: 1, first: map, count: 1 };
   }
   if (row.window === null) return frame;
   const { reach, strides, padding } = row.window;
-  const [top, bottom] = covered(frame.top, frame.height, reach[0], strides[0], padding[0], height);
-  const [left, right] = covered(frame.left, frame.width, reach[1], strides[1], padding[1], width);
+  const [top, bottom] = coveredRange(frame.top, frame.height, reach[0], strides[0], padding[0], height);
+  const [left, right] = coveredRange(frame.left, frame.width, reach[1], strides[1], padding[1], width);
   const first = mapsReadBy(row, frame.first);
   const last = mapsReadBy(row, frame.first + frame.count - 1);
   const count = last.first + last.count - first.first;
@@ -105,7 +105,7 @@ function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: numb
 }
 
 // The range [begin, end) of `pixels` that the windows of outputs [first, first + count) cover.
-function covered(
+function coveredRange(
   first: number,
   count: number,
   size: number,

@@ -81,7 +81,7 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-export function shuffled(items: ArrayLike<number>, random: () => number): number[] {
+export function shuffle(items: ArrayLike<number>, random: () => number): number[] {
   const result = Array.from(items);
   for (let i = result.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

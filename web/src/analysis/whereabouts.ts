@@ -12,7 +12,7 @@ export interface TestMap {
   points: Point[]; // of its images
   indices: ArrayLike<number>; // in the split
   labels: ArrayLike<number>;
-  neighbours: number; // used for the agreement
+  neighbours: number; // number of neighbours that the agreement counts
   project: (hidden: ArrayLike<number>) => Point;
 }
 
@@ -61,7 +61,7 @@ export function* knownOf(
 }
 
 export interface Neighbour extends Known {
-  distance: number; // by all numbers
+  distance: number; // Euclidean, between the hidden activations
 }
 
 // The nearest images by hidden activations, the nearest first, without the image `except` itself.

@@ -6,14 +6,14 @@ import { colour, drawing, element, text, widthOf } from './svg';
 export interface DrawnBar {
   name: string;
   value: number;
-  before?: number; // drawn behind it, paler
+  before?: number; // drawn behind the bar, paler
   text: string;
 }
 
 const ROW = 24; // px
-const ACROSS = 240; // px that the bars have
+const ACROSS = 240; // px for the bars
 const GAP = 12;
-const MAX_BARS = 256; // bars; of a longer drawing browsers make no PNG
+const MAX_BARS = 256; // browsers make no PNG of a longer drawing
 
 export function drawBars(
   title: string,

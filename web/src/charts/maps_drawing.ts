@@ -28,7 +28,7 @@ export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit
   const perLine = Math.max(1, Math.min(maps.length, Math.floor(ACROSS / cell)));
   const pictures = maps.flatMap(({ name, values, limit: own = limit }, i) => {
     const [x, y] = [GAP + (i % perLine) * cell, 28 + Math.floor(i / perLine) * (height + 28)];
-    const href = painted(values, rows, columns, palette === 'signed' ? -own : 0, own, colours, scale);
+    const href = enlargedImageUrl(values, rows, columns, palette === 'signed' ? -own : 0, own, colours, scale);
     return [
       element('image', { x, y, width, height, href }),
       element('rect', { x, y, width, height, fill: 'none', stroke: colour('hairline') }),
@@ -43,7 +43,7 @@ export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit
 }
 
 // Enlarged by whole multiples here, since not every program that opens the file leaves squares square.
-function painted(
+function enlargedImageUrl(
   values: ArrayLike<number>,
   rows: number,
   columns: number,

@@ -23,7 +23,7 @@ export function dashOf(series: Series, index: number): string | undefined {
 }
 
 // Moves labels apart, downwards and then back up, so that none covers another: `at` are their middles.
-export function apart(at: number[], gap: number, low: number, high: number): number[] {
+export function spreadLabels(at: number[], gap: number, low: number, high: number): number[] {
   const order = at.map((_, i) => i).sort((a, b) => at[a] - at[b]);
   const placed = [...at];
   let floor = low;
@@ -73,19 +73,19 @@ export function tableOf(series: Series[], xLabel: string): { columns: { name: st
     band ? [name, say('charts.low', { name }), say('charts.high', { name })] : [name],
   );
   const byX = new Map<number, Value[]>();
-  const put = (x: number, column: number, value: number) => {
+  const setCell = (x: number, column: number, value: number) => {
     const row = byX.get(x) ?? [x, ...names.map(() => null)];
     row[column] = value;
     byX.set(x, row);
   };
   let column = 1;
   for (const { points, band } of series) {
-    for (const [x, y] of points) put(x, column, y);
+    for (const [x, y] of points) setCell(x, column, y);
     column++;
     if (band === undefined) continue;
     for (const [x, low, high] of band) {
-      put(x, column, low);
-      put(x, column + 1, high);
+      setCell(x, column, low);
+      setCell(x, column + 1, high);
     }
     column += 2;
   }

@@ -41,7 +41,7 @@ export function widthOf(content: string): number {
 }
 
 // As much of a text as fits into so many pixels at 12 px, at least one letter.
-export function clipped(content: string, room: number): string {
+export function clipText(content: string, room: number): string {
   if (widthOf(content) <= room) return content;
   let end = content.length - 1;
   while (end > 1 && widthOf(content.slice(0, end)) + LETTER > room) end--;

@@ -87,7 +87,7 @@ function rowOf(layer: LayerSpec, before: LayerRow[], last: Shape, lastSeen: Rece
     outputShape,
     weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
-    receptiveField: around(
+    receptiveField: coverBoth(
       receptiveField(layer, read, window, seen, input),
       layer.kind === 'Branch' ? undefined : earlier,
     ),
@@ -128,7 +128,7 @@ function receptiveField(
 // The smallest field with the jump of `seen` that contains, for every output i, both fields:
 //     seen.start + i * seen.jump + [0, seen.size)  and  field.start + i * field.jump + [0, field.size)
 // The jumps differ if strides between the two layers were compensated by padding; over i the second drifts by the difference.
-function around(seen: ReceptiveField, earlier: Output | undefined): ReceptiveField {
+function coverBoth(seen: ReceptiveField, earlier: Output | undefined): ReceptiveField {
   if (earlier === undefined) return seen;
   const axes = ([0, 1] as const).map((axis) => {
     const length = earlier.outputShape.length === 3 ? earlier.outputShape[axis] : 1;

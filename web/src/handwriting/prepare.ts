@@ -71,8 +71,8 @@ export function prepare(
   });
 }
 
-// Averages the picture down until no side is longer than `longest`, in bands, since the engine never returns memory that
-// it allocated.
+// Averages the picture down until no side is longer than `longest`, in bands, since the memory of the engine
+// never shrinks.
 export function reduce(engine: Engine, picture: Picture, longest: number): Picture {
   const { pixels, height: rows, width: columns, channels } = picture;
   if (Math.max(rows, columns) <= longest) return picture;

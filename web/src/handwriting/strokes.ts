@@ -24,7 +24,7 @@ export function drawingSize([height, width]: Size): Size {
   return [factor * height, factor * width];
 }
 
-// A drawing that grows with its strokes: only what is new is drawn.
+// A drawing of strokes. An update draws only the points that are new.
 export class Raster {
   readonly height: number;
   readonly width: number;
@@ -41,14 +41,14 @@ export class Raster {
   // changed pixels, or null.
   update(strokes: readonly Stroke[]): Box | null {
     const known = this.#strokes;
-    const goesOn = known.length <= strokes.length && known.every((stroke, i) => continues(strokes[i], stroke));
+    const isContinued = known.length <= strokes.length && known.every((stroke, i) => continues(strokes[i], stroke));
     let box: Box | null = null;
-    if (!goesOn) {
+    if (!isContinued) {
       this.pixels.fill(0);
       box = { top: 0, bottom: this.height, left: 0, right: this.width };
     }
     strokes.forEach((stroke, i) => {
-      const drawn = goesOn && i < known.length ? known[i].points.length : 0;
+      const drawn = isContinued && i < known.length ? known[i].points.length : 0;
       if (stroke.points.length > drawn) box = union(box, this.#draw(stroke, Math.max(0, drawn - 1)));
     });
     this.#strokes = strokes.map(({ width, points }) => ({ width, points: points.slice() }));

@@ -12,7 +12,7 @@ function base64Of(bytes: Uint8Array): string {
   return btoa(parts.join(''));
 }
 
-async function deflated(bytes: Uint8Array): Promise<string> {
+async function deflate(bytes: Uint8Array): Promise<string> {
   const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('deflate'));
   return base64Of(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
@@ -21,7 +21,7 @@ export async function pack(numbers: Float32Array | Uint8Array | Uint16Array, sha
   const dtype =
     numbers instanceof Float32Array ? 'float32' : numbers instanceof Uint16Array ? 'uint16' : ('uint8' as const);
   const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-  return { dtype, shape, data: await deflated(bytes) };
+  return { dtype, shape, data: await deflate(bytes) };
 }
 
 export async function packWeights(weights: Weights, shapes: Record<string, number[]>): Promise<Record<string, Block>> {

@@ -19,7 +19,7 @@ export async function inflate(text: string): Promise<ArrayBuffer> {
 }
 
 // Unpacks 4-bit integers to 8-bit integers.
-function doubled(halves: Uint8Array): Uint8Array {
+function unpackNibbles(halves: Uint8Array): Uint8Array {
   const numbers = new Uint8Array(2 * halves.length);
   for (let i = 0; i < halves.length; i++) {
     numbers[2 * i] = 17 * (halves[i] >> 4);
@@ -33,7 +33,7 @@ const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, 
 // The stored numbers; int8 is not multiplied by its scales.
 export async function unpack(block: Block): Promise<Numbers> {
   const bytes = await inflate(block.data);
-  const numbers = block.dtype === 'uint4' ? doubled(new Uint8Array(bytes)) : new ARRAYS[block.dtype](bytes);
+  const numbers = block.dtype === 'uint4' ? unpackNibbles(new Uint8Array(bytes)) : new ARRAYS[block.dtype](bytes);
   const size = block.shape.reduce((product, n) => product * n, 1);
   if (numbers.length !== size) throw new Error(`a packed array has ${numbers.length} numbers instead of ${size}`);
   return numbers;

@@ -15,7 +15,7 @@ import { drawTable } from './table_drawing';
 import { keepTheme } from './theme';
 import Whereabouts from './Whereabouts.svelte';
 
-function all(selector: string, within: ParentNode = document): HTMLElement[] {
+function elementsMatching(selector: string, within: ParentNode = document): HTMLElement[] {
   return [...within.querySelectorAll<HTMLElement>(selector)];
 }
 
@@ -25,7 +25,7 @@ function positionOf(bench: Bench, image: HTMLElement): number {
 }
 
 function extendImages(bench: Bench): void {
-  for (const image of all('img[data-index]')) {
+  for (const image of elementsMatching('img[data-index]')) {
     const position = positionOf(bench, image);
     if (position < 0) continue;
     intoButton(
@@ -39,7 +39,7 @@ function extendImages(bench: Bench): void {
 // Kernels and feature maps. The maps are of one image, which goes onto the bench with them.
 function extendLayers(bench: Bench): void {
   const seen = new Set<string>();
-  for (const figure of all('figure[data-layer]')) {
+  for (const figure of elementsMatching('figure[data-layer]')) {
     const layer = figure.dataset.layer ?? '';
     const section = figure.closest('section');
     const image = section?.querySelector<HTMLElement>('img[data-index]');
@@ -49,7 +49,7 @@ function extendLayers(bench: Bench): void {
       if (position >= 0) bench.choose(position);
       holdMap(bench, layer, map);
     };
-    for (const picture of all('[data-filter] > img', figure)) {
+    for (const picture of elementsMatching('[data-filter] > img', figure)) {
       intoButton(
         picture,
         () => say('report_tools.selectMap', { layer }),
@@ -79,7 +79,7 @@ function rowsOf(figure: HTMLElement): Value[][] {
 }
 
 function extendCharts(bench: Bench): void {
-  for (const figure of all('figure[data-chart]')) {
+  for (const figure of elementsMatching('figure[data-chart]')) {
     const drawing = figure.querySelector('svg');
     const table = figure.querySelector('table');
     const target = document.createElement('div');

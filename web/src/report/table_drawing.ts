@@ -8,7 +8,7 @@ function element(name: string, attributes: Record<string, string | number>): SVG
   return made;
 }
 
-function clipped(text: string, leaf: Element): string {
+function clipText(text: string, leaf: Element): string {
   const [room, wanted] = [leaf.clientWidth, leaf.scrollWidth];
   if (room === 0 || wanted <= room) return text;
   return `${text.slice(0, Math.max(1, Math.floor((text.length * room) / wanted) - 1))}…`;
@@ -30,7 +30,7 @@ function write(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
     'font-family': style.fontFamily,
     'font-size': style.fontSize,
   });
-  made.textContent = clipped(text, leaf);
+  made.textContent = clipText(text, leaf);
   return made;
 }
 

@@ -10,7 +10,7 @@ import type { Payload } from '../payload/types';
 import type { Images, LoadedModel } from './models';
 import type { Source } from './source';
 import type { Tab } from './tabs';
-import { Told } from './told.svelte';
+import { LastResults } from './last_results.svelte';
 
 export type { Cell, Tab };
 
@@ -54,7 +54,7 @@ export class Bench {
   // A network that trains in the page; it replaces the first model.
   trained = $state.raw<TrainedHere | null>(null);
 
-  readonly told = new Told();
+  readonly lastResults = new LastResults();
 
   forwardMilliseconds = 0; // time of the last pass, shown in the flow
 

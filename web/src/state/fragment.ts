@@ -35,7 +35,7 @@ const MAX_ABLATIONS = 2_000;
 const WORD = /^[a-z]{1,20}$/;
 
 // A layer's name; it contains no separator.
-function written(name: string): string {
+function encodeName(name: string): string {
   const escape = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
   return encodeURIComponent(name.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(/[.!'()*~]/g, escape);
 }
@@ -49,13 +49,13 @@ function read(text: string): string | null {
 }
 
 // A whole number from 0 to below `end`, or null.
-function whole(text: string | undefined, end: number): number | null {
+function parseIndex(text: string | undefined, end: number): number | null {
   if (text === undefined || !/^\d{1,9}$/.test(text)) return null;
   return Number(text) < end ? Number(text) : null;
 }
 
 function ablationText(ablation: Ablation): string {
-  const name = written(ablation.layer);
+  const name = encodeName(ablation.layer);
   if (ablation.part !== 'filter') return `${name}:${ablation.part}`;
   return `${name}${ablation.filter === null ? '' : `.${ablation.filter}`}:${ablation.value}`;
 }
@@ -67,7 +67,7 @@ export function encode(shown: Shown): string {
   if (shown.epoch !== null) fields.push(`e=${shown.epoch}`);
   if (shown.cell !== null) {
     const { layer, map, row, column } = shown.cell;
-    fields.push(`c=${written(layer)}.${map}.${row}.${column}`);
+    fields.push(`c=${encodeName(layer)}.${map}.${row}.${column}`);
   }
   if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(ablationText).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
@@ -85,7 +85,7 @@ function readCell(text: string, table: LayerRow[], image: number[]): Cell | null
   const shape = layer === 'input' ? image : table.find((row) => row.layer.name === layer)?.outputShape;
   if (layer === null || shape === undefined || cells.length !== 3) return null;
   const [rows, columns, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
-  const [map, row, column] = [whole(cells[0], maps), whole(cells[1], rows), whole(cells[2], columns)];
+  const [map, row, column] = [parseIndex(cells[0], maps), parseIndex(cells[1], rows), parseIndex(cells[2], columns)];
   return map === null || row === null || column === null ? null : { layer, map, row, column };
 }
 
@@ -97,7 +97,7 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
   const layer = row.layer.name;
   if (what === 'zero' || what === 'mean') {
     const count = filtersOf(table, row);
-    const number = filter === undefined ? null : whole(filter, count);
+    const number = filter === undefined ? null : parseIndex(filter, count);
     if (count === 0 || (filter !== undefined && number === null)) return null;
     return { part: 'filter', layer, filter: number, value: what };
   }
@@ -113,7 +113,7 @@ export function decode(fragment: string, known: Known): Shown | null {
     const at = field.indexOf('=');
     if (at > 0 && !fields.has(field.slice(0, at))) fields.set(field.slice(0, at), field.slice(at + 1));
   }
-  const number = (name: string, end: number) => whole(fields.get(name), end);
+  const number = (name: string, end: number) => parseIndex(fields.get(name), end);
   const model = number('m', known.models.length) ?? 0;
   const { table, epochs } = known.models[model];
   const index = number('i', Infinity);

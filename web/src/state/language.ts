@@ -33,9 +33,9 @@ async function listIn<T>(name: Language | 'keys'): Promise<T[]> {
   return JSON.parse(new TextDecoder().decode(await inflate(packedIn(name)!.textContent ?? '')));
 }
 
-function put(texts: Texts, [name, ...rest]: string[], text: Texts[string]): void {
+function setText(texts: Texts, [name, ...rest]: string[], text: Texts[string]): void {
   if (rest.length === 0) texts[name] = text;
-  else put((texts[name] ??= {}) as Texts, rest, text);
+  else setText((texts[name] ??= {}) as Texts, rest, text);
 }
 
 let last: Language = 'en'; // that was asked for, so that one that opens slowly does not replace a later one
@@ -47,7 +47,7 @@ export async function chooseLanguage(language: Language): Promise<void> {
   if (texts === undefined) {
     const [keys, values] = await Promise.all([listIn<string>('keys'), listIn<Texts[string]>(language)]);
     texts = {};
-    for (const [i, key] of keys.entries()) put(texts, key.split('.'), values[i]);
+    for (const [i, key] of keys.entries()) setText(texts, key.split('.'), values[i]);
     opened.set(language, texts);
   }
   if (language !== last) return;

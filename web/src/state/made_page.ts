@@ -39,7 +39,7 @@ async function liveModel({ architecture, weights, means }: MadeNetwork): Promise
 }
 
 // The parts that every such page has. Measurements by Python are left out.
-async function common(page: Payload, network: MadeNetwork, made: Made) {
+async function commonParts(page: Payload, network: MadeNetwork, made: Made) {
   const { architecture, recipe } = network;
   const table = layerTable(architecture);
   const sum = (numbers: number[]) => numbers.reduce((all, item) => all + item, 0);
@@ -68,7 +68,7 @@ export async function trainedPayload(
   epoch: number,
   score: { right: number; count: number } | null,
 ): Promise<Payload> {
-  const { models, parity, ...rest } = await common(page, network, { from: 'data', epoch });
+  const { models, parity, ...rest } = await commonParts(page, network, { from: 'data', epoch });
   const { split, class_names } = page.evaluation;
   const live = { ...page.live, models, parity };
   delete (live as { map?: unknown }).map; // one of test images is of another network
@@ -94,7 +94,7 @@ export async function classesPayload(
   classNames: readonly string[],
   { train, heldOut }: { train: Labelled; heldOut: Labelled },
 ): Promise<Payload> {
-  const { models, parity, ...rest } = await common(page, network, { from: 'classes', epoch });
+  const { models, parity, ...rest } = await commonParts(page, network, { from: 'classes', epoch });
   const { height, width, channels } = network.architecture.input;
   const shape: [number, number, number] = [height, width, channels];
   const count = train.labels.length + heldOut.labels.length;

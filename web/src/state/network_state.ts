@@ -19,12 +19,12 @@ export function networkState(bench: Bench): NetworkState {
     const { isTraining, epoch, accuracy, sample } = trained;
     const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
     const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
-    return other([text, ...removed], measured, measuredOnFirst(bench.images.split, sample));
+    return stateOfChanged([text, ...removed], measured, measuredOnFirst(bench.images.split, sample));
   }
   if (payload.made !== undefined) {
     const { from, epoch: n } = payload.made;
     const text = from === 'classes' ? say('symbols.chip') : say('symbols.chipTrained', { n });
-    if (removed.length > 0) return other([text, ...removed]);
+    if (removed.length > 0) return stateOfChanged([text, ...removed]);
     const measured = measuredOnFirst(evaluation.split, evaluation.num_images);
     return { text, isTrained: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
   }
@@ -32,21 +32,21 @@ export function networkState(bench: Bench): NetworkState {
   if (epoch !== null) {
     const when = epoch === 0 ? say('state.untrained') : say('state.epoch', { epoch });
     const accuracy = removed.length > 0 ? undefined : history?.val_accuracy[epoch - 1];
-    return other([...name, when, ...removed], accuracy, measuredOn(history?.val_split ?? evaluation.split));
+    return stateOfChanged([...name, when, ...removed], accuracy, measuredOn(history?.val_split ?? evaluation.split));
   }
   const measured = measuredOn(evaluation.split);
   if (modelIndex !== 0) {
     const accuracy = (payload.comparison?.b as { accuracy?: number } | undefined)?.accuracy;
-    return other([...name, ...removed], removed.length > 0 ? undefined : accuracy, measured);
+    return stateOfChanged([...name, ...removed], removed.length > 0 ? undefined : accuracy, measured);
   }
-  if (removed.length > 0) return other(removed);
+  if (removed.length > 0) return stateOfChanged(removed);
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;
   if (payload.untrained) return { text: say('state.untrained'), isTrained: true, accuracy: null, measured };
   const text = epochs > 0 ? say('state.trainedAt', { epoch: epochs }) : say('state.trained');
   return { text, isTrained: true, accuracy: evaluation.accuracy ?? null, measured };
 }
 
-function other(texts: string[], accuracy?: number, measured = ''): NetworkState {
+function stateOfChanged(texts: string[], accuracy?: number, measured = ''): NetworkState {
   return { text: texts.join(' · '), isTrained: false, accuracy: accuracy ?? null, measured };
 }
 

@@ -11,7 +11,7 @@ const onGrid = (share: number) => Math.round(GRID * Math.min(1, Math.max(0, shar
 const zigzag = (n: number) => (n < 0 ? -2 * n - 1 : 2 * n);
 const unzigzag = (n: number) => (n % 2 === 1 ? -(n + 1) / 2 : n / 2);
 
-function put(bytes: number[], n: number): void {
+function pushNumber(bytes: number[], n: number): void {
   for (; n > 127; n >>= 7) bytes.push(128 + (n & 127));
   bytes.push(n);
 }
@@ -26,12 +26,12 @@ export function packStrokes(strokes: Stroke[]): string {
       if (last === undefined || last[0] !== point[0] || last[1] !== point[1]) points.push(point);
     }
     if (points.length === 0) continue;
-    put(bytes, Math.max(1, Math.min(WIDTHS, Math.round(WIDTHS * stroke.width))));
-    put(bytes, points.length);
+    pushNumber(bytes, Math.max(1, Math.min(WIDTHS, Math.round(WIDTHS * stroke.width))));
+    pushNumber(bytes, points.length);
     let [x, y] = [0, 0];
     for (const point of points) {
-      put(bytes, zigzag(point[0] - x));
-      put(bytes, zigzag(point[1] - y));
+      pushNumber(bytes, zigzag(point[0] - x));
+      pushNumber(bytes, zigzag(point[1] - y));
       [x, y] = point;
     }
   }

@@ -61,7 +61,7 @@ export function partsOf(text: string): Part[] {
 }
 
 // A text with its values, as one string. A value that is missing is an error, not a hole.
-export function filled(text: string, values: Record<string, Value>, written: (value: Value) => string): string {
+export function fillSlots(text: string, values: Record<string, Value>, written: (value: Value) => string): string {
   return partsOf(text)
     .map(({ text: part, slot }) => {
       if (slot === undefined) return part;

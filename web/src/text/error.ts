@@ -2,12 +2,12 @@
 // shown, also when it comes from a worker, which has no catalogue.
 import type { Key, Value } from './catalogue';
 
-export interface Told {
+export interface ErrorText {
   key: Key;
   values: Record<string, Value>;
 }
 
-export class TextError extends Error implements Told {
+export class TextError extends Error implements ErrorText {
   constructor(
     readonly key: Key,
     readonly values: Record<string, Value> = {},
@@ -18,7 +18,7 @@ export class TextError extends Error implements Told {
 }
 
 // An error as a message can hold it. Errors without a text are for developers.
-export function toldOf(error: unknown): Told | string {
+export function errorTextOf(error: unknown): ErrorText | string {
   if (error instanceof TextError) return { key: error.key, values: error.values };
   return error instanceof Error ? error.message : String(error);
 }

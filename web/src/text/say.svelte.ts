@@ -1,7 +1,7 @@
 // Texts and numbers in the language that the reader chose.
-import { filled, textAt, type Key, type Language, type Texts, type Value } from './catalogue';
+import { fillSlots, textAt, type Key, type Language, type Texts, type Value } from './catalogue';
 import en from 'catalogues/en.json';
-import { toldOf, type Told } from './error';
+import { errorTextOf, type ErrorText } from './error';
 
 class Chosen {
   language = $state<Language>('en'); // of the texts
@@ -50,12 +50,13 @@ const written = (value: Value): string => (typeof value === 'number' ? number(va
 
 // The text at a key with its values. A number among them is written as a whole number; give others as text.
 export function say(key: Key, values: Record<string, Value> = {}): string {
-  return filled(textAt(chosen.texts, key, chosen.language, values.n), values, written);
+  return fillSlots(textAt(chosen.texts, key, chosen.language, values.n), values, written);
 }
 
 // The message of an error, in the reader's language if it has a text.
 export function messageOf(error: unknown): string {
-  const sentence = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
+  const sentence =
+    typeof error === 'object' && error !== null && 'key' in error ? (error as ErrorText) : errorTextOf(error);
   return typeof sentence === 'string' ? sentence : say(sentence.key, sentence.values);
 }
 

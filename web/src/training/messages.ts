@@ -5,7 +5,7 @@ import type { EpochPoint } from './epoch';
 import type { Recipe } from './recipe';
 import type { Labelled, Score } from './score';
 import type { Update } from './update';
-import type { Told } from '../text/error';
+import type { ErrorText } from '../text/error';
 
 export type Request =
   // First of all: the engine, the images to train on, and a sample of test images to measure on.
@@ -59,4 +59,4 @@ export type Reply =
   | { kind: 'update'; run: number; progress: Progress; stretch: Stretch; sample: Score | null; weights: Weights }
   | { kind: 'paused'; run: number }
   | { kind: 'done'; run: number }
-  | { kind: 'failed'; problem: Told | string };
+  | { kind: 'failed'; problem: ErrorText | string };

@@ -16,9 +16,9 @@ export interface CurvePoint {
   accuracy: number;
 }
 
-const MAX_POINTS = 400; // points of a curve; beyond, neighbours are merged
+const MAX_POINTS = 400; // of a longer curve every second point is dropped
 
-function thinned(points: CurvePoint[]): CurvePoint[] {
+function thinPoints(points: CurvePoint[]): CurvePoint[] {
   return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
 }
 
@@ -34,8 +34,8 @@ export class TrainingSession {
   starting = $state(false); // until the worker's first message about a run
   progress = $state.raw<Progress | null>(null);
   sample = $state.raw<Score | null>(null);
-  train = $state.raw<CurvePoint[]>([]); // the images as they were trained on
-  test = $state.raw<CurvePoint[]>([]); // the sample
+  train = $state.raw<CurvePoint[]>([]); // on the images as they were trained on
+  test = $state.raw<CurvePoint[]>([]); // on the sample
   chosen = $state.raw<ChosenImages | null>(null); // what the run trains on
   epochs = $state.raw<EpochPoint[]>([]); // one for each epoch that is done, the untrained network first
   taken = $state.raw<TakenStep | null>(null); // the last step that was asked for with images to watch
@@ -164,11 +164,11 @@ export class TrainingSession {
     this.weights = weights;
     const { step } = progress;
     if (stretch.images > 0) {
-      this.train = thinned([...this.train, { step, loss: stretch.loss, accuracy: stretch.accuracy }]);
+      this.train = thinPoints([...this.train, { step, loss: stretch.loss, accuracy: stretch.accuracy }]);
     }
     if (sample !== null) {
       this.sample = sample;
-      this.test = thinned([...this.test, { step, loss: sample.loss, accuracy: sample.right / sample.count }]);
+      this.test = thinPoints([...this.test, { step, loss: sample.loss, accuracy: sample.right / sample.count }]);
     }
   }
 }

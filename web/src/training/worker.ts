@@ -7,7 +7,7 @@ import type { Reply, Request, Stretch, TakenStep } from './messages';
 import { measure, type Labelled, type Score } from './score';
 import { Trainer } from './trainer';
 import { oneUpdate } from './update';
-import { TextError, toldOf } from '../text/error';
+import { TextError, errorTextOf } from '../text/error';
 
 const PIECE = 50; // ms of training between two checks for messages
 const BETWEEN = 100; // ms from one update of the page to the next
@@ -170,10 +170,10 @@ function piece(): void {
 
 function fail(error: unknown): void {
   running = false;
-  reply({ kind: 'failed', problem: toldOf(error) });
+  reply({ kind: 'failed', problem: errorTextOf(error) });
 }
 
-function end(): void {
+function stopTraining(): void {
   trainer?.network.free();
   trainer = null;
   epochWork = oneStep = null;
@@ -193,7 +193,7 @@ async function handle(request: Request): Promise<void> {
       classes = request.classes;
       return;
     case 'start': {
-      end();
+      stopTraining();
       if (data === null) throw new TextError('refused.training.noImages');
       const { architecture, weights, recipe, conditions, seed } = request;
       chosen = chooseImages(data.labels, classes, conditions, seed);
@@ -230,7 +230,7 @@ async function handle(request: Request): Promise<void> {
       if (trainer !== null) trainer.learningRate = request.learningRate;
       return;
     case 'stop':
-      return end();
+      return stopTraining();
     case 'seen':
       awaited = false;
   }

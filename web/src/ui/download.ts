@@ -71,7 +71,7 @@ const DRAWN = [
 ];
 
 // Colours that were mixed come as color(srgb 0.1 0.2 0.3), which drawing programs do not read.
-function resolved(value: string): string {
+function toRgb(value: string): string {
   return value.replace(/color\(srgb ([^)]+)\)/g, (_, inside: string) => {
     const [r, g, b, alpha] = inside.split(/[\s/]+/).map(Number);
     const rgb = [r, g, b].map((part) => Math.round(255 * part)).join(', ');
@@ -126,7 +126,7 @@ export function svgText(svg: SVGSVGElement): string {
       ([, value]) => value !== '',
     );
     if (set.length > 0)
-      copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${resolved(value)}`).join(';'));
+      copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${toRgb(value)}`).join(';'));
   });
   for (const element of hidden) element.remove();
   const frame = frameOf(svg);

@@ -1,5 +1,5 @@
-// The page as a presentation: the first screen alone, with type and maps for a projector, in all of the screen if the
-// browser allows it.
+// The page as a presentation: the first screen alone, with type and maps large enough for a projector, on the whole screen if
+// the browser allows it.
 import { type } from './type.svelte';
 
 const AT_1080 = 1.35; // scale of the text on 1920 × 1080
@@ -29,7 +29,7 @@ class Presentation {
       if (this.on) document.addEventListener('fullscreenchange', this.#follow);
       else await document.exitFullscreen();
     } catch {
-      // A frame of a notebook, for example, allows none; the window is filled then.
+      // A frame of a notebook, for example, does not allow it; then the page fills the window.
     }
   }
 
@@ -40,7 +40,7 @@ class Presentation {
     window.removeEventListener('resize', this.#fit);
     delete document.documentElement.dataset.presenting;
     type.set(1);
-    if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => undefined); // is over already
+    if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => undefined); // it has ended already
   }
 
   toggle(): void {
@@ -48,20 +48,20 @@ class Presentation {
     else void this.enter();
   }
 
-  // F begins and ends it where one does not write; Escape ends it and nothing else.
+  // F starts and ends the presentation, except in a field for text; Escape ends it, and closes nothing else.
   press(event: KeyboardEvent): void {
     const { target, key } = event;
     if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
     if (key === 'Escape' && this.on) {
       event.stopImmediatePropagation();
       this.leave();
-    } else if (key.toLowerCase() === 'f' && !(target instanceof Element && target.closest(WRITTEN) !== null)) {
+    } else if (key.toLowerCase() === 'f' && !(target instanceof Element && target.closest(TEXT_FIELDS) !== null)) {
       event.preventDefault();
       this.toggle();
     }
   }
 }
 
-const WRITTEN = 'input:not([type="range"], [type="checkbox"], [type="radio"]), textarea, select, [contenteditable]';
+const TEXT_FIELDS = 'input:not([type="range"], [type="checkbox"], [type="radio"]), textarea, select, [contenteditable]';
 
 export const presentation = new Presentation();

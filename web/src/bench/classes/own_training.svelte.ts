@@ -8,7 +8,7 @@ import type { Bench } from '../../state/bench.svelte';
 import { classesPayload } from '../../state/made_page';
 import { load } from '../../state/models';
 import type { OwnClasses } from '../../state/own_classes.svelte';
-import { toldOf, type Told } from '../../text/error';
+import { errorTextOf, type ErrorText } from '../../text/error';
 import {
   partsOf,
   recipeFor,
@@ -25,7 +25,7 @@ import { meanOutputs } from '../training/means';
 const SEED = 0;
 const MAX_AVERAGED = 300; // examples for the mean of each filter
 
-interface Asked {
+interface TrainingRequest {
   classes: readonly OwnClass[];
   parts: Parts;
   architecture: Architecture;
@@ -36,10 +36,10 @@ interface Asked {
 export class OwnTraining {
   start = $state<Start>('scratch'); // as good as the filters with ten examples, and quicker
   session = $state.raw<TrainingSession | null>(null); // while it trains
-  problem = $state.raw<Told | string>(''); // why it could not train
+  problem = $state.raw<ErrorText | string>(''); // why it could not train
   readonly hasFilters: boolean; // whether the page's network was trained
 
-  #asked: Asked | null = null;
+  #asked: TrainingRequest | null = null;
 
   constructor(
     readonly bench: Bench,
@@ -72,7 +72,7 @@ export class OwnTraining {
       this.session = new TrainingSession({ engine: bench.engine.bytes, train, sample, classes: classes.length });
       this.session.start(architecture, weights, recipe, SEED);
     } catch (error) {
-      this.problem = toldOf(error);
+      this.problem = errorTextOf(error);
     }
   }
 
@@ -122,7 +122,7 @@ export class OwnTraining {
       bench.use(subject);
     } catch (error) {
       this.stop();
-      this.problem = toldOf(error);
+      this.problem = errorTextOf(error);
     }
   }
 }

@@ -58,7 +58,7 @@ export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: numbe
   return inside ? { map, row, column } : null;
 }
 
-function gridOf({ shape, all, narrowest }: Wanted, cell: number, height: number, scale: number): Grid {
+function gridOf({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
@@ -88,7 +88,7 @@ function isVector(shape: Shape): boolean {
 }
 
 // `least` is the least side of a number, in CSS pixels, and `side` that of a map.
-function firstCell({ shape }: Wanted, side: number, least: number, scale: number): number {
+function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
   const [rows, columns, maps] = sizesOf(shape);
   if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
   return Math.max(
@@ -98,7 +98,7 @@ function firstCell({ shape }: Wanted, side: number, least: number, scale: number
   );
 }
 
-export interface Wanted {
+export interface ColumnNeeds {
   shape: Shape;
   all: boolean; // show every map
   narrowest: number; // CSS pixels of its column, for the heading
@@ -106,17 +106,17 @@ export interface Wanted {
 }
 
 // The width of all columns with gaps, in CSS pixels.
-export function widthOf(wanted: Wanted[], grids: Grid[], scale: number): number {
+export function widthOf(wanted: ColumnNeeds[], grids: Grid[], scale: number): number {
   return grids.reduce((sum, grid, i) => sum + columnWidth(wanted[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
 }
 
-function columnWidth({ folded, narrowest }: Wanted, grid: Grid, scale: number): number {
+function columnWidth({ folded, narrowest }: ColumnNeeds, grid: Grid, scale: number): number {
   return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
 }
 
 // Lays out the grids of all layers. While width is left, the smallest maps grow by one pixel per cell, and then the
 // units. If not even readable maps fit, the columns are wider than the flow.
-export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
+export function fitGrids(wanted: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
   const first = (side: number, least: number) =>
     wanted.map((grid) => gridOf(grid, firstCell(grid, side, least, scale), height, scale));
   const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);

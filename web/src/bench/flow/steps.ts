@@ -9,19 +9,19 @@ const ARROWS: Record<string, [number, number]> = {
   ArrowDown: [1, 0],
 };
 
-type Pressed = Pick<KeyboardEvent, 'key' | 'altKey' | 'ctrlKey' | 'metaKey'>;
+type KeyPress = Pick<KeyboardEvent, 'key' | 'altKey' | 'ctrlKey' | 'metaKey'>;
 
 export function isArrow(key: string): boolean {
   return key in ARROWS;
 }
 
-function within(value: number, count: number): number {
+function clampIndex(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
 }
 
 // A bracket moves to the previous or next layer. If AltGr or Option types it, browsers report Ctrl and Alt, or Alt
 // alone; with Ctrl or Cmd alone it belongs to the browser.
-export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: Pressed): number {
+export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: KeyPress): number {
   if (metaKey || (ctrlKey && !altKey)) return 0;
   return key === ']' ? 1 : key === '[' ? -1 : 0;
 }
@@ -33,16 +33,20 @@ export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean):
     const map = cell.map + down * grid.gridColumns + right;
     return map < 0 || map >= grid.shown ? cell : { ...cell, map };
   }
-  return { ...cell, row: within(cell.row + down, grid.rows), column: within(cell.column + right, grid.columns) };
+  return {
+    ...cell,
+    row: clampIndex(cell.row + down, grid.rows),
+    column: clampIndex(cell.column + right, grid.columns),
+  };
 }
 
 // The corresponding cell of another layer, at the same relative position.
 export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
   const scaled = (value: number, count: number, otherCount: number) =>
-    within(Math.floor(((value + 0.5) * otherCount) / count), otherCount);
+    clampIndex(Math.floor(((value + 0.5) * otherCount) / count), otherCount);
   return {
     layer,
-    map: within(cell.map, to.shown),
+    map: clampIndex(cell.map, to.shown),
     row: scaled(cell.row, from.rows, to.rows),
     column: scaled(cell.column, from.columns, to.columns),
   };

@@ -33,7 +33,7 @@ export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [
 }
 
 // The first embedded image of a class, other than this one; null if there is none.
-export function towards(images: Pick<Images, 'labels' | 'count'>, label: number, except: number): number | null {
+export function firstOfClass(images: Pick<Images, 'labels' | 'count'>, label: number, except: number): number | null {
   for (let i = 0; i < images.count; i++) if (images.labels[i] === label && i !== except) return i;
   return null;
 }

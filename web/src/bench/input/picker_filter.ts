@@ -9,7 +9,7 @@ export interface PickerFilters {
 export const EVERY_IMAGE: PickerFilters = { label: null, prediction: null, outcome: 'all' };
 
 // The positions of the images that pass the filters.
-export function filtered(
+export function filterPositions(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,
   { label, prediction, outcome }: PickerFilters,

@@ -1,6 +1,6 @@
 // The words and printed numbers of a cell's arithmetic.
 import type { CellArithmetic, Channel } from '../../analysis/cell';
-import { unflattened, type Cell } from '../../analysis/receptive';
+import { unflatten, type Cell } from '../../analysis/receptive';
 import { decimalsFor, roundTerms } from '../../analysis/rounding';
 import type { LayerRow } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
@@ -31,7 +31,7 @@ export function partsOf(sum: CellArithmetic, decimals: number, name: (layer: str
     case 'weighted':
       return withBias(say('lens.products', { n: work.terms.length }), sum.sum - (bias ?? 0));
     case 'largest':
-      return add([say('lens.max', { n: inside(work.window.values) })], [sum.sum]);
+      return add([say('lens.max', { n: countInside(work.window.values) })], [sum.sum]);
     case 'mean':
       return add([say('lens.mean', { n: work.count })], [sum.sum]);
     case 'normalised':
@@ -61,7 +61,7 @@ function placeText({ layer, map, row, column }: Cell, name: (layer: string) => s
   return say('lens.from', { layer: name(layer), map: String(map), row, column });
 }
 
-function inside(values: number[]): number {
+function countInside(values: number[]): number {
   return values.filter((value) => !Number.isNaN(value)).length;
 }
 
@@ -80,7 +80,7 @@ export function inputText(table: LayerRow[], source: string, input: number): str
   let from = at;
   while (from >= 0 && ['Dropout', 'Activation'].includes(table[from].layer.kind)) from--;
   if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
-    const { map, row, column } = unflattened(table[from].inputShape, input);
+    const { map, row, column } = unflatten(table[from].inputShape, input);
     return table[from].inputShape[2] === 1
       ? say('lens.pixelAt', { row, column })
       : say('lens.mapAt', { map: String(map), row, column });
@@ -89,7 +89,7 @@ export function inputText(table: LayerRow[], source: string, input: number): str
 }
 
 // The input channels, the strongest first.
-export function ordered(channels: Channel[]): Channel[] {
+export function sortByStrength(channels: Channel[]): Channel[] {
   return [...channels].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
 }
 

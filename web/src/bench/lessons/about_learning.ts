@@ -66,12 +66,12 @@ export function softmax(bench: Bench): Script {
 
 export function training(bench: Bench): Script {
   const [model] = bench.models;
-  const before = bench.told.step;
+  const before = bench.lastResults.step;
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.answer];
   // The prediction after an epoch (null: of the trained model) for the image of the step.
   const probability = (epoch: number | null): string => {
-    const { pixels, label } = bench.told.step!;
+    const { pixels, label } = bench.lastResults.step!;
     const weights = epoch === null ? model.weights : model.snapshots.get(epoch)!;
     return confidence(bench.network(model, weights, []).forward(pixels).probabilities[label]);
   };
@@ -79,7 +79,7 @@ export function training(bench: Bench): Script {
     id: 'step',
     at: `${tab('step')}, [data-step-whole]`,
     isDone: () => {
-      const { step: snapshot } = bench.told;
+      const { step: snapshot } = bench.lastResults;
       return snapshot !== null && snapshot !== before && snapshot.isWhole && (!replays || bench.epoch === 0);
     },
   };
@@ -89,11 +89,11 @@ export function training(bench: Bench): Script {
     answers: ['falls', 'rises', 'stays'],
     tasks: replays ? [{ id: 'untrained', at: '.epochs .track', isDone: () => bench.epoch === 0 }, step, toEnd] : [step],
     right: () => {
-      const { before: p, after } = bench.told.step!;
+      const { before: p, after } = bench.lastResults.step!;
       return after > p ? 'rises' : after < p ? 'falls' : 'stays';
     },
     found: () => {
-      const shown = bench.told.step!;
+      const shown = bench.lastResults.step!;
       const values = {
         name: bench.classNames[shown.label],
         before: confidence(shown.before),
@@ -112,10 +112,10 @@ export function training(bench: Bench): Script {
 export function overfitting(bench: Bench): Script | null {
   const images = Math.min(FEW_IMAGES, bench.payload.live.training.labels.shape[0]);
   if (images === 0) return null;
-  const start = bench.told.training;
+  const start = bench.lastResults.training;
   const SMALL = 0.05; // of the accuracy: as well as
   const ran = (isAugmented: boolean) => {
-    const { training: progress } = bench.told;
+    const { training: progress } = bench.lastResults;
     const isIt =
       progress !== null &&
       progress !== start &&
@@ -161,14 +161,14 @@ export function fails(bench: Bench): Script {
   const names = bench.classNames;
   const { evaluation, untrained } = bench.payload;
   const hasMistakes = untrained || bench.images.numMistakes > 0;
-  const before = bench.told.change;
+  const before = bench.lastResults.change;
   let change = before;
   let mistake = { label: '', answer: '', probability: '' };
   const fool: Task = {
     id: 'fool',
     at: `${tab('why')}, .fool [data-epsilon]`,
     isDone: () => {
-      ({ change } = bench.told);
+      ({ change } = bench.lastResults);
       if (change === null || change === before) return false;
       return !change.isFound || (change.share < 1 && change.answer === change.from);
     },

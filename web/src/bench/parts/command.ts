@@ -2,7 +2,7 @@
 import type { Payload } from '../../payload/types';
 
 // A word as a shell takes it.
-export function quoted(word: string): string {
+export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
@@ -20,5 +20,5 @@ export function evaluateCommand(payload: Payload, file: string): string {
   }
   if (options?.image_size != null) words.push('--image-size', options.image_size.join('x'));
   if (options?.skip_damaged) words.push('--skip-damaged');
-  return words.map(quoted).join(' ');
+  return words.map(quote).join(' ');
 }

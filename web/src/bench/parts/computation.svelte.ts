@@ -5,7 +5,7 @@ const SHOWN_AFTER_MS = 1000; // shorter computations need no bar
 
 export class Computation<T> {
   value = $state.raw<T | null>(null); // of the last finished computation
-  progress = $state<number | null>(null); // from 0 to 1, once it lasts
+  progress = $state<number | null>(null); // from 0 to 1, after SHOWN_AFTER_MS
   running = $state(false);
   stopped = $state(false); // by the reader
   failure = $state('');
@@ -53,7 +53,7 @@ export class Computation<T> {
   }
 }
 
-// The work is made in its first slice.
+// Calls `work` in the first slice, so that its failure is reported like a later one.
 function* lazily<T>(work: () => Work<T>): Work<T> {
   return yield* work();
 }

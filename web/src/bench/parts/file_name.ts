@@ -3,11 +3,11 @@ import type { Bench } from '../../state/bench.svelte';
 import { fileName } from '../../ui/download';
 
 export function benchFile(bench: Bench, ...what: string[]): string {
-  return fileName(bench.payload.data.name, bench.model.name, moment(bench), ...what);
+  return fileName(bench.payload.data.name, bench.model.name, momentText(bench), ...what);
 }
 
 // The name of a network that trains in the page says so.
-function moment({ epoch, ablations, trained }: Bench): string {
+function momentText({ epoch, ablations, trained }: Bench): string {
   const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
   return `${when}${ablations.length > 0 ? ' with ablation' : ''}`;
 }

@@ -21,7 +21,7 @@ export function activationText({ layer }: LayerRow): string {
   const { kind, activation } = layer;
   if (kind === 'Dropout') return say('parts.about.noEffect');
   if (kind === 'Flatten') return say('parts.about.reshapes');
-  if (kind === 'ZeroPadding2D') return framed(layer);
+  if (kind === 'ZeroPadding2D') return paddingText(layer);
   if (kind === 'Activation' && activation === 'leaky_relu') {
     return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) });
   }
@@ -31,7 +31,7 @@ export function activationText({ layer }: LayerRow): string {
   return activation ?? '';
 }
 
-function framed(layer: LayerSpec): string {
+function paddingText(layer: LayerSpec): string {
   const [[above, below], [left, right]] = frameOf(layer);
   const isEven = above === below && left === right;
   if (isEven && above === left) return say('parts.about.zerosAround', { width: above });
@@ -52,7 +52,7 @@ export function numberText(value: number, maxDigits = 4): string {
 }
 
 // Allows breaks in a name: after an underscore, and before a capital letter.
-export function breakable(text: string): string[] {
+export function splitAtBreaks(text: string): string[] {
   return text.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/);
 }
 

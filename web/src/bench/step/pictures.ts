@@ -12,7 +12,7 @@ export interface Mosaic {
 }
 
 // Tiles of one size in a grid, as many as there are places.
-function lay(tiles: ArrayLike<number>[], height: number, width: number, across: number): Float32Array {
+function layTiles(tiles: ArrayLike<number>[], height: number, width: number, across: number): Float32Array {
   const down = Math.ceil(tiles.length / across);
   const columns = across * (width + 1) - 1;
   const values = new Float32Array((down * (height + 1) - 1) * columns).fill(NaN);
@@ -45,7 +45,7 @@ export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const across = Math.min(count, Math.max(1, Math.round(Math.sqrt((count * height) / width))));
   const down = Math.ceil(count / across);
   return {
-    values: lay(tiles, height, width, across),
+    values: layTiles(tiles, height, width, across),
     rows: down * (height + 1) - 1,
     columns: across * (width + 1) - 1,
     tiles: count,
@@ -76,7 +76,7 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
     ).flat();
     const across = channels === 1 ? Math.min(count, ACROSS) : count;
     return {
-      values: lay(tiles, rows, columns, across),
+      values: layTiles(tiles, rows, columns, across),
       rows: Math.ceil(tiles.length / across) * (rows + 1) - 1,
       columns: across * (columns + 1) - 1,
       tiles: count,
@@ -86,7 +86,7 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
   }
   const tiles = own.flatMap((name) => Array.from(arrays[name].subarray(0, count), (value) => [value]));
   return {
-    values: lay(tiles, 1, 1, count),
+    values: layTiles(tiles, 1, 1, count),
     rows: 2 * own.length - 1,
     columns: 2 * count - 1,
     tiles: count,

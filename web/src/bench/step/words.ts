@@ -37,10 +37,10 @@ export function explanationOf(phase: Phase, { lab, step, table, name }: About): 
       return own ? say('step.backWithWeights', { n: row.parameters }) : say('step.backToLayer');
     }
     case 'update': {
-      const said = [say('step.update')];
-      if (update.clipFactor < 1) said.push(say('step.clipped', { share: plainText(update.clipFactor, 2) }));
-      if (lab.recipe.optimizer.kind === 'Adam' && lab.taken === 0) said.push(say('step.fresh'));
-      return sentences(said);
+      const parts = [say('step.update')];
+      if (update.clipFactor < 1) parts.push(say('step.clipped', { share: plainText(update.clipFactor, 2) }));
+      if (lab.recipe.optimizer.kind === 'Adam' && lab.taken === 0) parts.push(say('step.fresh'));
+      return sentences(parts);
     }
     case 'answer':
       return say('step.answer', {

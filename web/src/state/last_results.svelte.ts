@@ -1,6 +1,6 @@
 // The last results of instruments that have their own state. Lessons read them.
 
-export interface ToldTraining {
+export interface TrainingResult {
   images: number; // that are trained on
   wrongLabels: number; // share
   isAugmented: boolean;
@@ -11,7 +11,7 @@ export interface ToldTraining {
   gap: number; // between the two
 }
 
-export interface ToldStep {
+export interface StepResult {
   pixels: Uint8Array; // of the image that the step was taken on
   label: number;
   isWhole: boolean; // whether all its phases were shown
@@ -20,7 +20,7 @@ export interface ToldStep {
   loss: [before: number, after: number];
 }
 
-export interface ToldChange {
+export interface ChangeResult {
   from: number; // classes
   wanted: number;
   isFound: boolean; // whether a change gives the wanted class
@@ -29,8 +29,8 @@ export interface ToldChange {
   mean: number; // of the smallest change, in grey levels per pixel
 }
 
-export class Told {
-  training = $state.raw<ToldTraining | null>(null);
-  step = $state.raw<ToldStep | null>(null);
-  change = $state.raw<ToldChange | null>(null);
+export class LastResults {
+  training = $state.raw<TrainingResult | null>(null);
+  step = $state.raw<StepResult | null>(null);
+  change = $state.raw<ChangeResult | null>(null);
 }
