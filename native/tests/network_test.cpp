@@ -24,7 +24,7 @@ bool differs_in_training(const Architecture& a) {
     });
 }
 
-// Of the naive loss by one weight.
+// The slope of the naive loss by one weight: by finite differences, and by backpropagation.
 struct Slope {
     double difference, gradient;
 };
@@ -34,16 +34,16 @@ void add_slopes(const Architecture& a, const Training* training, uint64_t seed, 
     const RandomData data(a, training == nullptr ? 1 : 3, seed);
     naive(a, weights, data, &gradients, training);
     Random random(seed);
-    // A step small enough to pass no kink of relu or pooling by these weights.
+    // The step is so small that relu and pooling choose the same values at both ends.
     const auto add = [&](Numbers& numbers, const Numbers& by_numbers) {
         constexpr double step = 1e-6;
         const auto i = static_cast<std::size_t>(random.below(static_cast<int64_t>(numbers.size())));
-        const double there = numbers[i];
-        numbers[i] = there + step;
+        const double original = numbers[i];
+        numbers[i] = original + step;
         const double above = naive(a, weights, data, nullptr, training);
-        numbers[i] = there - step;
+        numbers[i] = original - step;
         const double below = naive(a, weights, data, nullptr, training);
-        numbers[i] = there;
+        numbers[i] = original;
         slopes.push_back({(above - below) / (2 * step), by_numbers[i]});
     };
     for (std::size_t l = 0; l < weights.size(); ++l) {

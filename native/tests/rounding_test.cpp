@@ -85,7 +85,7 @@ TEST(training_with_rounded_kernels_gives_the_same_bits_on_any_number_of_threads)
     }
 }
 
-// Every copy of the weights that a pass reads is one of the rounded ones: a step of the rounded network is the same.
+// A pass reads rounded weights everywhere, so its gradients are those of a plain network with the rounded weights.
 TEST(the_gradients_belong_to_the_rounded_network) {
     const RandomData data(network(), 24, 304);
     const std::vector<Weights> start = random_weights(network(), 305);
@@ -94,7 +94,7 @@ TEST(the_gradients_belong_to_the_rounded_network) {
     settings.averaging = 0;
     settings.optimizer.kind = OptimizerKind::sgd;
     Engine rounded(network(), start, kernels);
-    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0, 2, watcher, settings);  // a step of no length
+    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0, 2, watcher, settings);  // learning rate 0: only rounds
     const std::vector<Weights> grid = rounded.read(Parameters::weights);
     CHECK(equal(rounded.read(Parameters::unrounded), start));
     Engine plain(network(), grid, kernels);

@@ -13,17 +13,20 @@ const MARGIN = 24; // CSS pixels
 const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
 const MAX_NAMES = 26; // of more classes, those of the neighbours
 
-const endsOf = (points: Point[]) =>
-  [0, 1].map((axis) => points.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
+const rangesOf = (points: Point[]) =>
+  [0, 1].map((axis) => {
+    const numbers = points.map((point) => point[axis]);
+    return [Math.min(...numbers), Math.max(...numbers)];
+  });
 
-// The same scale on both axes. Points beyond the map are drawn at its edge.
-function placing(points: Point[], width: number, height: number): (point: Point) => Point {
-  const ends = endsOf(points);
-  const [across, down] = ends.map(([low, high]) => high - low || 1);
-  const [x0, y0] = ends.map(([low, high]) => (low + high) / 2);
+// A function from points of the map to CSS pixels, with the same scale on both axes. Points beyond the map get to its edge.
+function makeScale(points: Point[], width: number, height: number): (point: Point) => Point {
+  const ranges = rangesOf(points);
+  const [across, down] = ranges.map(([low, high]) => high - low || 1);
+  const [x0, y0] = ranges.map(([low, high]) => (low + high) / 2);
   const scale = Math.min((width - 2 * MARGIN) / across, (height - 2 * MARGIN) / down);
-  const inside = (value: number, end: number) => Math.max(HERE, Math.min(end - HERE, value));
-  return ([x, y]) => [inside(width / 2 + scale * (x - x0), width), inside(height / 2 - scale * (y - y0), height)];
+  const clamp = (value: number, end: number) => Math.max(HERE, Math.min(end - HERE, value));
+  return ([x, y]) => [clamp(width / 2 + scale * (x - x0), width), clamp(height / 2 - scale * (y - y0), height)];
 }
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -38,8 +41,8 @@ export function paintWhereabouts(
   [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   context.scale(scale, scale);
   const colour = (name: string) => getComputedStyle(canvas).getPropertyValue(`--${name}`);
-  const at = placing(map.points, width, height);
-  const main = now?.classes[0]?.[0] ?? null;
+  const toCanvas = makeScale(map.points, width, height);
+  const main = now?.classes[0]?.[0] ?? null; // the most frequent class of the neighbours
 
   const own = (i: number) => map.labels[i] === main;
   for (const isMain of [false, true]) {
@@ -47,7 +50,7 @@ export function paintWhereabouts(
     context.globalAlpha = isMain ? 0.8 : 0.35;
     map.points.forEach((point, i) => {
       if (own(i) !== isMain) return;
-      const [x, y] = at(point);
+      const [x, y] = toCanvas(point);
       context.fillRect(x - DOT / 2, y - DOT / 2, DOT, DOT);
     });
   }
@@ -61,7 +64,7 @@ export function paintWhereabouts(
     .map((_, k) => k)
     .filter((k) => classNames.length <= MAX_NAMES || now?.classes.some(([label]) => label === k));
   for (const k of named) {
-    const points = map.points.filter((_, i) => map.labels[i] === k).map(at);
+    const points = map.points.filter((_, i) => map.labels[i] === k).map(toCanvas);
     if (points.length === 0) continue;
     const [x, y] = [0, 1].map((axis) => median(points.map((position) => position[axis])));
     context.strokeStyle = colour('paper');
@@ -72,10 +75,10 @@ export function paintWhereabouts(
   }
 
   if (now === null) return;
-  const [x, y] = at(now.point);
+  const [x, y] = toCanvas(now.point);
   context.strokeStyle = colour('accent');
   for (const { point } of now.neighbours) {
-    const [left, top] = at(point);
+    const [left, top] = toCanvas(point);
     context.lineWidth = 1;
     context.globalAlpha = 0.5;
     context.beginPath();

@@ -16,8 +16,8 @@ export type { Cell, Tab };
 
 export interface TrainedHere {
   model: LoadedModel;
-  epoch: number; // how many are done
-  accuracy: number | null; // its last measurement, and the number of images
+  epoch: number; // number of epochs that are done
+  accuracy: number | null; // measured last, on `sample` images
   sample: number;
   isTraining: boolean;
 }
@@ -31,7 +31,7 @@ export interface Subject {
 
 export type Scaling = 'layer' | 'map';
 
-const MAX_NETWORKS = 8; // kept at once
+const MAX_NETWORKS = 8; // in #networks: those that were used last
 
 export class Bench {
   readonly engine: Engine;
@@ -59,7 +59,7 @@ export class Bench {
   forwardMilliseconds = 0; // time of the last pass, shown in the flow
 
   #networks = new Map<string, Network>();
-  #weights = new WeakMap<Weights, number>(); // numbers for the keys
+  #weights = new WeakMap<Weights, number>(); // a number for each weights object, for the keys of #networks
   #count = 0;
 
   constructor(payload: Payload, engine: Engine, models: LoadedModel[], images: Images) {
@@ -90,7 +90,7 @@ export class Bench {
   readonly weights = $derived.by(
     (): Weights => (this.epoch === null ? undefined : this.model.snapshots.get(this.epoch)) ?? this.model.weights,
   );
-  // The network with the removed parts. Get it anew for each use, since unused networks are freed.
+  // The network with all its parts. Get it anew for each use, since networks that are not used for a while are freed.
   get whole(): Network {
     return this.network(this.model, this.weights, []);
   }
@@ -125,7 +125,7 @@ export class Bench {
   // The shown cell: of the sliding kernel, else the held one, else the one under the pointer.
   readonly looked = $derived.by((): Cell | null => this.sliding ?? this.held ?? this.hovered);
   readonly cell = $derived.by((): Cell => this.looked ?? this.strongest);
-  // Nothing was drawn yet, so there is nothing to answer.
+  // Whether nothing is drawn yet, so that there is no prediction to show.
   readonly isEmpty = $derived.by((): boolean => this.source.kind === 'drawing' && this.source.strokes.length === 0);
   readonly label = $derived.by((): number | null =>
     this.source.kind === 'image' ? this.images.labels[this.source.position] : null,
@@ -142,7 +142,7 @@ export class Bench {
     const known = this.#networks.get(key);
     if (known !== undefined) {
       this.#networks.delete(key);
-      this.#networks.set(key, known); // the last used are the last
+      this.#networks.set(key, known); // to the end, so that the first was not used for the longest time
       return known;
     }
     const changed = withoutParts(model.architecture, weights, ablations);

@@ -101,8 +101,8 @@ export function writtenRecipe(recipe: Recipe): WrittenRecipe {
   };
 }
 
-// The weight of each class of the images with these labels; undefined is one each. Source: the weights "balanced" are those of
-// King and Zeng 2001, as the Python package has them.
+// The weight of each class of the images with these labels; undefined if all are 1. Source: "balanced" is
+// King and Zeng 2001, as in the Python package.
 export function classWeightsFor(
   { classWeights }: Recipe,
   labels: ArrayLike<number>,

@@ -16,9 +16,9 @@ const SIZES = [
 ];
 const TEXTS = join(import.meta.dirname, '../../../src/convscope/texts/catalogues');
 const WRITTEN = Object.keys(LANGUAGES).filter((language) => existsSync(join(TEXTS, `${language}.json`)));
-const LONGEST = ['de', 'fr']; // the same letters are as wide in Firefox, so these are enough there
+const LONGEST = ['de', 'fr']; // the longest texts: letters are as wide in Firefox, so only these are tested there
 
-// Elements with a text of their own of which a part does not show, in the header and the live view.
+// Elements whose own text is partly cut off, in the header and the live view.
 const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('header *, #bench *')]
@@ -30,7 +30,7 @@ const cutOff = (page: Page): Promise<string[]> =>
         const ownText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim() !== '');
         if (!ownText) return false;
         if (hides && element.scrollWidth > element.clientWidth + 1) return true;
-        // Or by what is around it, unless that scrolls or is hidden itself.
+        // An outer element may cut it off too, unless the outer one scrolls or is hidden itself.
         const { right } = element.getBoundingClientRect();
         for (let outer = element.parentElement; outer !== null && outer.id !== 'bench'; outer = outer.parentElement) {
           const style = getComputedStyle(outer);

@@ -25,7 +25,7 @@ describe.each(steps.cases)('$name', ({ name, gradients: expected }) => {
     }
   });
 
-  test('gradients change nothing of the network, and what the optimizer remembers comes out as it went in', () => {
+  test('computing gradients changes nothing, and the optimizer returns the state that was set', () => {
     const before = [network.weights(), network.optimizerState()];
     network.gradients(data, { ...batch, key: 3 }, 'step');
     expect([network.weights(), network.optimizerState()]).toEqual(before);
@@ -71,7 +71,7 @@ test('class weights and states that do not fit are refused', () => {
   expect(() => network.setOptimizerState({ ...state, v: {} })).toThrow('conv2d/kernel of v are missing');
 });
 
-test('labels can be changed, and images come out as they went in', () => {
+test('labels can be changed, and images are returned unchanged', () => {
   const data = engine.trainingData(Uint8Array.of(1, 2, 3, 4, 5, 6), [0, 1, 2]);
   expect(data.images([2, 0])).toEqual(Uint8Array.of(5, 6, 1, 2));
   data.setLabels([4, 0, 1]);
