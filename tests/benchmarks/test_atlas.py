@@ -21,7 +21,9 @@ import convscope as cs
 CLASSES = 5
 
 
-def answers_of(wrong: NDArray[np.bool_], y_true: NDArray[np.int64], stream: np.random.Generator) -> NDArray[np.uint8]:
+def predictions_of(
+    wrong: NDArray[np.bool_], y_true: NDArray[np.int64], stream: np.random.Generator
+) -> NDArray[np.uint8]:
     """Answers (n, M) that are wrong where they should be, by a class at random."""
     others = (y_true + stream.integers(1, CLASSES, wrong.shape)) % CLASSES
     return np.where(wrong, others, y_true).astype(np.uint8)
@@ -32,7 +34,7 @@ def draw_answers(chances: NDArray[np.float64], num_runs: int, seed: int) -> Answ
     stream = np.random.default_rng(seed)
     y_true = stream.integers(0, CLASSES, chances.shape[-1])
     wrong = stream.random((num_runs, chances.shape[-1])) < chances
-    return AnswerCounts.of(answers_of(wrong, y_true, stream), y_true, CLASSES)
+    return AnswerCounts.of(predictions_of(wrong, y_true, stream), y_true, CLASSES)
 
 
 def hold(estimates: list[Estimate], truth: float) -> float:

@@ -33,7 +33,7 @@ def random_evaluation(num_classes, count=400, class_names=None, wrong=0.3, seed=
     return evaluate_predictions(logits, make_dataset(labels, class_names or map(str, range(num_classes)))), logits
 
 
-def evaluate_answers(labels, answers, class_names):
+def evaluate_labels(labels, answers, class_names):
     logits = 5 * np.eye(len(class_names), dtype=np.float32)[answers]
     return evaluate_predictions(logits, make_dataset(labels, class_names))
 
@@ -59,7 +59,7 @@ def test_an_evaluation_has_the_documented_types():
 
 
 def test_confused_pairs_come_most_frequent_first_and_equal_ones_by_label():
-    evaluation = evaluate_answers([2, 2, 2, 1, 0, 0, 1], [1, 1, 0, 0, 2, 0, 1], "abc")
+    evaluation = evaluate_labels([2, 2, 2, 1, 0, 0, 1], [1, 1, 0, 0, 2, 0, 1], "abc")
     assert evaluation.confused_pairs == (
         ConfusedPair(2, 1, 2), ConfusedPair(0, 2, 1), ConfusedPair(1, 0, 1), ConfusedPair(2, 0, 1),
     )  # fmt: skip
@@ -80,7 +80,7 @@ def test_mistakes_come_most_confident_first():
 
 
 def test_a_class_without_images_is_not_mentioned():
-    evaluation = evaluate_answers([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
+    evaluation = evaluate_labels([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
     absent = evaluation.classes[2]
     assert (absent.class_name, absent.support) == ("absent", 0)
     assert (absent.precision, absent.recall, absent.recall_interval, absent.f1) == (None, None, None, None)
@@ -89,12 +89,12 @@ def test_a_class_without_images_is_not_mentioned():
 
 
 def test_a_class_that_was_never_predicted_has_no_precision():
-    never = evaluate_answers([0, 1, 2], [0, 1, 1], ["a", "b", "never"]).classes[2]
+    never = evaluate_labels([0, 1, 2], [0, 1, 1], ["a", "b", "never"]).classes[2]
     assert (never.precision, never.recall, never.f1) == (None, 0, 0)
 
 
 def test_few_images_of_a_class_and_none_are_warned_of():
-    evaluation = evaluate_answers([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
+    evaluation = evaluate_labels([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
     wide, few, none = evaluation.cautions
     assert "With 30 images, the 95 % interval of the accuracy is 11 points wide" in wide
     assert few.startswith("1 of 3 classes has fewer than 10 images")
@@ -102,7 +102,7 @@ def test_few_images_of_a_class_and_none_are_warned_of():
 
 
 def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
-    evaluation = evaluate_answers([0] * 900 + [1] * 100, [0] * 1000, ["a", "b"])
+    evaluation = evaluate_labels([0] * 900 + [1] * 100, [0] * 1000, ["a", "b"])
     (caution,) = evaluation.cautions
     assert caution.startswith("Always answering 'a' would be correct for 90.00 %")
     assert caution in str(evaluation)
@@ -114,14 +114,14 @@ def test_many_images_and_classes_alike_need_no_caution():
 
 
 def test_one_image_can_be_evaluated():
-    evaluation = evaluate_answers([1], [1], "ab")
+    evaluation = evaluate_labels([1], [1], "ab")
     assert (evaluation.num_images, evaluation.accuracy, evaluation.mistakes) == (1, 1.0, ())
     low, high = evaluation.accuracy_interval
     assert (round(low, 4), high) == (0.2065, 1.0)
 
 
 def test_correct_answers_have_no_mistakes_and_no_pairs():
-    evaluation = evaluate_answers([0, 1, 0, 1], [0, 1, 0, 1], "ab")
+    evaluation = evaluate_labels([0, 1, 0, 1], [0, 1, 0, 1], "ab")
     assert (evaluation.accuracy, evaluation.mistakes, evaluation.confused_pairs) == (1.0, (), ())
     assert "confused" not in str(evaluation) + evaluation._repr_html_()
 
@@ -157,7 +157,7 @@ def test_to_dict_keeps_the_worst_thousand_mistakes_and_their_number():
 
 
 def test_text_shows_accuracy_interval_images_matrix_and_pairs():
-    text = str(evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], ["cat", "dog"]))
+    text = str(evaluate_labels([0] * 9 + [1], [0] * 8 + [1, 1], ["cat", "dog"]))
     assert "test split of shapes: 90.00 % [59.58, 98.21] (95 % Wilson interval), 9 of 10 images correct" in text
     lines = text.splitlines()
     matrix = lines.index("Confusion matrix (rows: true class, columns: predicted class)")
@@ -168,7 +168,7 @@ def test_text_shows_accuracy_interval_images_matrix_and_pairs():
 
 
 def test_a_notebook_colours_the_matrix_as_the_report_does():
-    html = evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], "ab")._repr_html_()
+    html = evaluate_labels([0] * 9 + [1], [0] * 8 + [1, 1], "ab")._repr_html_()
     right, wrong, empty = "rgba(33, 113, 196, 0.444)", "rgba(220, 50, 60, 0.550)", "></td>"
     assert html.index(right) < html.index(wrong) < html.index(empty)
 

@@ -35,7 +35,7 @@ def test_mean_and_sd_equal_numpys(case: str):
 def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(experiment: Experiment):
     first, second = sorted(experiment.table, key=lambda group: -group.mean)[:2]
     labels = cs.Dataset(np.zeros((300, 1, 1, 1), np.uint8), experiment.y_true, tuple("0123456789"), "mnist", "test")
-    direct = compare_groups(*(experiment.answers_of(group, labels) for group in (first, second)))
+    direct = compare_groups(*(experiment.predictions_of(group, labels) for group in (first, second)))
     lead = experiment.lead
     assert lead.names == (first.title, second.title)
     assert lead.p_value == direct.p_value

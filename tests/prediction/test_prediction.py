@@ -10,7 +10,7 @@ from convscope.base.metrics import softmax
 from convscope.data.handwriting import STEPS, Handwriting, prepare
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import RejectionRule
-from convscope.prediction import METHOD, Answer, answer_maps, predict, prediction
+from convscope.prediction import METHOD, Answer, map_predictions, predict, prediction
 from convscope.training.model import Model
 
 MNIST_LIKE = Handwriting("light", 20)
@@ -177,7 +177,7 @@ def test_an_answer_is_plain_json_and_text():
 def test_maps_add_up_to_the_logit_minus_that_of_the_background():
     model = model_of()
     predictions = predict(model, [pen(), pen(60, 200), pen(200, 60)])
-    maps = answer_maps(model, predictions)
+    maps = map_predictions(model, predictions)
     assert METHOD == "integrated_gradients"
     assert maps.shape == (3, 28, 28)
     labels = np.array([prediction.label for prediction in predictions])
@@ -189,13 +189,13 @@ def test_maps_add_up_to_the_logit_minus_that_of_the_background():
 def test_the_background_of_dark_ink_has_no_attribution():
     model = model_of(handwriting=Handwriting("dark", 20))
     predictions = predict(model, [pen()])
-    (answer_map,) = answer_maps(model, predictions)
+    (answer_map,) = map_predictions(model, predictions)
     assert (answer_map[predictions[0].prepared.image[..., 0] == 255] == 0).all()
     assert np.abs(answer_map).max() > 0
 
 
 def test_no_maps_are_given_for_no_images():
-    assert answer_maps(model_of(), []).shape == (0, 28, 28)
+    assert map_predictions(model_of(), []).shape == (0, 28, 28)
 
 
 def test_views_are_averaged():

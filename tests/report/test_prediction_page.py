@@ -11,7 +11,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import RejectionRule
-from convscope.prediction import answer_maps, predict
+from convscope.prediction import map_predictions, predict
 from convscope.report import prediction_page
 from convscope.report.prediction_page import PredictionPage, render_prediction_page, write_prediction_page
 from convscope.report.prediction_views import PHOTO_SIDE, photo_picture
@@ -35,7 +35,9 @@ def pen(height=90, width=120):
 def page_of(model, pictures, names=None):
     page = PredictionPage("runs/one", model.class_names)
     predictions = predict(model, pictures, names=names)
-    for prediction, picture, attribution in zip(predictions, pictures, answer_maps(model, predictions), strict=True):
+    for prediction, picture, attribution in zip(
+        predictions, pictures, map_predictions(model, predictions), strict=True
+    ):
         page.add(prediction, picture, attribution)
     return page
 

@@ -12,7 +12,7 @@ from tests.shared import encode_picture
 
 from convscope.data.handwriting import STEPS
 from convscope.data.image_files import MEDIA_TYPES
-from convscope.prediction import answer_maps, predict
+from convscope.prediction import map_predictions, predict
 from convscope.prediction.strings import read_strings
 from convscope.service import Limits, Served, create_app
 
@@ -57,7 +57,7 @@ def test_the_answer_comes_with_its_attribution(client: Client, grey: Served, met
     query = {} if method is None else {"method": method}
     attribution = client.post("/v1/predict", params=query, content=encode_picture(stroke())).json()["attribution"]
     assert attribution["method"] == (method or "gradient_times_input")
-    expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=attribution["method"])[0]
+    expected = map_predictions(grey.model, predict(grey.model, [stroke()]), method=attribution["method"])[0]
     np.testing.assert_allclose(attribution["values"], expected, rtol=1e-5)
     overlay = picture_of(attribution["picture"])
     assert overlay.shape == (8, 8, 4)

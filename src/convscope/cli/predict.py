@@ -7,10 +7,10 @@ import click
 from convscope.base.errors import ImageFileError
 from convscope.base.files import check_free
 from convscope.base.tables import printable
-from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo, format_command
+from convscope.cli.predictions import print_outcomes_csv, print_outcomes_json, print_predictions, print_strings
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
 from convscope.runs.predicting import STDIN, Reader, choose_steps, format_path, make_explaining_reader
@@ -79,7 +79,7 @@ def predict(
     elif strings:
         print_strings(outcomes, len(paths))
     else:
-        print_answers(outcomes, [format_path(path) for path in paths], model.class_names)
+        print_predictions(outcomes, [format_path(path) for path in paths], model.class_names)
     if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
         echo("\n" + printable(f"The page is {format_path(page_path)}"))
     errors = reader.errors  # complete, since all outcomes are printed

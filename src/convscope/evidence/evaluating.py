@@ -96,10 +96,10 @@ def _measure(
     check_finite(logits)
     y_pred = logits.argmax(axis=1).astype(np.int64)
     y_prob = metrics.softmax(logits).astype(np.float32)
-    return evaluate_answers(y_true, y_pred, y_prob, metrics.cross_entropy(logits, y_true), class_names, name, split)
+    return evaluate_labels(y_true, y_pred, y_prob, metrics.cross_entropy(logits, y_true), class_names, name, split)
 
 
-def evaluate_answers(
+def evaluate_labels(
     y_true: NDArray[np.int64],
     y_pred: NDArray[np.int64],
     y_prob: NDArray[np.float32],

@@ -126,7 +126,7 @@ class Experiment(Recorded):
         """List the runs of `group`."""
         return [run for run in self.runs if (run.architecture, run.recipe, run.name) == group.key]
 
-    def answers_of(self, group: GroupRecord, test: Dataset) -> RunGroup:
+    def predictions_of(self, group: GroupRecord, test: Dataset) -> RunGroup:
         """Collect the predictions of a group on `test` for `compare_groups`.
 
         Raises:

@@ -1,6 +1,6 @@
 """Classify users' own pictures and strings of characters with a model."""
 
-from convscope.prediction.prediction import METHOD, Prediction, answer_maps, predict, reading_side
+from convscope.prediction.prediction import METHOD, Prediction, map_predictions, predict, reading_side
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
 from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
@@ -13,8 +13,8 @@ __all__ = [
     "Preparation",
     "ReadCharacter",
     "StringReading",
-    "answer_maps",
     "is_as_made",
+    "map_predictions",
     "predict",
     "preparation_of",
     "read_strings",

@@ -111,8 +111,8 @@ class Prediction(Recorded):
             None: "not tested: the model has no rejection rule",
         }
         return [
-            ("answer", _format_answer(self.answer)),
-            ("runner-up", _format_answer(self.runner_up)),
+            ("answer", _format_prediction(self.answer)),
+            ("runner-up", _format_prediction(self.runner_up)),
             ("probabilities", "calibrated" if self.is_calibrated else "not calibrated"),
             ("rejection", rejection[self.none_of_these]),
             ("done", self.done),
@@ -232,7 +232,7 @@ def _apply_rejection(model: Model, images: NDArray[np.uint8]) -> list[bool] | li
         ) from error
 
 
-def _format_answer(answer: Answer) -> str:
+def _format_prediction(answer: Answer) -> str:
     return f"{clip(answer.class_name, 40)} ({confidence_text(answer.probability)})"
 
 
@@ -243,7 +243,7 @@ docs/methods/attributions.md."""
 _ATTRIBUTION_BATCH_IMAGES = 64  # keeps the memory of gradients bounded
 
 
-def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Method = METHOD) -> NDArray[np.float64]:
+def map_predictions(model: Model, predictions: Sequence[Prediction], *, method: Method = METHOD) -> NDArray[np.float64]:
     """Attribute the logit of each prediction to the pixels of its prepared image, (N, H, W) float64.
 
     Pixels above zero support the predicted class, those below zero oppose it, compared with an empty image. It says

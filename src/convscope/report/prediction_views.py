@@ -65,7 +65,7 @@ def picture_view(
         steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
     height, width = prediction.size
     return {
-        **_answer_view(prediction, class_names),
+        **_describe_prediction(prediction, class_names),
         "name": printable(last_part(prediction.file)),
         "photo": {**photo_picture(photo), "text": f"{height} × {width} pixels, the original picture"},
         "steps": steps,
@@ -123,7 +123,7 @@ def strings_view(
     }
 
 
-def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str, object]:
+def _describe_prediction(prediction: Prediction, class_names: Sequence[str]) -> dict[str, object]:
     order = np.argsort(-prediction.probabilities, kind="stable")[:_MAX_BARS].tolist()
     bars = [(class_names[label], float(prediction.probabilities[label])) for label in order]
     rest = len(prediction.probabilities) - len(order)

@@ -17,7 +17,7 @@ from convscope.base.plain import canonical_json
 from convscope.engine import initial_weights, open_network
 from convscope.engine.keras.backend import BACKENDS
 from convscope.evidence.comparison import RunGroup, weights_bytes
-from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.predictions_file import read_labels_and_predictions
 from convscope.evidence.latency import measure_latency
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
@@ -196,7 +196,7 @@ def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int6
 def _read_run(path: Path) -> FinishedRun:
     folder = open_run(path)
     test = folder.record.dataset.test
-    y_true, y_pred = read_answers(folder.locate(_PREDICTIONS), test.num_images, len(test.class_names))
+    y_true, y_pred = read_labels_and_predictions(folder.locate(_PREDICTIONS), test.num_images, len(test.class_names))
     return FinishedRun(folder, y_true, y_pred, _sum_training_seconds(folder), _describe_kind(folder.record))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from convscope.base.errors import ImageFileError
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
-from convscope.prediction import Prediction, StringReading, answer_maps, predict, preparation_of, read_strings
+from convscope.prediction import Prediction, StringReading, map_predictions, predict, preparation_of, read_strings
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.training.model import Model
 
@@ -78,7 +78,7 @@ class Reader:
                 digits = [digit.prediction for digit in reading.digits]
                 # Explained only if the page shows them: a page has a limit of pictures and one of digits.
                 shown = digits[: 0 if page.is_full else page.num_digits_left]
-                page.add_strings(reading, picture, answer_maps(self.model, shown))
+                page.add_strings(reading, picture, map_predictions(self.model, shown))
             yield PredictionOutcome(name, reading)
 
     def write_page(self, path: Path, command: str) -> bool:
@@ -99,7 +99,7 @@ class Reader:
         if self.page is None:
             return
         shown = [] if self.page.is_full else predictions
-        maps = answer_maps(self.model, shown) if shown else ()
+        maps = map_predictions(self.model, shown) if shown else ()
         for prediction, picture, attribution in zip(shown, pictures, maps, strict=False):
             self.page.add(prediction, picture, attribution)
         # If the page was full before this batch, its predictions are only counted here. If it becomes full within the

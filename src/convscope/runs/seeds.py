@@ -121,7 +121,7 @@ def train_seeds(
 def _make_run_group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
     """Convert the runs of a network for the comparison, with the latencies of the first."""
     return replace(
-        experiment.answers_of(group, splits.test),
+        experiment.predictions_of(group, splits.test),
         name=group.architecture,
         latency_seconds=first.latency_seconds,
         latency_1000_seconds=first.latency_1000_seconds,

@@ -16,7 +16,7 @@ from convscope.data.handwriting import Stage, Step
 from convscope.data.handwriting.segments import LONGEST_SIDE
 from convscope.data.image_files import picture_size, read_reduced
 from convscope.evidence.explanation import Method
-from convscope.prediction import Prediction, answer_maps, predict, preparation_of, reading_side
+from convscope.prediction import Prediction, map_predictions, predict, preparation_of, reading_side
 from convscope.prediction.strings import read_strings
 from convscope.service.refusal import RequestRefusedError
 from convscope.service.schemas import PictureQuery, StringsQuery
@@ -115,7 +115,7 @@ def _draw_stage(stage: Stage) -> dict[str, Any]:
 
 def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
     """Draw the picture after each step, and the attribution, of each prediction."""
-    maps = answer_maps(served.model, predictions, method=method)
+    maps = map_predictions(served.model, predictions, method=method)
     return [
         {
             "stages": [_draw_stage(stage) for stage in prediction.prepared.stages],

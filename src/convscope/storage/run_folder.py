@@ -27,8 +27,8 @@ from convscope.base.files import PARTIAL, inside, read_bytes, write_bytes, write
 from convscope.base.plain import parse_json
 from convscope.base.records import Record, read, write
 from convscope.engine import Weights
-from convscope.evidence.comparison.answers_file import read_predictions
-from convscope.evidence.evaluating import evaluate_answers
+from convscope.evidence.comparison.predictions_file import read_predictions
+from convscope.evidence.evaluating import evaluate_labels
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord
 from convscope.recipes import Recipe
 from convscope.storage.model_file import load_model, next_step, write_model
@@ -176,7 +176,7 @@ class RunFolder:
             answers = read_predictions(self.locate("predictions.npz"), record.num_images, len(record.class_names))
         except DatasetError as error:
             raise RunError(str(error)) from error
-        return evaluate_answers(*answers, record.loss, record.class_names, record.dataset, record.split)
+        return evaluate_labels(*answers, record.loss, record.class_names, record.dataset, record.split)
 
     def write_calibration(self, model: Model) -> None:
         """Write the trained model again, with its new `calibration`."""

@@ -25,7 +25,7 @@ import pytest
 
 from convscope.base.errors import ConvscopeError
 from convscope.data.datasets import Splits, load_dataset
-from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.predictions_file import read_labels_and_predictions
 from convscope.evidence.evaluating import evaluate
 from convscope.experiment.store import RunStore
 from convscope.prediction import predict
@@ -161,7 +161,9 @@ class Readers:
         open_run(runs / self.digest)
 
     def of_answers(self) -> None:
-        read_answers(self.folder.locate("predictions.npz"), len(self.splits.test), self.splits.test.num_classes)
+        read_labels_and_predictions(
+            self.folder.locate("predictions.npz"), len(self.splits.test), self.splits.test.num_classes
+        )
 
 
 def _json(path: Path) -> Any:

@@ -154,9 +154,9 @@ class RunGroup:
         return from_attributes(RunGroupRecord, self)
 
 
-GroupArgument = Annotated[RunGroup, "a RunGroup, such as experiment.answers_of(group, splits.test)"]
+GroupArgument = Annotated[RunGroup, "a RunGroup, such as experiment.predictions_of(group, splits.test)"]
 GroupArguments = Annotated[
     Sequence[RunGroup],
-    "a list of RunGroups, such as [experiment.answers_of(group, splits.test) for group in experiment.table]",
+    "a list of RunGroups, such as [experiment.predictions_of(group, splits.test) for group in experiment.table]",
 ]
 """The arguments of `compare_groups` and `compare_all`; a group of a table alone has no predictions."""

@@ -38,7 +38,7 @@ def _out_of_distribution(value: Rejection) -> Gallery:
         answers = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
         for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
             class_name = clip(names[answer], _CLASS)
-            prediction = _format_answer(class_name, confidence_text(probability))
+            prediction = _format_prediction(class_name, confidence_text(probability))
             cards.append(Card(image_pixels(image), (prediction, _name_set(images.name), _format_verdict(refused))))
             if not refused:
                 accepted.append((probability, images.name, class_name))
@@ -53,7 +53,7 @@ def _out_of_distribution(value: Rejection) -> Gallery:
     return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
 
 
-def _format_answer(name: str, text: str) -> str:
+def _format_prediction(name: str, text: str) -> str:
     return say("evidence.rejection.line", name=name, probability=text)
 
 
@@ -82,7 +82,7 @@ def _refusal_table(value: Rejection) -> Table:
     ]
     for images in value.out_of_distribution:
         counts = (images.num_confident, images.num_confident_accepted)
-        answer = _format_answer(
+        answer = _format_prediction(
             clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
         )
         cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
@@ -164,7 +164,7 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
         truth = say("evidence.rejection.truthRight")
         if answer != label:
             truth = say("evidence.rejection.truth", name=clip(names[label], _CLASS))
-        lines = (_format_answer(clip(names[answer], _CLASS), confidence_text(probability)), truth)
+        lines = (_format_prediction(clip(names[answer], _CLASS), confidence_text(probability)), truth)
         cards.append(Card(image_pixels(image), lines, value.split, index))
     counts = {"right": correct.count, "total": correct.total}
     title = say("evidence.rejection.cost", **counts)

@@ -16,7 +16,7 @@ from convscope.base.files import inside, read_json, write_json
 from convscope.base.records import read
 from convscope.base.sharing import shareable, without_folders
 from convscope.evidence.comparison.records import ComparisonRecord
-from convscope.evidence.evaluating import evaluate_answers
+from convscope.evidence.evaluating import evaluate_labels
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
 from convscope.runs.tracking.metrics import clean_name, collect_metrics
@@ -167,7 +167,7 @@ def _read_stored_results(stored: StoredRuns, run: StoredRun) -> Results:
     names = run.group.class_names
     # Probabilities of 0 and 1: the stored run has none, and no number that is logged depends on them.
     one_hot = np.eye(len(names), dtype=np.float32)[y_pred]
-    evaluation = evaluate_answers(y_true, y_pred, one_hot, run.loss, names, "", "test").to_record()
+    evaluation = evaluate_labels(y_true, y_pred, one_hot, run.loss, names, "", "test").to_record()
     history, files = run.history, _list_files(run.path) if run.path.is_dir() else {}
     record = structs.replace(run.folder.record, epochs_trained=len(history), best_epoch=history.best_epoch)
     return Results(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convscope.base.errors import DatasetError
-from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.predictions_file import read_labels_and_predictions
 
 Y_TRUE, Y_PRED = np.array([0, 1, 2, 1]), np.array([0, 1, 1, 1])
 
@@ -30,7 +30,7 @@ def zip_arrays(header, body=b"", name="y_true.npy"):
 def test_answers_are_what_was_saved(tmp_path, dtype):
     path = tmp_path / "predictions.npz"
     path.write_bytes(npz(y_true=Y_TRUE.astype(dtype), y_pred=Y_PRED.astype(dtype), y_prob=np.zeros((4, 3), np.float32)))
-    y_true, y_pred = read_answers(path, 4, 3)
+    y_true, y_pred = read_labels_and_predictions(path, 4, 3)
     np.testing.assert_array_equal(y_true, Y_TRUE)
     np.testing.assert_array_equal(y_pred, Y_PRED)
     assert y_true.dtype == y_pred.dtype == np.int64
@@ -63,7 +63,7 @@ def test_damaged_and_hostile_files_are_refused_in_one_line(tmp_path, content, me
     path = tmp_path / "predictions.npz"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=message) as caught:
-        read_answers(path, 4, 3)
+        read_labels_and_predictions(path, 4, 3)
     assert str(caught.value).startswith(f"{path}: ")
 
 
@@ -71,4 +71,4 @@ def test_a_file_whose_headers_promise_much_takes_no_memory(tmp_path):
     path = tmp_path / "predictions.npz"
     path.write_bytes(zip_arrays(f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({1 << 40},), }}"))
     with pytest.raises(DatasetError, match="should contain int64 of shape"):
-        read_answers(path, 1 << 40, 3)  # run.json may promise as much
+        read_labels_and_predictions(path, 1 << 40, 3)  # run.json may promise as much

@@ -55,7 +55,7 @@ def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> 
             echo(csv_line(values.get(column) for column in columns), nl=False)
 
 
-def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
+def print_predictions(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
     """Print a table with a row per picture, each as soon as it is classified, and notes on missing evidence.
 
     For a single picture that cannot be read, nothing is printed, since its error is the error of the command.
@@ -86,7 +86,7 @@ def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None
     """Print the lines of text in each picture, then a table of its characters with their boxes."""
     last = None  # a prediction of the model, for the notes on it
     for number, outcome in enumerate(outcomes):
-        if outcome.result is None and num_files == 1:  # as in `print_answers`
+        if outcome.result is None and num_files == 1:  # as in `print_predictions`
             return
         echo(("\n" if number else "") + _shorten_path(outcome.file, 3 * _FILE_WIDTH))
         if outcome.result is None or isinstance(outcome.result, Prediction):

@@ -15,7 +15,7 @@ from convscope.data.datasets.readers.npz import DAMAGE, read_member
 Labels = NDArray[np.int64]
 
 
-def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels]:
+def read_labels_and_predictions(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels]:
     """Read y_true and y_pred, (N,) int64 each, without the probabilities.
 
     Args:
@@ -34,7 +34,7 @@ def read_predictions(path: Path, num_images: int, num_classes: int) -> tuple[Lab
     """Read y_true and y_pred, (N,) int64 each, and y_prob, (N, K) float32.
 
     Raises:
-        DatasetError: as `read_answers` does, or if a probability is not between 0 and 1.
+        DatasetError: as `read_labels_and_predictions` does, or if a probability is not between 0 and 1.
     """
     with _open(path) as archive:
         y_true, y_pred = (_labels(archive, name, num_images, num_classes) for name in ("y_true", "y_pred"))
