@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 11_420,
     "web/src, lines": 23_970,
     "tests of Python, lines": 44_000,
-    "pages, words": 58_600,
+    "pages, words": 58_700,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,
