@@ -10,7 +10,8 @@ from socket import gethostname
 SWITCHES = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "RAY_USAGE_STATS_ENABLED": "0"}
 """What keeps the tests' own imports of these packages quiet; `trace` starts processes without them."""
 
-_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f]*:[0-9a-f:.]*")
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f]*:[0-9a-f:.]*")  # IPv4 or IPv6: an address needs no look-up
+# A library to preload: its getaddrinfo appends each name to the file $LOOKUPS, then calls the real function.
 _SHIM = r"""
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -79,9 +79,9 @@ def test_networks_that_people_build_stay_within_the_limits(made):
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_operations_count_bytes_read_and_written(layer, expected):
-    output_shape = (8, 8, 2)
-    assert layer_operations(layer, output_shape, layer.output_shape(output_shape)) == expected
+def test_operations_count_multiply_adds_or_reads_and_writes(layer, expected):
+    input_shape = (8, 8, 2)
+    assert layer_operations(layer, input_shape, layer.output_shape(input_shape)) == expected
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ SCALINGS = {
 
 
 def as_read(*layers, channels: int = 3) -> Imported:
-    """Return a network that is given numbers near 1, as a file may hold it."""
+    """Make a network as a reader returns it: with random weights, and an input whose bytes are not scaled."""
     architecture = cs.Architecture(cs.Input(9, 8, channels, 1.0), (*layers, cs.Dense(3, "softmax")), "theirs")
     stream = np.random.default_rng(0)
     weights = {
@@ -57,7 +57,7 @@ def images_of(channels: int = 3) -> np.ndarray:
 
 
 def by_hand(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.ndarray:
-    """Return the logits of the network for what the scaling makes of the images, in NumPy."""
+    """Scale the images in NumPy and compute the network's logits."""
     numbers = (255.0 - images if scaling.inverted else images.astype(float)) * scaling.scale
     numbers = (numbers - np.array(scaling.mean)) / np.array(scaling.std)
     weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
@@ -72,6 +72,7 @@ def test_bytes_become_the_numbers_that_the_network_reads(layers, scaling: cs.Sca
     expected = by_hand(network, scaling, images)
     np.testing.assert_allclose(model.logits(images), expected, atol=2e-5 * np.abs(expected).max())
     assert model.provenance["imported"]["scaling"] == scaling.to_dict()
+    # Scaling may put a layer in front.
     kinds = [layer.kind for layer in model.architecture.layers][-len(network.architecture.layers) :]
     assert kinds == [layer.kind for layer in network.architecture.layers]
 

@@ -35,8 +35,8 @@ def open_job(
 
     Args:
         arguments: the values of `training_options` but `resume`.
-        options: of `convscope run`; None is `convscope train`. A resumed run keeps its own, except for those on the
-            command line.
+        options: those of `convscope run`; None for `convscope train`. A resumed run keeps its own, except for those on
+            the command line.
     """
     if resume is None:
         if arguments["new_output"] and arguments["start"] is None:
@@ -48,14 +48,16 @@ def open_job(
         with new_job(_make_request(arguments, options), listeners) as job:
             yield job
         return
-    # Defaults do not count: only options that the user typed contradict the run.
-    names = _list_typed_options()
+    # Defaults do not count: only options that the user set contradict the run. `arguments` has the loading options as
+    # one, `loading`, so their own names are added.
+    names = _list_set_options()
     for option in click.get_current_context().command.params:
         # The number of threads changes no bit of the result, so a resumed run may have another.
         if option.name in names and option.name in (*arguments, *LOADING_NAMES) and option.name != "threads":
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with open_with_data(resume, None, listeners) as (folder, splits):
-        if options is not None:  # a run of `convscope train` has no options of its own, and becomes a main job
+        if options is not None:
+            # A run of `convscope train` has stored no options; resumed by `convscope run`, it takes these.
             changes = {name: value for name, value in options.to_dict().items() if name in names}
             options = structs.replace(read_options(folder) or options, **changes)
         yield resume_job(folder, splits, options, arguments["threads"])
@@ -73,8 +75,8 @@ def _make_request(arguments: Mapping[str, Any], options: JobOptions | None) -> R
     )
 
 
-def _list_typed_options() -> set[str]:
-    """List the parameters whose options are on the command line, and not at their defaults."""
+def _list_set_options() -> set[str]:
+    """List the parameters that the user set, even to the value that is the default."""
     context = click.get_current_context()
     names = (option.name for option in context.command.params if option.name)
     return {name for name in names if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}

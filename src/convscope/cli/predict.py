@@ -80,8 +80,10 @@ def predict(
         print_strings(outcomes, len(paths))
     else:
         print_predictions(outcomes, [format_path(path) for path in paths], model.class_names)
-    if page_path is not None and reader.write_page(page_path, format_command()) and not as_json and not as_csv:
-        echo("\n" + printable(f"The page is {format_path(page_path)}"))
+    if page_path is not None:
+        has_page = reader.write_page(page_path, format_command())
+        if has_page and not as_json and not as_csv:
+            echo("\n" + printable(f"The page is {format_path(page_path)}"))
     errors = reader.errors  # complete, since all outcomes are printed
     # A single picture: its own error, instead of a count.
     if len(errors) == 1 == len(paths):

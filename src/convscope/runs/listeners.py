@@ -11,8 +11,8 @@ from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.training import TrainingState
 
 
-class Recordable(Protocol):  # by its method alone, since measurements have no common base
-    """A measurement that converts to a record."""
+class Recordable(Protocol):
+    """A measurement that converts to a record; a protocol, since measurements have no common base class."""
 
     def to_record(self) -> Record: ...
 
@@ -69,10 +69,10 @@ class Listeners:
 
 
 SILENT = Listeners()
-"""No function is called."""
+"""Listeners that do nothing."""
 
 
 def make_listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:
-    """Make listeners from the functions that are not None."""
+    """Make listeners of the functions that a caller of `cs.run` gave; None does nothing."""
     functions = {"on_epoch": on_epoch, "on_progress": on_progress, "on_result": on_result}
     return Listeners(**{name: function for name, function in functions.items() if function is not None})

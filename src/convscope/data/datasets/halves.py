@@ -23,6 +23,8 @@ from convscope.data.datasets.readers.labels import MAX_CLASSES, sort_names
 from convscope.data.datasets.records import LoadOptions, SourceFile
 
 MAX_CHANNELS = 4  # red, green, blue and alpha
+TEST_FRACTION = 0.2
+"""Fraction of each class that is split off for tests by default."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,15 @@ def make_splits(
             f"{train.labels_from}: holds one class only, {class_names[0]!r}; add images of at least one other class"
         )
     if test is not None:
-        parts = [
+        datasets = [
             Dataset(half.images, half.labels, class_names, name, split, half.source)
             for half, split in zip(halves, ("train", "test"), strict=True)
         ]
-        return Splits(parts[0], parts[1], structs.replace(options, seed=0))
+        # No images were split off, so no seed was used.
+        return Splits(datasets[0], datasets[1], structs.replace(options, seed=0))
     cut = cut_half(halves[0], len(class_names), options)
-    parts = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
-    return Splits(parts[0], parts[1], structs.replace(options, test_fraction=_fraction(options)))
+    datasets = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
+    return Splits(datasets[0], datasets[1], structs.replace(options, test_fraction=_fraction(options)))
 
 
 def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
@@ -106,14 +109,14 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
     Raises:
         DatasetError: if each class has one image.
     """
-    parts = cut_test(half.labels, num_classes, _fraction(options), options.seed)  # indices for training, for tests
-    if len(parts[1]) == 0:
+    train, test = cut_test(half.labels, num_classes, _fraction(options), options.seed)
+    if len(test) == 0:
         raise DatasetError(
             f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
         split: replace(half, images=_take(half.images, indices), labels=cast(Labels, seal(half.labels[indices])))
-        for split, indices in zip(("train", "test"), parts, strict=True)
+        for split, indices in zip(("train", "test"), (train, test), strict=True)
     }
 
 
@@ -221,10 +224,6 @@ def file_name(path: Path) -> str:
     return os.fsencode(name).decode(errors="replace")
 
 
-TEST_FRACTION = 0.2
-"""Fraction of each class that is split off for tests by default."""
-
-
 def cut_test(
     labels: Labels, num_classes: int, fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -240,7 +239,7 @@ def cut_test(
         raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
     stream = random_stream(seed, "test split")
     counts = np.bincount(labels, minlength=num_classes)
-    max_counts = np.maximum(counts - 1, 0)  # at least one image of each class stays for training
+    max_counts = np.maximum(counts - 1, 0)
     exact = fraction * counts
     wanted = np.minimum(np.floor(exact).astype(np.int64), max_counts)
     # Rounding down leaves fewer than the fraction of all images. At least one image is for testing.

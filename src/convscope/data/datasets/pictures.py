@@ -10,12 +10,12 @@ from convscope.base.png import encode_png
 from convscope.data.datasets.data_file import Images
 
 STRIP_HEIGHT = 56  # pixels of a picture in a strip, at most; twice an image of MNIST
-STRIP_WIDTH = 4 * STRIP_HEIGHT  # of a picture in a strip, at most; wider ones become lower than the strip
+STRIP_WIDTH = 4 * STRIP_HEIGHT  # pixels of a picture in a strip, at most; wider ones become lower than the strip
 STRIP_GAP = 4  # pixels between two pictures
 
 
 def image_png(image: Images, at_least: int = 280) -> bytes:
-    """Draw an image (H, W, C) as PNG, enlarged by the smallest whole factor that makes its longer side `at_least`.
+    """Draw an image (H, W, C) as PNG, enlarged by the smallest whole factor to `at_least` pixels on its longer side.
 
     Raises:
         ValueError: if `image` is not uint8 of three dimensions, or `at_least` is below 1.
@@ -48,7 +48,7 @@ def strip_png(images: Images) -> bytes:
         height, width = pixels.shape[:2]
         # Small images grow by whole multiples and stay sharp; large ones are averaged down.
         fit = min(STRIP_HEIGHT / height, STRIP_WIDTH / width)
-        scale = fit // 1 if fit >= 1 else fit  # // 1 rounds down to a whole multiple
+        scale = int(fit) if fit >= 1 else fit
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
         piece = np.asarray(Image.fromarray(pixels).resize(size, method))

@@ -15,8 +15,8 @@ Replaced = Literal["zero", "mean"]
 Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
-_BLOCK_BYTES = 1 << 23  # of activations that are in memory at once
-_MAX_IMAGES = 256  # whose outputs are added in float32; the sums are added in float64
+_BLOCK_BYTES = 1 << 23  # activations in memory at once
+_MAX_IMAGES = 256  # in a block: their outputs are summed in float32, and the sums of blocks in float64
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:

@@ -51,8 +51,8 @@ class GroupComparison(Comparison):
         if self.margin is None:
             return None
         low, high = self.accuracy_difference_interval
-        #        -margin        0        margin
-        #  equivalent  [ low ... high ]            different   [ low ... high ] beyond either margin
+        # The interval is of the first's accuracy less the second's. Inside ±margin they are equivalent, outside they
+        # differ. If only one end is inside: above -margin the first is not worse, below margin the second.
         if max(-low, high) < self.margin:
             return "equivalent"
         if low > self.margin or high < -self.margin:
@@ -88,6 +88,7 @@ class GroupComparison(Comparison):
 
     @cached_property
     def _numbers(self) -> GroupComparisonRecord:
+        """The record without its verdict and its sentence, which are written from it."""
         return self._build_record(GroupComparisonRecord)
 
     def _conclusion(self) -> str:
@@ -125,11 +126,12 @@ def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -
     (`statistics.group_difference`); runs are not paired by their seeds.
 
     Args:
-        level: of the test, less than 0.05 at one of several looks of a plan. The verdict then goes by the p-value times
-            0.05 / level, and the intervals hold at all looks together with 95 %.
+        level: below which a p-value is significant; less than 0.05 if a plan compares several times, as seeds are added
+            ("looks"). The verdict then goes by the p-value times 0.05 / level, and the intervals have a confidence of
+            1 - level, so that they hold at all looks together with 95 %.
 
     Raises:
-        ValueError: if the two answered different data sets, splits or images.
+        ValueError: if the two were evaluated on different data sets, splits or images.
     """
     check_same_images((a.name, b.name), (a, b))
     if a.num_models == b.num_models == 1:

@@ -113,11 +113,11 @@ def compare_all(
     Args:
         pairs: "all" compares every two groups, "first" each group with the first, which needs less correction.
         margin: a difference of accuracies, as a fraction, within which two groups count as equivalent.
-        level: of the test of two groups, see `compare_groups`.
+        level: below which the p-value of two groups is significant, see `compare_groups`.
 
     Raises:
-        ValueError: if there are fewer than two, two have one name, `pairs` is something else or there are more than
-            1,000 of them, `margin` is not between 0 and 1, or two answered different images.
+        ValueError: if there are fewer than two groups, two have the same name, `pairs` is neither "all" nor "first" or
+            makes more than 1,000 pairs, `margin` is not between 0 and 1, or two groups are of different images.
     """
     if len(groups) < 2:
         raise ValueError(f"there are {len(groups)} groups; give at least two")

@@ -28,7 +28,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
     values = [network.image_table[images]]  # 0 is the image, n the output of the n-th step
     for quantized in network.steps:
         inputs = [values[number] for number in quantized.step.reads]
-        if quantized.step.kind != "concatenate":  # which reads two values of different shapes
+        if quantized.step.kind != "concatenate":  # a concatenation reads two values of different shapes
             inputs[0] = inputs[0].reshape(len(images), *quantized.step.input_shape)
         output = _compute_step(quantized, inputs)
         if quantized.logit_scales is not None:  # the last layer: sums become logits, without rounding to 8 bits
@@ -46,7 +46,7 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
 def _compute_step(quantized: QuantizedStep, inputs: list[Integers]) -> Integers:
     """Compute a step's integers before its activation table, or the sums that become logits.
 
-    float64 goes through the functions that `quantization` uses too. It holds these integers exactly, see `arithmetic`.
+    It uses the float64 functions of `quantization`, since float64 holds these integers exactly, see `arithmetic`.
     """
     step, input_scale, bias = quantized.step, quantized.input_scales[0], quantized.bias
     match step.kind:
@@ -94,10 +94,10 @@ def _rescale(quantized: QuantizedStep, sums: Integers, *, is_multiplied: bool = 
 
 @dataclass(frozen=True)
 class Deviation:
-    """The difference between the logits of the 8-bit network and the model's, on images that did not set the ranges.
+    """The difference between the logits of the 8-bit network and the model's, on images that no range was measured on.
 
     Attributes:
-        num_range_images: how many images chose the ranges of the integers.
+        num_range_images: from how many images the ranges of the integers were measured.
         num_test_images: how many other images were compared.
         largest: the largest difference of a logit on the test images.
         num_changed: how many of their predictions differ.
@@ -117,7 +117,7 @@ class Deviation:
 def measure_deviation(
     model: Model, network: QuantizedNetwork, images: NDArray[np.uint8], num_range_images: int
 ) -> Deviation:
-    """Compare the logits of `network` with the model's on images (N, H, W, C) that did not choose its ranges.
+    """Compare the logits of `network` with the model's on images (N, H, W, C) that no range was measured on.
 
     Raises:
         ConvscopeError: if a logit of the model is not finite.

@@ -1,3 +1,5 @@
+"""The catalogue of named data sets: their entries, the embedded MNIST and its uncompressed copies."""
+
 import gzip
 import hashlib
 import os
@@ -37,8 +39,8 @@ def test_downloads_have_a_digest_a_limit_and_an_address():
 
 
 def test_only_hosts_without_https_are_asked_without_it():
-    plain = {url_folder(url) for entry in DATASETS.values() for file in entry.files for url in file.urls}
-    assert {url for url in plain if not url.startswith("https://")} == {
+    folders = {url_folder(url) for entry in DATASETS.values() for file in entry.files for url in file.urls}
+    assert {url for url in folders if not url.startswith("https://")} == {
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
     }
@@ -190,5 +192,6 @@ def test_the_page_on_named_sets_matches_the_catalogue():
         height, width, channels = DATASETS[name].image_shape
         assert f"{height} × {width} {'colour' if channels == 3 else 'grey'}" in row[0]
         known = sum(file.size_bytes or 0 for file in DATASETS[name].files)
+        # The six sets of EMNIST are in one archive, and only the first of their rows tells its size.
         if known and not name.startswith("emnist"):
             assert float(re.search(r"([\d.]+) MB", row[0])[1]) == pytest.approx(known / 1e6, rel=0.1)

@@ -1,6 +1,6 @@
-"""Unpack a data file as a stream: plain, gzip, xz or a file of a zip archive, and these within each other.
+"""Unpack a data file as a stream: plain, or gzip and xz in up to three layers, the outermost of which may be a zip.
 
-The largest number of bytes that can come is known before the first, so that a reader can check the size in a header
+An upper bound for the unpacked bytes is known before the first is read, so that a reader can check the size in a header
 before it allocates memory.
 """
 
@@ -17,15 +17,16 @@ from typing import Protocol
 
 from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, DataFileError, open_data_file, reason
 
-# LZMA codes 2 MiB of zeros as matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
+# LZMA codes zeros as matches of 273 bytes, each about 14 decisions of 0.022 bit, and xz writes a header for each chunk
+# of at most 2 MiB: together 7000 to 1.
 LZMA_RATIO = 8192
 LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
 # Packed data may not become larger than this; larger data can be read uncompressed, from disk.
 MAX_UNPACKED_BYTES = 1 << 32
-MAX_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
+MAX_LAYERS = 3  # xz in gzip in a zip is someone's mistake; more is an attack
 # Zip tools write these two. Others have no useful bound: bzip2 packs zeros by more than a million to one.
 MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
-ENCRYPTED = 0x1  # in a member's flags
+ENCRYPTED = 0x1  # the bit of an encrypted member's flags
 GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
 # Errors of zipfile and zlib for damaged bytes.
 ZIP_DAMAGE = (
@@ -79,8 +80,9 @@ def open_stream(path: Path, member: str | None = None) -> Iterator[ByteStream]:
     """Open the unpacked bytes of `path`, or of one file of a zip archive.
 
     Raises:
-        DatasetError: as `open_data_file`; if a packed stream is damaged or cut short; if an archive is damaged, lacks
-            the member, holds other than one file when none is named, or claims what it cannot hold.
+        DatasetError: as `open_data_file`, which makes it of each `DataFileError`; if a packed stream is damaged or cut
+            short; if an archive is damaged, lacks the member, holds other than one file when none is named, or claims
+            sizes that it cannot hold.
     """
     with open_data_file(path) as file:
         try:
@@ -100,32 +102,35 @@ def zip_names(path: Path) -> tuple[str, ...]:
         return _file_names(archive)
 
 
-def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) -> zipfile.ZipInfo:
+def zip_entry(archive: zipfile.ZipFile, name: str, shown_name: str | None = None) -> zipfile.ZipInfo:
     """Find a member in an archive's table, and check that its sizes are possible.
+
+    Args:
+        shown_name: the name in errors, by default `name`.
 
     Raises:
         DataFileError: if it is encrypted, packed by another method than deflate, or larger than it can be.
         KeyError: if there is none of that name.
     """
     info = archive.getinfo(name)
-    called = called or name
+    shown_name = shown_name or name
     if info.flag_bits & ENCRYPTED:
-        raise DataFileError(f"{called} is encrypted; save the archive without a password")
+        raise DataFileError(f"{shown_name} is encrypted; save the archive without a password")
     if info.compress_type not in MAX_RATIO:
         raise DataFileError(
-            f"{called} is compressed by method {info.compress_type}; save the archive with deflate, as "
+            f"{shown_name} is compressed by method {info.compress_type}; save the archive with deflate, as "
             "numpy.savez_compressed and zip do"
         )
     assert archive.fp is not None, "the archive is open"
     size = archive.fp.seek(0, os.SEEK_END)
     if info.compress_size > size or info.file_size > MAX_RATIO[info.compress_type] * info.compress_size:
         raise DataFileError(
-            f"{called} should contain {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
+            f"{shown_name} should contain {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
             f"{size:,} bytes cannot hold; the archive is damaged, download it again"
         )
     if info.compress_type != zipfile.ZIP_STORED and info.file_size > MAX_UNPACKED_BYTES:
         raise DataFileError(
-            f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MAX_UNPACKED_BYTES:,}; "
+            f"{shown_name} has {info.file_size:,} bytes when it is unpacked, and the limit is {MAX_UNPACKED_BYTES:,}; "
             "unpack the archive, or save it without compression"
         )
     return info
@@ -135,7 +140,7 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
 def _open_unpacked(file: BufferedReader, size: int, member: str | None, layers: int) -> Iterator[ByteStream]:
     stream = ByteStream(file.read, size)
     if member is not None or stream.peek(len(ZIP_MAGIC)) == ZIP_MAGIC:
-        with open_zip(file) as archive:
+        with open_zip(file) as archive:  # zipfile seeks, so the bytes that `peek` read are not lost
             name = _only_name(archive) if member is None else member
             member_stream, packed = _member_stream(archive, name)
             yield _without_layers(member_stream, packed, layers - 1)
@@ -144,7 +149,7 @@ def _open_unpacked(file: BufferedReader, size: int, member: str | None, layers: 
 
 
 def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
-    """Unpack the layers of a stream that takes `size` bytes on disk.
+    """Unpack up to `layers` layers of gzip and xz from a stream that takes `size` bytes on disk.
 
     Packing data twice hardly makes them smaller. So all layers together may give at most what the layer with the
     largest ratio could give alone. If the ratios were multiplied, a few hundred bytes might become gigabytes.
@@ -230,6 +235,8 @@ class _Gzip:
 
 
 class _Xz:
+    """Unpacks xz. `packed` is returned unread while the decompressor still holds bytes of an earlier call."""
+
     def __init__(self) -> None:
         self._unpack = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY)
 
@@ -240,9 +247,9 @@ class _Xz:
     def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
         if self._unpack.needs_input:
             piece, rest = self._unpack.decompress(packed, limit), b""
-        else:  # it still holds unpacked bytes, which `limit` held back
+        else:  # an earlier `limit` held back unpacked bytes
             piece, rest = self._unpack.decompress(b"", limit), packed
-        return piece, self._unpack.unused_data + rest if self._unpack.eof else rest
+        return piece, (self._unpack.unused_data + rest if self._unpack.eof else rest)
 
 
 class _Unpacking:
@@ -255,6 +262,7 @@ class _Unpacking:
         self._decompressor = make()
 
     def pull(self, limit: int) -> bytes:
+        """Return 1 to `limit` unpacked bytes, or none at the end of the last packed stream."""
         while True:
             packed = self._pending or self._packed.read_some(CHUNK_BYTES)
             if self._decompressor.eof:
