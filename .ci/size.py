@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 39_950,
     "largest room, lines of code": 7_500,
-    "native without tests, lines": 11_420,
+    "native without tests, lines": 11_480,
     "web/src, lines": 23_970,
     "tests of Python, lines": 44_000,
     "pages, words": 58_700,

@@ -1,10 +1,10 @@
 // Arrays that start at a cache line and may be read, and never written, a little past their end.
 //
-// Kernels load whole vectors, so their last load may reach behind an array, or from one image's map into the next one's:
-// products of matrices read B, bias, mask and C up to the width of a panel, products of bfloat16 numbers also rows of A up
-// to a whole step, and poolings, depthwise convolutions, Winograd's transforms, activations, normalization, winners, steps
-// and augmentation read up to a vector. What they read there must not change a result, so no sum may hold it, not even
-// multiplied by zero.
+// Kernels load whole vectors, so their last load may reach past the end of an array, or from one image's map into the
+// next: products of matrices read B, bias, mask and C up to the width of a panel, products of bfloat16 numbers also
+// rows of A up to a whole step, and poolings, depthwise convolutions, Winograd's transforms, activations,
+// normalisation, winners, optimizer steps and augmentation read up to a vector. These numbers must not change a result.
+// No sum may include them, not even multiplied by zero, since they may be NaN.
 //
 // AddressSanitizer sees neither such a read nor a write there. Builds with it fill the slack, and gaps that they leave
 // between the maps of images, with marks, which are not numbers (NaN); they check the marks when an array is released and
@@ -30,7 +30,7 @@
 
 namespace convscope {
 
-constexpr int64_t slack = 64;  // elements behind an array's last: a kernel may load a whole tile's width of them
+constexpr int64_t slack = 64;  // elements after an array's end, as many as a tile is wide: kernels may read them
 
 #if defined(CONVSCOPE_CHECKS_MARKS)
 constexpr bool checks_marks = true;
@@ -56,7 +56,7 @@ void write_marks(Element* first, int64_t count) {
     for (int64_t i = 0; i < count; ++i) first[i] = mark<Element>(i);
 }
 
-// The place of the first mark that is missing; `count` if none is.
+// Returns the index of the first missing mark; `count` if none is missing.
 template <class Element>
 int64_t find_missing_mark(const Element* first, int64_t count) {
     int64_t i = 0;
@@ -76,13 +76,13 @@ void check_marks(const Element* first, int64_t count) {
     std::abort();
 }
 
-// The bytes that this thread has asked for as arrays so far: between two readings lies what was made meanwhile.
+// The bytes of all arrays that this thread has allocated so far, for differences of two readings.
 inline thread_local int64_t requested_bytes = 0;
 
 template <class Element>
 struct AlignedAllocator {
     using value_type = Element;
-    using propagate_on_container_copy_assignment = std::true_type;  // as the numbers, the marks go along
+    using propagate_on_container_copy_assignment = std::true_type;  // a copied or moved array takes its marks along
     using propagate_on_container_move_assignment = std::true_type;
     using propagate_on_container_swap = std::true_type;
 
@@ -109,7 +109,7 @@ struct AlignedAllocator {
 template <class Element>
 using Buffer = std::vector<Element, AlignedAllocator<Element>>;
 
-// Zeros, `count` of them and the slack.
+// Makes an array of `count` zeros, followed by the slack.
 template <class Element>
 Buffer<Element> make_buffer(int64_t count) {
     Buffer<Element> buffer(static_cast<std::size_t>(count + slack), AlignedAllocator<Element>(checks_marks));

@@ -1,4 +1,4 @@
-// Gradients by what layers put out and by the image, of any sum of logits, image by image and with the weights fixed.
+// The gradient of a weighted sum of an image's logits with respect to layers' outputs or the image.
 #pragma once
 
 #include <memory>
@@ -8,24 +8,24 @@
 namespace convscope {
 
 struct LayerGradient {
-    int64_t layer = -1;          // of the architecture; -1 is the normalised image
-    float* gradients = nullptr;  // (count, the layer's output)
+    int64_t layer = -1;          // index in the architecture; -1 is the normalised image
+    float* gradients = nullptr;  // where to write them, (count, size of the layer's output)
 };
 
-// Keeps what it computes in from call to call. Where the gradient by a layer is asked for, layers are not fused and maps not
-// cut; on the way to the image alone they are, which is about twice as fast.
+// Keeps its buffers from call to call. If only the gradient with respect to the image is wanted, layers are fused and
+// maps are cut as in training, which is about twice as fast; otherwise outputs must exist in full.
 class LayerGradients {
    public:
     explicit LayerGradients(const Network& network) : network_(network) {}
 
-    // Writes for each of `count` images the gradient of the sum over k of dlogits[i, k] logits[i, k] by each layer's output,
-    // which is what comes out of its activation; false if the watcher stopped it.
+    // Writes, for each image i of `count` and each wanted layer, the gradient of sum_k dlogits[i, k] logits[i, k] with
+    // respect to the layer's output after its activation. Returns false if the watcher stopped it.
     bool compute(int threads, const Images& images, int64_t count, const float* dlogits,
                  const std::vector<LayerGradient>& wanted, Watcher& watcher);
 
    private:
     const Network& network_;
-    std::unique_ptr<PlannedPredictor> to_layers_, to_image_;  // made when first needed
+    std::unique_ptr<PlannedPredictor> to_layers_, to_image_;  // each made when first needed
 };
 
 }  // namespace convscope

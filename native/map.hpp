@@ -9,7 +9,7 @@
 
 namespace convscope {
 
-// 0, step, 2 step, ...
+// Returns `count` multiples of `step`: 0, step, 2 step, ...
 inline std::vector<int64_t> multiples(int64_t step, int64_t count) {
     std::vector<int64_t> numbers(static_cast<std::size_t>(count));
     for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = i * step;
@@ -23,18 +23,25 @@ std::array<int64_t, count> multiples(int64_t step) {
     return numbers;
 }
 
-// How a map (rows, columns, channels) lies in memory: within a frame of zeros, and where a stride asks for it with zeros
-// between its pixels. The frames are what makes padding free: nobody ever writes them.
+// How a map (rows, columns, channels) lies in memory: in a larger frame whose other numbers are zero. So a window may
+// reach into the padding without a check; no layer writes the zeros. A gradient may also have zeros between its pixels
+// (step). Pixels (*) of a map of 2 x 2 in a frame of 4 x 5 with top = left = 1, and with step = {1, 2}:
+//
+//     . . . . .       . . . . .
+//     . * * . .       . * . * .
+//     . * * . .       . * . * .
+//     . . . . .       . . . . .
 struct Layout {
     Shape shape;
     int64_t frame_height = 0, frame_width = 0;
-    int64_t top = 0, left = 0;
-    int64_t step[2] = {1, 1};
+    int64_t top = 0, left = 0;  // position of the first pixel in the frame
+    int64_t step[2] = {1, 1};   // distance of neighbouring pixels, down and to the right
 
     static Layout plain(Shape shape) { return {shape, shape.height, shape.width}; }
     bool is_plain() const { return size() == shape.size(); }
-    int64_t row() const { return frame_width * shape.channels; }
+    int64_t row() const { return frame_width * shape.channels; }  // numbers of a row of the frame
     int64_t size() const { return frame_height * row(); }
+    // The offset of pixel (y, x).
     int64_t at(int64_t y, int64_t x) const {
         return (top + y * step[0]) * row() + (left + x * step[1]) * shape.channels;
     }
@@ -49,17 +56,17 @@ struct Layout {
     }
 };
 
-// A map between two layers: how its values and their gradients lie, and whether the values come out of a relu. A gradient
-// is always written with relu's derivative applied.
+// A map between two layers: the layout of its values and of the gradient with respect to it. If a relu made the values,
+// the layer that writes the gradient multiplies it by relu's derivative: it writes 0 where the value is not positive.
 struct Map {
     Layout value, gradient;
     bool relu = false;
-    bool gradient_crosses = false;  // is read in an earlier stage of the plan than it is written in
-    bool read_by_vectors = false;   // by a step that computes a slice's images once all have come so far
+    bool gradient_crosses = false;  // whether the backward pass still reads the gradient in an earlier stage of the plan
+    bool read_by_vectors = false;   // whether a step that computes all images of a slice at once reads it
 };
 
-// Writes row `y` of the gradient by `map`, a plain row of all its columns and channels, where it belongs: with the
-// derivative of the map's relu, whose values are `values`.
+// Writes row `y` of the gradient with respect to `map` at its offset in `gradient`. `row` is contiguous, (columns,
+// channels); `values` are the map's, whose relu masks the row.
 inline void write_gradient_row(const Kernels& kernels, const float* row, const Map& map, const float* values, int64_t y,
                                float* gradient) {
     const Shape shape = map.value.shape;

@@ -9,13 +9,14 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t most_prefetched = 4096;  // bytes of the next image
+constexpr int64_t max_prefetched_bytes = 4096;  // of the next image
 
+// Fills the gap after each image's map with marks (see buffer.hpp).
 [[maybe_unused]] void mark_gaps(const MapImages& map, int64_t images) {
     for (int64_t i = 0; i < images; ++i) write_marks(map.first + i * map.stride + map.used, map.stride - map.used);
 }
 
-// Whether the frame is of zeros, which nobody may write.
+// Whether the padding around and between the map's pixels still holds zeros: no layer may write it.
 bool has_clean_frame(const Layout& layout, const float* map) {
     std::vector<uint8_t> in_cell(static_cast<std::size_t>(layout.size()));
     for (int64_t offset : layout.offsets()) {
@@ -27,7 +28,7 @@ bool has_clean_frame(const Layout& layout, const float* map) {
     return true;
 }
 
-// Ends the program if something wrote beside the cells of the maps of the first `count` images.
+// Aborts if a layer wrote outside the pixels of the maps of the first `count` images.
 [[maybe_unused]] void check_maps(const Plan& plan, const Workspace& workspace, int64_t count) {
     const auto check = [count](const MapImages& map, const Layout& layout) {
         if (map.first == nullptr) return;
@@ -44,8 +45,8 @@ bool has_clean_frame(const Layout& layout, const float* map) {
     }
 }
 
-// The layers as they are computed: with relu where `Layer` has it, and a convolution whose groups are single channels as
-// the depthwise one that it is; the weights of both lie alike.
+// Rewrites layers for the engine: relu becomes part of its layer (`Layer::relu`), and a convolution whose groups have
+// one channel each becomes a depthwise convolution, whose weights have the same layout.
 std::vector<Layer> as_computed(std::vector<Layer> layers) {
     for (Layer& layer : layers) {
         if (layer.kind == Kind::convolution && layer.groups > 1 && layer.groups == layer.input.channels) {
@@ -79,21 +80,21 @@ Plan Network::make_plan(Purpose purpose) const {
 }
 
 Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
-    const bool back = kept == Kept::gradients;
+    const bool has_backward = kept == Kept::gradients;
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
         const bool in_batch = i >= plan.first_vector;
-        // Whether nobody reads it once its images are through.
-        const bool passes = !in_batch && kept == Kept::logits && !plan.maps[i].read_by_vectors;
-        values.held = passes ? plan.group : slice_images;
+        // No layer reads the map again after its group of images, so the next group may overwrite it.
+        const bool is_overwritten = !in_batch && kept == Kept::logits && !plan.maps[i].read_by_vectors;
+        values.held = is_overwritten ? plan.group : slice_images;
         values.used = plan.maps[i].value.size();
         values.stride = round_up(values.used, 16) + map_gap;
         if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
         if (checks_marks && !in_batch) mark_gaps(values, values.held);
         workspace.values.push_back(std::move(values));
-        if (back && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
+        if (has_backward && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
             gradients = make_gradients(plan, i, slice_images);
         }
         workspace.gradients.push_back(std::move(gradients));
@@ -101,7 +102,7 @@ Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
     for (const Plan::Step& step : plan.steps) {
         workspace.orders.push_back(make_buffer<int32_t>(slice_images * step.computes->order_size()));
         workspace.winners.push_back({});
-        if (back) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
+        if (has_backward) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }
@@ -110,7 +111,7 @@ MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t hel
     MapImages gradients;
     gradients.held = held;
     const int64_t size = plan.maps[map].gradient.size(), with_room = round_up(size, kernels_.panel_width);
-    gradients.used = map < plan.first_vector ? size : with_room;  // of vectors whole panels are written
+    gradients.used = map < plan.first_vector ? size : with_room;  // products write whole panels of a vector
     gradients.stride = with_room + map_gap;
     gradients.buffer = make_buffer<float>(held * gradients.stride);
     gradients.first = gradients.buffer.data();
@@ -119,17 +120,17 @@ MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t hel
 }
 
 Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
-    const bool back = kept == Kept::gradients;
+    const bool has_backward = kept == Kept::gradients;
     Scratch scratch;
     int64_t filters = 0, bfloat16 = 0;
     for (const Map& map : plan.maps) filters = std::max(filters, map.value.shape.channels);
     for (const Plan::Step& step : plan.steps) {
         scratch.forward.push_back(make_buffer<float>(step.computes->forward_scratch_size()));
-        scratch.backward.push_back(make_buffer<float>(back ? step.computes->scratch_size() : 0));
+        scratch.backward.push_back(make_buffer<float>(has_backward ? step.computes->scratch_size() : 0));
         bfloat16 = std::max(bfloat16, step.computes->bfloat16_scratch_size());
     }
     scratch.bfloat16 = make_buffer<uint16_t>(bfloat16);
-    if (!back) return scratch;
+    if (!has_backward) return scratch;
     scratch.gradients.resize(plan.first_vector + 1);
     for (std::size_t i = plan.first_trained + 1; i <= plan.first_vector; ++i) {
         if (plan.maps[i].gradient_crosses) continue;
@@ -141,16 +142,16 @@ Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
 }
 
 Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const {
-    const bool back = kept == Kept::gradients;
+    const bool has_backward = kept == Kept::gradients;
     Batch batch;
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
         const int64_t used = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         int64_t stride = used + map_gap;
-        if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
+        if (stride % 512 == 0) stride += 16;  // vectors a power of two apart would compete for the same cache sets
         batch.used.push_back(used);
         batch.strides.push_back(stride);
         for (std::vector<Buffer<float>>* vectors : {&batch.values, &batch.gradients}) {
-            const bool wanted = vectors == &batch.values || (back && i > plan.first_vector);
+            const bool wanted = vectors == &batch.values || (has_backward && i > plan.first_vector);
             vectors->push_back(make_buffer<float>(wanted ? images * stride : 0));
             if (checks_marks && wanted) mark_gaps({vectors->back().data(), stride, images, used, {}}, images);
         }
@@ -158,9 +159,9 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept
     batch.statistics.resize(plan.steps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
         if (plan.steps[step].normalizes == nullptr) continue;
-        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(back ? count_slices(images) : 0);
+        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(has_backward ? count_slices(images) : 0);
     }
-    if (!back) return batch;
+    if (!has_backward) return batch;
     batch.losses.resize(static_cast<std::size_t>(images));
     batch.correct.resize(static_cast<std::size_t>(images));
     for (int64_t s = 0; s < shards; ++s) batch.shards.push_back(make_buffer<float>(plan.gradient_offsets.back()));
@@ -204,9 +205,9 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
     const int64_t row_bytes = input_.shape.width * input_.shape.channels;
     const int64_t image_bytes = input_.shape.height * row_bytes;
     const uint8_t* bytes = images.bytes + images.index(begin + i) * image_bytes;
-    if (!is_last) {  // in a shuffled order the processor cannot guess where the next one lies
+    if (!is_last) {  // in a shuffled order the processor cannot predict the next image's address
         const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
-        for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
+        for (int64_t at = 0; at < std::min(image_bytes, max_prefetched_bytes); at += 64) __builtin_prefetch(next + at);
     }
     Augmenter* augmenter = workspace.scratch->augmenter.get();
     if (augmenter != nullptr) bytes = augmenter->change(workspace.chance.first + i, bytes);

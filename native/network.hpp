@@ -1,8 +1,9 @@
-// A network: its weights, and the passes over slices of a batch that prediction and training are made of.
+// A network: its weights, and the forward and backward passes over slices of a batch.
 //
-// A batch is cut into slices of a fixed number of images, and the slices into a fixed number of shards; a shard is what
-// one thread does without looking at another. Maps go through their layers a few images at a time, so that they stay in
-// cache; vectors go a slice at once. No sum depends on which thread did what.
+// A batch is cut into slices of `slice_images` images, and the slices are divided into at most `max_shards` shards of
+// neighbouring slices. One thread computes a shard and adds up its weight gradients, the shard's sums; a later phase
+// adds the sums of all shards. Neither the cuts nor the order of the additions depend on the number of threads, so no
+// result does. Maps go through their layers a few images at a time, so that they stay in cache; vectors go by slice.
 #pragma once
 
 #include <memory>
@@ -13,10 +14,10 @@
 
 namespace convscope {
 
-constexpr int64_t most_shards = 16;
+constexpr int64_t max_shards = 16;
 
-// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For what is done at
-// random, dropout and augmentation, it is the one at `chance.first` + i of the epoch's order.
+// Images as bytes, one after another. Image i of a batch is image indices[i] of `bytes`, or image i without indices.
+// Its position in the epoch, chance.first + i, determines its random numbers (dropout and augmentation).
 struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
@@ -25,11 +26,11 @@ struct Images {
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
-// What is added up over the images: the cross-entropy with labels of which `label_smoothing` is spread over all classes, times
-// the weight of the image's class.
+// The loss of an image: its class's weight times the cross-entropy with the smoothed label,
+// (1 - label_smoothing) one-hot + label_smoothing / classes.
 struct Loss {
     float label_smoothing = 0;
-    std::vector<float> class_weights;  // by class, or empty: one each
+    std::vector<float> class_weights;  // an entry for each class, or empty if all weights are 1
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
@@ -38,7 +39,7 @@ struct Loss {
     }
 };
 
-// What of a slice stays where it is until the slice is through: the logits alone, every map, or what the way back needs.
+// What is kept until all images of a slice are computed: only the logits, every map, or what the backward pass reads.
 enum class Kept { logits, maps, gradients };
 
 class Network {
@@ -53,42 +54,44 @@ class Network {
     MovingStatistics* moving(std::size_t layer) { return moving_[layer].get(); }
     int64_t classes() const { return layers_.back().output.size(); }
 
-    // Of another kind than `plan`, which is for training and prediction.
+    // Makes another plan than plan(), which is for training and prediction.
     Plan make_plan(Purpose purpose) const;
 
-    // For one slice, without its scratch.
+    // Makes the arrays of one slice; the caller sets `scratch`. The others make those of a thread and a batch.
     Workspace make_workspace(const Plan& plan, Kept kept) const;
     Scratch make_scratch(const Plan& plan, Kept kept) const;
     Batch make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const;
-    // Lets the batch normalise by the moving statistics, as they and the weights are now.
+    // Makes the batch normalisations use the present moving statistics and weights.
     void use_moving_statistics(const Plan& plan, Batch& batch) const;
 
-    // Images [begin, end) of the batch, at most slice_images, go through steps that begin a plan or a stage of it. Where the
-    // statistics are the batch's, the slice measures its part for the next stage.
+    // Computes `steps`, the whole plan or one of its stages, for images [begin, end) of the batch, at most
+    // slice_images. The first stage reads the images. If another stage follows, the slice measures its part of that
+    // stage's statistics.
     void forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
-    // The same in parts: reads images [begin, end) of the batch, and later takes them through steps that begin anywhere. A
-    // step may go on from maps that somebody changed.
+    // The same in two parts: `read` reads images [begin, end) of the batch, and `forward_read` computes any range of
+    // steps for the first `count` of them. The caller may change maps in between.
     void read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end) const;
     void forward_read(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
-    // Writes losses, `correct` and the gradient by the logits. `scale` is what an image's gradient counts for.
+    // Writes losses, `correct`, and `scale` times the gradient of the loss with respect to the logits.
     void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
                const Loss& loss, float scale) const;
-    // Writes the gradient by the logits of image `i` of the slice just computed.
+    // Sets the gradient with respect to the logits of image `i` of the slice, where the backward pass begins.
     void write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const;
-    // The way back through the same steps; adds the gradients by weights to `shard`, but for dense layers', unless it is
-    // null. A batch normalisation that begins a stage adds its sums with it, and writes its gradient with the stage before.
+    // The backward pass through the same steps. Adds the weight gradients, except those of dense layers, to the shard's
+    // sums `shard`, unless it is null. The batch normalisation that begins a stage only adds its sums in that stage; it
+    // writes its input gradient in the stage before, when the sums of all shards are known.
     void backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
                   float* shard) const;
 
-    // Copies a layer's output for image `i` of the slice just computed by a full plan.
+    // Copies a layer's output for image `i` of the slice just computed, by a plan with Purpose::outputs.
     void read_layer(const Plan& plan, const Workspace& workspace, std::size_t layer, int64_t i, float* output) const;
-    // The same of the gradient by a map, by a plan for gradients.
+    // Copies the gradient with respect to a map, by a plan with Purpose::gradients or Purpose::input_gradient.
     void read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i, float* output) const;
 
    private:
     MapImages make_gradients(const Plan& plan, std::size_t map, int64_t held) const;
-    // Points the workspace to what the batch and the thread hold of its maps.
+    // Points the workspace's maps to the batch's vectors, from image `begin` on, and to the thread's gradients.
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
     void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const;

@@ -23,8 +23,9 @@ namespace {
 
 bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && layer.kind != Kind::dense; }
 
-// The number of layers up to the last that reads a map: vectors begin behind it, where a branch may have had some before.
-std::size_t count_on_maps(const std::vector<Layer>& layers) {
+// The number of layers up to and including the last that reads a map. After it all are vectors, though a branch may
+// have ended in a vector earlier.
+std::size_t count_map_layers(const std::vector<Layer>& layers) {
     const auto reads_map = [](const Layer& layer) {
         const bool is_windowed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise ||
                                  layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
@@ -33,17 +34,19 @@ std::size_t count_on_maps(const std::vector<Layer>& layers) {
     return static_cast<std::size_t>(layers.rend() - std::find_if(layers.rbegin(), layers.rend(), reads_map));
 }
 
-// The layers with their maps cut to the rows and columns that a later layer reads: a pooling leaves out what fills no
-// whole window, and a stride may do so too. Images stay whole.
-std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
+// Cuts the layers' outputs to the rows and columns that the next layer reads: windows with a stride may leave out the
+// last ones. A window of `reach` rows that begins at row y stride - padding ends before row y stride - padding + reach,
+// so `outputs` windows read the first (outputs - 1) stride + reach - padding rows. Images stay whole.
+std::vector<Layer> cut_to_read_pixels(std::vector<Layer> layers) {
     std::size_t maps = 0;
     while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
     for (const Layer& layer : layers) {
-        if (layer.reads_earlier()) return layers;  // two maps of one size, or one that is read whole elsewhere
+        // An addition needs maps of one size, and the second reader of a map may read all of it.
+        if (layer.reads_earlier()) return layers;
     }
     for (std::size_t i = maps; i-- > 1;) {
-        // Which numbers a dropout drops goes by their place in the whole map, a mean is that of all of it, and without its
-        // last zeros a padding may have nothing left to read.
+        // Not cut: the output of a dropout, which chooses numbers by their index in the whole map; of a normalisation,
+        // whose statistics are of the whole map; and of a padding, of which only its leading zeros might be left.
         const Kind writer = layers[i - 1].kind;
         if (writer == Kind::dropout || writer == Kind::normalization || writer == Kind::zero_padding) continue;
         Layer& layer = layers[i];
@@ -57,8 +60,8 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     return layers;
 }
 
-// The layers with relu as an activation behind them like any other.
-std::vector<Layer> with_relu_apart(std::vector<Layer> layers) {
+// Makes each fused relu an activation of its own, so that the gradient with respect to its output exists.
+std::vector<Layer> separate_relu(std::vector<Layer> layers) {
     for (Layer& layer : layers) {
         if (layer.relu) layer.activation = Activation::relu;
         layer.relu = false;
@@ -70,34 +73,34 @@ std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers)
     switch (purpose) {
         case Purpose::training:
         case Purpose::input_gradient:
-            return cut_to_what_is_read(layers);
+            return cut_to_read_pixels(layers);
         case Purpose::gradients:
-            return with_relu_apart(layers);
+            return separate_relu(layers);
         case Purpose::outputs:
             break;
     }
     return layers;
 }
 
-// Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
+// Whether max(f(x)) = f(max(x)) for the activation f, so that f can follow the pooling: not if f falls anywhere.
 bool commutes_with_maximum(Activation activation) {
     return activation != Activation::gelu && activation != Activation::silu && activation != Activation::hard_silu;
 }
 
-// Whether not only the next layer reads what layer `number` gives, or the image, -1.
-bool is_read_again(const std::vector<Layer>& layers, int64_t number) {
+// Whether a joining layer also reads the output of layer `number` (-1: the image).
+bool has_second_reader(const std::vector<Layer>& layers, int64_t number) {
     return std::any_of(layers.begin(), layers.end(),
                        [number](const Layer& reader) { return reader.reads_earlier() && reader.earlier == number; });
 }
 
-// Which step begins with layer `next`.
+// Chooses the kind of the step that begins with layer `next`.
 StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose purpose) {
     const Layer& layer = layers[next];
     if (layer.kind != Kind::convolution) return StepKind::layer;
     if (Bfloat16Convolution::fits(layer)) return StepKind::bfloat16_convolution;
     const bool fuses = purpose == Purpose::training || purpose == Purpose::input_gradient;
     if (fuses && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
-        PooledConvolution::fits(layer, layers[next + 1]) && !is_read_again(layers, static_cast<int64_t>(next))) {
+        PooledConvolution::fits(layer, layers[next + 1]) && !has_second_reader(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
     }
     if (fuses && choose_winograd(layer) != WinogradAlgorithm::none) {
@@ -111,16 +114,17 @@ bool is_unpooled_convolution(StepKind kind) {
            kind == StepKind::winograd_convolution;
 }
 
-// Whether the dense layer behind a flatten can read the map and write its gradient as they lie.
+// Whether the dense layer after a flatten can read the map, and write its gradient, where they are. Not if the gradient
+// is stored with padding, as an unpooled convolution needs it, or if another layer also reads the map or the vector.
 bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
     const bool plain_gradient = steps.empty() || !is_unpooled_convolution(steps.back().kind);
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
     const auto number = static_cast<int64_t>(flatten);
-    return plain_gradient && before_dense && !is_read_again(layers, number) && !is_read_again(layers, number - 1);
+    return plain_gradient && before_dense && !has_second_reader(layers, number) && !has_second_reader(layers, number - 1);
 }
 
-// Whether the cells are cells of `layout` and lie within the `room` of an image; and, where they are written, whether they
-// are all cells.
+// Whether the cells are part of a map of this layout, and the map fits in `room`, an image's numbers in memory. Written
+// cells must be the whole map, since later layers may read all of it.
 bool fits(const Cells& cells, const Layout& layout, int64_t room, bool written) {
     const Shape some = cells.shape, all = layout.shape;
     if (layout.top < 0 || layout.left < 0 || Cells::in(layout, all).end > layout.size() || cells.end > room) return false;
@@ -156,27 +160,30 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     gradient_offsets.push_back(0);
     for (const Step& step : steps) {
         group = std::max(group, step.computes->group());
+        // 16 floats are a cache line: sums of different steps share none.
         gradient_offsets.push_back(gradient_offsets.back() + round_up(step.computes->gradient_size(), 16));
     }
 }
 
 void Plan::lay_out_steps(const std::vector<Layer>& layers) {
-    bool on_maps = true;
-    const std::size_t on_maps_until = count_on_maps(layers);
+    bool on_maps = true;  // until `first_vector`; a branch may have vectors before it
+    const std::size_t map_layers = count_map_layers(layers);
     for (std::size_t next = 0; next < layers.size();) {
         const Layer& layer = layers[next];
-        const bool of_vector = !on_maps;
-        if (on_maps && !works_on_maps(layer) && next + 1 >= on_maps_until) {
+        const bool input_is_vector = !on_maps;
+        if (on_maps && !works_on_maps(layer) && next + 1 >= map_layers) {
             on_maps = false;
             first_vector = steps.size();
         }
         if (layer.kind == Kind::flatten) {
-            // What is read again of the vector before is no part of the flattened one, though its numbers are the same.
-            const bool apart = of_vector ? is_read_again(layers, static_cast<int64_t>(next) - 1)
-                                         : on_maps || !needs_no_copy(layers, next, steps);
-            if (apart) {
+            // A flatten is a step only if it must copy. A vector is copied if another layer reads it too, since the
+            // vector and its copy have different gradients; a map, if maps follow the flatten or the dense layer cannot
+            // read it in place.
+            const bool must_copy = input_is_vector ? has_second_reader(layers, static_cast<int64_t>(next) - 1)
+                                                   : on_maps || !needs_no_copy(layers, next, steps);
+            if (must_copy) {
                 steps.push_back({next, StepKind::layer, layer.output});
-                if (!of_vector && !on_maps) first_vector = steps.size();
+                if (!input_is_vector && !on_maps) first_vector = steps.size();
             }
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
@@ -195,8 +202,8 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
 }
 
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
-    const bool staged = std::any_of(layers.begin(), layers.end(),
-                                    [](const Layer& layer) { return layer.kind == Kind::normalization; });
+    const bool has_stages = std::any_of(layers.begin(), layers.end(),
+                                        [](const Layer& layer) { return layer.kind == Kind::normalization; });
     for (std::size_t i = 0; i <= steps.size(); ++i) {
         Map map;
         const Step* writer = i > 0 ? &steps[i - 1] : nullptr;
@@ -214,14 +221,16 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             if (is_unpooled_convolution(writer->kind)) map.gradient = Convolution::gradient_layout(layer);
             if (writer->kind == StepKind::winograd_convolution) map.gradient = WinogradConvolution::gradient_layout(layer);
             map.relu = layer.relu;
+            // These read the gradient of their output again in an earlier stage: a normalisation to write its input
+            // gradient, a joining layer to add to the gradient of its second input.
             const bool may_cross = layer.kind == Kind::normalization || layer.reads_earlier();
-            map.gradient_crosses = staged && may_cross && writer->kind != StepKind::activation;
+            map.gradient_crosses = has_stages && may_cross && writer->kind != StepKind::activation;
         }
         for (std::size_t step = std::max(first_vector, i); step < steps.size(); ++step) {
             const Layer& layer = layers[steps[step].layer];
             map.read_by_vectors |= layer.reads_earlier() && map_read_earlier(layer) == i;
         }
-        // What is read of a slice's gradients is read at the end.
+        // Gradients that a caller asked for are read after the backward pass of the slice, so they are kept until then.
         if (purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0)) map.gradient_crosses = true;
         maps.push_back(map);
     }
@@ -240,7 +249,7 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 step.computes = std::make_unique<PooledConvolution>(context, layers[step.layer + 1], *step.parameters);
                 break;
             case StepKind::bfloat16_convolution:
-#if !defined(CONVSCOPE_NO_BFLOAT16)  // which the page has no use for
+#if !defined(CONVSCOPE_NO_BFLOAT16)  // the page's engine is compiled without it
                 step.computes = std::make_unique<Bfloat16Convolution>(context, *step.parameters);
 #endif
                 break;
@@ -261,7 +270,7 @@ void Plan::make_layer(const StepContext& context, Step& step, const std::vector<
     const Layer& layer = context.layer;
     switch (layer.kind) {
         case Kind::convolution:
-            break;  // a kind of step of its own
+            break;  // never here: choose_step gives a convolution another kind of step
         case Kind::depthwise:
             step.computes = std::make_unique<DepthwiseConvolution>(context, *step.parameters);
             break;
@@ -316,7 +325,8 @@ void Plan::make_layer(const StepContext& context, Step& step, const std::vector<
 }
 
 void Plan::check_extents(const Kernels& kernels) const {
-    const auto room = [&](const Layout& layout, std::size_t map) {  // of vectors whole panels are written
+    // Products write whole panels of columns, so a vector has room up to the next multiple of the panel width.
+    const auto room = [&](const Layout& layout, std::size_t map) {
         return map < first_vector ? layout.size() : round_up(layout.size(), kernels.panel_width);
     };
     bool all_fit = true;
@@ -326,14 +336,14 @@ void Plan::check_extents(const Kernels& kernels) const {
     const auto check_gradient = [&](const Cells& cells, std::size_t map, bool written) {
         all_fit = all_fit && fits(cells, maps[map].gradient, room(maps[map].gradient, map), written);
     };
-    const bool goes_back = purpose != Purpose::outputs;
+    const bool has_backward = purpose != Purpose::outputs;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const Extents extents = steps[i].computes->extents();
         const bool reads_two = extents.reads_earlier.end > 0;
         check_value(extents.reads, i, false);
         check_value(extents.writes, i + 1, true);
         if (reads_two) check_value(extents.reads_earlier, extents.earlier, false);
-        if (goes_back && i >= first_trained) check_gradient(extents.reads_gradient, i + 1, false);
+        if (has_backward && i >= first_trained) check_gradient(extents.reads_gradient, i + 1, false);
         if (wants_gradient(i)) check_gradient(extents.writes_gradient, i, true);
         if (reads_two && wants_gradient(extents.earlier)) check_gradient(extents.writes_earlier_gradient, extents.earlier, true);
     }

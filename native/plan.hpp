@@ -18,10 +18,10 @@ struct Range {
 
 // What a plan is made for.
 enum class Purpose {
-    training,   // layers are fused, places that nobody reads left out; the way back goes as far as there are weights
-    outputs,    // every layer's output in full, and no way back
-    gradients,  // every layer's output in full, and the way back to all of them and to the image; relu is a step of its own
-    input_gradient,  // as training, but for the way back, which goes to the image and to no weights
+    training,   // layers are fused and maps cut to the pixels that are read; gradients with respect to weights
+    outputs,    // every layer's output in full; no backward pass
+    gradients,  // every layer's output in full, relu as a step of its own; gradients with respect to outputs and the image
+    input_gradient,  // fused and cut as for training; only the gradient with respect to the image
 };
 
 // What a step computes, and of a convolution by which algorithm.
@@ -30,49 +30,50 @@ enum class StepKind {
     direct_convolution,
     bfloat16_convolution,
     winograd_convolution,
-    pooled_convolution,  // a convolution and the max pooling behind it
-    activation,          // the one behind a layer
+    pooled_convolution,  // a convolution fused with the max pooling after it
+    activation,          // the activation of a layer of another kind, computed after that layer
 };
 
 struct Plan {
-    // `parameters` and `moving` by layer of the architecture, null where a layer has none.
+    // `parameters` and `moving` have an entry for each layer of the architecture, null if the layer has none.
     Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
          const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose);
 
-    // A layer of the plan: one layer of the architecture or a fused pair, or the activation behind it.
+    // Computes map i + 1 from map i: one layer of the architecture, a fused pair of layers, or a layer's activation.
     struct Step {
-        std::size_t layer;  // of the architecture
+        std::size_t layer;  // index in the architecture; the first layer of a fused pair
         StepKind kind;
         Shape output;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
-        BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
-        std::vector<Joining*> joinings = {};       // the later steps that also read the map which this one reads
+        BatchNormalization* normalizes = nullptr;  // `computes` if it is a batch normalisation, else null
+        std::vector<Joining*> joinings = {};       // later steps that read this step's input map as their second input
     };
 
     const Purpose purpose;
-    std::vector<Map> maps;  // one more than steps
+    std::vector<Map> maps;  // one more than steps: the image, then each step's output
     std::vector<Step> steps;
-    std::vector<int> map_of_layer;  // by layer of the architecture: the map it writes, or -1 where it is fused away
-    std::size_t first_vector;       // the first map that lies in the batch: what a dense layer reads, or the logits
-    std::size_t first_trained;      // step with the first weights, or where all gradients are wanted the first; steps.size() if none has
-    int64_t group = 1;              // images that go from step to step together, up to the vectors; a power of two
+    std::vector<int> map_of_layer;  // the map that each layer of the architecture writes; -1 if it is fused with the next
+    std::size_t first_vector;       // the first map that `Batch` stores: the input of the first dense layer, or the logits
+    std::size_t first_trained;      // where the backward pass ends: the first step with weights (steps.size() if none has),
+                                    // or 0 if it goes to the image
+    int64_t group = 1;              // images that go together from step to step up to the vectors; a power of two
 
-    // Whether the way back writes the gradient by a map.
+    // Whether the backward pass writes the gradient with respect to a map.
     bool wants_gradient(std::size_t map) const {
         return goes_to_image() || (purpose == Purpose::training && map > first_trained);
     }
 
-    // The map that a layer reads beside the one before it, or in its place.
+    // The second map that a joining layer reads. A branch reads only this one.
     std::size_t map_read_earlier(const Layer& layer) const {
         return layer.earlier < 0 ? 0 : static_cast<std::size_t>(map_of_layer[static_cast<std::size_t>(layer.earlier)]);
     }
 
-    // The steps between two batch normalisations, each of which begins a stage.
+    // The steps, cut before each batch normalisation: it needs the statistics of the batch, so all images wait.
     std::vector<Range> stages;
     Range whole() const { return {0, steps.size()}; }
 
-    // From which position of a shard's sums a step's begin; the last entry is the size of all.
+    // Where each step's weight gradients begin in the sums of a shard (see network.hpp); the last is the size of all.
     std::vector<int64_t> gradient_offsets;
 
    private:
@@ -81,7 +82,7 @@ struct Plan {
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
     void make_layer(const StepContext& context, Step& step, const std::vector<MovingStatistics*>& moving);
-    // Throws std::logic_error, or ends the program where there are no exceptions, if a layer goes beyond its maps.
+    // Throws std::logic_error (without exceptions it aborts) if a layer would read or write outside its maps.
     void check_extents(const Kernels& kernels) const;
 };
 

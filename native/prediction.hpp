@@ -1,4 +1,4 @@
-// Passes over many images that change nothing: who computes which slice.
+// Passes over many images that leave the network unchanged: which thread computes which slice.
 #pragma once
 
 #include <deque>
@@ -8,7 +8,7 @@
 
 namespace convscope {
 
-// What a thread needs to compute one slice after another.
+// The arrays with which a thread computes one slice after another.
 struct SliceArrays {
     SliceArrays(const Network& network, const Plan& plan, Kept kept)
         : workspace(network.make_workspace(plan, kept)),
@@ -21,29 +21,29 @@ struct SliceArrays {
     Workspace workspace;
     Scratch scratch;
     Batch batch;
-    std::unique_ptr<SliceArrays> second = nullptr;  // as many again, where images go two ways
+    std::unique_ptr<SliceArrays> second = nullptr;  // made by Predictor::second
 };
 
-// Keeps what it computes in from call to call, since making that takes longer than an image does. It is made when first
-// needed, for a thread at a time, and does not grow with the number of images. Batches are normalised by the moving
-// statistics.
+// Runs a plan on slices of images, on several threads. Keeps its arrays from call to call, since making them takes
+// longer than computing an image. They are made when first needed, for each thread, and do not grow with the number of
+// images. Batch normalisations use the moving statistics.
 class Predictor {
    public:
     Predictor(const Network& network, const Plan& plan, Kept kept) : network_(network), plan_(plan), kept_(kept) {}
 
-    // Makes what so many threads need.
+    // Makes the arrays of `threads` threads.
     void prepare(int threads) {
         while (static_cast<int>(arrays_.size()) < threads) arrays_.emplace_back(network_, plan_, kept_);
     }
 
-    // Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are. Work that
-    // takes long asks go_on() now and then, and returns where it is false. False if the watcher stopped it.
+    // Calls work(arrays, begin, end, go_on) for each slice of `count` images, on up to `threads` threads. Work that
+    // takes long calls go_on() now and then, and returns if it is false. Returns false if the watcher stopped it.
     template <class Work>
     bool for_slices(int threads, int64_t count, Work work, Watcher& watcher) {
         const int64_t slices = count_slices(count);
         const int members = static_cast<int>(slices < threads ? slices : threads);
         prepare(members);
-        for (SliceArrays& own : arrays_) network_.use_moving_statistics(plan_, own.batch);  // weights may be new
+        for (SliceArrays& own : arrays_) network_.use_moving_statistics(plan_, own.batch);  // the weights may have changed
         Queue queue(slices, members);
         auto run = [&](int thread) {
             for (int64_t slice; queue.take(thread, slice);) {
@@ -60,10 +60,10 @@ class Predictor {
         if (members > 1) {
             Team(members).run(run);
         } else {
-            const SubnormalMode flushed(true);  // as in a team
+            const SubnormalMode flushed(true);  // as Team::run does
             run(0);
         }
-        // Asked at least once, even where other threads took every slice; one slice is through before an answer matters.
+        // Other threads may have taken every slice, so ask the watcher at least once; not after a single slice.
         if (slices > 1 && !queue.stopped() && !watcher.go_on({count, 0, 0})) queue.stop();
         return !queue.stopped();
     }
@@ -78,7 +78,7 @@ class Predictor {
         return for_slices(threads, count, work, watcher);
     }
 
-    // As many arrays again for the thread that has `arrays`.
+    // Returns a second set of arrays for the thread that has `arrays`.
     SliceArrays& second(SliceArrays& arrays) const {
         if (!arrays.second) {
             arrays.second = std::make_unique<SliceArrays>(network_, plan_, kept_);
@@ -87,7 +87,7 @@ class Predictor {
         return *arrays.second;
     }
 
-    // `images` from the `begin`-th on: what a slice's arrays read, which hold no other slice.
+    // Returns `images` without the first `begin`, since a slice's arrays count its images from 0.
     Images from(const Images& images, int64_t begin) const {
         Images part = images;
         part.bytes += begin * network_.input().shape.size();
@@ -101,7 +101,7 @@ class Predictor {
     std::deque<SliceArrays> arrays_;  // by thread
 };
 
-// A predictor with a plan of its own.
+// A predictor and the plan that it runs.
 struct PlannedPredictor {
     PlannedPredictor(const Network& network, Purpose purpose, Kept kept)
         : plan(network.make_plan(purpose)), predictor(network, plan, kept) {}

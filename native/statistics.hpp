@@ -1,24 +1,24 @@
-// What a batch normalisation knows of its input's channels.
+// The statistics of a batch normalisation's input, by channel.
 #pragma once
 
 #include "buffer.hpp"
 
 namespace convscope {
 
-// By channel; the same for all threads while they work.
+// Threads only read these while they compute maps, except that each slice writes its own part.
 struct Statistics {
-    bool of_batch = false;  // or moving
-    Buffer<float> means, inverses;              // 1 / sqrt(variance + epsilon)
-    Buffer<float> scales, shifts;               // the way there in one multiply-add
-    Buffer<float> by_gradient, by_value, constant;  // the way back
+    bool of_batch = false;  // whether they are the batch's, as in training; else the moving statistics
+    Buffer<float> means, inverses;                  // inverse = 1 / sqrt(variance + epsilon)
+    Buffer<float> scales, shifts;                   // forward: y = scale x + shift
+    Buffer<float> by_gradient, by_value, constant;  // backward: dx = by_gradient dy + by_value x + constant
     Buffer<double> variances;
-    Buffer<float> parts;  // (slices, 2, row): a slice's means and squared distances from them
-    int64_t row = 0;      // channels rounded up to a register
+    Buffer<float> parts;  // (slices, 2, row): each slice's means and sums of squared distances from them
+    int64_t row = 0;      // channels rounded up to a panel
     float* part(int64_t slice) { return parts.data() + slice * 2 * row; }
 };
 
-// What inference knows of a layer's inputs. Their running average follows that of the weights and takes their place as
-// `Parameters` says: else a network of averaged weights would normalise by what the last weights gave.
+// The moving statistics, by which predictions normalise. If training averages the weights, these are averaged too and
+// swapped at the same time (see Parameters::averaged): averaged weights need averaged statistics.
 struct MovingStatistics {
     Buffer<float> means, variances;
     Buffer<float> standby_means, standby_variances;

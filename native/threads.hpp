@@ -1,8 +1,8 @@
-// A team of threads that runs one task after another: the only file that knows of threads.
+// A team of threads that runs one task after another. Only threads.hpp and threads.cpp use the system's threads.
 //
-// A team lives as long as one call into the engine, so a fork between calls loses nothing. In a process that was forked
-// during a call, by a progress callback, the team's other threads do not exist, and nothing waits for them. Between tasks
-// the threads spin for a moment, since the next task follows within microseconds, and then sleep.
+// A team lives for one call into the engine, so a process forked between calls loses no thread. If a progress callback
+// forks during a call, the child process has none of the team's other threads, and the team does not wait for them.
+// Between tasks the threads spin for a moment, since the next task usually follows within microseconds, and then sleep.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ int64_t process_id();
 
 class Team {
    public:
-    // Where the system refuses a thread the team is smaller: results do not depend on its size.
+    // If the system refuses a thread, the team is smaller; results do not depend on its size.
     explicit Team(int threads);
     ~Team();
     Team(const Team&) = delete;
@@ -28,8 +28,8 @@ class Team {
 
     int size() const { return size_; }
 
-    // Calls task(thread) once on each thread, the caller being thread 0, and returns when all have returned. To the task
-    // subnormal numbers are zeros.
+    // Calls task(thread) once on each thread, the caller being thread 0, and returns when all calls have returned.
+    // Meanwhile subnormal numbers count as zeros: see SubnormalMode.
     template <class Task>
     void run(Task& task) {
         run([](void* context, int thread) { (*static_cast<Task*>(context))(thread); }, &task);
@@ -54,8 +54,9 @@ class Team {
 #endif
 };
 
-// Hands out 0, 1, ..., count - 1, each to one thread. A thread gets those of its own part first, in order, the same part of
-// each queue of as many, so that what it has in its cache is used again; then what is left of the others'.
+// Hands out the items 0, 1, ..., count - 1, each to one thread. The items are divided into one part for each thread. A
+// thread takes its own part first, in order: the same items of every queue of this size, whose data its cache may still
+// have. Then it takes the rest of other threads' parts.
 class Queue {
    public:
     Queue(int64_t count, int threads) : parts_(static_cast<std::size_t>(threads)) {
@@ -65,6 +66,7 @@ class Queue {
             part.end = (thread + 1) * count / threads;
         }
     }
+    // Gives `thread` its next item. Returns false if none is left or the queue was stopped.
     bool take(int thread, int64_t& item) {
         const std::size_t own = static_cast<std::size_t>(thread), parts = parts_.size();
         for (std::size_t i = 0; i < parts && !stopped(); ++i) {

@@ -10,7 +10,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
       plan_(network.plan()),
       batch_size_(batch_size),
       team_(threads),
-      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), Kept::gradients)) {
+      batch_(network.make_batch(plan_, batch_size, std::min(max_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
     const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;
     for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, Kept::gradients));
@@ -27,12 +27,12 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
         Block block = {step, 0, 0, 0, 0};
         for (; block.begin < parameters.inputs(); block.begin = block.end) {
             block.end = std::min(block.begin + block_rows, parameters.inputs());
-            if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // a bias goes with the last
-            // The same rows of all panels one after another: they read the same numbers of the batch.
+            if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // the last block has the bias
+            // The same rows of all panels one after another: a dense layer's gradient reads the same inputs for them.
             for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
-                block.whole = first_panel + static_cast<std::size_t>(block.panel);
+                block.panel_number = first_panel + static_cast<std::size_t>(block.panel);
                 blocks_.push_back(block);
-                ++panel_blocks_[block.whole];
+                ++panel_blocks_[block.panel_number];
             }
         }
     }
@@ -41,14 +41,14 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
 
 template <class Work>
 bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work) {
-    const int64_t slices = count_slices(count), shards = std::min(most_shards, slices);
+    const int64_t slices = count_slices(count), shards = std::min(max_shards, slices);
     const bool by_slice = plan_.stages.size() > 1;
     Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards, team_.size());
     auto take = [&](int thread) {
         for (int64_t shard; queue.take(thread, shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
             if (clears) std::fill_n(sums.data(), plan_.gradient_offsets.back(), 0.0f);
-            if (shard >= shards) continue;  // of a short batch, the last shards are empty
+            if (shard >= shards) continue;  // the last shards are empty in a short batch
             for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
                 Workspace& workspace = workspaces_[by_slice ? static_cast<std::size_t>(slice) : static_cast<std::size_t>(thread)];
                 workspace.scratch = &scratches_[static_cast<std::size_t>(thread)];
@@ -73,12 +73,12 @@ bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float 
         const std::size_t next = stages[stage + 1].begin;
         plan_.steps[next].normalizes->settle(batch_.statistics[next], count);
     }
-    const auto there_and_back = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
+    const auto forward_and_backward = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
         network_.forward(plan_, stages[last], workspace, batch_, images, begin, end);
         network_.score(plan_, workspace, batch_, images, begin, end, loss, scale);
         network_.backward(plan_, stages[last], workspace, batch_, begin, end, sums);
     };
-    if (!for_slices(count, true, so_far, watcher, there_and_back)) return false;
+    if (!for_slices(count, true, so_far, watcher, forward_and_backward)) return false;
     for (std::size_t stage = last; stage-- > 0;) {
         const std::size_t next = stages[stage + 1].begin;
         plan_.steps[next].normalizes->settle_back(batch_.statistics[next], batch_, count, plan_.gradient_offsets[next]);
@@ -106,8 +106,8 @@ void Trainer::add_score(int64_t count, Score& score) const {
 void Trainer::take_step(const Block& block, const float* gradient, const Step& step) {
     Parameters& parameters = *plan_.steps[block.step].parameters;
     parameters.update(block.panel, block.begin, block.end, gradient, step);
-    // Whoever updates a panel's last block has all of it before him.
-    if (panel_left_[block.whole].fetch_sub(1, std::memory_order_acq_rel) == 1) parameters.finish_panel(block.panel);
+    // The thread that updates the last block of a panel sees all its rows updated.
+    if (panel_left_[block.panel_number].fetch_sub(1, std::memory_order_acq_rel) == 1) parameters.finish_panel(block.panel);
 }
 
 void Trainer::update(int64_t count, const Step& step) {
@@ -136,11 +136,11 @@ void Trainer::update_clipped(int64_t count, const Step& step, double max_norm) {
     };
     team_.run(measure);
     double squares = 0;
-    for (double square : squares_) squares += square;  // in the blocks' order, whoever measured them
+    for (double square : squares_) squares += square;  // in the blocks' order, whichever thread measured them
     const double norm = std::sqrt(squares);
     const float factor = norm > max_norm ? static_cast<float>(max_norm / norm) : 1;
     Queue updated(static_cast<int64_t>(blocks_.size()), team_.size());
-    auto step_down = [&](int thread) {
+    auto update_block = [&](int thread) {
         for (int64_t i; updated.take(thread, i);) {
             const auto b = static_cast<std::size_t>(i);
             const Block& block = blocks_[b];
@@ -149,7 +149,7 @@ void Trainer::update_clipped(int64_t count, const Step& step, double max_norm) {
             take_step(block, gradient, step);
         }
     };
-    team_.run(step_down);
+    team_.run(update_block);
 }
 
 void Trainer::prepare(const Settings& settings) {
@@ -194,7 +194,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         ++steps;
         Step step = {settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps)};
-        if (averages) {  // as Adam's moments are: without the pull to where they started
+        if (averages) {  // bias-corrected like Adam's moments: the first step's average is the weights themselves
             const double past = settings.averaging;
             step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
         }
@@ -221,8 +221,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
     return score;
 }
 
-Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients,
-                         Watcher& watcher) {
+Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher) {
     Score score;
     const int64_t image_bytes = network_.input().shape.size();
     network_.use_moving_statistics(plan_, batch_);

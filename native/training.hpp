@@ -1,9 +1,10 @@
-// Training over many images: who computes which slice, and the steps of an epoch.
+// Training: the steps of an epoch, and which thread computes what.
 //
-// A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
-// back; where batch normalisations need the whole batch, in stages, with every thread waiting at the end of each. In the
-// second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or over the shards
-// in their order (the others), and the optimizer's step is taken while it is in cache.
+// A step has two phases, and all threads wait for each other at the end of each. In the first, threads take shards (see
+// network.hpp) and compute their forward and backward passes; with batch normalisations stage by stage, and all threads
+// wait at the end of each stage. In the second, threads take blocks of weights, at most block_rows rows of a panel: a
+// block's gradient is summed over the batch (dense layers) or over the shards in order (other layers), and the
+// optimizer updates the block while the gradient is in cache.
 #pragma once
 
 #include <atomic>
@@ -19,11 +20,11 @@ struct Settings {
     Loss loss;
     Augmentation augmentation;
     uint64_t dropout_key = 0;  // of the epoch
-    double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
-    double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
-    int64_t weight_bits = 0;  // of kernels, 2, 4 or 8; 0: they are not rounded
+    double clip_norm = 0;     // the gradient of all weights is scaled down to this norm; 0: never
+    double averaging = 0;     // share of the weights' running average that each step keeps; 0: no average
+    int64_t weight_bits = 0;  // kernels are rounded to 2, 4 or 8 bits; 0: not rounded
 
-    // Beside those of the optimizer, the loss and the augmentation.
+    // The fields of the optimizer, the loss and the augmentation are visited by their own structs.
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
         visit("dropout_key", &Settings::dropout_key);
@@ -40,7 +41,7 @@ struct Score {
     int64_t correct = 0;
 };
 
-// Asked again and again by the thread that called in; false stops the work.
+// Lets the caller follow and stop the work: its thread calls go_on() again and again, and false stops the work.
 class Watcher {
    public:
     virtual ~Watcher() = default;
@@ -51,37 +52,41 @@ class Trainer {
    public:
     Trainer(Network& network, int threads, int64_t batch_size);
 
-    // Makes what only these settings need; `train` does so first, and then no arrays but averages of the weights.
+    // Makes the arrays that only these settings need. `train` calls it first, and else allocates only averages.
     void prepare(const Settings& settings);
 
-    // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Of a piece of an epoch,
-    // `images.chance.first` is the place where it begins. Stopped by the watcher, the weights are those after some whole step.
+    // Takes a step for each batch of `count` images, with learning_rates[batch]. `steps` is the number of steps so far,
+    // and is increased. If the images are a part of an epoch, images.chance.first is the position of the first. If the
+    // watcher stops it, the weights are those after a complete step.
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                 int64_t& steps, Watcher& watcher);
 
-    // Adds the mean gradient over `count` images to `gradients`, an array in the layout of Parameters for each layer.
+    // Adds the mean over `count` images of the weight gradients to `gradients`, by layer in the layout of Parameters.
     Score gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher);
 
    private:
+    // Rows [begin, end) of a panel of a layer's weights.
     struct Block {
         std::size_t step;  // of the plan
         int64_t panel, begin, end;
-        std::size_t whole;  // which panel this is among those of all layers
+        std::size_t panel_number;  // among the panels of all layers
     };
 
-    // The first phase for images [0, count) of `images`, in the plan's stages or in one; false if stopped.
+    // The first phase for images [0, count) of `images`, stage by stage. Returns false if stopped.
     bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
               const Score& so_far, Watcher& watcher);
-    // Calls work(workspace, begin, end, sums) for every slice of the batch; those of a shard come on one thread and in
-    // their order, and add to the shard's sums, which are cleared before if `clears` says so.
+    // Calls work(workspace, begin, end, sums) for every slice of the batch; one thread computes the slices of a shard,
+    // in order, and adds to the shard's sums, which are set to zero first if `clears`. Returns false if stopped.
     template <class Work>
     bool for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work);
-    // The second phase: a step for every block.
+    // Updates one block's weights.
     void take_step(const Block& block, const float* gradient, const Step& step);
+    // The second phase: updates all blocks.
     void update(int64_t count, const Step& step);
-    // The same with the whole gradient shortened to `most` where it is longer, which takes two rounds of the threads.
+    // The same with the gradient of all weights scaled down to `max_norm` if its norm is larger. The norm must be known
+    // before the first update, so the threads go over all blocks twice.
     void update_clipped(int64_t count, const Step& step, double max_norm);
-    // A block's gradient over the batch, (end - begin, panel_width), into `gradient`.
+    // Writes a block's gradient, summed over the batch, to `gradient`, (end - begin, panel_width).
     void block_gradient(const Block& block, int64_t count, float* gradient) const;
     void add_score(int64_t count, Score& score) const;
 
@@ -90,14 +95,14 @@ class Trainer {
     const int64_t batch_size_;
     Team team_;
     Batch batch_;
-    std::vector<Workspace> workspaces_;           // by slice where there are stages, else by thread
+    std::vector<Workspace> workspaces_;           // by slice if there are stages, whose maps must stay; else by thread
     std::vector<Scratch> scratches_;              // by thread
     std::vector<Buffer<float>> block_gradients_;  // by thread
     std::vector<Block> blocks_;
-    std::vector<int> panel_blocks_;                // how many blocks a panel was cut into
-    std::vector<std::atomic<int>> panel_left_;     // and how many of them a step has still to update
-    std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
-    std::vector<double> squares_;                 // by block
+    std::vector<int> panel_blocks_;               // number of blocks of each panel
+    std::vector<std::atomic<int>> panel_left_;    // blocks of each panel that the present step has yet to update
+    std::vector<Buffer<float>> whole_gradients_;  // by block, if the gradient is clipped
+    std::vector<double> squares_;                 // by block: its gradient's sum of squares
 };
 
 }  // namespace convscope

@@ -1,4 +1,4 @@
-// The arrays that a pass over a batch needs: of the whole batch, of a slice of its images, and of a thread.
+// The arrays that a pass over a batch needs: for the whole batch, for a slice of its images, and for a thread.
 #pragma once
 
 #include <memory>
@@ -10,64 +10,64 @@
 
 namespace convscope {
 
-constexpr int64_t slice_images = 8;  // the rows of a tile of the dense layers' products
+constexpr int64_t slice_images = 8;  // about the rows of a tile of the matrix product, so that dense layers fill it
 
 inline int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
 
-// Whether numbers are dropped, by which key, and the place in the epoch of the first image.
+// The random numbers of images that follow each other in an epoch.
 struct Chance {
-    bool drops = false;
-    uint64_t key = 0;
-    int64_t first = 0;
+    bool drops = false;  // whether dropout layers drop values, as in training
+    uint64_t key = 0;    // of the epoch's dropout
+    int64_t first = 0;   // position of the first image in the epoch
 };
 
-// A map of the images of a slice. There are places for `held` of them, a power of two: image i has that of i + held too.
-// `used` numbers of an image may be written; those up to its neighbour's are never written.
+// A map for the images of a slice. It has memory for `held` images, a power of two, so image i overwrites image i -
+// held. The first `used` of an image's `stride` numbers may be written, the others never are.
 struct MapImages {
     float* first = nullptr;
     int64_t stride = 0, held = 1, used = 0;
-    Buffer<float> buffer;  // empty where somebody else holds them
+    Buffer<float> buffer;  // the memory; empty if the batch or the thread owns it
     float* image(int64_t i) const { return first + (i & (held - 1)) * stride; }
 };
 
-// Between the maps of two images, where builds check for marks.
+// Numbers between the maps of two images in builds that check marks (see buffer.hpp).
 constexpr int64_t map_gap = checks_marks ? slack : 0;
 
-// What a thread writes down on its way and then forgets.
+// A thread's memory for intermediate results, which the next images overwrite.
 struct Scratch {
-    std::vector<MapImages> gradients;              // by map, of those that nobody reads once their images are through
+    std::vector<MapImages> gradients;              // by map: those that are not read after their group of images
     std::vector<Buffer<float>> forward, backward;  // by step of the plan
-    Buffer<uint16_t> bfloat16;                     // copies of operands
-    std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
+    Buffer<uint16_t> bfloat16;                     // rounded copies of a product's operands
+    std::unique_ptr<Augmenter> augmenter;          // null if images are not augmented
     Buffer<float> logits_gradient;                 // of one image
-    Buffer<uint32_t> won;                          // marks of winners
-    Buffer<float> sums;                            // of ablations
+    Buffer<uint32_t> won;                          // which filters each pixel won: see kernels/winners.cpp
+    Buffer<float> sums;                            // channel sums of ablations: see ChannelSums
 };
 
-// The maps of a slice, and the scratch of the thread that is at it.
+// The maps of a slice, and the scratch of the thread that computes it.
 struct Workspace {
     std::vector<MapImages> values, gradients;  // by map
-    std::vector<Buffer<int32_t>> winners;      // by step of the plan: images of the slice x winners_size, of training
-    std::vector<Buffer<int32_t>> orders;       // by step: images of the slice x order_size
-    Chance chance;                             // of the slice
-    int64_t slice = 0;                         // its number in the batch
+    std::vector<Buffer<int32_t>> winners;      // by step of the plan, (images, winners_size); empty without a backward pass
+    std::vector<Buffer<int32_t>> orders;       // by step, (images, order_size): see PooledConvolution::Order
+    Chance chance;                             // its `first` is the position of the slice's first image
+    int64_t slice = 0;                         // index of the slice in the batch
     Statistics* statistics = nullptr;          // the batch's, by step
     Scratch* scratch = nullptr;
 
-    // Where step `step` writes the winners of image `i`, `size` of them; null where there is no way back.
+    // Where `step` writes the winners of image `i`, `size` of them; null without a backward pass.
     int32_t* winners_of(std::size_t step, int64_t i, int64_t size) {
         return winners[step].empty() ? nullptr : winners[step].data() + i * size;
     }
 };
 
-// Vectors of all images of a batch, the first of which enters the first dense layer: the gradient by dense weights is a sum
-// over all of them. And the sums that the other layers make of their gradients.
+// The vectors of all images of a batch, from the input of the first dense layer on: the gradient of dense weights is a
+// sum over all images. And the sums of the other layers' weight gradients.
 struct Batch {
-    std::vector<Buffer<float>> values, gradients;  // by vector: (images, stride); the first one's gradients lie in slices
-    std::vector<int64_t> strides, used;                // as in MapImages
-    std::vector<double> losses;
-    std::vector<uint8_t> correct;
-    std::vector<Buffer<float>> shards;
+    std::vector<Buffer<float>> values, gradients;  // by vector, (images, stride); the first gradient lies in Workspace
+    std::vector<int64_t> strides, used;            // by vector, as in MapImages
+    std::vector<double> losses;                    // by image
+    std::vector<uint8_t> correct;                  // by image: 1 if the prediction is correct
+    std::vector<Buffer<float>> shards;             // the sums of each shard's weight gradients
     std::vector<Statistics> statistics;  // by step, of the batch normalisations
 };
 
