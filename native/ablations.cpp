@@ -10,13 +10,13 @@ namespace convscope {
 
 namespace {
 
+// A channel and the constant that replaces it.
 struct Channel {
     int64_t channel = 0;
     float value = 0;
 };
 
-// Replacements in a map of a plan: some channels of some of its pixels. They are made pixel by pixel, where the channels lie
-// side by side. Of two that replace the same channel the later one counts.
+// Replacements in a map of a plan: some channels of the pixels in a box. The later of two values for a channel counts.
 struct Patch {
     std::size_t map = 0;
     int64_t top = 0, bottom = 0, left = 0, right = 0;
@@ -27,38 +27,40 @@ struct Patch {
     }
 };
 
+// The patches of one ablation.
 struct Patches {
-    std::size_t ablation = 0;
+    std::size_t ablation = 0;    // index among the caller's ablations
     std::vector<Patch> patches;  // in the order of their maps
-    std::size_t first = 0;       // the map where the ablation begins; the logits', if it replaces nothing
-    bool by_sums = false;        // whether the layer behind that map is computed from its sums
+    std::size_t first = 0;       // the first replaced map; the logits if nothing is replaced
+    bool by_sums = false;        // whether the layer that reads this map is computed from its channel sums
 };
 
-// How the layer behind a map makes its sums of the map's channels.
+// The layer that reads a map, if it can be computed from its channel sums.
 struct Reader {
-    std::unique_ptr<ChannelSums> sums;
-    Buffer<float> ones;  // (channels, size()): what each would add if it were one everywhere
+    std::unique_ptr<ChannelSums> sums;  // null if it cannot
+    Buffer<float> ones;  // (channels, size()): the part of each channel if it were one everywhere
 
-    int64_t image_size() const { return (sums->channels() + 1) * sums->size(); }
+    int64_t image_size() const { return (sums->channels() + 1) * sums->size(); }  // the whole sums and each channel's part
 };
 
-constexpr int64_t max_sums = 1 << 18;  // numbers that a thread keeps of an image, 1 MB
-constexpr int64_t near_sums = 1 << 17;  // of several images, as the second cache has room for
+constexpr int64_t max_sums = 1 << 18;        // floats that a thread keeps of an image at most: 1 MB
+constexpr int64_t max_cached_sums = 1 << 17;  // floats of several images at once: they fit in the second-level cache
 
+// Returns a replacement as a patch of the plan's map.
 Patch patch(const Network& network, const Plan& plan, const Replacement& replacement) {
-    // A layer without a map of its own is fused with the pooling behind it.
+    // A layer without a map of its own is fused with the pooling after it.
     const int own = plan.map_of_layer[replacement.layer];
     const auto map = static_cast<std::size_t>(own >= 0 ? own : plan.map_of_layer[replacement.layer + 1]);
     const Shape shape = plan.maps[map].value.shape;
     if (network.layers()[replacement.layer].kind != Kind::flatten) {
         return {map, 0, shape.height, 0, shape.width, {{replacement.filter, replacement.value}}};
     }
-    // A flattened map may lie there as the map that it was.
+    // A flatten may be no step, so its output is still the map, and the unit is one channel of one pixel.
     const int64_t pixel = replacement.filter / shape.channels, y = pixel / shape.width, x = pixel % shape.width;
     return {map, y, y + 1, x, x + 1, {{replacement.filter % shape.channels, replacement.value}}};
 }
 
-// By map: who reads it, where ablations may begin there and nobody else reads it.
+// Makes the reader of each map. Its sums are null if another layer reads the map too, or if they need too much memory.
 std::vector<Reader> readers(const Plan& plan) {
     std::vector<Reader> all(plan.maps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) all[step].sums = plan.steps[step].computes->channel_sums();
@@ -72,13 +74,14 @@ std::vector<Reader> readers(const Plan& plan) {
     return all;
 }
 
+// Sorts replacements by layer.
 Ablation by_layer(Ablation ablation) {
     std::stable_sort(ablation.begin(), ablation.end(),
                      [](const Replacement& a, const Replacement& b) { return a.layer < b.layer; });
     return ablation;
 }
 
-// Whether the ablation begins with whole channels of a map whose reader can be computed from sums.
+// Whether the first map of the ablation has only whole channels replaced, and its reader can be computed from sums.
 bool is_by_sums(const Plan& plan, const Reader& reader, const Patches& ablation) {
     if (reader.sums == nullptr || ablation.patches.empty()) return false;
     const Shape shape = plan.maps[ablation.first].value.shape;
@@ -87,7 +90,7 @@ bool is_by_sums(const Plan& plan, const Reader& reader, const Patches& ablation)
     return is_only_one && first.top == 0 && first.bottom == shape.height && first.left == 0 && first.right == shape.width;
 }
 
-// Leaves of the patch's channels each one once, with the value that counts, in their order; and adds up what they need.
+// Sorts the patch's channels and keeps the last value of each. Computes the reader's `ones` at the first call.
 void prepare(Reader& reader, Patch& patch) {
     std::vector<Channel>& channels = patch.channels;
     std::stable_sort(channels.begin(), channels.end(),
@@ -106,8 +109,8 @@ void prepare(Reader& reader, Patch& patch) {
     }
 }
 
-// The sums of the layer behind a map, of a few images of a slice at a time: of the whole map, and the part of each channel, as
-// they are asked for.
+// The channel sums of a map's reader for a few images at a time: the whole sums, and each channel's part when first
+// needed.
 class SliceSums {
    public:
     SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace)
@@ -115,7 +118,7 @@ class SliceSums {
           reader_(reader),
           workspace_(workspace),
           size_(reader.sums->size()),
-          at_once_(std::clamp<int64_t>(near_sums / reader.image_size(), 1, slice_images)) {
+          at_once_(std::clamp<int64_t>(max_cached_sums / reader.image_size(), 1, slice_images)) {
         Buffer<float>& memory = workspace.scratch->sums;
         const int64_t wanted = at_once_ * reader.image_size() + size_;
         if (static_cast<int64_t>(memory.size()) < wanted + slack) memory = make_buffer<float>(wanted);
@@ -125,7 +128,7 @@ class SliceSums {
 
     int64_t at_once() const { return at_once_; }
 
-    // Goes on to images [begin, end) of the slice, at most at_once().
+    // Moves on to images [begin, end) of the slice, at most at_once().
     void take(int64_t begin, int64_t end) {
         begin_ = begin;
         end_ = end;
@@ -134,8 +137,8 @@ class SliceSums {
         measure(whole_);
     }
 
-    // Writes the layer's output for an image, with some of the map's channels replaced, to place `lane` of `output`. False
-    // where the sums do not tell it: they are too large beside what is left, or no numbers.
+    // Writes the layer's output for an image with replaced channels as image `lane` of `output`. Returns false if the
+    // sums are not accurate enough: not finite, or so much larger than the result that rounding errors matter.
     bool replace(const std::vector<Channel>& channels, int64_t image, Workspace& output, int64_t lane) {
         const int64_t i = image - begin_;
         const float* from = whole_.numbers + i * size_;
@@ -158,13 +161,12 @@ class SliceSums {
     }
 
    private:
-    // How much larger than the sums that are left those may be which are taken away: a factor that their rounding errors
-    // grow by.
+    // The largest sum or part is at most so many times the largest result: rounding errors grow by this factor.
     static constexpr float max_cancelled = 64;
 
     struct Sums {
         float* numbers = nullptr;          // (images, size())
-        float largest[slice_images] = {};  // absolute value by image; infinite or NaN where one is not finite
+        float largest[slice_images] = {};  // the largest absolute value of each image; infinite or NaN if any number is
     };
 
     void measure(Sums& sums) const {
@@ -190,11 +192,11 @@ class SliceSums {
     int64_t begin_ = 0, end_ = 0;
     float* changed_;  // (size())
     Sums whole_;
-    std::vector<Sums> parts_;  // by channel; null as long as nobody has asked
+    std::vector<Sums> parts_;  // by channel; `numbers` is null until the part is needed
 };
 
-// The ablations by where they begin, and within one where its patches lie. Two layers of one ablation may share a map: then the
-// later layer has the last word, as it would have if each had its own.
+// Turns ablations into patches, sorted by the first replaced map and by `by_sums`. Two layers of an ablation may share
+// a map: then the later layer's replacement counts, as if each layer had a map.
 std::vector<Patches> arrange(const Network& network, const Plan& plan, std::vector<Reader>& readers,
                               const std::vector<Ablation>& ablations) {
     std::vector<Patches> all;
@@ -220,6 +222,7 @@ std::vector<Patches> arrange(const Network& network, const Plan& plan, std::vect
     return all;
 }
 
+// Makes a patch's replacements in an image's map.
 void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t image) {
     const Layout& layout = plan.maps[patch.map].value;
     float* const values = workspace.values[patch.map].image(image);
@@ -232,9 +235,10 @@ void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t i
     }
 }
 
-// The images of a slice as they are without an ablation, and pairs of an image and an ablation, as many at once as a slice has
-// images: each takes a lane, from where its ablation begins to the logits. The pairs of one image come one after another, so
-// that its sums stay near, and the dense layers have full tiles with few images and with few ablations.
+// Computes ablations of a slice's images. `whole` holds the images without ablation. Each pair of an image and an
+// ablation takes a lane, one image of the workspace `lanes`, and all lanes are computed together from the first
+// replaced map to the logits. A lane can hold any pair, so the dense layers have full tiles even with few images or few
+// ablations. The pairs of an image follow each other, so that its sums stay in cache.
 class Slice {
    public:
     // `whole` has read images [0, count).
@@ -242,8 +246,8 @@ class Slice {
           int64_t count)
         : network_(network), plan_(plan), readers_(readers), whole_(whole), lanes_(lanes), count_(count) {}
 
-    // Computes the logits with ablations [begin, end), which begin at one map, in one way and no earlier than those before
-    // them, and calls take(ablation, image, logits). Stops where go_on() is false.
+    // Computes the logits with ablations [begin, end) and calls take(ablation, image, logits) for each. They have the
+    // same `first` and `by_sums`, and `first` is not before that of the last call. Stops if go_on() is false.
     template <class Take, class GoOn>
     void compute(const Patches* begin, const Patches* end, Take take, GoOn go_on) {
         const std::size_t first = begin->first;
@@ -269,10 +273,10 @@ class Slice {
     struct Pair {
         const Patches* ablation;
         int64_t image;
-        std::vector<Patch>::const_iterator next;  // patch that is to be made
+        std::vector<Patch>::const_iterator next;  // the first patch that is not applied yet
     };
 
-    // Which maps before `start` are read behind it.
+    // Finds the maps before `start` that joining layers after it read.
     void find_needed(std::size_t start) {
         start_ = start;
         needed_.clear();
@@ -282,7 +286,7 @@ class Slice {
         }
     }
 
-    // Gives the pair a lane, and takes it to where all of them start.
+    // Gives the pair the next lane and computes it up to map `start_`.
     void enter(const Patches& ablation, int64_t image, std::optional<SliceSums>& sums) {
         const auto lane = static_cast<int64_t>(pairs_.size());
         pairs_.push_back({&ablation, image, ablation.patches.begin()});
@@ -302,6 +306,7 @@ class Slice {
         patch_at(start_, lane);
     }
 
+    // Computes all lanes from map `start_` to the logits, applying patches on the way, and empties the lanes.
     template <class Take>
     void finish(Take take) {
         const auto count = static_cast<int64_t>(pairs_.size());
@@ -321,6 +326,7 @@ class Slice {
         pairs_.clear();
     }
 
+    // Applies the patches of a lane's ablation in `map`.
     void patch_at(std::size_t map, int64_t lane) {
         Pair& pair = pairs_[static_cast<std::size_t>(lane)];
         for (; pair.next != pair.ablation->patches.end() && pair.next->map == map; ++pair.next) apply(plan_, *pair.next, lanes_, lane);
@@ -335,9 +341,9 @@ class Slice {
     const std::vector<Reader>& readers_;
     Workspace &whole_, &lanes_;
     const int64_t count_;
-    std::size_t reached_ = 0;  // the last map that `whole` has
-    std::size_t start_ = 0;    // the map from which all lanes go on
-    std::vector<std::size_t> needed_;
+    std::size_t reached_ = 0;  // the last map computed in `whole`
+    std::size_t start_ = 0;    // the map from which all lanes are computed together
+    std::vector<std::size_t> needed_;  // earlier maps that a lane needs a copy of
     std::vector<Pair> pairs_;  // by lane
 };
 
@@ -369,8 +375,7 @@ bool ablation_logits(const Network& network, int threads, const Images& images, 
     return predictor.for_slices(threads, count, work, watcher);
 }
 
-// Computes every layer's output with `ablation`, whose replacements are by layer, and reads each as soon as it is there: the
-// next may share its map.
+// Reads each layer's output as soon as it is computed, since the next layer may overwrite a part of the same map.
 bool ablated_outputs(const Network& network, PlannedPredictor& planned, int threads, const Images& images, int64_t count,
                       const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher) {
     const Plan& plan = planned.plan;

@@ -1,8 +1,8 @@
 // Logits of a network with ablations: some filters output a constant.
 //
-// The whole network is computed once for a slice of images. Each ablation is then computed from its first replaced map on. A
-// convolution or dense layer that reads replaced channels takes no product either: the parts of those channels are replaced
-// in its sums (ChannelSums).
+// The whole network is computed once for a slice of images. Each ablation is then computed from its first replaced map
+// on. If a convolution or dense layer reads that map, not even its product is computed again: the parts of the replaced
+// channels are exchanged in its sums (ChannelSums).
 #pragma once
 
 #include "prediction.hpp"

@@ -10,7 +10,7 @@ namespace convscope {
 
 namespace {
 
-// What each number of an image's stream is for; the last two begin a number a pixel, and one for two values.
+// The purpose of each random number of an image. `elastic` begins one for each pixel, `noise` one for two values.
 enum Slot : uint64_t {
     shift_down,
     shift_right,
@@ -31,12 +31,12 @@ enum Slot : uint64_t {
     noise = 2u << 30,
 };
 
-constexpr uint64_t stride = 0x9E3779B97F4A7C15u;  // of SplitMix64's state from number to number
+constexpr uint64_t stride = 0x9E3779B97F4A7C15u;  // what SplitMix64 adds to its state for each number
 constexpr double degree = 3.14159265358979323846 / 180;
 
 }  // namespace
 
-// SplitMix64, entered at any place: its state grows by a constant from number to number.
+// SplitMix64. Its state grows by a constant from number to number, so any number can be computed directly.
 // Source: Steele, Lea and Flood 2014, with the constants of Vigna's implementation.
 uint64_t random_bits(uint64_t key, uint64_t position, uint64_t slot) {
     uint64_t z = key + ((position << 32 | slot) + 1) * stride;
@@ -45,19 +45,20 @@ uint64_t random_bits(uint64_t key, uint64_t position, uint64_t slot) {
     return z ^ z >> 31;
 }
 
+// The random numbers of one image.
 class Augmenter::Stream {
    public:
     Stream(uint64_t key, int64_t position) : key_(key), position_(static_cast<uint64_t>(position)) {}
 
-    // Where the sequence begins whose first number is number `first` from `slot`.
+    // Returns the start of the sequence (see split_mix.hpp) whose number 0 is random number slot + first.
     uint64_t start(Slot slot, int64_t first = 0) const {
         return key_ + ((position_ << 32 | slot) + static_cast<uint64_t>(first)) * stride;
     }
-    // From -most to most.
+    // Returns a number uniform in [-limit, limit).
     double draw(Slot slot, double limit) const {
         return limit * (static_cast<double>(random_bits(key_, position_, slot) >> 40) * 0x1p-23 - 1);
     }
-    // A whole number below `choices`, each with equal chance but for one part in 2^32.
+    // Returns an integer from 0 to choices - 1, each equally likely up to rounding by 2^-32.
     int64_t draw_whole(Slot slot, int64_t choices) const {
         const uint64_t bits = random_bits(key_, position_, slot) >> 32;
         return static_cast<int64_t>(bits * static_cast<uint64_t>(choices) >> 32);
@@ -154,7 +155,8 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     kernels_.resample(resampling);
 }
 
-// A window of the image, then shift, rotation, shear, scale and stretch, each the other way round; before all a flip.
+// The map from a pixel of the result to a position in the image, so each change is inverted and they are in reverse
+// order: flip, crop (a window of size `side`), shift, rotation, shear, scale and stretch.
 Resampling Augmenter::find_offsets(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
@@ -194,7 +196,7 @@ void Augmenter::draw_displacements(const Stream& stream) {
         float* row = field_.data() + (above_ + y) * pair;
         kernels_.even_pairs(stream.start(elastic, y * width), width, row, row + width);
     }
-    for (int64_t y = 0; y < height; ++y) {  // from left to right and downwards: what is written past an end is zero
+    for (int64_t y = 0; y < height; ++y) {  // in this order: `smooth` also writes zeros after its row, over what follows
         const float* row = field_.data() + (above_ + y) * pair;
         float* down = smoothed_.data() + y * padded + beside_;
         float* right = down + width + beside_;

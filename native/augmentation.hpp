@@ -1,7 +1,7 @@
-// Random changes of training images, byte to byte, made where the image is about to be read.
+// Random changes of training images, from bytes to bytes, made just before an image is read.
 //
-// What happens to an image is a function of the epoch's key and of the image's position in the epoch's order, and of
-// nothing else: not of the thread, nor of what was drawn before. engine/augmentation.py says the same in NumPy.
+// The change depends only on the epoch's key and on the image's position in the epoch's order, not on the thread or on
+// numbers drawn before. engine/augmentation.py computes the same in NumPy.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace convscope {
 
-// As recipes/augmentation.py describes it.
+// The largest changes, which recipes/augmentation.py describes. 0 is no change.
 struct Augmentation {
-    int64_t shift = 0;                                  // pixels, at most
-    double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees and shares, at most
-    double stretch = 0;                                 // of each side, at most: the logarithm of its factor
-    double elastic = 0, elastic_sigma = 4;              // pixels
-    bool horizontal_flip = false;                       // every second time
-    int64_t cutout = 0;                                 // pixels
-    double contrast = 0, brightness = 0, noise = 0;     // a share and grey levels
-    uint64_t key = 0;                                   // of the epoch's random stream
+    int64_t shift = 0;                               // pixels
+    double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees, scale and crop shares of the size
+    double stretch = 0;                              // logarithm of each side's factor
+    double elastic = 0, elastic_sigma = 4;           // pixels
+    bool horizontal_flip = false;                    // with probability 1/2
+    int64_t cutout = 0;                              // pixels
+    double contrast = 0, brightness = 0, noise = 0;  // a share, grey levels, and grey levels
+    uint64_t key = 0;                                // of the epoch's random numbers
 
-    // Whether an image is read between its pixels, and whether its values change where they are.
+    // Whether pixels are interpolated, and whether values change without moving.
     bool resamples() const {
         return rotation > 0 || scale > 0 || stretch > 0 || shear > 0 || crop > 0 || elastic > 0;
     }
@@ -49,7 +49,7 @@ struct Augmentation {
     }
 };
 
-// Number `slot` of the stream of the image at `position`, any 64 bits with equal chance.
+// Returns random number `slot` of the image at `position` in the epoch: 64 random bits.
 uint64_t random_bits(uint64_t key, uint64_t position, uint64_t slot);
 
 // Changes images of one shape, one after the other; a thread has its own.
@@ -57,7 +57,7 @@ class Augmenter {
    public:
     Augmenter(const Augmentation& augmentation, Shape shape, const Kernels& kernels);
 
-    // Returns the image at `from` as it is at `position` of the epoch's order. It stays until the next one.
+    // Returns the image at `from` with the changes of `position` in the epoch's order. It is valid until the next call.
     const uint8_t* change(int64_t position, const uint8_t* from);
 
    private:
@@ -72,7 +72,7 @@ class Augmenter {
     void draw_displacements(const Stream& stream);
     template <class Element>
     void cut_out(const Stream& stream, Element* image) const;
-    // From `values_` to the bytes.
+    // Changes contrast, brightness and noise, from `values_` to `image_`.
     void recolour(const Stream& stream);
 
     const Augmentation augmentation_;
@@ -80,13 +80,14 @@ class Augmenter {
     const Kernels& kernels_;
     Buffer<uint8_t> image_;
     Buffer<float> values_, normal_;
-    Buffer<uint8_t> framed_;  // what is resampled, in a frame of zeros
+    Buffer<uint8_t> framed_;  // the image to resample, in a frame of zeros
     Buffer<uint32_t> corners_;
-    Buffer<float> taps_;    // half of a Gaussian, from its middle
-    int64_t above_ = 0, beside_ = 0;  // how many rows and columns it reaches
-    // Two fields side by side: between rows of zeros, then smoothed downwards and between columns of zeros.
+    Buffer<float> taps_;              // half of a Gaussian, from its middle
+    int64_t above_ = 0, beside_ = 0;  // how many rows and columns the Gaussian reaches
+    // The displacements down and to the right, side by side in each row. `field_` has rows of zeros above and below;
+    // `smoothed_` is `field_` smoothed along columns, with columns of zeros on both sides of each half.
     Buffer<float> field_, smoothed_;
-    Buffer<float> down_, right_;  // (height, width): smoothed
+    Buffer<float> down_, right_;  // (height, width): smoothed along rows too
 };
 
 }  // namespace convscope

@@ -32,7 +32,7 @@ void Bfloat16Weights::round(int64_t index, const float* weights) {
 
 void Bfloat16Weights::transpose(int64_t index, const float* weights, uint16_t* transposed) const {
     const int64_t width = kernels_.panel_width, segment = columns_ * channels_;
-    // Two filters side by side in a row are a pair of the transposed matrix, which is the transpose of pairs.
+    // Neighbouring filters of a row become a pair of rows of the transposed matrix, so each pair moves as one.
     const int64_t pairs = (std::min(width, filters_ - index * width) + 1) / 2;
     for (int64_t row = 0; row < rows_; ++row) {
         for (int64_t column = 0; column < columns_; ++column) {

@@ -1,8 +1,8 @@
-// Names of the engine's settings and of what they can be. Python and the page write fields and choices by these names, so
-// there is no second list of numbers or places that could differ.
+// Names of the engine's settings and of their choices. Python and the page use these names, so there is no second list
+// that could differ.
 //
-// A struct tells its fields by `for_fields(visit)`, which calls visit(name, pointer to member). An enum tells its values by
-// `names_of(Enum{})`.
+// A struct lists its fields in `for_fields(visit)`, which calls visit(name, pointer to member) for each. An enum lists
+// its values in `names_of(Enum{})`.
 #pragma once
 
 #include <span>

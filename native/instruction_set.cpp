@@ -34,8 +34,8 @@ extern const Kernels kernels;
 #if defined(CONVSCOPE_X86)
 namespace {
 
-// What the processor has and the system keeps for each thread. Not __builtin_cpu_supports: what it reads is in GCC's and
-// Clang's own run-time library, which a module built by Clang for Windows, or by Zig, does not have.
+// Instructions that the processor has and whose registers the system saves for each thread. Not __builtin_cpu_supports:
+// it needs GCC's or Clang's run-time library, which a module built by Clang for Windows, or by Zig, does not have.
 struct Processor {
     bool avx2 = false;  // with FMA and both sets of bit manipulation
     bool avx512 = false;  // F, BW, DQ and VL
@@ -69,8 +69,8 @@ const Processor& processor() {
     return processor;
 }
 
-// Whether the processor multiplies tiles of bfloat16 and the system lets this process: their registers are large, so each
-// process has to ask once. Source: the Linux kernel's documentation, x86/xstate.
+// Whether the processor multiplies tiles of bfloat16 numbers (AMX) and the system permits it. Its registers are large,
+// so each process must ask once. Source: the Linux kernel's documentation, x86/xstate.
 bool may_use_tiles() {
 #if defined(__linux__) && defined(__LP64__)
     constexpr long request_permission = 0x1023, tile_data = 18;

@@ -7,14 +7,14 @@
 
 namespace convscope {
 
-// Usable here, the fastest first; never empty.
+// Returns the kernels that this processor can run, the fastest first; never none.
 std::vector<const Kernels*> usable_kernels();
 
-// Those whose processor multiplies bfloat16 numbers by an instruction of its own, the fastest first; perhaps none. The first
-// call asks the system for the registers that some need.
+// Returns those that multiply bfloat16 numbers by an instruction made for it, the fastest first; maybe none. The first
+// call asks the system for permission to use AMX's registers.
 std::vector<const Kernels*> usable_bfloat16_kernels();
 
-// The usable table of that name among all of these, or null.
+// Returns the kernels of this name from both lists, or null.
 const Kernels* find_kernels(const char* name);
 
 }  // namespace convscope

@@ -15,7 +15,7 @@ enum class Decayed { all, kernels };
 constexpr Named<Decayed> decayed_names[] = {{"all", Decayed::all}, {"kernels", Decayed::kernels}};
 constexpr std::span<const Named<Decayed>> names_of(Decayed) { return decayed_names; }
 
-// As recipes/optimizers.py describes them.
+// The settings, which recipes/optimizers.py describes.
 struct Optimizer {
     OptimizerKind kind = OptimizerKind::adam;
     double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // of Adam
@@ -36,7 +36,7 @@ struct Optimizer {
         visit("decayed", &Optimizer::decayed);
     }
 
-    // The step number `number`, from 1.
+    // Returns the factors of step `number`, counted from 1.
     OptimizerStep step(double learning_rate, int64_t number) const {
         const double t = static_cast<double>(number);
         double rate = learning_rate;

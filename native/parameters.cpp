@@ -7,7 +7,7 @@ namespace convscope {
 
 namespace {
 
-// The step of a grid of 2^bits - 1 levels as a share of the root mean square: engine/rounding.py has these numbers too.
+// The distance of levels of a grid of 2^bits - 1 levels, divided by the root mean square; also in engine/rounding.py.
 double step_of_rms(int64_t bits) { return bits == 2 ? 1.2240 : bits == 4 ? 0.3534 : 0.03087; }
 
 }  // namespace
@@ -40,7 +40,7 @@ int64_t Parameters::column(int64_t filter) const {
 
 void Parameters::keep_transposed() {
     if (!transposed_.empty()) return;
-    // Kept once it is complete: a process forked meanwhile makes its own.
+    // Assigned when it is complete: a process forked before that makes its own.
     Buffer<float> transposed = make_buffer<float>(groups_ * transposed_panels() * transposed_rows() * width_);
     for (int64_t p = 0; p < panels_; ++p) copy_to_transposed(p, 0, inputs_, transposed.data());
     transposed_ = std::move(transposed);
@@ -131,7 +131,7 @@ void Parameters::round_kernels(int64_t bits) {
 }
 
 void Parameters::round_panel(int64_t panel) {
-    if (bits_ == 0) return;  // a state was taken up, and its training has not begun
+    if (bits_ == 0) return;  // a saved state was restored, and training has not set the bits yet
     const int64_t first = panel * panel_size();
     kernels_.round_columns(unrounded_.data() + first, inputs_, (int64_t{1} << (bits_ - 1)) - 1, step_of_rms(bits_),
                            weights_.data() + first);
@@ -143,7 +143,8 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
     if (!back_.empty()) copy_to_back(panel, begin, end, back_.data());
 }
 
-// In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
+// Both copies transpose a few rows at a time: rows of neighbouring channels at one kernel position become neighbouring
+// columns. Such a run ends with the position (channels_) or with the copy's panel (width_) or channel block (vector_).
 void Parameters::copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const {
     const int64_t kernel_size = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
     transposed += group(panel) * transposed_panels() * transposed_rows() * width_;
@@ -215,8 +216,8 @@ void Parameters::copy_all() {
 }
 
 void Parameters::read(Field field, float* kernel, float* bias) const {
-    const bool is_rounded = field != unrounded || rounded();  // else the weights are what they were rounded from
-    unpack((this->*array(is_rounded ? field : weights)).data(), kernel, bias);
+    const bool has_field = field != unrounded || rounded();  // without rounding, the unrounded weights are the weights
+    unpack((this->*array(has_field ? field : weights)).data(), kernel, bias);
 }
 
 void Parameters::unpack(const float* packed, float* kernel, float* bias) const {

@@ -1,9 +1,16 @@
-// The weights of one layer as a packed matrix, what the optimizer remembers of them, and the copies that the way back
-// reads.
+// The weights of one layer as a packed matrix, the optimizer's moments m and v, and copies of the weights in other
+// layouts.
 //
 // Weights in Keras layout are a matrix of `inputs` rows (kernel row, kernel column, channel) by `filters` columns. Here
-// they are cut into panels of panel_width columns; in a panel the rows lie one behind another, and the bias is one more
-// row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias; of PReLU the slopes are it. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
+// they are cut into panels of panel_width columns. The rows of a panel follow each other, and the bias is its last row:
+//
+//     Keras: inputs x filters              packed: panel 0, panel 1, ..., each of inputs + 1 rows of panel_width
+//         w00 w01 w02 w03 w04                  w00 w01    w02 w03    w04 0     (panel_width = 2)
+//         w10 w11 w12 w13 w14                  w10 w11    w12 w13    w14 0
+//                                              b0  b1     b2  b3     b4  0
+//
+// Columns after the last filter stay zero. A batch normalisation has gamma as its only row of weights and beta as its
+// bias; PReLU has its slopes as its only row. m, v and gradients have the same layout.
 #pragma once
 
 #include <memory>
@@ -16,10 +23,10 @@
 
 namespace convscope {
 
-// What a step of training does with a gradient: by which rule, and by how much an average of the weights follows.
+// A step of training: the optimizer's factors, and average += (weights - average) average_rate after it.
 struct Step {
     OptimizerStep optimizer;
-    float average_rate = 0;
+    float average_rate = 0;  // 0: no average
 };
 
 class Parameters {
@@ -29,29 +36,29 @@ class Parameters {
     int64_t filters() const { return filters_; }
     int64_t inputs() const { return inputs_; }
     int64_t rows() const { return inputs_ + 1; }
-    int64_t trained_rows() const { return inputs_ + (has_bias_ ? 1 : 0); }  // without a bias that row stays zero
+    int64_t trained_rows() const { return inputs_ + (has_bias_ ? 1 : 0); }  // without a bias the last row stays zero
     int64_t panels() const { return panels_; }
     int64_t panel_size() const { return rows() * width_; }
     int64_t size() const { return panels_ * panel_size(); }
-    // A convolution's groups have panels of their own: as many each, one group's behind the other's.
+    // Each group of a convolution has its own panels, group_panels() of them, one group after another.
     int64_t group_panels() const { return panels_ / groups_; }
     int64_t group(int64_t panel) const { return panel / group_panels(); }
     int64_t first_filter(int64_t panel) const { return group(panel) * group_filters_ + panel % group_panels() * width_; }
-    int64_t columns(int64_t panel) const;  // of a panel that are filters
+    int64_t columns(int64_t panel) const;  // how many columns of a panel are filters
 
     const float* panel(int64_t panel) const { return weights_.data() + panel * panel_size(); }
     const float* bias(int64_t panel) const { return this->panel(panel) + inputs_ * width_; }
 
-    // The matrix of the way back, for the gradient by the input: rows (kernel row and column from last to first, filter)
-    // by columns (channel), in panels; of each group its own.
+    // The matrix that gives the input gradient: rows (kernel row and column from last to first, filter) by columns
+    // (channel), in panels. Each group has its own matrix.
     const float* transposed_panel(int64_t panel) const { return transposed_.data() + panel * transposed_rows() * width_; }
     int64_t transposed_rows() const { return inputs_ / channels_ * group_filters_; }
     int64_t transposed_panels() const { return (channels_ + width_ - 1) / width_; }  // of a group
-    // The kernels by channel block, filter, place: what `winners_input` reads.
+    // The kernels for `winners_input`: (channel block, filter, kernel row, kernel column, vector_width).
     const float* back() const { return back_.data(); }
 
-    // The kernels as Winograd's way multiplies by them: for each panel of filters matrices (position, channel, panel_width),
-    // and for the way back for each panel of channels (position, filter, panel_width).
+    // The kernels transformed for Winograd's algorithm: for each panel of filters (position, channel, panel_width), and
+    // for the backward pass, for each panel of channels (position, filter, panel_width).
     const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(channels_); }
     const float* winograd_transposed_panel(int64_t panel) const {
         return winograd_transposed_.data() + panel * winograd_size(filters_);
@@ -59,27 +66,27 @@ class Parameters {
 
     const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
 
-    // Each copy is made for a layer that reads it, and follows the weights from then on.
+    // A layer that reads a copy asks for it here. From then on it is updated with the weights.
     void keep_transposed();
     void keep_back();
     void keep_winograd(WinogradAlgorithm algorithm);
     void keep_winograd_transposed();
     void keep_bfloat16(bool transposed);
 
-    // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
+    // Takes a step with rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
 
-    // Brings up to date what is made from whole panels, once every row of this one has been updated.
+    // Updates the copies that are made from whole panels. Called when all rows of the panel are updated.
     void finish_panel(int64_t panel);
 
-    // Kernels of few bits: the optimizer changes unrounded weights, and the weights are these with every kernel rounded, for
-    // each filter to a grid of its own. Of 0 bits, training goes on from the weights as they are.
+    // Rounds kernels to `bits` bits, each filter to a grid of its own. The optimizer then changes unrounded weights,
+    // and the weights are their rounded copy. With 0 bits, training continues from the rounded weights.
     void round_kernels(int64_t bits);
     bool rounded() const { return !unrounded_.empty(); }
 
-    // A running average of the weights. Between trainings the average stands in the weights' place, since it is the
-    // model, and `unaveraged` holds the weights that training goes on from; within a training it is the other way round. Of
-    // rounded kernels the unrounded ones are averaged, and the average is rounded.
+    // A running average of the weights, which is the model. Between trainings `weights` holds the average and
+    // `unaveraged` the weights from which training continues; during training it is the other way round, and
+    // exchange_average() swaps them. Of rounded kernels, the unrounded are averaged, and the average is rounded.
     bool averaged() const { return !standby_.empty(); }
     void start_averaging();
     void exchange_average();
@@ -94,28 +101,28 @@ class Parameters {
     int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }
     static Buffer<float> Parameters::*array(Field field);
     void start_rounding();
-    // What the optimizer changes and an average is one of.
+    // The weights that the optimizer changes, and that are averaged.
     Buffer<float>& trained() { return rounded() ? unrounded_ : weights_; }
     void round_panel(int64_t panel);
     void copy_all();
-    // Rows [begin, end) of a panel to the copies of the way back.
+    // Copies rows [begin, end) of a panel to the copies that the backward pass reads.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
     void copy_to_transposed(int64_t panel, int64_t begin, int64_t end, float* transposed) const;
     void copy_to_back(int64_t panel, int64_t begin, int64_t end, float* back) const;
-    int64_t column(int64_t filter) const;  // where that of a filter begins
+    int64_t column(int64_t filter) const;  // offset of a filter's first weight
 
     const Kernels& kernels_;
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t groups_;
-    int64_t channels_;  // that a filter reads
+    int64_t channels_;  // channels that a filter reads
     int64_t filters_, group_filters_, inputs_, panels_;
-    bool has_kernel_;  // or a normalisation's or PReLU's numbers in its place
+    bool has_kernel_;  // false if the weights are a normalisation's gamma or PReLU's slopes
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
-    int64_t bits_ = 0;  // of rounded kernels
+    int64_t bits_ = 0;  // bits of rounded kernels; 0: not rounded
     Buffer<float> weights_, unrounded_, m_, v_, transposed_, back_, winograd_, winograd_transposed_;
-    Buffer<float> standby_;  // while training the averages, else the unaveraged weights
+    Buffer<float> standby_;  // during training the average, else the unaveraged weights; empty without an average
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 

@@ -1,12 +1,12 @@
-// The peak of multiply-add, measured: what an engine's speed is a share of.
+// Measures the peak speed of multiply-adds, with which the engine's speed is compared.
 #pragma once
 
 #include "kernels/kernels.hpp"
 
 namespace convscope {
 
-// Operations a second (a multiply-add is two) of that kernel on `threads` threads at once: the best of several rounds of some
-// milliseconds, so that a neighbour who takes the processor for a moment does not count.
+// Returns the operations per second (a multiply-add is two) of the kernel `multiply_add` on `threads` threads. It is
+// the best of many rounds of 10 ms within `seconds`, so that another process on the processor does not lower it.
 double measure_peak(double (*multiply_add)(int64_t, float*), int threads, double seconds);
 
 }  // namespace convscope

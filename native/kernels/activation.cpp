@@ -161,8 +161,7 @@ void activate_backward(Activation activation, float slope, const float* x, const
                 return y * (1.0f - y);
             });
         case Activation::relu:
-            return apply_backward(x, dy, count, dx,
-                                  [](Vector x) { return x > Vector{} ? broadcast(1) : Vector{}; });
+            return apply_backward(x, dy, count, dx, [](Vector x) { return x > Vector{} ? broadcast(1) : Vector{}; });
         case Activation::relu6:
             return apply_backward(x, dy, count, dx, [](Vector x) {
                 const Vector zero{};

@@ -78,8 +78,7 @@ void ConvolutionSums::whole(const Workspace& workspace, int64_t begin, int64_t e
     }
 }
 
-void ConvolutionSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel,
-                           float* sums) const {
+void ConvolutionSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const {
     Product p = product_of(channel);
     for (int64_t image = begin; image < end; ++image) {
         p.a = workspace.values[map_].image(image) + channel;
@@ -158,8 +157,7 @@ void DenseSums::whole(const Workspace& workspace, int64_t begin, int64_t end, fl
     kernels_.multiply(p);
 }
 
-void DenseSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel,
-                           float* sums) const {
+void DenseSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const {
     const MapImages& from = workspace.values[map_];
     const std::vector<int64_t> reads = multiples(from.stride, end - begin);
     Product p = product_of(channel, end - begin, sums);
