@@ -1,5 +1,5 @@
-// The page's side: the engine as functions of plain numbers, which JavaScript calls in WebAssembly's memory. One thread, no
-// exceptions. What is passed in has been checked by web/src/engine.
+// The engine's functions for the page. JavaScript calls them with numbers and with pointers into WebAssembly's memory.
+// There is one thread and there are no exceptions; web/src/engine has checked the arguments.
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -14,8 +14,8 @@
 
 #define CONVSCOPE_PAGE(name) extern "C" __attribute__((export_name(#name)))
 
-// What the library would print before it gives up would bring half a C library with it. There is nobody to read it: the
-// module stops, and JavaScript says so.
+// Without memory the module traps, and JavaScript reports it. The library's own operator new would print a message, for
+// which half a C library would be linked.
 void* operator new(std::size_t size) {
     void* memory = std::malloc(size > 0 ? size : 1);
     if (memory == nullptr) __builtin_trap();
@@ -60,20 +60,21 @@ Settings read_settings(const double* from) {
     settings.optimizer = optimizer;
     settings.loss = loss;
     settings.augmentation = augmentation;
-    constexpr uint64_t nowhere = 0xffffffff;  // a place that no image of an epoch has
-    settings.dropout_key = random_bits(augmentation.key, nowhere, 0);
+    constexpr uint64_t no_position = 0xffffffff;  // a position that no image of an epoch has
+    settings.dropout_key = random_bits(augmentation.key, no_position, 0);
     return settings;
 }
 
-Images listed(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
+Images in_order(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
 
+// Makes an ablation of entries [begin, end) of three arrays: the layer, its filter, and the value that replaces it.
 Ablation ablation(const int32_t* layers, const int32_t* filters, const float* values, int32_t begin, int32_t end) {
     Ablation ablation;
     for (int32_t i = begin; i < end; ++i) ablation.push_back({static_cast<std::size_t>(layers[i]), filters[i], values[i]});
     return ablation;
 }
 
-// A network with what its passes keep from call to call.
+// A network and the arrays that it keeps from call to call.
 struct Session {
     Session(const double* input, const double* layers, int32_t count)
         : network(read_input(input), read_layers(layers, count), *usable_kernels().front()),
@@ -84,11 +85,12 @@ struct Session {
     PlannedPredictor outputs;
     Predictor logits;
     std::unique_ptr<LayerGradients> gradients;
-    std::unique_ptr<Trainer> trainer;  // none after a call that ran out of memory
+    std::unique_ptr<Trainer> trainer;  // made by the first call of network_train
     int32_t batch_size = 0;            // of the trainer
-    int64_t steps = 0;
+    int64_t steps = 0;                 // of the optimizer so far
 };
 
+// Writes the address of a picture's pixels, its height, width and channels; returns the end.
 double* write_picture(const handwriting::Picture& picture, double* into) {
     *into++ = static_cast<double>(reinterpret_cast<uintptr_t>(picture.at(0)));
     for (const int64_t size : {picture.height, picture.width, picture.channels}) *into++ = static_cast<double>(size);
@@ -106,28 +108,24 @@ struct TrainingData {
 }  // namespace
 
 CONVSCOPE_PAGE(allocate) void* allocate(std::size_t bytes) { return ::operator new(bytes); }
-
 CONVSCOPE_PAGE(release) void release(void* memory) { ::operator delete(memory); }
 
-// The fields of what the functions below are given as doubles; see page_fields.hpp.
+// The names and sizes of the fields of `input`, of each of `layers` and of `settings` below: arrays of doubles that
+// JavaScript writes in this order; see page_fields.hpp.
 CONVSCOPE_PAGE(input_fields) const char* input_fields() { return fields<Input>(); }
-
 CONVSCOPE_PAGE(layer_fields) const char* layer_fields() { return fields<Layer>(); }
-
 CONVSCOPE_PAGE(settings_fields) const char* settings_fields() { return fields<Optimizer, Loss, Augmentation, Settings>(); }
 
 CONVSCOPE_PAGE(network_make) Session* network_make(const double* input, const double* layers, int32_t count) {
     return new Session(input, layers, count);
 }
-
 CONVSCOPE_PAGE(network_free) void network_free(Session* session) { delete session; }
 
-// A layer's weights in Keras layout; the bias of a layer that has none is zeros.
+// Write or read a layer's weights in Keras layout. A layer without a bias has a bias of zeros here.
 CONVSCOPE_PAGE(network_write)
 void network_write(Session* session, int32_t layer, const float* kernel, const float* bias) {
     session->network.parameters(static_cast<std::size_t>(layer))->write(Parameters::weights, kernel, bias);
 }
-
 CONVSCOPE_PAGE(network_read) void network_read(Session* session, int32_t layer, float* kernel, float* bias) {
     session->network.parameters(static_cast<std::size_t>(layer))->read(Parameters::weights, kernel, bias);
 }
@@ -146,7 +144,7 @@ void network_read_moving(Session* session, int32_t layer, float* means, float* v
     std::copy_n(moving.variances.begin(), count, variances);
 }
 
-// Writes (count, classes).
+// Writes the logits of `count` images, (count, classes).
 CONVSCOPE_PAGE(network_logits)
 void network_logits(Session* session, const uint8_t* images, int32_t count, float* logits) {
     const int64_t classes = session->network.classes();
@@ -156,10 +154,11 @@ void network_logits(Session* session, const uint8_t* images, int32_t count, floa
             std::copy_n(workspace.values.back().image(i - begin), classes, logits + i * classes);
         }
     };
-    session->logits.predict(1, listed(images), count, take, watcher);
+    session->logits.predict(1, in_order(images), count, take, watcher);
 }
 
-// Writes the layers' outputs one behind the other, each (count, the layer's output).
+// Writes the outputs of all layers one after another, each (count, size of the output), with the ablation that
+// `layers`, `filters` and `values` list, `replacements` entries each.
 CONVSCOPE_PAGE(network_outputs)
 void network_outputs(Session* session, const uint8_t* images, int32_t count, const int32_t* layers, const int32_t* filters,
                      const float* values, int32_t replacements, float* outputs) {
@@ -169,11 +168,11 @@ void network_outputs(Session* session, const uint8_t* images, int32_t count, con
         outputs += count * layer.output.size();
     }
     GoOn watcher;
-    ablated_outputs(session->network, session->outputs, 1, listed(images), count,
+    ablated_outputs(session->network, session->outputs, 1, in_order(images), count,
                      ablation(layers, filters, values, 0, replacements), pointers, watcher);
 }
 
-// Ablation i makes the replacements [ends[i - 1], ends[i]). Writes (ablations, count, classes).
+// Writes logits, (ablations, count, classes). Ablation i makes the replacements [ends[i - 1], ends[i]).
 CONVSCOPE_PAGE(network_ablation_logits)
 void network_ablation_logits(Session* session, const uint8_t* images, int32_t count, const int32_t* ends, int32_t ablations,
                              const int32_t* layers, const int32_t* filters, const float* values, float* logits) {
@@ -182,11 +181,11 @@ void network_ablation_logits(Session* session, const uint8_t* images, int32_t co
         all.push_back(ablation(layers, filters, values, i == 0 ? 0 : ends[i - 1], ends[i]));
     }
     GoOn watcher;
-    ablation_logits(session->network, 1, listed(images), count, all, logits, watcher);
+    ablation_logits(session->network, 1, in_order(images), count, all, logits, watcher);
 }
 
-// Writes the gradients by the `wanted` layers one behind the other, each (count, the layer's output); layer -1 is the image
-// as the network reads it.
+// Writes the gradients of sum_k dlogits[i, k] logits[i, k] with respect to the outputs of `wanted` layers, one after
+// another, each (count, size of the output). Layer -1 is the normalised image.
 CONVSCOPE_PAGE(network_layer_gradients)
 void network_layer_gradients(Session* session, const uint8_t* images, int32_t count, const float* dlogits,
                              const int32_t* layers, int32_t wanted, float* gradients) {
@@ -200,28 +199,25 @@ void network_layer_gradients(Session* session, const uint8_t* images, int32_t co
     }
     GoOn watcher;
     if (!session->gradients) session->gradients = std::make_unique<LayerGradients>(network);
-    session->gradients->compute(1, listed(images), count, dlogits, all, watcher);
+    session->gradients->compute(1, in_order(images), count, dlogits, all, watcher);
 }
 
 CONVSCOPE_PAGE(data_make) TrainingData* data_make(int32_t count, int32_t image_bytes) {
     return new TrainingData(count, image_bytes);
 }
-
 CONVSCOPE_PAGE(data_free) void data_free(TrainingData* data) { delete data; }
-
-// Where JavaScript writes the images.
+// Returns the memory into which JavaScript writes the images.
 CONVSCOPE_PAGE(data_images) uint8_t* data_images(TrainingData* data) { return data->images.data(); }
-
 CONVSCOPE_PAGE(data_write_labels) void data_write_labels(TrainingData* data, const int32_t* labels) {
     std::copy_n(labels, data->labels.size(), data->labels.begin());
 }
 
-// One step for each batch of the `count` images that `order` lists, the first of which is at `first` in the epoch's order.
+// Takes a step for each batch of the `count` images that `order` lists. The first is at `first` in the epoch.
 CONVSCOPE_PAGE(network_train)
 void network_train(Session* session, const TrainingData* data, const int32_t* order, int32_t count, double first,
                    int32_t batch_size, const float* learning_rates, const double* settings, PlainScore* score) {
     if (!session->trainer || session->batch_size != batch_size) {
-        session->trainer.reset();  // before the next needs its memory
+        session->trainer.reset();  // frees its memory before the next trainer is made
         session->trainer = std::make_unique<Trainer>(session->network, 1, batch_size);
         session->batch_size = batch_size;
     }
@@ -233,9 +229,9 @@ void network_train(Session* session, const TrainingData* data, const int32_t* or
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }
 
-// The mean loss of the `count` images that `order` lists, and its gradient by the weights of each layer that has any: of one
-// layer behind the other its kernel and its bias in Keras layout, zeros for a bias that it does not have. The network is as in
-// a prediction, or for `is_step` as in the step that `network_train` would take by these images as one batch.
+// Writes the summed loss of the `count` images that `order` lists, and the gradients of their mean loss with respect to
+// the weights: for each layer that has any, its kernel and bias in Keras layout, with zeros for a missing bias. The
+// network computes as in a prediction, or if `is_step` as in a step of `network_train` with these images as one batch.
 CONVSCOPE_PAGE(network_gradients)
 void network_gradients(Session* session, const TrainingData* data, const int32_t* order, int32_t count, double first,
                        int32_t is_step, const double* settings, PlainScore* score, float* gradients) {
@@ -249,7 +245,7 @@ void network_gradients(Session* session, const TrainingData* data, const int32_t
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }
 
-// One step of the optimizer by the gradients of these images, of the network as in a prediction.
+// Takes one step of the optimizer with the gradients of `network_gradients`, without `is_step`.
 CONVSCOPE_PAGE(network_prediction_step)
 void network_prediction_step(Session* session, const TrainingData* data, const int32_t* order, int32_t count,
                              float learning_rate, const double* settings, PlainScore* score) {
@@ -260,7 +256,7 @@ void network_prediction_step(Session* session, const TrainingData* data, const i
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }
 
-// What the optimizer remembers of a layer's weights, in Keras layout; and after how many steps.
+// Read and write the optimizer's state: the moments of a layer's weights in Keras layout, and the number of steps.
 CONVSCOPE_PAGE(network_read_moments)
 void network_read_moments(Session* session, int32_t layer, float* m_kernel, float* m_bias, float* v_kernel, float* v_bias) {
     const Parameters& parameters = *session->network.parameters(static_cast<std::size_t>(layer));
@@ -277,12 +273,11 @@ void network_write_moments(Session* session, int32_t layer, const float* m_kerne
 }
 
 CONVSCOPE_PAGE(network_steps) double network_steps(const Session* session) { return static_cast<double>(session->steps); }
-
 CONVSCOPE_PAGE(network_set_steps) void network_set_steps(Session* session, double steps) {
     session->steps = static_cast<int64_t>(steps);
 }
 
-// Writes `copies` of one image as they are at the positions from `first` of the epoch's order.
+// Writes `copies` of an image, augmented as at positions `first`, first + 1, ... of the epoch.
 CONVSCOPE_PAGE(augment)
 void augment(const uint8_t* image, int32_t height, int32_t width, int32_t channels, const double* settings, double first,
              int32_t copies, uint8_t* augmented) {
@@ -293,22 +288,23 @@ void augment(const uint8_t* image, int32_t height, int32_t width, int32_t channe
     }
 }
 
-// Writes the height and the width of a picture that is reduced until no side is longer than `longest`.
+// Writes the height and width of a picture after it is reduced so that its longer side is `longest`.
 CONVSCOPE_PAGE(picture_fit) void picture_fit(int32_t height, int32_t width, int32_t longest, double* size) {
     const handwriting::Size fitted = handwriting::fit({height, width}, {longest, longest});
     size[0] = static_cast<double>(fitted.height);
     size[1] = static_cast<double>(fitted.width);
 }
 
-// Writes the rows [first, last) of a picture's average, of which `band` holds what they need from row `start` on.
+// Writes rows [first, last) of a picture of rows x columns reduced to height x width. `band` holds the rows of the
+// picture that these need, from row `start` on.
 CONVSCOPE_PAGE(picture_average_rows)
 void picture_average_rows(const uint8_t* band, int32_t start, int32_t rows, int32_t columns, int32_t channels, int32_t height,
                           int32_t width, int32_t first, int32_t last, uint8_t* averaged) {
     handwriting::average_rows(band, start, {rows, columns}, channels, {height, width}, first, last, averaged);
 }
 
-// Writes where the picture lies after each step, and its height, width and channels; the same of the image; the hints as bits
-// and `clipped`. The pictures lie there until `picture_free` is called.
+// Writes the address, height, width and channels of the picture at the start and after each step, the same of the
+// image, the hints as bits, and `clipped`. The pictures are valid until `picture_free` is called.
 CONVSCOPE_PAGE(picture_prepare)
 handwriting::Prepared* picture_prepare(const uint8_t* pixels, int32_t rows, int32_t columns, int32_t colours, int32_t height,
                                        int32_t width, int32_t channels, int32_t is_ink_light, double target, double threshold,
@@ -327,7 +323,7 @@ handwriting::Prepared* picture_prepare(const uint8_t* pixels, int32_t rows, int3
 
 CONVSCOPE_PAGE(picture_free) void picture_free(handwriting::Prepared* prepared) { delete prepared; }
 
-// As if no step had been taken; the weights stay.
+// Resets the optimizer's state to that before the first step. The weights stay.
 CONVSCOPE_PAGE(network_reset_optimizer) void network_reset_optimizer(Session* session) {
     for (std::size_t layer = 0; layer < session->network.layers().size(); ++layer) {
         Parameters* parameters = session->network.parameters(layer);

@@ -1,4 +1,4 @@
-// Structs as JavaScript writes them: what reads them, and the text that tells JavaScript their fields.
+// Reads structs that JavaScript writes as doubles, and describes their fields for JavaScript as a text.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace convscope {
 
-// A struct's fields as JavaScript writes them: doubles one behind the other, in the order of `for_fields`. One that is not a
-// number leaves a field as it is by default.
+// The number of doubles of a field. JavaScript writes the fields one after another, in the order of `for_fields`. NaN
+// keeps a field's default.
 template <class Value>
 constexpr int field_size = 1;
 template <>
@@ -21,7 +21,7 @@ constexpr int field_size<Shape> = 3;
 template <>
 constexpr int field_size<std::array<int64_t, 2>> = 2;
 template <>
-constexpr int field_size<std::vector<float>> = 2;  // where its numbers lie, and how many there are
+constexpr int field_size<std::vector<float>> = 2;  // the address and the count of its numbers
 
 template <class Value>
 void set_field(Value& value, const double* from) {
@@ -44,7 +44,7 @@ inline void set_field(std::vector<float>& value, const double* from) {
     value.assign(numbers, numbers + static_cast<std::size_t>(from[1]));
 }
 
-// Reads a struct and moves on to what stands behind it.
+// Reads a struct, and moves `from` to its end.
 template <class Struct>
 Struct read(const double*& from) {
     Struct read;
@@ -56,8 +56,8 @@ Struct read(const double*& from) {
     return read;
 }
 
-// Writes what `read` expects, for JavaScript: for each field " name *size", or " name =choice|choice|" where it is one of an
-// enum. Called when the module is compiled, so that it holds nothing but the text.
+// Writes a description of the struct that `read` reads: for each field " name *size", or " name =choice|choice|" for an
+// enum. It is evaluated at compile time, so the module contains only the text.
 template <class Struct, class Write>
 constexpr void describe_fields(Write write) {
     const auto write_all = [&](const char* text) {

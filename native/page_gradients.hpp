@@ -1,5 +1,5 @@
-// The gradients by weights that the page shows, of all layers with weights one behind the other: of each its kernel and its
-// bias in Keras layout, zeros for a bias that it does not have.
+// The weight gradients that the page shows: for all layers with weights, one after another, the kernel's and the bias's
+// in Keras layout, with zeros for a missing bias.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ class GoOn final : public Watcher {
     bool go_on(const Score&) override { return true; }
 };
 
-// The weights, the moments and the moving statistics of a network, which it can be given back.
+// A copy of a network's weights, moments and moving statistics, which `restore` writes back.
 class NetworkState {
    public:
     explicit NetworkState(Network& network) : network_(network) {
@@ -27,7 +27,7 @@ class NetworkState {
         }
     }
 
-    void give_back() {
+    void restore() {
         for_parameters([&](Parameters& parameters, Parameters::Field field, const float* kernel, const float* bias) {
             parameters.write(field, kernel, bias);
         });
@@ -58,8 +58,8 @@ class NetworkState {
     std::vector<MovingStatistics> moving_;
 };
 
-// Of the mean loss over `count` images, of the network as it predicts: nothing is dropped or augmented, and batches are
-// normalised by the moving statistics. By step of the plan, in the layout of Parameters.
+// Computes the weight gradients of the mean loss of `count` images, for each step of the plan in the layout of
+// Parameters. The network computes as in a prediction: no dropout or augmentation, and the moving statistics.
 inline Score prediction_sums(const Network& network, const Images& images, int64_t count, const Loss& loss,
                              std::vector<Buffer<float>>& sums) {
     const Plan& plan = network.plan();
@@ -88,7 +88,7 @@ inline Score prediction_sums(const Network& network, const Images& images, int64
             for (int64_t panel = 0; panel < parameters->panels(); ++panel) {
                 for (int64_t row = 0, end; row < parameters->inputs(); row = end) {
                     end = std::min(row + block_rows, parameters->inputs());
-                    if (end == parameters->inputs()) end = parameters->trained_rows();  // a bias goes with the last
+                    if (end == parameters->inputs()) end = parameters->trained_rows();  // the last has the bias
                     plan.steps[step].computes->collect(batch, size, plan.gradient_offsets[step], panel, row, end, block.data());
                     float* sum = sums[step].data() + panel * parameters->panel_size() + row * width;
                     network.kernels().add(sum, block.data(), (end - row) * width);
@@ -104,6 +104,7 @@ inline Score prediction_sums(const Network& network, const Images& images, int64
     return score;
 }
 
+// Writes the gradients of `prediction_sums` to `gradients`, in the layout of this file's head.
 inline Score prediction_gradients(const Network& network, const Images& images, int64_t count, const Loss& loss,
                                   float* gradients) {
     std::vector<Buffer<float>> sums;
@@ -119,7 +120,7 @@ inline Score prediction_gradients(const Network& network, const Images& images, 
     return score;
 }
 
-// A step of the optimizer by these gradients; `steps` counts it. The moving statistics stay as they are.
+// Takes a step of the optimizer with the gradients of `prediction_sums`, and counts it in `steps`.
 inline Score prediction_step(Network& network, const Images& images, int64_t count, const Settings& settings,
                              float learning_rate, int64_t& steps) {
     std::vector<Buffer<float>> sums;
@@ -145,9 +146,9 @@ inline Score prediction_step(Network& network, const Images& images, int64_t cou
     return score;
 }
 
-// Of one batch as `Trainer::train` sees it, with augmentation, dropout and the batch's own statistics, before the gradient is
-// clipped. It is read off a real step: after gradient descent by a rate of 1 without momentum, the velocity is the gradient
-// negated. Then the network is given back what it was.
+// Writes the gradients of a training step with these images as one batch, with augmentation, dropout and the batch's
+// statistics, before clipping. It takes a real step: after gradient descent with learning rate 1 and no momentum, the
+// velocity m is minus the gradient. Then the network's state is restored.
 inline Score step_gradients(Network& network, const Images& images, int64_t count, Settings settings, float* gradients) {
     NetworkState state(network);
     for (std::size_t layer = 0; layer < network.layers().size(); ++layer) {
@@ -171,7 +172,7 @@ inline Score step_gradients(Network& network, const Images& images, int64_t coun
         std::for_each(gradients, end, [](float& value) { value = 0 - value; });
         gradients = end;
     }
-    state.give_back();
+    state.restore();
     return score;
 }
 
