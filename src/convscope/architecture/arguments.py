@@ -98,7 +98,7 @@ def set_frame(layer: NamedLayer, field: str) -> None:
             f"{label(layer)}: {field} is {value!r}; it must be a whole number from 0 to 1024, a pair (rows, columns) "
             "of them, or ((above, below), (left, right))"
         )
-    object.__setattr__(layer, field, tuple(map(tuple, sides)))  # as in `set_pair`
+    object.__setattr__(layer, field, tuple(map(tuple, sides)))  # a frozen dataclass refuses plain assignment
 
 
 def _is_pair(value: Any) -> bool:

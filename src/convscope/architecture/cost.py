@@ -11,11 +11,11 @@ from convscope.base.errors import ArchitectureError
 
 MAX_LAYERS = 1000
 MAX_MAP_BYTES = 1 << 31
-"""Of an image and all its maps in float32. VGG-16 at 512 × 512 takes a sixth of it."""
+"""Limit for an image and all its maps in float32. VGG-16 at 512 × 512 takes a sixth of it."""
 MAX_WEIGHT_BYTES = 1 << 32
-"""Of all weights in float32. VGG-16 with its dense layers at 512 × 512 takes half of it."""
+"""Limit for all weights in float32. VGG-16 with its dense layers at 512 × 512 takes half of it."""
 MAX_OPERATIONS = 10**12
-"""For one image, forward: a hundred times ResNet-152 at 224 × 224, and minutes on a CPU."""
+"""Limit for the forward pass of one image: a hundred times ResNet-152 at 224 × 224, and minutes on a CPU."""
 
 
 class Budget:

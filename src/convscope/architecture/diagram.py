@@ -21,14 +21,14 @@ from convscope.architecture.table import Input, LayerRow, earlier
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _FONT_SIZE, _LINE_HEIGHT, _CHARACTER_WIDTH = 12, 17, 7.4
 _ACCENT = "var(--accent, #9a6ee0)"
-_WIDTH = 1000  # of a full row, which a page shows without scrolling
+_WIDTH = 1000  # the width of a full row, which a page shows without scrolling
 _MARGIN, _GAP, _ROW_GAP = 20, 26, 44  # around all, between blocks, and between rows
 _LANE = 12  # height between two arcs above the blocks
 _LABELS = ("", "", "name", "output", "parameters", "MACs")  # kind and settings need none
 _LABEL_WIDTH = 10 * _CHARACTER_WIDTH
-_MAX_CHARACTERS = 16  # of a line of text before it wraps
-_MAP_SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12  # of the largest map and vector
-_MAX_PLANES, _OFFSET = 10, 4  # of a stack; between a plane and the one before it
+_MAX_CHARACTERS = 16  # a longer line of text wraps
+_MAP_SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12  # sizes of the largest map and of the largest vector
+_MAX_PLANES, _OFFSET = 10, 4  # planes of a stack, and the offset of each plane from the one before
 # By the end of a layer's kind: DepthwiseConv2D looks like Conv2D, and all poolings are alike.
 _FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}
 _PLAIN_FILL = ("currentColor", 0.14)
@@ -41,7 +41,7 @@ class _Block:
     kind: str
     texts: tuple[tuple[str, ...], ...]
     shape: Shape
-    height: float  # of a plane
+    height: float  # height of one plane
     width: float
     planes: int
     read_by: Pair | None  # the window of the next layer, marked on the front plane

@@ -240,7 +240,7 @@ def _convert_tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> 
         raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     if parts[-1:] == (...,):
         if isinstance(value, tuple) and set(map(type, value)) <= {parts[0]}:
-            return value  # without a check of each value: a long training checks its history after each epoch
+            return value  # its values are not checked: a long training checks its history after each epoch
         parts = (parts[0],) * len(value)
     if len(value) != len(parts):
         raise ValueError(_format_refusal(name, value, _describe_rule(rule)))

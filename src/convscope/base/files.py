@@ -29,9 +29,9 @@ MAX_BYTES = {
     ".npz": 4 << 30,
     ".safetensors": 4 << 30,
 }
-"""By suffix of a run's file. The first three are read whole; of the others, only parts whose size was checked."""
+"""Limits for a run's files by suffix. The first three are read whole; of others, only parts whose size was checked."""
 
-_MAX_OTHER_BYTES = MAX_BYTES[".safetensors"]  # for a file that a user named, whose name may end in anything
+_MAX_OTHER_BYTES = MAX_BYTES[".safetensors"]  # limit for a file that a user named, whose name may end in anything
 
 
 def inside(folder: Path, name: str | Path) -> Path:

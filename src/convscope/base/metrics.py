@@ -24,7 +24,7 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
 def log_softmax(logits: Floats) -> NDArray[np.float64]:
     """Return the logarithms (N, K) of the probabilities that `logits` (N, K) stand for.
 
-    Even that of a probability too small for a float is finite, because the probabilities are not computed for it.
+    It is finite even for a probability that is too small for a float, because no probability is computed on the way.
     """
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
@@ -109,8 +109,8 @@ def class_metrics(
 def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
     """Return the mean recall over the classes that have images, and (low, high), its 95 % interval.
 
-    Each class counts alike, however many images it has, so always answering the largest class gives 1 / K. The interval
-    is Wilson's for as many images as would give one proportion the variance of this mean.
+    Each class counts alike, however many images it has, so always predicting the largest class gives 1 / K. The
+    interval is Wilson's for as many images as would give one proportion the variance of this mean.
 
     Source: Brodersen and others 2010 (the value); Korn and Graubard 1998 (an effective number of trials). In
     simulations of 2 to 10 classes with 50 to 10,000 images it covers the truth in 92 to 99 %.
@@ -126,11 +126,12 @@ def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple
 
 
 def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
-    """Return the mean F1 over the classes that occur, in truth or answers, and (low, high), its 95 % interval.
+    """Return the mean F1 over the classes that have images or predictions, and (low, high), its 95 % interval.
 
     The interval is Wilson's for as many images as would give one proportion the variance that the delta method finds
-    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. Half an image right and half
-    an image wrong are added to each class for it. Few images of a class make its F1 too low on average, by about
+    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. For that,
+    half an image right and half an image wrong are added to each class. Few images of a class make its F1 too low on
+    average, by about
     F1 (1 - F1) / (images + predictions); the interval is moved up by that, and always holds the value. In simulations
     of 10 to 40 classes it covers the truth in 93 to 98 % of cases with 10 images a class or more, in 91 to 99 % with 5
     (benchmarks/metric_claims.py).
@@ -159,7 +160,8 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
     slope = (2 * classes / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
     variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
-    bias = f1 * (1 - f1) / size / counts.sum()  # of each class; size · counts.sum() = images + predictions
+    # The bias of each class's F1; size · counts.sum() is its images + its predictions.
+    bias = f1 * (1 - f1) / size / counts.sum()
     # Satterthwaite's rule, with each class's share of the bias for its share of the variance.
     freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
     images = f1.mean() * (1 - f1.mean()) / variance * (NormalDist().inv_cdf(0.975) / stdtrit(freedom, 0.975)) ** 2
@@ -214,7 +216,7 @@ def wilson_interval(
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (k + z**2 / 2) / (n + z**2)
-    # k (n - k) / n, with 0 for no trial.
+    # k (n - k) / n, or 0 if there is no trial.
     spread = np.divide(k * (n - k), n, out=np.zeros(n.shape), where=n > 0)
     half = z * np.sqrt(spread + z**2 / 4) / (n + z**2)
     # The ends are exact where rounding would leave them a hair off: 0 for no success, 1 for no failure.
@@ -226,7 +228,7 @@ def wilson_interval(
 def mcnemar_exact(only_a: int, only_b: int) -> float:
     """Return the two-sided exact p-value of McNemar's test.
 
-    Of the images that exactly one of two models answers rightly, model A alone has `only_a` and model B alone `only_b`.
+    Of the images that exactly one of two models classifies correctly, model A has `only_a` and model B `only_b`.
     If they were equally good, each such image would fall to either like a fair coin; the p-value is how often coins
     fall at least so unevenly. With no such image it is 1. It compares two trained networks, not two ways of training.
 
@@ -289,7 +291,7 @@ def _find_difference_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int,
         half = ((2 * n - a + b) * d - a - b) / 2
         q = (np.sqrt(half**2 + 2 * n * b * d * (1 - d)) - half) / (2 * n)
         variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
-        is_rejected = a - b - n * d >= z * np.sqrt(variance)  # d is, so the end lies above it
+        is_rejected = a - b - n * d >= z * np.sqrt(variance)  # the test rejects d, so the end lies above it
         low, high = np.where(is_rejected, d, low), np.where(is_rejected, high, d)
     return low
 

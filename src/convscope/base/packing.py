@@ -20,9 +20,9 @@ _ZLIB_LEVEL = 7  # output at most 2 percent larger than with 9, in a tenth of th
 _LEVEL_OF_PIXEL = np.rint(np.arange(256) / 17).astype(np.uint8)
 # The coarsest grid whose effect on a snapshot's accuracy stays within 0.13 points; -25 to 25 fit into 6 bits.
 _MAX_ROUNDED = 25
-_MAX_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
-_MAX_FIELDS_BYTES = 128  # of the JSON around an array's data: its name, type and shape
-_NUM_STEPS = 64  # in which rows are compressed, so that their number is known to 1 part in 64
+_MAX_BYTES = 1 << 28  # limit for an array; a page of 5 MB holds none of a tenth of that
+_MAX_FIELDS_BYTES = 128  # the JSON around an array's data: its name, type and shape
+_NUM_STEPS = 64  # rows are compressed in so many steps, so that the number that fits is known to 1 part in 64
 
 
 class Packed(Record, kw_only=True):

@@ -185,7 +185,7 @@ def _to_plain(value: object) -> Any:
 def _describe(error: msgspec.ValidationError) -> str:
     """Format msgspec's "Expected `int`, got `str` - at `$.runs[0]`" as "$.runs[0]: expected int, got str"."""
     reason, _, position = str(error).rpartition(" - at ")
-    if not position.startswith(("`$", "`key` in")):  # of the whole value
+    if not position.startswith(("`$", "`key` in")):  # the error is about the whole value
         reason, position = str(error), "$"
     reason, position = reason.replace("`", ""), position.replace("`", "")
     return f"{position}: {reason[:1].lower()}{reason[1:]:.200}"

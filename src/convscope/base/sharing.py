@@ -15,7 +15,7 @@ from convscope.base.records import Record
 
 _Kind = TypeVar("_Kind", bound=Record)
 
-_QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # in a call, as `repr` writes it
+_QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # a path in a call, as `repr` writes it
 _PATHS = ("argument", "run")  # keys of `run.json`, of data, a model that training starts from, and a member
 
 

@@ -1,4 +1,4 @@
-"""Intervals and tests for models and groups of models that answered the same images, as functions of counts and arrays.
+"""Intervals and tests for models and groups of models on the same images, as functions of counts and arrays.
 
 An interval of one rate, the difference of two rates on the same images and McNemar's test stand in `metrics`. Nothing
 here knows a model or a data set.
@@ -97,7 +97,7 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
 
 
 def _find_ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> float:
-    """Return the upper end of `error_ratio_interval`."""
+    """Compute the upper end of `error_ratio_interval`."""
     errors_a, errors_b, images = only_b + both_wrong, only_a + both_wrong, only_a + only_b + both_wrong
     if errors_a == 0:
         return inf
@@ -240,10 +240,10 @@ class _Spread:
 
     Attributes:
         images: (G, G), the covariance of the rates due to the choice of images.
-        runs: (G,), the variance of each rate due to the choice of seeds, and `chance`; 0 of a single run.
+        runs: (G,), the variance of each rate between runs, due to the seeds and to `chance`; 0 for a single run.
         chance: (G,), the part of `runs` by which runs differ on each image independently of other images.
-        counts: (G,), runs of each group.
-        freedom: of the images.
+        counts: (G,), the number of runs in each group.
+        freedom: the degrees of freedom of `images`.
     """
 
     rates: Floats
@@ -284,7 +284,7 @@ class _Spread:
         return cls(rates, images, runs, chance, np.array([len(group) for group in groups]), float(total - 1))
 
     def standard_error(self, *weights: float) -> tuple[float, float]:
-        """Return the standard error of the rates' sum with these weights, and its degrees of freedom.
+        """Compute the standard error of the weighted sum of the rates, and its degrees of freedom.
 
         The variance is that of the images, and of the seeds as far as it is more than chance among the images.
         """
@@ -314,8 +314,9 @@ def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, 
     spread = _Spread.from_groups(wrong_a, wrong_b)
     signs = np.array([-1.0, 1.0])
     images = float(signs @ spread.images @ signs - spread.chance.sum())
-    (run_a, run_b), (luck_a, luck_b) = (spread.runs * spread.counts).tolist(), (spread.chance * spread.counts).tolist()
-    return max(images, 0.0), (run_a, run_b), (luck_a, luck_b)
+    runs_a, runs_b = (spread.runs * spread.counts).tolist()
+    chance_a, chance_b = (spread.chance * spread.counts).tolist()
+    return max(images, 0.0), (runs_a, runs_b), (chance_a, chance_b)
 
 
 def degrees_of_freedom(
@@ -324,8 +325,8 @@ def degrees_of_freedom(
     """Compute the degrees of freedom of a variance by Satterthwaite's rule, bounded as `group_difference` says.
 
     Args:
-        images: the part of the images, and its degrees of freedom.
-        seeds: the same for each set of seeds.
+        images: the part of the variance that the images cause, and its degrees of freedom.
+        seeds: the same for the seeds of each group.
     """
     # Satterthwaite: (Σ parts)² / Σ (part² / degrees of freedom of the part).
     denominator = sum(part**2 / freedom for part, freedom in (images, *seeds))
@@ -342,24 +343,24 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
         error, freedom = spread.standard_error(weight_a, weight_b)
         return abs(weight_a * rate_a + weight_b * rate_b) / error - _quantile(freedom, confidence)
 
-    def of_ratio(logarithm: float) -> float:
+    def excess_at(logarithm: float) -> float:
         return excess(-exp(logarithm), 1.0)
 
     # The range contains the measured logarithm. If equality (logarithm 0) is not rejected, it contains 0 too and all
     # between, so each search starts beyond both; otherwise the end on the side of 0 lies between the two.
     measured = log(rate_b / rate_a)
-    is_equal_possible = of_ratio(0.0) < 0
+    is_equal_possible = excess_at(0.0) < 0
     if is_equal_possible or measured < 0:
         start = min(measured, 0.0) if is_equal_possible else measured
         # A ratio of 0 is tested apart, since its logarithm is infinite.
-        low = 0.0 if excess(0.0, 1.0) < 0 else exp(_find_crossing(of_ratio, start, -1.0))
+        low = 0.0 if excess(0.0, 1.0) < 0 else exp(_find_crossing(excess_at, start, -1.0))
     else:
-        low = exp(_find_root(of_ratio, 0.0, measured))
+        low = exp(_find_root(excess_at, 0.0, measured))
     if is_equal_possible or measured > 0:
         start = max(measured, 0.0) if is_equal_possible else measured
-        high = inf if excess(1.0, 0.0) < 0 else exp(_find_crossing(of_ratio, start, 1.0))
+        high = inf if excess(1.0, 0.0) < 0 else exp(_find_crossing(excess_at, start, 1.0))
     else:
-        high = exp(_find_root(of_ratio, 0.0, measured))
+        high = exp(_find_root(excess_at, 0.0, measured))
     return low, high
 
 

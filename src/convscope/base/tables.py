@@ -106,7 +106,7 @@ def clip(text: str, width: int) -> str:
     ends = list(accumulate(map(display_width, text)))
     if not ends or ends[-1] <= width:
         return text
-    return text[: bisect_right(ends, width - 1)] + "…"  # by columns and not by characters, which may take two
+    return text[: bisect_right(ends, width - 1)] + "…"  # cut by columns and not by characters, which may take two
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:

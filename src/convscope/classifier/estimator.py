@@ -61,7 +61,7 @@ def auto(image_shape: Shape, num_classes: int) -> Architecture:
 
 
 _MIN_STEPS = 500  # ten epochs of 1,300 images are 110 steps, too few to train a network
-_MIN_MACS = 10_000_000  # of a forward pass of a batch: with fewer, threads wait more than they work
+_MIN_MACS = 10_000_000  # multiply-adds of a batch's forward pass; with fewer, threads wait more than they work
 _ARCHITECTURES = {"auto": auto, **PRESETS}
 
 

@@ -36,7 +36,7 @@ _COMMANDS = {
     "summary": "Print the layer table of an architecture.",
 }
 
-_MAX_CHARACTERS = 4000  # in an error
+_MAX_CHARACTERS = 4000  # limit for an error message
 
 
 class _Commands(HintingGroup):

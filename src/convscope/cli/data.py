@@ -22,7 +22,7 @@ from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.data import load_data
 from convscope.runs.inspecting import inspect_named
 
-_COLOURS = ("red", "green", "blue")  # of an image with three channels
+_COLOURS = ("red", "green", "blue")  # the channels of an image that has three
 
 _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 

@@ -28,7 +28,7 @@ from convscope.recipes import Precision
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
-_MAX_SEEDS = 10_000  # of a number or a range
+_MAX_SEEDS = 10_000  # limit for a number or a range of seeds
 _PLANNED = (
     "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "num_images",
     "engine",

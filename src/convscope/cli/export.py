@@ -107,6 +107,6 @@ def _choose_files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[E
                 if dtype not in form.dtypes:
                     raise click.UsageError(f"--format {name} has no {dtype}; it has {', '.join(form.dtypes)}")
         files += [(form, dtype) for dtype in types if dtype in form.dtypes]
-    if not files:  # with "all", every format was left out
+    if not files:  # "all" left out every format
         raise click.UsageError(f"no format has {' or '.join(types)}; choose another --dtype")
     return files

@@ -31,6 +31,6 @@ def figures(run_path: Path, names: tuple[str, ...], kind: FigureFormat, theme: T
     """
     # Only figures inside the run need its lock.
     with open_run_with_data(run_path, writes=out is None) as (folder, splits):
-        paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)  # of test image 0
+        paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)  # 0: the test image
     for path in paths:
         echo(path)

@@ -88,7 +88,7 @@ class RunsProgress(StepProgress):
         self._total, self._ended, self._trained, self.done = total, 0, 0, 0
         self._is_terminal = sys.stderr.isatty()
         self._has_lines = lines and not quiet and not self._is_terminal
-        self._last = self._start = monotonic()  # when the last line was printed
+        self._last = self._start = monotonic()  # `_last`: when the last line was printed
         self._show_bar("")
 
     def _show_bar(self, text: str) -> None:
@@ -146,7 +146,7 @@ class JobProgress(StepProgress):
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
         self._is_in_phases = False  # True once the first page is written
-        self._network, self._epochs, self._num_images = "", 0, 0  # of the present training
+        self._network, self._epochs, self._num_images = "", 0, 0  # the training that is running
         self._runs = RunsProgress(0, quiet=True)  # until a job has further runs
 
     def listeners(self) -> Listeners:

@@ -44,7 +44,9 @@ class Layer:
     bfloat16: bool
     earlier: int
 
-    def __setattr__(self, name: str, value: Any) -> None: ...  # and the arguments of this kind
+    def __setattr__(
+        self, name: str, value: Any
+    ) -> None: ...  # further attributes: the arguments of a layer of this kind
 
 class Loss:
     label_smoothing: float

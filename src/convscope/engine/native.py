@@ -110,7 +110,7 @@ class NativeNetwork:
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trainable_pairs(architecture), moving_pairs(architecture)
         trained, image = architecture.trainable_weight_shapes, architecture.input
-        # Of the moving statistics, and of the kernels that training in few bits rounds.
+        # The shapes of the moving statistics, and of the kernels that training in few bits rounds.
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
         layers, isa = plain_layers(architecture, precision), choose_instruction_set(instruction_set, precision)
@@ -197,7 +197,8 @@ class NativeNetwork:
             self._write(moment, values)
         for pair in self._moving if statistics else ():
             self._core.write_moving(pair.layer, True, *pair.arrays(statistics))
-        present = self.weights() | kernels  # with the present biases, which are not rounded
+        # Each kernel is written together with its present bias, which is not rounded.
+        present = self.weights() | kernels
         for pair in self._trained:
             if pair.kernel in kernels:
                 self._core.write(pair.layer, "unrounded", *pair.arrays(present))

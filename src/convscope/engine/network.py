@@ -15,7 +15,7 @@ from convscope.data.datasets import Dataset
 from convscope.recipes import Adam, Augmentation, Optimizer, WeightBits
 
 Weights = Mapping[str, NDArray[Any]]
-"""By name, of any type that `float_array` takes."""
+"""Weights by name, of any type that `float_array` takes."""
 Progress = Callable[[int, float, float], None]
 """Called several times within an epoch with the images done and the mean loss and accuracy over them."""
 

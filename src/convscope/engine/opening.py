@@ -20,7 +20,7 @@ EngineName = Literal["native", "reference", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 _COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}  # `native` has several precisions
 _INITIAL_VALUES = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1, "alpha": 0.25}
-"""Of all weights but kernels, by the name within a layer."""
+"""The initial values of all weights but kernels, by the name within a layer."""
 
 
 def open_network(

@@ -32,7 +32,7 @@ from convscope.engine.reference_passes import Kept, Passes
 from convscope.engine.rounding import kernel_filters, round_kernel
 from convscope.recipes import WeightBits
 
-_VALUE_BYTES = 8  # of a float64
+_VALUE_BYTES = 8  # a float64
 
 
 class _State(NamedTuple):
@@ -43,7 +43,7 @@ class _State(NamedTuple):
     """
 
     step: int
-    weights: dict[str, Array]  # of all names; `m` and `v` have only trained ones
+    weights: dict[str, Array]  # all weights by name; `m` and `v` have only trained ones
     m: dict[str, Array]
     v: dict[str, Array]
     # The other set: the average within an epoch, the trained weights between epochs. None without averaging.

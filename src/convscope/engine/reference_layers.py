@@ -238,7 +238,7 @@ def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Ar
 # --- Activations ------------------------------------------------------------------------------------------------------
 
 LEAKY_SLOPE = 0.2
-"""Of leaky_relu below zero by default, as in Keras's activation of that name."""
+"""The slope of leaky_relu below zero by default, as in Keras's activation of that name."""
 
 
 def relu(x: Array) -> Array:
@@ -370,7 +370,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], 
     "tanh": (tanh, tanh_backward),
     "sigmoid": (sigmoid, sigmoid_backward),
 }
-"""By name, forward and backward. Softmax is not here: it ends a network, and the loss includes its derivative."""
+"""(forward, backward) of each activation by name. Softmax is not here: it ends a network, and the loss includes its
+derivative."""
 
 
 def activate(x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:

@@ -197,7 +197,8 @@ class Passes:
                     gamma, _ = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
                     dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
-                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)  # of the batch's own
+                    # In training, x also acts through the batch's mean and variance.
+                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.palette import BLUE, RED, Rgb
 
 # Opacities.
-_MAX_BLUE = 0.5  # of a class without mistakes
+_MAX_BLUE = 0.5  # the blue of a class without mistakes
 _MIN_RED, _MAX_RED = 0.1, 0.55  # a single mistake, and the largest count of mistakes
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _KINDS = "local:N (processes), dask://HOST:PORT, ray://HOST:PORT, or ray:// for this machine"
-_CONNECT_SECONDS = 10  # for the scheduler of Dask to respond
+_CONNECT_SECONDS = 10  # how long the scheduler of Dask may take to respond
 
 
 @checked
@@ -172,7 +172,7 @@ class _Worker:
 
     def end(self) -> None:
         """Let the process end after its last task."""
-        self._connection.close()  # which `_serve` sees as the end of its tasks
+        self._connection.close()  # `_serve` takes a closed connection as the end of its tasks
         self._process.join()
 
 

@@ -46,8 +46,8 @@ _HEADER = (
     "Minimum",
     "Maximum",
 )
-_WIDTH = 100  # of a line of single accuracies, in characters
-_MAX_NAME_LETTERS = 24  # of a name in the table, which has seven columns beside the two names
+_WIDTH = 100  # characters of a line of single accuracies
+_MAX_NAME_LETTERS = 24  # letters of a name in the table, which has seven columns beside the two names
 _MAX_VALUES = 200  # accuracies of a group that are printed: some 30 lines
 
 

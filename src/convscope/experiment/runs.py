@@ -194,7 +194,7 @@ def _submit_all(
     pending = dict[Future[Reply], str]()  # the digest of the run of each future
     # A queue of ended futures, since `concurrent.futures.wait` would check all pending ones for each reply.
     ended = SimpleQueue[Future[Reply]]()
-    losses = Counter[str]()  # of workers, by the digest of the run that each had
+    losses = Counter[str]()  # how many workers were lost, by the digest of the run that each had
 
     def submit(digest: str) -> None:
         try:

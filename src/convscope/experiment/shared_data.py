@@ -59,7 +59,7 @@ def _without_images(part: Dataset, files: ExitStack) -> _Part:
     if is_on_disk(part.images):
         return part, None
     _ = part.sha256, part.handwriting  # cached properties, computed here once instead of in each process
-    handles = Path(f"/proc/{os.getpid()}/fd")  # on Linux, the open files of a process
+    handles = Path(f"/proc/{os.getpid()}/fd")  # the open files of this process, on Linux
     if handles.is_dir():
         # A file without a name, which the system deletes when this process ends in any way.
         file = files.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
@@ -83,7 +83,7 @@ def _with_images(part: Dataset, path: Path | None) -> Dataset:
     return whole
 
 
-_opened: dict[tuple[str, str], Splits] = {}  # by `SharedSplits.sha256`; the last ones only
+_opened: dict[tuple[str, str], Splits] = {}  # the splits opened last, by `SharedSplits.sha256`
 
 
 def open_shared(shared: SharedSplits) -> Splits:

@@ -23,7 +23,7 @@ from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
 
 _SEED = '"seed":null'  # in the definition of a run, replaced by its seed
-_DIGITS = 16  # of a digest: 64 bits; among a million runs, two share one with probability 1e12 / 2 / 2^64 = 3e-8
+_DIGITS = 16  # hexadecimal, 64 bits: among a million runs, two share a digest with probability 1e12 / 2 / 2^64 = 3e-8
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class RunStore:
         """Open the store; raises `RunError` if it is damaged, or its runs classified other test images."""
         self.splits = splits
         self.stored = None if runs is None else StoredRuns(runs)
-        self._groups = dict[str, StoredGroup]()  # by the digest of a group
+        self._groups = dict[str, StoredGroup]()  # the groups by their digests
         if self.stored is not None and not self.stored.has_labels(splits.test.labels, splits.num_classes):
             raise RunError(f"{runs}: has runs that classified other test images; choose another folder")
 

@@ -68,7 +68,7 @@ def train_one(
     Raises:
         ConvscopeError: as `train` does, with the title of the run.
     """
-    logits: NDArray[np.float32] | None = None  # of the images measured after the latest epoch
+    logits: NDArray[np.float32] | None = None  # logits of the images that were measured after the latest epoch
 
     def take_logits(state: TrainingState) -> None:
         nonlocal logits

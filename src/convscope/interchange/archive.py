@@ -13,7 +13,7 @@ from convscope.interchange.refusal import ModelFileError, quote
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
 """The limit for unpacked weights: ten times the largest network that an engine here holds, with optimizer state."""
-_MAX_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
+_MAX_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # limit for all members together, also those that are never read
 _MAX_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
 _DEFLATE_RATIO = 1032  # deflate writes at most 258 bytes for 2 bits, so a member that promises more is forged
 _WEIGHT_RATIO = 4  # trained weights shrink to nine tenths; a file that unpacks to far more hides something else
@@ -40,7 +40,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file_bytes = file.seek(0, os.SEEK_END)
-        self._remaining_bytes = _MAX_UNPACKED_BYTES  # that `read` may still unpack, over all calls
+        self._remaining_bytes = _MAX_UNPACKED_BYTES  # bytes that `read` may still unpack, over all calls
         _check_directory(file, self._file_bytes, kind)
         try:
             self._zip = zipfile.ZipFile(file)

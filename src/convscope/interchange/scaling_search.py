@@ -25,8 +25,8 @@ from convscope.interchange.scaling import Scaling, ScalingRow, ScalingTable
 from convscope.interchange.scaling_statistics import measure_misfit
 
 OnProgress = Callable[[int, int], None]
-_SCREENING_IMAGES = 1_000  # for all scalings
-_FINAL_IMAGES = 16_000  # for scalings about as accurate as the best
+_SCREENING_IMAGES = 1_000  # images on which all scalings are measured
+_FINAL_IMAGES = 16_000  # images for scalings about as accurate as the best
 _ACCURACY_LEVEL = 1e-6  # with 0.001, a network that was trained too briefly lost its own scaling
 _LOSS_LEVEL = 0.001  # p value of the paired z test
 # A larger scale lowers the loss of any network that was trained too briefly, by up to 6 % (measured). A network's own

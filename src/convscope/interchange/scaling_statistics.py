@@ -13,7 +13,7 @@ from convscope.data.datasets.disk.images import blocks
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling
 
-_BLOCK_BYTES = 2**18  # of images, whose activations take about a hundred times as much
+_BLOCK_BYTES = 2**18  # images in memory at once; their activations take about a hundred times as much
 
 
 def measure_misfit(imported: Imported, scaling: Scaling, images: Dataset) -> float | None:

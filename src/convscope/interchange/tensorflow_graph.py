@@ -65,7 +65,7 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
         case "Add":
             x = x + earlier[layer.from_layer]
-        case "PReLU":  # in the form that the converter recognises and makes one operator of
+        case "PReLU":  # the converter recognises this form and makes one operator of it
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
         case "Branch":
             return earlier[layer.from_layer]

@@ -107,7 +107,7 @@ def _build_network(model: Model) -> Any:
     network: Any = Residual() if architecture.read_again else nn.Sequential()
     network.add_module("input", Images(architecture.input.scale, architecture.input.offset))
     names = {layer.name for layer in architecture.layers}
-    outputs = {"input": "input"}  # by layer, the child that gives its output
+    outputs = {"input": "input"}  # the child that gives the output of each layer, by the layer's name
     for row in architecture.table:
         layer = row.layer
         prefix = f"{layer.name}/"

@@ -20,7 +20,7 @@ from convscope.training.model import Model
 from convscope.training.views import Views
 
 _BATCH_IMAGES = 1024  # keeps memory bounded
-_ALL_STEPS = Handwriting("light", 1).steps  # without those that are only taken on request
+_ALL_STEPS = Handwriting("light", 1).steps  # all steps that are taken without a request
 _rules = WeakKeyDictionary[Model, RejectionRule]()  # to convert a rule from JSON takes longer than a prediction
 
 
@@ -175,7 +175,7 @@ def predict(
         images = np.stack([picture.image for picture in prepared])
         probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
         for index, picture in enumerate(batch):
-            order = np.argsort(-probabilities[index], kind="stable")  # of equal ones the first class, as argmax
+            order = np.argsort(-probabilities[index], kind="stable")  # of equal ones the first, as argmax
             best = [
                 Answer(int(label), model.class_names[label], float(probabilities[index, label])) for label in order[:2]
             ]

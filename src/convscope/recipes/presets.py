@@ -69,7 +69,7 @@ Chosen on the last 10,000 training images of Fashion-MNIST, after training on th
 """
 
 tiny697 = Recipe(
-    epochs=30,  # in batches of 128: 97.82 % of held-out images after 6 epochs, 98.40 % after 30
+    epochs=30,  # 97.82 % of held-out images are correct after 6 epochs of batches of 128, 98.40 % after 30
     batch_size=64,
     optimizer=Adam(learning_rate=0.02, beta_2=0.99),  # 0.04 is better in 6 epochs and not in 30
     name="tiny697",

@@ -41,7 +41,7 @@ from convscope.texts import say, translate_name
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200  # pixels around the plot, and its height
 _SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
-_MIN_WIDTH = 560  # of the drawing, for its title
+_MIN_WIDTH = 560  # the narrowest drawing whose title fits
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 

@@ -28,10 +28,10 @@ from convscope.training.model import Model
 TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
 """The topics that a card shows, in addition to the seeds."""
 
-_MAX_CLASSES = 40  # in a table; of more, those with the lowest recall
+_MAX_CLASSES = 40  # rows of a table; with more classes, those with the lowest recall
 _MAX_PAIRS = 10
 _RATES = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy", "macro F1": "macro_f1"}
-_PUNCTUATION = re.compile(r"([\\`*_\[\]<>|#~$&]|^[-+=])")  # what Markdown obeys, also within a table
+_PUNCTUATION = re.compile(r"([\\`*_\[\]<>|#~$&]|^[-+=])")  # characters with a meaning in Markdown, also within a table
 
 
 @dataclass(frozen=True, eq=False)

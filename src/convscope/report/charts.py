@@ -31,7 +31,7 @@ Measure = Literal["accuracy", "loss"]
 
 _NAMES = 144  # pixels for the names at the ends of the curves
 _MAX_NAMED_BARS = 40  # with more classes, the bars have no room for names
-_MAX_CLASSES_WITH_LINES = 40  # in a confusion matrix
+_MAX_CLASSES_WITH_LINES = 40  # with more classes, a confusion matrix has no lines
 
 
 def draw_training_curves(histories: Mapping[str, History], measure: Measure = "accuracy", title: str = "") -> Drawing:

@@ -14,7 +14,7 @@ from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.texts import Sentence, attribute, figure, format_rounded, say
 
-_NO_BASE_OR_FORM = "base-uri 'none'; form-action 'none'"  # which `default-src` does not cover
+_NO_BASE_OR_FORM = "base-uri 'none'; form-action 'none'"  # `default-src` does not cover these two
 STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_NO_BASE_OR_FORM}"
 """The content policy of a page without a script: it may only show what is inside it."""
 

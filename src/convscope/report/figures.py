@@ -120,7 +120,7 @@ def picture_makers(contents: RunContents) -> Makers:
         draw = partial(draw_kernels, bank.kernel, bank.layer, limit=bank.limit)
         pictures[f"kernels-{bank.layer}"] = draw
         pictures[f"kernels-{bank.layer}-grey"] = partial(draw, palette="grey")
-        if bank.kind == "Conv2D":  # of a depthwise one, whose filters read a channel each, the first shows all
+        if bank.kind == "Conv2D":  # a depthwise filter reads one channel, so the first picture shows all its kernels
             pictures[f"kernels-{bank.layer}-all"] = partial(draw, channel=None)
     for layer, maps in explanation.feature_maps.items():
         pictures[f"maps-{layer}"] = partial(draw_feature_maps, maps, layer)

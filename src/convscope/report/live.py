@@ -23,10 +23,10 @@ from convscope.report.records import Live, LiveImages, LiveModel, Parity, Snapsh
 from convscope.training import History
 from convscope.training.model import Model
 
-_SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
-_IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
-_TRAINING_BYTES = 200_000  # of training images, before any snapshots: some 900 of MNIST
-_MIN_TRAINING_BYTES = 400_000  # of `_MIN_TRAINING` images where the page is full: then it may exceed 4 MB
+_SNAPSHOT_BYTES = 1_250_000  # limit for one model's snapshots: the epochs of `classic` for the preset `cnn`
+_IMAGE_BYTES = 800_000  # limit for the images to look at, however large the weights are
+_TRAINING_BYTES = 200_000  # kept for training images before any snapshots: some 900 of MNIST
+_MIN_TRAINING_BYTES = 400_000  # limit for `_MIN_TRAINING` images on a full page, which may then exceed 4 MB
 _MAX_SAMPLE, _MAX_MISTAKES = 300, 500  # test images: the first ones, and mistakes
 NUM_PARITY = 100
 """Test images whose logits the page computes again when it opens."""
@@ -55,8 +55,8 @@ class LivePacker:
     def __init__(self, splits: Splits, evaluation: Evaluation) -> None:
         """`evaluation` is of the run's model on `splits.test`; its mistakes are shown."""
         self._splits, self._evaluation = splits, evaluation
-        self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
-        self._epochs: dict[tuple[str, int], Snapshot] = {}
+        self._models: dict[str, LiveModel] = {}  # by the digest of the final weights
+        self._epochs: dict[tuple[str, int], Snapshot] = {}  # by the same digest and the epoch
         # 60 % of the bytes for test images; mistakes and shown images have the rest.
         self._sample = RowPacker(splits.test.images[:_MAX_SAMPLE]).pack(_IMAGE_BYTES * 6 // 10)
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None

@@ -48,10 +48,10 @@ from convscope.training.model import Model
 
 _Value = TypeVar("_Value")
 
-_PAGE_BYTES = 3_930_000  # of the 4 MB of a page; 70 kB stay for what `_REPORT_SHARE` underestimates
+_PAGE_BYTES = 3_930_000  # a page has 4 MB, of which 70 kB stay for what `_REPORT_SHARE` underestimates
 _REPORT_SHARE = 2.5  # bytes of a page for a byte of facts, which it holds as JSON, as tables and as pictures
 _MAX_MISTAKES = 24
-_MAX_SAMPLES = 120  # of all classes together, if there are at most 120
+_MAX_SAMPLES = 120  # pictures of all classes together; with more than 120 classes, one of each
 _MAX_SAMPLES_OF_A_CLASS = 10
 _MAX_MATRIX_SIDE, _MAX_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 

@@ -18,8 +18,8 @@ PHOTO_SIDE = 640
 """Pixels of the longer side of a photo on the page; more than that is averaged away."""
 
 _STAGE_SIDE, _DIGIT_SIDE = 144, 56
-_STRINGS_SIDE = 1600  # of a photo of many digits
-_PHOTO_SHOWN = 320  # of its pixels; a screen of high resolution shows all of them
+_STRINGS_SIDE = 1600  # pixels: the longer side of a photo of many digits
+_PHOTO_SHOWN = 320  # CSS pixels of its longer side; a screen of high resolution shows more of the photo's own
 _MAX_BARS = 5
 _JPEG_FROM = 128  # pixels of the longer side: smaller pictures are shown pixel by pixel, without loss
 

@@ -16,16 +16,16 @@ from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes,
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 16, 40, 56, 176
 _MAX_CATEGORIES = 8  # up to as many different values stand side by side, also numbers
 _LONGEST_VALUE, _LONGEST_NAME = 10, 40
-_LOG_FROM = 20  # times the smallest number: then the axis is logarithmic
-_JITTER = 0.6  # of the distance of two values, over which the dots of a value spread
+_LOG_FROM = 20  # if the largest number is so many times the smallest, the axis is logarithmic
+_JITTER = 0.6  # share of the distance between two values over which the dots of a value spread
 _GOLDEN = 0.618034  # steps by the golden ratio fill an interval evenly, for any number of steps
-MAX_DOTS = 1000  # of a panel
+MAX_DOTS = 1000  # in one panel
 _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": MUTED, "markersize": 6, "alpha": 0.3},
     {"color": INK, "markersize": 6, "alpha": 0.65},
     {"color": ACCENT, "markersize": 10},
 )
-"""Of trials on fewer images, of the others, and of the best one."""
+"""How dots look: of trials on fewer images, of the other trials, and of the best one."""
 
 
 def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Drawing:

@@ -10,7 +10,7 @@ from convscope.storage import RunFolder
 
 # After 50 steps of 128 images, `cnn` classifies about 80 % of MNIST correctly, after 200 about 93 %.
 _FEW_STEPS, _ENOUGH_STEPS = 50, 200
-_MAX_NAMES = 5  # of classes in a caution
+_MAX_NAMES = 5  # names of classes in a caution
 
 
 def find_cautions(folder: RunFolder, splits: Splits) -> list[str]:

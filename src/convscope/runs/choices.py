@@ -25,7 +25,7 @@ RecipeChoice = Annotated[str | Path | Recipe, f"a Recipe, the name of one ({', '
 PRESET = "cnn"
 """The default architecture."""
 
-_MAX_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
+_MAX_JSON_BYTES = 1 << 20  # limit for an architecture or recipe file; a real one has a few kB
 
 
 @dataclass(frozen=True)

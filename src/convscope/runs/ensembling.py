@@ -110,7 +110,7 @@ def _check_members(runs: Sequence[FinishedRun]) -> None:
     paths_by_digest = dict[str, Path]()
     for run in runs:
         folder = run.folder
-        if folder.record.members:  # whose last layer may only end a network
+        if folder.record.members:  # an ensemble's last layer may only end a network
             raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
         for split in ("train", "test"):
             expected, sha256 = (getattr(run_folder.record.dataset, split).sha256 for run_folder in (first, folder))

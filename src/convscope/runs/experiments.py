@@ -195,7 +195,7 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentResu
     return ExperimentResult(result, page, compare_folders([folder]) if plan.kept else None)
 
 
-PILOT_SECONDS = 60  # of training, in all
+PILOT_SECONDS = 60  # training time of all pilot runs together
 MIN_PILOT_SEEDS, MAX_PILOT_SEEDS = 2, 5  # two show a spread; more than five hardly make a plan more exact
 
 

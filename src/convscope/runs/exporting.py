@@ -83,7 +83,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                     on_progress = partial(listeners.on_step, f"verifying {file.name}")
                     runner = form.open(file)
                     rows.append(measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress))
-            except MissingPackageError as error:  # of writing the format, or of running its file
+            except MissingPackageError as error:  # a package to write the format, or to run its file
                 if not request.leave_out:
                     raise
                 missing[form.name] = str(error)

@@ -7,7 +7,7 @@ from convscope.data.inspection import DataInfo, inspect_dataset
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 
-_KNOWN = ("title", "licence", "source", "accuracy", "notes")  # of data sets with a name
+_KNOWN = ("title", "licence", "source", "accuracy", "notes")  # facts that only named data sets have
 
 
 def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> tuple[Splits, DataInfo]:

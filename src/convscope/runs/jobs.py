@@ -160,7 +160,7 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
 
 def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
     """Open or create the training of the dense baseline for a run; None for a run of the dense network itself."""
-    if folder.has("baseline/run.json"):  # of a main job that was stopped
+    if folder.has("baseline/run.json"):  # a main job was stopped after it trained the baseline
         return Job(open_run(folder.locate("baseline")), splits)
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
     if network == folder.architecture:

@@ -103,7 +103,7 @@ class _Phases:
         assert job.options is not None, "the main job has options"
         self._folder, self._splits, self._options = job.folder, job.splits, job.options
         self._page, self._timings, self._listeners = page, timings, listeners
-        self._measured = [run]  # and the baseline, once it is trained
+        self._measured = [run]  # the baseline is added once it is trained
         self._baseline_job = baseline_job(job.folder, job.splits) if job.options.baseline else None
         self.comparison: Comparison | None = None
         self.seeds: SeedRuns | None = None

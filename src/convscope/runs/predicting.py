@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convscope.report.prediction_page import PredictionPage
 
 _BATCH = 32  # pictures that are classified together
-_BATCH_PIXELS = 20_000_000  # of a batch, so that large photos do not fill the memory
+_BATCH_PIXELS = 20_000_000  # limit for a batch, so that large photos do not fill the memory
 
 STDIN = Path("-")
 """Stands for a picture on standard input."""

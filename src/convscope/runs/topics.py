@@ -226,7 +226,7 @@ TOPICS: Mapping[str, Topic] = {
     "audit": Topic(AuditRecord, _measure_audit, needs="out-of-fold predictions"),
     "exports": Topic(ParityTable),
 }
-"""By name, in the order of the page."""
+"""The topics by name, in the order of the page."""
 
 MEASURED = tuple(name for name, topic in TOPICS.items() if topic.measure is not None)
 """The topics that are measured on a run's model."""
@@ -261,7 +261,7 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
         for why in dict.fromkeys(closed.values())
         if (names := [topic for topic in topics if closed.get(topic) == why])
     ]
-    if requested and reasons:  # by default such topics are left out instead
+    if requested and reasons:  # topics chosen by default are left out instead
         raise RunError(f"{folder.path}: {'; '.join(reasons)}")
     return tuple(topic for topic in topics if topic not in closed), "; ".join(reasons)
 

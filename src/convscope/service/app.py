@@ -74,7 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.work = work  # for `serve`
+    app.state.work = work  # `serve` reads it
     handle_errors(app)
 
     @app.get(

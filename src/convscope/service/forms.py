@@ -16,7 +16,7 @@ FIELD = "image"
 """The form field that holds the picture."""
 
 MAX_PARTS = 16  # fields of a form
-_MAX_HEADER_BYTES = 8192  # of one part
+_MAX_HEADER_BYTES = 8192  # limit for the headers of one part
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046, section 5.1.1
 
 
@@ -26,7 +26,7 @@ def read_picture_from_form(body: bytes, content_type: str) -> bytes:
     Raises:
         RequestRefusedError: if the form is damaged, has several pictures or none, or has more than 16 fields.
     """
-    message = Message()  # of an e-mail, whose headers have the same form
+    message = Message()  # the class of an e-mail, whose headers have the same form
     message["content-type"] = content_type
     boundary = message.get_param("boundary")
     if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):

@@ -28,7 +28,7 @@ _TOGETHER = "the bodies of all current requests are too large together; try agai
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
-_DISCARD_SECONDS = 2.0  # for reading the rest of a refused body; otherwise many clients never read the answer
+_DISCARD_SECONDS = 2.0  # how long the rest of a refused body is read; otherwise many clients never read the answer
 
 
 def choose_hosts(address: str, allowed: Collection[str] = ()) -> Collection[str] | None:
@@ -64,7 +64,7 @@ class GuardMiddleware:
         self.metrics = metrics
         self.hosts = hosts
         self.waiting = waiting
-        self.held_bytes = 0  # of all bodies and answers that are in memory
+        self.held_bytes = 0  # bytes of all bodies and answers that are in memory
         self.bodies = list["_Body"]()  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,9 +129,9 @@ class _Body:
         self.size = 0  # bytes that have arrived and count as held
         self.deadline: float | None = None  # in seconds of `monotonic`; None until the application reads the body
         self.complete = False
-        self.is_refused = False  # while a part of it has not arrived
-        self.is_given_up = False  # to make room for other bodies
-        self.timeout: asyncio.Timeout | None = None  # of the wait for the next part
+        self.is_refused = False  # before all of it has arrived
+        self.is_given_up = False  # dropped to make room for other bodies
+        self.timeout: asyncio.Timeout | None = None  # the limit of the wait for the next part
 
     async def __call__(self) -> Message:
         if self.complete:  # then the next message is that the client has disconnected

@@ -20,7 +20,7 @@ from convscope.service.served import Served
 from convscope.service.tensors import read_images, write_tensor
 
 _BATCH = 256  # images that are classified between two checks of the deadline
-_SPARE_VALUES = 1000  # in the JSON of a request, in addition to pixels: names, shapes and parameters
+_SPARE_VALUES = 1000  # values of a request's JSON besides its pixels: names, shapes and parameters
 
 
 def list_outputs(served: Served) -> tuple[OutputName, ...]:

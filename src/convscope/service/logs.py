@@ -12,7 +12,7 @@ from typing import TextIO
 
 LOGGER = "convscope.service"
 
-_MAX_LINE_BYTES = 4096  # of text from C libraries in a record
+_MAX_LINE_BYTES = 4096  # limit for text from C libraries in a record
 
 
 class JsonFormatter(logging.Formatter):

@@ -16,7 +16,7 @@ from convscope.service.logs import LOGGER
 from convscope.service.metrics import Metrics
 from convscope.service.refusal import RequestRefusedError, send_refusal
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # of a client's own request id, which is logged and returned
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a client's own request id, which is logged and returned
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 FACTS = "convscope.facts"

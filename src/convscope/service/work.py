@@ -56,10 +56,10 @@ class Work:
         if len(self.deadlines) >= self.limits.requests:
             reason = f"{len(self.deadlines)} requests are in progress, which is the limit; try again in a second"
             raise RequestRefusedError(503, reason, LATER)
-        facts = request.scope.get(FACTS, {})  # of the log line that `ObserverMiddleware` writes
+        facts = request.scope.get(FACTS, {})  # the facts of the log line that `ObserverMiddleware` writes
         facts["model"] = served.name
         deadline = Deadline(self.limits.answer_seconds)
-        is_started = False  # by a thread; if not, the request only waited for one
+        is_started = False  # whether a thread took it; if not, the request only waited for one
 
         def measure_time() -> _Result:
             nonlocal is_started

@@ -39,7 +39,7 @@ SCHEMA = (
 
 _BUSY_SECONDS = 60.0  # a reader waits so long for a commit, and a writer for readers
 _MAX_BLOB_BYTES = 256 << 20  # SQLite's limit of a value; the predictions for a million images take 2 MiB
-_MAX_BYTES = 1 << 40  # of the database or its journal
+_MAX_BYTES = 1 << 40  # limit for the database or its journal
 _MAX_COPIES = 20  # attempts, while other processes change the files
 # A journal with these last bytes names a super-journal, another file, which SQLite may delete when it rolls back.
 # Source: sqlite.org/fileformat.html, "The Rollback Journal".

@@ -23,7 +23,8 @@ from convscope.storage.records import GroupFile, Machine, RunFile, SharedRecord
 from convscope.storage.run_folder import RunFolder
 from convscope.training import HISTORY_COLUMNS, History, with_choice
 
-WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"  # from a database that may be hostile: no `..`, no other folder
+# A name comes from a database that may be hostile: no `..`, no other folder.
+WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
 
 @dataclass(frozen=True, eq=False)

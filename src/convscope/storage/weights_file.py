@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import RunError
 from convscope.base.files import inside, open_file, write_error
 
-_FLOAT = np.dtype("<f4")  # on any machine, so that files can be copied
+_FLOAT = np.dtype("<f4")  # little-endian on any machine, so that files can be copied
 
 
 def write_row(folder: Path, name: str, index: int, row: NDArray[np.float32]) -> None:

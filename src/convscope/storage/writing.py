@@ -27,7 +27,7 @@ LOCK_FILE = ".convscope.lock"
 
 _PARTS = ("baseline", "seeds", "architectures")  # folders within a run that hold runs themselves
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # the errors of file systems without locks
-_MAX_DIGITS = 20  # of a process id
+_MAX_DIGITS = 20  # digits of a process id
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class _Writer:
     handle: int | None = None
 
 
-_writers = dict[Path, _Writer]()  # of this process, by folder
+_writers = dict[Path, _Writer]()  # this process's writers, by folder
 
 
 def _forget_writers() -> None:

@@ -21,8 +21,8 @@ from convscope.texts.catalogue import get_texts, glossary
 
 # {value} and [[word|Term]], or [[Term]] if the word is the term itself, as in web/src/text/catalogue.ts.
 _MARK = pattern(r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]")
-_TEXT_ELEMENT = pattern(r"<text( [^>]*)>([^<]*)</text>")  # of an SVG, with a single text in it
-Value = str | int | float  # what a text is filled with; a str may be a `Sentence` or a `Figure`
+_TEXT_ELEMENT = pattern(r"<text( [^>]*)>([^<]*)</text>")  # an element of an SVG with a single text in it
+Value = str | int | float  # the values that fill a text; a str may be a `Sentence` or a `Figure`
 _MINUS = "\N{MINUS SIGN}"  # in place of the hyphen that Python writes
 
 
@@ -131,7 +131,7 @@ def format_signed(value: float, digits: int) -> Figure:
 def format_rounded(value: float, significant: int, unit: str = "") -> Figure:
     """Format a number with at most `significant` digits, without zeros at the end."""
     text = f"{value:.{significant}g}"
-    if "e" in text:  # of a size that is written as a power of ten
+    if "e" in text:  # so large or small that it is written as a power of ten
         return Figure(text, value, significant, "e")
     digits = len(text.partition(".")[2])
     return Figure(text.replace("-", _MINUS) + (f"\N{NO-BREAK SPACE}{unit}" if unit else ""), value, digits, unit)

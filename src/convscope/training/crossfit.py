@@ -27,7 +27,7 @@ from convscope.training.model import Model
 
 _MAX_FOLDS = 255  # the number of an image's fold is stored in one byte
 _BATCH_IMAGES = 1000  # classified in one call, which bounds the float32 images in memory
-_MAX_LISTED_CLASSES = 5  # of a single image; a headline with more is too long to read
+_MAX_LISTED_CLASSES = 5  # classes that have a single image each; a headline that names more is too long to read
 _HEADER = ("Fold", "Trained on", "Held out", "Right", "Accuracy and 95 % interval")
 
 OnFold = Callable[[int, int], None]

@@ -107,7 +107,7 @@ def training_bytes(
     # The weights before and after the epoch; the state three times while it is stored: as arrays, bytes and a file.
     copies = 2 * weights + 3 * state
     epoch = epoch_bytes(train, recipe.batch_size)
-    measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # in float32, and twice in float64 for the loss
+    measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # logits: float32, and float64 twice
     return engine + copies + epoch + measuring
 
 

@@ -176,7 +176,7 @@ def _freeze(weights: Weights) -> Weights:
     frozen = {}
     for name, weight in weights.items():
         array = float_array(weight)
-        if np.may_share_memory(array, weight):  # if the conversion to float32 made a copy, another is not needed
+        if np.may_share_memory(array, weight):  # if the conversion to float32 made a copy, it needs no second one
             array = freeze_array(array)
         array.flags.writeable = False
         frozen[name] = array

@@ -5,7 +5,7 @@ from typing import Literal
 __all__ = ["NON_TRAINABLE_WEIGHTS", "Frame", "Padding", "Pair", "Shape"]
 
 Shape = tuple[int, ...]  # (H, W, C) of maps, or (units,)
-Pair = tuple[int, int]  # of rows and columns
+Pair = tuple[int, int]  # (rows, columns)
 Frame = tuple[Pair, Pair]
 """Rows (above, below) and columns (left, right) around a map."""
 Padding = Literal["valid", "same"]

@@ -15,7 +15,7 @@ from convscope.base.files import file_digest
 
 # Deflate packs at best 258 bytes into two bits, which is 1032 to 1 (258 · 8 / 2): a header that promises more is false.
 DEFLATE_RATIO = 1032
-CHUNK_BYTES = 1 << 18  # of unpacked data that are in memory besides the array
+CHUNK_BYTES = 1 << 18  # unpacked bytes that are in memory besides the array
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8] | NDArray[np.int64]

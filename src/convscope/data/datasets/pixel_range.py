@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROWS_AT_ONCE = 1024  # widened to float64 together, so that memory does not grow with the number of rows
-_USUAL_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # of images in other libraries
+_USUAL_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # ranges of images in other libraries
 
 
 @dataclass(frozen=True, eq=False)

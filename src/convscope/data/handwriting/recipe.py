@@ -28,7 +28,7 @@ The boxes of MNIST's digits are 20 pixels long for all thresholds to 0.2 (998 of
 is, the less a shadow or a fleck on a photo widens the box.
 """
 
-_NUM_IMAGES = 1000  # of a data set that are measured
+_NUM_IMAGES = 1000  # images of a data set that are measured
 _NEAR_GROUND = 16  # grey levels by which the ground may differ from black or white
 _MIN_GROUND = 0.95  # share of the border's pixels that are ground; MNIST has 0.9996
 # The median distance of the ink's centre of mass from the middle, in longer sides; MNIST's is at most 0.014.

@@ -23,7 +23,7 @@ _OTHERS = (
     (b"P5", "PGM"),
     (b"P6", "PPM"),
 )
-_MAX_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
+_MAX_SCANS = 200  # scans of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
 # Tags of a TIFF directory, of which Exif data are one.
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 0x0102, 0x0106
 _TILE_WIDTH, _TILE_HEIGHT = 0x0142, 0x0143

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 50_000_000
-"""Of a picture; telephones' largest cameras take fewer by default."""
+"""Limit for a picture; telephones' largest cameras take fewer pixels by default."""
 
 Picture = NDArray[np.uint8]
 """(H, W, C), as it is in a file."""

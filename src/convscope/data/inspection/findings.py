@@ -226,7 +226,7 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
             f"{clip(names[balance.smallest], 24)} has {balance.smallest_count:,}: {balance.ratio:,.0f} to 1.",
             "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
         )
-    if balance.smallest_count < _FEW:  # of the classes with any image; `_missing` names the others
+    if balance.smallest_count < _FEW:  # the smallest class with any image; `_missing` names the others
         few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
         yield Finding(
             "warning",

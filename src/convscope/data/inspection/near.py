@@ -19,7 +19,7 @@ _DIMENSIONS = 47  # coordinates of a description; the length of the rest makes i
 _SAMPLE = 1024  # images from which the directions are computed
 _ROWS, _COLUMNS = 1024, 4096  # descriptions that are multiplied with each other at once
 _MAX_LIKELY = 1 << 16  # pairs of a block of 1,024 by 4,096 that are compared by their pixels
-_BLOCK_BYTES = 1 << 22  # of pixels that are held as floats at once, as much as a cache holds
+_BLOCK_BYTES = 1 << 22  # pixels that are held as floats at once, as many as a cache holds
 _ROUNDING = 1e-4  # far above the errors of float32, and far below differences that matter
 
 Numbers = NDArray[np.int64]
@@ -63,7 +63,7 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]
     # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
-    by_image = np.lexsort((-bounds, pairs[:, 0]))  # by the first image of a pair, the largest bound first
+    by_image = np.lexsort((-bounds, pairs[:, 0]))  # sorted by the first image of a pair, the largest bound first
     is_first = np.zeros(len(pairs), bool)
     is_first[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True
     linking, correlations = _confirm(pixels, numbers, pairs[is_first], threshold)

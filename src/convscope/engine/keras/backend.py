@@ -149,7 +149,7 @@ def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequen
     """
     keras = load_keras()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    if not tensors:  # of a network without weights
+    if not tensors:  # the network has no weights
         return float(keras.ops.convert_to_numpy(function(tensors))), []
     match keras.config.backend():
         case "jax":

@@ -18,7 +18,7 @@ from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
 
-_NUM_VOTING_LAYERS = 10  # that `_voting_layers` makes
+_NUM_VOTING_LAYERS = 10  # the number of layers that `_voting_layers` makes
 
 Output = Literal["logits", "probabilities", "both"]
 

@@ -40,7 +40,7 @@ from convscope.engine.optimizer_steps import decays
 from convscope.engine.rounding import check_weight_bits
 
 Array = NDArray[np.float32]
-_VALUE_BYTES = 4  # of a float32
+_VALUE_BYTES = 4  # a float32
 
 
 class _State(NamedTuple):
@@ -72,7 +72,7 @@ class KerasNetwork:
         self._blocks = keras_blocks(architecture, softmax=False)
         self._model = connect_blocks(architecture, self._blocks)
         set_weights(self._blocks, weights)
-        self._variables = weight_variables(self._blocks, architecture.weight_shapes)  # of all weights, by our names
+        self._variables = weight_variables(self._blocks, architecture.weight_shapes)  # by our names of the weights
         self._trained = {name: self._variables[name] for name in architecture.trainable_weight_shapes}
         # The index of each trained weight among Keras's variables, by which the optimizer has its moments.
         indices = {id(variable): index for index, variable in enumerate(self._model.trainable_variables)}

@@ -31,7 +31,7 @@ from convscope.base.records import Record
 
 _Weighted = Conv2D | DepthwiseConv2D | Dense
 _Pooling = MaxPooling2D | AveragePooling2D
-_FEWER_IMAGES = (100, 1000, 10_000)  # on which the unchanged network is trained, too
+_FEWER_IMAGES = (100, 1000, 10_000)  # numbers of images on which the unchanged network is trained, too
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _remove_layers(architecture: Architecture, names: Collection[str]) -> Archit
         for previous, layer in pairwise(architecture.layers)
         # Otherwise the output of the layer before the removed one would pass through two activations.
         if previous.name in names and isinstance(previous, _Weighted)
-        if isinstance(layer, Activation) and layer.activation != "softmax"  # which makes the output's probabilities
+        if isinstance(layer, Activation) and layer.activation != "softmax"  # a softmax makes the probabilities
     ]
     removed = {*names, *activations}
     return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in removed])

@@ -29,9 +29,9 @@ from convscope.evidence.audit.label_suspects import (
 )
 from convscope.evidence.records import DatasetRecord, Label, check_labels
 
-_MAX_SUSPECTS_SHOWN = 30  # of each split
+_MAX_SUSPECTS_SHOWN = 30  # suspects of each split
 _MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 24, 3
-_PICTURE_BYTES = 84_000  # of JSON, for all pictures of the audit
+_PICTURE_BYTES = 84_000  # JSON of all pictures of the audit
 _NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
 LeftOut = Literal["nothing", "known errors", "twins"]
 _HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")

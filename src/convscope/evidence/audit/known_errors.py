@@ -11,7 +11,7 @@ from convscope.base.records import Count, Record
 from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label
 
-_LISTS = ("mnist_test_errors.json",)  # in data/
+_LISTS = ("mnist_test_errors.json",)  # files in data/
 
 
 class KnownError(Record, kw_only=True):

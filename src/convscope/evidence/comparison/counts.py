@@ -27,7 +27,7 @@ class PairedCounts:
     @classmethod
     def from_flags(cls, wrong_a: NDArray[np.bool_], wrong_b: NDArray[np.bool_]) -> "PairedCounts":
         """Count the images from the flags (N,) of both models, true where wrong."""
-        # Outcome 0 is both right, 1 only A right, 2 only B right and 3 both wrong.
+        # Outcome 0: both correct, 1: only A, 2: only B, 3: both wrong.
         return cls(*np.bincount(2 * wrong_a.astype(np.int64) + wrong_b, minlength=4).tolist())
 
     @property
@@ -36,13 +36,15 @@ class PairedCounts:
 
     @cached_property
     def accuracy_difference_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval by `metrics.difference_interval`, extended to 0 if the test allows 0."""
+        """(low, high), the 95 % score interval of A's accuracy less B's; extended to 0 unless the test rejects 0."""
         low, high = difference_interval(np.array(self.only_a_correct), np.array(self.only_b_correct), self.num_images)
         return self._with_equality((float(low), float(high)), 0.0)
 
     @cached_property
     def error_ratio_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval, extended to 1 if the test allows 1; infinite if A makes no error.
+        """(low, high), the 95 % score interval of B's errors for one of A's; infinite if A makes none.
+
+        It is extended to 1 unless the test rejects 1.
 
         See `statistics.error_ratio_interval`.
         """

@@ -27,7 +27,7 @@ class RunGroup:
         parameters: number of trainable weights.
         macs: multiply-adds for one image, forward.
         weights_bytes: the size of the stored weights, see `weights_bytes`.
-        training_seconds: of a training, the mean over the models; None if it is unknown.
+        training_seconds: the time of one training, the mean over the models; None if it is unknown.
         latency_seconds: time for one image, as measured by the caller; None if it is unknown.
         latency_1000_seconds: time for a thousand images at once, likewise.
 
@@ -138,14 +138,14 @@ class RunGroup:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """(low, high), 95 %: of several models over seeds and images, of one Wilson's over images alone."""
+        """(low, high), the 95 % interval: over seeds and images, or for a single model Wilson's, over images alone."""
         if self.num_models == 1:
             return wilson_interval(self.num_images - self.errors[0], self.num_images)
         return group_accuracy_interval(self.wrong)
 
     @property
     def next_run_interval(self) -> tuple[float, float] | None:
-        """(low, high), in which the accuracy of a further run on these images lies with 95 %; None for one model."""
+        """(low, high), the 95 % prediction interval of a further run's accuracy on these images; None for one model."""
         # Accuracies are whole images apart, so equal ones may differ by half an image.
         interval = prediction_interval(self.accuracies, min_sd=0.5 / self.num_images)
         return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))

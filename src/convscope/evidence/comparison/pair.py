@@ -36,7 +36,7 @@ class Comparison(Recorded):
         a, b: each a group, here of one model.
         accuracy_difference_interval: (low, high), 95 %, of `accuracy_difference`.
         error_ratio_interval: (low, high), 95 %, of `error_ratio`; `high` is infinite where `a` makes too few errors.
-        p_value: two-sided, of no difference; of one model each that of McNemar's exact test.
+        p_value: two-sided, for the hypothesis of no difference; for single models by McNemar's exact test.
         counts: McNemar's table of two single models; else None.
     """
 

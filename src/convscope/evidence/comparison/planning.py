@@ -38,17 +38,17 @@ class Plan(Recorded):
 
     Attributes:
         a, b: the pilot, a few runs of each.
-        difference: of the mean accuracies, to be shown.
+        difference: the difference of the mean accuracies that the comparison is to show.
         seeds: runs of each network that show it; None if a thousand do not.
         power: the probability of that with `seeds` runs, or with a thousand.
         power_interval: (low, high), the power if the spreads between seeds are those at the ends of their 95 %
             intervals: the uncertainty of the plan.
         floor: the smallest difference that any number of seeds shows on these images.
-        margin: within which equally good networks are to be shown equivalent.
+        margin: the difference within which equally good networks are to be shown equivalent.
         margin_seeds: runs of each network that show that; None as for `seeds`.
         looks: number of comparisons, after equal steps up to `seeds`; `power` is that of the last one.
-        level: of the test at each look, see `LEVELS`.
-        seconds: that the runs of both networks take to train, one after another; None if the pilot does not say.
+        level: the significance level of each look, see `LEVELS`.
+        seconds: the training time of all runs of both networks, one after another; None if the pilot does not say.
     """
 
     a: RunGroup
@@ -127,8 +127,8 @@ def plan(
 
     Args:
         a, b: at least two runs of each network on the same images; three to five are a good start.
-        difference: of the mean accuracies, a fraction: 0.001 is a tenth of a point.
-        margin: within which equally good networks are to be shown equivalent; None stands for `difference`.
+        difference: of the mean accuracies, as a fraction: 0.001 is a tenth of a point.
+        margin: difference within which equally good networks are to be shown equivalent; None stands for `difference`.
         looks: number of comparisons while seeds are added, 1 to 3; more looks need more seeds.
 
     Raises:

@@ -101,7 +101,7 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
     low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     errors = comparison.a.num_errors, comparison.b.num_errors
     better = 0 if difference > 0 else 1
-    if better == 0:  # the interval is of B's errors by A's; turned over, of the better model's by the worse one's
+    if better == 0:  # the interval is of B's errors / A's; its inverse is of the better model's / the worse one's
         low, high = 1 / high, 1 / low if low else inf
     sides = {
         "first": say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],

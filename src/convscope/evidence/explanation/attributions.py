@@ -23,7 +23,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Maps = NDArray[np.float64]
 """(N, H, W), a number for each pixel, summed over its channels."""
 
-INTEGRATION_STEPS = 32  # of the path from the background to the image
+INTEGRATION_STEPS = 32  # steps of the path from the background to the image
 _IMAGES_AT_ONCE = 2000  # classified by a call
 _PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half its side
 

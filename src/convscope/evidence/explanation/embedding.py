@@ -19,7 +19,7 @@ from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
-_ROWS_AT_ONCE = 128  # whose distances to all points are in memory together
+_ROWS_AT_ONCE = 128  # points whose distances to all points are in memory together
 
 
 def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> NDArray[np.int32]:
@@ -52,7 +52,7 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
     return np.asarray((labels[nearest] == labels[:, None]).mean(axis=1))
 
 
-_NEIGHBOURS = 10  # whose labels are compared, if there are enough images
+_NEIGHBOURS = 10  # nearest images whose labels are compared, if there are enough images
 MIN_EMBEDDED_IMAGES = 4  # below, there are hardly neighbours
 
 

@@ -21,7 +21,7 @@ from convscope.architecture import (
 )
 from convscope.training.model import Model
 
-_BLOCK_BYTES = 1 << 23  # of activations that are in memory at once: about a processor's cache
+_BLOCK_BYTES = 1 << 23  # activations in memory at once: about a processor's cache
 _CONSTANT = 1e-6  # a filter is constant if its range is below this part of its largest size, which is float32's noise
 
 

@@ -12,8 +12,8 @@ from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_measures import FilterLayer
 from convscope.evidence.records import Size, check_packed
 
-_MAX_BYTES = 120_000  # of a page, for the pictures of all layers
-_MAX_FILTERS = 96  # with pictures, in all layers: as many as a person looks through
+_MAX_BYTES = 120_000  # the pictures of all layers on a page
+_MAX_FILTERS = 96  # filters with pictures, in all layers: as many as a person looks through
 _LARGEST_SIDE = 28  # pixels of a picture; larger pictures are reduced by a whole factor
 
 Spot = tuple[int, tuple[int, int]]

@@ -36,8 +36,8 @@ from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
 _MIN_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
-_MAX_VALUES = 4e8  # of feature maps that are computed and measured: about five seconds
-_MAX_MACS = 2e11  # of the forward passes
+_MAX_VALUES = 4e8  # values of feature maps to compute and measure: about five seconds
+_MAX_MACS = 2e11  # multiply-adds of the forward passes
 
 
 @checked
@@ -140,7 +140,7 @@ def _make_cards(
 ) -> tuple[FilterCard, ...]:
     selectivity, selective = class_selectivity(measures.means, labels)
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
-    active_fractions = (measures.maxima > 0).mean(axis=0)  # of the images
+    active_fractions = (measures.maxima > 0).mean(axis=0)  # share of images that activate each filter
     cards = list[FilterCard]()
     for index, images in enumerate(exciting):
         is_dead, fraction = bool(measures.is_constant[index]), float(active_fractions[index])

@@ -29,10 +29,10 @@ MAX_NUMBERS = 36_000
 """Limit for the float32 numbers of a fitted distance: 190 kB as packed JSON."""
 
 _MAX_READ = 2048  # outputs of a layer, chosen evenly if there are more
-_MAX_IMAGES = 10_000  # for the fit: 1,000 of each class of MNIST
+_MAX_IMAGES = 10_000  # images of the fit: 1,000 of each class of MNIST
 _MAX_SIZE = 256  # outputs; if there are more, as many directions of largest variance replace them
 _MAX_FOR_DIRECTIONS = 600  # images from which these directions are computed
-_BLOCK_BYTES = 1 << 26  # of activations that are in memory at once
+_BLOCK_BYTES = 1 << 26  # activations in memory at once
 # The least share of the mean variance that is added to every direction: float32 activations have no finer steps.
 _MIN_SHARE = 1e-6
 

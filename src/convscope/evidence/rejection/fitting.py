@@ -21,8 +21,8 @@ Part = tuple[Model, Dataset, Dataset]
 """A model, its training images, and images of the same set that it was not trained on."""
 
 SCORES_OF_A_RULE: tuple[ScoreName, ...] = ("max_logit", "mahalanobis", "image_statistics")
-"""Of the rules that were tried, this refuses the most out-of-distribution images for Fashion-MNIST, and within a point
-of the most for MNIST; see docs/methods/rejection.md."""
+"""The scores of a fitted rule. Of the rules that were tried, this one refuses the most out-of-distribution images for
+Fashion-MNIST, and within a point of the most for MNIST; see docs/methods/rejection.md."""
 
 GUARD: ScoreName = "image_statistics"
 GUARD_SHARE = 0.2

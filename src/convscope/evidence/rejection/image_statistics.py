@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from convscope.base.records import Finite, Record, to_tuple
 from convscope.data.datasets import Dataset, evenly
 
-_MAX_IMAGES = 10_000  # for the fit
-_BLOCK_VALUES = 1 << 22  # of images that are processed together
+_MAX_IMAGES = 10_000  # images of the fit
+_BLOCK_VALUES = 1 << 22  # pixel values that are processed together
 _MAX_NUMBERS = 3 * 16  # statistics, of sixteen channels
-_MIN_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: as much as rounding to levels hides
+# Standard deviations of the mean (grey levels) and of the two logarithms, as large as rounding to levels may hide.
+_MIN_SPREAD = 0.5, 0.01, 0.01
 
 _Row = Annotated[tuple[Finite, ...], Meta(max_length=_MAX_NUMBERS)]
 

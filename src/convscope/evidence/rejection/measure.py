@@ -34,7 +34,7 @@ from convscope.evidence.rejection.separation import auroc, auroc_interval, effec
 from convscope.training.model import Model, dataset_for
 
 _MAX_KNOWN = 10_000  # test images
-_MAX_EXAMPLE_BYTES = 110_000  # of all pictures together, unpacked
+_MAX_EXAMPLE_BYTES = 110_000  # all pictures together, unpacked
 _MAX_EXAMPLES = 4  # pictures of a set
 _MAX_SIDE = 64  # pixels of a picture
 _SHIFTS = 2, 4  # pixels of an image 28 pixels wide
@@ -219,7 +219,7 @@ def _measure_share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None
     interval = wilson_interval(count, total)
     if clusters is not None:
         number = effective_number(chosen, clusters)
-        # As if of `number` independent images: parts of one photo, or letters of one font, are alike.
+        # As for `number` independent images, since parts of one photo, or drawings of one letter, are alike.
         interval = wilson_interval(value * number, number)
     return Share(count=count, total=total, value=value, interval=interval)
 

@@ -29,9 +29,9 @@ Images = NDArray[np.uint8]
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
 """The test images of Debian's package dataset-fashion-mnist."""
 
-_NUM_DRAWINGS = 6  # of a letter in each font
-_MAX_CROPS = 500  # of the photo; more would be alike
-_CROP_SIDES = 1 / 16, 1 / 2  # of the photo's shorter side
+_NUM_DRAWINGS = 6  # drawings of a letter in each font
+_MAX_CROPS = 500  # crops of the photo; more would be alike
+_CROP_SIDES = 1 / 16, 1 / 2  # smallest and largest side of a crop, as shares of the photo's shorter side
 _CELLS = 4  # along each side of the photo: crops with centres in the same cell do not count as independent
 _NUM_COMPARED = 200  # images by which two data sets are compared
 
@@ -243,7 +243,7 @@ def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArr
 def rotate_quarters(images: Images, times: int) -> Images:
     """Rotate images (N, H, W, C) by `times` · 90° counterclockwise; others than squares are resampled."""
     height, width = images.shape[1:3]
-    if height != width and times % 2:  # to a square by the nearest pixels, and back
+    if height != width and times % 2:  # resampled to a square by the nearest pixels, and back
         side = max(height, width)
         rows, columns = (np.arange(side) * length // side for length in (height, width))
         square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))

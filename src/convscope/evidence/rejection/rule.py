@@ -161,8 +161,8 @@ class RejectionRule(RuleNumbers):
         """
         lowest: NDArray[np.float64] | None = None
         for score, threshold in self.thresholds.items():
-            # Scores have different units. Scaled, 0 is a score's threshold and 1 its median, so the lowest one is
-            # that by which the image is most unusual.
+            # Scores have different units. Scaled, 0 is a score's threshold and 1 its median, so the image is most
+            # unusual by the lowest one.
             width = self.medians[score] - threshold
             scaled = (scores[score] - threshold) / (width if width > 0 else 1.0)
             lowest = scaled if lowest is None else np.minimum(lowest, scaled)

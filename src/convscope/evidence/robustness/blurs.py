@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 _LARGEST_ANGLE = 45  # degrees to either side of horizontal, as in MNIST-C
-_ROUNDING = 1e-6  # of a grey level: so that an even picture stays the same when values are cut to whole levels
+# Grey levels, added before values are cut to whole levels, so that an even picture stays the same.
+_ROUNDING = 1e-6
 
 
 def glass_blur(images: Pictures, constants: tuple[float, float, int], uniform: Uniform) -> Levels:

@@ -73,7 +73,7 @@ CORRUPTIONS = {
     "zigzag": Corruption(overlays.draw_zigzag, _LINES, "lines, brightness", 3),
     "canny_edges": Corruption(edges.canny_edges, (0.2, 0.4, 0.6, 0.8, 1.0), "share of the edges in the mixture", 5),
 }
-"""By name, in MNIST-C's order."""
+"""The corruptions by name, in MNIST-C's order."""
 
 
 @checked

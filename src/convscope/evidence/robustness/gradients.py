@@ -18,7 +18,7 @@ Labels = NDArray[np.integer[Any]]
 STARTS_OF_ALL = 3
 """Random starts for every image; further starts are for images that are nearly fooled."""
 
-_CLOSE = 1 / 8  # of the label's lead at first; with a quarter, no further image was fooled (dev/LOG.md)
+_CLOSE = 1 / 8  # share of the label's first lead; with a quarter, no further image was fooled (dev/LOG.md)
 
 
 def pgd(

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
-MAX_LINES = 3  # in the strongest corruption
+MAX_LINES = 3  # lines of the strongest corruption
 _FALL = 2.3  # a line has the brightness 1 + log(1 - distance / 2.3): none from 1.45 pixels on, as in MNIST-C
 _DASH = 2.0  # length in pixels of a dash, and of a gap
-_ENDS = 2 / 27, 25 / 27  # of a zigzag, as shares of the way from the first column to the last
+_ENDS = 2 / 27, 25 / 27  # where a zigzag begins and ends, as shares of the way from the first column to the last
 _RISE = 5.0  # pixels by which the far end of a zigzag lies above or below the near one at most
 _TURN = 2.0  # pixels from a zigzag's middle line to its turns, both across and along the line
 

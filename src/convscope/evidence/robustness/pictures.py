@@ -10,8 +10,8 @@ from convscope.base.averaging import average
 from convscope.base.packing import Packed
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, uniforms
 
-_BLOCK_VALUES = 1 << 20  # that are changed at once
-_MAX_FIELDS_BYTES = 128  # of the JSON around a packed array's data: its type and shape
+_BLOCK_VALUES = 1 << 20  # pixel values that are changed at once
+_MAX_FIELDS_BYTES = 128  # the JSON around a packed array's data: its type and shape
 
 
 def in_blocks(

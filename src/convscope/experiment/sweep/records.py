@@ -20,7 +20,7 @@ class Trial(Record, kw_only=True):
     """
 
     number: Count
-    values: dict[str, Value]  # by the name of a `Dimension`
+    values: dict[str, Value]  # the chosen values by the names of their dimensions
     num_images: Count
     choice: Fraction | None
     seconds: Seconds

@@ -62,7 +62,7 @@ class Sampler:
         return trial.number, {dimension.name: self._suggest(trial, dimension) for dimension in self._dimensions}
 
     def _suggest(self, trial: Any, dimension: Dimension) -> Value:
-        if dimension.values:  # by their indices: for Optuna, 1 and True would be the same value
+        if dimension.values:  # chosen by their indices: for Optuna, 1 and True would be the same value
             index: int = trial.suggest_categorical(dimension.name, list(range(len(dimension.values))))
             return dimension.values[index]
         if dimension.is_whole:

@@ -15,7 +15,7 @@ Value = int | float | str | bool | None
 
 _WORDS: Mapping[str, Value] = {"none": None, "true": True, "false": False}
 _WHOLE = re.compile(r"-?\d{1,9}")  # fits 32 bits
-_MAX_VALUES = 1000  # of a dimension
+_MAX_VALUES = 1000  # limit for the listed values of a dimension
 _NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")  # the last: a sweep holds out images itself
 
 

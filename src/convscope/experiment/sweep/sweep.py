@@ -157,9 +157,9 @@ class _TrialResult:
     """
 
     values: Mapping[str, Value]
-    num_images: int  # that it was trained on
+    num_images: int  # images that the trial was trained on
     wrong: NDArray[np.bool_]
-    seconds: float  # of training, the mean over its runs
+    seconds: float  # the mean training time of its runs
     score: float
     num_diverged: int
 

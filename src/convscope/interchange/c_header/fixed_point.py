@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 
 LOWEST, HIGHEST = -128, 127
 _SMALLEST_SCALE = 1e-30  # well above where float64 and float32 lose digits
-_LARGEST_SHIFT = 62  # of a 64-bit product, whose 63rd bit is the sign
+_LARGEST_SHIFT = 62  # a product has 64 bits, and bit 63 is the sign
 
 
 @dataclass(frozen=True)

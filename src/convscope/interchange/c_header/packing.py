@@ -14,7 +14,7 @@ from convscope.interchange.c_header.fixed_point import HIGHEST, Array, Integers
 
 _MIN_WEIGHTS = 4  # fewer may be multiples of a common step by chance
 _TOLERANCE = 2.0**-22  # relative to the largest weight; float32 rounds each weight by up to 2^-24
-_MAX_LEVELS = {2: 1, 4: 7}  # by the bits of a weight, its largest multiple
+_MAX_LEVELS = {2: 1, 4: 7}  # the largest multiple, by the bits of a weight
 
 
 def find_grid(channels: Array) -> tuple[Integers, Array] | None:
@@ -56,7 +56,7 @@ def pack(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
     if bits == 8:
         return levels.astype(np.int8)
     per_byte = 8 // bits
-    flat = levels.reshape(-1) + _MAX_LEVELS[bits]  # from 0 on: `unpack` in C subtracts the same number
+    flat = levels.reshape(-1) + _MAX_LEVELS[bits]  # none is negative now; `unpack` in C subtracts the same number
     padded = np.pad(flat, (0, -len(flat) % per_byte)).reshape(-1, per_byte)
     return np.asarray((padded << (bits * np.arange(per_byte))).sum(axis=1), np.uint8)
 

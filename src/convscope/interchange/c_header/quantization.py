@@ -30,7 +30,7 @@ _ALL_INTEGERS = np.arange(LOWEST, HIGHEST + 1)
 # The ranges of 500 training images were too narrow: a logit of a held-out image was off by up to 1.56. With ranges 1.5
 # times as wide, it was off by up to 0.28.
 _MARGIN = 1.5
-_SUM_LIMIT = 2**30  # of a bias, and of the sum of products: together below 2^31
+_SUM_LIMIT = 2**30  # limit for a bias, and for the sum of products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
 # Bits of the factors of an `add` or `concatenate`. Two factors times 255, the bias and the half that rounds stay below
 # 2^31: 2 · 255 · 2^21 + 2^21 + 2^29 = 1.6e9.
@@ -116,7 +116,7 @@ def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArr
     for block in split_images(steps, image, images):
         values = [scale_images(block, image.scale, image.offset)]
         for step, extremes in zip(steps, ranges, strict=True):
-            with np.errstate(all="ignore"):  # what is not finite is refused below
+            with np.errstate(all="ignore"):  # numbers that are not finite are refused below
                 numbers = compute_step(step, [values[value] for value in step.reads])
                 values.append(activate(step.activation, step.slope, numbers))
             extremes[:] = np.minimum(extremes[0], numbers.min()), np.maximum(extremes[1], numbers.max())
@@ -139,7 +139,7 @@ def split_images(
 def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
     """Choose the scale of the images and the integer of each byte, which is the byte - 128 if some byte is near 0."""
     if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else no byte is near 0, and the quotient might overflow
-        exact = LOWEST - image.offset / image.scale  # where image.scale · (q - LOWEST) + image.offset is 0
+        exact = LOWEST - image.offset / image.scale  # solves image.scale · (q - LOWEST) + image.offset = 0
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
             return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL_INTEGERS

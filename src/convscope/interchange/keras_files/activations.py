@@ -11,7 +11,7 @@ from convscope.interchange.refusal import quote
 from convscope.interchange.translation.steps import NotTranslated
 
 DEFAULT_SLOPE = 0.2
-"""Of `leaky_relu` by name, in Keras and here."""
+"""The slope of an activation named "leaky_relu", in Keras and here."""
 _NAMES = get_args(ActivationName)
 _OTHER_NAMES = {alias: name for name, forms in ACTIVATION_FORMS.items() for alias in forms.other_names}
 _OTHER_NAMES["softmax_v2"] = "softmax"  # Keras 2's name of tf.nn.softmax

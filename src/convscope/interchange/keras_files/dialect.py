@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.interchange.keras_files.activations import is_activation
 
-_CLASSES = {  # from Keras 1's names to Keras 2's
+_CLASSES = {  # Keras 2's class by Keras 1's
     "Convolution2D": "Conv2D",
     "AtrousConvolution2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",

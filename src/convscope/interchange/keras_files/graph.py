@@ -21,7 +21,7 @@ IMAGE = -1
 """The index of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
 _MAX_ENTRIES = 1000  # layers, with those of nested models, and each further use of a layer
-_MAX_DEPTH = 16  # of nested models, which are read by recursion
+_MAX_DEPTH = 16  # models within models, which are read by recursion
 _KERAS_MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
 
 

@@ -63,7 +63,7 @@ def _read_archive(archive: Archive, image_shape: Shape | None, output: str | Non
     metadata = _read_json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     sizes = [prod(shape) for stored_layer in stored_layers for shape in stored_layer.variables.values()]
-    max_bytes = _STATE_BYTES * sum(sizes) + _ARRAY_BYTES * (len(sizes) + 1)  # with the state of an optimizer
+    max_bytes = _STATE_BYTES * sum(sizes) + _ARRAY_BYTES * (len(sizes) + 1)  # weights and optimizer state
     file = BytesIO(archive.read_weights(WEIGHTS, max_bytes))
     version = version if isinstance(version, str) else None
     imported = _convert(file, Hdf5File(file), graph, stored_layers, image_shape, version)
@@ -90,7 +90,7 @@ def _read_hdf5(
     file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None, output: str | None
 ) -> Imported:
     contents = Hdf5File(file)
-    config = contents.read_texts("", "model_config")  # in a whole model; a file of weights has none
+    config = contents.read_texts("", "model_config")  # only a whole model has one; a file of weights has none
     version = "".join(contents.read_texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_architecture(architecture)

@@ -10,7 +10,7 @@ from convscope.interchange.refusal import ModelFileError
 _LAYERS, _OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"  # the old name is of TensorFlow 2.12 and 2.13
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
 _NO_LAYERS = ("metrics", "optimizer")  # groups of a compiled model within the model
-_MAX_PARTS = 100  # of a long list of names
+_MAX_PARTS = 100  # parts of a long list of names
 # Names of Keras 2's DepthwiseConv2D and of Keras 1. What Keras 1 calls running_std holds variances.
 _OTHER_NAMES = {
     "depthwise_kernel": "kernel",

@@ -24,7 +24,7 @@ class FoldedStage:
     """A layer as it is written.
 
     Attributes:
-        outputs: the names of the layers whose output it gives: the layer itself, or those folded into it.
+        outputs: the names of the layers that have its output: the last one folded into it, and dropouts after that.
         weights: by their names within the layer, in Keras layout.
         slope: of `leaky_relu` below zero.
     """
@@ -154,10 +154,10 @@ def _fold_scaling(stage: FoldedStage, scale: float, offset: float) -> FoldedStag
 
 
 def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int64] | None:
-    """Find the order (H·W·C,) of our numbers in flattened maps (C, H, W), if the next dense layer can take it up.
+    """Find out if maps may be flattened as they are, (C, H, W), because the next dense layer reads them in that order.
 
-    It can, with the rows of its kernel in this order, if only layers on single numbers are between and no others read
-    their outputs.
+    The rows of its kernel are then written in the order that is returned: (H·W·C,), the position of each number in our
+    order (H, W, C). None if a layer between works on more than single numbers, or another layer reads an output.
     """
     shape = stages[flatten].input_shape
     readers = {earlier(stage.layer) for stage in stages}
@@ -165,7 +165,7 @@ def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray
         return None
     for stage in stages[flatten + 1 :]:
         if stage.kind == "Dense":
-            return np.arange(prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()  # from (H, W, C) to (C, H, W)
+            return np.arange(prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()  # (H, W, C) as (C, H, W)
         if stage.kind not in ("Flatten", "Dropout", "BatchNormalization", "Activation") or readers & set(stage.outputs):
             return None
     return None

@@ -7,8 +7,8 @@ from convscope.interchange.onnx_files.versions import READ_OPSETS
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
 
-_TYPES = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}  # of TensorProto.DataType
-_FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7  # as AttributeProto.AttributeType numbers them
+_TYPES = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}  # by the numbers of TensorProto.DataType
+_FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7  # the numbers of AttributeProto.AttributeType
 _FIELDS = {_FLOAT: "f", _INT: "i", _STRING: "s", _TENSOR: "t", _FLOATS: "floats", _INTS: "ints"}
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 

@@ -35,7 +35,7 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
         except ValueError as error:
             raise ModelFileError(f"damaged or not an ONNX file ({error}); use another copy") from error
         except Exception as error:
-            if type(error).__name__ != "DecodeError":  # of protobuf, which is only installed with onnx
+            if type(error).__name__ != "DecodeError":  # a class of protobuf, which is only installed with onnx
                 raise
             raise ModelFileError("damaged or not an ONNX file (not a message); use another copy") from error
         if not proto.HasField("graph") or not proto.graph.node:

@@ -13,7 +13,8 @@ By default the `onnx` package writes its newest file format, which runtimes of t
 `BatchNormalization` and `Cast` of float16 differ. Source: docs/Versioning.md of the ONNX repository.
 """
 DEFAULT_OPSET = 17
-"""From ONNX 1.12 (June 2022); ONNX Runtime reads it since 1.12, also in the browser. No layer needs a later opset."""
+"""The opset of ONNX 1.12 (June 2022); ONNX Runtime reads it since 1.12, also in the browser. No layer needs a later
+one."""
 READ_OPSETS = range(7, 26)
 """Since 7, operators broadcast as NumPy does. After 25, the next opset may change what an operator computes."""
 

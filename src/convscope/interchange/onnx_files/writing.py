@@ -133,7 +133,7 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
             output = "logits"
         value = add_layer(graph, stage, value, second, order, output)
         values |= dict.fromkeys(stage.outputs, value)
-    if value.name != "logits":  # in float16, or after a last layer that is only a softmax
+    if value.name != "logits":  # a float16 network, or one whose last layer is only a softmax
         graph.add_node("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
     graph.add_node("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
 

@@ -13,7 +13,7 @@ from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, INT16, UIN
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 from convscope.interchange.translation.windows import CHANNELS_LAST
 
-_OPSET = 20  # of ONNX, with Gelu, which the translation of operators uses
+_OPSET = 20  # the opset of ONNX with Gelu, which the translation of operators uses
 _MAX_PARTS = 10_000  # tensors, or operators
 _CUSTOM = 32  # the number of all operators that the format does not define
 
@@ -48,7 +48,7 @@ class TfliteGraph:
         weight_bytes = sum(self._tensors[number].num_bytes for number in weights)
         if weight_bytes > file_bytes:
             raise ValueError("its weights overlap")
-        self._remaining_bytes = 2 * file_bytes - weight_bytes  # of weights that may still be dequantised
+        self._remaining_bytes = 2 * file_bytes - weight_bytes  # bytes of weights that may still be dequantised
         self._weights = {self._names[number]: number for number in weights}
         image = self._read_image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):

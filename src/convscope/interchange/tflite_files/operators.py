@@ -18,10 +18,10 @@ from convscope.interchange.translation.nodes import NodeBuilder
 from convscope.interchange.translation.state import BATCH
 
 _TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # (N, H, W, C) to (N, C, H, W), and back
-_FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}  # by ActivationFunctionType
+_FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}  # by the number of an ActivationFunctionType
 _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}  # RELU_N1_TO_1 and RELU6
 _PADDING = {0: "SAME_UPPER", 1: "VALID"}
-_MAX_INTEGERS = 60  # of a constant; shapes, axes and paddings have far fewer
+_MAX_INTEGERS = 60  # integers of a constant; shapes, axes and paddings have far fewer
 
 
 @dataclass(eq=False)
@@ -202,7 +202,7 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     114: ("QUANTIZE", partial(_plain, "Identity")),
     150: ("GELU", _gelu),
 }
-"""By the number of an operator, its name and the function that translates it."""
+"""(name, function that translates it) of each operator, by the operator's number."""
 
 
 def translate(call: Call, number: int, custom: str) -> None:

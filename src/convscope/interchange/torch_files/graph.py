@@ -15,8 +15,8 @@ from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, TensorMet
 from convscope.interchange.torch_files.operators import VIEWS, translate
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 
-_OPSET = 20  # of ONNX, with Gelu, which the translation of operators uses
-_UINT8 = 1  # of ScalarType
+_OPSET = 20  # the opset of ONNX with Gelu, which the translation of operators uses
+_UINT8 = 1  # uint8 in PyTorch's ScalarType
 
 
 def read_graph(program: ProgramArchive) -> Graph:
@@ -70,7 +70,7 @@ class _Reader:
             name: TensorMeta(tuple(size.get("as_int") for size in meta["sizes"]), int(meta["dtype"]))
             for name, meta in self._graph["tensor_values"].items()
         }
-        self._weights: dict[str, tuple[str, str]] = {}  # by name in the graph: name in the file, and kind
+        self._weights: dict[str, tuple[str, str]] = {}  # (name in the file, kind) by the name in the graph
         self._constants: dict[str, NDArray[Any]] = {}
         self._names = _Names()
 

@@ -75,7 +75,7 @@ def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
         try:
             return torch.export.export(network, (torch.zeros(shape, dtype=dtype),))
         except Exception as error:  # PyTorch raises whatever the module raises
-            first_error = first_error or error  # of the usual layout
+            first_error = first_error or error  # the first error is that of the usual layout
     assert first_error is not None
     reason = first_line(first_error)
     raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {reason}") from first_error

@@ -27,7 +27,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     first = _find_first_step(steps)
     root = first.source
     assert root is not None
-    steps = [step for step in steps if step.depth > first.depth]  # without the image and its scaling
+    steps = [step for step in steps if step.depth > first.depth]  # all steps but the image and its scaling
     if not steps:
         raise ModelFileError("it has no layers")
     height, width, channels = root.shape

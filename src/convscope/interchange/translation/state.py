@@ -83,7 +83,7 @@ class State:
             raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
         value = self.values[name]
-        # What the node does to the value comes on top, so all readers of the value count as users of the step.
+        # Its factor, addend or curve is not a step yet, so each reader of the value will read the step's output.
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
     def plain(self, node: Node, position: int = 0) -> FileTensor:
@@ -122,7 +122,7 @@ class State:
             scale, offset = (float(step.source.weights[name]) for name in ("scale", "offset"))
             return make_image_step(step.shape, factor * scale, factor * offset + shift)
         if step.kind == "Flatten" and is_scalar and is_sole:
-            # Before the Flatten, the image or a convolution may take the numbers up.
+            # Before the Flatten, the factor and addend may go into the scaling of the image or a convolution's weights.
             assert step.source is not None
             scaled = self._scale_value(step.source, factor, shift, False)
             return self.work.step(scaled, Flatten(name=getattr(step.layer, "name", "")))

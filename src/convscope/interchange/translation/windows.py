@@ -259,7 +259,7 @@ def _count_windows(
     """Count the windows along each axis; `ceil` adds one that ends outside, if it begins on the map or the padding."""
     counts = []
     for pixels, (before, after), size, stride in zip(shape, pads, sizes, strides, strict=False):
-        last_start = pixels + before + after - size  # of a window that fits
+        last_start = pixels + before + after - size  # the start of the last window that fits
         if last_start < 0:
             raise NotTranslated(
                 f"has a window of {size} on {pixels} pixels with pads {(before, after)}; a smaller one is needed"

@@ -34,7 +34,7 @@ _MAX_GAP = 0.35  # between the blobs of one character
 _MAX_FRAGMENT_HEIGHT = 0.7  # two higher blobs side by side are two characters
 _MIN_PART_HEIGHT = 0.45  # a lower part that was cut off is no character
 
-_EDGE_PIXELS = 2  # of paler ink around a piece that belong to it
+_EDGE_PIXELS = 2  # width of the paler ink around a piece that belongs to it
 
 
 @dataclass(frozen=True, eq=False)

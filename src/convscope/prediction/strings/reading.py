@@ -30,11 +30,11 @@ MAX_SPANS = 8_000
 """Limit for a picture. If there are more, blobs are classified whole and not cut."""
 
 _SHEET_STEPS: frozenset[Step] = frozenset(("light", "ink", "specks"))  # already taken for the whole sheet
-_BATCH_SPANS = 2048  # whose pictures are in memory at once
+_BATCH_SPANS = 2048  # spans whose pictures are in memory at once
 _MAX_SURPRISE = 3.0  # -log of a probability: below 5 %, all spans are equally unlikely
 _USUAL_LOGIT = 12.0  # the largest logit, at the model's temperature, of a typical digit of MNIST
 
-_MAX_MARK_HEIGHT = 0.4  # of the usual height: a lower span that is refused is a dash, a comma or a dot
+_MAX_MARK_HEIGHT = 0.4  # share of the usual height: a lower span that is refused is a dash, a comma or a dot
 
 WEIGHTS = {
     "one": 4.09,

@@ -6,7 +6,7 @@ from convscope.report.evidence.section import Chart, Section, Table, heads, topi
 from convscope.report.findings import between, format_interval, percent, points
 from convscope.texts import Sentence, figure, find_text, format_rounded, join_sentences, say, translate_name
 
-_NUMBERS = {  # what a value is multiplied by, and its digits
+_NUMBERS = {  # by figure: the factor that its values are multiplied by, and their digits
     "ece_by_width": (100, 2),
     "ece_by_mass": (100, 2),
     "brier": (1, 4),

@@ -19,7 +19,7 @@ _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
 _LONGEST_NAME = 16
 _DIFFERENCE = 10  # letters of this word, in the language in which it is longest
-_MAX_DOTS = 200  # of a group: more would make the drawing heavy
+_MAX_DOTS = 200  # dots of a group: more would make the drawing heavy
 
 
 def comparison_chart(comparison: GroupComparisonRecord) -> Chart:

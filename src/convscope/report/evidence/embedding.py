@@ -16,9 +16,9 @@ from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, n
 from convscope.texts import figure, join_sentences, say
 
 _MAX_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
-_MAX_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
+_MAX_PANELS = 26  # with more classes, panels of those whose images have the fewest neighbours of their class
 _GREY = (128, 128, 128)
-_FEW_IMAGES = 300  # with no more, dots are larger
+_FEW_IMAGES = 300  # up to so many images, the dots are larger
 _GAP, _ABOVE, _TOP, _MIN_WIDTH = 16, 48, 40, 400  # pixels between panels, above each, above all, and of the drawing
 
 

@@ -16,7 +16,7 @@ from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, n
 from convscope.texts import figure, say, translate_name
 
 _CELL = 64, 24  # pixels of the heat table
-_MAX_OPACITY = 0.6  # of the red of a cell, where the accuracy is 0; the number on it stays readable
+_MAX_OPACITY = 0.6  # opacity of a cell's red at accuracy 0; the number on it stays readable
 
 
 def robustness_section(value: Robustness) -> Section:

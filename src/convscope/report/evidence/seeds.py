@@ -14,7 +14,7 @@ from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import format_interval, percent
 from convscope.texts import join_sentences, say
 
-_MAX_RUNS = 400  # as dots and in the table, over all groups
+_MAX_RUNS = 400  # shown as dots and in the table, over all groups
 
 
 def experiment_section(experiment: RunsRecord) -> Section:

@@ -11,7 +11,7 @@ from convscope.storage.records import RunFile
 from convscope.training.memory import Memory, Timings
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")  # attributes of an evaluation that have an interval
-_MAX_NAME_CHARACTERS = 60  # of one part of a metric's name; MLflow takes 250 for the whole
+_MAX_NAME_CHARACTERS = 60  # one part of a metric's name; MLflow takes 250 for the whole
 
 
 def collect_metrics(

@@ -22,7 +22,7 @@ ID_TAG = "convscope.id"
 """The tag by which a run is found again."""
 
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
-_MAX_METRICS, _MAX_PARAMETERS = 1000, 100  # in one request, by MLflow's REST API
+_MAX_METRICS, _MAX_PARAMETERS = 1000, 100  # limits of MLflow's REST API for one request
 # Defaults that the user can override: no telemetry, no log lines between ours, and no training that waits for a lost
 # server through the quarter of an hour of MLflow's own retries.
 _ENVIRONMENT = {

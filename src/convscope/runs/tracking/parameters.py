@@ -9,9 +9,9 @@ from convscope.architecture import Architecture
 Parameter = str | int | float | bool
 """A value that every tracker takes."""
 MAX_CHARACTERS = 6000
-"""Of a value; MLflow takes no more (`MAX_PARAM_VAL_LENGTH` in its validation)."""
+"""Limit for a value; MLflow takes no more (`MAX_PARAM_VAL_LENGTH` in its validation)."""
 
-_RESULTS = ("weights_sha256", "epochs_trained", "best_epoch")  # in run.json only after the training
+_RESULTS = ("weights_sha256", "epochs_trained", "best_epoch")  # results of the training in run.json, not its parameters
 _NOT_FLATTENED = ("architecture", "command", "dataset")  # written in another form, or as tags
 
 

@@ -28,8 +28,8 @@ _Result = TypeVar("_Result")
 
 _IDENTITY_FILE = "tracking.json"
 _MAX_SECONDS = 1e11  # since 1970: the year 5138; a larger number in the file is damage
-_LOGGED_SUFFIXES = {".html", ".json", ".jsonl", ".npz", ".safetensors"}  # of files in the run folder itself
-_FIGURE_SUFFIXES = {".png", ".svg"}  # in its folder figures/
+_LOGGED_SUFFIXES = {".html", ".json", ".jsonl", ".npz", ".safetensors"}  # in the run folder itself, not below it
+_FIGURE_SUFFIXES = {".png", ".svg"}  # in the folder figures/ of a run
 
 
 @dataclass(frozen=True)

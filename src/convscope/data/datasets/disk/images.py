@@ -23,10 +23,10 @@ from convscope.data.datasets.data_file import Images
 IN_MEMORY_VARIABLE = "CONVSCOPE_IN_MEMORY_BYTES"
 PART_BYTES = 1 << 26
 """Parts up to this are read at once, however small `in_memory_bytes()` is: samples are plain arrays."""
-BLOCK_BYTES = 1 << 22  # of a block: small enough for a processor's cache, large enough for a disk to read quickly
-_WINDOW_BYTES = 1 << 20  # of a read that spans rows with gaps between them
+BLOCK_BYTES = 1 << 22  # a block: small enough for a processor's cache, large enough for a disk to read quickly
+_WINDOW_BYTES = 1 << 20  # limit for a read that spans rows with gaps between them
 _GAP_BYTES = 1 << 14  # reading over a gap of this size costs less than a second read
-_UNKNOWN_MEMORY = 1 << 32  # if the system does not say how much memory is free
+_UNKNOWN_MEMORY = 1 << 32  # assumed if the system does not say how much memory is free
 
 
 def in_memory_bytes() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convscope.data.datasets.named.entries import CatalogueEntry
 
-DEBIAN_FOLDER = Path("/usr/share/datasets")  # of the package dataset-fashion-mnist
+DEBIAN_FOLDER = Path("/usr/share/datasets")  # where the package dataset-fashion-mnist installs its files
 
 
 def cache_folder() -> Path | None:
@@ -29,7 +29,8 @@ def cache_folder() -> Path | None:
 
 def search_folders(entry: CatalogueEntry) -> tuple[Path, ...]:
     """List the folders that may hold files of `entry`, in order of preference; they need not exist."""
-    names = (entry.name.rpartition(":")[2], entry.folder, "")  # in a folder of the user, or the folder itself
+    # Folders within the one that the user named; "" is that folder itself.
+    names = (entry.name.rpartition(":")[2], entry.folder, "")
     cache = cache_folder()
     roots = [*([cache] if cache else []), DEBIAN_FOLDER]
     folders = [*(root / name for root in data_folders() for name in names), *(root / entry.folder for root in roots)]

@@ -11,7 +11,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.named.entries import OnProgress, PublishedFile
 
 CHUNK_BYTES = 1 << 16  # progress is reported, and the size checked, after each
-TIMEOUT_SECONDS = 30.0  # for a connection, and for each chunk
+TIMEOUT_SECONDS = 30.0  # limit for a connection, and for each chunk
 
 pooch.get_logger().setLevel(logging.WARNING)  # by default it prints each download and its digest
 
@@ -69,7 +69,7 @@ def download(file: PublishedFile, path: Path, on_progress: OnProgress | None = N
             reasons.append(f"{host}: {_describe(error)}")
         except _TooLargeError:
             reasons.append(f"{host}: sends more than {file.limit_bytes:,} bytes")
-        except ValueError:  # of pooch, for another digest
+        except ValueError:  # pooch raises it for another digest
             reasons.append(f"{host}: sent other bytes; their {algorithm.upper()} is not {digest}")
         except OSError as error:
             raise DatasetError(

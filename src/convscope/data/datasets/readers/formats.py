@@ -44,7 +44,7 @@ def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -
         return parts
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
-    if is_tree(container, min_classes=1):  # for the error that says what the tree lacks
+    if is_tree(container, min_classes=1):  # reading it raises the error that says what the tree lacks
         return read_tree(container, image_size)
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
@@ -66,7 +66,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
             return read_idx_files(container)
         if parts := _read_tables_or_tree(container, image_size):
             return parts
-        if is_tree(container, min_classes=1):  # for the error that says what the tree lacks
+        if is_tree(container, min_classes=1):  # reading it raises the error that says what the tree lacks
             return read_tree(container, image_size)
         raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
     if path.suffix.lower() == ".npz":

@@ -21,7 +21,7 @@ _NAME = re.compile(
     r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.xz|\.zip)?",
     re.IGNORECASE,
 )
-_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if the same file is there in several of them
+_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if a file is there in several packings
 _KINDS = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 _USUAL = {
     ("train", "images"): "train-images-idx3-ubyte",

@@ -96,8 +96,8 @@ def read_npz(path: str | os.PathLike[str], stays_on_disk: Callable[[str], bool] 
         stays_on_disk: takes the name of an array of images, and returns True if it is not to be read.
 
     Returns:
-        the arrays, read-only; labels of another type than uint8 as int64, labels (N, 1) as (N,). That counts agree is
-        not checked here.
+        the arrays, read-only; labels of another type than uint8 as int64, labels (N, 1) as (N,). Whether there is
+        a label for each image is not checked here.
 
     Raises:
         DatasetError: if the file is missing, unreadable or no zip archive, if it lacks an array, or if an array holds
@@ -180,7 +180,8 @@ def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.d
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on headers of Python 2 and odd escapes: they are read, or refused
+            # NumPy warns of headers by Python 2 and of odd escapes, which are read or refused.
+            warnings.simplefilter("ignore")
             version = npy_format.read_magic(header)
             if version == (1, 0):
                 return npy_format.read_array_header_1_0(header, max_header_size=MAX_HEADER_BYTES)

@@ -26,9 +26,9 @@ from convscope.data.image_files import MAX_FILE_BYTES, read_picture
 
 # How many rows are read at once:
 MAX_ROWS = 1024
-MIN_ROWS = 4  # however large they may be
-LIST_ROWS = 64  # if they hold lists, whose lengths no header tells
-MAX_BYTES = 1 << 28  # together, by the sizes in the file's metadata
+MIN_ROWS = 4  # at least so many, however large they may be
+LIST_ROWS = 64  # for columns of lists, whose lengths no header tells
+MAX_BYTES = 1 << 28  # limit for the rows together, by the sizes in the file's metadata
 
 
 def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
@@ -36,7 +36,7 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
 
     Args:
         paths: the files, in order; all of one kind.
-        image_size: (H, W) to average pictures to, or of rows of pixels that are not of square images.
+        image_size: (H, W) to average pictures to, or the size of images that are rows of pixels and not square.
 
     Raises:
         DatasetError: if pyarrow is missing; if a file is missing, damaged, has no column of labels or of images, a
@@ -71,8 +71,8 @@ class _ReadRows:
 
     def __init__(self, image_size: tuple[int, int] | None) -> None:
         self.image_size = image_size
-        self.max_bytes = 0  # of pixels that the files together can hold
-        self.bytes = 0  # of pixels so far
+        self.max_bytes = 0  # bytes of pixels that the files can hold together
+        self.bytes = 0  # bytes of pixels so far
         self.rows = 0
         self.parts: list[Images] = []
         self.labels = TextLabels()

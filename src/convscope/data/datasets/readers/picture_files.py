@@ -19,7 +19,7 @@ from convscope.data.datasets.disk.images import free_memory
 from convscope.data.datasets.readers.containers import Container
 from convscope.data.image_files import picture_size, read_picture
 
-SIZES_SHOWN = 4  # in an error, the most frequent first
+SIZES_SHOWN = 4  # sizes that an error lists, the most frequent first
 DAMAGED_SHOWN = 10
 """Damaged pictures that an error names."""
 

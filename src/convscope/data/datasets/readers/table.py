@@ -36,7 +36,7 @@ FILE_NAMES = (
     "img_name",
 )
 SPLIT_NAMES = ("split", "set", "subset", "usage", "partition", "fold")
-_ENDINGS = ("", *sorted(SUFFIXES))  # that are tried for names without a suffix
+_ENDINGS = ("", *sorted(SUFFIXES))  # suffixes to try for a name without one
 
 
 def names_files(text: CsvText) -> bool:

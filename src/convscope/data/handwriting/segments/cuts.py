@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from convscope.base.deadline import check_deadline
 
 MAX_CUTS = 14
-"""Of a blob; if there are more cuts, those through the least ink are kept."""
+"""Limit for the cuts of a blob; if there are more, those through the least ink are kept."""
 
-_ROWS = 48  # to which the usual height of a character is reduced before paths are searched
+_ROWS = 48  # the usual height of a character is reduced to so many rows before paths are searched
 # What a step to a side costs, in squares full of ink: little for winding paths, much for straight ones.
 _SIDEWAYS = 0.06, 0.6
 _HOLE = 0.5  # ink that a pixel of enclosed paper costs: a path through it cuts a loop, as of a 0
 _MAX_INK = 3.0  # stroke widths that a path may cross: two strokes, and a little for slanted ones
-_MIN_WIDTH = 0.45  # of the usual height: a narrower blob is a single character
+_MIN_WIDTH = 0.45  # share of the usual height: a narrower blob is a single character
 # Amounts of ink, as shares of a square whose side is the usual height: on either side of a path, between two paths, and
 # on the wrong side of a path where it crosses another one.
 _MIN_PART, _MIN_BETWEEN, _MAX_CROSSED = 0.035, 0.016, 0.005

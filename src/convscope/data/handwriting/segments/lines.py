@@ -8,7 +8,7 @@ import numpy as np
 from convscope.base.deadline import check_deadline
 
 _MAX_GAP = 2.5  # usual heights between two neighbours whose slope is used for the skew
-_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and joins the nearest line
+_SMALL = 0.5  # share of the usual height: a lower blob is a mark or a part of a character, and joins the nearest line
 _MAX_SKEW = 0.15  # rise over run: 8.5 degrees
 _MIDDLES = 0.6, 0.75  # usual heights from a line's middle within which a large, and a small, blob belongs to the line
 
@@ -39,7 +39,7 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
     """
     skew = _skew(blobs, height)
     lines: list[tuple[list[T], float]] = []  # the blobs of each line, and its middle: the median of theirs
-    middles: list[float] = []  # of the last line's blobs, rising
+    middles: list[float] = []  # the middles of the last line's blobs, rising
     large = [blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height]
     small = [blob for blob in blobs if blob.bottom - blob.top < _SMALL * height]
     for blob in sorted(large, key=lambda blob: (_middle(blob, skew), blob.left)):

@@ -12,13 +12,13 @@ from convscope.data.handwriting.segments.components import find_components
 
 # Rise over run, at -8 to 8 degrees: a sheet may be turned, and in a photo its lines converge.
 _SLOPES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))
-_SHARE = 0.55  # of a blob's width (or height) that a straight run covers at least
-_THIN = 0.06  # of that width: largest thickness of a run
+_SHARE = 0.55  # share of a blob's width (or height) that a straight run must cover
+_THIN = 0.06  # largest thickness of a run, as a share of that width
 _MAX_SEARCHED = 200  # blobs, the largest first
 _MAX_INK = 1_000_000  # pixels of ink that are searched: a sheet with tables has fewer, and noise far more
-_THINNER = 0.6  # of the pen's stroke: largest thickness of a rule in pieces
-_MIN_LENGTH, _MAX_BREAK = 2.2, 0.4  # of such a rule and of its gaps, in usual heights
-_MIN_FILLED = 0.6  # share of such a rule that is ink
+_THINNER = 0.6  # largest thickness of a rule in pieces, as a share of the pen's stroke
+_MIN_LENGTH, _MAX_BREAK = 2.2, 0.4  # length of a rule in pieces and of its gaps, in usual heights
+_MIN_FILLED = 0.6  # share of a rule in pieces that is ink
 _GAP = 3  # pixels of paper that may interrupt a run of a thick rule
 
 Mask = NDArray[np.bool_]

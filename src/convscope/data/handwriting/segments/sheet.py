@@ -70,10 +70,10 @@ MAX_AREA = 4 * LONGEST_SIDE**2
 """Pixels of the boxes of all blobs; only blobs that surround each other many times have more."""
 
 # A blob below any of these is a speck:
-_MIN_SIDE = 0.22  # of its longer side, in usual heights
+_MIN_SIDE = 0.22  # its longer side, in usual heights
 _MIN_INK = 0.09  # side of a square with as much ink, in usual heights: less is no stroke of the same pen
 _MIN_WIDTH = 0.4  # ink for each pixel of its length, in widths of the pen's stroke: a hair, or the rest of a rule
-_MIN_PIXELS = 12  # of ink
+_MIN_PIXELS = 12  # its ink
 
 
 @dataclass(frozen=True, eq=False)

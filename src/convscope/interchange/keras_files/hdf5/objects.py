@@ -13,9 +13,9 @@ from convscope.interchange.refusal import ModelFileError
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 """The address of a part that was never written."""
-_MAX_PIECES = 400_000  # of structure; a layer has about ten
+_MAX_PIECES = 400_000  # pieces of structure; a layer has about ten
 _MAX_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
-_MAX_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
+_MAX_STRUCTURE_BYTES = 1 << 26  # all pieces together; 10,000 layers take about 20 MB
 
 
 class Hdf5Bytes:
