@@ -91,7 +91,7 @@ def average_variances(draws: Iterator[tuple[Flags, Flags]]) -> DifferenceVarianc
         parts[0].num_images,
         float(np.mean([part.images for part in parts])),
         tuple(np.mean([part.runs for part in parts], axis=0).tolist()),
-        tuple(np.mean([part.luck for part in parts], axis=0).tolist()),
+        tuple(np.mean([part.chance for part in parts], axis=0).tolist()),
         (inf, inf),
     )
 

@@ -112,7 +112,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     check_layer_count(len(layers))
     budget = Budget(image.shape)
     rows: list[LayerRow] = []
-    # Of the previous layer's output; at first each pixel of the image sees itself.
+    # The shape and receptive field of the previous layer's output; at first each pixel of the image sees itself.
     shape, field = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     # The shape and receptive field of every earlier layer by name, for layers that read one.
     outputs = {"input": (shape, field)}

@@ -279,7 +279,7 @@ class NativeNetwork:
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Compute the mean cross-entropy over the images and its gradient by each weight.
+        """Compute the mean cross-entropy over the images, and its gradient with respect to each weight.
 
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.

@@ -80,6 +80,7 @@ def plain_layers(architecture: Architecture, precision: Precision) -> list[_nati
 
 
 def _to_plain_layer(row: LayerRow, indices: Mapping[str, int]) -> _native.Layer:
+    """Convert a layer to the struct of the C++ side; `indices` has the layers before it by their names."""
     layer, plain = row.layer, _native.Layer()
     plain.kind = layer.kind
     plain.input, plain.output = _to_map_shape(row.input_shape), _to_map_shape(row.output_shape)

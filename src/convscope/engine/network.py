@@ -142,7 +142,7 @@ class Network(Protocol):
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Compute the mean cross-entropy over the images and its gradient by each trained weight.
+        """Compute the mean cross-entropy over the images, and its gradient with respect to each trained weight.
 
         The network is in the mode for predictions: nothing is dropped, and a batch normalisation uses its moving
         statistics as constants. So the gradient of an image does not depend on other images, and that of several is the
@@ -152,7 +152,7 @@ class Network(Protocol):
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
     ) -> dict[str, NDArray[np.floating[Any]]]:
-        """Compute for each image the gradient of Σ_k dlogits[n, k] · logits[n, k] by the output of each of `layers`.
+        """Compute for each image the gradient of Σ_k dlogits[n, k] · logits[n, k] with respect to outputs of `layers`.
 
         The network is in the mode for predictions. An output is that after the layer's activation, as `activations`
         returns it; only of the last layer it is the logits. "input" names the normalised image. At a kink the gradient

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 def take_step(
     name: str, weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
 ) -> tuple[Array, Array, Array]:
-    """Compute the weight `name` and the optimizer's m and v of it after step number `step` (from 1)."""
+    """Compute the weight `name`, and its m and v in the optimizer, after step number `step` (from 1)."""
     if not decays(optimizer, name):
         optimizer = replace(optimizer, weight_decay=0.0)
     match optimizer:

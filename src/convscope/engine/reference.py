@@ -217,7 +217,7 @@ class ReferenceNetwork:
     def weight_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]]
     ) -> dict[str, NDArray[np.floating[Any]]]:
-        """Compute the gradient of Σ_n Σ_k dlogits[n, k] · logits[n, k] by each trained weight's name, in float64.
+        """Compute the gradient of Σ_n Σ_k dlogits[n, k] · logits[n, k] for each trained weight, by name, in float64.
 
         Raises:
             ValueError: if dlogits are not (N, K) or not finite.
@@ -268,6 +268,7 @@ class ReferenceNetwork:
         learning_rate: float,
         options: EpochOptions,
     ) -> None:
+        """Change the state by one step of the optimizer; `statistics` are the new moving statistics."""
         old = self._state
         # A new state is filled, and takes the place of the old one in a single assignment at the end.
         new = _State(old.step + 1, {}, {}, {}, None if old.swapped_weights is None else {})

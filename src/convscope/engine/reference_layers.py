@@ -5,8 +5,8 @@ attempt to be fast.
 
 Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
 window, s t row and column strides, d e row and column dilation. x is a layer's input, y its output. A backward function
-takes dy, the gradient of the loss by y, and returns the gradients of the loss by everything that y was computed from
-(the chain rule).
+takes dy, the gradient of the loss with respect to y, and returns the gradients with respect to everything that y was
+computed from (the chain rule).
 """
 
 from collections.abc import Callable, Sequence

@@ -157,7 +157,7 @@ class Passes:
     def backward(
         self, weights: Weights64, values: list[Array], dlogits: Array, kept: Kept | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
-        """Compute the gradients by each trained weight and by each of the values that `forward` returned."""
+        """Compute the gradients with respect to each trained weight and each of the values that `forward` returned."""
         gradients: dict[str, Array] = {}
         # An output that a later layer reads by its name gets a second gradient, kept here by the index in `values`.
         added: dict[int, Array] = {}

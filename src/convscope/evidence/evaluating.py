@@ -79,6 +79,7 @@ def _compute_logits(
     on_progress: Callable[[int, int], None] | None = None,
     views: Views = 1,
 ) -> NDArray[np.float32]:
+    """Compute the logits (N, K) batch by batch; raises `ValueError` if the batches or classes do not fit."""
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     model.check_classes(dataset)

@@ -294,11 +294,19 @@ def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, flo
 def _summarize(
     variant: Variant,
     runs: Sequence[RunResult],
-    wrong: Flags,  # (n, N), the test images that the runs misclassify
+    wrong: Flags,
     whole_runs: Sequence[RunResult],
-    test: tuple[tuple[float, float] | None, float],  # from `judge_variant`
-    is_marked: bool,  # significant among all variants
+    test: tuple[tuple[float, float] | None, float],
+    is_marked: bool,
 ) -> VariantResult:
+    """Collect the results of a variant.
+
+    Args:
+        wrong: (n, N), the test images that its runs misclassify.
+        whole_runs: the runs of the unchanged network.
+        test: the interval of the difference and its p-value, from `judge_variant`.
+        is_marked: whether the difference is significant among all variants.
+    """
     difference = mean(run.accuracy for run in runs) - mean(run.accuracy for run in whole_runs)
     verdict: Verdict = "no difference shown"
     if is_marked:

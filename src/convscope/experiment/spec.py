@@ -164,6 +164,7 @@ def _write_definition_text(
     engine: str,
     settings: tuple[tuple[str, Any], ...],  # pairs of a name and a value
 ) -> str:
+    """Write all that decides the result of a run but its seed, as JSON in a fixed order."""
     network, training = architecture.to_dict(), recipe.to_dict()
     # Names decide nothing: a renamed network or recipe keeps its finished runs.
     del network["name"], training["name"]

@@ -62,6 +62,7 @@ def recognize_file(path: Path) -> Kind:
 
 
 def _recognize(file: BinaryIO, size: int, name: str) -> Kind:
+    """Choose the reader for an open file of `size` bytes; see `recognize_file`."""
     start = file.read(_START_BYTES)
     if size > _MAX_BYTES:
         raise ModelFileError(
@@ -105,6 +106,7 @@ def _recognize_unsupported(start: bytes) -> str | None:
 
 
 def _recognize_archive(archive: Archive, file_name: str) -> Kind:
+    """Choose the reader for a zip archive by the names of its members."""
     names = archive.names
     inner = {name.partition("/")[2] for name in names}  # PyTorch puts all members into one folder
     if is_program(names):

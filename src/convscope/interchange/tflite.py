@@ -66,6 +66,7 @@ def open_tflite(path: Path) -> FileRunner:
 
 
 def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
+    """Convert a model by TensorFlow's converter; `calibration_images` set the ranges of int8, None for other types."""
     from convscope.interchange.tensorflow_graph import compute_answers
 
     # When it quantises, the converter itself turns an input of numbers into one of bytes.

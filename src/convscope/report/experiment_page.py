@@ -53,7 +53,7 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
         if max_images < experiment.num_training_images
         else f"{max_images:,} training images"
     )
-    # Of more groups the table below says it all.
+    # With more groups, only the table below lists them.
     shown = groups if len(groups) <= _MAX_GROUPS_IN_VERDICT else []
     return {
         "dataset": printable(experiment.dataset),

@@ -129,6 +129,7 @@ def _format_limit(number: int, maximum: int, what: str) -> str:
 
 
 def _draw_scaled(picture: Pixels, title: str, palette: Palette, low: float, high: float, note: str) -> Drawing:
+    """Draw a picture with its title, and below it the colour scale from `low` to `high` and a note."""
     height, width = picture.shape[:2]
     with house_style():
         drawing = new_drawing(max(width + 16, 400), 40 + height + 64, title)

@@ -256,7 +256,7 @@ def diagram_view(architecture: Architecture) -> Markup:
 
 
 def explanation_view(page: PageFacts) -> dict[str, object]:
-    """Describe the image of the feature maps, and the model's answer."""
+    """Describe the image of the feature maps, and the model's prediction."""
     explanation = page.explanation
     names = [printable(name) for name in explanation.class_names]
     label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities

@@ -119,6 +119,11 @@ def plan_folders(
 
 
 def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) -> PlanFile:
+    """Make the file of a plan, by which `convscope experiment` trains the seeds; `has_margin` if the user gave one.
+
+    Raises:
+        RunError: if no number of seeds suffices, or a group was not trained from random weights.
+    """
     seeds = [plan.seeds, plan.margin_seeds] if has_margin else [plan.seeds]
     if None in seeds:
         raise RunError(

@@ -72,6 +72,11 @@ def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listene
 
 
 def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> tuple[Model, History]:
+    """Train from `state`, from the job's start or from random weights, and save each epoch.
+
+    Raises:
+        DivergedError: with the folder, and with what it keeps.
+    """
     folder, splits, start = job.folder, job.splits, job.start
     recipe, record, trained_on = folder.recipe, folder.record, job.training_images
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
@@ -104,7 +109,7 @@ def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> 
     listeners.on_trained(folder.architecture.name, describe_choice(history, recipe))
     if start is not None:
         model = replace(model, provenance={**model.provenance, "from": start.model.weights_sha256})
-    # Of the start and of this training together. If the images of the start are unknown, so are those of both.
+    # The training images of the start and of this training together; unknown if those of the start are.
     known = NOTHING if start is None else start.known
     if known is not None:
         save_trained_on(folder.path / "model.safetensors", known.union(trained_on), model)
@@ -146,7 +151,7 @@ def load_run(folder: RunFolder, splits: Splits) -> EvaluatedRun:
         test = splits.test
         # The file of predictions has its own labels.
         if evaluation.class_names != test.class_names or not np.array_equal(evaluation.y_true, test.labels):
-            raise RunError(f"{folder.path}: its answers are not to the test images of {splits.name}; run it again")
+            raise RunError(f"{folder.path}: its predictions are not for the test images of {splits.name}; run it again")
     else:
         evaluation = evaluate_run(folder, model, splits.test)
     return EvaluatedRun(folder, model, history, evaluation)

@@ -61,6 +61,7 @@ def serve(
 
 
 def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, on_start: Callable[[], None]) -> None:
+    """Serve until a signal stops the service; requests in progress may still take `limits.stop_seconds`."""
     config = uvicorn.Config(
         app,
         http=type("Protocol", (_Protocol,), {"limits": limits}),  # uvicorn makes the connections, from their class
@@ -234,6 +235,7 @@ class _Protocol(H11Protocol):
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    """Open a socket that listens on `host` and `port`; raises `RunError` if that is impossible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

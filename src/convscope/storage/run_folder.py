@@ -173,10 +173,10 @@ class RunFolder:
         """Read the files of `write_evaluation`; raises `RunError` if one is missing or damaged."""
         record = read(self.locate("evaluation.json"), EvaluationRecord)
         try:
-            answers = read_predictions(self.locate("predictions.npz"), record.num_images, len(record.class_names))
+            predictions = read_predictions(self.locate("predictions.npz"), record.num_images, len(record.class_names))
         except DatasetError as error:
             raise RunError(str(error)) from error
-        return evaluate_labels(*answers, record.loss, record.class_names, record.dataset, record.split)
+        return evaluate_labels(*predictions, record.loss, record.class_names, record.dataset, record.split)
 
     def write_calibration(self, model: Model) -> None:
         """Write the trained model again, with its new `calibration`."""

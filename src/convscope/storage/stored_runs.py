@@ -115,8 +115,8 @@ class StoredRuns:
 
     def digests(self) -> list[str]:
         """List the digests of all runs, in the order in which they finished."""
-        # A damaged page of the table or of its index can drop rows without an error (in 9 of 155 trials). What one of
-        # the two lacks, the other has.
+        # A damaged page of the table or of its index can drop rows without an error (in 9 of 155 trials). A run that
+        # one of the two lists lacks is in the other.
         rows = self.query("SELECT digest FROM run NOT INDEXED ORDER BY id")
         rows += self.query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
         return list(dict.fromkeys(str(digest) for (digest,) in rows))
@@ -256,7 +256,7 @@ class StoredRuns:
                 float(sum(history.seconds)), time.time(), facts["threads"], model.weights_sha256,
             ]  # fmt: skip
             row_sha256 = _hash_row(row, group.digest, text_sha256, weights_file, machine, *blobs)
-            # A damaged run of this digest goes. Its history and predictions may stay until a run gets the same id.
+            # Deletes a damaged run of this digest. Its history and predictions may stay until a run gets the same id.
             database.execute("DELETE FROM run WHERE digest = ?", (facts["digest"],))
             run_id = database.execute(
                 "INSERT INTO run (digest, seed, weights_row, accuracy, loss, seconds, ended, threads, weights_sha256, "
@@ -283,7 +283,7 @@ class StoredRuns:
             if _hash_row(values, *parts) != row_sha256:
                 raise ValueError("its digest does not match")
             y_pred = np.frombuffer(predictions, self.y_true.dtype)
-            # The digest finds damage, and this finds what a hostile database claims with a right digest.
+            # The digest reveals damage; these checks reveal false values in a hostile database with correct digests.
             is_valid = (
                 re.fullmatch("[0-9a-f]{16}", digest)
                 and 0 <= seed <= MAX_SEED

@@ -130,6 +130,7 @@ def _add_prefix(layer: Layer, prefix: str) -> Layer:
 
 
 def _check(members: Sequence[Model]) -> None:
+    """Raise `ValueError` unless all members read the same images and have the same classes."""
     if len(members) < 2:
         raise ValueError(f"members has {len(members)} models; an ensemble needs at least two")
     first = members[0]

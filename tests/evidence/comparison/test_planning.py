@@ -13,8 +13,8 @@ SD = 0.0007
 """Of the accuracies between seeds, about that of `cnn` with `fast`."""
 
 
-def variances(images=0.0, luck=0.7, freedom=inf, spreads=(SD**2, SD**2)):
-    return DifferenceVariances(10_000, images, spreads, (luck * spreads[0], luck * spreads[1]), (freedom, freedom))
+def variances(images=0.0, chance=0.7, freedom=inf, spreads=(SD**2, SD**2)):
+    return DifferenceVariances(10_000, images, spreads, (chance * spreads[0], chance * spreads[1]), (freedom, freedom))
 
 
 def draw_wrong(stream, seeds, rates, images=2000):
@@ -28,11 +28,11 @@ def draw_wrong(stream, seeds, rates, images=2000):
 @pytest.mark.parametrize("seeds", [(2, 2), (2, 30), (3, 3), (3, 30), (4, 30), (5, 5), (10, 30), (30, 30)])
 @pytest.mark.parametrize("ratio", [0.01, 0.3, 1, 10])
 def test_equal_networks_differ_significantly_in_at_most_5_5_percent(seeds, ratio):
-    for luck in (0.1, 0.3, 0.8):
+    for chance in (0.1, 0.3, 0.8):
         for images in (0.0, 0.3, 3.0):
             spreads = (SD**2, ratio * SD**2)
             share = images * (spreads[0] / seeds[0] + spreads[1] / seeds[1])
-            assert variances(share, luck, spreads=spreads).power(seeds, 0.0) < 0.057  # of 4,000 draws
+            assert variances(share, chance, spreads=spreads).power(seeds, 0.0) < 0.057  # of 4,000 draws
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_the_power_equals_simulated_comparisons(seeds):
         2000,
         float(np.mean([pilot.images for pilot in pilots])),
         tuple(np.mean([pilot.runs for pilot in pilots], axis=0)),
-        tuple(np.mean([pilot.luck for pilot in pilots], axis=0)),
+        tuple(np.mean([pilot.chance for pilot in pilots], axis=0)),
         (inf, inf),
     )
     assert known.power(seeds, 0.015) == pytest.approx(np.mean(differences), abs=0.08)  # a standard error is 0.03

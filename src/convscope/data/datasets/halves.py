@@ -193,6 +193,7 @@ def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
 
 
 def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
+    """Raise `DatasetError` unless the shapes of a split fit together and its labels are those of classes."""
     if half.images.ndim not in (3, 4):
         raise DatasetError(
             f"{half.images_from} has the shape {half.images.shape}; images must be (N, H, W) or (N, H, W, C)"

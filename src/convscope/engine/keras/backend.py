@@ -142,7 +142,7 @@ def predicting() -> Iterator[None]:
 
 
 def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequence[Array]) -> tuple[float, list[Array]]:
-    """Compute a function's value at `arrays` and its gradient by each of them.
+    """Compute a function's value at `arrays`, and its gradient with respect to each of them.
 
     Args:
         function: of a list of the backend's tensors, one for each array; it returns one number as a tensor.

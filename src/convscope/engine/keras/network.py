@@ -256,7 +256,7 @@ class KerasNetwork:
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Compute the mean cross-entropy over the images and its gradient by each trained weight.
+        """Compute the mean cross-entropy over the images, and its gradient with respect to each trained weight.
 
         Raises:
             ValueError: if there are no images, or they are of another size.
@@ -302,7 +302,7 @@ class KerasNetwork:
                 factors = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
                 def sum_logits(tensors: Sequence[Any], block: slice = block, factors: Any = factors) -> Any:
-                    # A zero is added to each output. The gradient by the zero is that by the output.
+                    # A zero is added to each output; the gradients with respect to both are the same.
                     added = dict(zip(result, tensors, strict=True))
                     logits = self._forward(images[block], lambda n, y: y + added[n] if n in added else y)[last]
                     return keras.ops.sum(logits * factors)

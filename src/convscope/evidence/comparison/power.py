@@ -32,21 +32,21 @@ class DifferenceVariances:
     Attributes:
         images: the variance over test sets of as many images, with endless seeds. No further seed lowers it.
         runs: of each network, the variance of one run's accuracy on these images.
-        luck: of each network, the part of `runs` by which runs differ on each image independently of other images.
+        chance: of each network, the part of `runs` by which runs differ on each image independently of other images.
         freedom: of each network, the degrees of freedom with which `runs` is known; infinite if it is exact.
     """
 
     num_images: int
     images: float
     runs: tuple[float, float]
-    luck: tuple[float, float]
+    chance: tuple[float, float]
     freedom: tuple[float, float]
 
     @classmethod
     def from_flags(cls, wrong_a: Flags, wrong_b: Flags) -> "DifferenceVariances":
         """Estimate the variances from runs on the same images, (n, N) and (m, N), true where wrong, n and m >= 2."""
-        images, runs, luck = variance_parts(wrong_a, wrong_b)
-        return cls(wrong_a.shape[1], images, runs, luck, (len(wrong_a) - 1, len(wrong_b) - 1))
+        images, runs, chance = variance_parts(wrong_a, wrong_b)
+        return cls(wrong_a.shape[1], images, runs, chance, (len(wrong_a) - 1, len(wrong_b) - 1))
 
     @property
     def floor(self) -> float:
@@ -93,17 +93,17 @@ class DifferenceVariances:
         estimates = np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)
         # (2, draws): the variance of each network's mean, as an experiment would estimate it.
         seed_variances = self._true_runs / counts * estimates
-        luck = float((np.array(self.luck)[:, None] / counts).sum())
-        image_variance = self.images + luck
-        # `luck` is part of both, and counts once.
-        variance = image_variance + np.maximum(seed_variances.sum(axis=0) - luck, 0.0)
+        chance = float((np.array(self.chance)[:, None] / counts).sum())
+        image_variance = self.images + chance
+        # `chance` is a part of both variances, and must count once.
+        variance = image_variance + np.maximum(seed_variances.sum(axis=0) - chance, 0.0)
         parts = [(part, int(count) - 1) for part, count in zip(seed_variances, counts.ravel(), strict=True)]
         freedom = degrees_of_freedom(variance, (image_variance, float(self.num_images)), parts)
         return np.asarray(stdtrit(freedom, 1 - level / 2) * np.sqrt(variance))
 
     @cached_property
     def _true_runs(self) -> NDArray[np.float64]:
-        """(2, 1), the medians of the possible variances of the runs, each at least `luck`.
+        """(2, 1), the medians of the possible variances of the runs, each at least `chance`.
 
         With medians, planned seeds reach the power on average. With the estimates themselves, plans from few runs have
         too few seeds; with a mean over all possible variances three times the seeds (benchmarks/plan_claims.py).
@@ -111,14 +111,14 @@ class DifferenceVariances:
         return self._runs_at(0.5)
 
     def _runs_at(self, share: float) -> NDArray[np.float64]:
-        """Compute (2, 1), the true variances at which an estimate would be smaller than ours with chance `share`."""
+        """Compute (2, 1), the true variances at which estimates are smaller than ours with the probability `share`."""
         from scipy.stats import chi2
 
         runs = [
             # An estimate s² of n runs has s² (n - 1) / σ² ~ chi²(n - 1); solved for σ². With infinite freedom it is
             # exact.
-            max(runs if np.isinf(freedom) else runs * freedom / float(chi2.ppf(share, freedom)), luck)
-            for runs, luck, freedom in zip(self.runs, self.luck, self.freedom, strict=True)
+            max(runs if np.isinf(freedom) else runs * freedom / float(chi2.ppf(share, freedom)), chance)
+            for runs, chance, freedom in zip(self.runs, self.chance, self.freedom, strict=True)
         ]
         return np.array(runs)[:, None]
 

@@ -122,6 +122,10 @@ def _make_intermediate_network(model: Model, share: float, background: int) -> N
 
 
 def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int) -> Maps:
+    """Compute for each pixel how far the target's logit falls, on average over the patches of background that cover it.
+
+    The patches overlap by half.
+    """
     height, width = images.shape[1:3]
     side = max(1, round(min(height, width) / _PATCHES))
     step = max(1, side // 2)

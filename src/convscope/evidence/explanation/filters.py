@@ -138,6 +138,7 @@ def _make_cards(
     labels: NDArray[Any],
     exciting: Sequence[Exciting],
 ) -> tuple[FilterCard, ...]:
+    """Make the card of each filter of a layer from its measures and the images that activate it most."""
     selectivity, selective = class_selectivity(measures.means, labels)
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
     active_fractions = (measures.maxima > 0).mean(axis=0)  # share of images that activate each filter

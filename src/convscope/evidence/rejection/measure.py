@@ -131,6 +131,10 @@ def _measure_known(
     indices: NDArray[np.int64],
     max_bytes: int,
 ) -> KnownImages:
+    """Measure the refusals among the test images `known`; `indices` are theirs in the whole data set.
+
+    The pictures of refused images take at most `max_bytes`.
+    """
     probabilities = _probabilities(model, logits)
     predicted = logits.argmax(axis=1)
     is_correct = predicted == known.labels
@@ -160,6 +164,7 @@ def _measure_altered(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer[Any]],
 ) -> AlteredImages:
+    """Measure the refusals among test images that were altered in the way called `name`."""
     logits = model.logits(images)
     is_correct = logits.argmax(axis=1) == labels
     refused = ~(rule.scores(model, images, logits) >= 0)
@@ -178,6 +183,10 @@ def _measure_set(
     known: NDArray[np.float64],
     max_bytes: int,
 ) -> OutOfDistributionResult:
+    """Measure the refusals in a set, and how far its scores lie from `known`, those of the test images.
+
+    The pictures of examples take at most `max_bytes`.
+    """
     logits = model.logits(outside.images)
     scores = rule.scores(model, outside.images, logits)
     probabilities = _probabilities(model, logits)

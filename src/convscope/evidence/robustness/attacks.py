@@ -290,6 +290,7 @@ def _make_examples(
     restarts: int,
     seed: int,
 ) -> AttackExamples:
+    """Attack a few images with each size in `_SHOWN`, and keep the pictures with their predictions."""
     attacked = [
         pgd(
             model, images, labels, size, steps=_choose_steps(steps, size), restarts=restarts, seed=seed, indices=indices

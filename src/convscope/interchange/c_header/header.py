@@ -126,6 +126,13 @@ def _format_header(
     arithmetic: list[str],
     deviation: Deviation | None = None,
 ) -> str:
+    """Write the whole C file: comment, constants, functions, weights, and the function that computes the logits.
+
+    Args:
+        parts: the arrays, functions and calls of each step.
+        arithmetic: paragraphs of the opening comment on the number types.
+        deviation: the measured error of an int8 file.
+    """
     architecture = model.architecture
     arrays = [array for part in parts for array in part.arrays]
     functions = dict.fromkeys(function for part in parts for function in part.functions)  # each once, as first needed

@@ -44,12 +44,13 @@ class QuantizedStep:
     """A step with its integers.
 
     Attributes:
-        input_scales: of the values that the step reads.
-        output_scale: of its output, after the table; None if the sums become logits.
-        kernel: int8, as in the `ComputedStep`; bias: int32. Of linear steps.
+        input_scales: the scales of the values that the step reads.
+        output_scale: the scale of its output, after the table; None if the sums become logits.
+        kernel: of a linear step, int8, in the order of the `ComputedStep`.
+        bias: int32, of linear steps and of those that rescale their inputs.
         multipliers, shifts: turn sums into integers, see `rescale`. One pair for each channel, or one for all. An `add`
             or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
-        sum_scale: of the integers that `rescale` makes of the sums, which are the input of the table.
+        sum_scale: the scale of the integers that `rescale` makes of the sums, which are the input of the table.
         table: the result of the activation for each of -128 to 127, (256,).
         logit_scales: the factors that turn the last layer's sums into logits, (K,) float32.
         bits: of each weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8.

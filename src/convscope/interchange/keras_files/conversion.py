@@ -200,6 +200,7 @@ class _Converter:
         self._used: set[tuple[str, ...]] = set()  # the paths of the layers whose weights were read
 
     def __call__(self, state: State, node: Node) -> FileTensor:
+        """Convert a layer: here those that have no weights or join values, all others by `_convert`."""
         layer: KerasLayer = node.attributes["layer"]
         kind, config = layer.class_name, layer.config
         if is_unused(layer):

@@ -89,6 +89,7 @@ def _read_class_names(archive: Archive, num_classes: int) -> tuple[str, ...]:
 def _read_hdf5(
     file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None, output: str | None
 ) -> Imported:
+    """Read a whole model, or weights alone with their `architecture`, from an HDF5 file."""
     contents = Hdf5File(file)
     config = contents.read_texts("", "model_config")  # only a whole model has one; a file of weights has none
     version = "".join(contents.read_texts("", "keras_version") or []) or None

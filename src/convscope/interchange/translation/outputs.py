@@ -7,7 +7,7 @@ from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Sizes
 
 _MIN_AUTOENCODER_OUTPUTS = 64
-"""A network with fewer outputs is no autoencoder: an image may have as many numbers as there are classes by chance."""
+"""With fewer outputs than this, an image may have as many numbers as there are classes by chance."""
 # Operators that may stand between an ArgMax and the output.
 _AFTER_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 

@@ -227,6 +227,7 @@ def _compute_cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[flo
 def _find_spans(
     pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, max_pieces: int
 ) -> Iterator[Span]:
+    """Yield the spans of at most `max_pieces` neighbouring pieces that may be one character, by their first piece."""
     for first in range(len(pieces)):
         left, top, right, bottom = pieces[first].box
         gaps, part_counts = 0.0, Counter({pieces[first].blob[1]: 1})  # number of parts in the span, by blob

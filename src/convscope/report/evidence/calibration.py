@@ -84,7 +84,8 @@ def refusal_finding(value: Calibration) -> str:
 
 def _figures_table(value: Calibration) -> Table:
     sides, rows = (value.before, value.after), list[list[str]]()
-    # Each figure's row; below those of the calibration errors, what chance would show and the error of the worst bin.
+    # A row for each figure. Two rows follow each calibration error: the error of a calibrated network, and of the worst
+    # bin.
     for name, (factor, digits) in _NUMBERS.items():
         key = f"evidence.calibration.figure.{name}"
         row: list[str] = [say(key, bins=value.num_bins) if name.startswith("ece") else say(key)]

@@ -1,4 +1,4 @@
-"""The section on exported files: how far each one's answers are from the model's, and what they cost."""
+"""The section on exported files: how far their predictions are from the model's, and what they cost."""
 
 from convscope.interchange.parity import ParityTable
 from convscope.report.evidence.section import Section, Table, topic_section

@@ -1,4 +1,4 @@
-"""The section on images of no class: the model's answers to them, and which of them it refuses."""
+"""The section on images of no class: the model's predictions for them, and which of them it refuses."""
 
 from functools import partial
 from itertools import chain

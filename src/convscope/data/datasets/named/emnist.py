@@ -26,6 +26,7 @@ def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
 
 
 def _read_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
+    """Read a split from the archive at `path`, turn its images upright and count its labels from 0."""
     names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
     images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
     source = tuple(

@@ -104,6 +104,7 @@ def _beside(path: Path) -> Container:
 
 
 def _read_npz(path: Path, image_size: Size) -> Parts:
+    """Read the data set in an `.npz` archive; images that are large and uncompressed stay on disk."""
     on_disk: dict[str, Images] = {}
 
     def stays_on_disk(name: str) -> bool:

@@ -24,7 +24,7 @@ from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAG
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 4  # (N, H, W, C)
-# The third byte of the header, and the type it stands for; numbers are big-endian.
+# The types of numbers, big-endian, by the third byte of the header.
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 WHOLE_NUMBERS = (0x08, 0x09, 0x0B, 0x0C)
 PACKED = (GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC)
@@ -93,6 +93,7 @@ def _sha256(header: bytes, array: NDArray[np.uint8]) -> str:
 
 
 def _finish(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], str]:
+    """Convert the bytes to an array of the header's type and shape; return also the SHA-256 of the file."""
     shape = _shape(header)
     array: NDArray[Any] = content
     if header[2] != UNSIGNED_BYTE:
@@ -122,6 +123,7 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
 
 
 def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+    """Read the header and the bytes after it from a plain file, whose length is known before."""
     header = _read_plain_header(file, kinds)
     content = np.empty(_count_bytes(header), dtype=np.uint8)
     # A file may shrink while it is read.
@@ -131,6 +133,7 @@ def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, ND
 
 
 def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+    """Read the header and the bytes after it from a packed file, for whose length only an upper bound is known."""
     start = stream.read(4)
     header = start + stream.read(4 * _num_dimensions(start, kinds))
     promised = _count_bytes(header)

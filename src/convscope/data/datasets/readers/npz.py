@@ -147,6 +147,7 @@ def read_member(archive: zipfile.ZipFile, name: str, check: Check) -> NDArray[An
 
 
 def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Check) -> NDArray[Any]:
+    """Read an `.npy` file of `size` bytes, see `read_npy`; errors call the array `name`."""
     # Not `np.load`: a header states its own length, and a damaged one may claim gigabytes.
     header = BytesIO(read(min(MAX_HEADER_BYTES, size)))
     shape, fortran_order, dtype = read_header(header, name)

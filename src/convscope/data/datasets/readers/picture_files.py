@@ -46,6 +46,7 @@ def read_pictures(
 def _read_pictures(
     folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
+    """Read pictures by their names with `read_content`; see `read_pictures`."""
     digest = hashlib.sha256()
     images: Images | None = None
     kept, damaged = list[int](), list[str]()

@@ -36,7 +36,7 @@ def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]
     """
     from scipy import ndimage
 
-    side = LONGEST_SIDE // LARGEST_FACTOR  # of an image for which `prepare` averages the picture down to `LONGEST_SIDE`
+    side = LONGEST_SIDE // LARGEST_FACTOR  # for images of this side, `prepare` averages down to `LONGEST_SIDE`
     stages = prepare(picture, side, side, 1, Handwriting("light", side, centre=False), ("polarity", "light")).stages
     (strengths,) = (stage.pixels[..., 0] for stage in stages if stage.name == "light")
     usual = _usual(strengths)
@@ -61,10 +61,10 @@ def _usual(strengths: NDArray[np.uint8]) -> float:
 
 
 LONGEST_SIDE = 2400
-"""Pixels to which a larger picture is averaged down first."""
+"""Pixels of a picture's longer side; a larger picture is averaged down first."""
 
 MAX_BLOBS = 2000
-"""If there are more, as in a page of print or a photo of a lawn, the largest are kept."""
+"""Limit for the blobs of a picture. A page of print or a photo of a lawn has more; the largest are kept."""
 
 MAX_AREA = 4 * LONGEST_SIDE**2
 """Pixels of the boxes of all blobs; only blobs that surround each other many times have more."""
