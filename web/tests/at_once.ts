@@ -1,4 +1,4 @@
-import type { Work } from '../src/analysis/schedule';
+import type { Work } from '../src/analysis/slices';
 
 // Runs the work to its end without a pause.
 export function atOnce<T>(work: Work<T>): T {

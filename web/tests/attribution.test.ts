@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { differenceOf, gradCam, gradientTimesInput, occlusion, overImage, patchFor } from '../src/analysis/attribution';
+import {
+  differenceWeights,
+  gradCam,
+  gradientTimesInput,
+  occlusion,
+  overImage,
+  patchFor,
+} from '../src/analysis/attribution';
 import { inkOf, likenessOverInk, markedFirst, randomRemoval, removalCurves, SHARES } from '../src/analysis/deletion';
 import { isLinearAfter, splitOverMaps, splitOverUnits } from '../src/analysis/difference';
 import { atOnce } from './at_once';
@@ -14,7 +21,7 @@ const network = new DenseNetwork(
   { kernel: weights.map((weight) => [weight, 0]), bias: [3, 1] },
 );
 const image = new Uint8Array(20).fill(2);
-const difference = differenceOf(2, 0, 1);
+const difference = differenceWeights(2, 0, 1);
 
 test('the split over units adds up to the difference of the logits', () => {
   const [flat, units, output] = network.activations(image);
@@ -27,7 +34,7 @@ test('the split over units adds up to the difference of the logits', () => {
   expect(split.maps).toBeNull();
 });
 
-test('gradient x input is the share of each pixel beyond the ground, summed over channels', () => {
+test('gradient x input is the share of each pixel beyond the background, summed over channels', () => {
   const input = { height: 1, width: 2, channels: 2, scale: 0.5, offset: -1 };
   const map = gradientTimesInput(Float32Array.of(1, 2, 3, 4), Uint8Array.of(10, 20, 255, 255), input, 255);
   expect([...map]).toEqual([0.5 * (-245 + 2 * -235), 0]);
@@ -90,7 +97,7 @@ test('removal by the true weights falls fastest, and no random order falls below
   expect(curve[0]).toBe(2 * 210);
 });
 
-test('only what is not ground is ink, in any channel', () => {
+test('only what is not background is ink, in any channel', () => {
   expect(inkOf(Uint8Array.of(0, 0, 0, 5, 9, 9), 2, 0)).toEqual([1, 2]);
   expect(inkOf(Uint8Array.of(255, 255, 0, 255), 2, 255)).toEqual([1]);
 });

@@ -380,7 +380,7 @@ describe('the parts of the arithmetic', () => {
     const pass = passThrough(NETWORKS[3][1], 3);
     const cell = explainCell(pass, { layer: 'out', map: 2, row: 0, column: 0 });
     expect(cell.sum).toBeCloseTo(pass.logits[2], 10);
-    expect(Math.exp(cell.sum - cell.shares!.largest) / cell.shares!.total).toBeCloseTo(cell.shown, 10);
+    expect(Math.exp(cell.sum - cell.normalizer!.largest) / cell.normalizer!.total).toBeCloseTo(cell.shown, 10);
   });
 
   test('a replaced cell says so, and what it would have been', () => {

@@ -4,7 +4,7 @@ import { initialWeights } from '../src/engine/initialization';
 import type { Architecture, TrainingSteps } from '../src/engine/types';
 import type { Network, TrainingData } from '../src/engine/network';
 import { chooseImages } from '../src/training/conditions';
-import { accuracyOf, measuringEpoch, MAX_MEASURED } from '../src/training/epoch';
+import { accuracyOf, measureEpoch, MAX_MEASURED } from '../src/training/epoch';
 import { classWeightsFor, fast, type Recipe } from '../src/training/recipe';
 import { Trainer } from '../src/training/trainer';
 import { atOnce } from './at_once';
@@ -91,7 +91,7 @@ test('a trainer shows its images and no others, once an epoch', () => {
   expect([trainer.steps, trainer.epochsDone]).toEqual([6, 0]);
   const done: (number | null)[] = [];
   while (!trainer.done) {
-    const next = trainer.next(2);
+    const next = trainer.nextSteps(2);
     trainer.train(2);
     expect(requests.at(-1)).toEqual(next);
     done.push(trainer.epochsDone);
@@ -155,7 +155,7 @@ test('a few images with wrong labels are memorised: train accuracy rises far abo
     const trainer = new Trainer(network, data, recipe, 0, chosen.indices);
     while (!trainer.done) trainer.train(100);
     const at = { epoch: trainer.epochsDone!, step: trainer.step };
-    const point = atOnce(measuringEpoch(network, data, chosen, unseen, 4, at));
+    const point = atOnce(measureEpoch(network, data, chosen, unseen, 4, at));
     data.setLabels(seen.labels);
     return point;
   };
@@ -177,7 +177,7 @@ test('of many training images, the first drawn are measured', () => {
   const data = { images: (indices: ArrayLike<number>) => new Uint8Array(indices.length) };
   const sample = { images: Uint8Array.of(0), labels: Uint8Array.of(1) };
   const at = { epoch: 1, step: 9 };
-  const work = measuringEpoch(network as unknown as Network, data as unknown as TrainingData, chosen, sample, 2, at);
+  const work = measureEpoch(network as unknown as Network, data as unknown as TrainingData, chosen, sample, 2, at);
   const { train, gap } = atOnce(work);
   expect([train.count, train.right, gap]).toEqual([MAX_MEASURED, MAX_MEASURED / 2, -0.5]);
 });

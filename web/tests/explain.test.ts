@@ -5,15 +5,15 @@ import { SHARES } from '../src/analysis/deletion';
 import { splitOverUnits } from '../src/analysis/difference';
 import { explain, METHODS, type Question } from '../src/analysis/explain';
 import {
-  outputOf,
-  replacements,
+  ablatedOutput,
+  replacementsFor,
   weightedFilters,
   withoutParts,
   withReplacements,
   type Ablation,
 } from '../src/analysis/ablations';
 import { filterStatistics } from '../src/analysis/filter_statistics';
-import { rightAnswers } from '../src/analysis/sample_accuracy';
+import { correctByAblation } from '../src/analysis/sample_accuracy';
 import { atOnce } from './at_once';
 import { randomNumbers } from '../src/analysis/statistics';
 import { layerTable } from '../src/engine/architecture';
@@ -88,7 +88,7 @@ function seeded(of: Architecture, seed: number): Weights {
 function picture(of: Architecture, seed: number, count = 1): Uint8Array {
   const { height, width, channels } = of.input;
   const random = randomNumbers(seed);
-  // A third of the pixels are ground.
+  // A third of the pixels are background.
   return Uint8Array.from({ length: count * height * width * channels }, () => Math.max(0, random() * 380 - 125));
 }
 
@@ -97,7 +97,7 @@ function question(of: Architecture, lost: Ablation[] = []): Question {
   const table = layerTable(of);
   const pixels = picture(of, 2);
   const network = engine.network(of, weights);
-  const ablation = replacements(table, {}, lost);
+  const ablation = replacementsFor(table, {}, lost);
   const { logits } = network.forward(pixels, ablation);
   network.free();
   const order = Array.from(logits, (_, k) => k).sort((a, b) => logits[b] - logits[a]);
@@ -109,7 +109,7 @@ function question(of: Architecture, lost: Ablation[] = []): Question {
     untrained: seeded(of, 3),
     replacements: ablation,
     pixels,
-    ground: 0,
+    background: 0,
     answer: order[0],
     rival: order[1],
     camLayer: maps.at(-1)?.layer.name ?? null,
@@ -196,7 +196,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       { part: 'filter', layer, filter: 2, value: 'zero' },
     ]);
     const means = Object.fromEntries(weightedFilters(table).map(({ layer }) => [layer, Float32Array.of(0.3)]));
-    const ablation = replacements(table, means, lost);
+    const ablation = replacementsFor(table, means, lost);
     const weights = seeded(of, 1);
     const images = picture(of, 5, 3);
     const whole = engine.network(of, weights);
@@ -206,7 +206,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     const logits = gated.logits(images);
     expect(logits).toHaveLength(expected.length);
     for (let i = 0; i < logits.length; i++) expect(logits[i]).toBeCloseTo(expected[i], 4);
-    for (const { layer } of lost) expect(outputOf(changed.architecture, layer)).toBe(`${layer}_ablation`);
+    for (const { layer } of lost) expect(ablatedOutput(changed.architecture, layer)).toBe(`${layer}_ablation`);
     whole.free();
     gated.free();
   });
@@ -218,7 +218,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     const size = pixels.length / 9;
     const statistics = atOnce(filterStatistics(network.table, network, { pixels, count: 9, numSample: 6 }));
     const labels = Array.from({ length: 9 }, (_, i) => i % network.numClasses);
-    const [right] = atOnce(rightAnswers(network, { pixels, labels, numSample: 6 }, [[]]));
+    const [right] = atOnce(correctByAblation(network, { pixels, labels, numSample: 6 }, [[]]));
     for (let i = 0; i < 6; i++) {
       const { activations, logits } = network.forward(pixels.subarray(i * size, (i + 1) * size));
       expect(right[i]).toBe(Number(logits.indexOf(Math.max(...logits)) === labels[i]));

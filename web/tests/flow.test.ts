@@ -1,6 +1,6 @@
 // Where the flow draws, what its colours span, which maps its ribbons join, and where its keys go.
 import { describe, expect, test } from 'vitest';
-import { linksBack, linksOn } from '../src/analysis/links';
+import { linksBack, linksForward } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms } from '../src/analysis/rounding';
 import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/flow/grid';
@@ -127,13 +127,13 @@ describe('links', () => {
     expect(linksBack(table, weights, 3, 0, 1)).toHaveLength(1);
   });
   test('a pooled map feeds every unit, and a map its own pooling', () => {
-    expect(linksOn(table, weights, 1, 0, 8).map(({ layer, map }) => [layer, map])).toEqual([
+    expect(linksForward(table, weights, 1, 0, 8).map(({ layer, map }) => [layer, map])).toEqual([
       [3, 0],
       [3, 1],
       [3, 2],
     ]);
-    expect(linksOn(table, weights, 0, 1, 8)).toEqual([{ layer: 1, map: 1, weight: 1, strength: 1 }]);
-    expect(linksOn(table, weights, 3, 0, 8)).toEqual([]);
+    expect(linksForward(table, weights, 0, 1, 8)).toEqual([{ layer: 1, map: 1, weight: 1, strength: 1 }]);
+    expect(linksForward(table, weights, 3, 0, 8)).toEqual([]);
   });
 });
 

@@ -7,7 +7,7 @@ import { unpack, unpackFloats } from '../src/payload/unpack';
 import { evaluateCommand } from '../src/bench/parts/command';
 import { classesPayload, ownClassesOf, trainedPayload } from '../src/state/made_page';
 import { load } from '../src/state/models';
-import { partsOf, recipeFor, withClasses, type OwnClass } from '../src/training/own_classes';
+import { splitExamples, recipeFor, withClasses, type OwnClass } from '../src/training/own_classes';
 import { readCases, uniform } from './engine/cases';
 
 const { architecture: own } = (await readCases()).find((candidate) => candidate.architecture.name === 'residual')!;
@@ -58,7 +58,7 @@ test('a network for own classes opens with its names, its weights and its exampl
   const weights = initialWeights(architecture, 5);
   const means = { [architecture.layers.at(-1)!.name]: Float32Array.of(1, 2, 3) };
   const network = { architecture, weights, means, recipe: recipeFor(shape, 15) };
-  const parts = partsOf(classes);
+  const parts = splitExamples(classes);
   const names = classes.map(({ name }) => name);
   const payload = JSON.parse(scriptJson(await classesPayload(page, network, 4, names, parts))) as Payload;
   const opened = { payload, ...(await load(payload)) };
@@ -72,7 +72,7 @@ test('a network for own classes opens with its names, its weights and its exampl
 
   // Where none was held out, all of them are shown, and they come back in their order too.
   const few = classes.map((item) => ({ ...item, examples: item.examples.slice(0, 4) }));
-  const smaller = await classesPayload(page, network, 4, names, partsOf(few));
+  const smaller = await classesPayload(page, network, 4, names, splitExamples(few));
   const reopened = { payload: smaller, ...(await load(smaller)) };
   expect(reopened.images.numSample).toBe(12);
   expect(ownClassesOf(reopened)).toEqual(few.map(({ name, examples }) => ({ name, examples })));

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Recipe } from '../src/training/recipe';
-import { recipeOf, writtenRecipe, type WrittenRecipe } from '../src/training/recipe';
+import type { WrittenRecipe } from '../src/engine/types';
+import { parseRecipe, writeRecipe } from '../src/training/recipe';
 import { modelFile, provenanceOf, type TrainedModel } from '../src/training/model_file';
 import { openEngine, readCases, readSteps, relativeDifference, weightsOf } from './engine/cases';
 
@@ -47,7 +48,7 @@ test('the page gives the logits that Python gives for the file', async () => {
 
 test('a recipe that is written reads as the same recipe', () => {
   for (const original of [recipe, { ...recipe, classWeights: 'balanced' as const }]) {
-    expect(recipeOf(writtenRecipe(original))).toEqual({ recipe: original, leftOut: [] });
+    expect(parseRecipe(writeRecipe(original))).toEqual({ recipe: original, leftOut: [] });
   }
 });
 

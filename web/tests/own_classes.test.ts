@@ -7,7 +7,7 @@ import { OwnClasses } from '../src/state/own_classes.svelte';
 import {
   MAX_CLASSES,
   MAX_EXAMPLES,
-  partsOf,
+  splitExamples,
   recipeFor,
   startWeights,
   withClasses,
@@ -21,15 +21,15 @@ const classesOf = (...counts: number[]): OwnClass[] =>
 
 describe('held-out examples', () => {
   test('are every fifth of a class, whatever comes later', () => {
-    const { train, heldOut } = partsOf(classesOf(10, 7));
+    const { train, heldOut } = splitExamples(classesOf(10, 7));
     expect([...heldOut.images]).toEqual([0, 4, 0, 9, 1, 4]);
     expect([...heldOut.labels]).toEqual([0, 0, 1]);
     expect(train.labels.length).toBe(14);
-    expect([...partsOf(classesOf(11, 7)).heldOut.images]).toEqual([...heldOut.images]);
+    expect([...splitExamples(classesOf(11, 7)).heldOut.images]).toEqual([...heldOut.images]);
   });
 
   test('are none where a class has fewer than five', () => {
-    const { train, heldOut } = partsOf(classesOf(10, 4));
+    const { train, heldOut } = splitExamples(classesOf(10, 4));
     expect(heldOut.labels.length).toBe(0);
     expect(train.labels.length).toBe(14);
     expect(train.images.length).toBe(2 * 14);

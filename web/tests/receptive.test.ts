@@ -1,6 +1,6 @@
 // Receptive fields against what changes when a pixel changes.
 import { describe, expect, test } from 'vitest';
-import { cellIn, receptiveFrame, wayBack } from '../src/analysis/receptive';
+import { cellIn, receptiveFrame, layersBackToImage } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture, LayerSpec } from '../src/engine/types';
 import { meanMap } from '../src/bench/lens/mean_map';
@@ -231,7 +231,7 @@ test('the way back of a cell goes from its own layer to the image, and names eac
       { kind: 'Dense', name: 'dense', units: 2, activation: 'linear', use_bias: true },
     ];
     const table = layerTable({ name: 'n', input, layers: [...LAYERS[layers], ...end] });
-    return wayBack(table, receptiveFrame(table, { layer, map: 0, row: 1, column: 1 }));
+    return layersBackToImage(table, receptiveFrame(table, { layer, map: 0, row: 1, column: 1 }));
   };
   expect(wayOf('valid padding', 'b')).toEqual(['b', 'pool', 'a', 'input']);
   expect(wayOf('a residual around a convolution', 'add')).toEqual(['add', 'b', 'a', 'input']);

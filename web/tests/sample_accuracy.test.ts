@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { changeOf, changes, isRight } from '../src/analysis/sample_accuracy';
+import { compareAccuracy, changes, isCorrect } from '../src/analysis/sample_accuracy';
 import { atOnce } from './at_once';
 import { DenseNetwork } from './dense_network';
 
 test('of equal logits the first class is the answer', () => {
   const logits = Float32Array.of(1, 1, 0);
-  expect([0, 1, 2].map((label) => isRight(logits, 0, label, 3))).toEqual([true, false, false]);
+  expect([0, 1, 2].map((label) => isCorrect(logits, 0, label, 3))).toEqual([true, false, false]);
 });
 
 test('broken and mended answers are counted apart', () => {
-  const change = changeOf(Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0));
+  const change = compareAccuracy(Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0));
   expect(change).toEqual({ n: 4, before: 2, after: 2, broken: 1, mended: 1 });
 });
 

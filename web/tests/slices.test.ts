@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inPieces, inSlices, part, type Work } from '../src/analysis/schedule';
+import { inPieces, inSlices, scaleProgress, type Work } from '../src/analysis/slices';
 import { atOnce } from './at_once';
 
 function* counting(to: number, freed: { value: boolean }): Work<number> {
@@ -49,7 +49,7 @@ test('pieces cover every item once, in order', () => {
 
 test('a part reports its share of the whole', () => {
   const halves: number[] = [];
-  const work = part(
+  const work = scaleProgress(
     (function* (): Work<string> {
       yield 0;
       yield 0.5;

@@ -4,7 +4,7 @@ import { loadEngine } from '../src/engine/engine';
 import { initialWeights } from '../src/engine/initialization';
 import type { Network, TrainingData } from '../src/engine/network';
 import type { Architecture, TrainingSteps } from '../src/engine/types';
-import { fast, recipeOf, type Recipe } from '../src/training/recipe';
+import { fast, parseRecipe, type Recipe } from '../src/training/recipe';
 import { measure, Scores } from '../src/training/score';
 import { permutation, splitMix } from '../src/training/shuffle';
 import { Trainer } from '../src/training/trainer';
@@ -55,7 +55,7 @@ describe('a trainer', () => {
 
 describe('a recipe of a run', () => {
   test('is taken over, and what the page does not do is named', () => {
-    const { recipe, leftOut } = recipeOf({
+    const { recipe, leftOut } = parseRecipe({
       name: 'mine',
       epochs: 3,
       batch_size: 32,

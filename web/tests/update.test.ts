@@ -1,6 +1,6 @@
 // One step in all its parts against the reference engine in Python.
 import { describe, expect, test } from 'vitest';
-import { oneUpdate, type StepQuestion } from '../src/training/update';
+import { takeStepInParts, type StepRequest } from '../src/training/update';
 import { imagesOf, openEngine, readCases, readSteps, relativeDifference, unpacked, weightsOf } from './engine/cases';
 
 const engine = await openEngine();
@@ -17,7 +17,7 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
   const classes = architecture.layers.findLast((layer) => layer.units !== undefined)!.units!;
   const labels = Array.from({ length: 12 }, (_, i) => i % classes);
   const data = engine.trainingData(imagesOf(architecture, seed + 100, 12), labels);
-  const question = (step: number): Omit<StepQuestion, 'weights' | 'optimizer'> => ({
+  const question = (step: number): Omit<StepRequest, 'weights' | 'optimizer'> => ({
     architecture,
     data,
     steps: {
@@ -33,8 +33,8 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
     },
     watched: imagesOf(architecture, seed + 300, 2),
   });
-  const { after: start } = oneUpdate(engine, { ...question(0), weights, optimizer: null });
-  const update = oneUpdate(engine, { ...question(1), ...start });
+  const { after: start } = takeStepInParts(engine, { ...question(0), weights, optimizer: null });
+  const update = takeStepInParts(engine, { ...question(1), ...start });
 
   test('has the gradients of the reference, as the batch was seen, and their norm', () => {
     expect(Math.abs(update.loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
@@ -78,5 +78,5 @@ test('one update takes one batch', () => {
   };
   const weights = weightsOf(architecture, seed);
   const question = { architecture, weights, optimizer: null, data, steps, watched: new Uint8Array() };
-  expect(() => oneUpdate(engine, question)).toThrow('One update takes one batch');
+  expect(() => takeStepInParts(engine, question)).toThrow('One update takes one batch');
 });

@@ -1,7 +1,7 @@
 // Where an image lies in the map of test images.
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { classCounts, loadMap, nearest, type Known } from '../src/analysis/whereabouts';
+import { classCounts, loadMap, nearest, type MappedImage } from '../src/analysis/whereabouts';
 import type { Block, LiveMap } from '../src/payload/types';
 
 const packed = (dtype: Block['dtype'], shape: number[], numbers: Float32Array | Uint8Array): Block => ({
@@ -18,7 +18,7 @@ const map: LiveMap = {
   directions: packed('float32', [3, 2], Float32Array.of(1, 0, 0, 1, 2, -1)),
   offset: [1, 2],
 };
-const known = (position: number, hidden: number[], point: [number, number]): Known => ({
+const known = (position: number, hidden: number[], point: [number, number]): MappedImage => ({
   position,
   hidden: Float32Array.from(hidden),
   point,

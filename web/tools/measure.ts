@@ -1,8 +1,8 @@
 // Runs within a report: times its network's ablations, by what the page calls for them and on what it holds.
 import { weightedFilters } from '../src/analysis/ablations';
 import { imageEffects } from '../src/analysis/ablation_effects';
-import { rightAnswers } from '../src/analysis/sample_accuracy';
-import type { Work } from '../src/analysis/schedule';
+import { correctByAblation } from '../src/analysis/sample_accuracy';
+import type { Work } from '../src/analysis/slices';
 import { loadEngine } from '../src/engine/engine';
 import type { Payload } from '../src/payload/types';
 import { inflate } from '../src/payload/unpack';
@@ -55,6 +55,6 @@ export async function ablationTimes(): Promise<AblationTimes> {
     sample: images.numSample,
     forward: timesOf(RUNS, 200, () => network.forward(image)),
     image: timesOf(RUNS, 20, () => finish(imageEffects(network, image, [], ablations, weighed))),
-    all: timesOf(LONG_RUNS, 1, () => finish(rightAnswers(network, images, ablations))),
+    all: timesOf(LONG_RUNS, 1, () => finish(correctByAblation(network, images, ablations))),
   };
 }

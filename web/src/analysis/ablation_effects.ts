@@ -2,9 +2,9 @@
 import type { Network } from '../engine/network';
 import type { Replacement } from '../engine/types';
 import { weigh } from './attribution';
-import { inPieces, type Work } from './schedule';
+import { inPieces, type Work } from './slices';
 
-// By ablation: how far the weighted sum of logits falls, compared with `base` alone.
+// Computes for each ablation how far the weighted sum of logits falls when it is added to `base`.
 export function* imageEffects(
   network: Network,
   image: Uint8Array,
@@ -15,8 +15,8 @@ export function* imageEffects(
   const before = weigh(network.ablationLogits(image, [base]), 0, weights);
   const falls = new Float32Array(ablations.length);
   yield* inPieces(ablations.length, (from, to) => {
-    const some = ablations.slice(from, to).map((ablation) => [...base, ...ablation]);
-    const logits = network.ablationLogits(image, some);
+    const batch = ablations.slice(from, to).map((ablation) => [...base, ...ablation]);
+    const logits = network.ablationLogits(image, batch);
     for (let i = from; i < to; i++) falls[i] = before - weigh(logits, (i - from) * weights.length, weights);
   });
   return falls;

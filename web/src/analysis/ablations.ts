@@ -2,13 +2,13 @@
 import { logitsRow, rowNamed } from '../engine/architecture';
 import type { Architecture, LayerRow, Replacement, Weights } from '../engine/types';
 
-export type Value = 'zero' | 'mean';
+export type ReplacementValue = 'zero' | 'mean';
 
 // An ablation sets a filter (or all of the layer if `filter` is null) to zero or to its mean over test images, or removes a
 // part of a layer: its activation function, its bias (set to zero), or the selection of its pooling (the mean of the window
 // instead of its largest value).
 export type Ablation =
-  | { part: 'filter'; layer: string; filter: number | null; value: Value }
+  | { part: 'filter'; layer: string; filter: number | null; value: ReplacementValue }
   | { part: 'activation' | 'bias' | 'pooling'; layer: string };
 
 export function sameAblation(a: Ablation, b: Ablation): boolean {
@@ -17,13 +17,13 @@ export function sameAblation(a: Ablation, b: Ablation): boolean {
   );
 }
 
-// The number of filters that can be replaced; 0 for a Flatten and from the logits on.
-export function filtersOf(table: LayerRow[], row: LayerRow): number {
+// Counts the filters of a layer that can be replaced; 0 for a Flatten and from the logits on.
+export function countFilters(table: LayerRow[], row: LayerRow): number {
   if (row.index >= logitsRow(table).index || row.layer.kind === 'Flatten') return 0;
   return row.outputShape[row.outputShape.length - 1];
 }
 
-export function partsOf(row: LayerRow): ('activation' | 'bias' | 'pooling')[] {
+export function removableParts(row: LayerRow): ('activation' | 'bias' | 'pooling')[] {
   const { kind, name, activation = 'linear' } = row.layer;
   const parts: ('activation' | 'bias' | 'pooling')[] = [];
   if (activation !== 'linear' && activation !== 'softmax') parts.push('activation');
@@ -32,7 +32,8 @@ export function partsOf(row: LayerRow): ('activation' | 'bias' | 'pooling')[] {
   return parts;
 }
 
-export function replacements(
+// Makes a replacement for each ablated filter.
+export function replacementsFor(
   table: LayerRow[],
   means: Record<string, Float32Array>,
   ablations: Ablation[],
@@ -40,7 +41,7 @@ export function replacements(
   const all: Replacement[] = [];
   for (const ablation of ablations) {
     if (ablation.part !== 'filter') continue;
-    const count = filtersOf(table, rowNamed(table, ablation.layer));
+    const count = countFilters(table, rowNamed(table, ablation.layer));
     const filters = ablation.filter === null ? Array.from({ length: count }, (_, k) => k) : [ablation.filter];
     for (const filter of filters) {
       const value = ablation.value === 'mean' ? (means[ablation.layer]?.[filter] ?? 0) : 0;
@@ -50,7 +51,7 @@ export function replacements(
   return all;
 }
 
-// The network without removed parts; the same objects if no part is removed.
+// Changes a network so that it lacks the removed parts. Returns the same objects if no part is removed.
 export function withoutParts(
   architecture: Architecture,
   weights: Weights,
@@ -72,34 +73,33 @@ export function withoutParts(
   return { architecture: { ...architecture, layers }, weights: changed };
 }
 
-// All single ablations: filters and units with weights of their own, except those of the last layer.
+// Lists the layers whose filters or units have weights of their own, except the last, with the number of filters.
 export function weightedFilters(table: LayerRow[]): { layer: string; kind: string; filters: number }[] {
   return table
-    .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && filtersOf(table, row) > 0)
-    .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: filtersOf(table, row) }));
+    .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && countFilters(table, row) > 0)
+    .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: countFilters(table, row) }));
 }
 
 const GATE = '_ablation';
 
-// Writes replacements into a network, so that gradients, which support no replacements, belong to the network with ablations:
-// after each such layer comes a batch normalisation. Its gamma is 1 for a filter that stays; it is 0 for a replaced filter,
-// whose beta is the constant.
+// Writes replacements into a network, since gradients support no replacements: adds a batch normalisation after each layer
+// with replaced filters. Its gamma is 1 for a filter that stays; it is 0 for a replaced filter, whose beta is the constant.
 export function withReplacements(
   table: LayerRow[],
   architecture: Architecture,
   weights: Weights,
   replacements: Replacement[],
 ): { architecture: Architecture; weights: Weights } {
-  const hit = new Set(replacements.map((replacement) => replacement.layer));
-  if (hit.size === 0) return { architecture, weights };
+  const changedLayers = new Set(replacements.map((replacement) => replacement.layer));
+  if (changedLayers.size === 0) return { architecture, weights };
   const gated = { ...weights };
   const layers = architecture.layers.flatMap((layer) => {
     const from = layer.from_layer;
-    const spec = from !== undefined && hit.has(from) ? { ...layer, from_layer: from + GATE } : layer;
-    if (!hit.has(layer.name)) return [spec];
+    const spec = from !== undefined && changedLayers.has(from) ? { ...layer, from_layer: from + GATE } : layer;
+    if (!changedLayers.has(layer.name)) return [spec];
     const name = layer.name + GATE;
     const epsilon = 1e-3;
-    const filters = filtersOf(table, rowNamed(table, layer.name));
+    const filters = countFilters(table, rowNamed(table, layer.name));
     const gamma = new Float32Array(filters).fill(1);
     const beta = new Float32Array(filters);
     for (const item of replacements) {
@@ -110,13 +110,13 @@ export function withReplacements(
     gated[`${name}/gamma`] = gamma;
     gated[`${name}/beta`] = beta;
     gated[`${name}/moving_mean`] = new Float32Array(filters);
-    gated[`${name}/moving_variance`] = new Float32Array(filters).fill(1 - epsilon);
+    gated[`${name}/moving_variance`] = new Float32Array(filters).fill(1 - epsilon); // so that the output is gamma * x + beta
     return [spec, { kind: 'BatchNormalization', name, momentum: 0.99, epsilon, activation: 'linear' as const }];
   });
   return { architecture: { ...architecture, layers }, weights: gated };
 }
 
-// The layer that has a layer's output in a network with replacements written into it.
-export function outputOf(architecture: Architecture, layer: string): string {
+// Names the layer that holds the output of `layer`, with its replacements, after `withReplacements`.
+export function ablatedOutput(architecture: Architecture, layer: string): string {
   return architecture.layers.some((candidate) => candidate.name === layer + GATE) ? layer + GATE : layer;
 }

@@ -1,37 +1,38 @@
 // Attributions of a logit difference to the input, by three methods. None of them shows a cause.
 import type { Network } from '../engine/network';
 import type { Input, LayerRow } from '../engine/types';
-import { inPieces, type Work } from './schedule';
+import { inPieces, type Work } from './slices';
 
-// The number that the network reads for a byte.
+// Converts bytes to the numbers that the network reads.
 export function normalize(pixels: Uint8Array, input: Input): Float32Array {
   return Float32Array.from(pixels, (byte) => byte * input.scale + input.offset);
 }
 
-// The weights of the logits: 1 for the prediction, -1 for the rival.
-export function differenceOf(classes: number, answer: number, rival: number): Float32Array {
+// Makes the logit weights of a difference: 1 for the prediction, -1 for the rival.
+export function differenceWeights(classes: number, answer: number, rival: number): Float32Array {
   const weights = new Float32Array(classes);
   weights[answer] += 1;
   weights[rival] -= 1;
   return weights;
 }
 
-// Gradient * (input - background), (H, W): the contribution of each pixel if the network were linear.
+// Computes gradient * (input - background), (H, W): the contribution of each pixel if the network were linear.
 export function gradientTimesInput(
   gradient: Float32Array,
   pixels: Uint8Array,
   input: Input,
-  ground: number,
+  background: number,
 ): Float32Array {
   const { channels, scale } = input;
   const map = new Float32Array(pixels.length / channels);
   for (let i = 0; i < pixels.length; i++) {
-    map[Math.floor(i / channels)] += gradient[i] * (pixels[i] - ground) * scale;
+    map[Math.floor(i / channels)] += gradient[i] * (pixels[i] - background) * scale;
   }
   return map;
 }
 
-// Each map weighted with its mean gradient, summed, and cut at zero: (rows, columns). Source: Selvaraju and others 2017.
+// Sums the maps, each weighted with its mean gradient, and cuts the sum at zero: (rows, columns).
+// Source: Selvaraju and others 2017.
 export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float32Array): Float32Array {
   const [rows, columns, channels] = row.outputShape;
   const weights = new Float64Array(channels);
@@ -41,12 +42,11 @@ export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float
   return map.map((value) => Math.max(0, value));
 }
 
-// Resizes a layer's map to the image: each cell is at the centre of its receptive field, and pixels between interpolate four
-// cells.
+// Resizes a layer's map to the image, bilinearly: each cell stands at the centre of its receptive field.
 export function overImage(map: Float32Array, row: LayerRow, height: number, width: number): Float32Array {
   const [rows, columns] = row.outputShape;
   const { size, jump, start } = row.receptiveField;
-  const at = (pixel: number, axis: number, count: number): [number, number, number] => {
+  const cellsAround = (pixel: number, axis: number, count: number): [number, number, number] => {
     const middle = start[axis] + (size[axis] - 1) / 2;
     const position = Math.min(count - 1, Math.max(0, (pixel - middle) / Math.max(1, jump[axis])));
     const low = Math.floor(position);
@@ -54,9 +54,9 @@ export function overImage(map: Float32Array, row: LayerRow, height: number, widt
   };
   const result = new Float32Array(height * width);
   for (let y = 0; y < height; y++) {
-    const [top, bottom, down] = at(y, 0, rows);
+    const [top, bottom, down] = cellsAround(y, 0, rows);
     for (let x = 0; x < width; x++) {
-      const [left, right, along] = at(x, 1, columns);
+      const [left, right, along] = cellsAround(x, 1, columns);
       const mix = (r: number) => map[r * columns + left] * (1 - along) + map[r * columns + right] * along;
       result[y * width + x] = mix(top) * (1 - down) + mix(bottom) * down;
     }
@@ -69,32 +69,32 @@ export interface Patch {
   stride: number;
 }
 
-// The side of a patch: a seventh of the shorter side of the image. Patches overlap by half.
+// Chooses the patch for images of this size: a seventh of the shorter side. Patches overlap by half.
 export function patchFor(height: number, width: number): Patch {
   const side = Math.max(1, Math.round(Math.min(height, width) / 7));
   return { side, stride: Math.max(1, Math.floor(side / 2)) };
 }
 
-function positions(length: number, { side, stride }: Patch): number[] {
-  const result: number[] = [];
-  for (let at = 0; at + side < length; at += stride) result.push(at);
-  result.push(Math.max(0, length - side)); // the last patch ends where the image ends
-  return result;
+function patchStarts(length: number, { side, stride }: Patch): number[] {
+  const starts: number[] = [];
+  for (let start = 0; start + side < length; start += stride) starts.push(start);
+  starts.push(Math.max(0, length - side)); // the last patch ends where the image ends
+  return starts;
 }
 
-// The fall of the difference when a patch is set to the background; for each pixel the mean over patches that cover it.
+// Computes how far the difference falls when a patch is set to the background: for each pixel the mean over its patches.
 // Source: Zeiler and Fergus 2014.
 export function* occlusion(
   network: Network,
   pixels: Uint8Array,
   shape: [number, number, number],
   patch: Patch,
-  ground: number,
+  background: number,
   weights: Float32Array,
 ): Work<Float32Array> {
   const [height, width, channels] = shape;
-  const corners = positions(height, patch).flatMap((y) => positions(width, patch).map((x) => [y, x]));
-  const whole = weigh(network.logits(pixels), 0, weights);
+  const corners = patchStarts(height, patch).flatMap((y) => patchStarts(width, patch).map((x) => [y, x]));
+  const intact = weigh(network.logits(pixels), 0, weights);
   const sums = new Float64Array(height * width);
   const counts = new Float64Array(height * width);
   yield* inPieces(corners.length, (from, to) => {
@@ -104,12 +104,12 @@ export function* occlusion(
       image.set(pixels);
       const [y, x] = corners[i];
       for (let r = y; r < Math.min(height, y + patch.side); r++) {
-        image.fill(ground, (r * width + x) * channels, (r * width + Math.min(width, x + patch.side)) * channels);
+        image.fill(background, (r * width + x) * channels, (r * width + Math.min(width, x + patch.side)) * channels);
       }
     }
     const logits = network.logits(images);
     for (let i = from; i < to; i++) {
-      const fall = whole - weigh(logits, (i - from) * weights.length, weights);
+      const fall = intact - weigh(logits, (i - from) * weights.length, weights);
       const [y, x] = corners[i];
       for (let r = y; r < Math.min(height, y + patch.side); r++) {
         for (let c = x; c < Math.min(width, x + patch.side); c++) {
@@ -122,8 +122,9 @@ export function* occlusion(
   return Float32Array.from(sums, (sum, i) => (counts[i] > 0 ? sum / counts[i] : 0));
 }
 
-export function weigh(logits: Float32Array, at: number, weights: Float32Array): number {
+// Computes the weighted sum of the logits of an image, which begin at `offset`.
+export function weigh(logits: Float32Array, offset: number, weights: Float32Array): number {
   let sum = 0;
-  for (let k = 0; k < weights.length; k++) sum += weights[k] * logits[at + k];
+  for (let k = 0; k < weights.length; k++) sum += weights[k] * logits[offset + k];
   return sum;
 }

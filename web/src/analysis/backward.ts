@@ -1,4 +1,4 @@
-// The backward pass of one image: gradients of the loss by all outputs and weights.
+// The backward pass of one image: the gradients of its loss with respect to all outputs and weights.
 import type { Engine } from '../engine/engine';
 import type { Network } from '../engine/network';
 import { softmax } from '../engine/softmax';
@@ -8,13 +8,13 @@ export interface Backward {
   loss: number; // cross-entropy of the image's label, in nats
   logits: Float32Array;
   probabilities: Float32Array;
-  target: Float32Array; // (K,): the target probabilities, one-hot without label smoothing
-  dlogits: Float32Array; // the gradient of the loss by the logits, (probabilities - target) * the class's weight
-  layers: Record<string, Float32Array>; // the gradient by each layer's output, without the softmax; "input" is the scaled image
-  weights: Weights; // the gradient by each trained weight, in Keras layout
+  target: Float32Array; // (K,) target probabilities, one-hot without label smoothing
+  dlogits: Float32Array; // the gradient with respect to the logits: (probabilities - target) * class weight
+  layers: Record<string, Float32Array>; // with respect to each layer's output before the softmax; "input" is the image
+  weights: Weights; // the gradient with respect to each trained weight, in Keras layout
 }
 
-// In prediction mode: without dropout, and with the moving statistics of batch normalisation.
+// Computes a backward pass as in prediction: without dropout, with the moving statistics of batch normalisation.
 export function backward(
   engine: Engine,
   network: Network,

@@ -3,7 +3,7 @@ import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
 import { mapsRead } from '../engine/layers';
-import { sharesOf, type Shares } from '../engine/softmax';
+import { normalizerOf, type Normalizer } from '../engine/softmax';
 import { sizesOf, unflatten, type Cell } from './receptive';
 
 // A forward pass: image, network and the output of every layer.
@@ -16,14 +16,14 @@ export interface ForwardPass {
   logits: ArrayLike<number>;
 }
 
-// A window of a map; its values outside the map are NaN.
+// The values that a cell's window reads from one map; NaN outside the map.
 export interface WindowValues {
   map: number;
-  top: number; // of its first row and column; negative in the padding
+  top: number; // row of the map at which the window begins; negative in the padding
   left: number;
   rows: number;
   columns: number;
-  dilation: [number, number]; // distance between its rows and columns
+  dilation: [number, number]; // distance between neighbouring rows and columns
   values: number[];
 }
 
@@ -34,40 +34,41 @@ export interface Channel extends WindowValues {
 }
 
 export interface Term {
-  input: number; // index in the vector before
+  input: number; // index in the input vector
   value: number;
   weight: number;
   product: number;
 }
 
-export type Work =
+export type CellWork =
   | { step: 'products'; channels: Channel[] }
-  | { step: 'largest'; window: WindowValues; winner: number } // index of the first maximum
+  | { step: 'largest'; window: WindowValues; winner: number } // `winner` is the index of the first maximum
   | { step: 'mean'; window: WindowValues; count: number; total: number }
-  | { step: 'weighted'; terms: Term[] } // the largest products first
+  | { step: 'weighted'; terms: Term[] } // largest absolute products first
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
   | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
   | { step: 'copied'; value: number; from: Cell }
-  | { step: 'voted'; members: number; mean: number; strength: number } // the mean probability, and the logits' mean log Σ exp
-  | { step: 'zero' } // a number of the padding
+  | { step: 'voted'; members: number; mean: number; strength: number } // mean probability, mean log Σ exp of the logits
+  | { step: 'zero' } // the cell lies in the padding
   | { step: 'pixel'; byte: number; scale: number; offset: number };
 
 export interface CellArithmetic {
   cell: Cell;
-  kind: string; // of the layer; "Input" for a pixel
-  source: string; // the layer that it reads; null for a pixel
-  work: Work;
+  kind: string; // the layer's kind; "Input" for a pixel
+  source: string; // the layer that it reads; empty for a pixel
+  work: CellWork;
   bias: number | null;
-  sum: number; // before the activation
+  sum: number; // the result of `work` plus the bias, before the activation
   activation: Activation;
-  slope: number; // of leaky relu below zero
-  shares: Shares | null; // of a softmax
+  slope: number; // the slope of leaky relu below zero
+  normalizer: Normalizer | null; // only for a softmax
   computed: number; // after the activation
-  replaced: number | null; // by an ablation
-  value: number; // the result: the replacement, or the computed value
-  shown: number; // what the layer's output holds
+  replaced: number | null; // the value that an ablation sets
+  value: number; // the replacement if there is one, else the computed value
+  shown: number; // the value in the layer's float32 output, to compare
 }
 
+// Explains how a cell is computed, from the layer that it reads to its value. A replacement is the ablation of its filter.
 export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replacement): CellArithmetic {
   if (cell.layer === 'input') return explainPixel(pass, cell);
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
@@ -79,13 +80,13 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const biases = pass.weights[`${cell.layer}/bias`];
   const bias = biases === undefined ? null : biases[cell.map];
   const sum = resultOf(work) + (bias ?? 0);
-  const learned = pass.weights[`${cell.layer}/alpha`]; // of a PReLU: a leaky relu with a slope for each channel
+  const learned = pass.weights[`${cell.layer}/alpha`]; // a PReLU is a leaky relu with a learned slope for each channel
   const activation = learned ? 'leaky_relu' : (row.layer.activation ?? 'linear');
   const slope = learned?.[cell.map] ?? row.layer.negative_slope ?? LEAKY_SLOPE;
-  const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
+  const normalizer = activation === 'softmax' ? normalizerOf(pass.logits) : null;
   const computed =
     activation === 'softmax'
-      ? Math.exp(sum - shares!.largest) / shares!.total
+      ? Math.exp(sum - normalizer!.largest) / normalizer!.total
       : ACTIVATIONS[activation].compute(sum, slope);
   const replaced = replacement === undefined ? null : replacement.value;
   return {
@@ -97,7 +98,7 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
     sum,
     activation,
     slope,
-    shares,
+    normalizer,
     computed,
     replaced,
     value: replaced ?? computed,
@@ -117,7 +118,7 @@ function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmeti
     sum,
     activation: 'linear',
     slope: LEAKY_SLOPE,
-    shares: null,
+    normalizer: null,
     computed: sum,
     replaced: null,
     value: sum,
@@ -131,7 +132,7 @@ interface LayerValues {
   at(i: number): number;
 }
 
-// The output of a layer; -1 is the image.
+// Reads the output of layer `index`; -1 is the image.
 function outputAt(pass: ForwardPass, index: number): LayerValues {
   if (index >= 0) {
     const [row, values] = [pass.table[index], pass.activations[index]];
@@ -146,7 +147,7 @@ function indexIn(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): numbe
   return (row * width + column) * channels + map;
 }
 
-function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell): Work {
+function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell): CellWork {
   const { kind, name } = row.layer;
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
@@ -251,11 +252,11 @@ function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): W
   return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
 
-// Number i of the window is multiplied by kernel[i * step + first]; a product beyond the map is zero.
+// Multiplies value i of the window by kernel[i * step + first]. A product outside the map is zero.
 function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
-  const numbers = window.values.map((_, i) => kernel[i * step + first]);
-  const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * numbers[i]));
-  return { ...window, kernel: numbers, products, sum: products.reduce((a, b) => a + b, 0) };
+  const weights = window.values.map((_, i) => kernel[i * step + first]);
+  const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * weights[i]));
+  return { ...window, kernel: weights, products, sum: products.reduce((a, b) => a + b, 0) };
 }
 
 function termsOf(source: LayerValues, kernel: Float32Array, units: number, unit: number): Term[] {
@@ -267,19 +268,19 @@ function termsOf(source: LayerValues, kernel: Float32Array, units: number, unit:
   return terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
 }
 
-// The mean probability of a class over the members of an ensemble, and the mean of log Σ exp(logit).
+// Computes a class's mean probability over the members of an ensemble, and the mean of their log Σ exp(logit).
 function votesOf(input: LayerValues, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {
     const logits = Array.from({ length: classes }, (_, k) => input.at(i * classes + k));
-    const { largest, total } = sharesOf(logits);
+    const { largest, total } = normalizerOf(logits);
     mean += Math.exp(logits[unit] - largest) / total / members;
     strength += (largest + Math.log(total)) / members;
   }
   return { members, mean, strength };
 }
 
-function resultOf(work: Work): number {
+function resultOf(work: CellWork): number {
   switch (work.step) {
     case 'products':
       return work.channels.reduce((sum, channel) => sum + channel.sum, 0);

@@ -1,19 +1,19 @@
 // The deletion test of an attribution: the logit difference that remains when marked pixels are removed.
 import type { Network } from '../engine/network';
 import { weigh } from './attribution';
-import { inPieces, type Work } from './schedule';
+import { inPieces, type Work } from './slices';
 import { randomNumbers, rankCorrelation, shuffle } from './statistics';
 
-export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // of the ink that are removed, up to a half
-const ORDERS = 12; // random ones
+export const SHARES = Array.from({ length: 11 }, (_, i) => i / 20); // shares of the ink that are removed, up to a half
+const NUM_ORDERS = 12; // random orders that are averaged
 export const MIN_INK = 10; // pixels; with fewer there is no test
 
-// The pixels that differ from the background in any channel. Only they can be removed.
-export function inkOf(pixels: Uint8Array, channels: number, ground: number): number[] {
+// Finds the pixels that differ from the background in any channel. Only they can be removed.
+export function inkOf(pixels: Uint8Array, channels: number, background: number): number[] {
   const ink: number[] = [];
   for (let i = 0; i < pixels.length / channels; i++) {
     for (let c = 0; c < channels; c++) {
-      if (pixels[i * channels + c] === ground) continue;
+      if (pixels[i * channels + c] === background) continue;
       ink.push(i);
       break;
     }
@@ -21,14 +21,14 @@ export function inkOf(pixels: Uint8Array, channels: number, ground: number): num
   return ink;
 }
 
-// The ink pixels by attribution, the most positive first.
+// Sorts the ink pixels by attribution, the most positive first.
 export function markedFirst(map: Float32Array, ink: number[]): number[] {
   return [...ink].sort((a, b) => map[b] - map[a] || a - b);
 }
 
 export interface Curve {
-  share: number; // of the ink that is removed
-  value: number; // the logit difference that is left
+  share: number; // share of the ink that is removed
+  value: number; // the remaining logit difference
 }
 
 export interface Band extends Curve {
@@ -36,46 +36,46 @@ export interface Band extends Curve {
   high: number;
 }
 
-// The difference after the first pixels of each order are set to the background: (orders, shares).
+// Measures the difference after the first pixels of each order are set to the background: (orders, shares).
 export function* removalCurves(
   network: Network,
   pixels: Uint8Array,
   channels: number,
-  ground: number,
+  background: number,
   orders: number[][],
   weights: Float32Array,
 ): Work<Float64Array[]> {
   const results = orders.map(() => new Float64Array(SHARES.length));
-  const steps = SHARES.length;
-  yield* inPieces(orders.length * steps, (from, to) => {
+  const numShares = SHARES.length;
+  yield* inPieces(orders.length * numShares, (from, to) => {
     const images = new Uint8Array((to - from) * pixels.length);
     for (let n = from; n < to; n++) {
-      const order = orders[Math.floor(n / steps)];
+      const order = orders[Math.floor(n / numShares)];
       const image = images.subarray((n - from) * pixels.length, (n - from + 1) * pixels.length);
       image.set(pixels);
-      const removed = Math.round(order.length * SHARES[n % steps]);
-      for (let i = 0; i < removed; i++) image.fill(ground, order[i] * channels, (order[i] + 1) * channels);
+      const removed = Math.round(order.length * SHARES[n % numShares]);
+      for (let i = 0; i < removed; i++) image.fill(background, order[i] * channels, (order[i] + 1) * channels);
     }
     const logits = network.logits(images);
     for (let n = from; n < to; n++) {
-      results[Math.floor(n / steps)][n % steps] = weigh(logits, (n - from) * weights.length, weights);
+      results[Math.floor(n / numShares)][n % numShares] = weigh(logits, (n - from) * weights.length, weights);
     }
   });
   return results;
 }
 
-// Random orders of the same ink: their mean, and the range of all of them.
+// Removes the ink in random orders: the mean and the range of their curves, as a baseline.
 export function* randomRemoval(
   network: Network,
   pixels: Uint8Array,
   channels: number,
-  ground: number,
+  background: number,
   weights: Float32Array,
 ): Work<Band[]> {
-  const ink = inkOf(pixels, channels, ground);
+  const ink = inkOf(pixels, channels, background);
   const random = randomNumbers(1);
-  const orders = Array.from({ length: ORDERS }, () => shuffle(ink, random));
-  const curves = yield* removalCurves(network, pixels, channels, ground, orders, weights);
+  const orders = Array.from({ length: NUM_ORDERS }, () => shuffle(ink, random));
+  const curves = yield* removalCurves(network, pixels, channels, background, orders, weights);
   return SHARES.map((share, s) => {
     const values = curves.map((curve) => curve[s]);
     const value = values.reduce((sum, item) => sum + item, 0) / values.length;
@@ -83,7 +83,7 @@ export function* randomRemoval(
   });
 }
 
-// Spearman's correlation of two maps over the ink; null with too little ink or a constant map.
+// Computes Spearman's correlation of two maps over the ink; null with too little ink or a constant map.
 export function likenessOverInk(a: Float32Array, b: Float32Array, ink: number[]): number | null {
   if (ink.length < MIN_INK) return null;
   const [x, y] = [a, b].map((map) => ink.map((i) => map[i]));

@@ -6,44 +6,44 @@ import type { LayerRow, Weights } from '../engine/types';
 import { shapeBefore, sourceOf } from './kernel';
 
 export interface Term {
-  index: number; // of the unit or the map
+  index: number; // the unit or the map
   value: number; // its contribution to the difference
 }
 
 export interface UnitSplit {
-  layer: string; // that the last layer reads
-  terms: (Term & { activation: number; weight: number })[]; // largest first, by absolute value
+  layer: string; // the layer that the last layer reads
+  terms: (Term & { activation: number; weight: number })[]; // largest absolute values first
   bias: number;
-  total: number; // of the terms and the bias
-  maps: MapSplit | null; // where the last layer reads flattened maps
+  total: number; // the sum of the terms and the bias
+  maps: MapSplit | null; // null unless the last layer reads flattened maps
 }
 
 export interface MapSplit {
   layer: string;
   rows: number;
   columns: number;
-  terms: (Term & { cells: Float32Array })[]; // (rows, columns) that add up to the value; largest first
-  total: number; // of the terms
-  limit: number; // the largest absolute cell
-  exact: boolean; // else a first-order approximation
+  terms: (Term & { cells: Float32Array })[]; // cells (rows, columns) add up to the value; largest first
+  total: number; // the sum of the terms
+  limit: number; // the largest absolute value of a cell
+  exact: boolean; // false for a first-order approximation
 }
 
-const bySize = (a: Term, b: Term) => Math.abs(b.value) - Math.abs(a.value);
+const byMagnitude = (a: Term, b: Term) => Math.abs(b.value) - Math.abs(a.value);
 
-function mapsOf(layer: string, shape: [number, number, number], values: Float64Array, exact: boolean): MapSplit {
+function splitByMap(layer: string, shape: [number, number, number], values: Float64Array, exact: boolean): MapSplit {
   const [rows, columns, channels] = shape;
   const terms = Array.from({ length: channels }, (_, map) => {
     const cells = Float32Array.from({ length: rows * columns }, (_, i) => values[i * channels + map]);
     let value = 0;
     for (let i = map; i < values.length; i += channels) value += values[i];
     return { index: map, value, cells };
-  }).sort(bySize);
+  }).sort(byMagnitude);
   const limit = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return { layer, rows, columns, terms, total: terms.reduce((sum, term) => sum + term.value, 0), limit, exact };
 }
 
-// The sum over units of activation * (weight to the answer - weight to the rival), with the difference of the biases: exact.
-// Null if the layer that computes the logits is not dense.
+// Splits a logit difference over the units that the last layer reads: activation * (weight to the prediction - weight to the
+// rival), plus the difference of the biases, which is exact. Null if the layer that computes the logits is not dense.
 export function splitOverUnits(
   table: LayerRow[],
   weights: Weights,
@@ -64,7 +64,7 @@ export function splitOverUnits(
     const weight = kernel[index * classes + answer] - kernel[index * classes + rival];
     values[index] = activation * weight;
     return { index, value: values[index], activation, weight };
-  }).sort(bySize);
+  }).sort(byMagnitude);
   const biases = weights[`${name}/bias`];
   const bias = biases === undefined ? 0 : biases[answer] - biases[rival];
   const shape = shapeBefore(table, last);
@@ -75,15 +75,16 @@ export function splitOverUnits(
     terms,
     bias,
     total: values.reduce((sum, value) => sum + value, 0) + bias,
-    maps: flattened ? mapsOf(layer, shape, values, true) : null,
+    maps: flattened ? splitByMap(layer, shape, values, true) : null,
   };
 }
 
+// Finds the last layer that puts out maps; a Dropout repeats the layer before it.
 export function lastMapLayer(table: LayerRow[]): LayerRow | null {
   return table.findLast((row) => row.outputShape.length === 3 && row.layer.kind !== 'Dropout') ?? null;
 }
 
-// Whether logits are a linear function of a layer's output, up to a constant.
+// True if the logits are a linear function of a layer's output, up to a constant.
 export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
   return table.slice(row.index + 1).every(({ index, layer }) => {
     const activation = layer.activation ?? 'linear';
@@ -94,7 +95,8 @@ export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
   });
 }
 
-// Gradient * activation, summed by map. Exact up to a constant if all later layers are linear, else of first order.
+// Splits a logit difference over the maps of a layer: the sum of gradient * activation in each map. Exact up to a constant if
+// all later layers are linear, else a first-order approximation.
 export function splitOverMaps(
   table: LayerRow[],
   row: LayerRow,
@@ -103,5 +105,5 @@ export function splitOverMaps(
 ): MapSplit {
   const values = Float64Array.from(activation, (value, i) => value * gradient[i]);
   const [rows, columns, channels] = row.outputShape;
-  return mapsOf(row.layer.name, [rows, columns, channels], values, isLinearAfter(table, row));
+  return splitByMap(row.layer.name, [rows, columns, channels], values, isLinearAfter(table, row));
 }

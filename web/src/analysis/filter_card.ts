@@ -19,27 +19,28 @@ export interface Twin {
 }
 
 export interface FilterFindings {
-  exciting: (Exciting & { frame: Frame | null })[]; // the receptive field in the image; null if it is only padding
+  exciting: (Exciting & { frame: Frame | null })[]; // `frame`: receptive field in the image; null if only padding
   classes: ClassMean[];
   active: number; // images of the sample on which any activation is above zero
-  constant: number | null; // its value if it is constant on the whole sample
+  constant: number | null; // the filter's value if it is the same on the whole sample
   twin: Twin | null;
 }
 
-export const SAME_KERNEL = 0.95;
+export const SAME_KERNEL = 0.95; // cosine and correlation from which a filter is called a duplicate
 export const SAME_ACTIVATION = 0.98;
-const NINE = 9;
+const NUM_EXCITING = 9; // images that excite the filter most
 
-// The most similar filter of the layer, or null if none is similar enough.
-export function twinOf(likeness: ArrayLike<number>, filter: number, least: number, by: Twin['by']): Twin | null {
+// Finds the most similar filter of the layer, or null if none reaches the threshold.
+export function twinOf(likeness: ArrayLike<number>, filter: number, threshold: number, by: Twin['by']): Twin | null {
   let best: Twin | null = null;
   for (let k = 0; k < likeness.length; k++) {
-    if (k === filter || likeness[k] < least || (best !== null && likeness[k] <= best.likeness)) continue;
+    if (k === filter || likeness[k] < threshold || (best !== null && likeness[k] <= best.likeness)) continue;
     best = { filter: k, by, likeness: likeness[k] };
   }
   return best;
 }
 
+// Collects the facts about a filter from the statistics of its layer.
 export function filterFindings(
   table: LayerRow[],
   row: LayerRow,
@@ -64,7 +65,7 @@ export function filterFindings(
   for (let i = 0; i < images.numSample; i++) active += Number(layer.maxima[i * layer.filters + filter] > 0);
   return {
     active,
-    exciting: mostExciting(layer, filter, NINE).map((example) => ({
+    exciting: mostExciting(layer, filter, NUM_EXCITING).map((example) => ({
       ...example,
       frame: frameOf(example.pixel),
     })),

@@ -2,16 +2,16 @@
 import type { Network } from '../engine/network';
 import type { LayerRow, Weights } from '../engine/types';
 import { correlation, randomNumbers } from './statistics';
-import { inPieces, type Work } from './schedule';
+import { inPieces, type Work } from './slices';
 import { withNetwork } from './with_network';
 
 export interface LayerStatistics {
   filters: number;
-  // (N, filters), over the map of each image; for a unit both are its value
+  // (N, filters): the extremes of each image's map; both are the value of a unit
   maxima: Float32Array;
   minima: Float32Array;
-  pixels: Int32Array; // of the maximum, row * columns + column
-  // (numbers drawn, filters) of the fair sample, the same pixels for every map
+  pixels: Int32Array; // (N, filters): where the maximum is, row * columns + column
+  // (values drawn, filters): values of the random sample, at the same pixels for every map
   drawn: Float32Array;
 }
 
@@ -23,16 +23,17 @@ export interface FilterStatistics {
 export interface ManyImages {
   pixels: Uint8Array; // (N, H, W, C)
   count: number;
-  numSample: number; // the first so many are a fair sample
+  numSample: number; // this many images, the first, are a random sample of the split
 }
 
-const DRAWN = 4096; // values of each map that are drawn to compare maps
+const NUM_DRAWN = 4096; // values of each map that are drawn, over all images, to compare maps
 
+// Measures every map and unit of a network over the images.
 export function* filterStatistics(table: LayerRow[], network: Network, images: ManyImages): Work<FilterStatistics> {
   const { count } = images;
   const size = images.pixels.length / count;
   const random = randomNumbers(1);
-  const perImage = Math.max(1, Math.floor(DRAWN / Math.max(1, images.numSample)));
+  const perImage = Math.max(1, Math.floor(NUM_DRAWN / Math.max(1, images.numSample)));
   const layers = table.map((row): LayerStatistics => {
     const filters = row.outputShape[row.outputShape.length - 1];
     const pixels = row.outputShape.length === 3 ? row.outputShape[0] * row.outputShape[1] : 1;
@@ -51,7 +52,7 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
       for (let i = from; i < to; i++) {
         const values = activations[l].subarray((i - from) * numbers, (i - from + 1) * numbers);
         summarize(statistics, values, i);
-        if (i < images.numSample) draw(statistics, values, i, perImage, random);
+        if (i < images.numSample) drawValues(statistics, values, i, perImage, random);
       }
     }
   });
@@ -72,7 +73,7 @@ function summarize({ filters, maxima, minima, pixels }: LayerStatistics, values:
   }
 }
 
-function draw(
+function drawValues(
   { filters, drawn }: LayerStatistics,
   values: Float32Array,
   i: number,
@@ -80,26 +81,26 @@ function draw(
   random: () => number,
 ) {
   const cells = values.length / filters;
-  const number = Math.min(perImage, cells);
-  for (let n = 0; n < number; n++) {
+  const numDrawn = Math.min(perImage, cells);
+  for (let n = 0; n < numDrawn; n++) {
     const cell = cells === 1 ? 0 : Math.floor(random() * cells);
-    drawn.set(values.subarray(cell * filters, (cell + 1) * filters), (i * number + n) * filters);
+    drawn.set(values.subarray(cell * filters, (cell + 1) * filters), (i * numDrawn + n) * filters);
   }
 }
 
-const known = new WeakMap<Weights, FilterStatistics>();
+const statisticsOfWeights = new WeakMap<Weights, FilterStatistics>();
 
-// The same, cached while the weights exist. The network is made for it and freed afterwards.
+// Measures the statistics once per weights object, with a network that is made for it and freed afterwards.
 export function* statisticsOnce(
   table: LayerRow[],
   weights: Weights,
   make: () => Network,
   images: ManyImages,
 ): Work<FilterStatistics> {
-  const before = known.get(weights);
-  if (before !== undefined) return before;
+  const cached = statisticsOfWeights.get(weights);
+  if (cached !== undefined) return cached;
   const statistics = yield* withNetwork(make, (network) => filterStatistics(table, network, images));
-  known.set(weights, statistics);
+  statisticsOfWeights.set(weights, statistics);
   return statistics;
 }
 
@@ -109,7 +110,7 @@ export interface Exciting {
   pixel: number;
 }
 
-// The images with the largest values of a map or unit, one pixel each; none if it is constant.
+// Finds the images with the largest values of a map or unit, one pixel each; none if it is constant.
 export function mostExciting(statistics: LayerStatistics, filter: number, count: number): Exciting[] {
   const { filters, maxima, pixels } = statistics;
   const all: Exciting[] = [];
@@ -120,7 +121,7 @@ export function mostExciting(statistics: LayerStatistics, filter: number, count:
   return isConstant(statistics, filter, all.length) ? [] : all.slice(0, count);
 }
 
-// Whether a map or unit is constant on the first `count` images.
+// True if a map or unit is constant on the first `count` images.
 export function isConstant({ filters, maxima, minima }: LayerStatistics, filter: number, count: number): boolean {
   const first = maxima[filter];
   for (let i = 0; i < count; i++) {
@@ -130,7 +131,7 @@ export function isConstant({ filters, maxima, minima }: LayerStatistics, filter:
 }
 
 export interface ClassMean {
-  mean: number; // of each image's maximum
+  mean: number; // mean over the images of the maximum
   count: number; // images
 }
 
@@ -150,7 +151,7 @@ export function classMeans(
   return means;
 }
 
-// By map of the layer: the correlation of its values with this map's over the fair sample.
+// Correlates the values of each map of the layer with those of one map, over the random sample.
 export function activationLikeness({ filters, drawn }: LayerStatistics, filter: number): Float32Array {
   const numbers = drawn.length / filters;
   const valuesOf = (k: number) => Float32Array.from({ length: numbers }, (_, n) => drawn[n * filters + k]);

@@ -1,38 +1,37 @@
-// Finds a small change of an image that gives another prediction, and predictions between two images.
-// another image.
+// Finds a small change of an image that gives another prediction, and predicts images between two images.
 import type { Network } from '../engine/network';
 import { softmax } from '../engine/softmax';
 import { largest } from './largest';
-import type { Work } from './schedule';
+import type { Work } from './slices';
 
 const MAX_STEPS = 60;
 const OVERSHOOT = 1.02; // a little beyond the decision boundary, where the two logits are equal
-const MARGIN = 1e-3; // of a logit
+const MARGIN = 1e-3; // of a logit, so that rounding does not end on the boundary
 
-export interface Change {
+export interface ImageChange {
   change: Float32Array; // added to each byte of the image, not rounded, (H, W, C)
-  steps: number; // of the gradient
-  succeeded: boolean; // whether the changed image gets the wanted answer
+  steps: number; // number of gradient steps
+  succeeded: boolean; // the network predicts the wanted class for the changed image
 }
 
-// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016 (DeepFool), algorithm 1 for one wanted class: each step goes to the
-// nearest point where the linearized network would predict it. Pixels stay in [0, 255].
-export function* smallestChange(network: Network, image: Uint8Array, wanted: number): Work<Change> {
+// Finds a small change after which the network predicts `wanted`. Each step goes to the nearest point where the linearized
+// network would; pixels stay in [0, 255]. Source: Moosavi-Dezfooli, Fawzi and Frossard 2016, DeepFool, algorithm 1.
+export function* smallestChange(network: Network, image: Uint8Array, wanted: number): Work<ImageChange> {
   const { scale } = network.architecture.input;
   const change = new Float32Array(image.length);
   const K = network.numClasses;
   for (let steps = 0; ; steps++) {
-    const now = applyChange(image, change, 1);
-    const logits = network.logits(now);
+    const changed = applyChange(image, change, 1);
+    const logits = network.logits(changed);
     const answer = largest(logits);
     if (answer === wanted) return { change: shortenChange(network, image, change, wanted), steps, succeeded: true };
     if (steps === MAX_STEPS) return { change, steps, succeeded: false };
     const dlogits = new Float32Array(K);
     dlogits[wanted] = 1;
     dlogits[answer] = -1;
-    const { input } = network.layerGradients(now, dlogits, ['input']);
+    const { input } = network.layerGradients(changed, dlogits, ['input']);
     // A pixel at 0 or 255 cannot move further, so the others take its share of the step.
-    const gradient = input.map((value, i) => (isAtLimit(now[i], value * scale) ? 0 : value * scale));
+    const gradient = input.map((value, i) => (isAtLimit(changed[i], value * scale) ? 0 : value * scale));
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
     if (squares === 0) return { change, steps, succeeded: false };
     const distance = (OVERSHOOT * (logits[answer] - logits[wanted]) + MARGIN) / squares;
@@ -45,7 +44,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
 
 const HALVINGS = 8;
 
-// The steps may overshoot: bisects for the smallest share of the change that still gives the wanted prediction.
+// Shortens a change that went too far: bisects for the smallest share of it that still gives the wanted prediction.
 function shortenChange(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
@@ -58,7 +57,7 @@ function shortenChange(network: Network, image: Uint8Array, change: Float32Array
 
 const isAtLimit = (byte: number, direction: number) => (byte === 0 && direction < 0) || (byte === 255 && direction > 0);
 
-// The image with a share of the change, rounded to bytes.
+// Adds a share of the change to the image, rounded to bytes.
 export function applyChange(image: Uint8Array, change: Float32Array, share: number): Uint8Array {
   return Uint8Array.from(image, (byte, i) => Math.max(0, Math.min(255, Math.round(byte + share * change[i]))));
 }
@@ -74,7 +73,7 @@ export interface Along {
   answers: number[];
 }
 
-// Predictions for the images `at(share)`.
+// Predicts the images `at(share)`.
 export function* answersAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
   const probabilities: Float32Array[] = [];
   for (const share of shares) {
@@ -85,11 +84,12 @@ export function* answersAlong(network: Network, at: (share: number) => Uint8Arra
 }
 
 export interface Size {
-  mean: number; // of the absolute changes, in grey levels of 255
+  mean: number; // mean absolute change of a byte
   largest: number;
-  pixels: number; // that change at all
+  pixels: number; // number of bytes that change
 }
 
+// Measures how much two images differ.
 export function sizeOf(from: Uint8Array, to: Uint8Array): Size {
   let [sum, largest, pixels] = [0, 0, 0];
   for (let i = 0; i < from.length; i++) {

@@ -13,16 +13,16 @@ export interface Reading {
 
 export interface Kernel {
   source: string; // the layer whose maps or units are read, "input" for the image
-  others: string[]; // further layers, by `Add`: the same map of each
-  rows: number; // of each reading's weights
+  others: string[]; // further layers that an Add reads: the same map of each
+  rows: number; // shape of each reading's weights
   columns: number;
   readings: Reading[];
   bias: number | null;
-  low: number; // of all weights
+  low: number; // range of all weights and zero
   high: number;
 }
 
-// The layer whose output a layer reads, skipping Flatten and Dropout.
+// Finds the layer whose output a layer reads, skipping Flatten and Dropout; null is the image.
 export function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
   let index = beforeOf(table, row.index);
   while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) {
@@ -31,7 +31,7 @@ export function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
   return index < 0 ? null : table[index];
 }
 
-// The shape that a layer's input had before it was flattened: (H, W, C), of a vector (1, 1, units).
+// Finds the shape of a layer's input before it was flattened, (H, W, C); a vector has (1, 1, units).
 export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, number] {
   for (let index = row.index; index >= 0; index = beforeOf(table, index)) {
     const shape = table[index].inputShape;
@@ -42,7 +42,7 @@ export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, 
   return [1, 1, row.inputShape[0]];
 }
 
-// The kernel's (rows, columns, channels that a filter reads, filters); null for a layer without one.
+// The kernel's shape as (rows, columns, channels that a filter reads, filters); null for a layer without a kernel.
 function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number, number] | null {
   const shape = row.weightShapes[`${row.layer.name}/kernel`];
   if (shape === undefined) return null;
@@ -52,6 +52,7 @@ function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number,
   return [height, width, channels, shape[1]];
 }
 
+// Collects the weights of a filter or unit, one reading for each map that it reads.
 export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, filter: number): Kernel {
   const { name, kind, from_layer: from } = row.layer;
   const kernel: Kernel = {
@@ -66,7 +67,7 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   };
   const shape = kernelShape(table, row);
   if (shape === null) {
-    // Pooling, normalization, dropout and addition work map by map; a flattened number came from one map.
+    // Pooling, normalization, dropout and addition work map by map; a flattened number comes from one map.
     let map = kind === 'Flatten' ? filter % row.inputShape[row.inputShape.length - 1] : filter;
     const first = channelsOfEarlier(table, row.index);
     if (filter < first) kernel.source = from!;
@@ -94,17 +95,17 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   return kernel;
 }
 
-// Whether filters read different maps.
+// True if filters read different maps.
 const readsOwnMaps = ({ layer }: LayerRow) => layer.kind === 'DepthwiseConv2D' || (layer.groups ?? 1) > 1;
 
-const FEW = 4; // with fewer weights, kernels are similar by chance
+const MIN_WEIGHTS = 4; // kernels with fewer weights are similar by chance
 
-// By filter of the layer: the cosine of its kernel and this filter's; null if kernels cannot be compared, since
-// there are none, they are too small, or each reads a map of its own.
+// Computes the cosine of each kernel of the layer and this filter's; null if kernels cannot be compared, since there are
+// none, they are too small, or each reads a map of its own.
 export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
   const all = weights[`${row.layer.name}/kernel`];
   const count = row.outputShape[row.outputShape.length - 1];
-  if (all === undefined || readsOwnMaps(row) || all.length < FEW * count) return null;
+  if (all === undefined || readsOwnMaps(row) || all.length < MIN_WEIGHTS * count) return null;
   const weightsOf = (k: number) => Float32Array.from({ length: all.length / count }, (_, i) => all[i * count + k]);
   const own = weightsOf(filter);
   return Float32Array.from({ length: count }, (_, k) => cosine(own, weightsOf(k)));

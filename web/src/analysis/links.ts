@@ -1,7 +1,8 @@
 // Links between maps: which maps a map reads, and which it feeds.
-import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
+import { channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
+import { sourceOf } from './kernel';
 import { sizesOf } from './receptive';
 
 // `layer` is an index of the table; -1 is the image. `weight` is the sum of the weights between the two maps, `strength` the
@@ -17,21 +18,16 @@ function passesOn(row: LayerRow): boolean {
   return row.layer.kind === 'Dropout' || row.layer.kind === 'Flatten';
 }
 
-// The layer whose maps this one reads, skipping layers without weights.
-function sourceOf(table: LayerRow[], index: number): number {
-  let source = beforeOf(table, index);
-  while (source >= 0 && passesOn(table[source])) source = beforeOf(table, source);
-  return source;
-}
+const sourceIndex = (table: LayerRow[], index: number) => sourceOf(table, table[index])?.index ?? -1;
 
 function sizesAt(table: LayerRow[], index: number): [number, number, number] {
   return sizesOf(index < 0 ? table[0].inputShape : table[index].outputShape);
 }
 
-const PASSED = { weight: 1, strength: 1 };
+const WITHOUT_WEIGHTS = { weight: 1, strength: 1 };
 
-// The weights of layer `index` between its input map `from` and its output map `to`, or null.
-function linksBetween(
+// Sums the weights of layer `index` between its input map `from` and its output map `to`; null if they are not linked.
+function linkBetween(
   table: LayerRow[],
   weights: Weights,
   index: number,
@@ -52,17 +48,17 @@ function linksBetween(
       return Math.floor(to / multiplier) === from ? sumWeights(kernel, to, row.outputShape[2]) : null;
     }
     case 'Dense': {
-      // A flattened map has one input number for each of its pixels.
-      const [, , maps] = sizesAt(table, sourceOf(table, index));
+      // The dense layer has a weight for each pixel of the flattened map.
+      const [, , maps] = sizesAt(table, sourceIndex(table, index));
       const units = row.outputShape[0];
       return sumWeights(kernel, from * units + to, maps * units);
     }
     case 'Flatten': {
       const [, , maps] = sizesOf(row.inputShape);
-      return to % maps === from ? PASSED : null;
+      return to % maps === from ? WITHOUT_WEIGHTS : null;
     }
     default:
-      return from + channelsOfEarlier(table, index) === to ? PASSED : null;
+      return from + channelsOfEarlier(table, index) === to ? WITHOUT_WEIGHTS : null;
   }
 }
 
@@ -80,25 +76,25 @@ function strongest(links: Link[], count: number): Link[] {
   return links.sort((a, b) => b.strength - a.strength).slice(0, count);
 }
 
-// The maps that a map reads, the strongest first.
+// Finds the maps that a map reads, the strongest first.
 export function linksBack(table: LayerRow[], weights: Weights, index: number, map: number, count: number): Link[] {
   if (index < 0) return [];
-  const source = sourceOf(table, index);
+  const source = sourceIndex(table, index);
   const links: Link[] = [];
   const maps = sizesAt(table, source)[2];
   for (let from = 0; from < maps; from++) {
-    const candidates = linksBetween(table, weights, index, from, map);
-    if (candidates !== null) links.push({ layer: source, map: from, ...candidates });
+    const link = linkBetween(table, weights, index, from, map);
+    if (link !== null) links.push({ layer: source, map: from, ...link });
   }
   const earlier = earlierOf(table, index);
   if (earlier !== null && (table[index].layer.kind === 'Add' || map < channelsOfEarlier(table, index))) {
-    links.push({ layer: earlier, map, ...PASSED });
+    links.push({ layer: earlier, map, ...WITHOUT_WEIGHTS });
   }
   return strongest(links, count);
 }
 
-// The maps that a map feeds, the strongest first.
-export function linksOn(table: LayerRow[], weights: Weights, index: number, map: number, count: number): Link[] {
+// Finds the maps that read a map, the strongest first.
+export function linksForward(table: LayerRow[], weights: Weights, index: number, map: number, count: number): Link[] {
   let target = index + 1;
   while (target < table.length && passesOn(table[target])) target++;
   const links: Link[] = [];
@@ -106,13 +102,13 @@ export function linksOn(table: LayerRow[], weights: Weights, index: number, map:
   if (isRead && !(index >= 0 && passesOn(table[index]))) {
     const maps = sizesAt(table, target)[2];
     for (let to = 0; to < maps; to++) {
-      const candidates = linksBetween(table, weights, target, map, to);
-      if (candidates !== null) links.push({ layer: target, map: to, ...candidates });
+      const link = linkBetween(table, weights, target, map, to);
+      if (link !== null) links.push({ layer: target, map: to, ...link });
     }
   }
   const name = index < 0 ? 'input' : table[index].layer.name;
   table.forEach((row, i) => {
-    if (row.layer.from_layer === name) links.push({ layer: i, map, ...PASSED });
+    if (row.layer.from_layer === name) links.push({ layer: i, map, ...WITHOUT_WEIGHTS });
   });
   return strongest(links, count);
 }

@@ -6,10 +6,11 @@ import { largest } from './largest';
 
 export interface Parity {
   count: number;
-  difference: number; // the largest between two logits
-  changed: number; // answers that are not the same
+  difference: number; // largest absolute difference of a logit
+  changed: number; // number of images with another prediction
 }
 
+// Compares the logits of the first images with those that Python wrote into the payload.
 export async function checkParity(
   payload: Payload,
   network: Network,

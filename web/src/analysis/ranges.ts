@@ -10,7 +10,7 @@ export interface Range {
 const NEVER_BELOW_ZERO = ['relu', 'relu6', 'sigmoid', 'softmax'];
 const WITH_WEIGHTS = ['Conv2D', 'DepthwiseConv2D', 'Dense', 'BatchNormalization'];
 
-// By layer: whether its numbers can be negative, whatever the image and the weights are.
+// Tells for each layer whether its output can be negative for some image and weights.
 export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   const signed: boolean[] = [];
   const imageIsSigned = input.offset < 0 || input.offset + 255 * input.scale < 0;
@@ -25,7 +25,7 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   return signed;
 }
 
-// The range of each map of values (pixels, maps): [0, max], or [-max, max] if values can be negative.
+// Computes the range of each map of values (pixels, maps): [0, max], or [-max, max] if values can be negative.
 export function mapRanges(values: ArrayLike<number>, maps: number, signed: boolean): Range[] {
   const highest = new Float64Array(maps);
   for (let i = 0, map = 0; i < values.length; i++) {
@@ -36,6 +36,7 @@ export function mapRanges(values: ArrayLike<number>, maps: number, signed: boole
   return Array.from(highest, (high) => ({ low: signed ? -high : 0, high }));
 }
 
+// Joins the ranges of a layer's maps.
 export function wholeRange(ranges: Range[]): Range {
   const high = ranges.reduce((highest, range) => Math.max(highest, range.high), 0);
   return { low: ranges.some((range) => range.low < 0) ? -high : 0, high };

@@ -16,16 +16,16 @@ export interface Frame {
   left: number;
   height: number;
   width: number;
-  first: number; // of the maps that are read
+  first: number; // the first map that is read
   count: number; // number of maps: all, those of a group, or one
 }
 
-// Height, width and number of maps. A vector of n numbers is n maps of one number.
+// Splits a shape into height, width and number of maps. A vector of n numbers is n maps of one number.
 export function sizesOf(shape: Shape): [number, number, number] {
   return shape.length === 1 ? [1, 1, shape[0]] : [shape[0], shape[1], shape[2]];
 }
 
-// The cell if these layers have it: the network may have changed since it was chosen.
+// Returns the cell if these layers have it, else null: the network may have changed since it was chosen.
 export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
   if (cell === null) return null;
   const shape =
@@ -36,50 +36,50 @@ export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
   return isInside ? cell : null;
 }
 
-// The cell of the layer before that became this number of a flattened map.
+// Finds the cell of a map that a Flatten makes number `unit` of its vector.
 export function unflatten(shape: Shape, unit: number): { map: number; row: number; column: number } {
   const [, width, channels] = sizesOf(shape);
   const pixel = Math.floor(unit / channels);
   return { map: unit % channels, row: Math.floor(pixel / width), column: pixel % width };
 }
 
-// The receptive field of a cell in each layer, including its own, by layer name; "input" is the image. What
-// lies outside a map is cut off.
+// Finds the receptive field of a cell in its own layer and in each earlier layer, cut to the map, by layer name; "input" is
+// the image.
 export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame> {
   const frames = new Map<string, Frame>();
   const at = table.findIndex((row) => row.layer.name === cell.layer);
   frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, first: cell.map, count: 1 });
   for (let i = at; i >= 0; i--) {
     const frame = frames.get(table[i].layer.name);
-    if (frame === undefined) continue; // a layer reads past this one
+    if (frame === undefined) continue; // the cell does not depend on this layer
     const nameAt = (index: number) => (index < 0 ? 'input' : table[index].layer.name);
     const [before, earlier] = [beforeOf(table, i), earlierOf(table, i)];
     if (table[i].layer.kind === 'Concatenate') {
-      // Each of its maps is one of either layer.
+      // Each of its maps is copied from one of the two layers.
       const joint = channelsOfEarlier(table, i);
       extend(frames, nameAt(earlier!), partOnMaps(frame, 0, joint));
       extend(frames, nameAt(before), partOnMaps(frame, joint, Infinity));
     } else {
-      extend(frames, nameAt(before), readBy(table[i], frame));
+      extend(frames, nameAt(before), frameReadBy(table[i], frame));
       if (earlier !== null) extend(frames, nameAt(earlier), frame);
     }
   }
   return frames;
 }
 
-// The layers that a cell depends on, from its own back to the image.
-export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): string[] {
+// Lists the layers that a cell depends on, from its own back to the image.
+export function layersBackToImage(table: LayerRow[], frames: ReadonlyMap<string, Frame>): string[] {
   const indexOf = (layer: string) => table.findIndex((row) => row.layer.name === layer); // the image is before all of them
   return [...frames.keys()].sort((a, b) => indexOf(b) - indexOf(a));
 }
 
-// The part of a frame on maps [first, end), with map numbers relative to `first`.
+// Cuts a frame to the maps [first, end) and counts maps from `first`.
 function partOnMaps(frame: Frame, first: number, end: number): Frame {
   const from = Math.max(frame.first, first);
   return { ...frame, first: from - first, count: Math.max(0, Math.min(frame.first + frame.count, end) - from) };
 }
 
-function readBy(row: LayerRow, frame: Frame): Frame {
+function frameReadBy(row: LayerRow, frame: Frame): Frame {
   const { kind } = row.layer;
   const [height, width, maps] = sizesOf(row.inputShape);
   const whole = { top: 0, left: 0, height, width, first: 0, count: maps };
@@ -118,7 +118,7 @@ function coveredRange(
   return [Math.min(start, pixels), Math.max(end, Math.min(start, pixels))];
 }
 
-// The union of both, if several layers read a layer.
+// Adds a frame to a layer's frame: their union, since several layers may read it.
 function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
   if (more.height === 0 || more.width === 0 || more.count === 0) return; // only padding, or none of its maps
   const known = frames.get(name);

@@ -1,27 +1,29 @@
 // Accuracy on a sample of images, with and without ablations.
 import type { Network } from '../engine/network';
 import type { Replacement } from '../engine/types';
-import { inPieces, part, type Work } from './schedule';
+import { inPieces, scaleProgress, type Work } from './slices';
 
-export interface Change {
+export interface AccuracyChange {
   n: number;
-  before: number; // right answers
+  before: number; // number of correct predictions
   after: number;
-  broken: number; // right before and wrong after
-  mended: number;
+  broken: number; // correct before, wrong after
+  mended: number; // wrong before, correct after
 }
 
-export function isRight(logits: Float32Array, i: number, label: number, classes: number): boolean {
+// True if the network predicts `label` for image i.
+export function isCorrect(logits: Float32Array, i: number, label: number, classes: number): boolean {
   const own = logits[i * classes + label];
   for (let k = 0; k < classes; k++) {
     const logit = logits[i * classes + k];
-    // Of equal logits the first is the answer.
+    // Of equal logits the first is predicted.
     if (k !== label && (logit > own || (logit === own && k < label))) return false;
   }
   return true;
 }
 
-export function changeOf(before: Uint8Array, after: Uint8Array): Change {
+// Compares the correct images (1) of two networks.
+export function compareAccuracy(before: Uint8Array, after: Uint8Array): AccuracyChange {
   const change = { n: before.length, before: 0, after: 0, broken: 0, mended: 0 };
   for (let i = 0; i < before.length; i++) {
     change.before += before[i];
@@ -33,20 +35,20 @@ export function changeOf(before: Uint8Array, after: Uint8Array): Change {
 }
 
 export interface Sample {
-  pixels: Uint8Array; // (N, H, W, C) and perhaps more
+  pixels: Uint8Array; // (N, H, W, C); the first `numSample` images are the sample
   labels: ArrayLike<number>;
   numSample: number;
 }
 
-const MAX_NUMBERS = 1 << 18; // logits that one call of the engine computes
+const MAX_LOGITS = 1 << 18; // logits that one call of the engine computes
 
-// By ablation: 1 for each image of the sample that is classified correctly. Layers before an ablation are computed once.
-export function* rightAnswers(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {
+// Classifies the sample with each ablation: 1 for a correct image. Layers before an ablation are computed once.
+export function* correctByAblation(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {
   const { pixels, labels, numSample } = sample;
   const size = pixels.length / labels.length;
   const classes = network.numClasses;
   const right = ablations.map(() => new Uint8Array(numSample));
-  const maxImages = Math.max(1, Math.floor(MAX_NUMBERS / (classes * ablations.length)));
+  const maxImages = Math.max(1, Math.floor(MAX_LOGITS / (classes * ablations.length)));
   yield* inPieces(
     numSample,
     (from, to) => {
@@ -54,7 +56,7 @@ export function* rightAnswers(network: Network, sample: Sample, ablations: Repla
       for (let l = 0; l < ablations.length; l++) {
         for (let i = from; i < to; i++) {
           const row = l * (to - from) + i - from;
-          right[l][i] = Number(isRight(logits, row, labels[i], classes));
+          right[l][i] = Number(isCorrect(logits, row, labels[i], classes));
         }
       }
     },
@@ -63,24 +65,24 @@ export function* rightAnswers(network: Network, sample: Sample, ablations: Repla
   return right;
 }
 
-const TOGETHER = 16; // ablations in one call of the engine
+const MAX_ABLATIONS = 16; // ablations in one call of the engine
 
-// By ablation: which images change from correct to wrong or back, compared with `base`, which every ablation includes.
+// Counts for each ablation how many images become wrong or correct when it is added to `base`.
 export function* changes(
   network: Network,
   sample: Sample,
   base: Replacement[],
   ablations: Replacement[][],
-): Work<Change[]> {
-  const result: Change[] = [];
-  const groups = Math.max(1, Math.ceil(ablations.length / TOGETHER));
+): Work<AccuracyChange[]> {
+  const result: AccuracyChange[] = [];
+  const groups = Math.max(1, Math.ceil(ablations.length / MAX_ABLATIONS));
   let before: Uint8Array | null = null;
   for (let g = 0; g < groups; g++) {
-    const some = ablations.slice(g * TOGETHER, (g + 1) * TOGETHER).map((ablation) => [...base, ...ablation]);
-    const work = rightAnswers(network, sample, before === null ? [base, ...some] : some);
-    const right: Uint8Array[] = yield* part(work, g / groups, (g + 1) / groups);
+    const batch = ablations.slice(g * MAX_ABLATIONS, (g + 1) * MAX_ABLATIONS).map((ablation) => [...base, ...ablation]);
+    const work = correctByAblation(network, sample, before === null ? [base, ...batch] : batch);
+    const right: Uint8Array[] = yield* scaleProgress(work, g / groups, (g + 1) / groups);
     const intact: Uint8Array = (before ??= right.shift()!);
-    result.push(...right.map((after) => changeOf(intact, after)));
+    result.push(...right.map((after) => compareAccuracy(intact, after)));
   }
   return result;
 }

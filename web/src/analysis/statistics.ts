@@ -12,7 +12,7 @@ export function wilson(successes: number, n: number): [number, number] {
   return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
 }
 
-// The chance of a split at least as uneven as this one if both ways were equally likely: McNemar's exact test.
+// McNemar's exact test: the p-value of a split at least this uneven if both ways were equally likely.
 export function mcnemar(broken: number, mended: number): number {
   const n = broken + mended;
   const few = Math.min(broken, mended);
@@ -70,7 +70,7 @@ export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): num
   return correlation(ranks(a), ranks(b));
 }
 
-// Uniform numbers in [0, 1) that follow from the seed. Source: mulberry32, Tommy Ettinger 2017, public domain.
+// Makes a generator of uniform numbers in [0, 1) from a seed. Source: mulberry32, Tommy Ettinger 2017, public domain.
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

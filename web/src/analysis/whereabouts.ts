@@ -3,19 +3,20 @@ import { rowNamed } from '../engine/architecture';
 import type { Network } from '../engine/network';
 import type { LiveMap } from '../payload/types';
 import { unpack, unpackFloats } from '../payload/unpack';
-import { inPieces, type Work } from './schedule';
+import { inPieces, type Work } from './slices';
 
 export type Point = [x: number, y: number];
 
 export interface TestMap {
   layer: string;
-  points: Point[]; // of its images
-  indices: ArrayLike<number>; // in the split
+  points: Point[]; // a point for each test image of the map
+  indices: ArrayLike<number>; // the images' indices in the split
   labels: ArrayLike<number>;
-  neighbours: number; // number of neighbours that the agreement counts
+  neighbours: number; // number of neighbours over which the report counts agreement
   project: (hidden: ArrayLike<number>) => Point;
 }
 
+// Unpacks the map of test images. `project` is the same linear projection for any image.
 export async function loadMap(map: LiveMap): Promise<TestMap> {
   const [points, indices, labels, directions] = await Promise.all([
     unpackFloats(map.points),
@@ -35,21 +36,21 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
 }
 
 // A test image: its position in the page, its hidden activations, and its point in the map.
-export interface Known {
+export interface MappedImage {
   position: number;
   hidden: Float32Array;
   point: Point;
 }
 
-// The images at these positions of the page, `size` bytes each.
-export function* knownOf(
+// Maps the images at these positions of the page; each has `size` bytes.
+export function* mapImages(
   network: Network,
   map: TestMap,
   images: { pixels: Uint8Array; size: number },
   positions: number[],
-): Work<Known[]> {
+): Work<MappedImage[]> {
   const { index } = rowNamed(network.table, map.layer);
-  const known: Known[] = [];
+  const known: MappedImage[] = [];
   yield* inPieces(positions.length, (from, to) => {
     for (const position of positions.slice(from, to)) {
       const pixels = images.pixels.subarray(position * images.size, (position + 1) * images.size);
@@ -60,12 +61,12 @@ export function* knownOf(
   return known;
 }
 
-export interface Neighbour extends Known {
+export interface Neighbour extends MappedImage {
   distance: number; // Euclidean, between the hidden activations
 }
 
-// The nearest images by hidden activations, the nearest first, without the image `except` itself.
-export function nearest(known: Known[], hidden: ArrayLike<number>, count: number, except = -1): Neighbour[] {
+// Finds the images with the nearest hidden activations, the nearest first, without the image at position `except`.
+export function nearest(known: MappedImage[], hidden: ArrayLike<number>, count: number, except = -1): Neighbour[] {
   const neighbours = known
     .filter(({ position }) => position !== except)
     .map((neighbour) => {
@@ -77,7 +78,7 @@ export function nearest(known: Known[], hidden: ArrayLike<number>, count: number
 }
 
 // Counts the classes of the neighbours, the most frequent first.
-export function classCounts(neighbours: Known[], labels: ArrayLike<number>): [label: number, count: number][] {
+export function classCounts(neighbours: MappedImage[], labels: ArrayLike<number>): [label: number, count: number][] {
   const counts = new Map<number, number>();
   for (const { position } of neighbours) counts.set(labels[position], (counts.get(labels[position]) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1]);

@@ -2,19 +2,19 @@
 import type en from 'catalogues/en.json';
 
 interface ActivationRow {
-  compute: (x: number, slope: number) => number; // `slope` is of leaky relu
+  compute: (x: number, slope: number) => number; // only leaky relu uses `slope`
   formula?: string; // shown for a function that the catalogues neither name nor explain
 }
 
 export const LEAKY_SLOPE = 0.2;
 
-// The standard normal distribution function. Source: Marsaglia 2004, the Taylor series about 0 of cPhi.
-function normalShare(x: number): number {
-  if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // the rest is less than 1e-15
+// The distribution function of the standard normal. Source: Marsaglia 2004, cPhi by its Taylor series about 0.
+function normalCdf(x: number): number {
+  if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // exact to 1e-15
   let sum = x;
   let term = x;
   for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (x * x) / k;
-  return 0.5 + sum * Math.exp(-0.5 * x * x) * 0.3989422804014327;
+  return 0.5 + sum * Math.exp(-0.5 * x * x) * 0.3989422804014327; // times 1 / √(2π)
 }
 
 const ROWS = {
@@ -23,18 +23,18 @@ const ROWS = {
   relu6: { compute: (x) => Math.min(Math.max(x, 0), 6) },
   leaky_relu: { compute: (x, slope) => (x > 0 ? x : slope * x) },
   elu: { compute: (x) => (x > 0 ? x : Math.expm1(x)) },
-  gelu: { compute: (x) => x * normalShare(x) },
+  gelu: { compute: (x) => x * normalCdf(x) },
   silu: { compute: (x) => x / (1 + Math.exp(-x)) },
   hard_silu: { compute: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6 },
   tanh: { compute: Math.tanh },
   sigmoid: { compute: (x) => 1 / (1 + Math.exp(-x)) },
-  softmax: { compute: (x) => x }, // see softmax.ts: it needs all logits
+  softmax: { compute: (x) => x }, // softmax.ts computes it, since it needs all logits
 } satisfies Record<string, ActivationRow>;
 
 export type Activation = keyof typeof ROWS;
 export const ACTIVATIONS: Record<Activation, ActivationRow> = ROWS;
 
-// The glossary term of a function; null if its formula explains it.
+// Looks up the glossary term of an activation function; null if its formula explains it.
 export function termOf(activation: Activation): keyof typeof en.terms | null {
   return ACTIVATIONS[activation].formula === undefined
     ? (activation.replaceAll('_', ' ') as keyof typeof en.terms)

@@ -1,27 +1,35 @@
 // The table of an architecture: a row for each layer, with shapes, weights, receptive field and cost.
 import type en from 'catalogues/en.json';
-import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
+import {
+  ArchitectureError,
+  paddingFrame,
+  LAYER_KINDS,
+  nameAndKind,
+  NON_TRAINABLE_WEIGHTS,
+  product,
+  formatShape,
+} from './layers';
 import { ACTIVATIONS } from './activations';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
 
 export { ArchitectureError } from './layers';
 
-const MAXIMUM_VALUES = 2 ** 31 - 1; // weights or outputs of a layer, so that 32-bit indices suffice
+const MAX_VALUES = 2 ** 31 - 1; // weights or outputs of a layer, so that 32-bit indices suffice
 const JOINING = ['Add', 'Branch', 'Concatenate'];
 
-// Throws an ArchitectureError if the layers are not a valid network.
+// Makes a row for each layer. Throws an ArchitectureError if the layers are not a valid network.
 export function layerTable(architecture: Architecture): LayerRow[] {
   const { input, layers } = architecture;
   if (layers.length === 0) throw new ArchitectureError('refused.network.none');
   checkNames(layers);
   const rows: LayerRow[] = [];
   let shape: Shape = [input.height, input.width, input.channels];
-  let seen: ReceptiveField = { size: [1, 1], jump: [1, 1], start: [0, 0] };
+  let field: ReceptiveField = { size: [1, 1], jump: [1, 1], start: [0, 0] };
   for (const layer of layers) {
     checkArguments(layer);
-    const row = rowOf(layer, rows, shape, seen, input);
+    const row = makeRow(layer, rows, shape, field, input);
     shape = row.outputShape;
-    seen = row.receptiveField;
+    field = row.receptiveField;
     rows.push(row);
   }
   checkAllAreRead(layers);
@@ -46,19 +54,19 @@ export function logitsRow(table: LayerRow[]): LayerRow {
 
 const isLinearBeforeSoftmax = ({ activation = 'linear' }: LayerSpec) => ['linear', 'softmax'].includes(activation);
 
-// The index of the layer whose output is read; -1 is the image. A Branch reads its `from_layer` instead of the last layer.
+// Finds the layer that a layer reads; -1 is the image. A Branch reads its `from_layer` instead of the previous layer.
 export function beforeOf(table: LayerRow[], index: number): number {
   const { kind, from_layer } = table[index].layer;
   return kind === 'Branch' ? table.findIndex((row) => row.layer.name === from_layer) : index - 1;
 }
 
-// The index of the earlier layer that an Add or Concatenate also reads, or null.
+// Finds the earlier layer that an Add or Concatenate also reads; null for other layers.
 export function earlierOf(table: LayerRow[], index: number): number | null {
   const { kind, from_layer } = table[index].layer;
   return kind === 'Branch' || from_layer === undefined ? null : table.findIndex((row) => row.layer.name === from_layer);
 }
 
-// The number of channels that a concatenation takes from the earlier layer; these come first. 0 for other layers.
+// Counts the channels that a concatenation takes from the earlier layer; these come first. 0 for other layers.
 export function channelsOfEarlier(table: LayerRow[], index: number): number {
   if (table[index].layer.kind !== 'Concatenate') return 0;
   return table[index].inputShape.at(-1)! - table[index - 1].outputShape.at(-1)!;
@@ -66,39 +74,47 @@ export function channelsOfEarlier(table: LayerRow[], index: number): number {
 
 type Output = Pick<LayerRow, 'outputShape' | 'receptiveField'>;
 
-function rowOf(layer: LayerSpec, before: LayerRow[], last: Shape, lastSeen: ReceptiveField, input: Input): LayerRow {
+function makeRow(
+  layer: LayerSpec,
+  before: LayerRow[],
+  previousShape: Shape,
+  previousField: ReceptiveField,
+  input: Input,
+): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
   const earlier = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
   if (layer.kind === 'Branch') checkBranch(layer, before, earlier!.outputShape);
   else if (earlier !== undefined) checkJoined(layer, before, earlier.outputShape);
-  const seen = layer.kind === 'Branch' ? earlier!.receptiveField : lastSeen;
-  const read = inputShapeOf(layer, last, earlier);
-  const window = kind.window?.(layer, read) ?? null;
-  const outputShape = kind.outputShape(layer, read);
-  const own = Object.entries(kind.weightShapes?.(layer, read) ?? {});
+  const field = layer.kind === 'Branch' ? earlier!.receptiveField : previousField;
+  const inputShape = inputShapeOf(layer, previousShape, earlier);
+  const window = kind.window?.(layer, inputShape) ?? null;
+  const outputShape = kind.outputShape(layer, inputShape);
+  const own = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
   const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
-  if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
-    throw new ArchitectureError('refused.network.large', named(layer));
+  if (Math.max(count(own), product(outputShape)) > MAX_VALUES) {
+    throw new ArchitectureError('refused.network.large', nameAndKind(layer));
   }
   return {
     index: before.length,
     layer,
-    inputShape: read,
+    inputShape,
     outputShape,
     weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
     receptiveField: coverBoth(
-      receptiveField(layer, read, window, seen, input),
+      receptiveField(layer, inputShape, window, field, input),
       layer.kind === 'Branch' ? undefined : earlier,
     ),
     parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
-    macs: kind.macs?.(layer, read) ?? 0,
+    macs: kind.macs?.(layer, inputShape) ?? 0,
   };
 }
 
-function inputShapeOf({ kind }: LayerSpec, last: Shape, earlier: Output | undefined): Shape {
+function inputShapeOf({ kind }: LayerSpec, previous: Shape, earlier: Output | undefined): Shape {
   if (kind === 'Branch') return earlier!.outputShape;
-  return kind === 'Concatenate' ? [...last.slice(0, -1), earlier!.outputShape.at(-1)! + last.at(-1)!] : last;
+  return kind === 'Concatenate'
+    ? [...previous.slice(0, -1), earlier!.outputShape.at(-1)! + previous.at(-1)!]
+    : previous;
 }
 
 function receptiveField(
@@ -116,8 +132,8 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === times(shape); // an elementwise layer
-  if (shape.length === 1 || keeps) return { size, jump, start };
+  const isElementwise = formatShape(LAYER_KINDS[layer.kind].outputShape(layer, shape)) === formatShape(shape);
+  if (shape.length === 1 || isElementwise) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));
   const end = (axis: 0 | 1) => Math.min(start[axis] + (shape[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
@@ -125,20 +141,20 @@ function receptiveField(
   return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
 }
 
-// The smallest field with the jump of `seen` that contains, for every output i, both fields:
-//     seen.start + i * seen.jump + [0, seen.size)  and  field.start + i * field.jump + [0, field.size)
-// The jumps differ if strides between the two layers were compensated by padding; over i the second drifts by the difference.
-function coverBoth(seen: ReceptiveField, earlier: Output | undefined): ReceptiveField {
-  if (earlier === undefined) return seen;
+// The smallest field with the jump of `own` that contains, for every output i, both fields:
+//     own.start + i * own.jump + [0, own.size)  and  field.start + i * field.jump + [0, field.size)
+// The jumps differ if padding makes up for a stride between the two layers; `field` then drifts from `own` with growing i.
+function coverBoth(own: ReceptiveField, earlier: Output | undefined): ReceptiveField {
+  if (earlier === undefined) return own;
   const axes = ([0, 1] as const).map((axis) => {
     const length = earlier.outputShape.length === 3 ? earlier.outputShape[axis] : 1;
     const field = earlier.receptiveField;
-    const drift = (length - 1) * (field.jump[axis] - seen.jump[axis]);
-    const first = Math.min(seen.start[axis], field.start[axis] + Math.min(drift, 0));
+    const drift = (length - 1) * (field.jump[axis] - own.jump[axis]);
+    const first = Math.min(own.start[axis], field.start[axis] + Math.min(drift, 0));
     const end = field.start[axis] + Math.max(drift, 0) + field.size[axis];
-    return { first, size: Math.max(seen.start[axis] + seen.size[axis], end) - first };
+    return { first, size: Math.max(own.start[axis] + own.size[axis], end) - first };
   });
-  return { size: [axes[0].size, axes[1].size], jump: seen.jump, start: [axes[0].first, axes[1].first] };
+  return { size: [axes[0].size, axes[1].size], jump: own.jump, start: [axes[0].first, axes[1].first] };
 }
 
 function checkNames(layers: LayerSpec[]): void {
@@ -153,12 +169,12 @@ function checkNames(layers: LayerSpec[]): void {
 
 function checkArguments(layer: LayerSpec): void {
   const kind = Object.hasOwn(LAYER_KINDS, layer.kind) ? LAYER_KINDS[layer.kind] : undefined;
-  if (kind === undefined) throw new ArchitectureError('refused.network.kind', named(layer));
+  if (kind === undefined) throw new ArchitectureError('refused.network.kind', nameAndKind(layer));
   if (JOINING.includes(layer.kind) && layer.from_layer === undefined) {
-    throw new ArchitectureError('refused.network.summand', { ...named(layer), other: '' });
+    throw new ArchitectureError('refused.network.summand', { ...nameAndKind(layer), other: '' });
   }
   const refuse = (argument: string, rule: keyof typeof en.refused.argument, choices = '') => {
-    throw new ArchitectureError(`refused.argument.${rule}`, { ...named(layer), argument, choices });
+    throw new ArchitectureError(`refused.argument.${rule}`, { ...nameAndKind(layer), argument, choices });
   };
   const isWhole = (value: unknown, highest: number) =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= highest;
@@ -173,10 +189,10 @@ function checkArguments(layer: LayerSpec): void {
   }
   const isAboveOne = (pair: number[] = [1, 1]) => Math.max(...pair) > 1;
   if (isAboveOne(layer.strides) && isAboveOne(layer.dilation_rate)) {
-    throw new ArchitectureError('refused.network.dilation', named(layer));
+    throw new ArchitectureError('refused.network.dilation', nameAndKind(layer));
   }
   if (layer.kind === 'ZeroPadding2D') {
-    if (!isFrame(layer.padding ?? frameOf(layer))) refuse('padding', 'frame');
+    if (!isFrame(layer.padding ?? paddingFrame(layer))) refuse('padding', 'frame');
   } else if (layer.padding !== undefined && layer.padding !== 'valid' && layer.padding !== 'same') {
     refuse('padding', 'padding');
   }
@@ -208,54 +224,58 @@ function earlierOutput(layer: LayerSpec, before: LayerRow[], { height, width, ch
   }
   const source = before.find((row) => row.layer.name === layer.from_layer);
   if (source !== undefined) return source;
-  throw new ArchitectureError('refused.network.summand', { ...named(layer), other: layer.from_layer! });
+  throw new ArchitectureError('refused.network.summand', { ...nameAndKind(layer), other: layer.from_layer! });
 }
 
 function checkJoined(layer: LayerSpec, before: LayerRow[], otherShape: Shape): void {
   const previous = before.at(-1);
-  if (previous === undefined) throw new ArchitectureError('refused.network.first', named(layer));
+  if (previous === undefined) throw new ArchitectureError('refused.network.first', nameAndKind(layer));
   const values = {
-    ...named(layer),
+    ...nameAndKind(layer),
     other: layer.from_layer!,
-    otherShape: times(otherShape),
+    otherShape: formatShape(otherShape),
     given: previous.layer.name,
-    givenShape: times(previous.outputShape),
+    givenShape: formatShape(previous.outputShape),
   };
   if (layer.kind === 'Add' && values.givenShape !== values.otherShape) {
     throw new ArchitectureError('refused.network.summands', values);
   }
-  if (times(previous.outputShape.slice(0, -1)) !== times(otherShape.slice(0, -1))) {
+  if (formatShape(previous.outputShape.slice(0, -1)) !== formatShape(otherShape.slice(0, -1))) {
     throw new ArchitectureError('refused.network.joined', values);
   }
 }
 
 function checkBranch(layer: LayerSpec, before: LayerRow[], shape: Shape): void {
   if (shape.length === 3 && before.some((row) => row.layer.kind === 'Dense')) {
-    throw new ArchitectureError('refused.network.late', named(layer));
+    throw new ArchitectureError('refused.network.late', nameAndKind(layer));
   }
 }
 
+// A Branch does not read the layer above it, so a later layer must.
 function checkAllAreRead(layers: LayerSpec[]): void {
   const read = new Set(layers.map((layer) => layer.from_layer));
   const unread = layers.find((layer, i) => layers[i + 1]?.kind === 'Branch' && !read.has(layer.name));
-  if (unread !== undefined) throw new ArchitectureError('refused.network.unread', named(unread));
+  if (unread !== undefined) throw new ArchitectureError('refused.network.unread', nameAndKind(unread));
 }
 
 function checkEnd(rows: LayerRow[]): void {
   const last = rows[rows.length - 1];
   if (last.outputShape.length !== 1 || last.outputShape[0] < 2) {
-    throw new ArchitectureError('refused.network.end', { ...named(last.layer), shape: times(last.outputShape) });
+    throw new ArchitectureError('refused.network.end', {
+      ...nameAndKind(last.layer),
+      shape: formatShape(last.outputShape),
+    });
   }
   for (const { layer } of rows) {
     const activation = layer.activation ?? 'linear';
     if (activation === 'softmax' && layer !== last.layer) {
-      throw new ArchitectureError('refused.network.softmax', named(layer));
+      throw new ArchitectureError('refused.network.softmax', nameAndKind(layer));
     }
     if (layer.kind === 'SoftVoting' && layer !== last.layer) {
-      throw new ArchitectureError('refused.network.voting', named(layer));
+      throw new ArchitectureError('refused.network.voting', nameAndKind(layer));
     }
     if (layer === last.layer && activation !== 'softmax' && activation !== 'linear') {
-      throw new ArchitectureError('refused.network.last', named(layer));
+      throw new ArchitectureError('refused.network.last', nameAndKind(layer));
     }
   }
 }

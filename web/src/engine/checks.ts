@@ -25,7 +25,7 @@ export function checkBatch(data: TrainingData, batch: Batch, imageBytes: number,
   }
 }
 
-// Checks that `checkBatch` does not make.
+// Checks the batch size and the number of learning rates; `checkBatch` checks the rest.
 export function checkSteps({ order, batchSize, learningRates }: TrainingSteps): void {
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`A batch cannot have ${batchSize} images.`);
   const batches = Math.ceil(order.length / batchSize);

@@ -51,7 +51,7 @@ function encodeField({ name, size, choices }: Field, value: FieldValue): number[
 // A vector (C,) is a map of one pixel, (1, 1, C).
 const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
 
-// Selects the arguments that the engine has by the same name and in the same form.
+// Selects the arguments that the engine has under the same name and in the same form.
 function selectArguments(layer: LayerSpec, { fields }: StructFields): Record<string, FieldValue> {
   const isField = ([name]: [string, unknown]) => fields.some((field) => field.name === name);
   return Object.fromEntries(Object.entries(layer).filter(isField));
@@ -72,18 +72,18 @@ export function encodeLayers(exports: Exports, table: LayerRow[]): Float64Array 
         ...selectArguments(layer, fields),
         input: asMap(inputShape),
         output: asMap(outputShape),
-        // As numbers; in a layer they may be 'same' or missing.
+        // The window has these as numbers; in a layer they may be 'same' or missing.
         window: window?.size,
         strides: window?.strides,
         padding: window?.padding,
-        dropped: Math.floor((layer.rate ?? 0) * 2 ** 24), // of 2^24 numbers
+        dropped: Math.floor((layer.rate ?? 0) * 2 ** 24), // how many of 2^24 numbers are dropped
         earlier: layer.from_layer === undefined ? undefined : (indices.get(layer.from_layer) ?? -1), // -1 is the image
       }),
     ),
   );
 }
 
-// For a single gradient, `steps` has no optimizer.
+// Encodes the settings of training steps, or of a single gradient, which has no optimizer.
 export function encodeSettings(arrays: Arrays, steps: Partial<TrainingSteps>): Float64Array {
   const { exports } = arrays;
   const fields = new StructFields(exports, exports.settings_fields());
@@ -94,7 +94,7 @@ export function encodeSettings(arrays: Arrays, steps: Partial<TrainingSteps>): F
     fields.encode({
       ...optimizer,
       label_smoothing: steps.labelSmoothing,
-      class_weights: classWeights && [arrays.place(Float32Array.from(classWeights)), classWeights.length],
+      class_weights: classWeights && [arrays.copyIn(Float32Array.from(classWeights)), classWeights.length],
       clip_norm: steps.clipNorm,
       ...steps.augmentation,
       key: steps.key,

@@ -6,7 +6,7 @@ import { TrainingData } from './training_data';
 import type { Architecture, Augmentation, Shape, Weights } from './types';
 
 export class Engine {
-  readonly bytes: Uint8Array; // of the module, to start another one in a worker
+  readonly bytes: Uint8Array; // the WebAssembly module, from which a worker starts its own engine
 
   constructor(
     readonly exports: Exports,
@@ -24,7 +24,7 @@ export class Engine {
     return new TrainingData(this.exports, images, labels);
   }
 
-  // Augments an image (H, W, C) as at positions `first`, `first` + 1, ... of the epoch with this key: (copies, H, W, C).
+  // Augments an image (H, W, C) as if it stood at `first`, `first` + 1, ... in the epoch with this key: (copies, H, W, C).
   augmented(
     image: Uint8Array,
     [height, width, channels]: Shape,
@@ -38,10 +38,10 @@ export class Engine {
         throw new Error(`${number} is not a whole number of at least 0.`);
     }
     return call(this.exports, (arrays) => {
-      const settings = arrays.place(encodeSettings(arrays, { augmentation, key }));
-      const [placed, room] = [arrays.place(image), arrays.room(copies * size)];
-      this.exports.augment(placed, height, width, channels, settings, first, copies, room);
-      return arrays.bytes(room, copies * size);
+      const settings = arrays.copyIn(encodeSettings(arrays, { augmentation, key }));
+      const [source, augmented] = [arrays.copyIn(image), arrays.allocate(copies * size)];
+      this.exports.augment(source, height, width, channels, settings, first, copies, augmented);
+      return arrays.bytes(augmented, copies * size);
     });
   }
 }

@@ -12,7 +12,7 @@ const CONSTANTS: Record<string, number> = {
   alpha: 0.25,
 };
 
-// Draws Glorot-uniform kernels, each from its own stream; other weights are constants.
+// Draws Glorot-uniform kernels, each from its own random stream; other weights are constants.
 // Source: Glorot and Bengio 2010, equation 16; a convolution's fans count the kernel's positions.
 export function initialWeights(architecture: Architecture, seed: number): Weights {
   const weights: Weights = {};

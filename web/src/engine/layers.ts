@@ -1,7 +1,7 @@
 // The kinds of layers: output shape, weights, window and cost.
 import type en from 'catalogues/en.json';
 import { TextError } from '../text/error';
-import type { Frame, LayerSpec, Shape, Window } from './types';
+import type { PaddingFrame, LayerSpec, Shape, Window } from './types';
 
 // The reason why an architecture is not a valid network, as a sentence for its author.
 export class ArchitectureError extends TextError {
@@ -9,37 +9,37 @@ export class ArchitectureError extends TextError {
 }
 
 export interface LayerKind {
-  term: keyof typeof en.terms; // of the glossary
-  window?: (layer: LayerSpec, input: Shape) => Window; // of layers that read a map by windows
+  term: keyof typeof en.terms; // in the glossary
+  window?: (layer: LayerSpec, input: Shape) => Window; // only layers that read a map window by window have it
   outputShape: (layer: LayerSpec, input: Shape) => Shape;
   weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
   macs?: (layer: LayerSpec, input: Shape) => number;
   counts?: ('filters' | 'units' | 'depth_multiplier' | 'groups' | 'members')[]; // arguments that are whole numbers
   hasActivation?: boolean;
-  isLinear?: boolean; // apart from its activation and a constant
+  isLinear?: boolean; // the output is linear in the input, apart from the activation and a constant
 }
 
 // Names of weights that have no gradient.
 export const NON_TRAINABLE_WEIGHTS = ['moving_mean', 'moving_variance'];
 
 export function product(numbers: number[]): number {
-  return numbers.reduce((sum, n) => sum * n, 1);
+  return numbers.reduce((result, n) => result * n, 1);
 }
 
-export function times(shape: readonly number[]): string {
+export function formatShape(shape: readonly number[]): string {
   return shape.join(' × ');
 }
 
-export const named = ({ name, kind }: LayerSpec) => ({ layer: name, kind });
+export const nameAndKind = ({ name, kind }: LayerSpec) => ({ layer: name, kind });
 
 function requireMaps(layer: LayerSpec, input: Shape): void {
   if (input.length !== 3) {
-    throw new ArchitectureError('refused.network.maps', { ...named(layer), n: input[0] });
+    throw new ArchitectureError('refused.network.maps', { ...nameAndKind(layer), n: input[0] });
   }
 }
 
-// Zeros before the first of `size` pixels. Of an odd number, `same` padding puts more after the last, as in TensorFlow.
-function paddingBefore(size: number, kernel: number, stride: number, { padding }: LayerSpec): number {
+// The zeros before the first of `size` pixels. Of an odd number, `same` padding has one more after the last, as TensorFlow.
+function leadingPadding(size: number, kernel: number, stride: number, { padding }: LayerSpec): number {
   if (padding !== 'same') return 0;
   return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0) / 2);
 }
@@ -48,11 +48,11 @@ function windowOf(layer: LayerSpec, input: Shape, size: [number, number], stride
   requireMaps(layer, input);
   const dilation = layer.dilation_rate ?? [1, 1];
   const reach: [number, number] = [(size[0] - 1) * dilation[0] + 1, (size[1] - 1) * dilation[1] + 1];
-  const before = (axis: 0 | 1) => paddingBefore(input[axis], reach[axis], strides[axis], layer);
+  const before = (axis: 0 | 1) => leadingPadding(input[axis], reach[axis], strides[axis], layer);
   return { size, dilation, reach, strides, padding: [before(0), before(1)] };
 }
 
-const wholeWindow = (size: [number, number], padding: [number, number]): Window => ({
+const unitStrideWindow = (size: [number, number], padding: [number, number]): Window => ({
   size,
   dilation: [1, 1],
   reach: size,
@@ -67,8 +67,8 @@ function mapSize(layer: LayerSpec, input: Shape, { reach, strides }: Window): [n
       : Math.floor((input[axis] - reach[axis]) / strides[axis]) + 1,
   ) as [number, number];
   if (Math.min(...outputs) < 1) {
-    const sizes = { window: times(reach), map: times(input.slice(0, 2)) };
-    throw new ArchitectureError('refused.network.window', { ...named(layer), ...sizes });
+    const sizes = { window: formatShape(reach), map: formatShape(input.slice(0, 2)) };
+    throw new ArchitectureError('refused.network.window', { ...nameAndKind(layer), ...sizes });
   }
   return outputs;
 }
@@ -82,7 +82,7 @@ export const kernelSize = (layer: LayerSpec): [number, number] => layer.kernel_s
 const convolutionWindow = (layer: LayerSpec, input: Shape): Window =>
   windowOf(layer, input, kernelSize(layer), layer.strides ?? [1, 1]);
 
-// The consecutive maps that a filter of a convolution reads: all, or those of its group.
+// Finds the consecutive maps that a filter of a convolution reads: all, or those of its group.
 export function mapsRead(layer: LayerSpec, input: Shape, filter: number): { first: number; count: number } {
   const { groups = 1 } = layer;
   const count = input[2] / groups;
@@ -98,7 +98,7 @@ const convolution: LayerKind = {
     const { groups = 1, filters } = layer;
     if (input[2] % groups > 0 || filters! % groups > 0) {
       throw new ArchitectureError('refused.network.groups', {
-        ...named(layer),
+        ...nameAndKind(layer),
         groups,
         n: input[2],
         filters: filters!,
@@ -147,7 +147,7 @@ const globalPooling: LayerKind = {
   term: 'global pooling',
   window: (layer, input) => {
     requireMaps(layer, input);
-    return wholeWindow([input[0], input[1]], [0, 0]);
+    return unitStrideWindow([input[0], input[1]], [0, 0]);
   },
   outputShape: (_, input) => [input[2]],
 };
@@ -156,7 +156,7 @@ const dense: LayerKind = {
   term: 'dense',
   outputShape: (layer, input) => {
     if (input.length !== 1) {
-      throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
+      throw new ArchitectureError('refused.network.vector', { ...nameAndKind(layer), map: formatShape(input) });
     }
     return [layer.units!];
   },
@@ -167,7 +167,7 @@ const dense: LayerKind = {
   hasActivation: true,
 };
 
-export const frameOf = (layer: LayerSpec): Frame =>
+export const paddingFrame = (layer: LayerSpec): PaddingFrame =>
   Array.isArray(layer.padding)
     ? layer.padding
     : [
@@ -179,21 +179,21 @@ const zeroPadding: LayerKind = {
   term: 'zero padding',
   window: (layer, input) => {
     requireMaps(layer, input);
-    const [[above], [left]] = frameOf(layer);
-    return wholeWindow([1, 1], [above, left]);
+    const [[above], [left]] = paddingFrame(layer);
+    return unitStrideWindow([1, 1], [above, left]);
   },
   outputShape: (layer, [height, width, channels]) => {
-    const [[above, below], [left, right]] = frameOf(layer);
+    const [[above, below], [left, right]] = paddingFrame(layer);
     return [above + height + below, left + width + right, channels];
   },
   isLinear: true,
 };
 
-const unchanged = (_: LayerSpec, input: Shape): Shape => input;
+const sameShape = (_: LayerSpec, input: Shape): Shape => input;
 
 const normalization: LayerKind = {
   term: 'batch normalisation',
-  outputShape: unchanged,
+  outputShape: sameShape,
   weightShapes: (_, input) => {
     const channels = input.slice(-1);
     return { gamma: channels, beta: channels, moving_mean: channels, moving_variance: channels };
@@ -206,11 +206,15 @@ const softVoting: LayerKind = {
   term: 'soft voting',
   outputShape: (layer, input) => {
     if (input.length !== 1) {
-      throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
+      throw new ArchitectureError('refused.network.vector', { ...nameAndKind(layer), map: formatShape(input) });
     }
     const classes = input[0] / layer.members!;
     if (!Number.isInteger(classes)) {
-      throw new ArchitectureError('refused.network.members', { ...named(layer), n: input[0], members: layer.members! });
+      throw new ArchitectureError('refused.network.members', {
+        ...nameAndKind(layer),
+        n: input[0],
+        members: layer.members!,
+      });
     }
     return [classes];
   },
@@ -226,13 +230,13 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   GlobalAveragePooling2D: { ...globalPooling, isLinear: true },
   Flatten: { term: 'flatten', outputShape: (_, input) => [product(input)], isLinear: true },
   ZeroPadding2D: zeroPadding,
-  Dropout: { term: 'dropout', outputShape: unchanged, isLinear: true },
+  Dropout: { term: 'dropout', outputShape: sameShape, isLinear: true },
   BatchNormalization: normalization,
-  Activation: { term: 'activation function', outputShape: unchanged, isLinear: true, hasActivation: true },
-  PReLU: { term: 'prelu', outputShape: unchanged, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
-  Add: { term: 'addition', outputShape: unchanged, hasActivation: true },
-  Branch: { term: 'branch', outputShape: unchanged },
-  Concatenate: { term: 'concatenation', outputShape: unchanged }, // of the channels of both together
+  Activation: { term: 'activation function', outputShape: sameShape, isLinear: true, hasActivation: true },
+  PReLU: { term: 'prelu', outputShape: sameShape, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
+  Add: { term: 'addition', outputShape: sameShape, hasActivation: true },
+  Branch: { term: 'branch', outputShape: sameShape },
+  Concatenate: { term: 'concatenation', outputShape: sameShape }, // `inputShape` has the channels of both layers
   SoftVoting: softVoting,
   Dense: dense,
 };

@@ -151,20 +151,21 @@ export class EngineError extends TextError {
 
 export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
 
-// Arrays in the memory of the module, released together. Results are copies, since a call may move the memory.
+// Arrays in the memory of the module, released together. `floats`, `bytes` and `doubles` copy an array out, since a call may
+// move the memory.
 export class Arrays {
   #pointers: Pointer[] = [];
 
   constructor(readonly exports: Exports) {}
 
-  room(bytes: number): Pointer {
+  allocate(bytes: number): Pointer {
     const pointer = this.exports.allocate(bytes);
     this.#pointers.push(pointer);
     return pointer;
   }
 
-  place(numbers: Numbers): Pointer {
-    const pointer = this.room(numbers.byteLength);
+  copyIn(numbers: Numbers): Pointer {
+    const pointer = this.allocate(numbers.byteLength);
     const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
     new Uint8Array(this.exports.memory.buffer, pointer, bytes.length).set(bytes);
     return pointer;
@@ -188,7 +189,7 @@ export class Arrays {
   }
 }
 
-// Runs `work` with arrays that are released afterwards. Out of memory, the module traps; its stack is then restored.
+// Runs `work` with arrays that are released afterwards. If the module runs out of memory, it traps; its stack is then restored.
 export function call<Result>(exports: Exports, work: (arrays: Arrays) => Result): Result {
   const stack = exports.__stack_pointer.value;
   const arrays = new Arrays(exports);

@@ -37,6 +37,7 @@ export interface Forward {
   probabilities: Float32Array;
 }
 
+// Frees a network in the engine when the page has dropped its object without `free`.
 const unused = new FinalizationRegistry<() => void>((free) => free());
 
 export class Network {
@@ -58,8 +59,8 @@ export class Network {
     checkWeights(this.table, weights);
     const handle = call(exports, (arrays) =>
       exports.network_make(
-        arrays.place(encodeInput(exports, architecture)),
-        arrays.place(encodeLayers(exports, this.table)),
+        arrays.copyIn(encodeInput(exports, architecture)),
+        arrays.copyIn(encodeLayers(exports, this.table)),
         this.table.length,
       ),
     );
@@ -68,17 +69,17 @@ export class Network {
     this.setWeights(weights);
   }
 
-  // (N, K)
+  // Computes logits (N, K).
   logits(images: Uint8Array): Float32Array {
     const count = this.#count(images);
     return this.#call((arrays) => {
-      const logits = arrays.room(4 * count * this.numClasses);
-      this.#exports.network_logits(this.#handle, arrays.place(images), count, logits);
+      const logits = arrays.allocate(4 * count * this.numClasses);
+      this.#exports.network_logits(this.#handle, arrays.copyIn(images), count, logits);
       return arrays.floats(logits, count * this.numClasses);
     });
   }
 
-  // The output of each layer in the order of the table, (N, output), with the softmax of the last layer.
+  // Computes the output of each layer in the order of the table, (N, output), with the softmax of the last layer.
   activations(images: Uint8Array, ablation: Replacement[] = []): Float32Array[] {
     const outputs = this.#outputs(images, ablation);
     const last = this.table.length - 1;
@@ -86,7 +87,7 @@ export class Network {
     return outputs;
   }
 
-  // The same for one image, with logits and probabilities.
+  // Computes the outputs of one image, with its logits and probabilities.
   forward(image: Uint8Array, ablation: Replacement[] = []): Forward {
     if (image.length !== this.#imageBytes)
       throw new Error(`An image has ${this.#imageBytes} bytes here, not ${image.length}.`);
@@ -98,17 +99,17 @@ export class Network {
     return { activations, logits, probabilities };
   }
 
-  // Logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
+  // Computes logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
   ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
-    let made = 0;
-    const ends = Int32Array.from(ablations, (ablation) => (made += ablation.length));
+    let end = 0; // of an ablation in the list of all replacements
+    const ends = Int32Array.from(ablations, (ablation) => (end += ablation.length));
     const size = ablations.length * count * this.numClasses;
     return this.#call((arrays) => {
-      const logits = arrays.room(4 * size);
+      const logits = arrays.allocate(4 * size);
       const [layers, filters, values] = this.#placeReplacements(arrays, ablations.flat());
-      const placed = arrays.place(images);
-      const placedEnds = arrays.place(ends);
+      const placed = arrays.copyIn(images);
+      const placedEnds = arrays.copyIn(ends);
       this.#exports.network_ablation_logits(
         this.#handle,
         placed,
@@ -124,8 +125,8 @@ export class Network {
     });
   }
 
-  // Gradients of sum over k of dlogits[n, k] * logits[n, k] by the outputs of layers, (N, output), without the softmax.
-  // Layer "input" is the scaled image.
+  // Computes the gradients of sum_k dlogits[n, k] * logits[n, k] with respect to the outputs of layers, (N, output), before
+  // the softmax. Layer "input" is the scaled image.
   layerGradients(images: Uint8Array, dlogits: Float32Array, layers: string[]): Record<string, Float32Array> {
     const count = this.#count(images);
     if (dlogits.length !== count * this.numClasses) {
@@ -136,10 +137,10 @@ export class Network {
     const indices = layers.map((name) => (name === 'input' ? -1 : rowNamed(this.table, name).index));
     const sizes = indices.map((i) => count * (i < 0 ? this.#imageBytes : product(this.table[i].outputShape)));
     return this.#call((arrays) => {
-      const gradients = arrays.room(4 * sizes.reduce((sum, size) => sum + size, 0));
-      const placed = arrays.place(images);
-      const weights = arrays.place(dlogits);
-      const wanted = arrays.place(Int32Array.from(indices));
+      const gradients = arrays.allocate(4 * sizes.reduce((sum, size) => sum + size, 0));
+      const placed = arrays.copyIn(images);
+      const weights = arrays.copyIn(dlogits);
+      const wanted = arrays.copyIn(Int32Array.from(indices));
       this.#exports.network_layer_gradients(this.#handle, placed, count, weights, wanted, layers.length, gradients);
       const parts = split(arrays, gradients, sizes);
       return Object.fromEntries(layers.map((name, i) => [name, parts[i]]));
@@ -150,47 +151,43 @@ export class Network {
     return this.#call((arrays) => readWeights(arrays, this.#handle, this.table));
   }
 
-  // Keeps the state of the optimizer; `resetOptimizer` clears it.
+  // Sets the weights and keeps the state of the optimizer; `resetOptimizer` clears it.
   setWeights(weights: Weights): void {
     checkWeights(this.table, weights);
     this.#call((arrays) => writeWeights(arrays, this.#handle, this.table, weights));
   }
 
-  // Takes a step for each batch. Loss and accuracy are those of each image just before its step.
+  // Takes an optimizer step for each batch. Loss and accuracy are measured on each batch just before its step.
   train(data: TrainingData, steps: TrainingSteps): TrainingScore {
     checkBatch(data, steps, this.#imageBytes, this.numClasses);
     checkSteps(steps);
     return this.#call((arrays) => {
-      const score = arrays.room(3 * 8);
-      const order = arrays.place(steps.order);
-      const rates = arrays.place(steps.learningRates);
-      const settings = arrays.place(encodeSettings(arrays, steps));
+      const score = arrays.allocate(3 * 8);
+      const order = arrays.copyIn(steps.order);
+      const rates = arrays.copyIn(steps.learningRates);
+      const settings = arrays.copyIn(encodeSettings(arrays, steps));
       const { order: images, batchSize, first = 0 } = steps;
       const [network, count] = [this.#handle, images.length];
       this.#exports.network_train(network, data.handle, order, count, first, batchSize, rates, settings, score);
-      return scoreAt(arrays, score);
+      return readScore(arrays, score);
     });
   }
 
-  // The mean loss of a batch and its gradient by every trained weight, in Keras layout, without changing the network.
+  // Computes the mean loss of a batch and its gradient with respect to every trained weight, in Keras layout.
   // 'prediction': without dropout and augmentation, and with the moving statistics of batch normalisation.
   // 'step': as in the step that `train` would take with this batch, before clipping.
-  gradients(data: TrainingData, batch: Batch, seen: 'prediction' | 'step' = 'prediction'): Gradients {
+  gradients(data: TrainingData, batch: Batch, mode: 'prediction' | 'step' = 'prediction'): Gradients {
     checkBatch(data, batch, this.#imageBytes, this.numClasses);
     const size = trainedSize(this.table);
     return this.#call((arrays) => {
-      const score = arrays.room(3 * 8);
-      const gradients = arrays.room(4 * size);
-      const order = arrays.place(batch.order);
-      const settings = arrays.place(encodeSettings(arrays, batch));
-      const [network, count, first, isStep] = [
-        this.#handle,
-        batch.order.length,
-        batch.first ?? 0,
-        Number(seen === 'step'),
-      ];
+      const score = arrays.allocate(3 * 8);
+      const gradients = arrays.allocate(4 * size);
+      const order = arrays.copyIn(batch.order);
+      const settings = arrays.copyIn(encodeSettings(arrays, batch));
+      const [network, count, first] = [this.#handle, batch.order.length, batch.first ?? 0];
+      const isStep = Number(mode === 'step');
       this.#exports.network_gradients(network, data.handle, order, count, first, isStep, settings, score, gradients);
-      return { ...scoreAt(arrays, score), weights: splitTrained(this.table, arrays.floats(gradients, size)) };
+      return { ...readScore(arrays, score), weights: splitTrained(this.table, arrays.floats(gradients, size)) };
     });
   }
 
@@ -199,12 +196,12 @@ export class Network {
     checkBatch(data, steps, this.#imageBytes, this.numClasses);
     checkSteps({ ...steps, batchSize: steps.order.length });
     return this.#call((arrays) => {
-      const score = arrays.room(3 * 8);
-      const order = arrays.place(steps.order);
-      const settings = arrays.place(encodeSettings(arrays, steps));
+      const score = arrays.allocate(3 * 8);
+      const order = arrays.copyIn(steps.order);
+      const settings = arrays.copyIn(encodeSettings(arrays, steps));
       const [network, count, [rate]] = [this.#handle, steps.order.length, steps.learningRates];
       this.#exports.network_prediction_step(network, data.handle, order, count, rate, settings, score);
-      return scoreAt(arrays, score);
+      return readScore(arrays, score);
     });
   }
 
@@ -248,9 +245,9 @@ export class Network {
     const count = this.#count(images);
     const sizes = this.table.map((row) => count * product(row.outputShape));
     return this.#call((arrays) => {
-      const outputs = arrays.room(4 * sizes.reduce((sum, size) => sum + size, 0));
+      const outputs = arrays.allocate(4 * sizes.reduce((sum, size) => sum + size, 0));
       const [layers, filters, values] = this.#placeReplacements(arrays, ablation);
-      const placed = arrays.place(images);
+      const placed = arrays.copyIn(images);
       this.#exports.network_outputs(this.#handle, placed, count, layers, filters, values, ablation.length, outputs);
       return split(arrays, outputs, sizes);
     });
@@ -275,14 +272,15 @@ export class Network {
       return row.index;
     });
     return [
-      arrays.place(Int32Array.from(indices)),
-      arrays.place(Int32Array.from(replacements, (item) => item.filter)),
-      arrays.place(Float32Array.from(replacements, (item) => item.value)),
+      arrays.copyIn(Int32Array.from(indices)),
+      arrays.copyIn(Int32Array.from(replacements, (item) => item.filter)),
+      arrays.copyIn(Float32Array.from(replacements, (item) => item.value)),
     ];
   }
 }
 
-function scoreAt(arrays: Arrays, pointer: number): TrainingScore {
+// Reads a score from the engine's memory: the number of images, the sum of losses and the number of correct predictions.
+function readScore(arrays: Arrays, pointer: number): TrainingScore {
   const [images, loss, correct] = arrays.doubles(pointer, 3);
   return { images, loss: loss / images, accuracy: correct / images };
 }

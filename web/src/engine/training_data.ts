@@ -25,7 +25,7 @@ export class TrainingData {
     this.imageBytes = images.length / count;
     this.#exports = exports;
     this.handle = call(exports, (arrays) => {
-      const placed = arrays.place(this.#labels);
+      const placed = arrays.copyIn(this.#labels);
       const data = exports.data_make(count, this.imageBytes);
       new Uint8Array(exports.memory.buffer, exports.data_images(data), images.length).set(images);
       exports.data_write_labels(data, placed);
@@ -47,19 +47,19 @@ export class TrainingData {
     return this.#largestLabel;
   }
 
-  // Replaces all labels.
+  // Replaces the labels of all images.
   setLabels(labels: ArrayLike<number>): void {
-    this.#checkThere();
+    this.#checkIsNotFree();
     if (labels.length !== this.count) throw new Error(`There are ${labels.length} labels for ${this.count} images.`);
     const numbers = Int32Array.from(labels);
     this.#largestLabel = largestOf(numbers);
     this.#labels = numbers;
-    call(this.#exports, (arrays) => this.#exports.data_write_labels(this.handle, arrays.place(numbers)));
+    call(this.#exports, (arrays) => this.#exports.data_write_labels(this.handle, arrays.copyIn(numbers)));
   }
 
   // Returns copies of images, (n, H, W, C).
   images(indices: ArrayLike<number>): Uint8Array {
-    this.#checkThere();
+    this.#checkIsNotFree();
     const size = this.imageBytes;
     const all = new Uint8Array(this.#exports.memory.buffer, this.#exports.data_images(this.handle), this.count * size);
     const images = new Uint8Array(indices.length * size);
@@ -70,7 +70,7 @@ export class TrainingData {
     return images;
   }
 
-  #checkThere(): void {
+  #checkIsNotFree(): void {
     if (this.#isFree) throw new Error('The images to train on have been freed.');
   }
 

@@ -7,12 +7,12 @@ export interface Input {
   height: number;
   width: number;
   channels: number;
-  scale: number; // what the network reads is byte * scale + offset
+  scale: number; // the network reads byte * scale + offset
   offset: number;
 }
 
 export type Padding = 'valid' | 'same';
-export type Frame = [[number, number], [number, number]]; // rows (above, below), columns (left, right)
+export type PaddingFrame = [[number, number], [number, number]]; // rows (above, below), columns (left, right)
 
 // A layer as `Architecture.to_dict()` writes it: `kind`, `name`, and the arguments of that kind.
 export interface LayerSpec {
@@ -23,7 +23,7 @@ export interface LayerSpec {
   kernel_size?: [number, number];
   strides?: [number, number];
   pool_size?: [number, number];
-  padding?: Padding | Frame; // a Frame only for ZeroPadding2D
+  padding?: Padding | PaddingFrame; // a PaddingFrame only for ZeroPadding2D
   dilation_rate?: [number, number];
   groups?: number;
   activation?: Activation;
@@ -45,10 +45,10 @@ export interface Architecture {
 
 export interface Window {
   size: [number, number];
-  dilation: [number, number]; // from one row or column to the next
-  reach: [number, number]; // rows and columns from the first to the last pixel
+  dilation: [number, number]; // distance between neighbouring rows and columns of the window
+  reach: [number, number]; // rows and columns of the map from the first to the last pixel of the window
   strides: [number, number];
-  padding: [number, number]; // rows and columns before the first
+  padding: [number, number]; // zero rows above and zero columns left of the map
 }
 
 // Output i reads the input pixels from start + i * jump to start + i * jump + size - 1; they may lie outside the image.
@@ -61,10 +61,10 @@ export interface ReceptiveField {
 export interface LayerRow {
   index: number;
   layer: LayerSpec;
-  inputShape: Shape; // of a Branch: of the earlier layer; of a Concatenate: of both together
+  inputShape: Shape; // a Branch has the earlier layer's output shape, a Concatenate the shape of both joined
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
-  window: Window | null; // of a global pooling the whole map, of a zero padding one pixel; null for layers without windows
+  window: Window | null; // global pooling: the whole map; zero padding: a single pixel; null for layers without windows
   receptiveField: ReceptiveField;
   parameters: number;
   macs: number;
@@ -72,17 +72,29 @@ export interface LayerRow {
 
 export type Weights = Record<string, Float32Array>; // by full name, in Keras layout
 
-// Sets a filter of a layer's output (a channel of a map, a number of a vector) to `value` everywhere.
+// Sets a filter's whole output (a channel of a map, a number of a vector) to `value`.
 export interface Replacement {
   layer: string;
   filter: number;
   value: number;
 }
 
-// The kind and its arguments, as in a recipe.
+// The kind of an optimizer and its arguments, as in a recipe.
 export interface Optimizer {
   kind: string;
   [argument: string]: number | boolean | string;
+}
+
+// A recipe as a run's record writes it.
+export interface WrittenRecipe {
+  name: string;
+  epochs: number;
+  batch_size: number;
+  optimizer: Record<string, number | string | boolean>;
+  schedule: Record<string, number | string>;
+  label_smoothing: number;
+  augmentation: Record<string, number | boolean>;
+  [key: string]: unknown;
 }
 
 export interface Augmentation {
@@ -107,8 +119,8 @@ export interface Batch {
   labelSmoothing?: number;
   classWeights?: ArrayLike<number>; // by class: factors of the loss, 1 by default
   augmentation?: Augmentation;
-  key?: number; // of the epoch; with an image's position it determines augmentation and dropout
-  first?: number; // position in the epoch of the first image of `order`
+  key?: number; // an epoch's random key; with an image's position it determines augmentation and dropout
+  first?: number; // the position of the first image of `order` in the epoch
 }
 
 // Training steps, one for each batch of `order`, each with its learning rate.
@@ -126,12 +138,12 @@ export interface TrainingScore {
 }
 
 export interface Gradients extends TrainingScore {
-  weights: Weights; // the gradient of the mean loss by each trained weight
+  weights: Weights; // the gradient of the mean loss with respect to each trained weight
 }
 
 // The state of an optimizer. Adam: the moving averages of the gradient (m) and of its square (v). SGD: the velocity (m).
 export interface OptimizerState {
-  steps: number; // taken so far
-  m: Weights; // by the names of the trained weights, as are v
+  steps: number; // steps taken so far
+  m: Weights; // m and v have the names of the trained weights
   v: Weights;
 }

@@ -31,7 +31,7 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
   const weights: Weights = {};
   const read = (all: Pair[], isMoving: boolean) => {
     for (const { layer, names, sizes } of all) {
-      const [kernel, bias] = sizes.map((size) => arrays.room(4 * size));
+      const [kernel, bias] = sizes.map((size) => arrays.allocate(4 * size));
       if (isMoving) exports.network_read_moving(network, layer, kernel, bias, sizes[1]);
       else exports.network_read(network, layer, kernel, bias);
       weights[names[0]] = arrays.floats(kernel, sizes[0]);
@@ -44,12 +44,12 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
   return Object.fromEntries(names.map((name) => [name, weights[name]]));
 }
 
-// `checkWeights` must have accepted the weights.
+// Writes weights that `checkWeights` accepts.
 export function writeWeights(arrays: Arrays, network: number, table: LayerRow[], weights: Weights): void {
   const { exports } = arrays;
   const allocate = ({ names, sizes }: Pair) => [
-    arrays.place(weights[names[0]]),
-    arrays.place(names[1] === undefined ? new Float32Array(sizes[1]) : weights[names[1]]),
+    arrays.copyIn(weights[names[0]]),
+    arrays.copyIn(names[1] === undefined ? new Float32Array(sizes[1]) : weights[names[1]]),
   ];
   for (const pair of trainedPairs(table)) {
     const [kernel, bias] = allocate(pair);
@@ -61,20 +61,20 @@ export function writeWeights(arrays: Arrays, network: number, table: LayerRow[],
   }
 }
 
-// The number of trained weights, with zeros for missing biases, as the engine writes gradients: pair after pair.
+// Counts the numbers of a gradient as the engine writes it: pair after pair, with zeros for missing biases.
 export function trainedSize(table: LayerRow[]): number {
   return trainedPairs(table).reduce((sum, { sizes }) => sum + sizes[0] + sizes[1], 0);
 }
 
-// Splits such numbers by the names of the weights.
+// Splits a gradient in that order into an array for each weight.
 export function splitTrained(table: LayerRow[], numbers: Float32Array): Weights {
   const weights: Weights = {};
-  let at = 0;
+  let offset = 0;
   for (const { names, sizes } of trainedPairs(table)) {
     sizes.forEach((size, i) => {
       const name = names[i];
-      if (name !== undefined) weights[name] = numbers.slice(at, at + size);
-      at += size;
+      if (name !== undefined) weights[name] = numbers.slice(offset, offset + size);
+      offset += size;
     });
   }
   return weights;
@@ -83,24 +83,24 @@ export function splitTrained(table: LayerRow[], numbers: Float32Array): Weights 
 export function readMoments(arrays: Arrays, network: number, table: LayerRow[]): Pick<OptimizerState, 'm' | 'v'> {
   const [m, v]: [Weights, Weights] = [{}, {}];
   for (const { layer, names, sizes } of trainedPairs(table)) {
-    const rooms = [...sizes, ...sizes].map((size) => arrays.room(4 * size));
-    arrays.exports.network_read_moments(network, layer, rooms[0], rooms[1], rooms[2], rooms[3]);
-    [m, v].forEach((moments, which) => {
+    const pointers = [...sizes, ...sizes].map((size) => arrays.allocate(4 * size));
+    arrays.exports.network_read_moments(network, layer, pointers[0], pointers[1], pointers[2], pointers[3]);
+    [m, v].forEach((moments, moment) => {
       names.forEach((name, i) => {
-        if (name !== undefined) moments[name] = arrays.floats(rooms[2 * which + i], sizes[i]);
+        if (name !== undefined) moments[name] = arrays.floats(pointers[2 * moment + i], sizes[i]);
       });
     });
   }
   return { m, v };
 }
 
-// `checkTrained` must have accepted the moments.
+// Writes the moments of an optimizer that `checkTrained` accepts.
 export function writeMoments(arrays: Arrays, network: number, table: LayerRow[], { m, v }: OptimizerState): void {
   for (const { layer, names, sizes } of trainedPairs(table)) {
-    const placed = [m, v].flatMap((moments) =>
-      names.map((name, i) => arrays.place(name === undefined ? new Float32Array(sizes[i]) : moments[name])),
+    const pointers = [m, v].flatMap((moments) =>
+      names.map((name, i) => arrays.copyIn(name === undefined ? new Float32Array(sizes[i]) : moments[name])),
     );
-    arrays.exports.network_write_moments(network, layer, placed[0], placed[1], placed[2], placed[3]);
+    arrays.exports.network_write_moments(network, layer, pointers[0], pointers[1], pointers[2], pointers[3]);
   }
 }
 

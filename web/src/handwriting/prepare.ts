@@ -39,7 +39,7 @@ export function prepare(
   const bits = STEPS.reduce((sum, step, i) => sum + (chosen.has(step) ? 2 ** i : 0), 0);
   const { ink, target, threshold, centre } = handwriting;
   return call(engine.exports, (arrays) => {
-    const [placed, result] = [arrays.place(pixels), arrays.room(8 * NUMBERS)];
+    const [placed, result] = [arrays.copyIn(pixels), arrays.allocate(8 * NUMBERS)];
     const isInkLight = Number(ink === 'light');
     const prepared = engine.exports.picture_prepare(
       placed,
@@ -77,7 +77,7 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
   const { pixels, height: rows, width: columns, channels } = picture;
   if (Math.max(rows, columns) <= longest) return picture;
   const [height, width] = call(engine.exports, (arrays) => {
-    const size = arrays.room(16);
+    const size = arrays.allocate(16);
     engine.exports.picture_fit(rows, columns, longest, size);
     return arrays.doubles(size, 2);
   });
@@ -88,8 +88,8 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
     const start = Math.floor((first * rows) / height);
     const stop = Math.ceil((last * rows) / height);
     const averaged = call(engine.exports, (arrays) => {
-      const band = arrays.place(pixels.subarray(start * columns * channels, stop * columns * channels));
-      const room = arrays.room((last - first) * width * channels);
+      const band = arrays.copyIn(pixels.subarray(start * columns * channels, stop * columns * channels));
+      const room = arrays.allocate((last - first) * width * channels);
       engine.exports.picture_average_rows(band, start, rows, columns, channels, height, width, first, last, room);
       return arrays.bytes(room, (last - first) * width * channels);
     });

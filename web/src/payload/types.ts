@@ -1,6 +1,6 @@
 // What the page is given: the document that `convscope report RUN --payload` prints, typed by its schema. A page that
 // was saved by another page, and the page of no run, lack what was not measured.
-import type { Architecture } from '../engine/types';
+import type { Architecture, WrittenRecipe } from '../engine/types';
 import type * as written from './generated';
 
 export type { HistoryRecord as History, LiveImages, LiveMap, Packed as Block, Snapshot } from './generated';
@@ -12,17 +12,6 @@ export type Live = Omit<written.Live, 'models'> & { models: LiveModel[] };
 type Measured = 'split' | 'num_images' | 'class_names' | 'confusion_matrix';
 export type Evaluation = Pick<written.EvaluationRecord, Measured> & Partial<written.EvaluationRecord>;
 
-export interface Recipe {
-  name: string;
-  epochs: number;
-  batch_size: number;
-  optimizer: Record<string, number | string | boolean>;
-  schedule: Record<string, number | string>;
-  label_smoothing: number;
-  augmentation: Record<string, number | boolean>;
-  [key: string]: unknown;
-}
-
 // Of a page that was saved by another page: which network is on it.
 export interface Made {
   from: 'classes' | 'data'; // trained on examples of the reader's own classes, or on the data set of the other page
@@ -33,7 +22,7 @@ export type SplitCard = Pick<written.SplitRecord, 'num_images' | 'image_shape' |
 
 export interface Payload extends Pick<written.Payload, 'format' | 'history' | 'baseline_history' | 'comparison'> {
   record: Partial<written.PageRecord>;
-  recipe: Recipe;
+  recipe: WrittenRecipe;
   data: { name: string; train: SplitCard; test: SplitCard };
   model: Partial<written.PageModel> & { architecture: Architecture; parameters: number; macs: number };
   evaluation: Evaluation;

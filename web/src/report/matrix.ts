@@ -3,15 +3,9 @@ import { mount, unmount } from 'svelte';
 import { say } from '../text/say.svelte';
 import { onLanguage } from '../text/follow.svelte';
 import type { Bench } from '../state/bench.svelte';
+import { ARROWS } from '../ui/arrows';
 import { button } from './bench_link';
 import CellImages from './CellImages.svelte';
-
-const STEPS: Record<string, [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
 
 export function extendMatrix(bench: Bench): void {
   const table = document.querySelector<HTMLTableElement>('table.confusion');
@@ -48,7 +42,7 @@ export function extendMatrix(bench: Bench): void {
     at.tabIndex = 0;
   }
   function move(event: KeyboardEvent, truth: number, predicted: number): void {
-    const step = STEPS[event.key];
+    const step = ARROWS[event.key];
     if (step === undefined) return;
     event.preventDefault();
     let [row, column] = [truth + step[0], predicted + step[1]];

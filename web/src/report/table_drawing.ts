@@ -1,12 +1,5 @@
 // A table as a drawing, as the page shows it now: the grounds and the texts of its cells.
-
-const NAMESPACE = 'http://www.w3.org/2000/svg';
-
-function element(name: string, attributes: Record<string, string | number>): SVGElement {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
-}
+import { element } from '../charts/svg';
 
 function clipText(text: string, leaf: Element): string {
   const [room, wanted] = [leaf.clientWidth, leaf.scrollWidth];

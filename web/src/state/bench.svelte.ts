@@ -1,7 +1,7 @@
 // The state of the bench: image, model, epoch, ablations and the chosen cell. Everything that is shown
 // follows from it.
 import { largest } from '../analysis/largest';
-import { replacements, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
+import { replacementsFor, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
 import type { Cell } from '../analysis/receptive';
 import type { Engine } from '../engine/engine';
 import type { Forward, Network } from '../engine/network';
@@ -97,7 +97,7 @@ export class Bench {
   get ablated(): Network {
     return this.network(this.model, this.weights, this.ablations);
   }
-  readonly replacements = $derived.by(() => replacements(this.table, this.model.means, this.ablations));
+  readonly replacements = $derived.by(() => replacementsFor(this.table, this.model.means, this.ablations));
 
   readonly forward = $derived.by((): Forward => {
     const start = performance.now();

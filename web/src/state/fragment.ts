@@ -1,5 +1,5 @@
 // What is on the bench as the fragment of an address, and back: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
-import { filtersOf, partsOf, sameAblation, type Ablation } from '../analysis/ablations';
+import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
@@ -96,12 +96,12 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
   if (row === undefined || rest.length > 0 || more.length > 0) return null;
   const layer = row.layer.name;
   if (what === 'zero' || what === 'mean') {
-    const count = filtersOf(table, row);
+    const count = countFilters(table, row);
     const number = filter === undefined ? null : parseIndex(filter, count);
     if (count === 0 || (filter !== undefined && number === null)) return null;
     return { part: 'filter', layer, filter: number, value: what };
   }
-  const part = partsOf(row).find((candidate) => candidate === what);
+  const part = removableParts(row).find((candidate) => candidate === what);
   return part === undefined || filter !== undefined ? null : { part, layer };
 }
 

@@ -5,7 +5,7 @@ import type { History, LiveModel, Made, Payload, SplitCard } from '../payload/ty
 import { pack, packWeights } from '../payload/pack';
 import type { Labelled } from '../training/score';
 import { isHeldOut } from '../training/own_classes';
-import { writtenRecipe, type Recipe } from '../training/recipe';
+import { writeRecipe, type Recipe } from '../training/recipe';
 import type { Subject } from './bench.svelte';
 
 export interface MadeNetwork {
@@ -47,7 +47,7 @@ async function commonParts(page: Payload, network: MadeNetwork, made: Made) {
     format: page.format,
     made,
     record: {} as Record<string, unknown>,
-    recipe: writtenRecipe(recipe),
+    recipe: writeRecipe(recipe),
     model: {
       architecture,
       parameters: sum(table.map((row) => row.parameters)),

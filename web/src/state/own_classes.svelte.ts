@@ -1,6 +1,13 @@
 // The reader's own classes: examples, their network, and unsaved changes.
 import type { Architecture, Weights } from '../engine/types';
-import { HELD_OUT, MIN_CLASSES, MAX_CLASSES, MAX_EXAMPLES, type OwnClass, type Start } from '../training/own_classes';
+import {
+  HELD_OUT_EVERY,
+  MIN_CLASSES,
+  MAX_CLASSES,
+  MAX_EXAMPLES,
+  type OwnClass,
+  type Start,
+} from '../training/own_classes';
 import type { Recipe } from '../training/recipe';
 import type { Score } from '../training/score';
 import { say } from '../text/say.svelte';
@@ -43,7 +50,7 @@ export class OwnClasses {
   // Leaving the page would lose examples.
   readonly isUnsaved = $derived.by(() => this.count > 0 && !sameExamples(this.classes, this.#saved));
   readonly isEveryClassFilled = $derived.by(() => this.classes.every(({ examples }) => examples.length > 0));
-  readonly holdsOut = $derived.by(() => this.classes.every(({ examples }) => examples.length >= HELD_OUT));
+  readonly holdsOut = $derived.by(() => this.classes.every(({ examples }) => examples.length >= HELD_OUT_EVERY));
   // True if examples or classes changed after training.
   readonly isBehind = $derived.by(() => this.network !== null && this.network.classes !== this.classes);
 

@@ -1,6 +1,6 @@
 // The predictions of the first model for each embedded image.
 import { largest } from '../analysis/largest';
-import { inPieces, type Work } from '../analysis/schedule';
+import { inPieces, type Work } from '../analysis/slices';
 import type { Bench, Subject } from './bench.svelte';
 
 let known: { subject: Subject; answers: Uint8Array } | null = null;

@@ -1,24 +1,23 @@
-// Under which conditions a network is trained: on how many of the images, and how many of their labels are wrong.
+// The conditions of a training: the number of images, and the share of them with a wrong label.
 import { TextError } from '../text/error';
 import { permutation, splitMix } from './shuffle';
 
 export interface Conditions {
-  images: number | null; // how many to train on; null for all
-  wrongLabels: number; // share of them that is given a wrong label, 0 to 0.5
+  images: number | null; // number of images to train on; null for all
+  wrongLabels: number; // share of the images that get a wrong label, 0 to 0.5
 }
 
 export const ALL_IMAGES: Conditions = { images: null, wrongLabels: 0 };
-export const MAX_WRONG = 0.5;
+export const MAX_WRONG_LABELS = 0.5;
 
 export interface ChosenImages {
-  indices: Int32Array; // into the data, in the order in which they were drawn: the first n of them are even over the classes too
-  labels: Int32Array; // given to these images, right or wrong
-  wrong: Uint8Array; // 1 where the given label is not the image's own
+  indices: Int32Array; // into the data, in the order of drawing, so that the first n are balanced over the classes too
+  labels: Int32Array; // the labels to train with, correct or wrong
+  wrong: Uint8Array; // 1 for an image whose label was made wrong
 }
 
 // Draws images evenly over the classes, one of each class in turn until a class has none left, and gives some a wrong label.
-// The same seed gives the same images: those of a smaller number are the first of those of a larger one, and the images with a
-// wrong label stay the same, with the same label, when their share grows.
+// With the same seed, fewer images are the first of more images, and a larger share of wrong labels keeps those of a smaller.
 export function chooseImages(
   labels: ArrayLike<number>,
   classes: number,
@@ -28,21 +27,21 @@ export function chooseImages(
   if (images !== null && !(Number.isInteger(images) && images >= 1)) {
     throw new TextError('refused.training.images', { images: String(images) });
   }
-  if (!(wrongLabels >= 0 && wrongLabels <= MAX_WRONG)) {
-    throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MAX_WRONG) });
+  if (!(wrongLabels >= 0 && wrongLabels <= MAX_WRONG_LABELS)) {
+    throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MAX_WRONG_LABELS) });
   }
   if (wrongLabels > 0 && classes < 2) throw new TextError('refused.training.oneClass');
-  const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // another stream than those of the epochs
+  const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // not the random stream of any epoch
   const indices = drawEvenly(labels, classes, images ?? labels.length, random);
-  const before = Int32Array.from(indices, (i) => labels[i]);
+  const assigned = Int32Array.from(indices, (i) => labels[i]);
   const wrong = new Uint8Array(indices.length);
   const order = permutation(indices.length, random());
   const shifts = splitMix(random());
-  for (const at of order.subarray(0, Math.round(wrongLabels * indices.length))) {
-    wrong[at] = 1;
-    before[at] = (before[at] + 1 + (shifts() % (classes - 1))) % classes;
+  for (const position of order.subarray(0, Math.round(wrongLabels * indices.length))) {
+    wrong[position] = 1;
+    assigned[position] = (assigned[position] + 1 + (shifts() % (classes - 1))) % classes;
   }
-  return { indices, labels: before, wrong };
+  return { indices, labels: assigned, wrong };
 }
 
 function drawEvenly(labels: ArrayLike<number>, classes: number, count: number, random: () => number): Int32Array {

@@ -1,8 +1,7 @@
-// Edits of an architecture: width, dropout, inserted and removed layers. Whether the result is valid is
-// checked by `layerTable`.
+// Edits an architecture: width, dropout, inserted and removed layers. `layerTable` checks the result.
 import type { Architecture, LayerSpec } from '../engine/types';
 
-// The kinds that can be inserted, with the stem of their names.
+// The kinds of layers that can be inserted, with the stem of their names.
 const STEMS = {
   Conv2D: 'conv2d',
   MaxPooling2D: 'max_pooling2d',
@@ -16,8 +15,8 @@ const STEMS = {
 export type InsertableKind = keyof typeof STEMS;
 export const INSERTABLE = Object.keys(STEMS) as InsertableKind[];
 
-const FILTERS = 16; // of a new convolution with none before it
-const UNITS = 64; // of a new dense layer
+const FILTERS = 16; // filters of a new convolution if there is none before it
+const UNITS = 64; // units of a new dense layer
 
 function withLayers(architecture: Architecture, layers: LayerSpec[]): Architecture {
   return { ...architecture, layers };
@@ -31,9 +30,12 @@ function freshName(architecture: Architecture, stem: string): string {
   }
 }
 
+export const lastWeightedIndex = ({ layers }: Architecture) =>
+  layers.findLastIndex((layer) => layer.filters !== undefined || layer.units !== undefined);
+
 // Multiplies the filters and units of all hidden layers by `factor`, to at least one.
 export function scaleWidth(architecture: Architecture, factor: number): Architecture {
-  const last = architecture.layers.findLastIndex((layer) => layer.filters !== undefined || layer.units !== undefined);
+  const last = lastWeightedIndex(architecture);
   const scale = (count: number) => Math.max(1, Math.round(count * factor));
   return withLayers(
     architecture,
@@ -46,26 +48,27 @@ export function scaleWidth(architecture: Architecture, factor: number): Architec
   );
 }
 
-// The index of the layer that computes the logits. An activation layer after it cannot be changed.
-export function lastIndex({ layers }: Architecture): number {
+// Finds the layer that computes the logits. An activation layer after it cannot be changed.
+export function logitsIndex({ layers }: Architecture): number {
   const index = layers.findLastIndex((layer) => layer.kind !== 'Activation');
   return index < 0 ? layers.length - 1 : index;
 }
 
-function beforeLast(architecture: Architecture): LayerSpec | undefined {
-  return architecture.layers[lastIndex(architecture) - 1];
+function layerBeforeLogits(architecture: Architecture): LayerSpec | undefined {
+  return architecture.layers[logitsIndex(architecture) - 1];
 }
 
+// Reads the rate of the dropout before the logits; 0 without one.
 export function dropoutRate(architecture: Architecture): number {
-  const layer = beforeLast(architecture);
+  const layer = layerBeforeLogits(architecture);
   return layer?.kind === 'Dropout' ? (layer.rate ?? 0) : 0;
 }
 
 // Puts dropout of this rate before the layer that computes the logits; rate 0 removes it.
 export function withDropout(architecture: Architecture, rate: number): Architecture {
   const layers = [...architecture.layers];
-  const last = lastIndex(architecture);
-  const present = beforeLast(architecture);
+  const last = logitsIndex(architecture);
+  const present = layerBeforeLogits(architecture);
   if (present?.kind === 'Dropout') {
     layers.splice(last - 1, 1, ...(rate > 0 ? [{ ...present, rate }] : []));
   } else if (rate > 0) {
@@ -110,7 +113,7 @@ function newLayer(architecture: Architecture, before: number, kind: InsertableKi
     case 'Activation':
       return { kind, name, activation: 'relu', negative_slope: 0.2 };
     case 'BatchNormalization':
-      // Keras remembers longer, by 0.99: too long for runs of a hundred steps.
+      // Keras's momentum of 0.99 averages over about a hundred steps: too many for the page's short runs.
       return { kind, name, momentum: 0.9, epsilon: 1e-3, activation: 'linear' };
     case 'Dense':
       return { kind, name, units: UNITS, activation: 'relu', use_bias: true };

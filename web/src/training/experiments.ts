@@ -1,11 +1,11 @@
-// Experiments that show overfitting, each started by one click, and the changes of images that a reader can choose between.
+// Experiments that show overfitting, each started by one click, and the augmentations that a reader can choose between.
 import type { Augmentation, Shape } from '../engine/types';
 import { ALL_IMAGES, type Conditions } from './conditions';
 import { memorising, type Recipe } from './recipe';
 
 export type AugmentationName = 'none' | 'shifts' | 'all';
 
-// By name, for images of this size; as strong as is usual for 28 × 28.
+// Makes the augmentations for images of this size, with the usual strengths for 28 × 28.
 export function augmentations([height, width]: Shape): Record<AugmentationName, Augmentation> {
   const shift = Math.max(1, Math.round(Math.min(height, width) / 14));
   return {
@@ -15,7 +15,7 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
   };
 }
 
-// The settings of an augmentation that change images.
+// True for a setting of an augmentation that changes images.
 export const isChange = ([name, value]: [string, number | boolean]) => name !== 'elastic_sigma' && Number(value) > 0;
 
 export function sameAugmentation(first: Augmentation, second: Augmentation): boolean {
@@ -30,7 +30,7 @@ export interface Experiment {
 }
 
 export const FEW_IMAGES = 100;
-const WRONG = 0.3;
+const WRONG_SHARE = 0.3;
 
 export function experiments(shape: Shape, own: Recipe): Experiment[] {
   const few = { images: FEW_IMAGES, wrongLabels: 0 };
@@ -44,7 +44,7 @@ export function experiments(shape: Shape, own: Recipe): Experiment[] {
     {
       id: 'wrong',
       recipe: memorising,
-      conditions: { ...few, wrongLabels: WRONG },
+      conditions: { ...few, wrongLabels: WRONG_SHARE },
     },
     { id: 'all', recipe: own, conditions: ALL_IMAGES },
   ];

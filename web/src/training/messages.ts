@@ -8,9 +8,9 @@ import type { Update } from './update';
 import type { ErrorText } from '../text/error';
 
 export type Request =
-  // First of all: the engine, the images to train on, and a sample of test images to measure on.
+  // The first request: the engine, the images to train on, and a sample of test images to measure on.
   | { kind: 'open'; engine: Uint8Array; train: Labelled; sample: Labelled; classes: number }
-  // A fresh run; what is said of it carries its number.
+  // Starts a new run. Replies about it carry its number.
   | {
       kind: 'start';
       run: number;
@@ -23,38 +23,38 @@ export type Request =
     }
   | { kind: 'resume' }
   | { kind: 'pause' }
-  // Takes one step. With images to watch, the worker also reports the step in parts, with their logits before and after.
+  // Takes one step. With watched images, the worker also reports the step in parts, with their logits before and after.
   | { kind: 'step'; watched: Uint8Array | null }
   | { kind: 'rate'; learningRate: number }
   | { kind: 'stop' }
-  | { kind: 'seen' }; // the last update is on the screen: the next may come
+  | { kind: 'seen' }; // the last update is on the screen, so the next may come
 
-// Results since the previous update; without images if no step was taken.
+// The training since the previous update.
 export interface Stretch {
-  images: number;
+  images: number; // 0 if no step was taken
   loss: number;
   accuracy: number;
 }
 
-// A step in all its parts, and its batch.
+// A training step in parts, and its batch.
 export interface TakenStep {
   update: Update;
   images: Uint8Array; // (n, H, W, C), before augmentation
-  labels: Int32Array; // given to them, right or wrong
+  labels: Int32Array; // the labels to train with, correct or wrong
 }
 
 export interface Progress {
   step: number;
   steps: number;
-  epoch: number; // from 1; that of the next step
-  images: number; // seen since the start
-  seconds: number; // since the start, without pauses; measuring counts
-  learningRate: number; // of the last step
+  epoch: number; // the epoch of the next step, from 1
+  images: number; // number of images since the start
+  seconds: number; // training and measuring since the start, without pauses
+  learningRate: number; // the rate of the next step
 }
 
 export type Reply =
-  | { kind: 'chosen'; run: number; chosen: ChosenImages } // what this run trains on
-  | { kind: 'epoch'; run: number; point: EpochPoint } // after each epoch, and first of all for the untrained network
+  | { kind: 'chosen'; run: number; chosen: ChosenImages } // the images that this run trains on
+  | { kind: 'epoch'; run: number; point: EpochPoint } // for the untrained network, and after each epoch
   | { kind: 'step'; run: number; taken: TakenStep }
   | { kind: 'update'; run: number; progress: Progress; stretch: Stretch; sample: Score | null; weights: Weights }
   | { kind: 'paused'; run: number }

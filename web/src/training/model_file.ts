@@ -1,36 +1,37 @@
-// A network that was trained in the page as the bytes of a `model.safetensors`, which `convscope evaluate`, `predict` and
+// Writes a network that was trained in the page as a `model.safetensors`, which `convscope evaluate`, `predict` and
 // `cs.load_model` open. docs/files.md describes the file.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Weights } from '../engine/types';
 import { TextError } from '../text/error';
 import { checkWeights } from '../engine/weights';
-import { writtenRecipe, type Recipe } from './recipe';
+import { writeRecipe, type Recipe } from './recipe';
 
-const FORMAT = 1; // of src/convscope/storage/model_file.py
-const ALIGNMENT = 8; // of the tensors' first byte
+const FORMAT = 1; // as in src/convscope/storage/model_file.py
+const ALIGNMENT = 8; // bytes: the first tensor begins at a multiple
 
 export interface TrainedModel {
   architecture: Architecture;
   weights: Weights;
   classNames: readonly string[];
   provenance: Record<string, unknown>;
-  handwriting?: object; // how an image for it is made from a photo, as the payload has it
+  handwriting?: object; // how a photo becomes an image for it, as in the payload
 }
 
-// Where the weights come from, as `convscope train` writes it, and how many of the labels were made wrong.
+// Describes the weights' origin as `convscope train` does, and the share of wrong labels.
 export function provenanceOf(training: {
   dataset: string;
-  numImages: number; // trained on
-  wrongLabels: number; // a share
+  numImages: number; // number of training images
+  wrongLabels: number; // share of them with a wrong label
   recipe: Recipe;
   seed: number;
-  epoch: number; // how many were trained
+  epoch: number; // number of trained epochs
 }): Record<string, unknown> {
   const { dataset, numImages, wrongLabels, recipe, seed, epoch } = training;
-  const provenance = { dataset, num_images: numImages, recipe: writtenRecipe(recipe), seed, engine: 'page', epoch };
+  const provenance = { dataset, num_images: numImages, recipe: writeRecipe(recipe), seed, engine: 'page', epoch };
   return wrongLabels > 0 ? { ...provenance, wrong_labels: wrongLabels } : provenance;
 }
 
+// Writes the file's bytes.
 export function modelFile({ architecture, weights, classNames, provenance, handwriting }: TrainedModel): Uint8Array {
   const table = layerTable(architecture);
   checkWeights(table, weights);
@@ -61,7 +62,7 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
   const file = new Uint8Array(8 + length + size);
   const view = new DataView(file.buffer);
   view.setBigUint64(0, BigInt(length), true);
-  file.fill(0x20, 8, 8 + length); // blanks behind the header
+  file.fill(0x20, 8, 8 + length); // the header is padded with blanks
   file.set(text, 8);
   let at = 8 + length;
   for (const [name] of shapes) {

@@ -1,11 +1,11 @@
-// What the reader has chosen to train, before it starts.
+// The reader's choices for a training, before it starts.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Augmentation, LayerRow } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type Conditions } from './conditions';
 import {
   dropoutRate,
-  lastIndex,
+  logitsIndex,
   scaleWidth,
   withDropout,
   withInserted,
@@ -38,16 +38,16 @@ export class Plan {
   readonly isChanged = $derived.by(
     () => this.#edited !== this.#base || this.width !== 1 || this.dropout !== dropoutRate(this.#base),
   );
-  // The layer table, or the reason why the layers are not a network.
+  // The layer table, or the reason why the layers are not a valid network.
   readonly checked = $derived.by((): { table: LayerRow[]; problem: null } | { table: null; problem: string } => {
     try {
       const table = layerTable(this.architecture);
-      return this.#sameClasses(table) ?? { table, problem: null };
+      return this.#checkClasses(table) ?? { table, problem: null };
     } catch (error) {
       return { table: null, problem: messageOf(error) };
     }
   });
-  // The recipe with what was changed of it.
+  // The recipe with the reader's changes.
   readonly chosen = $derived.by((): Recipe => ({
     ...this.recipe,
     learningRate: this.learningRate,
@@ -77,21 +77,22 @@ export class Plan {
   remove(name: string): void {
     const before = this.#edited.layers.length;
     const edited = withoutLayer(this.#edited, name);
-    const isBeforeLast = this.architecture.layers[lastIndex(this.architecture) - 1]?.name === name;
+    const isBeforeLast = this.architecture.layers[logitsIndex(this.architecture) - 1]?.name === name;
     if (isBeforeLast && this.dropout > 0) this.dropout = 0;
     if (edited.layers.length < before) this.#edited = edited;
   }
 
   insertBefore(name: string, kind: InsertableKind): void {
     const { layers } = this.#edited;
-    const at = layers.findIndex((layer) => layer.name === name);
-    // The dropout that the control adds is in no list but the shown one; it stands before the layer that gives the logits.
-    this.#edited = withInserted(this.#edited, at < 0 ? lastIndex(this.#edited) : at, kind);
+    const index = layers.findIndex((layer) => layer.name === name);
+    // The control's own dropout is shown before the logits layer, but #edited does not have it.
+    this.#edited = withInserted(this.#edited, index < 0 ? logitsIndex(this.#edited) : index, kind);
   }
 
-  #sameClasses(table: LayerRow[]): { table: null; problem: string } | null {
+  // Returns a problem if the network no longer has as many classes as the data.
+  #checkClasses(table: LayerRow[]): { table: null; problem: string } | null {
     const [classes] = table[table.length - 1].outputShape;
-    const expected = this.#base.layers[lastIndex(this.#base)].units;
+    const expected = this.#base.layers[logitsIndex(this.#base)].units;
     if (expected === undefined || classes === expected) return null;
     return { table: null, problem: say('refused.network.classes', { numbers: classes, n: expected }) };
   }

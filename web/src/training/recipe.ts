@@ -1,5 +1,5 @@
-// How a network is trained in the page.
-import type { Augmentation, Optimizer } from '../engine/types';
+// The settings of a training in the page.
+import type { Augmentation, Optimizer, WrittenRecipe } from '../engine/types';
 import type { Schedule } from './schedule';
 
 export interface Recipe {
@@ -10,12 +10,12 @@ export interface Recipe {
   optimizer: Optimizer;
   schedule: Schedule;
   labelSmoothing: number;
-  classWeights?: number[] | 'balanced'; // by class; balanced: each class counts alike
+  classWeights?: number[] | 'balanced'; // a factor of the loss for each class; balanced: classes count alike
   clipNorm?: number;
   augmentation: Augmentation;
 }
 
-// One epoch in large steps that fade out: the Python package's recipe of that name.
+// One epoch with a large, decaying learning rate: the Python package's recipe of that name.
 export const fast: Recipe = {
   name: 'fast',
   epochs: 1,
@@ -39,26 +39,14 @@ export const memorising: Recipe = {
   augmentation: {},
 };
 
-// A recipe as a run's record writes it.
-export interface WrittenRecipe {
-  name: string;
-  epochs: number;
-  batch_size: number;
-  optimizer: Record<string, number | string | boolean>;
-  schedule: Record<string, number | string>;
-  label_smoothing: number;
-  augmentation: Record<string, number | boolean>;
-  [key: string]: unknown;
-}
-
-// The settings of a run's recipe that the page does not support.
-export interface LeftOut {
+// A setting of a run's recipe that the page does not support.
+export interface UnsupportedSetting {
   what: 'averaging' | 'bits' | 'validation' | 'stopping' | 'precision';
-  precision: string; // of the run's numbers
+  precision: string; // the number format that the run computed in
 }
 
-// The settings that the page supports, and the names of the others.
-export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: LeftOut[] } {
+// Reads a run's recipe: the settings that the page supports, and a list of the others.
+export function parseRecipe(written: WrittenRecipe): { recipe: Recipe; leftOut: UnsupportedSetting[] } {
   const { learning_rate: learningRate, ...optimizer } = written.optimizer;
   const recipe: Recipe = {
     name: written.name,
@@ -76,7 +64,7 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: Lef
     recipe.classWeights = classWeights as Recipe['classWeights'];
   }
   const precision = String(written.precision ?? 'float32');
-  const leftOut: LeftOut[] = [];
+  const leftOut: UnsupportedSetting[] = [];
   if (Number(written.averaging ?? 0) > 0) leftOut.push({ what: 'averaging', precision });
   if (written.weight_bits != null) leftOut.push({ what: 'bits', precision });
   if (Number(written.validation_fraction ?? 0) > 0) leftOut.push({ what: 'validation', precision });
@@ -85,8 +73,8 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: Lef
   return { recipe, leftOut };
 }
 
-// A recipe as `convscope train` writes it into a model's provenance.
-export function writtenRecipe(recipe: Recipe): WrittenRecipe {
+// Writes a recipe as `convscope train` does into a model's provenance.
+export function writeRecipe(recipe: Recipe): WrittenRecipe {
   const { kind, ...optimizer } = recipe.optimizer;
   return {
     name: recipe.name,
@@ -101,8 +89,8 @@ export function writtenRecipe(recipe: Recipe): WrittenRecipe {
   };
 }
 
-// The weight of each class of the images with these labels; undefined if all are 1. Source: "balanced" is
-// King and Zeng 2001, as in the Python package.
+// Computes the weight of each class for images with these labels; undefined if all are 1. Source: "balanced" is King and Zeng
+// 2001, as in the Python package.
 export function classWeightsFor(
   { classWeights }: Recipe,
   labels: ArrayLike<number>,

@@ -1,11 +1,11 @@
-// By what factor the learning rate is multiplied at each step of a run: the formulas of the Python package's schedules.
+// Learning-rate schedules: the Python package's formulas for the factor of the learning rate at each step.
 
 export interface Schedule {
   kind: 'constant' | 'linear' | 'cosine' | 'one_cycle';
-  warmup: number; // share of the steps
+  warmup: number; // share of the steps in which the rate rises
 }
 
-const ONE_CYCLE_START = 1 / 25;
+const ONE_CYCLE_START = 1 / 25; // factor of the first step
 
 // Rounds half to even, like Python: both must warm up for the same number of steps.
 function roundHalfEven(value: number): number {
@@ -14,8 +14,8 @@ function roundHalfEven(value: number): number {
   return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
-// (steps,). A decay reaches zero one step after the last, so that no step has a rate of zero.
-export function factors({ kind, warmup }: Schedule, steps: number): Float64Array {
+// Computes the factor of each step. A decay reaches zero one step after the last, so that no step has a rate of zero.
+export function scheduleFactors({ kind, warmup }: Schedule, steps: number): Float64Array {
   const warm = roundHalfEven(warmup * steps);
   const rest = Math.max(steps - warm, 1);
   return Float64Array.from({ length: steps }, (_, step) => {

@@ -1,5 +1,5 @@
-// Accuracy, loss and confusion matrix on labelled images.
-import { sharesOf } from '../engine/softmax';
+// Measures accuracy, loss and confusion matrix on labelled images.
+import { normalizerOf } from '../engine/softmax';
 
 export interface Labelled {
   images: Uint8Array; // (N, H, W, C)
@@ -9,9 +9,9 @@ export interface Labelled {
 export interface Score {
   count: number;
   right: number;
-  loss: number; // mean cross-entropy, nats
+  loss: number; // mean cross-entropy in nats
   confusion: number[][]; // [true][predicted]
-  answers: number[]; // by image
+  answers: number[]; // the prediction for each image
 }
 
 export class Scores {
@@ -24,14 +24,14 @@ export class Scores {
     this.confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   }
 
-  // Takes logits (N, K) and as many labels.
+  // Adds the logits (N, K) and labels of N images.
   add(logits: Float32Array, labels: ArrayLike<number>): void {
     const K = this.classes;
     for (let i = 0; i < labels.length; i++) {
       const row = logits.subarray(i * K, (i + 1) * K);
       let answer = 0;
       for (let k = 1; k < K; k++) if (row[k] > row[answer]) answer = k;
-      const { largest, total } = sharesOf(row);
+      const { largest, total } = normalizerOf(row);
       this.#loss += Math.log(total) + largest - row[labels[i]];
       this.confusion[labels[i]][answer]++;
       this.#right += answer === labels[i] ? 1 : 0;
@@ -50,37 +50,37 @@ export class Scores {
   }
 }
 
-const PER_SLICE = 32; // images in one call of the engine
+const IMAGES_PER_CALL = 32; // few, so that the page can respond between two calls of the engine
 
-interface Answering {
+interface Classifier {
   logits(images: Uint8Array): Float32Array; // (N, K)
 }
 
-// Scores images, a few at a time, and yields progress.
-export function* measuring(
-  network: Answering,
+// Scores images, a few at a time, and yields progress from 0 to 1.
+export function* measureInPieces(
+  network: Classifier,
   images: Uint8Array,
   labels: Uint8Array | Int32Array,
   classes: number,
 ): Generator<number, Score, void> {
   const scores = new Scores(classes);
   const size = images.length / labels.length;
-  for (let i = 0; i < labels.length; i += PER_SLICE) {
-    const end = Math.min(i + PER_SLICE, labels.length);
+  for (let i = 0; i < labels.length; i += IMAGES_PER_CALL) {
+    const end = Math.min(i + IMAGES_PER_CALL, labels.length);
     scores.add(network.logits(images.subarray(i * size, end * size)), labels.subarray(i, end));
     yield end / labels.length;
   }
   return scores.score;
 }
 
-// The same without a pause.
+// Scores images without a pause.
 export function measure(
-  network: Answering,
+  network: Classifier,
   images: Uint8Array,
   labels: Uint8Array | Int32Array,
   classes: number,
 ): Score {
-  const work = measuring(network, images, labels, classes);
+  const work = measureInPieces(network, images, labels, classes);
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;

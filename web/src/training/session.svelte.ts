@@ -1,4 +1,4 @@
-// The state of a training in the page, as reported by the worker.
+// A training in the page: sends requests to the worker and keeps the state that it reports.
 import type { Architecture, Weights } from '../engine/types';
 import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
@@ -16,7 +16,7 @@ export interface CurvePoint {
   accuracy: number;
 }
 
-const MAX_POINTS = 400; // of a longer curve every second point is dropped
+const MAX_POINTS = 400; // a longer curve loses every second point
 
 function thinPoints(points: CurvePoint[]): CurvePoint[] {
   return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
@@ -34,17 +34,17 @@ export class TrainingSession {
   starting = $state(false); // until the worker's first message about a run
   progress = $state.raw<Progress | null>(null);
   sample = $state.raw<Score | null>(null);
-  train = $state.raw<CurvePoint[]>([]); // on the images as they were trained on
-  test = $state.raw<CurvePoint[]>([]); // on the sample
-  chosen = $state.raw<ChosenImages | null>(null); // what the run trains on
-  epochs = $state.raw<EpochPoint[]>([]); // one for each epoch that is done, the untrained network first
-  taken = $state.raw<TakenStep | null>(null); // the last step that was asked for with images to watch
+  train = $state.raw<CurvePoint[]>([]); // measured on the images in training, with augmentation and dropout
+  test = $state.raw<CurvePoint[]>([]); // measured on the sample of test images
+  chosen = $state.raw<ChosenImages | null>(null); // the images that the run trains on
+  epochs = $state.raw<EpochPoint[]>([]); // a point for the untrained network and for each finished epoch
+  taken = $state.raw<TakenStep | null>(null); // the last step with watched images
   weights = $state.raw<Weights | null>(null);
-  architecture = $state.raw<Architecture | null>(null); // of the run
-  message = $state(''); // what went wrong, as a sentence
+  architecture = $state.raw<Architecture | null>(null); // the network that the run trains
+  message = $state(''); // the error as a sentence; empty without one
 
   #worker: Worker | null = null;
-  #run = 0; // of the current run; messages of others are ignored
+  #run = 0; // number of the current run; messages of earlier runs are ignored
 
   constructor(readonly material: Material) {}
 
@@ -91,7 +91,7 @@ export class TrainingSession {
     if (this.state === 'running') this.#send({ kind: 'pause' });
   }
 
-  // With images to watch, `taken` then has the step in all its parts.
+  // Takes one step. With watched images, `taken` then has the step in parts.
   step(watched: Uint8Array | null = null): void {
     if (this.state === 'paused') this.#send({ kind: 'step', watched });
   }
@@ -157,7 +157,7 @@ export class TrainingSession {
   }
 
   #update({ progress, stretch, sample, weights }: Extract<Reply, { kind: 'update' }>): void {
-    // The next update is made when this one has been drawn. A hidden page draws nothing, and training goes on.
+    // Asks for the next update when this one is drawn. A hidden page draws nothing and gets no updates; training goes on.
     requestAnimationFrame(() => setTimeout(() => this.#send({ kind: 'seen' })));
     this.starting = false;
     this.progress = progress;

@@ -1,6 +1,6 @@
-// Random numbers of a training run, each epoch's from the seed and the epoch alone.
+// Random numbers of a training run. Those of an epoch follow from the seed and the epoch alone.
 
-// SplitMix32. Source: Steele, Lea and Flood 2014, with 32-bit constants of Stafford's mix.
+// Makes a generator of 32-bit random numbers, SplitMix32. Source: Steele, Lea and Flood 2014, with 32-bit constants of Stafford's mix.
 export function splitMix(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -11,12 +11,12 @@ export function splitMix(seed: number): () => number {
   };
 }
 
-// The start of an epoch's stream: near seeds and near epochs give unrelated ones.
+// Computes the start of an epoch's random stream. Near seeds and near epochs have unrelated streams.
 export function epochKey(seed: number, epoch: number): number {
   return splitMix(splitMix(seed)() ^ Math.imul(epoch, 0x85ebca6b))();
 }
 
-// The numbers from 0 to n - 1 in random order. Source: Fisher and Yates 1938, as Durstenfeld 1964 has it.
+// Shuffles the numbers from 0 to n - 1. Source: Fisher and Yates 1938, in Durstenfeld's form of 1964.
 export function permutation(n: number, key: number): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const next = splitMix(key);

@@ -3,23 +3,23 @@ import type { Network, TrainingData } from '../engine/network';
 import type { TrainingSteps, Weights } from '../engine/types';
 import type { Stretch } from './messages';
 import { classWeightsFor, type Recipe } from './recipe';
-import { factors } from './schedule';
+import { scheduleFactors } from './schedule';
 import { epochKey, permutation } from './shuffle';
 
 export class Trainer {
-  readonly steps: number; // of the whole run
-  step = 0; // how many are done
-  images = 0; // seen
+  readonly steps: number; // number of steps of the whole run
+  step = 0; // number of steps done
+  images = 0; // number of images trained on so far
   learningRate: number; // before the schedule's factor
 
-  #factors: Float64Array;
+  #scheduleFactors: Float64Array;
   #order: Int32Array = new Int32Array();
   #key = 0;
-  #perEpoch: number;
-  #images: number; // of an epoch
+  #stepsPerEpoch: number;
+  #imagesPerEpoch: number;
   #classWeights: number[] | undefined;
 
-  // `indices` are the images of the data that it trains on; all of them if left out.
+  // `indices` selects images of the data to train on; null selects all.
   constructor(
     readonly network: Network,
     readonly data: TrainingData,
@@ -27,12 +27,12 @@ export class Trainer {
     readonly seed: number,
     readonly indices: Int32Array | null = null,
   ) {
-    this.#images = indices?.length ?? data.count;
-    this.#perEpoch = Math.ceil(this.#images / recipe.batchSize);
+    this.#imagesPerEpoch = indices?.length ?? data.count;
+    this.#stepsPerEpoch = Math.ceil(this.#imagesPerEpoch / recipe.batchSize);
     this.#classWeights = this.#weighClasses();
-    this.steps = recipe.epochs * this.#perEpoch;
+    this.steps = recipe.epochs * this.#stepsPerEpoch;
     this.learningRate = recipe.learningRate;
-    this.#factors = factors(recipe.schedule, this.steps);
+    this.#scheduleFactors = scheduleFactors(recipe.schedule, this.steps);
   }
 
   get done(): boolean {
@@ -40,44 +40,47 @@ export class Trainer {
   }
 
   get epoch(): number {
-    return Math.min(Math.floor(this.step / this.#perEpoch), this.recipe.epochs - 1) + 1;
+    return Math.min(Math.floor(this.step / this.#stepsPerEpoch), this.recipe.epochs - 1) + 1;
   }
 
-  // Of the next step.
+  // The learning rate of the nextSteps step.
   get rate(): number {
-    return this.learningRate * this.#factors[Math.min(this.step, this.steps - 1)];
+    return this.learningRate * this.#scheduleFactors[Math.min(this.step, this.steps - 1)];
   }
 
   // The number of finished epochs; null within an epoch.
   get epochsDone(): number | null {
-    return this.step % this.#perEpoch === 0 ? this.step / this.#perEpoch : null;
+    return this.step % this.#stepsPerEpoch === 0 ? this.step / this.#stepsPerEpoch : null;
   }
 
   // Takes up to `maxSteps` steps of the current epoch. The loss includes label smoothing.
   train(maxSteps: number): Stretch {
-    const steps = this.next(maxSteps);
+    const steps = this.nextSteps(maxSteps);
     const score = this.network.train(this.data, steps);
     this.step += steps.learningRates.length;
     this.images += score.images;
     return score;
   }
 
-  // The settings with which `train` would take the next steps.
-  next(maxSteps: number): TrainingSteps {
+  // Makes the settings with which `train` would take the nextSteps steps.
+  nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;
-    const inEpoch = this.step % this.#perEpoch;
+    const inEpoch = this.step % this.#stepsPerEpoch;
     if (inEpoch === 0) {
       this.#key = epochKey(this.seed, this.epoch);
-      this.#order = permutation(this.#images, this.#key);
+      this.#order = permutation(this.#imagesPerEpoch, this.#key);
       const { indices } = this;
       if (indices !== null) this.#order = this.#order.map((i) => indices[i]);
     }
-    const batches = Math.min(maxSteps, this.#perEpoch - inEpoch);
+    const batches = Math.min(maxSteps, this.#stepsPerEpoch - inEpoch);
     const first = inEpoch * recipe.batchSize;
     return {
-      order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.#images)),
+      order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.#imagesPerEpoch)),
       batchSize: recipe.batchSize,
-      learningRates: Float32Array.from({ length: batches }, (_, i) => this.learningRate * this.#factors[this.step + i]),
+      learningRates: Float32Array.from(
+        { length: batches },
+        (_, i) => this.learningRate * this.#scheduleFactors[this.step + i],
+      ),
       optimizer: recipe.optimizer,
       labelSmoothing: recipe.labelSmoothing,
       classWeights: this.#classWeights,

@@ -1,46 +1,46 @@
-// A training step in parts: the gradient, and the update by the optimizer. The engine computes it on
-// a copy of the network.
+// A training step in parts: the gradient, and the update by the optimizer, computed on a copy of the network.
 import type { Engine } from '../engine/engine';
 import type { Network, TrainingData } from '../engine/network';
 import type { Architecture, OptimizerState, TrainingSteps, Weights } from '../engine/types';
 
-export interface StepQuestion {
+export interface StepRequest {
   architecture: Architecture;
   weights: Weights;
-  optimizer: OptimizerState | null; // its state; null before the first step
+  optimizer: OptimizerState | null; // the state of the optimizer; null before the first step
   data: TrainingData;
   steps: TrainingSteps; // one batch
-  // As in training, or by the gradients of the network as it predicts: nothing dropped or augmented, moving statistics used.
-  seen?: 'prediction' | 'step';
-  watched: Uint8Array; // images (N, H, W, C), apart from the batch, whose logits are given before and after the step
+  // 'step' as in training; 'prediction' without dropout and augmentation, and with the moving statistics.
+  mode?: 'prediction' | 'step';
+  watched: Uint8Array; // images (N, H, W, C) whose logits are computed before and after the step
 }
 
-export interface Moment {
-  weights: Weights; // all of them, the moving statistics too
+export interface NetworkSnapshot {
+  weights: Weights; // all weights, with the moving statistics
   optimizer: OptimizerState;
-  logits: Float32Array; // (N, K), of the watched images
+  logits: Float32Array; // (N, K) for the watched images
 }
 
 export interface Update {
-  loss: number; // mean over the batch before the step, as the batch was seen
+  loss: number; // mean over the batch before the step, in this mode
   accuracy: number;
-  gradients: Weights; // of that loss, by each trained weight, before clipping
-  gradientNorm: number; // Euclidean, of all gradients together
-  clipFactor: number; // the factor of gradient clipping; 1 without
+  gradients: Weights; // gradient of that loss with respect to each trained weight, before clipping
+  gradientNorm: number; // Euclidean norm of all gradients together
+  clipFactor: number; // factor of gradient clipping; 1 if nothing is clipped
   learningRate: number;
-  before: Moment;
-  after: Moment;
+  before: NetworkSnapshot;
+  after: NetworkSnapshot;
 }
 
-export function oneUpdate(engine: Engine, question: StepQuestion): Update {
-  const { architecture, weights, optimizer, data, steps, seen = 'step', watched } = question;
+// Takes one step on a copy of the network. Returns the gradient, and the network before and after the step.
+export function takeStepInParts(engine: Engine, request: StepRequest): Update {
+  const { architecture, weights, optimizer, data, steps, mode = 'step', watched } = request;
   if (steps.learningRates.length !== 1) throw new Error('One update takes one batch.');
   const network = engine.network(architecture, weights);
   try {
     if (optimizer !== null) network.setOptimizerState(optimizer);
-    const before = momentOf(network, watched);
-    const { loss, accuracy, weights: gradients } = network.gradients(data, steps, seen);
-    if (seen === 'step') network.train(data, steps);
+    const before = takeSnapshot(network, watched);
+    const { loss, accuracy, weights: gradients } = network.gradients(data, steps, mode);
+    if (mode === 'step') network.train(data, steps);
     else network.trainAsPredicting(data, steps);
     const gradientNorm = normOf(gradients);
     const { clipNorm, learningRates } = steps;
@@ -52,14 +52,14 @@ export function oneUpdate(engine: Engine, question: StepQuestion): Update {
       clipFactor: clipNorm && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1,
       learningRate: learningRates[0],
       before,
-      after: momentOf(network, watched),
+      after: takeSnapshot(network, watched),
     };
   } finally {
     network.free();
   }
 }
 
-function momentOf(network: Network, watched: Uint8Array): Moment {
+function takeSnapshot(network: Network, watched: Uint8Array): NetworkSnapshot {
   return { weights: network.weights(), optimizer: network.optimizerState(), logits: network.logits(watched) };
 }
 

@@ -2,16 +2,16 @@
 import { loadEngine, type Engine } from '../engine/engine';
 import type { TrainingData } from '../engine/network';
 import { chooseImages, type ChosenImages } from './conditions';
-import { measuringEpoch, type EpochPoint } from './epoch';
+import { measureEpoch, type EpochPoint } from './epoch';
 import type { Reply, Request, Stretch, TakenStep } from './messages';
 import { measure, type Labelled, type Score } from './score';
 import { Trainer } from './trainer';
-import { oneUpdate } from './update';
+import { takeStepInParts } from './update';
 import { TextError, errorTextOf } from '../text/error';
 
-const PIECE = 50; // ms of training between two checks for messages
-const BETWEEN = 100; // ms from one update of the page to the next
-const MEASURING = 0.1; // share of the time for measuring the sample
+const PIECE_MS = 50; // of training between two checks for messages
+const UPDATE_MS = 100; // from one update of the page to the next
+const MEASURING_SHARE = 0.1; // share of the time that measuring the sample may take
 
 let engine: Engine;
 interface Material {
@@ -19,19 +19,19 @@ interface Material {
   labels: Int32Array; // the true labels; a run may train on others
 }
 
-let data: Material | null = null; // null where the page has no training images
-let chosen: ChosenImages; // of it, by the present run
+let data: Material | null = null; // null if the page has no training images
+let chosen: ChosenImages; // the images that the current run trains on
 let sample: Labelled;
 let trainer: Trainer | null = null;
 let classes = 0;
 let run = 0;
 
 let running = false;
-let oneStep: { watched: Uint8Array | null } | null = null; // that was asked for
-let epochWork: Generator<number, EpochPoint, void> | null = null; // measures an epoch that is done
-let scheduled = false; // whether a piece is scheduled
-let awaited = false; // whether the page has not shown the last update yet
-let batches = 1; // that fit into a piece
+let requestedStep: { watched: Uint8Array | null } | null = null; // a single step that the page asked for
+let epochWork: Generator<number, EpochPoint, void> | null = null; // measures the epoch that has just ended
+let scheduled = false; // a piece is scheduled
+let awaited = false; // the page has not shown the last update yet
+let batches = 1; // number of batches that fit into a piece
 let seconds = 0;
 let stretch: Stretch = { images: 0, loss: 0, accuracy: 0 };
 let updatedAt = 0;
@@ -50,14 +50,14 @@ function reply(message: Reply, transfer: Transferable[] = []): void {
   self.postMessage(message, { transfer });
 }
 
-function sameBuffers(weights: Record<string, Float32Array>): ArrayBuffer[] {
+function buffersOf(weights: Record<string, Float32Array>): ArrayBuffer[] {
   return [...new Set(Object.values(weights).map((array) => array.buffer as ArrayBuffer))];
 }
 
-function update(now: Trainer, whole: boolean): void {
+function sendUpdate(now: Trainer, measures: boolean): void {
   const start = performance.now();
   let score: Score | null = null;
-  if (whole || start - measuredAt >= measuringTook / MEASURING) {
+  if (measures || start - measuredAt >= measuringTook / MEASURING_SHARE) {
     score = measure(now.network, sample.images, sample.labels, classes);
     measuredAt = performance.now();
     measuringTook = measuredAt - start;
@@ -68,18 +68,18 @@ function update(now: Trainer, whole: boolean): void {
   const progress = { step, steps, epoch, images, seconds, learningRate: rate };
   awaited = true;
   updatedAt = performance.now();
-  reply({ kind: 'update', run, progress, stretch, sample: score, weights }, sameBuffers(weights));
+  reply({ kind: 'update', run, progress, stretch, sample: score, weights }, buffersOf(weights));
   stretch = { images: 0, loss: 0, accuracy: 0 };
 }
 
-function take(now: Trainer, maxSteps: number): void {
+function takeSteps(now: Trainer, maxSteps: number): void {
   const start = performance.now();
   const step = now.step;
   const taken = now.train(maxSteps);
   const elapsed = performance.now() - start;
   seconds += elapsed / 1000;
   const per = elapsed / (now.step - step);
-  batches = Math.max(1, Math.min(Math.floor(PIECE / Math.max(per, 1e-3)), 2 * batches));
+  batches = Math.max(1, Math.min(Math.floor(PIECE_MS / Math.max(per, 1e-3)), 2 * batches));
   const images = stretch.images + taken.images;
   const share = taken.images / images;
   stretch = {
@@ -87,7 +87,7 @@ function take(now: Trainer, maxSteps: number): void {
     loss: stretch.loss + share * (taken.loss - stretch.loss),
     accuracy: stretch.accuracy + share * (taken.accuracy - stretch.accuracy),
   };
-  // After an epoch the weights too: since relu(NaN) = 0, the loss may be finite.
+  // After an epoch the weights are checked too: since relu(NaN) = 0, the loss can be finite although weights are not.
   const isFinite = Number.isFinite(taken.loss) && (now.epochsDone === null || hasFiniteWeights(now));
   if (!isFinite) {
     throw new TextError('refused.training.diverged', { step: now.step });
@@ -98,11 +98,11 @@ function hasFiniteWeights(now: Trainer): boolean {
   return Object.values(now.weights()).every((values) => values.every(Number.isFinite));
 }
 
-// Takes the next step on a copy of the network.
-function explainNext(now: Trainer, watched: Uint8Array): TakenStep {
+// Explains the next step by taking it on a copy of the network.
+function explainNextStep(now: Trainer, watched: Uint8Array): TakenStep {
   const { network, data: images } = now;
-  const steps = now.next(1);
-  const update = oneUpdate(engine, {
+  const steps = now.nextSteps(1);
+  const update = takeStepInParts(engine, {
     architecture: network.architecture,
     weights: network.weights(),
     optimizer: network.optimizerState(),
@@ -114,17 +114,17 @@ function explainNext(now: Trainer, watched: Uint8Array): TakenStep {
   return { update, images: images.images(steps.order), labels: steps.order.map((i) => labels[i]) };
 }
 
-function measureEpoch(now: Trainer): void {
+function startMeasuringEpoch(now: Trainer): void {
   const epoch = now.epochsDone;
   if (epoch === null || sample.labels.length === 0) return;
-  epochWork = measuringEpoch(now.network, now.data, chosen, sample, classes, { epoch, step: now.step });
+  epochWork = measureEpoch(now.network, now.data, chosen, sample, classes, { epoch, step: now.step });
 }
 
-// Measures for PIECE milliseconds at most. Returns true when the epoch is measured.
-function measureForAWhile(work: Generator<number, EpochPoint, void>): boolean {
+// Measures for PIECE_MS at most. Returns true when the epoch is measured.
+function continueMeasuringEpoch(work: Generator<number, EpochPoint, void>): boolean {
   const start = performance.now();
   let done = work.next();
-  while (!done.done && performance.now() - start < PIECE) done = work.next();
+  while (!done.done && performance.now() - start < PIECE_MS) done = work.next();
   if (running) seconds += (performance.now() - start) / 1000;
   if (!done.done) return false;
   epochWork = null;
@@ -133,35 +133,35 @@ function measureForAWhile(work: Generator<number, EpochPoint, void>): boolean {
 }
 
 function finish(now: Trainer): void {
-  update(now, true);
+  sendUpdate(now, true);
   running = false;
   reply({ kind: 'done', run });
 }
 
-function piece(): void {
+function runPiece(): void {
   scheduled = false;
   const now = trainer;
   if (now === null) return;
   try {
     if (epochWork !== null) {
-      if (!measureForAWhile(epochWork)) return schedule();
+      if (!continueMeasuringEpoch(epochWork)) return schedule();
       if (now.done) return finish(now);
     }
-    if (!(running || oneStep !== null)) return;
-    if (oneStep !== null) {
-      const { watched } = oneStep;
-      oneStep = null;
-      if (watched !== null) reply({ kind: 'step', run, taken: explainNext(now, watched) });
-      take(now, 1);
-      if (!now.done) update(now, true);
+    if (!(running || requestedStep !== null)) return;
+    if (requestedStep !== null) {
+      const { watched } = requestedStep;
+      requestedStep = null;
+      if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(now, watched) });
+      takeSteps(now, 1);
+      if (!now.done) sendUpdate(now, true);
     } else {
-      take(now, batches);
+      takeSteps(now, batches);
     }
-    measureEpoch(now);
+    startMeasuringEpoch(now);
     if (epochWork !== null) return schedule();
     if (now.done) return finish(now);
     if (!running) return;
-    if (!awaited && performance.now() - updatedAt >= BETWEEN) update(now, false);
+    if (!awaited && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(now, false);
     schedule();
   } catch (error) {
     fail(error);
@@ -176,7 +176,7 @@ function fail(error: unknown): void {
 function stopTraining(): void {
   trainer?.network.free();
   trainer = null;
-  epochWork = oneStep = null;
+  epochWork = requestedStep = null;
   running = awaited = false;
 }
 
@@ -206,8 +206,8 @@ async function handle(request: Request): Promise<void> {
       seconds = 0;
       batches = 1;
       stretch = { images: 0, loss: 0, accuracy: 0 };
-      update(trainer, true);
-      measureEpoch(trainer);
+      sendUpdate(trainer, true);
+      startMeasuringEpoch(trainer);
       running = !request.paused;
       schedule();
       return;
@@ -219,11 +219,11 @@ async function handle(request: Request): Promise<void> {
     case 'pause':
       if (trainer === null || !running) return;
       running = false;
-      update(trainer, true);
+      sendUpdate(trainer, true);
       return reply({ kind: 'paused', run });
     case 'step':
       if (trainer === null || running || trainer.done) return;
-      oneStep = { watched: request.watched };
+      requestedStep = { watched: request.watched };
       schedule();
       return;
     case 'rate':
@@ -236,8 +236,8 @@ async function handle(request: Request): Promise<void> {
   }
 }
 
-channel.port1.onmessage = piece;
-// One request after the other, since the engine takes time to load.
+channel.port1.onmessage = runPiece;
+// Requests are handled one after the other: those after the first wait until the engine is loaded.
 let last = Promise.resolve();
 self.onmessage = ({ data: request }: MessageEvent<Request>) => {
   last = last.then(() => handle(request)).catch(fail);

@@ -28,9 +28,9 @@ test('the module knows every kind of layer of the page', async () => {
 test('an array too large is an error in words, after which the module works on', async () => {
   const exports = await instance();
   const stack = exports.__stack_pointer.value;
-  expect(() => call(exports, (arrays) => arrays.room(2 ** 32 - 128))).toThrow(EngineError);
+  expect(() => call(exports, (arrays) => arrays.allocate(2 ** 32 - 128))).toThrow(EngineError);
   expect(exports.__stack_pointer.value).toBe(stack);
-  expect(call(exports, (arrays) => arrays.floats(arrays.place(Float32Array.of(1, 2)), 2))).toEqual(
+  expect(call(exports, (arrays) => arrays.floats(arrays.copyIn(Float32Array.of(1, 2)), 2))).toEqual(
     Float32Array.of(1, 2),
   );
 });
@@ -38,10 +38,10 @@ test('an array too large is an error in words, after which the module works on',
 test('memory of a call is released, even if the call throws', async () => {
   const exports = await instance();
   const megabyte = new Uint8Array(2 ** 20);
-  const use = () => call(exports, (arrays) => arrays.place(megabyte));
+  const use = () => call(exports, (arrays) => arrays.copyIn(megabyte));
   const fail = () =>
     call(exports, (arrays) => {
-      arrays.place(megabyte);
+      arrays.copyIn(megabyte);
       throw new Error('for a reason');
     });
   use();

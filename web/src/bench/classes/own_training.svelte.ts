@@ -1,6 +1,6 @@
 // Trains a network on the reader's own classes in a worker, and puts it on the bench when it is done.
 import { untrack } from 'svelte';
-import { inSlices } from '../../analysis/schedule';
+import { inSlices } from '../../analysis/slices';
 import { withNetwork } from '../../analysis/with_network';
 import { layerTable } from '../../engine/architecture';
 import type { Architecture } from '../../engine/types';
@@ -10,12 +10,12 @@ import { load } from '../../state/models';
 import type { OwnClasses } from '../../state/own_classes.svelte';
 import { errorTextOf, type ErrorText } from '../../text/error';
 import {
-  partsOf,
+  splitExamples,
   recipeFor,
   startWeights,
   withClasses,
   type OwnClass,
-  type Parts,
+  type Split,
   type Start,
 } from '../../training/own_classes';
 import type { Recipe } from '../../training/recipe';
@@ -27,7 +27,7 @@ const MAX_AVERAGED = 300; // examples for the mean of each filter
 
 interface TrainingRequest {
   classes: readonly OwnClass[];
-  parts: Parts;
+  parts: Split;
   architecture: Architecture;
   recipe: Recipe;
   start: Start;
@@ -63,7 +63,7 @@ export class OwnTraining {
     this.problem = '';
     try {
       const { classes } = own;
-      const parts = partsOf(classes);
+      const parts = splitExamples(classes);
       const architecture = withClasses(page.architecture, classes.length);
       const recipe = recipeFor(bench.images.shape, parts.train.labels.length);
       const weights = startWeights(architecture, SEED, start === 'filters' ? page : null);

@@ -1,6 +1,7 @@
 // The layout of maps on the canvas of a layer, and of the columns in the width of the flow.
 import { sizesOf } from '../../analysis/receptive';
 import type { Shape } from '../../engine/types';
+import { isVector } from '../parts/words';
 
 // All lengths are whole canvas pixels; `scale` of them are one CSS pixel.
 export interface Grid {
@@ -81,10 +82,6 @@ function divisor(shown: number, least: number, largest: number): number {
 function evenly(shown: number, across: number): number {
   for (let more = across; more <= 1.5 * across; more++) if (shown % more === 0) return more;
   return Math.ceil(shown / Math.ceil(shown / across));
-}
-
-function isVector(shape: Shape): boolean {
-  return shape.length === 1;
 }
 
 // `least` is the least side of a number, in CSS pixels, and `side` that of a map.

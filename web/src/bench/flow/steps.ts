@@ -1,13 +1,7 @@
 // Moves the held cell by keys.
 import type { Cell } from '../../analysis/receptive';
+import { ARROWS } from '../../ui/arrows';
 import type { Grid } from './grid';
-
-const ARROWS: Record<string, [number, number]> = {
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-};
 
 type KeyPress = Pick<KeyboardEvent, 'key' | 'altKey' | 'ctrlKey' | 'metaKey'>;
 

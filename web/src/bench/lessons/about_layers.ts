@@ -1,5 +1,5 @@
 // The lessons about what the layers compute: pixels and filters, convolution, pooling, depth.
-import { receptiveFrame, sizesOf, wayBack, type Cell } from '../../analysis/receptive';
+import { receptiveFrame, sizesOf, layersBackToImage, type Cell } from '../../analysis/receptive';
 import { mapsRead } from '../../engine/layers';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
@@ -218,7 +218,7 @@ export function depth(bench: Bench): Script | null {
           const { reach } = bench;
           if (heldIn(bench, name) !== null) held = bench.held;
           if (reach !== null) way.add(reach);
-          const layers = wayBack(table, receptiveFrame(table, held!)).length;
+          const layers = layersBackToImage(table, receptiveFrame(table, held!)).length;
           return way.size >= Math.min(2, layers - 1);
         },
       },

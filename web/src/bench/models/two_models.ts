@@ -1,5 +1,5 @@
 // Two models on the same images.
-import { inPieces, type Work } from '../../analysis/schedule';
+import { inPieces, type Work } from '../../analysis/slices';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
 

@@ -1,5 +1,5 @@
 // A long computation that a view waits for: its result, how far it is, and a way to stop it.
-import { inSlices, type Work } from '../../analysis/schedule';
+import { inSlices, type Work } from '../../analysis/slices';
 
 const SHOWN_AFTER_MS = 1000; // shorter computations need no bar
 

@@ -1,5 +1,5 @@
 // Layers in words.
-import { frameOf } from '../../engine/layers';
+import { paddingFrame } from '../../engine/layers';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
 
@@ -32,7 +32,7 @@ export function activationText({ layer }: LayerRow): string {
 }
 
 function paddingText(layer: LayerSpec): string {
-  const [[above, below], [left, right]] = frameOf(layer);
+  const [[above, below], [left, right]] = paddingFrame(layer);
   const isEven = above === below && left === right;
   if (isEven && above === left) return say('parts.about.zerosAround', { width: above });
   const sides = (before: number, behind: number) => (isEven ? String(before) : `${before} + ${behind}`);

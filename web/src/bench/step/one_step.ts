@@ -1,9 +1,9 @@
 // One training step on one image: forward pass, loss, backward pass, update and new prediction.
 import { backward, type Backward } from '../../analysis/backward';
 import type { Engine } from '../../engine/engine';
-import { softmax } from '../../engine/softmax';
+import { normalizerOf, softmax } from '../../engine/softmax';
 import type { Architecture, Optimizer, OptimizerState, Weights } from '../../engine/types';
-import { oneUpdate, type Update } from '../../training/update';
+import { takeStepInParts, type Update } from '../../training/update';
 
 export interface StepFrom {
   architecture: Architecture;
@@ -37,8 +37,8 @@ export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
       optimizer,
       clipNorm,
     };
-    const question = { architecture, weights, optimizer: from.optimizerState, data, steps, watched: image };
-    const update = oneUpdate(engine, { ...question, seen: 'prediction' });
+    const request = { architecture, weights, optimizer: from.optimizerState, data, steps, watched: image };
+    const update = takeStepInParts(engine, { ...request, mode: 'prediction' });
     const probabilities = softmax(update.after.logits, network.numClasses);
     const change: Weights = {};
     for (const name of Object.keys(update.gradients)) {
@@ -53,7 +53,6 @@ export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
 }
 
 function crossEntropy(logits: Float32Array, label: number): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  const { largest, total } = normalizerOf(logits);
   return Math.log(total) + largest - logits[label];
 }

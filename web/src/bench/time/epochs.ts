@@ -1,10 +1,10 @@
 // The networks of a training and their predictions, as work between frames.
-import type { Work } from '../../analysis/schedule';
+import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { Weights } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import type { LoadedModel } from '../../state/models';
-import { measuring, type Score } from '../../training/score';
+import { measureInPieces, type Score } from '../../training/score';
 import { weightsAt, type Stop } from './stops';
 
 export class EpochNetworks {
@@ -45,7 +45,7 @@ export class EpochNetworks {
     const size = images.shape[0] * images.shape[1] * images.shape[2];
     const labels = Uint8Array.from(images.labels).subarray(0, images.numSample);
     const pixels = images.pixels.subarray(0, images.numSample * size);
-    const score = yield* measuring(this.#network(stop), pixels, labels, classNames.length);
+    const score = yield* measureInPieces(this.#network(stop), pixels, labels, classNames.length);
     this.#scores.set(stop.epoch, score);
     return score;
   }

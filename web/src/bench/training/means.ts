@@ -1,5 +1,5 @@
 // The mean output of each filter of a network, for ablations by the mean.
-import type { Work } from '../../analysis/schedule';
+import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';
 

@@ -1,10 +1,10 @@
 // The outline of the ink, as an SVG path along the edges of pixels.
 
 // A pixel is ink if it is more than halfway from the background to the farthest value.
-export function outlineOf(pixels: Uint8Array, height: number, width: number, ground: number): string {
-  const largest = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - ground)), 0);
+export function outlineOf(pixels: Uint8Array, height: number, width: number, background: number): string {
+  const largest = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - background)), 0);
   const isInk = (y: number, x: number): boolean =>
-    y >= 0 && x >= 0 && y < height && x < width && Math.abs(pixels[y * width + x] - ground) > largest / 2;
+    y >= 0 && x >= 0 && y < height && x < width && Math.abs(pixels[y * width + x] - background) > largest / 2;
   let path = '';
   for (let y = 0; y <= height; y++) {
     for (let x = 0; x <= width; x++) {

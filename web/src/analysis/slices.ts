@@ -1,4 +1,4 @@
-// Long computations in slices between frames, so that the page stays responsive.
+// Runs long computations in slices between frames, so that the page stays responsive.
 
 export type Work<T> = Generator<number, T, void>; // yields progress from 0 to 1 at intervals
 
@@ -16,8 +16,7 @@ function pause(): Promise<void> {
   });
 }
 
-// Runs the work to its end, or until the signal stops it: then it throws the signal's reason, and what the work has in
-// `finally` is run.
+// Runs the work to its end. If the signal aborts it, the work's `finally` blocks run and the signal's reason is thrown.
 export async function inSlices<T>(
   work: Work<T>,
   signal: AbortSignal,
@@ -40,7 +39,7 @@ export async function inSlices<T>(
   }
 }
 
-const PIECE_MS = 3;
+const PIECE_MS = 3; // well below a slice, which ends only between pieces
 
 // Computes `count` items in pieces of a few milliseconds. The number of items in a piece adapts to their speed.
 export function* inPieces(count: number, compute: (from: number, to: number) => void, maxCount = 64): Work<void> {
@@ -56,8 +55,8 @@ export function* inPieces(count: number, compute: (from: number, to: number) => 
   }
 }
 
-// A part of a longer work: its progress runs from `low` to `high`.
-export function* part<T>(work: Work<T>, low: number, high: number): Work<T> {
+// Runs a part of a longer work and scales its progress to the range from `low` to `high`.
+export function* scaleProgress<T>(work: Work<T>, low: number, high: number): Work<T> {
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
