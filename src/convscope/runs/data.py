@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from convscope.base.errors import RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits
-from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.entries import OnProgress
+from convscope.data.datasets.raw_splits import RawSplit, make_splits
 from convscope.experiment import make_portable
 from convscope.storage.records import RunData
 
@@ -41,8 +41,8 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
     if not isinstance(data, str | Path):
         data = as_dataset(data, "data")
         # As a file with training images alone, from which `make_splits` takes the test split.
-        half = Half(data.images, data.labels, data.name, data.name, data.source)
-        return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
+        raw = RawSplit(data.images, data.labels, data.name, data.name, data.source)
+        return IN_MEMORY, make_splits(data.name, raw, None, data.class_names, options)
     return make_portable(data), load_splits(data, options, on_progress)
 
 

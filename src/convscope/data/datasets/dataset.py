@@ -235,7 +235,7 @@ def evenly(count: int, max_count: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class Splits(Recorded):
-    """The two halves of a data set; nothing is trained on `test` or chosen by it.
+    """The two splits of a data set; nothing is trained on `test` or chosen by it.
 
     Attributes:
         options: the arguments of `load_dataset` that made the splits.
@@ -251,7 +251,7 @@ class Splits(Recorded):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.train.image_shape != self.test.image_shape:
-            shapes = [" × ".join(map(str, half.image_shape)) for half in (self.train, self.test)]
+            shapes = [" × ".join(map(str, split.image_shape)) for split in (self.train, self.test)]
             raise ValueError(f"train images are {shapes[0]}, but test images {shapes[1]} (height × width × channels)")
         if self.train.class_names != self.test.class_names:
             raise ValueError("train and test have different class names")

@@ -13,9 +13,9 @@ from convscope.base.errors import DatasetError
 from convscope.base.spelling import did_you_mean, is_path
 from convscope.data.datasets.data_file import Labels
 from convscope.data.datasets.dataset import Dataset, Splits
-from convscope.data.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
 from convscope.data.datasets.named.catalogue import find_entry, read_entry
 from convscope.data.datasets.named.entries import DATASETS, OnProgress
+from convscope.data.datasets.raw_splits import RawSplit, RawSplits, check_splits, divide_split, file_name, make_splits
 from convscope.data.datasets.readers.formats import read_file, read_folder
 from convscope.data.datasets.records import LoadOptions
 
@@ -51,8 +51,8 @@ def load_dataset(
 
     Raises:
         DatasetError: if there is no such name or path, a file is missing, damaged or not as its digest says, the counts
-            of images and labels differ, the images have several sizes, a label is out of range, or the source has a
-            test split beside which another is asked for.
+            of images and labels differ, the images have several sizes, a label is out of range, or another test split
+            is requested than that of the source.
         ValueError: if `test_fraction` is not between 0 and 1, or `image_size` is not of two numbers from 1 to 4,096.
 
     Example:
@@ -70,8 +70,8 @@ def load_splits(
     entry = find_entry(name_or_path)
     if entry is not None:
         return read_entry(entry, options, on_progress=on_progress)
-    parts = _read_parts(name_or_path, options)
-    return make_splits(file_name(Path(name_or_path)), parts.train, parts.test, parts.class_names, options)
+    content = _read_content(name_or_path, options)
+    return make_splits(file_name(Path(name_or_path)), content.train, content.test, content.class_names, options)
 
 
 def load_for_classes(
@@ -103,44 +103,44 @@ def load_for_classes(
         # Named sets have a test split, and then `read_entry` refuses a fraction; here it only applies to other data.
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
-        # Back to halves, whose labels and names are then checked like those of any data.
-        train, test = (Half(set_.images, set_.labels, name, name, set_.source) for set_ in (splits.train, splits.test))
-        parts = Parts(train, test, splits.class_names)
+        # Back to raw splits, whose labels and names are then checked like those of any data.
+        train, test = (RawSplit(s.images, s.labels, name, name, s.source) for s in (splits.train, splits.test))
+        content = RawSplits(train, test, splits.class_names)
     else:
-        name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options)
-    halves_of = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
-    halves, names = check_halves(list(halves_of.values()), parts.class_names, options.image_size)
+        name, content = file_name(Path(name_or_path)), _read_content(name_or_path, options)
+    raw_by_name = {key: raw for key, raw in (("train", content.train), ("test", content.test)) if raw is not None}
+    raw_splits, names = check_splits(list(raw_by_name.values()), content.class_names, options.image_size)
     # Data without splits are used as a whole, or cut as `load_dataset` cuts them with the same fraction and seed: then
     # "test" has no image that a network was trained on.
-    if set(halves_of) == {"train"} and split == "all":
-        halves_of = {"all": halves[0]}
-    elif set(halves_of) == {"train"}:
-        halves_of = cut_half(halves[0], len(names), options)
+    if set(raw_by_name) == {"train"} and split == "all":
+        raw_by_name = {"all": raw_splits[0]}
+    elif set(raw_by_name) == {"train"}:
+        raw_by_name = divide_split(raw_splits[0], len(names), options)
     else:
-        halves_of = dict(zip(halves_of, halves, strict=True))
-    if split not in ("all", *halves_of):
-        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(halves_of)}; omit --split")
+        raw_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
+    if split not in ("all", *raw_by_name):
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(raw_by_name)}; omit --split")
     return [
-        Dataset(half.images, _relabel(half, names, class_names), class_names, name, key, half.source)
-        for key, half in halves_of.items()
+        Dataset(raw.images, _relabel(raw, names, class_names), class_names, name, key, raw.source)
+        for key, raw in raw_by_name.items()
         if split in ("all", key)
     ]
 
 
-def _relabel(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
-    """Convert the labels of `half` from indices in `names` to indices in `wanted`."""
+def _relabel(raw: RawSplit, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
+    """Convert the labels of `raw` from indices in `names` to indices in `wanted`."""
     label_of = {name: label for label, name in enumerate(wanted)}
-    used = np.unique(half.labels).tolist()
+    used = np.unique(raw.labels).tolist()
     if unknown := [names[label] for label in used if names[label] not in label_of]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise DatasetError(
-            f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
+            f"{raw.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
             f"{_format_names(wanted)}. Remove these images, or rename the classes as in the network"
         )
     # A table from old to new labels, applied to all labels at once; labels that do not occur stay 0.
     numbers = np.zeros(max(used) + 1, np.int64)
     numbers[used] = [label_of[names[label]] for label in used]
-    return numbers[half.labels]
+    return numbers[raw.labels]
 
 
 def _format_names(names: tuple[str, ...]) -> str:
@@ -148,7 +148,7 @@ def _format_names(names: tuple[str, ...]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def _read_parts(name_or_path: str | os.PathLike[str], options: LoadOptions) -> Parts:
+def _read_content(name_or_path: str | os.PathLike[str], options: LoadOptions) -> RawSplits:
     """Read the data at a path; raises `DatasetError` if there is none that can be read."""
     path = Path(name_or_path)
     is_folder = exists = False

@@ -23,7 +23,7 @@ class SourceFile(Record):
 
 
 class SplitRecord(Record, kw_only=True):
-    """One half of a data set without its pixels; the attributes are those of `Dataset`."""
+    """One split of a data set without its pixels; the attributes are those of `Dataset`."""
 
     name: str
     split: str
@@ -80,7 +80,7 @@ def _is_side(value: Any) -> bool:
 
 
 class SplitsRecord(Record, kw_only=True):
-    """Both halves of a data set without their pixels; the attributes are those of `Splits`."""
+    """Both splits of a data set without their pixels; the attributes are those of `Splits`."""
 
     name: str
     train: SplitRecord

@@ -56,26 +56,26 @@ class Inspection(Measurements, kw_only=True):
         )
 
     def _facts(self) -> Iterator[tuple[str, str, str]]:
-        halves = (self.splits.train, self.splits.test)
+        splits = (self.splits.train, self.splits.test)
 
         def row(name: str, *cells: str) -> tuple[str, str, str]:
             return name, cells[0], cells[1]
 
-        yield row("images", *(f"{half.num_images:,}" for half in halves))
+        yield row("images", *(f"{split.num_images:,}" for split in splits))
         yield row(
-            "classes with images", *(f"{half.balance.num_classes:,} of {len(self.class_names):,}" for half in halves)
+            "classes with images", *(f"{split.balance.num_classes:,} of {len(self.class_names):,}" for split in splits)
         )
-        yield row("largest to smallest class", *(f"{half.balance.ratio:.2f}" for half in halves))
+        yield row("largest to smallest class", *(f"{split.balance.ratio:.2f}" for split in splits))
         yield row("identical to an earlier one", *(f"{extra:,}" for extra in self.copies.num_extra))
         yield "identical to a training image", "", f"{self.copies.num_leaked:,}"
         yield "similar to a training image", "", f"{self.copies.num_near_leaked:,}"
-        yield row("blank", *(f"{half.num_blank:,}" for half in halves))
+        yield row("blank", *(f"{split.num_blank:,}" for split in splits))
         yield row(
-            "pixel values", *(f"{h.pixels.low} to {h.pixels.high}, {h.pixels.num_values} distinct" for h in halves)
+            "pixel values", *(f"{h.pixels.low} to {h.pixels.high}, {h.pixels.num_values} distinct" for h in splits)
         )
         if self.image_shape[2] >= 3:
-            yield row("grey, stored as colour", *(f"{half.num_grey:,}" for half in halves))
-        yield row("polarity", *(half.polarity for half in halves))
+            yield row("grey, stored as colour", *(f"{split.num_grey:,}" for split in splits))
+        yield row("polarity", *(split.polarity for split in splits))
 
     def _choose_classes(self) -> list[int]:
         order = range(len(self.class_names))

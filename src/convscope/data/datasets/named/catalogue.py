@@ -21,11 +21,11 @@ from convscope.base.files import write_bytes
 from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, seal
 from convscope.data.datasets.dataset import Splits
-from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.caches import cache_folder
 from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
 from convscope.data.datasets.named.sources import check_published, read_good_copy
+from convscope.data.datasets.raw_splits import RawSplit, make_splits
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
 from convscope.data.datasets.records import LoadOptions, SourceFile
@@ -68,21 +68,21 @@ def read_entry(
         DatasetError: if there is no good copy of a file and none can be fetched, saying which file to put into which
             folder; or if a file of the package is damaged.
     """
-    halves = (entry.files[:2], entry.files[2:])  # images and labels of each split, where these are separate files
+    by_split = (entry.files[:2], entry.files[2:])  # images and labels of each split, where these are separate files
     if entry.form == "embedded":
-        train, test = (_read_embedded_half(entry, files) for files in halves)
+        train, test = (_read_embedded_split(entry, files) for files in by_split)
     elif entry.form == "idx":
-        train, test = (_read_idx_half(entry, files, on_progress) for files in halves)
+        train, test = (_read_idx(entry, files, on_progress) for files in by_split)
     else:
         read = partial(read_emnist if entry.form == "emnist" else _read_medmnist, entry)
         train, test = read_good_copy(entry, entry.files[0], read, on_progress)
     return make_splits(entry.name, train, test, entry.class_names, options)
 
 
-def _read_embedded_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> Half:
+def _read_embedded_split(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> RawSplit:
     images, labels = (_read_embedded(entry, file) for file in files)
     source = tuple(SourceFile(file.name, file.content_sha256 or "") for file in files)
-    return Half(images, labels, files[0].name, files[1].name, source)
+    return RawSplit(images, labels, files[0].name, files[1].name, source)
 
 
 def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uint8]:
@@ -104,7 +104,7 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
     return array
 
 
-def _read_idx_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> Half:
+def _read_idx(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> RawSplit:
     (images, images_path), (classes, labels_path) = (
         read_good_copy(entry, file, partial(_read_array, file=file), on_progress) for file in files
     )
@@ -115,7 +115,7 @@ def _read_idx_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_p
     labels: Labels = classes
     if classes.ndim == 2:  # QMNIST has eight numbers for each image: first its class, then its writer and origin
         labels = seal(classes[:, 0].astype(np.uint8))
-    return Half(images, labels, str(images_path), str(labels_path), source)
+    return RawSplit(images, labels, str(images_path), str(labels_path), source)
 
 
 def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
@@ -137,15 +137,15 @@ def _content_sha256(values: NDArray[Any]) -> str:
     return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
 
 
-def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
+def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[RawSplit, RawSplit]:
     """Read the training and the test images of MedMNIST, without its validation images."""
     check_published(path, entry.files[0])
     archive = read_npz(path)
     source = (SourceFile(path.name, archive.sha256),)
-    halves = []
+    raw_splits = []
     for pair in (archive.train, archive.test):
         if pair is None or pair.images is None:
             raise DatasetError(f"{path}: has no test images; download it again")
         names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
-        halves.append(Half(pair.images, pair.labels, *names, source))
-    return halves[0], halves[1]
+        raw_splits.append(RawSplit(pair.images, pair.labels, *names, source))
+    return raw_splits[0], raw_splits[1]

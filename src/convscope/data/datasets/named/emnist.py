@@ -6,26 +6,26 @@ import numpy as np
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import seal
-from convscope.data.datasets.halves import Half
 from convscope.data.datasets.named.entries import CatalogueEntry
 from convscope.data.datasets.named.sources import check_published, emnist_member
+from convscope.data.datasets.raw_splits import RawSplit
 from convscope.data.datasets.readers.idx import idx_sha256, read_idx
 from convscope.data.datasets.records import SourceFile
 
 _FIRST_LABEL = {"emnist-letters": 1}  # the other five sets count from 0
 
 
-def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
+def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[RawSplit, RawSplit]:
     """Read (train, test) from EMNIST's archive: images (N, 28, 28) upright, labels (N,) from 0.
 
     Raises:
         DatasetError: if it is another archive, or a file of it is damaged.
     """
     check_published(path, entry.files[0])
-    return _read_half(entry, "train", path), _read_half(entry, "test", path)
+    return _read_split(entry, "train", path), _read_split(entry, "test", path)
 
 
-def _read_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
+def _read_split(entry: CatalogueEntry, split: str, path: Path) -> RawSplit:
     """Read a split from the archive at `path`, turn its images upright and count its labels from 0."""
     names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
     images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
@@ -43,4 +43,4 @@ def _read_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
     # The files hold each image column by column.
     upright = seal(np.ascontiguousarray(images.swapaxes(1, 2)))
     labels = seal(labels - np.uint8(first))
-    return Half(upright, labels, f"{path}: {names[0]}", f"{path}: {names[1]}", source)
+    return RawSplit(upright, labels, f"{path}: {names[0]}", f"{path}: {names[1]}", source)

@@ -103,9 +103,8 @@ def list_folder(folder: Path) -> Container:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder / below) as entries:
                 for entry in entries:
-                    if entry.name.startswith(
-                        (".", "__MACOSX")
-                    ):  # the latter holds the metadata of macOS's zip archives
+                    # __MACOSX holds the metadata of macOS's zip archives.
+                    if entry.name.startswith((".", "__MACOSX")):
                         continue
                     if entry.is_dir():
                         if depth < MAX_DEPTH:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.halves import Parts
+from convscope.data.datasets.raw_splits import RawSplits
 from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container
 from convscope.data.datasets.readers.csv_pixels import read_csv_pixels
 from convscope.data.datasets.readers.csv_text import CsvText
@@ -16,7 +16,7 @@ from convscope.data.datasets.readers.unpack import open_stream
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 
-def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> Parts:
+def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> RawSplits:
     """Read the data set in a table; raises `DatasetError` if the table is damaged or has no images."""
     folder = Container(path.parent, (), is_archive=False, skip_damaged=skip_damaged)  # names are only for searching
     return _read_table(folder, path.name, image_size)
@@ -24,7 +24,7 @@ def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damage
 
 def read_csv(
     container: Container, names: Sequence[str], image_size: tuple[int, int] | None, is_required: bool
-) -> Parts | None:
+) -> RawSplits | None:
     """Read the data set in the tables `names` of a folder or archive; None if no table has images.
 
     A word in a table's name tells its split, as in `mnist_train.csv`. The test images are in a table of their own, or
@@ -55,12 +55,12 @@ def read_csv(
             # Reading a table without images raises the error that says what it lacks.
             _read_table(container, (splits.get("train") or splits.get("") or list(names))[0], image_size)
         return None
-    parts = _read_table(container, train[0], image_size)
+    content = _read_table(container, train[0], image_size)
     if not test or test == train:
-        return parts
-    if parts.test is not None:
+        return content
+    if content.test is not None:
         raise DatasetError(f"{container.describe(train[0])}: has a column with a test split already; name one table")
-    return Parts(parts.train, _read_table(container, test[0], image_size).train)
+    return RawSplits(content.train, _read_table(container, test[0], image_size).train)
 
 
 def _has_images(container: Container, name: str) -> bool:
@@ -77,11 +77,11 @@ def _has_images(container: Container, name: str) -> bool:
         return False
 
 
-def _read_table(container: Container, name: str, image_size: tuple[int, int] | None) -> Parts:
+def _read_table(container: Container, name: str, image_size: tuple[int, int] | None) -> RawSplits:
     path, member = container.locate(name)
     with open_stream(path, member) as stream:
         text = CsvText(stream)
         if names_files(text):
             return read_table(text, container, name, image_size)
         table_path = path if member is None else Path(name)
-        return Parts(read_csv_pixels(text, table_path, container.describe(name), image_size))
+        return RawSplits(read_csv_pixels(text, table_path, container.describe(name), image_size))

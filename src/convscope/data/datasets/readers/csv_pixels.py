@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.datasets.data_file import DataFileError, seal
-from convscope.data.datasets.halves import Half, file_name
+from convscope.data.datasets.raw_splits import RawSplit, file_name
 from convscope.data.datasets.readers.csv_text import CsvText, is_number
 from convscope.data.datasets.readers.labels import TextLabels, clean_name
 from convscope.data.datasets.readers.rows import layout_of, row_shape
@@ -23,7 +23,7 @@ _PIXELS = {str(pixel): pixel for pixel in range(256)}  # a look-up takes half th
 MANY_MORE = 4
 
 
-def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[int, int] | None) -> Half:
+def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[int, int] | None) -> RawSplit:
     """Read the images and labels of an opened CSV file.
 
     Args:
@@ -52,10 +52,10 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
         pixels = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
         # The pixels of the other of these columns come after all others if it is the last, else before them.
         images = np.insert(images, images.shape[1] if side == 0 else 0, np.frombuffer(pixels, np.uint8), axis=1)
-    text_labels = TextLabels()
-    text_labels.extend(labels, "image")
+    numbered = TextLabels()
+    numbered.extend(labels, "image")
     source = (SourceFile(file_name(path), text.sha256()),)
-    return Half(seal(images.reshape(-1, *shape)), seal(text_labels.labels), called, called, source, text_labels.names)
+    return RawSplit(seal(images.reshape(-1, *shape)), seal(numbered.labels), called, called, source, numbered.names)
 
 
 def _read_columns(

@@ -8,7 +8,7 @@ from pathlib import Path
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, compute_sha256, naming_errors, open_data_file
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
-from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers.containers import Container, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
@@ -29,7 +29,7 @@ READABLE = (
 Size = tuple[int, int] | None
 
 
-def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
+def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> RawSplits:
     """Read the data set in a folder; raises `DatasetError` if there is none, and the errors of its reader."""
     container = replace(list_folder(folder), skip_damaged=skip_damaged)
     top = [name for name in container.names if "/" not in name]
@@ -40,8 +40,8 @@ def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -
         return _read_parquets(folder, parquets, image_size)
     if arrays := [name for name in top if suffix_of(name) == ".npy"]:
         return _read_arrays(folder, arrays, image_size)
-    if parts := _read_tables_or_tree(container, image_size):
-        return parts
+    if content := _read_tables_or_tree(container, image_size):
+        return content
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
     if is_tree(container, min_classes=1):  # reading it raises the error that says what the tree lacks
@@ -49,7 +49,7 @@ def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
-def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
+def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> RawSplits:
     """Read the data set in a file, or the one of which the file is a part; raises the errors of its reader."""
     with open_data_file(path) as file:
         start = file.read(len(NPY_MAGIC))
@@ -64,8 +64,8 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
             return read_csv_file(path, image_size, skip_damaged=skip_damaged)
         if find_idx(container.names):
             return read_idx_files(container)
-        if parts := _read_tables_or_tree(container, image_size):
-            return parts
+        if content := _read_tables_or_tree(container, image_size):
+            return content
         if is_tree(container, min_classes=1):  # reading it raises the error that says what the tree lacks
             return read_tree(container, image_size)
         raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
@@ -84,14 +84,14 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
     return read_csv_file(path, image_size, skip_damaged=skip_damaged)
 
 
-def _read_tables_or_tree(container: Container, image_size: Size) -> Parts | None:
+def _read_tables_or_tree(container: Container, image_size: Size) -> RawSplits | None:
     tables = [name for name in container.names if suffix_of(name) in CSV_SUFFIXES]
     nearest = min((name.count("/") for name in tables), default=0)  # deeper tables may be anything, as annotations
     is_by_class = is_tree(container)
-    parts = read_csv(container, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
-    if parts is None and is_by_class:
-        parts = read_tree(container, image_size)
-    return parts
+    content = read_csv(container, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
+    if content is None and is_by_class:
+        content = read_tree(container, image_size)
+    return content
 
 
 def _beside(path: Path) -> Container:
@@ -103,7 +103,7 @@ def _beside(path: Path) -> Container:
     return Container(path.parent, names, is_archive=False)
 
 
-def _read_npz(path: Path, image_size: Size) -> Parts:
+def _read_npz(path: Path, image_size: Size) -> RawSplits:
     """Read the data set in an `.npz` archive; images that are large and uncompressed stay on disk."""
     on_disk: dict[str, Images] = {}
 
@@ -118,7 +118,7 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
     train, test = (
         None
         if pair is None
-        else Half(
+        else RawSplit(
             _as_images(on_disk[pair.images_name] if pair.images is None else pair.images, image_size, path),
             pair.labels,
             f"{path}: {pair.images_name}",
@@ -128,20 +128,20 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
         )
         for pair in (arrays.train, arrays.test)
     )
-    is_text = any(half is not None and half.names for half in (train, test))
-    return Parts(train, test, None if is_text else arrays.class_names)
+    is_text = any(raw is not None and raw.names for raw in (train, test))
+    return RawSplits(train, test, None if is_text else arrays.class_names)
 
 
-def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
+def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> RawSplits:
     """Read the data set in `.npy` files that are named as the arrays of an archive."""
     # A dict keeps the last of equal keys; reversed, that is the first of x.NPY and x.npy.
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
     with naming_errors(folder):
         chosen = choose_arrays(list(stems))
-    halves = list[Half | None]()
+    raw_splits = list[RawSplit | None]()
     for names in (chosen.train, chosen.test):
         if names is None:
-            halves.append(None)
+            raw_splits.append(None)
         else:
             images_path, labels_path = (stems[name] for name in names)
             images = open_npy(images_path)
@@ -156,8 +156,8 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
                 SourceFile(file_name(labels_path), compute_sha256(labels_path)),
             )
             images = _as_images(images, image_size, images_path)
-            halves.append(Half(images, labels, str(images_path), str(labels_path), source, texts))
-    return Parts(halves[0], halves[1])
+            raw_splits.append(RawSplit(images, labels, str(images_path), str(labels_path), source, texts))
+    return RawSplits(raw_splits[0], raw_splits[1])
 
 
 def _as_images(images: Images, image_size: Size, path: Path) -> Images:
@@ -168,7 +168,7 @@ def _as_images(images: Images, image_size: Size, path: Path) -> Images:
         return images.reshape(len(images), *row_shape(images.shape[1], image_size))
 
 
-def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Parts:
+def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> RawSplits:
     """Read the data set in Parquet files, whose names, or those of their folders, tell the split."""
     splits: dict[str, list[Path]] = {}
     for name in names:
@@ -177,15 +177,13 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Part
         splits.setdefault(_PARQUET_SPLITS.get(split, ""), []).append(folder / name)
     # Files without a split in their names are training images, and so is a lone test split: it is divided later.
     train = splits.get("train") or splits.get("") or splits.get("test", [])
-    half, class_names = read_parquet(train, image_size)
+    raw, class_names = read_parquet(train, image_size)
     if "train" not in splits or "test" not in splits:
-        return Parts(half, None, class_names)
+        return RawSplits(raw, None, class_names)
     test, test_names = read_parquet(splits["test"], image_size)
     if test_names != class_names:
-        raise DatasetError(
-            f"{test.images_from}: has other class names than {half.images_from}; both must have the same"
-        )
-    return Parts(half, test, class_names)
+        raise DatasetError(f"{test.images_from}: has other class names than {raw.images_from}; both must have the same")
+    return RawSplits(raw, test, class_names)
 
 
 # By the first word of a file's or folder's name. Files of "other" splits are not read.

@@ -11,7 +11,7 @@ from pathlib import Path
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.files import file_sha256, open_idx
-from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers.containers import Container
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
 from convscope.data.datasets.records import SourceFile
@@ -56,7 +56,7 @@ def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
     return {name: {key: file for key, (_, file) in files.items()} for name, files in files_by_set.items()}
 
 
-def read_idx_files(container: Container, only: str | None = None) -> Parts:
+def read_idx_files(container: Container, only: str | None = None) -> RawSplits:
     """Read the set in a folder or archive; of several, the set to which the file `only` belongs.
 
     Raises:
@@ -79,17 +79,17 @@ def read_idx_files(container: Container, only: str | None = None) -> Parts:
                 "folder"
             )
     train, test = (
-        _read_half(container, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
+        _read_split(container, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
         for split in ("train", "test")
     )
-    return Parts(train, test)
+    return RawSplits(train, test)
 
 
 def _match(name: str) -> re.Match[str] | None:
     return _NAME.fullmatch(name.rpartition("/")[2])
 
 
-def _read_half(container: Container, images_name: str, labels_name: str) -> Half:
+def _read_split(container: Container, images_name: str, labels_name: str) -> RawSplit:
     images, images_sha256 = _read_images(container, images_name)
     path, member = container.locate(labels_name)
     labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
@@ -99,7 +99,7 @@ def _read_half(container: Container, images_name: str, labels_name: str) -> Half
         SourceFile(file_name(Path(images_name)), images_sha256),
         SourceFile(file_name(Path(labels_name)), labels_sha256),
     )
-    return Half(images, labels, container.describe(images_name), container.describe(labels_name), files)
+    return RawSplit(images, labels, container.describe(images_name), container.describe(labels_name), files)
 
 
 def _read_images(container: Container, name: str) -> tuple[Images, str]:

@@ -38,7 +38,7 @@ def choose_arrays(present: list[str]) -> ArrayNames:
         if role is None:
             continue
         split, kind, rank = role
-        if rank < ranks.get((split, kind), 99):  # above any rank
+        if rank < ranks.get((split, kind), 99):  # 99 is above any rank
             ranks[split, kind] = rank
             chosen[split][kind] = name
     if not chosen["train"] and not chosen["test"]:

@@ -17,7 +17,7 @@ from convscope.base.errors import DatasetError, ImageFileError
 from convscope.base.files import file_digest
 from convscope.base.versions import install_command
 from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, seal
-from convscope.data.datasets.halves import Half, file_name
+from convscope.data.datasets.raw_splits import RawSplit, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.parquet_columns import Columns, find_columns, numbers_of
 from convscope.data.datasets.readers.rows import row_shape
@@ -31,7 +31,7 @@ LIST_ROWS = 64  # for columns of lists, whose lengths no header tells
 MAX_BYTES = 1 << 28  # limit for the rows together, by the sizes in the file's metadata
 
 
-def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
+def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[RawSplit, tuple[str, ...] | None]:
     """Read the images and labels of the files of a split, and the class names if the files have them in order.
 
     Args:
@@ -63,7 +63,7 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
     if not kept.parts:
         raise DatasetError(f"{paths[0]}: has no rows; download it again")
     called = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    return kept.half(called, tuple(sources)), kept.class_names
+    return kept.to_raw_split(called, tuple(sources)), kept.class_names
 
 
 class _ReadRows:
@@ -112,13 +112,13 @@ class _ReadRows:
             texts = (value.decode() if isinstance(value, bytes) else str(value) for value in values)
             self.labels.extend(texts, "row", first_row)
 
-    def half(self, called: str, sources: tuple[SourceFile, ...]) -> Half:
+    def to_raw_split(self, called: str, sources: tuple[SourceFile, ...]) -> RawSplit:
         depth = max(part.shape[3] for part in self.parts)  # channels: if a picture has colours, grey ones get them too
         images = np.concatenate([part if part.shape[3] == depth else part.repeat(depth, axis=3) for part in self.parts])
         if self.class_names is not None:
             numbers = np.array(self.numbers, dtype=np.int64)
-            return Half(seal(images), seal(numbers), called, called, sources)
-        return Half(seal(images), seal(self.labels.labels), called, called, sources, self.labels.names)
+            return RawSplit(seal(images), seal(numbers), called, called, sources)
+        return RawSplit(seal(images), seal(self.labels.labels), called, called, sources, self.labels.names)
 
 
 def _read_file(file: BufferedReader, kept: _ReadRows) -> None:

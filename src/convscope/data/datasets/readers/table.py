@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from convscope.data.datasets.data_file import DataFileError, seal
-from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers.containers import Container, suffix_of
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
@@ -48,7 +48,7 @@ def names_files(text: CsvText) -> bool:
     return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
 
 
-def read_table(text: CsvText, container: Container, table: str, image_size: tuple[int, int] | None) -> Parts:
+def read_table(text: CsvText, container: Container, table: str, image_size: tuple[int, int] | None) -> RawSplits:
     """Read the data set of an opened table.
 
     Args:
@@ -81,15 +81,15 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     images, kept, sha256 = read_pictures(container, all_names, image_size)
     pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
     files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
-    called, num_train = container.describe(table), len(names["train"])
+    shown, num_train = container.describe(table), len(names["train"])
     # `kept` rises, and indices below `num_train` are training images: the first `count` of those that can be read.
     count = int((kept < num_train).sum())
-    halves = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
+    arrays = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        Half(part, seal(labels[kind].labels[rows]), called, called, files, labels[kind].names) if len(part) else None
-        for kind, (part, rows) in halves.items()
+        RawSplit(part, seal(labels[kind].labels[rows]), shown, shown, files, labels[kind].names) if len(part) else None
+        for kind, (part, rows) in arrays.items()
     )
-    return Parts(train, test)
+    return RawSplits(train, test)
 
 
 def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import naming_errors, seal
-from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
 from convscope.data.datasets.readers.containers import SPLIT_WORDS, Container, suffix_of
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
@@ -24,7 +24,7 @@ def is_tree(container: Container, min_classes: int = 2) -> bool:
     return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= min_classes
 
 
-def read_tree(container: Container, image_size: tuple[int, int] | None) -> Parts:
+def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSplits:
     """Read the data set whose classes are the folders of a container; `is_tree` must be true for it.
 
     Raises:
@@ -54,10 +54,10 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> Parts
     numbers = seal(labels.labels[kept])
     called = str(container.path)
     train, test = (
-        Half(images[part], numbers[part], called, called, files, labels.names) if len(numbers[part]) else None
+        RawSplit(images[part], numbers[part], called, called, files, labels.names) if len(numbers[part]) else None
         for part in (slice(0, count), slice(count, None))
     )
-    return Parts(train, test)
+    return RawSplits(train, test)
 
 
 def picture_names(names: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.datasets.halves import cut_test
+from convscope.data.datasets.raw_splits import cut_test
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Make a data set of the arrays that a reader returned: compare the halves, resize images, and split off test images.
+"""Make a data set of the arrays that a reader returned: check them, resize images, and split off test images.
 
 Errors name the files.
 """
@@ -28,13 +28,13 @@ TEST_FRACTION = 0.2
 
 
 @dataclass(frozen=True)
-class Half:
+class RawSplit:
     """A split of a data set before it is checked: its arrays, and the names of their files for errors.
 
     Attributes:
         images: uint8 (N, H, W) or (N, H, W, C).
         labels: (N,) whole numbers: classes, or indices in `names`.
-        names: the names of labels that are text; the classes are the names of both halves, sorted.
+        names: the names of labels that are text; the classes are the names of both splits, sorted.
     """
 
     images: Images
@@ -46,25 +46,25 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Parts:
+class RawSplits:
     """The content of a source of data: one or two splits, and class names in the order of the labels.
 
     A source without splits is all `train`.
     """
 
-    train: Half | None
-    test: Half | None = None
+    train: RawSplit | None
+    test: RawSplit | None = None
     class_names: tuple[str, ...] | None = None
 
 
 def make_splits(
     name: str,
-    train: Half | None,
-    test: Half | None,
+    train: RawSplit | None,
+    test: RawSplit | None,
     class_names: tuple[str, ...] | None = None,
     options: LoadOptions | None = None,
 ) -> Splits:
-    """Check that the halves fit each other, and make a data set of them.
+    """Check that the splits fit each other, and make a data set of them.
 
     Args:
         test: None if the source has no test split. Then a fraction of each class of `train` is split off:
@@ -86,36 +86,36 @@ def make_splits(
         raise DatasetError(
             f"{test.images_from}: is already a test split, so no other is split off; omit the test fraction"
         )
-    halves, class_names = check_halves([half for half in (train, test) if half], class_names, options.image_size)
+    raw_splits, class_names = check_splits([raw for raw in (train, test) if raw], class_names, options.image_size)
     if len(class_names) < 2:
         raise DatasetError(
             f"{train.labels_from}: holds one class only, {class_names[0]!r}; add images of at least one other class"
         )
     if test is not None:
         datasets = [
-            Dataset(half.images, half.labels, class_names, name, split, half.source)
-            for half, split in zip(halves, ("train", "test"), strict=True)
+            Dataset(raw.images, raw.labels, class_names, name, split, raw.source)
+            for raw, split in zip(raw_splits, ("train", "test"), strict=True)
         ]
         # No images were split off, so no seed was used.
         return Splits(datasets[0], datasets[1], structs.replace(options, seed=0))
-    cut = cut_half(halves[0], len(class_names), options)
-    datasets = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
+    cut = divide_split(raw_splits[0], len(class_names), options)
+    datasets = [Dataset(raw.images, raw.labels, class_names, name, split, raw.source) for split, raw in cut.items()]
     return Splits(datasets[0], datasets[1], structs.replace(options, test_fraction=_fraction(options)))
 
 
-def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
+def divide_split(raw: RawSplit, num_classes: int, options: LoadOptions) -> dict[str, RawSplit]:
     """Divide data without splits into "train" and "test" as `options` state; see `cut_test`.
 
     Raises:
         DatasetError: if each class has one image.
     """
-    train, test = cut_test(half.labels, num_classes, _fraction(options), options.seed)
+    train, test = cut_test(raw.labels, num_classes, _fraction(options), options.seed)
     if len(test) == 0:
         raise DatasetError(
-            f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
+            f"{raw.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
-        split: replace(half, images=_take(half.images, indices), labels=cast(Labels, seal(half.labels[indices])))
+        split: replace(raw, images=_take(raw.images, indices), labels=cast(Labels, seal(raw.labels[indices])))
         for split, indices in zip(("train", "test"), (train, test), strict=True)
     }
 
@@ -128,19 +128,19 @@ def _take(images: Images, indices: NDArray[np.int64]) -> Images:
     return images.take(indices) if is_on_disk(images) else seal(images[indices])
 
 
-def check_halves(
-    halves: list[Half], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
-) -> tuple[list[Half], tuple[str, ...]]:
-    """Check the halves, and return them with images (N, H, W, C) and labels as indices of the class names returned.
+def check_splits(
+    raw_splits: list[RawSplit], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
+) -> tuple[list[RawSplit], tuple[str, ...]]:
+    """Check the splits, and return them with images (N, H, W, C) and labels as indices of the class names returned.
 
     Raises:
         DatasetError: naming the files that do not fit together.
     """
-    halves = [_resize(half, image_size) for half in halves]
-    for half in halves:
-        _check_half(half, class_names)
-    halves = [half if half.images.ndim == 4 else replace(half, images=half.images[..., np.newaxis]) for half in halves]
-    first, last = halves[0], halves[-1]
+    raw_splits = [_resize(raw, image_size) for raw in raw_splits]
+    for raw in raw_splits:
+        _check_split(raw, class_names)
+    raw_splits = [r if r.images.ndim == 4 else replace(r, images=r.images[..., np.newaxis]) for r in raw_splits]
+    first, last = raw_splits[0], raw_splits[-1]
     if first.images.shape[1:] != last.images.shape[1:]:
         raise DatasetError(
             f"{first.images_from} holds images of {' × '.join(map(str, first.images.shape[1:]))} (height × width × "
@@ -148,17 +148,17 @@ def check_halves(
             "have images of one size"
         )
     if class_names is None:
-        return _number_labels(halves)
+        return _number_labels(raw_splits)
     for label, name in enumerate(class_names):
         check_name(name, f"{first.labels_from}: the name of class {label}", DatasetError)
-    return halves, class_names
+    return raw_splits, class_names
 
 
-def _resize(half: Half, image_size: tuple[int, int] | None) -> Half:
+def _resize(raw: RawSplit, image_size: tuple[int, int] | None) -> RawSplit:
     """Average the images to `image_size`, if they have another size."""
-    images = half.images
+    images = raw.images
     if image_size is None or images.ndim not in (3, 4) or images.shape[1:3] == image_size:
-        return half
+        return raw
     channels = images.shape[3:]
     resized = np.empty((len(images), *image_size, *channels), np.uint8)
     start = 0
@@ -168,53 +168,53 @@ def _resize(half: Half, image_size: tuple[int, int] | None) -> Half:
         averaged = average(flat, *image_size).reshape(*image_size, len(block), *channels)
         resized[start : start + len(block)] = np.moveaxis(averaged, 2, 0)
         start += len(block)
-    return replace(half, images=cast(Images, seal(resized)))
+    return replace(raw, images=cast(Images, seal(resized)))
 
 
-def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
-    """Name the classes, and number labels that are text in the order of their sorted names, the same in all halves."""
-    if halves[0].names is None:
+def _number_labels(raw_splits: list[RawSplit]) -> tuple[list[RawSplit], tuple[str, ...]]:
+    """Name the classes, and number labels that are text in the order of their sorted names, the same in all splits."""
+    if raw_splits[0].names is None:
         # A class may lack images in a split; and a classifier needs two classes at least.
-        highest = max(int(half.labels.max()) for half in halves)
-        return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
-    class_names = sort_names(*(half.names or () for half in halves))
+        highest = max(int(raw.labels.max()) for raw in raw_splits)
+        return raw_splits, tuple(str(label) for label in range(max(highest + 1, 2)))
+    class_names = sort_names(*(raw.names or () for raw in raw_splits))
     if len(class_names) > MAX_CLASSES:
         raise DatasetError(
-            f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; the "
-            f"limit is {MAX_CLASSES}"
+            f"{raw_splits[0].labels_from} and {raw_splits[-1].labels_from} have {len(class_names):,} different labels; "
+            f"the limit is {MAX_CLASSES}"
         )
     label_of = {name: label for label, name in enumerate(class_names)}
     renumbered = []
-    for half in halves:
-        numbers = np.array([label_of[name] for name in half.names or ()], dtype=np.int64)
-        # The labels index the half's own names; this translates them to the sorted names of both halves.
-        renumbered.append(replace(half, labels=seal(numbers[half.labels]), names=None))
+    for raw in raw_splits:
+        numbers = np.array([label_of[name] for name in raw.names or ()], dtype=np.int64)
+        # The labels index the split's own names; this translates them to the sorted names of both splits.
+        renumbered.append(replace(raw, labels=seal(numbers[raw.labels]), names=None))
     return renumbered, class_names
 
 
-def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
+def _check_split(raw: RawSplit, class_names: tuple[str, ...] | None) -> None:
     """Raise `DatasetError` unless the shapes of a split fit together and its labels are those of classes."""
-    if half.images.ndim not in (3, 4):
+    if raw.images.ndim not in (3, 4):
         raise DatasetError(
-            f"{half.images_from} has the shape {half.images.shape}; images must be (N, H, W) or (N, H, W, C)"
+            f"{raw.images_from} has the shape {raw.images.shape}; images must be (N, H, W) or (N, H, W, C)"
         )
-    if half.labels.ndim != 1:
-        raise DatasetError(f"{half.labels_from} has the shape {half.labels.shape}; labels must be (N,)")
-    if len(half.images) != len(half.labels):
+    if raw.labels.ndim != 1:
+        raise DatasetError(f"{raw.labels_from} has the shape {raw.labels.shape}; labels must be (N,)")
+    if len(raw.images) != len(raw.labels):
         raise DatasetError(
-            f"{half.images_from} holds {len(half.images):,} images, but {half.labels_from} holds {len(half.labels):,} "
+            f"{raw.images_from} holds {len(raw.images):,} images, but {raw.labels_from} holds {len(raw.labels):,} "
             "labels; check that both files belong to the same data set"
         )
-    if half.images.ndim == 4 and half.images.shape[3] > MAX_CHANNELS:
+    if raw.images.ndim == 4 and raw.images.shape[3] > MAX_CHANNELS:
         raise DatasetError(
-            f"{half.images_from} has {half.images.shape[3]} channels by its shape {half.images.shape}; "
+            f"{raw.images_from} has {raw.images.shape[3]} channels by its shape {raw.images.shape}; "
             f"save it as (N, H, W, C) with at most {MAX_CHANNELS} channels, which come last"
         )
-    lowest, highest = int(half.labels.min()), int(half.labels.max())
+    lowest, highest = int(raw.labels.min()), int(raw.labels.max())
     max_classes = MAX_CLASSES if class_names is None else len(class_names)
     if lowest < 0 or highest >= max_classes:
         raise DatasetError(
-            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {max_classes - 1}, "
+            f"{raw.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {max_classes - 1}, "
             "counted from 0"
         )
 
