@@ -17,7 +17,7 @@ fit = _handwriting.fit
 
 
 def average(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize (h, w, C) by exact area averaging: a pixel is the mean of what lies under it, parts by their share."""
+    """Resize (h, w, C) by exact area averaging: a pixel is the mean of the area that it covers."""
     if picture.shape[:2] == (height, width):
         return picture
     return average_rows(lambda start, stop: picture[start:stop], picture.shape[:2], height, width)

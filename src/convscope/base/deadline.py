@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from threading import Lock
 from time import monotonic
 
-_POLL_SECONDS = 0.05  # between two checks of the deadline while a thread waits for a lock
+_POLL_SECONDS = 0.05  # time between two checks of the deadline while a thread waits for a lock
 
 
 class DeadlineError(Exception):

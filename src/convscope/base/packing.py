@@ -29,7 +29,7 @@ class Packed(Record, kw_only=True):
     """An array as a record.
 
     Raises:
-        ValueError: if the data are not as long as the shape says, which is noticed before more than that is unpacked.
+        ValueError: if the data do not have the length of the shape; no more bytes than that are unpacked.
     """
 
     dtype: Literal["float32", "uint8", "uint16", "int8", "uint4"]
@@ -60,7 +60,7 @@ class Packed(Record, kw_only=True):
         if (num_bytes := dtype.itemsize * prod(self.shape)) > _MAX_BYTES:
             raise ValueError(f"shape {self.shape!r:.60} is larger than any valid shape")
         try:
-            # One byte more than the shape says shows data that are too long, however much they would unpack to.
+            # One byte more than the shape needs reveals data that are too long, without unpacking all of them.
             content = zlib.decompressobj().decompress(b64decode(self.data, validate=True), num_bytes + 1)
         except zlib.error as error:
             raise ValueError(f"its data cannot be unpacked ({error})") from error

@@ -1,7 +1,7 @@
 """Records: the types of everything on disk, page, terminal and HTTP, with fields, units and bounds.
 
-A record is a frozen msgspec `Struct`. Where a result is not a record itself, a function `record` of its topic builds
-one. `read` and `decode` take files and requests, and refuse what the type does not allow. JSON schemas are written from
+A record is a frozen msgspec `Struct`. Where a result is not a record itself, its method `to_record` builds one.
+`read` and `decode` take files and requests, and refuse what the type does not allow. JSON schemas are written from
 the same types.
 """
 

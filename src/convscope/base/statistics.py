@@ -314,9 +314,8 @@ def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, 
     spread = _Spread.from_groups(wrong_a, wrong_b)
     signs = np.array([-1.0, 1.0])
     images = float(signs @ spread.images @ signs - spread.chance.sum())
-    runs_a, runs_b = (spread.runs * spread.counts).tolist()
-    chance_a, chance_b = (spread.chance * spread.counts).tolist()
-    return max(images, 0.0), (runs_a, runs_b), (chance_a, chance_b)
+    runs, chance = (spread.runs * spread.counts).tolist(), (spread.chance * spread.counts).tolist()
+    return max(images, 0.0), (runs[0], runs[1]), (chance[0], chance[1])
 
 
 def degrees_of_freedom(

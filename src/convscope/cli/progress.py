@@ -73,7 +73,7 @@ class StepProgress:
 
 
 _MAX_LINES = 100  # runs that have a line each; of more runs only some have one
-_SECONDS = 10.0  # between the lines of more runs
+_SECONDS = 10.0  # time between two lines on further runs
 
 
 class RunsProgress(StepProgress):

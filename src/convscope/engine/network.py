@@ -174,8 +174,8 @@ class Network(Protocol):
         """Compute the logits (L, N, K) of each image with each of L ablations.
 
         They take 4 · L · N · K bytes; for many ablations pass the images block by block, as
-        `convscope.engine.ablations.compute_ablation_effects` does. `native` computes only once whatever no ablation
-        changes.
+        `convscope.engine.ablations.compute_ablation_effects` does. `native` computes the layers that no ablation
+        changes only once.
 
         Raises:
             ValueError: if a layer has no such filter, an ablation replaces a filter twice, or a value is not finite.

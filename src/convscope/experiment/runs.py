@@ -33,8 +33,8 @@ OnResult = Callable[[RunResult], None]
 OnDiverged = Callable[[DivergedRun], None]
 OnEpoch = Callable[[RunSpec, TrainingState], None]
 
-_CHECK_SECONDS = 2.0  # between checks that an executor is still there, while no run ends
-_MAX_LOSSES = 3  # workers that die under the same run, before the run is taken for the cause
+_CHECK_SECONDS = 2.0  # time between checks that an executor is still there, while no run ends
+_MAX_LOSSES = 3  # so many workers may die under a run before it is taken for the cause
 
 
 @checked

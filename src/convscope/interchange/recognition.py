@@ -17,7 +17,7 @@ from convscope.interchange.torch_files.archives import is_program
 Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
 _PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_SAFETENSORS_JSON = b"{"  # after the eight bytes of its length
+_SAFETENSORS_JSON = b"{"  # the first byte of the JSON, after eight bytes with its length
 _MAX_BYTES = 1 << 31  # limit for any file; each reader has lower limits of its own
 _START_BYTES = 1 << 12  # bytes that are compared with known beginnings
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6

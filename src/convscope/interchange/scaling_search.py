@@ -32,12 +32,12 @@ _LOSS_LEVEL = 0.001  # p value of the paired z test
 # A larger scale lowers the loss of any network that was trained too briefly, by up to 6 % (measured). A network's own
 # larger scale lowers it to less than half.
 _MUCH_LOWER_LOSS, _SIMILAR_LOSS = 2 / 3, 0.9
-# On training images, with its own scaling: measured 0.2 to 1.25. Wrong scalings have 0.1 to 250.
+# A network's temperature on its training images was 0.2 to 1.25 with its own scaling, and 0.1 to 250 with wrong ones.
 _TEMPERATURE_UNDERFITTED, _TEMPERATURE_OVERCONFIDENT = 0.1, 2.0
 # Without any wrong label, the temperature of a network that makes no errors would be fitted to 0.
 _IMAGES_PER_WRONG_LABEL = 100
-# Divergence from the statistics of a batch normalisation: measured up to 0.007 nats with the network's own scaling, and
-# from 0.0044 with the most similar other one.
+# Limits for the divergence from the statistics of a batch normalisation. It was up to 0.007 nats with the network's own
+# scaling, and from 0.0044 on with the most similar other one.
 _FITTING_NATS, _RULED_OUT_NATS = 0.02, 0.01
 _RELABELLINGS = 10_000  # random assignments of outputs to classes
 _MAX_FEW_CLASSES = 5  # 5! = 120 assignments of outputs to classes: too few for a test
@@ -119,7 +119,7 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
     Args:
         training: images (N, H, W, C) uint8 with labels that mean what the outputs mean. They should be those that the
             network was trained on: on others it may be overconfident with its own scaling too.
-        on_progress: called with the number of images classified so far, and in all. The latter grows once.
+        on_progress: called with the number of images classified so far, and in all; this total grows once.
 
     Raises:
         ValueError: if the images or the classes do not fit the network.
@@ -316,7 +316,7 @@ def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_l
 
 
 def _knows_classes(trial: _Trial) -> bool:
-    """True if the outputs stand for the classes: no other assignment of the two is as accurate."""
+    """True if the outputs stand for the classes: no other assignment of outputs to classes is as accurate."""
     num_classes = trial.logits.shape[1]
     matrix = confusion_matrix(trial.labels, trial.logits.argmax(axis=1), num_classes)
     chance = float(matrix.sum(axis=1).max() / matrix.sum())

@@ -136,7 +136,7 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
     """Yield the modules that compute a layer with its `weights`, in their order, each with the end of its name.
 
     The end is "" for the layer itself, "padding" for a module before it, and others for modules after it. Those of
-    `JOINING`, which need the name of their source, are left out; so is a softmax, before which the logits are.
+    `JOINING`, which need the name of their source, are left out; so is a softmax, since the modules end in the logits.
     """
     layer: Any = row.layer
     match layer.kind:

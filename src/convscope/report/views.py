@@ -214,7 +214,7 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
-    """Describe each convolution's kernels as pictures; of very many, a part."""
+    """Describe each convolution's kernels as pictures; if there are very many, a part of them."""
     views = list[dict[str, object]]()
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters

@@ -102,8 +102,8 @@ class RunPage:
             return self._contents
         with measure_time(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
-        # A function that returns the means of the filters, computed when it is called or already beside the drawing.
-        # They are cached in the subject, so the topic "ablation" does not compute them again.
+        # A function that returns the means of the filters. They are computed when it is called, or already now by
+        # another thread, and cached in the subject, so the topic "ablation" does not compute them again.
         compute_means = partial(getattr, self._subject, "means")
         get_means = compute_means if self._executor is None else self._executor.submit(compute_means).result
         self._contents = RunContents(

@@ -28,7 +28,7 @@ from convscope.service.observe import SAFE_HEADERS
 from convscope.service.refusal import LATER
 from convscope.service.work import Work
 
-_LAST_SECONDS = 4.5  # after the time to stop, for threads to check their deadline and for answers to be sent
+_LAST_SECONDS = 4.5  # time after `stop_seconds`, for threads to check their deadline and for answers to be sent
 _BACKLOG = 128  # connections that the system queues until they are accepted
 
 

@@ -20,7 +20,7 @@ from convscope.evidence.records import Label, Split
 
 _MAX_IN_JSON = 200  # suspects
 _MAX_SHOWN = 10  # suspects in a table
-_MAX_NAME_WIDTH = 24  # characters of a class in it
+_MAX_NAME_WIDTH = 24  # characters of a class's name in the table
 _BLOCK = 1 << 22  # probabilities that are compared at once
 _SLACK = 1e-6  # tolerance when a probability is compared with a threshold or another one, as in cleanlab
 
@@ -162,7 +162,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
                 index=int(index),
                 given=int(labels[index]),
                 suggested=int(confident[index]),
-                self_confidence=min(float(self_confidence[index]), 1.0),  # they may be 1e-6 above
+                self_confidence=min(float(self_confidence[index]), 1.0),  # `_SLACK` lets it be 1e-6 above 1
                 probability=min(float(y_prob[index, confident[index]]), 1.0),
             )
             for rank, index in enumerate(indices, 1)

@@ -127,7 +127,7 @@ def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -
 
     Args:
         level: below which a p-value is significant; less than 0.05 if a plan compares several times, as seeds are added
-            ("looks"). The verdict then goes by the p-value times 0.05 / level, and the intervals have a confidence of
+            ("looks"). The verdict then uses the p-value times 0.05 / level, and the intervals have a confidence of
             1 - level, so that they hold at all looks together with 95 %.
 
     Raises:

@@ -24,7 +24,7 @@ Maps = NDArray[np.float64]
 """(N, H, W), a number for each pixel, summed over its channels."""
 
 INTEGRATION_STEPS = 32  # steps of the path from the background to the image
-_IMAGES_AT_ONCE = 2000  # classified by a call
+_IMAGES_AT_ONCE = 2000  # images that one call classifies
 _PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half its side
 
 
@@ -133,7 +133,8 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     whole = model.logits(images)[indices, targets].astype(np.float64)
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
-    num_corners = max(1, _IMAGES_AT_ONCE // len(images))  # at once: few images would keep few threads busy
+    # Several patches at once, since few images would keep few threads busy.
+    num_corners = max(1, _IMAGES_AT_ONCE // len(images))
     for first in range(0, len(corners), num_corners):
         check_deadline()
         batch = corners[first : first + num_corners]

@@ -32,7 +32,7 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.g
 _NUM_DRAWINGS = 6  # drawings of a letter in each font
 _MAX_CROPS = 500  # crops of the photo; more would be alike
 _CROP_SIDES = 1 / 16, 1 / 2  # smallest and largest side of a crop, as shares of the photo's shorter side
-_CELLS = 4  # along each side of the photo: crops with centres in the same cell do not count as independent
+_CELLS = 4  # cells along each side of the photo: crops with centres in one cell do not count as independent
 _NUM_COMPARED = 200  # images by which two data sets are compared
 
 

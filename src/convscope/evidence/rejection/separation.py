@@ -34,7 +34,7 @@ def joint_thresholds(
         ValueError: if there is no score, or `keep` is not between 0 and 1.
 
     >>> two = {"a": np.arange(100.0), "b": np.arange(100.0)[::-1]}
-    >>> joint_thresholds(two, 0.94)  # at or below: 0 and 1 by the one, 98 and 99 by the other
+    >>> joint_thresholds(two, 0.94)  # refused: images 0 and 1 by a, 98 and 99 by b
     {'a': 1.0, 'b': 1.0}
     """
     total = len(next(iter(scores.values()), ()))
@@ -85,7 +85,7 @@ def effective_number(
 
     Values of the same one of G `clusters` (N,) may be correlated, such as drawings of a letter. The variance of the
     mean is that between clusters. The number is reduced by (z / t)², t of G - 1 degrees of freedom, because few
-    clusters show that variance only roughly. If all values are equal, the number is G before that.
+    clusters show that variance only roughly. If all values are equal, the number is G before this reduction.
 
     Source: Kish 1965 (design effect); Korn and Graubard 1998 for intervals of shares by the effective number.
 

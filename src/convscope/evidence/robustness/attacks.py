@@ -40,7 +40,7 @@ EPSILONS = (0, 2, 4, 8, 16, 25, 38, 51, 76)
 _SHOWN = (8, 25, 76)  # grey levels of the examples
 _MAX_EXAMPLES = 6
 _MAX_EXAMPLE_BYTES = 40_000  # JSON of the example pictures
-_MIN_IMAGES = 50  # measured whatever the cost
+_MIN_IMAGES = 50  # images to measure whatever the cost
 _MAX_MACS = 4e12  # approximate cost: a minute or two
 _PASSES = 4  # cost of a step in forward passes: two forward, and one backward with twice the work
 

@@ -21,7 +21,7 @@ from convscope.evidence.records import ClassesRecord, describe_images
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convscope.training.model import Model, dataset_for
 
-_MIN_IMAGES = 100  # measured whatever the cost
+_MIN_IMAGES = 100  # images to measure whatever the cost
 _MAX_VALUES = 3.2e6  # pixel values of all images together, about 2,000 of 40 x 40 pixels: ten seconds on one core
 _MAX_MACS = 1e12  # approximate cost of all predictions: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)

@@ -133,7 +133,7 @@ def _format_comment(quantized: QuantizedStep) -> str:
     step, scale, comment = quantized.step, quantized.output_scale, describe_step(quantized.step)
     if quantized.kernel is not None:
         weights = quantized.kernel.size
-        macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))  # each weight, once a position
+        macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))  # each weight, at each position
         comment += f"; {weights:,} weights of {quantized.bits} bits, {macs:,} multiply-adds"
     if scale is None:
         return comment

@@ -42,7 +42,7 @@ def convert_layer(layer: KerasLayer, shape: Shape) -> Conversion:
 
 
 def check_supported(layer: KerasLayer) -> None:
-    """Raise `NotTranslated` if such a layer cannot be converted, whatever its input."""
+    """Raise `NotTranslated` if a layer with this configuration cannot be converted for any input."""
     if layer.class_name == "Lambda":
         raise NotTranslated(
             "it holds Python code, which is never run; replace it by layers of Keras, such as Rescaling or Reshape"
@@ -82,7 +82,7 @@ def check_activation(layer: KerasLayer) -> None:
 
 def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
     layer = Conv2D(
-        config.get("filters"),  # type: ignore[arg-type]  # the layer itself checks what it is given
+        config.get("filters"),  # type: ignore[arg-type]  # the layer checks its arguments
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
         use_bias=config.get("use_bias", True),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Table:
-    """A table in a FlatBuffer; fields have their numbers of the schema, and their default if they are left out.
+    """A table in a FlatBuffer; a field has its number in the schema, and its default value if it is left out.
 
     Raises:
         ValueError: if the table, or a field that is read, does not lie within the file.

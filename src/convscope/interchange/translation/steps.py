@@ -73,7 +73,7 @@ class FileTensor:
 
     Attributes:
         index: the positions in y, in the tensor's shape without the batch.
-        users: how many nodes read the step's output. If there is only one, the step's layer can take up what it does.
+        users: how many nodes read the step's output. The operation of a sole reader can go into the step's layer.
         factor: a number or (C,).
         shift: a number or (C,).
     """

@@ -318,7 +318,7 @@ def _pad_with_zeros(state: State, step: Step, pads: Frame, name: str = "") -> St
 
 
 def _is_never_negative(step: Step) -> bool:
-    """True if no output of a step is below zero; poolings keep that of the step before them."""
+    """True if no output of a step is below zero; for a pooling, the step before it decides."""
     while step.kind in ("MaxPooling2D", "AveragePooling2D") and step.source is not None:
         step = step.source
     return step.activation in ("relu", "sigmoid")

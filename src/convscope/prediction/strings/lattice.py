@@ -30,7 +30,7 @@ _MAX_WHOLE_PIECES = 40  # limit for spans of whole blobs: a broken character of 
 
 # In units of the usual height of a character:
 _MAX_WIDTH = 1.7  # a wider span is more than one character
-_MAX_GAP = 0.35  # between the blobs of one character
+_MAX_GAP = 0.35  # the widest gap between the blobs of one character
 _MAX_FRAGMENT_HEIGHT = 0.7  # two higher blobs side by side are two characters
 _MIN_PART_HEIGHT = 0.45  # a lower part that was cut off is no character
 

@@ -16,7 +16,7 @@ class RenderedSection:
     """The evidence on a topic with its section and its HTML element, drawn once, since drawing takes longest.
 
     Attributes:
-        record: what the topic's file holds.
+        record: the content of the topic's file.
     """
 
     topic: str

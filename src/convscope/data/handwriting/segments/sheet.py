@@ -73,7 +73,7 @@ MAX_AREA = 4 * LONGEST_SIDE**2
 _MIN_SIDE = 0.22  # its longer side, in usual heights
 _MIN_INK = 0.09  # side of a square with as much ink, in usual heights: less is no stroke of the same pen
 _MIN_WIDTH = 0.4  # ink for each pixel of its length, in widths of the pen's stroke: a hair, or the rest of a rule
-_MIN_PIXELS = 12  # its ink
+_MIN_PIXELS = 12  # pixels of ink in it
 
 
 @dataclass(frozen=True, eq=False)
