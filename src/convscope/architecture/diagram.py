@@ -336,8 +336,8 @@ def _draw_arrow(points: list[tuple[float, float]]) -> str:
     line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     x, y = points[-1]
     # The head points along the last piece of the line.
-    downwards = points[-2][0] == x
-    a, b = ((x - 3.5, y - 5), (x + 3.5, y - 5)) if downwards else ((x - 5, y - 3.5), (x - 5, y + 3.5))
+    is_downwards = points[-2][0] == x
+    a, b = ((x - 3.5, y - 5), (x + 3.5, y - 5)) if is_downwards else ((x - 5, y - 3.5), (x - 5, y + 3.5))
     return (
         f'<path d="M{line}M{a[0]:.1f} {a[1]:.1f}L{x:.1f} {y:.1f}L{b[0]:.1f} {b[1]:.1f}" fill="none" '
         'stroke="currentColor" stroke-opacity="0.6" stroke-linejoin="round" stroke-linecap="round"/>'

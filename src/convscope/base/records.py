@@ -83,7 +83,7 @@ class FileRecord(Record, kw_only=True):
     """Base of records that are files of their own.
 
     Attributes:
-        version: of convscope that wrote it.
+        version: the version of convscope that wrote it.
     """
 
     format: Literal[1]

@@ -129,7 +129,7 @@ class GroupDifference:
         interval: (low, high), of A's mean accuracy minus B's.
         ratio_interval: (low, high), of B's mean errors for one of A's; infinite where A makes too few to tell.
         p_value: two-sided, of no difference.
-        degrees_of_freedom: of Student's distribution behind `p_value`.
+        degrees_of_freedom: those of Student's distribution behind `p_value`.
     """
 
     interval: tuple[float, float]

@@ -42,7 +42,7 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
     """Change images (N, H, W, C) at random; image n is at position `first` + n of the epoch's order.
 
     Args:
-        key: of the epoch's stream, from `convscope.base.streams.stream_key`.
+        key: that of the epoch's stream, from `convscope.base.streams.stream_key`.
     """
     if augmentation == Augmentation():  # changes nothing
         return images

@@ -51,9 +51,9 @@ class Mistake(Record):
     """An image that was classified wrongly.
 
     Attributes:
-        index: of the image in the data set.
-        probability: of the predicted class.
-        probability_of_true: of the true class.
+        index: the index of the image in the data set.
+        probability: the probability of the predicted class.
+        probability_of_true: the probability of the true class.
     """
 
     index: Count

@@ -21,7 +21,7 @@ class TopicRecord(Record, kw_only=True):
     """Base of the records of a topic.
 
     Attributes:
-        weights_sha256: of the run's model; the run folder adds it.
+        weights_sha256: the digest of the run's weights; the run folder adds it.
     """
 
     weights_sha256: Sha256 | UnsetType = UNSET

@@ -43,14 +43,14 @@ class VariantResult(Record, kw_only=True):
 
     Attributes:
         change: the difference from the whole network, in words.
-        accuracies: on the test images, 0 to 1, in the order of the seeds; with their `mean`.
+        accuracies: those on the test images, 0 to 1, in the order of the seeds; with their `mean`.
         interval: (low, high), the 95 % interval of the mean over seeds and images; for one seed over images only.
         num_images: the number of training images.
-        seconds: of training, the mean of the runs.
+        seconds: the training time, the mean of the runs.
         difference: its mean accuracy minus that of the whole network; 0.0 for the whole network itself.
         difference_interval: (low, high), its 95 % interval over seeds and images, see `statistics.group_difference`;
             None for one seed.
-        p_value: of the test for no difference; 1.0 for one seed.
+        p_value: that of the hypothesis of no difference; 1.0 for one seed.
         verdict: "worse" or "better" if the difference is significant among those of all variants, by Benjamini and
             Hochberg's rule: at most one in twenty significant differences is expected to be a false positive.
     """
@@ -160,7 +160,7 @@ class ArchitecturePlan:
 
     Attributes:
         variants: without the whole network.
-        num_runs: with the whole network, over all seeds.
+        num_runs: the number of trainings over all seeds, with those of the whole network.
         times: the multiply-adds of all trainings, relative to one training of the network; seconds are roughly
             proportional.
     """

@@ -59,7 +59,7 @@ class Experiment(Recorded):
         y_true: (N,), the labels of the test images.
         num_training_images: the size of the training set; a run may have used fewer, see `RunResult.num_images`.
         diverged: the runs that gave no model and are in no mean.
-        level: of the test of `lead`; lower if a plan looks at results several times.
+        level: the significance level of the test of `lead`; lower if a plan looks at results several times.
 
     Raises:
         ValueError: if there is no run, or a run without a prediction for each label.

@@ -49,8 +49,8 @@ class GroupRecord(Record, kw_only=True):
     """The runs of one architecture with one recipe, which differ only in the seed.
 
     Attributes:
-        name: of the variant, if it has one.
-        mean, minimum, maximum: of the accuracies.
+        name: the name of the variant, if it has one.
+        mean, minimum, maximum: those of the accuracies.
         sd: the standard deviation of a single run, with the denominator n - 1; None for one run.
         interval: (low, high), the 95 % interval of the mean over seeds, on these test images (`mean_share_interval`);
             None for one run, and if all accuracies are equal.
@@ -155,9 +155,9 @@ class SeedsRecord(RunsRecord, kw_only=True):
     """The seeds of a run.
 
     Attributes:
-        weights_sha256: of the run's model; the run folder adds it.
+        weights_sha256: the digest of the run's weights; the run folder adds it.
         why: the reason for the number of seeds, in words.
-        comparison: of the run's network with its baseline, over their seeds.
+        comparison: the run's network compared with its baseline, over their seeds.
     """
 
     weights_sha256: Sha256 | UnsetType = UNSET

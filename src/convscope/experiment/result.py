@@ -21,16 +21,16 @@ class RunResult(Recorded):
     """A finished run.
 
     Attributes:
-        digest: of everything that decides the result, see `RunSpec.digest`.
+        digest: the digest of everything that decides the result, see `RunSpec.digest`.
         architecture, recipe: their names.
-        accuracy, loss: on all test images.
-        seconds: of training alone.
+        accuracy, loss: those on all test images.
+        seconds: the time of the training alone.
         macs: multiply-adds of an image.
         weights_bytes: the size of the stored weights.
         num_images: the number of training images, including those held out for validation.
         y_pred: (N,) uint8 or uint16, the prediction for each test image.
         kept: the run as a folder; None if it was not stored.
-        name: of the variant, if it has one.
+        name: the name of the variant, if it has one.
         is_earlier: true if it was not trained now but read from the folder.
     """
 

@@ -67,7 +67,7 @@ def train_runs(
             path `folder`/runs/DIGEST.
         executor: runs them; None for this process, one run after the other. A run whose worker dies is submitted again,
             a few times.
-        threads: of the engine for each run; by default all cores in this process, and one with an executor.
+        threads: the engine's threads for each run; by default all cores in this process, and one with an executor.
         on_result: called in this thread with each result, those found in the folder first.
         on_diverged: called in this thread for each run whose training diverges, which then has no result; by default
             this is an error that ends the others too.

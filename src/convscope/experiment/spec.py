@@ -38,7 +38,7 @@ class RunSpec:
         weights_seed: the seed of the initial weights, if it differs from `seed`; None if it does not.
         held_out: the fraction of the training images on which the run is measured instead of the test images, see
             `hold_out_as_test`; None for the test images. By it, another process makes the same splits.
-        name: of the variant in a table; like the names of network and recipe, not part of the digest.
+        name: the name of the variant in a table; like the names of network and recipe, not part of the digest.
 
     Raises:
         ValueError: if a seed is below 0, `num_images` below 1, or `weights_seed` and `start` are both set.

@@ -30,7 +30,7 @@ class Parity(Record, kw_only=True):
         file: the file's name.
         runtime: the program that ran it, with its version.
         num_images: how many images both classified.
-        largest_difference: of a logit, over all images and classes.
+        largest_difference: the largest difference of a logit, over all images and classes.
         largest_logit: the largest magnitude of a logit of the model, for comparison.
         num_changed: how many predictions differ.
         accuracy, model_accuracy: the share of correct predictions of file and model.

@@ -63,7 +63,7 @@ def with_scaling(
     """Make a network read bytes: with the stated scaling, with that of its file, or with the one that images show.
 
     Args:
-        name: of the file, for errors.
+        name: the name of the file, for errors.
         on_progress: as `find_scaling` calls it.
 
     Raises:

@@ -135,7 +135,7 @@ def predict(
     A picture that already looks like these images is left unchanged, unless `steps` are given.
 
     Args:
-        names: of the pictures; by default "picture 1" and so on.
+        names: the names of the pictures; by default "picture 1" and so on.
         steps: those of `convscope.data.handwriting.STEPS` that are taken; by default those of the model's data set.
         sizes: (h, w) of each picture before it was averaged down to `reading_side`; by default its size now.
         views: 5 or 9 average the probabilities of the image and of its shifts by one pixel (test-time augmentation);

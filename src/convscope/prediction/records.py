@@ -15,7 +15,7 @@ class PredictionRecord(Answer, kw_only=True):
     """A prediction without its pictures; the attributes are those of `Prediction`.
 
     Attributes:
-        clipped: as of `Prepared`.
+        clipped: see `Prepared`.
     """
 
     file: str | None

@@ -134,7 +134,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
 
     Args:
         architectures: the whole network first.
-        num_images: of the test; less than half an image in error cannot be drawn.
+        num_images: the number of test images; less than half an image in error cannot be drawn.
     """
     whole, ordered = architectures[0], sorted(architectures, key=lambda architecture: -architecture.mean)
     names = [translate_name("evidence.ablation.variant", clip(architecture.name, 24)) for architecture in ordered]

@@ -77,7 +77,7 @@ def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: flo
 
     Args:
         labels: the last value, the name and the colour of each line.
-        height: of the axes, in pixels.
+        height: the height of the axes, in pixels.
     """
     low, high = axes.get_ylim()
     ends = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)

@@ -58,12 +58,12 @@ def _draw_element(axes: Axes, element: ET.Element, inherited: dict[str, str]) ->
         )
     elif kind in ("path", "rect"):
         fill = look.get("fill", "currentColor")
-        stroke = "stroke" in look
+        has_stroke = "stroke" in look
         axes.add_patch(
             PathPatch(
                 _outline(look) if kind == "rect" else _path(look["d"]),
                 facecolor="none" if fill == "none" else (_colour(fill), float(look.get("fill-opacity", 1))),
-                edgecolor=(_colour(look["stroke"]), float(look.get("stroke-opacity", 1))) if stroke else "none",
+                edgecolor=(_colour(look["stroke"]), float(look.get("stroke-opacity", 1))) if has_stroke else "none",
                 linewidth=float(look.get("stroke-width", 1)),
                 capstyle="round",
                 joinstyle="round",

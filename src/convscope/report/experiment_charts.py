@@ -119,7 +119,7 @@ def set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
 
     Args:
         errors: shares above 0 that the axis has room for.
-        height: of the axes, in pixels.
+        height: the height of the axes, in pixels.
     """
     low, high = _spread(errors, 0.07)
     axes.set_yscale("log")

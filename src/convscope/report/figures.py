@@ -136,7 +136,7 @@ def write_figures(
     The same contents give the same bytes.
 
     Args:
-        names: of the figures; with none, all that there are.
+        names: the names of the figures; with none, all that there are.
         style: format, theme and resolution; None is `FigureStyle()`.
 
     Raises:

@@ -62,7 +62,7 @@ class ReportPictures:
 
     Attributes:
         example: the first training image.
-        samples: of each class, in the order of the labels, the indices of a few training images, and these.
+        samples: a few training images of each class, as (indices, pictures), in the order of the labels.
         mistakes: the test images of the first mistakes.
         explained: the image of the feature maps.
     """
@@ -79,11 +79,11 @@ class RunContents:
 
     Attributes:
         trained: the model of the run.
-        evaluation: of the model on `splits.test`.
-        explanation: of one image of `splits.test`.
+        evaluation: that of the model on `splits.test`.
+        explanation: that of one image of `splits.test`.
         record: run.json, with the seconds of each step.
-        comparison: of the model (as `a`) with that of `baseline`.
-        evidence: the sections of what else was measured.
+        comparison: the model (as `a`) compared with that of `baseline`.
+        evidence: the sections of further measurements.
     """
 
     splits: Splits

@@ -94,8 +94,8 @@ class PageMeasurements(Record, kw_only=True):
 
     Attributes:
         choice: what early stopping chose, in words; "" where nothing was chosen.
-        mistake_pictures: of the first mistakes.
-        explained_picture: of the image whose feature maps are shown.
+        mistake_pictures: the pictures of the first mistakes.
+        explained_picture: the image whose feature maps are shown.
     """
 
     format: Literal[1]
@@ -116,7 +116,7 @@ class PageFacts(PageMeasurements, kw_only=True):
     """The content of a page's tables, charts and pictures, without evidence.
 
     Attributes:
-        baseline_history, comparison: of the run that it is compared with.
+        baseline_history, comparison: those of the run that it is compared with.
     """
 
     record: PageRecord
@@ -151,10 +151,10 @@ class LiveImages(Record, kw_only=True):
     """Test images.
 
     Attributes:
-        indices: in the split.
+        indices: the indices of the images in the split.
         pixels: (N, H, W, C) uint8.
         num_sample: how many of them are the first of the split; mistakes follow.
-        num_mistakes: of the first model in the whole split.
+        num_mistakes: the number of the first model's mistakes in the whole split.
     """
 
     split: str
@@ -187,8 +187,8 @@ class LiveMap(Record, kw_only=True):
     """A map of test images.
 
     Attributes:
-        layer: by whose output an image is put into the map.
-        indices: in the split.
+        layer: the layer whose output decides an image's position in the map.
+        indices: the indices of the images in the split.
         points: (n, 2).
         directions: (D, 2): a point is the image's D numbers times these, minus the offset.
     """

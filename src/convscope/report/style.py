@@ -229,7 +229,7 @@ def svg_element(drawing: Figure, name: str, description: str) -> str:
 
     Args:
         name: a prefix for the element's ids, which must differ between the drawings of a page.
-        description: for screen readers.
+        description: a text for screen readers.
     """
     svg = svg_text(drawing)  # saving makes the labels of the axes
     texts = [text.get_text() for text in drawing.findobj(Text)]

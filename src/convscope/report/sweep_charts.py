@@ -35,7 +35,7 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
 
     Args:
         trials: the best one first; of very many the best 1,000 are drawn.
-        num_images: that choose; no error below half of one is drawn.
+        num_images: the number of images that choose; no error below half of one is drawn.
     """
     shown = [(trial, trial.choice) for trial in trials if trial.choice is not None][:MAX_DOTS]
     best, names = shown[0][0], list(shown[0][0].values)

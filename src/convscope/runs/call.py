@@ -54,12 +54,12 @@ def run(
         architecture: a preset's name, a preset, an `Architecture`, or a JSON file; by default "cnn", or that of
             `start`.
         recipe: a recipe's name, a `Recipe`, or a JSON file; by default the preset's own, or `classic`.
-        seed: of all random numbers, from 0 on.
+        seed: draws all random numbers; from 0 on.
         seeds: the number of runs of each network, from `seed` on; by default five, or as many as half a minute more
             allows.
         baseline: if true, compare with a dense network.
         out: the folder; by default a new one under runs/.
-        index: of the test image whose feature maps the report shows.
+        index: that of the test image whose feature maps the report shows.
         test_fraction: the fraction of each class for the test split, if there is none; by default a fifth.
         split_seed: chooses the images of this test split.
         image_size: (H, W) to which the images are resized.
@@ -67,7 +67,7 @@ def run(
         start: a run folder or model file whose weights training starts from; None for random weights.
         new_output: with `start`, if true, all outputs start at random.
         engine: "native", "reference" or "keras".
-        threads: of the engine; by default one for each core. The number does not change the result.
+        threads: the engine's threads; by default one for each core. The number does not change the result.
         on_epoch: called with the `TrainingState` after each epoch of each training, and once before the first.
         on_progress: called as `on_progress(epoch, images, loss, accuracy)` several times in each epoch.
         on_result: called with the `RunResult` of each run from a further seed.

@@ -29,7 +29,7 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
 
     Args:
         out: the file; by default README.md in the run folder.
-        licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
+        licence: the model's licence, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
         force: if true, replace any other file.
 
     Raises:

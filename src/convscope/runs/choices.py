@@ -33,8 +33,8 @@ class RecipeChanges:
     """Changes of a recipe; None leaves a value unchanged.
 
     Attributes:
-        learning_rate: of the optimizer.
-        patience: of early stopping, which is added if the recipe has none.
+        learning_rate: that of the optimizer.
+        patience: that of early stopping, which is added if the recipe has none.
         class_weights: "balanced" or "none".
     """
 

@@ -25,7 +25,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
 
     Args:
         data: an argument of `load_dataset`, `Splits`, or a `Dataset` or pair (X, y), from which a test split is taken.
-        options: of loading, and of the test split.
+        options: those of loading, and of the test split.
 
     Raises:
         DatasetError: as `load_dataset` does.

@@ -38,7 +38,7 @@ class ExperimentRequest:
         data: a name or path, as `load_dataset` takes it.
         recipes: if empty, each preset is trained with its own recipe, or with `classic`.
         num_images: the number of training images of each run, drawn by its seed; None for all.
-        threads: of the engine in each run; by default one for each core, or one with an executor.
+        threads: the engine's threads in each run; by default one for each core, or one with an executor.
         executor: computes the runs, see `open_executor`; None for this process.
         out: the folder; by default runs/experiment-NAME.
         plan: the file of a plan, whose networks, recipes and seeds replace those here.

@@ -39,10 +39,10 @@ class Request:
         start: a run folder or model file whose weights training starts from; None for random weights.
         new_output: if true, the weights of the outputs are random nevertheless.
         recipe: by default the preset's own, or `classic`.
-        changes: of the recipe.
+        changes: the changes of the recipe.
         threads: by default one for each core.
         out: the folder; by default a new one under runs/.
-        options: of the main job; None only trains and evaluates.
+        options: those of the main job; None only trains and evaluates.
         command: the command line or call that makes the run.
     """
 
@@ -69,7 +69,7 @@ class Job:
     Attributes:
         folder: holds the architecture, the recipe, the seed, the engine and the number of threads.
         start: the network that training starts from; None for random weights.
-        options: of the main job; None only trains and evaluates.
+        options: those of the main job; None only trains and evaluates.
     """
 
     folder: RunFolder

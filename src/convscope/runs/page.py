@@ -56,7 +56,7 @@ class RunPage:
         """Read the evidence in the folder.
 
         Args:
-            index: of the test image whose feature maps are shown.
+            index: that of the test image whose feature maps are shown.
             timings: grows by the seconds of each measured topic, and by those of `explain` and `report`.
             executor: computes with the engine while the page is drawn; by default this thread does both.
         """

@@ -169,8 +169,8 @@ def report_job(
     """Measure topics of a trained run; return the evidence by topic, and the page, which is not written yet.
 
     Args:
-        topics: by name, `ALL` or `VARIANTS`; none only makes the page.
-        index: of the test image whose feature maps the page shows.
+        topics: their names, `ALL` or `VARIANTS`; without any, only the page is made.
+        index: that of the test image whose feature maps the page shows.
         executor: trains variants, see `open_executor`; None for this process.
     """
     from convscope.runs.page import complete_page, load_measured_run  # matplotlib takes its time to load

@@ -44,7 +44,7 @@ class PlanFile(FileRecord, kw_only=True):
     Attributes:
         first_seed: the first of consecutive seeds.
         seeds: the number of seeds of each group after the last look; looks are equally spaced.
-        difference, margin: of the accuracies, as fractions.
+        difference, margin: those of the accuracies, as fractions.
     """
 
     train_sha256: Sha256
@@ -83,7 +83,7 @@ class LooksRecord(Record, kw_only=True):
         plan: the SHA-256 of the experiment's plan, if it has one.
         is_followed: True if groups, seeds and looks are those of the plan; None without a plan.
         look: the number of this look, from 1 on.
-        level: of the test at this look.
+        level: the significance level at this look.
     """
 
     plan: Sha256 | None
@@ -98,7 +98,7 @@ class SeenGroup:
     """A group whose results are looked at.
 
     Attributes:
-        kind: as of `PlannedGroup`.
+        kind: see `PlannedGroup`.
         earlier: the numbers of runs at earlier looks, all smaller than now.
     """
 

@@ -147,7 +147,7 @@ class Run:
         """Write the page, after measuring missing topics that every run has, and return its path.
 
         Args:
-            index: of the test image whose feature maps are shown; by default that of the run's options.
+            index: that of the test image whose feature maps are shown; by default that of the run's options.
         """
         from convscope.runs.page import complete_page, load_measured_run  # matplotlib takes its time to load
 
@@ -170,13 +170,13 @@ class Run:
         The same run gives the same bytes. Nothing is measured: `report` or a topic does that.
 
         Args:
-            names: of the figures, such as "confusion-matrix"; by default all.
+            names: the names of the figures, such as "confusion-matrix"; by default all.
             format: "png", "svg" or "pdf".
             theme: "light" or "dark"; dark suits slides with a dark background.
             dpi: dots per inch of a PNG, 18 to 1200; at 72 a figure is as wide as on the page.
             transparent: if true, the background is transparent.
             out: the folder; by default figures/ in the run folder.
-            index: of the test image whose feature maps are shown; by default that of the run's options.
+            index: that of the test image whose feature maps are shown; by default that of the run's options.
 
         Raises:
             FigureError: if there is no figure of a name; this is a ValueError too.
@@ -197,7 +197,7 @@ class Run:
 
         Args:
             out: the file; by default README.md in the run folder.
-            licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
+            licence: the model's licence, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
             force: if true, replace an edited card or another file.
 
         Raises:

@@ -30,7 +30,7 @@ class SeedRuns(Recorded):
 
     Attributes:
         experiment: the runs of the network and of its baseline.
-        comparison: of the two; None without a baseline.
+        comparison: the two compared; None without a baseline.
         why: the reason for the number of seeds, in words.
     """
 
@@ -84,7 +84,7 @@ def train_seeds(
     Args:
         measured: the run and its baseline, if it has one. Further runs are stored in the run's folder, under seeds/;
             those that are there are not trained again.
-        comparison: of the two, with the times of their predictions.
+        comparison: the two compared, with the times of their predictions.
         timings: `train` and `baseline` are the seconds of a training of each; `seeds` grows by those of this call.
     """
     first = measured[0].folder

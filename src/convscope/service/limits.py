@@ -15,10 +15,10 @@ class Limits:
     """Limits for every request, so that neither one client nor all together can exhaust the machine.
 
     Attributes:
-        body_bytes: of a request's body; a photo of a phone has 2 to 10 MB.
-        held_bytes: of all bodies and answers in memory at a time; by default 128 MiB, or four bodies if these are more.
+        body_bytes: the size of a request's body; a photo of a phone has 2 to 10 MB.
+        held_bytes: all bodies and answers in memory at a time; by default 128 MiB, or four bodies if these are more.
         pixels: of a picture; decoding takes up to twelve bytes for each pixel, and one picture is decoded at a time.
-        images: of a request for inference.
+        images: the number of images of a request for inference.
         requests: the number in progress or waiting for a thread; further ones get 503. A request whose body is
             arriving, or whose answer is being sent, does not count.
         connections: the number of open connections; if there are more, the one that has sent no request for longest is

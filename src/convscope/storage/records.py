@@ -36,7 +36,7 @@ class Processor(Record, kw_only=True):
     """The processor that computed a run.
 
     Attributes:
-        instruction_set: of the engine `native`; results are only the same bits with the same one.
+        instruction_set: that of the engine `native`; results are only the same bits with the same one.
     """
 
     name: str
@@ -98,7 +98,7 @@ class ImportRecord(Record, kw_only=True):
     Attributes:
         program: the program that wrote it.
         notes: sentences on conversions.
-        weights_file, weights_file_sha256: of a second file with the weights.
+        weights_file, weights_file_sha256: name and digest of a second file with the weights.
         image_shape, output: the arguments with which the file was read.
         scaling: the scaling of a byte that was added, if any.
         scalings: the scalings that were tried, if none was stated.
@@ -120,7 +120,7 @@ class MemberRecord(Record, kw_only=True):
     """A member of an ensemble: its run and its training.
 
     Attributes:
-        seconds: of its training; None if unknown.
+        seconds: the time of its training; None if unknown.
     """
 
     run: str
@@ -174,16 +174,16 @@ class RunFile(Record, kw_only=True):
     """run.json: the settings of a run, and the digest and epoch of its weights.
 
     Attributes:
-        version: of convscope; earlier versions only state it in `versions`.
+        version: the version of convscope; earlier versions only state it in `versions`.
         command: the command line that makes the run again.
         start: the network that training starts from; unset for random weights.
         job: the options of `convscope run`; unset for a run that is only trained.
-        imported: for a network of another program.
-        members: of an ensemble.
+        imported: the source of a network of another program.
+        members: the members of an ensemble.
         num_images: in an experiment, how many training images were drawn.
         weights_seed: in an experiment, the seed of the initial weights, if it differs from the run's.
-        digest: in an experiment, of everything that decides the result.
-        weights_sha256, epochs_trained, best_epoch: of the trained model.
+        digest: in an experiment, the digest of everything that decides the result.
+        weights_sha256, epochs_trained, best_epoch: those of the trained model.
     """
 
     format: Literal[1]  # `check_format` explains a higher number

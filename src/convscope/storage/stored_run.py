@@ -32,9 +32,9 @@ class StoredGroup:
     """The settings of runs that differ only in their seed.
 
     Attributes:
-        digest: of everything that decides their results, except the seed.
+        digest: the digest of everything that decides their results, except the seed.
         record: the part of run.json that they share.
-        provenance: of the first run's model; seed and epoch are replaced for others.
+        provenance: that of the first run's model; seed and epoch are replaced for others.
         weights_file: the file with their weights; "" before they are stored.
     """
 
@@ -99,8 +99,8 @@ class StoredRun:
     Attributes:
         path: its folder, which is created when it is opened.
         weights_row: its row in the file with the weights of its group.
-        accuracy, loss: on the test images.
-        seconds: of training.
+        accuracy, loss: those on the test images.
+        seconds: the time of its training.
         ended: when it was stored, in seconds since 1970.
         machine: the versions and the processor that trained it.
         command: the command lines that trained the runs here, one in each line.

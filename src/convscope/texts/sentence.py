@@ -44,7 +44,7 @@ class Figure(_CatalogueText):
     """A number as English writes it, with the number itself.
 
     Attributes:
-        value: in percent where `unit` is `%`.
+        value: the number; in percent where `unit` is `%`.
         unit: `%`, `points` for a number with its sign, `e` for one with a power of ten, or nothing.
     """
 
@@ -63,7 +63,7 @@ class Sentence(_CatalogueText):
     """A sentence of the catalogue, filled with its values.
 
     Attributes:
-        key: of its text, below `report`.
+        key: the key of its text, below `report`.
         values: the values in the text, by name.
     """
 

@@ -38,12 +38,12 @@ class CrossFit:
     """Sibling networks, and the logits of each for the images it did not see.
 
     Attributes:
-        dataset_name, dataset_sha256: of the images that were dealt into folds.
+        dataset_name, dataset_sha256: those of the images that were dealt into folds.
         labels: (N,) uint8 or int64, those of the data set.
         logits: (N, K) float32, in the order of the data set, each row from the model that did not see the image.
         fold: (N,) uint8, the fold of each image: the index of the model that did not see it.
         models: one for each fold, trained on all the other folds.
-        recipe: of the siblings.
+        recipe: the recipe of the siblings.
         is_early_stopping_left_out: whether the network's recipe stops early; the siblings trained all epochs.
         unseen_labels: classes of a single image; the model that classifies it never saw the class.
     """

@@ -26,7 +26,7 @@ def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
     is not calibrated: fit one for the ensemble, on images that no member was trained on.
 
     Args:
-        name: of the ensemble's architecture.
+        name: the name of the ensemble's architecture.
 
     Raises:
         ValueError: if there are fewer than two members, two of them read different images or have different classes,

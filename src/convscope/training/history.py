@@ -26,8 +26,8 @@ class History(Recorded):
         loss, accuracy: means over the training images, each batch measured just before the step that it leads to.
         val_loss, val_accuracy: over the images kept for measuring, with the weights at the end of the epoch; empty when
             there are none.
-        seconds: of training; measuring is not counted.
-        val_split: which images the `val_` columns are of.
+        seconds: the time of training; measuring is not counted.
+        val_split: the split that the `val_` columns measure.
         best_epoch: the epoch, from 1, whose weights early stopping chooses for the model; None without early stopping,
             where the model has the weights of the last epoch.
 
@@ -115,7 +115,7 @@ class TrainingState:
     Attributes:
         weights: float32 arrays by name; the averages if the recipe averages weights.
         optimizer: the optimizer's state, as the engine's `optimizer_state` gives it.
-        history: of the epochs so far; its length is the number of epochs done.
+        history: that of the epochs so far; its length is the number of epochs done.
         best_weights: those after `history.best_epoch`; empty without one.
         logits: (N, K) float32, of the images measured after the epoch; None without any, and in a stored state.
     """

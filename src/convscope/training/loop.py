@@ -74,7 +74,7 @@ def train(
             the test images are measured.
         recipe: how to train, or the name of a recipe that comes with convscope; None is the preset's own, or
             `classic`.
-        seed: of all randomness, a whole number from 0.
+        seed: draws all random numbers; a whole number from 0.
         validation: images to measure after each epoch, in place of the above; a pair (X, y) too.
         threads: see `open_network`; the result is the same bits for any number.
         unseen: (N,), which training images may be held out; by default all. Where `state` comes from another network,

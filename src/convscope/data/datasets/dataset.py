@@ -36,7 +36,7 @@ class Dataset(Recorded):
         labels: (N,) uint8 or int64, each below K. Labels and images are read-only views of the arguments, which must
             not change afterwards; `from_arrays` copies them.
         class_names: K names; `class_names[label]` is what an image shows.
-        name: of the set, such as "mnist".
+        name: the name of the set, such as "mnist".
         split: "train", "validation" or "test".
         source: the files it was read from.
 

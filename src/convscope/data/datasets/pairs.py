@@ -19,7 +19,7 @@ def as_dataset(
     """Convert a pair (X, y) to a data set by `Dataset.from_arrays`; a data set is returned as it is.
 
     Args:
-        name: of the argument, for errors.
+        name: the name of the argument, for errors.
         class_names: K names that the labels are known by, such as a model's.
         image_shape: (H, W, C) of the images where X holds rows (N, D).
 

@@ -11,7 +11,7 @@ class Format:
     Attributes:
         name: as users write it.
         signature: matches the first bytes of a file.
-        suffixes: of file names, in lower case.
+        suffixes: those of file names, in lower case.
     """
 
     name: str

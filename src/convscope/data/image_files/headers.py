@@ -43,7 +43,7 @@ class Header:
     Attributes:
         format: Pillow's name of the format.
         content: the bytes to decode, for a JPEG file without its metadata.
-        orientation: of a JPEG file, 1 to 8 as in Exif; 1 is upright. 1 for all other formats: that of PNG and WebP
+        orientation: that of a JPEG file, 1 to 8 as in Exif; 1 is upright. 1 for all other formats: that of PNG and WebP
             files is read after decoding, and Pillow turns TIFF files itself.
         tags: the small whole numbers of a TIFF file's first directory.
     """

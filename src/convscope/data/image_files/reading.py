@@ -185,18 +185,18 @@ def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
         return _from_16_bits(image, header)
     if image.mode in ("I", "F"):
         raise UnreadableError("has 32 bits per channel, where white is undefined; save it with 8 or 16")
-    grey = image.mode in ("1", "L", "LA", "La")
+    is_grey = image.mode in ("1", "L", "LA", "La")
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        opaque = Image.new("L" if grey else "RGB", image.size, "white")
+        opaque = Image.new("L" if is_grey else "RGB", image.size, "white")
         if image.mode in ("La", "RGBa"):  # colours that were multiplied by their alpha
-            image = image.convert("LA" if grey else "RGBA")
+            image = image.convert("LA" if is_grey else "RGBA")
         image = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
         opaque.paste(image, mask=image)
         image = opaque
     elif image.mode not in ("L", "RGB"):
-        image = image.convert("L" if grey else "RGB")
+        image = image.convert("L" if is_grey else "RGB")
     pixels = np.array(image)
-    return pixels[..., np.newaxis] if grey else pixels
+    return pixels[..., np.newaxis] if is_grey else pixels
 
 
 def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:

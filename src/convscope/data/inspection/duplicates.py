@@ -166,8 +166,8 @@ def find_duplicates(
     ([('train', 1), ('test', 0)], True, True)
 
     Args:
-        threshold: of the correlation of all pixel values. At 0.98 MNIST has 622 pairs of ones that are simply alike, at
-            0.99 three, at 0.995 none.
+        threshold: the correlation of all pixel values from which images are near. At 0.98 MNIST has 622 pairs of ones
+            that are simply alike, at 0.99 three, at 0.995 none.
         most_compared: distinct images that are searched for near pairs, sampled evenly if there are more. Equal images
             are searched among all. The time grows with the square of this number.
 

@@ -28,8 +28,8 @@ class Block:
     """The Keras layers that compute one of ours, one after the other.
 
     Attributes:
-        name: of our layer; "input" is the normalisation of the image.
-        kind: of our layer; "" for the input.
+        name: the name of our layer; "input" is the normalisation of the image.
+        kind: the kind of our layer; "" for the input.
         reads: the name of an earlier block whose output the first layer reads in addition to the previous one, or a
             `Branch` instead of it; "" for all other layers.
         layers: Keras's, at least one. Each reads the one before, except in a `SoftVoting`, see `_connect_voting`.

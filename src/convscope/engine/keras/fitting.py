@@ -71,7 +71,7 @@ class Steps:
     Attributes:
         model: compiled.
         rates: (number of batches,), the learning rate of each step.
-        num_images: of the epoch.
+        num_images: the number of images of the epoch.
         averaging: β of the running averages.
         averages: the running averages of the weights, by name; None without averaging.
         variables: the variables of the weights, by name.

@@ -67,7 +67,7 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
     ablations and classes with images: of the marked ones, at most one in twenty is expected to be a false positive.
 
     Attributes:
-        accuracy: of the whole network on these images.
+        accuracy: the accuracy of the whole network on these images.
         num_filters_left_out: candidates that were not tried, evenly spread.
         layer_kinds: the kind of each layer with candidates, such as "Conv2D".
         filters: L ablations, by layer and filter; empty if there is neither a convolution nor a hidden layer.

@@ -54,7 +54,7 @@ def mark(
     Source: Benjamini and Hochberg 1995, through `scipy.stats.false_discovery_control`.
 
     Args:
-        is_tested: of the same shape, true for the p-values that count; by default all.
+        is_tested: an array of the same shape, true for the p-values that count; by default all.
     """
     from scipy.stats import false_discovery_control  # here: it is slow to load
 

@@ -127,8 +127,8 @@ class Audit(Recorded):
         train, test: the doubtful labels; `train` is None without probabilities for the training images.
         known: label errors in the test images that people found; None if none are published for exactly these data.
         known_answers: the model's prediction for each known error.
-        accuracies: with all test images, then without known errors and without twins, if there are any.
-        pictures: of the images that are named first.
+        accuracies: the accuracy on all test images, then without known errors and without twins, if there are any.
+        pictures: the pictures of the images that are named first.
     """
 
     dataset_name: str
@@ -205,7 +205,7 @@ def audit(
         train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as from
             `crossfit`; None leaves their labels out.
         test_probabilities: (M, K), of the test images, from a model that was trained on none of them.
-        threshold: of the correlation from which two images are near (see `find_duplicates`).
+        threshold: the correlation from which two images are near (see `find_duplicates`).
 
     Raises:
         ValueError: if probabilities have another shape, a value is not from 0 to 1, a row does not sum to 1, or

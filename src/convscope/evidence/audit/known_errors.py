@@ -18,7 +18,7 @@ class KnownError(Record, kw_only=True):
     """An image that people were shown, and whose given label most of them did not choose.
 
     Attributes:
-        index: of the image in its split.
+        index: the index of the image in its split.
         given: the label in the file.
         other: the second label that the people could choose.
         votes_given, votes_other, votes_neither: votes for the given label, the other one and neither.

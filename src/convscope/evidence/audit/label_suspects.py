@@ -29,8 +29,8 @@ class Suspect(Record, kw_only=True):
     """An image whose label is in doubt.
 
     Attributes:
-        rank: from 1, the most doubtful.
-        index: of the image in its split.
+        rank: the place in the list, from 1, the most doubtful.
+        index: the index of the image in its split.
         given: its label.
         suggested: the class that it confidently belongs to.
         self_confidence: the probability of the given label.

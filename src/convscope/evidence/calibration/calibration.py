@@ -81,7 +81,7 @@ class Calibration(Tabular, DataRecord, kw_only=True):
 
     Attributes:
         accuracy, accuracy_interval: the accuracy, which no temperature changes, with its 95 % Wilson interval.
-        num_bins: of each reliability diagram.
+        num_bins: the number of bins of each reliability diagram.
         temperature: divisor of the logits; above 1 it makes the network less sure.
         temperature_interval: (low, high), its 95 % interval over the choice of the images it was fitted on; None if
             these do not determine it.
@@ -201,7 +201,7 @@ def measure_calibration(
         held_out_labels: (M,) whole numbers below K.
         fitted_on: the held-out images in words, such as "validation images", or "out-of-fold training images of 5
             sibling networks".
-        num_bins: of the reliability diagrams, 1 to 1000; 15 is what most papers use.
+        num_bins: the number of bins of the reliability diagrams, 1 to 1000; most papers use 15.
         seed: its streams "calibration" draw the resamples.
 
     Raises:

@@ -33,7 +33,7 @@ class Chance(Record, kw_only=True):
     """The calibration error that these confidences would show on as many images if each were exactly right.
 
     Attributes:
-        mean: on average.
+        mean: the mean error of such draws.
         low, limit: the 95 % range of such draws; earlier runs lack `low`.
     """
 

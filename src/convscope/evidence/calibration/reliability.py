@@ -21,9 +21,9 @@ class Reliability(Record, kw_only=True):
     """The accuracy and the mean confidence of the images in each bin.
 
     Attributes:
-        num_bins: with empty bins; the values below are of bins with an image, the least confident first.
+        num_bins: the number of bins, with empty ones; the values below are of bins with images, by rising confidence.
         low, high: the bounds of each bin's confidences; an image on a bound is in the lower bin.
-        num_images: in each bin.
+        num_images: the number of images in each bin.
         confidence, accuracy: the mean of each bin.
         accuracy_low, accuracy_high: the ends of the 95 % Wilson interval of its accuracy.
         ece: the expected calibration error: the mean of |accuracy - confidence|, weighted by images.

@@ -25,7 +25,7 @@ class Refusal(Record, kw_only=True):
     """The images that remain when the least confident ones are refused.
 
     Attributes:
-        fraction: of images to refuse.
+        fraction: the fraction of images to refuse.
         num_refused, num_left: numbers of images; at least one is left.
         num_errors_left: wrong predictions among the rest.
         risk: num_errors_left / num_left.
@@ -50,7 +50,7 @@ class RiskCoverage(Record, kw_only=True):
             on the accuracy as much as on the order.
         optimal_aurc: the area if every wrong prediction were less confident than every right one.
         excess_aurc: E-AURC, `aurc` less `optimal_aurc`: the part that the order of the confidences causes.
-        refusals: for 0, 1, 2, 5 and 10 %.
+        refusals: what remains if 0, 1, 2, 5 and 10 % are refused.
     """
 
     coverage: Annotated[tuple[Coverage, ...], Meta(min_length=1)]

@@ -31,7 +31,7 @@ class GroupComparison(Comparison):
     """Groups `a` and `b` on the same images.
 
     Attributes:
-        degrees_of_freedom: of Student's distribution behind `p_value`; None for single models.
+        degrees_of_freedom: those of Student's distribution behind `p_value`; None for single models.
         adjusted_p_value: the p-value corrected for several comparisons, which then decides the verdict; else None.
         margin: difference within which the groups count as equivalent; None if equivalence is not tested.
     """

@@ -127,7 +127,7 @@ def plan(
 
     Args:
         a, b: at least two runs of each network on the same images; three to five are a good start.
-        difference: of the mean accuracies, as a fraction: 0.001 is a tenth of a point.
+        difference: the difference of the mean accuracies to show, as a fraction: 0.001 is a tenth of a point.
         margin: difference within which equally good networks are to be shown equivalent; None stands for `difference`.
         looks: number of comparisons while seeds are added, 1 to 3; more looks need more seeds.
 

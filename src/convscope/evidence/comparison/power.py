@@ -31,9 +31,9 @@ class DifferenceVariances:
 
     Attributes:
         images: the variance over test sets of as many images, with endless seeds. No further seed lowers it.
-        runs: of each network, the variance of one run's accuracy on these images.
-        chance: of each network, the part of `runs` by which runs differ on each image independently of other images.
-        freedom: of each network, the degrees of freedom with which `runs` is known; infinite if it is exact.
+        runs: the variance of one run's accuracy on these images, for each network.
+        chance: the part of `runs` by which runs differ on each image independently of other images, likewise.
+        freedom: the degrees of freedom with which `runs` is known, likewise; infinite if it is exact.
     """
 
     num_images: int

@@ -63,8 +63,8 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
 
     Attributes:
         layer: the layer whose output is projected, the input of the last dense layer.
-        num_dimensions: of that output.
-        indices: of the n images in the data set, with their `labels` and the `predicted` labels.
+        num_dimensions: the number of dimensions of that output.
+        indices: those of the n images in the data set, with their `labels` and the `predicted` labels.
         points: (n, 2) float32, the largest component first.
         explained_variance: the fraction of the variance in each of the first ten directions at most.
         directions: (num_dimensions, 2) float32. An image's point is its output times these, minus `offset`, so further
@@ -73,7 +73,7 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
         num_neighbours: k, for the following figures.
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
-        trustworthiness: of earlier versions; it is not shown.
+        trustworthiness: a measure of earlier versions; it is not shown.
         agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None without images.
         chance_agreement: the expected share for random neighbours.
     """

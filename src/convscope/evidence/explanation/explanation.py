@@ -44,7 +44,7 @@ class Explanation(Tabular, Recorded):
     It shows what was computed, not why the prediction is right or wrong: a bright map is not a cause.
 
     Attributes:
-        dataset_name: of the image's data set, with `split` and `index`.
+        dataset_name: the name of the image's data set; the image is at `index` of its `split`.
         image: (H, W, C) uint8.
         label: the true label.
         predicted: the label with the largest logit.

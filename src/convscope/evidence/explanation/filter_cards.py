@@ -24,7 +24,7 @@ class Exciting(Record, kw_only=True):
     """The images that activate a filter most, with the positions, as columns.
 
     Attributes:
-        index: of each image in the data set, the highest activation first.
+        index: the index of each image in the data set, the highest activation first.
         row, column: position of the highest output in the feature map, the first of equals; 0 for a unit.
         value: the output there, in six digits.
     """
@@ -48,7 +48,7 @@ class FilterCard(Record, kw_only=True):
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
-        quantiles: of the highest output on each image, at `QUANTILES`: minimum, quartiles, maximum.
+        quantiles: those of the highest outputs on the images, at `QUANTILES`: minimum, quartiles, maximum.
         active_image_fraction: the fraction of images on which the output is above zero anywhere on the map.
         is_dead: whether the output is the same everywhere on every image, as of a relu that is never active.
         is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
@@ -73,7 +73,7 @@ class FilterLayerCards(Record, kw_only=True):
 
     Attributes:
         read_at: the layer after which the outputs are read; see `FilterLayer`.
-        pictures: of evenly sampled filters.
+        pictures: the pictures of evenly sampled filters.
     """
 
     layer: str

@@ -31,8 +31,8 @@ class FilterLayer:
 
     Attributes:
         layer: the name of the layer whose weights the filters are.
-        row: of the layer where they are read. It is the same layer, or if that has no activation, a directly following
-            batch normalisation, activation or both, which complete a filter's output.
+        row: the row of the layer where they are read. It is the same layer, or if that has no activation, a directly
+            following batch normalisation, activation or both, which complete a filter's output.
     """
 
     layer: str

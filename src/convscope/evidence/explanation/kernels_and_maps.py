@@ -70,7 +70,7 @@ class LayerSummary(Record, kw_only=True):
     Attributes:
         layer: its name.
         shape: (H, W, maps) or (units,).
-        minimum: of all cells, as `maximum` and `mean`.
+        minimum: the smallest value of all cells; `maximum` and `mean` likewise.
         active_fraction: the fraction of cells that are not zero.
         num_dead_maps: maps that are zero in every cell. A map that is dead for this image may be active for others.
         map_maximum: the largest value of each map; empty for a vector, whose values are the activations themselves.

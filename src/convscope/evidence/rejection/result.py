@@ -35,7 +35,7 @@ class Examples(Record, kw_only=True):
     Attributes:
         images: (E, h, w, C) uint8, at most 64 pixels wide and high.
         predictions: labels.
-        probabilities: of the predictions.
+        probabilities: the probabilities of the predictions.
         refused: whether the chosen rule refuses each.
     """
 
@@ -66,10 +66,10 @@ class RuleResult(Record, kw_only=True):
 
     Attributes:
         rule: its name.
-        refused: by the rule.
+        refused: the share of images that the rule refuses.
         auroc: the area under the ROC curve of all test images and the set; 0.5 is chance, 1 perfect.
         auroc_interval: (low, high), of 95 %; see `separation.auroc_interval`.
-        false_positive_rate: of the out-of-distribution images, where a threshold lets 95 % of the test images through.
+        false_positive_rate: the accepted share of the set, if a threshold lets 95 % of the test images through.
     """
 
     rule: str
@@ -86,13 +86,13 @@ class OutOfDistributionResult(Record, kw_only=True):
         about: description of the images.
         num_clusters: groups of images that are alike, such as drawings of a letter; None if all are independent.
         clustered_by: the word for such a group, in the plural; empty if there are none.
-        mean_probability: of the predicted class at the model's temperature, the mean over the images.
+        mean_probability: the mean probability of the predicted class, at the model's temperature.
         num_confident: predictions with a probability of at least 0.99.
         num_confident_accepted: of these, the images that the chosen rule does not refuse.
         most_frequent: the label that is predicted most often.
         num_most_frequent: number of its predictions.
         rules: the result of each rule, the chosen one first.
-        histogram: of the scores, in files of earlier versions; it is not shown.
+        histogram: the histogram of the scores, in files of earlier versions; it is not shown.
     """
 
     name: str
@@ -114,9 +114,9 @@ class AlteredImages(Record, kw_only=True):
     """The refusals among test images that were shifted or rotated a little.
 
     Attributes:
-        name: of the change.
-        accuracy: on these images.
-        correct: by rule, the refused share of correctly classified images.
+        name: the name of the change, such as "rotated by 15°".
+        accuracy: the accuracy on these images.
+        correct: the refused share, by rule, of correctly classified images.
     """
 
     name: str
@@ -132,7 +132,7 @@ class KnownImages(Record, kw_only=True):
         correct: the refused share of correctly classified images.
         wrong: the refused share of wrongly classified images.
         correct_among_accepted: the correctly classified share of accepted images.
-        histogram: of the scores, in files of earlier versions; it is not shown.
+        histogram: the histogram of the scores, in files of earlier versions; it is not shown.
         refused: a few images that the chosen rule refuses.
         by_class: the lowest and the highest refused share of a class's images; earlier runs lack it.
     """
@@ -153,7 +153,7 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         temperature: the model's, for all probabilities; None if it has none.
         altered: test images that were shifted or rotated a little; more of them are refused.
         left_out: reasons for missing sets of out-of-distribution images, by name.
-        edges: of the histograms' bins, in files of earlier versions.
+        edges: the bounds of the histograms' bins, in files of earlier versions.
     """
 
     _header = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Confident (99 %)", "of these, accepted")

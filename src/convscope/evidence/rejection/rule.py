@@ -64,8 +64,8 @@ class RuleNumbers(Record):
     """The numbers of a rule.
 
     Attributes:
-        thresholds: by the score's name, one of `SCORES`, the lowest accepted score.
-        medians: by the score's name, its median over the held-out images; see `RejectionRule.combine`.
+        thresholds: the lowest accepted value of each score, by the score's name, one of `SCORES`.
+        medians: the median of each score over the held-out images, by name; see `RejectionRule.combine`.
         keep: the share of new images like the held-out ones to accept.
         num_held_out: images to which the thresholds were fitted.
         num_kept: the accepted ones among them.
@@ -117,8 +117,8 @@ class RejectionRule(RuleNumbers):
     """An image is refused if one of its scores is below that score's threshold.
 
     Attributes:
-        distance: for the score `mahalanobis`; None if that is not used.
-        statistics: for the score `image_statistics`; None if that is not used.
+        distance: computes the score `mahalanobis`; None if that is not used.
+        statistics: compute the score `image_statistics`; None if that is not used.
 
     Raises:
         ValueError: if medians, distance or statistics do not fit the thresholds.

@@ -69,7 +69,7 @@ class AttackExamples(Record, kw_only=True):
     """A few correctly classified images, original and after PGD.
 
     Attributes:
-        indices: of the M images in the data set, with their `labels`.
+        indices: the indices of the M images in the data set, with their `labels`.
         epsilons: the E sizes of attack.
         pictures: (M, 1 + E, h, w, C) uint8, the original first; large images are shrunk.
         predictions: (M, 1 + E) labels, and `probabilities` (M, 1 + E) of them, in four digits.
@@ -95,11 +95,11 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network under attacks of growing size.
 
     Attributes:
-        steps: of PGD, from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
-        accuracy: on the original images.
-        attacks: for each method at each size. An image that PGD fools at some size counts as fooled at larger ones,
-            which allow the same picture. An image that is classified wrongly counts as wrong throughout, and PGD leaves
-            it alone.
+        steps: steps of PGD from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
+        accuracy: that on the original images.
+        attacks: a result for each method at each size. An image that PGD fools at some size counts as fooled at larger
+            ones, which allow the same picture. An image that is classified wrongly counts as wrong throughout, and PGD
+            leaves it alone.
         median_epsilon: the size at which PGD fools half of the correctly classified images, interpolated linearly
             between two sizes; None if no size fools half, or no image is classified correctly.
         median_epsilon_interval: (low, high), 95 %, over other images: the sizes at which Wilson's interval of the
@@ -166,9 +166,9 @@ def measure_attacks(
 
     Args:
         epsilons: largest changes in grey levels, rising whole numbers from 0 to 255.
-        steps: of PGD, from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
+        steps: steps of PGD from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
         most_images: limit; other images are left out evenly, and more if the model costs much time.
-        seed: of the random starts and signs.
+        seed: draws the random starts and signs.
 
     Raises:
         ValueError: if `epsilons` are not rising whole numbers from 0 to 255, `most_images`, `steps` or `restarts` is
@@ -188,7 +188,7 @@ def measure_attacks(
     used = dataset.take(indices)
     labels = used.labels.astype(np.int64)
     predicted = model.predict(used.images)
-    clean = predicted == labels
+    is_correct = predicted == labels
     results = dict[tuple[Method, int], NDArray[np.int64]]()
     # Images that are wrong without an attack count as fooled from the start.
     under_pgd = predicted.copy()
@@ -211,16 +211,16 @@ def measure_attacks(
             )
             under_pgd[unfooled] = model.predict(attacked)
         results["pgd", size] = under_pgd.copy()
-    shown = _choose_examples(labels, clean, model.architecture.num_classes)
+    shown = _choose_examples(labels, is_correct, model.architecture.num_classes)
     # Among correctly classified images alone: the others need no attack.
-    median, interval = _find_median(sizes, np.array([results["pgd", size] != labels for size in sizes])[:, clean])
+    median, interval = _find_median(sizes, np.array([results["pgd", size] != labels for size in sizes])[:, is_correct])
     return Attacks(
         **describe_images(dataset, len(used)),
         seed=seed,
         steps=steps,
         restarts=restarts,
-        accuracy=float(clean.mean()),
-        accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
+        accuracy=float(is_correct.mean()),
+        accuracy_interval=wilson_interval(int(is_correct.sum()), len(is_correct)),
         attacks=tuple(
             _make_attack(method, size, results[method, size], labels, predicted) for method in METHODS for size in sizes
         ),
@@ -237,16 +237,16 @@ def _choose_steps(steps: int, size: int) -> int:
 
 
 def _make_attack(
-    method: Method, size: int, predicted: NDArray[np.int64], labels: NDArray[np.int64], clean: NDArray[np.int64]
+    method: Method, size: int, predicted: NDArray[np.int64], labels: NDArray[np.int64], unattacked: NDArray[np.int64]
 ) -> Attacked:
-    """Compare the labels `predicted` under an attack with the true ones and with those predicted for clean images."""
+    """Compare the labels `predicted` under an attack with the true ones, and with those predicted `unattacked`."""
     num_correct = int((predicted == labels).sum())
     return Attacked(
         method=method,
         epsilon=size,
         accuracy=num_correct / len(labels),
         interval=wilson_interval(num_correct, len(labels)),
-        changed=float((predicted != clean).mean()),
+        changed=float((predicted != unattacked).mean()),
     )
 
 
@@ -274,9 +274,9 @@ def _find_half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float 
     return None
 
 
-def _choose_examples(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
+def _choose_examples(labels: NDArray[np.int64], is_correct: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
     """Choose correctly classified images: the first of each class, for evenly sampled classes."""
-    firsts = [np.flatnonzero(clean & (labels == label))[:1] for label in range(num_classes)]
+    firsts = [np.flatnonzero(is_correct & (labels == label))[:1] for label in range(num_classes)]
     indices = np.concatenate(firsts).astype(np.int64)
     return indices[evenly(len(indices), _MAX_EXAMPLES)]
 

@@ -27,8 +27,8 @@ class Corruption:
     """A corruption of pictures in five strengths.
 
     Attributes:
-        constants: of the five strengths; lengths are in pixels of an image 28 pixels wide.
-        meaning: of the constants.
+        constants: the argument for each of the five strengths; lengths are in pixels of an image 28 pixels wide.
+        meaning: the meaning of the constants, in words.
         mnist_c: the strength whose constants are MNIST-C's.
     """
 

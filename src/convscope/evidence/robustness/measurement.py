@@ -55,7 +55,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network on corrupted images.
 
     Attributes:
-        accuracy: on the original images.
+        accuracy: that on the original images.
         mean_accuracy: the plain mean over all corruptions and strengths.
         mean_accuracy_by_strength: the plain mean over the corruptions, for each strength.
         mean_accuracy_mnist_c: the plain mean over the corruptions, each in MNIST-C's strength. MNIST-C's own mean
@@ -111,7 +111,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     """Measure the accuracy of `model` on `dataset` with fifteen corruptions in five strengths.
 
     Args:
-        seed: of the random numbers of the corruptions, not of the model.
+        seed: draws the random numbers of the corruptions; not the model's seed.
         most_images: limit; other images are left out evenly, and more if their size or the model costs much time.
 
     Raises:
@@ -127,7 +127,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     affordable = max(_MIN_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
     indices = evenly(len(dataset), min(most_images, affordable))
     used = dataset.take(indices)
-    clean = model.predict(used.images) == used.labels
+    is_correct_clean = model.predict(used.images) == used.labels
     settings = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
     correct = np.empty((len(settings), len(used)), bool)
     for row, (name, strength) in zip(correct, settings, strict=True):
@@ -144,14 +144,14 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
             change_interval=change_interval,
         )
         for (name, strength), accuracy, interval, change, change_interval in zip(
-            settings, *compute_accuracies(clean, correct), strict=True
+            settings, *compute_accuracies(is_correct_clean, correct), strict=True
         )
     )
     return Robustness(
         **describe_images(dataset, len(used)),
         seed=seed,
-        accuracy=float(clean.mean()),
-        accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
+        accuracy=float(is_correct_clean.mean()),
+        accuracy_interval=wilson_interval(int(is_correct_clean.sum()), len(is_correct_clean)),
         mean_accuracy=_mean(corruptions),
         mean_accuracy_by_strength=tuple(
             _mean(corruption for corruption in corruptions if corruption.strength == strength) for strength in STRENGTHS
@@ -169,7 +169,8 @@ def compute_accuracies(
     """Compute the accuracies, their intervals, their changes from `clean` (N,) and the changes' intervals.
 
     Args:
-        correct: (M, N), true for images that are classified correctly in each of M settings.
+        clean: (N,), true for images that are classified correctly without a corruption.
+        correct: (M, N), the same in each of M settings.
     """
     num_images = len(clean)
     counts = correct.sum(axis=1)

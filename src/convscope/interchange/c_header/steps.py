@@ -49,9 +49,9 @@ class ComputedStep:
         padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
         kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense.
         bias: (F,), (C·M,) or (units,); zeros if the layer has no bias.
-        dilation, groups: of a conv2d, whose kernel is (U, V, C / groups, F).
+        dilation, groups: those of a conv2d, whose kernel is (U, V, C / groups, F).
         activation: applied to the result. A softmax at the end is left out, because the steps end in logits.
-        slope: of `leaky_relu` below zero.
+        slope: the slope of `leaky_relu` below zero.
     """
 
     kind: StepKind

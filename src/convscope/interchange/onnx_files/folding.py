@@ -25,8 +25,8 @@ class FoldedStage:
 
     Attributes:
         outputs: the names of the layers that have its output: the last one folded into it, and dropouts after that.
-        weights: by their names within the layer, in Keras layout.
-        slope: of `leaky_relu` below zero.
+        weights: the arrays by their names within the layer, in Keras layout.
+        slope: the slope of `leaky_relu` below zero.
     """
 
     layer: Any

@@ -22,7 +22,7 @@ class TfliteGraph:
     """The computation of a file.
 
     Attributes:
-        graph: in the operators of ONNX.
+        graph: the computation in the operators of ONNX.
         is_quantized: True if the file computes in whole numbers.
 
     Raises:

@@ -40,8 +40,8 @@ class Tensor:
     """A tensor.
 
     Attributes:
-        shape: with 1 for an open number of images.
-        sizes: with None for an open number of images.
+        shape: its shape, with 1 for an open number of images.
+        sizes: the same with None for an open number of images.
         data: the bytes of a constant; None for other tensors.
     """
 

@@ -34,7 +34,7 @@ class Call(NodeBuilder):
         operator: its name, such as `conv2d`; also `relu` for `relu_`, which changes its input in place.
         library: the owner of the operator; "" for PyTorch itself.
         arguments: those of the call, by their names in the operator's signature.
-        meta: of the first result.
+        meta: the type and sizes of the first result.
     """
 
     operator: str

@@ -109,8 +109,8 @@ class ImageInput:
     """The input of a graph.
 
     Attributes:
-        sizes: of its axes, images first.
-        order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None if the nodes must show it.
+        sizes: the sizes of its axes, images first.
+        order: the order of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None if the nodes must show it.
     """
 
     name: str

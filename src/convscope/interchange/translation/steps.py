@@ -37,8 +37,8 @@ class Step:
     Attributes:
         source: the step whose output it reads; None for the image.
         layer: None for the image. The `from_layer` of an `Add` or `Concatenate` is set at the end, by `second_source`.
-        weights: by their names within the layer, in Keras layout.
-        shape: of the output, in our layout.
+        weights: the arrays by their names within the layer, in Keras layout.
+        shape: the shape of the output, in our layout.
         depth: the number of steps on the longest way from the image.
     """
 

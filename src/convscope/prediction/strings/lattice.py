@@ -143,8 +143,8 @@ def find_cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> 
     """Find the indices of the spans that cover the line at the lowest cost, from left to right.
 
     Args:
-        costs: of each of `lattice.spans`; infinite for spans that must not be used.
-        cut_cost: of each stroke width that is cut.
+        costs: the cost of each of `lattice.spans`; infinite for spans that must not be used.
+        cut_cost: the cost of each stroke width of ink that is cut.
     """
     # best[i] is the lowest cost of covering the first i pieces, last_spans[i] the last span of that cover.
     num_pieces = len(lattice.pieces)

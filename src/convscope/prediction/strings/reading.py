@@ -64,7 +64,7 @@ def read_strings(
     """Read the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, line by line.
 
     Args:
-        name: of the picture in the result.
+        name: the name of the picture in the result.
         size: (h, w) of the picture before it was averaged down to `LONGEST_SIDE` of
             `convscope.data.handwriting.segments`; by default its size now. Boxes are in its pixels.
 

@@ -31,7 +31,7 @@ class Chart:
     """A drawing called `name`, with its numbers as a table that a click opens.
 
     Attributes:
-        name: of its file and its element; no other chart of the page has it.
+        name: the name of its file and its element; no other chart of the page has it.
         is_wide: True if it scrolls where the page is narrower, instead of shrinking.
     """
 
@@ -108,7 +108,7 @@ def topic_section(
     """Make the section of a topic, with its texts in the catalogue.
 
     Args:
-        shows, does_not_show: in place of the topic's texts of these names.
+        shows, does_not_show: replace the topic's texts of these names.
     """
     texts = f"evidence.{topic}"
     shows = say(f"{texts}.shows") if shows is None else shows

@@ -72,7 +72,7 @@ class DiskImages:
     threads may read at once.
 
     Args:
-        path: of the file, which stays open.
+        path: the path of the file, which stays open.
         offset: the byte at which the first image begins.
         shape: (N, H, W, C) as the file has them.
         rows: which of the file's images these are, in this order; by default all.

@@ -26,9 +26,9 @@ class PublishedFile(Record):
     Attributes:
         name: as published; a copy may also be unpacked, without `.gz`.
         urls: the same bytes at several hosts, in the order in which they are tried.
-        md5, sha256: of the file as it is; None if it is not published.
-        content_sha256: of the unpacked bytes, however the file was packed.
-        size_bytes: of the file as it is; None if it is not published.
+        md5, sha256: the digests of the file as it is; None if it is not published.
+        content_sha256: the digest of the unpacked bytes, however the file was packed.
+        size_bytes: the size of the file as it is; None if it is not published.
         most_bytes: an upper bound for the size of a file whose size is not known.
     """
 

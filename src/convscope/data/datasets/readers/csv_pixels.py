@@ -28,7 +28,7 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
 
     Args:
         text: the file, of which no row was read.
-        path: for the name of the source.
+        path: its last part names the source.
         called: the file's name in errors.
         image_size: (H, W), if the images are not square.
 

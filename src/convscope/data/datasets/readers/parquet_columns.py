@@ -20,7 +20,7 @@ class Columns:
 
     Attributes:
         label: the column of labels.
-        class_names: of the labels' numbers, from Hugging Face's metadata.
+        class_names: the names of the labels' numbers, from Hugging Face's metadata.
         pictures: the column of picture files; or
         numbers: the column of lists of pixels.
     """

@@ -33,7 +33,7 @@ def read_pictures(
 
     Args:
         folder: the folder or archive, which tells whether damaged pictures are left out.
-        names: of the files, at least one.
+        names: the names of the files, at least one.
         image_size: (H, W) to average each picture to.
 
     Raises:

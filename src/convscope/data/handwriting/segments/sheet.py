@@ -42,8 +42,8 @@ def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]
     usual = _usual(strengths)
     if usual < FAINTEST:
         return np.zeros_like(strengths), np.zeros(strengths.shape, bool)
-    faint = strengths > _FAINT * usual
-    labels, count = ndimage.label(faint, np.ones((3, 3)))
+    is_faint = strengths > _FAINT * usual
+    labels, count = ndimage.label(is_faint, np.ones((3, 3)))
     is_full = np.zeros(count + 1, bool)
     is_full[labels[strengths > _FULL * usual]] = True
     is_full[0] = False

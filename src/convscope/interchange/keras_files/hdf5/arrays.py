@@ -39,7 +39,7 @@ class StoredArray:
     """An array of the file that is not read yet.
 
     Attributes:
-        dtype: of its elements, uint16 for bfloat16; None if they are not floats.
+        dtype: the type of its elements, uint16 for bfloat16; None if they are not floats.
         kind: the type of its elements in words.
         content: its bytes if they are in the object header itself; otherwise None.
         offset: where its bytes begin in the file otherwise.
