@@ -42,7 +42,7 @@ class StepProgress:
         """Move the bar called `name` to `done` of `total`, with `text` after it; replace a bar of another name.
 
         Args:
-            options: of tqdm, for a new bar.
+            options: arguments of tqdm for a new bar.
         """
         if self._bar is None or name != self._name:
             self.close()

@@ -16,7 +16,7 @@ class ActivationForms:
         torch: the class in `torch.nn`.
         tensorflow: computes it, given the module TensorFlow and a tensor.
         onnx: the operator that is written; "" if `onnx_files.layer_nodes` has a case for it.
-        attributes: of that operator.
+        attributes: the attributes of that operator.
         is_factor: True if the operator computes the factor of x, and not the result.
         onnx_read: another operator that is read as the activation.
         aten: PyTorch's operator in a program, if its name differs from ours.

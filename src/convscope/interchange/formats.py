@@ -30,9 +30,9 @@ class ExportOptions:
     """Options of an export.
 
     Attributes:
-        dtype: of the weights and the arithmetic; `int8` needs `calibration_images`.
+        dtype: the type of the weights and the arithmetic; `int8` needs `calibration_images`.
         calibration_images: (N, H, W, C) uint8, training images that give the ranges of int8.
-        opset: of ONNX; by default one that current runtimes accept.
+        opset: that of ONNX; by default one that current runtimes accept.
     """
 
     dtype: Dtype = "float32"
@@ -48,7 +48,7 @@ class ExportFormat:
     """An export format: the functions `write_NAME` and `open_NAME` of a module.
 
     Attributes:
-        suffix: of its files.
+        suffix: the suffix of its files.
         dtypes: the types that it can write.
         module: in the package `convscope.interchange`, imported on first use.
         options: the fields of `ExportOptions` that its writer takes.

@@ -63,7 +63,7 @@ class Recipe:
             model. Training rounds weights in every step: to 2^bits - 1 levels around zero, whose distance is chosen for
             each filter. The optimizer changes unrounded weights by the gradients of the rounded ones. Biases and batch
             normalisations stay float32; with None, all weights do.
-        validation_fraction: of the training images of each class, the fraction that is not trained on but measured
+        validation_fraction: the fraction of the training images of each class that is not trained on but measured
             after each epoch; 0 is none.
         early_stopping: when training stops before the last epoch, and whether it goes back to the best one; None is
             never. It needs validation images, and never sees test images. The schedule still extends over all `epochs`.

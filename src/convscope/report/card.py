@@ -42,7 +42,7 @@ class CardContents:
         record: run.json.
         evidence: what was measured of these weights, by topic: "seeds" and `TRUST`.
         comparison: what the comparison with the dense network says, in sentences; "" without one.
-        licence: of the model, as a hub calls it; None leaves it out.
+        licence: the model's licence, as a hub calls it; None leaves it out.
     """
 
     record: RunFile

@@ -100,7 +100,7 @@ def draw_feature_maps(maps: NDArray[np.float32], layer: str, *, channels: Sequen
     """Draw the feature maps (H, W, M) of a layer for one image, all on the scale that `map_limits` gives.
 
     Args:
-        channels: which maps to draw, large; by default all, of more than 64 the first 64.
+        channels: which maps to draw, large; by default all, but of more than 64 only the first 64.
 
     Raises:
         ValueError: if `maps` has not three axes or there is no such channel.

@@ -17,7 +17,7 @@ class Limits:
     Attributes:
         body_bytes: the size of a request's body; a photo of a phone has 2 to 10 MB.
         held_bytes: all bodies and answers in memory at a time; by default 128 MiB, or four bodies if these are more.
-        pixels: of a picture; decoding takes up to twelve bytes for each pixel, and one picture is decoded at a time.
+        pixels: those of a picture. Decoding takes up to twelve bytes for each; one picture is decoded at a time.
         images: the number of images of a request for inference.
         requests: the number in progress or waiting for a thread; further ones get 503. A request whose body is
             arriving, or whose answer is being sent, does not count.

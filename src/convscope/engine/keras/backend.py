@@ -145,7 +145,7 @@ def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequen
     """Compute a function's value at `arrays`, and its gradient with respect to each of them.
 
     Args:
-        function: of a list of the backend's tensors, one for each array; it returns one number as a tensor.
+        function: takes a list of the backend's tensors, one for each array, and returns one number as a tensor.
     """
     keras = load_keras()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]

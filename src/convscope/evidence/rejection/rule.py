@@ -69,8 +69,8 @@ class RuleNumbers(Record):
         keep: the share of new images like the held-out ones to accept.
         num_held_out: images to which the thresholds were fitted.
         num_kept: the accepted ones among them.
-        num_made_up, made_up: of earlier versions, which chose the scores by synthetic images: their number, and by kind
-            the refused share.
+        num_made_up, made_up: earlier versions chose the scores by synthetic images: their number, and the refused share
+            by kind.
     """
 
     thresholds: Annotated[dict[ScoreName, Finite], Meta(min_length=1)]

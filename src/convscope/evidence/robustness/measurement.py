@@ -63,7 +63,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; files of earlier
             versions have none.
         corruptions: fifteen of them in five strengths each.
-        example: of earlier versions, an image with all corruptions; it is not shown.
+        example: an image with all corruptions, in files of earlier versions; it is not shown.
     """
 
     _header = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")

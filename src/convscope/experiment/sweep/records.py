@@ -13,9 +13,9 @@ class Trial(Record, kw_only=True):
 
     Attributes:
         number: from 0, in the order of drawing.
-        num_images: of its last training; smaller if halving dropped it.
+        num_images: the number of images of its last training; smaller if halving dropped it.
         choice: the accuracy on the choosing images, the mean over seeds; None if every training diverged.
-        seconds: of training, the mean over seeds.
+        seconds: the training time, the mean over seeds.
         num_diverged: how many of its runs diverged and are in no mean.
     """
 

@@ -25,7 +25,7 @@ class Sweep(Recorded):
         num_choice, num_check: the numbers of choosing and checking images.
         chance: the share of the most frequent class among the choosing images. A trial with no higher accuracy has
             learned nothing.
-        architecture, recipe: of the best trial.
+        architecture, recipe: those of the best trial.
         best: further seeds of the best trial, on the checking images; None if all of them diverged.
         default: the same seeds of the original network and recipe, on the same images; None if all of them diverged, or
             the best trial changes nothing.

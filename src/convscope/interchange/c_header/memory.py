@@ -28,7 +28,7 @@ class _Buffer:
     """Values at one offset, each of which overwrites the previous one.
 
     Attributes:
-        values: of each value its size, the step that writes it, and the last step that reads it.
+        values: (size, the step that writes it, the last step that reads it) of each value.
     """
 
     values: list[tuple[int, int, int]]

@@ -46,14 +46,14 @@ class QuantizedStep:
     Attributes:
         input_scales: the scales of the values that the step reads.
         output_scale: the scale of its output, after the table; None if the sums become logits.
-        kernel: of a linear step, int8, in the order of the `ComputedStep`.
+        kernel: int8, for linear steps, in the order of the `ComputedStep`.
         bias: int32, of linear steps and of those that rescale their inputs.
         multipliers, shifts: turn sums into integers, see `rescale`. One pair for each channel, or one for all. An `add`
             or `concatenate` has one multiplier for each input and one shift; an `add` has one bias.
         sum_scale: the scale of the integers that `rescale` makes of the sums, which are the input of the table.
         table: the result of the activation for each of -128 to 127, (256,).
         logit_scales: the factors that turn the last layer's sums into logits, (K,) float32.
-        bits: of each weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8.
+        bits: those of a weight of the kernel in the C file: 2 if all are -1 to 1, 4 if all are -7 to 7, else 8.
     """
 
     step: ComputedStep
@@ -75,7 +75,7 @@ class QuantizedNetwork:
 
     Attributes:
         image_table: the integer of each byte, (256,).
-        scales: of every value, the image first; None for a last dense layer, whose sums become float logits.
+        scales: the scale of every value, the image first; None for a last dense layer, whose sums become float logits.
     """
 
     image: Input
@@ -154,7 +154,7 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
 
     Args:
         inputs: the scales of the values that it reads.
-        range_: of its numbers before the activation.
+        range_: the range of its numbers before the activation.
     """
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):

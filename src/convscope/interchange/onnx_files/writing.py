@@ -36,7 +36,7 @@ def write_onnx(
     weights are named after the layers: `conv2d`, `conv2d/kernel`, `conv2d/relu`. The same model gives the same bytes.
 
     Args:
-        dtype: of weights and arithmetic. `int8` scales the weights of each filter by itself, and outputs by their
+        dtype: that of weights and arithmetic. `int8` scales the weights of each filter by itself, and outputs by their
             ranges on `calibration_images`.
         fold: fold batch normalisation and the scaling of bytes into weights where that is exact, and the order of
             flattened maps into the next kernel. Otherwise every layer has a node of its own.

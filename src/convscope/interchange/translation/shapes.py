@@ -135,7 +135,7 @@ def reshape_value(state: State, node: Node, value: FileTensor, shape: tuple[int,
         return replace(value, index=index)
     if value.curve or np.ndim(value.factor) or np.ndim(value.shift):
         value = replace(state.plain(node), index=index)
-    # A factor and an addend for all numbers commute with the Flatten, so they wait for a layer that takes them up.
+    # A factor and an addend for all numbers commute with the Flatten, so they wait for a layer with weights to go into.
     return replace(value, index=index, step=state.work.step(value.step, Flatten(choose_layer_name(node))), users=1)
 
 
