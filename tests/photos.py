@@ -22,7 +22,7 @@ Photo = NDArray[np.uint8]
 Box = list[float]  # left, top, right, bottom in pixels, right and bottom exclusive
 
 PENS = ((24, 28, 40), (32, 48, 128), (20, 24, 92), (40, 40, 44), (72, 72, 78), (120, 28, 36))
-_CONTACT = 0.5  # of full ink, from which two digits count as touching
+_CONTACT = 0.5  # share of full ink from which two digits count as touching
 
 
 def photograph(ink: Ink, seed: int, boxes: Sequence[Box] = ()) -> Any:

@@ -33,9 +33,9 @@ VECTOR_KINDS = (
     "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Flatten", "Activation", "PReLU",
 )  # fmt: skip
 
-MAX_NUMBERS = 1 << 13  # in a map of `architecture_around`
-MAX_WEIGHTS = 1 << 15  # of one of its layers
-MAX_PRODUCTS = 1 << 18  # of one of its layers for an image
+MAX_NUMBERS = 1 << 13  # numbers in a map of `architecture_around`
+MAX_WEIGHTS = 1 << 15  # weights of one of its layers
+MAX_PRODUCTS = 1 << 18  # products of one of its layers for an image
 
 
 def random_architecture(
@@ -54,7 +54,7 @@ def random_architecture(
     image = cs.Input(height, width, channels or int(rng.choice([1, 3])), scale, offset)
     classes = num_classes or int(rng.integers(2, 12))
     layers: list[Layer] = []
-    shapes: list[Shape] = [image.shape]  # of the image, then of each layer
+    shapes: list[Shape] = [image.shape]  # the shape of the image, then of each layer
     ranges = Usual(rng)
     for _ in range(rng.integers(4, 9)):
         _append(ranges, layers, shapes, MAP_KINDS)

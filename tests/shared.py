@@ -91,7 +91,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder.with_suffix(".done")
         if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            shutil.rmtree(folder, ignore_errors=True)  # the folder of a process that failed
             folder.mkdir()
             make(folder)
             done.touch()

@@ -172,7 +172,7 @@ print(len(read_bytes(Path(sys.argv[1]))))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
 def test_reading_a_file_takes_the_memory_of_its_bytes_and_not_of_the_limit(tmp_path: Path):
-    (tmp_path / "a.safetensors").write_bytes(bytes(1000))  # for which the limit is 1 GiB
+    (tmp_path / "a.safetensors").write_bytes(bytes(1000))  # the limit for this suffix is 4 GiB
     words = [sys.executable, "-c", READ_WITH_LITTLE_MEMORY, tmp_path / "a.safetensors"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr

@@ -95,7 +95,7 @@ def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(images, dra
         ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
         covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
     share = np.mean(covered, axis=0)
-    assert (share > 0.91).all(), share  # of 400 draws at 95 %, 91 % is four standard deviations off
+    assert (share > 0.91).all(), share  # 91 % is about four standard deviations below 95 % of 400 draws
     assert (share < 0.99).all(), share
 
 
@@ -126,7 +126,7 @@ def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, 
     both = count - only_a - only_b
     for difference in map(float, np.ravel(metrics.difference_interval(np.array([only_a]), np.array([only_b]), count))):
 
-        def unlikeliness(q, d=difference):  # of q, the share that B alone gets right, while A has d more
+        def unlikeliness(q, d=difference):  # q is the share that B alone classifies correctly; A has d more
             return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(both, 1 - 2 * q - d))
 
         ends = (max(0.0, -difference), (1 - difference) / 2)

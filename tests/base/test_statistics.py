@@ -46,7 +46,7 @@ def test_the_ends_of_an_error_ratio_interval_are_where_the_score_is_z(only_a, on
         if ratio in (0, np.inf):
             continue
 
-        def shares(p, r=ratio):  # of images where A alone is right, B alone, none, if B makes r errors for one of A
+        def shares(p, r=ratio):  # images that only A, only B, none gets right, if B makes r errors for one of A
             return p, 1 - r * (1 - p), r - (1 + r) * p
 
         def unlikeliness(p):
@@ -202,7 +202,7 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
                 of_a[0] <= 1 - rates[0] <= of_a[1],
             )
         )
-    assert (np.mean(held, axis=0) >= 0.92).all()  # of 300: a standard error is 0.013
+    assert (np.mean(held, axis=0) >= 0.92).all()  # over 300 draws, a standard error is 0.013
 
 
 @pytest.mark.slow

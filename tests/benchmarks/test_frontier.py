@@ -27,7 +27,7 @@ def test_every_point_names_existing_networks_and_files():
         assert point.dataset in ("", *DATASETS)
         assert point.seeds >= point.members >= 1
     singles = {(point.architecture, point.recipe) for point in POINTS if point.views == point.members == 1}
-    assert singles == {(point.architecture, point.recipe) for point in POINTS}  # whose training can be timed
+    assert singles == {(point.architecture, point.recipe) for point in POINTS}  # the training of each can be timed
 
 
 def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.MonkeyPatch):

@@ -288,7 +288,7 @@ def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: Modul
     page = publish.page(text, frontier_parts(frontier_row(publish, "cnn-fast", digest, 30)))
     assert page.count("frontier-parameters.svg") == 2
     assert page.count("](docs/frontier-parameters.svg)") == page.count("](frontier-seconds.svg)") == 1
-    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 | 52 % | 68 % |" in page  # of 4.5 images, not 5
+    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 | 52 % | 68 % |" in page  # for 4.5 images, not 5
 
 
 def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):
@@ -381,7 +381,7 @@ def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_trainin
 
 
 def test_a_busy_machine_is_detected(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
-    now = (1100, 530)  # of 100 ticks 30 were idle
+    now = (1100, 530)  # 30 of 100 ticks were idle
     monkeypatch.setattr(measure.machine, "ticks", lambda: now)
     own = 0.5 * 100 / measure.machine.os.sysconf("SC_CLK_TCK")
     assert measure.machine.measure_others_share((1000, 500), own) == pytest.approx(0.2)

@@ -44,7 +44,7 @@ def test_images_that_are_always_wrong_make_no_run_differ_from_another():
 @pytest.mark.slow
 def test_differences_of_two_runs_match_simulated_pairs():
     random = np.random.default_rng(3)
-    difficulty = random.exponential(size=IMAGES)  # of these images
+    difficulty = random.exponential(size=IMAGES)  # how difficult each image is
     variation = RunVariation.of(simulate(random, 1000, 0.0006, difficulty))
     same = np.array([simulate(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
     differences = np.array(

@@ -72,7 +72,7 @@ def test_an_imported_network_can_be_trained_further(imported: tuple[Path, dict],
 def test_topics_that_need_unseen_images_are_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for topic in ("filters", "ablation", "robustness", "attacks"):  # whose values do not matter here
+    for topic in ("filters", "ablation", "robustness", "attacks"):  # their values do not matter here
         monkeypatch.setitem(
             topics.TOPICS, topic, replace(topics.TOPICS[topic], measure=topics.TOPICS["embedding"].measure)
         )

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 UMASK = 0o027
 USER = "some-user"
-OWN = {"run.json", "runs.db"}  # with whole paths: a command goes on from them
+OWN = {"run.json", "runs.db"}  # these keep whole paths, since a command goes on from them
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from tests.random_networks import architecture_around, kind_sequences, random_im
 import convscope as cs
 
 ARCHITECTURES = [
-    cs.presets.cnn((14, 15, 1), 7),  # whose convolutions are computed with their poolings
+    cs.presets.cnn((14, 15, 1), 7),  # its convolutions are computed together with their poolings
     *(
         architecture_around(sequence, np.random.default_rng(number))
         for number, sequence in enumerate(kind_sequences(3)[95::190])

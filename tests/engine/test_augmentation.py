@@ -119,7 +119,7 @@ def test_a_flip_mirrors_every_second_augmented_image(engine):
 
 
 SIZE = 43  # rows and columns of an image whose pixels say where they are: 43 · 5 < 256
-MIDDLE = slice(16, 27)  # what is read there lies within the image
+MIDDLE = slice(16, 27)  # pixels here are read from within the image
 PLACES = np.indices((SIZE, SIZE)).transpose(1, 2, 0)[MIDDLE, MIDDLE] - SIZE // 2
 
 

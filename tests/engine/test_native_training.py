@@ -96,7 +96,7 @@ def test_averaging_gives_the_model_and_does_not_change_training(engine: type[Nat
             train(plain, dataset, 32, np.arange(first, first + 32))
             seen.append(plain.weights())
         train(averaged, dataset, 32, averaging=beta)
-        shares = beta ** np.arange(len(seen))[::-1]  # of the steps so far, the latest counts most
+        shares = beta ** np.arange(len(seen))[::-1]  # weights of the steps so far; the latest counts most
         for name, value in averaged.weights().items():
             expected = np.average([weights[name] for weights in seen], axis=0, weights=shares)
             np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=name)

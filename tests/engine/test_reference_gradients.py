@@ -228,7 +228,7 @@ def assert_network_gradients(architecture, images, labels, entries=4):
             expected = numerical_gradient(loss, weights[name], index, 2e-5)
             if any(crossed):
                 continue
-            rounding = 1e-11  # what the last bit of a loss is in a difference over such a step
+            rounding = 1e-11  # the last bit of a loss, in a difference over this step
             assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale) + rounding, (name, index)
             compared += 1
             if compared == entries:

@@ -43,7 +43,7 @@ def test_batch_normalization_gives_the_numbers_worked_by_hand():
     x = np.array([[1.0, 5.0], [3.0, 5.0]])
     mean, variance = batch_statistics(x)
     np.testing.assert_array_equal(mean, [2, 5])
-    np.testing.assert_array_equal(variance, [1, 0])  # of the batch as it is: ((1 - 2)² + (3 - 2)²) / 2
+    np.testing.assert_array_equal(variance, [1, 0])  # the batch's own variance: ((1 - 2)² + (3 - 2)²) / 2
     y = batch_normalization(x, np.array([4.0, 7.0]), np.array([0.5, -1.0]), mean, variance, 3.0)
     # The first: 4 · (1 - 2) / √(1 + 3) + 0.5 = -1.5. A channel without variance is beta.
     np.testing.assert_array_equal(y, [[-1.5, -1], [2.5, -1]])
@@ -53,7 +53,7 @@ def test_statistics_of_maps_are_over_images_rows_and_columns():
     x = np.arange(24.0).reshape(2, 2, 3, 2)
     mean, variance = batch_statistics(x)
     np.testing.assert_array_equal(mean, [11, 12])
-    np.testing.assert_allclose(variance, [4 * (12**2 - 1) / 12] * 2)  # of 12 even numbers in a row
+    np.testing.assert_allclose(variance, [4 * (12**2 - 1) / 12] * 2)  # the variance of 12 even numbers in a row
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 4, 3), (2, 8, 8, 17), (7, 11), (1, 3, 3, 2)], ids=str)

@@ -11,4 +11,4 @@ def test_the_time_of_an_answer_is_measured_for_one_and_for_a_thousand(small_mnis
     single, thousand = measure_latency(opened, small_mnist.train.images)
     assert thousand is not None
     assert 0 < single < thousand < 1
-    assert measure_latency(opened, small_mnist.test.images)[1] is None  # of 300
+    assert measure_latency(opened, small_mnist.test.images)[1] is None  # there are only 300 images

@@ -115,7 +115,7 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
 
 
 def test_several_networks_and_recipes_share_a_folder(small_splits: cs.Splits, tmp_path: Path):
-    unlike = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")))  # of the same name
+    unlike = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")))  # another network of the same name
     recipes = [ONE_EPOCH, replace(ONE_EPOCH, epochs=2, validation_fraction=0.2, name="long")]
     specs = [RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), unlike) for recipe in recipes]
     results = train_runs(specs, small_splits, folder=tmp_path)

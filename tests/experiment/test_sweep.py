@@ -105,7 +105,7 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
 def test_workers_that_load_the_data_themselves_hold_out_the_same_images(small_folder: Path):
     vary, options = ["learning_rate=0.001,0.01"], {"search": "grid", "trials": 2}
     here = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, **options)
-    with ThreadPoolExecutor(2) as executor:  # which is no `local:N`, so nothing is shared
+    with ThreadPoolExecutor(2) as executor:  # threads are no `local:N`, so nothing is shared
         there = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, executor=executor, **options)
     assert [(trial.values, trial.choice) for trial in there.trials] == [
         (trial.values, trial.choice) for trial in here.trials

@@ -56,9 +56,9 @@ def torch_logits(entry: Entry, module: torch.nn.Module, images: Images) -> NDArr
 
 
 def check(entry: Entry, model: cs.Model, images: Images, expected: NDArray[np.float32]) -> None:
-    """Hold the logits of a model against those of its network, within 1e-4 of the largest."""
+    """Compare the logits of a model with those of its network, within 1e-4 of the largest."""
     logits = model.logits(images)
-    if entry.ends_in != "logits":  # which forgets what all logits of an image have in common
+    if entry.ends_in != "logits":  # probabilities lose the addend that all logits of an image share
         expected = np.log(expected) if entry.ends_in == "softmax" else expected
         logits, expected = (values - values.mean(axis=1, keepdims=True) for values in (logits, expected))
     assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()

@@ -35,7 +35,7 @@ def network(size: tuple[int, int, int], classes: int):
     return keras.Model(image, layers.Dense(classes, activation="softmax")(x))
 
 
-@pytest.mark.filterwarnings("ignore")  # of tf2onnx, about NumPy
+@pytest.mark.filterwarnings("ignore")  # tf2onnx warns about NumPy
 @pytest.mark.parametrize(("size", "classes"), [((17, 14, 1), 101), ((20, 23, 3), 2)])
 def test_a_network_answers_as_in_keras(size, classes: int, tmp_path: Path):
     import keras

@@ -95,7 +95,7 @@ def export(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) ->
     else:
         arguments |= {"input_names": ["image"], "dynamic_axes": {"image": {0: "N"}}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporters, about themselves
+        warnings.simplefilter("ignore")  # the exporters warn about themselves
         torch.onnx.export(module, (image,), path, **arguments)
 
 

@@ -14,7 +14,7 @@ from convscope.interchange.onnx_files import write_onnx
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 
 SEEDS = range(10)
-TOLERANCE = 1e-4  # of a logit, for each unit that the largest one has beyond the first
+TOLERANCE = 1e-4  # error of a logit, for each unit of the largest one beyond the first
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=[f"seed {seed}" for seed in SEEDS])

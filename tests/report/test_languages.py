@@ -14,7 +14,7 @@ _SPOKEN = ("aria-label", "title", "alt")
 # Names and units that every language writes alike.
 _NAMES = {"convscope", "numpy", "python", "native", "AUROC", "kB", "ms", "µs"}
 _DATA_SETS = {"Fashion", "MNIST", "idx", "ubyte", "gz", "model", "safetensors"}  # and files
-_ARGUMENTS = {"Input", "input", "same", "relu", "softmax", "stride"}  # of layers, in the diagram
+_ARGUMENTS = {"Input", "input", "same", "relu", "softmax", "stride"}  # words for layers in the diagram
 
 
 class _Page(HTMLParser):
@@ -39,7 +39,7 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if data.strip() and not self._open[-1][1]:
             self.found.append(data.strip())
-            if self._open[-1][0] == "text" and re.search(r"\d\.\d", data):  # which is followed in cells only
+            if self._open[-1][0] == "text" and re.search(r"\d\.\d", data):  # numbers are translated in cells only
                 self.found.append(f"the number {data}")
 
 

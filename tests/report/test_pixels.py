@@ -17,7 +17,7 @@ def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
 def test_the_signed_palette_treats_both_signs_alike() -> None:
     values = np.linspace(0, 1, 11)[None]
     positive, negative = (paint(signed, "signed", -1, 1)[..., 3].astype(int) for signed in (values, -values))
-    assert np.abs(positive - negative).max() <= 1  # of 255: a half may be rounded either way
+    assert np.abs(positive - negative).max() <= 1  # 1 of 255: a half may be rounded either way
 
 
 @pytest.mark.parametrize("palette", ["signed", "grey", "viridis"])

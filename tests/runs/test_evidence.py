@@ -28,7 +28,7 @@ OPTIONAL = {
     "edges",
     "trustworthiness",
 }
-BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # whose keys are data
+BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # objects whose keys are data
 PARITY = Parity(
     format="onnx", dtype="float32", file="model.onnx", num_bytes=9, runtime="ONNX Runtime", num_images=5,
     largest_difference=0.1, largest_logit=9.5, num_changed=1, accuracy=0.6, model_accuracy=0.8, image_seconds=0.001,
@@ -48,7 +48,7 @@ def parts(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
     if isinstance(value, dict):
         for key, inner in list(value.items()):
             yield value, key, name
-            if (name, key) not in (("", "inputs"), ("", "example")):  # of earlier versions, kept as they are
+            if (name, key) not in (("", "inputs"), ("", "example")):  # fields of earlier versions, kept as they are
                 yield from parts(inner, key)
     elif isinstance(value, list) and value:
         yield value, 0, name

@@ -49,7 +49,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(MODELS, host
 
 def teardown_module():
     for served in MODELS:
-        served.model.__dict__.pop("network", None)  # which complains if it lives as long as the interpreter
+        served.model.__dict__.pop("network", None)  # the network complains if it lives as long as the interpreter
 
 
 @pytest.mark.slow

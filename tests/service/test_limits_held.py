@@ -113,4 +113,4 @@ def test_stderr_holds_only_json_whatever_a_decoder_prints(folder: Path, tmp_path
         assert service.process.wait(600) == 0
         lines = service.lines()
         assert all({"time", "level", "message"} <= line.keys() for line in lines)
-        assert [line for line in lines if line["level"] == "warning"]  # of libtiff
+        assert [line for line in lines if line["level"] == "warning"]  # a warning of libtiff

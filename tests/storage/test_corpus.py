@@ -116,7 +116,7 @@ def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path
         assert (against["a"]["weights_bytes"], against["b"]["weights_bytes"]) == (sum(sizes), sum(sizes) // 2)
         assert count_stored_bytes(cs.open_run(out).folder) == sum(sizes)
     record = json.loads((copied / "imported/run.json").read_text())
-    record["recipe"]["weight_bits"] = 4  # by which evidence trains networks like it
+    record["recipe"]["weight_bits"] = 4  # evidence trains further networks by this recipe
     (copied / "imported/run.json").write_text(json.dumps(record))
     imported = cs.open_run(copied / "imported").folder
     assert count_stored_bytes(imported) == weights_bytes(imported.architecture)

@@ -146,7 +146,7 @@ def test_a_damaged_run_is_named_and_stops_nothing_else(folder: Path, what: str):
     store = RunStore(SPLITS, folder / "runs")
     assert store.find(replace(SPEC, seed=2), digest_of(2)) is None
     assert store.find(replace(SPEC, seed=3), digest_of(3)) is not None
-    keep_runs(folder, range(2, 3))  # which a command does that asks for it
+    keep_runs(folder, range(2, 3))  # a command does this if it is asked for
     keep_runs(folder, range(5, 6))
     assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
     for path in list_runs(folder / "runs"):

@@ -87,6 +87,6 @@ def test_arrays_train_and_measure_as_the_data_set_of_the_same_bytes(small_mnist)
     same, history = cs.train("ann", (train.images[..., 0] / 255, names), recipe, validation=(test.images, test.labels))
     assert same.weights_sha256 == model.weights_sha256
     assert len(history.val_loss) == 1
-    few = test.take(np.flatnonzero(test.labels < 3))  # of classes of which some are missing
+    few = test.take(np.flatnonzero(test.labels < 3))  # a split that lacks some of the classes
     rows = few.images.reshape(len(few), -1) / 255
     assert cs.evaluate(same, (rows, few.labels.tolist())).accuracy == cs.evaluate(model, few).accuracy

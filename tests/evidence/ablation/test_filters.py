@@ -82,7 +82,7 @@ def test_a_class_without_images_changes_by_nothing_and_is_not_tested():
     ablation = cs.ablate(one_filter_decides(), dataset.take(np.arange(0, 40, 2)))
     assert {ablation.accuracy_change_by_class[1] for ablation in ablation.filters} == {0.0}
     assert np.unique(ablation.interval_by_class.unpack()[:, 1], axis=0).tolist() == [[-1.0, 1.0]]
-    assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # of two classes one has images
+    assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # one of two classes has images
 
 
 def test_only_the_loss_of_the_deciding_filter_is_marked():

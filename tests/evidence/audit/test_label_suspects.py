@@ -120,7 +120,7 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     answers = crossfit(cs.presets.ann, noisy, cs.Recipe(epochs=8), folds=3, threads=1).logits
     suspects = label_suspects(softmax(answers), noisy)
     is_flipped = np.isin([suspect.index for suspect in suspects.suspects], flipped)
-    assert is_flipped.mean() > 0.6  # by chance it were 0.05
+    assert is_flipped.mean() > 0.6  # chance would give 0.05
     assert is_flipped.sum() / len(flipped) > 0.65
     assert is_flipped[:75].mean() > 0.85
     restored = [x.suggested == data.labels[x.index] for x in suspects.suspects if x.index in flipped]

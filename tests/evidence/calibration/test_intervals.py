@@ -38,7 +38,7 @@ def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     scores = score_images(logits, labels, 1.0, 15)
     monkeypatch.setattr("convscope.evidence.calibration.intervals.count_resamples", lambda _: 2)
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
-    drawn_twice = np.random.default_rng(5).integers(0, 60, (2, 60))  # what scipy draws first
+    drawn_twice = np.random.default_rng(5).integers(0, 60, (2, 60))  # the first draws of scipy
     again = [
         measure_reliability(scores.confidence[chosen], scores.right[chosen], 15, "width").ece for chosen in drawn_twice
     ]

@@ -32,7 +32,7 @@ def test_equal_networks_differ_significantly_in_at_most_5_5_percent(seeds, ratio
         for images in (0.0, 0.3, 3.0):
             spreads = (SD**2, ratio * SD**2)
             share = images * (spreads[0] / seeds[0] + spreads[1] / seeds[1])
-            assert variances(share, chance, spreads=spreads).power(seeds, 0.0) < 0.057  # of 4,000 draws
+            assert variances(share, chance, spreads=spreads).power(seeds, 0.0) < 0.057  # the share of 4,000 draws
 
 
 @pytest.mark.slow

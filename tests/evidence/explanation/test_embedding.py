@@ -22,7 +22,7 @@ def test_principal_components_are_scikit_learn_s(shape):
     np.testing.assert_allclose((values - values.mean(axis=0)) @ directions, points, atol=1e-9)
     oracle = PCA(3, svd_solver="full").fit(values)
     theirs = oracle.transform(values)
-    theirs *= np.sign((theirs * points).sum(axis=0))  # of a component and its mirror image either is right
+    theirs *= np.sign((theirs * points).sum(axis=0))  # a component and its mirror image are both correct
     np.testing.assert_allclose(points, theirs, atol=1e-9)
     np.testing.assert_allclose(ratios[:3], oracle.explained_variance_ratio_, atol=1e-12)
     assert ratios.sum() == pytest.approx(1)

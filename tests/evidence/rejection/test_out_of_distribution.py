@@ -64,7 +64,7 @@ def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
     crops = next(x for x in out_of_distribution_sets(photos(), max_images=200)[0] if x.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
     assert 8 <= len(np.unique(crops.clusters)) <= 16
-    assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
+    assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # the crops have colours
 
 
 def test_drawings_of_one_letter_in_both_cases_are_one_cluster():

@@ -54,7 +54,7 @@ def test_the_interval_is_mirrored_with_the_scores():
 
 
 def test_the_interval_holds_the_true_area_about_as_often_as_it_says():
-    stream, true_area, held = np.random.default_rng(0), 0.921350396, 0  # of normal scores, 2 deviations apart
+    stream, true_area, held = np.random.default_rng(0), 0.921350396, 0  # normal scores, 2 deviations apart
     for _ in range(400):
         area = auroc(stream.normal(2, 1, 60), stream.normal(0, 1, 40))
         low, high = auroc_interval(area, 60, 40)

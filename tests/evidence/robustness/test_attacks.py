@@ -75,7 +75,7 @@ def test_the_median_of_known_shares_is_interpolated():
     assert median == pytest.approx(20)
     assert low < 10  # at 10 Wilson's interval of a quarter, 7 to 59 %, holds a half
     assert high is None  # at 30 that of three quarters, 41 to 93 %, does too
-    assert module._find_median((30,), wrong[2:])[0] == pytest.approx(20)  # from none at 0
+    assert module._find_median((30,), wrong[2:])[0] == pytest.approx(20)  # interpolated from no fooled image at 0
     assert module._find_median((0, 10), wrong[:2])[0] is None
     assert module._find_median((0, 10), wrong[:2, :0]) == (None, None)
 

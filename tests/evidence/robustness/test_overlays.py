@@ -40,7 +40,7 @@ def test_a_dotted_line_is_two_columns_on_and_two_off_and_falls_off_by_the_logari
 def test_a_dotted_line_runs_from_one_edge_to_the_other():
     drawn = draw_dotted_line(black(), (1, 1.0), lambda _: np.array([[0, 1, 0, 0, 0, 0.0]]))[0, :, :, 0]
     lit = np.arange(28) // 2 % 2 == 1
-    np.testing.assert_allclose(np.diagonal(drawn)[lit], 255)  # from the upper left to the lower right
+    np.testing.assert_allclose(np.diagonal(drawn)[lit], 255)  # a line from the upper left to the lower right
 
 
 def test_a_zigzag_turns_every_four_columns_two_pixels_from_its_line():

@@ -14,7 +14,7 @@ def test_a_scale_holds_its_range_and_zero(low: float, high: float) -> None:
 
 
 def test_a_residue_is_what_zero_misses() -> None:
-    scale = Scale(1 / 127.5, 0, 1 / 255)  # of bytes less 128, where -1 to 1 are wanted
+    scale = Scale(1 / 127.5, 0, 1 / 255)  # a scale for bytes less 128, if -1 to 1 are wanted
     assert scale.to_numbers(np.array([-128, 127])).round(12).tolist() == [-1, 1]
 
 

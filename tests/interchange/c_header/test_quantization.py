@@ -26,7 +26,7 @@ def test_a_layer_worked_by_hand() -> None:
     model = dense_model(np.array([[1.27, -0.5], [-0.64, 0.254]]), np.array([1.0, 0.0]), scale=0.5)
     (step,) = quantize(model, np.zeros((2, 1, 2, 1), np.uint8)).steps
     assert step.kernel is not None
-    assert step.kernel.tolist() == [[127, -127], [-64, 65]]  # by 0.01 and by 0.5 / 127
+    assert step.kernel.tolist() == [[127, -127], [-64, 65]]  # weights divided by 0.01 and by 0.5 / 127
     assert step.bias is not None
     assert step.bias.tolist() == [200, 0]  # 1 / (0.5 · 0.01)
     logits = simulate(quantize(model, np.zeros((2, 1, 2, 1), np.uint8)), np.array([[[[10], [20]]]], np.uint8))
@@ -99,7 +99,7 @@ def test_an_activation_is_within_some_steps_of_the_models(activation: str) -> No
     }
     model = cs.Model(network, weights, ("a", "b", "c"))
     logits, expected = simulate(quantize(model, images), images), model.logits(images)
-    steepest = 1.2  # of the slopes: gelu's
+    steepest = 1.2  # the largest slope, that of gelu
     before = 1.5 * np.ptp(images.reshape(200, 4) / 255 @ weights["dense/kernel"]) / 255
     assert np.abs(logits - expected).max() <= steepest * 2.5 * before
 

@@ -59,7 +59,7 @@ def test_changed_descriptions_are_read_or_refused(read, changes):
     config = json.loads(json.dumps(CONFIG))
     for path, value in changes:
         inner = config
-        with suppress(KeyError, IndexError, TypeError):  # what an earlier change took away
+        with suppress(KeyError, IndexError, TypeError):  # an earlier change took it away
             for key in path[:-1]:
                 inner = inner[key]
             inner[path[-1]] = value

@@ -24,7 +24,7 @@ def network(program: Program, head: str = "linear") -> Program:
     kernel, bias = program.weight("block.conv.weight", KERNEL), program.weight("block.conv.bias", BIAS)
     dense = program.weight("head.weight", DENSE)
     maps = program.call("conv2d.default", (None, 3, 9, 7), input="x", weight=kernel, bias=bias, padding=[1, 1])
-    program.call("relu_.default", (None, 3, 9, 7), self=maps)  # in place: what follows reads `maps`
+    program.call("relu_.default", (None, 3, 9, 7), self=maps)  # in place, so later calls read `maps`
     pooled = program.call("max_pool2d.default", (None, 3, 4, 3), self=maps, kernel_size=[2, 2], stride=[])
     flat = program.call("flatten.using_ints", (None, 36), self=pooled, start_dim=1)
     if head == "linear":
@@ -142,7 +142,7 @@ def test_unsupported_operators_are_named(name: str, tmp_path: Path):
     target, arguments, message = REFUSED[name]
     program = Program()
     _conv(program, target, **arguments)
-    if name != "a denoiser":  # whose sizes tell what it is
+    if name != "a denoiser":  # a denoiser is recognised by its sizes
         program.values[program.outputs[0]]["sizes"] = program.values["x"]["sizes"][:1] + [{"as_int": 1}] * 3
     path = program.save(tmp_path)
     with pytest.raises(InterchangeError, match=message) as caught:

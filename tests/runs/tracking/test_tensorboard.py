@@ -47,7 +47,7 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     folder = tmp_path_factory.mktemp("logged")
     options = ("--dataset", tiny_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "list_quick_topics", lambda _: ())  # what takes longest, and is a file like others
+        patch.setattr(page, "list_quick_topics", lambda _: ())  # these take longest, and are files like others
         done = invoke("run", *options)
     assert done.exit_code == 0, done.output
     succeed("log", folder / "run", "--to", f"tensorboard:{folder / 'logs'}")

@@ -20,7 +20,7 @@ import convscope as cs
 from convscope.cli import main
 
 FOLDER = Path(__file__).parent
-PLACE = "/corpus"  # what the archive's files call the folder that they were written in
+PLACE = "/corpus"  # the folder in which the archive's files were written, by the name that they have for it
 _LEFT_OUT = ("report.html", "experiment.html", ".convscope.lock")  # pages: larger than all else, and made again
 _TINY = ["--architecture", "tiny697", "--recipe", "fast"]
 

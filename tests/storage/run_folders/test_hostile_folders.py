@@ -81,7 +81,7 @@ def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path:
     }
     name, *more = command.split()
     done = invoke(name, run, *(more or words.get(command, ())))
-    if command in ("figures", "export --format card") and done.exit_code == 0:  # which read no model
+    if command in ("figures", "export --format card") and done.exit_code == 0:  # these read no model
         return
     assert_one_error(done, "model.safetensors: not the classes of this run; use another copy")
 
@@ -101,7 +101,7 @@ def test_a_stored_run_on_a_read_only_disk_names_the_remedy(run: Path, monkeypatc
     monkeypatch.setattr(Path, "mkdir", refuse)
     path = first_stored_run(run)
     assert_one_error(invoke("evaluate", path), "Read-only file system", f"copy the folder {run / 'seeds'} to a disk")
-    assert cs.load_model(path).class_names == cs.load_model(run).class_names  # which only reads
+    assert cs.load_model(path).class_names == cs.load_model(run).class_names  # loading only reads
 
 
 def test_a_stored_run_is_exported_with_the_lock(run: Path, monkeypatch: pytest.MonkeyPatch):

@@ -40,8 +40,8 @@ from convscope.storage import load_model, open_run
 from .conftest import invoke
 
 MAX_CHANGES = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried of each file
-_BYTES = 1 << 30  # that a reader may take beyond what the process has
-_SECONDS = 300  # for one change
+_BYTES = 1 << 30  # memory that a reader may take in addition to the process's own
+_SECONDS = 300  # time limit for one change
 
 _MARK = "\N{SNOWMAN}"
 _TEXTS = (
@@ -139,7 +139,7 @@ class Readers:
         str(model)
         try:
             evaluate(model, self.splits.test)
-        except ValueError:  # of data that are not the model's; the command names the file
+        except ValueError:  # the data are not the model's; the command names the file
             _command("evaluate", self.run)
         predict(model, np.full((40, 30, 1), 200, np.uint8))
         for served in load_served([str(self.run)]):
@@ -263,7 +263,7 @@ def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
         for _ in range(random_bytes.choice((1, 1, 4, 64))):
             changed[random_bytes.randrange(len(changed))] = random_bytes.randrange(256)
         yield f"bytes {sum(a != b for a, b in zip(changed, content, strict=True))}", bytes(changed)
-    for _ in range(10 * MAX_CHANGES):  # of the headers of pages
+    for _ in range(10 * MAX_CHANGES):  # changes of the headers of pages
         changed, page = bytearray(content), 4096 * random_bytes.randrange(len(content) // 4096)
         changed[page + random_bytes.randrange(100)] = random_bytes.randrange(256)
         yield f"page {page // 4096}", bytes(changed)

@@ -189,7 +189,7 @@ def both(images: DiskImages, array) -> tuple[cs.Dataset, cs.Dataset]:
 def test_a_data_set_on_disk_has_the_same_summary(both, monkeypatch):
     on_disk, in_memory = both
     assert on_disk.to_dict() == in_memory.to_dict()
-    monkeypatch.setattr(disk, "PART_BYTES", 1 << 20)  # of up to 1,999 images a sample is taken
+    monkeypatch.setattr(disk, "PART_BYTES", 1 << 20)  # less than all images: a sample of them is taken
     assert on_disk.handwriting == in_memory.handwriting
     assert on_disk._repr_html_() == in_memory._repr_html_()
 

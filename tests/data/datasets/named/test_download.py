@@ -69,7 +69,7 @@ def test_the_next_host_makes_up_for_a_bad_one(host, tmp_path, monkeypatch, answe
     with pytest.raises(DatasetError, match=rf"file\.gz could not be downloaded \(127.0.0.1: .*({message})"):
         fetch(tmp_path, bad)
     assert list((tmp_path / "cache").iterdir()) == []
-    assert host.num_sent < 20_000_000  # what lies in the buffers between
+    assert host.num_sent < 20_000_000  # the bytes in the buffers between
     monkeypatch.setattr(module, "TIMEOUT_SECONDS", 20 if answer is not stalling else 2)
     assert is_alone(fetch(tmp_path, bad, host.at("/good", sending())))
 

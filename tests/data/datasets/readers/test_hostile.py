@@ -193,7 +193,7 @@ def test_any_text_of_a_table_is_read_or_refused(scratch, text):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)  # of ten files each; the machine may be busy
+@settings(deadline=None, max_examples=60)  # each example has ten files; the machine may be busy
 @given(data=st.data())
 @pytest.mark.parametrize("kind", FILES)
 def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, kind, data):

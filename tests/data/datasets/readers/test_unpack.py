@@ -119,7 +119,7 @@ def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, limit):
             assert stream.max_bytes >= 1 << 26
             size = sum(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
         assert size == 1 << 26
-        assert tracemalloc.get_traced_memory()[1] < limit  # of xz: its dictionary
+        assert tracemalloc.get_traced_memory()[1] < limit  # xz needs it for its dictionary
     finally:
         tracemalloc.stop()
 
