@@ -109,8 +109,7 @@ void prepare(Reader& reader, Patch& patch) {
     }
 }
 
-// The channel sums of a map's reader for a few images at a time: the whole sums, and each channel's part when first
-// needed.
+// The channel sums of a map's reader for a few images at a time: the whole sums, and channels' parts when first needed.
 class SliceSums {
    public:
     SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace)

@@ -31,7 +31,7 @@ enum Slot : uint64_t {
     noise = 2u << 30,
 };
 
-constexpr uint64_t stride = 0x9E3779B97F4A7C15u;  // what SplitMix64 adds to its state for each number
+constexpr uint64_t stride = 0x9E3779B97F4A7C15u;  // SplitMix64 adds it to its state for each number
 constexpr double degree = 3.14159265358979323846 / 180;
 
 }  // namespace

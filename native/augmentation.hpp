@@ -21,7 +21,7 @@ struct Augmentation {
     bool horizontal_flip = false;                    // with probability 1/2
     int64_t cutout = 0;                              // pixels
     double contrast = 0, brightness = 0, noise = 0;  // a share, grey levels, and grey levels
-    uint64_t key = 0;                                // of the epoch's random numbers
+    uint64_t key = 0;                                // determines the epoch's random numbers
 
     // Whether pixels are interpolated, and whether values change without moving.
     bool resamples() const {

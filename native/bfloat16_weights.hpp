@@ -35,7 +35,7 @@ class Bfloat16Weights {
 
     const int64_t rows_, columns_, channels_, filters_;
     const Kernels& kernels_;
-    std::vector<int64_t> segment_offsets_;  // of the rows (column, channel) of a kernel row in a panel of the weights
+    std::vector<int64_t> segment_offsets_;  // offset of each (column, channel) of a kernel row in a panel
     Buffer<uint16_t> panels_, transposed_;
 };
 

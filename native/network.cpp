@@ -9,7 +9,7 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t max_prefetched_bytes = 4096;  // of the next image
+constexpr int64_t max_prefetched_bytes = 4096;  // how much of the next image is prefetched
 
 // Fills the gap after each image's map with marks (see buffer.hpp).
 [[maybe_unused]] void mark_gaps(const MapImages& map, int64_t images) {

@@ -65,8 +65,7 @@ class Network {
     void use_moving_statistics(const Plan& plan, Batch& batch) const;
 
     // Computes `steps`, the whole plan or one of its stages, for images [begin, end) of the batch, at most
-    // slice_images. The first stage reads the images. If another stage follows, the slice measures its part of that
-    // stage's statistics.
+    // slice_images. The first stage reads the images. If another stage follows, it measures that stage's statistics.
     void forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
     // The same in two parts: `read` reads images [begin, end) of the batch, and `forward_read` computes any range of
@@ -93,9 +92,12 @@ class Network {
     MapImages make_gradients(const Plan& plan, std::size_t map, int64_t held) const;
     // Points the workspace's maps to the batch's vectors, from image `begin` on, and to the thread's gradients.
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
+    // Normalises image begin + i of the batch into the slice's first map, and prefetches the next unless it `is_last`.
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
+    // Compute those of `steps` that read maps, for images [begin, end) of the slice, and those that read vectors.
     void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const;
     void forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
+    // The backward pass of `step`, one of the stage `steps` or the normalisation that begins the next stage.
     void step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin, int64_t end,
                    float* shard) const;
 

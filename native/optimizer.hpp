@@ -18,8 +18,8 @@ constexpr std::span<const Named<Decayed>> names_of(Decayed) { return decayed_nam
 // The settings, which recipes/optimizers.py describes.
 struct Optimizer {
     OptimizerKind kind = OptimizerKind::adam;
-    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // of Adam
-    double momentum = 0;                                  // of gradient descent
+    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // Adam only
+    double momentum = 0;                                  // gradient descent only
     bool nesterov = false;
     double weight_decay = 0;
     Decayed decayed = Decayed::all;

@@ -14,8 +14,8 @@
 
 #define CONVSCOPE_PAGE(name) extern "C" __attribute__((export_name(#name)))
 
-// Without memory the module traps, and JavaScript reports it. The library's own operator new would print a message, for
-// which half a C library would be linked.
+// Without memory the module traps, and JavaScript reports it. The library's operator new prints, which links half a C
+// library.
 void* operator new(std::size_t size) {
     void* memory = std::malloc(size > 0 ? size : 1);
     if (memory == nullptr) __builtin_trap();

@@ -53,7 +53,7 @@ class Parameters {
     // (channel), in panels. Each group has its own matrix.
     const float* transposed_panel(int64_t panel) const { return transposed_.data() + panel * transposed_rows() * width_; }
     int64_t transposed_rows() const { return inputs_ / channels_ * group_filters_; }
-    int64_t transposed_panels() const { return (channels_ + width_ - 1) / width_; }  // of a group
+    int64_t transposed_panels() const { return (channels_ + width_ - 1) / width_; }  // panels of a group
     // The kernels for `winners_input`: (channel block, filter, kernel row, kernel column, vector_width).
     const float* back() const { return back_.data(); }
 

@@ -5,11 +5,12 @@
 
 namespace convscope {
 
-// While one of these lives, subnormal numbers count as zero in its thread, or with `flushed` false as themselves.
+// While an object of this class exists, its thread treats subnormal numbers as zeros, or keeps them if `flushed` is
+// false.
 //
-// Training makes many of them: the moments of a weight whose gradient has become zero shrink by a factor a step, and the
-// gradients of well known images are tiny. Some processors take a hundred cycles for one. Where this cannot be chosen
-// (WebAssembly) nothing changes.
+// Training makes many of them: the moments of a weight whose gradient has become zero shrink by a factor in each step,
+// and the gradients of well fitted images are tiny. Some processors take a hundred cycles for each. WebAssembly has no
+// choice.
 class SubnormalMode {
    public:
     explicit SubnormalMode(bool flushed) : before_(read()) { write(flushed ? before_ | bits : before_ & ~bits); }

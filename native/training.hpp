@@ -19,7 +19,7 @@ struct Settings {
     Optimizer optimizer;
     Loss loss;
     Augmentation augmentation;
-    uint64_t dropout_key = 0;  // of the epoch
+    uint64_t dropout_key = 0;  // the key of the epoch's dropout
     double clip_norm = 0;     // the gradient of all weights is scaled down to this norm; 0: never
     double averaging = 0;     // share of the weights' running average that each step keeps; 0: no average
     int64_t weight_bits = 0;  // kernels are rounded to 2, 4 or 8 bits; 0: not rounded
@@ -67,7 +67,7 @@ class Trainer {
    private:
     // Rows [begin, end) of a panel of a layer's weights.
     struct Block {
-        std::size_t step;  // of the plan
+        std::size_t step;  // index in the plan
         int64_t panel, begin, end;
         std::size_t panel_number;  // among the panels of all layers
     };

@@ -15,7 +15,7 @@ namespace {
 struct Block {
     const uint16_t* a[2];
     int64_t tiles;
-    int64_t first[2], rows[2];  // of C, by tile
+    int64_t first[2], rows[2];  // by tile: its first row of C, and its number of rows
 };
 
 #if defined(__AMX_BF16__)
@@ -146,7 +146,7 @@ void finish_rows(const Bfloat16Product& p, const Block& block, int64_t index, co
 // Returns the tiles 2 * number and 2 * number + 1, counted over all runs.
 Block find_block(const Bfloat16Product& p, int64_t number) {
     Block block = {};
-    const int64_t tiles = (p.rows + bfloat16_rows - 1) / bfloat16_rows;  // of a run
+    const int64_t tiles = (p.rows + bfloat16_rows - 1) / bfloat16_rows;  // tiles of a run
     for (int64_t tile = 2 * number; block.tiles < 2 && tile < p.runs * tiles; ++tile, ++block.tiles) {
         const int64_t run = tile / tiles, row = tile % tiles * bfloat16_rows, left = p.rows - row;
         block.a[block.tiles] = p.a + run * p.a_run + row * p.a_row;

@@ -47,10 +47,10 @@ float largest_size(const float* values, int64_t count) {
 
 double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
                      float* gradient, bool* correct) {
-    int64_t answer = 0;
-    for (int64_t k = 1; k < classes; ++k) answer = logits[k] > logits[answer] ? k : answer;
-    *correct = answer == label;
-    const float largest = logits[answer];
+    int64_t prediction = 0;
+    for (int64_t k = 1; k < classes; ++k) prediction = logits[k] > logits[prediction] ? k : prediction;
+    *correct = prediction == label;
+    const float largest = logits[prediction];
     // Read before `gradient` is written, which may be `logits` itself.
     double target = static_cast<double>(logits[label]);
     if (smoothing > 0) {
@@ -92,7 +92,7 @@ void add(float* __restrict sum, const float* __restrict values, int64_t count) {
 
 // With explicit vectors, since `to` may be `from`, which would prevent vectorization.
 float add_scaled(float* to, const float* from, const float* values, float factor, int64_t count) {
-    Mask sizes{};  // as in largest_size
+    Mask sizes{};  // bits without signs are compared, as in largest_size
     for (int64_t i = 0; i < count; i += width) {
         const int64_t lanes = count - i;
         Vector sum = load(from + i) + factor * load(values + i);
@@ -146,9 +146,9 @@ void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, i
 void dropout(uint64_t start, int64_t first, int64_t dropped, const float* __restrict x, int64_t count,
              float* __restrict y) {
     const float scale = 1 / (1 - static_cast<float>(dropped) / 16777216);
-    const uint64_t least = static_cast<uint64_t>(dropped);
+    const uint64_t smallest_kept = static_cast<uint64_t>(dropped);
     for (int64_t i = 0; i < count; ++i) {
-        y[i] = split_mix(start, first + i) >> 40 >= least ? x[i] * scale : 0.0f;
+        y[i] = split_mix(start, first + i) >> 40 >= smallest_kept ? x[i] * scale : 0.0f;
     }
 }
 

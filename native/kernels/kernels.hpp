@@ -9,8 +9,7 @@
 
 namespace convscope {
 
-// Activations that are a pass of their own. Relu is one only if its derivative is needed separately: usually it is part of a
-// product's Finish.
+// Activations that are a pass of their own. Relu usually is not: it is part of a product's Finish.
 enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu, relu6, elu, silu, hard_silu };
 
 // What a product does with its sums.
@@ -20,7 +19,7 @@ enum class Finish {
     bias,                  // C = sums + bias
     bias_relu,             // C = max(sums + bias, 0)
     store_where_positive,  // C = mask > 0 ? sums : 0, the derivative of relu
-    pool,                  // C = the largest of a cell's four sums, + bias; its index goes to `winners`
+    pool,                  // C = the largest of a cell's four sums, + bias; writes the index of the largest to `winners`
     pool_relu,             // the same, then max(., 0)
 };
 
@@ -28,15 +27,15 @@ enum class Finish {
 //
 //     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
 //
-// The columns n come in panels of panel_width; B and bias of the next panel lie b_panel further on.
-// A convolution is this product: row m is an output pixel, segment q a kernel row, and the `length` numbers of a segment are
-// the kernel's columns and channels, which are contiguous in the map. A dense layer is one with a single segment. In the
-// gradients by weights the rows are weights, and the sum runs over pixels or images.
+// The columns n come in panels of panel_width; B and bias of the next panel are at an offset of b_panel. A convolution
+// is this product: row m is an output pixel, segment q a kernel row, and the `length` numbers of a segment are the
+// kernel's columns and channels, which are contiguous in the map. A dense layer has a single segment. For the weights'
+// gradients the rows are weights, and the sum is over pixels or images.
 struct Product {
     const float* a = nullptr;
     const int64_t* a_rows = nullptr;
     int64_t a_segment = 0;
-    const int64_t* a_jumps = nullptr;  // from each segment to the next, if they are not a_segment apart; not for pool
+    const int64_t* a_jumps = nullptr;  // offset from each segment to the next, if not a_segment; not for pool
     int64_t a_step = 1;
     const float* b = nullptr;
     int64_t b_segment = 0;
@@ -48,8 +47,8 @@ struct Product {
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
-    int64_t products = 1;  // a batch of products of the same sizes
-    int64_t a_product = 0, b_product = 0, c_product = 0;  // from one to the next; bias as B, mask as C
+    int64_t products = 1;  // how many products of these sizes to compute
+    int64_t a_product = 0, b_product = 0, c_product = 0;  // offsets to the next product; bias has that of B, mask of C
     Finish finish = Finish::store;
     const float* bias = nullptr;
     const float* mask = nullptr;
@@ -70,10 +69,10 @@ struct PoolingImage {
     int64_t out_rows = 0, out_columns = 0;
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
-    const int64_t* output_offsets = nullptr;  // of each cell
-    int32_t* winners = nullptr;              // (cells, channels), of max pooling; may be null
-    const float* gradient = nullptr;         // (cells, channels)
-    float* input_gradient = nullptr;         // += the gradient by the input
+    const int64_t* output_offsets = nullptr;  // offset of each cell, an output pixel
+    int32_t* winners = nullptr;               // (cells, channels), of max pooling; may be null
+    const float* gradient = nullptr;          // (cells, channels)
+    float* input_gradient = nullptr;          // += the gradient with respect to the input
 };
 
 // Depthwise convolution of one image, NHWC, the input with its padding, weights and their gradient in panels.
@@ -91,16 +90,16 @@ struct DepthwiseImage {
     float* output = nullptr;
     const int64_t* output_offsets = nullptr;
     const float* gradient = nullptr;   // (cells, outputs)
-    float* kernel_gradient = nullptr;  // += the gradient by kernel and bias
-    float* input_gradient = nullptr;   // += the gradient by the input, laid out as the input
+    float* kernel_gradient = nullptr;  // += the gradient with respect to kernel and bias
+    float* input_gradient = nullptr;   // += the gradient with respect to the input, laid out as the input
 };
 
-// The cells of an image, NHWC. A cell reads window_rows rows of window_run contiguous numbers.
+// The cells (pooling windows) of an image, NHWC. A cell reads window_rows rows of window_run contiguous numbers.
 struct CellSearch {
     const float* input = nullptr;
     int64_t input_row = 0;
     int64_t cell_rows = 0, cell_columns = 0;
-    int64_t down = 0, right = 0;  // from a cell to the next below and to the next on the right
+    int64_t down = 0, right = 0;  // offsets from a cell to the next below and to the right
     int64_t window_rows = 0, window_run = 0;
     float* scratch = nullptr;  // (cell_rows, live_cells_row)
     int32_t* order = nullptr;  // (cells): first the live cells, which read a number that is not zero
@@ -124,12 +123,12 @@ struct WinnersImage {
     int64_t filters = 0;
     int64_t kernel_rows = 0;
     int64_t run = 0;              // kernel columns x channels: the contiguous numbers of a kernel row
-    float* kernel = nullptr;      // += the gradient by the kernel
-    float* bias = nullptr;        // += the gradient by the bias
+    float* kernel = nullptr;      // += the gradient with respect to the kernel
+    float* bias = nullptr;        // += the gradient with respect to the bias
     uint32_t* won = nullptr;      // scratch of bits: (marked_cells, filters / 32, 4)
     int64_t channels = 0;         // of the input
     const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
-    float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
+    float* input_gradient = nullptr;  // += the gradient with respect to the input, laid out as the input
 };
 
 // Winograd's minimal filtering F(m x m, r x r): a tile of m x m outputs of an r x r kernel is computed at once.
@@ -140,9 +139,9 @@ struct WinogradTiles {
     WinogradAlgorithm algorithm = WinogradAlgorithm::none;
     int64_t tiles = 0, channels = 0;
     float* map = nullptr;  // only read by the transforms from it
-    const int64_t* offsets = nullptr;  // of each tile's first pixel
+    const int64_t* offsets = nullptr;  // offset of each tile's first pixel
     const int64_t* inside = nullptr;  // (tiles, 2): rows and columns of a tile that lie within the map
-    int64_t row = 0, pixel = 0;       // from one row of the map, and from one pixel, to the next
+    int64_t row = 0, pixel = 0;       // offsets to the next row and to the next pixel of the map
     float* transformed = nullptr;     // only read by the transforms to the map
     int64_t position_step = 0, tile_step = 0;  // channels fill whole registers; lanes after the last are undefined
     const float* bias = nullptr;
@@ -185,13 +184,13 @@ struct Bfloat16Product {
     int64_t segments = 1;
     int64_t length = 0;
     const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded by zeros to whole steps
-    int64_t b_panel = 0;          // from panel to panel
+    int64_t b_panel = 0;          // offset to the next panel
     int64_t runs = 1;
-    int64_t rows = 0;  // of a run
+    int64_t rows = 0;  // rows of a run
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;  // (runs, rows); a row with a negative offset is not stored
-    int64_t c_panel = 0;              // from panel to panel of C and of the mask
+    int64_t c_panel = 0;              // offset to the next panel of C and of the mask
     Finish finish = Finish::store;
     const float* bias = nullptr;
     int64_t bias_panel = 0;
@@ -199,8 +198,8 @@ struct Bfloat16Product {
     const int64_t* mask_rows = nullptr;
 };
 
-constexpr int64_t bfloat16_rows = 16;  // of A that are multiplied at once
-constexpr int64_t bfloat16_step = 32;  // numbers of a sum that are added at once
+constexpr int64_t bfloat16_rows = 16;  // rows of A in a tile
+constexpr int64_t bfloat16_step = 32;  // terms of a sum that one instruction adds
 
 // Rounds up to whole steps.
 constexpr int64_t bfloat16_padded(int64_t length) { return (length + bfloat16_step - 1) / bfloat16_step * bfloat16_step; }
@@ -229,7 +228,7 @@ struct OptimizerStep {
     float one_minus_beta_1 = 0, one_minus_beta_2 = 0, epsilon = 0;
     float momentum = 0;
     bool nesterov = false;
-    bool kernels_alone_decay = false;  // biases, scales, shifts and slopes do not
+    bool kernels_alone_decay = false;  // no weight decay for biases, scales, shifts and slopes
 };
 
 // Factors by channel of the backward pass of batch normalisation: see combine_channels.
@@ -239,7 +238,7 @@ struct ChannelFactors {
     const float* constant = nullptr;
 };
 
-constexpr int64_t augmentation_block = 32;  // numbers or pixels at once
+constexpr int64_t augmentation_block = 32;  // numbers or pixels that augmentation computes at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: the list stays in cache
 constexpr int64_t marked_cells = 32;    // cells whose winners are marked before the marks are read
 
@@ -276,8 +275,8 @@ struct Kernels {
     void (*approach)(float* average, const float* values, int64_t count, float rate);
     void (*multiply_by)(float* values, int64_t count, float factor);
     double (*sum_of_squares)(const float* values, int64_t count);
-    // Rounds each column of (rows, panel_width) to multiples of its own step, step_of_rms times the root mean square of the
-    // column, from -highest to highest of them.
+    // Rounds each column of (rows, panel_width) to k step with an integer |k| <= highest. The step of a column is
+    // step_of_rms times its root mean square.
     void (*round_columns)(const float* from, int64_t rows, int64_t highest, double step_of_rms, float* to);
     // The largest absolute value, or NaN if there is one.
     float (*largest_size)(const float* values, int64_t count);
@@ -323,8 +322,8 @@ struct Kernels {
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // to[c * to_row + r] = from[r * from_row + c]
     void (*transpose)(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns);
-    // Measures the peak: multiplies and adds in registers and returns the number of operations. `numbers` holds factor,
-    // addend and start, and receives the result, so that nothing is optimized away.
+    // Multiplies and adds in registers, to measure the peak, and returns the number of operations. `numbers` holds
+    // factor, addend and start, and receives the result, so that the compiler cannot drop the work.
     double (*multiply_add)(int64_t steps, float* numbers);
 
     // The Winograd transforms, each with its transpose for the backward pass. ^T is a transpose.
@@ -334,7 +333,7 @@ struct Kernels {
     void (*winograd_output_backward)(const WinogradTiles&);  // transformed = A map A^T, of a tile's outputs
     void (*winograd_weights)(const WinogradWeights&);           // transformed = G rows G^T
     void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
-    void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
+    void (*winograd_pool)(const WinogradCells&);  // transforms f2x3's `products` to `output` and `winners`
 
     // Null in the page, which does not train with bfloat16.
     void (*multiply_bfloat16)(const Bfloat16Product&) = nullptr;

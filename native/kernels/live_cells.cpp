@@ -1,5 +1,5 @@
-// Finds the live cells of an image, which read a number that is not zero. The products of the others are zero, and a drawing
-// on a black background has many of them.
+// Finds the live cells of an image, which read a number that is not zero. The products of the other cells are zero, and
+// an image with a black background has many.
 //
 // For each row of cells, the rows that it reads are combined by a bitwise or, then the columns that each cell reads.
 #include "vector.hpp"

@@ -5,8 +5,8 @@
 //     A: one number  a0 [s ][s ]  sums += a * b         step of the sum loads two vectors of B, shared by all rows, and one
 //     for each row   a1 [s ][s ]                        number of A for each row, shared by both columns.
 //
-// With few rows, a tile takes several panels, so that additions need not wait for one another. The order of a sum does not
-// depend on its tile, so results do not either.
+// With few rows, a tile has several panels, so that enough independent additions are in flight. Every sum is added in
+// the same order in every tile, so the tiles do not change results.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -15,6 +15,7 @@ namespace {
 // Steps of the sum by which B is prefetched. After a training step half of the panels are in another core's cache.
 constexpr int64_t steps_ahead = 32;
 
+// Computes the sums of M rows from `row` on and V registers of columns.
 template <int M, int V>
 CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]) {
     const float* a[M];
@@ -29,7 +30,7 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
     int64_t first = 0;  // offset of the segment from the start of each row
     for (int64_t q = 0; q < p.segments; ++q, segment += p.b_segment) {
         if (q > 0) first += p.a_jumps ? p.a_jumps[q - 1] : p.a_segment;
-        const float* b[(V + 1) / 2];  // one for each panel
+        const float* b[(V + 1) / 2];  // a pointer for each panel
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
         int64_t at = first;
@@ -94,9 +95,9 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
     }
 }
 
-// The sums of C cells of four pixels. A cell has one pointer, and all cells share the offsets of the window, so a tile of one
-// column holds twice as many pixels. L is the length of the segments, or 0 if only the product knows it; the loop of a short
-// length, as in the first convolution of a grey image, is unrolled.
+// Computes the sums of C cells of four pixels. A cell needs one pointer, and all cells share the offsets of the window,
+// which leaves registers for more sums. L is the length of the segments if it is known at compile time, else 0. For a
+// short length, as in the first convolution of a grey image, the loop is unrolled.
 template <int C, int V, int L>
 CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const float* a[C];
@@ -240,7 +241,7 @@ void multiply_panel(const Product& p) {
     }
 }
 
-// Advances by `panels`.
+// Moves a product on by `panels` panels of columns.
 CONVSCOPE_INLINE void skip(Product& p, int64_t panels) {
     p.b += panels * p.b_panel;
     if (p.bias) p.bias += panels * p.b_panel;

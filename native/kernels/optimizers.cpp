@@ -20,7 +20,7 @@ CONVSCOPE_INLINE float inverse_of_root_and(float addend, float x) {
     return inverse;
 }
 
-// Keras's Adam: the rate is the learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t), epsilon stands outside the root.
+// Keras's Adam: the rate is the learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t), epsilon is added to the root.
 void adam(float* __restrict weights, float* __restrict m, float* __restrict v, const float* __restrict gradient,
           int64_t count, const OptimizerStep& step) {
     const float alpha = step.rate, rate_m = step.one_minus_beta_1, rate_v = step.one_minus_beta_2;
@@ -33,19 +33,19 @@ void adam(float* __restrict weights, float* __restrict m, float* __restrict v, c
     }
 }
 
-// Keras's SGD, with momentum: the velocity is in units of the weights.
+// Keras's SGD with momentum. The velocity includes the learning rate, so it has the unit of the weights.
 void sgd(float* __restrict weights, float* __restrict velocity, const float* __restrict gradient, int64_t count,
          const OptimizerStep& step) {
-    const float rate = step.rate, keeps = step.momentum, kept = step.kept;
+    const float rate = step.rate, momentum = step.momentum, kept = step.kept;
     if (step.nesterov) {
         for (int64_t i = 0; i < count; ++i) {
-            velocity[i] = keeps * velocity[i] - rate * gradient[i];
-            weights[i] = weights[i] * kept + (keeps * velocity[i] - rate * gradient[i]);
+            velocity[i] = momentum * velocity[i] - rate * gradient[i];
+            weights[i] = weights[i] * kept + (momentum * velocity[i] - rate * gradient[i]);
         }
         return;
     }
     for (int64_t i = 0; i < count; ++i) {
-        velocity[i] = keeps * velocity[i] - rate * gradient[i];
+        velocity[i] = momentum * velocity[i] - rate * gradient[i];
         weights[i] = weights[i] * kept + velocity[i];
     }
 }

@@ -1,4 +1,4 @@
-// Multiply-adds between registers: the speed of the processor if memory and everything else cost nothing.
+// Multiply-adds between registers: the highest speed of the processor, without any access to memory.
 //
 // Twelve sums hide the latency of multiply-add at two a cycle, and fit into the sixteen registers that AVX2 and SSE2 have.
 #include "vector.hpp"

@@ -83,7 +83,7 @@ void average(const PoolingImage& p) {
     });
 }
 
-// dx[pixel] += dy[cell] / pixels of its window, for each pixel of it.
+// dx[pixel] += dy[cell] / (pixels of the cell's window), for each pixel of the window.
 void average_backward(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;
     for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {

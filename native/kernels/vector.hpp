@@ -65,7 +65,7 @@ typedef int32_t Mask __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
 typedef float VectorInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
 typedef int32_t MaskInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
 
-typedef uint32_t Pairs __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));  // of bfloat16, the first in the lower half
+typedef uint32_t Pairs __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));  // two bfloat16, the first in the lower half
 typedef uint32_t PairsInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(2), may_alias));
 
 constexpr int64_t width = CONVSCOPE_VECTOR_BYTES / 4;

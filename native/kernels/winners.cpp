@@ -1,4 +1,4 @@
-// The backward pass through relu, pooling and convolution at once, of the winners only.
+// The backward pass through relu, pooling and convolution at once, which only computes with winners.
 //
 //     corners of a cell:   0 1      Only the winning corner w has a gradient, and none if relu was zero: at most a quarter
 //                          2 3      of the work of the plain gradient.
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int max_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
 
-constexpr int64_t max_columns = 6;  // of a block
+constexpr int64_t max_columns = 6;  // the widest block of for_blocks
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
 
 // Calls `block.template run<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
@@ -264,7 +264,7 @@ template <int K>
 void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
     constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums
     constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;
-    const int64_t marks = (p.filters + 31) / 32 * 4;  // of a cell
+    const int64_t marks = (p.filters + 31) / 32 * 4;  // numbers of a cell's marks
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
         const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
         for (int64_t cell = begin; cell < end; ++cell) mark_winners(p, cell, p.won + (cell - begin) * marks);
@@ -321,7 +321,7 @@ void winners_kernel_by_runs(const WinnersImage& p) {
             const float* gradient = p.gradient + begin * p.filters + first;
             float* kernel = p.kernel + first * kernel_size;
             write_offsets(p, first, begin, begin + cells, winner_offsets);
-            if (in_one_block) {  // read once, winners without a gradient cost less than to list the others
+            if (in_one_block) {  // winners are read once, so those without a gradient cost less than a list of the others
                 for_blocks(ByRuns{p.input, p.input_row, filters, winner_offsets, width, gradient, p.filters, cells, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);

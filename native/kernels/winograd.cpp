@@ -154,8 +154,8 @@ void winograd_weights_backward(const WinogradWeights& p) {
                    [&](auto transform) CONVSCOPE_INLINE_LAMBDA { weights_backward<decltype(transform)>(p); });
 }
 
-// From the products of f2x3 to the largest of a tile's four outputs and its index. If a tile's pixels are equal along rows or
-// columns, so are its outputs, bit by bit: the first of equals wins, as in the direct algorithm.
+// Transforms the products of f2x3 to a tile's four outputs, and writes the largest and its index. If a tile's pixels
+// are equal along rows or columns, so are its outputs, bit by bit, and the first wins, as in the direct algorithm.
 void winograd_pool(const WinogradCells& cells) {
     const WinogradCells p = cells;
     const Vector zero{};

@@ -43,10 +43,10 @@ struct Transform {
     static constexpr int pairs = (N - 2) / 2;
 
     struct Coefficients {
-        float whole[pairs + 1] = {};       // coefficients of P(x) / x in x^2, the first made positive
-        float without[pairs][pairs] = {};  // the same without the factor of pair k, signs unchanged
-        float power[pairs][N] = {};        // of pair k's point
-        float scale[pairs] = {};           // 1 / P'
+        float whole[pairs + 1] = {};       // coefficients of sign P(x) / x, a polynomial in x^2; the first is positive
+        float without[pairs][pairs] = {};  // those of P(x) / x without the factor x^2 - p^2 of pair k
+        float power[pairs][N] = {};        // powers of pair k's point
+        float scale[pairs] = {};           // 1 / P' at pair k's point
         float scale_of_zero = 0, sign = 0;
     };
     static constexpr Coefficients coefficients = [] {

@@ -28,8 +28,8 @@ void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
     }
 }
 
-void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* by_slopes) const {
-    if (!wants_input_gradient_ && by_slopes == nullptr) return;
+void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* slopes_gradient) const {
+    if (!wants_input_gradient_ && slopes_gradient == nullptr) return;
     const Shape shape = output_.value.shape;
     const float* input = workspace.values[map_].image(image);
     const float* gradient = workspace.gradients[map_ + 1].image(image);
@@ -57,8 +57,8 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* 
             write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map_].image(image));
         }
     }
-    if (slopes_ == nullptr || by_slopes == nullptr) return;
-    for (int64_t i = 0; i < count; i += shape.channels) kernels_.add(by_slopes, sums + i, shape.channels);
+    if (slopes_ == nullptr || slopes_gradient == nullptr) return;
+    for (int64_t i = 0; i < count; i += shape.channels) kernels_.add(slopes_gradient, sums + i, shape.channels);
 }
 
 void ActivationPass::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t, int64_t,

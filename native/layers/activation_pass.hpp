@@ -1,9 +1,9 @@
-// An elementwise activation: y = f(x), dx = f'(x) dy. Relu is usually fused into the layer before it; this class computes
-// relu only if the gradient by its output is wanted, and every other activation always. The plan makes it a step of its own,
-// because f' needs x, which a fused activation would overwrite.
+// An elementwise activation: y = f(x), dx = f'(x) dy. Relu is usually fused into the layer before it; this class
+// computes relu only if the gradient with respect to its output is wanted, and every other activation always. The plan
+// makes it a step of its own, because f' needs x, which a fused activation would overwrite.
 //
 // The output may have fewer rows and columns than the input if the next layer reads no more (see Plan). Only those are
-// computed, and the gradient by the rest of the input is zero.
+// computed, and the gradient with respect to the rest of the input is zero.
 #pragma once
 
 #include "map_layer.hpp"

@@ -49,17 +49,17 @@ void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
     statistics.of_batch = true;
     const int64_t slices = count_slices(images);
     for (int64_t c = 0; c < channels_; ++c) {
-        double mean = 0, squares = 0, number = 0;
+        double mean = 0, squares = 0, pixels = 0;  // of the slices merged so far
         for (int64_t slice = 0; slice < slices; ++slice) {
             const float* part = statistics.part(slice) + c;
-            const auto more = static_cast<double>(std::min(slice_images, images - slice * slice_images) * pixels_);
+            const auto added = static_cast<double>(std::min(slice_images, images - slice * slice_images) * pixels_);
             const double distance = static_cast<double>(part[0]) - mean;
-            squares += static_cast<double>(part[row_]) + distance * distance * number * more / (number + more);
-            mean += distance * more / (number + more);
-            number += more;
+            squares += static_cast<double>(part[row_]) + distance * distance * pixels * added / (pixels + added);
+            mean += distance * added / (pixels + added);
+            pixels += added;
         }
         statistics.means[at(c)] = static_cast<float>(mean);
-        statistics.variances[at(c)] = squares / number;
+        statistics.variances[at(c)] = squares / pixels;
     }
     make_factors(statistics);
 }
@@ -137,19 +137,20 @@ void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t e
 }
 
 void BatchNormalization::settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
-    const double number = static_cast<double>(images * pixels_);
+    // dx = scale (dy - dbeta / pixels - h dgamma / pixels) with scale = gamma inverse, h = (x - mean) inverse
+    const double pixels = static_cast<double>(images * pixels_);
     for (int64_t c = 0; c < channels_; ++c) {
-        double by_gamma = 0, by_beta = 0;
+        double dgamma = 0, dbeta = 0;
         for (const Buffer<float>& shard : batch.shards) {
-            by_gamma += static_cast<double>(shard[at(offset + c)]);
-            by_beta += static_cast<double>(shard[at(offset + row_ + c)]);
+            dgamma += static_cast<double>(shard[at(offset + c)]);
+            dbeta += static_cast<double>(shard[at(offset + row_ + c)]);
         }
         const double scale = static_cast<double>(statistics.scales[at(c)]);
         const double inverse = static_cast<double>(statistics.inverses[at(c)]);
-        const double by_value = -scale * inverse * by_gamma / number;
+        const double by_value = -scale * inverse * dgamma / pixels;
         statistics.by_value[at(c)] = static_cast<float>(by_value);
         statistics.constant[at(c)] =
-            static_cast<float>(-scale * by_beta / number - by_value * static_cast<double>(statistics.means[at(c)]));
+            static_cast<float>(-scale * dbeta / pixels - by_value * static_cast<double>(statistics.means[at(c)]));
     }
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 // Pixels in one sum: enough to pay for its start and end, few enough that the operands stay in cache.
 constexpr int64_t min_pixels = 256, max_pixels = 512;
-constexpr int64_t min_channels = 16;  // of the input, which are rows of the kernel gradient: enough to fill a tile
+constexpr int64_t min_channels = 16;  // the input channels are rows of the kernel gradient: enough to fill a tile
 
 int64_t frame_size(const Layout& layout) { return layout.frame_height * layout.frame_width; }
 

@@ -45,7 +45,7 @@ class Bfloat16Convolution final : public Convolution {
     Runs writes_by_runs_, back_writes_by_runs_, back_masks_by_runs_;
     std::vector<int64_t> segments_, back_segments_;  // offset of each kernel row from the corner of the kernel
     int64_t channel_size_ = 0;           // numbers of an input channel with its padding
-    std::vector<int64_t> frame_offsets_;  // of the input's pixels with padding
+    std::vector<int64_t> frame_offsets_;  // offsets of the input's pixels with padding
 };
 
 }  // namespace convscope

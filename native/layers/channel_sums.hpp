@@ -34,7 +34,7 @@ class ConvolutionSums final : public ChannelSums {
     const Layout input_, output_;
     const Parameters& parameters_;
     const Kernels& kernels_;
-    const Layout ones_;  // of a map of ones with one channel
+    const Layout ones_;  // the layout of a map of ones with one channel
     const KernelWalk walk_;
     const std::vector<int64_t> reads_, ones_reads_, writes_;
     const std::vector<int64_t> cells_;  // offsets of the pixels of the output map
@@ -61,7 +61,7 @@ class DenseSums final : public ChannelSums {
     const Shape input_;
     const Parameters& parameters_;
     const Kernels& kernels_;
-    const std::vector<int64_t> writes_;  // by image
+    const std::vector<int64_t> writes_;  // offset of each image's sums
 };
 
 }  // namespace convscope

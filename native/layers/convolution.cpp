@@ -10,7 +10,7 @@ namespace convscope {
 namespace {
 
 constexpr int64_t pixels_at_once = 512;  // their inputs stay in cache while all panels are multiplied
-constexpr int64_t gradient_pixels_at_once = 128;  // 16 KB of one panel
+constexpr int64_t gradient_pixels_at_once = 128;  // one panel of their gradient is 16 KB
 
 }  // namespace
 
@@ -48,7 +48,7 @@ std::vector<int64_t> kernel_offsets(const Layer& layer, const Layout& input) {
 
 KernelWalk::KernelWalk(const Layer& layer, const Layout& map)
     : row(layer.dilation[0] * map.row()), length(map.shape.channels / layer.groups) {
-    const int64_t column = layer.dilation[1] * map.shape.channels;
+    const int64_t column = layer.dilation[1] * map.shape.channels;  // offset from one tap of a kernel row to the next
     if (column == length || length == 1) {
         step = column == length ? 1 : column;
         length *= layer.window[1];
@@ -190,7 +190,7 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     kernels_.multiply(p);
 
     std::memset(frame, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
-    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // of contiguous numbers in a kernel row
+    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // pieces of contiguous numbers of a kernel row
     const int64_t run = layer_.window[1] * layer_.input.channels / runs, from_run = layer_.dilation[1] * layer_.input.channels;
     const float* product = products;
     for (const int64_t offset : reads_) {

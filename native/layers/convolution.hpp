@@ -16,7 +16,7 @@ struct KernelWalk {
     int64_t row;               // offset from one kernel row to the next
     int64_t row_segments = 1;  // in a kernel row
     int64_t length, step = 1;  // numbers of a segment, and the distance between them
-    std::vector<int64_t> jumps;  // from each segment to the next; empty if segments are rows
+    std::vector<int64_t> jumps;  // offset from each segment to the next; empty if segments are rows
 
     // Sets how `product` reads `rows` kernel rows, from the first of its A and B. A row of B has `width` numbers.
     void set(Product& product, int64_t rows, int64_t width) const;
@@ -42,7 +42,8 @@ class Convolution : public WeightedLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    // Whole rows of input pixels [begin, end), and the rows of the transposed kernel that reach the output from them.
+    // Input pixels [begin, end), whole rows, for which rows [first_row, end_row) of the transposed kernel read the
+    // output gradient. The other kernel rows would read only padding.
     struct Band {
         int64_t begin, end, first_row, end_row;
     };
@@ -56,12 +57,12 @@ class Convolution : public WeightedLayer {
 
     const bool has_few_channels_;
     const KernelWalk walk_;
-    std::vector<int64_t> reads_, writes_;                             // forward: offsets by output pixel
-    std::vector<Band> bands_;                                         // input_gradient
-    std::unique_ptr<const KernelWalk> back_walk_;                     // input_gradient
-    std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
-    std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
-    std::vector<int64_t> gradient_offsets_, product_rows_;             // input_gradient_of_few_channels
+    std::vector<int64_t> reads_, writes_;  // forward: offsets by output pixel
+    std::vector<Band> bands_;              // this and the next two: input_gradient, offsets by input pixel
+    std::unique_ptr<const KernelWalk> back_walk_;
+    std::vector<int64_t> back_reads_, back_writes_, back_masks_;
+    std::vector<int64_t> kernel_reads_, kernel_writes_;     // kernel_gradient: offsets by weight (r, s, c)
+    std::vector<int64_t> gradient_offsets_, product_rows_;  // input_gradient_of_few_channels: offsets by output pixel
 };
 
 // Offsets in `input` of the window's corner, y * stride * row + x * stride * channels, for each output pixel (y, x).

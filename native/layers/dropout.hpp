@@ -23,7 +23,7 @@ class Dropout final : public MapLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    const int number_;  // of the layer in the architecture
+    const int number_;  // index of the layer in the architecture
 };
 
 }  // namespace convscope

@@ -1,4 +1,4 @@
-// Copies a map to a vector, if the two cannot share memory, and its gradient back.
+// Copies a map to a vector, if the two cannot share memory; the backward pass copies the gradient to the map's layout.
 #pragma once
 
 #include "map_layer.hpp"

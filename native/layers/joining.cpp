@@ -22,10 +22,10 @@ void Joining::add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) c
     const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;  // pixels that are contiguous in memory
     for (int64_t image = begin; image < end; ++image) {
         const float* values = workspace.values[earlier_map_].image(image);
-        const float* by_output = workspace.gradients[map_ + 1].image(image);
+        const float* output_gradient = workspace.gradients[map_ + 1].image(image);
         float* gradient = workspace.gradients[earlier_map_].image(image);
         for (int64_t y = 0; y < shape.height; ++y) {
-            const float* row = by_output + output_.gradient.at(y, 0);
+            const float* row = output_gradient + output_.gradient.at(y, 0);
             if (!takes_all) {
                 float* copy = workspace.scratch->backward[map_].data();
                 const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
@@ -80,10 +80,10 @@ void Concatenation::forward_image(Workspace& workspace, int64_t image) const {
             std::copy(from, from + shape.width * first, to);
             continue;
         }
-        const float* beside = x + input_.value.at(y, 0);
-        for (int64_t column = 0; column < shape.width; ++column, from += first, beside += own, to += shape.channels) {
+        const float* own_pixel = x + input_.value.at(y, 0);
+        for (int64_t column = 0; column < shape.width; ++column, from += first, own_pixel += own, to += shape.channels) {
             std::copy(from, from + first, to);
-            std::copy(beside, beside + own, to + first);
+            std::copy(own_pixel, own_pixel + own, to + first);
         }
     }
 }

@@ -1,8 +1,8 @@
 // Map layers that read two maps: the previous one and an earlier one, map number `earlier_map`. The forward pass adds or
 // concatenates them. The backward pass divides the gradient:
 //
-//     backward             writes the gradient by the previous map, like every other layer
-//     add_to_earlier       adds to the gradient by the earlier map, which the layer after that map has written before
+//     backward             writes the gradient with respect to the previous map, like every other layer
+//     add_to_earlier       adds to the gradient with respect to the earlier map, which its next layer has written before
 #pragma once
 
 #include "map_layer.hpp"
@@ -15,7 +15,7 @@ class Joining : public MapLayer {
     Joining(const StepContext& context, std::size_t earlier_map, const Map& earlier)
         : MapLayer(context), earlier_map_(earlier_map), earlier_(earlier) {}
 
-    // Adds the gradient by the earlier map.
+    // Adds to the gradient with respect to the earlier map, for images [begin, end).
     void add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const;
 
     Extents extents() const override;
@@ -48,7 +48,7 @@ class Concatenation final : public Joining {
    public:
     using Joining::Joining;
 
-    // A row of the gradient by either map. A branch writes zeros for the previous map.
+    // A row of either map's gradient. A branch writes zeros for the previous map.
     int64_t scratch_size() const override {
         return std::max(Joining::scratch_size(), input_.value.shape.width * input_.value.shape.channels);
     }

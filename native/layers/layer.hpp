@@ -75,14 +75,14 @@ struct Layer {
     Shape input, output;  // vectors are 1 x 1 maps
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
-    std::array<int64_t, 2> dilation = {1, 1};  // from one row or column of a kernel to the next
-    int64_t groups = 1;  // of a convolution: the equal parts of channels and filters
+    std::array<int64_t, 2> dilation = {1, 1};  // pixels from one row or column of a kernel to the next
+    int64_t groups = 1;  // a convolution's equal parts of channels and filters: a filter reads the channels of its part
     // Relu is fused into the layer: `Network` sets `relu` if `activation` is relu. Every other activation is a step of its own
     // after the layer (ActivationPass), as is a layer of kind `activation`.
     bool relu = false;
     Activation activation = Activation::none;
-    float slope = 0.2f;                        // of leaky relu below zero
-    int64_t dropped = 0;  // by dropout, of 2^24 numbers
+    float slope = 0.2f;   // of leaky relu below zero
+    int64_t dropped = 0;  // dropout's rate times 2^24
     bool has_bias = true;
 #if defined(CONVSCOPE_NO_BFLOAT16)
     static constexpr bool bfloat16 = false;
@@ -118,9 +118,9 @@ struct Layer {
     bool reads_earlier() const {
         return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation;
     }
-    // Rows or columns from the first to the last pixel of a window.
+    // The rows or columns that a window spans, from its first to its last pixel.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
-    // Whether a kernel row reads contiguous numbers, which the fast algorithms of a convolution need.
+    // Whether a kernel row reads contiguous numbers, as Winograd, bfloat16 and pooled convolutions need it.
     bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
     // Whether each channel has weights of its own.
@@ -131,7 +131,7 @@ struct Layer {
 
 struct Input {
     Shape shape;
-    float scale = 1, offset = 0;  // what the network reads is byte * scale + offset
+    float scale = 1, offset = 0;  // the network's input is byte * scale + offset
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {

@@ -10,7 +10,7 @@
 
 namespace convscope {
 
-constexpr int64_t block_rows = 64;  // of weights: their gradient, 8 KB, stays in the first-level cache until it is used
+constexpr int64_t block_rows = 64;  // rows of a panel updated at once: their gradient, 8 KB, stays in the first-level cache
 
 // The part of a map that a layer reads or writes: `shape` rows, columns and channels from the first, all within the first
 // `end` numbers of an image's memory, padding included. Kernels load whole vectors, so they may read up to `slack` numbers
@@ -32,8 +32,8 @@ struct Cells {
 // Everything that a layer reads and writes. Plan checks once that the layouts contain it, and that the layer writes every
 // number that a later layer may read.
 struct Extents {
-    Cells reads, writes;                    // values of map `index` and of map `index + 1`
-    Cells reads_gradient, writes_gradient;  // gradients by map `index + 1` and by map `index`
+    Cells reads, writes;                    // values of map `index` and of map `index + 1`, for step `index` of the plan
+    Cells reads_gradient, writes_gradient;  // gradients with respect to map `index + 1` and map `index`
     // Only of a layer that also reads an earlier map, number `earlier`.
     std::size_t earlier = 0;
     Cells reads_earlier = {}, writes_earlier_gradient = {};
@@ -65,7 +65,7 @@ struct StepContext {
     std::size_t map;
     const Map &input, &output;
     const Kernels& kernels;
-    bool wants_input_gradient;  // if a layer before this one has weights, or the gradient by the image is wanted
+    bool wants_input_gradient;  // if a layer before this one has weights, or the image's gradient is wanted
 };
 
 class MapLayer {
@@ -79,8 +79,8 @@ class MapLayer {
     virtual void forward(Workspace& workspace, int64_t begin, int64_t end) const {
         for (int64_t image = begin; image < end; ++image) forward_image(workspace, image);
     }
-    // Computes the gradient by map `map_` from that by the next map, if it is wanted, and adds the gradient by the weights to
-    // `gradient`, this layer's part of a shard's sums. It is null in a plan for gradients by layers.
+    // Computes the gradient with respect to map `map_`, if it is wanted, from that with respect to the next map, and
+    // adds the weights' gradient to `gradient`, this layer's part of a shard's sums, unless it is null.
     virtual void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }
@@ -90,6 +90,7 @@ class MapLayer {
 
     // The best number of images at once, a power of two. A network uses the largest of its layers.
     virtual int64_t group() const { return 1; }
+    // Numbers of the arrays that the layer needs: for each image, for each thread, and for each shard.
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t order_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
@@ -102,7 +103,7 @@ class MapLayer {
                          float* total) const;
 
    protected:
-    // Writes the input gradient of an image from contiguous rows of `numbers`, which are `row` apart.
+    // Writes the input gradient of an image, in its layout and masked by the input's relu. Row y is at numbers + y row.
     void write_input_gradient(Workspace& workspace, int64_t image, const float* numbers, int64_t row) const;
 
     // A layer that computes image by image overrides these instead.

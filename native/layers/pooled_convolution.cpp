@@ -148,7 +148,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     p.a_rows = reads;
     p.b_step = kernels_.panel_width;
     p.length = tiles.channels;
-    p.columns = kernels_.panel_width;  // the products are scratch, whole rows of it
+    p.columns = kernels_.panel_width;  // the products are scratch, so whole rows may be written
     p.c_rows = writes;
     p.products = 16;
     p.a = tiles.transformed;
@@ -230,7 +230,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (gradient == nullptr) {
-        // the plan computes no gradients by weights
+        // the plan computes no gradients of weights
     } else if (kernel_gradient_ == KernelGradient::filters) {
         const Order order = order_of(workspace, image);
         p.live = order.cells;

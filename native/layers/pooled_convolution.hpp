@@ -19,7 +19,8 @@ class PooledConvolution final : public WeightedLayer {
 
     Extents extents() const override;
     std::unique_ptr<ChannelSums> channel_sums() const override;
-    int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }  // and their number
+    // The order of the cells, then the number of live ones.
+    int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
@@ -31,8 +32,9 @@ class PooledConvolution final : public WeightedLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
+    // The order in which cells are computed: first the `live` ones, which read a number that is not zero.
     struct Order {
-        const int32_t* cells;  // first the `live` cells, which read a number that is not zero
+        const int32_t* cells;
         int64_t live;
     };
 
@@ -41,7 +43,7 @@ class PooledConvolution final : public WeightedLayer {
     Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_directly(Workspace& workspace, int64_t image) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
-    int64_t run_stride() const;  // from one kernel row to the next in the gradient by runs
+    int64_t run_stride() const;  // offset from one kernel row to the next in the gradient by runs
     // The input gradient as a product over all pixels, for kernel sizes that `winners_input` does not support.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
 
@@ -53,7 +55,7 @@ class PooledConvolution final : public WeightedLayer {
         winograd,
     };
     Forward choose_forward() const;
-    // Whether a vector of the kernel gradient spans filters or a run of a kernel row: see Kernels.
+    // Whether a vector of the kernel gradient spans filters or a run, contiguous numbers of a kernel row.
     enum class KernelGradient { filters, runs };
     KernelGradient choose_kernel_gradient() const;
 
@@ -63,8 +65,8 @@ class PooledConvolution final : public WeightedLayer {
     std::vector<int32_t> all_cells_;
     std::unique_ptr<Convolution> unpooled_;  // if the input gradient is a product over all pixels
     std::vector<int64_t> cell_offsets_, writes_;  // input and output offset of each cell
-    std::vector<int64_t> spread_offsets_;  // of each cell's four pixels in the output gradient of unpooled_
-    int64_t window_[4] = {};
+    std::vector<int64_t> spread_offsets_;  // offset of each cell's four pixels in the output gradient of unpooled_
+    int64_t window_[4] = {};  // input offset of each of a cell's four pixels from the first
 };
 
 }  // namespace convscope

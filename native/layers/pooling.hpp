@@ -17,7 +17,7 @@ class Pooling : public MapLayer {
     int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
 
    protected:
-    const std::vector<int64_t> writes_;
+    const std::vector<int64_t> writes_;  // offset of each output pixel
 };
 
 class MaxPooling final : public Pooling {

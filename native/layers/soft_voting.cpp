@@ -42,7 +42,7 @@ void SoftVoting::forward_image(Workspace& workspace, int64_t image) const {
     for (int64_t k = 0; k < classes_; ++k) output[k] = class_logarithm(logits, sums, k) + shift;
 }
 
-// With g the gradient by y, p[i, k] the softmax of member i, and w[i, k] = p[i, k] / Σ_i p[i, k]:
+// With g the gradient with respect to y, p[i, k] the softmax of member i, and w[i, k] = p[i, k] / Σ_i p[i, k]:
 //     dx[i, j] = g[j] w[i, j] + p[i, j] (Σ_k g[k] / M - Σ_k g[k] w[i, k])
 void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;

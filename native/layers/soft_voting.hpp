@@ -3,7 +3,7 @@
 //
 //     y[k] = log Σ_i exp(x[i, k] - L[i]) + mean(L) - log M
 //
-// The last two terms change no probability; with them, equal members give their own logits.
+// The last two terms change no probability; with them, the ensemble of equal members has the logits of each member.
 #pragma once
 
 #include "map_layer.hpp"

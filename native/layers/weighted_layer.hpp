@@ -1,4 +1,5 @@
-// A map layer with weights whose gradient is summed by shards, in the layout of the weights.
+// A map layer with weights. Each shard of the batch (see network.hpp) sums the weights' gradients of its images in an
+// array with the layout of Parameters; `collect` adds the shards' sums.
 #pragma once
 
 #include "map_layer.hpp"
@@ -15,7 +16,7 @@ class WeightedLayer : public MapLayer {
                  float* total) const override;
 
    protected:
-    // Adds the gradient by the bias: for each filter, the sum of the output gradient over all pixels.
+    // Adds the gradient with respect to the bias: for each filter, the sum of the output gradient over all pixels.
     void add_bias_gradient(const float* output_gradient, float* gradient) const;
 
     Parameters& parameters_;

@@ -6,10 +6,15 @@ namespace convscope {
 
 namespace {
 
-// Of input and output. With fewer, the transforms cost more than they save. Measured at 28 x 28 on an Intel Xeon (Granite
-// Rapids) with AVX-512, forward and back, by Winograd's way and directly, in microseconds: a kernel of 3 from 4
-// channels to 4 10 + 20 and 6 + 13, from 8 to 8 11 + 22 and 11 + 24, from 16 to 16 14 + 28 and 17 + 39. A kernel of 5
-// from 4 to 4 12 + 25 and 12 + 30, from 8 to 8 14 + 29 and 23 + 57. dev/LOG.md has more.
+// With fewer channels of the input or output, the transforms cost more than they save. Microseconds (forward +
+// backward) at 28 x 28 on an Intel Xeon (Granite Rapids) with AVX-512; dev/LOG.md has more:
+//
+//     kernel    channels    Winograd    direct
+//       3         4 -> 4     10 + 20     6 + 13
+//       3         8 -> 8     11 + 22    11 + 24
+//       3       16 -> 16     14 + 28    17 + 39
+//       5         4 -> 4     12 + 25    12 + 30
+//       5         8 -> 8     14 + 29    23 + 57
 constexpr int64_t min_channels = 8;
 
 }  // namespace

@@ -5,9 +5,10 @@
 
 namespace convscope {
 
-// Sides of a tile of outputs and of the kernel. A tile reads points() x points() inputs, and takes as many products.
+// F(m x m, r x r): an m x m tile of outputs of an r x r kernel. The tile reads points() x points() inputs and needs one
+// product for each of them and each channel, instead of m m r r.
 struct WinogradSizes {
-    int64_t outputs = 0, kernel = 0;
+    int64_t outputs = 0, kernel = 0;  // m and r
     int64_t points() const { return outputs + kernel - 1; }
     int64_t positions() const { return points() * points(); }
 };

@@ -9,13 +9,12 @@ namespace convscope {
 
 namespace {
 
-// A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least
-// so many that a product by kernels, or over tiles, is worth its start.
+// A block is a number of tiles whose transformed inputs and outputs (512 KB) stay in the second-level cache, but at
+// least min_tiles, so that each matrix product is long enough to pay for its start.
 constexpr int64_t block_floats = 1 << 17;
 constexpr int64_t min_tiles = 32;
 
-// Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache
-// lines.
+// Rounds a row up to whole registers, and avoids multiples of 256 bytes, whose columns compete for the same cache sets.
 int64_t row_step(int64_t numbers) {
     const int64_t step = round_up(numbers, 16);
     return step % 64 == 0 ? step + 16 : step;
@@ -62,7 +61,7 @@ WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters&
     }
     const int64_t fit = std::max(min_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
     block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(min_tiles, tiles_)), 1, slice_images);
-    block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // of a large map, parts of about one size
+    block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // a large map in parts of about one size
     const int64_t tiles = block_images_ * block_tiles_;
     input_rows_ = multiples(input_step_, tiles);
     output_rows_ = multiples(output_step_, tiles);
@@ -262,14 +261,14 @@ std::unique_ptr<ChannelSums> WinogradConvolution::channel_sums() const {
 }
 
 Extents WinogradConvolution::extents() const {
-    // The end of a square of pixels that begins at `offset`.
-    const auto behind = [](const Layout& layout, int64_t offset, int64_t side) {
+    // Returns the end of a square of side x side pixels that begins at `offset`.
+    const auto end_of = [](const Layout& layout, int64_t offset, int64_t side) {
         return offset + (side - 1) * layout.row() + side * layout.shape.channels;
     };
     const int64_t side = sizes_.outputs;
-    return {{layer_.input, behind(input_.value, reads_.back(), side + sizes_.kernel - 1)},
+    return {{layer_.input, end_of(input_.value, reads_.back(), side + sizes_.kernel - 1)},
             Cells::in(output_.value, layer_.output),
-            {layer_.output, behind(output_.gradient, gradient_reads_.back(), side)},
+            {layer_.output, end_of(output_.gradient, gradient_reads_.back(), side)},
             Cells::in(input_.gradient, layer_.input)};
 }
 

@@ -56,17 +56,17 @@ class WinogradConvolution final : public WeightedLayer {
                             float* frames) const;
     void write_from_frame(Workspace& workspace, int64_t image, const float* frame) const;
 
-    int64_t products_size() const;  // of one panel, for a block
+    int64_t products_size() const;  // numbers of a block's products with one panel
 
     const WinogradAlgorithm algorithm_;
     const WinogradSizes sizes_;
-    Layout frame_;  // of the input gradient while it is summed: all pixels that tiles read, channels up to whole registers
-    int64_t tiles_ = 0;                           // of an image
+    Layout frame_;  // in which the input gradient is summed: all pixels that tiles read, channels up to whole registers
+    int64_t tiles_ = 0;                           // tiles of an image
     int64_t block_images_ = 1, block_tiles_ = 1;  // maxima of a block: 1 image, or all tiles of an image
     int64_t input_step_ = 0, output_step_ = 0;    // from tile to tile in the transformed maps
-    std::vector<int64_t> reads_, writes_, gradient_reads_, frame_offsets_;      // by tile
-    std::vector<int64_t> inside_;                                              // by tile: rows and columns
-    std::vector<int64_t> input_rows_, output_rows_, product_rows_, channels_;  // by tile of a block; 0, 1, ...
+    std::vector<int64_t> reads_, writes_, gradient_reads_, frame_offsets_;  // offset of each tile's first pixel in a map
+    std::vector<int64_t> inside_;  // (tiles, 2): rows and columns of a tile that lie within the output
+    std::vector<int64_t> input_rows_, output_rows_, product_rows_, channels_;  // row offsets of products: i step
 };
 
 }  // namespace convscope
