@@ -1,5 +1,5 @@
-// The Python module `_native`: arrays in and out. The GIL is released while the engine works, and taken at intervals to
-// handle signals and to call `progress`. native.py has checked the arguments.
+// The Python module `_native`. The engine reads and writes NumPy's arrays in place. The GIL is released while it works,
+// and taken now and then to handle signals and to call `progress`. native.py has checked the arguments.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -40,7 +40,7 @@ const Kernels* find_kernels_or_throw(const std::string& name) {
 }
 
 template <class Enum>
-const char* first_name(Enum value) {
+const char* first_name(Enum value) {  // a value may have several names, as max pooling has
     for (const auto& choice : names_of(value)) {
         if (choice.value == value) return choice.name;
     }
@@ -67,11 +67,11 @@ nb::class_<Struct> bind_fields(nb::module_& module, const char* name) {
     Struct::for_fields([&](const char* name, auto field) {
         using Value = std::remove_reference_t<decltype(std::declval<Struct&>().*field)>;
         if constexpr (std::is_enum_v<Value>) {
-            bound.def_prop_rw(name, [field](const Struct& of) { return first_name(of.*field); },
-                              [field](Struct& of, const std::string& chosen) { of.*field = parse<Value>(chosen); });
+            bound.def_prop_rw(name, [field](const Struct& self) { return first_name(self.*field); },
+                              [field](Struct& self, const std::string& choice) { self.*field = parse<Value>(choice); });
         } else if constexpr (std::is_same_v<Value, Shape>) {
-            bound.def_prop_rw(name, [field](const Struct& of) { return sizes(of.*field); },
-                              [field](Struct& of, const std::array<int64_t, 3>& n) { of.*field = {n[0], n[1], n[2]}; });
+            bound.def_prop_rw(name, [field](const Struct& self) { return sizes(self.*field); },
+                              [field](Struct& self, const std::array<int64_t, 3>& n) { self.*field = {n[0], n[1], n[2]}; });
         } else {
             bound.def_rw(name, field);
         }
@@ -99,7 +99,7 @@ class Core {
         steps_ = steps;
     }
 
-    // True if training resumes from other weights than those of the model, which are averages.
+    // Whether the model's weights are averages, so that training resumes from others.
     bool averaged() {
         const Turn turn(*this, false);
         for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
@@ -109,7 +109,7 @@ class Core {
         return false;
     }
 
-    // True if the layer keeps unrounded kernels.
+    // Whether the layer's kernels are rounded, so that it also has unrounded ones.
     bool rounded(std::size_t layer) {
         const Turn turn(*this, false);
         return network_.parameters(layer)->rounded();
@@ -193,7 +193,7 @@ class Core {
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
         watched([&](Watcher& watcher) {
-            std::unique_ptr<PlannedPredictor> planned = std::move(outputs_);  // as in `logits`
+            std::unique_ptr<PlannedPredictor> planned = std::move(outputs_);  // for the same reason as in `logits`
             if (!planned) planned = std::make_unique<PlannedPredictor>(network_, Purpose::outputs, Kept::maps);
             const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
                 for (std::size_t j = 0; j < layers.size(); ++j) {
@@ -212,14 +212,14 @@ class Core {
         std::vector<LayerGradient> wanted;
         for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
         watched([&](Watcher& watcher) {
-            std::unique_ptr<LayerGradients> gradients = std::move(gradients_);  // as in `logits`
+            std::unique_ptr<LayerGradients> gradients = std::move(gradients_);  // for the same reason as in `logits`
             if (!gradients) gradients = std::make_unique<LayerGradients>(network_);
             gradients->compute(threads_, list(images), static_cast<int64_t>(images.shape(0)), dlogits.data(), wanted, watcher);
             gradients_ = std::move(gradients);
         });
     }
 
-    // Ablation i makes the replacements [ends[i - 1], ends[i]).
+    // Writes logits, (ablations, images, classes). Ablation i makes the replacements [ends[i - 1], ends[i]).
     void ablation_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
                          Out logits) {
         std::vector<Ablation> ablations(ends.size());
@@ -236,7 +236,8 @@ class Core {
     }
 
    private:
-    // One call at a time works on a network. A progress callback may read the network on the same thread, but not train it.
+    // Lets one thread at a time use the network, and releases the GIL. Its progress callback may read it but not change
+    // it.
     class Turn {
        public:
         Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
@@ -259,9 +260,8 @@ class Core {
         std::lock_guard<std::recursive_mutex> lock_;
     };
 
-    // After a fork, the threads of the parent process do not exist here and never unlock what they had locked: a lock of
-    // this process takes its place. The old one is still locked, so it is not destroyed. Called with the GIL, so by one
-    // thread at a time.
+    // Makes a new lock after a fork: the parent's threads do not exist in the child and would never unlock the old one,
+    // which is not destroyed, since it may be locked. Callers hold the GIL, so only one thread at a time is here.
     Core& in_this_process() {
         const int64_t process = process_id();
         if (process == process_) return *this;
@@ -292,8 +292,8 @@ class Core {
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
-    std::unique_ptr<Predictor> predictor_;       // of logits; kept between calls, as the next two are
-    std::unique_ptr<PlannedPredictor> outputs_;  // of layers
+    std::unique_ptr<Predictor> predictor_;       // for logits; this and the next two are kept between calls
+    std::unique_ptr<PlannedPredictor> outputs_;  // for outputs of layers
     std::unique_ptr<LayerGradients> gradients_;
     int64_t steps_ = 0;
     std::unique_ptr<std::recursive_mutex> mutex_ = std::make_unique<std::recursive_mutex>();
@@ -316,7 +316,7 @@ void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first
     }
 }
 
-// Allocates everything and counts, so that nothing is forgotten.
+// Returns the bytes of all arrays of a training and of predictions. It allocates them and counts, so none is forgotten.
 int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Layer>& layers, int threads,
                        const std::string& instruction_set, int64_t batch_size, const Settings& settings) {
     const Kernels* kernels = find_kernels_or_throw(instruction_set);

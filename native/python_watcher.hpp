@@ -1,4 +1,4 @@
-// The watcher that answers Python's signals and calls its progress callback while the engine works without the GIL.
+// The watcher that handles Python's signals and calls its progress callback while the engine works without the GIL.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -13,7 +13,7 @@
 
 namespace convscope {
 
-// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
+// Does so at most every 50 ms. An exception of a signal handler or the callback stops the work, for `rethrow`.
 class PythonWatcher final : public Watcher {
    public:
     explicit PythonWatcher(nanobind::handle progress) : progress_(progress) {}
@@ -22,7 +22,7 @@ class PythonWatcher final : public Watcher {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < std::chrono::milliseconds(50)) return true;
         const nanobind::gil_scoped_acquire gil;
-        const SubnormalMode kept(false);  // for Python's own arithmetic
+        const SubnormalMode kept(false);  // Python's arithmetic keeps subnormal numbers
         try {
             if (PyErr_CheckSignals() != 0) nanobind::raise_python_error();
             if (!progress_.is_none() && score.images > 0) {

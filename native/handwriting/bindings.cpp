@@ -1,4 +1,4 @@
-// The Python side of pictures; convscope.data.handwriting has checked the arguments.
+// The Python module `_handwriting`; convscope.data.handwriting has checked the arguments.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
@@ -18,7 +18,7 @@ View view(const Array& array) {
     return {array.data(), size(0), size(1), size(2)};
 }
 
-// An array that owns the picture.
+// Returns a NumPy array that owns the picture.
 nb::object to_array(Picture&& picture) {
     auto* owned = new Picture(std::move(picture));
     const nb::capsule owner(owned, [](void* pointer) noexcept { delete static_cast<Picture*>(pointer); });
@@ -57,8 +57,8 @@ nb::object average(const Array& band, int64_t start, int64_t rows, int64_t heigh
     return to_array(std::move(averaged));
 }
 
-nb::tuple fitted(int64_t height, int64_t width, int64_t most_height, int64_t most_width) {
-    const Size size = fit({height, width}, {most_height, most_width});
+nb::tuple fitted(int64_t height, int64_t width, int64_t max_height, int64_t max_width) {
+    const Size size = fit({height, width}, {max_height, max_width});
     return nb::make_tuple(size.height, size.width);
 }
 

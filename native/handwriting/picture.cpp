@@ -6,12 +6,14 @@ namespace convscope::handwriting {
 
 namespace {
 
-// Visits the entries under part `i` of `parts` equal ones of a line, with their shares in units of which an entry has `parts`.
+// Cuts a line of `length` entries into `parts` equal parts, and calls visit(entry, share) for the entries that part `i`
+// overlaps. Measured in entries / parts, part i is the interval [i length, (i + 1) length), an entry e is the interval
+// [e parts, (e + 1) parts), and the share is the length of their intersection.
 template <class Visit>
 void for_shares(int64_t i, int64_t length, int64_t parts, Visit visit) {
     const int64_t begin = i * length, end = begin + length;
-    for (int64_t at = begin / parts; at * parts < end; ++at) {
-        visit(at, std::min(end, (at + 1) * parts) - std::max(begin, at * parts));
+    for (int64_t entry = begin / parts; entry * parts < end; ++entry) {
+        visit(entry, std::min(end, (entry + 1) * parts) - std::max(begin, entry * parts));
     }
 }
 
@@ -52,7 +54,7 @@ void average_rows(const uint8_t* band, int64_t start, Size from, int64_t channel
                   uint8_t* averaged) {
     const int64_t length = from.width * channels;
     const auto area = static_cast<double>(from.height * from.width);
-    std::vector<int64_t> sums(static_cast<std::size_t>(length));  // of the pixels under a row of the result, by column
+    std::vector<int64_t> sums(static_cast<std::size_t>(length));  // by value of a row: weighted sums over the rows
     for (int64_t i = first; i < last; ++i) {
         std::fill(sums.begin(), sums.end(), 0);
         for_shares(i, from.height, to.height, [&](int64_t row, int64_t share) {
@@ -151,11 +153,11 @@ Moments sum_moments(const Picture& picture) {
 }
 
 Box find_box(const Picture& plane, double threshold) {
-    const double least = threshold * find_largest(plane);
+    const double level = threshold * find_largest(plane);
     Box box = {plane.height, 0, plane.width, 0};
     for (int64_t i = 0; i < plane.height; ++i) {
         for (int64_t j = 0; j < plane.width; ++j) {
-            if (*plane.at(i, j) <= least) continue;
+            if (*plane.at(i, j) <= level) continue;
             box = {std::min(box.top, i), i + 1, std::min(box.left, j), std::max(box.right, j + 1)};
         }
     }

@@ -1,4 +1,4 @@
-// Pictures as bytes (height, width, channels), resized, measured, and taken apart.
+// Pictures as bytes (height, width, channels): resizing, measuring, and cutting.
 //
 // All sums are of whole numbers, and every value is rounded as floor(x + 0.5). These files are compiled without fused
 // multiply-adds, so every compiler and processor gives the same pixels.
@@ -49,7 +49,7 @@ struct Moments {
 
 inline uint8_t round_half_up(double value) { return static_cast<uint8_t>(static_cast<int>(value + 0.5)); }
 
-// `change` takes a byte to a byte.
+// Replaces each value v by change(v).
 template <class Change>
 Picture change_values(Picture picture, Change change) {
     for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(change(value));
@@ -60,22 +60,23 @@ inline Picture invert(Picture picture) {
     return change_values(std::move(picture), [](uint8_t value) { return 255 - value; });
 }
 
-// The largest size of the same aspect within another.
+// Returns the largest size with the aspect ratio of `size` that fits within another.
 Size fit(Size size, Size within);
 
-// Resizes a picture by exact area averaging: a pixel is the mean of the pixels under it, parts by their share. Writes the
-// rows [first, last) of the result. `band` holds the rows of the picture that these need, from row `start` on.
+// Resizes a picture by exact area averaging: a pixel of the result is the mean of the picture under it, in which a
+// pixel covered in part has that weight. Writes rows [first, last) of the result of size `to`. `band` holds the rows of
+// the picture of size `from` that these need, from row `start` on.
 void average_rows(const uint8_t* band, int64_t start, Size from, int64_t channels, Size to, int64_t first, int64_t last,
                   uint8_t* averaged);
 Picture resize(const View& picture, Size size);
 
-// The picture in grey (1) or in colours (3), averaged down until no side is longer than `longest`.
+// Returns the picture with 1 (grey) or 3 channels (colour), averaged down so that no side is longer than `longest`.
 Picture reduce(const View& picture, int64_t longest, int64_t channels);
 
 Picture cut(const Picture& picture, const Box& box);
 Picture take_channel(const Picture& picture, int64_t channel);
 
-// `change` takes each channel, a plane, to another plane.
+// Replaces each channel, a plane, by change(plane).
 template <class Change>
 Picture change_channels(const Picture& picture, Change change) {
     if (picture.channels == 1) return change(picture);
@@ -95,14 +96,14 @@ Picture change_channels(const Picture& picture, Change change) {
 std::vector<uint8_t> take_border(const Picture& plane);
 int find_median(std::vector<uint8_t> values);  // the lower of the middle two
 int find_largest(const Picture& picture);
-Picture join_channels(const Picture& picture);  // a plane of the largest value of each pixel
+Picture join_channels(const Picture& picture);  // each pixel's largest value as a plane
 Moments sum_moments(const Picture& picture);
 
-// The box of all values above this share of the largest; there must be some.
+// Returns the box around all values above `threshold` times the largest. There must be some.
 Box find_box(const Picture& plane, double threshold);
 
-// Where the first pixel goes if the centre of mass comes to the middle of an image; of nothing, the picture's middle does.
-// Row i counts as i, and the middle of 28 rows as 14: so the centres of MNIST's digits lie from 13.5 to 14.5.
+// Returns the position of the picture's first pixel in an image whose middle is the picture's centre of mass, or its
+// middle if all values are 0. Row i counts as i, the middle of 28 rows as 14: MNIST's centres are from 13.5 to 14.5.
 Size find_corner(const Picture& picture, const Moments& moments, Size image);
 
 }  // namespace convscope::handwriting

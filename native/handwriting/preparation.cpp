@@ -10,9 +10,9 @@ namespace convscope::handwriting {
 
 namespace {
 
-// Whether the ground is lighter than the ink. Where the border is of one level, it is ground, and light if it lies nearer to
-// the lightest value than to the darkest. Where it is not, as under a shadow, the few pixels that depart far from the mean
-// around them are ink: it is dark if the sum of the third powers of these departures is below 0.
+// Whether the ground (the paper) is lighter than the ink. If nearly all of the border has one level, the border is
+// ground, which is light if it is nearer to the lightest value than to the darkest. Otherwise, as under a shadow, the
+// few pixels that differ much from the mean around them are ink, dark if the sum of the cubed differences is negative.
 bool has_light_ground(const Picture& picture) {
     std::vector<uint8_t> border;
     for (int64_t c = 0; c < picture.channels; ++c) {
@@ -25,20 +25,20 @@ bool has_light_ground(const Picture& picture) {
         const Picture means = change_channels(picture, [](const Picture& p) { return average_windows(p, p.shorter() / 4); });
         int64_t cubes = 0;
         for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
-            const int64_t departure = picture.pixels[i] - means.pixels[i];
-            cubes += departure * departure * departure;
+            const int64_t difference = picture.pixels[i] - means.pixels[i];
+            cubes += difference * difference * difference;
         }
         if (cubes != 0) return cubes < 0;
     }
     return 2 * ground > darkest + lightest || (2 * ground == darkest + lightest && ground >= 128);
 }
 
-// In the steps a value is how much ink a pixel holds: pictures of dark ink come inverted.
+// In the following steps a value is the amount of ink: pictures of dark ink are inverted before.
 
-// Ink is the share of the ground's lightness that is missing. The ground is the closing of the lightness, without the
-// noise, which means over a hundredth of the picture remove. In coloured light each channel has a ground of its own.
+// Ink is the missing share of the ground's lightness. The ground is a morphological closing of the lightness after
+// means over a hundredth of the picture have removed the noise. Each channel has its own: light may be coloured.
 Picture remove_uneven_light(const Picture& plane) {
-    constexpr int dimmest = 64;  // of 255: on a darker ground, missing light is not enlarged further
+    constexpr int dimmest = 64;  // a darker ground counts as this level, so that its noise is not amplified
     const Picture lightness = invert(plane);
     const Picture smooth = average_windows(lightness, plane.shorter() / 100);
     Picture ink = close_gaps(smooth, std::max<int64_t>(1, plane.shorter() / 3));
@@ -49,8 +49,9 @@ Picture remove_uneven_light(const Picture& plane) {
     return ink;
 }
 
-// Subtracts the strength of the paper: the median of the border, and three median deviations from it, which are two standard
-// deviations of Gaussian noise. But a busy border must not remove the ink.
+// Subtracts the level of the paper: the median of the border plus three median deviations, which are two standard
+// deviations of Gaussian noise, or plus half of the range from the median to the largest value if that is less, since a
+// border with ink on it must not remove all ink.
 Picture subtract_paper(const Picture& plane) {
     std::vector<uint8_t> border = take_border(plane);
     const int ground = find_median(border);
@@ -59,14 +60,13 @@ Picture subtract_paper(const Picture& plane) {
     return change_values(plane, [&](int value) { return std::max(value - paper, 0); });
 }
 
-// Weak ink, as of ruled lines and grain, stays where it is the edge of strong ink: at most a 28th of the longer side away, a
-// pixel of an MNIST image. That is nearness, and not connection as in Canny 1986, since ruled lines are connected with the
-// ink that crosses them.
+// Removes weak ink (ruled lines, grain) unless it is near strong ink: at most a 28th of the longer side away, a pixel
+// of an MNIST image. Canny 1986 asks for connection instead, but ruled lines are connected with ink.
 Picture remove_paper(const Picture& picture) {
-    constexpr double strong_share = 0.8;  // of the middle between weak and strong; 0.6 keeps squared paper
+    constexpr double strong_share = 0.8;  // times the middle between weak and strong; with 0.6 lines of squared paper stay
     const Picture clean = change_channels(picture, subtract_paper), ink = join_channels(clean);
-    const double least = strong_share * find_middle_of_classes(ink.pixels.data(), ink.height * ink.width);
-    const Picture strong = change_values(ink, [&](int value) { return value > least ? 255 : 0; });
+    const double level = strong_share * find_middle_of_classes(ink.pixels.data(), ink.height * ink.width);
+    const Picture strong = change_values(ink, [&](int value) { return value > level ? 255 : 0; });
     const Picture near = spread_largest(strong, std::max<int64_t>(1, picture.longer() / 28));
     return change_channels(clean, [&](Picture plane) {
         for (std::size_t i = 0; i < plane.pixels.size(); ++i) plane.pixels[i] &= near.pixels[i];
@@ -74,10 +74,10 @@ Picture remove_paper(const Picture& picture) {
     });
 }
 
-// A piece with less than a 20th of the largest piece's ink is no part of the writing.
+// Removes connected pieces with less than a 20th of the ink of the largest piece.
 Picture remove_specks(const Picture& picture) {
     const Pieces pieces = find_pieces(join_channels(picture));
-    std::vector<int64_t> sums(pieces.boxes.size() + 1);  // of each piece; the first is the ground's
+    std::vector<int64_t> sums(pieces.boxes.size() + 1);  // the ground's ink, 0, and each piece's
     const auto sum_of = [&](std::size_t i) -> int64_t& { return sums[static_cast<std::size_t>(pieces.numbers[i])]; };
     for (int64_t c = 0; c < picture.channels; ++c) {
         const Picture plane = take_channel(picture, c);
@@ -92,8 +92,8 @@ Picture remove_specks(const Picture& picture) {
     });
 }
 
-// How many columns the ink leans right a row downwards, from -1 to 1. Source: LeCun and others 1998, section III.A, who set
-// the principal axis upright; this is the line of regression, which needs no root and hardly differs.
+// Returns how many columns the ink moves to the right per row downwards, from -1 to 1: the slope of the regression line
+// of columns on rows. LeCun and others 1998, section III.A, use the principal axis, nearly the same.
 double find_slope(const Moments& sums) {
     const auto mean = [&](int64_t sum) { return static_cast<double>(sum) / static_cast<double>(sums.total); };
     const double row = mean(sums.rows), variance = mean(sums.squares) - row * row;
@@ -101,8 +101,8 @@ double find_slope(const Moments& sums) {
     return variance > 0 ? std::min(1.0, std::max(-1.0, covariance / variance)) : 0;
 }
 
-// Shears the picture by its rows until the ink no longer leans. A row is moved by whole 256ths of a pixel, and columns of
-// ground on both sides make room for it. `sums` are of the ink.
+// Shifts each row so that the ink no longer leans, in steps of 1/256 pixel. Columns of ground on both sides make room.
+// `sums` are of ink.
 Picture set_upright(const Picture& picture, const Moments& sums) {
     constexpr int64_t parts = 256;
     const double slope = find_slope(sums), middle = static_cast<double>(sums.rows) / static_cast<double>(sums.total);
@@ -128,7 +128,8 @@ Picture set_upright(const Picture& picture, const Moments& sums) {
     });
 }
 
-// The longer side gets `target` pixels; without one, or where that does not fit, the picture is as large as the image holds it.
+// Returns the size of the picture in the image: its longer side is `target`, or if that does not fit or the step
+// `scale` is not taken, it is as large as fits.
 Size find_scale(Size size, const Request& request) {
     const Size largest = fit(size, {request.height, request.width});
     if ((request.steps >> scale & 1) == 0) return largest;
@@ -142,7 +143,7 @@ Picture stretch_contrast(const Picture& picture) {
     return change_values(picture, [&](int value) { return round_half_up(value * 255.0 / largest); });
 }
 
-// Puts the picture's first pixel at `corner` of an image of ground; `lost` is the share of the ink that is outside of it.
+// Makes an image of ground with the picture's first pixel at `corner`. `lost` becomes the share of ink outside.
 Picture paste(const Picture& picture, Size corner, Size size, const std::vector<int>& ground, double& lost) {
     Picture image(size.height, size.width, picture.channels);
     const int64_t total = sum_moments(picture).total;
@@ -169,7 +170,7 @@ Picture add_opaque_alpha(const Picture& picture) {
     return image;
 }
 
-// Takes the last picture through the first four steps: they leave ink alone on an even ground.
+// Applies the first four steps, as far as `steps` has them, to the last picture: they leave only ink on an even ground.
 void clean(Prepared& prepared, bool is_inverted, uint32_t steps) {
     for (const Step step : {polarity, light, ink, specks}) {
         const Picture& picture = prepared.pictures.back();
@@ -183,12 +184,12 @@ void clean(Prepared& prepared, bool is_inverted, uint32_t steps) {
     }
 }
 
-// Whether two pieces at least half as long as the longest are a fifth of its length apart, by rows or by columns.
+// Whether two pieces, each at least half as long as the longest, are a fifth of its length apart in rows or columns.
 bool are_several(const std::vector<Box>& boxes) {
     const auto length = [](const Box& box) { return std::max(box.bottom - box.top, box.right - box.left); };
     int64_t longest = 0;
     for (const Box& box : boxes) longest = std::max(longest, length(box));
-    Box gap = {INT64_MAX, 0, INT64_MAX, 0};  // from the first end to the last start
+    Box gap = {INT64_MAX, 0, INT64_MAX, 0};  // the first end and the last start of the pieces, by row and by column
     for (const Box& box : boxes) {
         if (2 * length(box) < longest) continue;
         gap = {std::min(gap.top, box.bottom), std::max(gap.bottom, box.top), std::min(gap.left, box.right),
@@ -197,15 +198,15 @@ bool are_several(const std::vector<Box>& boxes) {
     return 5 * std::max(gap.bottom - gap.top, gap.right - gap.left) >= longest;
 }
 
-// What may be wrong with a picture, by the ink alone that is left of it on an even ground.
+// Returns hints, as bits, at what may be wrong with a picture. `clean` is its ink after all four cleaning steps.
 uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
     const Picture ink = join_channels(clean);
     if (find_largest(ink) < faintest) return 1u << empty;
     const Box box = find_box(ink, threshold);
-    const double least = threshold * find_largest(ink), height = static_cast<double>(clean.height);
+    const double level = threshold * find_largest(ink), height = static_cast<double>(clean.height);
     const double down = static_cast<double>(std::abs(box.top + box.bottom - clean.height)) / height;
     const double right = static_cast<double>(std::abs(box.left + box.right - clean.width)) / static_cast<double>(clean.width);
-    const Pieces pieces = find_pieces(change_values(ink, [&](int value) { return value > least; }));
+    const Pieces pieces = find_pieces(change_values(ink, [&](int value) { return value > level; }));
     uint32_t hints = is_inverted ? 1u << inverted : 0;
     if (5 * std::max(box.bottom - box.top, box.right - box.left) < clean.shorter()) hints |= 1u << tiny;
     if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;
@@ -215,10 +216,10 @@ uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
 
 }  // namespace
 
-// Otsu 1979, equation 18, without its constant factor: (m_w·n_s - m_s·n_w)² / (n_w·n_s) with the numbers n and the sums m of
-// weak and strong values; the lowest threshold that makes it largest. Values of 0 are left out, since ground is most of a
-// picture and would decide where there is little ink. The middle tells more than the threshold, which is the largest weak
-// value and, where there is nothing in between, as low as that.
+// Otsu 1979, equation 18, without its constant factor: (m_w·n_s - m_s·n_w)² / (n_w·n_s) with the numbers n and the sums
+// m of weak and strong values; the lowest threshold that makes it largest. Values of 0 are left out, since they are
+// most of a picture and would decide if there is little ink. The middle of the class means is returned rather than the
+// threshold, which is the largest weak value even if the strong values are much larger.
 double find_middle_of_classes(const uint8_t* values, int64_t count) {
     std::array<double, 256> counts = {};
     for (int64_t i = 0; i < count; ++i) ++counts[values[i]];
@@ -234,9 +235,10 @@ double find_middle_of_classes(const uint8_t* values, int64_t count) {
         weak_sum += moved;
         strong_sum -= moved;
         if (weak == 0 || strong == 0) continue;
-        const double apart = weak_sum * strong - strong_sum * weak, between = apart * apart / (weak * strong);
-        if (between <= best) continue;
-        best = between;
+        const double difference = weak_sum * strong - strong_sum * weak;
+        const double variance = difference * difference / (weak * strong);  // between the classes
+        if (variance <= best) continue;
+        best = variance;
         middle = (weak_sum / weak + strong_sum / strong) / 2;
     }
     return middle;
@@ -245,7 +247,7 @@ double find_middle_of_classes(const uint8_t* values, int64_t count) {
 Prepared prepare(const View& picture, const Request& request) {
     constexpr uint32_t cleaning = 1u << polarity | 1u << light | 1u << ink | 1u << specks;
     const Size size = {request.height, request.width};
-    const auto to_ink = [&](const Picture& p) { return request.is_ink_light ? p : invert(p); };  // and back
+    const auto to_ink = [&](const Picture& p) { return request.is_ink_light ? p : invert(p); };  // its own inverse
     Prepared prepared;
     std::vector<Picture>& pictures = prepared.pictures;
     pictures.push_back(reduce(picture, largest_factor * std::max(size.height, size.width), request.channels < 3 ? 1 : 3));
@@ -253,7 +255,7 @@ Prepared prepare(const View& picture, const Request& request) {
     const bool is_inverted = has_light_ground(pictures.front()) == request.is_ink_light;
     pictures.front() = to_ink(pictures.front());
     clean(prepared, is_inverted, request.steps);
-    if (request.is_centred) {  // nothing can be said of other pictures
+    if (request.is_centred) {  // the hints are only valid for centred data sets
         Prepared whole;
         if ((request.steps & cleaning) != cleaning) {
             whole.pictures.push_back(pictures.front());

@@ -6,8 +6,8 @@ namespace convscope::handwriting {
 
 namespace {
 
-// The largest value in each window along the rows; the middle of a row's first window is column `first`, and beyond a row all
-// values are 0. The result is transposed, (windows, height), so that a second call goes along the columns.
+// Returns the largest value of each window of 2 reach + 1 columns whose middle is a column in [first, width - first).
+// Values outside a row count as 0. The result is transposed, (windows, height), for a call along columns.
 Picture find_largest_in_rows(const Picture& plane, int64_t reach, int64_t first) {
     const int64_t size = 2 * reach + 1, count = plane.width - 2 * first, length = count + size - 1;
     Picture largest(count, plane.height);
@@ -15,7 +15,7 @@ Picture find_largest_in_rows(const Picture& plane, int64_t reach, int64_t first)
     for (int64_t i = 0; i < plane.height; ++i) {
         std::fill(line.begin(), line.end(), 0);
         std::copy_n(plane.at(i), plane.width, line.data() + reach - first);
-        // line[j] is the largest of the `done` values from j on; two such windows make a wider one.
+        // line[j] is the largest of the `done` values from j on; with that at j + step it makes a wider one.
         for (int64_t done = 1; done < size;) {
             const int64_t step = std::min(done, size - done);
             const uint8_t *from = line.data(), *next = from + step;
@@ -60,8 +60,8 @@ Picture spread_largest(const Picture& plane, int64_t reach) {
     return find_largest_in_rows(find_largest_in_rows(plane, reach, 0), reach, 0);
 }
 
-// The first windows go so far beyond the edge that the second ones lie within them: where the edge of a shadow leaves the
-// picture, it continues. On a clean sheet all windows have the same largest value, and the second ones change nothing.
+// The first windows extend beyond the picture, so that the second ones have complete windows: a shadow continues past
+// the picture's edge. If all first windows have one largest value, the second change nothing.
 Picture close_gaps(const Picture& plane, int64_t reach) {
     const Picture inflated = find_largest_in_rows(find_largest_in_rows(plane, reach, -reach), reach, -reach);
     const int largest = find_largest(inflated), smallest = 255 - find_largest(invert(inflated));
@@ -71,7 +71,7 @@ Picture close_gaps(const Picture& plane, int64_t reach) {
 
 Pieces find_pieces(const Picture& plane) {
     Pieces pieces{std::vector<int32_t>(plane.pixels.size()), {}};
-    std::vector<int64_t> open;  // pixels whose neighbours are not looked at yet; each pixel is here once
+    std::vector<int64_t> open;  // pixels of the piece whose neighbours are not visited yet; each pixel is added once
     const auto add = [&](int64_t i) {
         int32_t& number = pieces.numbers.data()[i];
         if (plane.pixels.data()[i] == 0 || number != 0) return;
