@@ -1,4 +1,4 @@
-// Gradients by layers and ablations of whole networks, against the naive one.
+// Gradients with respect to layers, and ablations, of whole networks, compared with the naive network.
 #include "ablations.hpp"
 
 #include <cmath>
@@ -176,7 +176,7 @@ TEST(gradients_by_layers_and_image_match_the_naive_network) {
             CHECK(first.empty() || gradients == first);
             first = gradients;
         }
-        // On the way to the image alone layers are fused.
+        // If only the gradient with respect to the image is wanted, layers are fused.
         std::vector<float> image(gradients[0].size());
         for (int threads : {1, 3}) {
             CHECK(together.compute(threads, c.images, count, c.dlogits.data(), {{-1, image.data()}}, c.watcher));

@@ -11,8 +11,8 @@ namespace {
 
 constexpr double epsilon = 1.2e-7;  // the distance from 1 to the next float
 
-// What a number may be off: `relative` of itself, `absolute` where it vanishes; its derivative, of which 1 is the
-// largest or nearly so, `of_derivative`. All are about twice what was found.
+// The largest allowed errors: of a value `relative` times its size, or `absolute` near zero; of the derivative, whose
+// largest value is about 1, `of_derivative`. All are about twice the measured errors.
 struct Case {
     Activation activation;
     float slope;

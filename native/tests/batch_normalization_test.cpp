@@ -111,8 +111,8 @@ std::vector<Case> make_cases() {
     return cases;
 }
 
-// That numbers went from `start` to `want`: within a few roundings of the longest way, or of 0.02, which is what
-// rounding the numbers themselves comes to.
+// Checks that numbers moved from `start` to `want`. The tolerance is a few roundings of the longest move, but at least
+// of 0.02, since the numbers themselves are rounded.
 void check_moved(const Numbers& got, const Numbers& start, const Numbers& want) {
     Numbers got_moves, moves;
     for (std::size_t i = 0; i < start.size(); ++i) {

@@ -31,7 +31,7 @@ struct Case {
     int64_t runs, rows, columns, segments, length;
 };
 
-// Operands that a Bfloat16Product points into; rows of C stand at odd places in no order, and every seventh is left out.
+// The operands of a Bfloat16Product. Rows of C are at unordered offsets, and every seventh is left out.
 struct Operands {
     Operands(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), width(kernels.panel_width), panels((c.columns + width - 1) / width) {

@@ -1,4 +1,4 @@
-// What a test is and how it says what went wrong: no framework, nothing but a list and two functions.
+// The definition of a test and of its checks, without a framework: a list of tests and two functions.
 //
 //     TEST(the_sum_of_two_and_two_is_four) { CHECK(2 + 2 == 4); }
 //
@@ -27,8 +27,8 @@ void check(bool holds, const char* file, int line, const char* what);
 // The same unless |got - want| <= tolerance; a NaN fails.
 void check_near(double got, double want, double tolerance, const char* file, int line, const char* what);
 
-// Each number within `tolerance` of the largest, or of `least` where all are smaller: what summing larger numbers
-// leaves behind.
+// Checks that each number is within `tolerance` times the largest one, or times `least` if all are smaller: the error
+// that remains of sums of larger numbers.
 template <class Number>
 void check_near_all(const Number* got, const std::vector<double>& want, double tolerance, double least,
                     const char* file, int line, const char* what) {

@@ -7,14 +7,14 @@
 namespace convscope::test {
 namespace {
 
-constexpr float before = 0.5;  // the gradients are added to what is there
+constexpr float before = 0.5;  // the value to which the gradients are added
 
 struct Case {
     int64_t channels, multiplier, rows, columns, stride_down, stride_right, out_rows, out_columns;
     int64_t row_dilation = 1, column_dilation = 1;
 };
 
-// A map that reaches past the last window, and one output place after another in no order.
+// A map that is larger than the windows reach, whose outputs are written at unordered offsets.
 struct Depthwise {
     Depthwise(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), outputs(c.channels * c.multiplier), cells(c.out_rows * c.out_columns), panel(kernels.panel_width) {
@@ -42,8 +42,8 @@ struct Depthwise {
         image.weights = weights.data();
     }
 
-    // Where output `o` of a cell reads through a place of the kernel, and its weight there; the place behind the last
-    // is that of the bias.
+    // The input offset that output `o` of a cell reads at a tap of the kernel, and the offset of its weight there. The
+    // tap after the last is the bias.
     int64_t read(int64_t cell, int64_t tap, int64_t o) const {
         const int64_t row = cell / shape.out_columns * shape.stride_down + tap / shape.columns * shape.row_dilation;
         const int64_t column =
@@ -125,7 +125,7 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_matches_its_formula) {
                 wanted[static_cast<std::size_t>(d.weight(d.kernel_size(), o))] += share;
             }
         }
-        // Columns behind the last output are as they were.
+        // Columns after the last output are unchanged.
         for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 5e-6);
     }
 }
@@ -149,7 +149,7 @@ TEST(the_depthwise_gradient_by_the_input_matches_its_formula) {
                 }
             }
         }
-        // What no window reads is as it was.
+        // The gradient of pixels that no window reads is unchanged.
         for (std::size_t i = 0; i < wanted.size(); ++i) {
             CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 1e-5 * static_cast<double>(c.multiplier));
         }

@@ -1,4 +1,4 @@
-// Dropout by counting: which numbers are dropped, how many, and that a sequence may be cut anywhere.
+// Dropout: which numbers are dropped, how many, and that a sequence may be computed in parts.
 #include <algorithm>
 
 #include "check.hpp"
@@ -7,7 +7,7 @@
 namespace convscope::test {
 namespace {
 
-constexpr int64_t whole = 1 << 24;  // chances are given in parts of it
+constexpr int64_t whole = 1 << 24;  // rates are integers divided by this
 
 }  // namespace
 

@@ -23,7 +23,7 @@ class Engine {
 
     int64_t steps = 0;
 
-    // The weights with the moving statistics, or what the optimizer remembers of them.
+    // The weights with the moving statistics, or the optimizer's moments.
     void write(Parameters::Field field, const std::vector<Weights>& values) {
         for (std::size_t l = 0; l < values.size(); ++l) {
             if (values[l].kernel.empty()) continue;
@@ -56,7 +56,7 @@ class Engine {
         return values;
     }
 
-    // Steps over `order` in batches, all of one learning rate; it begins at place `first` of the epoch.
+    // Trains on the images of `order` in batches, with one learning rate. The first image is at `first` in the epoch.
     Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
                 Watcher& watcher, const Settings& settings = {}, int64_t first = 0) {

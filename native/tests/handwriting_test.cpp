@@ -24,7 +24,8 @@ uint8_t edge(const Picture& plane, int64_t row, int64_t column) {
     return *plane.at(std::clamp<int64_t>(row, 0, plane.height - 1), std::clamp<int64_t>(column, 0, plane.width - 1));
 }
 
-// Of every pixel of a plane, `join` of all values in the window about it; beyond the edge its values go on.
+// Applies `join` to all values in the window around each pixel of a plane. Outside the plane, windows read its nearest
+// pixel.
 template <class Join>
 std::vector<double> in_windows(const Picture& plane, int64_t reach, Join join, double first) {
     std::vector<double> joined;
@@ -48,7 +49,7 @@ bool equal(const Picture& plane, const std::vector<double>& values) {
     return std::equal(plane.pixels.begin(), plane.pixels.end(), values.begin(), values.end());
 }
 
-// FNV-1a, which is enough to tell whether anything differs.
+// The hash FNV-1a, which is enough to notice a difference.
 void digest(uint64_t& hash, const void* bytes, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) hash = (hash ^ static_cast<const uint8_t*>(bytes)[i]) * 0x100000001b3;
 }

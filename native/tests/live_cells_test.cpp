@@ -1,4 +1,4 @@
-// The search for the cells that read anything but zeros, and products without the others.
+// The search for live cells, which read a number that is not zero, and products that skip the others.
 #include <algorithm>
 
 #include "check.hpp"

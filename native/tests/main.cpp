@@ -1,6 +1,6 @@
-// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. Those for
-// bfloat16 differ from another in their products alone and run only the tests that are named so. A word on the command
-// line picks the tests whose name holds it.
+// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. Instruction
+// sets for bfloat16 differ from others only in their products, and run only tests with bfloat16 in their names. A word
+// on the command line selects the tests whose names contain it.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -13,7 +13,7 @@ struct Case {
     int64_t rows, columns, segments, length, a_step;
 };
 
-// Operands that a Product points into, as many panels as the columns need. Rows of A and C stand at odd places in no order.
+// The operands of a Product, with as many panels as the columns need. Rows of A and C are at unordered offsets.
 struct Operands {
     Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c), width(kernels.panel_width) {
         const int64_t panels = (c.columns + width - 1) / width;

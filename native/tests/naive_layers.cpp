@@ -12,8 +12,8 @@ namespace {
 
 std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
-// Calls visit(output place, input place, kernel place) for all that a layer's windows see of a map, places counted in
-// pixels; what lies in the padding is left out.
+// Calls visit(output pixel, input pixel, tap of the kernel), all as indices, for each input pixel that a window reads.
+// Padding is left out.
 template <class Visit>
 void for_windows(const Layer& layer, Visit visit) {
     for (int64_t y = 0; y < layer.output.height; ++y) {
@@ -30,7 +30,7 @@ void for_windows(const Layer& layer, Visit visit) {
     }
 }
 
-// Which input number each output number of a pooling is: the first of the largest.
+// Returns the index of the input number that each output number of a max pooling is: the first of the largest.
 std::vector<int64_t> winners(const Layer& layer, const Numbers& input) {
     std::vector<int64_t> winners(at(layer.output.size()), -1);
     const int64_t channels = layer.input.channels;
@@ -43,14 +43,14 @@ std::vector<int64_t> winners(const Layer& layer, const Numbers& input) {
     return winners;
 }
 
-// How many pixels of the map each window sees.
+// Returns how many pixels of the map each window reads.
 std::vector<double> window_sizes(const Layer& layer) {
     std::vector<double> sizes(at(layer.output.height * layer.output.width));
     for_windows(layer, [&](int64_t to, int64_t, int64_t) { ++sizes[at(to)]; });
     return sizes;
 }
 
-// Calls visit(output number, input number, weight) for all that a layer with weights multiplies.
+// Calls visit(output, input, weight), all as indices, for each product that a layer with weights adds to an output.
 template <class Visit>
 void for_products(const Layer& layer, Visit visit) {
     const int64_t channels = layer.input.channels, filters = layer.output.channels;
@@ -71,7 +71,7 @@ void for_products(const Layer& layer, Visit visit) {
     });
 }
 
-// Calls visit(output number, input number) for all that stands within the zeros of a padding.
+// Calls visit(output, input), both as indices, for each number that a zero padding copies.
 template <class Visit>
 void for_inner(const Layer& layer, Visit visit) {
     std::size_t from = 0;
@@ -83,7 +83,7 @@ void for_inner(const Layer& layer, Visit visit) {
     }
 }
 
-// The probabilities that the softmax of each member's logits gives, one member behind the other.
+// Returns the softmax of each member's logits, one member after another.
 Numbers member_probabilities(const Layer& layer, const Numbers& logits) {
     const std::size_t classes = at(layer.output.size());
     Numbers probabilities(logits.size());
@@ -100,7 +100,7 @@ bool takes_as_is(const Layer& layer) {
            layer.kind == Kind::branch || layer.kind == Kind::concatenation;
 }
 
-// What a layer that takes each image by itself computes before its activation.
+// Computes an image's output before the activation, for layers that compute images independently.
 Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
     if (takes_as_is(layer)) return input;
     Numbers output(at(layer.output.size()));
@@ -145,7 +145,8 @@ Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
     return output;
 }
 
-// From the gradient by those sums to that by the input, adding those by the weights to `gradients`.
+// Computes the gradient with respect to the input from the gradient before the activation, and adds the gradients of
+// the weights to `gradients`.
 Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers& input, const Numbers& gradient,
                       Weights& gradients) {
     if (takes_as_is(layer)) return gradient;
@@ -201,7 +202,7 @@ Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers&
     return by_input;
 }
 
-// (x - mean) / sqrt(variance + epsilon), by channel.
+// Returns (x - mean) / sqrt(variance + epsilon), with the moments of x's channel.
 std::vector<Numbers> standardised(const Layer& layer, const Moments& moments, std::vector<Numbers> images) {
     for (Numbers& image : images) {
         for (std::size_t i = 0; i < image.size(); ++i) {
@@ -240,8 +241,8 @@ std::vector<Numbers> before_activation(const Layer& layer, const Weights& weight
     }
 }
 
-// With h for the standardised numbers: where mean and variance are the images' own, a change of one number moves all of
-// a channel, by the mean and along h.
+// With h the standardised numbers. If mean and variance are the images' own, each number changes them, and so all
+// numbers of its channel: through the mean by the same amount, and through the variance in proportion to h.
 std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& weights, const Reads& reads,
                                             bool of_batch, std::vector<Numbers> gradient, Weights& gradients) {
     const Moments moments = chosen_moments(layer, weights, reads.input, of_batch);

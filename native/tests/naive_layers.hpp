@@ -1,4 +1,5 @@
-// The mathematics of one layer in double and plain loops, written without a look at the engine.
+// The mathematics of one layer in double precision and plain loops, written from the definitions and not from the
+// engine.
 #pragma once
 
 #include <cstdint>
@@ -8,40 +9,40 @@
 
 namespace convscope::test {
 
-using Numbers = std::vector<double>;  // of one image: a map (rows, columns, channels)
+using Numbers = std::vector<double>;  // usually an image's map, (rows, columns, channels)
 
-// Of one layer, in Keras layout: kernel (rows, columns, channels, filters), of a depthwise convolution (rows, columns,
-// channels, outputs of a channel); bias (filters). Of batch normalisation kernel is gamma and bias beta, and what
-// inference knows of the input's channels stands beside them. Empty for a layer without.
+// A layer's weights in Keras layout: kernel (rows, columns, channels, filters), or for a depthwise convolution (rows,
+// columns, channels, outputs of a channel), and bias (filters). A batch normalisation has gamma as its kernel, beta as
+// its bias, and moving statistics. Arrays that a layer does not have are empty.
 struct Weights {
     Numbers kernel, bias;
     Numbers moving_means = {}, moving_variances = {};
 };
 
-// What a layer reads of some images: the output of the layer before, and that of the layer which an addition adds.
+// The inputs of a layer, by image: the previous layer's output, and the second input of a joining layer.
 struct Reads {
     std::vector<Numbers> input, added;
 };
 
-// By channel, over all places of all images.
+// The mean and variance of each channel over all pixels of all images.
 struct Moments {
     Numbers means, variances;
 };
 
 Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input);
 
-// With `of_batch` batch normalisation goes by the images' own moments, else by the moving ones. Dropout drops nothing
-// here.
+// Computes a layer's output. A batch normalisation uses the images' own moments if `of_batch`, else the moving
+// statistics. Dropout does nothing here; see naive_network.cpp.
 std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch);
 
-// From the gradient by a layer's output to that by its input (of an addition, by either), adding those by its weights
-// to `gradients`.
+// Computes the gradient with respect to a layer's input (for an addition, to each of its inputs) from the gradient with
+// respect to its output, and adds the gradients of its weights to `gradients`.
 std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch,
                               std::vector<Numbers> gradient, Weights& gradients);
 
-// How far the images are from where the layer's gradient jumps, and where rounding decides on which side they are: the
-// least distance from zero before a relu, or from the largest of a pooling's window. What is exactly there is so by any
-// rounding.
+// Returns how close the images are to a jump of the layer's gradient, where rounding would decide between its two
+// sides: the smallest nonzero distance of a number from a jump of its activation's derivative (relu's is at 0), or from
+// the largest number of its pooling window. Numbers exactly at a jump are so with any rounding, and are left out.
 double distance_from_jumps(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch);
 
 }  // namespace convscope::test

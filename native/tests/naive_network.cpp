@@ -27,7 +27,7 @@ Numbers normalised(const Architecture& architecture, const uint8_t* image) {
     return values;
 }
 
-// Images on their way through a network, and what is done to them there.
+// The forward and backward pass of some images through a network.
 class Pass {
    public:
     Pass(const Architecture& architecture, const std::vector<Weights>& weights,
@@ -43,11 +43,11 @@ class Pass {
         }
     }
 
-    // Of a layer, by image.
+    // The output of a layer, by image.
     const std::vector<Numbers>& output(std::size_t layer) const { return outputs_[layer]; }
 
-    // From the gradient by the logits to those by the images and every layer's output, adding those by weights to
-    // `gradients`.
+    // Computes the gradients with respect to the images and to every layer's output from the gradient with respect to
+    // the logits, and adds the gradients of the weights to `gradients`.
     std::vector<std::vector<Numbers>> back(std::vector<Numbers> dlogits, std::vector<Weights>& gradients) const {
         std::vector<std::vector<Numbers>> by_map = {images_};
         by_map.insert(by_map.end(), outputs_.begin(), outputs_.end());
@@ -85,7 +85,7 @@ class Pass {
         return by_map;
     }
 
-    // The sum of the cross-entropies; adds `scale` times its gradient by the weights, if `gradients` is given.
+    // Returns the sum of the cross-entropies, and adds `scale` times its gradients to `gradients` unless it is null.
     double add_gradients(const std::vector<int64_t>& labels, double scale, std::vector<Weights>* gradients) const {
         double loss = 0;
         std::vector<Numbers> gradient = outputs_.back();

@@ -1,5 +1,5 @@
-// A network in double and plain loops, written without a look at the engine: what the tests of whole networks hold it
-// against. Finite differences prove it in turn.
+// A network in double precision and plain loops, with which tests compare the engine's networks. It is written from the
+// definitions, and finite differences check it in turn.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace convscope::test {
 
-// How a window moves over a map: its stride, whether the padding is Keras's "same" or "valid", and how far its rows and
-// columns lie apart. A convolution may have groups.
+// How a window moves over a map: its stride, whether the padding is Keras's "same" or "valid", and its dilation. A
+// convolution may have groups.
 struct Moves {
     int64_t down = 1, right = 1;
     bool same = false;
@@ -33,10 +33,11 @@ struct Architecture {
     Architecture& normalization(bool relu = false);
     // Adds the output of layer number `earlier`.
     Architecture& addition(int64_t earlier, bool relu = false);
-    // Goes on from that output, or from the image, -1; and puts its channels before those of the last layer.
+    // The next layer reads the output of layer `earlier` (-1: the image); or its channels, followed by the last
+    // layer's.
     Architecture& branch(int64_t earlier);
     Architecture& concatenation(int64_t earlier);
-    // The logits of an ensemble, of those of so many members in the last layer.
+    // Makes the logits of an ensemble of `members` members, whose logits are the last layer's output.
     Architecture& soft_voting(int64_t members);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
@@ -57,43 +58,42 @@ struct Architecture {
 // Weights that floats hold exactly, large enough for every layer to matter.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
-// The output of every layer, (rows, columns, channels), for one image; with the ablation's replacements, if there are
-// any.
+// Returns the output of every layer, (rows, columns, channels), for one image, with the ablation's replacements.
 std::vector<Numbers> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
                              const uint8_t* image, const Ablation& ablation = {});
 
-// The gradient of the sum of dlogits[k] logits[k] by the image, and then by the output of every layer.
+// Returns the gradients of sum_k dlogits[k] logits[k] with respect to the image, and then to the output of each layer.
 std::vector<Numbers> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                                      const uint8_t* image, const Numbers& dlogits);
 
-// What training does otherwise: batch normalisation goes by the images that come together, and dropout drops by the
-// epoch's key, the first of these images being at `place` in the epoch.
+// In training, batch normalisations use the batch's own moments, and dropout depends on the epoch's key and on the
+// position of an image in the epoch: `position` is that of the batch's first image.
 struct Training {
     uint64_t dropout_key = 0;
     int64_t position = 0;
 };
 
-// The sum of the images' cross-entropies; adds `scale` times its gradient to `gradients`, if given. Without `training` each image
-// is by itself, normalised by the moving statistics and whole.
+// Returns the sum of the images' cross-entropies, and adds `scale` times its gradients to `gradients` unless it is
+// null. Without `training` nothing is dropped, and normalisations use the moving statistics.
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
                      std::vector<Weights>* gradients, const Training* training = nullptr);
 
 struct Trained {
-    double loss = 0;                                                       // of all images
-    double distance_from_jumps = std::numeric_limits<double>::infinity();  // the least on the way, see naive_layers.hpp
+    double loss = 0;                                                       // the sum over all images
+    double distance_from_jumps = std::numeric_limits<double>::infinity();  // smallest so far, see naive_layers.hpp
 };
 
-// Takes plain steps down the gradient, batch after batch, and moves the moving statistics. It stops where a number comes
-// nearer to a jump than `least_distance`.
+// Takes steps of gradient descent, one for each batch, and updates the moving statistics. Stops if a number is nearer
+// to a jump of the gradient than `least_distance`.
 Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
                       const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
                       double rate, uint64_t dropout_key, double least_distance);
 
-// Weights of the same shapes, all zero, without moving statistics.
+// Returns weights of the same shapes, all zero, without moving statistics.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);
 
-// Networks to hold the engine against: network_cases.cpp.
+// The networks with which the engine is tested: see network_cases.cpp.
 std::vector<Architecture> network_cases();
 
 }  // namespace convscope::test

@@ -17,7 +17,8 @@ std::vector<Architecture> network_cases() {
             .max_pooling(2, 2, {2, 2})
             .flatten()
             .dense(10),
-        // Fused with a pooling: kernels for which the way back has its own kernel, and others.
+        // Convolutions fused with a pooling: of sizes for which `winners_input` computes the input gradient, and
+        // others.
         A(11, 13, 3)
             .convolution(5, 3, 3)
             .max_pooling(2, 2, {2, 2})
@@ -56,8 +57,8 @@ std::vector<Architecture> network_cases() {
             .flatten()
             .dense(2),
         A(8, 8, 1).max_pooling(2, 2, {2, 2}).flatten().dense(4, true).dense(2),
-        // By Winograd's way: each algorithm, maps of whole tiles and others, with and without padding, channels that
-        // fill no register, and before every kind of layer.
+        // Winograd convolutions: each algorithm, maps of whole tiles and others, with and without padding, channels
+        // that fill no register, and before every kind of layer.
         A(9, 11, 1)
             .convolution(17, 1, 1)
             .convolution(16, 3, 3, true, same)

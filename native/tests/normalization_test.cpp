@@ -50,7 +50,7 @@ void for_maps(uint64_t seed, Check check) {
     }
 }
 
-// Calls add(sums) on sums that hold something already, and checks that it added term(place, channel) of every place.
+// Calls add(sums) with sums that are not zero, and checks that it added term(pixel, channel) of every pixel.
 template <class Add, class Term>
 void check_sums(Random& random, const Map& map, Add add, Term term) {
     Buffer<float> sums = plain_buffer<float>(map.channels);
@@ -74,8 +74,8 @@ void check_sums(Random& random, const Map& map, Add add, Term term) {
     }
 }
 
-// Checks that `got`, `count` numbers for each place, holds wanted(place, channel, size): `size` is set to how large
-// what was rounded is.
+// Checks that each number of `got` equals wanted(pixel, channel, size), which also sets `size` to the size of the
+// numbers whose rounding errors are allowed.
 template <class Wanted>
 void check_map(const Map& map, const Buffer<float>& got, Wanted wanted) {
     for (int64_t i = 0; i < static_cast<int64_t>(got.size()); ++i) {

@@ -9,7 +9,7 @@
 
 namespace convscope::test {
 
-constexpr float untouched = 12345;  // what stands where nothing may be written
+constexpr float untouched = 12345;  // fills memory that must not be written
 
 // Zeros, `count` of them and the slack: without marks, so that a test may compare or fill all of it.
 template <class Element>
@@ -28,7 +28,7 @@ class Random {
         z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
         return z ^ (z >> 31);
     }
-    // From -1 to 1, with 20 binary places.
+    // Returns a number from -1 to 1, a multiple of 2^-20.
     float number() { return static_cast<float>(static_cast<int64_t>(bits() >> 43) - (1 << 20)) / (1 << 20); }
     int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
     // The magnitude anywhere between two powers of ten, either sign.

@@ -9,7 +9,7 @@ namespace convscope::test {
 TEST(adam_takes_the_step_of_its_formula) {
     Random random(32);
     for (int64_t count : {1, 7, 16, 33, 100}) {
-        for (double kept : {1.0, 0.75}) {  // what weight decay leaves of a weight
+        for (double kept : {1.0, 0.75}) {  // the share of a weight that weight decay leaves
             const Buffer<float> w = random.numbers(count), m = random.numbers(count), g = random.numbers(count);
             Buffer<float> v = random.numbers(count);
             for (float& value : v) value = std::fabs(value);

@@ -1,4 +1,4 @@
-// Poolings that stand by themselves, of any size, stride and padding, against plain loops.
+// Poolings that are not fused with a convolution, of any size, stride and padding, compared with plain loops.
 #include <algorithm>
 
 #include "check.hpp"
@@ -15,7 +15,7 @@ struct Case {
     Axis down, right;
 };
 
-// A map without a frame, and one output place after another in no order.
+// A map without a frame, whose outputs are written at unordered offsets.
 struct Pooling {
     Pooling(const Case& c, int64_t channels, Random& random)
         : shape(c), cells(c.down.out * c.right.out), input_size(c.down.in * c.right.in * channels) {
@@ -36,7 +36,7 @@ struct Pooling {
         image.output_offsets = offsets.data();
     }
 
-    // Where channel `c` of the pixels of a cell's window lies, row by row; what would lie in the padding is none of it.
+    // The offsets of channel `c` of the pixels in a cell's window, row by row, without padding.
     std::vector<int64_t> window(int64_t cell, int64_t c) const {
         std::vector<int64_t> pixels;
         const int64_t top = cell / shape.right.out * shape.down.stride - shape.down.padding;

@@ -1,4 +1,4 @@
-// The team and the queue: everything is done once, by somebody, and seen by whoever waited.
+// The team and the queue: each item is computed once, and the waiting thread sees the results.
 #include "threads.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Training: the same bits for any number of threads, a state that can be taken up, and something learned.
+// Training: the same bits with any number of threads, resuming from a saved state, and a loss that falls.
 #include <cmath>
 
 #include "check.hpp"
@@ -65,7 +65,7 @@ Architecture with_every_layer() {
 
 const std::vector<float> class_weights = {2, 1, 0.5f, 0};
 
-// All that an epoch can be told, at once.
+// Returns settings that use most options at once.
 Settings every_setting() {
     Settings settings;
     settings.optimizer.kind = OptimizerKind::sgd;
@@ -92,7 +92,7 @@ std::vector<int64_t> part(const std::vector<int64_t>& order, std::size_t begin, 
     return {order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-// That weights went from `start` against `gradients` by `rate`.
+// Checks that the weights are start - rate gradients.
 void check_moved(const std::vector<Weights>& weights, const std::vector<Weights>& start,
                  const std::vector<Weights>& gradients, double rate) {
     for (std::size_t l = 0; l < start.size(); ++l) {

@@ -1,4 +1,4 @@
-// The way back through relu, pooling and convolution at once, against the same sums in plain loops.
+// The backward pass through relu, pooling and convolution at once, compared with the same sums in plain loops.
 #include <algorithm>
 
 #include "check.hpp"
@@ -76,7 +76,7 @@ struct Backward {
     Buffer<uint32_t> won_bits;
 };
 
-constexpr double before = 0.5;  // the gradients are added to what is there
+constexpr double before = 0.5;  // the value to which the gradients are added
 
 std::vector<Case> cases(const Kernels& kernels) {
     const int64_t width = kernels.vector_width;

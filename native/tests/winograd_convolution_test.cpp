@@ -1,5 +1,5 @@
-// Winograd's transforms, held by what they are for: the places of a tile are those of the direct convolution in double,
-// and each transform of the way back is the transpose of one of the way there. And which algorithm a convolution gets.
+// Winograd's transforms: the outputs of a tile equal those of the direct convolution in double, and each transform of
+// the backward pass is the transpose of one of the forward pass. And which algorithm a convolution gets.
 #include <algorithm>
 #include <cmath>
 

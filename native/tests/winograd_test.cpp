@@ -74,7 +74,7 @@ struct Convolution {
         kernels.winograd_weights({WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), kernel.data()});
     }
 
-    // All of it, as PooledConvolution does it for one panel.
+    // The whole computation, as PooledConvolution does it for a panel.
     void compute(const Kernels& kernels) {
         transform_weights(kernels);
         kernels.winograd_input(tiles);
@@ -105,7 +105,7 @@ struct Convolution {
     float weight(int64_t row, int64_t column, int64_t channel, int64_t filter) const {
         return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
     }
-    // The direct way, without bias, at place 0 to 3 of a cell.
+    // The direct convolution, without bias, at pixel 0 to 3 of a cell.
     double direct(int64_t cell, int64_t position, int64_t filter) const {
         double sum = 0;
         for (int64_t r = 0; r < 3; ++r) {
