@@ -287,17 +287,17 @@ void Network::write_logits_gradient(const Plan& plan, Workspace& workspace, int6
 
 void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin,
                         int64_t end, float* shard) const {
-    const Plan::Step& at = plan.steps[step];
+    const Plan::Step& plan_step = plan.steps[step];
     float* gradient = shard == nullptr ? nullptr : shard + plan.gradient_offsets[step];
-    if (at.normalizes != nullptr && step == steps.end) {
-        at.normalizes->write_input_gradient(workspace, begin, end);
-    } else if (at.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
-        at.normalizes->add_sums(workspace, begin, end, gradient);
+    if (plan_step.normalizes != nullptr && step == steps.end) {
+        plan_step.normalizes->write_input_gradient(workspace, begin, end);
+    } else if (plan_step.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
+        plan_step.normalizes->add_sums(workspace, begin, end, gradient);
         return;
     } else {
-        at.computes->backward(workspace, begin, end, gradient);
+        plan_step.computes->backward(workspace, begin, end, gradient);
     }
-    for (const Joining* joining : at.joinings) joining->add_to_earlier(workspace, begin, end);
+    for (const Joining* joining : plan_step.joinings) joining->add_to_earlier(workspace, begin, end);
 }
 
 void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,

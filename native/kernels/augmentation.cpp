@@ -80,8 +80,8 @@ void smooth(const float* from, int64_t step, const float* taps, int64_t radius, 
             for (int64_t v = 0; v < vectors; ++v) sums[v] += (load(before + v * width) + load(after + v * width)) * taps[k];
         }
         for (int64_t v = 0; v < vectors; ++v) {
-            const int64_t left = count - begin - v * width;
-            const Mask inside = lane < static_cast<int32_t>(left < width ? left : width);
+            const int64_t remaining = count - begin - v * width;
+            const Mask inside = lane < static_cast<int32_t>(remaining < width ? remaining : width);
             store(to + begin + v * width, inside ? sums[v] : Vector{});
         }
     }

@@ -148,10 +148,10 @@ Block find_block(const Bfloat16Product& p, int64_t number) {
     Block block = {};
     const int64_t tiles = (p.rows + bfloat16_rows - 1) / bfloat16_rows;  // tiles of a run
     for (int64_t tile = 2 * number; block.tiles < 2 && tile < p.runs * tiles; ++tile, ++block.tiles) {
-        const int64_t run = tile / tiles, row = tile % tiles * bfloat16_rows, left = p.rows - row;
+        const int64_t run = tile / tiles, row = tile % tiles * bfloat16_rows, remaining = p.rows - row;
         block.a[block.tiles] = p.a + run * p.a_run + row * p.a_row;
         block.first[block.tiles] = run * p.rows + row;
-        block.rows[block.tiles] = left < bfloat16_rows ? left : bfloat16_rows;
+        block.rows[block.tiles] = remaining < bfloat16_rows ? remaining : bfloat16_rows;
     }
     return block;
 }

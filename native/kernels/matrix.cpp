@@ -282,7 +282,7 @@ void multiply_once(const Product& product) {
 
 void multiply(const Product& product) {
     Product p = product;
-    for (int64_t left = p.products; left > 0; --left) {
+    for (int64_t remaining = p.products; remaining > 0; --remaining) {
         multiply_once(p);
         p.a += p.a_product;
         p.b += p.b_product;
