@@ -23,7 +23,7 @@ function textOf(id: string): string {
   return element.textContent ?? '';
 }
 
-// The header stands in the document; the script fills the places that it keeps for it.
+// Fills the empty elements of the header, which is part of the document.
 function mountHeader(bench: Bench): void {
   const element = (id: string) => document.getElementById(id)!;
   const props = { bench };

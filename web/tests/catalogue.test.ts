@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fillSlots, partsOf, textAt } from '../src/text/catalogue';
+import { fillSlots, parseParts, textAt } from '../src/text/catalogue';
 
 const TEXTS = {
   lens: {
@@ -17,14 +17,14 @@ test('a text is found by its key, in the plural form of its number', () => {
 });
 
 test('a text is taken apart at its values and its terms', () => {
-  expect(partsOf(TEXTS.lens.word)).toEqual([
+  expect(parseParts(TEXTS.lens.word)).toEqual([
     { text: 'A ' },
     { text: 'filter', term: 'filter' },
     { text: ' has a few ' },
     { text: 'weights', term: 'weight' },
     { text: '.' },
   ]);
-  expect(partsOf('{n} of')).toEqual([{ text: '{n}', slot: 'n' }, { text: ' of' }]);
+  expect(parseParts('{n} of')).toEqual([{ text: '{n}', slot: 'n' }, { text: ' of' }]);
 });
 
 test('a missing value is an error', () => {

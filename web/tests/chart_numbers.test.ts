@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exact, tableOf } from '../src/charts/series';
+import { tableText, tableOf } from '../src/charts/series';
 import { csvOf, fileName } from '../src/ui/download';
 
 test('lines and bands share the rows of their x, in order', () => {
@@ -41,7 +41,7 @@ test.each([
   [null, ''],
   ['relu', 'relu'],
 ])('%s reads %s in a table', (value, text) => {
-  expect(exact(value)).toBe(text);
+  expect(tableText(value)).toBe(text);
 });
 
 test('a name of a file holds nothing that a file system refuses', () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { linksBack, linksForward } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms } from '../src/analysis/rounding';
-import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/flow/grid';
+import { canvasSize, cornerOf, fitGrids, cellAt, paintMaps, type Grid } from '../src/bench/flow/grid';
 import { stepAcross, stepOfBracket, stepWithin } from '../src/bench/flow/steps';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';
@@ -73,10 +73,10 @@ describe('grids', () => {
     ]) {
       const corner = cornerOf(grid, map);
       const point = { x: corner.x + (column + 0.5) * grid.cell, y: corner.y + (row + 0.5) * grid.cell };
-      expect(numberAt(grid, point)).toEqual({ map, row, column });
+      expect(cellAt(grid, point)).toEqual({ map, row, column });
     }
-    expect(numberAt(grid, { x: 13 * grid.cell + 0.5, y: 0 })).toBeNull();
-    expect(numberAt(grid, { x: -1, y: 0 })).toBeNull();
+    expect(cellAt(grid, { x: 13 * grid.cell + 0.5, y: 0 })).toBeNull();
+    expect(cellAt(grid, { x: -1, y: 0 })).toBeNull();
   });
 
   test('painting puts each number into its square and leaves gaps clear', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decode, encode, type Known, type Shown } from '../src/state/fragment';
+import { decode, encode, type Available, type Shown } from '../src/state/fragment';
 import type { Stroke } from '../src/handwriting/strokes';
 import { packStrokes, unpackStrokes } from '../src/state/strokes';
 import type { LayerRow } from '../src/engine/types';
@@ -31,7 +31,7 @@ const flat = [
   row(1, 'Dense', 'dense', [64], ['kernel', 'bias']),
   row(2, 'Dense', 'dense_1', [10], ['kernel']),
 ];
-const known: Known = {
+const known: Available = {
   models: [
     { table: deep, epochs: [0, 1, 5] },
     { table: flat, epochs: [] },

@@ -71,7 +71,7 @@ describe('the classes', () => {
   test('can be added, renamed and removed, and all of it undone', () => {
     const own = new OwnClasses();
     expect(own.classes.map(({ name }) => name)).toEqual(['A', 'B']);
-    expect(own.isLeast && !own.canUndo).toBe(true);
+    expect(own.hasFewestClasses && !own.canUndo).toBe(true);
     own.removeClass(own.classes[0].id);
     expect(own.classes.length).toBe(2);
     own.addClass();

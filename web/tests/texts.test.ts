@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { LANGUAGES, partsOf, type Language, type Plural, type Texts } from '../src/text/catalogue';
+import { LANGUAGES, parseParts, type Language, type Plural, type Texts } from '../src/text/catalogue';
 import en from 'catalogues/en.json';
 import { CATALOGUES } from '../tools/texts';
 import { englishIn } from './english';
@@ -29,7 +29,9 @@ const formsOf = (text: Text): string[] => (typeof text === 'string' ? [text] : O
 // What the forms of a text name: values and terms, each once.
 function marksOf(text: Text): string[] {
   const marks = formsOf(text).flatMap((form) =>
-    partsOf(form).flatMap(({ slot, term }) => (slot !== undefined ? [`{${slot}}`] : term !== undefined ? [term] : [])),
+    parseParts(form).flatMap(({ slot, term }) =>
+      slot !== undefined ? [`{${slot}}`] : term !== undefined ? [term] : [],
+    ),
   );
   return [...new Set(marks)].sort();
 }
@@ -50,7 +52,7 @@ describe.each(['en', ...OTHERS] as Language[])('the catalogue in %s', (language)
     for (const [key, text] of texts) {
       expect(marksOf(text), key).toEqual(marksOf(english.get(key)!));
       const explained = key.startsWith('report.') ? en.report.terms : en.terms;
-      for (const { term } of formsOf(text).flatMap(partsOf)) {
+      for (const { term } of formsOf(text).flatMap(parseParts)) {
         if (term !== undefined) expect(explained, key).toHaveProperty([term]);
       }
     }

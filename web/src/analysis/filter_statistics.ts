@@ -11,7 +11,7 @@ export interface LayerStatistics {
   maxima: Float32Array;
   minima: Float32Array;
   pixels: Int32Array; // (N, filters): where the maximum is, row * columns + column
-  // (values drawn, filters): values of the random sample, at the same pixels for every map
+  // (values drawn, filters): values of the fair sample, at the same pixels for every map
   drawn: Float32Array;
 }
 
@@ -23,7 +23,7 @@ export interface FilterStatistics {
 export interface ManyImages {
   pixels: Uint8Array; // (N, H, W, C)
   count: number;
-  numSample: number; // this many images, the first, are a random sample of the split
+  numSample: number; // this many images, the first, are a fair sample of the split
 }
 
 const NUM_DRAWN = 4096; // values of each map that are drawn, over all images, to compare maps
@@ -151,7 +151,7 @@ export function classMeans(
   return means;
 }
 
-// Correlates the values of each map of the layer with those of one map, over the random sample.
+// Correlates the values of each map of the layer with those of one map, over the fair sample.
 export function activationLikeness({ filters, drawn }: LayerStatistics, filter: number): Float32Array {
   const numbers = drawn.length / filters;
   const valuesOf = (k: number) => Float32Array.from({ length: numbers }, (_, n) => drawn[n * filters + k]);

@@ -6,7 +6,7 @@ import type { Work } from './slices';
 
 const MAX_STEPS = 60;
 const OVERSHOOT = 1.02; // a little beyond the decision boundary, where the two logits are equal
-const MARGIN = 1e-3; // of a logit, so that rounding does not end on the boundary
+const MARGIN = 1e-3; // of a logit, so that a step also leaves the boundary itself
 
 export interface ImageChange {
   change: Float32Array; // added to each byte of the image, not rounded, (H, W, C)

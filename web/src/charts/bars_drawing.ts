@@ -6,15 +6,16 @@ import { colour, drawing, element, text, widthOf } from './svg';
 export interface DrawnBar {
   name: string;
   value: number;
-  before?: number; // drawn behind the bar, paler
+  before?: number; // an earlier value, drawn behind the bar in a paler colour
   text: string;
 }
 
 const ROW = 24; // px
-const ACROSS = 240; // px for the bars
+const ACROSS = 240; // px from one end of the scale to the other
 const GAP = 12;
 const MAX_BARS = 256; // browsers make no PNG of a longer drawing
 
+// Draws bars on a scale from `low` to `high`. `signed` takes the colours of signed maps, orange above zero and blue below.
 export function drawBars(
   title: string,
   bars: DrawnBar[],
@@ -23,12 +24,12 @@ export function drawBars(
 ): SVGSVGElement {
   const shown = bars.slice(0, MAX_BARS);
   const heading = shown.length < bars.length ? say('charts.first', { title, shown: MAX_BARS, n: bars.length }) : title;
-  const names = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
-  const numbers = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
-  const left = names + 2 * GAP;
+  const nameWidth = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
+  const numberWidth = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
+  const left = nameWidth + 2 * GAP;
   const x = scaleLinear([low, high > low ? high : low + 1], [left, left + ACROSS]).clamp(true);
   const [above, below] = signed ? [colour('for'), colour('against')] : [colour('accent'), colour('warm')];
-  const width = Math.max(left + ACROSS + numbers + 2 * GAP, widthOf(heading) + 2 * GAP);
+  const width = Math.max(left + ACROSS + numberWidth + 2 * GAP, widthOf(heading) + 2 * GAP);
   const bar = (value: number, middle: number, height: number, fill: string) =>
     element('rect', {
       x: Math.min(x(0), x(value)),
@@ -40,10 +41,10 @@ export function drawBars(
   const rows = shown.flatMap(({ name, value, before, text: number }, i) => {
     const middle = ROW * (i + 1.5) + 4;
     return [
-      text(name, { x: names + GAP, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
+      text(name, { x: nameWidth + GAP, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
       ...(before !== undefined && Number.isFinite(before) ? [bar(before, middle, 16, colour('hairline'))] : []),
       ...(Number.isFinite(value) ? [bar(value, middle, 8, value < 0 ? below : above)] : []),
-      text(number, { x: left + ACROSS + GAP + numbers, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
+      text(number, { x: left + ACROSS + GAP + numberWidth, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
     ];
   });
   const zero = element('line', {

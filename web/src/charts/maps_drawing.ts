@@ -1,4 +1,4 @@
-// Maps as an SVG drawing for a file: each painted as squares, with its name below.
+// Draws maps as SVG for a file: each painted as squares, with its name below.
 import { paint, type Palette } from '../ui/palettes';
 import { ground } from '../ui/theme.svelte';
 import { colour, drawing, element, text, widthOf } from './svg';
@@ -6,21 +6,21 @@ import { colour, drawing, element, text, widthOf } from './svg';
 export interface DrawnMap {
   name: string;
   values: ArrayLike<number>; // (rows, columns), row by row
-  limit?: number; // its own end of the scale
+  limit?: number; // largest value of its own scale; without it, of the common one
 }
 
-interface Look {
+interface Layout {
   rows: number;
   columns: number;
-  limit: number; // the scale's end, and with a minus its beginning where it is signed
+  limit: number; // largest value of the scale; a signed scale begins at -limit
   palette: 'signed' | 'sequential';
 }
 
-const ACROSS = 640; // px, about, before maps go into the next line
+const ACROSS = 640; // px of a line of maps, at most
 const GAP = 12;
-const SIDE = 112; // px of a map, about
+const SIDE = 112; // px of a map's longer side, at most
 
-export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Look): SVGSVGElement {
+export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Layout): SVGSVGElement {
   const scale = Math.max(1, Math.floor(SIDE / Math.max(rows, columns)));
   const colours = ground.palette(palette);
   const [width, height] = [columns * scale, rows * scale];
@@ -42,7 +42,7 @@ export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit
   ]);
 }
 
-// Enlarged by whole multiples here, since not every program that opens the file leaves squares square.
+// Paints a map, enlarged by a whole factor, since some programs that open the file would smooth a small image.
 function enlargedImageUrl(
   values: ArrayLike<number>,
   rows: number,

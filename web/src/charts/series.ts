@@ -10,14 +10,14 @@ export interface Series {
   band?: [number, number, number][]; // x, low, high
 }
 
-// Violet, orange, ink and grey differ in lightness too, so they are told apart in deuteranopia and in print.
+// Violet, orange, ink and grey differ in lightness too, so they can be distinguished in deuteranopia and in print.
 const COLOURS = ['var(--accent)', 'var(--warm)', 'var(--ink)', 'var(--muted)'];
 
 export function colourOf(series: Series, index: number): string {
   return series.colour ?? COLOURS[index % COLOURS.length];
 }
 
-// A second turn of the colours is dashed.
+// Series after the first four, which repeat the colours, are dashed.
 export function dashOf(series: Series, index: number): string | undefined {
   return (series.dashed ?? index >= COLOURS.length) ? '5 4' : undefined;
 }
@@ -39,7 +39,7 @@ export function spreadLabels(at: number[], gap: number, low: number, high: numbe
   return placed;
 }
 
-// The index of the x that a key moves to.
+// By how many x values a key moves the marker.
 export const KEY_STEPS: Record<string, number> = {
   ArrowRight: 1,
   ArrowUp: 1,
@@ -49,16 +49,16 @@ export const KEY_STEPS: Record<string, number> = {
   End: Infinity,
 };
 
-// Formats a number of unknown magnitude.
-export function plain(value: number): string {
+// Formats a number of any size with about three digits.
+export function shortText(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Number.isInteger(value)) return number(value);
   const size = Math.abs(value);
   return digits(size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1));
 }
 
-// Text for a number in a table: five digits, more of an integer.
-export function exact(value: Value): string {
+// Formats a value for a table: five digits, or all digits of an integer.
+export function tableText(value: Value): string {
   if (typeof value !== 'number') return value ?? '';
   if (!Number.isFinite(value)) return '–';
   if (value === 0) return '0';
@@ -67,7 +67,7 @@ export function exact(value: Value): string {
   return digits(size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3));
 }
 
-// All lines over their common x, and the edges of their bands.
+// Makes a table of all lines, and of the edges of their bands, over their common x.
 export function tableOf(series: Series[], xLabel: string): { columns: { name: string }[]; rows: Value[][] } {
   const names = series.flatMap(({ name, band }) =>
     band ? [name, say('charts.low', { name }), say('charts.high', { name })] : [name],

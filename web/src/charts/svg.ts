@@ -1,8 +1,8 @@
-// Drawings that are put together to be saved, not shown. Colours and fonts are those that the page has now.
+// Makes drawings that are saved, not shown, in the page's current colours and fonts.
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
-const LETTER = 7; // px, about, at 12 px
-const WIDE_LETTER = 12; // of Chinese, Japanese and Korean
+const LETTER = 7; // estimated px of a letter at 12 px
+const WIDE_LETTER = 12; // px of a Chinese, Japanese or Korean character
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/g;
 
 type Attributes = Record<string, string | number>;
@@ -34,16 +34,16 @@ export function text(content: string, attributes: Attributes): SVGElement {
   return made;
 }
 
-// Pixels, about, at 12 px.
+// Estimates the width of a text at 12 px, in pixels.
 export function widthOf(content: string): number {
   const wide = content.match(WIDE)?.length ?? 0;
   return LETTER * (content.length - wide) + WIDE_LETTER * wide;
 }
 
-// As much of a text as fits into so many pixels at 12 px, at least one letter.
-export function clipText(content: string, room: number): string {
-  if (widthOf(content) <= room) return content;
+// Cuts a text to a width in pixels at 12 px, to no less than one letter.
+export function clipText(content: string, width: number): string {
+  if (widthOf(content) <= width) return content;
   let end = content.length - 1;
-  while (end > 1 && widthOf(content.slice(0, end)) + LETTER > room) end--;
+  while (end > 1 && widthOf(content.slice(0, end)) + LETTER > width) end--;
   return `${content.slice(0, Math.max(1, end))}…`;
 }

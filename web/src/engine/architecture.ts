@@ -23,13 +23,11 @@ export function layerTable(architecture: Architecture): LayerRow[] {
   if (layers.length === 0) throw new ArchitectureError('refused.network.none');
   checkNames(layers);
   const rows: LayerRow[] = [];
-  let shape: Shape = [input.height, input.width, input.channels];
-  let field: ReceptiveField = { size: [1, 1], jump: [1, 1], start: [0, 0] };
+  let previous = outputOfImage(input);
   for (const layer of layers) {
     checkArguments(layer);
-    const row = makeRow(layer, rows, shape, field, input);
-    shape = row.outputShape;
-    field = row.receptiveField;
+    const row = makeRow(layer, rows, previous, input);
+    previous = row;
     rows.push(row);
   }
   checkAllAreRead(layers);
@@ -74,19 +72,18 @@ export function channelsOfEarlier(table: LayerRow[], index: number): number {
 
 type Output = Pick<LayerRow, 'outputShape' | 'receptiveField'>;
 
-function makeRow(
-  layer: LayerSpec,
-  before: LayerRow[],
-  previousShape: Shape,
-  previousField: ReceptiveField,
-  input: Input,
-): LayerRow {
+const outputOfImage = ({ height, width, channels }: Input): Output => ({
+  outputShape: [height, width, channels],
+  receptiveField: { size: [1, 1], jump: [1, 1], start: [0, 0] },
+});
+
+function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
   const earlier = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
   if (layer.kind === 'Branch') checkBranch(layer, before, earlier!.outputShape);
   else if (earlier !== undefined) checkJoined(layer, before, earlier.outputShape);
-  const field = layer.kind === 'Branch' ? earlier!.receptiveField : previousField;
-  const inputShape = inputShapeOf(layer, previousShape, earlier);
+  const field = layer.kind === 'Branch' ? earlier!.receptiveField : previous.receptiveField;
+  const inputShape = inputShapeOf(layer, previous.outputShape, earlier);
   const window = kind.window?.(layer, inputShape) ?? null;
   const outputShape = kind.outputShape(layer, inputShape);
   const own = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
@@ -217,11 +214,8 @@ function isFrame(value: unknown): boolean {
   return isPair(value, (pair) => isPair(pair, isWidth));
 }
 
-function earlierOutput(layer: LayerSpec, before: LayerRow[], { height, width, channels }: Input): Output {
-  if (layer.from_layer === 'input') {
-    const outputShape = [height, width, channels];
-    return { outputShape, receptiveField: { size: [1, 1], jump: [1, 1], start: [0, 0] } };
-  }
+function earlierOutput(layer: LayerSpec, before: LayerRow[], input: Input): Output {
+  if (layer.from_layer === 'input') return outputOfImage(input);
   const source = before.find((row) => row.layer.name === layer.from_layer);
   if (source !== undefined) return source;
   throw new ArchitectureError('refused.network.summand', { ...nameAndKind(layer), other: layer.from_layer! });

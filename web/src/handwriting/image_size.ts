@@ -4,7 +4,7 @@ import type { Size } from './picture';
 const ascii = (bytes: Uint8Array, from: number, length: number) =>
   String.fromCharCode(...bytes.subarray(from, from + length));
 
-// The size of a PNG, JPEG, GIF, WebP or BMP, or null where the bytes are none of these.
+// Reads the size of a PNG, JPEG, GIF, WebP or BMP; null if the bytes are none of these.
 export function imageSize(bytes: Uint8Array): Size | null {
   if (bytes.length < 30) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -26,7 +26,7 @@ function webpSize(view: DataView, chunk: string): Size | null {
   return null;
 }
 
-// The first frame header (SOF0 to SOF15 but for the tables C4, C8 and CC) after any other segments.
+// Finds the first frame header (SOF0 to SOF15 except the tables C4, C8 and CC) after any other segments.
 function jpegSize(view: DataView): Size | null {
   let at = 2;
   while (at + 9 <= view.byteLength) {

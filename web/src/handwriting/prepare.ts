@@ -1,11 +1,11 @@
-// From a drawing or a photo to the pixels that the network sees, with the picture after each step. The steps are computed by
-// native/handwriting, for Python too; convscope.data.handwriting says what each is for.
+// Prepares a drawing or a photo for the network, and keeps the picture after each step. native/handwriting computes the steps,
+// for Python too; convscope.data.handwriting explains them.
 import type { Engine } from '../engine/engine';
 import { call } from '../engine/memory';
 import type { Picture } from './picture';
 import { defaultSteps, STEPS, type Handwriting, type StepName } from './recipe';
 
-// What may be wrong with a picture, whether a step corrects it or not.
+// Problems of a picture, whether a step corrects them or not, in the order of their bits in the engine's result.
 export const HINTS = ['empty', 'inverted', 'tiny', 'off-centre', 'several'] as const;
 export type Hint = (typeof HINTS)[number];
 
@@ -16,18 +16,19 @@ export interface Stage {
 }
 
 export interface Prepared {
-  image: Uint8Array; // (H, W, C): what the network sees
+  image: Uint8Array; // (H, W, C): the input of the network
   stages: Stage[]; // the original picture, with the channels of the network, then the result of each step
   hints: Hint[];
-  clipped: number; // share of the ink that centring moved out of the image
+  clipped: number; // share of the ink that centring moves out of the image
 }
 
-export const LARGEST_FACTOR = 10; // a picture is averaged down to so many times the longer side of the image
+export const MAX_FACTOR = 10; // a picture is reduced to this many times the longer side of the image
 
 const NAMES = ['picture', ...STEPS] as const;
-const NUMBERS = 4 * (NAMES.length + 1) + 2; // pointer and size of each stage and of the image; hints, clipped
-const BAND = 4 << 20; // bytes of a picture that are averaged together
+const NUM_RESULTS = 4 * (NAMES.length + 1) + 2; // pointer and size of each stage and of the image; hints, clipped
+const BAND_BYTES = 4 << 20; // bytes of a picture that are averaged in one call
 
+// Runs the chosen steps on a picture, for a network with images of this shape.
 export function prepare(
   engine: Engine,
   { pixels, height, width, channels }: Picture,
@@ -39,10 +40,10 @@ export function prepare(
   const bits = STEPS.reduce((sum, step, i) => sum + (chosen.has(step) ? 2 ** i : 0), 0);
   const { ink, target, threshold, centre } = handwriting;
   return call(engine.exports, (arrays) => {
-    const [placed, result] = [arrays.copyIn(pixels), arrays.allocate(8 * NUMBERS)];
+    const [source, result] = [arrays.copyIn(pixels), arrays.allocate(8 * NUM_RESULTS)];
     const isInkLight = Number(ink === 'light');
     const prepared = engine.exports.picture_prepare(
-      placed,
+      source,
       height,
       width,
       channels,
@@ -54,7 +55,7 @@ export function prepare(
       bits,
       result,
     );
-    const numbers = arrays.doubles(result, NUMBERS);
+    const numbers = arrays.doubles(result, NUM_RESULTS);
     const read = (index: number): Picture => {
       const [pointer, height, width, channels] = numbers.subarray(4 * index);
       return { pixels: arrays.bytes(pointer, height * width * channels), height, width, channels };
@@ -71,8 +72,7 @@ export function prepare(
   });
 }
 
-// Averages the picture down until no side is longer than `longest`, in bands, since the memory of the engine
-// never shrinks.
+// Averages the picture down until no side is longer than `longest`. It does so in bands, since the engine's memory never shrinks.
 export function reduce(engine: Engine, picture: Picture, longest: number): Picture {
   const { pixels, height: rows, width: columns, channels } = picture;
   if (Math.max(rows, columns) <= longest) return picture;
@@ -82,16 +82,27 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
     return arrays.doubles(size, 2);
   });
   const reduced = { pixels: new Uint8Array(height * width * channels), height, width, channels };
-  const step = Math.max(1, Math.floor((BAND * height) / (rows * columns * channels)));
+  const step = Math.max(1, Math.floor((BAND_BYTES * height) / (rows * columns * channels)));
   for (let first = 0; first < height; first += step) {
     const last = Math.min(height, first + step);
     const start = Math.floor((first * rows) / height);
     const stop = Math.ceil((last * rows) / height);
     const averaged = call(engine.exports, (arrays) => {
       const band = arrays.copyIn(pixels.subarray(start * columns * channels, stop * columns * channels));
-      const room = arrays.allocate((last - first) * width * channels);
-      engine.exports.picture_average_rows(band, start, rows, columns, channels, height, width, first, last, room);
-      return arrays.bytes(room, (last - first) * width * channels);
+      const rowsPointer = arrays.allocate((last - first) * width * channels);
+      engine.exports.picture_average_rows(
+        band,
+        start,
+        rows,
+        columns,
+        channels,
+        height,
+        width,
+        first,
+        last,
+        rowsPointer,
+      );
+      return arrays.bytes(rowsPointer, (last - first) * width * channels);
     });
     reduced.pixels.set(averaged, first * width * channels);
   }

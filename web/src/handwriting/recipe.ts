@@ -1,4 +1,4 @@
-// The preparation of pictures for a data set, as convscope.data.handwriting determines it.
+// The settings of the preparation for a data set, as convscope.data.handwriting determines them.
 
 export const STEPS = ['polarity', 'light', 'ink', 'specks', 'deslant', 'crop', 'scale', 'contrast', 'centre'] as const;
 export type StepName = (typeof STEPS)[number];
@@ -10,9 +10,9 @@ export type Ink = 'light' | 'dark';
 
 export interface Handwriting {
   ink: Ink; // the colour of the ink; the other is the background
-  target: number; // longer side of the ink, in pixels
-  threshold: number; // a pixel is ink from this share of the strongest
-  centre: boolean; // whether images show one sized and centred object on a plain background
+  target: number; // pixels of the longer side of the ink
+  threshold: number; // a pixel is ink from this share of the strongest pixel
+  centre: boolean; // images show one object of a fixed size in the centre of a plain background
 }
 
 export function defaultSteps(handwriting: Handwriting): StepName[] {

@@ -1,4 +1,4 @@
-// Strokes of a pen as a picture, without a canvas: the same in every browser, in tests and from the URL.
+// Draws strokes of a pen without a canvas, so that the picture is the same in every browser and in tests.
 import type { Picture, Size } from './picture';
 
 interface Box {
@@ -9,26 +9,26 @@ interface Box {
 }
 
 export interface Stroke {
-  width: number; // of the pen, as a share of the shorter side
+  width: number; // width of the pen, as a share of the pad's shorter side
   points: [x: number, y: number][]; // from 0 to 1 across the pad
 }
 
-export const PEN = 0.08; // of the shorter side: a digit that fills the pad has strokes like MNIST's when it is 20 pixels high
-export const GRID = 1023; // points lie on a grid of so many steps, so that strokes fit into an address
-const PIXELS = 10; // of the drawing for each pixel of the image
-const LONGEST = 560; // pixels of a drawing: images of more than 56 pixels get fewer drawing pixels per image pixel
+export const PEN = 0.08; // width: a digit that fills the pad, reduced to a height of 20 pixels, has strokes like MNIST's
+export const GRID = 1023; // points lie on a grid with this many steps, so that strokes fit into an address
+const PIXELS = 10; // pixels of the drawing for each pixel of the image
+const LONGEST = 560; // pixels of a drawing at most: images of more than 56 pixels have fewer than PIXELS for each of theirs
 
-// How large a drawing for images of this size is.
+// Computes the size of the drawing for images of this size.
 export function drawingSize([height, width]: Size): Size {
   const factor = Math.max(1, Math.min(PIXELS, Math.floor(LONGEST / Math.max(height, width))));
   return [factor * height, factor * width];
 }
 
-// A drawing of strokes. An update draws only the points that are new.
+// A drawing of strokes.
 export class Raster {
   readonly height: number;
   readonly width: number;
-  readonly pixels: Uint8Array; // (height, width): 0 ground, 255 ink
+  readonly pixels: Uint8Array; // (height, width): 0 background, 255 ink
   #strokes: Stroke[] = [];
 
   constructor([height, width]: Size) {
@@ -55,7 +55,7 @@ export class Raster {
     return box;
   }
 
-  // The drawing as a picture in the polarity of the data set.
+  // Copies the drawing as a picture in the polarity of the data set.
   picture(ink: 'light' | 'dark'): Picture {
     const { height, width } = this;
     const pixels = ink === 'light' ? this.pixels.slice() : this.pixels.map((value) => 255 - value);
@@ -74,7 +74,7 @@ export class Raster {
     return box;
   }
 
-  // A line with round ends. Its coverage of a pixel follows from its distance to the centre of the pixel.
+  // Draws a line with round ends. How much it covers of a pixel follows from its distance to the pixel's centre.
   #segment(x0: number, y0: number, x1: number, y1: number, radius: number): Box {
     const reach = radius + 1;
     const box = {

@@ -1,13 +1,13 @@
-// Typed arrays to packed ones, as `src/convscope/base/packing.py` packs them: what `unpack` takes apart.
+// Packs typed arrays as `src/convscope/base/packing.py` does; `unpack` reads them.
 import type { Weights } from '../engine/types';
 import type { Block } from './types';
 
-const CHUNK = 0x8000; // bytes that are made text at once: a call takes only so many arguments
+const CHUNK_BYTES = 0x8000; // converted at once, since a function call takes a limited number of arguments
 
 function base64Of(bytes: Uint8Array): string {
   const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    parts.push(String.fromCharCode(...bytes.subarray(at, at + CHUNK)));
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    parts.push(String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES)));
   }
   return btoa(parts.join(''));
 }
@@ -30,7 +30,7 @@ export async function packWeights(weights: Weights, shapes: Record<string, numbe
   return Object.fromEntries(names.map((name, i) => [name, blocks[i]]));
 }
 
-// JSON for an element that no text in it can end or comment out, as `script_json` of the Python package writes it.
+// Writes JSON for a script element, so that no text in it can end the element; as `script_json` of the Python package.
 export function scriptJson(value: unknown): string {
   const escaped = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, escaped);

@@ -1,5 +1,5 @@
-// What the page is given: the document that `convscope report RUN --payload` prints, typed by its schema. A page that
-// was saved by another page, and the page of no run, lack what was not measured.
+// The payload of the page: the document that `convscope report RUN --payload` prints, typed by its schema. A page that another
+// page saved, and a page without a run, lack what was not measured.
 import type { Architecture, WrittenRecipe } from '../engine/types';
 import type * as written from './generated';
 
@@ -12,10 +12,10 @@ export type Live = Omit<written.Live, 'models'> & { models: LiveModel[] };
 type Measured = 'split' | 'num_images' | 'class_names' | 'confusion_matrix';
 export type Evaluation = Pick<written.EvaluationRecord, Measured> & Partial<written.EvaluationRecord>;
 
-// Of a page that was saved by another page: which network is on it.
+// The network of a page that another page saved.
 export interface Made {
   from: 'classes' | 'data'; // trained on examples of the reader's own classes, or on the data set of the other page
-  epoch: number; // how many were trained
+  epoch: number; // number of trained epochs
 }
 
 export type SplitCard = Pick<written.SplitRecord, 'num_images' | 'image_shape' | 'class_names'>;
@@ -27,6 +27,6 @@ export interface Payload extends Pick<written.Payload, 'format' | 'history' | 'b
   model: Partial<written.PageModel> & { architecture: Architecture; parameters: number; macs: number };
   evaluation: Evaluation;
   live: Live;
-  untrained?: boolean; // the page of no run: nothing was trained or measured
+  untrained?: boolean; // a page without a run: nothing was trained or measured
   made?: Made;
 }

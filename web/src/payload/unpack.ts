@@ -1,4 +1,4 @@
-// Packed arrays to typed ones.
+// Unpacks packed arrays to typed arrays.
 import type { Weights } from '../engine/types';
 import type { Block } from './types';
 
@@ -11,14 +11,14 @@ function bytesOfBase64(text: string): Uint8Array {
   return bytes;
 }
 
-// Decodes deflated bytes in base64.
+// Decodes base64 and inflates the bytes.
 export async function inflate(text: string): Promise<ArrayBuffer> {
   const bytes = bytesOfBase64(text) as BlobPart;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
   return new Response(stream).arrayBuffer();
 }
 
-// Unpacks 4-bit integers to 8-bit integers.
+// Unpacks 4-bit integers and scales them by 17, from [0, 15] to [0, 255].
 function unpackNibbles(halves: Uint8Array): Uint8Array {
   const numbers = new Uint8Array(2 * halves.length);
   for (let i = 0; i < halves.length; i++) {
@@ -30,7 +30,7 @@ function unpackNibbles(halves: Uint8Array): Uint8Array {
 
 const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array };
 
-// The stored numbers; int8 is not multiplied by its scales.
+// Unpacks the stored numbers, without multiplying int8 by its scales.
 export async function unpack(block: Block): Promise<Numbers> {
   const bytes = await inflate(block.data);
   const numbers = block.dtype === 'uint4' ? unpackNibbles(new Uint8Array(bytes)) : new ARRAYS[block.dtype](bytes);

@@ -1,17 +1,16 @@
-// The contents: marks the section that is being read, opens the one that a link leads to, and keeps it in its place.
+// The table of contents: marks the section that is being read, and opens and keeps in view the section that a link leads to.
 
-// Of the window's height from above: what lies there is read.
-const LINE = 25; // %
+const LINE = 25; // % of the window's height, from above: the section at this line is being read
 
-function show(link: HTMLElement): void {
+function scrollIntoList(link: HTMLElement): void {
   const list = link.closest('ol');
   if (list === null || list.scrollHeight <= list.clientHeight) return;
-  const [at, room] = [link.getBoundingClientRect(), list.getBoundingClientRect()];
-  if (at.top < room.top) list.scrollTop -= room.top - at.top;
-  if (at.bottom > room.bottom) list.scrollTop += at.bottom - room.bottom;
+  const [linkBox, listBox] = [link.getBoundingClientRect(), list.getBoundingClientRect()];
+  if (linkBox.top < listBox.top) list.scrollTop -= listBox.top - linkBox.top;
+  if (linkBox.bottom > listBox.bottom) list.scrollTop += linkBox.bottom - listBox.bottom;
 }
 
-// The section of the report that a fragment names, opened if it is folded.
+// Finds the section of the report that a fragment names, and opens it if it is folded.
 function openSection(hash: string): Element | null {
   const section = document.querySelector(`main > section[id="${CSS.escape(hash.slice(1))}"]`);
   const fold = section?.querySelector<HTMLDetailsElement>(':scope > details.fold');
@@ -19,12 +18,12 @@ function openSection(hash: string): Element | null {
   return section;
 }
 
-// Goes again to the section that the page was opened at: the bench, which now stands above it, has moved it down.
+// Scrolls again to the section of the address, since the bench above it has moved it down.
 function goToSection(): void {
   openSection(location.hash)?.scrollIntoView({ behavior: 'instant' });
 }
 
-// A link within the page, before the browser follows it, also where it leads to what the address says already.
+// Opens the section of a link before the browser follows it, even if the address names the section already.
 function followLink(event: MouseEvent): void {
   const link = (event.target as Element).closest<HTMLAnchorElement>('a[href^="#"]');
   if (link === null) return;
@@ -52,7 +51,7 @@ export function followSections(): void {
         const link = links.get(target)!;
         if (isIntersecting) {
           link.setAttribute('aria-current', 'location');
-          show(link);
+          scrollIntoList(link);
         } else link.removeAttribute('aria-current');
       }
     },

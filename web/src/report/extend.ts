@@ -1,12 +1,11 @@
-// Adds to the report: links from it to the bench, and its numbers and drawings as files. Without
-// scripts the report works without them.
+// Adds to the report: links to the bench, and its numbers and drawings as files. Without scripts the report lacks only these.
 import { mount } from 'svelte';
 import type { Bench } from '../state/bench.svelte';
 import { say } from '../text/say.svelte';
 import { onLanguage } from '../text/follow.svelte';
 import { downloadText, rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
-import { button, holdMap, intoButton, putImage, returnToPlaces } from './bench_link';
+import { makeButton, holdMap, wrapInButton, putImage, restoreScrollOnBack } from './bench_link';
 import { followSections } from './contents';
 import { followLanguage } from './language.svelte';
 import './extend.css';
@@ -28,7 +27,7 @@ function extendImages(bench: Bench): void {
   for (const image of elementsMatching('img[data-index]')) {
     const position = positionOf(bench, image);
     if (position < 0) continue;
-    intoButton(
+    wrapInButton(
       image,
       () => say('report_tools.load'),
       () => putImage(bench, position),
@@ -36,7 +35,7 @@ function extendImages(bench: Bench): void {
   }
 }
 
-// Kernels and feature maps. The maps are of one image, which goes onto the bench with them.
+// Makes kernels and feature maps hold their map on the bench, together with the image of the feature maps.
 function extendLayers(bench: Bench): void {
   const seen = new Set<string>();
   for (const figure of elementsMatching('figure[data-layer]')) {
@@ -50,7 +49,7 @@ function extendLayers(bench: Bench): void {
       holdMap(bench, layer, map);
     };
     for (const picture of elementsMatching('[data-filter] > img', figure)) {
-      intoButton(
+      wrapInButton(
         picture,
         () => say('report_tools.selectMap', { layer }),
         () => hold(Number(picture.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
@@ -59,7 +58,7 @@ function extendLayers(bench: Bench): void {
     const key = `${section?.id} ${layer}`;
     if (seen.has(key)) continue;
     seen.add(key);
-    const live = button('see-live link', () => hold(0));
+    const live = makeButton('see-live link', () => hold(0));
     onLanguage(() => {
       live.textContent = say('report_tools.live');
       live.setAttribute('aria-label', say('report_tools.liveLayer', { layer }));
@@ -107,7 +106,7 @@ function extendMap(bench: Bench): void {
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  const made = button('see-live link', save);
+  const made = makeButton('see-live link', save);
   onLanguage(() => (made.textContent = say('report_tools.downloadPayload')));
   document.querySelector('#reproduce > details')?.append(made);
 }
@@ -122,5 +121,5 @@ export function extendReport(bench: Bench): void {
   extendReproduce(bench);
   extendMap(bench);
   followSections();
-  returnToPlaces();
+  restoreScrollOnBack();
 }

@@ -4,25 +4,27 @@
 //   <text data-say='["accuracy", {"n": 5}]'>...</text>           a label of a chart: [key, values] or a number
 //   <img alt="..." data-say-alt='["accuracy", {"n": 5}]'>        an attribute
 //
-// Numbers in tables have no key: they are found by their English form and written as the language writes them.
+// Numbers in tables have no key: they are recognised by their English form.
 import { percentText, signedText } from '../bench/parts/figures';
-import { partsOf, textAt } from '../text/catalogue';
+import { parseParts, textAt } from '../text/catalogue';
 import { chosen, digits, number } from '../text/say.svelte';
 
 type Figure = [value: number, digits: number, unit?: string];
-type Entry = [key: string, values?: Values]; // of the catalogue
-type Value = string | number | Figure | Entry;
+type TextReference = [key: string, values?: Values]; // a text of the catalogue
+type Value = string | number | Figure | TextReference;
 type Values = Record<string, Value>;
 
 const parts = (key: string, values: Values) =>
-  partsOf(textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined));
+  parseParts(
+    textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined),
+  );
 
-const isEntry = (value: Figure | Entry): value is Entry => typeof value[0] === 'string';
+const isTextReference = (value: Figure | TextReference): value is TextReference => typeof value[0] === 'string';
 
 function format(value: Value): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return number(value);
-  if (isEntry(value)) {
+  if (isTextReference(value)) {
     const [key, values = {}] = value;
     return parts(key, values)
       .map(({ text, slot }) => (slot === undefined ? text : format(values[slot])))
@@ -34,7 +36,7 @@ function format(value: Value): string {
   return unit === 'points' ? signedText(figure, decimals) : number(figure, decimals);
 }
 
-function elementsOf(key: string, values: Values): (string | HTMLElement)[] {
+function makeElements(key: string, values: Values): (string | HTMLElement)[] {
   return parts(key, values).map(({ text, slot, term }) => {
     if (slot !== undefined) return format(values[slot]);
     if (term === undefined) return text;
@@ -76,6 +78,7 @@ function findLabelsAndAttributes() {
   return [...labels, ...attributes];
 }
 
+// Translates the report whenever the reader chooses another language.
 export function followLanguage(): void {
   const labels = findLabelsAndAttributes();
   const sentences = [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
@@ -96,7 +99,7 @@ export function followLanguage(): void {
       shown = language;
       const isEnglish = language === 'en';
       for (const { element, english, key, values } of sentences) {
-        element.replaceChildren(...(isEnglish ? english : elementsOf(key, values)));
+        element.replaceChildren(...(isEnglish ? english : makeElements(key, values)));
       }
       for (const { set, english, value } of labels) set(isEnglish ? english : format(value));
       for (const { element, node, english } of cells) {

@@ -4,7 +4,7 @@ import { say } from '../text/say.svelte';
 import { onLanguage } from '../text/follow.svelte';
 import type { Bench } from '../state/bench.svelte';
 import { ARROWS } from '../ui/arrows';
-import { button } from './bench_link';
+import { makeButton } from './bench_link';
 import CellImages from './CellImages.svelte';
 
 export function extendMatrix(bench: Bench): void {
@@ -23,9 +23,9 @@ export function extendMatrix(bench: Bench): void {
     open = null;
   }
   function show(at: HTMLButtonElement, truth: number, predicted: number): void {
-    const again = open?.at === at;
+    const wasOpen = open?.at === at;
     close();
-    if (again) return;
+    if (wasOpen) return;
     at.setAttribute('aria-expanded', 'true');
     const onclose = () => {
       close();
@@ -34,11 +34,11 @@ export function extendMatrix(bench: Bench): void {
     open = { component: mount(CellImages, { target: panel, props: { bench, truth, predicted, onclose } }), at };
   }
 
-  // Of all cells one is in the order of the Tab key; arrows go on from it, over the empty ones.
-  let stop: HTMLButtonElement | null = null;
-  function stopAt(at: HTMLButtonElement): void {
-    if (stop !== null) stop.tabIndex = -1;
-    stop = at;
+  // The Tab key reaches only this cell. Arrow keys move on from it and skip empty cells.
+  let tabStop: HTMLButtonElement | null = null;
+  function moveTabStop(at: HTMLButtonElement): void {
+    if (tabStop !== null) tabStop.tabIndex = -1;
+    tabStop = at;
     at.tabIndex = 0;
   }
   function move(event: KeyboardEvent, truth: number, predicted: number): void {
@@ -51,7 +51,7 @@ export function extendMatrix(bench: Bench): void {
   }
 
   const corner = table.rows[0]?.cells[0];
-  if (corner) onLanguage(() => (corner.dataset.value = say('report_tools.corner'))); // in the download
+  if (corner) onLanguage(() => (corner.dataset.value = say('report_tools.corner'))); // for the download: the text of the corner
   for (const cell of table.querySelectorAll<HTMLTableCellElement>('td[data-true]')) {
     const [truth, predicted] = [Number(cell.dataset.true), Number(cell.dataset.predicted)];
     const count = counts[truth]?.[predicted];
@@ -59,20 +59,20 @@ export function extendMatrix(bench: Bench): void {
     cell.dataset.value = String(count); // for the download; an empty cell is a zero
     if (count === 0) continue;
     const shown = cell.textContent ?? '';
-    const made = button('confused', () => show(made, truth, predicted));
+    const made = makeButton('confused', () => show(made, truth, predicted));
     made.textContent = shown;
     const names = { truth: bench.classNames[truth], predicted: bench.classNames[predicted], count: shown };
     onLanguage(() => {
-      const isRight = truth === predicted;
-      made.title = say(isRight ? 'report_tools.correct' : 'report_tools.wrong', names);
-      made.setAttribute('aria-label', say(isRight ? 'report_tools.showCorrect' : 'report_tools.showWrong', names));
+      const isCorrect = truth === predicted;
+      made.title = say(isCorrect ? 'report_tools.correct' : 'report_tools.wrong', names);
+      made.setAttribute('aria-label', say(isCorrect ? 'report_tools.showCorrect' : 'report_tools.showWrong', names));
     });
     made.setAttribute('aria-expanded', 'false');
     made.tabIndex = -1;
-    made.addEventListener('focus', () => stopAt(made));
+    made.addEventListener('focus', () => moveTabStop(made));
     made.addEventListener('keydown', (event) => move(event, truth, predicted));
     cell.replaceChildren(made);
     buttons[truth][predicted] = made;
-    if (stop === null) stopAt(made);
+    if (tabStop === null) moveTabStop(made);
   }
 }

@@ -1,4 +1,4 @@
-// A table as a drawing, as the page shows it now: the grounds and the texts of its cells.
+// Draws a table as the page shows it now: the backgrounds and the texts of its cells.
 import { element } from '../charts/svg';
 
 function clipText(text: string, leaf: Element): string {
@@ -30,7 +30,7 @@ function write(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
 export function drawTable(table: HTMLTableElement): SVGSVGElement {
   const scroller = table.parentElement;
   const scrolled = scroller?.scrollLeft ?? 0;
-  if (scroller) scroller.scrollLeft = 0; // names that stick to the edge are then in their places
+  if (scroller) scroller.scrollLeft = 0; // so that names which stick to the edge are at their own positions
   const origin = table.getBoundingClientRect();
   const svg = element('svg', { viewBox: `0 0 ${origin.width} ${origin.height}` }) as SVGSVGElement;
   for (const cell of table.querySelectorAll('th, td')) {

@@ -1,5 +1,5 @@
-// Remembers which theme the reader has chosen, where the browser lets a page from a disk remember, and lets the keys of a
-// button choose, since it looks like one; arrow keys choose without a script.
+// Remembers the reader's theme if the browser lets a local page store it. Lets Space and Enter choose a theme too, since the
+// radio buttons look like one button; the arrow keys work without a script.
 import { ground } from '../ui/theme.svelte';
 
 const KEY = 'convscope-theme';
@@ -10,7 +10,7 @@ export function keepTheme(): void {
   try {
     remembered = localStorage.getItem(KEY);
   } catch {
-    // Nothing is remembered, and the system chooses.
+    // Storing is not allowed, so the system's theme is used.
   }
   const choice = choices.find((option) => option.value === remembered);
   if (choice !== undefined && !choice.checked) {
@@ -22,7 +22,7 @@ export function keepTheme(): void {
       try {
         if (radio.checked) localStorage.setItem(KEY, radio.value);
       } catch {
-        // It holds for this visit.
+        // Storing is not allowed, so the theme holds for this visit.
       }
     });
     radio.addEventListener('keydown', (event) => {

@@ -1,4 +1,4 @@
-// The map of test images on a canvas: a dot for each, the classes' names, and where the image of the live view lies.
+// Paints the map of test images: a dot for each, the names of the classes, and the image on the bench.
 import type { Neighbour, Point, TestMap } from '../analysis/whereabouts';
 
 export interface Whereabouts {
@@ -11,7 +11,7 @@ export interface Whereabouts {
 
 const MARGIN = 24; // CSS pixels
 const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
-const MAX_NAMES = 26; // of more classes, those of the neighbours
+const MAX_NAMES = 26; // with more classes, only those of the neighbours are namedClasses
 
 const rangesOf = (points: Point[]) =>
   [0, 1].map((axis) => {
@@ -19,7 +19,7 @@ const rangesOf = (points: Point[]) =>
     return [Math.min(...numbers), Math.max(...numbers)];
   });
 
-// A function from points of the map to CSS pixels, with the same scale on both axes. Points beyond the map get to its edge.
+// Makes a function from points of the map to CSS pixels, with one scale for both axes. It moves points outside to the edge.
 function makeScale(points: Point[], width: number, height: number): (point: Point) => Point {
   const ranges = rangesOf(points);
   const [across, down] = ranges.map(([low, high]) => high - low || 1);
@@ -60,10 +60,10 @@ export function paintWhereabouts(
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.lineJoin = 'round';
-  const named = classNames
+  const namedClasses = classNames
     .map((_, k) => k)
     .filter((k) => classNames.length <= MAX_NAMES || now?.classes.some(([label]) => label === k));
-  for (const k of named) {
+  for (const k of namedClasses) {
     const points = map.points.filter((_, i) => map.labels[i] === k).map(toCanvas);
     if (points.length === 0) continue;
     const [x, y] = [0, 1].map((axis) => median(points.map((position) => position[axis])));

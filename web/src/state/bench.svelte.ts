@@ -2,7 +2,8 @@
 // follows from it.
 import { largest } from '../analysis/largest';
 import { replacementsFor, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
-import type { Cell } from '../analysis/receptive';
+import { sizesOf, type Cell } from '../analysis/receptive';
+import { rowNamed } from '../engine/architecture';
 import type { Engine } from '../engine/engine';
 import type { Forward, Network } from '../engine/network';
 import type { LayerRow, Weights } from '../engine/types';
@@ -17,12 +18,12 @@ export type { Cell, Tab };
 export interface TrainedHere {
   model: LoadedModel;
   epoch: number; // number of epochs that are done
-  accuracy: number | null; // measured last, on `sample` images
-  sample: number;
+  accuracy: number | null; // the last measured accuracy
+  numSample: number; // number of images on which it was measured
   isTraining: boolean;
 }
 
-// The subject of a bench: data, networks and images.
+// What a bench is about: data, networks and images.
 export interface Subject {
   payload: Payload;
   models: LoadedModel[];
@@ -31,32 +32,32 @@ export interface Subject {
 
 export type Scaling = 'layer' | 'map';
 
-const MAX_NETWORKS = 8; // in #networks: those that were used last
+const MAX_NETWORKS = 8; // that stay in the engine: the most recently used
 
 export class Bench {
   readonly engine: Engine;
-  readonly page: Subject; // the page's own
-  subject = $state.raw<Subject>() as Subject; // the page's own, or a network for other classes that was made in the page
+  readonly page: Subject; // the run of the page
+  subject = $state.raw<Subject>() as Subject; // `page`, or a network for the reader's own classes
 
   modelIndex = $state(0);
-  epoch = $state<number | null>(null); // of a snapshot; null is the trained model
+  epoch = $state<number | null>(null); // the epoch of the shown snapshot; null for the trained model
   ablations = $state.raw<Ablation[]>([]);
   hovered = $state.raw<Cell | null>(null);
   held = $state.raw<Cell | null>(null);
-  rival = $state<number | null>(null); // a class; null is the second best
+  rival = $state<number | null>(null); // the class to compare with; null for the second most likely
   scaling = $state<Scaling>('layer');
-  sliding = $state.raw<Cell | null>(null); // the cell of the kernel while it slides over a map
-  reach = $state<number | null>(null); // how many layers back the window of the cell is framed; null: to the image
-  tab = $state<Tab>('how'); // which instrument is open
-  lesson = $state<string | null>(null); // that is open, by its id
+  sliding = $state.raw<Cell | null>(null); // the cell that is computed while a kernel slides over the map
+  reach = $state<number | null>(null); // layers back in which the receptive field is framed; null for all
+  tab = $state<Tab>('how'); // the open instrument
+  lesson = $state<string | null>(null); // the id of the open lesson, or that of the list
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
-  pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
+  pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): the input of the network
   // A network that trains in the page; it replaces the first model.
   trained = $state.raw<TrainedHere | null>(null);
 
   readonly lastResults = new LastResults();
 
-  forwardMilliseconds = 0; // time of the last pass, shown in the flow
+  forwardMilliseconds = 0; // duration of the last forward pass
 
   #networks = new Map<string, Network>();
   #weights = new WeakMap<Weights, number>(); // a number for each weights object, for the keys of #networks
@@ -105,7 +106,7 @@ export class Bench {
     this.forwardMilliseconds = performance.now() - start;
     return forward;
   });
-  // The same without any ablation.
+  // The forward pass without ablations.
   readonly intact = $derived.by((): Forward =>
     this.ablations.length === 0 ? this.forward : this.whole.forward(this.pixels),
   );
@@ -122,28 +123,28 @@ export class Bench {
       this.table[0];
     return this.strongestIn(row);
   });
-  // The shown cell: of the sliding kernel, else the held one, else the one under the pointer.
+  // The cell that the reader looks at: of the sliding kernel, else the held one, else the one under the pointer.
   readonly looked = $derived.by((): Cell | null => this.sliding ?? this.held ?? this.hovered);
   readonly cell = $derived.by((): Cell => this.looked ?? this.strongest);
-  // Whether nothing is drawn yet, so that there is no prediction to show.
+  // True if nothing is drawn yet, so that there is no prediction to show.
   readonly isEmpty = $derived.by((): boolean => this.source.kind === 'drawing' && this.source.strokes.length === 0);
   readonly label = $derived.by((): number | null =>
     this.source.kind === 'image' ? this.images.labels[this.source.position] : null,
   );
 
-  // A network with these weights and without the parts that the ablations take away; kept for the next call.
+  // Makes a network with these weights and without the ablated parts, or takes it from the cache.
   network(model: LoadedModel, weights: Weights, ablations: Ablation[]): Network {
-    const taken = ablations
+    const removed = ablations
       .filter((ablation) => ablation.part !== 'filter')
       .map((ablation) => `${ablation.layer}/${ablation.part}`);
     let number = this.#weights.get(weights);
     if (number === undefined) this.#weights.set(weights, (number = this.#count++));
-    const key = `${number} ${taken.sort().join(' ')}`;
-    const known = this.#networks.get(key);
-    if (known !== undefined) {
+    const key = `${number} ${removed.sort().join(' ')}`;
+    const cached = this.#networks.get(key);
+    if (cached !== undefined) {
       this.#networks.delete(key);
-      this.#networks.set(key, known); // to the end, so that the first was not used for the longest time
-      return known;
+      this.#networks.set(key, cached); // moved to the end: the first is then the least recently used
+      return cached;
     }
     const changed = withoutParts(model.architecture, weights, ablations);
     const network = this.engine.network(changed.architecture, changed.weights);
@@ -156,30 +157,37 @@ export class Bench {
     return network;
   }
 
-  // The largest number of a layer's output.
+  // Finds the cell with the largest value of a layer's output.
   strongestIn(row: LayerRow): Cell {
-    const at = largest(this.forward.activations[row.index]);
+    const index = largest(this.forward.activations[row.index]);
     const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
-    const pixel = Math.floor(at / maps);
-    return { layer: row.layer.name, map: at % maps, row: Math.floor(pixel / width), column: pixel % width };
+    const pixel = Math.floor(index / maps);
+    return { layer: row.layer.name, map: index % maps, row: Math.floor(pixel / width), column: pixel % width };
   }
 
-  letGo(): void {
+  // Holds the cell in the middle of a map.
+  holdMap(layer: string, map: number): void {
+    const shape = layer === 'input' ? this.images.shape : rowNamed(this.table, layer).outputShape;
+    const [rows, columns] = sizesOf(shape);
+    this.held = { layer, map, row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+  }
+
+  releaseCell(): void {
     this.held = this.hovered = this.sliding = null;
   }
 
-  // Back to the page's own model as it was trained, whole.
+  // Shows the page's own trained model, without ablations.
   showTrained(): void {
     this.use(this.page);
   }
 
   // Puts the first model of this subject on the bench. A drawing stays there; an image of another subject does not.
   use(subject: Subject): void {
-    const isOther = subject !== this.subject;
+    const isNew = subject !== this.subject;
     this.subject = subject;
     this.trained = null;
     this.show(0);
-    if (!isOther) return;
+    if (!isNew) return;
     this.rival = null;
     if (this.source.kind === 'image') this.choose(0);
   }
@@ -194,7 +202,7 @@ export class Bench {
     this.modelIndex = model;
     this.epoch = null;
     this.ablations = [];
-    this.letGo();
+    this.releaseCell();
   }
 
   isOff(ablation: Ablation): boolean {

@@ -1,31 +1,31 @@
 // Keeps the address and the bench together: a link restores what was shown, and what is shown can be linked to.
 import type { Bench } from './bench.svelte';
 import { chosen } from '../text/say.svelte';
-import { decode, encode, type Known, type Shown } from './fragment';
+import { decode, encode, type Available, type Shown } from './fragment';
 import { chooseLanguage, preferredLanguage } from './language';
 
-const PAUSE = 250; // ms without a change before the address follows
+const PAUSE_MS = 250; // without a change, before the address follows
 
-function knownOf(bench: Bench): Known {
+function availableOn(bench: Bench): Available {
   return {
     models: bench.models,
     shape: bench.images.shape,
     numClasses: bench.classNames.length,
-    find: (index) => (bench.isOnPage ? bench.images.find(index) : -1), // links are about the page's own images
+    find: (index) => (bench.isOnPage ? bench.images.find(index) : -1), // links name only the page's own images
   };
 }
 
 function shownOn(bench: Bench): Shown {
   const { source } = bench;
-  // A network that trained in the page cannot be linked to; the links are then of what it replaces.
-  const own = bench.trained === null && bench.isOnPage;
+  // A network that was trained in the page has no link; its links lead to the page's own model.
+  const isLinkable = bench.trained === null && bench.isOnPage;
   return {
     index: source.kind === 'image' && bench.isOnPage ? bench.images.indices[source.position] : null,
     strokes: source.kind === 'drawing' ? source.strokes : null,
-    model: own ? bench.modelIndex : 0,
-    epoch: own ? bench.epoch : null,
-    cell: own ? bench.held : null,
-    ablations: own ? bench.ablations : [],
+    model: isLinkable ? bench.modelIndex : 0,
+    epoch: isLinkable ? bench.epoch : null,
+    cell: isLinkable ? bench.held : null,
+    ablations: isLinkable ? bench.ablations : [],
     rival: bench.rival,
     scaling: bench.scaling,
     tab: bench.tab,
@@ -35,7 +35,7 @@ function shownOn(bench: Bench): Shown {
 }
 
 async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Promise<void> {
-  // Back to an address that names no language keeps the one that is read.
+  // An address without a language keeps the current one.
   const language = shown.language === null ? undefined : chooseLanguage(shown.language);
   bench.show(shown.model);
   if (shown.strokes !== null) bench.source = { kind: 'drawing', strokes: shown.strokes };
@@ -48,33 +48,36 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.held = shown.cell;
   await language;
   if (shown.epoch === null) return;
-  await snapshots.catch(() => undefined); // what could not be unpacked is not there
+  await snapshots.catch(() => undefined); // a snapshot that cannot be unpacked is missing below
   if (bench.modelIndex === shown.model && bench.models[shown.model].snapshots.has(shown.epoch))
     bench.epoch = shown.epoch;
 }
 
+// Makes a link to what is shown.
 export function linkTo(bench: Bench): string {
   return location.href.split('#')[0] + encode(shownOn(bench));
 }
 
-// The reader goes elsewhere: what was shown until now becomes an entry that Back returns to, at the place in the page.
-let hasLeft = false; // and what changes with it belongs to the new entry
+let hasLeft = false; // the next change of the address belongs to the entry that `leaveEntry` made
+
+// Makes an entry of the browser's history before the reader leaves a place in the page, so that Back returns to it.
 export function leaveEntry(): void {
   try {
     history.pushState(null, '', location.href);
     hasLeft = true;
   } catch {
-    // A browser that is asked too often, or not allowed to, keeps no entry.
+    // Browsers refuse this to some frames, and if it is asked too often.
   }
 }
 
+// Restores the bench from the address, and keeps the address up to date afterwards.
 export async function followFragment(bench: Bench, snapshots: Promise<void>): Promise<void> {
-  const first = encode(shownOn(bench)); // what was there at the start needs no address
+  const first = encode(shownOn(bench)); // the start, for which an address without a fragment stands
   let written = first;
   let tab = bench.tab;
-  // Of an address without a fragment the start is shown; one that leads into the report changes nothing.
+  // A fragment that names a section of the report changes nothing.
   const follow = async () => {
-    const shown = decode(location.hash === '' ? first : location.hash, knownOf(bench));
+    const shown = decode(location.hash === '' ? first : location.hash, availableOn(bench));
     if (shown === null) return;
     await restore(bench, shown, snapshots);
     written = encode(shownOn(bench));
@@ -92,17 +95,17 @@ export async function followFragment(bench: Bench, snapshots: Promise<void>): Pr
         const text = encode(shown);
         if (text === written) return;
         written = text;
-        const isOther = shown.tab !== tab && !hasLeft; // Back goes to the instrument before
+        const isNewEntry = shown.tab !== tab && !hasLeft; // Back then returns to the previous instrument
         tab = shown.tab;
         hasLeft = false;
         try {
-          if (isOther) history.pushState(null, '', text);
+          if (isNewEntry) history.pushState(null, '', text);
           else history.replaceState(history.state, '', text);
         } catch {
-          // A browser that is asked too often, or not allowed to, leaves the address as it was.
+          // The address stays as it was, see `leaveEntry`.
         }
       };
-      timer = window.setTimeout(write, PAUSE);
+      timer = window.setTimeout(write, PAUSE_MS);
     });
   });
 }

@@ -1,4 +1,4 @@
-// What is on the bench as the fragment of an address, and back: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
+// Writes what is on the bench as the fragment of an address, and reads it: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
@@ -17,14 +17,14 @@ export interface Shown {
   rival: number | null;
   scaling: Scaling;
   tab: Tab;
-  language: Language | null; // null: the one that the browser asks for
-  lesson: string | null; // a word; the view knows which there are
+  language: Language | null; // null for the browser's language
+  lesson: string | null; // an id, which the view of the lessons checks
 }
 
-// What there is to show; whatever a fragment asks for beyond it is left out.
-export interface Known {
+// What a fragment can refer to; references to anything else are ignored.
+export interface Available {
   models: { table: LayerRow[]; epochs: number[] }[];
-  shape: [number, number, number]; // of the image
+  shape: [number, number, number]; // shape of the image
   numClasses: number;
   find(index: number): number; // -1 if there is no such image
 }
@@ -34,13 +34,13 @@ const MAX_LETTERS = 100_000;
 const MAX_ABLATIONS = 2_000;
 const WORD = /^[a-z]{1,20}$/;
 
-// A layer's name; it contains no separator.
+// Escapes a layer's name so that it contains no separator of the fragment.
 function encodeName(name: string): string {
   const escape = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
   return encodeURIComponent(name.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(/[.!'()*~]/g, escape);
 }
 
-function read(text: string): string | null {
+function decodeName(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -48,18 +48,19 @@ function read(text: string): string | null {
   }
 }
 
-// A whole number from 0 to below `end`, or null.
+// Parses a whole number in [0, end), or returns null.
 function parseIndex(text: string | undefined, end: number): number | null {
   if (text === undefined || !/^\d{1,9}$/.test(text)) return null;
   return Number(text) < end ? Number(text) : null;
 }
 
-function ablationText(ablation: Ablation): string {
+function encodeAblation(ablation: Ablation): string {
   const name = encodeName(ablation.layer);
   if (ablation.part !== 'filter') return `${name}:${ablation.part}`;
   return `${name}${ablation.filter === null ? '' : `.${ablation.filter}`}:${ablation.value}`;
 }
 
+// Writes the fragment. Values that are shown at the start are left out.
 export function encode(shown: Shown): string {
   const fields: string[] = [];
   if (shown.index !== null) fields.push(`i=${shown.index}`);
@@ -69,7 +70,7 @@ export function encode(shown: Shown): string {
     const { layer, map, row, column } = shown.cell;
     fields.push(`c=${encodeName(layer)}.${map}.${row}.${column}`);
   }
-  if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(ablationText).join(',')}`);
+  if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(encodeAblation).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
   if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
@@ -79,9 +80,9 @@ export function encode(shown: Shown): string {
   return START + fields.join('&');
 }
 
-function readCell(text: string, table: LayerRow[], image: number[]): Cell | null {
+function parseCell(text: string, table: LayerRow[], image: number[]): Cell | null {
   const [name, ...cells] = text.split('.');
-  const layer = read(name);
+  const layer = decodeName(name);
   const shape = layer === 'input' ? image : table.find((row) => row.layer.name === layer)?.outputShape;
   if (layer === null || shape === undefined || cells.length !== 3) return null;
   const [rows, columns, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
@@ -89,10 +90,10 @@ function readCell(text: string, table: LayerRow[], image: number[]): Cell | null
   return map === null || row === null || column === null ? null : { layer, map, row, column };
 }
 
-function readAblation(text: string, table: LayerRow[]): Ablation | null {
+function parseAblation(text: string, table: LayerRow[]): Ablation | null {
   const [head, what, ...rest] = text.split(':');
   const [name, filter, ...more] = head.split('.');
-  const row = table.find((row) => row.layer.name === read(name));
+  const row = table.find((row) => row.layer.name === decodeName(name));
   if (row === undefined || rest.length > 0 || more.length > 0) return null;
   const layer = row.layer.name;
   if (what === 'zero' || what === 'mean') {
@@ -106,32 +107,32 @@ function readAblation(text: string, table: LayerRow[]): Ablation | null {
 }
 
 // Parses a fragment; null if it is not one of the bench's.
-export function decode(fragment: string, known: Known): Shown | null {
+export function decode(fragment: string, available: Available): Shown | null {
   if (!fragment.startsWith(START) || fragment.length > MAX_LETTERS) return null;
   const fields = new Map<string, string>();
   for (const field of fragment.slice(START.length).split('&')) {
-    const at = field.indexOf('=');
-    if (at > 0 && !fields.has(field.slice(0, at))) fields.set(field.slice(0, at), field.slice(at + 1));
+    const end = field.indexOf('=');
+    if (end > 0 && !fields.has(field.slice(0, end))) fields.set(field.slice(0, end), field.slice(end + 1));
   }
   const number = (name: string, end: number) => parseIndex(fields.get(name), end);
-  const model = number('m', known.models.length) ?? 0;
-  const { table, epochs } = known.models[model];
+  const model = number('m', available.models.length) ?? 0;
+  const { table, epochs } = available.models[model];
   const index = number('i', Infinity);
   const epoch = number('e', Infinity);
   const lesson = fields.get('n');
   const ablations: Ablation[] = [];
   for (const text of (fields.get('l') ?? '').split(',').slice(0, MAX_ABLATIONS)) {
-    const ablation = readAblation(text, table);
+    const ablation = parseAblation(text, table);
     if (ablation !== null && !ablations.some((item) => sameAblation(item, ablation))) ablations.push(ablation);
   }
   return {
-    index: index !== null && known.find(index) >= 0 ? index : null,
+    index: index !== null && available.find(index) >= 0 ? index : null,
     strokes: fields.has('d') ? unpackStrokes(fields.get('d')!) : null,
     model,
     epoch: epoch !== null && epochs.includes(epoch) ? epoch : null,
-    cell: fields.has('c') ? readCell(fields.get('c')!, table, known.shape) : null,
+    cell: fields.has('c') ? parseCell(fields.get('c')!, table, available.shape) : null,
     ablations,
-    rival: number('r', known.numClasses),
+    rival: number('r', available.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
     language: (Object.keys(LANGUAGES) as Language[]).find((code) => code === fields.get('lang')) ?? null,

@@ -1,32 +1,32 @@
-// The last results of instruments that have their own state. Lessons read them.
+// The last results of instruments that keep their own state, for the lessons.
 
 export interface TrainingResult {
-  images: number; // that are trained on
-  wrongLabels: number; // share
+  images: number; // number of training images
+  wrongLabels: number; // share of wrong labels
   isAugmented: boolean;
   epoch: number;
   isDone: boolean;
   train: number; // accuracy
   test: number;
-  gap: number; // between the two
+  gap: number; // train accuracy - test accuracy
 }
 
 export interface StepResult {
-  pixels: Uint8Array; // of the image that the step was taken on
+  pixels: Uint8Array; // the image on which the step was taken
   label: number;
-  isWhole: boolean; // whether all its phases were shown
-  before: number; // probability of the label
-  after: number;
+  isWhole: boolean; // all phases of the step were shown
+  before: number; // probability of the label before the step
+  after: number; // and after it
   loss: [before: number, after: number];
 }
 
 export interface ChangeResult {
-  from: number; // classes
-  wanted: number;
-  isFound: boolean; // whether a change gives the wanted class
-  share: number; // of the smallest change that is shown
-  answer: number; // to it
-  mean: number; // of the smallest change, in grey levels per pixel
+  from: number; // the class predicted for the image itself
+  wanted: number; // the class that the change aims at
+  isFound: boolean; // a change that gives the wanted class was found
+  share: number; // the shown multiple of the smallest change
+  answer: number; // the prediction for the shown change
+  mean: number; // mean size of the smallest change, in grey levels per pixel
 }
 
 export class LastResults {

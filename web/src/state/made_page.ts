@@ -11,7 +11,7 @@ import type { Subject } from './bench.svelte';
 export interface MadeNetwork {
   architecture: Architecture;
   weights: Weights;
-  means: Record<string, Float32Array>; // by layer, as those of the payload; none where they were not computed
+  means: Record<string, Float32Array>; // mean outputs by layer, as in the payload; empty if not computed
   recipe: Recipe;
 }
 
@@ -38,7 +38,7 @@ async function liveModel({ architecture, weights, means }: MadeNetwork): Promise
   };
 }
 
-// The parts that every such page has. Measurements by Python are left out.
+// Makes the parts that every such page has. Measurements by Python are left out.
 async function commonParts(page: Payload, network: MadeNetwork, made: Made) {
   const { architecture, recipe } = network;
   const table = layerTable(architecture);
@@ -61,7 +61,7 @@ async function commonParts(page: Payload, network: MadeNetwork, made: Made) {
   };
 }
 
-// Of a network that was trained on the page's data: the images stay. `score` is of the sample.
+// Makes the payload for a network that was trained on the page's data. `score` is measured on the sample of test images.
 export async function trainedPayload(
   page: Payload,
   network: MadeNetwork,
@@ -71,7 +71,7 @@ export async function trainedPayload(
   const { models, parity, ...rest } = await commonParts(page, network, { from: 'data', epoch });
   const { split, class_names } = page.evaluation;
   const live = { ...page.live, models, parity };
-  delete (live as { map?: unknown }).map; // one of test images is of another network
+  delete (live as { map?: unknown }).map; // the map of test images belongs to another network
   return {
     ...rest,
     record: page.record.dataset === undefined ? {} : { dataset: page.record.dataset },
@@ -86,7 +86,7 @@ export async function trainedPayload(
   };
 }
 
-// Of a network for other classes: the images are its examples, those that were held out first.
+// Makes the payload for a network for other classes. Its images are the examples, the held-out ones first.
 export async function classesPayload(
   page: Payload,
   network: MadeNetwork,
@@ -108,7 +108,7 @@ export async function classesPayload(
   };
   const [labels, pixels] = await blocks(joined(heldOut.labels, train.labels), joined(heldOut.images, train.images));
   const [trainLabels, trainPixels] = await blocks(train.labels, train.images);
-  const split = heldOut.labels.length > 0 ? 'test' : 'train'; // what the first images are
+  const split = heldOut.labels.length > 0 ? 'test' : 'train'; // the split of the first images
   const card = (num_images: number): SplitCard => ({ num_images, image_shape: shape, class_names: [...classNames] });
   return {
     ...rest,
@@ -139,7 +139,7 @@ function evaluationOf(split: string, num_images: number, class_names: string[], 
   return { split, num_images, class_names, ...none, ...(accuracy !== undefined && { accuracy }) };
 }
 
-// The reader's own classes on a page that was saved, each with its examples in the order in which they came.
+// Reads the reader's own classes from a saved page, with the examples in the order in which they were added.
 export function ownClassesOf({ payload, images }: Subject): { name: string; examples: Uint8Array[] }[] {
   const { made, evaluation } = payload;
   if (made?.from !== 'classes') return [];
@@ -147,8 +147,8 @@ export function ownClassesOf({ payload, images }: Subject): { name: string; exam
   const indices = Array.from({ length: images.count }, (_, i) => i);
   return evaluation.class_names.map((name, label) => {
     const own = indices.filter((i) => images.labels[i] === label);
-    const [held, others] = [own.filter((i) => i < numHeldOut), own.filter((i) => i >= numHeldOut)];
-    const order = own.map((_, i) => (isHeldOut(i) && held.length > 0 ? held.shift()! : others.shift()!));
+    const [heldOut, trained] = [own.filter((i) => i < numHeldOut), own.filter((i) => i >= numHeldOut)];
+    const order = own.map((_, i) => (isHeldOut(i) && heldOut.length > 0 ? heldOut.shift()! : trained.shift()!));
     return { name, examples: order.map((i) => images.image(i).slice()) };
   });
 }

@@ -1,4 +1,4 @@
-// The models, snapshots and embedded images of the payload, unpacked.
+// Unpacks the models, snapshots and embedded images of the payload.
 import { SvelteMap } from 'svelte/reactivity';
 import { layerTable } from '../engine/architecture';
 import type { Architecture, LayerRow, Weights } from '../engine/types';
@@ -9,23 +9,23 @@ export interface LoadedModel {
   name: string;
   architecture: Architecture;
   table: LayerRow[];
-  weights: Weights; // of the trained model
-  means: Record<string, Float32Array>; // by layer: mean output by filter over the test images
-  epochs: number[]; // of the snapshots, in order; 0 is the untrained network
-  snapshots: Map<number, Weights>; // rounded to 6 bits; filled after the page has opened
+  weights: Weights; // the trained weights
+  means: Record<string, Float32Array>; // by layer: mean output of each filter over the test images
+  epochs: number[]; // the snapshots' epochs, in order; 0 is the untrained network
+  snapshots: Map<number, Weights>; // by epoch, rounded to 6 bits; unpacked after the page has opened
 }
 
 export interface Images {
   split: string;
   shape: [number, number, number];
   count: number;
-  numSample: number; // number of images that are a fair sample of the split; mistakes follow
-  numMistakes: number; // of the first model in the whole split
-  indices: ArrayLike<number>; // index in the split
+  numSample: number; // this many images are the first of the split, a fair sample; mistakes follow
+  numMistakes: number; // number of images of the whole split that the first model misclassifies
+  indices: ArrayLike<number>; // each image's index in the split
   labels: ArrayLike<number>;
   pixels: Uint8Array;
-  image(i: number): Uint8Array; // a view
-  find(index: number): number; // by index in the split; -1 if not embedded
+  image(i: number): Uint8Array; // a view of `pixels`
+  find(index: number): number; // the position of an image by its index in the split; -1 if not embedded
 }
 
 async function loadModel(model: LiveModel): Promise<LoadedModel> {
@@ -41,7 +41,7 @@ async function loadModel(model: LiveModel): Promise<LoadedModel> {
     weights,
     means: Object.fromEntries(layers.map((layer, i) => [layer, means[i]])),
     epochs: model.snapshots.map((snapshot) => snapshot.epoch),
-    snapshots: new SvelteMap(), // views wait for them
+    snapshots: new SvelteMap(), // reactive, since views wait for the snapshots
   };
 }
 
@@ -68,6 +68,7 @@ async function loadImages(images: LiveImages): Promise<Images> {
   };
 }
 
+// Unpacks everything but the snapshots.
 export async function load(payload: Payload): Promise<{ models: LoadedModel[]; images: Images }> {
   const [images, ...models] = await Promise.all([
     loadImages(payload.live.images),
@@ -76,7 +77,7 @@ export async function load(payload: Payload): Promise<{ models: LoadedModel[]; i
   return { models, images };
 }
 
-// Unpacks the weights after each epoch; the page is usable before.
+// Unpacks the snapshots. The page is usable before.
 export async function loadSnapshots(payload: Payload, models: LoadedModel[]): Promise<void> {
   for (const [m, model] of payload.live.models.entries()) {
     for (const snapshot of model.snapshots) {

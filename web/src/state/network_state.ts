@@ -16,10 +16,10 @@ export function networkState(bench: Bench): NetworkState {
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
   const removed = ablations.length === 0 ? [] : [removedText(bench)];
   if (trained !== null) {
-    const { isTraining, epoch, accuracy, sample } = trained;
+    const { isTraining, epoch, accuracy, numSample } = trained;
     const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
     const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
-    return stateOfChanged([text, ...removed], measured, measuredOnFirst(bench.images.split, sample));
+    return stateOfChanged([text, ...removed], measured, measuredOnFirst(bench.images.split, numSample));
   }
   if (payload.made !== undefined) {
     const { from, epoch: n } = payload.made;

@@ -1,17 +1,18 @@
-// The predictions of the first model for each embedded image.
+// Predicts the embedded images with the first model.
 import { largest } from '../analysis/largest';
 import { inPieces, type Work } from '../analysis/slices';
 import type { Bench, Subject } from './bench.svelte';
 
-let known: { subject: Subject; answers: Uint8Array } | null = null;
+let cached: { subject: Subject; answers: Uint8Array } | null = null;
 
+// Computes the prediction of each embedded image, once for the same subject.
 export function* predictions(bench: Bench, subject = bench.subject): Work<Uint8Array> {
-  if (known?.subject === subject) return known.answers;
+  if (cached?.subject === subject) return cached.answers;
   const { images, models, payload } = subject;
   const size = images.shape[0] * images.shape[1] * images.shape[2];
   const answers = new Uint8Array(images.count); // at most 100 classes
   yield* inPieces(images.count, (from, to) => {
-    // Asked for in every piece, since a network that was long unused is given up.
+    // The network is asked for in every piece, since one that is not used for a while is freed.
     const network = bench.network(models[0], models[0].weights, []);
     const logits = network.logits(images.pixels.subarray(from * size, to * size));
     const classes = payload.evaluation.class_names.length;
@@ -19,6 +20,6 @@ export function* predictions(bench: Bench, subject = bench.subject): Work<Uint8A
       answers[i] = largest(logits.subarray((i - from) * classes, (i - from + 1) * classes));
     }
   });
-  known = { subject, answers };
+  cached = { subject, answers };
   return answers;
 }

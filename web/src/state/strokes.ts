@@ -1,5 +1,5 @@
-// A drawing as short text that an address can hold: base64url of whole numbers, seven bits a byte. A stroke is the width
-// of its pen, how many points it has, and each point's step from the one before, on a grid of 1024 × 1024.
+// Packs a drawing into a short text for an address: base64url of whole numbers, seven bits a byte. A stroke is the width of
+// its pen, its number of points, and the step from each point to the next, on a grid of 1024 × 1024.
 import { GRID, type Stroke } from '../handwriting/strokes';
 
 const WIDTHS = 1000; // steps of a pen's width
@@ -8,6 +8,7 @@ const MAX_POINTS = 20_000;
 const MAX_LETTERS = 60_000;
 
 const onGrid = (share: number) => Math.round(GRID * Math.min(1, Math.max(0, share)));
+// Signed numbers as unsigned: 0, -1, 1, -2 become 0, 1, 2, 3, so that small steps take one byte.
 const zigzag = (n: number) => (n < 0 ? -2 * n - 1 : 2 * n);
 const unzigzag = (n: number) => (n % 2 === 1 ? -(n + 1) / 2 : n / 2);
 
@@ -44,29 +45,29 @@ export function unpackStrokes(text: string): Stroke[] | null {
   if (text === '') return [];
   if (text.length > MAX_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
   const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  let at = 0;
-  const take = (limit: number): number => {
+  let offset = 0;
+  const readNumber = (limit: number): number => {
     let n = 0;
     for (let shift = 0; shift < 21; shift += 7) {
-      if (at >= bytes.length) return NaN;
-      const byte = bytes.charCodeAt(at++);
+      if (offset >= bytes.length) return NaN;
+      const byte = bytes.charCodeAt(offset++);
       n += (byte & 127) << shift;
       if (byte < 128) return n <= limit ? n : NaN;
     }
     return NaN;
   };
   const strokes: Stroke[] = [];
-  let left = MAX_POINTS;
-  while (at < bytes.length) {
-    const width = take(WIDTHS);
-    const count = take(left);
+  let pointsLeft = MAX_POINTS;
+  while (offset < bytes.length) {
+    const width = readNumber(WIDTHS);
+    const count = readNumber(pointsLeft);
     if (!(width >= 1 && count >= 1) || strokes.length === MAX_STROKES) return null;
-    left -= count;
+    pointsLeft -= count;
     const points: [number, number][] = [];
     let [x, y] = [0, 0];
     for (let i = 0; i < count; i++) {
-      x += unzigzag(take(2 * GRID + 1));
-      y += unzigzag(take(2 * GRID + 1));
+      x += unzigzag(readNumber(2 * GRID + 1));
+      y += unzigzag(readNumber(2 * GRID + 1));
       if (!(x >= 0 && x <= GRID && y >= 0 && y <= GRID)) return null; // NaN fails too
       points.push([x / GRID, y / GRID]);
     }

@@ -1,5 +1,4 @@
-// The catalogue of the page's texts: what a text is, and how one is filled in. English is the source: its keys are those
-// of every language.
+// The catalogue of the page's texts, and how their values are filled in. English is the source: every language has its keys.
 //
 // In a text `{name}` stands for a value, and `[[word|term]]` for a word whose meaning the page explains: `word` is what
 // is read, `term` the English name in `ui/terms.ts`, which may be left out where it is the word itself. A text that
@@ -32,7 +31,7 @@ export interface Part {
 
 const MARKS = /\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]/g;
 
-// The text at a key, in the plural form of the number.
+// Looks up the text at a key, in the plural form of the number.
 export function textAt(texts: Texts, key: string, language: Language, n?: Value): string {
   let entry: string | Plural | Texts | undefined = texts;
   for (const name of key.split('.')) {
@@ -46,8 +45,8 @@ export function textAt(texts: Texts, key: string, language: Language, n?: Value)
   return entry;
 }
 
-// A text in parts: what stands between the marks, and each mark.
-export function partsOf(text: string): Part[] {
+// Splits a text at its marks: into the marks and what stands between them.
+export function parseParts(text: string): Part[] {
   const parts: Part[] = [];
   let end = 0;
   for (const match of text.matchAll(MARKS)) {
@@ -60,9 +59,9 @@ export function partsOf(text: string): Part[] {
   return parts;
 }
 
-// A text with its values, as one string. A value that is missing is an error, not a hole.
+// Fills in the values of a text. Throws an error if one is missing.
 export function fillSlots(text: string, values: Record<string, Value>, written: (value: Value) => string): string {
-  return partsOf(text)
+  return parseParts(text)
     .map(({ text: part, slot }) => {
       if (slot === undefined) return part;
       if (!(slot in values)) throw new Error(`{${slot}} has no value in "${text}"`);

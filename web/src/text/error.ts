@@ -1,5 +1,5 @@
-// What went wrong, for the reader: the key of a text and its values. It is written in the reader's language where it is
-// shown, also when it comes from a worker, which has no catalogue.
+// Errors for the reader: the key of a text and its values. The text is looked up where it is shown, in the reader's language,
+// since errors also come from a worker, which has no catalogue.
 import type { Key, Value } from './catalogue';
 
 export interface ErrorText {
@@ -17,7 +17,7 @@ export class TextError extends Error implements ErrorText {
   }
 }
 
-// An error as a message can hold it. Errors without a text are for developers.
+// Converts an error to what a worker's message can hold. An error without a text is for developers.
 export function errorTextOf(error: unknown): ErrorText | string {
   if (error instanceof TextError) return { key: error.key, values: error.values };
   return error instanceof Error ? error.message : String(error);

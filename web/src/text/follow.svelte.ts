@@ -1,10 +1,10 @@
-// Texts outside of components follow the language too, such as those that the script adds to the report.
+// Keeps texts outside of components in the reader's language, such as those that the script adds to the report.
 import { untrack } from 'svelte';
 import { chosen } from './say.svelte';
 
 const writers: (() => void)[] = [];
 
-// Writes now, and again in every language that is chosen later.
+// Calls `write` now, and again when the reader chooses another language.
 export function onLanguage(write: () => void): void {
   write();
   writers.push(write);

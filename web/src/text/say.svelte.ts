@@ -10,7 +10,7 @@ class Chosen {
 
 export const chosen = new Chosen();
 
-// A list of facts, or sentences one behind the other, as the language sets them.
+// Joins facts to a list, or sentences to a text, as the language does.
 export const listed = (texts: string[]): string =>
   texts.length === 0 ? '' : texts.reduce((first, second) => say('language.list', { first, second }));
 export const sentences = (texts: string[]): string =>
@@ -18,7 +18,7 @@ export const sentences = (texts: string[]): string =>
 
 const marks = new Map<Language, string>();
 
-// What was written with a decimal point, as the language writes it, with a true minus.
+// Rewrites a number with a decimal point as the language writes it, with a true minus.
 export function digits(text: string): string {
   let mark = marks.get(chosen.language);
   if (mark === undefined) {
@@ -30,14 +30,14 @@ export function digits(text: string): string {
 
 const formats = new Map<string, Intl.NumberFormat>();
 
-// A number as the language writes it, with a true minus: whole numbers in groups of three digits, others with `most`
-// decimals, or as few as `least` where the last ones are zeros.
-export function number(value: number, maxDigits = 0, least = maxDigits): string {
-  const name = `${chosen.language} ${maxDigits} ${least}`;
+// Writes a number as the language does, with a true minus and groups of three digits: with `maxDigits` decimals, of which
+// zeros at the end are left out down to `minDigits`.
+export function number(value: number, maxDigits = 0, minDigits = maxDigits): string {
+  const name = `${chosen.language} ${maxDigits} ${minDigits}`;
   let format = formats.get(name);
   if (format === undefined) {
     const options = {
-      minimumFractionDigits: least,
+      minimumFractionDigits: minDigits,
       maximumFractionDigits: maxDigits,
       signDisplay: 'negative',
     } as const;
@@ -48,19 +48,19 @@ export function number(value: number, maxDigits = 0, least = maxDigits): string 
 
 const written = (value: Value): string => (typeof value === 'number' ? number(value) : value);
 
-// The text at a key with its values. A number among them is written as a whole number; give others as text.
+// Writes the text at a key with its values. A number among them is written as a whole number; pass others as text.
 export function say(key: Key, values: Record<string, Value> = {}): string {
   return fillSlots(textAt(chosen.texts, key, chosen.language, values.n), values, written);
 }
 
-// The message of an error, in the reader's language if it has a text.
+// Writes the message of an error, in the reader's language if it has a text.
 export function messageOf(error: unknown): string {
   const sentence =
     typeof error === 'object' && error !== null && 'key' in error ? (error as ErrorText) : errorTextOf(error);
   return typeof sentence === 'string' ? sentence : say(sentence.key, sentence.values);
 }
 
-// "test" or "validation" by itself, and as it stands before "images". Any other word of the data stays as it is.
+// Translates the name of a split, by itself and as it stands before "images". Other names of the data stay as they are.
 export const splitName = (split: string): string => (isSplit(split) ? say(`split.name.${split}`) : split);
 export const splitOf = (split: string): string => (isSplit(split) ? say(`split.of.${split}`) : split);
 

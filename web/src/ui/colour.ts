@@ -7,7 +7,7 @@ export function rgbOf(hex: string): Rgb {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-// 256 colours, evenly along the given ones.
+// Interpolates 256 colours, evenly along these stops.
 export function interpolate(stops: string[]): Uint8ClampedArray {
   const colours = stops.map(rgbOf);
   const palette = new Uint8ClampedArray(4 * 256);

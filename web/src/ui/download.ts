@@ -4,7 +4,7 @@ import { say } from '../text/say.svelte';
 
 export type Value = string | number | null;
 
-// A file's name that tells what is in it: the parts in one, without what a file system might refuse.
+// Joins parts to the name of a file, without characters that a file system might refuse.
 export function fileName(...parts: string[]): string {
   return parts
     .map((part) => part.replace(/[^\p{L}\p{N}._]+/gu, '-').replace(/^[-.]+|-+$/g, ''))
@@ -18,7 +18,7 @@ export function downloadBlob(name: string, blob: Blob): void {
   link.href = url;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000); // a browser may read it only after it has asked where to
+  setTimeout(() => URL.revokeObjectURL(url), 10_000); // a browser that first asks for a folder reads it later
 }
 
 export function downloadText(name: string, text: string, type: string): void {
@@ -34,7 +34,7 @@ export function csvOf(rows: Value[][]): string {
   return rows.map((row) => row.map(field).join(',') + '\r\n').join('');
 }
 
-// What a cell shows, without the commas that part thousands; `data-value` holds a number that is shown rounded.
+// Reads what a cell shows, without the commas between thousands; `data-value` has the exact value of a rounded number.
 function valueOf(cell: HTMLTableCellElement): string {
   if (cell.dataset.value !== undefined) return cell.dataset.value;
   const text = (cell.textContent ?? '').replace(/\s+/g, ' ').trim();
@@ -47,7 +47,8 @@ export function rowsOfTable(table: HTMLTableElement): Value[][] {
   );
 }
 
-const DRAWN = [
+// The style properties that are written into a saved drawing.
+const STYLE_PROPERTIES = [
   'color',
   'fill',
   'fill-opacity',
@@ -70,7 +71,7 @@ const DRAWN = [
   'image-rendering',
 ];
 
-// Colours that were mixed come as color(srgb 0.1 0.2 0.3), which drawing programs do not read.
+// Rewrites mixed colours, which browsers give as color(srgb 0.1 0.2 0.3) and drawing programs cannot read.
 function toRgb(value: string): string {
   return value.replace(/color\(srgb ([^)]+)\)/g, (_, inside: string) => {
     const [r, g, b, alpha] = inside.split(/[\s/]+/).map(Number);
@@ -89,9 +90,9 @@ function resolveVariables(element: Element): void {
   }
 }
 
-const HEADING = 24; // px above a drawing for its data-title, which on the page stands beside it
+const HEADING = 24; // px above a drawing for its title, which the page shows outside of it
 
-function frameOf(svg: SVGSVGElement): { x: number; y: number; width: number; height: number } {
+function boxOf(svg: SVGSVGElement): { x: number; y: number; width: number; height: number } {
   const box = svg.viewBox.baseVal;
   const drawn = box !== null && box.width > 0 && box.height > 0 ? box : svg.getBoundingClientRect();
   const [x, y] = drawn === box ? [box.x, box.y] : [0, 0];
@@ -108,7 +109,7 @@ function headingOf(title: string, { x, y }: { x: number; y: number }): SVGElemen
   return heading;
 }
 
-// A drawing as a file of its own: every style that the page gives it is written into it, on the page's ground.
+// Writes a drawing as a file of its own, with the styles and the background that it has on the page.
 export function svgText(svg: SVGSVGElement): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const [shown, copies] = [svg, copy].map((root) => [root, ...root.querySelectorAll<SVGElement>('*')]);
@@ -116,20 +117,20 @@ export function svgText(svg: SVGSVGElement): string {
   shown.forEach((element, i) => {
     copies[i].removeAttribute('class');
     if (element.closest('defs, symbol, clipPath, style, title, desc') !== null) {
-      resolveVariables(copies[i]); // what is used elsewhere takes its colours from there
+      resolveVariables(copies[i]); // a definition takes its other styles from where it is used
       return;
     }
     const style = getComputedStyle(element);
     if (style.display === 'none') hidden.push(copies[i]);
-    // Of a drawing that is on no page the styles are empty, and its attributes hold.
-    const set = DRAWN.map((property) => [property, style.getPropertyValue(property)]).filter(
+    // A drawing that is not in the document has no computed styles, so its attributes hold.
+    const set = STYLE_PROPERTIES.map((property) => [property, style.getPropertyValue(property)]).filter(
       ([, value]) => value !== '',
     );
     if (set.length > 0)
       copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${toRgb(value)}`).join(';'));
   });
   for (const element of hidden) element.remove();
-  const frame = frameOf(svg);
+  const frame = boxOf(svg);
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   copy.setAttribute('width', String(frame.width));
   copy.setAttribute('height', String(frame.height));
@@ -142,10 +143,10 @@ export function svgText(svg: SVGSVGElement): string {
   return new XMLSerializer().serializeToString(copy);
 }
 
-const DENSITY = 2; // pixels of a PNG for each of the drawing
+const DENSITY = 2; // pixels of a PNG for each pixel of the drawing
 
 export async function pngOf(svg: SVGSVGElement): Promise<Blob> {
-  const { width, height } = frameOf(svg);
+  const { width, height } = boxOf(svg);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg))}`;
   await image.decode();

@@ -1,16 +1,16 @@
-// The page's own document with another payload: what "Save as a page" writes. Script, style sheets, engine and policy are
-// those of the running page, so the digest in its policy holds. A report is left out.
+// Writes the page's own document with another payload, for "Save as a page". Script, style sheets, engine and policy stay those
+// of the running page, so the digest in its policy holds. A report is left out.
 import { TextError } from '../text/error';
 
 interface Source {
-  root: Node; // <html> without what is in it
+  root: Node; // <html> without its content
   head: HTMLElement;
   header: HTMLElement;
 }
 
 let source: Source | null = null;
 
-// Call this before anything is added to the header.
+// Keeps a copy of the head and the header. Call it before anything is added to the header.
 export function keepSource(): void {
   const header = document.querySelector<HTMLElement>('body > header');
   if (header === null) return;
@@ -27,9 +27,9 @@ function element(name: string, attributes: Record<string, string>, text = ''): H
 
 export interface NewPage {
   title: string;
-  about: string; // behind the name of the program in the header
-  unscripted: string; // what a reader without JavaScript is told
-  payload: string; // JSON that no text in it can end
+  about: string; // after the name of the program in the header
+  unscripted: string; // the text for a reader without JavaScript
+  payload: string; // JSON, see `scriptJson`
 }
 
 export function pageText({ title, about, unscripted, payload }: NewPage): string {

@@ -1,4 +1,4 @@
-// Colours for numbers; those for signed values follow the theme (theme.svelte.ts).
+// Palettes for numbers; the one for signed values follows the theme, see theme.svelte.ts.
 import { interpolate } from './colour';
 
 // Viridis at nine even steps. Source: Smith and van der Walt 2015, matplotlib.
@@ -6,7 +6,7 @@ const VIRIDIS = ['#440154', '#472d7b', '#3b528b', '#2c728e', '#21918c', '#28ae80
 export type Palette = Uint8ClampedArray; // 256 x RGBA
 
 export const sequential: Palette = interpolate(VIRIDIS);
-// For images, as they are.
+// Shows images as they are.
 export const grey: Palette = interpolate(['#000000', '#ffffff']);
 
 // Paints values from `low` to `high` as pixels; NaN is transparent.

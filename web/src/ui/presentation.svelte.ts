@@ -1,12 +1,12 @@
-// The page as a presentation: the first screen alone, with type and maps large enough for a projector, on the whole screen if
+// Shows the page as a presentation: the first screen alone, with text and maps large enough for a projector, in full screen if
 // the browser allows it.
 import { type } from './type.svelte';
 
 const AT_1080 = 1.35; // scale of the text on 1920 × 1080
-const LEAST = 1.1;
+const MIN_SCALE = 1.1;
 
 export function scaleFor(width: number, height: number): number {
-  return Math.max(LEAST, AT_1080 * Math.min(width / 1920, height / 1080));
+  return Math.max(MIN_SCALE, AT_1080 * Math.min(width / 1920, height / 1080));
 }
 
 class Presentation {
@@ -14,7 +14,7 @@ class Presentation {
 
   readonly #fit = () => type.set(scaleFor(innerWidth, innerHeight));
   readonly #follow = () => {
-    if (document.fullscreenElement === null) this.leave(); // the browser left it by its own key
+    if (document.fullscreenElement === null) this.leave(); // the reader left full screen by the browser's own key
   };
 
   async enter(): Promise<void> {
@@ -29,7 +29,7 @@ class Presentation {
       if (this.on) document.addEventListener('fullscreenchange', this.#follow);
       else await document.exitFullscreen();
     } catch {
-      // A frame of a notebook, for example, does not allow it; then the page fills the window.
+      // Some frames, such as a notebook's, do not allow full screen; the page then fills the window.
     }
   }
 
@@ -40,7 +40,7 @@ class Presentation {
     window.removeEventListener('resize', this.#fit);
     delete document.documentElement.dataset.presenting;
     type.set(1);
-    if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => undefined); // it has ended already
+    if (document.fullscreenElement !== null) document.exitFullscreen().catch(() => undefined); // full screen has ended already
   }
 
   toggle(): void {
@@ -48,7 +48,7 @@ class Presentation {
     else void this.enter();
   }
 
-  // F starts and ends the presentation, except in a field for text; Escape ends it, and closes nothing else.
+  // Handles keys: F starts and ends the presentation, except in a text field; Escape ends it and closes nothing else.
   press(event: KeyboardEvent): void {
     const { target, key } = event;
     if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;

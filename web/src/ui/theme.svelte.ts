@@ -5,13 +5,13 @@ import { grey, sequential, type Palette } from './palettes';
 class Ground {
   theme = $state<'dark' | 'light'>('dark');
   paper = $state('#000000');
-  // Below zero and above it; told apart in deuteranopia.
+  // The colours below and above zero, distinguishable in deuteranopia.
   #against = $state('#000000');
   #for = $state('#000000');
 
   constructor() {
     this.read();
-    // The theme changes by a control of the report's header or with the system's.
+    // The theme changes with the control in the header, and with the system's theme.
     document.addEventListener('change', () => requestAnimationFrame(() => this.read()));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.read());
   }
@@ -24,7 +24,7 @@ class Ground {
     );
   }
 
-  // The middle of signed values is the ground.
+  // Zero has the background colour in the palette of signed values.
   palette(name: 'sequential' | 'signed' | 'grey'): Palette {
     if (name === 'signed') return interpolate([this.#against, this.paper, this.#for]);
     return name === 'grey' ? grey : sequential;

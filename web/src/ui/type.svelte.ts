@@ -1,4 +1,4 @@
-// How large the text of the first screen is, as a multiple of 15 px: larger while the page fills a projector.
+// The text size of the first screen, as a multiple of 15 px: larger during a presentation.
 
 class Type {
   scale = $state(1);

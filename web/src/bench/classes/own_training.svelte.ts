@@ -23,7 +23,7 @@ import { TrainingSession } from '../../training/session.svelte';
 import { meanOutputs } from '../training/means';
 
 const SEED = 0;
-const MAX_AVERAGED = 300; // examples for the mean of each filter
+const MAX_AVERAGED = 300; // examples over which each filter's mean is computed
 
 interface TrainingRequest {
   classes: readonly OwnClass[];
@@ -34,12 +34,12 @@ interface TrainingRequest {
 }
 
 export class OwnTraining {
-  start = $state<Start>('scratch'); // as good as the filters with ten examples, and quicker
-  session = $state.raw<TrainingSession | null>(null); // while it trains
-  problem = $state.raw<ErrorText | string>(''); // why it could not train
-  readonly hasFilters: boolean; // whether the page's network was trained
+  start = $state<Start>('scratch'); // with ten examples as good as trained filters, and quicker
+  session = $state.raw<TrainingSession | null>(null); // null unless it trains
+  problem = $state.raw<ErrorText | string>(''); // why the training failed; empty if it did not
+  readonly hasFilters: boolean; // the page's network was trained, so its filters can be used
 
-  #asked: TrainingRequest | null = null;
+  #request: TrainingRequest | null = null;
 
   constructor(
     readonly bench: Bench,
@@ -68,7 +68,7 @@ export class OwnTraining {
       const recipe = recipeFor(bench.images.shape, parts.train.labels.length);
       const weights = startWeights(architecture, SEED, start === 'filters' ? page : null);
       const { train, heldOut: sample } = parts;
-      this.#asked = { classes, parts, architecture, recipe, start };
+      this.#request = { classes, parts, architecture, recipe, start };
       this.session = new TrainingSession({ engine: bench.engine.bytes, train, sample, classes: classes.length });
       this.session.start(architecture, weights, recipe, SEED);
     } catch (error) {
@@ -79,12 +79,12 @@ export class OwnTraining {
   stop(): void {
     this.session?.close();
     this.session = null;
-    this.#asked = null;
+    this.#request = null;
   }
 
   async #finish(): Promise<void> {
     const { bench, own, session } = this;
-    const request = this.#asked;
+    const request = this.#request;
     if (session === null || request === null) return;
     const { weights, message, sample, progress } = session;
     if (message !== '' || weights === null || progress === null) {
@@ -107,7 +107,7 @@ export class OwnTraining {
       const network = { architecture, weights, means, recipe };
       const payload = await classesPayload(bench.page.payload, network, recipe.epochs, names, parts);
       const subject = { payload, ...(await load(payload)) };
-      if (this.session !== session) return; // another training was started meanwhile
+      if (this.session !== session) return; // another training was started in the meantime
       own.network = {
         ...network,
         classes,

@@ -7,11 +7,12 @@ import { BOLD, linesIn, pieces, PLAIN, widthOf } from '../parts/wrapping';
 export interface Column {
   row: LayerRow;
   heading: Heading;
-  folds: boolean; // it changes no value, so it is a thin line until it is opened
+  folds: boolean; // the layer changes no value, so its column is a thin line until it is opened
   folded: boolean;
-  parts: ('activation' | 'bias' | 'pooling')[]; // removed by ablations
+  parts: ('activation' | 'bias' | 'pooling')[]; // parts of the layer that ablations remove
 }
 
+// Makes a column for each layer. `looked` is the folded layer that the reader looks at; it is opened.
 export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[], looked: string): Column[] {
   const named = headings(table);
   return table.map((row, i) => {
@@ -29,10 +30,9 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: stri
   });
 }
 
-// Heights and widths of headings, in CSS pixels, as LayerColumn writes them; `scale` is that of the text.
-const LINE = 20;
+const LINE = 20; // CSS pixels of a line of a heading in LayerColumn, times the scale of the text
 
-// The least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
+// Computes the least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
 export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
   const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
   const longest = (text: string, weight: string) =>
@@ -42,6 +42,7 @@ export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy =
   return Math.ceil(width * scale);
 }
 
+// Computes the height of a heading in a column of this width.
 export function heightOf({ title, facts }: Heading, width: number, scale: number): number {
   const lines = linesIn(title, BOLD, width / scale) + linesIn(facts, PLAIN, width / scale);
   return lines * LINE * scale;

@@ -5,13 +5,13 @@ import { isVector } from '../parts/words';
 
 // All lengths are whole canvas pixels; `scale` of them are one CSS pixel.
 export interface Grid {
-  rows: number; // of a map
+  rows: number; // rows and columns of a map
   columns: number;
   maps: number;
   shown: number; // the number of maps that are drawn
-  gridColumns: number; // maps in a row of the grid
+  gridColumns: number; // number of maps in a row of the grid
   cell: number; // side of one number
-  gap: number; // between maps
+  gap: number; // gap between maps
   scale: number;
 }
 
@@ -21,15 +21,15 @@ export interface Point {
 }
 
 export const MAX_MAPS = 64; // shown at once, until the reader expands the layer
-const MAX_UNITS = 400;
-const FEW_UNITS = 32;
+const MAX_UNITS = 400; // the same for the units of a vector
+const FEW_UNITS = 32; // up to this many units stand in one column
 // In CSS pixels.
-export const BETWEEN = 8; // columns
+export const BETWEEN = 8; // gap between columns
 const READABLE = 40; // minimum side of a map if the columns are wider than the flow, unless a cell would exceed 8
 const SMALLEST = 20; // minimum side of a map if all columns fit
 const MIN_CELLS = [4, 3, 2]; // minimum cells of every map: the first with which all columns fit, before small maps grow
 const LARGEST_CELL = 12;
-const LARGEST_SIDE = 168; // of a map
+const LARGEST_SIDE = 168; // largest side of a map
 const LARGEST_UNIT = 20;
 
 export function canvasSize(grid: Grid): { width: number; height: number } {
@@ -47,8 +47,8 @@ export function cornerOf(grid: Grid, map: number): Point {
   };
 }
 
-// The map and cell at a point of the canvas; null in a gap.
-export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: number; column: number } | null {
+// Finds the map and cell at a point of the canvas; null in a gap.
+export function cellAt(grid: Grid, { x, y }: Point): { map: number; row: number; column: number } | null {
   const [across, down] = [grid.columns * grid.cell + grid.gap, grid.rows * grid.cell + grid.gap];
   const [right, below] = [Math.floor(x / across), Math.floor(y / down)];
   const map = below * grid.gridColumns + right;
@@ -59,7 +59,7 @@ export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: numbe
   return inside ? { map, row, column } : null;
 }
 
-function gridOf({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
+function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
@@ -72,19 +72,19 @@ function gridOf({ shape, all, narrowest }: ColumnNeeds, cell: number, height: nu
   return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
 }
 
-// The largest divisor of `shown` in [least, largest], or else `largest`: then no row is short.
+// Finds the largest divisor of `shown` in [least, largest], so that no row is short, or else returns `largest`.
 function divisor(shown: number, least: number, largest: number): number {
   for (let across = largest; across >= least; across--) if (shown % across === 0) return across;
   return largest;
 }
 
-// `across`, or up to half more if then no row is short.
+// Returns `across`, or up to half more if then no row is short.
 function evenly(shown: number, across: number): number {
   for (let more = across; more <= 1.5 * across; more++) if (shown % more === 0) return more;
   return Math.ceil(shown / Math.ceil(shown / across));
 }
 
-// `least` is the least side of a number, in CSS pixels, and `side` that of a map.
+// Chooses the first side of a cell: at least `least` CSS pixels, and as many as give the map the side `side`, up to 8.
 function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
   const [rows, columns, maps] = sizesOf(shape);
   if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
@@ -98,11 +98,11 @@ function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: n
 export interface ColumnNeeds {
   shape: Shape;
   all: boolean; // show every map
-  narrowest: number; // CSS pixels of its column, for the heading
-  folded: number | null; // CSS pixels, if the layer is only a line
+  narrowest: number; // CSS pixels of the column that its heading needs
+  folded: number | null; // CSS pixels of a column that is only a line, else null
 }
 
-// The width of all columns with gaps, in CSS pixels.
+// Computes the width of all columns with their gaps, in CSS pixels.
 export function widthOf(wanted: ColumnNeeds[], grids: Grid[], scale: number): number {
   return grids.reduce((sum, grid, i) => sum + columnWidth(wanted[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
 }
@@ -115,7 +115,7 @@ function columnWidth({ folded, narrowest }: ColumnNeeds, grid: Grid, scale: numb
 // units. If not even readable maps fit, the columns are wider than the flow.
 export function fitGrids(wanted: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
   const first = (side: number, least: number) =>
-    wanted.map((grid) => gridOf(grid, firstCell(grid, side, least, scale), height, scale));
+    wanted.map((grid) => makeGrid(grid, firstCell(grid, side, least, scale), height, scale));
   const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);
   const small = MIN_CELLS.map((least) => first(SMALLEST, least)).find(
     (grids, i) => widthOf(wanted, grids, scale) <= width && (i === MIN_CELLS.length - 1 || fits(grids)),
@@ -128,7 +128,7 @@ export function fitGrids(wanted: ColumnNeeds[], width: number, height: number, s
       const i = [...growing].reduce((least, candidate) =>
         side(grids[candidate]) < side(grids[least]) ? candidate : least,
       );
-      const larger = gridOf(wanted[i], grids[i].cell + 1, height, scale);
+      const larger = makeGrid(wanted[i], grids[i].cell + 1, height, scale);
       const more = columnWidth(wanted[i], larger, scale) - columnWidth(wanted[i], grids[i], scale);
       const isLargest = side(larger) > LARGEST_SIDE * scale || larger.cell > largestCell * scale;
       const isHigh = canvasSize(larger).height > height * scale && canvasSize(grids[i]).height <= height * scale;
@@ -142,7 +142,7 @@ export function fitGrids(wanted: ColumnNeeds[], width: number, height: number, s
   return grids;
 }
 
-// The grid of the image: its channels one below the other; above three channels the image in colour.
+// Makes the grid of the image: its channels one below the other, with room for the colour image above three channels.
 export function imageGrid(shape: Shape, side: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const gap = Math.max(1, Math.round(2 * scale));

@@ -13,14 +13,14 @@ function clampIndex(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
 }
 
-// A bracket moves to the previous or next layer. If AltGr or Option types it, browsers report Ctrl and Alt, or Alt
+// Returns the step that a bracket makes to the previous or next layer, or 0. If AltGr or Option types it, browsers report Ctrl and Alt, or Alt
 // alone; with Ctrl or Cmd alone it belongs to the browser.
 export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: KeyPress): number {
   if (metaKey || (ctrlKey && !altKey)) return 0;
   return key === ']' ? 1 : key === '[' ? -1 : 0;
 }
 
-// An arrow moves within the map; with shift, or if maps are single numbers, to the neighbouring map.
+// Moves the cell by an arrow within the map; with shift, or if maps are single numbers, to the neighbouring map.
 export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean): Cell {
   const [down, right] = ARROWS[key];
   if (shift || (grid.rows === 1 && grid.columns === 1)) {
@@ -34,10 +34,10 @@ export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean):
   };
 }
 
-// The corresponding cell of another layer, at the same relative position.
+// Finds the cell of another layer at the same relative position.
 export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
-  const scaled = (value: number, count: number, otherCount: number) =>
-    clampIndex(Math.floor(((value + 0.5) * otherCount) / count), otherCount);
+  const scaled = (value: number, count: number, newCount: number) =>
+    clampIndex(Math.floor(((value + 0.5) * newCount) / count), newCount);
   return {
     layer,
     map: clampIndex(cell.map, to.shown),

@@ -1,16 +1,16 @@
-// The probabilities of a morph as lines, and its change as a map.
+// Probabilities along a change of an image as lines, and the change as a map.
 import type { Along } from '../../analysis/fool';
 import type { Series } from '../../charts/series';
 import type { Images } from '../../state/models';
 
-const SEEN = 0.2; // a class is drawn if its probability reaches this anywhere
+const MIN_PEAK = 0.2; // a class is drawn if its probability reaches this anywhere
 const MAX_CLASSES = 4;
 
-// The probabilities of classes `always` and of other likely classes, each as a line.
+// Makes a line for each of the classes `always`, and for other likely classes.
 export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
   const peak = (k: number) => Math.max(...probabilities.map((values) => values[k]));
   const others = Array.from(names, (_, k) => k)
-    .filter((k) => !always.includes(k) && peak(k) >= SEEN)
+    .filter((k) => !always.includes(k) && peak(k) >= MIN_PEAK)
     .sort((a, b) => peak(b) - peak(a));
   const drawn = [...new Set([...always, ...others])].slice(0, MAX_CLASSES);
   return drawn.map((k) => ({
@@ -19,7 +19,7 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
   }));
 }
 
-// The signed change of each pixel in its strongest channel, (H, W), and the largest absolute change, at least 1.
+// Computes each pixel's signed change in its strongest channel, (H, W), and the largest absolute change, at least 1.
 export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
   const map = new Float32Array(from.length / channels);
   let largest = 1;
@@ -32,7 +32,7 @@ export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [
   return [map, largest];
 }
 
-// The first embedded image of a class, other than this one; null if there is none.
+// Finds the first embedded image of a class, other than `except`; null if there is none.
 export function firstOfClass(images: Pick<Images, 'labels' | 'count'>, label: number, except: number): number | null {
   for (let i = 0; i < images.count; i++) if (images.labels[i] === label && i !== except) return i;
   return null;

@@ -1,4 +1,4 @@
-// An image file to RGBA bytes, or an error whose message is a sentence for the reader.
+// Reads an image file into RGBA bytes, or throws an error whose message is a sentence for the reader.
 import type { Engine } from '../../engine/engine';
 import { imageSize } from '../../handwriting/image_size';
 import { number, say } from '../../text/say.svelte';
@@ -16,7 +16,7 @@ export const FORMATS = 'image/png,image/jpeg,image/gif,image/webp,image/bmp';
 const MAX_BYTES = 20e6;
 const MAX_PIXELS = 64e6;
 
-// The picture upright, on white, averaged down to `largest` pixels on its longer side.
+// Opens a picture: upright, on white, averaged down to `largest` pixels on its longer side.
 export async function openImage(engine: Engine, file: Blob, name: string, largest: number): Promise<OpenedPicture> {
   if (file.size > MAX_BYTES) {
     throw new Error(say('input.refused.bytes', { name, megabytes: number(file.size / 1e6, 1) }));
@@ -48,7 +48,7 @@ function contextOf(width: number, height: number): CanvasRenderingContext2D {
   return context;
 }
 
-// Whether the canvas returns what was painted; some browsers return white or noise instead.
+// True if the canvas returns the painted pixels; some browsers return white or noise instead, to protect privacy.
 function canRead(): boolean {
   const context = contextOf(4, 4);
   context.fillStyle = '#3264c8';

@@ -1,4 +1,4 @@
-// Which of the embedded images are shown to choose from.
+// Filters the embedded images to choose from.
 
 export interface PickerFilters {
   label: number | null; // the true class; null for any
@@ -8,7 +8,7 @@ export interface PickerFilters {
 
 export const EVERY_IMAGE: PickerFilters = { label: null, prediction: null, outcome: 'all' };
 
-// The positions of the images that pass the filters.
+// Finds the positions of the images that pass the filters.
 export function filterPositions(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,

@@ -25,7 +25,7 @@ export class Preparation {
     this.#raster.update(source.strokes);
     return this.#raster.picture(payload.live.handwriting.ink);
   });
-  // Null while a test image is on the bench, which needs none.
+  // Null while an embedded image is on the bench, which needs no preparation.
   readonly prepared = $derived.by((): Prepared | null => {
     const { engine, images, payload } = this.bench;
     if (this.picture === null) return null;

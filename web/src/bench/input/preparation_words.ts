@@ -18,7 +18,7 @@ export function explain(stage: Stage, handwriting: Handwriting, [height, width, 
   return say(`input.on.${name}`, { image, n: target, share: percentText(threshold, 0) });
 }
 
-// What stands in `backticks` is code.
+// Writes advice about the problems of a picture, depending on which steps are on.
 export function adviceOn(hints: readonly Hint[], clipped: number, on: ReadonlySet<StepName>, ink: string): string[] {
   const inverts = on.has('polarity');
   const isEnlarged = on.has('crop') && on.has('scale');

@@ -1,4 +1,4 @@
-// The words and printed numbers of a cell's arithmetic.
+// Writes the words and numbers of a cell's arithmetic.
 import type { CellArithmetic, Channel } from '../../analysis/cell';
 import { unflatten, type Cell } from '../../analysis/receptive';
 import { decimalsFor, roundTerms } from '../../analysis/rounding';
@@ -11,9 +11,9 @@ export interface Part {
   value: string;
 }
 
-// The lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
-// `name` gives a layer's heading.
-export function partsOf(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
+// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum. `name` looks
+// up a layer's heading.
+export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
   const { work, bias } = sum;
   const add = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
@@ -65,7 +65,7 @@ function countInside(values: number[]): number {
   return values.filter((value) => !Number.isNaN(value)).length;
 }
 
-// The decimals that the largest number of the line needs.
+// Chooses the number of decimals for the largest number of the sum.
 export function decimalsOf(sum: CellArithmetic): number {
   const { work } = sum;
   const sizes = [sum.sum, sum.bias ?? 0, sum.value];
@@ -74,7 +74,7 @@ export function decimalsOf(sum: CellArithmetic): number {
   return Math.min(3, Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs)))));
 }
 
-// The name of an input of a dense layer: after a Flatten, its cell of the map.
+// Names an input of a dense layer: after a Flatten, by its cell of the map.
 export function inputText(table: LayerRow[], source: string, input: number): string {
   const at = table.findIndex((row) => row.layer.name === source);
   let from = at;
@@ -88,7 +88,7 @@ export function inputText(table: LayerRow[], source: string, input: number): str
   return say('lens.unit', { unit: String(input) });
 }
 
-// The input channels, the strongest first.
+// Sorts the input channels, the strongest first.
 export function sortByStrength(channels: Channel[]): Channel[] {
   return [...channels].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
 }

@@ -1,4 +1,4 @@
-// The mean of maps [first, first + count) of values (pixels, maps): (rows, columns).
+// Computes the mean of the maps [first, first + count) of values (pixels, maps): (rows, columns).
 export function meanMap(
   values: ArrayLike<number>,
   maps: number,

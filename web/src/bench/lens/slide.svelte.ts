@@ -7,11 +7,11 @@ export const SPEEDS = [
 ] as const; // cells a second
 
 export class Slide {
-  position = $state<number | null>(null); // of the cell in reading order; null before it starts
+  position = $state<number | null>(null); // the cell's index in reading order; null before the start
   playing = $state(false);
   speed = $state<number>(16);
 
-  // Starts at the first cell, also after the last one.
+  // Plays on from the current cell; from the first one at the start and after the last.
   play(count: number): void {
     if (this.position === null || this.position >= count - 1) this.position = 0;
     this.playing = true;
@@ -26,7 +26,7 @@ export class Slide {
     this.position = this.position === null ? 0 : (this.position + 1) % count;
   }
 
-  // Moves by `count` cells, and stops at the last one.
+  // Moves by `cells` cells of `count`, and stops at the last one.
   advance(cells: number, count: number): void {
     if (this.position === null) return;
     this.position = Math.min(count - 1, this.position + cells);

@@ -1,4 +1,4 @@
-// One map of a layer for the lens: its values, range and palette, as in the flow.
+// Reads one map of a layer for the lens: its values, range and palette, as in the flow.
 import { mapRanges, wholeRange, type Range } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';
@@ -17,7 +17,7 @@ export interface Shown {
   outputs: ShownOutput[]; // by layer
   pixels: Uint8Array; // (H, W, C)
   scaling: Scaling;
-  brightest: number; // the largest number that the network reads of a pixel
+  brightest: number; // the largest absolute value of a pixel that the network reads
 }
 
 export function viewOf({ table, outputs, pixels, scaling }: Shown, layer: string, map: number): MapView {

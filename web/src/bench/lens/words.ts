@@ -10,7 +10,7 @@ import { numberText } from '../parts/words';
 
 type Plain = keyof typeof en.parts.layer & keyof typeof en.lens.what;
 
-// `row` is null for the image.
+// Explains a layer; `row` is null for the image.
 export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Input): string {
   if (row === null) return sentences([say('lens.what.Input'), readText(input)]);
   const { layer, window, inputShape } = row;

@@ -23,11 +23,11 @@ import {
   windowOf,
 } from './subject';
 
-const [MAX_SLID, FEW_SLID] = [5, 3]; // positions of the window that are counted
-const MAX_LISTED = 9; // numbers of a window
+const [MAX_SLID, FEW_SLID] = [5, 3]; // positions of the window that a task asks for
+const MAX_LISTED = 9; // numbers of a window that are listed
 const NEAR = 0.8; // share of the brightest value of a map that counts as bright
 
-// The number of positions that the window visited in this layer.
+// Counts the positions that the window has visited in this layer.
 function slidOver(bench: Bench, layer: string, seen: Set<string>): number {
   const { sliding } = bench;
   if (sliding?.layer === layer) seen.add(`${sliding.row} ${sliding.column}`);

@@ -1,4 +1,4 @@
-// The lessons about answers and learning: softmax and confidence, training, overfitting, and when it fails.
+// The lessons about predictions and learning: softmax and confidence, training, overfitting, and failures.
 import { logitsRow } from '../../engine/architecture';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
@@ -69,7 +69,7 @@ export function training(bench: Bench): Script {
   const before = bench.lastResults.step;
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.answer];
-  // The prediction after an epoch (null: of the trained model) for the image of the step.
+  // Predicts the image of the step with the network after an epoch, or with the trained model (null).
   const probability = (epoch: number | null): string => {
     const { pixels, label } = bench.lastResults.step!;
     const weights = epoch === null ? model.weights : model.snapshots.get(epoch)!;
@@ -113,7 +113,7 @@ export function overfitting(bench: Bench): Script | null {
   const images = Math.min(FEW_IMAGES, bench.payload.live.training.labels.shape[0]);
   if (images === 0) return null;
   const start = bench.lastResults.training;
-  const SMALL = 0.05; // of the accuracy: as well as
+  const SMALL = 0.05; // up to this gap, the accuracies count as equal
   const ran = (isAugmented: boolean) => {
     const { training: progress } = bench.lastResults;
     const isIt =
@@ -157,7 +157,7 @@ export function overfitting(bench: Bench): Script | null {
 }
 
 export function fails(bench: Bench): Script {
-  const [LITTLE, MUCH] = [0.05, 0.25]; // of the range of a pixel
+  const [LITTLE, MUCH] = [0.05, 0.25]; // mean changes, as shares of the range of a pixel
   const names = bench.classNames;
   const { evaluation, untrained } = bench.payload;
   const hasMistakes = untrained || bench.images.numMistakes > 0;

@@ -4,18 +4,18 @@ import type { Bench } from '../../state/bench.svelte';
 import type { Lesson, Script, Task, Values } from './lesson';
 import { LESSONS } from './lessons';
 
-export const LIST = 'all'; // in the place of a lesson: the list of them
+export const LIST = 'all'; // the id that opens the list of lessons
 
-export interface Found {
-  right: string; // the answer that came true
+export interface LessonResult {
+  right: string; // the correct answer
   text: string;
   values: Values;
 }
 
 export class Visit {
-  prediction = $state<string | null>(null); // one of the answers
-  done = $state(0); // tasks
-  found = $state.raw<Found | null>(null);
+  prediction = $state<string | null>(null); // the answer that the reader chose
+  done = $state(0); // number of tasks done
+  found = $state.raw<LessonResult | null>(null);
 
   constructor(
     readonly id: string,
@@ -29,8 +29,8 @@ export class Visit {
     return this.step === 'try' ? this.script.tasks[this.done] : null;
   }
 
-  // Advances if the current task is done. In an effect it reruns when the state that the task reads changes.
-  look(): void {
+  // Advances if the current task is done. An effect reruns it when the state that the task reads changes.
+  checkTask(): void {
     if (this.task === null || !this.task.isDone()) return;
     untrack(() => {
       this.done += 1;
@@ -41,7 +41,7 @@ export class Visit {
 
 export class Course {
   readonly #visits = new Map<string, Visit>();
-  #begun = $state(0); // changes when a lesson begins anew
+  #restarts = $state(0); // changes when a lesson starts again
 
   constructor(readonly bench: Bench) {}
 
@@ -50,9 +50,9 @@ export class Course {
   );
   readonly missing: Lesson[] = $derived.by(() => LESSONS.filter((lesson) => !this.present.includes(lesson)));
   readonly open: Lesson | null = $derived.by(() => LESSONS.find(({ id }) => id === this.bench.lesson) ?? null);
-  // Of the lesson that is open; null of one whose subject the network lacks.
+  // The visit to the open lesson; null if the network lacks its subject.
   readonly visit: Visit | null = $derived.by(() => {
-    void this.#begun;
+    void this.#restarts;
     const { open } = this;
     return open === null ? null : untrack(() => this.#visitOf(open));
   });
@@ -62,8 +62,8 @@ export class Course {
   });
 
   #visitOf(lesson: Lesson): Visit | null {
-    const known = this.#visits.get(lesson.id);
-    if (known !== undefined) return known;
+    const visited = this.#visits.get(lesson.id);
+    if (visited !== undefined) return visited;
     const script = lesson.script(this.bench);
     if (script === null) return null;
     const visit = new Visit(lesson.id, script);
@@ -88,7 +88,7 @@ export class Course {
     bench.tab = 'how';
     if (bench.isEmpty || (lesson.needsLabel && bench.label === null)) bench.choose(0);
     this.#visits.delete(lesson.id);
-    this.#begun += 1;
+    this.#restarts += 1;
     bench.lesson = lesson.id;
   }
 

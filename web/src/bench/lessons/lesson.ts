@@ -1,4 +1,4 @@
-// What a lesson is made of. Its texts stand in the catalogue under `lessons.ID`: `title`, `question`, `answers.*`,
+// The parts of a lesson. Its texts are in the catalogue under `lessons.ID`: `title`, `question`, `answers.*`,
 // `tasks.*`, `found` or others that it names, and `missing` if there are networks that lack its subject.
 import type { Bench } from '../../state/bench.svelte';
 import type { Value } from '../../text/catalogue';
@@ -6,23 +6,23 @@ import type { Value } from '../../text/catalogue';
 export type Values = Record<string, Value>;
 
 export interface Task {
-  id: string; // of its text
+  id: string; // the id of its text in the catalogue
   at: string; // selects the elements that the task mentions, to mark them
-  // Whether the state of the page shows that the task was done. It may store numbers for the result.
+  // True if the state of the page shows that the task was done. It may store numbers for the conclusion.
   isDone: () => boolean;
 }
 
 export interface Script {
   values: () => Values; // for the question, the answers and the tasks
-  answers: string[]; // of the prediction, in the order in which they are offered
+  answers: string[]; // the answers to the question, in the order on the page
   tasks: Task[];
-  right: () => string; // the answer that came true
-  found: () => { text: string; values: Values }; // what was seen, once every task is done
+  right: () => string; // the correct answer
+  found: () => { text: string; values: Values }; // the conclusion, once every task is done
 }
 
 export interface Lesson {
   id: string;
-  needsLabel?: boolean; // it begins with an image whose class is known
+  needsLabel?: boolean; // the lesson begins with an image whose class is known
   // Null if the network of the page lacks the subject.
   script: (bench: Bench) => Script | null;
 }

@@ -1,4 +1,4 @@
-// The lessons, in their order. A further one takes an entry here, its script, and its texts in the catalogue.
+// The lessons, in their order. A new lesson needs an entry here, its script, and its texts in the catalogue.
 import { convolution, depth, pixels, pooling } from './about_layers';
 import { fails, overfitting, softmax, training } from './about_learning';
 import type { Lesson } from './lesson';

@@ -11,7 +11,7 @@ export function mark(selector: string | null): void {
   sheet.replaceSync(selector === null ? '' : `:is(${selector}) { ${marked} }`);
 }
 
-// On a telephone, what a task speaks of may be anywhere above or below. The epochs are always in sight.
+// Scrolls to what a task mentions, which may be out of sight on a telephone. The epochs are always in sight.
 export function reveal(selector: string): void {
   const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
   const target = document.querySelector(selector);

@@ -17,11 +17,11 @@ export function firstWeighted(table: LayerRow[]): LayerRow {
 export function firstConvolution(table: LayerRow[]): LayerRow | null {
   return table.find(isConvolution) ?? null;
 }
-// A pooling with several outputs per map, or else a global one.
+// Finds a pooling with several outputs per map, or else a global one.
 export function firstPooling(table: LayerRow[]): LayerRow | null {
   return table.find((row) => isPooling(row) && !isGlobal(row)) ?? table.find(isPooling) ?? null;
 }
-// The first layer with windows, and the last layer with a larger receptive field.
+// Finds the first layer with windows, and the last layer with windows if its receptive field is larger.
 export function shallowAndDeep(table: LayerRow[]): [LayerRow, LayerRow] | null {
   const looking = table.filter((row) => (isConvolution(row) || isPooling(row)) && !isGlobal(row));
   const [first, last] = [looking[0], looking.at(-1)];
@@ -33,7 +33,7 @@ export function shallowAndDeep(table: LayerRow[]): [LayerRow, LayerRow] | null {
 export function titleOf(table: LayerRow[], row: LayerRow): string {
   return headings(table)[row.index].title;
 }
-// The title and name of the layer that a layer reads; the first layer reads the image.
+// Finds the title and name of the layer that a layer reads; the first layer reads the image.
 export function sourceOf(table: LayerRow[], row: LayerRow): { title: string; layer: string } {
   const before = table[row.index - 1];
   return before === undefined
@@ -41,14 +41,14 @@ export function sourceOf(table: LayerRow[], row: LayerRow): { title: string; lay
     : { title: titleOf(table, before), layer: before.layer.name };
 }
 
-// The shown cell, if it is in this layer.
+// Returns the shown cell, if it is in this layer.
 export function lookedIn(bench: Bench, layer: string): Cell | null {
   return bench.looked?.layer === layer ? bench.looked : null;
 }
 export function heldIn(bench: Bench, layer: string): Cell | null {
   return bench.held?.layer === layer ? bench.held : null;
 }
-// The same in the layer that computes the logits, or in a softmax layer after it.
+// Returns the shown cell, if it is in the layer that computes the logits, or in a softmax layer after it.
 export function lookedInAnswer(bench: Bench): Cell | null {
   const { looked, table } = bench;
   const row = table.find(({ layer }) => layer.name === looked?.layer);
@@ -66,13 +66,13 @@ export function valueAt(bench: Bench, { layer, map, row, column }: Cell): number
   const [, columns, maps] = sizesOf(shape);
   return values[(row * columns + column) * maps + map];
 }
-// All numbers of one map.
+// Reads all values of one map.
 export function mapOf(bench: Bench, layer: string, map: number): number[] {
   const { values, shape } = valuesIn(bench, layer);
   const [rows, columns, maps] = sizesOf(shape);
   return Array.from({ length: rows * columns }, (_, pixel) => values[pixel * maps + map]);
 }
-// The values that a pooled value was computed from.
+// Reads the values from which a pooled value was computed.
 export function windowOf(bench: Bench, cell: Cell): number[] {
   const row = bench.table.find((row) => row.layer.name === cell.layer)!;
   const { layer } = sourceOf(bench.table, row);
@@ -86,7 +86,7 @@ export function windowOf(bench: Bench, cell: Cell): number[] {
   }));
   return cells.map((cell) => valueAt(bench, cell));
 }
-// Rows and columns of the image in the receptive field of a cell.
+// Counts the rows and columns of the image in the receptive field of a cell.
 export function pixelsSeen(bench: Bench, cell: Cell): [number, number] {
   const frame = receptiveFrame(bench.table, cell).get('input');
   return frame === undefined ? [0, 0] : [frame.height, frame.width];

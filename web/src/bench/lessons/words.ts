@@ -1,4 +1,4 @@
-// What a lesson says, in the reader's language.
+// The texts of a lesson, in the reader's language.
 import type { Key } from '../../text/catalogue';
 import { say } from '../../text/say.svelte';
 import type { Visit } from './course.svelte';
@@ -10,7 +10,7 @@ export const missingText = (lesson: Lesson) => say(keyOf(lesson, 'missing'));
 export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
   say(keyOf(lesson, `answers.${answer}`), script.values());
 
-// Whether the prediction came true.
+// Says whether the reader's answer is correct.
 export function verdictOf(lesson: Lesson, visit: Visit): string {
   if (visit.found === null || visit.prediction === null) return '';
   const [answer, right] = [visit.prediction, visit.found.right].map((label) => answerText(lesson, visit, label));
@@ -19,7 +19,7 @@ export function verdictOf(lesson: Lesson, visit: Visit): string {
     : say('lessons.wrong', { answer, right });
 }
 
-// What a screen reader hears at each step.
+// Writes the text that a screen reader reads at each step.
 export function spokenText(lesson: Lesson | null, visit: Visit | null): string {
   if (lesson === null) return say('lessons.lead');
   if (visit === null) return missingText(lesson);

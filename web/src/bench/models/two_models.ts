@@ -1,9 +1,9 @@
-// Two models on the same images.
+// Compares two models on the same images.
 import { inPieces, type Work } from '../../analysis/slices';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
 
-// The trained model with this index, whatever is on the bench.
+// Makes the network of a trained model, whatever is on the bench.
 export function trainedNetwork(bench: Bench, model: number) {
   return bench.network(bench.models[model], bench.models[model].weights, []);
 }
@@ -14,7 +14,7 @@ export interface Disagreement {
   answers: [number, number];
 }
 
-// The embedded images to which the two give different answers.
+// Finds the embedded images for which the two models make different predictions.
 export function* disagreements(bench: Bench): Work<Disagreement[]> {
   const { images, classNames } = bench;
   const size = images.shape[0] * images.shape[1] * images.shape[2];
@@ -37,8 +37,8 @@ export function verdictOf({ label, answers: [a, b] }: Disagreement): Verdict {
   return a === label ? 'a' : b === label ? 'b' : 'neither';
 }
 
-// Counts verdicts among the first `numSample` images, a fair sample. After them follow mistakes
-// of the first model, among which it would look worse than it is.
+// Counts verdicts among the first `numSample` images, a fair sample. The images after them are mistakes of the first model,
+// which would make it look worse than it is.
 export function tally(differing: Disagreement[], numSample: number): Record<Verdict, number> {
   const counts = { a: 0, b: 0, neither: 0 };
   for (const disagreement of differing) if (disagreement.position < numSample) counts[verdictOf(disagreement)] += 1;

@@ -1,17 +1,18 @@
 // Commands that the page shows.
 import type { Payload } from '../../payload/types';
 
-// A word as a shell takes it.
+// Quotes a word for a shell.
 export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
+// The data set in a run's record.
 interface Recorded {
   argument?: string; // a name or a path; empty for arrays in memory
   options?: { test_fraction: number | null; seed: number; image_size: [number, number] | null; skip_damaged: boolean };
 }
 
-// How `convscope evaluate` measures this model file on the test images of the page's data, loaded as they were for the run.
+// Writes the command that evaluates a model file on the test images of the page's data, loaded with the options of the run.
 export function evaluateCommand(payload: Payload, file: string): string {
   const { argument = payload.data.name, options } = (payload.record.dataset ?? {}) as Recorded;
   const words = ['convscope', 'evaluate', file, '--dataset', argument === '' ? 'DATASET' : argument, '--split', 'test'];

@@ -1,13 +1,13 @@
-// A long computation that a view waits for: its result, how far it is, and a way to stop it.
+// A long computation that a view waits for: its result, its progress, and a way to stop it.
 import { inSlices, type Work } from '../../analysis/slices';
 
-const SHOWN_AFTER_MS = 1000; // shorter computations need no bar
+const SHOWN_AFTER_MS = 1000; // shorter computations show no progress
 
 export class Computation<T> {
-  value = $state.raw<T | null>(null); // of the last finished computation
+  value = $state.raw<T | null>(null); // the result of the last finished computation
   progress = $state<number | null>(null); // from 0 to 1, after SHOWN_AFTER_MS
   running = $state(false);
-  stopped = $state(false); // by the reader
+  stopped = $state(false); // stopped by the reader
   failure = $state('');
   #abort: AbortController | null = null;
 

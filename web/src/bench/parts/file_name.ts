@@ -1,4 +1,4 @@
-// The name of a saved file: data, model, epoch and content.
+// Names a saved file after data, model, epoch and content.
 import type { Bench } from '../../state/bench.svelte';
 import { fileName } from '../../ui/download';
 
@@ -6,7 +6,7 @@ export function benchFile(bench: Bench, ...what: string[]): string {
   return fileName(bench.payload.data.name, bench.model.name, momentText(bench), ...what);
 }
 
-// The name of a network that trains in the page says so.
+// Names the moment of training. The name of a network that trains in the page already says so.
 function momentText({ epoch, ablations, trained }: Bench): string {
   const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
   return `${when}${ablations.length > 0 ? ' with ablation' : ''}`;

@@ -3,7 +3,7 @@ import { ACTIVATIONS, termOf, type Activation } from '../../engine/activations';
 import { LAYER_KINDS } from '../../engine/layers';
 import type { TermName } from '../../ui/terms';
 
-// Words in such texts that stand for a term.
+// The words of such texts that stand for a term.
 const WORDS: Record<string, TermName> = {
   weights: 'weight',
   schedule: 'schedule',
@@ -22,7 +22,7 @@ export interface Piece {
   term: TermName | null;
 }
 
-// The text in pieces, of which every second one is a term. A term that is known already is left as it is.
+// Splits a text into pieces with and without a term. A term that is explained already stays plain text.
 export function piecesOf(text: string, known: ReadonlySet<TermName> = new Set()): Piece[] {
   const seen = new Set(known);
   const pieces: Piece[] = [];
@@ -34,7 +34,7 @@ export function piecesOf(text: string, known: ReadonlySet<TermName> = new Set())
   return pieces;
 }
 
-// For each group of texts, the terms of earlier groups, which need no second explanation.
+// Collects for each group of texts the terms of earlier groups, which need no second explanation.
 export function termsBefore(groups: string[][]): Set<TermName>[] {
   const seen = new Set<TermName>();
   return groups.map((texts) => {

@@ -1,4 +1,4 @@
-// The names of layers on the page, without Keras vocabulary.
+// Names layers on the page, without Keras vocabulary.
 import { logitsRow } from '../../engine/architecture';
 import { type Activation, termOf } from '../../engine/activations';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
@@ -26,7 +26,7 @@ export function inputHeading([rows, columns, channels]: Shape): Heading {
   return { title: say('parts.input'), facts: say('parts.facts.pixels', { size }) };
 }
 
-// By layer of the table. Layers of one kind are numbered where there are several.
+// Makes a heading for each layer. Several layers of one kind are numbered.
 export function headings(table: LayerRow[]): Heading[] {
   const last = logitsRow(table);
   const names = table.map((row) => nameOf(row, row === last));
@@ -64,7 +64,7 @@ function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape
   return say('parts.facts.activation');
 }
 
-// The name of a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
+// Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
 export function partName(row: LayerRow | null, map: number, classNames: string[], isAnswer: boolean): string {
   const index = String(map);
   if (row === null) return say('parts.channel', { index });

@@ -1,18 +1,18 @@
-// The weights of the first layer as pictures: kernels of a convolution, or weights of units over the image.
+// Collects the weights of the first layer for pictures: kernels of a convolution, or weights of units over the image.
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Weights } from '../../engine/types';
 
 const MAX_FILTERS = 64; // filters that are drawn
-const MAX_CHANNELS = 4; // of each
+const MAX_CHANNELS = 4; // channels of each filter that are drawn
 
 export interface FirstKernels {
   row: LayerRow;
-  count: number; // filters or units
+  count: number; // number of filters or units
   channels: number;
   rows: number;
   columns: number;
   maps: Float32Array[][]; // [filter][channel]
-  limit: number; // the largest absolute value of those
+  limit: number; // the largest absolute weight of the drawn filters
 }
 
 export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels | null {

@@ -1,11 +1,10 @@
-// The output of every layer; of a layer with softmax the logits, from which the probabilities
-// beside it are computed.
+// The shown output of every layer. A layer with softmax shows the logits, since the probabilities are shown beside it.
 import type { Forward } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';
 
 export interface ShownOutput {
   values: ArrayLike<number>; // (pixels, maps)
-  signed: boolean; // whether they can be negative
+  signed: boolean; // the values can be negative
 }
 
 export const showsLogits = ({ layer }: LayerRow): boolean =>
@@ -17,7 +16,7 @@ export function shownOutputs(table: LayerRow[], signed: boolean[], forward: Forw
   );
 }
 
-// One map, (rows, columns), of values (pixels, maps).
+// Reads one map, (rows, columns), of values (pixels, maps).
 export function mapOf(values: ArrayLike<number>, maps: number, map: number): Float32Array {
   return Float32Array.from({ length: values.length / maps }, (_, i) => values[i * maps + map]);
 }

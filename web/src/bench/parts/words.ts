@@ -1,4 +1,4 @@
-// Layers in words.
+// Describes layers in words.
 import { paddingFrame } from '../../engine/layers';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
@@ -35,7 +35,7 @@ function paddingText(layer: LayerSpec): string {
   const [[above, below], [left, right]] = paddingFrame(layer);
   const isEven = above === below && left === right;
   if (isEven && above === left) return say('parts.about.zerosAround', { width: above });
-  const sides = (before: number, behind: number) => (isEven ? String(before) : `${before} + ${behind}`);
+  const sides = (before: number, after: number) => (isEven ? String(before) : `${before} + ${after}`);
   return say('parts.about.zerosBySide', { rows: sides(above, below), columns: sides(left, right) });
 }
 
@@ -43,7 +43,7 @@ export function parametersText(row: LayerRow): string {
   return row.parameters === 0 ? say('parts.about.noWeights') : say('parts.about.weights', { n: row.parameters });
 }
 
-// Formats a number with `digits` significant digits, without trailing zeros.
+// Writes a number with up to `maxDigits` significant digits, without trailing zeros.
 export function numberText(value: number, maxDigits = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
@@ -51,12 +51,12 @@ export function numberText(value: number, maxDigits = 4): string {
   return digits(text);
 }
 
-// Allows breaks in a name: after an underscore, and before a capital letter.
+// Splits a name where a line may break: after an underscore, and before a capital letter.
 export function splitAtBreaks(text: string): string[] {
   return text.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/);
 }
 
-// Everything about a layer in one line.
+// Writes everything about a layer in one line.
 export function layerText(row: LayerRow): string {
   const { layer, receptiveField } = row;
   const parts = [`${layer.name}: ${kindText(row)}`];

@@ -1,24 +1,24 @@
-// How text wraps, before it is written: widths in CSS pixels at the page's size of 15.
-const LETTER = 8.4; // where nothing can be measured
+// Predicts how text wraps: widths in CSS pixels at the page's text size of 15.
+const LETTER = 8.4; // estimated width of a letter if no canvas can measure it
 export const [BOLD, PLAIN] = ['600', '400'];
 
 let pen: CanvasRenderingContext2D | null = null;
-const known = new Map<string, number>();
+const widths = new Map<string, number>();
 
 export function widthOf(text: string, weight: string): number {
   if (typeof document === 'undefined') return text.length * LETTER;
   const key = weight + text;
-  let width = known.get(key);
+  let width = widths.get(key);
   if (width === undefined) {
     pen ??= document.createElement('canvas').getContext('2d');
     if (pen === null) return text.length * LETTER;
     pen.font = `${weight} 15px ${getComputedStyle(document.body).fontFamily}`;
-    known.set(key, (width = pen.measureText(text).width));
+    widths.set(key, (width = pen.measureText(text).width));
   }
   return width;
 }
 
-// Where a line may end: behind a blank or a hyphen, and beside a Chinese character.
+// Splits a text where a line may end: after a blank or a hyphen, and on both sides of a Chinese character.
 export const pieces = (text: string) =>
   text.replaceAll(' × ', '\u00a0×\u00a0').split(/(?<=[ -])|(?<=\p{sc=Han})|(?=\p{sc=Han})/u);
 

@@ -17,13 +17,13 @@ export interface StepFrom {
 }
 
 export interface OneStep {
-  back: Backward; // of the network before the step
+  back: Backward; // the backward pass before the step
   update: Update;
   after: { loss: number; probabilities: Float32Array };
-  change: Weights; // of each trained weight
+  change: Weights; // the change of each trained weight
 }
 
-// In prediction mode, so that the shown gradients are those that the optimizer gets.
+// Takes a step in mode 'prediction', so that the shown gradients are those that the optimizer gets.
 export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
   const { architecture, weights, image, label, optimizer, clipNorm, learningRate } = from;
   const network = engine.network(architecture, weights);

@@ -1,4 +1,5 @@
-// The numbers of a step as pictures: all maps of a layer, or all kernels, side by side with a clear line between them.
+// Makes pictures of a step's numbers: all maps or all kernels of a layer, side by side with a clear line between them.
+import { largestMagnitude } from '../../analysis/largest';
 import { kernelOf } from '../../analysis/kernel';
 import type { LayerRow, Shape, Weights } from '../../engine/types';
 
@@ -6,12 +7,12 @@ export interface Mosaic {
   values: Float32Array; // (rows, columns); NaN between the tiles
   rows: number;
   columns: number;
-  tiles: number; // that are shown
-  of: number; // that there are
-  limit: number; // the largest absolute value of those that there are
+  tiles: number; // number of filters or maps that are shown
+  total: number; // number of all filters or maps
+  limit: number; // the largest absolute value of all of them
 }
 
-// Tiles of one size in a grid, as many as there are places.
+// Lays tiles of one size out in a grid.
 function layTiles(tiles: ArrayLike<number>[], height: number, width: number, across: number): Float32Array {
   const down = Math.ceil(tiles.length / across);
   const columns = across * (width + 1) - 1;
@@ -23,19 +24,12 @@ function layTiles(tiles: ArrayLike<number>[], height: number, width: number, acr
   return values;
 }
 
-const limitOf = (values: ArrayLike<number>): number =>
-  Array.prototype.reduce.call(
-    values,
-    (largest, value) => Math.max(largest as number, Math.abs(value as number)),
-    0,
-  ) as number;
-
-const MAX_TILES = 256;
+const MAX_TILES = 256; // maps or units of a layer
 
 // Layers that do not change values are not shown.
 export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flatten' && layer.kind !== 'Dropout';
 
-// The maps of a layer, values (pixels, maps), as tiles in about a square. A unit is a tile of one number.
+// Lays the maps of a layer, values (pixels, maps), out in about a square. A unit is a tile of one number.
 export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const [height, width, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
   const count = Math.min(maps, MAX_TILES);
@@ -49,22 +43,22 @@ export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
     rows: down * (height + 1) - 1,
     columns: across * (width + 1) - 1,
     tiles: count,
-    of: maps,
-    limit: limitOf(values),
+    total: maps,
+    limit: largestMagnitude(values),
   };
 }
 
 export const MAX_FILTERS = 64;
 const MAX_CHANNELS = 32;
 
-const ACROSS = 8; // kernels of one map each, in a line
+const ACROSS = 8; // kernels in a line, if each reads one map
 
-// The kernels of a layer: a column for each filter, a row for each map that it reads; where that is one map only, a few lines
-// of filters. Of a layer without kernels, such as a
-// batch normalisation, a row for each of its weights. `arrays` are weights or what has their names and shapes.
+// Lays the kernels of a layer out: a column for each filter and a row for each map that it reads; if that is one map, a few
+// lines of filters. A layer without kernels, such as a batch normalisation, has a row for each of its weights. `arrays` are
+// weights, or gradients with their names and shapes.
 export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow): Mosaic {
   const own = Object.keys(row.weightShapes).filter((name) => name in arrays);
-  const limit = own.reduce((largest, name) => Math.max(largest, limitOf(arrays[name])), 0);
+  const limit = own.reduce((largest, name) => Math.max(largest, largestMagnitude(arrays[name])), 0);
   const filters = row.outputShape[row.outputShape.length - 1];
   const count = Math.min(filters, MAX_FILTERS);
   if (`${row.layer.name}/kernel` in arrays) {
@@ -80,7 +74,7 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
       rows: Math.ceil(tiles.length / across) * (rows + 1) - 1,
       columns: across * (columns + 1) - 1,
       tiles: count,
-      of: filters,
+      total: filters,
       limit,
     };
   }
@@ -90,7 +84,7 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
     rows: 2 * own.length - 1,
     columns: 2 * count - 1,
     tiles: count,
-    of: filters,
+    total: filters,
     limit,
   };
 }

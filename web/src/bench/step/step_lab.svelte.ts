@@ -15,20 +15,20 @@ export function phasesOf(table: LayerRow[]): Phase[] {
   return [{ kind: 'forward' }, { kind: 'loss' }, ...back, { kind: 'update' }, { kind: 'answer' }];
 }
 
-interface Left {
-  model: LoadedModel; // that the steps began with
-  start: Weights;
+interface LabState {
+  model: LoadedModel; // the network before the first step
+  start: Weights; // and its weights
   weights: Weights;
   optimizer: OptimizerState;
-  losses: number[]; // before each step
+  losses: number[]; // the loss before each step
 }
 
 export class StepLab {
   learningRate = $state(0);
-  chosen = $state<number | null>(null); // a label; null is the image's own, or the answer
-  phase = $state(0); // into the phases
+  chosen = $state<number | null>(null); // the chosen label; null for the image's own label, or the prediction
+  phase = $state(0); // index of the current phase
   playing = $state(false);
-  #left = $state.raw<Left | null>(null);
+  #state = $state.raw<LabState | null>(null);
 
   constructor(
     readonly bench: Bench,
@@ -39,18 +39,18 @@ export class StepLab {
 
   readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.answer);
   readonly phases = $derived.by(() => phasesOf(this.bench.table));
-  // Steps that were taken of another network are gone.
-  readonly #now = $derived.by((): Left | null => {
-    const left = this.#left;
-    return left !== null && left.model === this.bench.model && left.start === this.bench.weights ? left : null;
+  // The state is dropped if another network is on the bench.
+  readonly #current = $derived.by((): LabState | null => {
+    const state = this.#state;
+    return state !== null && state.model === this.bench.model && state.start === this.bench.weights ? state : null;
   });
-  readonly taken = $derived.by(() => this.#now?.losses.length ?? 0);
-  readonly weights = $derived.by((): Weights => this.#now?.weights ?? this.bench.weights);
+  readonly taken = $derived.by(() => this.#current?.losses.length ?? 0);
+  readonly weights = $derived.by((): Weights => this.#current?.weights ?? this.bench.weights);
   readonly step = $derived.by((): OneStep =>
     takeOneStep(this.bench.engine, {
       architecture: this.bench.model.architecture,
       weights: this.weights,
-      optimizerState: this.#now?.optimizer ?? null,
+      optimizerState: this.#current?.optimizer ?? null,
       image: this.bench.pixels,
       label: this.label,
       optimizer: this.recipe.optimizer,
@@ -58,9 +58,9 @@ export class StepLab {
       learningRate: this.learningRate,
     }),
   );
-  readonly losses = $derived.by(() => [...(this.#now?.losses ?? []), this.step.back.loss]);
+  readonly losses = $derived.by(() => [...(this.#current?.losses ?? []), this.step.back.loss]);
 
-  // Whether this phase has been reached.
+  // True if this phase has been reached.
   reached(kind: Phase['kind'], layer = ''): boolean {
     const at = this.phases.findIndex(
       (phase) => phase.kind === kind && (phase.kind !== 'back' || phase.layer === layer),
@@ -97,12 +97,12 @@ export class StepLab {
       this.playing = false;
       return;
     }
-    this.#left = { model, start, weights: after.weights, optimizer: after.optimizer, losses: this.losses };
+    this.#state = { model, start, weights: after.weights, optimizer: after.optimizer, losses: this.losses };
   }
 
   restart(): void {
     this.playing = false;
-    this.#left = null;
+    this.#state = null;
     this.phase = 0;
   }
 }

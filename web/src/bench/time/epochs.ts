@@ -1,4 +1,4 @@
-// The networks of a training and their predictions, as work between frames.
+// The networks of a training, and their predictions, which are computed between frames.
 import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { Weights } from '../../engine/types';
@@ -27,7 +27,7 @@ export class EpochNetworks {
     return network;
   }
 
-  // Probabilities (K,) of one image at every stop.
+  // Predicts one image at every stop: probabilities (K,).
   *answers(pixels: Uint8Array): Work<Float32Array[]> {
     const answers: Float32Array[] = [];
     for (const stop of this.stops) {
@@ -37,10 +37,10 @@ export class EpochNetworks {
     return answers;
   }
 
-  // Of the fair sample of test images.
+  // Scores the network of a stop on the fair sample of test images.
   *score(stop: Stop): Work<Score> {
-    const known = this.#scores.get(stop.epoch);
-    if (known !== undefined) return known;
+    const cached = this.#scores.get(stop.epoch);
+    if (cached !== undefined) return cached;
     const { images, classNames } = this.bench;
     const size = images.shape[0] * images.shape[1] * images.shape[2];
     const labels = Uint8Array.from(images.labels).subarray(0, images.numSample);
@@ -50,7 +50,7 @@ export class EpochNetworks {
     return score;
   }
 
-  // Positions of the sample's images of one class that are predicted as another.
+  // Finds the images of the sample with this label and this prediction.
   alike(stop: Stop, truth: number, predicted: number): number[] {
     const answers = this.#scores.get(stop.epoch)?.answers ?? [];
     const { labels } = this.bench.images;

@@ -5,15 +5,16 @@ import type { LoadedModel } from '../../state/models';
 import { say } from '../../text/say.svelte';
 
 export interface Stop {
-  epoch: number | null; // as the bench has it: null is the trained model
-  at: number; // how many epochs had been trained
-  exact: boolean; // exact, not rounded
+  epoch: number | null; // epoch of a snapshot; null for the trained model
+  at: number; // number of trained epochs
+  exact: boolean; // false for the rounded weights of a snapshot
   text: string;
 }
 
+// Makes the stops of a model's slider.
 export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
   const trained = history?.best_epoch ?? history?.loss.length ?? model.epochs.at(-1) ?? 0;
-  // The snapshot of the last epoch shows the trained model, which is there exactly.
+  // The trained model itself, which is exact, takes the place of its own epoch's snapshot.
   const earlier = model.epochs.filter((epoch, i) => i < model.epochs.length - 1 || epoch !== trained);
   const stops = earlier.map((epoch) => ({
     epoch,
@@ -24,6 +25,12 @@ export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
   const isBest = history !== null && trained < history.loss.length;
   const text = isBest ? say('time.stops.best', { epoch: trained }) : say('time.stops.trained', { n: trained });
   return [...stops, { epoch: null, at: trained, exact: true, text }];
+}
+
+// Finds the stop of the bench's epoch.
+export function positionOf(stops: Stop[], epoch: number | null): number {
+  const position = stops.findIndex((stop) => stop.epoch === epoch);
+  return Math.max(0, position);
 }
 
 export function weightsAt(model: LoadedModel, stop: Stop): Weights | undefined {

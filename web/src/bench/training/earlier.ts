@@ -1,4 +1,4 @@
-// Trainings of this visit, to compare the gap under one set of conditions with that under another.
+// The trainings of this visit, to compare their gaps under different conditions.
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
 import { listed, say } from '../../text/say.svelte';
 import type { Conditions } from '../../training/conditions';
@@ -9,9 +9,9 @@ import { augmentationText } from './words';
 export interface Started {
   recipe: Recipe;
   conditions: Conditions;
-  dropout: number; // before the last layer
+  dropout: number; // dropout before the layer that computes the logits
   seed: number;
-  numImages: number; // that are trained on
+  numImages: number; // number of training images
 }
 
 export interface Run {
@@ -37,7 +37,7 @@ export function conditionsText({ recipe, conditions, dropout, numImages }: Start
   return listed(parts);
 }
 
-// The last epoch of each training that had one.
+// Makes a row for each training with a finished epoch: its last one.
 export function rowsOf(runs: Run[]): RunRow[] {
   return runs.flatMap(({ started, epochs }) => {
     const last = epochs.at(-1);

@@ -1,4 +1,4 @@
-// The gap between the two curves of a training: which part of the axis shows it, and what it says.
+// The gap between the two curves of a training: the axis that shows it, and its explanation.
 import { wilson } from '../../analysis/statistics';
 import { number, say, splitOf } from '../../text/say.svelte';
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
@@ -8,7 +8,7 @@ const MIN_SPAN = 0.1;
 
 export const points = (share: number): string => number(100 * share, 1);
 
-// The range of the accuracy axis: that of the curves without the first steps.
+// Chooses the range of the accuracy axis: that of the curves without the first fifth of the epochs.
 export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, number] {
   const settled = epochs.filter(({ epoch }) => epoch >= planned / 5);
   const seen = settled.length > 0 ? settled : epochs.slice(-1);
@@ -19,7 +19,7 @@ export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, 
   return [Math.min(low, high - MIN_SPAN), high].map((end) => Number(end.toFixed(2))) as [number, number];
 }
 
-// Half the 95 % interval of the test accuracy: a gap that is smaller may be chance.
+// Computes half the 95 % interval of the test accuracy: a smaller gap may be chance.
 export function uncertainty({ test }: EpochPoint): number {
   const [low, high] = wilson(test.right, test.count);
   return (high - low) / 2;

@@ -1,9 +1,9 @@
-// The mean output of each filter of a network, for ablations by the mean.
+// Measures the mean output of each filter of a network, for ablations by the mean.
 import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';
 
-// By layer: over images and all pixels of a map.
+// Computes for each layer the mean output of each filter, over the images and all pixels of its map.
 export function* meanOutputs(
   network: Network,
   table: LayerRow[],

@@ -1,4 +1,4 @@
-// The attributions on the input: what they are called, and what to look for in each.
+// The attributions on the input: their names, and what to look for in each.
 import type { Method } from '../../analysis/explain';
 import { say } from '../../text/say.svelte';
 import type { TermName } from '../../ui/terms';
