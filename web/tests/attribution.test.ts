@@ -14,7 +14,7 @@ import type { Forward } from '../src/engine/network';
 import type { LayerRow } from '../src/engine/types';
 import { DenseNetwork } from './dense_network';
 
-// Twenty pixels; class 0 gets `weights` of them through units that copy the image, class 1 nothing.
+// A network of twenty pixels: the logit of class 0 is their sum with `weights`, that of class 1 is zero.
 const weights = Array.from({ length: 20 }, (_, i) => i - 4);
 const network = new DenseNetwork(
   { kernel: weights.map((_, i) => weights.map((_, k) => Number(i === k))), bias: weights.map(() => 0) },
@@ -34,7 +34,7 @@ test('the split over units adds up to the difference of the logits', () => {
   expect(split.maps).toBeNull();
 });
 
-test('gradient x input is the share of each pixel beyond the background, summed over channels', () => {
+test('gradient x input is the contribution of each pixel relative to the background, summed over channels', () => {
   const input = { height: 1, width: 2, channels: 2, scale: 0.5, offset: -1 };
   const map = gradientTimesInput(Float32Array.of(1, 2, 3, 4), Uint8Array.of(10, 20, 255, 255), input, 255);
   expect([...map]).toEqual([0.5 * (-245 + 2 * -235), 0]);
@@ -46,12 +46,12 @@ test('Grad-CAM weights maps with their mean gradient and cuts at zero', () => {
   expect([...map]).toEqual([1, 0]); // weights 2 and -1: 2 - 1 and 6 - 10
 });
 
-test('a map over the image stands where its cells look', () => {
+test('a map over the image is centred on the receptive fields of its cells', () => {
   const row = {
     outputShape: [1, 2, 1],
     receptiveField: { size: [1, 2], jump: [1, 4], start: [0, 0] },
   } as unknown as LayerRow;
-  // The cells look at pixels 0.5 and 4.5.
+  // The receptive fields are centred on pixels 0.5 and 4.5.
   expect([...overImage(Float32Array.of(0, 8), row, 1, 6)]).toEqual([0, 1, 3, 5, 7, 8]);
 });
 
@@ -97,12 +97,12 @@ test('removal by the true weights falls fastest, and no random order falls below
   expect(curve[0]).toBe(2 * 210);
 });
 
-test('only what is not background is ink, in any channel', () => {
+test('a pixel that differs from the background in any channel is ink', () => {
   expect(inkOf(Uint8Array.of(0, 0, 0, 5, 9, 9), 2, 0)).toEqual([1, 2]);
   expect(inkOf(Uint8Array.of(255, 255, 0, 255), 2, 255)).toEqual([1]);
 });
 
-test('maps are ranked against each other over the ink alone', () => {
+test('maps are correlated over the ink alone', () => {
   const ink = Array.from({ length: 12 }, (_, i) => i);
   const a = Float32Array.from({ length: 20 }, (_, i) => i);
   const b = Float32Array.from({ length: 20 }, (_, i) => (i < 12 ? -i : 100));
@@ -111,7 +111,7 @@ test('maps are ranked against each other over the ink alone', () => {
   expect(likenessOverInk(a, b, [1, 2])).toBeNull();
 });
 
-test('a split over maps is exact only where all that follows is linear', () => {
+test('a split over maps is exact only if all later layers are linear', () => {
   const layers = (...kinds: [string, string][]) =>
     kinds.map(([kind, activation], index) => ({ index, layer: { kind, name: kind, activation } }) as LayerRow);
   const linear = layers(['Conv2D', 'relu'], ['GlobalAveragePooling2D', 'linear'], ['Dense', 'softmax']);

@@ -1,4 +1,4 @@
-// All gradients of the loss of one image against the reference engine in Python.
+// All gradients of the loss of one image, compared with the reference engine in Python.
 import { describe, expect, test } from 'vitest';
 import { backward } from '../src/analysis/backward';
 import { imagesOf, openEngine, readCases, readSteps, relativeDifference, unpacked, weightsOf } from './engine/cases';

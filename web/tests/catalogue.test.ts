@@ -16,7 +16,7 @@ test('a text is found by its key, in the plural form of its number', () => {
   expect(() => textAt(TEXTS, 'lens.images', 'en')).toThrow('lens.images');
 });
 
-test('a text is taken apart at its values and its terms', () => {
+test('a text is split at its values and its terms', () => {
   expect(parseParts(TEXTS.lens.word)).toEqual([
     { text: 'A ' },
     { text: 'filter', term: 'filter' },

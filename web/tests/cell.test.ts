@@ -1,4 +1,4 @@
-// Every cell's written arithmetic against the same network in plain loops, and against the engine's.
+// The explained arithmetic of every cell, compared with the same network in plain loops and with the engine.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { explainCell, type CellArithmetic, type ForwardPass } from '../src/analysis/cell';
@@ -9,7 +9,7 @@ import type { Activation } from '../src/engine/activations';
 import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 import { plainForward } from './plain_network';
 
-// Numbers that look random and are the same in every run.
+// Pseudo-random numbers, the same in every run.
 function generator(seed: number): () => number {
   let state = seed;
   return () => {
@@ -246,7 +246,7 @@ function gap(cell: CellArithmetic): number {
 }
 
 describe.each(NETWORKS)('%s', (_, architecture) => {
-  test('the arithmetic of every cell ends with the value shown', () => {
+  test('the arithmetic of every cell ends with the value of the output', () => {
     const pass = passThrough(architecture, 7);
     let count = 0;
     for (const cell of cells(pass)) {
@@ -316,7 +316,7 @@ describe('the parts of the arithmetic', () => {
     expect(products.reduce((a, b) => a + b, 0)).toBeCloseTo(sum, 10);
   });
 
-  test('what lies in the padding is not a number and adds nothing', () => {
+  test('a value in the padding is NaN and adds nothing', () => {
     const { work } = at('stem');
     if (work.step !== 'products') throw new Error(work.step);
     const [channel] = work.channels;
@@ -325,7 +325,7 @@ describe('the parts of the arithmetic', () => {
     expect(channel.products.slice(0, 2)).toEqual([0, 0]);
   });
 
-  test('a dilated window reads cells that lie apart, and a filter the maps of its group', () => {
+  test('a dilated window reads cells with gaps, and a filter the maps of its group', () => {
     const spread = passThrough(NETWORKS.find(([name]) => name === 'dilation and groups')![1], 3);
     const wide = explainCell(spread, { layer: 'wide', map: 0, row: 4, column: 4 }).work;
     if (wide.step !== 'products') throw new Error(wide.step);
@@ -349,7 +349,7 @@ describe('the parts of the arithmetic', () => {
     expect(Math.max(...work.window.values.filter((x) => !Number.isNaN(x)))).toBe(value);
   });
 
-  test('a mean counts what lies in the map alone', () => {
+  test('a mean counts only values inside the map', () => {
     const { work } = at('mean', 0, 2, 4);
     if (work.step !== 'mean') throw new Error(work.step);
     expect(work.count).toBe(work.window.values.filter((x) => !Number.isNaN(x)).length);
@@ -364,7 +364,7 @@ describe('the parts of the arithmetic', () => {
     expect(new Set(work.terms.map((term) => term.input)).size).toBe(16);
   });
 
-  test('a copy says where it is from', () => {
+  test('a copy names its source', () => {
     const flat = passThrough(NETWORKS[0][1], 3);
     const { work } = explainCell(flat, { layer: 'flatten', map: 13, row: 0, column: 0 });
     expect(work).toMatchObject({ step: 'copied', from: { layer: 'conv2d_1', map: 3, row: 1, column: 0 } });
@@ -383,7 +383,7 @@ describe('the parts of the arithmetic', () => {
     expect(Math.exp(cell.sum - cell.normalizer!.largest) / cell.normalizer!.total).toBeCloseTo(cell.shown, 10);
   });
 
-  test('a replaced cell says so, and what it would have been', () => {
+  test('a replaced cell has its replacement and its computed value', () => {
     const replaced = { layer: 'norm', filter: 1, value: 0.25 };
     const pass = passThrough(NETWORKS[1][1], 3, replaced);
     const cell = explainCell(pass, { layer: 'norm', map: 1, row: 2, column: 2 }, replaced);

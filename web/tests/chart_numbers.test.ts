@@ -44,7 +44,7 @@ test.each([
   expect(tableText(value)).toBe(text);
 });
 
-test('a name of a file holds nothing that a file system refuses', () => {
+test('a file name has no characters that a file system refuses', () => {
   expect(fileName('mnist', 'cnn', '', 'why 7 not </script>"', '../map')).toBe('mnist-cnn-why-7-not-script-map');
 });
 

@@ -1,4 +1,4 @@
-// One grammar of colours: what is held or clickable, signed values, and mistakes never share a hue, in any theme.
+// The meanings of colours: held or clickable, signed values, and mistakes never share a hue, in any theme.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -42,8 +42,8 @@ describe('colours', () => {
     expect(theme.wrong).not.toBe(theme.for);
   });
 
-  // In a confusion matrix, a red cell is no positive weight. Source of the hue: `convscope/base/palette.py`.
-  test('mistakes keep apart from signed values', () => {
+  // The red of a confusion matrix must differ from the colour of positive weights. Source of the hue: `convscope/base/palette.py`.
+  test('mistakes differ from signed values', () => {
     const red = `#${/--red: ([\d ]+);/
       .exec(css)![1]
       .split(' ')

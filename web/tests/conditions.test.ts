@@ -1,4 +1,4 @@
-// Training on a few images, or with wrong labels, and what is measured after an epoch.
+// Training on a few images or with wrong labels, and the scores after an epoch.
 import { describe, expect, test } from 'vitest';
 import { initialWeights } from '../src/engine/initialization';
 import type { Architecture, TrainingSteps } from '../src/engine/types';
@@ -22,7 +22,7 @@ function counts(labels: ArrayLike<number>): number[] {
 }
 
 describe('images to train on', () => {
-  test('are even over the classes, none of them twice', () => {
+  test('are balanced over the classes, without duplicates', () => {
     const { indices, labels, wrong } = choose(20);
     expect(counts(labels)).toEqual(new Array(10).fill(2));
     expect(new Set(indices).size).toBe(20);
@@ -38,13 +38,13 @@ describe('images to train on', () => {
     }
   });
 
-  test('follow from the seed, and those of a smaller number are the first of a larger', () => {
+  test('follow from the seed, and a smaller number is the beginning of a larger one', () => {
     expect(choose(20)).toEqual(choose(20));
     expect(choose(20, 0, 2).indices).not.toEqual(choose(20).indices);
     expect(choose(100).indices.subarray(0, 20)).toEqual(choose(20).indices);
   });
 
-  test('have as many wrong labels as asked for, each that of another class', () => {
+  test('have the share of wrong labels, each of another class', () => {
     const { indices, labels, wrong } = choose(100, 0.3);
     expect(wrong.reduce((sum, value) => sum + value, 0)).toBe(30);
     indices.forEach((image, i) => expect(labels[i] !== own[image]).toBe(wrong[i] === 1));
@@ -75,7 +75,7 @@ describe('images to train on', () => {
   });
 });
 
-test('a trainer shows its images and no others, once an epoch', () => {
+test('a trainer shows its own images only, once an epoch', () => {
   const requests: TrainingSteps[] = [];
   const network = {
     numClasses: 10,
@@ -104,7 +104,7 @@ test('a trainer shows its images and no others, once an epoch', () => {
   expect(requests[0].classWeights).toEqual(new Array(10).fill(1)); // of 20 images, two of each class
 });
 
-test('balanced class weights let each class count alike', () => {
+test('balanced class weights make all classes count alike', () => {
   // As in the Python package's Recipe.class_weights_for.
   const labels = [...new Array<number>(90).fill(0), ...new Array<number>(10).fill(2)];
   const weights = classWeightsFor({ ...fast, classWeights: 'balanced' }, labels, 3)!;
@@ -124,7 +124,7 @@ const architecture: Architecture = {
   ],
 };
 
-// Noise, in which a bright row tells the class.
+// Images of noise, in which a bright row is the class.
 function rows(count: number, seed: number): { images: Uint8Array; labels: Uint8Array } {
   const images = Uint8Array.from(uniform(seed, count * SIDE * SIDE, 0, 200));
   const labels = Uint8Array.from({ length: count }, (_, i) => i % 4);
@@ -134,7 +134,7 @@ function rows(count: number, seed: number): { images: Uint8Array; labels: Uint8A
   return { images, labels };
 }
 
-test('a few images with wrong labels are memorised: train accuracy rises far above that on others', async () => {
+test('a few images with wrong labels are memorised: train accuracy rises far above test accuracy', async () => {
   const engine = await openEngine();
   const [seen, unseen] = [rows(400, 1), rows(200, 2)];
   const data = engine.trainingData(seen.images, seen.labels);
@@ -161,7 +161,7 @@ test('a few images with wrong labels are memorised: train accuracy rises far abo
   };
   const memorised = train(40, 0.5);
   expect([memorised.epoch, memorised.step, memorised.train.count, memorised.test.count]).toEqual([60, 240, 40, 200]);
-  expect(accuracyOf(memorised.train)).toBeGreaterThan(0.9); // with the labels that it was given
+  expect(accuracyOf(memorised.train)).toBeGreaterThan(0.9); // with the wrong labels
   expect(memorised.gap).toBeCloseTo(accuracyOf(memorised.train) - accuracyOf(memorised.test), 12);
   expect(memorised.gap).toBeGreaterThan(0.2);
   const learned = train(400, 0);

@@ -8,7 +8,7 @@ export interface Dense {
 }
 
 export class DenseNetwork {
-  calls = 0; // ablations that were asked for
+  calls = 0; // number of ablations that were computed
   readonly numClasses: number;
   readonly table: LayerRow[];
   readonly weights: Weights;
@@ -44,7 +44,7 @@ export class DenseNetwork {
     };
   }
 
-  // For code that asks for a network; only what it calls is here.
+  // As a `Network`, with only the methods that the tested code calls.
   get network(): Network {
     return this as unknown as Network;
   }

@@ -34,12 +34,12 @@ const names = (architecture: Architecture) => architecture.layers.map((layer) =>
 const outputs = (architecture: Architecture) => layerTable(architecture).map((row) => row.outputShape);
 
 describe('a change of an architecture', () => {
-  test('scales hidden layers, never to none, and not the classes', () => {
+  test('scales hidden layers to at least one filter, and not the classes', () => {
     expect(outputs(scaleWidth(small, 2))).toEqual([[10, 8, 10], [5, 4, 10], [200], [14], [4]]);
     expect(outputs(scaleWidth(small, 0.01)).map((shape) => shape.at(-1))).toEqual([1, 1, 20, 1, 4]);
   });
 
-  test('puts dropout before the last layer, changes its rate, and takes it away', () => {
+  test('adds dropout before the last layer, changes its rate, and removes it', () => {
     const dropped = withDropout(small, 0.5);
     expect(names(dropped)).toEqual(['conv2d', 'max_pooling2d', 'flatten', 'dense', 'dropout', 'dense_1']);
     expect(dropoutRate(dropped)).toBe(0.5);
@@ -64,7 +64,7 @@ describe('a change of an architecture', () => {
     expect(names(withoutLayer(more, name))).toEqual(names(small));
   });
 
-  test('knows the layer that gives the logits, before a softmax that is a layer or behind a pooling', () => {
+  test('finds the layer that computes the logits, before a softmax layer or after a pooling', () => {
     const apart: Architecture = {
       ...small,
       layers: [
@@ -84,12 +84,12 @@ describe('a change of an architecture', () => {
     expect(outputs(scaleWidth(pooled, 2)).at(-1)).toEqual([5]);
   });
 
-  test('leaves it to the table to refuse what is no network, with a sentence', () => {
+  test('leaves it to the table to refuse invalid layers with a sentence', () => {
     expect(() => layerTable(withInserted(small, 4, 'Conv2D'))).toThrow(/conv2d_1/);
     expect(() => layerTable(withoutLayer(small, 'flatten'))).toThrow(/dense/);
   });
 
-  test('leaves the architecture it was given as it was', () => {
+  test('does not change its argument', () => {
     const before = JSON.stringify(small);
     withInserted(scaleWidth(withDropout(withoutLayer(small, 'dense'), 0.3), 2), 1, 'Conv2D');
     expect(JSON.stringify(small)).toBe(before);

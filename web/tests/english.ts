@@ -7,7 +7,7 @@ interface Node {
   [name: string]: unknown;
 }
 
-const WORDS = /[A-Za-z]{2,}[,;:.]? [a-z]{2,}|[a-z] [A-Z][a-z]+/; // two of them
+const WORDS = /[A-Za-z]{2,}[,;:.]? [a-z]{2,}|[a-z] [A-Z][a-z]+/; // two words
 const LABELS = [
   'aria-label',
   'title',
@@ -18,7 +18,7 @@ const LABELS = [
   'aria-description',
   'aria-roledescription',
 ];
-// No reader sees them: classes, what a developer did wrong, what is imported, and what the types are.
+// Not shown to readers: CSS classes, errors for developers, imports and types.
 const isHidden = ({ type, callee, name }: Node) =>
   (type === 'Attribute' && (name === 'class' || name === 'generics')) ||
   type.startsWith('Import') ||

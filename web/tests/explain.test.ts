@@ -20,7 +20,7 @@ import { layerTable } from '../src/engine/architecture';
 import { loadEngine, type Engine } from '../src/engine/engine';
 import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 
-// The engine itself, on networks with weights from a seed.
+// Explanations by the engine itself, of networks with weights from a seed.
 let engine: Engine;
 beforeAll(async () => {
   const path = new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url);
@@ -118,7 +118,7 @@ function question(of: Architecture, lost: Ablation[] = []): Question {
 const make = (of: Architecture, weights: Weights) => engine.network(of, weights);
 
 describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
-  test('the explanation is of the difference of the logits, with every map that the network has', () => {
+  test('an explanation has the difference of the logits and every map that the network allows', () => {
     const request = question(of);
     const explanation = atOnce(explain(make, request));
     const network = engine.network(of, request.weights);
@@ -135,7 +135,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       expect(result!.map).toHaveLength(pixels);
       expect(result!.map.every(Number.isFinite)).toBe(true);
       expect(result!.untrained).toHaveLength(pixels);
-      // Grad-CAM marks nothing where the maps speak against the answer everywhere.
+      // Grad-CAM marks nothing if the maps lower the logit of the prediction everywhere.
       if (result!.map.every((value) => value === 0)) {
         expect(method).toBe('cam');
         expect(result!.curve).toBeNull();
@@ -149,7 +149,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     expect(explanation.ink).toBeLessThanOrEqual(pixels);
   });
 
-  test('with ablations it is of the difference that is left, and what is lost has no share in it', () => {
+  test('with ablations it explains the remaining difference, in which ablated filters have no share', () => {
     const first = weightedFilters(layerTable(of))[0];
     const request = question(of, [{ part: 'filter', layer: first.layer, filter: 1, value: 'zero' }]);
     const explanation = atOnce(explain(make, { ...request, camLayer: request.camLayer && first.layer }));
@@ -189,7 +189,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     }
   });
 
-  test('a network with the replacements written into it gives the logits of the ablation', () => {
+  test('a network with the replacements written into it has the logits of the ablation', () => {
     const table = layerTable(of);
     const lost = weightedFilters(table).flatMap(({ layer }): Ablation[] => [
       { part: 'filter', layer, filter: 0, value: 'mean' },
@@ -211,7 +211,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     gated.free();
   });
 
-  test('statistics of maps and right answers are those of images one by one', () => {
+  test('statistics and correct predictions of many images equal those of single images', () => {
     const weights = seeded(of, 1);
     const network = engine.network(of, weights);
     const pixels = picture(of, 7, 9);
@@ -235,7 +235,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
   });
 });
 
-test('parts that are taken away change the network, and nothing else does', () => {
+test('only removed parts change the network', () => {
   const of = NETWORKS['convolutions with a hidden layer'];
   const weights = seeded(of, 1);
   expect(withoutParts(of, weights, []).weights).toBe(weights);

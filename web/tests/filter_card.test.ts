@@ -4,7 +4,7 @@ import { filterStatistics, statisticsOnce } from '../src/analysis/filter_statist
 import { atOnce } from './at_once';
 import { DenseNetwork } from './dense_network';
 
-// Units: the first pixel, the second, never above zero, and twice the first with another kernel beside it.
+// Four units: the first pixel, the second pixel, one never above zero, and a kernel of twice the first plus another weight.
 const network = new DenseNetwork(
   {
     kernel: [
@@ -31,7 +31,7 @@ const statistics = atOnce(filterStatistics(network.table, network.network, image
 const findings = (filter: number) =>
   filterFindings(network.table, network.table[1], network.weights, statistics, filter, images, 2);
 
-test('the most exciting images come first, from all that are embedded', () => {
+test('the most exciting of all embedded images come first', () => {
   expect(findings(1).exciting.map((example) => [example.image, example.value])).toEqual([
     [1, 5],
     [3, 2],
@@ -54,12 +54,12 @@ test('a unit that is never above zero is dead and has no exciting images', () =>
   expect(findings(0).constant).toBeNull();
 });
 
-test('a unit with the same kernel but for its length is a duplicate', () => {
+test('a unit with a multiple of another kernel is a duplicate', () => {
   expect(findings(0).twin).toMatchObject({ filter: 3, by: 'kernel' });
   expect(findings(1).twin).toBeNull();
 });
 
-test('the nearest of those that are near enough is the twin, and never the filter itself', () => {
+test('the twin is the most similar filter above the threshold, never the filter itself', () => {
   expect(twinOf([1, 0.96, 0.99], 0, 0.95, 'activation')).toEqual({ filter: 2, by: 'activation', likeness: 0.99 });
   expect(twinOf([1, 0.9], 0, 0.95, 'kernel')).toBeNull();
 });

@@ -1,4 +1,4 @@
-// Where the flow draws, what its colours span, which maps its ribbons join, and where its keys go.
+// The flow: its layout, the ranges of its colours, the maps that ribbons join, and the steps of its keys.
 import { describe, expect, test } from 'vitest';
 import { linksBack, linksForward } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
@@ -59,12 +59,12 @@ describe('grids', () => {
     expect([1110, 1000, 800].map((width) => fitGrids(wanted, width, 432, 1)[0].cell)).toEqual([4, 3, 2]);
   });
 
-  test('many maps are shown when they are asked for', () => {
+  test('all maps are shown on request', () => {
     expect(fitted(700, 1)[2].shown).toBe(64);
     expect(fitted(700, 1, true)[2].shown).toBe(176);
   });
 
-  test('a point gives back the number that is painted there', () => {
+  test('a point of the canvas is mapped to the cell that is painted there', () => {
     const grid = fitted(700, 1)[1];
     for (const [map, row, column] of [
       [0, 0, 0],
@@ -85,7 +85,7 @@ describe('grids', () => {
     expect([width, height]).toEqual([9, 2]);
     const colours = Uint32Array.from({ length: 256 }, (_, i) => i + 1);
     const into = new Uint32Array(width * height);
-    // (places, maps): the first map is 0, 1, the second 2, 4.
+    // (pixels, maps): the first map is 0, 1, the second 2, 4.
     paintMaps([0, 2, 1, 4], grid, (map) => ({ low: 0, high: map === 0 ? 1 : 4 }), colours, into);
     const line = [1, 1, 256, 256, 0, 129, 129, 256, 256];
     expect([...into]).toEqual([...line, ...line]);
@@ -93,7 +93,7 @@ describe('grids', () => {
 });
 
 describe('ranges', () => {
-  test('layers behind a relu are never negative, logits may be', () => {
+  test('layers after a relu are never negative, logits may be', () => {
     expect(signedLayers(architecture.input, table)).toEqual([false, false, false, true]);
   });
   test('go from zero to the largest, or as far below zero as above', () => {
@@ -148,11 +148,11 @@ describe('keys', () => {
     expect(stepWithin(cell, grid, 'ArrowUp', true)).toEqual({ ...cell, map: 1 });
     expect(stepWithin(cell, grid, 'ArrowDown', true)).toEqual(cell);
   });
-  test('another layer is entered at the corresponding place', () => {
+  test('another layer is entered at the corresponding cell', () => {
     const small = { ...grid, rows: 2, columns: 2, shown: 3 };
     expect(stepAcross(cell, grid, 'pool', small)).toEqual({ layer: 'pool', map: 2, row: 0, column: 1 });
   });
-  test('a bracket is one whatever writes it: a key of its own, AltGr or Option', () => {
+  test('a bracket is recognised from its own key, AltGr or Option', () => {
     const pressed = (key: string, ...held: string[]) =>
       stepOfBracket({
         key,
@@ -163,7 +163,7 @@ describe('keys', () => {
     for (const held of [[], ['alt'], ['ctrl', 'alt']]) {
       expect([pressed('[', ...held), pressed(']', ...held), pressed('8', ...held)]).toEqual([-1, 1, 0]);
     }
-    expect([pressed('[', 'meta'), pressed(']', 'ctrl')]).toEqual([0, 0]); // back and on, in some browsers
+    expect([pressed('[', 'meta'), pressed(']', 'ctrl')]).toEqual([0, 0]); // back and forward, in some browsers
   });
 });
 

@@ -1,4 +1,4 @@
-// The smallest change for another answer, and what is answered on the way to it and to another image.
+// The smallest change for another prediction, and the predictions along it and along a morph.
 import { describe, expect, test } from 'vitest';
 import { answersAlong, interpolate, applyChange, sizeOf, smallestChange } from '../src/analysis/fool';
 import { largest } from '../src/analysis/largest';
@@ -31,7 +31,7 @@ describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, 
       expect(applyChange(image, change, 0)).toEqual(image);
     });
 
-    // None of 500 images of noise gets the wanted answer from these networks either.
+    // These networks predict the wanted class for none of 500 images of noise either.
     test.runIf(!REACHABLE.includes(architecture.name))('comes nearer to an answer that it does not reach', () => {
       expect(succeeded).toBe(false);
       const gap = (of: Float32Array) => of[largest(of)] - of[wanted];
@@ -49,7 +49,7 @@ const linear: Architecture = {
   ],
 };
 
-test('of a linear network it is the shortest way to the border', () => {
+test('for a linear network it is the shortest way to the decision boundary', () => {
   const kernel = uniform(3, 36 * 3, -1, 1);
   const network = engine.network(linear, { 'dense/kernel': kernel, 'dense/bias': Float32Array.of(0.2, 0, -3) });
   const image = new Uint8Array(36).fill(128);
@@ -60,10 +60,10 @@ test('of a linear network it is the shortest way to the border', () => {
   const length = Math.hypot(...normal);
   expect(Math.hypot(...change) / ((logits[answer] - logits[wanted]) / length)).toBeCloseTo(1, 1);
   const product = change.reduce((sum, value, i) => sum + value * normal[i], 0);
-  expect(product / length / Math.hypot(...change)).toBeGreaterThan(0.999); // along the normal
+  expect(product / length / Math.hypot(...change)).toBeGreaterThan(0.999); // along the normal of the boundary
 });
 
-test('where no pixel has a gradient, nothing is found', () => {
+test('without a gradient nothing is found', () => {
   const network = engine.network(linear, {
     'dense/kernel': new Float32Array(108),
     'dense/bias': Float32Array.of(1, 0, 0),
@@ -71,7 +71,7 @@ test('where no pixel has a gradient, nothing is found', () => {
   expect(atOnce(smallestChange(network, new Uint8Array(36), 1)).succeeded).toBe(false);
 });
 
-test('a morph begins and ends at its images, and its answers are those of the network', () => {
+test('a morph begins and ends at its images, and has the predictions of the network', () => {
   const { architecture, seed } = cases[0];
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const [from, to] = [imagesOf(architecture, 1, 1), imagesOf(architecture, 2, 1)];
@@ -86,7 +86,7 @@ test('a morph begins and ends at its images, and its answers are those of the ne
   expect(lines[0].points[2]).toEqual([1, expected[3]]);
 });
 
-test('a change is shown by the strongest channel of each pixel, and told in grey levels', () => {
+test('a change is shown by the strongest channel of each pixel, and measured in grey levels', () => {
   const [from, to] = [Uint8Array.of(10, 20, 30, 40), Uint8Array.of(12, 15, 30, 40)];
   expect(signedMap(from, to, 2)).toEqual([Float32Array.of(-5, 0), 5]);
   expect(signedMap(from, from, 1)[1]).toBe(1);

@@ -1,4 +1,4 @@
-// Pictures by a rule of whole numbers, and digests of what `prepare` makes of them: the same as tests/generated_pictures.py.
+// Pictures made by integer arithmetic, and digests of their preparation: the same as tests/generated_pictures.py.
 import { createHash } from 'node:crypto';
 import type { Picture } from '../src/handwriting/picture';
 import type { Prepared } from '../src/handwriting/prepare';
@@ -17,7 +17,7 @@ function mix(key: number): number {
   return (mixed ^ (mixed >>> 13)) >>> 0;
 }
 
-// Boxes on a slope, under a shadow and noise.
+// Boxes on a brightness gradient, with a shadow and noise.
 export function generate(number: number): Generated {
   const first = number * 2 ** 20;
   const draw = (slot: number, below: number) => mix(first + 2 ** 19 + slot) % below;

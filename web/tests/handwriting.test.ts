@@ -19,11 +19,11 @@ describe('prepare', () => {
   };
   const prepared = digests.map((_, number) => prepareNumber(number));
 
-  test('gives what Python gives, byte for byte', () => {
+  test('equals that of Python, byte for byte', () => {
     expect(prepared.map(digest)).toEqual(digests);
   });
 
-  test('is tried on pictures of every kind', () => {
+  test('is tested on pictures of every kind', () => {
     expect(new Set(prepared.flatMap(({ hints }) => hints))).toEqual(new Set(HINTS));
     for (const step of STEPS) {
       const isOn = prepared.map(({ stages }) => stages.find(({ name }) => name === step)!.on);
@@ -33,7 +33,7 @@ describe('prepare', () => {
     expect(new Set(digests.map((_, number) => generate(number).shape[2]))).toEqual(new Set([1, 2, 3, 4]));
   });
 
-  test('leaves the picture as it was, and no memory behind', () => {
+  test('does not change the picture, and frees its memory', () => {
     const { picture, shape, handwriting } = generate(0);
     const before = picture.pixels.slice();
     const { memory } = engine.exports;
@@ -72,7 +72,7 @@ describe('pictures', () => {
   });
 });
 
-// Every pixel by its distance to every segment, without boxes and without what was there before.
+// Draws every pixel by its distance to every segment, without boxes and in one go.
 function drawn(strokes: Stroke[], height: number, width: number): Uint8Array {
   const pixels = new Uint8Array(height * width);
   for (const { width: pen, points } of strokes) {
@@ -109,7 +109,7 @@ describe('strokes', () => {
   test('cover pixels by their distance to the line', () => {
     const expected = drawn(strokes, ...size);
     const furthest = whole().reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
-    expect(furthest).toBeLessThanOrEqual(1); // one grey level, where another order of the same sums rounds otherwise
+    expect(furthest).toBeLessThanOrEqual(1); // one grey level, since another order of the sums rounds differently
     expect(expected.some((value) => value > 0 && value < 255)).toBe(true);
   });
 
@@ -139,7 +139,7 @@ describe('strokes', () => {
     expect(raster.update(strokes.slice(0, 2))).toBeNull();
   });
 
-  test('that were undone are gone', () => {
+  test('disappear when they are undone', () => {
     const raster = new Raster(size);
     raster.update(strokes);
     raster.update(strokes.slice(0, 1));

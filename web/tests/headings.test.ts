@@ -33,7 +33,7 @@ const architecture: Architecture = {
 };
 const table = layerTable(architecture);
 
-test('layers are named in plain words, and numbered where there are several of a kind', () => {
+test('layers are named in plain words, and several of one kind are numbered', () => {
   expect(headings(table).map(({ title, facts }) => `${title}: ${facts}`)).toEqual([
     'Convolution 1: 4 filters, 3 × 3',
     'Batch normalisation: rescales each map',

@@ -34,7 +34,7 @@ test('a convolution reads every map with its own weights', () => {
   expect(kernel.readings[0].strength).toBeCloseTo(Math.hypot(1, 7, 13, 19), 5);
 });
 
-test('a filter in groups reads the maps of its own', () => {
+test('a filter in groups reads the maps of its group', () => {
   const table = [row(0, { kind: 'Conv2D', filters: 4, groups: 2 }, [5, 5, 6], [5, 5, 4], [1, 1, 3, 4])];
   const weights = { 'layer_0/kernel': upTo(12) };
   const maps = (filter: number) =>
@@ -64,7 +64,7 @@ test('a depthwise filter reads one map', () => {
   expect(kernel.bias).toBeNull();
 });
 
-test('a unit behind flattened maps reads them as maps, through dropout too', () => {
+test('a unit after flattened maps reads them as maps, through dropout too', () => {
   const table = [
     row(0, { kind: 'MaxPooling2D' }, [4, 4, 2], [2, 1, 2]),
     row(1, { kind: 'Flatten' }, [2, 1, 2], [4]),
@@ -89,7 +89,7 @@ test('layers without weights read their own map, and an addition also another la
   expect(kernelOf(table, {}, table[2], 5).readings[0].map).toBe(1);
 });
 
-test('kernels are alike up to their length, and small ones are not compared', () => {
+test('kernels are compared by direction, and small ones are not compared', () => {
   const table = [row(0, { kind: 'Conv2D' }, [5, 5, 1], [4, 4, 2], [2, 2, 1, 2])];
   const likeness = kernelLikeness({ 'layer_0/kernel': Float32Array.of(1, 2, 2, 4, 3, 6, 4, 8) }, table[0], 0)!;
   expect(likeness[1]).toBeCloseTo(1, 6);

@@ -16,7 +16,7 @@ const ARCHITECTURE: Architecture = {
   ],
 };
 
-test('dilation and groups are told', () => {
+test('dilation and groups are explained', () => {
   const [wide, apart] = layerTable({
     ...ARCHITECTURE,
     layers: [
@@ -43,7 +43,7 @@ test('pooling keeps the largest or the mean and has no weights, and an output be
   expect(output).toMatch(/weight.*logit.*Softmax turns all logits into probabilities/);
 });
 
-test('a function that no catalogue explains is told by its name and formula', () => {
+test('a function that no catalogue explains is explained by its name and formula', () => {
   ACTIVATIONS.relu.formula = 'max(0, x)';
   const text = explanationOf(layerTable(ARCHITECTURE)[0], true, ARCHITECTURE.input);
   delete ACTIVATIONS.relu.formula;

@@ -1,4 +1,4 @@
-// The lessons: for which networks each is, and that there is a text for all that it says.
+// The lessons: the networks that each is for, and that all its texts exist.
 import { expect, test, vi } from 'vitest';
 import { LESSONS } from '../src/bench/lessons/lessons';
 import { shallowAndDeep } from '../src/bench/lessons/subject';
@@ -29,7 +29,7 @@ function tableOf(name: string) {
   return layerTable({ name, input, layers: NETWORKS[name] } as Architecture);
 }
 
-// The part of a bench that lessons look at before anything was done.
+// The part of a bench that lessons read, in its first state.
 function benchOf(name: string, state: { training?: number; untrained?: boolean } = {}): Bench {
   const { training = 200, untrained } = state;
   const probabilities = Float32Array.of(0.2, 0.5, 0.3);
@@ -52,7 +52,7 @@ function benchOf(name: string, state: { training?: number; untrained?: boolean }
 
 const present = (bench: Bench) => LESSONS.filter((lesson) => lesson.script(bench) !== null).map(({ id }) => id);
 
-test('a lesson is there for the networks that have its subject', () => {
+test('a lesson exists for the networks that have its subject', () => {
   const all = LESSONS.map(({ id }) => id);
   expect(all).toHaveLength(8);
   expect(present(benchOf('convolutional'))).toEqual(all);
@@ -87,7 +87,7 @@ test.each(Object.keys(NETWORKS))('all that the lessons say of a %s network is in
       ];
       expect(made.answers.length).toBeGreaterThanOrEqual(2);
       expect(made.answers.length).toBeLessThanOrEqual(4);
-      expect(new Set(texts).size, texts.join('\n')).toBe(texts.length); // no answer twice
+      expect(new Set(texts).size, texts.join('\n')).toBe(texts.length); // all answers differ
       expect(texts.join(' ')).not.toMatch(/undefined|NaN|null/);
     }
   }

@@ -35,14 +35,14 @@ const page = {
   },
 } as unknown as Payload;
 
-test('packed arrays are unpacked as they were', async () => {
+test('packed arrays are unpacked unchanged', async () => {
   const floats = Float32Array.from(uniform(1, 70_000, -2, 2));
   expect(await unpackFloats(await pack(floats, [700, 100]))).toEqual(floats);
   expect(await unpack(await pack(Uint16Array.of(1, 65535), [2]))).toEqual(Uint16Array.of(1, 65535));
   expect(await unpack(await pack(new Float32Array(), [0, 4]))).toEqual(new Float32Array());
 });
 
-test('no text can end the element that the payload stands in', () => {
+test('no text can end the element that contains the payload', () => {
   const value = { name: '</script><!-- & \u2028' };
   expect(scriptJson(value)).not.toMatch(/[<>&\u2028]/);
   expect(JSON.parse(scriptJson(value))).toEqual(value);
@@ -67,10 +67,10 @@ test('a network for own classes opens with its names, its weights and its exampl
   expect(payload.evaluation.accuracy).toBeUndefined();
   expect(opened.models[0].weights).toEqual(weights);
   expect(opened.models[0].means).toEqual(means);
-  expect([opened.images.count, opened.images.numSample]).toEqual([18, 3]); // those that were held out
+  expect([opened.images.count, opened.images.numSample]).toEqual([18, 3]); // the held-out examples
   expect(ownClassesOf(opened)).toEqual(classes.map(({ name, examples }) => ({ name, examples })));
 
-  // Where none was held out, all of them are shown, and they come back in their order too.
+  // If none was held out, all examples are shown, and their order is restored too.
   const few = classes.map((item) => ({ ...item, examples: item.examples.slice(0, 4) }));
   const smaller = await classesPayload(page, network, 4, names, splitExamples(few));
   const reopened = { payload: smaller, ...(await load(smaller)) };
@@ -78,7 +78,7 @@ test('a network for own classes opens with its names, its weights and its exampl
   expect(ownClassesOf(reopened)).toEqual(few.map(({ name, examples }) => ({ name, examples })));
 });
 
-test('a network for the data of the page opens with the same images, and claims nothing of another network', async () => {
+test('a network for the data of the page opens with the same images, without results of another network', async () => {
   const network = { architecture: own, weights: initialWeights(own, 2), means: {}, recipe: recipeFor(shape, 15) };
   const payload = await trainedPayload(page, network, 3, { right: 8, count: 10 });
   const { models, images: shown } = await load(payload);
@@ -92,7 +92,7 @@ test('a network for the data of the page opens with the same images, and claims 
   );
 });
 
-test('the command names the data as the run loaded them', () => {
+test('the command loads the data as the run did', () => {
   const options = { test_fraction: 0.2, seed: 3, image_size: [20, 32], skip_damaged: true };
   const command = (dataset?: object) =>
     evaluateCommand(

@@ -1,4 +1,4 @@
-// A model file of the page against the bytes that Python's safetensors writes of the same model.
+// A model file of the page, compared with the bytes that Python's safetensors writes for the same model.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Recipe } from '../src/training/recipe';
@@ -40,19 +40,19 @@ test('a model file has the bytes that Python writes', async () => {
   expect(bytes).toEqual(new Uint8Array(file));
 });
 
-test('the page gives the logits that Python gives for the file', async () => {
+test('the page computes the logits that Python computes for the file', async () => {
   const network = (await openEngine()).network(model.architecture, model.weights);
   const logits = network.logits(Uint8Array.from(expected.images.flat(3)));
   expect(relativeDifference(logits, expected.logits.flat())).toBeLessThan(1e-4);
 });
 
-test('a recipe that is written reads as the same recipe', () => {
+test('a written recipe is read as the same recipe', () => {
   for (const original of [recipe, { ...recipe, classWeights: 'balanced' as const }]) {
     expect(parseRecipe(writeRecipe(original))).toEqual({ recipe: original, leftOut: [] });
   }
 });
 
-test('a network that diverged, or class names that do not fit, are no model', () => {
+test('a diverged network, and class names that do not fit, are refused', () => {
   const weights = { ...model.weights, 'dense/bias': Float32Array.of(0, NaN, 0, 0) };
   expect(() => modelFile({ ...model, weights })).toThrow('training.save.notFinite {"name":"dense/bias"}');
   expect(() => modelFile({ ...model, classNames: ['a'] })).toThrow('training.save.classNames {"n":1,"classes":4}');

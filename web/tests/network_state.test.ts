@@ -1,4 +1,4 @@
-// Which network is shown, and the accuracy that is known of it.
+// The name of the shown network, and its accuracy if it was measured.
 import { expect, test } from 'vitest';
 import type { Bench } from '../src/state/bench.svelte';
 import { networkState } from '../src/state/network_state';
@@ -54,12 +54,12 @@ test.each([
   expect(shown(changes)).toMatchObject({ text, isTrained, accuracy });
 });
 
-test('the network of a page without a run is untrained, is its own, and has no accuracy', () => {
+test('the network of a page without a run is untrained, counts as its own, and has no accuracy', () => {
   const payload = { untrained: true, history: { loss: [] }, evaluation: { split: 'test' } };
   expect(shown({ payload })).toMatchObject({ text: 'Untrained', isTrained: true, accuracy: null });
 });
 
-test('a network for own classes, or trained in the page, is the own one of the page that was saved with it', () => {
+test('a saved page has its network, for own classes or trained in the page, as its own', () => {
   const payload = (made: object, accuracy?: number) => ({
     made,
     history: { loss: [] },

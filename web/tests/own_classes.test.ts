@@ -1,4 +1,4 @@
-// Classes of the reader's own: which examples are held out, the network for them, and what can be undone.
+// The reader's own classes: held-out examples, the network for them, and undoing.
 import { describe, expect, test } from 'vitest';
 import { layerTable } from '../src/engine/architecture';
 import { initialWeights } from '../src/engine/initialization';
@@ -20,7 +20,7 @@ const classesOf = (...counts: number[]): OwnClass[] =>
   counts.map((count, id) => ({ id, name: `class ${id}`, examples: examples(count, id) }));
 
 describe('held-out examples', () => {
-  test('are every fifth of a class, whatever comes later', () => {
+  test('are every fifth of a class, whatever is added later', () => {
     const { train, heldOut } = splitExamples(classesOf(10, 7));
     expect([...heldOut.images]).toEqual([0, 4, 0, 9, 1, 4]);
     expect([...heldOut.labels]).toEqual([0, 0, 1]);
@@ -28,7 +28,7 @@ describe('held-out examples', () => {
     expect([...splitExamples(classesOf(11, 7)).heldOut.images]).toEqual([...heldOut.images]);
   });
 
-  test('are none where a class has fewer than five', () => {
+  test('are none if a class has fewer than five', () => {
     const { train, heldOut } = splitExamples(classesOf(10, 4));
     expect(heldOut.labels.length).toBe(0);
     expect(train.labels.length).toBe(14);
@@ -37,7 +37,7 @@ describe('held-out examples', () => {
 });
 
 describe('the network', () => {
-  test('of any architecture has the new classes, and what lies before the last layer is as it was', async () => {
+  test('of any architecture has the new classes, and keeps the layers before the last', async () => {
     for (const { architecture } of await readCases()) {
       const classes = 7;
       const changed = withClasses(architecture, classes);
@@ -60,7 +60,7 @@ describe('the network', () => {
     }
   });
 
-  test('sees few examples often and many seldom', () => {
+  test('trains more epochs on few examples than on many', () => {
     expect(recipeFor([28, 28, 1], 40).epochs).toBe(60);
     expect(recipeFor([28, 28, 1], 5200).epochs).toBe(8);
     expect(recipeFor([28, 28, 1], 40).augmentation.shift).toBeGreaterThan(0);
@@ -95,7 +95,7 @@ describe('the classes', () => {
     ]);
   });
 
-  test('have names of their own', () => {
+  test('have different names', () => {
     const own = new OwnClasses();
     const [{ id }] = own.classes;
     expect(own.rename(id, '  ')).toBe('A class needs a name.');
@@ -121,7 +121,7 @@ describe('the classes', () => {
   test('are unsaved from the first example until a page with them was saved', () => {
     const own = new OwnClasses();
     own.addClass();
-    expect(own.isUnsaved).toBe(false); // nothing would be lost
+    expect(own.isUnsaved).toBe(false); // no example would be lost
     own.add(own.classes[0].id, examples(1));
     expect(own.isUnsaved).toBe(true);
     own.markSaved(own.classes);

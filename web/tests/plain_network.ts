@@ -1,4 +1,4 @@
-// A network in plain loops, to hold what the page computes against. It works out shapes and padding by itself.
+// A network in plain loops, to compare the page's results with. It computes shapes and padding by itself.
 import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 
 export interface PlainMap {
@@ -28,7 +28,7 @@ function erf(x: number): number {
 
 const FUNCTIONS: Record<string, (x: number) => number> = {
   linear: (x) => x,
-  softmax: (x) => x, // done at the end
+  softmax: (x) => x, // applied to the logits at the end
   relu: (x) => Math.max(x, 0),
   relu6: (x) => Math.max(x, 0) - Math.max(x - 6, 0),
   elu: (x) => Math.max(x, 0) + Math.exp(Math.min(x, 0)) - 1,
@@ -206,7 +206,7 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
   }
 }
 
-// With what stands in the place of a layer's filter after its activation, if anything does.
+// Computes all layers, with an optional replacement for the output of a layer's filter.
 export function plainForward(
   { input, layers }: Architecture,
   weights: Weights,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-test('type of a presentation grows with the screen, by the side that has less room', async () => {
+test('the text of a presentation grows with the tighter side of the screen', async () => {
   Object.assign(globalThis, { document: { documentElement: {} } });
   const { scaleFor } = await import('../src/ui/presentation.svelte');
   expect(scaleFor(1920, 1080)).toBe(1.35);

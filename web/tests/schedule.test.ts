@@ -6,7 +6,7 @@ import { PYTHON } from './browser/reports';
 type Drawn = [Schedule['kind'], number, number, number[]];
 
 describe('the scheduleFactors of a schedule', () => {
-  test('rise in the warm-up, and the first step after it is in full', () => {
+  test('rise in the warm-up, after which the first factor is 1', () => {
     const linear = scheduleFactors({ kind: 'linear', warmup: 0.25 }, 8);
     [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6].forEach((factor, i) => expect(linear[i]).toBeCloseTo(factor, 14));
   });
@@ -28,7 +28,7 @@ print(json.dumps([[*each, Schedule(*each[:2]).factors(each[2]).tolist()] for eac
     }
   });
 
-  test('stay at one without warm-up or way down, also for a single step', () => {
+  test('stay at one without warm-up or decay, also for a single step', () => {
     expect([...scheduleFactors({ kind: 'constant', warmup: 0 }, 3)]).toEqual([1, 1, 1]);
     expect([...scheduleFactors({ kind: 'linear', warmup: 0 }, 1)]).toEqual([1]);
   });

@@ -15,7 +15,7 @@ function* counting(to: number, freed: { value: boolean }): Work<number> {
   }
 }
 
-test('work in slices comes to its end, reports growing progress and lets others run between', async () => {
+test('work in slices ends, reports growing progress and lets other tasks run between slices', async () => {
   let others = 0;
   const timer = setInterval(() => others++, 1);
   const seen: number[] = [];
@@ -29,7 +29,7 @@ test('work in slices comes to its end, reports growing progress and lets others 
   expect([...seen].sort((a, b) => a - b)).toEqual(seen);
 });
 
-test('stopped work is left, and cleans up', async () => {
+test('stopped work cleans up', async () => {
   const abort = new AbortController();
   const freed = { value: false };
   const run = inSlices(counting(1e6, freed), abort.signal, () => abort.abort(new Error('enough')));
@@ -47,7 +47,7 @@ test('pieces cover every item once, in order', () => {
   expect(covered).toEqual(Array.from({ length: 1000 }, (_, i) => i));
 });
 
-test('a part reports its share of the whole', () => {
+test('the progress of a part is scaled to its range', () => {
   const halves: number[] = [];
   const work = scaleProgress(
     (function* (): Work<string> {

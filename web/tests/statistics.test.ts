@@ -29,7 +29,7 @@ test("McNemar's exact test counts coin tosses", () => {
   expect(mcnemar(3, 3)).toBe(1);
 });
 
-test('correlations know straight lines, their opposite and what does not vary', () => {
+test('correlations are 1 for a rising line, -1 for a falling one, and 0 for a constant', () => {
   expect(correlation([1, 2, 3], [10, 20, 30])).toBeCloseTo(1, 12);
   expect(correlation([1, 2, 3], [3, 2, 1])).toBeCloseTo(-1, 12);
   expect(correlation([1, 2, 3], [5, 5, 5])).toBe(0);
@@ -42,7 +42,7 @@ test('equal numbers share a rank, and a bent but rising line has rank correlatio
   expect(rankCorrelation([1, 2, 3, 4], [1, 8, 27, 1000])).toBeCloseTo(1, 12);
 });
 
-test('a seeded order is a permutation and comes again', () => {
+test('a seeded order is a permutation and repeats', () => {
   const order = () => shuffle([0, 1, 2, 3, 4, 5, 6, 7], randomNumbers(7));
   expect(order()).toEqual(order());
   expect([...order()].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);

@@ -50,7 +50,7 @@ export const SYMBOLS: Record<string, Point[][]> = {
 
 export const NAMES = Object.keys(SYMBOLS);
 
-// The drawing of this number of a symbol: the same whenever it is asked for.
+// Makes a drawing of a symbol by its number. The same number always gives the same drawing.
 export function drawing(name: string, number: number, seed = 0): Stroke[] {
   const draw = splitMix(
     splitMix(seed)() ^ Math.imul(NAMES.indexOf(name) + 1, 0x9e37) ^ Math.imul(number + 1, 0x85ebca6b),

@@ -1,4 +1,4 @@
-// Every language's catalogue against English, and both against the code that uses them.
+// Compares every language's catalogue with English, and the keys with the code that uses them.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ function flat(texts: Texts, before = ''): [string, Text][] {
 
 const english = new Map(flat(en));
 const formsOf = (text: Text): string[] => (typeof text === 'string' ? [text] : Object.values(text));
-// What the forms of a text name: values and terms, each once.
+// The values and terms that the forms of a text name, each once.
 function marksOf(text: Text): string[] {
   const marks = formsOf(text).flatMap((form) =>
     parseParts(form).flatMap(({ slot, term }) =>
@@ -87,7 +87,7 @@ test('every text is used', () => {
   expect(unused).toEqual([]);
 });
 
-// What stands in the code in English for a reason.
+// English texts that belong in the code.
 const EXCEPTIONS: Record<string, string[]> = {
   'App.svelte': ['#panel, main'],
   'bench/classes/ClassResult.svelte': ['convscope predict', 'own classes'], // a command, and in a file's name
@@ -121,7 +121,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'ui/theme.svelte.ts': ['(prefers-color-scheme: dark)'],
 };
 
-test('no sentence or label stands outside the catalogue', () => {
+test('no sentence or label is outside the catalogue', () => {
   const files = filesIn(SOURCE, /\.(ts|svelte)$/);
   const matches = files.flatMap((name) =>
     englishIn(readFileSync(join(SOURCE, name), 'utf8'), name.endsWith('.svelte'))

@@ -17,7 +17,7 @@ const plain: Recipe = {
   schedule: { kind: 'linear', warmup: 0 },
 };
 
-// Stands for a network and writes down what it is asked to do.
+// Takes the place of a network and records the training steps.
 function recorded(count: number, recipe: Recipe): { trainer: Trainer; requests: TrainingSteps[] } {
   const requests: TrainingSteps[] = [];
   const network = {
@@ -30,7 +30,7 @@ function recorded(count: number, recipe: Recipe): { trainer: Trainer; requests: 
 }
 
 describe('a trainer', () => {
-  test('shows every image once an epoch, in an order of its own, and the last batch may be short', () => {
+  test('shows every image once an epoch, in a new order, and the last batch may be short', () => {
     const { trainer, requests } = recorded(10, plain);
     expect(trainer.steps).toBe(6);
     while (!trainer.done) trainer.train(2);
@@ -54,7 +54,7 @@ describe('a trainer', () => {
 });
 
 describe('a recipe of a run', () => {
-  test('is taken over, and what the page does not do is named', () => {
+  test('is read, and unsupported settings are listed', () => {
     const { recipe, leftOut } = parseRecipe({
       name: 'mine',
       epochs: 3,
@@ -77,7 +77,7 @@ describe('a recipe of a run', () => {
 });
 
 describe('scores', () => {
-  test('count by truth and answer, and take the cross-entropy in nats', () => {
+  test('count by label and prediction, and have the cross-entropy in nats', () => {
     const scores = new Scores(2);
     scores.add(Float32Array.from([0, 0, 0, Math.log(3)]), [0, 0]);
     const { count, right, loss, confusion, answers } = scores.score;
@@ -93,7 +93,7 @@ test('a permutation has every number once and follows from its key', () => {
   expect(permutation(1000, 8)).not.toEqual(order);
 });
 
-// Bars that lie, stand or lean, in noise.
+// Images of horizontal, vertical and diagonal bars, with noise.
 function bars(count: number, seed: number): { images: Uint8Array; labels: Uint8Array } {
   const [rows, columns] = [12, 10];
   const next = splitMix(seed);
@@ -137,7 +137,7 @@ const network: Architecture = {
 describe('the engine of the page', () => {
   const path = new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url);
 
-  test('learns bars: from chance, a third, to nine of ten that it has not seen', async () => {
+  test('learns bars: from chance, a third, to nine of ten new images', async () => {
     expect(existsSync(path)).toBe(true);
     const engine = await loadEngine(readFileSync(path));
     const [seen, unseen] = [bars(600, 1), bars(300, 2)];

@@ -7,7 +7,7 @@ const disagreement = (position: number, label: number, answers: [number, number]
   answers,
 });
 
-test('disagreements are counted in the fair sample only, not among the mistakes behind it', () => {
+test('disagreements are counted in the fair sample only, not among the mistakes after it', () => {
   const disagreements = [
     disagreement(0, 1, [1, 2]),
     disagreement(3, 1, [2, 1]),

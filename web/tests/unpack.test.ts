@@ -1,4 +1,4 @@
-// Packed arrays of the payload.
+// Unpacks arrays of the payload.
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { unpackBytes } from '../src/payload/unpack';
@@ -10,12 +10,12 @@ const packed = (dtype: Block['dtype'], shape: number[], bytes: number[]): Block 
   data: deflateSync(Uint8Array.from(bytes)).toString('base64'),
 });
 
-test('two numbers of 4 bits stand in a byte, the first in its upper half', async () => {
+test('a byte holds two numbers of 4 bits, the first in its upper half', async () => {
   const numbers = await unpackBytes(packed('uint4', [1, 2, 2, 1], [0x0f, 0x71]));
   expect([...numbers]).toEqual([0, 255, 119, 17]);
 });
 
-test('an array that has not the size of its shape is refused', async () => {
+test('an array whose size is not that of its shape is refused', async () => {
   await expect(unpackBytes(packed('uint4', [3], [0x0f, 0x71]))).rejects.toThrow('has 4 numbers instead of 3');
   await expect(unpackBytes(packed('uint8', [3], [1, 2]))).rejects.toThrow('has 2 numbers instead of 3');
 });

@@ -1,4 +1,4 @@
-// One step in all its parts against the reference engine in Python.
+// One training step in parts, compared with the reference engine in Python.
 import { describe, expect, test } from 'vitest';
 import { takeStepInParts, type StepRequest } from '../src/training/update';
 import { imagesOf, openEngine, readCases, readSteps, relativeDifference, unpacked, weightsOf } from './engine/cases';
@@ -17,7 +17,7 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
   const classes = architecture.layers.findLast((layer) => layer.units !== undefined)!.units!;
   const labels = Array.from({ length: 12 }, (_, i) => i % classes);
   const data = engine.trainingData(imagesOf(architecture, seed + 100, 12), labels);
-  const question = (step: number): Omit<StepRequest, 'weights' | 'optimizer'> => ({
+  const request = (step: number): Omit<StepRequest, 'weights' | 'optimizer'> => ({
     architecture,
     data,
     steps: {
@@ -33,10 +33,10 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
     },
     watched: imagesOf(architecture, seed + 300, 2),
   });
-  const { after: start } = takeStepInParts(engine, { ...question(0), weights, optimizer: null });
-  const update = takeStepInParts(engine, { ...question(1), ...start });
+  const { after: start } = takeStepInParts(engine, { ...request(0), weights, optimizer: null });
+  const update = takeStepInParts(engine, { ...request(1), ...start });
 
-  test('has the gradients of the reference, as the batch was seen, and their norm', () => {
+  test('has the gradients of the reference in the same mode, and their norm', () => {
     expect(Math.abs(update.loss / expected.loss - 1)).toBeLessThan(TOLERANCE);
     expect(Math.abs(update.gradientNorm / expected.norm - 1)).toBeLessThan(TOLERANCE);
     expect(Object.keys(update.gradients).sort()).toEqual(Object.keys(expected.gradients).sort());
@@ -45,10 +45,10 @@ describe.each(updates)('a step of $name by $kind', ({ name, update: expected }) 
     }
     const factor = expected.clipNorm === null ? 1 : Math.min(1, expected.clipNorm / expected.norm);
     expect(update.clipFactor).toBeCloseTo(factor, 4);
-    if (expected.clipNorm !== null) expect(update.clipFactor).toBeLessThan(1); // else the case shows nothing
+    if (expected.clipNorm !== null) expect(update.clipFactor).toBeLessThan(1); // otherwise the case would not test clipping
   });
 
-  test('ends in the weights, the memory and the logits of the reference', () => {
+  test('ends in the weights, the optimizer state and the logits of the reference', () => {
     const { before, after } = update;
     expect([before.optimizer.steps, after.optimizer.steps]).toEqual([1, 2]);
     expect(before).toEqual(start);
@@ -77,6 +77,6 @@ test('one update takes one batch', () => {
     optimizer: { kind: 'SGD' },
   };
   const weights = weightsOf(architecture, seed);
-  const question = { architecture, weights, optimizer: null, data, steps, watched: new Uint8Array() };
-  expect(() => takeStepInParts(engine, question)).toThrow('One update takes one batch');
+  const request = { architecture, weights, optimizer: null, data, steps, watched: new Uint8Array() };
+  expect(() => takeStepInParts(engine, request)).toThrow('One update takes one batch');
 });

@@ -1,4 +1,4 @@
-// Where an image lies in the map of test images.
+// The position of an image in the map of test images.
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { classCounts, loadMap, nearest, type MappedImage } from '../src/analysis/whereabouts';
@@ -25,7 +25,7 @@ const known = (position: number, hidden: number[], point: [number, number]): Map
 });
 const ALL = [known(0, [0, 0], [0, 0]), known(1, [3, 4], [1, 0]), known(2, [0, 1], [0, 1])];
 
-test('a linear map puts an image where its directions say', async () => {
+test('the map projects an image on its two directions', async () => {
   const loaded = await loadMap(map);
   expect(loaded.points).toEqual([
     [0, 0],
@@ -35,7 +35,7 @@ test('a linear map puts an image where its directions say', async () => {
   expect(loaded.project([1, 2, 3])).toEqual([1 + 6 - 1, 2 - 3 - 2]);
 });
 
-test('the nearest images are found by all numbers, and an image is not its own neighbour', () => {
+test('the nearest images are found by all activations, and an image is not its own neighbour', () => {
   expect(nearest(ALL, [0, 0], 2).map(({ position, distance }) => [position, distance])).toEqual([
     [0, 0],
     [2, 1],

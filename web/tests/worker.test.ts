@@ -1,4 +1,4 @@
-// The worker that trains, without a browser: what it is asked and what it replies.
+// The training worker without a browser: its requests and replies.
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { initialWeights } from '../src/engine/initialization';
@@ -59,7 +59,7 @@ const start = {
   seed: 3,
 };
 
-test('a run tells what it trains on, and has a point for each epoch, the untrained network first', async () => {
+test('a run reports its images, and a point for the untrained network and for each epoch', async () => {
   const engine = new Uint8Array(
     await readFile(new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url)),
   );
@@ -77,7 +77,7 @@ test('a run tells what it trains on, and has a point for each epoch, the untrain
   for (const { train, test, gap } of points) expect(gap).toBeCloseTo(train.right / 20 - test.right / 10, 12);
 });
 
-test('one step in all its parts is the step that is then taken, by labels as they were given', async () => {
+test('a step in parts equals the step that is taken, with the assigned labels', async () => {
   heard.length = 0;
   ask({ ...start, run: 2, paused: true });
   const { chosen } = await reply('chosen');

@@ -7,6 +7,7 @@ export function largest(values: ArrayLike<number>, except = -1): number {
   return best;
 }
 
+// Finds the largest absolute value; 0 of none.
 export function largestMagnitude(values: ArrayLike<number>): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]));

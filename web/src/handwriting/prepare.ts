@@ -72,7 +72,7 @@ export function prepare(
   });
 }
 
-// Averages the picture down until no side is longer than `longest`. It does so in bands, since the engine's memory never shrinks.
+// Averages the picture down until no side is longer than `longest`, in bands, since the memory of the engine never shrinks.
 export function reduce(engine: Engine, picture: Picture, longest: number): Picture {
   const { pixels, height: rows, width: columns, channels } = picture;
   if (Math.max(rows, columns) <= longest) return picture;

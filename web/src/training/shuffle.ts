@@ -1,6 +1,6 @@
 // Random numbers of a training run. Those of an epoch follow from the seed and the epoch alone.
 
-// Makes a generator of 32-bit random numbers, SplitMix32. Source: Steele, Lea and Flood 2014, with 32-bit constants of Stafford's mix.
+// Makes a generator of 32-bit random numbers, SplitMix32. Source: Steele, Lea and Flood 2014, with constants of Stafford's mix.
 export function splitMix(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,20 +1,20 @@
-// Ablations by the buttons of their instrument, against those that Python computed.
+// Ablations by the buttons of their instrument, compared with those of Python.
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 import { largestDifference, logitsOf, openTab } from './bench';
 
-// Not by the pointer: pointing at a filter shows a preview, and on a busy machine a click may come after what moves then.
+// Not by the pointer: pointing at a filter shows a preview, and on a busy machine a click may miss what has moved.
 const press = (page: Page, filter: string) =>
   page.$eval(`[data-ablation="${filter}"]`, (button) => (button as HTMLButtonElement).click());
 
-// Switches each off alone, holds the logits to Python's, and switches it on again.
+// Switches each off alone, compares the logits with Python's, and switches it on again.
 export async function checkAblations(
   page: Page,
   ablations: Record<string, number[]>,
   filters: string[],
 ): Promise<void> {
   await openTab(page, 'ablations');
-  // Units are folded away where there are many.
+  // If there are many units, they are folded.
   await page.$$eval('[data-ablations] details', (all) =>
     all.forEach((element) => ((element as HTMLDetailsElement).open = true)),
   );

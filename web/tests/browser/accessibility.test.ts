@@ -1,4 +1,4 @@
-// What axe-core finds wrong with each instrument open, what keys reach, and what is spoken.
+// The problems that axe-core finds with each instrument open, what keys reach, and what a screen reader reads.
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { drawing } from '../symbols';
@@ -13,11 +13,11 @@ import { pagePath, type ReportName } from './reports';
 const reports = inject('reports');
 const path = pagePath(reports, 'mnist');
 const PAGES: ReportName[] = ['mnist', 'playground', 'prediction', 'experiment'];
-const FRAGMENT = '#bench?i=0&c=conv2d_1.12.4.7&l=conv2d.3:zero'; // something held, something switched off
+const FRAGMENT = '#bench?i=0&c=conv2d_1.12.4.7&l=conv2d.3:zero'; // a held cell and an ablation
 const SIZE = { width: 1280, height: 720 };
 const HALF = { width: 640, height: 360, deviceScaleFactor: 2 }; // the same window at 200 %
 
-// What is there once an instrument has computed what it shows.
+// Selects an element that an instrument shows when it is ready.
 const COMPUTED: Partial<Record<Tab, string>> = {
   filter: '.cost .note',
   ablations: '.ablations:not([data-running-accuracy=""])',
@@ -25,7 +25,7 @@ const COMPUTED: Partial<Record<Tab, string>> = {
   models: '#panel .image',
 };
 
-// How the page is looked at, and what is wrong with a part of it then.
+// A way to view the page, and the problems of a part of it then.
 type Look = (page: Page, part: string) => Promise<string[]>;
 
 const inTheme =
@@ -142,7 +142,7 @@ inEachBrowser((browser, name) => {
     return isForced ? findings : ['colours are not forced'];
   };
 
-  // What is wrong on each of the pages when it is looked at so.
+  // The problems of each page in a view.
   async function wrong(of: Browser, looks: Record<string, Look>, pages = PAGES): Promise<string[]> {
     const findings: string[] = [];
     for (const shown of pages) {
@@ -265,7 +265,7 @@ inEachBrowser((browser, name) => {
       await expect.poll(spoken).toMatch(/^The network answers 2,/);
       expect(await said()).toEqual([await spoken()]);
 
-      await page.keyboard.press('Escape'); // lets the held cell go
+      await page.keyboard.press('Escape'); // releases the held cell
       const [input, first] = await layersOf(page);
       for (const maps of [input, first]) await hover(page, maps, { map: 0, row: 3, column: 3 });
       await expect.poll(async () => (await lensOf(page)).cell).toBe('conv2d 0 3 3');
@@ -283,7 +283,7 @@ inEachBrowser((browser, name) => {
       ]);
       await expect.poll(() => answerOf(page)).toBe(1);
       await expect.poll(spoken).toMatch(/^The network answers 1,/);
-      // The empty pad may be spoken too where the machine is slow.
+      // On a slow machine the empty pad may be read too.
       expect((await said()).length).toBeLessThanOrEqual(2);
     });
   });

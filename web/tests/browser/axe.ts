@@ -1,4 +1,4 @@
-// What axe-core finds wrong in a page.
+// Lists the problems that axe-core finds in a page.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults, ImpactValue } from 'axe-core';
@@ -21,7 +21,7 @@ const ANY: ImpactValue[] = ['minor', 'moderate', ...GRAVE];
 // Rules on what a browser makes of the elements; the others read elements and attributes alone.
 export const PAINTED = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable'];
 
-// By all rules or by those that are named.
+// Checks all rules, or those that are named.
 export async function axeFindings(page: Page, part: string, impacts = ANY, rules?: string[]): Promise<string[]> {
   if (await page.evaluate(() => (window as WithAxe).axe === undefined)) await page.evaluate(AXE);
   const { violations } = await page.evaluate(

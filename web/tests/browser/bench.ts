@@ -1,11 +1,11 @@
-// What a reader does at the bench, with real pointer events, and what is read off it.
+// A reader's actions at the bench, with real pointer events, and what the bench shows.
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 
 export type Tab = 'how' | 'filter' | 'ablations' | 'why' | 'models' | 'train' | 'step' | 'yours';
 type Point = [x: number, y: number];
 
-// The maps of one layer, as its canvas says they lie; lengths in CSS pixels.
+// The layout of the maps of one layer, from the data of its canvas; lengths in CSS pixels.
 export interface Maps {
   layer: string;
   shown: number;
@@ -35,7 +35,7 @@ export const boxOf = (page: Page, selector: string): Promise<Box> =>
     return { left, top, right, bottom };
   });
 
-// Whether it lies in the window, to a pixel.
+// True if it is in the window, to a pixel.
 export async function isInSight(page: Page, selector: string): Promise<boolean> {
   const { left, top, right, bottom } = await boxOf(page, selector);
   const [width, height] = await page.evaluate(() => [innerWidth, innerHeight]);
@@ -72,7 +72,7 @@ export async function answerOf(page: Page): Promise<number> {
   return Number(await page.$eval('[data-answer]', (answer) => (answer as HTMLElement).dataset.answer));
 }
 
-// By class. Where there are many, those that are not likely are shown first.
+// Reads the values by class. If there are many classes, the unlikely ones are first unfolded.
 export async function logitsOf(page: Page): Promise<number[]> {
   const more = await page.$('[data-answer] button[aria-expanded="false"]');
   if (more !== null) await more.evaluate((button) => (button as HTMLButtonElement).click());
@@ -102,7 +102,7 @@ export async function draw(page: Page, strokes: Point[][], steps = 8): Promise<v
   }
 }
 
-// Layers that are only a bracket at first are opened.
+// Opens layers that are folded to a line.
 export async function openFoldedLayers(page: Page): Promise<void> {
   await page.$$eval('[data-column] button[aria-expanded="false"]', (folded) => {
     for (const button of folded as HTMLButtonElement[]) button.click();
@@ -150,9 +150,9 @@ export async function hover(page: Page, maps: Maps, { map, row, column }: Place)
 }
 
 export interface Written {
-  cell: string; // that is looked at: its layer, map, row and column
-  sum: number; // of its arithmetic
-  value: number; // that the layer holds
+  cell: string; // the shown cell: its layer, map, row and column
+  sum: number; // the result of its arithmetic
+  value: number; // its value in the layer's output
 }
 
 export async function lensOf(page: Page): Promise<Written> {
@@ -162,7 +162,7 @@ export async function lensOf(page: Page): Promise<Written> {
   });
 }
 
-// Hovers some numbers of every layer and holds each one's arithmetic to its value; returns the layers' names.
+// Hovers some cells of every layer and compares the arithmetic of each with its value. Returns the layers' names.
 export async function checkArithmetic(page: Page): Promise<string[]> {
   await openFoldedLayers(page);
   const layers = await layersOf(page);
@@ -179,7 +179,7 @@ export async function checkArithmetic(page: Page): Promise<string[]> {
   return layers.map((maps) => maps.layer);
 }
 
-// Corners and a place between, in the first, the last and a middle map.
+// Corners and a cell between them, in the first, the last and a middle map.
 function placesOf({ shown, rows, columns }: Maps): Place[] {
   const middle = (n: number) => Math.floor(n / 2);
   const points = [

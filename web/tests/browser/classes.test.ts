@@ -21,9 +21,9 @@ const path = pagePath(reports, 'mnist');
 const folder = mkdtempSync(join(tmpdir(), 'convscope-classes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const [EXAMPLES, FURTHER] = [10, 10]; // drawings of each symbol: to train on, and to try it with
-const LEAST = 0.9; // share of the further drawings
-const TRIED = NAMES.map((name) => [name, EXAMPLES] as const); // whose logits are compared
+const [EXAMPLES, FURTHER] = [10, 10]; // drawings of each symbol: to train on, and to test with
+const LEAST = 0.9; // share of the further drawings that must be correct
+const TRIED = NAMES.map((name) => [name, EXAMPLES] as const); // the drawings whose logits are compared
 
 const PROGRAM = `
 import json, sys
@@ -101,7 +101,7 @@ inEachBrowser((browser, name) => {
       }));
       expect(Number(seconds)).toBeLessThan(60); // the machine may be busy
       expect(await page.$eval('header [data-state]', (chip) => chip.textContent)).toContain('Your classes');
-      expect(await page.$('header [data-accuracy]')).toBeNull(); // so few drawings are no accuracy
+      expect(await page.$('header [data-accuracy]')).toBeNull(); // too few drawings to state an accuracy
 
       const correct: boolean[] = [];
       for (const [label, symbol] of NAMES.entries()) {

@@ -1,4 +1,4 @@
-// The sections of what else was measured of a run: at every width, with a pointer, on paper, and without a script.
+// The report's sections of further measurements: at every width, with a pointer, on paper, and without a script.
 import { statSync } from 'node:fs';
 import type { ElementHandle, Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
@@ -16,7 +16,7 @@ const A4 = 673; // CSS pixels between margins of 16 mm
 const openAll = (page: Page) =>
   page.$$eval('main details', (all) => all.forEach((element) => ((element as HTMLDetailsElement).open = true)));
 
-// What is wider than the page and does not scroll inside something that a keyboard reaches.
+// Finds elements that are wider than the page and do not scroll inside an element that a keyboard reaches.
 function tooWide(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const overlaps: string[] = [];
@@ -37,7 +37,7 @@ function tooWide(page: Page): Promise<string[]> {
   });
 }
 
-// What a click hands over, in place of its going to the disk.
+// Catches the file that a click would save.
 async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{ name: string; text: string }> {
   await page.evaluate(() => {
     const seen = window as unknown as { handed: Promise<string> | null; name: string };
@@ -58,7 +58,7 @@ async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{
   return (await seen.jsonValue()) as { name: string; text: string };
 }
 
-// How far everything has moved since the page began to open, as Chromium counts it.
+// Measures how much the layout has shifted since the page began to open, as Chromium counts it.
 const movedBy = (page: Page): Promise<number> =>
   page.evaluate(
     () =>

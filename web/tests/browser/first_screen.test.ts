@@ -1,4 +1,4 @@
-// The first screen: everything in sight at once, and the lens that explains what is pointed at.
+// The first screen: everything is in sight at once, and the lens explains the cell under the pointer.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ function withNames(): string {
 
 const shifted = (stroke: [number, number][], by: number): [number, number][] => stroke.map(([x, y]) => [x + by, y]);
 
-// Where the held cell is drawn.
+// Finds where the held cell is drawn.
 const heldBox = (page: Page): Promise<Box> => boxOf(page, '.strip path.frame.held');
 
 inEachBrowser((browser) => {

@@ -1,4 +1,4 @@
-// Another answer by a small change, and a morph.
+// Another prediction by a small change, and a morph.
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
 import { openTab } from './bench';

@@ -1,4 +1,4 @@
-// That the tests would notice what they are there to notice.
+// Tests that the browser tests notice the problems that they look for.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,17 +1,17 @@
-// What a reader reaches without a pointer, and what stands in the way of one.
+// Finds what a reader cannot reach by keyboard, and what covers a control.
 import type { KeyInput, Page } from 'puppeteer-core';
 
 const CONTROLS =
   'a[href], button:enabled, input:enabled, select:enabled, textarea, summary, [tabindex="0"], [role="application"]';
-const GROUP = '[role="toolbar"], [role="listbox"]'; // many that are alike, with one stop and arrow keys between them
+const GROUP = '[role="toolbar"], [role="listbox"]'; // groups of controls with one Tab stop and arrow keys between them
 const GROUP_KEYS: KeyInput[] = ['ArrowRight', 'End', 'Home'];
 const MAX_STOPS = 400;
 
 interface Walk {
   reached: Set<Element>;
   group: string;
-  turns: Map<Element, number>; // by group, how often the focus came to one of it
-  controls(part: string): HTMLElement[]; // those that can be seen
+  turns: Map<Element, number>; // by group, how often the focus came to one of its controls
+  controls(part: string): HTMLElement[]; // the visible controls
   isCovered(element: HTMLElement): boolean; // cut off, or under something else
   nameOf(element: Element): string;
 }
@@ -76,9 +76,8 @@ export async function passedOver(page: Page, part: string): Promise<string[]> {
   }, part);
 }
 
-// Goes by Tab from where the focus is until it leaves the parts, and at each stop that stands for several by their keys
-// through all of them. Returns what it could not see at its turn, and what it never
-// came to.
+// Moves by Tab from the focus until it leaves the parts; in a group, by arrow keys through all its controls. Returns the
+// controls that were covered when they had the focus, and those that never had it.
 export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
   await prepare(page);
   const findings: string[] = [];

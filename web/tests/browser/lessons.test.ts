@@ -1,4 +1,4 @@
-// The lessons, walked through as a reader does what they ask.
+// Works through the lessons as a reader would.
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
@@ -31,7 +31,7 @@ async function predict(page: Page, lesson: string, answer: string): Promise<void
 const done = (page: Page, tasks: number) =>
   page.waitForSelector(`.lessons:is([data-done="${tasks}"], [data-step="found"])`);
 
-// What it says at the end, and whether the prediction came true.
+// Reads the conclusion, and whether the prediction was correct.
 async function found(page: Page): Promise<{ text: string; right: boolean }> {
   await page.waitForSelector('.lessons[data-step="found"]');
   const right = await page.$eval('.found', (element) => (element as HTMLElement).dataset.right === 'true');
@@ -52,7 +52,7 @@ async function hold(page: Page, layer: string, target: Place): Promise<void> {
   const cell = `${layer} ${target.map} ${target.row} ${target.column}`;
   await expect.poll(async () => (await lensOf(page)).cell).toBe(cell);
 }
-// Where the image is brightest.
+// Finds the brightest pixel of the image.
 const brightest = (page: Page): Promise<Place> =>
   page.$eval('canvas[data-layer="input"]', (element) => {
     const canvas = element as HTMLCanvasElement;
@@ -185,7 +185,7 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
 };
 
 inEachBrowser((browser, name) => {
-  test('all eight can be done on this page, and each says what was seen', async () => {
+  test('all eight can be completed on this page, and each has a conclusion', async () => {
     await visit(browser(), path, { width: 1280, height: 720, fragment: '#bench?i=0' }, async ({ page }) => {
       await click(page, '[data-lessons]');
       expect(

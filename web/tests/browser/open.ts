@@ -1,4 +1,4 @@
-// Opens pages from the disk in a real browser that reaches no network, and writes down whatever they should not do.
+// Opens pages from the disk in a real browser without a network, and records whatever they should not do.
 import { basename, dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -24,7 +24,7 @@ export interface View {
 export type GoTo = (view?: View) => Promise<Page>;
 
 export interface Asked extends View {
-  started?: boolean; // whether the visit begins when the live network has started; otherwise when the page has loaded
+  started?: boolean; // the visit begins when the engine has started, not when the page has loaded
   script?: boolean;
 }
 
@@ -55,7 +55,7 @@ export function inEachBrowser(tests: (browser: () => Browser, name: BrowserName)
   }
 }
 
-// Opens a file, does what there is to do with it, and fails on every complaint.
+// Opens a file, runs the visit, and fails on every complaint.
 export async function visit(
   browser: Browser,
   path: string,

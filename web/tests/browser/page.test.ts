@@ -1,4 +1,4 @@
-// The page of MNIST's cnn, from the disk and without a network: what a reader does with it.
+// A reader's use of the page of MNIST's cnn, from the disk and without an internet connection.
 import { expect, inject, test } from 'vitest';
 import {
   answerOf,
@@ -25,7 +25,7 @@ const SEVEN: [number, number][] = [
 ];
 
 inEachBrowser((browser, name) => {
-  test('becomes ready, asks for nothing and says nothing', async () => {
+  test('becomes ready without requests and without messages in the console', async () => {
     await visit(browser(), path, {}, async ({ page, readyMilliseconds }) => {
       console.info(`${name}: ready after ${Math.round(readyMilliseconds)} ms`);
       expect(await page.$eval('html', (html) => html.dataset.ready)).toBe('true');

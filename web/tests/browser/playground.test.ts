@@ -1,4 +1,4 @@
-// The page of no run: an untrained network that learns from all of MNIST in the page.
+// The page without a run: an untrained network that learns from all of MNIST in the page.
 import { expect, inject, test } from 'vitest';
 import { click, openTab, pause, tabsOf } from './bench';
 import { inEachBrowser, visit } from './open';

@@ -1,4 +1,4 @@
-// What a deep cell sees, layer by layer, in the lens and in the flow.
+// The receptive field of a deep cell, layer by layer, in the lens and in the flow.
 import { expect, inject, test } from 'vitest';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';

@@ -1,4 +1,4 @@
-// One training step, taken apart.
+// One training step in parts.
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
 import { click, openTab } from './bench';
@@ -19,7 +19,7 @@ inEachBrowser((browser, name) => {
             Number((element as HTMLElement).dataset.loss),
             Number((element as HTMLElement).dataset.after),
           ]);
-        // The label is one that the network does not give, so that there is something to learn.
+        // The label is not the network's prediction, so that there is something to learn.
         await page.$eval('.step label select', (select) => {
           const list = select as HTMLSelectElement;
           list.value = String((Number(list.value) + 1) % list.options.length);

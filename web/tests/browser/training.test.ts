@@ -14,7 +14,7 @@ const CHANCE = 0.1;
 const folder = mkdtempSync(join(tmpdir(), 'convscope-training-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// Runs an experiment to its end; the gap in points, and how many seconds it took.
+// Runs an experiment to its end. Returns the gap in points, and its duration in seconds.
 async function experiment(page: Page, id: string): Promise<{ gap: number; seconds: number }> {
   const start = performance.now();
   await click(page, `[data-experiment="${id}"]`);
@@ -67,7 +67,7 @@ inEachBrowser((browser, name) => {
           'Trained in the page · 30 epochs',
         );
         expect(await reopened.$eval('header [data-accuracy]', (element) => element.textContent)).toBe(accuracy);
-        expect(await reopened.$('[data-parity]')).toBeNull(); // Python knows nothing of it
+        expect(await reopened.$('[data-parity]')).toBeNull(); // Python has no logits of it
         await openTab(reopened, 'train');
         await reopened.waitForSelector('.train .main:not(:disabled)');
       });

@@ -1,4 +1,4 @@
-// 16 layers and 100 classes: what has no room scrolls within its own box, the page never, and nothing held is hidden.
+// 16 layers and 100 classes: boxes that are too small scroll, the page never does, and the held cell is never hidden.
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { answerOf, boxOf, draw, hover, isInSight, layersOf, lensOf } from './bench';
@@ -17,7 +17,7 @@ const fragment = '#bench?i=0';
 const isScrolledSideways = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth || scrollX > 0);
 
-// Whether the held cell is drawn within the part of the flow that shows.
+// True if the held cell is in the visible part of the flow.
 const isHeldShown = (page: Page): Promise<boolean> =>
   page.$eval('.strip', (strip) => {
     const held = strip.querySelector('path.frame.held')?.getBoundingClientRect();
@@ -27,7 +27,7 @@ const isHeldShown = (page: Page): Promise<boolean> =>
     return held.left >= left - 2 && held.right <= right + 2 && held.top >= top - 2 && held.bottom <= bottom + 2;
   });
 
-// Whether the class of the answer shows in the list, between its head and its button, and they in the window.
+// True if the predicted class is visible in the list, between its head and its button, and these in the window.
 const isAnswerListed = (page: Page): Promise<boolean> =>
   page.$eval('.answer .classes', (list) => {
     const parts = ['.columns', '.chosen', '.more'].map((element) =>

@@ -18,7 +18,7 @@ test.each(cases)('the table of $architecture.name is that of Python', ({ archite
   );
 });
 
-test('logits are the output of the last layer that does more than pass them to a softmax', () => {
+test('logits are the output of the last layer before a final linear or softmax activation', () => {
   const of = (...activations: LayerSpec['activation'][]) => {
     const behind = activations.map((activation, i): LayerSpec => ({ kind: 'Activation', name: `a${i}`, activation }));
     const layers = [flatten, { ...dense, activation: behind.length > 0 ? ('linear' as const) : dense.activation }];
@@ -200,7 +200,7 @@ describe('initial weights', () => {
     );
   });
 
-  test('have constants beside the kernels', () => {
+  test('are constants except the kernels', () => {
     const weights = initialWeights(architecture, 1);
     for (const [name, value] of Object.entries({ gamma: 1, beta: 0, moving_mean: 0, moving_variance: 1 })) {
       expect([...weights[`batch_normalization/${name}`]]).toEqual([value, value, value, value]);
@@ -208,7 +208,7 @@ describe('initial weights', () => {
     expect([...weights['dense/bias']]).toEqual([0, 0, 0, 0]);
   });
 
-  test('are even between the limits of Glorot and Bengio, in kernels that have nothing in common', () => {
+  test('are uniform between the limits of Glorot and Bengio, and kernels are uncorrelated', () => {
     const layers = [
       flatten,
       { ...dense, units: 100, activation: 'linear' as const },

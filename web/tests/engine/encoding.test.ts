@@ -8,7 +8,7 @@ function fieldsOf(text: string): StructFields {
   return new StructFields({ memory } as Exports, 8);
 }
 
-test('a row has the values in the order of the fields, and no number where one is left out', () => {
+test('a row has the values in the order of the fields, and NaN for missing ones', () => {
   const fields = fieldsOf(' kind =Dense|Flatten| input *3 bias *1 none *0');
   expect(fields.encode({ input: [1, 2, 3], kind: 'Flatten' })).toEqual([1, 1, 2, 3, NaN]);
   expect(fields.encode({ kind: 'Dense', bias: true })).toEqual([0, NaN, NaN, NaN, 1]);

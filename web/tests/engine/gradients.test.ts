@@ -1,4 +1,4 @@
-// Gradients by weights, what an optimizer remembers, and augmented images, against the reference engine in Python.
+// Gradients, optimizer states and augmented images, compared with the reference engine in Python.
 import { describe, expect, test } from 'vitest';
 import { imagesOf, openEngine, readCases, readSteps, relativeDifference, unpacked, weightsOf } from './cases';
 
@@ -15,7 +15,7 @@ describe.each(steps.cases)('$name', ({ name, gradients: expected }) => {
   const { labelSmoothing, classWeights } = expected;
   const batch = { order: Int32Array.from(expected.order), labelSmoothing, classWeights };
 
-  test('the loss and its gradients by the weights match the reference', () => {
+  test('the loss and its gradients with respect to the weights match the reference', () => {
     const { loss, images, weights } = network.gradients(data, batch);
     expect(images).toBe(expected.order.length);
     expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(TOLERANCE);

@@ -1,4 +1,4 @@
-// The engine as WebAssembly against the reference engine in Python.
+// The engine as WebAssembly, compared with the reference engine in Python.
 import { describe, expect, test } from 'vitest';
 import { product } from '../../src/engine/layers';
 import { imagesOf, largestDifference, openEngine, readCases, uniform, unpacked, weightsOf } from './cases';
@@ -27,7 +27,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('the pass of one image equals the pass of several', () => {
+  test('the forward pass of an image is the same alone and among others', () => {
     const activations = network.activations(images);
     for (const i of [0, 1]) {
       const forward = network.forward(images.subarray(i * size, (i + 1) * size));
@@ -42,7 +42,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('gradients by layers and by the image match the reference', () => {
+  test('gradients with respect to layers and the image match the reference', () => {
     const dlogits = uniform(seed + 200, 2 * K, -1, 1);
     const names = Object.keys(expected.gradients);
     const gradients = network.layerGradients(images, dlogits, names);
@@ -58,7 +58,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     expect(largestDifference(logits, unpacked(expected.ablationLogits))).toBeLessThan(TOLERANCE);
   });
 
-  test('outputs with an ablation have the value where it was put, and end in the same logits', () => {
+  test('outputs with an ablation have the replacement value, and end in the same logits', () => {
     const logits = unpacked(expected.ablationLogits);
     for (const [l, ablation] of ablations.entries()) {
       const forward = network.forward(images.subarray(0, size), ablation);
@@ -73,7 +73,7 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('weights come out as they went in', () => {
+  test('weights are read as they were written', () => {
     expect(network.weights()).toEqual(weights);
     expect(Object.keys(network.weights())).toEqual(Object.keys(weights));
     const others = weightsOf(architecture, seed + 7);
@@ -97,7 +97,7 @@ describe('what a network refuses', () => {
     expect(() => network.setWeights(short)).toThrow('dense/bias has 9 numbers; the architecture needs 10');
   });
 
-  test('images of another size, filters and layers that are not there, and values that are no numbers', () => {
+  test('images of another size, missing filters and layers, and values that are no numbers', () => {
     expect(() => network.logits(image.subarray(1))).toThrow('143 bytes');
     expect(() => network.forward(image, [{ layer: 'conv2d', filter: 4, value: 0 }])).toThrow('conv2d has no filter 4');
     expect(() => network.forward(image, [{ layer: 'conv', filter: 0, value: 0 }])).toThrow('no layer conv');

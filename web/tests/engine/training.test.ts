@@ -1,4 +1,4 @@
-// Training in WebAssembly: the steps of the reference, learning, and an epoch in pieces.
+// Training in WebAssembly: steps of the reference, learning, and an epoch in pieces.
 import { describe, expect, test } from 'vitest';
 import { initialWeights } from '../../src/engine/initialization';
 import { EngineError } from '../../src/engine/memory';
@@ -49,7 +49,7 @@ test('training goes on after a batch too large for the memory', () => {
 
 const CLASSES = 3;
 
-// A bright square in one of three places, on noise.
+// Images with a bright square at one of three positions, on noise.
 function squares(count: number, seed: number): { images: Uint8Array; labels: Uint8Array } {
   const noise = uniform(seed, count * 100, 0, 120);
   const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7 + (i >> 2)) % CLASSES);
@@ -103,7 +103,7 @@ describe('a network', () => {
   const { images, labels } = squares(COUNT, 1);
   const data = engine.trainingData(images, labels);
 
-  test('learns, and answers images right that it has not seen', () => {
+  test('learns, and classifies new images correctly', () => {
     const network = engine.network(architecture, initialWeights(architecture, 0));
     const first = network.train(data, epoch(1));
     let last = first;
@@ -140,13 +140,13 @@ describe('a network', () => {
     expect(parts.weights()).toEqual(whole.weights());
     expect(seen).toBe(score.images);
     expect(loss / seen).toBeCloseTo(score.loss, 10);
-    // What is done at random follows from the key and the place: another place gives other weights.
+    // Randomness follows from the key and the image's position, so another position gives other weights.
     const elsewhere = engine.network(architecture, initialWeights(architecture, 4));
     elsewhere.train(data, { ...steps, first: BATCH });
     expect(elsewhere.weights()).not.toEqual(whole.weights());
   });
 
-  test('takes the same steps again once its optimizer is reset, and others if not', () => {
+  test('repeats its steps after the optimizer is reset, and only then', () => {
     const start = initialWeights(architecture, 4);
     const network = engine.network(architecture, start);
     network.train(data, epoch(3));

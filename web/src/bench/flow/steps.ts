@@ -13,8 +13,8 @@ function clampIndex(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
 }
 
-// Returns the step that a bracket makes to the previous or next layer, or 0. If AltGr or Option types it, browsers report Ctrl and Alt, or Alt
-// alone; with Ctrl or Cmd alone it belongs to the browser.
+// Returns the step of a bracket to the previous or next layer, or 0. If AltGr or Option types it, browsers report Ctrl and Alt,
+// or Alt alone; with Ctrl or Cmd alone the bracket belongs to the browser.
 export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: KeyPress): number {
   if (metaKey || (ctrlKey && !altKey)) return 0;
   return key === ']' ? 1 : key === '[' ? -1 : 0;

@@ -11,8 +11,7 @@ export interface Part {
   value: string;
 }
 
-// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum. `name` looks
-// up a layer's heading.
+// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
 export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
   const { work, bias } = sum;
   const add = (texts: string[], values: number[]) => {
