@@ -87,6 +87,22 @@ test('every text is used', () => {
   expect(unused).toEqual([]);
 });
 
+// Only calls with an object of names: `say('key', { n, name: value })`.
+test('every call of a text passes its values', () => {
+  const missing = filesIn(SOURCE, /\.(ts|svelte)$/).flatMap((name) => {
+    const code = readFileSync(join(SOURCE, name), 'utf8');
+    const calls = [...code.matchAll(/\bsay\(\s*'([\w.]+)',\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)];
+    return calls
+      .filter(([, key, values]) => english.has(key) && !values.includes('...'))
+      .flatMap(([, key, values]) => {
+        const passed = [...values.matchAll(/(?<=^|[,{\s])\w+(?=\s*[:,]|\s*$)/g)].map(([value]) => value);
+        const slots = formsOf(english.get(key)!).flatMap((form) => parseParts(form).map(({ slot }) => slot));
+        return slots.filter((slot) => slot !== undefined && !passed.includes(slot)).map((slot) => `${key} ${slot}`);
+      });
+  });
+  expect(missing).toEqual([]);
+});
+
 // English texts that belong in the code.
 const EXCEPTIONS: Record<string, string[]> = {
   'App.svelte': ['#panel, main'],
