@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 39_950,
+    "src/convscope, lines of code": 39_960,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_480,
     "web/src, lines": 23_970,
     "tests of Python, lines": 44_000,
-    "pages, words": 58_700,
+    "pages, words": 58_720,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,

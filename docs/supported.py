@@ -1,4 +1,4 @@
-"""What the readers of model files take and refuse, as Markdown tables, from the mappings by which they decide it.
+"""What the readers of files take and refuse, as Markdown tables, from the mappings by which they decide it.
 
 A row is a function of a reader with all that it reads. What its docstring says behind the names is what they become.
 """
@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.data.image_files.formats import FORMATS
 from convscope.interchange.keras_files import activations, layers
 from convscope.interchange.tflite_files import operators as tflite
 from convscope.interchange.torch_files import operators
 from convscope.interchange.translation import operators as onnx
 
 _BEGIN, _END = "<!-- {}: written by docs/generate.py from the code -->", "<!-- end -->"
+
+
+def _picture_formats() -> str:
+    rows = [(row.name, ", ".join(f"`{suffix}`" for suffix in row.suffixes)) for row in FORMATS.values()]
+    return _table(("format", "names end in"), rows)
 
 
 def with_tables(page: str, text: str) -> str:
@@ -82,6 +88,7 @@ _TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "onnx.md": {"read": _onnx_read, "refused": _onnx_refused},
     "pytorch.md": {"read": _torch_read},
     "tflite.md": {"read": _tflite_read},
+    "datasets.md": {"formats": _picture_formats},
 }
 PAGES = tuple(_TABLES)
 """The pages that have such tables."""

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
         (("report", "RUN", "calibratoin"), "did you mean 'calibration'?"),
         (("export", "RUN", "--format", "onxx"), "did you mean 'onnx'?"),
         (("summary", "lenet"), "did you mean 'lenet5'?"),
+        (("card", "runs/first"), "card is now convscope export RUN --format card"),
         (("train", "--recipe", "fats"), "did you mean 'fast'?"),
         (("train", "--dataset", "mnits"), "did you mean 'mnist'?"),
         (("data", "info", "medmnist:bloodmist"), "did you mean 'medmnist:bloodmnist'?"),

@@ -36,6 +36,13 @@ _COMMANDS = {
     "summary": "Print the layer table of an architecture.",
 }
 
+_FORMER = {
+    "ablate": "report RUN ablation, or report RUN architectures",
+    "card": "export RUN --format card",
+    "evidence": "report RUN all",
+}
+"""Commands that became parts of others."""
+
 _MAX_CHARACTERS = 4000  # limit for an error message
 
 
@@ -58,6 +65,8 @@ class _Commands(HintingGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _FORMER:
+            ctx.fail(f"{cmd_name} is now convscope {_FORMER[cmd_name]}")
         if cmd_name not in _COMMANDS:
             return None
         # `import` is a keyword, so no module can have the name.
