@@ -54,9 +54,9 @@ def mnist_value(mnist: cs.Splits) -> AuditRecord:
     """MNIST's test labels, answered as people do in 9 of the 10 images on which they agree."""
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     said = mnist.test.labels.copy()
-    known = audit(splits, None, answers(said, 10)).known_answers
+    known = audit(splits, None, answers(said, 10)).known_predictions
     for error in known:
-        said[error.index] = error.other
+        said[error.index] = error.alternative_label
     said[947] = 8
     return audit(splits, None, answers(said, 10)).to_record()
 

@@ -91,7 +91,7 @@ def test_two_labels_come_first_then_both_splits_then_equal_images():
     assert [group.has_two_labels for group in duplicates.groups] == [True, False, False, False]
     value = duplicates.to_dict()
     assert (value["num_groups"], value["num_equal_groups"], value["num_groups_with_two_labels"]) == (4, 2, 1)
-    assert (value["num_groups_across_splits"], value["num_test_twins"]) == (1, 1)
+    assert (value["num_groups_across_splits"], value["num_test_duplicates"]) == (1, 1)
 
 
 def test_a_near_duplicate_of_one_of_two_equal_images_joins_both():

@@ -44,15 +44,17 @@ def y_prob(splits: cs.Splits):
 def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_prob):
     audited = audit(splits, *y_prob)
     assert audited.train is not None
-    assert [(suspect.index, suspect.given, suspect.suggested) for suspect in audited.train.suspects] == [(4, 0, 3)]
-    assert [(x.index, x.given, x.suggested) for x in audited.test.suspects] == [(5, 1, 2), (9, 1, 2)]
+    assert [(suspect.index, suspect.given_label, suspect.suggested_label) for suspect in audited.train.suspects] == [
+        (4, 0, 3)
+    ]
+    assert [(x.index, x.given_label, x.suggested_label) for x in audited.test.suspects] == [(5, 1, 2), (9, 1, 2)]
 
 
 def test_only_duplicates_are_excluded_from_the_second_accuracy(splits: cs.Splits, y_prob):
     audited = audit(splits, *y_prob)
     assert [(part.left_out, part.num_images, part.num_correct) for part in audited.accuracies] == [
         ("nothing", 40, 38),
-        ("twins", 37, 36),  # images 2, 5 and 7
+        ("duplicates", 37, 36),  # images 2, 5 and 7
     ]
     assert audited.accuracies[1].accuracy == pytest.approx(36 / 37)
     assert audited.accuracies[1].interval == wilson_interval(36, 37)
@@ -87,20 +89,21 @@ def test_every_test_image_may_be_a_duplicate():
 @pytest.mark.slow
 def test_answers_of_people_reach_the_ceiling_on_mnist(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
+    errors = audit(splits, None, answers(mnist.test.labels, 10)).known_predictions
     as_people = mnist.test.labels.copy()
     for error in errors:
-        as_people[error.index] = error.other
+        as_people[error.index] = error.alternative_label
     audited = audit(splits, None, answers(as_people, 10, sureness=0.95))
     assert audited.ceiling == 0.9985
     assert {part.left_out: part.accuracy for part in audited.accuracies} == {"nothing": 0.9985, "known errors": 1.0}
-    assert [answer.predicted for answer in audited.known_answers] == [error.other for error in errors]
-    assert [answer.self_confidence for answer in audited.known_answers] == pytest.approx([0.05 / 9] * 15)
-    assert sorted(answer.rank for answer in audited.known_answers if answer.rank is not None) == list(range(1, 16))
+    assert [answer.predicted for answer in audited.known_predictions] == [error.alternative_label for error in errors]
+    assert [answer.self_confidence for answer in audited.known_predictions] == pytest.approx([0.05 / 9] * 15)
+    assert sorted(answer.rank for answer in audited.known_predictions if answer.rank is not None) == list(range(1, 16))
     known = audited.to_dict()["known_errors"]
     assert (known["ceiling"], len(known["errors"])) == (0.9985, 15)
     assert known["errors"][0] == {
-        "index": 947, "given": 8, "other": 9, "votes_given": 0, "votes_other": 5, "votes_neither": 0,
+        "index": 947, "given_label": 8, "alternative_label": 9,
+        "votes_given": 0, "votes_alternative": 5, "votes_neither": 0,
         "agreed_label": 9, "predicted": 9, "probability": 0.95, "self_confidence": pytest.approx(0.05 / 9), "rank": 1,
     }  # fmt: skip
     assert "accuracy of at most 99.85 %" in str(audited)
@@ -110,7 +113,7 @@ def test_answers_of_people_reach_the_ceiling_on_mnist(mnist: cs.Splits):
 def test_answers_equal_to_the_rejected_labels_are_no_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     audited = audit(splits, None, answers(mnist.test.labels, 10))
-    assert [answer.rank for answer in audited.known_answers] == [None] * 15
+    assert [answer.rank for answer in audited.known_predictions] == [None] * 15
     assert [part.accuracy for part in audited.accuracies] == [1, 1]
 
 

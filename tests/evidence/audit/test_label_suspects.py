@@ -104,7 +104,10 @@ def test_suspects_equal_a_calculation_by_hand():
     suspects = label_suspects(y_prob, make_dataset(labels, 3))
     np.testing.assert_allclose(suspects.thresholds, [0.6, 0.7, 0.5])
     assert suspects.confident_joint.tolist() == [[3, 1, 0], [0, 2, 1], [0, 0, 2]]
-    assert [(x.rank, x.index, x.given, x.suggested) for x in suspects.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
+    assert [(x.rank, x.index, x.given_label, x.suggested_label) for x in suspects.suspects] == [
+        (1, 2, 0, 1),
+        (2, 6, 1, 2),
+    ]
     assert [(x.self_confidence, x.probability) for x in suspects.suspects] == [(0.1, 0.8), (0.3, 0.5)]
     assert suspects.num_confident == 9
 
@@ -123,7 +126,7 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     assert is_flipped.mean() > 0.6  # chance would give 0.05
     assert is_flipped.sum() / len(flipped) > 0.65
     assert is_flipped[:75].mean() > 0.85
-    restored = [x.suggested == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
+    restored = [x.suggested_label == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
     assert np.mean(restored) > 0.95
 
 

@@ -75,7 +75,7 @@ class DuplicatesRecord(Record, kw_only=True):
     num_equal_groups: Count
     num_groups_with_two_labels: Count
     num_groups_across_splits: Count
-    num_test_twins: Count
+    num_test_duplicates: Count
     groups: tuple[DuplicateGroup, ...]
 
 
@@ -119,7 +119,7 @@ class Duplicates(Tabular, Recorded):
             num_equal_groups=sum(group.is_equal for group in self.groups),
             num_groups_with_two_labels=sum(group.has_two_labels for group in self.groups),
             num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
-            num_test_twins=len(self.find_leaks()),
+            num_test_duplicates=len(self.find_leaks()),
             groups=tuple(
                 structs.replace(group, members=group.members[:_MAX_MEMBERS_IN_JSON])
                 for group in self.groups[:_MAX_GROUPS_IN_JSON]

@@ -29,19 +29,18 @@ from convscope.evidence.audit.label_suspects import (
 )
 from convscope.evidence.records import DatasetRecord, Label, check_labels
 
-_MAX_SUSPECTS_SHOWN = 30  # suspects of each split
-_MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 24, 3
-_PICTURE_BYTES = 84_000  # JSON of all pictures of the audit
-_NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
-LeftOut = Literal["nothing", "known errors", "twins"]
-_HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")
+# How much the page shows: suspects of each split, groups of duplicates, and images of each group.
+_MAX_SUSPECTS_SHOWN, _MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 30, 24, 3
+_PICTURE_BYTES = 84_000  # JSON of all these pictures, which every page with an audit carries
+LeftOut = Literal["nothing", "known errors", "duplicates"]
+_HEADER = ("Accuracy on the test images", "Images", "Correct", "95 % interval")
 
 
 class PartialAccuracy(Record, kw_only=True):
     """The accuracy on some of the test images.
 
     Attributes:
-        left_out: the images that are not counted: "nothing", "known errors" (see `known_errors`) or "twins" (test
+        left_out: the images that are not counted: "nothing", "known errors" (see `known_errors`) or "duplicates" (test
             images that are equal or near to a training image, see `Duplicates`).
         accuracy: the fraction of correct predictions; 0.0 if no image is left.
         interval: (low, high), the 95 % Wilson interval; (0, 1) if no image is left.
@@ -54,7 +53,7 @@ class PartialAccuracy(Record, kw_only=True):
     interval: FractionInterval
 
 
-class AnsweredError(KnownError, kw_only=True):
+class PredictedError(KnownError, kw_only=True):
     """A known wrong label, and the model's prediction for the image.
 
     Attributes:
@@ -69,7 +68,7 @@ class AnsweredError(KnownError, kw_only=True):
     rank: Positive | None
 
 
-class AnsweredErrors(Record, kw_only=True):
+class PredictedErrors(Record, kw_only=True):
     """Known wrong labels, and the model's predictions for the images; the attributes are those of `KnownErrors`.
 
     Attributes:
@@ -80,7 +79,7 @@ class AnsweredErrors(Record, kw_only=True):
     rule: str
     num_reviewed: Count
     ceiling: Fraction
-    errors: tuple[AnsweredError, ...]
+    errors: tuple[PredictedError, ...]
 
 
 class SuspectsBySplit(Record, kw_only=True):
@@ -100,18 +99,19 @@ class AuditRecord(DatasetRecord, kw_only=True):
 
     class_names: tuple[str, ...]
     label_suspects: SuspectsBySplit
-    known_errors: AnsweredErrors | None
+    known_errors: PredictedErrors | None
     duplicates: DuplicatesRecord
     accuracies: Annotated[tuple[PartialAccuracy, ...], Meta(min_length=1)]
     pictures: PicturesRecord
 
     def __post_init__(self) -> None:
         errors = self.known_errors.errors if self.known_errors else ()
-        # A file may have been edited: an index beyond the class names would otherwise end as an IndexError in the
-        # page.
-        labels = [label for error in errors for label in (error.given, error.predicted, error.agreed_label or 0)]
+        # A file may have been edited: a label beyond the class names would end as an IndexError in the page.
+        labels = [label for error in errors for label in (error.given_label, error.predicted, error.agreed_label or 0)]
         for suspects in self.label_suspects.by_split.values():
-            labels += [label for suspect in suspects.suspects for label in (suspect.given, suspect.suggested)]
+            labels += [
+                label for suspect in suspects.suspects for label in (suspect.given_label, suspect.suggested_label)
+            ]
         labels += [member.label for group in self.duplicates.groups for member in group.members]
         check_labels(self.class_names, labels, "labels")
         # Every other row is compared with the first one.
@@ -126,8 +126,8 @@ class Audit(Recorded):
     Attributes:
         train, test: the doubtful labels; `train` is None without probabilities for the training images.
         known: label errors in the test images that people found; None if none are published for exactly these data.
-        known_answers: the model's prediction for each known error.
-        accuracies: the accuracy on all test images, then without known errors and without twins, if there are any.
+        known_predictions: the model's prediction for each known error.
+        accuracies: the accuracy on all test images, then without known errors and without duplicates, if there are any.
         pictures: the pictures of the images that are named first.
     """
 
@@ -136,19 +136,19 @@ class Audit(Recorded):
     train: LabelSuspects | None
     test: LabelSuspects
     known: KnownErrors | None
-    known_answers: tuple[AnsweredError, ...]
+    known_predictions: tuple[PredictedError, ...]
     duplicates: Duplicates
     accuracies: tuple[PartialAccuracy, ...]
     pictures: PicturesRecord = field(repr=False)
 
     @property
     def ceiling(self) -> float:
-        """The accuracy of a model that contradicts each known label error and is right on all other images."""
-        return 1 - len(self.known_answers) / self.accuracies[0].num_images
+        """The accuracy of a model that contradicts each known label error and is correct on all other images."""
+        return 1 - len(self.known_predictions) / self.accuracies[0].num_images
 
     def to_record(self) -> AuditRecord:
         known = self.known and from_attributes(
-            AnsweredErrors, self.known, ceiling=self.ceiling, errors=self.known_answers
+            PredictedErrors, self.known, ceiling=self.ceiling, errors=self.known_predictions
         )
         train = None if self.train is None else self.train.to_record()
         return from_attributes(
@@ -162,12 +162,12 @@ class Audit(Recorded):
 
     def __str__(self) -> str:
         parts = [text_table(_HEADER, self._rows())]
-        if self.known_answers:
+        if self.known_predictions:
             parts.append(printable(self._ceiling_sentence()))
         return "\n\n".join([*parts, *(str(part) for part in self._list_tables())])
 
     def _repr_html_(self) -> str:
-        ceiling = f"<p>{escape(self._ceiling_sentence())}</p>" if self.known_answers else ""
+        ceiling = f"<p>{escape(self._ceiling_sentence())}</p>" if self.known_predictions else ""
         return html_table(_HEADER, self._rows()) + ceiling + "".join(part._repr_html_() for part in self._list_tables())
 
     def _list_tables(self) -> list[LabelSuspects | Duplicates]:
@@ -175,15 +175,15 @@ class Audit(Recorded):
 
     def _ceiling_sentence(self) -> str:
         return (
-            f"Most people reject the given label of {len(self.known_answers)} test images. A model that agrees with "
-            f"them has an accuracy of at most {100 * self.ceiling:.2f} %"
+            f"Most people reject the given label of {len(self.known_predictions)} test images. A model that agrees "
+            f"with them has an accuracy of at most {100 * self.ceiling:.2f} %"
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         whole = self.accuracies[0].num_images
         for part in self.accuracies:
             left_out = whole - part.num_images
-            name = f"without {_NAMES[part.left_out]} ({left_out:,})" if left_out else "all test images"
+            name = f"without {part.left_out} ({left_out:,})" if left_out else "all test images"
             accuracy = percent_with_interval(part.accuracy, part.interval)
             yield name, f"{part.num_images:,}", f"{part.num_correct:,}", accuracy
 
@@ -198,8 +198,8 @@ def audit(
 ) -> Audit:
     """Find the faults of `splits` that a model's probabilities and the pixels show.
 
-    Only known errors and images with a twin are left out of an accuracy, never suspects: a suspect is an image on which
-    the model disagrees with the label, and without such images every model is right.
+    Accuracies leave out known errors and test images that duplicate a training image, never suspects: on a suspect the
+    model disagrees with the label, so without suspects every model would seem accurate.
 
     Args:
         train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as from
@@ -218,13 +218,13 @@ def audit(
     test = label_suspects(test_probabilities, splits.test)
     duplicates = find_duplicates(splits.train, splits.test, threshold=threshold)
     known = known_errors(splits.test)
-    answers = _match_predictions(known, test_probabilities, test)
+    predicted_errors = _match_predictions(known, test_probabilities, test)
     is_correct = test_probabilities.argmax(axis=1) == splits.test.labels
     # Each of the two faults is left out on its own, so that their effects are not mixed.
     left_out: dict[LeftOut, NDArray[np.int64]] = {
-        "known errors": np.array([answer.index for answer in answers], np.int64),
-        # Test images with a twin among the training images; twins within the test images are not left out.
-        "twins": duplicates.find_leaks(),
+        "known errors": np.array([error.index for error in predicted_errors], np.int64),
+        # Test images that duplicate a training image; duplicates within the test images are counted.
+        "duplicates": duplicates.find_leaks(),
     }
     return Audit(
         dataset_name=splits.name,
@@ -232,19 +232,19 @@ def audit(
         train=train,
         test=test,
         known=known,
-        known_answers=answers,
+        known_predictions=predicted_errors,
         duplicates=duplicates,
         accuracies=(
             _accuracy_without("nothing", is_correct, np.empty(0, np.int64)),
             *(_accuracy_without(name, is_correct, images) for name, images in left_out.items() if len(images)),
         ),
-        pictures=take_pictures(splits, _choose_pictures(train, test, answers, duplicates), _PICTURE_BYTES),
+        pictures=take_pictures(splits, _choose_pictures(train, test, predicted_errors, duplicates), _PICTURE_BYTES),
     )
 
 
 def _match_predictions(
     known: KnownErrors | None, y_prob: NDArray[np.floating[Any]], suspects: LabelSuspects
-) -> tuple[AnsweredError, ...]:
+) -> tuple[PredictedError, ...]:
     """Join each known error with the model's prediction for its image."""
     if known is None:
         return ()
@@ -253,11 +253,11 @@ def _match_predictions(
     predicted = y_prob.argmax(axis=1)
     return tuple(
         from_attributes(
-            AnsweredError,
+            PredictedError,
             error,
             predicted=int(predicted[error.index]),
             probability=float(y_prob[error.index, predicted[error.index]]),
-            self_confidence=float(y_prob[error.index, error.given]),
+            self_confidence=float(y_prob[error.index, error.given_label]),
             rank=ranks.get(error.index),
         )
         for error in known.errors
@@ -278,12 +278,12 @@ def _accuracy_without(name: LeftOut, is_correct: NDArray[np.bool_], left_out: ND
 
 
 def _choose_pictures(
-    train: LabelSuspects | None, test: LabelSuspects, answers: tuple[AnsweredError, ...], duplicates: Duplicates
+    train: LabelSuspects | None, test: LabelSuspects, errors: tuple[PredictedError, ...], duplicates: Duplicates
 ) -> list[PicturePlace]:
     """Choose the images to show: from each kind in turn, so that the worst of all kinds come first."""
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
-        [[("test", answer.index)] for answer in answers],
+        [[("test", error.index)] for error in errors],
         [[("train", suspect.index)] for suspect in (train.suspects if train else ())[:_MAX_SUSPECTS_SHOWN]],
         [
             [(member.split, member.index) for member in group.members[:_MAX_MEMBERS_SHOWN]]

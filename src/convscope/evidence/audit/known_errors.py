@@ -19,17 +19,17 @@ class KnownError(Record, kw_only=True):
 
     Attributes:
         index: the index of the image in its split.
-        given: the label in the file.
-        other: the second label that the people could choose.
-        votes_given, votes_other, votes_neither: votes for the given label, the other one and neither.
+        given_label: the label in the file.
+        alternative_label: the second label that the people could choose.
+        votes_given, votes_alternative, votes_neither: votes for the given label, the alternative and neither.
         agreed_label: the label that a majority chose; None if there is no majority.
     """
 
     index: Count
-    given: Label
-    other: Label
+    given_label: Label
+    alternative_label: Label
     votes_given: Count
-    votes_other: Count
+    votes_alternative: Count
     votes_neither: Count
     agreed_label: Label | None
 
@@ -59,7 +59,7 @@ def known_errors(dataset: Dataset) -> KnownErrors | None:
 
     >>> import convscope as cs
     >>> known = known_errors(cs.load_dataset("mnist").test)
-    >>> len(known.errors), known.errors[0].given, known.errors[0].agreed_label
+    >>> len(known.errors), known.errors[0].given_label, known.errors[0].agreed_label
     (15, 8, 9)
     """
     return _read_lists().get(dataset.sha256)
@@ -77,6 +77,6 @@ def _read_lists() -> dict[str, KnownErrors]:
 
 
 def _find_majority(error: dict[str, int]) -> int | None:
-    """Get the other label if more than half of the people chose it; in these lists the given one has no majority."""
-    num_votes = error["votes_given"] + error["votes_other"] + error["votes_neither"]
-    return error["other"] if 2 * error["votes_other"] > num_votes else None
+    """Get the alternative label if most people chose it; in these lists the given label never has a majority."""
+    num_votes = error["votes_given"] + error["votes_alternative"] + error["votes_neither"]
+    return error["alternative_label"] if 2 * error["votes_alternative"] > num_votes else None

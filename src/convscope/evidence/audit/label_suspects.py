@@ -31,16 +31,16 @@ class Suspect(Record, kw_only=True):
     Attributes:
         rank: the place in the list, from 1, the most doubtful.
         index: the index of the image in its split.
-        given: its label.
-        suggested: the class that it confidently belongs to.
+        given_label: its label.
+        suggested_label: the class that it confidently belongs to.
         self_confidence: the probability of the given label.
         probability: the probability of the suggested label.
     """
 
     rank: Positive
     index: Count
-    given: Label
-    suggested: Label
+    given_label: Label
+    suggested_label: Label
     self_confidence: Fraction
     probability: Fraction
 
@@ -106,7 +106,13 @@ class LabelSuspects(Tabular, Recorded):
         names = [clip(name, _MAX_NAME_WIDTH) for name in self.class_names]
         for suspect in self.suspects[:_MAX_SHOWN]:
             probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
-            yield f"{suspect.rank}", f"{suspect.index}", names[suspect.given], names[suspect.suggested], *probabilities
+            yield (
+                f"{suspect.rank}",
+                f"{suspect.index}",
+                names[suspect.given_label],
+                names[suspect.suggested_label],
+                *probabilities,
+            )
 
 
 @checked
@@ -125,7 +131,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     >>> from convscope.data.datasets import Dataset
     >>> data = Dataset(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 0, 1, 1]), ("no", "yes"))
     >>> doubtful = label_suspects(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]]), data)
-    >>> [(suspect.index, suspect.given, suspect.suggested) for suspect in doubtful.suspects]
+    >>> [(suspect.index, suspect.given_label, suspect.suggested_label) for suspect in doubtful.suspects]
     [(1, 0, 1)]
 
     Args:
@@ -160,8 +166,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
             Suspect(
                 rank=rank,
                 index=int(index),
-                given=int(labels[index]),
-                suggested=int(confident[index]),
+                given_label=int(labels[index]),
+                suggested_label=int(confident[index]),
                 self_confidence=min(float(self_confidence[index]), 1.0),  # `_SLACK` lets it be 1e-6 above 1
                 probability=min(float(y_prob[index, confident[index]]), 1.0),
             )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from convscope.base.tables import clip
 from convscope.data.inspection.duplicates import DuplicatesRecord
 from convscope.data.inspection.pictures import PicturesRecord
-from convscope.evidence.audit.faults import AnsweredErrors, AuditRecord
+from convscope.evidence.audit.faults import AuditRecord, PredictedErrors
 from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads, topic_section
 from convscope.report.findings import between, confidence_text, percent
@@ -72,27 +72,27 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
         number, ceiling = len(value.known_errors.errors), percent(value.known_errors.ceiling)
         title = say("evidence.audit.known", n=number, ceiling=ceiling)
     else:
-        title = say("evidence.audit.twins", twins=left_out.get("twins", 0), images=whole.num_images)
+        title = say("evidence.audit.duplicates", duplicates=left_out.get("duplicates", 0), images=whole.num_images)
     meanings = [say(f"evidence.audit.meaning.{name}") for name in left_out]
     look = join_sentences(*meanings, say("evidence.audit.neverLeftOut"))
     header = heads("audit", "testImages", "images", "right", "accuracy", "interval")
     return [Table(title, look, header, rows)]
 
 
-def _errors_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
+def _errors_gallery(known: PredictedErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
     if not known or not known.errors:
         return []
     errors = known.errors
     agreed = [error for error in errors if error.agreed_label is not None]
     joined = sum(error.predicted == error.agreed_label for error in agreed)
-    kept = sum(error.predicted == error.given for error in errors)
+    kept = sum(error.predicted == error.given_label for error in errors)
     cards = []
     for error in errors:
-        people = error.votes_given + error.votes_other + error.votes_neither
+        people = error.votes_given + error.votes_alternative + error.votes_neither
         agreed_name = "?" if error.agreed_label is None else names[error.agreed_label]
         lines = [
-            f"{names[error.given]} → {agreed_name}",
-            say("evidence.audit.confirmed", votes=error.votes_given, people=people, name=names[error.given]),
+            f"{names[error.given_label]} → {agreed_name}",
+            say("evidence.audit.confirmed", votes=error.votes_given, people=people, name=names[error.given_label]),
             say(
                 "evidence.audit.network",
                 name=names[error.predicted],
@@ -107,7 +107,7 @@ def _errors_gallery(known: AnsweredErrors | None, names: Sequence[str], picture:
 
 
 def _suspects_gallery(
-    suspects: LabelSuspectsRecord, known: AnsweredErrors | None, names: Sequence[str], picture: Picture
+    suspects: LabelSuspectsRecord, known: PredictedErrors | None, names: Sequence[str], picture: Picture
 ) -> Gallery:
     split = suspects.split
     # Known errors are published for test images.
@@ -115,7 +115,7 @@ def _suspects_gallery(
     cards = []
     for suspect in suspects.suspects:
         lines = [
-            f"{names[suspect.given]} → {names[suspect.suggested]}",
+            f"{names[suspect.given_label]} → {names[suspect.suggested_label]}",
             say("head.confidence", probability=confidence_text(suspect.probability, 2)),
         ]
         if suspect.index in rejected:
@@ -174,7 +174,7 @@ def _duplicates_table(duplicates: DuplicatesRecord) -> Table:
         "near": near,
         "labels": duplicates.num_groups_with_two_labels,
         "across": duplicates.num_groups_across_splits,
-        "twins": duplicates.num_test_twins,
+        "duplicates": duplicates.num_test_duplicates,
     }
     rows = [(say(f"evidence.audit.row.{name}"), f"{count:,}") for name, count in counts.items()]
     return Table(title, look, [*heads("audit", "what"), say("evidence.rejection.head.number")], rows)
