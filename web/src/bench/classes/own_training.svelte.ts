@@ -121,6 +121,7 @@ export class OwnTraining {
       this.stop();
       bench.use(subject);
     } catch (error) {
+      if (this.session !== session) return;
       this.stop();
       this.problem = errorTextOf(error);
     }
