@@ -91,63 +91,85 @@ def train_runs(
         if runs is not None:
             # Left by a process that was killed; nobody else can be writing them, as the folder is locked.
             remove_partial_files(runs.parent, runs, runs / "from")
-        store = RunStore(splits, runs)
-        digests = [spec.digest(splits) for spec in specs]
-        results = dict[str, RunResult]()
-        # By digest: a spec for each run to train, and all specs that share the run, which differ only in names.
-        waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
-        for digest, spec in zip(digests, specs, strict=True):
-            sharing.setdefault(digest, []).append(spec)
-
-        def keep(digest: str, result: RunResult) -> None:
-            results[digest] = result
-            if on_result is not None:
-                for spec in sharing[digest]:
-                    on_result(_copy_names(result, spec))
-
-        def leave_out(digest: str, reason: str) -> None:
-            for spec in sharing[digest]:
-                if on_diverged is None:
-                    raise DivergedError(f"{spec.title}: {reason}")
-                network, recipe = spec.architecture.name, spec.recipe.name
-                on_diverged(
-                    DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason)
-                )
-
-        def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
-            spec = waiting[digest]
-            try:
-                # `train` trains here or reads a worker's reply; either may raise that the run diverged.
-                result = store.keep(spec, digest, train())
-            except DivergedError as error:
-                reason = str(error).removeprefix(f"{spec.title}: ")  # a `DivergedRun` has the title's parts itself
-                if store.stored is not None:  # the same training would diverge again
-                    store.stored.add_divergence(digest, reason)
-                leave_out(digest, reason)
-            else:
-                keep(digest, result)
-
+        collector = _Collector(specs, splits, RunStore(splits, runs), on_result, on_diverged)
         # All stored runs before any is trained, so `on_result` has them first and a progress bar starts with them.
-        with store.reading():
-            for digest, [spec, *_] in sharing.items():  # any of the specs that share a run can train it
-                if (result := store.find(spec, digest)) is not None:
-                    keep(digest, result)
-                elif store.stored is not None and (reason := store.stored.find_divergence(digest)) is not None:
-                    leave_out(digest, reason)
-                else:
-                    waiting[digest] = spec
+        waiting = collector.collect_stored()
         if executor is None:
             for digest, spec in waiting.items():
                 listener = None if on_epoch is None else partial(on_epoch, spec)
-                receive(digest, partial(train_one, spec, splits, threads, listener))
+                collector.receive(digest, partial(train_one, spec, splits, threads, listener))
         else:
             # Processes of this machine map the images from one file; a worker elsewhere loads them itself.
             with share(splits) if isinstance(executor, LocalProcesses) else nullcontext() as shared:
-                _submit_all(waiting, splits, executor, threads or 1, receive, shared)
-        # A run that diverged has no result.
-        return [
-            _copy_names(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results
-        ]
+                _submit_all(waiting, splits, executor, threads or 1, collector.receive, shared)
+        return collector.list_results()
+
+
+class _Collector:
+    """Collect the runs of `specs` from the store and from training, and pass each to the listeners.
+
+    Specs that differ only in names share a run and its digest: it is trained once, and reported for each of them.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        splits: Splits,
+        store: RunStore,
+        on_result: OnResult | None,
+        on_diverged: OnDiverged | None,
+    ) -> None:
+        self._store, self._on_result, self._on_diverged = store, on_result, on_diverged
+        self._order = [(spec.digest(splits), spec) for spec in specs]
+        self._sharing = dict[str, list[RunSpec]]()
+        for digest, spec in self._order:
+            self._sharing.setdefault(digest, []).append(spec)
+        self._results = dict[str, RunResult]()
+
+    def collect_stored(self) -> dict[str, RunSpec]:
+        """Collect the runs of the store; return a spec for each digest that is still to train."""
+        waiting, stored = dict[str, RunSpec](), self._store.stored
+        with self._store.reading():
+            for digest, [spec, *_] in self._sharing.items():  # any of the specs that share a run can train it
+                if (result := self._store.find(spec, digest)) is not None:
+                    self._keep(digest, result)
+                elif stored is not None and (reason := stored.find_divergence(digest)) is not None:
+                    self._leave_out(digest, reason)
+                else:
+                    waiting[digest] = spec
+        return waiting
+
+    def receive(self, digest: str, train: Callable[[], WorkerResult]) -> None:
+        """Store and pass on what `train` returns; it trains here or reads a worker's reply, and may diverge."""
+        spec = self._sharing[digest][0]
+        try:
+            result = self._store.keep(spec, digest, train())
+        except DivergedError as error:
+            reason = str(error).removeprefix(f"{spec.title}: ")  # a `DivergedRun` has the title's parts itself
+            if self._store.stored is not None:  # the same training would diverge again
+                self._store.stored.add_divergence(digest, reason)
+            self._leave_out(digest, reason)
+        else:
+            self._keep(digest, result)
+
+    def list_results(self) -> list[RunResult]:
+        """List the results in the order of the specs, without runs that diverged."""
+        return [_copy_names(self._results[digest], spec) for digest, spec in self._order if digest in self._results]
+
+    def _keep(self, digest: str, result: RunResult) -> None:
+        self._results[digest] = result
+        if self._on_result is not None:
+            for spec in self._sharing[digest]:
+                self._on_result(_copy_names(result, spec))
+
+    def _leave_out(self, digest: str, reason: str) -> None:
+        for spec in self._sharing[digest]:
+            if self._on_diverged is None:
+                raise DivergedError(f"{spec.title}: {reason}")
+            network, recipe = spec.architecture.name, spec.recipe.name
+            self._on_diverged(
+                DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason)
+            )
 
 
 def train_and_list_diverged(
