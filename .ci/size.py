@@ -22,7 +22,7 @@ LIMITS = {
     "src/convscope, lines of code": 39_960,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 11_480,
-    "web/src, lines": 23_980,
+    "web/src, lines": 24_000,
     "tests of Python, lines": 44_000,
     "pages, words": 58_720,
     "schemas written by hand, lines": 0,

@@ -36,16 +36,8 @@ export function experiments(shape: Shape, own: Recipe): Experiment[] {
   const few = { images: FEW_IMAGES, wrongLabels: 0 };
   return [
     { id: 'few', recipe: memorising, conditions: few },
-    {
-      id: 'augmented',
-      recipe: { ...memorising, augmentation: augmentations(shape).all },
-      conditions: few,
-    },
-    {
-      id: 'wrong',
-      recipe: memorising,
-      conditions: { ...few, wrongLabels: WRONG_SHARE },
-    },
+    { id: 'augmented', recipe: { ...memorising, augmentation: augmentations(shape).all }, conditions: few },
+    { id: 'wrong', recipe: memorising, conditions: { ...few, wrongLabels: WRONG_SHARE } },
     { id: 'all', recipe: own, conditions: ALL_IMAGES },
   ];
 }
