@@ -1,4 +1,5 @@
-// Gradients with respect to layers, and ablations, of whole networks, compared with the naive network.
+// Gradients with respect to the outputs of layers, and ablations (filters whose output is replaced by a constant), of
+// whole networks, compared with the naive network.
 #include "ablations.hpp"
 
 #include <cmath>
@@ -16,6 +17,7 @@ constexpr int64_t count = 11;  // not a whole number of slices
 std::vector<Architecture> architectures() {
     using A = Architecture;
     return {
+        // Pooled convolutions and dense layers.
         A(14, 14, 1)
             .convolution(16, 3, 3)
             .max_pooling(2, 2, {2, 2})
@@ -25,6 +27,7 @@ std::vector<Architecture> architectures() {
             .flatten()
             .dense(21, true)
             .dense(4),
+        // Strides, a depthwise convolution, both poolings and dropout.
         A(13, 11, 2)
             .convolution(5, 3, 3, true, {2, 2, true})
             .max_pooling(2, 2, {1, 1})
@@ -36,6 +39,7 @@ std::vector<Architecture> architectures() {
             .max_pooling(2, 1, {1, 1})
             .flatten()
             .dense(3),
+        // Batch normalisations and additions, of maps, of vectors and of logits.
         A(7, 8, 2)
             .convolution(16, 3, 3, false)
             .normalization(true)
@@ -55,6 +59,7 @@ std::vector<Architecture> architectures() {
             .addition(13, true),
         A(6, 5, 3).flatten().dense(33, true).flatten().dense(2),
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
+        // Zero paddings and activations as layers.
         A(6, 7, 2)
             .zero_padding(1, 0, 2, 1)
             .convolution(6, 3, 3)
@@ -69,7 +74,7 @@ std::vector<Architecture> architectures() {
             .flatten()
             .dense(3)
             .activation(Activation::none),
-        // Activations between maps that are given whole and layers that leave out rows and columns.
+        // Activations before layers that leave out rows and columns.
         A(9, 10, 2)
             .activation(Activation::sigmoid)
             .convolution(6, 2, 2, false, {1, 2})
@@ -93,7 +98,16 @@ std::vector<Architecture> architectures() {
             .dense(3),
         // Sums of the second dense layer need a little more memory than those of the first.
         A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),
-        A(8, 7, 2).convolution(5, 3, 3, false).prelu().depthwise(1, 2, 2, false).prelu().flatten().prelu().dense(4, true).dense(3),
+        // Learned slopes.
+        A(8, 7, 2)
+            .convolution(5, 3, 3, false)
+            .prelu()
+            .depthwise(1, 2, 2, false)
+            .prelu()
+            .flatten()
+            .prelu()
+            .dense(4, true)
+            .dense(3),
         // Branches of a map, of the image and of a vector.
         A(9, 8, 2)
             .convolution(7, 3, 3)
@@ -114,6 +128,8 @@ std::vector<Architecture> architectures() {
     };
 }
 
+// A network with random weights, images, gradients of the logits, and ablations: two of each layer alone, one without
+// any replacement, and one of several layers.
 struct Case {
     Case(const Architecture& architecture, uint64_t seed, const Kernels& kernels)
         : weights(random_weights(architecture, seed)), engine(architecture, weights, kernels) {
@@ -127,7 +143,7 @@ struct Case {
                 ablations.push_back({{layer, filter, random.number()}});
             }
         }
-        // Two filters of one layer with one of each third layer, the last layers first; and nothing at all.
+        // Two filters of the first layer and one of every third layer, the last layers first.
         ablations.push_back({});
         Ablation several = {{0, 0, 0.5f}, {0, architecture.layers[0].output.channels - 1, -0.25f}};
         for (std::size_t layer = 2; layer < architecture.layers.size(); layer += 3) {
@@ -136,9 +152,10 @@ struct Case {
         ablations.push_back(several);
     }
 
-    std::vector<float> ablated(const std::vector<Ablation>& wanted, int threads) {
-        std::vector<float> logits(wanted.size() * static_cast<std::size_t>(count * engine.network().classes()));
-        CHECK(ablation_logits(engine.network(), threads, images, count, wanted, logits.data(), watcher));
+    // Returns the logits with each ablation, (ablations, images, classes).
+    std::vector<float> ablated(const std::vector<Ablation>& chosen, int threads) {
+        std::vector<float> logits(chosen.size() * static_cast<std::size_t>(count * engine.network().classes()));
+        CHECK(ablation_logits(engine.network(), threads, images, count, chosen, logits.data(), watcher));
         return logits;
     }
 
@@ -148,7 +165,7 @@ struct Case {
     std::vector<Ablation> ablations;
     Images images;
     Engine engine;
-    GoOn watcher;
+    NeverStop watcher;
 };
 
 class StopAtOnce final : public Watcher {
@@ -158,13 +175,13 @@ class StopAtOnce final : public Watcher {
 
 }  // namespace
 
-TEST(gradients_by_layers_and_image_match_the_naive_network) {
+TEST(gradients_with_respect_to_layers_and_image_match_the_naive_network) {
     uint64_t seed = 301;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
         std::vector<std::vector<float>> gradients;
         std::vector<LayerGradient> wanted;
-        for (std::size_t l = 0; l <= a.layers.size(); ++l) {
+        for (std::size_t l = 0; l <= a.layers.size(); ++l) {  // 0 is the image, l the output of layer l - 1
             const int64_t size = l == 0 ? a.input.shape.size() : a.layers[l - 1].output.size();
             gradients.emplace_back(static_cast<std::size_t>(count * size));
             wanted.push_back({static_cast<int64_t>(l) - 1, gradients.back().data()});
@@ -231,32 +248,39 @@ TEST(outputs_with_an_ablation_match_the_naive_network) {
         for (const Ablation& ablation : c.ablations) {
             std::vector<std::vector<float>> values;
             std::vector<float*> pointers;
-            for (const Layer& layer : a.layers) values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
+            for (const Layer& layer : a.layers) {
+                values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
+            }
             for (std::vector<float>& buffer : values) pointers.push_back(buffer.data());
             CHECK(ablated_outputs(c.engine.network(), planned, 2, c.images, count, ablation, pointers, c.watcher));
             for (int64_t i = 0; i < count; ++i) {
                 const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), ablation);
                 for (std::size_t l = 0; l < values.size(); ++l) {
                     const int64_t size = a.layers[l].output.size();
-                    CHECK_NEAR_ALL(values[l].data() + i * size, naive[l + naive.size() - values.size()], 1e-5, 1e-2);
+                    CHECK_NEAR_ALL(values[l].data() + i * size, naive[l], 1e-5, 1e-2);
                 }
             }
             if (!ablation.empty()) continue;
-            for (std::size_t l = 0; l < values.size(); ++l) CHECK(values[l] == c.engine.activations(l, c.bytes, count, 1));
+            for (std::size_t l = 0; l < values.size(); ++l) {
+                CHECK(values[l] == c.engine.activations(l, c.bytes, count, 1));
+            }
         }
     }
 }
 
-TEST(an_ablation_whose_part_of_the_sums_overflows_is_computed_without_them) {
+// The engine computes an ablation by subtracting what a channel adds to the sums. If that overflows, it must compute
+// the layer again.
+TEST(an_ablation_of_a_channel_whose_part_of_the_sum_overflows_is_finite) {
     const Architecture a = Architecture(1, 2, 1).convolution(2, 1, 1, false).convolution(1, 1, 2, false).flatten();
-    // All outputs of the first layer are 2, and what both of its first channel's add is 4e38.
+    // All outputs of the first layer are 2. Channel 0 adds 2 (1e38 + 1e38) = 4e38 to the logit, more than a float
+    // holds, and channel 1 adds 2 (-1e38 - 0.5e38).
     const std::vector<Weights> weights = {{{0, 0}, {2, 2}}, {{1e38, -1e38, 1e38, -0.5e38}, {0}}, {}};
     Engine engine(a, weights, kernels);
     const std::vector<uint8_t> bytes = {1, 2};
     Images images;
     images.bytes = bytes.data();
     float logit = 0;
-    GoOn watcher;
+    NeverStop watcher;
     const Ablation ablation = {{0, 0, 0.0f}};
     CHECK(ablation_logits(engine.network(), 1, images, 1, {ablation}, &logit, watcher));
     CHECK_NEAR_ALL(&logit, outputs(a, weights, bytes.data(), ablation).back(), 1e-5, 1e-3);
@@ -269,7 +293,8 @@ TEST(a_watcher_stops_ablations_and_gradients) {
     std::vector<float> logits(c.ablations.size() * static_cast<std::size_t>(count * a.classes()));
     CHECK(!ablation_logits(c.engine.network(), 2, c.images, count, c.ablations, logits.data(), stop));
     std::vector<float> gradients(static_cast<std::size_t>(count * a.input.shape.size()));
-    CHECK(!LayerGradients(c.engine.network()).compute(2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
+    CHECK(!LayerGradients(c.engine.network())
+               .compute(2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
 }
 
 }  // namespace convscope::test

@@ -1,4 +1,4 @@
-// Augmentation: its kernels against plain loops in double, and what becomes of whole images.
+// Augmentation: its kernels against plain loops in double, and each change of whole images against its definition.
 #include "augmentation.hpp"
 
 #include <algorithm>
@@ -10,15 +10,15 @@
 namespace convscope::test {
 namespace {
 
-constexpr float unwritten = 12345;
 constexpr double pi = 3.14159265358979323846;
 
-Buffer<float> unwritten_buffer(int64_t count) {
+Buffer<float> untouched_buffer(int64_t count) {
     Buffer<float> buffer = plain_buffer<float>(count);
-    std::fill(buffer.begin(), buffer.end(), unwritten);
+    std::fill(buffer.begin(), buffer.end(), untouched);
     return buffer;
 }
 
+// The upper 24 of 64 random bits, and the next 24: two random numbers below 2^24 = 16777216.
 double high_part(uint64_t bits) { return static_cast<double>(bits >> 40); }
 double low_part(uint64_t bits) { return static_cast<double>(bits >> 16 & 0xffffff); }
 
@@ -30,7 +30,8 @@ double pixel(const std::vector<uint8_t>& image, Shape shape, int64_t y, int64_t 
     return image[at((y * shape.width + x) * shape.channels + c)];
 }
 
-double between_pixels(const std::vector<uint8_t>& image, Shape shape, double row, double column, int64_t c) {
+// Interpolates linearly between the four pixels around a point.
+double interpolate(const std::vector<uint8_t>& image, Shape shape, double row, double column, int64_t c) {
     if (std::fabs(row) > 1e6 || std::fabs(column) > 1e6) return 0;
     const double top = std::floor(row), left = std::floor(column);
     const auto y = static_cast<int64_t>(top), x = static_cast<int64_t>(left);
@@ -72,24 +73,27 @@ void check_resampling(const Kernels& kernels, Shape shape, double stretch, float
         for (int64_t x = 0; x < shape.width; ++x) {
             const double dy = static_cast<double>(y), dx = static_cast<double>(x), s = static_cast<double>(r.strength);
             const auto pixel = at(y * shape.width + x);
-            const double source_row = r.rows[0] + r.rows[1] * dy + r.rows[2] * dx + s * static_cast<double>(down[pixel]);
+            const double source_row =
+                r.rows[0] + r.rows[1] * dy + r.rows[2] * dx + s * static_cast<double>(down[pixel]);
             const double source_column =
                 r.columns[0] + r.columns[1] * dy + r.columns[2] * dx + s * static_cast<double>(right[pixel]);
             for (int64_t c = 0; c < shape.channels; ++c) {
                 CHECK_NEAR(static_cast<double>(output[pixel * at(shape.channels) + at(c)]),
-                           between_pixels(image, shape, source_row, source_column, c), 0.05);
+                           interpolate(image, shape, source_row, source_column, c), 0.05);
             }
         }
     }
 }
 
-std::vector<uint8_t> changed(const Augmentation& augmentation, Shape shape, const Kernels& kernels, int64_t position,
-                             const std::vector<uint8_t>& image) {
+// Returns the image as changed at `position` in an epoch.
+std::vector<uint8_t> change_at(const Augmentation& augmentation, Shape shape, const Kernels& kernels, int64_t position,
+                               const std::vector<uint8_t>& image) {
     Augmenter augmenter(augmentation, shape, kernels);
     const uint8_t* result = augmenter.change(position, image.data());
     return {result, result + shape.size()};
 }
 
+// Returns settings of most changes at once.
 Augmentation everything() {
     Augmentation all;
     all.shift = 2;
@@ -111,7 +115,7 @@ Augmentation everything() {
 
 TEST(uniform_pairs_are_the_halves_of_splitmix64) {
     for (int64_t count : {1, 8, 28, 31, 32, 33, 100}) {
-        Buffer<float> first = unwritten_buffer(count), second = unwritten_buffer(count);
+        Buffer<float> first = untouched_buffer(count), second = untouched_buffer(count);
         kernels.even_pairs(987654321, count, first.data(), second.data());
         Random sequence(987654321);
         for (int64_t i = 0; i < count; ++i) {
@@ -119,14 +123,14 @@ TEST(uniform_pairs_are_the_halves_of_splitmix64) {
             CHECK(static_cast<double>(first[at(i)]) == high_part(bits) / 8388608 - 1);
             CHECK(static_cast<double>(second[at(i)]) == low_part(bits) / 8388608 - 1);
         }
-        CHECK(first[at(count)] == unwritten);
-        CHECK(second[at(count)] == unwritten);
+        CHECK(first[at(count)] == untouched);
+        CHECK(second[at(count)] == untouched);
     }
 }
 
 TEST(normal_pairs_follow_box_and_muller) {
     for (int64_t count : {1, 17, 32, 20000}) {
-        Buffer<float> first = unwritten_buffer(count), second = unwritten_buffer(count);
+        Buffer<float> first = untouched_buffer(count), second = untouched_buffer(count);
         kernels.normal_pairs(555, count, first.data(), second.data());
         Random sequence(555);
         double sum = 0, squares = 0;
@@ -139,9 +143,10 @@ TEST(normal_pairs_follow_box_and_muller) {
             sum += static_cast<double>(first[at(i)]) + static_cast<double>(second[at(i)]);
             squares += static_cast<double>(first[at(i)] * first[at(i)] + second[at(i)] * second[at(i)]);
         }
-        CHECK(first[at(count)] == unwritten);
+        CHECK(first[at(count)] == untouched);
         if (count < 1000) continue;
-        CHECK_NEAR(sum / static_cast<double>(2 * count), 0, 0.025);  // five standard deviations
+        // Within five standard deviations: 1 / sqrt(2 count) of the mean, sqrt(2) times as much of the mean square.
+        CHECK_NEAR(sum / static_cast<double>(2 * count), 0, 0.025);
         CHECK_NEAR(squares / static_cast<double>(2 * count), 1, 0.036);
     }
 }
@@ -154,17 +159,18 @@ TEST(smoothing_is_a_symmetric_weighted_sum) {
                 const int64_t margin = radius * step;
                 const Buffer<float> from = random.numbers(2 * margin + count + augmentation_block);
                 const Buffer<float> taps = random.numbers(radius + 1);
-                Buffer<float> to = unwritten_buffer(round_up(count, augmentation_block));
+                Buffer<float> to = untouched_buffer(round_up(count, augmentation_block));
                 kernels.smooth(from.data() + margin, step, taps.data(), radius, count, to.data());
                 for (int64_t i = 0; i < count; ++i) {
                     double sum = 0;
                     for (int64_t k = -radius; k <= radius; ++k) {
-                        sum += static_cast<double>(from[at(margin + i + k * step)]) * static_cast<double>(taps[at(k < 0 ? -k : k)]);
+                        sum += static_cast<double>(from[at(margin + i + k * step)]) *
+                               static_cast<double>(taps[at(std::abs(k))]);
                     }
                     CHECK_NEAR(static_cast<double>(to[at(i)]), sum, 1e-5);
                 }
                 for (int64_t i = count; i < round_up(count, augmentation_block); ++i) CHECK(to[at(i)] == 0);
-                CHECK(to[at(round_up(count, augmentation_block))] == unwritten);
+                CHECK(to[at(round_up(count, augmentation_block))] == untouched);
             }
         }
     }
@@ -172,7 +178,9 @@ TEST(smoothing_is_a_symmetric_weighted_sum) {
 
 TEST(resampling_reads_between_pixels_and_zeros_outside) {
     Random random(62);
-    for (Shape shape : {Shape{1, 1, 1}, Shape{9, 28, 1}, Shape{7, 32, 1}, Shape{4, 70, 1}, Shape{6, 5, 3}, Shape{3, 40, 4}}) {
+    // One augmentation_block of columns is 32: fewer, as many, and more.
+    for (Shape shape :
+         {Shape{1, 1, 1}, Shape{9, 28, 1}, Shape{7, 32, 1}, Shape{4, 70, 1}, Shape{6, 5, 3}, Shape{3, 40, 4}}) {
         for (double stretch : {0.0, 0.3, 3.0, 200.0}) {
             for (float strength : {0.0f, 2.5f}) check_resampling(kernels, shape, stretch, strength, random);
         }
@@ -204,6 +212,7 @@ TEST(values_are_rounded_to_bytes_halves_up) {
     }
 }
 
+// The engine draws an integer below n as (upper 32 random bits) n / 2^32.
 TEST(a_shift_moves_bytes_and_brings_in_zeros) {
     Random random(64);
     Augmentation augmentation;
@@ -212,9 +221,10 @@ TEST(a_shift_moves_bytes_and_brings_in_zeros) {
         const std::vector<uint8_t> image = random.bytes(shape.size());
         for (int64_t position : {int64_t{0}, int64_t{1}, int64_t{2}, int64_t{3}, int64_t{1} << 33}) {
             const auto counter = static_cast<uint64_t>(position);
+            // A shift from -9 to 9 is one of 19 numbers. Slots 0 and 1 of the random bits are for shifts.
             const auto down = static_cast<int64_t>((random_bits(0, counter, 0) >> 32) * 19 >> 32) - 9;
             const auto right = static_cast<int64_t>((random_bits(0, counter, 1) >> 32) * 19 >> 32) - 9;
-            const std::vector<uint8_t> moved = changed(augmentation, shape, kernels, position, image);
+            const std::vector<uint8_t> moved = change_at(augmentation, shape, kernels, position, image);
             for (int64_t i = 0; i < shape.size(); ++i) {
                 const int64_t y = i / (shape.width * shape.channels), x = i / shape.channels % shape.width;
                 CHECK(moved[at(i)] == pixel(image, shape, y - down, x - right, i % shape.channels));
@@ -231,9 +241,9 @@ TEST(a_flip_follows_the_shift) {
         shifted.shift = flipped.shift = 2;
         flipped.horizontal_flip = true;
         for (int64_t position = 0; position < 20; ++position) {
-            const bool is_mirrored = random_bits(0, static_cast<uint64_t>(position), 14) >> 63 != 0;
-            const std::vector<uint8_t> moved = changed(shifted, shape, kernels, position, image);
-            const std::vector<uint8_t> mirrored = changed(flipped, shape, kernels, position, image);
+            const bool is_mirrored = random_bits(0, static_cast<uint64_t>(position), 14) >> 63 != 0;  // slot 14: flips
+            const std::vector<uint8_t> moved = change_at(shifted, shape, kernels, position, image);
+            const std::vector<uint8_t> mirrored = change_at(flipped, shape, kernels, position, image);
             for (int64_t i = 0; i < shape.size(); ++i) {
                 const int64_t y = i / (shape.width * shape.channels), x = i / shape.channels % shape.width;
                 const int64_t from = is_mirrored ? shape.width - 1 - x : x;
@@ -250,11 +260,12 @@ TEST(a_cutout_is_a_square_of_zeros) {
     augmentation.cutout = 4;
     for (int64_t position = 0; position < 50; ++position) {
         const auto counter = static_cast<uint64_t>(position);
+        // The middle is any of 6 rows and 9 columns, from slots 8 and 9 of the random bits; the side is 4.
         const auto top = static_cast<int64_t>((random_bits(0, counter, 8) >> 32) * 6 >> 32) - 2;
         const auto left = static_cast<int64_t>((random_bits(0, counter, 9) >> 32) * 9 >> 32) - 2;
-        const std::vector<uint8_t> cut = changed(augmentation, shape, kernels, position, white);
+        const std::vector<uint8_t> cut = change_at(augmentation, shape, kernels, position, white);
         for (int64_t i = 0; i < shape.size(); ++i) {
-            const int64_t y = i / 18, x = i / 2 % 9;
+            const int64_t y = i / (9 * 2), x = i / 2 % 9;  // 9 columns of 2 channels
             const bool inside = y >= top && y < top + 4 && x >= left && x < left + 4;
             CHECK(cut[at(i)] == (inside ? 0 : 255));
         }
@@ -268,7 +279,7 @@ TEST(augmentation_of_an_image_depends_only_on_its_position) {
         Augmenter augmenter(everything(), shape, kernels);
         for (int64_t position : {5, 0, 3, 3, 1000000, 0}) {
             const uint8_t* again = augmenter.change(position, image.data());
-            const std::vector<uint8_t> alone = changed(everything(), shape, kernels, position, image);
+            const std::vector<uint8_t> alone = change_at(everything(), shape, kernels, position, image);
             CHECK(std::equal(alone.begin(), alone.end(), again));
         }
     }
@@ -279,16 +290,15 @@ TEST(every_augmentation_changes_the_image) {
     Random random(66);
     const std::vector<uint8_t> image = random.bytes(shape.size());
     CHECK(!Augmentation{}.changes());
-    CHECK(changed({}, shape, kernels, 3, image) == image);
-    double Augmentation::*const numbers[] = {&Augmentation::rotation, &Augmentation::scale,    &Augmentation::shear,
-                                             &Augmentation::crop,     &Augmentation::elastic,  &Augmentation::contrast,
-                                             &Augmentation::brightness, &Augmentation::noise};
-    for (double Augmentation::*const number : numbers) {
+    CHECK(change_at({}, shape, kernels, 3, image) == image);
+    double Augmentation::* const numbers[] = {
+        &Augmentation::rotation, &Augmentation::scale,    &Augmentation::shear,      &Augmentation::crop,
+        &Augmentation::elastic,  &Augmentation::contrast, &Augmentation::brightness, &Augmentation::noise};
+    for (double Augmentation::* const number : numbers) {
         Augmentation single;
-        single.*number = 0.8;
-        if (number == &Augmentation::brightness) single.*number = 80;  // grey levels
+        single.*number = number == &Augmentation::brightness ? 80 : 0.8;  // brightness is in grey levels
         CHECK(single.changes());
-        CHECK(changed(single, shape, kernels, 3, image) != image);
+        CHECK(change_at(single, shape, kernels, 3, image) != image);
     }
 }
 

@@ -1,5 +1,6 @@
-// The products of bfloat16 numbers against their formula in double, with operands rounded by plain arithmetic, for every
-// number of rows that a tile can be left with; on every instruction set, those with instructions for it and the others.
+// The products of bfloat16 numbers against their formula in double, with operands rounded by plain arithmetic, for
+// every number of rows that a tile can be left with; on every instruction set, those with instructions for it and the
+// others.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,8 +12,10 @@
 namespace convscope::test {
 namespace {
 
-constexpr Finish all[] = {Finish::store, Finish::accumulate, Finish::bias, Finish::bias_relu, Finish::store_where_positive};
+constexpr Finish all_finishes[] = {Finish::store, Finish::accumulate, Finish::bias, Finish::bias_relu,
+                                   Finish::store_where_positive};
 
+// Returns the value of a bfloat16 number, which is the upper half of a float.
 double value_of(uint16_t number) {
     const uint32_t bits = static_cast<uint32_t>(number) << 16;
     float value;
@@ -20,8 +23,8 @@ double value_of(uint16_t number) {
     return static_cast<double>(value);
 }
 
-// To nearest, ties to even, by the definition: eight significant places.
-double rounded(double value) {
+// Rounds to eight significant bits, to nearest, ties to even: the definition of rounding to bfloat16.
+double round_to_eight_bits(double value) {
     if (value == 0) return 0;
     const double unit = std::ldexp(1.0, std::ilogb(value) - 7);
     return std::nearbyint(value / unit) * unit;
@@ -31,7 +34,8 @@ struct Case {
     int64_t runs, rows, columns, segments, length;
 };
 
-// The operands of a Bfloat16Product. Rows of C are at unordered offsets, and every seventh is left out.
+// The operands of a Bfloat16Product (kernels.hpp has its formula). Segments, rows, runs and panels are followed by
+// unused numbers, to find wrong offsets. Rows of C are in reverse order, and every seventh is not stored.
 struct Operands {
     Operands(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), width(kernels.panel_width), panels((c.columns + width - 1) / width) {
@@ -72,8 +76,9 @@ struct Operands {
         product.bias_panel = width + 2;
     }
 
-    // Of the row that begins at `start` in A.
-    double sum_from(int64_t start, int64_t n) const {
+    // Returns the sum for row m, counted over all runs, and column n.
+    double sum(int64_t m, int64_t n) const {
+        const int64_t start = m / shape.rows * product.a_run + m % shape.rows * product.a_row;
         double sum = 0;
         for (int64_t q = 0; q < shape.segments; ++q) {
             for (int64_t k = 0; k < shape.length; ++k) {
@@ -81,13 +86,10 @@ struct Operands {
                 const int64_t from = start + a_segments[static_cast<std::size_t>(q)] + k;
                 const int64_t row = (n / width * shape.segments + q) * shape.length + k;
                 sum += value_of(a[static_cast<std::size_t>(from)]) *
-                       rounded(static_cast<double>(b[static_cast<std::size_t>(row * width + n % width)]));
+                       round_to_eight_bits(static_cast<double>(b[static_cast<std::size_t>(row * width + n % width)]));
             }
         }
         return sum;
-    }
-    double sum(int64_t m, int64_t n) const {
-        return sum_from(m / shape.rows * product.a_run + m % shape.rows * product.a_row, n);
     }
     double bias_at(int64_t n) const {
         return static_cast<double>(bias[static_cast<std::size_t>(n / width * product.bias_panel + n % width)]);
@@ -102,7 +104,8 @@ struct Operands {
     Buffer<float> b, bias, mask, result;
 };
 
-double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
+// Returns number (m, n) of C after the product.
+double finish_sum(const Operands& o, Finish finish, int64_t m, int64_t n) {
     const double sum = o.sum(m, n);
     switch (finish) {
         case Finish::accumulate:
@@ -127,12 +130,12 @@ void check_product(const Kernels& kernels, const Case& c, Finish finish, Random&
         o.product.mask_rows = o.mask_rows.data();
     }
     kernels.multiply_bfloat16(o.product);
-    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // of 12345 a float keeps three decimal places
+    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // floats near 12345 are 1e-3 apart
     std::vector<double> wanted(o.result.size(), static_cast<double>(untouched));
     for (int64_t m = 0; m < c.runs * c.rows; ++m) {
         const int64_t row = o.c_rows[static_cast<std::size_t>(m)];
         for (int64_t n = 0; n < c.columns && row >= 0; ++n) {
-            wanted[static_cast<std::size_t>(row + n)] = finished(o, finish, m, n);
+            wanted[static_cast<std::size_t>(row + n)] = finish_sum(o, finish, m, n);
         }
     }
     for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(o.result[i]), wanted[i], tolerance);
@@ -144,8 +147,8 @@ TEST(a_float_is_rounded_to_the_nearest_bfloat16) {
     Random random(1);
     Buffer<float> numbers = plain_buffer<float>(1000);
     for (float& number : numbers) number = random.number_of_size(-30, 30);
-    numbers[0] = 1.00390625f;             // half way between two, the lower even
-    numbers[1] = -1.01171875f;            // half way, the upper even
+    numbers[0] = 1.00390625f;   // 1 + 1/256, half way between 1 and 1 + 2/256; 1 is even
+    numbers[1] = -1.01171875f;  // 1 + 3/256, half way between 1 + 2/256 and 1 + 4/256, which is even
     numbers[2] = 0;
     std::vector<uint16_t> got(1000, 7);
     for (int64_t count : {0, 1, 3, 16, 37, 999}) {
@@ -153,7 +156,7 @@ TEST(a_float_is_rounded_to_the_nearest_bfloat16) {
         kernels.round_to_bfloat16(numbers.data(), count, got.data());
         for (int64_t i = 0; i < count; ++i) {
             const auto at = static_cast<std::size_t>(i);
-            CHECK(value_of(got[at]) == rounded(static_cast<double>(numbers[at])));
+            CHECK(value_of(got[at]) == round_to_eight_bits(static_cast<double>(numbers[at])));
         }
         for (std::size_t i = static_cast<std::size_t>(count); i < got.size(); ++i) CHECK(got[i] == 7);
     }
@@ -167,7 +170,7 @@ TEST(infinities_and_nan_survive_in_bfloat16) {
     numbers[1] = -infinity;
     numbers[2] = std::numeric_limits<float>::quiet_NaN();
     std::memcpy(&numbers[3], &odd_nan, sizeof odd_nan);
-    numbers[4] = std::numeric_limits<float>::max();  // nearer to what would be the next power of two
+    numbers[4] = std::numeric_limits<float>::max();  // nearer to 2^128, which is infinity, than to the largest bfloat16
     uint16_t got[5];
     kernels.round_to_bfloat16(numbers.data(), 5, got);
     CHECK(value_of(got[0]) == static_cast<double>(infinity) && value_of(got[1]) == -static_cast<double>(infinity));
@@ -203,7 +206,7 @@ TEST(a_bfloat16_product_of_any_segments_matches_its_formula) {
 
 TEST(a_bfloat16_product_applies_its_finish) {
     Random random(5);
-    for (Finish finish : all) {
+    for (Finish finish : all_finishes) {
         for (int64_t rows : {1, 8, 16, 40}) {
             for (int64_t columns : {int64_t{3}, kernels.panel_width, 2 * kernels.panel_width - 1}) {
                 check_product(kernels, {2, rows, columns, 3, 4}, finish, random);
@@ -226,7 +229,7 @@ TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_other_rows) {
     CHECK(together == o.result);
 }
 
-TEST(weights_and_maps_are_transposed_in_bfloat16) {
+TEST(weights_and_maps_are_rounded_and_transposed_in_bfloat16) {
     Random random(8);
     const int64_t width = kernels.panel_width;
     const Buffer<float> numbers = random.numbers(100 * 100);
@@ -235,10 +238,13 @@ TEST(weights_and_maps_are_transposed_in_bfloat16) {
             std::vector<uint16_t> got(static_cast<std::size_t>(width * width), 7);
             kernels.transpose_rows(numbers.data(), count, pairs, got.data());
             for (int64_t i = 0; i < width * width; ++i) {
+                // The result has rows (pair of columns, row, 2).
                 const int64_t row = i / 2 % width, column = i / (2 * width) * 2 + i % 2;
                 const bool inside = row < count && column < 2 * pairs;
-                const double wanted = rounded(static_cast<double>(numbers[static_cast<std::size_t>(row * width + column)]));
-                CHECK(inside ? value_of(got[static_cast<std::size_t>(i)]) == wanted : got[static_cast<std::size_t>(i)] == 7);
+                const float number = numbers[static_cast<std::size_t>(row * width + column)];
+                const uint16_t result = got[static_cast<std::size_t>(i)];
+                if (inside) CHECK(value_of(result) == round_to_eight_bits(static_cast<double>(number)));
+                if (!inside) CHECK(result == 7);
             }
         }
     }
@@ -252,7 +258,7 @@ TEST(weights_and_maps_are_transposed_in_bfloat16) {
             for (int64_t channel = 0; channel < channels; ++channel) {
                 for (int64_t p = 0; p < row; ++p) {
                     const auto from = static_cast<std::size_t>((count - 1 - p) * channels + channel);
-                    const double wanted = p < count ? rounded(static_cast<double>(numbers[from])) : 0;
+                    const double wanted = p < count ? round_to_eight_bits(static_cast<double>(numbers[from])) : 0;
                     CHECK(value_of(got[static_cast<std::size_t>(channel * row + p)]) == wanted);
                 }
             }

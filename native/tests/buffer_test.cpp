@@ -1,8 +1,9 @@
-// The marks behind arrays and between the maps of images, by which builds with AddressSanitizer find writes.
+// The marks after arrays and between the maps of images, by which builds with AddressSanitizer find stray writes.
+#include "buffer.hpp"
+
 #include <cmath>
 #include <cstring>
 
-#include "buffer.hpp"
 #include "check.hpp"
 
 namespace convscope::test {
@@ -18,7 +19,7 @@ void check_finds_writes() {
         CHECK(find_missing_mark(marks, slack) == written);
     }
     write_marks(marks, slack);
-    std::memmove(marks, marks + 1, (slack - 1) * sizeof(Element));
+    std::memmove(marks, marks + 1, (slack - 1) * sizeof(Element));  // marks copied from another position are not valid
     CHECK(find_missing_mark(marks, slack) < slack);
 }
 
@@ -32,6 +33,7 @@ TEST(a_write_after_the_end_of_an_array_is_detected) {
     check_finds_writes<uint16_t>();
     check_finds_writes<uint8_t>();
     for (int64_t i = 0; i < slack; ++i) {
+        // 0xff80 is minus infinity as a bfloat16 number; what is above is NaN.
         CHECK(std::isnan(mark<float>(i)) && std::isnan(mark<double>(i)) && mark<uint16_t>(i) > 0xff80);
     }
 }

@@ -2,7 +2,7 @@
 //
 //     TEST(the_sum_of_two_and_two_is_four) { CHECK(2 + 2 == 4); }
 //
-// Each test runs once for each instruction set, whose table of kernels it is given as `kernels`.
+// Each test runs once for each instruction set, and its body reads that set's table of kernels as `kernels`.
 #pragma once
 
 #include <algorithm>
@@ -18,24 +18,24 @@ struct Test {
     void (*run)(const Kernels& kernels);
 };
 
-// In the order in which they were linked.
+// All tests, in the order in which their files were linked.
 std::vector<Test>& tests();
 
 // Fails the running test and prints where, if `holds` is false.
 void check(bool holds, const char* file, int line, const char* what);
 
-// The same unless |got - want| <= tolerance; a NaN fails.
+// Fails the running test and prints both numbers unless |got - want| <= tolerance; a NaN fails.
 void check_near(double got, double want, double tolerance, const char* file, int line, const char* what);
 
-// Checks that each number is within `tolerance` times the largest one, or times `least` if all are smaller: the error
-// that remains of sums of larger numbers.
+// Checks that each |got - want| <= tolerance * scale. The scale is the largest |want|, but at least `min_scale`: a sum
+// of large floats keeps their rounding errors even if the terms cancel.
 template <class Number>
-void check_near_all(const Number* got, const std::vector<double>& want, double tolerance, double least,
+void check_near_all(const Number* got, const std::vector<double>& want, double tolerance, double min_scale,
                     const char* file, int line, const char* what) {
-    double largest = least;
-    for (double value : want) largest = std::max(largest, std::fabs(value));
+    double scale = min_scale;
+    for (double value : want) scale = std::max(scale, std::fabs(value));
     for (std::size_t i = 0; i < want.size(); ++i) {
-        check_near(static_cast<double>(got[i]), want[i], tolerance * largest, file, line, what);
+        check_near(static_cast<double>(got[i]), want[i], tolerance * scale, file, line, what);
     }
 }
 
@@ -52,5 +52,5 @@ struct Registration {
 #define CHECK(condition) convscope::test::check(condition, __FILE__, __LINE__, #condition)
 #define CHECK_NEAR(got, want, tolerance) \
     convscope::test::check_near(got, want, tolerance, __FILE__, __LINE__, #got " = " #want)
-#define CHECK_NEAR_ALL(got, want, tolerance, least) \
-    convscope::test::check_near_all(got, want, tolerance, least, __FILE__, __LINE__, #got " = " #want)
+#define CHECK_NEAR_ALL(got, want, tolerance, min_scale) \
+    convscope::test::check_near_all(got, want, tolerance, min_scale, __FILE__, __LINE__, #got " = " #want)

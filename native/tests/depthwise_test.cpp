@@ -14,7 +14,7 @@ struct Case {
     int64_t row_dilation = 1, column_dilation = 1;
 };
 
-// A map that is larger than the windows reach, whose outputs are written at unordered offsets.
+// A map with one more row and column than the windows read. A cell is an output pixel.
 struct Depthwise {
     Depthwise(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), outputs(c.channels * c.multiplier), cells(c.out_rows * c.out_columns), panel(kernels.panel_width) {
@@ -42,15 +42,17 @@ struct Depthwise {
         image.weights = weights.data();
     }
 
-    // The input offset that output `o` of a cell reads at a tap of the kernel, and the offset of its weight there. The
-    // tap after the last is the bias.
-    int64_t read(int64_t cell, int64_t tap, int64_t o) const {
+    // Return the input offset that output `o` of a cell reads at a tap of the kernel, and the offset of its weight
+    // there. The tap after the last is the bias.
+    int64_t input_offset(int64_t cell, int64_t tap, int64_t o) const {
         const int64_t row = cell / shape.out_columns * shape.stride_down + tap / shape.columns * shape.row_dilation;
         const int64_t column =
             cell % shape.out_columns * shape.stride_right + tap % shape.columns * shape.column_dilation;
         return row * image.input_row + column * shape.channels + o / shape.multiplier;
     }
-    int64_t weight(int64_t tap, int64_t o) const { return o / panel * image.panel_size + tap * panel + o % panel; }
+    int64_t weight_offset(int64_t tap, int64_t o) const {
+        return o / panel * image.panel_size + tap * panel + o % panel;
+    }
     int64_t kernel_size() const { return shape.rows * shape.columns; }
 
     Case shape;
@@ -62,9 +64,11 @@ struct Depthwise {
 
 std::vector<Case> cases(const Kernels& kernels) {
     const int64_t width = kernels.vector_width, panel = kernels.panel_width;
-    std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 1, 1}, {3, 1, 3, 3, 1, 1, 4, 5},
-                               {5, 3, 2, 4, 2, 1, 3, 2}, {1, panel + 3, 3, 3, 1, 1, 3, 3},
-                               {3, 2, 5, 5, 1, 3, 2, 2}, {2, width, 1, 3, 3, 2, 2, 4},
+    // See `Case`: channels, multiplier, rows and columns of the kernel, strides, rows and columns of the output,
+    // dilations.
+    std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 1, 1},       {3, 1, 3, 3, 1, 1, 4, 5},
+                               {5, 3, 2, 4, 2, 1, 3, 2},       {1, panel + 3, 3, 3, 1, 1, 3, 3},
+                               {3, 2, 5, 5, 1, 3, 2, 2},       {2, width, 1, 3, 3, 2, 2, 4},
                                {5, 1, 3, 2, 1, 1, 3, 4, 2, 3}, {3, 2, 2, 3, 2, 1, 2, 3, 1, 4}};
     for (int64_t channels : {width - 1, width, width + 1, panel - 1, panel, panel + 1, 2 * panel + width + 2}) {
         cases.push_back({channels, 1, 3, 3, 1, 1, 3, 4});
@@ -92,10 +96,10 @@ TEST(a_depthwise_convolution_matches_its_formula) {
             for (int64_t cell = 0; cell < d.cells; ++cell) {
                 const float* got = output.data() + offsets[static_cast<std::size_t>(cell)];
                 for (int64_t o = 0; o < d.outputs; ++o) {
-                    double sum = static_cast<double>(d.image.weights[d.weight(d.kernel_size(), o)]);
+                    double sum = static_cast<double>(d.image.weights[d.weight_offset(d.kernel_size(), o)]);
                     for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                        sum += static_cast<double>(d.image.input[d.read(cell, tap, o)]) *
-                               static_cast<double>(d.image.weights[d.weight(tap, o)]);
+                        sum += static_cast<double>(d.image.input[d.input_offset(cell, tap, o)]) *
+                               static_cast<double>(d.image.weights[d.weight_offset(tap, o)]);
                     }
                     CHECK_NEAR(static_cast<double>(got[o]), relu ? std::max(sum, 0.0) : sum, 5e-6);
                 }
@@ -105,7 +109,7 @@ TEST(a_depthwise_convolution_matches_its_formula) {
     }
 }
 
-TEST(the_depthwise_gradient_by_kernel_and_bias_matches_its_formula) {
+TEST(the_depthwise_gradient_with_respect_to_kernel_and_bias_matches_its_formula) {
     Random random(52);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
@@ -117,12 +121,12 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_matches_its_formula) {
         kernels.depthwise_kernel(d.image);
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
-                const double share = static_cast<double>(d.image.gradient[cell * d.outputs + o]);
+                const double gradient = static_cast<double>(d.image.gradient[cell * d.outputs + o]);
                 for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                    wanted[static_cast<std::size_t>(d.weight(tap, o))] +=
-                        share * static_cast<double>(d.image.input[d.read(cell, tap, o)]);
+                    wanted[static_cast<std::size_t>(d.weight_offset(tap, o))] +=
+                        gradient * static_cast<double>(d.image.input[d.input_offset(cell, tap, o)]);
                 }
-                wanted[static_cast<std::size_t>(d.weight(d.kernel_size(), o))] += share;
+                wanted[static_cast<std::size_t>(d.weight_offset(d.kernel_size(), o))] += gradient;
             }
         }
         // Columns after the last output are unchanged.
@@ -130,7 +134,7 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_matches_its_formula) {
     }
 }
 
-TEST(the_depthwise_gradient_by_the_input_matches_its_formula) {
+TEST(the_depthwise_gradient_with_respect_to_the_input_matches_its_formula) {
     Random random(53);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
@@ -143,9 +147,9 @@ TEST(the_depthwise_gradient_by_the_input_matches_its_formula) {
         for (int64_t cell = 0; cell < d.cells; ++cell) {
             for (int64_t o = 0; o < d.outputs; ++o) {
                 for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                    wanted[static_cast<std::size_t>(d.read(cell, tap, o))] +=
+                    wanted[static_cast<std::size_t>(d.input_offset(cell, tap, o))] +=
                         static_cast<double>(d.image.gradient[cell * d.outputs + o]) *
-                        static_cast<double>(d.image.weights[d.weight(tap, o)]);
+                        static_cast<double>(d.image.weights[d.weight_offset(tap, o)]);
                 }
             }
         }

@@ -48,36 +48,40 @@ TEST(sums_and_masked_copies_stay_within_their_count) {
     }
 }
 
-TEST(values_are_multiplied_and_their_squares_summed_in_double) {
+TEST(squares_are_summed_in_double_and_values_scaled_and_added) {
     Random random(38);
     for (int64_t count : {0, 1, 7, 16, 31, 64, 65, 1000}) {
         Buffer<float> values = plain_buffer<float>(count);
-        for (float& value : values) value = random.number_of_size(-30, 30);  // whose squares no float holds
+        // Squares of such numbers overflow or vanish in float.
+        for (float& value : values) value = random.number_of_size(-30, 30);
         double squares = 0;
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
             squares += static_cast<double>(values[i]) * static_cast<double>(values[i]);
         }
         CHECK_NEAR(kernels.sum_of_squares(values.data(), count), squares, 1e-13 * squares);
         float largest = 0;
-        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) largest = std::max(largest, std::abs(values[i]));
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+            largest = std::max(largest, std::abs(values[i]));
+        }
         CHECK(kernels.largest_size(values.data(), count) == largest);
         if (count > 0) {
-            Buffer<float> strange = values;
-            strange[static_cast<std::size_t>(count) / 2] = -INFINITY;
-            CHECK(kernels.largest_size(strange.data(), count) == INFINITY);
-            strange.front() = NAN;
-            CHECK(std::isnan(kernels.largest_size(strange.data(), count)));
+            Buffer<float> not_finite = values;
+            not_finite[static_cast<std::size_t>(count) / 2] = -INFINITY;
+            CHECK(kernels.largest_size(not_finite.data(), count) == INFINITY);
+            not_finite.front() = NAN;
+            CHECK(std::isnan(kernels.largest_size(not_finite.data(), count)));
         }
         const Buffer<float> added = random.numbers(count);
         Buffer<float> sum = plain_buffer<float>(count), in_place = values;
         std::fill(sum.begin(), sum.end(), untouched);
-        const float of_sum = kernels.add_scaled(sum.data(), values.data(), added.data(), -0.7f, count);
-        CHECK(kernels.add_scaled(in_place.data(), in_place.data(), added.data(), -0.7f, count) == of_sum);
-        CHECK(of_sum == kernels.largest_size(sum.data(), count));
+        const float largest_of_sum = kernels.add_scaled(sum.data(), values.data(), added.data(), -0.7f, count);
+        CHECK(kernels.add_scaled(in_place.data(), in_place.data(), added.data(), -0.7f, count) == largest_of_sum);
+        CHECK(largest_of_sum == kernels.largest_size(sum.data(), count));
         for (std::size_t i = 0; i < sum.size(); ++i) {
             const bool inside = i < static_cast<std::size_t>(count);
             CHECK(in_place[i] == (inside ? sum[i] : values[i]));
-            if (inside) CHECK_NEAR(sum[i], values[i] - 0.7f * added[i], 1e-6 * (1 + std::abs(static_cast<double>(values[i]))));
+            const double tolerance = 1e-6 * (1 + std::abs(static_cast<double>(values[i])));
+            if (inside) CHECK_NEAR(sum[i], values[i] - 0.7f * added[i], tolerance);
             if (!inside) CHECK(sum[i] == untouched);
         }
         Buffer<float> multiplied = values;

@@ -1,4 +1,4 @@
-// The search for live cells, which read a number that is not zero, and products that skip the others.
+// The search for live cells. A cell is a window of the input; it is live if it reads a number that is not zero.
 #include <algorithm>
 
 #include "check.hpp"
@@ -11,6 +11,15 @@ struct Grid {
     int64_t rows, columns, channels, step, window_rows, window_columns;  // a cell is `step` pixels from the next
 };
 
+bool reads_nonzero(const CellSearch& search, int64_t cell) {
+    const int64_t first = cell / search.cell_columns * search.down + cell % search.cell_columns * search.right;
+    for (int64_t i = 0; i < search.window_rows * search.window_run; ++i) {
+        const int64_t row = i / search.window_run, column = i % search.window_run;
+        if (search.input[first + row * search.input_row + column] != 0) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 TEST(cells_that_read_only_zeros_are_sorted_last) {
@@ -18,13 +27,15 @@ TEST(cells_that_read_only_zeros_are_sorted_last) {
     const Grid grids[] = {{12, 12, 1, 2, 4, 4}, {1, 1, 1, 1, 1, 1},  {3, 40, 1, 2, 6, 6}, {5, 4, 3, 2, 4, 4},
                           {2, 3, 4, 3, 2, 5},   {7, 19, 2, 1, 3, 2}, {1, 33, 1, 4, 1, 9}};
     for (const Grid& g : grids) {
-        const int64_t height = (g.rows - 1) * g.step + g.window_rows, width = (g.columns - 1) * g.step + g.window_columns;
-        const int64_t row = (width + 1) * g.channels;  // a frame, whose last column no cell reads
-        for (int64_t share : {0, 1, 20, 100}) {  // of the numbers that are not zero, in a hundred
+        const int64_t height = (g.rows - 1) * g.step + g.window_rows;
+        const int64_t width = (g.columns - 1) * g.step + g.window_columns;
+        const int64_t row = (width + 1) * g.channels;  // no cell reads the last pixel
+        for (int64_t percent : {0, 1, 20, 100}) {      // of the numbers that are not zero
             Buffer<float> input = plain_buffer<float>(height * row);
             for (int64_t i = 0; i < height * row; ++i) {
-                const bool kept = random.below(100) < share;
-                input[static_cast<std::size_t>(i)] = kept ? -1e-30f : random.below(2) == 0 ? 0.0f : -0.0f;
+                const bool is_zero = random.below(100) >= percent;
+                const float zero = is_zero && random.below(2) == 0 ? 0.0f : -0.0f;  // of either sign
+                input[static_cast<std::size_t>(i)] = is_zero ? zero : -1e-30f;
             }
             CellSearch search;
             search.input = input.data();
@@ -43,18 +54,14 @@ TEST(cells_that_read_only_zeros_are_sorted_last) {
 
             std::vector<int64_t> wanted;
             for (int64_t cell = 0; cell < g.rows * g.columns; ++cell) {
-                const int64_t first = cell / g.columns * search.down + cell % g.columns * search.right;
-                bool any = false;
-                for (int64_t i = 0; i < g.window_rows * search.window_run; ++i) {
-                    const int64_t at = first + i / search.window_run * row + i % search.window_run;
-                    any = any || input[static_cast<std::size_t>(at)] != 0;
-                }
-                if (any) wanted.push_back(cell);
+                if (reads_nonzero(search, cell)) wanted.push_back(cell);
             }
             CHECK(live == static_cast<int64_t>(wanted.size()));
             CHECK(std::equal(wanted.begin(), wanted.end(), order.begin()));
-            std::sort(order.begin(), order.end());
-            for (int64_t cell = 0; cell < g.rows * g.columns; ++cell) CHECK(order[static_cast<std::size_t>(cell)] == cell);
+            std::sort(order.begin(), order.end());  // each cell occurs once
+            for (int64_t cell = 0; cell < g.rows * g.columns; ++cell) {
+                CHECK(order[static_cast<std::size_t>(cell)] == cell);
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-// Softmax and cross-entropy, against their formulas in double.
+// Softmax and cross-entropy, against their formulas in double. With label smoothing, the target probability of class k
+// is smoothing / classes, and of the label 1 - smoothing more.
 #include <algorithm>
 #include <cmath>
 
@@ -8,7 +9,7 @@
 namespace convscope::test {
 namespace {
 
-// The logarithms of softmax(logits), which no size of the logits overflows.
+// Returns the logarithms of softmax(logits). The largest logit is subtracted first, so that no exponential overflows.
 std::vector<double> log_probabilities(const float* logits, int64_t classes) {
     std::vector<double> logarithms(logits, logits + classes);
     const double largest = *std::max_element(logarithms.begin(), logarithms.end());
@@ -30,8 +31,8 @@ void check_cross_entropy(const Kernels& kernels, const Buffer<float>& logits, in
     double wanted = 0;
     for (int64_t k = 0; k < classes; ++k) {
         const auto at = static_cast<std::size_t>(k);
-        const double even = static_cast<double>(smoothing) / static_cast<double>(classes);
-        const double target = even + (k == label ? 1 - static_cast<double>(smoothing) : 0);
+        const double smoothed = static_cast<double>(smoothing) / static_cast<double>(classes);
+        const double target = smoothed + (k == label ? 1 - static_cast<double>(smoothing) : 0);
         wanted -= target * logarithms[at];
         CHECK_NEAR(static_cast<double>(gradient[at]), (std::exp(logarithms[at]) - target) * static_cast<double>(scale),
                    5e-7 * static_cast<double>(scale));
@@ -39,7 +40,7 @@ void check_cross_entropy(const Kernels& kernels, const Buffer<float>& logits, in
     CHECK_NEAR(loss, wanted, 2e-7 + 1e-6 * std::fabs(wanted));
     for (auto k = static_cast<std::size_t>(classes); k < gradient.size(); ++k) CHECK(gradient[k] == untouched);
 
-    Buffer<float> in_place = logits;  // the gradient may take the logits' place
+    Buffer<float> in_place = logits;  // the gradient may overwrite the logits
     CHECK(kernels.cross_entropy(in_place.data(), classes, label, smoothing, scale, in_place.data(), &correct) == loss);
     CHECK(std::equal(gradient.data(), gradient.data() + classes, in_place.data()));
 }
@@ -50,7 +51,7 @@ TEST(cross_entropy_matches_its_formula) {
     Random random(33);
     for (int64_t classes : {1, 2, 3, 10, 17, 100}) {
         for (float smoothing : {0.0f, 0.1f, 0.75f}) {
-            for (float scale : {1.0f, 0.01f, 12.5f}) {  // the weight of the label's class is in it
+            for (float scale : {1.0f, 0.01f, 12.5f}) {  // it includes the weight of the label's class
                 Buffer<float> logits = random.numbers(classes);
                 for (float& value : logits) value *= 5;
                 check_cross_entropy(kernels, logits, classes, random.below(classes), smoothing, scale);

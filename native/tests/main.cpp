@@ -1,6 +1,6 @@
-// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. Instruction
-// sets for bfloat16 differ from others only in their products, and run only tests with bfloat16 in their names. A word
-// on the command line selects the tests whose names contain it.
+// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. The
+// instruction sets with bfloat16 share all kernels but the bfloat16 products with others, so they run only the tests
+// with bfloat16 in their names. A word on the command line selects the tests whose names contain it.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -13,7 +13,8 @@ struct Case {
     int64_t rows, columns, segments, length, a_step;
 };
 
-// The operands of a Product, with as many panels as the columns need. Rows of A and C are at unordered offsets.
+// The operands of a Product (kernels.hpp has its formula), with as many panels as the columns need. Rows of A and C are
+// not in order, and rows, segments and panels are followed by unused numbers, to find wrong offsets.
 struct Operands {
     Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c), width(kernels.panel_width) {
         const int64_t panels = (c.columns + width - 1) / width;
@@ -48,6 +49,7 @@ struct Operands {
         product.c_rows = c_rows.data();
     }
 
+    // Number k of segment q of row m of A, `offset` numbers further on.
     double a_at(int64_t m, int64_t q, int64_t k, int64_t offset) const {
         return static_cast<double>(a[static_cast<std::size_t>(a_rows[static_cast<std::size_t>(m)] +
                                                               q * product.a_segment + k * product.a_step + offset)]);
@@ -72,7 +74,8 @@ struct Operands {
     Buffer<float> a, b, bias, mask, result;
 };
 
-double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
+// Returns number (m, n) of C after the product.
+double finish_sum(const Operands& o, Finish finish, int64_t m, int64_t n) {
     const double sum = o.sum(m, n);
     const double bias = o.bias_at(n);
     const auto at = static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n);
@@ -100,20 +103,23 @@ void check_product(const Kernels& kernels, const Case& c, Finish finish, Random&
         o.product.mask_rows = o.mask_rows.data();
     }
     kernels.multiply(o.product);
-    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // of 12345 a float keeps three decimal places
+    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // floats near 12345 are 1e-3 apart
     for (int64_t m = 0; m < c.rows; ++m) {
         const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
         for (int64_t n = 0; n < c.columns; ++n) {
-            CHECK_NEAR(static_cast<double>(row[n]), finished(o, finish, m, n), tolerance);
+            CHECK_NEAR(static_cast<double>(row[n]), finish_sum(o, finish, m, n), tolerance);
         }
         for (int64_t n = c.columns; n < o.row_size; ++n) CHECK(row[n] == untouched);
     }
 }
 
-// Of one panel, and of as many as a tile of few rows takes at once, and more.
+// Returns numbers of columns for one panel (two registers), for the 2 and 4 panels that a tile of few rows may have,
+// and for more.
 std::vector<int64_t> columns_around(const Kernels& kernels) {
     const int64_t width = kernels.vector_width;
-    return {1, width - 1, width, width + 1, 2 * width - 1, 2 * width, 2 * width + 1, 4 * width, 6 * width + 3, 15 * width + 1};
+    std::vector<int64_t> columns = {1, 4 * width, 6 * width + 3, 15 * width + 1};
+    for (int64_t around : {width, 2 * width}) columns.insert(columns.end(), {around - 1, around, around + 1});
+    return columns;
 }
 
 }  // namespace
@@ -185,7 +191,7 @@ TEST(batched_products_equal_single_products) {
         const int64_t size = static_cast<int64_t>(o.result.size());
         o.product.products = 3;
         o.product.a_product = 1;
-        o.product.b_product = o.width;  // a row further on
+        o.product.b_product = o.width;  // the next product begins one row of B later
         o.product.c_product = size;
         Buffer<float> together = plain_buffer<float>(3 * size);
         o.product.c = together.data();
@@ -217,7 +223,7 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_its_index) {
                 o.product.bias = o.bias.data();
                 o.product.winners = winners.data();
                 o.product.winner_row = winner_row;
-                std::vector<int32_t> order;  // the last cell is left out, but where there is no other
+                std::vector<int32_t> order;  // in reverse order, without the last cell if there are several
                 for (int64_t m = cells > 1 ? cells - 1 : 1; m-- > 0;) order.push_back(static_cast<int32_t>(m));
                 o.product.order = order.data();
                 o.product.rows = static_cast<int64_t>(order.size());

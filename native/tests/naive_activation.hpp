@@ -1,4 +1,4 @@
-// The activations that are a pass of their own, and their derivatives, in double and as their definitions have them.
+// The activation functions and their derivatives by their definitions, in double, with which tests compare the engine.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace convscope::test {
 
-// Of a standard normal distribution: its density at x, and its share below x.
+// The density of the standard normal distribution at x, and the share of the distribution below x.
 inline double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * 3.14159265358979323846); }
 inline double below(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
@@ -58,7 +58,8 @@ inline double derivative(Activation activation, float slope, double x) {
         case Activation::elu:
             return x > 0 ? 1 : std::exp(x);
         case Activation::silu:
-            return std::fabs(x) > 700 ? (x > 0 ? 1 : 0) : (1 + x / (1 + std::exp(x))) / (1 + std::exp(-x));
+            if (std::fabs(x) > 700) return x > 0 ? 1 : 0;  // exp(x) or exp(-x) would overflow beyond 709
+            return (1 + x / (1 + std::exp(x))) / (1 + std::exp(-x));
         case Activation::hard_silu:
             return x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6;
     }

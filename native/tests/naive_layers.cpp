@@ -12,8 +12,8 @@ namespace {
 
 std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
-// Calls visit(output pixel, input pixel, tap of the kernel), all as indices, for each input pixel that a window reads.
-// Padding is left out.
+// Calls visit(output pixel, input pixel, tap), all as indices, for each input pixel that a window reads; padding is
+// left out. A tap is a pixel of the window: tap r * columns + s is at row r and column s.
 template <class Visit>
 void for_windows(const Layer& layer, Visit visit) {
     for (int64_t y = 0; y < layer.output.height; ++y) {
@@ -30,7 +30,7 @@ void for_windows(const Layer& layer, Visit visit) {
     }
 }
 
-// Returns the index of the input number that each output number of a max pooling is: the first of the largest.
+// Returns for each output number of a max pooling the index of the input number that it copies: the first maximum.
 std::vector<int64_t> winners(const Layer& layer, const Numbers& input) {
     std::vector<int64_t> winners(at(layer.output.size()), -1);
     const int64_t channels = layer.input.channels;
@@ -54,7 +54,8 @@ std::vector<double> window_sizes(const Layer& layer) {
 template <class Visit>
 void for_products(const Layer& layer, Visit visit) {
     const int64_t channels = layer.input.channels, filters = layer.output.channels;
-    const int64_t multiplier = filters / channels, group_channels = channels / layer.groups, group_filters = filters / layer.groups;
+    const int64_t multiplier = filters / channels;
+    const int64_t group_channels = channels / layer.groups, group_filters = filters / layer.groups;
     for_windows(layer, [&](int64_t to, int64_t from, int64_t tap) {
         for (int64_t c = 0; c < channels; ++c) {
             if (layer.kind == Kind::depthwise) {
@@ -63,6 +64,7 @@ void for_products(const Layer& layer, Visit visit) {
                 }
                 continue;
             }
+            // Channel c belongs to group c / group_channels, and is channel c % group_channels of the group's filters.
             const int64_t first = c / group_channels * group_filters, row = tap * group_channels + c % group_channels;
             for (int64_t f = first; f < first + group_filters; ++f) {
                 visit(at(to * filters + f), at(from * channels + c), at(row * filters + f));
@@ -95,14 +97,16 @@ Numbers member_probabilities(const Layer& layer, const Numbers& logits) {
     return probabilities;
 }
 
-bool takes_as_is(const Layer& layer) {
+// Whether a layer's output before the activation is its input. `Pass` in naive_network.cpp chooses the input of the
+// joining layers and drops the values of dropout.
+bool passes_input_on(const Layer& layer) {
     return layer.kind == Kind::flatten || layer.kind == Kind::dropout || layer.kind == Kind::activation ||
            layer.kind == Kind::branch || layer.kind == Kind::concatenation;
 }
 
 // Computes an image's output before the activation, for layers that compute images independently.
-Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
-    if (takes_as_is(layer)) return input;
+Numbers image_forward(const Layer& layer, const Weights& weights, const Numbers& input) {
+    if (passes_input_on(layer)) return input;
     Numbers output(at(layer.output.size()));
     if (layer.kind == Kind::prelu) {
         for (std::size_t i = 0; i < input.size(); ++i) {
@@ -117,10 +121,12 @@ Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
     if (layer.kind == Kind::soft_voting) {
         const Numbers probabilities = member_probabilities(layer, input);
         const std::size_t classes = output.size(), members = input.size() / classes;
-        for (std::size_t i = 0; i < input.size(); ++i) output[i % classes] += probabilities[i] / static_cast<double>(members);
-        double sums = 0;  // of log Σ exp over the members: a logit less the logarithm of its probability
-        for (std::size_t i = 0; i < members; ++i) sums += input[i * classes] - std::log(probabilities[i * classes]);
-        for (double& value : output) value = std::log(value) + sums / static_cast<double>(members);
+        for (std::size_t i = 0; i < input.size(); ++i) {
+            output[i % classes] += probabilities[i] / static_cast<double>(members);
+        }
+        double log_sums = 0;  // over the members, each log Σ exp: a logit less the logarithm of its probability
+        for (std::size_t i = 0; i < members; ++i) log_sums += input[i * classes] - std::log(probabilities[i * classes]);
+        for (double& value : output) value = std::log(value) + log_sums / static_cast<double>(members);
         return output;
     }
     if (layer.kind == Kind::max_pooling) {
@@ -147,21 +153,21 @@ Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
 
 // Computes the gradient with respect to the input from the gradient before the activation, and adds the gradients of
 // the weights to `gradients`.
-Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers& input, const Numbers& gradient,
-                      Weights& gradients) {
-    if (takes_as_is(layer)) return gradient;
-    Numbers by_input(input.size());
+Numbers image_backward(const Layer& layer, const Weights& weights, const Numbers& input, const Numbers& gradient,
+                       Weights& gradients) {
+    if (passes_input_on(layer)) return gradient;
+    Numbers input_gradient(input.size());
     if (layer.kind == Kind::prelu) {
         for (std::size_t i = 0; i < input.size(); ++i) {
             const std::size_t c = i % weights.kernel.size();
-            by_input[i] = input[i] > 0 ? gradient[i] : weights.kernel[c] * gradient[i];
+            input_gradient[i] = input[i] > 0 ? gradient[i] : weights.kernel[c] * gradient[i];
             if (input[i] <= 0) gradients.kernel[c] += input[i] * gradient[i];
         }
-        return by_input;
+        return input_gradient;
     }
     if (layer.kind == Kind::zero_padding) {
-        for_inner(layer, [&](std::size_t to, std::size_t from) { by_input[from] = gradient[to]; });
-        return by_input;
+        for_inner(layer, [&](std::size_t to, std::size_t from) { input_gradient[from] = gradient[to]; });
+        return input_gradient;
     }
     if (layer.kind == Kind::soft_voting) {
         // d log(mean p) / d x[j] is p[j] ([j = k] - p[k]) / (members mean p), and d log Σ exp(x) / d x[j] is p[j].
@@ -174,36 +180,36 @@ Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers&
             for (std::size_t k = 0; k < classes; ++k) {
                 const std::size_t j = i / classes * classes + k;
                 const double change = p[i] * ((j == i ? 1.0 : 0.0) - p[j]);
-                by_input[i] += gradient[k] * (change / (members * means[k]) + p[i] / members);
+                input_gradient[i] += gradient[k] * (change / (members * means[k]) + p[i] / members);
             }
         }
-        return by_input;
+        return input_gradient;
     }
     if (layer.kind == Kind::max_pooling) {
         const std::vector<int64_t> from = winners(layer, input);
-        for (std::size_t i = 0; i < gradient.size(); ++i) by_input[at(from[i])] += gradient[i];
-        return by_input;
+        for (std::size_t i = 0; i < gradient.size(); ++i) input_gradient[at(from[i])] += gradient[i];
+        return input_gradient;
     }
     if (layer.kind == Kind::average_pooling) {
         const std::vector<double> sizes = window_sizes(layer);
         const int64_t channels = layer.input.channels;
         for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
             for (int64_t c = 0; c < channels; ++c) {
-                by_input[at(from * channels + c)] += gradient[at(to * channels + c)] / sizes[at(to)];
+                input_gradient[at(from * channels + c)] += gradient[at(to * channels + c)] / sizes[at(to)];
             }
         });
-        return by_input;
+        return input_gradient;
     }
     for (std::size_t i = 0; i < gradient.size(); ++i) gradients.bias[i % gradients.bias.size()] += gradient[i];
     for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
         gradients.kernel[weight] += input[from] * gradient[to];
-        by_input[from] += gradient[to] * weights.kernel[weight];
+        input_gradient[from] += gradient[to] * weights.kernel[weight];
     });
-    return by_input;
+    return input_gradient;
 }
 
-// Returns (x - mean) / sqrt(variance + epsilon), with the moments of x's channel.
-std::vector<Numbers> standardised(const Layer& layer, const Moments& moments, std::vector<Numbers> images) {
+// Returns h = (x - mean) / sqrt(variance + epsilon) for each number x, with the moments of its channel.
+std::vector<Numbers> standardise(const Layer& layer, const Moments& moments, std::vector<Numbers> images) {
     for (Numbers& image : images) {
         for (std::size_t i = 0; i < image.size(); ++i) {
             const std::size_t c = i % moments.means.size();
@@ -213,15 +219,16 @@ std::vector<Numbers> standardised(const Layer& layer, const Moments& moments, st
     return images;
 }
 
-Moments chosen_moments(const Layer& layer, const Weights& weights, const std::vector<Numbers>& input, bool of_batch) {
+Moments choose_moments(const Layer& layer, const Weights& weights, const std::vector<Numbers>& input, bool of_batch) {
     return of_batch ? batch_moments(layer, input) : Moments{weights.moving_means, weights.moving_variances};
 }
 
+// Computes a layer's output before the activation, by image.
 std::vector<Numbers> before_activation(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
     std::vector<Numbers> output;
     switch (layer.kind) {
         case Kind::normalization:
-            output = standardised(layer, chosen_moments(layer, weights, reads.input, of_batch), reads.input);
+            output = standardise(layer, choose_moments(layer, weights, reads.input, of_batch), reads.input);
             for (Numbers& image : output) {
                 for (std::size_t i = 0; i < image.size(); ++i) {
                     const std::size_t c = i % weights.kernel.size();
@@ -236,17 +243,19 @@ std::vector<Numbers> before_activation(const Layer& layer, const Weights& weight
             }
             return output;
         default:
-            for (const Numbers& image : reads.input) output.push_back(sums(layer, weights, image));
+            for (const Numbers& image : reads.input) output.push_back(image_forward(layer, weights, image));
             return output;
     }
 }
 
-// With h the standardised numbers. If mean and variance are the images' own, each number changes them, and so all
-// numbers of its channel: through the mean by the same amount, and through the variance in proportion to h.
+// With h the standardised numbers and g the gradient, both of one channel, and sums over the channel's n pixels:
+//     dgamma = sum g h    dbeta = sum g    dx = gamma / sqrt(variance + epsilon) (g - sum g / n - h sum(g h) / n)
+// The last two terms come from mean and variance, which depend on x; without `of_batch` they do not, and the terms
+// vanish. Source: Ioffe and Szegedy 2015, section 3.
 std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& weights, const Reads& reads,
                                             bool of_batch, std::vector<Numbers> gradient, Weights& gradients) {
-    const Moments moments = chosen_moments(layer, weights, reads.input, of_batch);
-    const std::vector<Numbers> h = standardised(layer, moments, reads.input);
+    const Moments moments = choose_moments(layer, weights, reads.input, of_batch);
+    const std::vector<Numbers> h = standardise(layer, moments, reads.input);
     const std::size_t channels = weights.kernel.size();
     const double pixels = static_cast<double>(h.size() * (h[0].size() / channels));
     Numbers sums(channels), products(channels);
@@ -291,7 +300,9 @@ Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input) {
 std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
     std::vector<Numbers> output = before_activation(layer, weights, reads, of_batch);
     for (Numbers& image : output) {
-        for (double& value : image) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, layer.slope, value);
+        for (double& value : image) {
+            value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, layer.slope, value);
+        }
     }
     return output;
 }
@@ -310,35 +321,35 @@ std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const 
         return normalization_backward(layer, weights, reads, of_batch, std::move(gradient), gradients);
     }
     for (std::size_t n = 0; n < gradient.size(); ++n) {
-        gradient[n] = sums_backward(layer, weights, reads.input[n], gradient[n], gradients);
+        gradient[n] = image_backward(layer, weights, reads.input[n], gradient[n], gradients);
     }
     return gradient;
 }
 
 double distance_from_jumps(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
-    double least = std::numeric_limits<double>::infinity();
-    const auto take = [&](double distance) {
-        if (distance != 0) least = std::min(least, std::fabs(distance));
+    double smallest = std::numeric_limits<double>::infinity();
+    const auto include = [&](double distance) {
+        if (distance != 0) smallest = std::min(smallest, std::fabs(distance));
     };
     for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
-        for (double value : image) take(distance_from_jump(layer.relu ? Activation::relu : layer.activation, value));
+        for (double value : image) include(distance_from_jump(layer.relu ? Activation::relu : layer.activation, value));
     }
     if (layer.kind == Kind::prelu) {
         for (const Numbers& image : reads.input) {
-            for (double value : image) take(value);
+            for (double value : image) include(value);
         }
     }
-    if (layer.kind != Kind::max_pooling) return least;
+    if (layer.kind != Kind::max_pooling) return smallest;
     const int64_t channels = layer.input.channels;
     for (const Numbers& image : reads.input) {
         const std::vector<int64_t> largest = winners(layer, image);
         for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
             for (int64_t c = 0; c < channels; ++c) {
-                take(image[at(largest[at(to * channels + c)])] - image[at(from * channels + c)]);
+                include(image[at(largest[at(to * channels + c)])] - image[at(from * channels + c)]);
             }
         });
     }
-    return least;
+    return smallest;
 }
 
 }  // namespace convscope::test

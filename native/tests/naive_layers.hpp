@@ -19,7 +19,7 @@ struct Weights {
     Numbers moving_means = {}, moving_variances = {};
 };
 
-// The inputs of a layer, by image: the previous layer's output, and the second input of a joining layer.
+// The inputs of a layer, by image: the previous layer's output, and the earlier output that a joining layer reads too.
 struct Reads {
     std::vector<Numbers> input, added;
 };
@@ -31,18 +31,18 @@ struct Moments {
 
 Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input);
 
-// Computes a layer's output. A batch normalisation uses the images' own moments if `of_batch`, else the moving
-// statistics. Dropout does nothing here; see naive_network.cpp.
+// Computes a layer's output, by image. A batch normalisation uses the images' own moments if `of_batch`, else the
+// moving statistics. Dropout does nothing here; naive_network.cpp drops values.
 std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch);
 
-// Computes the gradient with respect to a layer's input (for an addition, to each of its inputs) from the gradient with
-// respect to its output, and adds the gradients of its weights to `gradients`.
+// Computes the gradient with respect to a layer's input from `gradient`, that with respect to its output, and adds the
+// gradients of its weights to `gradients`. The gradient of an addition is the same for both of its inputs.
 std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch,
                               std::vector<Numbers> gradient, Weights& gradients);
 
-// Returns how close the images are to a jump of the layer's gradient, where rounding would decide between its two
+// Returns how close the images are to a jump of the layer's gradient, where float and double may fall on different
 // sides: the smallest nonzero distance of a number from a jump of its activation's derivative (relu's is at 0), or from
-// the largest number of its pooling window. Numbers exactly at a jump are so with any rounding, and are left out.
+// the largest number of its pooling window. A distance of exactly 0 is left out, since float then has it too.
 double distance_from_jumps(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch);
 
 }  // namespace convscope::test

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <limits>
 
 #include "numbers.hpp"
 
@@ -13,12 +12,14 @@ namespace {
 
 std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
-// Number `number` of the sequence `start`, as dropout counts them.
-uint64_t bits(uint64_t start, int64_t number) {
-    return Random(start + static_cast<uint64_t>(number) * 0x9e3779b97f4a7c15u).bits();
+// Returns number `index` of the SplitMix64 sequence `start`. Each number adds the constant to the state (see
+// numbers.hpp).
+uint64_t bits_at(uint64_t start, int64_t index) {
+    return Random(start + static_cast<uint64_t>(index) * 0x9e3779b97f4a7c15u).bits();
 }
 
-Numbers normalised(const Architecture& architecture, const uint8_t* image) {
+// Returns an image's bytes as the network's input: byte * scale + offset.
+Numbers normalise(const Architecture& architecture, const uint8_t* image) {
     Numbers values(at(architecture.input.shape.size()));
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] =
@@ -33,7 +34,7 @@ class Pass {
     Pass(const Architecture& architecture, const std::vector<Weights>& weights,
          const std::vector<const uint8_t*>& images, const Training* training, const Ablation& ablation = {})
         : architecture_(architecture), weights_(weights), training_(training) {
-        for (const uint8_t* image : images) images_.push_back(normalised(architecture, image));
+        for (const uint8_t* image : images) images_.push_back(normalise(architecture, image));
         for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
             outputs_.push_back(forward(architecture.layers[l], weights[l], reads(l), training != nullptr));
             drop(l, outputs_[l]);
@@ -43,12 +44,13 @@ class Pass {
         }
     }
 
-    // The output of a layer, by image.
+    // Returns the output of a layer, by image.
     const std::vector<Numbers>& output(std::size_t layer) const { return outputs_[layer]; }
 
-    // Computes the gradients with respect to the images and to every layer's output from the gradient with respect to
-    // the logits, and adds the gradients of the weights to `gradients`.
-    std::vector<std::vector<Numbers>> back(std::vector<Numbers> dlogits, std::vector<Weights>& gradients) const {
+    // Computes the gradients with respect to the images (map 0) and to the output of each layer l (map l + 1) from that
+    // with respect to the logits, and adds the gradients of the weights to `gradients`.
+    std::vector<std::vector<Numbers>> backpropagate(std::vector<Numbers> dlogits,
+                                                    std::vector<Weights>& gradients) const {
         std::vector<std::vector<Numbers>> by_map = {images_};
         by_map.insert(by_map.end(), outputs_.begin(), outputs_.end());
         for (std::vector<Numbers>& map : by_map) {
@@ -60,27 +62,12 @@ class Pass {
             std::vector<Numbers> gradient = by_map[l + 1];
             drop(l, gradient);
             gradient = backward(layer, weights_[l], reads(l), training_ != nullptr, std::move(gradient), gradients[l]);
-            if (!layer.reads_earlier()) {
-                add(gradient, by_map[l]);
+            if (layer.kind == Kind::concatenation) {
+                add_to_joined_maps(gradient, layer, by_map[at(layer.earlier + 1)], by_map[l]);
                 continue;
             }
-            std::vector<Numbers>& earlier = by_map[at(layer.earlier + 1)];
-            if (layer.kind == Kind::addition) add(gradient, by_map[l]);
-            if (layer.kind != Kind::concatenation) {
-                add(gradient, earlier);
-                continue;
-            }
-            for (std::size_t n = 0; n < gradient.size(); ++n) {
-                const std::size_t first = at(shape_of(layer.earlier).channels), all = at(layer.output.channels);
-                for (std::size_t i = 0; i < gradient[n].size(); ++i) {
-                    const std::size_t pixel = i / all, channel = i % all;
-                    if (channel < first) {
-                        earlier[n][pixel * first + channel] += gradient[n][i];
-                    } else {
-                        by_map[l][n][pixel * (all - first) + channel - first] += gradient[n][i];
-                    }
-                }
-            }
+            if (layer.kind != Kind::branch) add(gradient, by_map[l]);
+            if (layer.reads_earlier()) add(gradient, by_map[at(layer.earlier + 1)]);
         }
         return by_map;
     }
@@ -96,11 +83,11 @@ class Pass {
             gradient[n][at(labels[n])] -= scale;
             loss += std::log(sum) - outputs_.back()[n][at(labels[n])];
         }
-        if (gradients != nullptr) back(std::move(gradient), *gradients);
+        if (gradients != nullptr) backpropagate(std::move(gradient), *gradients);
         return loss;
     }
 
-    // Of what batch normalisation `layer` reads.
+    // Returns the moments of the input of batch normalisation `layer`.
     Moments moments(std::size_t layer) const { return batch_moments(architecture_.layers[layer], reads(layer).input); }
 
     double distance_from_jumps() const {
@@ -113,6 +100,23 @@ class Pass {
     }
 
    private:
+    // Adds the gradient of a concatenation to those of its inputs: the first channels of a pixel are the earlier map's.
+    void add_to_joined_maps(const std::vector<Numbers>& gradient, const Layer& layer, std::vector<Numbers>& earlier,
+                            std::vector<Numbers>& previous) const {
+        const std::size_t first = at(shape_of(layer.earlier).channels), all = at(layer.output.channels);
+        for (std::size_t n = 0; n < gradient.size(); ++n) {
+            for (std::size_t i = 0; i < gradient[n].size(); ++i) {
+                const std::size_t pixel = i / all, channel = i % all;
+                if (channel < first) {
+                    earlier[n][pixel * first + channel] += gradient[n][i];
+                } else {
+                    previous[n][pixel * (all - first) + channel - first] += gradient[n][i];
+                }
+            }
+        }
+    }
+
+    // Returns what layer `l` reads of the images.
     Reads reads(std::size_t l) const {
         Reads reads = {l == 0 ? images_ : outputs_[l - 1], {}};
         const Layer& layer = architecture_.layers[l];
@@ -136,13 +140,14 @@ class Pass {
         return layer < 0 ? architecture_.input.shape : architecture_.layers[at(layer)].output;
     }
 
-    // Multiplies a dropout layer's numbers, or their gradient, by nothing or by what keeps the mean.
+    // Multiplies each number of a dropout layer, or of its gradient, by 0 with probability p = dropped / 2^24, else by
+    // 1 / (1 - p). A number is dropped if the upper 24 of its random bits are below `dropped`.
     void drop(std::size_t l, std::vector<Numbers>& images) const {
         const Layer& layer = architecture_.layers[l];
         if (training_ == nullptr || layer.kind != Kind::dropout) return;
         for (std::size_t n = 0; n < images.size(); ++n) {
             const int64_t position = training_->position + static_cast<int64_t>(n);
-            Random sequence(bits(bits(training_->dropout_key, static_cast<int64_t>(l)), position));
+            Random sequence(bits_at(bits_at(training_->dropout_key, static_cast<int64_t>(l)), position));
             for (double& number : images[n]) {
                 const bool kept = static_cast<int64_t>(sequence.bits() >> 40) >= layer.dropped;
                 number *= kept ? 1 / (1 - static_cast<double>(layer.dropped) / (1 << 24)) : 0;
@@ -172,17 +177,10 @@ class Pass {
     std::vector<std::vector<Numbers>> outputs_;  // by layer and image
 };
 
-// Of one image, by map.
-std::vector<Numbers> of_first(const std::vector<std::vector<Numbers>>& by_map) {
-    std::vector<Numbers> first;
-    for (const std::vector<Numbers>& map : by_map) first.push_back(map[0]);
-    return first;
-}
-
 }  // namespace
 
 Architecture::Architecture(int64_t height, int64_t width, int64_t channels)
-    : input{{height, width, channels}, 1.0f / 255, -0.25f} {}
+    : input{{height, width, channels}, 1.0f / 255, -0.25f} {}  // bytes become numbers from -0.25 to 0.75
 
 Layer& Architecture::append(Kind kind, Shape output) {
     Layer layer;
@@ -197,6 +195,7 @@ Layer& Architecture::append_window(Kind kind, int64_t channels, int64_t rows, in
     const int64_t in[] = {last().height, last().width}, stride[] = {moves.down, moves.right};
     const int64_t reach[] = {(rows - 1) * moves.row_dilation + 1, (columns - 1) * moves.column_dilation + 1};
     int64_t out[2], padding[] = {0, 0};
+    // Keras: "same" gives ceil(in / stride) outputs, and the padding that the last window needs, less of it before.
     for (int axis = 0; axis < 2; ++axis) {
         out[axis] =
             moves.same ? (in[axis] + stride[axis] - 1) / stride[axis] : (in[axis] - reach[axis]) / stride[axis] + 1;
@@ -278,7 +277,8 @@ Architecture& Architecture::soft_voting(int64_t members) {
 
 Architecture& Architecture::zero_padding(int64_t above, int64_t below, int64_t left, int64_t right) {
     const Shape inner = last();
-    append(Kind::zero_padding, {above + inner.height + below, left + inner.width + right, inner.channels}).padding = {above, left};
+    const Shape padded = {above + inner.height + below, left + inner.width + right, inner.channels};
+    append(Kind::zero_padding, padded).padding = {above, left};
     return *this;
 }
 
@@ -313,23 +313,24 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
     Random random(seed);
     std::vector<Weights> weights;
     for (const Layer& layer : architecture.layers) {
-        Weights all;
+        Weights drawn;
         if (layer.has_weights()) {
             const int64_t taps = layer.window[0] * layer.window[1];
             const int64_t inputs = layer.is_by_channel() ? taps : taps * layer.input.channels / layer.groups;
-            const float size = layer.kind == Kind::prelu ? 0.5f : std::sqrt(6.0f / static_cast<float>(inputs));
+            // Slopes up to 0.5; else the limit of He and others 2015, with which relu layers keep the size of numbers.
+            const float limit = layer.kind == Kind::prelu ? 0.5f : std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
-                all.kernel.push_back(static_cast<double>(size * random.number()));
+                drawn.kernel.push_back(static_cast<double>(limit * random.number()));
             }
             for (int64_t i = 0; i < layer.output.channels; ++i) {
-                all.bias.push_back(layer.has_bias ? static_cast<double>(0.25f * random.number()) : 0);
+                drawn.bias.push_back(layer.has_bias ? static_cast<double>(0.25f * random.number()) : 0);
             }
         }
         for (int64_t c = 0; layer.kind == Kind::normalization && c < layer.input.channels; ++c) {
-            all.moving_means.push_back(static_cast<double>(0.5f * random.number()));
-            all.moving_variances.push_back(static_cast<double>(1.25f + random.number()));
+            drawn.moving_means.push_back(static_cast<double>(0.5f * random.number()));
+            drawn.moving_variances.push_back(static_cast<double>(1.25f + random.number()));
         }
-        weights.push_back(all);
+        weights.push_back(drawn);
     }
     return weights;
 }
@@ -345,7 +346,10 @@ std::vector<Numbers> outputs(const Architecture& architecture, const std::vector
 std::vector<Numbers> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                                      const uint8_t* image, const Numbers& dlogits) {
     std::vector<Weights> unused = zeros_like(weights);
-    return of_first(Pass(architecture, weights, {image}, nullptr).back({dlogits}, unused));
+    std::vector<Numbers> gradients;
+    const Pass pass(architecture, weights, {image}, nullptr);
+    for (const std::vector<Numbers>& map : pass.backpropagate({dlogits}, unused)) gradients.push_back(map[0]);
+    return gradients;
 }
 
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
@@ -354,10 +358,10 @@ double add_gradients(const Architecture& architecture, const std::vector<Weights
     return Pass(architecture, weights, images, training).add_gradients(labels, scale, gradients);
 }
 
-Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
-                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
-                      double rate, uint64_t dropout_key, double least_distance) {
-    Trained trained;
+DescentResult train_naively(const Architecture& architecture, std::vector<Weights>& weights,
+                            const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels,
+                            int64_t batch_size, double rate, uint64_t dropout_key, double min_distance) {
+    DescentResult result;
     for (std::size_t begin = 0; begin < images.size(); begin += at(batch_size)) {
         const auto from = static_cast<std::ptrdiff_t>(begin);
         const auto to = static_cast<std::ptrdiff_t>(std::min(begin + at(batch_size), images.size()));
@@ -365,10 +369,10 @@ Trained train_naively(const Architecture& architecture, std::vector<Weights>& we
         const std::vector<int64_t> part_labels(labels.begin() + from, labels.begin() + to);
         const Training training = {dropout_key, static_cast<int64_t>(begin)};
         const Pass pass(architecture, weights, part, &training);
-        trained.distance_from_jumps = std::min(trained.distance_from_jumps, pass.distance_from_jumps());
-        if (trained.distance_from_jumps < least_distance) return trained;
+        result.distance_from_jumps = std::min(result.distance_from_jumps, pass.distance_from_jumps());
+        if (result.distance_from_jumps < min_distance) return result;
         std::vector<Weights> gradients = zeros_like(weights);
-        trained.loss += pass.add_gradients(part_labels, 1 / static_cast<double>(part.size()), &gradients);
+        result.loss += pass.add_gradients(part_labels, 1 / static_cast<double>(part.size()), &gradients);
         for (std::size_t l = 0; l < weights.size(); ++l) {
             Weights& layer = weights[l];
             for (std::size_t i = 0; i < layer.kernel.size(); ++i) layer.kernel[i] -= rate * gradients[l].kernel[i];
@@ -383,7 +387,7 @@ Trained train_naively(const Architecture& architecture, std::vector<Weights>& we
             }
         }
     }
-    return trained;
+    return result;
 }
 
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights) {

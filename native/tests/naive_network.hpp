@@ -1,5 +1,5 @@
 // A network in double precision and plain loops, with which tests compare the engine's networks. It is written from the
-// definitions, and finite differences check it in turn.
+// definitions; network_test.cpp checks its gradients by finite differences.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +33,11 @@ struct Architecture {
     Architecture& normalization(bool relu = false);
     // Adds the output of layer number `earlier`.
     Architecture& addition(int64_t earlier, bool relu = false);
-    // The next layer reads the output of layer `earlier` (-1: the image); or its channels, followed by the last
-    // layer's.
+    // Makes the next layer read the output of layer `earlier` (-1: the image).
     Architecture& branch(int64_t earlier);
+    // Joins the channels of layer `earlier` (-1: the image) and, after them, those of the last layer.
     Architecture& concatenation(int64_t earlier);
-    // Makes the logits of an ensemble of `members` members, whose logits are the last layer's output.
+    // Averages the probabilities of `members` networks, whose logits the last layer holds one network after another.
     Architecture& soft_voting(int64_t members);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
@@ -55,7 +55,7 @@ struct Architecture {
     Layer& append_window(Kind kind, int64_t channels, int64_t rows, int64_t columns, Moves moves);
 };
 
-// Weights that floats hold exactly, large enough for every layer to matter.
+// Returns weights that floats hold exactly, large enough that every layer changes the logits.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
 // Returns the output of every layer, (rows, columns, channels), for one image, with the ablation's replacements.
@@ -79,16 +79,16 @@ double add_gradients(const Architecture& architecture, const std::vector<Weights
                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
                      std::vector<Weights>* gradients, const Training* training = nullptr);
 
-struct Trained {
+struct DescentResult {
     double loss = 0;                                                       // the sum over all images
     double distance_from_jumps = std::numeric_limits<double>::infinity();  // smallest so far, see naive_layers.hpp
 };
 
-// Takes steps of gradient descent, one for each batch, and updates the moving statistics. Stops if a number is nearer
-// to a jump of the gradient than `least_distance`.
-Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
-                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
-                      double rate, uint64_t dropout_key, double least_distance);
+// Takes steps of gradient descent, one for each batch, and updates the moving statistics. Stops early if a number is
+// nearer to a jump of the gradient than `min_distance`.
+DescentResult train_naively(const Architecture& architecture, std::vector<Weights>& weights,
+                            const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels,
+                            int64_t batch_size, double rate, uint64_t dropout_key, double min_distance);
 
 // Returns weights of the same shapes, all zero, without moving statistics.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);

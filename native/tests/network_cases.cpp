@@ -1,4 +1,8 @@
-// Networks over shapes that fill neither a register nor a tile, with every kind of layer and what is fused of them.
+// Networks whose shapes fill neither a register nor a tile, with every kind of layer and every fusion of layers.
+//
+// The arguments, declared in naive_network.hpp:
+//     A(height, width, channels)    convolution(filters, rows, columns, has relu, Moves)    depthwise(multiplier, ...)
+//     Moves: {stride down, stride right, "same" padding, row dilation, column dilation, groups}
 #include "naive_network.hpp"
 
 namespace convscope::test {
@@ -17,8 +21,7 @@ std::vector<Architecture> network_cases() {
             .max_pooling(2, 2, {2, 2})
             .flatten()
             .dense(10),
-        // Convolutions fused with a pooling: of sizes for which `winners_input` computes the input gradient, and
-        // others.
+        // Convolutions fused with a pooling. Of some sizes `winners_input` computes the input gradient, of others not.
         A(11, 13, 3)
             .convolution(5, 3, 3)
             .max_pooling(2, 2, {2, 2})
@@ -41,7 +44,7 @@ std::vector<Architecture> network_cases() {
             .flatten()
             .dense(5),
         A(10, 10, 1).convolution(4, 3, 3).convolution(8, 3, 3, true, same).max_pooling(2, 2, {2, 2}).flatten().dense(3),
-        // Strides, paddings, and poolings that stand by themselves.
+        // Strides, paddings, and poolings that no convolution is fused with.
         A(13, 11, 1).convolution(6, 3, 3, true, {2, 2, true}).convolution(17, 3, 2, true, {1, 2}).flatten().dense(3),
         A(12, 12, 3)
             .max_pooling(2, 2, {2, 2})
@@ -57,8 +60,8 @@ std::vector<Architecture> network_cases() {
             .flatten()
             .dense(2),
         A(8, 8, 1).max_pooling(2, 2, {2, 2}).flatten().dense(4, true).dense(2),
-        // Winograd convolutions: each algorithm, maps of whole tiles and others, with and without padding, channels
-        // that fill no register, and before every kind of layer.
+        // Winograd convolutions: each algorithm, maps of whole and of partial tiles, with and without padding, with
+        // channels that fill no register, and before every kind of layer.
         A(9, 11, 1)
             .convolution(17, 1, 1)
             .convolution(16, 3, 3, true, same)
@@ -82,7 +85,7 @@ std::vector<Architecture> network_cases() {
             .max_pooling(2, 2, {1, 1, true})
             .flatten()
             .dense(3),
-        // Averages, of windows, of what padding leaves of them, and of the whole map.
+        // Average poolings: of whole windows, of windows that reach into the padding, and of the whole map.
         A(11, 12, 1)
             .convolution(17, 3, 3)
             .average_pooling(2, 2, {2, 2})
@@ -92,7 +95,7 @@ std::vector<Architecture> network_cases() {
             .average_pooling(2, 3, {1, 1})
             .flatten()
             .dense(3),
-        // Depthwise convolutions: first, between others, strided, with several outputs a channel.
+        // Depthwise convolutions: as the first layer, between others, strided, with several outputs per channel.
         A(10, 11, 3)
             .depthwise(6, 3, 3, true, same)
             .convolution(34, 1, 1)
@@ -101,8 +104,8 @@ std::vector<Architecture> network_cases() {
             .max_pooling(2, 2, {2, 2})
             .flatten()
             .dense(3),
-        // Dilation: of the image, of few and many channels, along one axis and both, beside a pooling that would fit, wider
-        // than the map, and of a depthwise convolution.
+        // Dilation: of the image, of few and many channels, along one axis and both, before a pooling that would be
+        // fused without dilation, wider than the map, and of a depthwise convolution.
         A(15, 17, 1)
             .convolution(9, 3, 3, true, {1, 1, true, 2, 3})
             .convolution(18, 3, 2, true, {1, 1, false, 3, 1})
@@ -121,7 +124,7 @@ std::vector<Architecture> network_cases() {
             .average_pooling(2, 2, {2, 2})
             .flatten()
             .dense(3),
-        // Groups: of few and many channels and filters, strided, dilated, with one filter each, and of one channel each.
+        // Groups: few and many channels and filters, strided, dilated, one filter per group, and one channel per group.
         A(9, 10, 4)
             .convolution(6, 3, 3, true, {1, 1, true, 1, 1, 2})
             .convolution(72, 3, 2, true, {2, 1, true, 1, 1, 3})
@@ -158,7 +161,7 @@ std::vector<Architecture> network_cases() {
             .activated(Activation::tanh)
             .flatten()
             .dense(3),
-        // Dropout, which is nothing but in training.
+        // Dropout, which changes values only in training.
         A(8, 9, 2)
             .dropout(0.1)
             .convolution(6, 3, 3)
@@ -211,7 +214,7 @@ std::vector<Architecture> network_cases() {
             .dense(4)
             .dense(4)
             .addition(14),
-        // Additions to vectors: of a pooled map that lies before the first dense layer, and on either side of a flatten.
+        // Additions to vectors: of a pooled map before the first dense layer, and before and after a flatten.
         A(6, 7, 2)
             .convolution(7, 3, 3)
             .average_pooling(4, 5, {4, 5})
@@ -238,7 +241,7 @@ std::vector<Architecture> network_cases() {
             .flatten()
             .addition(11, true)
             .dense(3),
-        // Branches: a shortcut with a convolution and a normalisation, of a map and beside it, and joined channels.
+        // Branches: a shortcut with a convolution and a normalisation, and concatenated channels.
         A(9, 8, 2)
             .convolution(9, 3, 3)
             .convolution(7, 3, 3, true, same)
@@ -256,7 +259,8 @@ std::vector<Architecture> network_cases() {
             .dropout(0.25)
             .flatten()
             .dense(4),
-        // Branches of the image, of a map that was flattened before, and of vectors on both sides of the first dense layer.
+        // Branches of the image, of a map that was flattened before, and of vectors on both sides of the first dense
+        // layer.
         A(6, 7, 3)
             .convolution(5, 3, 3, false)
             .activated(Activation::tanh)
@@ -275,7 +279,7 @@ std::vector<Architecture> network_cases() {
             .branch(12)
             .dense(3),
         A(5, 4, 2).convolution(3, 3, 3, true, same).concatenation(-1).depthwise(2, 2, 2, true).flatten().dense(3),
-        // Ensembles: of a network with a dense layer and one without, behind relu, and of maps.
+        // Ensembles: of a network with a dense layer and one without, of logits after relu, and of maps.
         A(7, 6, 2)
             .convolution(6, 3, 3)
             .flatten()
@@ -291,8 +295,8 @@ std::vector<Architecture> network_cases() {
         A(5, 4, 2).convolution(15, 5, 4).soft_voting(5),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
-        // Zero padding and activations as layers: of the image, of maps in frames and between strides, of vectors, and of
-        // logits. All that the first pooling reads of a map may be zeros.
+        // Zero padding and activations as layers: of the image, of maps with padding and with strides, of vectors, and
+        // of logits. A window of the first pooling may lie in the zeros alone.
         A(7, 9, 3)
             .zero_padding(1, 2, 0, 3)
             .convolution(18, 3, 3, false)
@@ -351,7 +355,8 @@ std::vector<Architecture> network_cases() {
             .depthwise(2, 2, 2, false, {2, 2})
             .flatten()
             .dense(3),
-        // Learned slopes: of the image, of maps in frames and cut to what is read, of vectors, and of logits.
+        // Learned slopes: of the image, of maps with padding and with pixels that no layer reads, of vectors, and of
+        // logits.
         A(9, 11, 3)
             .prelu()
             .convolution(18, 3, 3, false)

@@ -1,5 +1,5 @@
-// Whole networks, forward and back, against the naive one, over shapes that fill neither a register nor a tile; and the
-// naive one against finite differences.
+// The outputs and gradients of whole networks compared with those of the naive network, and the naive gradients
+// compared with finite differences.
 #include <cmath>
 
 #include "check.hpp"
@@ -10,9 +10,9 @@
 namespace convscope::test {
 namespace {
 
-// The mean loss of the naive network, and its gradients if asked for.
-double naive(const Architecture& a, const std::vector<Weights>& weights, const RandomData& data,
-             std::vector<Weights>* gradients, const Training* training = nullptr) {
+// Returns the mean loss of the naive network, and writes its gradients unless `gradients` is null.
+double naive_loss(const Architecture& a, const std::vector<Weights>& weights, const RandomData& data,
+                  std::vector<Weights>* gradients, const Training* training = nullptr) {
     if (gradients != nullptr) *gradients = zeros_like(weights);
     const auto count = static_cast<double>(data.count());
     return add_gradients(a, weights, data.images(0, data.count()), data.labels, 1 / count, gradients, training) / count;
@@ -24,27 +24,27 @@ bool differs_in_training(const Architecture& a) {
     });
 }
 
-// The slope of the naive loss by one weight: by finite differences, and by backpropagation.
+// The derivative of the naive loss with respect to one weight, computed in two ways.
 struct Slope {
-    double difference, gradient;
+    double finite_difference, gradient;
 };
 
+// Adds the slopes of three random weights of each kernel and one of each bias.
 void add_slopes(const Architecture& a, const Training* training, uint64_t seed, std::vector<Slope>& slopes) {
     std::vector<Weights> weights = random_weights(a, seed), gradients;
     const RandomData data(a, training == nullptr ? 1 : 3, seed);
-    naive(a, weights, data, &gradients, training);
+    naive_loss(a, weights, data, &gradients, training);
     Random random(seed);
-    // The step is so small that relu and pooling choose the same values at both ends.
-    const auto add = [&](Numbers& numbers, const Numbers& by_numbers) {
-        constexpr double step = 1e-6;
+    const auto add = [&](Numbers& numbers, const Numbers& number_gradients) {
+        constexpr double step = 1e-6;  // so small that relu and pooling choose the same values at both ends
         const auto i = static_cast<std::size_t>(random.below(static_cast<int64_t>(numbers.size())));
         const double original = numbers[i];
         numbers[i] = original + step;
-        const double above = naive(a, weights, data, nullptr, training);
+        const double above = naive_loss(a, weights, data, nullptr, training);
         numbers[i] = original - step;
-        const double below = naive(a, weights, data, nullptr, training);
+        const double below = naive_loss(a, weights, data, nullptr, training);
         numbers[i] = original;
-        slopes.push_back({(above - below) / (2 * step), by_numbers[i]});
+        slopes.push_back({(above - below) / (2 * step), number_gradients[i]});
     };
     for (std::size_t l = 0; l < weights.size(); ++l) {
         if (weights[l].kernel.empty()) continue;
@@ -56,7 +56,7 @@ void add_slopes(const Architecture& a, const Training* training, uint64_t seed, 
 std::vector<Slope> slopes() {
     std::vector<Slope> slopes;
     uint64_t seed = 41;
-    const Training training = {7, 3};
+    const Training training = {7, 3};  // any key and position
     for (const Architecture& a : network_cases()) {
         add_slopes(a, nullptr, ++seed, slopes);
         if (differs_in_training(a)) add_slopes(a, &training, ++seed, slopes);
@@ -68,7 +68,7 @@ std::vector<Slope> slopes() {
 
 TEST(the_naive_gradients_match_finite_differences) {
     static const std::vector<Slope> all = slopes();  // once for all instruction sets, since plain loops take long
-    for (const Slope& slope : all) CHECK_NEAR(slope.difference, slope.gradient, 1e-6);
+    for (const Slope& slope : all) CHECK_NEAR(slope.finite_difference, slope.gradient, 1e-6);
 }
 
 TEST(outputs_match_the_naive_network) {
@@ -99,7 +99,7 @@ TEST(gradients_match_the_naive_network) {
         const std::vector<Weights> weights = random_weights(a, ++seed);
         const RandomData data(a, 21, seed);
         std::vector<Weights> wanted, got;
-        const double wanted_loss = naive(a, weights, data, &wanted);
+        const double wanted_loss = naive_loss(a, weights, data, &wanted);
         Engine engine(a, weights, kernels);
         for (int64_t batch_size : {21, 8}) {  // one batch, and three of which the last is short
             CHECK_NEAR(engine.gradients(data.bytes, data.labels, batch_size, 2, got), wanted_loss, 1e-5);

@@ -9,13 +9,13 @@
 namespace convscope::test {
 namespace {
 
-constexpr double rounding = 6e-8;  // of a float, relative
+constexpr double rounding = 6e-8;  // 2^-24, the largest relative error of a rounded float
 
 // Channels that fill no register, whole registers, and more than the kernels hold at once.
 constexpr int64_t channel_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 130};
 constexpr int64_t pixel_counts[] = {1, 2, 3, 50};
 
-// `count` numbers around `center`; what a kernel reads behind them counts for nothing, so there are none.
+// Returns `count` numbers around `center`, followed by NaN: a kernel may read there, but no result may depend on it.
 Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
     Buffer<float> numbers = plain_buffer<float>(count);
     std::fill(numbers.begin(), numbers.end(), std::numeric_limits<float>::quiet_NaN());
@@ -23,6 +23,8 @@ Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
     return numbers;
 }
 
+// A map, the gradient with respect to the output, and a mean for each channel. The numbers are around 100, like a map
+// whose mean is many times its spread.
 struct Map {
     Map(Random& random, int64_t pixels, int64_t channels)
         : pixels(pixels),
@@ -42,6 +44,7 @@ struct Map {
     Buffer<float> x, dy, means;
 };
 
+// Calls check(random, map) with maps of all numbers of channels and pixels.
 template <class Check>
 void for_maps(uint64_t seed, Check check) {
     Random random(seed);

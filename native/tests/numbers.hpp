@@ -1,4 +1,4 @@
-// Numbers to test with: the same on every machine, so that a failure can be had again.
+// Pseudo-random numbers to test with, the same on every machine, so that a failure can be repeated.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,8 @@ namespace convscope::test {
 
 constexpr float untouched = 12345;  // fills memory that must not be written
 
-// Zeros, `count` of them and the slack: without marks, so that a test may compare or fill all of it.
+// Returns `count` + `slack` zeros. The slack has none of the marks that buffer.hpp writes there, so a test may compare
+// or fill the whole buffer.
 template <class Element>
 Buffer<Element> plain_buffer(int64_t count) {
     return Buffer<Element>(static_cast<std::size_t>(count + slack));
@@ -30,8 +31,9 @@ class Random {
     }
     // Returns a number from -1 to 1, a multiple of 2^-20.
     float number() { return static_cast<float>(static_cast<int64_t>(bits() >> 43) - (1 << 20)) / (1 << 20); }
+    // Returns an integer from 0 to limit - 1.
     int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
-    // The magnitude anywhere between two powers of ten, either sign.
+    // Returns a number of either sign with a magnitude from 10^least_power to 10^largest_power.
     float number_of_size(double least_power, double largest_power) {
         const double power = least_power + (largest_power - least_power) * std::fabs(static_cast<double>(number()));
         return static_cast<float>(std::pow(10.0, power)) * (bits() >> 63 ? 1.0f : -1.0f);

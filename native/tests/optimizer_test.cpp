@@ -40,7 +40,7 @@ TEST(adam_takes_the_step_of_its_formula) {
 
 TEST(sgd_takes_the_steps_of_its_formula) {
     Random random(36);
-    constexpr double rate = 0.25, keeps = 0.875, kept = 0.9375;
+    constexpr double rate = 0.25, momentum = 0.875, kept = 0.9375;  // floats hold them exactly; kept by weight decay
     for (bool nesterov : {false, true}) {
         for (int64_t count : {1, 7, 16, 33, 100}) {
             const Buffer<float> w = random.numbers(count), velocity = random.numbers(count);
@@ -48,20 +48,17 @@ TEST(sgd_takes_the_steps_of_its_formula) {
             std::vector<double> wanted_w(w.begin(), w.end()), wanted_velocity(velocity.begin(), velocity.end());
             for (int step = 0; step < 3; ++step) {
                 const Buffer<float> g = random.numbers(count);
-                const OptimizerStep sgd = {.kind = OptimizerKind::sgd,
-                                           .rate = rate,
-                                           .kept = kept,
-                                           .momentum = keeps,
-                                           .nesterov = nesterov};
+                const OptimizerStep sgd = {
+                    .kind = OptimizerKind::sgd, .rate = rate, .kept = kept, .momentum = momentum, .nesterov = nesterov};
                 kernels.take_step(new_w.data(), new_velocity.data(), nullptr, g.data(), count, sgd);
                 for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
                     const double pull = rate * static_cast<double>(g[i]);
-                    wanted_velocity[i] = keeps * wanted_velocity[i] - pull;
+                    wanted_velocity[i] = momentum * wanted_velocity[i] - pull;
                     wanted_w[i] =
-                        kept * wanted_w[i] + (nesterov ? keeps * wanted_velocity[i] - pull : wanted_velocity[i]);
+                        kept * wanted_w[i] + (nesterov ? momentum * wanted_velocity[i] - pull : wanted_velocity[i]);
                 }
             }
-            for (std::size_t i = 0; i < w.size(); ++i) {  // those behind the count as they were
+            for (std::size_t i = 0; i < w.size(); ++i) {  // numbers after the count are unchanged
                 CHECK_NEAR(static_cast<double>(new_w[i]), wanted_w[i], 1e-6);
                 CHECK_NEAR(static_cast<double>(new_velocity[i]), wanted_velocity[i], 1e-6);
             }
@@ -69,7 +66,7 @@ TEST(sgd_takes_the_steps_of_its_formula) {
     }
 }
 
-TEST(an_average_approaches_its_values_by_its_rate) {
+TEST(an_average_moves_towards_new_values_by_its_rate) {
     Random random(37);
     for (float rate : {0.0f, 0.01f, 0.5f, 1.0f}) {
         for (int64_t count : {1, 7, 16, 33, 100}) {
@@ -77,9 +74,9 @@ TEST(an_average_approaches_its_values_by_its_rate) {
             Buffer<float> moved = average;
             kernels.approach(moved.data(), values.data(), count, rate);
             for (std::size_t i = 0; i < moved.size(); ++i) {
-                const double there = static_cast<double>(average[i]), way = static_cast<double>(values[i]) - there;
-                const double part = i < static_cast<std::size_t>(count) ? static_cast<double>(rate) : 0;
-                CHECK_NEAR(static_cast<double>(moved[i]), there + part * way, 3e-7);
+                const double start = static_cast<double>(average[i]), way = static_cast<double>(values[i]) - start;
+                const double share = i < static_cast<std::size_t>(count) ? static_cast<double>(rate) : 0;
+                CHECK_NEAR(static_cast<double>(moved[i]), start + share * way, 3e-7);
             }
         }
     }

@@ -15,7 +15,7 @@ struct Case {
     Axis down, right;
 };
 
-// A map without a frame, whose outputs are written at unordered offsets.
+// A map without padding, whose outputs are written in reverse order. A cell is an output pixel.
 struct Pooling {
     Pooling(const Case& c, int64_t channels, Random& random)
         : shape(c), cells(c.down.out * c.right.out), input_size(c.down.in * c.right.in * channels) {
@@ -63,13 +63,14 @@ const Case cases[] = {
     {{7, 3, 3, 2, 0}, {9, 4, 3, 2, 0}},                                       // windows that overlap
     {{3, 3, 1, 1, 0}, {13, 4, 4, 3, 0}},                                      // rows only
     {{5, 3, 3, 1, 0}, {4, 4, 1, 1, 0}},                                       // columns only
-    {{5, 3, 1, 2, 0}, {7, 4, 1, 2, 0}},                                       // pixels that nobody reads
+    {{5, 3, 1, 2, 0}, {7, 4, 1, 2, 0}},                                       // pixels that no window reads
     {{1, 1, 1, 1, 0}, {1, 1, 1, 1, 0}},  {{5, 1, 5, 1, 0}, {4, 1, 4, 1, 0}},  // the whole map
     {{5, 5, 3, 1, 1}, {4, 4, 3, 1, 1}},                                       // padding on every side
-    {{7, 4, 2, 2, 0}, {5, 3, 2, 2, 0}},                                       // padding behind the last
+    {{7, 4, 2, 2, 0}, {5, 3, 2, 2, 0}},                                       // padding after the last pixel
     {{7, 4, 4, 2, 1}, {10, 4, 5, 3, 2}}, {{2, 2, 5, 1, 2}, {1, 1, 3, 1, 1}},  // a window larger than the map
 };
 
+// Calls visit(pooling) with every case and several numbers of channels.
 template <class Visit>
 void for_each_pooling(const Kernels& kernels, uint64_t seed, Visit visit) {
     Random random(seed);
@@ -86,7 +87,7 @@ void for_each_pooling(const Kernels& kernels, uint64_t seed, Visit visit) {
 
 TEST(max_pooling_keeps_the_first_maximum_and_its_index) {
     for_each_pooling(kernels, 11, [&](Pooling& p) {
-        for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
+        for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // many are equal
         const int64_t channels = p.image.channels;
         Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
         std::fill(winners.begin(), winners.end(), -1);

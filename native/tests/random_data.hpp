@@ -1,4 +1,4 @@
-// Images and labels for any architecture, of noise.
+// Random images and labels that fit an architecture's input shape and number of classes.
 #pragma once
 
 #include "naive_network.hpp"
@@ -14,7 +14,7 @@ struct RandomData {
         for (int64_t i = 0; i < count; ++i) labels.push_back(random.below(architecture.classes()));
     }
     const uint8_t* image(int64_t i) const { return bytes.data() + i * image_bytes; }
-    // Where images [begin, end) are.
+    // Returns pointers to images [begin, end).
     std::vector<const uint8_t*> images(int64_t begin, int64_t end) const {
         std::vector<const uint8_t*> images;
         for (int64_t i = begin; i < end; ++i) images.push_back(image(i));

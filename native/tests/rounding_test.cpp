@@ -1,4 +1,4 @@
-// Kernels rounded to few levels: the kernel against its definition, and training by rounded kernels.
+// Weights rounded to few levels: `round_columns` against its definition, and training with rounded kernels.
 #include <cmath>
 
 #include "check.hpp"
@@ -27,9 +27,10 @@ Settings settings_of(int64_t bits) {
     return settings;
 }
 
-std::vector<int64_t> order(int64_t begin, int64_t end) {
+// Returns 0, 1, ..., count - 1.
+std::vector<int64_t> in_order(int64_t count) {
     std::vector<int64_t> order;
-    for (int64_t i = begin; i < end; ++i) order.push_back(i);
+    for (int64_t i = 0; i < count; ++i) order.push_back(i);
     return order;
 }
 
@@ -39,7 +40,8 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
     Random random(301);
     const int64_t width = kernels.panel_width;
     for (int64_t rows : {1, 2, 9, 150}) {
-        for (int64_t highest : {1, 7, 127}) {
+        for (int64_t highest : {1, 7, 127}) {  // levels -highest to highest: of 2, 4 and 8 bits
+            // Any step per root mean square will do; these are close to those of engine/rounding.py.
             const double factor = highest == 1 ? 1.25 : 4.0 / static_cast<double>(highest);
             Buffer<float> from = random.numbers(rows * width), to = plain_buffer<float>(rows * width);
             for (int64_t r = 0; r < rows; ++r) from[static_cast<std::size_t>(r * width)] = 0;  // a column of zeros
@@ -59,7 +61,8 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
                     CHECK_NEAR(level, std::rint(level), 1e-4);
                     CHECK(std::fabs(level) < limit + 0.5);
                     if (std::fabs(value) < (limit + 0.5) * step) CHECK(std::fabs(value - rounded) < 0.501 * step);
-                    if (std::fabs(value) > limit * step) CHECK_NEAR(rounded, value > 0 ? limit * step : -limit * step, 1e-5);
+                    if (value > limit * step) CHECK_NEAR(rounded, limit * step, 1e-5);
+                    if (value < -limit * step) CHECK_NEAR(rounded, -limit * step, 1e-5);
                 }
             }
         }
@@ -69,15 +72,15 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
 TEST(training_with_rounded_kernels_gives_the_same_bits_on_any_number_of_threads) {
     const RandomData data(network(), 90, 302);
     const std::vector<Weights> start = random_weights(network(), 303);
-    GoOn watcher;
+    NeverStop watcher;
     for (int64_t bits : {2, 4, 8}) {
         Engine single(network(), start, kernels);
-        single.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, 1, watcher, settings_of(bits));
+        single.train(data.bytes, data.labels, in_order(90), 32, 0.01f, 1, watcher, settings_of(bits));
         CHECK(!equal(single.read(Parameters::weights), single.read(Parameters::unrounded)));
         CHECK(!equal(single.read(Parameters::unaveraged), single.read(Parameters::unrounded)));
         for (int threads : {2, 3}) {
             Engine threaded(network(), start, kernels);
-            threaded.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, threads, watcher, settings_of(bits));
+            threaded.train(data.bytes, data.labels, in_order(90), 32, 0.01f, threads, watcher, settings_of(bits));
             for (Parameters::Field field : {Parameters::weights, Parameters::unrounded, Parameters::unaveraged}) {
                 CHECK(equal(threaded.read(field), single.read(field)));
             }
@@ -86,15 +89,15 @@ TEST(training_with_rounded_kernels_gives_the_same_bits_on_any_number_of_threads)
 }
 
 // A pass reads rounded weights everywhere, so its gradients are those of a plain network with the rounded weights.
-TEST(the_gradients_belong_to_the_rounded_network) {
+TEST(the_gradients_are_those_of_the_rounded_network) {
     const RandomData data(network(), 24, 304);
     const std::vector<Weights> start = random_weights(network(), 305);
-    GoOn watcher;
+    NeverStop watcher;
     Settings settings = settings_of(4);
     settings.averaging = 0;
     settings.optimizer.kind = OptimizerKind::sgd;
     Engine rounded(network(), start, kernels);
-    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0, 2, watcher, settings);  // learning rate 0: only rounds
+    rounded.train(data.bytes, data.labels, in_order(24), 24, 0, 2, watcher, settings);  // learning rate 0: only rounds
     const std::vector<Weights> grid = rounded.read(Parameters::weights);
     CHECK(equal(rounded.read(Parameters::unrounded), start));
     Engine plain(network(), grid, kernels);
@@ -102,7 +105,7 @@ TEST(the_gradients_belong_to_the_rounded_network) {
     const double loss = plain.gradients(data.bytes, data.labels, 24, 1, expected);
     CHECK(rounded.gradients(data.bytes, data.labels, 24, 1, gradients) == loss);
     CHECK(equal(gradients, expected));
-    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0.5f, 2, watcher, settings);
+    rounded.train(data.bytes, data.labels, in_order(24), 24, 0.5f, 2, watcher, settings);
     const std::vector<Weights> moved = rounded.read(Parameters::unrounded);
     for (std::size_t l = 0; l < start.size(); ++l) {
         for (std::size_t i = 0; i < start[l].kernel.size(); ++i) {

@@ -7,10 +7,11 @@
 #   run.sh arm       for AArch64 with NEON, run by QEMU
 #   run.sh coverage  with GCC, counting how often each branch is taken, for gcovr
 #
-# What is not installed is left out, and said so; with CONVSCOPE_REQUIRE_ALL=1 it is an error.
+# A build whose tools are not installed is left out with a message; with CONVSCOPE_REQUIRE_ALL=1 that is an error.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=build/native # with a dash and a name: as deep as the folder of the Python module, without which ccache sees other paths
+# build/native-NAME is as deep as the build folder of the Python module, so that ccache sees the same relative paths.
+build=build/native
 
 missing() {
   echo "left out: $1"
@@ -34,8 +35,8 @@ run_tests() {
   "$build-$1/native/tests/engine_tests"
 }
 
-# Their findings end the program. UBSan's check of vptr needs run-time type information, which the engine is built without.
-# The first line is that of fuzz/networks.py: with ccache both compile the engine once.
+# A sanitizer's first finding ends the program. UBSan's check of vptr needs run-time type information, which the engine is
+# built without. fuzz/networks.py uses the same flags as `address`, so that ccache compiles the engine once for both.
 address="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"
 thread="-fsanitize=thread -g1"
 export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
@@ -49,9 +50,9 @@ has_sanitizers() {
 
 native() {
   local clang
-  # As the Python module is compiled: with ccache the engine is compiled once for both.
+  # The flags of the Python module, so that ccache compiles the engine once for both.
   run_tests g++ -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release
-  # What a target without kernels of its own, threads and exceptions gets.
+  # The generic kernels, without threads and exceptions: what a target gets for which there is no instruction set.
   (unset CONVSCOPE_ISA && run_tests bare -DCMAKE_CXX_COMPILER=g++ -DCONVSCOPE_GENERIC=ON -DCONVSCOPE_THREADS=OFF \
     -DCONVSCOPE_EXCEPTIONS=OFF -DCONVSCOPE_OPTIMIZATION=-O1)
   clang=$(command -v clang++-19 || command -v clang++) || missing "Clang (Debian: clang-19, libclang-rt-19-dev)"
@@ -60,16 +61,16 @@ native() {
     missing "the sanitizers of g++ or $clang"
     return
   fi
-  # One sanitizer by each compiler. -O1 halves the time and leaves more for them to see. Which thread computes what is
-  # decided outside the kernels, so ThreadSanitizer sees one set of them; those of all sets run on threads above.
+  # Each compiler builds one sanitizer. -O1 halves the time and removes less code that could be wrong. Which thread
+  # computes what is decided outside the kernels, so ThreadSanitizer runs only the generic kernels.
   build_tests address -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS="$address" -DCONVSCOPE_OPTIMIZATION=-O1
   build_tests thread -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_CXX_FLAGS="$thread" -DCONVSCOPE_GENERIC=ON \
     -DCONVSCOPE_OPTIMIZATION=-O1
   # Most tests have one thread, so both run at once.
   "$build-address/native/tests/engine_tests" &
-  local of_addresses=$!
+  local address_process=$!
   (unset CONVSCOPE_ISA && "$build-thread/native/tests/engine_tests")
-  wait "$of_addresses"
+  wait "$address_process"
 }
 
 wasm() {
@@ -106,7 +107,7 @@ arm() {
 }
 
 coverage() {
-  rm -rf "$build-coverage" # it would count for sources that are gone
+  rm -rf "$build-coverage" # old counts would include sources that no longer exist
   run_tests coverage -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="--coverage -fprofile-update=atomic" \
     -DCONVSCOPE_OPTIMIZATION=-O1
 }

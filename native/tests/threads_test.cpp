@@ -1,4 +1,4 @@
-// The team and the queue: each item is computed once, and the waiting thread sees the results.
+// Teams of threads and queues of items, the flushing of subnormal numbers, and the search for instruction sets.
 #include "threads.hpp"
 
 #include <vector>
@@ -12,7 +12,7 @@ namespace convscope::test {
 TEST(a_team_runs_every_item_once_and_waits_for_all) {
     for (int threads : {1, 2, 3, 8}) {
         Team team(threads);
-        std::vector<int> done(1000);  // not atomic: each item belongs to one thread, and run() hands it back
+        std::vector<int> done(1000);  // not atomic: one thread computes an item, and run() waits for all
         for (int round = 1; round <= 50; ++round) {
             Queue queue(1000, team.size());
             auto work = [&](int thread) {
@@ -20,9 +20,7 @@ TEST(a_team_runs_every_item_once_and_waits_for_all) {
                 for (int64_t item; queue.take(thread, item);) ++done[static_cast<std::size_t>(item)];
             };
             team.run(work);
-            bool all = true;
-            for (int times : done) all = all && times == round;
-            CHECK(all);
+            CHECK(std::all_of(done.begin(), done.end(), [&](int times) { return times == round; }));
         }
     }
 }
@@ -34,7 +32,7 @@ __attribute__((noinline)) float half_of(float value) {
 }
 
 TEST(subnormal_numbers_are_flushed_only_within_a_task) {
-    const float least_normal = 1.17549435e-38f;
+    const float least_normal = 1.17549435e-38f;  // half of it is subnormal
     for (int threads : {1, 3}) {
         Team team(threads);
         CHECK(half_of(least_normal) > 0);
@@ -66,7 +64,7 @@ TEST(a_thread_takes_its_own_part_of_a_queue_first) {
 
 TEST(an_instruction_set_is_found_by_its_exact_name) {
     CHECK(find_kernels(kernels.name) == &kernels);
-    CHECK(find_kernels("vax") == nullptr);
+    CHECK(find_kernels("vax") == nullptr);  // no instruction set of the engine
     CHECK(find_kernels("") == nullptr);
     CHECK(kernels.panel_width == 2 * kernels.vector_width);
 }

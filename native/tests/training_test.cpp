@@ -20,7 +20,7 @@ Architecture small_network() {
         .dense(classes);
 }
 
-// Noise with a bright quarter; the label says which.
+// Images of noise with one bright quarter, whose number is the label, and a random order of them.
 struct Quarters {
     explicit Quarters(int64_t count, uint64_t seed) {
         Random random(seed);
@@ -35,7 +35,7 @@ struct Quarters {
             }
             order.push_back(i);
         }
-        for (int64_t i = count; i-- > 1;) {  // no image twice, in no order
+        for (int64_t i = count; i-- > 1;) {  // shuffles (Fisher and Yates)
             std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random.below(i + 1))]);
         }
     }
@@ -88,6 +88,7 @@ Settings every_setting() {
     return settings;
 }
 
+// Returns entries [begin, end) of `order`.
 std::vector<int64_t> part(const std::vector<int64_t>& order, std::size_t begin, std::size_t end) {
     return {order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end)};
 }
@@ -105,9 +106,10 @@ void check_moved(const std::vector<Weights>& weights, const std::vector<Weights>
     }
 }
 
-class StopAfter final : public Watcher {
+// A watcher that stops the work after a number of images.
+class StopAfterImages final : public Watcher {
    public:
-    explicit StopAfter(int64_t images) : images_(images) {}
+    explicit StopAfterImages(int64_t images) : images_(images) {}
     bool go_on(const Score& score) override { return score.images < images_; }
 
    private:
@@ -119,14 +121,15 @@ class StopAfter final : public Watcher {
 TEST(training_gives_the_same_bits_on_any_number_of_threads) {
     const Quarters data(150, 201);
     const std::vector<Weights> start = random_weights(small_network(), 202);
-    GoOn watcher;
+    NeverStop watcher;
     for (int64_t batch_size : {64, 150, 5}) {
         Engine single(small_network(), start, kernels);
         const Score score = single.train(data.images, data.labels, data.order, batch_size, 0.003f, 1, watcher);
         CHECK(!equal(single.read(Parameters::weights), start));
         for (int threads : {2, 3, 7}) {
             Engine threaded(small_network(), start, kernels);
-            const Score again = threaded.train(data.images, data.labels, data.order, batch_size, 0.003f, threads, watcher);
+            const Score again =
+                threaded.train(data.images, data.labels, data.order, batch_size, 0.003f, threads, watcher);
             CHECK(again.loss == score.loss && again.correct == score.correct && again.images == score.images);
             for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
                 CHECK(equal(threaded.read(field), single.read(field)));
@@ -138,7 +141,7 @@ TEST(training_gives_the_same_bits_on_any_number_of_threads) {
 TEST(training_with_every_layer_and_setting_gives_the_same_bits_on_any_number_of_threads) {
     const Quarters data(150, 216);
     const std::vector<Weights> start = random_weights(with_every_layer(), 217);
-    GoOn watcher;
+    NeverStop watcher;
     Engine single(with_every_layer(), start, kernels);
     const Score score = single.train(data.images, data.labels, data.order, 64, 0.01f, 1, watcher, every_setting());
     CHECK(!equal(single.read(Parameters::weights), single.read(Parameters::unaveraged)));
@@ -162,7 +165,7 @@ TEST(gradients_have_the_same_bits_on_any_number_of_threads) {
     CHECK(equal(single, three));
 }
 
-TEST(a_training_step_is_adams_step_by_the_gradients) {
+TEST(the_first_training_step_with_adam_has_the_size_of_the_rate) {
     const Quarters data(24, 205);
     const std::vector<Weights> start = random_weights(small_network(), 206);
     Engine engine(small_network(), start, kernels);
@@ -170,7 +173,7 @@ TEST(a_training_step_is_adams_step_by_the_gradients) {
     engine.gradients(data.images, data.labels, 24, 2, gradients);
     std::vector<int64_t> order;
     for (int64_t i = 0; i < 24; ++i) order.push_back(i);
-    GoOn watcher;
+    NeverStop watcher;
     engine.train(data.images, data.labels, order, 24, 0.01f, 2, watcher);
     CHECK(engine.steps == 1);
     const std::vector<Weights> m = engine.read(Parameters::m), after = engine.read(Parameters::weights);
@@ -179,8 +182,8 @@ TEST(a_training_step_is_adams_step_by_the_gradients) {
             const double g = gradients[l].kernel[i];
             CHECK_NEAR(m[l].kernel[i], 0.1 * g, 1e-6);
             if (std::fabs(g) < 1e-3) continue;  // where epsilon and rounding decide
-            CHECK_NEAR(after[l].kernel[i], start[l].kernel[i] - (g > 0 ? 0.01 : -0.01),
-                       1e-4);  // the first step has one size
+            // Adam's first step is rate m / sqrt(v) with m = g and v = g^2: the rate, with the sign of g.
+            CHECK_NEAR(after[l].kernel[i], start[l].kernel[i] - (g > 0 ? 0.01 : -0.01), 1e-4);
         }
     }
 }
@@ -208,14 +211,14 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
         for (double g : layer.bias) squares += g * g;
     }
     const double norm = std::sqrt(squares);
-    for (double clip_norm :
-         {0.0, 2 * norm, norm / 3}) {  // how long the gradient may be; 0 and a length above its own: as it is
+    // A limit of 0 or above the gradient's norm changes nothing.
+    for (double clip_norm : {0.0, 2 * norm, norm / 3}) {
         Settings settings;
         settings.optimizer.kind = OptimizerKind::sgd;
         settings.loss = {smoothing, class_weights};
         settings.clip_norm = clip_norm;
         Engine engine(small_network(), start, kernels);
-        GoOn watcher;
+        NeverStop watcher;
         const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
         CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
         const double rate = clip_norm > 0 && clip_norm < norm ? 0.5 * clip_norm / norm : 0.5;
@@ -235,22 +238,22 @@ TEST(a_step_drops_the_same_values_as_the_naive_network) {
         images.push_back(data.images.data() + i * side * side);
         labels.push_back(data.labels[static_cast<std::size_t>(i)]);
     }
-    const Training training = {78, 0};
+    const Training training = {78, 0};  // the dropout key and the position of the first image
     const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, &wanted, &training);
     Settings settings;
     settings.optimizer.kind = OptimizerKind::sgd;
     settings.dropout_key = 78;
     Engine engine(a, start, kernels);
-    GoOn watcher;
+    NeverStop watcher;
     const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
     CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
     check_moved(engine.read(Parameters::weights), start, wanted, 0.5);
 }
 
-TEST(training_goes_on_from_a_state_bit_for_bit) {
+TEST(training_resumes_from_a_saved_state_bit_for_bit) {
     const Quarters data(128, 207);
     const std::vector<Weights> start = random_weights(small_network(), 208);
-    GoOn watcher;
+    NeverStop watcher;
     Engine whole(small_network(), start, kernels);
     whole.train(data.images, data.labels, data.order, 32, 0.003f, 2, watcher);
 
@@ -271,9 +274,9 @@ TEST(an_epoch_in_pieces_gives_the_bits_of_a_whole_epoch) {
     const Quarters data(90, 74);
     const Architecture a = with_every_layer();
     const std::vector<Weights> start = random_weights(a, 75);
-    GoOn watcher;
+    NeverStop watcher;
     Settings settings = every_setting();
-    settings.averaging = 0;  // its weights between two pieces are the average
+    settings.averaging = 0;  // with averaging, the weights after the first piece would be the average
     Engine whole(a, start, kernels), parts(a, start, kernels);
     whole.train(data.images, data.labels, data.order, 32, 0.01f, 1, watcher, settings);
     parts.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.01f, 1, watcher, settings);
@@ -297,23 +300,23 @@ TEST(a_stopped_training_leaves_whole_steps) {
     const Quarters data(96, 211);
     const std::vector<Weights> start = random_weights(small_network(), 212);
     Engine stopped(small_network(), start, kernels), expected(small_network(), start, kernels);
-    StopAfter watcher(64);
-    GoOn on;
+    StopAfterImages watcher(64);
+    NeverStop never_stop;
     const Score score = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, watcher);
     CHECK(score.images == 64 && stopped.steps == 2);
-    expected.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, on);
+    expected.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, never_stop);
     CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 
-    // The first thread asks after each of its slices. Where the other took them all, the step is made before it asks.
-    StopAfter at_once(0);
+    // The first thread asks the watcher after each of its slices. If the second thread takes all slices, the step is
+    // complete before the first asks.
+    StopAfterImages at_once(0);
     const Score rest = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, at_once);
     CHECK(rest.images == 0 || rest.images == 32);
-    if (rest.images > 0) expected.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.003f, 2, on);
+    if (rest.images > 0) expected.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.003f, 2, never_stop);
     CHECK(stopped.steps == expected.steps);
     CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 
-    StopAfter alone(0);
-    const Score none = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 1, alone);
+    const Score none = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 1, at_once);
     CHECK(none.images == 0 && stopped.steps == expected.steps);
     CHECK(equal(stopped.read(Parameters::weights), expected.read(Parameters::weights)));
 }
@@ -337,7 +340,7 @@ TEST(training_allocates_nothing_after_preparation) {
         const int64_t prepared = requested_bytes - before;
         CHECK(prepared > last);  // a larger batch takes more
         last = prepared;
-        GoOn watcher;
+        NeverStop watcher;
         trainer.train(images, 70, settings, rates.data(), steps, watcher);
         CHECK(requested_bytes - before == prepared);
     }
@@ -346,7 +349,7 @@ TEST(training_allocates_nothing_after_preparation) {
 TEST(a_network_learns_the_brightest_quarter) {
     const Quarters train(256, 213), test(200, 214);
     Engine engine(small_network(), random_weights(small_network(), 215), kernels);
-    GoOn watcher;
+    NeverStop watcher;
     Score last;
     for (int epoch = 0; epoch < 6; ++epoch) {
         last = engine.train(train.images, train.labels, train.order, 32, 0.003f, 2, watcher);

@@ -1,4 +1,5 @@
-// The backward pass through relu, pooling and convolution at once, compared with the same sums in plain loops.
+// The backward pass through relu, pooling and convolution at once, in which only the winner of each pooling window (a
+// cell) has a gradient. It is compared with the same sums in plain loops.
 #include <algorithm>
 
 #include "check.hpp"
@@ -11,7 +12,7 @@ struct Case {
     int64_t kernel_rows, kernel_columns, channels, filters, cell_rows, cell_columns;
 };
 
-// A map without a frame, pooled 2 x 2 by steps of two, and a gradient of which a third is zero.
+// A map without padding, pooled 2 x 2 with stride 2, with random winners and a gradient of which a third is zero.
 struct Backward {
     Backward(const Case& c, Random& random) : shape(c) {
         const int64_t height = 2 * c.cell_rows + c.kernel_rows - 1, width = 2 * c.cell_columns + c.kernel_columns - 1;
@@ -48,10 +49,12 @@ struct Backward {
     double gradient_at(int64_t cell, int64_t filter) const {
         return static_cast<double>(gradient[static_cast<std::size_t>(cell * shape.filters + filter)]);
     }
+    // Returns the input offset of the first number that the winner of a cell reads.
     int64_t won(int64_t cell, int64_t filter) const {
         const int32_t winner = winners[static_cast<std::size_t>(cell * shape.filters + filter)];
         return offsets[static_cast<std::size_t>(cell)] + image.window[winner];
     }
+    // Returns the gradient with respect to number `i` of a kernel row, (kernel column, channel).
     double kernel_gradient(int64_t filter, int64_t row, int64_t i) const {
         double sum = 0;
         for (int64_t cell = 0; cell < image.cells; ++cell) {
@@ -88,7 +91,7 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 }  // namespace
 
-TEST(the_winners_gradient_by_filters_matches_its_formula) {
+TEST(the_winners_kernel_gradient_by_filters_matches_its_formula) {
     Random random(21);
     for (const Case& c : cases(kernels)) {
         Backward b(c, random);
@@ -111,7 +114,7 @@ TEST(the_winners_gradient_by_filters_matches_its_formula) {
     }
 }
 
-TEST(the_winners_gradient_by_runs_matches_its_formula) {
+TEST(the_winners_kernel_gradient_by_runs_matches_its_formula) {
     Random random(22);
     for (const Case& c : cases(kernels)) {
         Backward b(c, random);
@@ -137,7 +140,7 @@ TEST(the_winners_gradient_by_runs_matches_its_formula) {
     }
 }
 
-TEST(the_winners_gradient_by_the_input_matches_its_formula) {
+TEST(the_winners_gradient_with_respect_to_the_input_matches_its_formula) {
     Random random(23);
     for (const Case& c : cases(kernels)) {
         if (c.kernel_rows != c.kernel_columns || (c.kernel_rows != 3 && c.kernel_rows != 5)) continue;
@@ -147,6 +150,7 @@ TEST(the_winners_gradient_by_the_input_matches_its_formula) {
         auto weight = [&](int64_t tap, int64_t channel, int64_t filter) {
             return kernel[static_cast<std::size_t>((tap * c.channels + channel) * c.filters + filter)];
         };
+        // The layout that `winners_input` reads: (channel block, filter, tap, vector_width).
         Buffer<float> back = plain_buffer<float>(round_up(c.channels, width) * c.filters * taps);
         for (int64_t channel = 0; channel < c.channels; ++channel) {
             for (int64_t filter = 0; filter < c.filters; ++filter) {

@@ -1,11 +1,13 @@
-// Winograd's transforms: the outputs of a tile equal those of the direct convolution in double, and each transform of
-// the backward pass is the transpose of one of the forward pass. And which algorithm a convolution gets.
+// Winograd's convolution of a tile, Y = A^T [sum over channels of (G g G^T) . (B^T x B)] A, where . multiplies number
+// by number: x is the input tile, g the kernel, and kernels/winograd_transforms.hpp has the matrices. The tests compare
+// Y with the direct convolution in double, check that each transform of the backward pass is the transpose of one of
+// the forward pass, and check which algorithm a convolution gets.
 #include <algorithm>
 #include <cmath>
 
 #include "check.hpp"
-#include "numbers.hpp"
 #include "layers/winograd_algorithm.hpp"
+#include "numbers.hpp"
 
 namespace convscope::test {
 namespace {
@@ -13,9 +15,11 @@ namespace {
 constexpr WinogradAlgorithm algorithms[] = {WinogradAlgorithm::f2x3, WinogradAlgorithm::f4x3, WinogradAlgorithm::f2x5,
                                             WinogradAlgorithm::f4x5};
 
-// Of the largest number, what float32 leaves (measured: 0.3e-6, 1.3e-6, 1.5e-6, 6e-6), with room.
+// The allowed error, as a share of the sum of the absolute products: three to seven times the errors measured in
+// float32, which were 0.3e-6, 1.3e-6, 1.5e-6 and 6e-6 in the order of `algorithms`.
 double tolerance(WinogradAlgorithm algorithm) {
-    return algorithm == WinogradAlgorithm::f4x5 ? 2e-5 : algorithm == WinogradAlgorithm::f2x3 ? 2e-6 : 5e-6;
+    if (algorithm == WinogradAlgorithm::f2x3) return 2e-6;
+    return algorithm == WinogradAlgorithm::f4x5 ? 2e-5 : 5e-6;
 }
 
 double dot(const Buffer<float>& a, const Buffer<float>& b, int64_t count) {
@@ -26,7 +30,7 @@ double dot(const Buffer<float>& a, const Buffer<float>& b, int64_t count) {
     return sum;
 }
 
-// Tiles side by side in one row of them, of a map whose pixels are a little further apart than the channels.
+// A row of `count` tiles of a map. The map has 3 unused numbers after each pixel, to find wrong offsets.
 struct Tiles {
     Tiles(WinogradAlgorithm algorithm, int64_t channels, int64_t count, const Kernels& kernels)
         : sizes(winograd_sizes(algorithm)) {
@@ -36,7 +40,7 @@ struct Tiles {
         p.pixel = round_up(channels, kernels.vector_width) + 3;
         p.row = (count * sizes.outputs + sizes.kernel - 1) * p.pixel;
         p.tile_step = round_up(channels, kernels.vector_width);
-        p.position_step = count * p.tile_step + 16;
+        p.position_step = count * p.tile_step + 16;  // 16 unused numbers
         for (int64_t tile = 0; tile < count; ++tile) offsets.push_back(tile * sizes.outputs * p.pixel);
         map = plain_buffer<float>(sizes.points() * p.row);
         transformed = plain_buffer<float>(sizes.positions() * p.position_step);
@@ -57,7 +61,8 @@ struct Tiles {
     Buffer<float> map, transformed;
 };
 
-// Random numbers for the pixels or the matrices, zeros between them, so that whole arrays can be multiplied.
+// Write random numbers to the pixels of the map, or to the matrices. The numbers between them stay 0, so that `dot` may
+// multiply whole arrays.
 void fill_map(Tiles& tiles, int64_t rows, Random& random) {
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t column = 0; column < tiles.p.row / tiles.p.pixel; ++column) {
@@ -71,6 +76,43 @@ void fill_transformed(Tiles& tiles, Random& random) {
             for (int64_t c = 0; c < tiles.p.channels; ++c) tiles.number(position, tile, c) = random.number();
         }
     }
+}
+
+// output(position, tile, f) = sum over channels c of input(position, tile, c) matrices(position, c, f), in double.
+void multiply_slowly(Tiles& input, const Buffer<float>& matrices, Tiles& output) {
+    const int64_t panel = static_cast<int64_t>(matrices.size() - slack) / (input.sizes.positions() * input.p.channels);
+    for (int64_t position = 0; position < input.sizes.positions(); ++position) {
+        for (int64_t tile = 0; tile < input.p.tiles; ++tile) {
+            for (int64_t f = 0; f < output.p.channels; ++f) {
+                double sum = 0;
+                for (int64_t c = 0; c < input.p.channels; ++c) {
+                    const auto weight = static_cast<std::size_t>((position * input.p.channels + c) * panel + f);
+                    sum += static_cast<double>(input.number(position, tile, c)) * static_cast<double>(matrices[weight]);
+                }
+                output.number(position, tile, f) = static_cast<float>(sum);
+            }
+        }
+    }
+}
+
+// A sum of products, and the sum of their absolute values.
+struct Sum {
+    double value = 0, size = 0;
+};
+
+// Returns output (y, x) of filter f by the definition of a convolution, without bias.
+Sum convolve_slowly(Tiles& input, const Buffer<float>& weights, int64_t panel, int64_t y, int64_t x, int64_t f) {
+    const int64_t side = input.sizes.kernel, channels = input.p.channels;
+    Sum sum;
+    // The rows of the weights are (kernel row, kernel column, channel).
+    for (int64_t row = 0; row < side * side * channels; ++row) {
+        const int64_t tap = row / channels;
+        const double pixel = static_cast<double>(input.pixel(y + tap / side, x + tap % side, row % channels));
+        const double product = pixel * static_cast<double>(weights[static_cast<std::size_t>(row * panel + f)]);
+        sum.value += product;
+        sum.size += std::fabs(product);
+    }
+    return sum;
 }
 
 std::vector<int64_t> channel_counts(const Kernels& kernels) {
@@ -93,21 +135,8 @@ TEST(a_winograd_tile_equals_the_direct_convolution) {
                 const Buffer<float> bias = random.numbers(panel);
                 kernels.winograd_input(input.p);
                 kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
-                for (int64_t position = 0; position < n * n; ++position) {
-                    for (int64_t tile = 0; tile < count; ++tile) {
-                        for (int64_t f = 0; f < columns; ++f) {
-                            double sum = 0;
-                            for (int64_t c = 0; c < channels; ++c) {
-                                const float weight =
-                                    matrices[static_cast<std::size_t>((position * channels + c) * panel + f)];
-                                sum +=
-                                    static_cast<double>(input.number(position, tile, c)) * static_cast<double>(weight);
-                            }
-                            output.number(position, tile, f) = static_cast<float>(sum);
-                        }
-                    }
-                }
-                // The last tile lies partly outside.
+                multiply_slowly(input, matrices, output);
+                // Rows and columns of each tile that lie inside the map: the last tile lies partly outside.
                 const std::vector<int64_t> inside = {m, m, m, m, m - 1, 1};
                 std::fill(output.map.begin(), output.map.end(), untouched);
                 output.p.inside = inside.data();
@@ -125,16 +154,10 @@ TEST(a_winograd_tile_equals_the_direct_convolution) {
                                 CHECK(got == untouched);
                                 continue;
                             }
-                            double sum = static_cast<double>(bias[static_cast<std::size_t>(f)]), size = 1;
-                            for (int64_t i = 0; i < r * r * channels; ++i) {
-                                const int64_t tap = i / channels, c = i % channels;
-                                const double term = static_cast<double>(input.pixel(y + tap / r, x + tap % r, c)) *
-                                                    static_cast<double>(rows[static_cast<std::size_t>(i * panel + f)]);
-                                sum += term;
-                                size += std::fabs(term);
-                            }
-                            if (output.p.relu) sum = std::max(sum, 0.0);
-                            CHECK_NEAR(static_cast<double>(got), sum, tolerance(algorithm) * size);
+                            const Sum direct = convolve_slowly(input, rows, panel, y, x, f);
+                            const double sum = direct.value + static_cast<double>(bias[static_cast<std::size_t>(f)]);
+                            const double wanted = output.p.relu ? std::max(sum, 0.0) : sum;
+                            CHECK_NEAR(static_cast<double>(got), wanted, tolerance(algorithm) * (1 + direct.size));
                         }
                     }
                 }
@@ -143,40 +166,41 @@ TEST(a_winograd_tile_equals_the_direct_convolution) {
     }
 }
 
-// <T x, y> = <x, T' y> for all x and y.
+// T' is the transpose of T if <T x, y> = <x, T' y> for all x and y; the tests take random x and y, and <,> is `dot`.
 TEST(the_backward_winograd_transforms_are_transposes_of_the_forward_ones) {
     Random random(72);
     for (WinogradAlgorithm algorithm : algorithms) {
         for (int64_t channels : channel_counts(kernels)) {
-            Tiles there(algorithm, channels, 2, kernels), back(algorithm, channels, 2, kernels);
-            const auto pixels = static_cast<int64_t>(there.map.size()),
-                       numbers = static_cast<int64_t>(there.transformed.size());
-            const int64_t n = there.sizes.points(), m = there.sizes.outputs;
-            fill_map(there, n, random);
+            Tiles forward(algorithm, channels, 2, kernels), back(algorithm, channels, 2, kernels);
+            const auto pixels = static_cast<int64_t>(forward.map.size()),
+                       numbers = static_cast<int64_t>(forward.transformed.size());
+            const int64_t n = forward.sizes.points(), m = forward.sizes.outputs;
+            fill_map(forward, n, random);
             fill_transformed(back, random);
-            kernels.winograd_input(there.p);
+            kernels.winograd_input(forward.p);
             kernels.winograd_input_backward(back.p);
-            const double of_input = dot(there.transformed, back.transformed, numbers);
-            CHECK_NEAR(dot(there.map, back.map, pixels), of_input, 1e-4 * static_cast<double>(n * n * n));
-            // It adds: overlapping tiles share pixels, and twice gives twice.
+            // Both sides are sums of n^2 numbers per tile and channel, each with coefficients that grow with n.
+            const double tolerance = 1e-4 * static_cast<double>(n * n * n);
+            const double of_input = dot(forward.transformed, back.transformed, numbers);
+            CHECK_NEAR(dot(forward.map, back.map, pixels), of_input, tolerance);
+            // It adds, since overlapping tiles share pixels: called twice it gives twice the sum.
             kernels.winograd_input_backward(back.p);
-            CHECK_NEAR(dot(there.map, back.map, pixels), 2 * of_input, 2e-4 * static_cast<double>(n * n * n));
+            CHECK_NEAR(dot(forward.map, back.map, pixels), 2 * of_input, 2 * tolerance);
 
             Tiles maps(algorithm, channels, 2, kernels), outputs(algorithm, channels, 2, kernels);
             const std::vector<int64_t> inside = {m, m, m, m};
             const Buffer<float> bias = plain_buffer<float>(channels + kernels.vector_width);
             fill_map(maps, m, random);
-            for (int64_t row = 0; row < m; ++row) {  // what lies behind the last tile is not a place
-                for (int64_t i = 2 * m * maps.p.pixel; i < maps.p.row; ++i)
-                    maps.p.map[row * maps.p.row + i] = 0;
+            for (int64_t row = 0; row < m; ++row) {  // the pixels after the last tile are no outputs
+                for (int64_t i = 2 * m * maps.p.pixel; i < maps.p.row; ++i) maps.p.map[row * maps.p.row + i] = 0;
             }
             fill_transformed(outputs, random);
             outputs.p.inside = inside.data();
             outputs.p.bias = bias.data();
             kernels.winograd_output(outputs.p);
             kernels.winograd_output_backward(maps.p);
-            CHECK_NEAR(dot(maps.transformed, outputs.transformed, numbers), dot(maps.map, outputs.map, pixels),
-                       1e-4 * static_cast<double>(n * n * n));
+            const double of_output = dot(maps.map, outputs.map, pixels);
+            CHECK_NEAR(dot(maps.transformed, outputs.transformed, numbers), of_output, tolerance);
         }
     }
 }
@@ -191,7 +215,7 @@ TEST(the_winograd_kernel_gradient_is_the_transpose_of_the_kernel_transform) {
         for (int64_t columns : {int64_t{1}, kernels.vector_width, kernels.vector_width + 1, panel}) {
             Buffer<float> rows = random.numbers(count), sums = plain_buffer<float>(count);
             Buffer<float> matrices = plain_buffer<float>(numbers), gradient = random.numbers(numbers);
-            for (int64_t i = 0; i < count; ++i) {  // columns behind the last filter are zero, and stay as they are
+            for (int64_t i = 0; i < count; ++i) {  // columns after the last filter are zero, and stay unchanged
                 if (i % panel >= columns) rows[static_cast<std::size_t>(i)] = 0;
                 sums[static_cast<std::size_t>(i)] = i % panel < columns ? 0 : untouched;
             }
@@ -221,12 +245,12 @@ TEST(a_convolution_gets_the_algorithm_of_the_fewest_products) {
     };
     CHECK(chosen(24, 24, 3, 64, 1) == WinogradAlgorithm::f4x3);
     CHECK(chosen(2, 2, 3, 64, 1) == WinogradAlgorithm::f2x3);
-    CHECK(chosen(1, 1, 3, 64, 1) == WinogradAlgorithm::none);  // nine products for one place, or sixteen for four
+    CHECK(chosen(1, 1, 3, 64, 1) == WinogradAlgorithm::none);  // 9 products for one output instead of 16 for four
     CHECK(chosen(24, 20, 5, 64, 1) == WinogradAlgorithm::f4x5);
     CHECK(chosen(2, 6, 5, 64, 1) == WinogradAlgorithm::f2x5);
     CHECK(chosen(1, 1, 5, 64, 1) == WinogradAlgorithm::none);
-    CHECK(chosen(1, 2, 3, 64, 1) ==
-          WinogradAlgorithm::none);  // sixteen instead of eighteen is not worth the transforms
+    // 16 products instead of 18 do not pay for the transforms.
+    CHECK(chosen(1, 2, 3, 64, 1) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 2, 64, 1) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 64, 2) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 3, 1) == WinogradAlgorithm::none);

@@ -1,4 +1,7 @@
-// Winograd's convolution, pooled, against the direct convolution in double; and each of its three transforms by itself.
+// Winograd's convolution F(2 x 2, 3 x 3), pooled, against the direct convolution in double; and each transform by
+// itself. With . number by number, x the 4 x 4 pixels that a cell (a 2 x 2 pooling window) reads, and g the 3 x 3
+// kernel:
+//     the cell's four outputs = A^T [sum over channels of (G g G^T) . (B^T x B)] A
 #include <algorithm>
 #include <cmath>
 
@@ -8,12 +11,12 @@
 namespace convscope::test {
 namespace {
 
-// Lavin and Gray 2016, section 4.1.
+// G, B^T and A^T. Source: Lavin and Gray 2016, section 4.1.
 constexpr double kernel_matrix[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 constexpr double input_matrix[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
 constexpr double output_matrix[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
-// Entry (i, j) of M x M^T, with `at(row, column)` the entries of x.
+// Returns entry (i, j) of M x M^T, where `at(row, column)` gives the entries of x.
 template <int Rows, int Columns, class Entry>
 double transformed(const double (&matrix)[Rows][Columns], int64_t i, int64_t j, Entry at) {
     double sum = 0;
@@ -29,8 +32,8 @@ struct Case {
     int64_t channels, columns, cell_rows, cell_columns;
 };
 
-// A map one pixel wider than what the cells read, its cells in no order, and one panel of weights: rows (place of the
-// kernel, channel), the columns behind the last filter zero as Parameters keeps them.
+// A map one pixel wider than its cells read, with the cells in reverse order, and one panel of weights: rows (kernel
+// row, kernel column, channel), with the columns after the last filter 0 as Parameters keeps them.
 struct Convolution {
     Convolution(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), cells(c.cell_rows * c.cell_columns), panel(kernels.panel_width), winner_row(c.columns + 2) {
@@ -74,7 +77,8 @@ struct Convolution {
         kernels.winograd_weights({WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), kernel.data()});
     }
 
-    // The whole computation, as PooledConvolution does it for a panel.
+    // Computes a panel as PooledConvolution does: transforms of weights and input, 16 products, transform of the
+    // output.
     void compute(const Kernels& kernels) {
         transform_weights(kernels);
         kernels.winograd_input(tiles);
@@ -105,13 +109,13 @@ struct Convolution {
     float weight(int64_t row, int64_t column, int64_t channel, int64_t filter) const {
         return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
     }
-    // The direct convolution, without bias, at pixel 0 to 3 of a cell.
-    double direct(int64_t cell, int64_t position, int64_t filter) const {
+    // Returns the direct convolution, without bias, at pixel 0 to 3 of a cell, row by row.
+    double direct(int64_t cell, int64_t cell_pixel, int64_t filter) const {
         double sum = 0;
         for (int64_t r = 0; r < 3; ++r) {
             for (int64_t s = 0; s < 3; ++s) {
                 for (int64_t c = 0; c < shape.channels; ++c) {
-                    sum += static_cast<double>(pixel(cell, position / 2 + r, position % 2 + s, c)) *
+                    sum += static_cast<double>(pixel(cell, cell_pixel / 2 + r, cell_pixel % 2 + s, c)) *
                            static_cast<double>(weight(r, s, c, filter));
                 }
             }
@@ -157,7 +161,8 @@ TEST(a_pooled_winograd_convolution_equals_the_direct_one) {
                     double largest = v.direct(cell, 0, filter);
                     for (int64_t j = 1; j < 4; ++j) largest = std::max(largest, v.direct(cell, j, filter));
                     CHECK(winner[filter] >= 0 && winner[filter] < 4);
-                    CHECK_NEAR(v.direct(cell, winner[filter] & 3, filter), largest, 3e-5);  // or as good as it
+                    // Rounding may choose another pixel than double, but then a pixel of nearly the same value.
+                    CHECK_NEAR(v.direct(cell, winner[filter] & 3, filter), largest, 3e-5);
                     largest += static_cast<double>(v.w.bias[filter]);
                     CHECK_NEAR(static_cast<double>(got[filter]), relu ? std::max(largest, 0.0) : largest, 2e-5);
                 }
@@ -233,6 +238,8 @@ TEST(winograd_outputs_match_their_formula) {
     }
 }
 
+// The kernel pools the transformed outputs; if all pixels of a row or of a column are equal, so must its outputs be,
+// bit for bit, or another than the first would win.
 TEST(pooled_winograd_keeps_the_first_of_equal_values) {
     Random random(65);
     const int64_t channels = kernels.vector_width + 3;
@@ -249,8 +256,8 @@ TEST(pooled_winograd_keeps_the_first_of_equal_values) {
             for (int64_t cell = 0; cell < v.cells; ++cell) {
                 for (int64_t filter = 0; filter < v.panel; ++filter) {
                     const int32_t winner = v.winners_of(cell)[filter];
-                    if (along_rows) CHECK(winner % 2 == 0);
-                    if (along_columns) CHECK(winner / 2 == 0);
+                    if (along_rows) CHECK(winner % 2 == 0);     // the left column
+                    if (along_columns) CHECK(winner / 2 == 0);  // the upper row
                 }
             }
         }
