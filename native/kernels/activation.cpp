@@ -55,9 +55,7 @@ CONVSCOPE_INLINE Vector clamp(Vector x, float low, float high) {
 }
 
 // x sigmoid(x), and its derivative s + x s (1 - s). For very negative x the clamped exponential times x would not vanish.
-CONVSCOPE_INLINE Vector silu(Vector x) {
-    return x < broadcast(-88.0f) ? Vector{} : x / (1.0f + exponential(-x));
-}
+CONVSCOPE_INLINE Vector silu(Vector x) { return x < broadcast(-88.0f) ? Vector{} : x / (1.0f + exponential(-x)); }
 CONVSCOPE_INLINE Vector silu_derivative(Vector x) {
     x = clamp(x, -87.0f, 87.0f);
     const Vector e = exponential(-x), s = 1.0f / (1.0f + e);

@@ -14,7 +14,7 @@ CONVSCOPE_INLINE int32_t first_part(uint64_t bits) { return static_cast<int32_t>
 CONVSCOPE_INLINE int32_t second_part(uint64_t bits) { return static_cast<int32_t>(bits >> 16 & 0xffffff); }
 
 // Returns ln(number / 2^24) for 1 <= number <= 2^24, exactly zero at 2^24: exponent * ln 2 plus Cephes's polynomial (Moshier)
-// in the mantissa, which is scaled to [sqrt(1/2), sqrt(2)].
+// in the mantissa, which is scaled to [sqrt(1/2), sqrt(2)]; 0x3f3504f3 are the bits of sqrt(1/2).
 CONVSCOPE_INLINE float logarithm(int32_t number) {
     const int32_t bits = __builtin_bit_cast(int32_t, static_cast<float>(number)) - 0x3f3504f3;
     const float exponent = static_cast<float>((bits >> 23) - 24);
@@ -47,8 +47,8 @@ void even_pairs(uint64_t start, int64_t count, float* __restrict first, float* _
     }
 }
 
-// Box and Muller 1958: r cos(phi) and r sin(phi) with r^2 = -2 ln(u), u and phi uniform. Sine and cosine are
-// Cephes's polynomials (Moshier) in the angle to the nearest axis.
+// Box and Muller 1958: r cos(phi) and r sin(phi) with r^2 = -2 ln(u), u and phi uniform. Sine and cosine are Cephes's
+// polynomials (Moshier) in the angle from the nearest axis, number `quarter`. `turn` is phi in 2^-24 of a full turn.
 void normal_pairs(uint64_t start, int64_t count, float* __restrict first, float* __restrict second) {
     for (int64_t i = 0; i < count; ++i) {
         const uint64_t bits = split_mix(start, i);
@@ -163,11 +163,7 @@ void resample(const Resampling& r) {
                 right[i] = column - static_cast<float>(left);
             }
             float* to = r.output + first * r.channels;
-            if (r.channels == 1) {
-                mix<1>(r, indices, below, right, to);
-            } else {
-                mix<0>(r, indices, below, right, to);
-            }
+            r.channels == 1 ? mix<1>(r, indices, below, right, to) : mix<0>(r, indices, below, right, to);
         }
     }
 }

@@ -45,6 +45,7 @@ float largest_size(const float* values, int64_t count) {
     return size;
 }
 
+// The loss is log(sum of exp(logit)) - sum of target logit. The largest logit is subtracted first: then exp is finite.
 double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
                      float* gradient, bool* correct) {
     int64_t prediction = 0;
@@ -52,11 +53,11 @@ double cross_entropy(const float* logits, int64_t classes, int64_t label, float 
     *correct = prediction == label;
     const float largest = logits[prediction];
     // Read before `gradient` is written, which may be `logits` itself.
-    double target = static_cast<double>(logits[label]);
+    double target_logit = static_cast<double>(logits[label]);
     if (smoothing > 0) {
-        double all = 0;
-        for (int64_t k = 0; k < classes; ++k) all += static_cast<double>(logits[k]);
-        target += static_cast<double>(smoothing) * (all / static_cast<double>(classes) - target);
+        double total = 0;
+        for (int64_t k = 0; k < classes; ++k) total += static_cast<double>(logits[k]);
+        target_logit += static_cast<double>(smoothing) * (total / static_cast<double>(classes) - target_logit);
     }
     double sum = 0;
     for (int64_t k = 0; k < classes; ++k) {
@@ -67,11 +68,11 @@ double cross_entropy(const float* logits, int64_t classes, int64_t label, float 
     const float factor = static_cast<float>(static_cast<double>(scale) / sum);
     for (int64_t k = 0; k < classes; ++k) gradient[k] *= factor;
     if (smoothing > 0) {
-        const float even = scale * smoothing / static_cast<float>(classes);
-        for (int64_t k = 0; k < classes; ++k) gradient[k] -= even;
+        const float smoothed = scale * smoothing / static_cast<float>(classes);
+        for (int64_t k = 0; k < classes; ++k) gradient[k] -= smoothed;
     }
     gradient[label] -= scale * (1 - smoothing);
-    return log(sum) + static_cast<double>(largest) - target;
+    return log(sum) + static_cast<double>(largest) - target_logit;
 }
 
 void softmax(const float* logits, int64_t classes, float* probabilities) {

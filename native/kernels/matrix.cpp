@@ -268,7 +268,7 @@ void multiply_once(const Product& product) {
         if (p.rows <= 2) {
             p.rows == 1 ? multiply_panels<1, 2>(p) : multiply_panels<2, 2>(p);
         } else if (p.rows == 3 && CONVSCOPE_TILE_ROWS >= 8) {
-            multiply_panels<3, 2>(p);
+            multiply_panels<3, 2>(p);  // 12 sums, 4 vectors of B and 1 of A: more than 16 registers
         }
     }
     for (; p.columns > 0; skip(p, 1)) {

@@ -7,7 +7,7 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-constexpr int together = 4;  // vectors of channels that are summed at once
+constexpr int vectors_at_once = 4;  // vectors of channels whose sums are in flight
 
 // sums[c] += sum over pixels of term(index of (pixel, c), c), for V vectors of channels from `channel` on.
 template <int V, class Term>
@@ -27,8 +27,8 @@ CONVSCOPE_INLINE void add_terms(int64_t pixels, int64_t channels, int64_t channe
 template <class Term>
 CONVSCOPE_INLINE void sum_over_pixels(int64_t pixels, int64_t channels, float* sums, const Term& term) {
     int64_t channel = 0;
-    for (; channel + (together - 1) * width < channels; channel += together * width) {
-        add_terms<together>(pixels, channels, channel, sums, term);
+    for (; channel + (vectors_at_once - 1) * width < channels; channel += vectors_at_once * width) {
+        add_terms<vectors_at_once>(pixels, channels, channel, sums, term);
     }
     for (; channel < channels; channel += width) add_terms<1>(pixels, channels, channel, sums, term);
 }

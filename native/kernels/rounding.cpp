@@ -30,8 +30,8 @@ void round_columns(const float* from, int64_t rows, int64_t highest, double step
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t i = 0; i < panel; ++i) {
             const double levels = static_cast<double>(from[row * panel + i]) * inverses[i];
-            const double kept = levels > limit ? limit : levels < -limit ? -limit : levels;
-            to[row * panel + i] = static_cast<float>(nearest(kept)) * steps[i];
+            const double clamped = levels > limit ? limit : levels < -limit ? -limit : levels;
+            to[row * panel + i] = static_cast<float>(nearest(clamped)) * steps[i];
         }
     }
 }

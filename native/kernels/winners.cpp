@@ -15,32 +15,34 @@ constexpr int max_sums = 12;  // registers of sums: enough to hide the latency o
 constexpr int64_t max_columns = 6;  // the widest block of for_blocks
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
 
-// Calls `block.template run<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
+// Calls block.run<R, J>(r, j) if the block at row r and column j has R rows and J columns.
 template <int R, int J, class Block>
-CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
+CONVSCOPE_INLINE void run_if_size(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
     if constexpr (R * J <= max_sums) {
         if (rows == R && columns == J) block.template run<R, J>(r, j);
     }
 }
 
+// Calls block.run<R, J>(r, j) for blocks that cover rows x columns. Widths are at most 6 and about equal: 8 columns are
+// cut into 5 + 3 and 10 into 5 + 5, rather than 6 + 2 and 6 + 4.
 template <class Block>
 void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     for (int64_t j = 0; j < columns;) {
-        const int64_t wide = columns - j <= max_columns ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
-        const int64_t tall = rows_of_block(wide);
+        const int64_t rest = columns - j, block_width = rest <= max_columns ? rest : (rest >= 10 || rest == 8 ? 5 : 6);
+        const int64_t max_height = rows_of_block(block_width);
         for (int64_t r = 0; r < rows;) {
-            const int64_t high = rows - r < tall ? rows - r : tall;
-            one_block<1, 1>(block, high, wide, r, j), one_block<2, 1>(block, high, wide, r, j);
-            one_block<3, 1>(block, high, wide, r, j), one_block<1, 2>(block, high, wide, r, j);
-            one_block<2, 2>(block, high, wide, r, j), one_block<3, 2>(block, high, wide, r, j);
-            one_block<1, 3>(block, high, wide, r, j), one_block<2, 3>(block, high, wide, r, j);
-            one_block<3, 3>(block, high, wide, r, j), one_block<1, 4>(block, high, wide, r, j);
-            one_block<2, 4>(block, high, wide, r, j), one_block<3, 4>(block, high, wide, r, j);
-            one_block<1, 5>(block, high, wide, r, j), one_block<2, 5>(block, high, wide, r, j);
-            one_block<1, 6>(block, high, wide, r, j), one_block<2, 6>(block, high, wide, r, j);
-            r += high;
+            const int64_t height = rows - r < max_height ? rows - r : max_height;
+            run_if_size<1, 1>(block, height, block_width, r, j), run_if_size<2, 1>(block, height, block_width, r, j);
+            run_if_size<3, 1>(block, height, block_width, r, j), run_if_size<1, 2>(block, height, block_width, r, j);
+            run_if_size<2, 2>(block, height, block_width, r, j), run_if_size<3, 2>(block, height, block_width, r, j);
+            run_if_size<1, 3>(block, height, block_width, r, j), run_if_size<2, 3>(block, height, block_width, r, j);
+            run_if_size<3, 3>(block, height, block_width, r, j), run_if_size<1, 4>(block, height, block_width, r, j);
+            run_if_size<2, 4>(block, height, block_width, r, j), run_if_size<3, 4>(block, height, block_width, r, j);
+            run_if_size<1, 5>(block, height, block_width, r, j), run_if_size<2, 5>(block, height, block_width, r, j);
+            run_if_size<1, 6>(block, height, block_width, r, j), run_if_size<2, 6>(block, height, block_width, r, j);
+            r += height;
         }
-        j += wide;
+        j += block_width;
     }
 }
 
@@ -113,11 +115,11 @@ struct ByRuns {
             for (int64_t i = 0; i < last; i += E) {
                 CONVSCOPE_UNROLL
                 for (int e = 0; e < E; ++e, offset += offset_step, value += value_step) {
-                    take<R, J>(sums[e], first + *offset, *value);
+                    add_winner<R, J>(sums[e], first + *offset, *value);
                 }
             }
             for (int64_t i = last; i < count; ++i, offset += offset_step, value += value_step) {
-                take<R, J>(sums[0], first + *offset, *value);
+                add_winner<R, J>(sums[0], first + *offset, *value);
             }
             CONVSCOPE_UNROLL
             for (int r = 0; r < R; ++r) {
@@ -132,7 +134,7 @@ struct ByRuns {
     }
 
     template <int R, int J>
-    inline __attribute__((always_inline)) void take(Vector (&sums)[R][J], const float* line, float number) const {
+    inline __attribute__((always_inline)) void add_winner(Vector (&sums)[R][J], const float* line, float number) const {
         const Vector value = broadcast(number);
         CONVSCOPE_UNROLL
         for (int r = 0; r < R; ++r) {
@@ -163,7 +165,7 @@ struct WinnersList {
     float values[winners_block];
     int64_t count;
 
-    void take(const int32_t* winner_offsets, const float* gradient, int64_t filters, int64_t cells) {
+    void fill(const int32_t* winner_offsets, const float* gradient, int64_t filters, int64_t cells) {
         count = 0;
         for (int64_t cell = 0; cell < cells; ++cell) {
             const float value = gradient[cell * filters];
@@ -262,8 +264,8 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
 
 template <int K>
 void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
-    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums
-    constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;
+    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums, of the 32 or 16 that there are
+    constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;  // summed at once, of K + 1 rows
     const int64_t marks = (p.filters + 31) / 32 * 4;  // numbers of a cell's marks
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
         const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
@@ -328,7 +330,7 @@ void winners_kernel_by_runs(const WinnersImage& p) {
                 continue;
             }
             for (int64_t filter = 0; filter < filters; ++filter, kernel += kernel_size) {
-                list.take(winner_offsets + filter, gradient + filter, p.filters, cells);
+                list.fill(winner_offsets + filter, gradient + filter, p.filters, cells);
                 for_blocks(ByRuns{p.input, p.input_row, 1, list.offsets, 1, list.values, 1, list.count, kernel,
                                   kernel_row, kernel_size},
                            p.kernel_rows, vectors);

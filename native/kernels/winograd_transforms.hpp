@@ -20,8 +20,8 @@ namespace convscope::CONVSCOPE_ISA {
 
 // The multiples of 1/8 up to 2 with the smallest float32 errors: for N = 6, 1.0e-6 of the largest number instead of 5e-6
 // with the points 1 and 2; for N = 8, 8e-6 (dev/LOG.md). Points near 1 have small powers, and numbers with few digits are
-// exact. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and
-// Improving the Accuracy of Winograd Convolution for Deep Neural Networks".
+// exact. See Barabasz and others, 2020, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
+// Neural Networks".
 template <int N>
 struct Points;
 template <>
@@ -53,6 +53,7 @@ struct Transform {
         Coefficients c;
         const double(&p)[pairs] = Points<N>::values;
         for (int skipped = -1; skipped < pairs; ++skipped) {
+            // Entry j: the coefficient of x^(2j) in the product of x^2 - p^2 over all pairs but `skipped` (-1: none).
             double polynomial[pairs + 1] = {1};
             for (int k = 0, degree = 0; k < pairs; ++k) {
                 if (k == skipped) continue;
@@ -67,6 +68,7 @@ struct Transform {
                 for (int j = 0; j <= pairs; ++j) c.whole[j] = static_cast<float>(sign * polynomial[j]);
                 continue;
             }
+            // P'(p) = 2 p^2 times the product of p^2 - q^2 over the other pairs q.
             double derivative = 2 * p[skipped] * p[skipped], power = 1;
             for (int k = 0; k < pairs; ++k) {
                 if (k != skipped) derivative *= p[skipped] * p[skipped] - p[k] * p[k];
