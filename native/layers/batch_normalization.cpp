@@ -45,7 +45,7 @@ void BatchNormalization::measure(Workspace& workspace, int64_t count) const {
 
 // Merges the slices one after another (Chan, Golub and LeVeque 1983), in double: for groups a and b of n_a and n_b pixels
 //     mean = mean_a + d n_b / (n_a + n_b)    squares = squares_a + squares_b + d^2 n_a n_b / (n_a + n_b)    d = mean_b - mean_a
-void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
+void BatchNormalization::merge(Statistics& statistics, int64_t images) const {
     statistics.of_batch = true;
     const int64_t slices = count_slices(images);
     for (int64_t c = 0; c < channels_; ++c) {
@@ -64,7 +64,7 @@ void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
     make_factors(statistics);
 }
 
-void BatchNormalization::settle_moving(Statistics& statistics) const {
+void BatchNormalization::use_moving(Statistics& statistics) const {
     statistics.of_batch = false;
     for (int64_t c = 0; c < channels_; ++c) {
         statistics.means[at(c)] = moving_.means[at(c)];
@@ -87,7 +87,7 @@ void BatchNormalization::make_factors(Statistics& statistics) const {
     }
 }
 
-void BatchNormalization::move(const Statistics& statistics, float average_rate) const {
+void BatchNormalization::update_moving(const Statistics& statistics, float average_rate) const {
     for (int64_t c = 0; c < channels_; ++c) {
         const double mean = static_cast<double>(statistics.means[at(c)]), kept = layer_.momentum;
         float &moving_mean = moving_.means[at(c)], &moving_variance = moving_.variances[at(c)];
@@ -136,7 +136,7 @@ void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t e
     for (int64_t c = 0; c < channels_; ++c) gradient[c] += products[c] * statistics.inverses[at(c)];
 }
 
-void BatchNormalization::settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
+void BatchNormalization::merge_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
     // dx = scale (dy - dbeta / pixels - h dgamma / pixels) with scale = gamma inverse, h = (x - mean) inverse
     const double pixels = static_cast<double>(images * pixels_);
     for (int64_t c = 0; c < channels_; ++c) {

@@ -21,22 +21,22 @@ class BatchNormalization final : public MapLayer {
     // Makes the arrays for a batch of `slices` slices, 0 in a prediction.
     Statistics make_statistics(int64_t slices) const;
 
-    // Measures means and squared distances of images [0, count) of a slice. `settle` merges those of all slices of a
+    // Measures means and squared distances of images [0, count) of a slice. `merge` merges those of all slices of a
     // batch of `images`, and computes the factors of the forward pass.
     void measure(Workspace& workspace, int64_t count) const;
-    void settle(Statistics& statistics, int64_t images) const;
+    void merge(Statistics& statistics, int64_t images) const;
     // Moves the moving statistics towards those of the batch, and their running average towards the new values.
-    void move(const Statistics& statistics, float average_rate) const;
+    void update_moving(const Statistics& statistics, float average_rate) const;
     // Prepares a prediction: the statistics become the moving ones.
-    void settle_moving(Statistics& statistics) const;
+    void use_moving(Statistics& statistics) const;
 
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     // Both halves of the backward pass, for statistics that do not depend on the images (moving ones).
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
-    // First half: adds dgamma and dbeta to the shard's sums. `settle_back` computes the factors of the second half from
+    // First half: adds dgamma and dbeta to the shard's sums. `merge_back` computes the factors of the second half from
     // those of all shards, at `offset` of each.
     void add_sums(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
-    void settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const;
+    void merge_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const;
     void write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const;
 
     Extents extents() const override;

@@ -72,10 +72,8 @@ void KernelWalk::set(Product& product, int64_t rows, int64_t width) const {
 
 Layout Convolution::input_layout(const Layer& layer) {
     const Shape in = layer.input, out = layer.output;
-    return {in,
-            std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.reach(0)),
-            std::max(layer.padding[1] + in.width, (out.width - 1) * layer.stride[1] + layer.reach(1)),
-            layer.padding[0],
+    return {in, std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.reach(0)),
+            std::max(layer.padding[1] + in.width, (out.width - 1) * layer.stride[1] + layer.reach(1)), layer.padding[0],
             layer.padding[1]};
 }
 
@@ -154,7 +152,7 @@ bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
     const auto registers = [&](int64_t numbers) { return (numbers + kernels.vector_width - 1) / kernels.vector_width; };
     const int64_t run = layer.window[1] * layer.input.channels, kernel = layer.window[0] * run;
     const int64_t taps = layer.window[0] * layer.window[1];
-    // Steps per pixel: of the usual product, and of this way, whose additions are scalar.
+    // Vector steps per pixel: the usual product must take twice those of this one and its scalar additions.
     return taps * layer.output.channels * registers(layer.input.channels) >
            2 * (layer.output.channels * registers(kernel) + kernel);
 }

@@ -74,11 +74,11 @@ struct Layer {
     Kind kind = Kind::flatten;
     Shape input, output;  // vectors are 1 x 1 maps
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
-    std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
+    std::array<int64_t, 2> padding = {0, 0};   // zeros before the first row and column
     std::array<int64_t, 2> dilation = {1, 1};  // pixels from one row or column of a kernel to the next
     int64_t groups = 1;  // a convolution's equal parts of channels and filters: a filter reads the channels of its part
-    // Relu is fused into the layer: `Network` sets `relu` if `activation` is relu. Every other activation is a step of its own
-    // after the layer (ActivationPass), as is a layer of kind `activation`.
+    // Relu is fused into the layer: `Network` sets `relu` if `activation` is relu. Every other activation is a step of
+    // its own after the layer (ActivationPass), as is a layer of kind `activation`.
     bool relu = false;
     Activation activation = Activation::none;
     float slope = 0.2f;   // of leaky relu below zero
@@ -89,7 +89,8 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the variance.
+    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the
+    // variance.
     double momentum = 0.99, epsilon = 1e-3;
     int64_t earlier = -1;  // if `reads_earlier()`: the layer whose output it also reads, -1 for the image
 
@@ -115,18 +116,14 @@ struct Layer {
 #endif
     }
 
-    bool reads_earlier() const {
-        return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation;
-    }
+    bool reads_earlier() const { return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation; }
     // The rows or columns that a window spans, from its first to its last pixel.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
     // Whether a kernel row reads contiguous numbers, as Winograd, bfloat16 and pooled convolutions need it.
     bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
     // Whether each channel has weights of its own.
-    bool is_by_channel() const {
-        return kind == Kind::depthwise || kind == Kind::normalization || kind == Kind::prelu;
-    }
+    bool is_by_channel() const { return kind == Kind::depthwise || kind == Kind::normalization || kind == Kind::prelu; }
 };
 
 struct Input {

@@ -20,12 +20,12 @@ struct Cells {
     int64_t end = 0;
     bool plain = false;  // whether the map must be contiguous, without padding
 
-    // Of a map with this layout.
+    // Returns the first cells of a map with this layout.
     static Cells in(const Layout& layout, const Shape& shape) {
         return {shape, layout.at(shape.height - 1, shape.width - 1) + shape.channels};
     }
     static Cells plainly(const Shape& shape) { return {shape, shape.size(), true}; }
-    // A vector of `count` numbers, or a contiguous map of that size.
+    // Returns a vector of `count` numbers, which may also be a contiguous map of that size.
     static Cells vector(int64_t count) { return plainly({1, 1, count}); }
 };
 
@@ -85,7 +85,7 @@ class MapLayer {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }
 
-    // Null if the output is not such a sum of float32 numbers.
+    // Returns null if the output is not a sum over input channels in float32.
     virtual std::unique_ptr<ChannelSums> channel_sums() const { return nullptr; }
 
     // The best number of images at once, a power of two. A network uses the largest of its layers.

@@ -49,23 +49,23 @@ void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) con
     const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);
     const float* gradient = workspace.gradients[map_ + 1].image(image) + output_.gradient.at(0, 0);
     float* sums = workspace.scratch->backward[map_].data();
-    float *by_class = sums + members_, *row = by_class + classes_;
+    float *class_logarithms = sums + members_, *row = class_logarithms + classes_;
     write_sums(logits, sums);
     float total = 0;
     for (int64_t k = 0; k < classes_; ++k) {
-        by_class[k] = class_logarithm(logits, sums, k);
+        class_logarithms[k] = class_logarithm(logits, sums, k);
         total += gradient[k];
     }
     for (int64_t i = 0; i < members_; ++i) {
-        const float* of_member = logits + i * classes_;
+        const float* member = logits + i * classes_;
         float* to = row + i * classes_;
         float weighted = 0;
         for (int64_t k = 0; k < classes_; ++k) {
-            to[k] = gradient[k] * std::exp(of_member[k] - sums[i] - by_class[k]);
+            to[k] = gradient[k] * std::exp(member[k] - sums[i] - class_logarithms[k]);
             weighted += to[k];
         }
         const float rest = total / static_cast<float>(members_) - weighted;
-        for (int64_t k = 0; k < classes_; ++k) to[k] += std::exp(of_member[k] - sums[i]) * rest;
+        for (int64_t k = 0; k < classes_; ++k) to[k] += std::exp(member[k] - sums[i]) * rest;
     }
     write_input_gradient(workspace, image, row, members_ * classes_);
 }

@@ -1,5 +1,5 @@
-// The logits of an ensemble, whose softmax is the mean of the members' softmax. The input is the logits x[i, k] of member i
-// for class k; with L[i] = log Σ_k exp(x[i, k]) and M members
+// The logits of an ensemble, whose softmax is the mean of the members' softmax. The input is the logits x[i, k] of
+// member i for class k; with L[i] = log Σ_k exp(x[i, k]) and M members
 //
 //     y[k] = log Σ_i exp(x[i, k] - L[i]) + mean(L) - log M
 //
@@ -13,9 +13,7 @@ namespace convscope {
 class SoftVoting final : public MapLayer {
    public:
     explicit SoftVoting(const StepContext& context)
-        : MapLayer(context),
-          classes_(output_.value.shape.channels),
-          members_(input_.value.shape.channels / classes_) {}
+        : MapLayer(context), classes_(output_.value.shape.channels), members_(input_.value.shape.channels / classes_) {}
 
     Extents extents() const override;
     int64_t forward_scratch_size() const override { return members_; }
