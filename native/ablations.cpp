@@ -229,7 +229,9 @@ void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t i
     for (int64_t y = patch.top; y < patch.bottom; ++y) {
         for (int64_t x = patch.left; x < patch.right; ++x) {
             float* const pixel = values + layout.at(y, x);
-            for (const Channel* channel = patch.channels.data(); channel != last; ++channel) pixel[channel->channel] = channel->value;
+            for (const Channel* channel = patch.channels.data(); channel != last; ++channel) {
+                pixel[channel->channel] = channel->value;
+            }
         }
     }
 }
@@ -389,8 +391,8 @@ bool ablated_outputs(const Network& network, PlannedPredictor& planned, int thre
             network.forward_read(plan, {map, own}, workspace, end - begin);
             map = own;
             for (; replacement != ordered.end() && replacement->layer == layer; ++replacement) {
-                const Patch made = patch(network, plan, *replacement);
-                for (int64_t i = 0; i < end - begin; ++i) apply(plan, made, workspace, i);
+                const Patch change = patch(network, plan, *replacement);
+                for (int64_t i = 0; i < end - begin; ++i) apply(plan, change, workspace, i);
             }
             const int64_t size = network.layers()[layer].output.size();
             for (int64_t i = begin; i < end; ++i) {

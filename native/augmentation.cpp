@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "kernels/split_mix.hpp"
+
 namespace convscope {
 
 namespace {
@@ -36,13 +38,8 @@ constexpr double degree = 3.14159265358979323846 / 180;
 
 }  // namespace
 
-// SplitMix64. Its state grows by a constant from number to number, so any number can be computed directly.
-// Source: Steele, Lea and Flood 2014, with the constants of Vigna's implementation.
 uint64_t random_bits(uint64_t key, uint64_t position, uint64_t slot) {
-    uint64_t z = key + ((position << 32 | slot) + 1) * stride;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
+    return split_mix(key, static_cast<int64_t>(position << 32 | slot));
 }
 
 // The random numbers of one image.
@@ -155,8 +152,9 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     kernels_.resample(resampling);
 }
 
-// The map from a pixel of the result to a position in the image, so each change is inverted and they are in reverse
-// order: flip, crop (a window of size `side`), shift, rotation, shear, scale and stretch.
+// Returns the map from a pixel of the result to a position in the image: m + M (side (pixel - m) + offset), m the middle.
+// It inverts each change, in reverse order: flip, crop (a window of size `side`), shift, and rotation, shear, scale and
+// stretch, whose inverse is the matrix M with the rows `rows` and `columns`.
 Resampling Augmenter::find_offsets(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;

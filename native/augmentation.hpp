@@ -14,19 +14,17 @@ namespace convscope {
 
 // The largest changes, which recipes/augmentation.py describes. 0 is no change.
 struct Augmentation {
-    int64_t shift = 0;                               // pixels
+    int64_t shift = 0;                                    // pixels
     double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees, scale and crop shares of the size
-    double stretch = 0;                              // logarithm of each side's factor
-    double elastic = 0, elastic_sigma = 4;           // pixels
-    bool horizontal_flip = false;                    // with probability 1/2
-    int64_t cutout = 0;                              // pixels
-    double contrast = 0, brightness = 0, noise = 0;  // a share, grey levels, and grey levels
-    uint64_t key = 0;                                // determines the epoch's random numbers
+    double stretch = 0;                                   // logarithm of each side's factor
+    double elastic = 0, elastic_sigma = 4;                // pixels
+    bool horizontal_flip = false;                         // with probability 1/2
+    int64_t cutout = 0;                                   // pixels
+    double contrast = 0, brightness = 0, noise = 0;       // a share, grey levels, and grey levels
+    uint64_t key = 0;                                     // determines the epoch's random numbers
 
     // Whether pixels are interpolated, and whether values change without moving.
-    bool resamples() const {
-        return rotation > 0 || scale > 0 || stretch > 0 || shear > 0 || crop > 0 || elastic > 0;
-    }
+    bool resamples() const { return rotation > 0 || scale > 0 || stretch > 0 || shear > 0 || crop > 0 || elastic > 0; }
     bool recolours() const { return contrast > 0 || brightness > 0 || noise > 0; }
     bool changes() const { return shift > 0 || horizontal_flip || cutout > 0 || resamples() || recolours(); }
 

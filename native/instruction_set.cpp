@@ -51,14 +51,15 @@ Processor read_processor() {
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !all(ecx, fma | saves_registers | avx)) return processor;
     unsigned saved = 0, upper = 0;
     asm("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
-    if (!all(saved, 0x6) || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return processor;
+    constexpr unsigned avx_state = 0x6, avx512_state = 0xe0;  // bits of XCR0: registers that the system saves
+    if (!all(saved, avx_state) || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return processor;
     constexpr unsigned bmi = 1u << 3, avx2 = 1u << 5, bmi2 = 1u << 8;
     processor.avx2 = all(ebx, bmi | avx2 | bmi2);
 #if defined(__APPLE__)
-    saved |= 0xe0;  // macOS keeps the large registers of a thread from their first use on
+    saved |= avx512_state;  // macOS keeps the large registers of a thread from their first use on
 #endif
     constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
-    processor.avx512 = processor.avx2 && all(saved, 0xe6) && all(ebx, f | dq | bw | vl);
+    processor.avx512 = processor.avx2 && all(saved, avx_state | avx512_state) && all(ebx, f | dq | bw | vl);
     constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
     processor.amx_bf16 = processor.avx512 && all(edx, amx_bf16 | amx_tile);
     return processor;

@@ -170,7 +170,7 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept
 
 void Network::use_moving_statistics(const Plan& plan, Batch& batch) const {
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
-        if (plan.steps[step].normalizes != nullptr) plan.steps[step].normalizes->settle_moving(batch.statistics[step]);
+        if (plan.steps[step].normalizes != nullptr) plan.steps[step].normalizes->use_moving(batch.statistics[step]);
     }
 }
 

@@ -148,7 +148,7 @@ void network_read_moving(Session* session, int32_t layer, float* means, float* v
 CONVSCOPE_PAGE(network_logits)
 void network_logits(Session* session, const uint8_t* images, int32_t count, float* logits) {
     const int64_t classes = session->network.classes();
-    GoOn watcher;
+    NeverStop watcher;
     const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             std::copy_n(workspace.values.back().image(i - begin), classes, logits + i * classes);
@@ -167,7 +167,7 @@ void network_outputs(Session* session, const uint8_t* images, int32_t count, con
         pointers.push_back(outputs);
         outputs += count * layer.output.size();
     }
-    GoOn watcher;
+    NeverStop watcher;
     ablated_outputs(session->network, session->outputs, 1, in_order(images), count,
                      ablation(layers, filters, values, 0, replacements), pointers, watcher);
 }
@@ -180,7 +180,7 @@ void network_ablation_logits(Session* session, const uint8_t* images, int32_t co
     for (int32_t i = 0; i < ablations; ++i) {
         all.push_back(ablation(layers, filters, values, i == 0 ? 0 : ends[i - 1], ends[i]));
     }
-    GoOn watcher;
+    NeverStop watcher;
     ablation_logits(session->network, 1, in_order(images), count, all, logits, watcher);
 }
 
@@ -197,7 +197,7 @@ void network_layer_gradients(Session* session, const uint8_t* images, int32_t co
             layers[i] < 0 ? network.input().shape : network.layers()[static_cast<std::size_t>(layers[i])].output;
         gradients += count * shape.size();
     }
-    GoOn watcher;
+    NeverStop watcher;
     if (!session->gradients) session->gradients = std::make_unique<LayerGradients>(network);
     session->gradients->compute(1, in_order(images), count, dlogits, all, watcher);
 }
@@ -224,7 +224,7 @@ void network_train(Session* session, const TrainingData* data, const int32_t* or
     const std::vector<int64_t> indices(order, order + count);
     Images images = {data->images.data(), data->labels.data(), indices.data(), {}};
     images.chance.first = static_cast<int64_t>(first);
-    GoOn watcher;
+    NeverStop watcher;
     const Score sums = session->trainer->train(images, count, read_settings(settings), learning_rates, session->steps, watcher);
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }

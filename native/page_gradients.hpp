@@ -10,7 +10,7 @@
 
 namespace convscope {
 
-class GoOn final : public Watcher {
+class NeverStop final : public Watcher {
    public:
     bool go_on(const Score&) override { return true; }
 };
@@ -161,7 +161,7 @@ inline Score step_gradients(Network& network, const Images& images, int64_t coun
     settings.clip_norm = 0;
     const float rate = 1;
     int64_t steps = 0;
-    GoOn watcher;
+    NeverStop watcher;
     const Score score = Trainer(network, 1, count).train(images, count, settings, &rate, steps, watcher);
     for (std::size_t layer = 0; layer < network.layers().size(); ++layer) {
         const Parameters* parameters = network.parameters(layer);

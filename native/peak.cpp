@@ -11,7 +11,8 @@ namespace convscope {
 
 double measure_peak(double (*multiply_add)(int64_t, float*), int threads, double seconds) {
     using Clock = std::chrono::steady_clock;
-    const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+    using Seconds = std::chrono::duration<double>;
+    const auto seconds_since = [](Clock::time_point start) { return Seconds(Clock::now() - start).count(); };
     constexpr double round_seconds = 0.01;
     Team team(threads);
     std::vector<Buffer<float>> numbers;
@@ -22,7 +23,7 @@ double measure_peak(double (*multiply_add)(int64_t, float*), int threads, double
         std::copy(start, start + 4, numbers.back().begin());
     }
     std::vector<double> operations(static_cast<std::size_t>(threads));
-    int64_t steps = 100000;
+    int64_t steps = 100000;  // of the first round; the next ones are as long as round_seconds
     double best = 0;
     const auto begin = Clock::now();
     do {
@@ -33,12 +34,12 @@ double measure_peak(double (*multiply_add)(int64_t, float*), int threads, double
         };
         const auto start = Clock::now();
         team.run(work);
-        const double elapsed = std::max(since(start), 1e-6);
+        const double elapsed = std::max(seconds_since(start), 1e-6);
         double sum = 0;
         for (double count : operations) sum += count;
         best = std::max(best, sum / elapsed);
         steps = std::max<int64_t>(1000, static_cast<int64_t>(static_cast<double>(steps) * round_seconds / elapsed));
-    } while (since(begin) < seconds);
+    } while (seconds_since(begin) < seconds);
     return best;
 }
 

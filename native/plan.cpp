@@ -103,9 +103,7 @@ StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose
         PooledConvolution::fits(layer, layers[next + 1]) && !has_second_reader(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
     }
-    if (fuses && choose_winograd(layer) != WinogradAlgorithm::none) {
-        return StepKind::winograd_convolution;
-    }
+    if (fuses && choose_winograd(layer) != WinogradAlgorithm::none) return StepKind::winograd_convolution;
     return StepKind::direct_convolution;
 }
 

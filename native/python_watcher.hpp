@@ -13,7 +13,7 @@
 
 namespace convscope {
 
-// Does so at most every 50 ms. An exception of a signal handler or the callback stops the work, for `rethrow`.
+// Looks for signals and calls the callback at most every 50 ms. An exception of either stops the work, for `rethrow`.
 class PythonWatcher final : public Watcher {
    public:
     explicit PythonWatcher(nanobind::handle progress) : progress_(progress) {}

@@ -71,7 +71,7 @@ bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float 
         };
         if (!for_slices(count, false, so_far, watcher, forward)) return false;
         const std::size_t next = stages[stage + 1].begin;
-        plan_.steps[next].normalizes->settle(batch_.statistics[next], count);
+        plan_.steps[next].normalizes->merge(batch_.statistics[next], count);
     }
     const auto forward_and_backward = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
         network_.forward(plan_, stages[last], workspace, batch_, images, begin, end);
@@ -81,7 +81,7 @@ bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float 
     if (!for_slices(count, true, so_far, watcher, forward_and_backward)) return false;
     for (std::size_t stage = last; stage-- > 0;) {
         const std::size_t next = stages[stage + 1].begin;
-        plan_.steps[next].normalizes->settle_back(batch_.statistics[next], batch_, count, plan_.gradient_offsets[next]);
+        plan_.steps[next].normalizes->merge_back(batch_.statistics[next], batch_, count, plan_.gradient_offsets[next]);
         const auto back = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
             network_.backward(plan_, stages[stage], workspace, batch_, begin, end, sums);
         };
@@ -200,7 +200,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         }
         for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
             const BatchNormalization* normalizes = plan_.steps[i].normalizes;
-            if (normalizes != nullptr) normalizes->move(batch_.statistics[i], step.average_rate);
+            if (normalizes != nullptr) normalizes->update_moving(batch_.statistics[i], step.average_rate);
         }
         for (std::size_t i = 0; i < panel_left_.size(); ++i) {
             panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);

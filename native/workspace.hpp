@@ -60,8 +60,8 @@ struct Workspace {
     }
 };
 
-// The vectors of all images of a batch, from the input of the first dense layer on: the gradient of dense weights is a
-// sum over all images. And the sums of the other layers' weight gradients.
+// The vectors of all images of a batch, from the input of the first dense layer on, since the gradient of dense weights
+// is a sum over all images; and for each shard the sums of the other layers' weight gradients.
 struct Batch {
     std::vector<Buffer<float>> values, gradients;  // by vector, (images, stride); the first gradient lies in Workspace
     std::vector<int64_t> strides, used;            // by vector, as in MapImages

@@ -39,7 +39,7 @@ nb::tuple prepare_picture(const Array& picture, int64_t height, int64_t width, i
     const Request request = {height, width, channels, is_ink_light, target, threshold, is_centred, steps};
     Prepared prepared = run([&] { return prepare(view(picture), request); });
     nb::list pictures, stages;
-    for (Picture& made : prepared.pictures) pictures.append(to_array(std::move(made)));
+    for (Picture& stage : prepared.pictures) pictures.append(to_array(std::move(stage)));
     for (const int32_t stage : prepared.stages) stages.append(pictures[static_cast<std::size_t>(stage)]);
     return nb::make_tuple(pictures[pictures.size() - 1], stages, prepared.hints, prepared.clipped);
 }
@@ -57,7 +57,7 @@ nb::object average(const Array& band, int64_t start, int64_t rows, int64_t heigh
     return to_array(std::move(averaged));
 }
 
-nb::tuple fitted(int64_t height, int64_t width, int64_t max_height, int64_t max_width) {
+nb::tuple fit_size(int64_t height, int64_t width, int64_t max_height, int64_t max_width) {
     const Size size = fit({height, width}, {max_height, max_width});
     return nb::make_tuple(size.height, size.width);
 }
@@ -79,7 +79,7 @@ NB_MODULE(_handwriting, module) {
     module.def("prepare", prepare_picture, "Return the image, the picture after each step, the hints as bits, and `clipped`.");
     module.def("middle_of_classes", middle_of_classes, "Return the middle between the means of weak and strong values.");
     module.def("average_rows", average, "Return rows `first` to `last` - 1 of a picture's average (height, width).");
-    module.def("fit", fitted, "Return the largest size of the same aspect within another.");
+    module.def("fit", fit_size, "Return the largest size of the same aspect within another.");
     module.def("measure_ink", measure,
                "Return an image's strongest ink, the longer side of its box, and where centring would put its first pixel.");
 }

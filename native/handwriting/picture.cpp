@@ -64,9 +64,8 @@ void average_rows(const uint8_t* band, int64_t start, Size from, int64_t channel
         for (int64_t j = 0; j < to.width; ++j) {
             for (int64_t c = 0; c < channels; ++c) {
                 int64_t sum = 0;
-                for_shares(j, from.width, to.width, [&](int64_t column, int64_t share) {
-                    sum += share * sums.data()[column * channels + c];
-                });
+                for_shares(j, from.width, to.width,
+                           [&](int64_t column, int64_t share) { sum += share * sums.data()[column * channels + c]; });
                 *averaged++ = round_half_up(static_cast<double>(sum) / area);
             }
         }

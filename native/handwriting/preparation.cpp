@@ -10,8 +10,8 @@ namespace convscope::handwriting {
 
 namespace {
 
-// Whether the ground (the paper) is lighter than the ink. If nearly all of the border has one level, the border is
-// ground, which is light if it is nearer to the lightest value than to the darkest. Otherwise, as under a shadow, the
+// Whether the ground (the paper) is lighter than the ink. If nine tenths of the border are near its median (a quarter of
+// the range), the median is ground, and light if it is nearer to the lightest value. Otherwise, as under a shadow, the
 // few pixels that differ much from the mean around them are ink, dark if the sum of the cubed differences is negative.
 bool has_light_ground(const Picture& picture) {
     std::vector<uint8_t> border;
@@ -129,7 +129,7 @@ Picture set_upright(const Picture& picture, const Moments& sums) {
 }
 
 // Returns the size of the picture in the image: its longer side is `target`, or if that does not fit or the step
-// `scale` is not taken, it is as large as fits.
+// `scale` is not taken, it is as large as fits. A larger target counts as one pixel too large, so nothing overflows.
 Size find_scale(Size size, const Request& request) {
     const Size largest = fit(size, {request.height, request.width});
     if ((request.steps >> scale & 1) == 0) return largest;
@@ -287,7 +287,7 @@ Prepared prepare(const View& picture, const Request& request) {
     const Size corner = find_corner(pictures.back(), is_taken(centre) ? sum_moments(pictures.back()) : Moments{}, size);
     pictures.push_back(paste(pictures.back(), corner, size, ground, prepared.clipped));
     reach(centre);
-    for (Picture& made : pictures) made = to_ink(made);
+    for (Picture& stage : pictures) stage = to_ink(stage);  // back to the lightness of the data set
     if (request.channels % 2 == 0) pictures.push_back(add_opaque_alpha(pictures.back()));
     return prepared;
 }
