@@ -37,39 +37,41 @@ struct Case {
 // The operands of a Bfloat16Product (kernels.hpp has its formula). Segments, rows, runs and panels are followed by
 // unused numbers, to find wrong offsets. Rows of C are in reverse order, and every seventh is not stored.
 struct Operands {
-    Operands(const Kernels& kernels, const Case& c, Random& random)
-        : shape(c), width(kernels.panel_width), panels((c.columns + width - 1) / width) {
-        product.a_row = c.segments * (c.length + 3) + 1;
-        product.a_run = c.rows * product.a_row + 5;
-        for (int64_t q = 0; q < c.segments; ++q) a_segments.push_back((c.segments - 1 - q) * (c.length + 3));
-        for (int64_t m = 0; m < c.runs * c.rows; ++m) {
-            c_rows.push_back(m % 7 == 5 ? -1 : (c.runs * c.rows - 1 - m) * (panels * width + 1));
+    Operands(const Kernels& kernels, const Case& sizes, Random& random)
+        : shape(sizes), width(kernels.panel_width), panels((sizes.columns + width - 1) / width) {
+        product.a_row = sizes.segments * (sizes.length + 3) + 1;
+        product.a_run = sizes.rows * product.a_row + 5;
+        for (int64_t q = 0; q < sizes.segments; ++q)
+            a_segments.push_back((sizes.segments - 1 - q) * (sizes.length + 3));
+        for (int64_t m = 0; m < sizes.runs * sizes.rows; ++m) {
+            c_rows.push_back(m % 7 == 5 ? -1 : (sizes.runs * sizes.rows - 1 - m) * (panels * width + 1));
             mask_rows.push_back(m * (panels * width + 3));
         }
-        const int64_t size = c.runs * product.a_run + 3 * bfloat16_rows * product.a_row + 2 * bfloat16_step;
+        const int64_t size = sizes.runs * product.a_run + 3 * bfloat16_rows * product.a_row + 2 * bfloat16_step;
         const Buffer<float> numbers = random.numbers(size);
         a.resize(static_cast<std::size_t>(size));
         kernels.round_to_bfloat16(numbers.data(), size, a.data());
-        b = random.numbers(panels * c.segments * c.length * width);
-        for (int64_t k = 0; k < c.length; ++k) b_rows.push_back(k % 4 == 2 ? -1 : k * width);
-        const int64_t segment = bfloat16_padded(c.length) * width;
-        product.b_panel = c.segments * segment;
+        b = random.numbers(panels * sizes.segments * sizes.length * width);
+        for (int64_t k = 0; k < sizes.length; ++k) b_rows.push_back(k % 4 == 2 ? -1 : k * width);
+        const int64_t segment = bfloat16_padded(sizes.length) * width;
+        product.b_panel = sizes.segments * segment;
         packed.resize(static_cast<std::size_t>(panels * product.b_panel));
-        for (int64_t i = 0; i < panels * c.segments; ++i) {
-            kernels.pair_rows(b.data() + i * c.length * width, b_rows.data(), c.length, packed.data() + i * segment);
+        for (int64_t i = 0; i < panels * sizes.segments; ++i) {
+            kernels.pair_rows(b.data() + i * sizes.length * width, b_rows.data(), sizes.length,
+                              packed.data() + i * segment);
         }
         bias = random.numbers(panels * (width + 2));
-        mask = random.numbers(c.runs * c.rows * (panels * width + 3));
-        result = plain_buffer<float>(c.runs * c.rows * (panels * width + 1));
+        mask = random.numbers(sizes.runs * sizes.rows * (panels * width + 3));
+        result = plain_buffer<float>(sizes.runs * sizes.rows * (panels * width + 1));
         std::fill(result.begin(), result.end(), untouched);
         product.a = a.data();
         product.a_segments = a_segments.data();
-        product.segments = c.segments;
-        product.length = c.length;
+        product.segments = sizes.segments;
+        product.length = sizes.length;
         product.b = packed.data();
-        product.runs = c.runs;
-        product.rows = c.rows;
-        product.columns = c.columns;
+        product.runs = sizes.runs;
+        product.rows = sizes.rows;
+        product.columns = sizes.columns;
         product.c = result.data();
         product.c_rows = c_rows.data();
         product.c_panel = width;
@@ -105,40 +107,43 @@ struct Operands {
 };
 
 // Returns number (m, n) of C after the product.
-double finish_sum(const Operands& o, Finish finish, int64_t m, int64_t n) {
-    const double sum = o.sum(m, n);
+double finish_sum(const Operands& operands, Finish finish, int64_t m, int64_t n) {
+    const double sum = operands.sum(m, n);
     switch (finish) {
         case Finish::accumulate:
             return sum + static_cast<double>(untouched);
         case Finish::bias:
-            return sum + o.bias_at(n);
+            return sum + operands.bias_at(n);
         case Finish::bias_relu:
-            return std::max(sum + o.bias_at(n), 0.0);
+            return std::max(sum + operands.bias_at(n), 0.0);
         case Finish::store_where_positive:
-            return o.mask[static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n)] > 0 ? sum : 0;
+            return operands.mask[static_cast<std::size_t>(operands.mask_rows[static_cast<std::size_t>(m)] + n)] > 0
+                       ? sum
+                       : 0;
         default:
             return sum;
     }
 }
 
-void check_product(const Kernels& kernels, const Case& c, Finish finish, Random& random) {
-    Operands o(kernels, c, random);
-    o.product.finish = finish;
-    if (finish == Finish::bias || finish == Finish::bias_relu) o.product.bias = o.bias.data();
+void check_product(const Kernels& kernels, const Case& sizes, Finish finish, Random& random) {
+    Operands operands(kernels, sizes, random);
+    operands.product.finish = finish;
+    if (finish == Finish::bias || finish == Finish::bias_relu) operands.product.bias = operands.bias.data();
     if (finish == Finish::store_where_positive) {
-        o.product.mask = o.mask.data();
-        o.product.mask_rows = o.mask_rows.data();
+        operands.product.mask = operands.mask.data();
+        operands.product.mask_rows = operands.mask_rows.data();
     }
-    kernels.multiply_bfloat16(o.product);
+    kernels.multiply_bfloat16(operands.product);
     const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // floats near 12345 are 1e-3 apart
-    std::vector<double> wanted(o.result.size(), static_cast<double>(untouched));
-    for (int64_t m = 0; m < c.runs * c.rows; ++m) {
-        const int64_t row = o.c_rows[static_cast<std::size_t>(m)];
-        for (int64_t n = 0; n < c.columns && row >= 0; ++n) {
-            wanted[static_cast<std::size_t>(row + n)] = finish_sum(o, finish, m, n);
+    std::vector<double> wanted(operands.result.size(), static_cast<double>(untouched));
+    for (int64_t m = 0; m < sizes.runs * sizes.rows; ++m) {
+        const int64_t row = operands.c_rows[static_cast<std::size_t>(m)];
+        for (int64_t n = 0; n < sizes.columns && row >= 0; ++n) {
+            wanted[static_cast<std::size_t>(row + n)] = finish_sum(operands, finish, m, n);
         }
     }
-    for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(o.result[i]), wanted[i], tolerance);
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+        CHECK_NEAR(static_cast<double>(operands.result[i]), wanted[i], tolerance);
 }
 
 }  // namespace
@@ -217,16 +222,16 @@ TEST(a_bfloat16_product_applies_its_finish) {
 
 TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_other_rows) {
     Random random(6);
-    Operands o(kernels, {1, 45, kernels.panel_width, 3, 20}, random);
-    kernels.multiply_bfloat16(o.product);
-    const Buffer<float> together = o.result;
-    std::fill(o.result.begin(), o.result.end(), untouched);
-    o.product.rows = 1;
-    for (std::size_t m = 0; m < 45; ++m, o.product.a += o.product.a_row) {
-        o.product.c_rows = o.c_rows.data() + m;
-        kernels.multiply_bfloat16(o.product);
+    Operands operands(kernels, {1, 45, kernels.panel_width, 3, 20}, random);
+    kernels.multiply_bfloat16(operands.product);
+    const Buffer<float> together = operands.result;
+    std::fill(operands.result.begin(), operands.result.end(), untouched);
+    operands.product.rows = 1;
+    for (std::size_t m = 0; m < 45; ++m, operands.product.a += operands.product.a_row) {
+        operands.product.c_rows = operands.c_rows.data() + m;
+        kernels.multiply_bfloat16(operands.product);
     }
-    CHECK(together == o.result);
+    CHECK(together == operands.result);
 }
 
 TEST(weights_and_maps_are_rounded_and_transposed_in_bfloat16) {

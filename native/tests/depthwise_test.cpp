@@ -16,24 +16,29 @@ struct Case {
 
 // A map with one more row and column than the windows read. A cell is an output pixel.
 struct Depthwise {
-    Depthwise(const Kernels& kernels, const Case& c, Random& random)
-        : shape(c), outputs(c.channels * c.multiplier), cells(c.out_rows * c.out_columns), panel(kernels.panel_width) {
-        image.input_row = ((c.out_columns - 1) * c.stride_right + c.columns * c.column_dilation + 1) * c.channels;
-        image.channels = c.channels;
+    Depthwise(const Kernels& kernels, const Case& sizes, Random& random)
+        : shape(sizes),
+          outputs(sizes.channels * sizes.multiplier),
+          cells(sizes.out_rows * sizes.out_columns),
+          panel(kernels.panel_width) {
+        image.input_row =
+            ((sizes.out_columns - 1) * sizes.stride_right + sizes.columns * sizes.column_dilation + 1) * sizes.channels;
+        image.channels = sizes.channels;
         image.outputs = outputs;
-        image.out_rows = c.out_rows;
-        image.out_columns = c.out_columns;
-        image.size[0] = c.rows, image.size[1] = c.columns;
-        image.stride[0] = c.stride_down, image.stride[1] = c.stride_right;
-        image.kernel_row = c.row_dilation * image.input_row, image.kernel_column = c.column_dilation * c.channels;
-        image.panel_size = (c.rows * c.columns + 1) * panel;
-        if (c.multiplier > 1) {
+        image.out_rows = sizes.out_rows;
+        image.out_columns = sizes.out_columns;
+        image.size[0] = sizes.rows, image.size[1] = sizes.columns;
+        image.stride[0] = sizes.stride_down, image.stride[1] = sizes.stride_right;
+        image.kernel_row = sizes.row_dilation * image.input_row,
+        image.kernel_column = sizes.column_dilation * sizes.channels;
+        image.panel_size = (sizes.rows * sizes.columns + 1) * panel;
+        if (sizes.multiplier > 1) {
             for (int64_t o = 0; o < round_up(outputs, kernels.vector_width); ++o) {
-                sources.push_back(o < outputs ? o / c.multiplier : 0);
+                sources.push_back(o < outputs ? o / sizes.multiplier : 0);
             }
             image.sources = sources.data();
         }
-        input_size = ((c.out_rows - 1) * c.stride_down + c.rows * c.row_dilation + 1) * image.input_row;
+        input_size = ((sizes.out_rows - 1) * sizes.stride_down + sizes.rows * sizes.row_dilation + 1) * image.input_row;
         weights_size = (outputs + panel - 1) / panel * image.panel_size;
         input = random.numbers(input_size);
         weights = random.numbers(weights_size);
@@ -82,28 +87,29 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 TEST(a_depthwise_convolution_matches_its_formula) {
     Random random(51);
-    for (const Case& c : cases(kernels)) {
+    for (const Case& sizes : cases(kernels)) {
         for (bool relu : {false, true}) {
-            Depthwise d(kernels, c, random);
+            Depthwise convolution(kernels, sizes, random);
             std::vector<int64_t> offsets;
-            for (int64_t cell = d.cells; cell-- > 0;) offsets.push_back(cell * (d.outputs + 1));
-            Buffer<float> output = plain_buffer<float>(d.cells * (d.outputs + 1));
+            for (int64_t cell = convolution.cells; cell-- > 0;) offsets.push_back(cell * (convolution.outputs + 1));
+            Buffer<float> output = plain_buffer<float>(convolution.cells * (convolution.outputs + 1));
             std::fill(output.begin(), output.end(), untouched);
-            d.image.relu = relu;
-            d.image.output = output.data();
-            d.image.output_offsets = offsets.data();
-            kernels.depthwise(d.image);
-            for (int64_t cell = 0; cell < d.cells; ++cell) {
+            convolution.image.relu = relu;
+            convolution.image.output = output.data();
+            convolution.image.output_offsets = offsets.data();
+            kernels.depthwise(convolution.image);
+            for (int64_t cell = 0; cell < convolution.cells; ++cell) {
                 const float* got = output.data() + offsets[static_cast<std::size_t>(cell)];
-                for (int64_t o = 0; o < d.outputs; ++o) {
-                    double sum = static_cast<double>(d.image.weights[d.weight_offset(d.kernel_size(), o)]);
-                    for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                        sum += static_cast<double>(d.image.input[d.input_offset(cell, tap, o)]) *
-                               static_cast<double>(d.image.weights[d.weight_offset(tap, o)]);
+                for (int64_t o = 0; o < convolution.outputs; ++o) {
+                    double sum = static_cast<double>(
+                        convolution.image.weights[convolution.weight_offset(convolution.kernel_size(), o)]);
+                    for (int64_t tap = 0; tap < convolution.kernel_size(); ++tap) {
+                        sum += static_cast<double>(convolution.image.input[convolution.input_offset(cell, tap, o)]) *
+                               static_cast<double>(convolution.image.weights[convolution.weight_offset(tap, o)]);
                     }
                     CHECK_NEAR(static_cast<double>(got[o]), relu ? std::max(sum, 0.0) : sum, 5e-6);
                 }
-                CHECK(got[d.outputs] == untouched);
+                CHECK(got[convolution.outputs] == untouched);
             }
         }
     }
@@ -111,22 +117,22 @@ TEST(a_depthwise_convolution_matches_its_formula) {
 
 TEST(the_depthwise_gradient_with_respect_to_kernel_and_bias_matches_its_formula) {
     Random random(52);
-    for (const Case& c : cases(kernels)) {
-        Depthwise d(kernels, c, random);
-        Buffer<float> sums = plain_buffer<float>(d.weights_size);
+    for (const Case& sizes : cases(kernels)) {
+        Depthwise convolution(kernels, sizes, random);
+        Buffer<float> sums = plain_buffer<float>(convolution.weights_size);
         std::fill(sums.begin(), sums.end(), before);
         std::vector<double> wanted(sums.begin(), sums.end());
-        d.image.gradient = d.gradient.data();
-        d.image.kernel_gradient = sums.data();
-        kernels.depthwise_kernel(d.image);
-        for (int64_t cell = 0; cell < d.cells; ++cell) {
-            for (int64_t o = 0; o < d.outputs; ++o) {
-                const double gradient = static_cast<double>(d.image.gradient[cell * d.outputs + o]);
-                for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                    wanted[static_cast<std::size_t>(d.weight_offset(tap, o))] +=
-                        gradient * static_cast<double>(d.image.input[d.input_offset(cell, tap, o)]);
+        convolution.image.gradient = convolution.gradient.data();
+        convolution.image.kernel_gradient = sums.data();
+        kernels.depthwise_kernel(convolution.image);
+        for (int64_t cell = 0; cell < convolution.cells; ++cell) {
+            for (int64_t o = 0; o < convolution.outputs; ++o) {
+                const double gradient = static_cast<double>(convolution.image.gradient[cell * convolution.outputs + o]);
+                for (int64_t tap = 0; tap < convolution.kernel_size(); ++tap) {
+                    wanted[static_cast<std::size_t>(convolution.weight_offset(tap, o))] +=
+                        gradient * static_cast<double>(convolution.image.input[convolution.input_offset(cell, tap, o)]);
                 }
-                wanted[static_cast<std::size_t>(d.weight_offset(d.kernel_size(), o))] += gradient;
+                wanted[static_cast<std::size_t>(convolution.weight_offset(convolution.kernel_size(), o))] += gradient;
             }
         }
         // Columns after the last output are unchanged.
@@ -136,26 +142,26 @@ TEST(the_depthwise_gradient_with_respect_to_kernel_and_bias_matches_its_formula)
 
 TEST(the_depthwise_gradient_with_respect_to_the_input_matches_its_formula) {
     Random random(53);
-    for (const Case& c : cases(kernels)) {
-        Depthwise d(kernels, c, random);
-        Buffer<float> sums = plain_buffer<float>(d.input_size);
+    for (const Case& sizes : cases(kernels)) {
+        Depthwise convolution(kernels, sizes, random);
+        Buffer<float> sums = plain_buffer<float>(convolution.input_size);
         std::fill(sums.begin(), sums.end(), before);
         std::vector<double> wanted(sums.begin(), sums.end());
-        d.image.gradient = d.gradient.data();
-        d.image.input_gradient = sums.data();
-        kernels.depthwise_input(d.image);
-        for (int64_t cell = 0; cell < d.cells; ++cell) {
-            for (int64_t o = 0; o < d.outputs; ++o) {
-                for (int64_t tap = 0; tap < d.kernel_size(); ++tap) {
-                    wanted[static_cast<std::size_t>(d.input_offset(cell, tap, o))] +=
-                        static_cast<double>(d.image.gradient[cell * d.outputs + o]) *
-                        static_cast<double>(d.image.weights[d.weight_offset(tap, o)]);
+        convolution.image.gradient = convolution.gradient.data();
+        convolution.image.input_gradient = sums.data();
+        kernels.depthwise_input(convolution.image);
+        for (int64_t cell = 0; cell < convolution.cells; ++cell) {
+            for (int64_t o = 0; o < convolution.outputs; ++o) {
+                for (int64_t tap = 0; tap < convolution.kernel_size(); ++tap) {
+                    wanted[static_cast<std::size_t>(convolution.input_offset(cell, tap, o))] +=
+                        static_cast<double>(convolution.image.gradient[cell * convolution.outputs + o]) *
+                        static_cast<double>(convolution.image.weights[convolution.weight_offset(tap, o)]);
                 }
             }
         }
         // The gradient of pixels that no window reads is unchanged.
         for (std::size_t i = 0; i < wanted.size(); ++i) {
-            CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 1e-5 * static_cast<double>(c.multiplier));
+            CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 1e-5 * static_cast<double>(sizes.multiplier));
         }
     }
 }

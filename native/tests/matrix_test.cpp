@@ -16,32 +16,32 @@ struct Case {
 // The operands of a Product (kernels.hpp has its formula), with as many panels as the columns need. Rows of A and C are
 // not in order, and rows, segments and panels are followed by unused numbers, to find wrong offsets.
 struct Operands {
-    Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c), width(kernels.panel_width) {
-        const int64_t panels = (c.columns + width - 1) / width;
+    Operands(const Kernels& kernels, const Case& sizes, Random& random) : shape(sizes), width(kernels.panel_width) {
+        const int64_t panels = (sizes.columns + width - 1) / width;
         row_size = panels * width + 1;
-        product.rows = c.rows;
-        product.columns = c.columns;
-        product.segments = c.segments;
-        product.length = c.length;
-        product.a_step = c.a_step;
-        product.a_segment = c.length * c.a_step + 3;
+        product.rows = sizes.rows;
+        product.columns = sizes.columns;
+        product.segments = sizes.segments;
+        product.length = sizes.length;
+        product.a_step = sizes.a_step;
+        product.a_segment = sizes.length * sizes.a_step + 3;
         product.b_step = width;
-        product.b_segment = c.length * width;
-        product.b_panel = c.segments * c.length * width + 2 * width;
-        const int64_t row = c.segments * product.a_segment + 1;
-        for (int64_t m = 0; m < c.rows; ++m) {
-            a_rows.push_back((c.rows - 1 - m) * row + m % 2);
-            c_rows.push_back((m * 5 + 2) % c.rows * row_size);
+        product.b_segment = sizes.length * width;
+        product.b_panel = sizes.segments * sizes.length * width + 2 * width;
+        const int64_t row = sizes.segments * product.a_segment + 1;
+        for (int64_t m = 0; m < sizes.rows; ++m) {
+            a_rows.push_back((sizes.rows - 1 - m) * row + m % 2);
+            c_rows.push_back((m * 5 + 2) % sizes.rows * row_size);
             mask_rows.push_back(m * (row_size + 2));
         }
-        if (c.rows % 5 == 0) {  // then 5 m + 2 is not a permutation
-            for (int64_t m = 0; m < c.rows; ++m) c_rows[static_cast<std::size_t>(m)] = m * row_size;
+        if (sizes.rows % 5 == 0) {  // then 5 m + 2 is not a permutation
+            for (int64_t m = 0; m < sizes.rows; ++m) c_rows[static_cast<std::size_t>(m)] = m * row_size;
         }
-        a = random.numbers(c.rows * row + 16);
+        a = random.numbers(sizes.rows * row + 16);
         b = random.numbers(panels * product.b_panel);
         bias = random.numbers(panels * product.b_panel);
-        mask = random.numbers(c.rows * (row_size + 2));
-        result = plain_buffer<float>(c.rows * row_size);
+        mask = random.numbers(sizes.rows * (row_size + 2));
+        result = plain_buffer<float>(sizes.rows * row_size);
         product.a = a.data();
         product.a_rows = a_rows.data();
         product.b = b.data();
@@ -75,10 +75,10 @@ struct Operands {
 };
 
 // Returns number (m, n) of C after the product.
-double finish_sum(const Operands& o, Finish finish, int64_t m, int64_t n) {
-    const double sum = o.sum(m, n);
-    const double bias = o.bias_at(n);
-    const auto at = static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n);
+double finish_sum(const Operands& operands, Finish finish, int64_t m, int64_t n) {
+    const double sum = operands.sum(m, n);
+    const double bias = operands.bias_at(n);
+    const auto at = static_cast<std::size_t>(operands.mask_rows[static_cast<std::size_t>(m)] + n);
     switch (finish) {
         case Finish::accumulate:
             return sum + static_cast<double>(untouched);
@@ -87,29 +87,29 @@ double finish_sum(const Operands& o, Finish finish, int64_t m, int64_t n) {
         case Finish::bias_relu:
             return std::max(sum + bias, 0.0);
         case Finish::store_where_positive:
-            return o.mask[at] > 0 ? sum : 0;
+            return operands.mask[at] > 0 ? sum : 0;
         default:
             return sum;
     }
 }
 
-void check_product(const Kernels& kernels, const Case& c, Finish finish, Random& random) {
-    Operands o(kernels, c, random);
-    std::fill(o.result.begin(), o.result.end(), untouched);
-    o.product.finish = finish;
-    if (finish == Finish::bias || finish == Finish::bias_relu) o.product.bias = o.bias.data();
+void check_product(const Kernels& kernels, const Case& sizes, Finish finish, Random& random) {
+    Operands operands(kernels, sizes, random);
+    std::fill(operands.result.begin(), operands.result.end(), untouched);
+    operands.product.finish = finish;
+    if (finish == Finish::bias || finish == Finish::bias_relu) operands.product.bias = operands.bias.data();
     if (finish == Finish::store_where_positive) {
-        o.product.mask = o.mask.data();
-        o.product.mask_rows = o.mask_rows.data();
+        operands.product.mask = operands.mask.data();
+        operands.product.mask_rows = operands.mask_rows.data();
     }
-    kernels.multiply(o.product);
+    kernels.multiply(operands.product);
     const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // floats near 12345 are 1e-3 apart
-    for (int64_t m = 0; m < c.rows; ++m) {
-        const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
-        for (int64_t n = 0; n < c.columns; ++n) {
-            CHECK_NEAR(static_cast<double>(row[n]), finish_sum(o, finish, m, n), tolerance);
+    for (int64_t m = 0; m < sizes.rows; ++m) {
+        const float* row = operands.result.data() + operands.c_rows[static_cast<std::size_t>(m)];
+        for (int64_t n = 0; n < sizes.columns; ++n) {
+            CHECK_NEAR(static_cast<double>(row[n]), finish_sum(operands, finish, m, n), tolerance);
         }
-        for (int64_t n = c.columns; n < o.row_size; ++n) CHECK(row[n] == untouched);
+        for (int64_t n = sizes.columns; n < operands.row_size; ++n) CHECK(row[n] == untouched);
     }
 }
 
@@ -163,21 +163,21 @@ TEST(a_product_applies_its_finish) {
 TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
     Random random(5);
     for (int64_t columns : columns_around(kernels)) {
-        Operands o(kernels, {17, columns, 3, 20, 1}, random);
-        kernels.multiply(o.product);
-        const Buffer<float> together = o.result;
+        Operands operands(kernels, {17, columns, 3, 20, 1}, random);
+        kernels.multiply(operands.product);
+        const Buffer<float> together = operands.result;
         for (int64_t rows = 1; rows <= 4; ++rows) {  // at a time
-            std::fill(o.result.begin(), o.result.end(), untouched);
+            std::fill(operands.result.begin(), operands.result.end(), untouched);
             for (int64_t m = 0; m < 17; m += rows) {
-                o.product.rows = std::min(rows, 17 - m);
-                o.product.a_rows = o.a_rows.data() + m;
-                o.product.c_rows = o.c_rows.data() + m;
-                kernels.multiply(o.product);
+                operands.product.rows = std::min(rows, 17 - m);
+                operands.product.a_rows = operands.a_rows.data() + m;
+                operands.product.c_rows = operands.c_rows.data() + m;
+                kernels.multiply(operands.product);
             }
-            for (int64_t start : o.c_rows) {
+            for (int64_t start : operands.c_rows) {
                 for (int64_t n = 0; n < columns; ++n) {
                     const auto at = static_cast<std::size_t>(start + n);
-                    CHECK(o.result[at] == together[at]);
+                    CHECK(operands.result[at] == together[at]);
                 }
             }
         }
@@ -187,22 +187,22 @@ TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
 TEST(batched_products_equal_single_products) {
     Random random(7);
     for (int64_t columns : columns_around(kernels)) {
-        Operands o(kernels, {10, columns, 2, 6, 1}, random);
-        const int64_t size = static_cast<int64_t>(o.result.size());
-        o.product.products = 3;
-        o.product.a_product = 1;
-        o.product.b_product = o.width;  // the next product begins one row of B later
-        o.product.c_product = size;
+        Operands operands(kernels, {10, columns, 2, 6, 1}, random);
+        const int64_t size = static_cast<int64_t>(operands.result.size());
+        operands.product.products = 3;
+        operands.product.a_product = 1;
+        operands.product.b_product = operands.width;  // the next product begins one row of B later
+        operands.product.c_product = size;
         Buffer<float> together = plain_buffer<float>(3 * size);
-        o.product.c = together.data();
-        kernels.multiply(o.product);
+        operands.product.c = together.data();
+        kernels.multiply(operands.product);
         Buffer<float> alone = plain_buffer<float>(3 * size);
-        o.product.products = 1;
+        operands.product.products = 1;
         for (int64_t i = 0; i < 3; ++i) {
-            o.product.c = alone.data() + i * size;
-            kernels.multiply(o.product);
-            o.product.a += o.product.a_product;
-            o.product.b += o.product.b_product;
+            operands.product.c = alone.data() + i * size;
+            kernels.multiply(operands.product);
+            operands.product.a += operands.product.a_product;
+            operands.product.b += operands.product.b_product;
         }
         CHECK(together == alone);
     }
@@ -213,44 +213,45 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_its_index) {
     for (Finish finish : {Finish::pool, Finish::pool_relu}) {
         for (int64_t cells = 1; cells <= 9; ++cells) {
             for (int64_t columns : columns_around(kernels)) {
-                Operands o(kernels, {cells, columns, 2, 6, 1}, random);
-                std::fill(o.result.begin(), o.result.end(), untouched);
+                Operands operands(kernels, {cells, columns, 2, 6, 1}, random);
+                std::fill(operands.result.begin(), operands.result.end(), untouched);
                 const int64_t window[4] = {0, 1, 4, 7}, winner_row = columns + 2;
                 Buffer<int32_t> winners = plain_buffer<int32_t>(cells * winner_row);
                 std::fill(winners.begin(), winners.end(), -1);
-                std::copy(window, window + 4, o.product.window);
-                o.product.finish = finish;
-                o.product.bias = o.bias.data();
-                o.product.winners = winners.data();
-                o.product.winner_row = winner_row;
+                std::copy(window, window + 4, operands.product.window);
+                operands.product.finish = finish;
+                operands.product.bias = operands.bias.data();
+                operands.product.winners = winners.data();
+                operands.product.winner_row = winner_row;
                 std::vector<int32_t> order;  // in reverse order, without the last cell if there are several
                 for (int64_t m = cells > 1 ? cells - 1 : 1; m-- > 0;) order.push_back(static_cast<int32_t>(m));
-                o.product.order = order.data();
-                o.product.rows = static_cast<int64_t>(order.size());
-                kernels.multiply(o.product);
-                for (int64_t m = o.product.rows; m < cells; ++m) {
-                    CHECK(o.result[static_cast<std::size_t>(o.c_rows[static_cast<std::size_t>(m)])] == untouched);
+                operands.product.order = order.data();
+                operands.product.rows = static_cast<int64_t>(order.size());
+                kernels.multiply(operands.product);
+                for (int64_t m = operands.product.rows; m < cells; ++m) {
+                    CHECK(operands.result[static_cast<std::size_t>(operands.c_rows[static_cast<std::size_t>(m)])] ==
+                          untouched);
                     CHECK(winners[static_cast<std::size_t>(m * winner_row)] == -1);
                 }
-                for (int64_t m = 0; m < o.product.rows; ++m) {
-                    const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
+                for (int64_t m = 0; m < operands.product.rows; ++m) {
+                    const float* row = operands.result.data() + operands.c_rows[static_cast<std::size_t>(m)];
                     const int32_t* winner = winners.data() + m * winner_row;
                     for (int64_t n = 0; n < columns; ++n) {
-                        double largest = o.sum(m, n, window[0]);
-                        for (int j = 1; j < 4; ++j) largest = std::max(largest, o.sum(m, n, window[j]));
+                        double largest = operands.sum(m, n, window[0]);
+                        for (int j = 1; j < 4; ++j) largest = std::max(largest, operands.sum(m, n, window[j]));
                         CHECK(winner[n] >= 0 && winner[n] < 4);
-                        CHECK_NEAR(o.sum(m, n, window[winner[n] & 3]), largest, 1e-6);
-                        largest += o.bias_at(n);
+                        CHECK_NEAR(operands.sum(m, n, window[winner[n] & 3]), largest, 1e-6);
+                        largest += operands.bias_at(n);
                         CHECK_NEAR(static_cast<double>(row[n]),
                                    finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
                     }
-                    for (int64_t n = columns; n < o.row_size; ++n) CHECK(row[n] == untouched);
+                    for (int64_t n = columns; n < operands.row_size; ++n) CHECK(row[n] == untouched);
                     for (int64_t n = columns; n < winner_row; ++n) CHECK(winner[n] == -1);
                 }
-                const Buffer<float> with_winners = o.result;
-                o.product.winners = nullptr;
-                kernels.multiply(o.product);
-                CHECK(o.result == with_winners);
+                const Buffer<float> with_winners = operands.result;
+                operands.product.winners = nullptr;
+                kernels.multiply(operands.product);
+                CHECK(operands.result == with_winners);
             }
         }
     }

@@ -17,14 +17,14 @@ struct Case {
 
 // A map without padding, whose outputs are written in reverse order. A cell is an output pixel.
 struct Pooling {
-    Pooling(const Case& c, int64_t channels, Random& random)
-        : shape(c), cells(c.down.out * c.right.out), input_size(c.down.in * c.right.in * channels) {
+    Pooling(const Case& sizes, int64_t channels, Random& random)
+        : shape(sizes), cells(sizes.down.out * sizes.right.out), input_size(sizes.down.in * sizes.right.in * channels) {
         image.channels = channels;
-        image.in_rows = c.down.in, image.in_columns = c.right.in;
-        image.out_rows = c.down.out, image.out_columns = c.right.out;
-        image.size[0] = c.down.size, image.size[1] = c.right.size;
-        image.stride[0] = c.down.stride, image.stride[1] = c.right.stride;
-        image.padding[0] = c.down.padding, image.padding[1] = c.right.padding;
+        image.in_rows = sizes.down.in, image.in_columns = sizes.right.in;
+        image.out_rows = sizes.down.out, image.out_columns = sizes.right.out;
+        image.size[0] = sizes.down.size, image.size[1] = sizes.right.size;
+        image.stride[0] = sizes.down.stride, image.stride[1] = sizes.right.stride;
+        image.padding[0] = sizes.down.padding, image.padding[1] = sizes.right.padding;
         for (int64_t cell = cells; cell-- > 0;) offsets.push_back(cell * (channels + 1));
         input = random.numbers(input_size);
         gradient = random.numbers(cells * channels);
@@ -75,9 +75,9 @@ template <class Visit>
 void for_each_pooling(const Kernels& kernels, uint64_t seed, Visit visit) {
     Random random(seed);
     const int64_t width = kernels.vector_width;
-    for (const Case& c : cases) {
+    for (const Case& sizes : cases) {
         for (int64_t channels : {int64_t{1}, int64_t{3}, width - 1, width, width + 1, 2 * width + 3}) {
-            Pooling pooling(c, channels, random);
+            Pooling pooling(sizes, channels, random);
             visit(pooling);
         }
     }
@@ -86,48 +86,48 @@ void for_each_pooling(const Kernels& kernels, uint64_t seed, Visit visit) {
 }  // namespace
 
 TEST(max_pooling_keeps_the_first_maximum_and_its_index) {
-    for_each_pooling(kernels, 11, [&](Pooling& p) {
-        for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // many are equal
-        const int64_t channels = p.image.channels;
-        Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
+    for_each_pooling(kernels, 11, [&](Pooling& pooling) {
+        for (float& value : pooling.input) value = static_cast<float>(static_cast<int>(value * 4));  // many are equal
+        const int64_t channels = pooling.image.channels;
+        Buffer<int32_t> winners = plain_buffer<int32_t>(pooling.cells * channels);
         std::fill(winners.begin(), winners.end(), -1);
-        p.image.winners = winners.data();
-        kernels.pool(p.image);
-        for (int64_t cell = 0; cell < p.cells; ++cell) {
+        pooling.image.winners = winners.data();
+        kernels.pool(pooling.image);
+        for (int64_t cell = 0; cell < pooling.cells; ++cell) {
             for (int64_t c = 0; c < channels; ++c) {
-                const std::vector<int64_t> window = p.window(cell, c);
+                const std::vector<int64_t> window = pooling.window(cell, c);
                 const int64_t winner = *std::max_element(window.begin(), window.end(), [&](int64_t a, int64_t b) {
-                    return p.image.input[a] < p.image.input[b];
+                    return pooling.image.input[a] < pooling.image.input[b];
                 });
-                CHECK(p.output_of(cell)[c] == p.image.input[winner]);
+                CHECK(pooling.output_of(cell)[c] == pooling.image.input[winner]);
                 CHECK(winners.data()[cell * channels + c] == winner);
             }
-            CHECK(p.output_of(cell)[channels] == untouched);
+            CHECK(pooling.output_of(cell)[channels] == untouched);
         }
-        CHECK(winners.data()[p.cells * channels] == -1);
+        CHECK(winners.data()[pooling.cells * channels] == -1);
 
-        const Buffer<float> with_winners = p.output;
-        std::fill(p.output.begin(), p.output.end(), untouched);
-        p.image.winners = nullptr;
-        kernels.pool(p.image);
-        CHECK(p.output == with_winners);
+        const Buffer<float> with_winners = pooling.output;
+        std::fill(pooling.output.begin(), pooling.output.end(), untouched);
+        pooling.image.winners = nullptr;
+        kernels.pool(pooling.image);
+        CHECK(pooling.output == with_winners);
     });
 }
 
 TEST(a_gradient_goes_to_the_winner_of_each_cell) {
-    for_each_pooling(kernels, 14, [&](Pooling& p) {
-        const int64_t channels = p.image.channels;
-        Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
-        p.image.winners = winners.data();
-        kernels.pool(p.image);
-        Buffer<float> gradient = plain_buffer<float>(p.input_size);
+    for_each_pooling(kernels, 14, [&](Pooling& pooling) {
+        const int64_t channels = pooling.image.channels;
+        Buffer<int32_t> winners = plain_buffer<int32_t>(pooling.cells * channels);
+        pooling.image.winners = winners.data();
+        kernels.pool(pooling.image);
+        Buffer<float> gradient = plain_buffer<float>(pooling.input_size);
         std::fill(gradient.begin(), gradient.end(), 1.0f);
-        std::vector<double> expected(static_cast<std::size_t>(p.input_size), 1.0);
-        for (int64_t i = 0; i < p.cells * channels; ++i) {
-            expected[static_cast<std::size_t>(winners.data()[i])] += static_cast<double>(p.image.gradient[i]);
+        std::vector<double> expected(static_cast<std::size_t>(pooling.input_size), 1.0);
+        for (int64_t i = 0; i < pooling.cells * channels; ++i) {
+            expected[static_cast<std::size_t>(winners.data()[i])] += static_cast<double>(pooling.image.gradient[i]);
         }
-        p.image.input_gradient = gradient.data();
-        kernels.pool_backward(p.image);
+        pooling.image.input_gradient = gradient.data();
+        kernels.pool_backward(pooling.image);
         for (std::size_t i = 0; i < expected.size(); ++i) {
             CHECK(std::abs(static_cast<double>(gradient[i]) - expected[i]) < 1e-5);
         }
@@ -136,31 +136,32 @@ TEST(a_gradient_goes_to_the_winner_of_each_cell) {
 }
 
 TEST(average_pooling_ignores_the_padding) {
-    for_each_pooling(kernels, 12, [&](Pooling& p) {
-        kernels.average(p.image);
-        for (int64_t cell = 0; cell < p.cells; ++cell) {
-            for (int64_t c = 0; c < p.image.channels; ++c) {
-                const std::vector<int64_t> window = p.window(cell, c);
+    for_each_pooling(kernels, 12, [&](Pooling& pooling) {
+        kernels.average(pooling.image);
+        for (int64_t cell = 0; cell < pooling.cells; ++cell) {
+            for (int64_t c = 0; c < pooling.image.channels; ++c) {
+                const std::vector<int64_t> window = pooling.window(cell, c);
                 double sum = 0;
-                for (int64_t pixel : window) sum += static_cast<double>(p.image.input[pixel]);
-                CHECK_NEAR(static_cast<double>(p.output_of(cell)[c]), sum / static_cast<double>(window.size()), 1e-6);
+                for (int64_t pixel : window) sum += static_cast<double>(pooling.image.input[pixel]);
+                CHECK_NEAR(static_cast<double>(pooling.output_of(cell)[c]), sum / static_cast<double>(window.size()),
+                           1e-6);
             }
-            CHECK(p.output_of(cell)[p.image.channels] == untouched);
+            CHECK(pooling.output_of(cell)[pooling.image.channels] == untouched);
         }
     });
 }
 
 TEST(the_gradient_of_average_pooling_ignores_the_padding) {
-    for_each_pooling(kernels, 13, [&](Pooling& p) {
-        Buffer<float> sums = plain_buffer<float>(p.input_size);
+    for_each_pooling(kernels, 13, [&](Pooling& pooling) {
+        Buffer<float> sums = plain_buffer<float>(pooling.input_size);
         std::fill(sums.begin(), sums.end(), 0.5f);  // the gradient is added to what is there
         std::vector<double> wanted(sums.begin(), sums.end());
-        p.image.input_gradient = sums.data();
-        kernels.average_backward(p.image);
-        for (int64_t cell = 0; cell < p.cells; ++cell) {
-            for (int64_t c = 0; c < p.image.channels; ++c) {
-                const std::vector<int64_t> window = p.window(cell, c);
-                const double share = static_cast<double>(p.image.gradient[cell * p.image.channels + c]);
+        pooling.image.input_gradient = sums.data();
+        kernels.average_backward(pooling.image);
+        for (int64_t cell = 0; cell < pooling.cells; ++cell) {
+            for (int64_t c = 0; c < pooling.image.channels; ++c) {
+                const std::vector<int64_t> window = pooling.window(cell, c);
+                const double share = static_cast<double>(pooling.image.gradient[cell * pooling.image.channels + c]);
                 for (int64_t pixel : window) {
                     wanted[static_cast<std::size_t>(pixel)] += share / static_cast<double>(window.size());
                 }

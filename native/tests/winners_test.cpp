@@ -14,31 +14,33 @@ struct Case {
 
 // A map without padding, pooled 2 x 2 with stride 2, with random winners and a gradient of which a third is zero.
 struct Backward {
-    Backward(const Case& c, Random& random) : shape(c) {
-        const int64_t height = 2 * c.cell_rows + c.kernel_rows - 1, width = 2 * c.cell_columns + c.kernel_columns - 1;
-        image.input_row = width * c.channels;
-        image.cells = c.cell_rows * c.cell_columns;
-        image.filters = c.filters;
-        image.channels = c.channels;
-        image.kernel_rows = c.kernel_rows;
-        image.run = c.kernel_columns * c.channels;
+    Backward(const Case& sizes, Random& random) : shape(sizes) {
+        const int64_t height = 2 * sizes.cell_rows + sizes.kernel_rows - 1,
+                      width = 2 * sizes.cell_columns + sizes.kernel_columns - 1;
+        image.input_row = width * sizes.channels;
+        image.cells = sizes.cell_rows * sizes.cell_columns;
+        image.filters = sizes.filters;
+        image.channels = sizes.channels;
+        image.kernel_rows = sizes.kernel_rows;
+        image.run = sizes.kernel_columns * sizes.channels;
         input_size = height * image.input_row;
-        const int64_t window[4] = {0, c.channels, image.input_row, image.input_row + c.channels};
+        const int64_t window[4] = {0, sizes.channels, image.input_row, image.input_row + sizes.channels};
         std::copy(window, window + 4, image.window);
         for (int64_t cell = 0; cell < image.cells; ++cell) {
-            offsets.push_back(cell / c.cell_columns * 2 * image.input_row + cell % c.cell_columns * 2 * c.channels);
+            offsets.push_back(cell / sizes.cell_columns * 2 * image.input_row +
+                              cell % sizes.cell_columns * 2 * sizes.channels);
         }
         input = random.numbers(input_size);
-        gradient = random.numbers(image.cells * c.filters);
-        winners = plain_buffer<int32_t>(image.cells * c.filters);
-        for (int64_t i = 0; i < image.cells * c.filters; ++i) {
+        gradient = random.numbers(image.cells * sizes.filters);
+        winners = plain_buffer<int32_t>(image.cells * sizes.filters);
+        for (int64_t i = 0; i < image.cells * sizes.filters; ++i) {
             winners[static_cast<std::size_t>(i)] = static_cast<int32_t>(random.below(4));
             if (random.below(3) == 0) gradient[static_cast<std::size_t>(i)] = 0;
         }
         for (int64_t cell = 0; cell < image.cells; ++cell) cells.push_back(static_cast<int32_t>(cell));
         image.live = cells.data();
         image.live_cells = image.cells;
-        won_bits = plain_buffer<uint32_t>(marked_cells * 4 * ((c.filters + 31) / 32));
+        won_bits = plain_buffer<uint32_t>(marked_cells * 4 * ((sizes.filters + 31) / 32));
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
@@ -93,22 +95,23 @@ std::vector<Case> cases(const Kernels& kernels) {
 
 TEST(the_winners_kernel_gradient_by_filters_matches_its_formula) {
     Random random(21);
-    for (const Case& c : cases(kernels)) {
-        Backward b(c, random);
-        const int64_t width = kernels.panel_width, panels = (c.filters + width - 1) / width;
-        const int64_t inputs = b.image.kernel_rows * b.image.run, panel_size = (inputs + 1) * width;
+    for (const Case& sizes : cases(kernels)) {
+        Backward backward(sizes, random);
+        const int64_t width = kernels.panel_width, panels = (sizes.filters + width - 1) / width;
+        const int64_t inputs = backward.image.kernel_rows * backward.image.run, panel_size = (inputs + 1) * width;
         Buffer<float> sums = plain_buffer<float>(panels * panel_size);
         std::fill(sums.begin(), sums.end(), static_cast<float>(before));
-        b.image.kernel = sums.data();
-        kernels.winners_kernel_by_filters(b.image);
+        backward.image.kernel = sums.data();
+        kernels.winners_kernel_by_filters(backward.image);
         for (int64_t filter = 0; filter < panels * width; ++filter) {
             const float* column = sums.data() + filter / width * panel_size + filter % width;
             for (int64_t row = 0; row < inputs; ++row) {
-                const double more =
-                    filter < c.filters ? b.kernel_gradient(filter, row / b.image.run, row % b.image.run) : 0;
+                const double more = filter < sizes.filters ? backward.kernel_gradient(filter, row / backward.image.run,
+                                                                                      row % backward.image.run)
+                                                           : 0;
                 CHECK_NEAR(static_cast<double>(column[row * width]), before + more, 2e-5);
             }
-            const double more = filter < c.filters ? b.bias_gradient(filter) : 0;
+            const double more = filter < sizes.filters ? backward.bias_gradient(filter) : 0;
             CHECK_NEAR(static_cast<double>(column[inputs * width]), before + more, 2e-5);
         }
     }
@@ -116,63 +119,64 @@ TEST(the_winners_kernel_gradient_by_filters_matches_its_formula) {
 
 TEST(the_winners_kernel_gradient_by_runs_matches_its_formula) {
     Random random(22);
-    for (const Case& c : cases(kernels)) {
-        Backward b(c, random);
-        const int64_t row_size = round_up(b.image.run, kernels.vector_width);
-        Buffer<float> sums = plain_buffer<float>(c.filters * c.kernel_rows * row_size);
-        Buffer<float> bias = plain_buffer<float>(c.filters);
+    for (const Case& sizes : cases(kernels)) {
+        Backward backward(sizes, random);
+        const int64_t row_size = round_up(backward.image.run, kernels.vector_width);
+        Buffer<float> sums = plain_buffer<float>(sizes.filters * sizes.kernel_rows * row_size);
+        Buffer<float> bias = plain_buffer<float>(sizes.filters);
         std::fill(sums.begin(), sums.end(), static_cast<float>(before));
         std::fill(bias.begin(), bias.end(), static_cast<float>(before));
-        b.image.kernel = sums.data();
-        b.image.bias = bias.data();
-        kernels.winners_kernel_by_runs(b.image);
-        for (int64_t filter = 0; filter < c.filters; ++filter) {
-            for (int64_t row = 0; row < c.kernel_rows; ++row) {
-                const float* line = sums.data() + (filter * c.kernel_rows + row) * row_size;
-                for (int64_t i = 0; i < b.image.run; ++i) {
-                    CHECK_NEAR(static_cast<double>(line[i]), before + b.kernel_gradient(filter, row, i), 2e-5);
+        backward.image.kernel = sums.data();
+        backward.image.bias = bias.data();
+        kernels.winners_kernel_by_runs(backward.image);
+        for (int64_t filter = 0; filter < sizes.filters; ++filter) {
+            for (int64_t row = 0; row < sizes.kernel_rows; ++row) {
+                const float* line = sums.data() + (filter * sizes.kernel_rows + row) * row_size;
+                for (int64_t i = 0; i < backward.image.run; ++i) {
+                    CHECK_NEAR(static_cast<double>(line[i]), before + backward.kernel_gradient(filter, row, i), 2e-5);
                 }
             }
-            CHECK_NEAR(static_cast<double>(bias[static_cast<std::size_t>(filter)]), before + b.bias_gradient(filter),
-                       2e-5);
+            CHECK_NEAR(static_cast<double>(bias[static_cast<std::size_t>(filter)]),
+                       before + backward.bias_gradient(filter), 2e-5);
         }
-        CHECK(bias[static_cast<std::size_t>(c.filters)] == static_cast<float>(before));
+        CHECK(bias[static_cast<std::size_t>(sizes.filters)] == static_cast<float>(before));
     }
 }
 
 TEST(the_winners_gradient_with_respect_to_the_input_matches_its_formula) {
     Random random(23);
-    for (const Case& c : cases(kernels)) {
-        if (c.kernel_rows != c.kernel_columns || (c.kernel_rows != 3 && c.kernel_rows != 5)) continue;
-        Backward b(c, random);
-        const int64_t width = kernels.vector_width, taps = c.kernel_rows * c.kernel_columns;
-        const Buffer<float> kernel = random.numbers(taps * c.channels * c.filters);  // Keras layout
+    for (const Case& sizes : cases(kernels)) {
+        if (sizes.kernel_rows != sizes.kernel_columns || (sizes.kernel_rows != 3 && sizes.kernel_rows != 5)) continue;
+        Backward backward(sizes, random);
+        const int64_t width = kernels.vector_width, taps = sizes.kernel_rows * sizes.kernel_columns;
+        const Buffer<float> kernel = random.numbers(taps * sizes.channels * sizes.filters);  // Keras layout
         auto weight = [&](int64_t tap, int64_t channel, int64_t filter) {
-            return kernel[static_cast<std::size_t>((tap * c.channels + channel) * c.filters + filter)];
+            return kernel[static_cast<std::size_t>((tap * sizes.channels + channel) * sizes.filters + filter)];
         };
         // The layout that `winners_input` reads: (channel block, filter, tap, vector_width).
-        Buffer<float> back = plain_buffer<float>(round_up(c.channels, width) * c.filters * taps);
-        for (int64_t channel = 0; channel < c.channels; ++channel) {
-            for (int64_t filter = 0; filter < c.filters; ++filter) {
+        Buffer<float> back = plain_buffer<float>(round_up(sizes.channels, width) * sizes.filters * taps);
+        for (int64_t channel = 0; channel < sizes.channels; ++channel) {
+            for (int64_t filter = 0; filter < sizes.filters; ++filter) {
                 for (int64_t tap = 0; tap < taps; ++tap) {
-                    back[static_cast<std::size_t>(((channel / width * c.filters + filter) * taps + tap) * width +
+                    back[static_cast<std::size_t>(((channel / width * sizes.filters + filter) * taps + tap) * width +
                                                   channel % width)] = weight(tap, channel, filter);
                 }
             }
         }
-        Buffer<float> sums = plain_buffer<float>(b.input_size);
-        std::vector<double> wanted(static_cast<std::size_t>(b.input_size));
-        b.image.back = back.data();
-        b.image.input_gradient = sums.data();
-        kernels.winners_input(b.image);
-        for (int64_t cell = 0; cell < b.image.cells; ++cell) {
-            for (int64_t filter = 0; filter < c.filters; ++filter) {
+        Buffer<float> sums = plain_buffer<float>(backward.input_size);
+        std::vector<double> wanted(static_cast<std::size_t>(backward.input_size));
+        backward.image.back = back.data();
+        backward.image.input_gradient = sums.data();
+        kernels.winners_input(backward.image);
+        for (int64_t cell = 0; cell < backward.image.cells; ++cell) {
+            for (int64_t filter = 0; filter < sizes.filters; ++filter) {
                 for (int64_t tap = 0; tap < taps; ++tap) {
-                    const int64_t first = b.won(cell, filter) + tap / c.kernel_columns * b.image.input_row +
-                                          tap % c.kernel_columns * c.channels;
-                    for (int64_t channel = 0; channel < c.channels; ++channel) {
+                    const int64_t first = backward.won(cell, filter) +
+                                          tap / sizes.kernel_columns * backward.image.input_row +
+                                          tap % sizes.kernel_columns * sizes.channels;
+                    for (int64_t channel = 0; channel < sizes.channels; ++channel) {
                         wanted[static_cast<std::size_t>(first + channel)] +=
-                            b.gradient_at(cell, filter) * static_cast<double>(weight(tap, channel, filter));
+                            backward.gradient_at(cell, filter) * static_cast<double>(weight(tap, channel, filter));
                     }
                 }
             }
