@@ -160,7 +160,7 @@ class Core {
 
     double gradients(In<uint8_t> images, In<int64_t> labels, std::vector<std::size_t> layers, Outs kernels, Outs biases) {
         Score score;
-        watched([&](Watcher& watcher) {
+        run_watched([&](Watcher& watcher) {
             const auto count = static_cast<int64_t>(labels.size());
             std::vector<Buffer<float>> sums(network_.layers().size());
             for (std::size_t layer : layers) sums[layer] = make_buffer<float>(network_.parameters(layer)->size());
@@ -175,7 +175,7 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        watched([&](Watcher& watcher) {
+        run_watched([&](Watcher& watcher) {
             // A signal handler may call this function again within the call. It then makes a predictor of its own.
             std::unique_ptr<Predictor> predictor = std::move(predictor_);
             if (!predictor) predictor = std::make_unique<Predictor>(network_, network_.plan(), Kept::logits);
@@ -185,14 +185,14 @@ class Core {
                     std::copy(from, from + classes, logits.data() + i * classes);
                 }
             };
-            predictor->predict(threads_, list(images), static_cast<int64_t>(logits.shape(0)), take, watcher);
+            predictor->predict(threads_, view(images), static_cast<int64_t>(logits.shape(0)), take, watcher);
             predictor_ = std::move(predictor);
         });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        watched([&](Watcher& watcher) {
+        run_watched([&](Watcher& watcher) {
             std::unique_ptr<PlannedPredictor> planned = std::move(outputs_);  // for the same reason as in `logits`
             if (!planned) planned = std::make_unique<PlannedPredictor>(network_, Purpose::outputs, Kept::maps);
             const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
@@ -203,7 +203,7 @@ class Core {
                     }
                 }
             };
-            planned->predictor.predict(threads_, list(images), count, take, watcher);
+            planned->predictor.predict(threads_, view(images), count, take, watcher);
             outputs_ = std::move(planned);
         });
     }
@@ -211,10 +211,10 @@ class Core {
     void layer_gradients(In<uint8_t> images, In<float> dlogits, std::vector<int64_t> layers, Outs outputs) {
         std::vector<LayerGradient> wanted;
         for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
-        watched([&](Watcher& watcher) {
+        run_watched([&](Watcher& watcher) {
             std::unique_ptr<LayerGradients> gradients = std::move(gradients_);  // for the same reason as in `logits`
             if (!gradients) gradients = std::make_unique<LayerGradients>(network_);
-            gradients->compute(threads_, list(images), static_cast<int64_t>(images.shape(0)), dlogits.data(), wanted, watcher);
+            gradients->compute(threads_, view(images), static_cast<int64_t>(images.shape(0)), dlogits.data(), wanted, watcher);
             gradients_ = std::move(gradients);
         });
     }
@@ -229,8 +229,8 @@ class Core {
                 ablations[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
             }
         }
-        watched([&](Watcher& watcher) {
-            convscope::ablation_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), ablations,
+        run_watched([&](Watcher& watcher) {
+            convscope::ablation_logits(network_, threads_, view(images), static_cast<int64_t>(images.shape(0)), ablations,
                                        logits.data(), watcher);
         });
     }
@@ -278,7 +278,7 @@ class Core {
 
     // Runs `compute`, which does not change the network, until it ends or an interrupt stops it.
     template <class Compute>
-    void watched(Compute compute) {
+    void run_watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
@@ -287,7 +287,7 @@ class Core {
         watcher.rethrow();
     }
 
-    static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
+    static Images view(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
     const int threads_;
     const Kernels* const kernels_;

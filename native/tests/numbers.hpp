@@ -18,6 +18,7 @@ Buffer<Element> plain_buffer(int64_t count) {
     return Buffer<Element>(static_cast<std::size_t>(count + slack));
 }
 
+// A generator of random numbers. Every test has a seed of its own, chosen arbitrarily.
 class Random {
    public:
     explicit Random(uint64_t seed) : state_(seed) {}

@@ -41,7 +41,7 @@ TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
     const int64_t width = kernels.panel_width;
     for (int64_t rows : {1, 2, 9, 150}) {
         for (int64_t highest : {1, 7, 127}) {  // levels -highest to highest: of 2, 4 and 8 bits
-            // Any step per root mean square will do; these are close to those of engine/rounding.py.
+            // Any step per root mean square will do. With these, the levels reach 1.25 or 4 root mean squares.
             const double factor = highest == 1 ? 1.25 : 4.0 / static_cast<double>(highest);
             Buffer<float> from = random.numbers(rows * width), to = plain_buffer<float>(rows * width);
             for (int64_t r = 0; r < rows; ++r) from[static_cast<std::size_t>(r * width)] = 0;  // a column of zeros

@@ -354,7 +354,7 @@ TEST(a_network_learns_the_brightest_quarter) {
     for (int epoch = 0; epoch < 6; ++epoch) {
         last = engine.train(train.images, train.labels, train.order, 32, 0.003f, 2, watcher);
     }
-    CHECK(last.images == 256 && last.correct > 250);
+    CHECK(last.images == 256 && last.correct > 250);  // nearly all: the quarters are easy to tell apart
     const std::vector<float> logits = engine.logits(test.images, 200, 2);
     int64_t correct = 0;
     for (std::size_t i = 0; i < test.labels.size(); ++i) {

@@ -86,6 +86,7 @@ constexpr double before = 0.5;  // the value to which the gradients are added
 std::vector<Case> cases(const Kernels& kernels) {
     const int64_t width = kernels.vector_width;
     return {
+        // kernel rows, kernel columns, channels, filters, cell rows, cell columns
         {3, 3, 1, 16, 4, 5},  {3, 3, 3, width + 1, 3, 3},  {5, 5, 2, 2 * width, 2, 3},     {1, 1, 1, 1, 1, 1},
         {1, 2, 5, 3, 2, 2},   {2, 4, width, width, 2, 1},  {3, 3, 16, 16, 5, 5},           {7, 3, 1, width - 1, 2, 2},
         {3, 3, 1, 4, 17, 18}, {3, 3, width + 3, 33, 2, 2}, {4, 11, 1, 2 * width + 1, 2, 2}};
