@@ -264,7 +264,7 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
 
 template <int K>
 void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
-    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums, of the 32 or 16 that there are
+    constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums: AVX-512 has 32, AVX2 16
     constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;  // summed at once, of K + 1 rows
     const int64_t marks = (p.filters + 31) / 32 * 4;  // numbers of a cell's marks
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
