@@ -1,3 +1,5 @@
+"""Evaluations: their figures, cautions, text, HTML and JSON, and the arguments that are refused."""
+
 import json
 import re
 from dataclasses import replace
@@ -24,17 +26,18 @@ def make_dataset(labels, class_names, image_shape=(8, 6, 1), seed=0):
     return cs.Dataset(images, labels, tuple(class_names), "shapes", "test")
 
 
-def random_evaluation(num_classes, count=400, class_names=None, wrong=0.3, seed=0):
-    stream = np.random.default_rng(seed)
+def random_evaluation(num_classes, count=400, class_names=None, wrong=0.3):
+    """Evaluate random logits, of which the share `wrong` favours a random class; return the logits, too."""
+    stream = np.random.default_rng(0)
     labels = stream.integers(0, num_classes, count)
-    answers = np.where(stream.random(count) < wrong, stream.integers(0, num_classes, count), labels)
+    favoured = np.where(stream.random(count) < wrong, stream.integers(0, num_classes, count), labels)
     logits = stream.normal(0, 1, (count, num_classes)).astype(np.float32)
-    logits[np.arange(count), answers] += 4
+    logits[np.arange(count), favoured] += 4
     return evaluate_predictions(logits, make_dataset(labels, class_names or map(str, range(num_classes)))), logits
 
 
-def evaluate_labels(labels, answers, class_names):
-    logits = 5 * np.eye(len(class_names), dtype=np.float32)[answers]
+def evaluate_labels(labels, y_pred, class_names):
+    logits = 5 * np.eye(len(class_names), dtype=np.float32)[y_pred]
     return evaluate_predictions(logits, make_dataset(labels, class_names))
 
 
@@ -46,9 +49,9 @@ def test_an_evaluation_equals_scikit_learns_metrics(num_classes):
     assert evaluation.accuracy == accuracy_score(y_true, y_pred)
     assert evaluation.loss == pytest.approx(log_loss(y_true, evaluation.y_prob, labels=labels), rel=1e-5)
     np.testing.assert_array_equal(evaluation.confusion_matrix, confusion_matrix(y_true, y_pred, labels=labels))
-    theirs = precision_recall_fscore_support(y_true, y_pred, labels=labels, zero_division=0)
-    ours = [(metric.precision, metric.recall, metric.f1, metric.support) for metric in evaluation.classes]
-    np.testing.assert_allclose(np.transpose(ours), theirs, rtol=1e-12)
+    expected = precision_recall_fscore_support(y_true, y_pred, labels=labels, zero_division=0)
+    measured = [(metric.precision, metric.recall, metric.f1, metric.support) for metric in evaluation.classes]
+    np.testing.assert_allclose(np.transpose(measured), expected, rtol=1e-12)
 
 
 def test_an_evaluation_has_the_documented_types():
@@ -79,7 +82,7 @@ def test_mistakes_come_most_confident_first():
     assert evaluation.mistakes[0] == Mistake(1, 1, 0, pytest.approx(0.9), pytest.approx(0.1))
 
 
-def test_a_class_without_images_is_not_mentioned():
+def test_a_class_without_images_has_no_metrics():
     evaluation = evaluate_labels([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
     absent = evaluation.classes[2]
     assert (absent.class_name, absent.support) == ("absent", 0)
@@ -95,10 +98,10 @@ def test_a_class_that_was_never_predicted_has_no_precision():
 
 def test_few_images_of_a_class_and_none_are_warned_of():
     evaluation = evaluate_labels([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
-    wide, few, none = evaluation.cautions
-    assert "With 30 images, the 95 % interval of the accuracy is 11 points wide" in wide
-    assert few.startswith("1 of 3 classes has fewer than 10 images")
-    assert none.startswith("1 of 3 classes has no image")
+    wide_interval, few_images, no_images = evaluation.cautions
+    assert "With 30 images, the 95 % interval of the accuracy is 11 points wide" in wide_interval
+    assert few_images.startswith("1 of 3 classes has fewer than 10 images")
+    assert no_images.startswith("1 of 3 classes has no image")
 
 
 def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
@@ -109,7 +112,7 @@ def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
     assert evaluation.balanced_accuracy == 0.5
 
 
-def test_many_images_and_classes_alike_need_no_caution():
+def test_many_images_in_classes_of_equal_size_need_no_caution():
     assert random_evaluation(3, 3000)[0].cautions == ()
 
 
@@ -117,10 +120,10 @@ def test_one_image_can_be_evaluated():
     evaluation = evaluate_labels([1], [1], "ab")
     assert (evaluation.num_images, evaluation.accuracy, evaluation.mistakes) == (1, 1.0, ())
     low, high = evaluation.accuracy_interval
-    assert (round(low, 4), high) == (0.2065, 1.0)
+    assert (round(low, 4), high) == (0.2065, 1.0)  # Wilson: 1 / (1 + 1.96²) = 0.2065
 
 
-def test_correct_answers_have_no_mistakes_and_no_pairs():
+def test_correct_predictions_have_no_mistakes_and_no_pairs():
     evaluation = evaluate_labels([0, 1, 0, 1], [0, 1, 0, 1], "ab")
     assert (evaluation.accuracy, evaluation.mistakes, evaluation.confused_pairs) == (1.0, (), ())
     assert "confused" not in str(evaluation) + evaluation._repr_html_()
@@ -135,7 +138,7 @@ def test_evaluate_does_not_depend_on_the_batch_size(batch_size):
     assert (evaluation.dataset_name, evaluation.split, evaluation.class_names) == ("shapes", "test", ("0", "1", "2"))
 
 
-def test_to_dict_is_finite_plain_json_with_the_names_of_the_contract():
+def test_to_dict_is_finite_plain_json_with_the_documented_keys():
     evaluation, _ = random_evaluation(10)
     values = evaluation.to_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
@@ -169,6 +172,7 @@ def test_text_shows_accuracy_interval_images_matrix_and_pairs():
 
 def test_a_notebook_colours_the_matrix_as_the_report_does():
     html = evaluate_labels([0] * 9 + [1], [0] * 8 + [1, 1], "ab")._repr_html_()
+    # Blue has 0.5 times 8 / 9 of the row, the most frequent mistake 0.55, and a cell without images no colour.
     right, wrong, empty = "rgba(33, 113, 196, 0.444)", "rgba(220, 50, 60, 0.550)", "></td>"
     assert html.index(right) < html.index(wrong) < html.index(empty)
 
@@ -246,7 +250,7 @@ def test_evaluate_rejects_invalid_arguments(arguments, message):
         cs.evaluate(make_model(), *arguments)
 
 
-def test_views_are_averaged_named_and_cost_their_passes():
+def test_predictions_of_several_views_are_averaged_and_multiply_the_cost():
     model = make_model()
     dataset = make_dataset(np.arange(30) % 3, "012")
     evaluation = cs.evaluate(model, dataset, batch_size=7, views=5)
@@ -254,8 +258,8 @@ def test_views_are_averaged_named_and_cost_their_passes():
     np.testing.assert_allclose(evaluation.y_prob, model.probabilities(dataset.images, 5), rtol=1e-5)
     assert evaluation.to_dict()["views"] == 5
     assert "mean of 5 views of each image" in str(evaluation)
-    once = cs.evaluate(model, dataset)
-    assert "views" not in once.to_dict()
-    assert "views" not in str(once)
-    costs = [cs.Candidate.from_model(model, views).macs for views in (once, evaluation)]
+    single = cs.evaluate(model, dataset)
+    assert "views" not in single.to_dict()
+    assert "views" not in str(single)
+    costs = [cs.Candidate.from_model(model, result).macs for result in (single, evaluation)]
     assert costs == [model.architecture.macs, 5 * model.architecture.macs]

@@ -1,4 +1,4 @@
-"""Networks made by hand, whose every answer is known, and noise for those whose shape alone matters."""
+"""A network made by hand with its images, whose ablations are known, and random images where only shapes matter."""
 
 import numpy as np
 from tests.noise import random_dataset
@@ -7,18 +7,14 @@ import convscope as cs
 
 
 def bright_or_dark(count=40, split="test"):
-    """Images of one pixel value each: label 1 where it is bright."""
+    """Make uniformly grey images in turn: dark ones (20, label 0) and bright ones (200, label 1)."""
     labels = np.arange(count) % 2
     images = np.where(labels, 200, 20).astype(np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
     return cs.Dataset(images, labels, ("dark", "bright"), "lamps", split)
 
 
-def lamps(count=40):
-    return cs.Splits(bright_or_dark(count, "train"), bright_or_dark(count, "test"))
-
-
 def one_filter_decides():
-    """Three filters that answer with the brightness; only filter 1 is read: bright where it is above a half."""
+    """Make a model of three filters that output the brightness, 0 to 1: "bright" if filter 1 is above 0.3."""
     layers = (cs.Conv2D(3, 1), cs.GlobalAveragePooling2D(), cs.Dense(2))
     weights = {
         "conv2d/kernel": np.ones((1, 1, 1, 3), np.float32),

@@ -6,10 +6,10 @@ from statsmodels.stats.multitest import multipletests
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, mark, p_values
 
 
-def test_p_values_are_those_of_an_exact_binomial_test_in_the_shape_of_the_counts():
+def test_p_values_equal_scipys_exact_binomial_test():
     stream = np.random.default_rng(0)
     mended, broken = stream.integers(0, 30, (6, 5)), stream.integers(0, 30, (6, 5))
-    mended[0, 0] = broken[0, 0] = 0
+    mended[0, 0] = broken[0, 0] = 0  # without a changed prediction p is 1
     expected = [
         binomtest(int(a), int(a + b)).pvalue if a + b else 1.0
         for a, b in zip(mended.ravel(), broken.ravel(), strict=True)
@@ -23,7 +23,7 @@ def test_no_counts_give_no_p_value():
 
 def test_marks_equal_statsmodels_among_the_tested_filters():
     stream = np.random.default_rng(1)
-    for share in (0.0, 0.3, 0.9):
+    for share in (0.0, 0.3, 0.9):  # of tests with an effect, whose p-values lie near zero
         values = np.where(stream.random((40, 9)) < share, stream.random((40, 9)) ** 6, stream.random((40, 9)))
         tested = stream.random((40, 9)) < 0.8
         marked, marking = mark(values, tested)
@@ -35,7 +35,7 @@ def test_marks_equal_statsmodels_among_the_tested_filters():
 
 
 def test_without_any_effect_hardly_anything_is_marked():
-    # 20 times 1,000 tests of fair coins: one in twenty marks, uncorrected, up to 50 each time.
+    # 20 times 1,000 tests of fair coins. Uncorrected, p < 0.05 would mark up to 50 coins each time.
     stream = np.random.default_rng(2)
     marked, below = 0, 0
     for _ in range(20):
@@ -43,5 +43,5 @@ def test_without_any_effect_hardly_anything_is_marked():
         marking = mark(p_values(tosses, 40 - tosses))[1]
         marked, below = marked + marking.num_significant, below + marking.num_below
         assert marking.num_expected_by_luck == pytest.approx(50)
-    assert below > 300
-    assert marked <= 5
+    assert below > 300  # of 20,000 p-values; the test of 40 tosses is discrete, so fewer than 5 % lie below 0.05
+    assert marked <= 5  # a false mark is expected in 1 of 20 families

@@ -4,14 +4,14 @@ import convscope as cs
 from convscope.evidence.ablation import variants, variants_left_out
 
 
-def parameters(architecture):
+def count_parameters(architecture):
     return {variant.name: variant.architecture.parameters for variant in variants(architecture)}
 
 
 def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
     conv, conv_1, last = 9 * 16 + 16, 9 * 16 * 32 + 32, 128 * 10 + 10
-    assert parameters(cs.presets.cnn()) == {
-        "no last convolution": conv + (6 * 6 * 16 * 128 + 128) + last,  # 26 to 13 to 6
+    assert count_parameters(cs.presets.cnn()) == {
+        "no last convolution": conv + (6 * 6 * 16 * 128 + 128) + last,  # pixels a side: 26, pooled to 13, pooled to 6
         "no pooling": conv + conv_1 + (24 * 24 * 32 * 128 + 128) + last,
         "average pooling": conv + conv_1 + (5 * 5 * 32 * 128 + 128) + last,
         "linear activations": conv + conv_1 + (5 * 5 * 32 * 128 + 128) + last,
@@ -23,14 +23,13 @@ def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
         "same padding": conv + conv_1 + (7 * 7 * 32 * 128 + 128) + last,
         "no hidden dense layer": conv + conv_1 + (5 * 5 * 32 * 10 + 10),
         "global pooling": conv + conv_1 + (32 * 128 + 128) + last,
-        "pixels not scaled": 108_618,
-        "100 images": 108_618,
-        "1,000 images": 108_618,
-        "10,000 images": 108_618,
+        **dict.fromkeys(
+            ("pixels not scaled", "100 images", "1,000 images", "10,000 images"), 108_618
+        ),  # as the network
     }
 
 
-def test_variants_remove_only_existing_parts():
+def test_variants_of_parts_that_the_network_lacks_are_left_out_with_the_reason():
     reasons = {variant.name: variant.reason for variant in variants_left_out(cs.presets.cnn())}
     assert reasons == {
         "max pooling": "the network has no average pooling",
@@ -42,7 +41,7 @@ def test_variants_remove_only_existing_parts():
     assert reasons["no pooling"] == "the network has no window pooling"
     assert reasons["5 × 5 kernels"] == reasons["global pooling"] == "the network has no convolution"
     assert reasons["no hidden dense layer"] == "it is identical to linear model"
-    assert list(parameters(cs.presets.ann())) == [
+    assert list(count_parameters(cs.presets.ann())) == [
         "linear activations", "linear model", "half width", "double width", "pixels not scaled",
         "100 images", "1,000 images", "10,000 images",
     ]  # fmt: skip
@@ -58,10 +57,10 @@ def test_the_original_network_is_not_among_the_variants():
     reasons = {variant.name: variant.reason for variant in variants_left_out(linear)}
     assert reasons["linear model"] == reasons["linear activations"] == "it is identical to the network itself"
     assert reasons["half width"] == "the network has no hidden layer"
-    assert list(parameters(linear)) == ["pixels not scaled", "100 images", "1,000 images", "10,000 images"]
+    assert list(count_parameters(linear)) == ["pixels not scaled", "100 images", "1,000 images", "10,000 images"]
 
 
-def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
+def test_shortcuts_normalisation_dropout_and_poolings_are_changed_one_at_a_time():
     layers = (
         cs.Conv2D(6, 3, name="stem", activation="relu"), cs.Conv2D(6, 3, padding="same", use_bias=False),
         cs.BatchNormalization(activation="relu"), cs.Add("stem", "relu"), cs.AveragePooling2D(), cs.Dropout(0.2),
@@ -72,7 +71,9 @@ def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
     assert [layer.kind for layer in made["no shortcuts"].layers].count("Add") == 0
     plain = made["no batch normalisation"].layers[1]
     assert (plain.activation, plain.use_bias) == ("relu", True)
-    assert made["no batch normalisation"].parameters == network.parameters - 2 * 6 + 6
+    assert (
+        made["no batch normalisation"].parameters == network.parameters - 2 * 6 + 6
+    )  # scales and offsets; then biases
     assert made["no dropout"].parameters == network.parameters
     assert [layer.kind for layer in made["max pooling"].layers].count("MaxPooling2D") == 1
     linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]
@@ -97,17 +98,18 @@ def test_padding_and_activation_layers_merge_into_their_neighbours():
     network = cs.Architecture(cs.Input(9, 8), layers)
     made = {variant.name: variant.architecture for variant in variants(network)}
     names = {name: {layer.name for layer in architecture.layers} for name, architecture in made.items()}
-    every = {layer.name for layer in network.layers}
-    assert every - names["no last convolution"] == {"conv2d_1", "pad", "act"}
-    assert every - names["same padding"] == {"pad"}
-    assert made["same padding"].row("conv2d_1").output_shape == made["same padding"].row("conv2d_1").input_shape
-    assert every - names["no hidden dense layer"] == {"hidden", "own"}
+    all_names = {layer.name for layer in network.layers}
+    assert all_names - names["no last convolution"] == {"conv2d_1", "pad", "act"}
+    assert all_names - names["same padding"] == {"pad"}
+    row = made["same padding"].row("conv2d_1")
+    assert row.output_shape == row.input_shape
+    assert all_names - names["no hidden dense layer"] == {"hidden", "own"}
     linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]
     assert linear == ["linear"] * 6 + ["softmax"]
     assert made["half width"].num_classes == 3
 
 
-def test_a_first_convolution_that_is_the_last_is_taken_out_alone():
+def test_the_padding_after_the_only_convolution_stays_without_it():
     layers = (cs.Conv2D(4, 3), cs.Activation("relu"), cs.ZeroPadding2D(), cs.Flatten(), cs.Dense(3))
     made = {variant.name: variant.architecture for variant in variants(cs.Architecture(cs.Input(9, 8), layers))}
     assert [layer.kind for layer in made["no last convolution"].layers] == ["ZeroPadding2D", "Flatten", "Dense"]
@@ -132,4 +134,4 @@ def test_every_variant_has_the_same_input_and_classes_and_a_unique_name(make, sh
         assert variant.change
     assert len({variant.name for variant in made}) == len(made)
     left_out = variants_left_out(make(shape, num_classes))
-    assert len(made) + len(left_out) == 20
+    assert len(made) + len(left_out) == 20  # as many variants as there are, made or left out

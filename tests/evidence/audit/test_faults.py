@@ -1,4 +1,4 @@
-"""The audit as a whole: what is left out of which accuracy, and what travels with it."""
+"""The audit as a whole: its suspects, the accuracies without faulty images, and the pictures in its record."""
 
 import numpy as np
 import pytest
@@ -16,10 +16,9 @@ def make_dataset(number: int, split: str, shape=(10, 10, 1), num_classes: int = 
     return cs.Dataset(images, np.arange(number) % num_classes, names, "made up", split)
 
 
-def answers(labels, num_classes: int, sureness=0.9):
-    """Probabilities of `sureness` for each of `labels`."""
-    y_prob = np.full((len(labels), num_classes), 0.0)
-    y_prob[:] = ((1 - np.broadcast_to(sureness, len(labels))) / (num_classes - 1))[:, None]
+def make_probabilities(labels, num_classes: int, sureness=0.9):
+    """Return `sureness` for each of `labels`, and the rest in equal parts for the other classes."""
+    y_prob = np.full((len(labels), num_classes), (1 - sureness) / (num_classes - 1))
     y_prob[np.arange(len(labels)), labels] = sureness
     return y_prob
 
@@ -35,10 +34,10 @@ def splits() -> cs.Splits:
 
 @pytest.fixture
 def y_prob(splits: cs.Splits):
-    """Out-of-sample answers: wrong on training image 4, and on test images 5 and 9."""
+    """Probabilities for both splits, as out-of-fold ones: wrong on training image 4 and on test images 5 and 9."""
     train, test = splits.train.labels.copy(), splits.test.labels.copy()
-    train[4], test[[5, 9]] = 3, 2
-    return answers(train, 4), answers(test, 4)
+    train[4], test[[5, 9]] = 3, 2  # labels are the index modulo 4: 0 becomes 3, and 1 becomes 2
+    return make_probabilities(train, 4), make_probabilities(test, 4)
 
 
 def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_prob):
@@ -54,7 +53,7 @@ def test_only_duplicates_are_excluded_from_the_second_accuracy(splits: cs.Splits
     audited = audit(splits, *y_prob)
     assert [(part.left_out, part.num_images, part.num_correct) for part in audited.accuracies] == [
         ("nothing", 40, 38),
-        ("duplicates", 37, 36),  # images 2, 5 and 7
+        ("twins", 37, 36),  # without images 2, 5 and 7; image 5 was one of the two errors
     ]
     assert audited.accuracies[1].accuracy == pytest.approx(36 / 37)
     assert audited.accuracies[1].interval == wilson_interval(36, 37)
@@ -70,7 +69,7 @@ def test_only_test_labels_are_audited_without_training_probabilities(splits: cs.
 
 def test_data_without_faults_have_one_accuracy_and_no_picture():
     splits = cs.Splits(make_dataset(30, "train"), make_dataset(20, "test", seed=1))
-    audited = audit(splits, answers(splits.train.labels, 4), answers(splits.test.labels, 4))
+    audited = audit(splits, make_probabilities(splits.train.labels, 4), make_probabilities(splits.test.labels, 4))
     record = audited.to_record()
     assert [part.left_out for part in record.accuracies] == ["nothing"]
     assert (record.known_errors, record.duplicates.num_groups) == (None, 0)
@@ -80,25 +79,25 @@ def test_data_without_faults_have_one_accuracy_and_no_picture():
 def test_every_test_image_may_be_a_duplicate():
     train = make_dataset(30, "train")
     splits = cs.Splits(train, cs.Dataset(train.images, train.labels, train.class_names, "made up", "test"))
-    audited = audit(splits, None, answers(splits.test.labels, 4))
+    audited = audit(splits, None, make_probabilities(splits.test.labels, 4))
     assert (audited.accuracies[1].num_images, audited.accuracies[1].accuracy) == (0, 0.0)
     assert audited.accuracies[1].interval == (0.0, 1.0)
     audited.to_dict()
 
 
 @pytest.mark.slow
-def test_answers_of_people_reach_the_ceiling_on_mnist(mnist: cs.Splits):
+def test_predictions_equal_to_the_reviewers_labels_reach_the_ceiling_on_mnist(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    errors = audit(splits, None, answers(mnist.test.labels, 10)).known_predictions
+    errors = audit(splits, None, make_probabilities(mnist.test.labels, 10)).known_answers
     as_people = mnist.test.labels.copy()
     for error in errors:
-        as_people[error.index] = error.alternative_label
-    audited = audit(splits, None, answers(as_people, 10, sureness=0.95))
-    assert audited.ceiling == 0.9985
+        as_people[error.index] = error.other
+    audited = audit(splits, None, make_probabilities(as_people, 10, sureness=0.95))
+    assert audited.ceiling == 0.9985  # 15 known errors among 10,000 test labels
     assert {part.left_out: part.accuracy for part in audited.accuracies} == {"nothing": 0.9985, "known errors": 1.0}
-    assert [answer.predicted for answer in audited.known_predictions] == [error.alternative_label for error in errors]
-    assert [answer.self_confidence for answer in audited.known_predictions] == pytest.approx([0.05 / 9] * 15)
-    assert sorted(answer.rank for answer in audited.known_predictions if answer.rank is not None) == list(range(1, 16))
+    assert [answer.predicted for answer in audited.known_answers] == [error.other for error in errors]
+    assert [answer.self_confidence for answer in audited.known_answers] == pytest.approx([(1 - 0.95) / 9] * 15)
+    assert sorted(answer.rank for answer in audited.known_answers if answer.rank is not None) == list(range(1, 16))
     known = audited.to_dict()["known_errors"]
     assert (known["ceiling"], len(known["errors"])) == (0.9985, 15)
     assert known["errors"][0] == {
@@ -110,17 +109,18 @@ def test_answers_of_people_reach_the_ceiling_on_mnist(mnist: cs.Splits):
 
 
 @pytest.mark.slow
-def test_answers_equal_to_the_rejected_labels_are_no_suspects(mnist: cs.Splits):
+def test_predictions_equal_to_the_erroneous_labels_make_no_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    audited = audit(splits, None, answers(mnist.test.labels, 10))
-    assert [answer.rank for answer in audited.known_predictions] == [None] * 15
+    audited = audit(splits, None, make_probabilities(mnist.test.labels, 10))
+    assert [answer.rank for answer in audited.known_answers] == [None] * 15
     assert [part.accuracy for part in audited.accuracies] == [1, 1]
 
 
 def test_pictures_show_the_named_images(splits: cs.Splits, y_prob):
     pictures = audit(splits, *y_prob).to_record().pictures
     images = list(zip(pictures.splits, pictures.indices, strict=True))
-    assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(images)
+    suspects, duplicates = {("train", 4), ("test", 5), ("test", 9)}, {("train", 8), ("test", 7)}
+    assert suspects | duplicates <= set(images)
     assert len(images) == len(set(images))
     for (split, index), picture in zip(images, pictures.images.unpack(), strict=True):
         np.testing.assert_array_equal(picture, getattr(splits, split).images[index])
@@ -134,9 +134,9 @@ def test_large_images_are_shrunk_by_whole_squares(shape, expected):
     images = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
     small = shrink(list(images), shape)
     assert small.shape == (3, *expected)
-    factor = -(-max(shape[:2]) // LARGEST)
+    factor = -(-max(shape[:2]) // LARGEST)  # divided and rounded up
     square = images[0, :factor, :factor].reshape(-1, shape[2]).mean(axis=0)
-    np.testing.assert_allclose(small[0, 0, 0], square, atol=0.51)
+    np.testing.assert_allclose(small[0, 0, 0], square, atol=0.51)  # rounded to whole grey levels
 
 
 def test_pictures_beyond_the_limit_are_left_out_from_the_end():
@@ -145,11 +145,11 @@ def test_pictures_beyond_the_limit_are_left_out_from_the_end():
     assert 0 < len(record.indices) < 200
     assert record.indices == tuple(range(len(record.indices)))
     assert record.images.shape == (len(record.indices), 32, 32, 3)
-    assert len(encode(record)) < 24_000
+    assert len(encode(record)) < 24_000  # 20,000 bytes of pictures, and their names
 
 
 @pytest.mark.slow
-def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
+def test_the_record_takes_at_most_160_kilobytes_however_much_is_wrong():
     train, test = make_dataset(900, "train", (32, 32, 3)), make_dataset(800, "test", (32, 32, 3), seed=1)
     random = np.random.default_rng(2)
     splits = cs.Splits(train, test)
@@ -159,7 +159,7 @@ def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
     assert len(encode(audited.to_record())) < 160_000
 
 
-def test_it_shows_itself_as_text_and_as_html(splits: cs.Splits, y_prob):
+def test_text_and_html_name_suspects_and_duplicates(splits: cs.Splits, y_prob):
     audited = audit(splits, *y_prob)
     assert "without duplicates (3)" in str(audited)
     assert "1 of 60 labels of the train split of made up are suspect" in str(audited)

@@ -23,7 +23,7 @@ def make_dataset(labels, num_classes: int, split: str = "train") -> cs.Dataset:
 
 
 def draw_case(num_images: int, num_classes: int, used: int, sharpness: float, seed: int = 0):
-    """Probabilities of a made-up model that agrees with most labels, which come from the first `used` classes."""
+    """Draw labels from the first `used` classes, and probabilities of a model that agrees with 85 % of them."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, used, num_images)
     logits = sharpness * random.normal(size=(num_images, num_classes))
@@ -31,8 +31,8 @@ def draw_case(num_images: int, num_classes: int, used: int, sharpness: float, se
     return softmax(logits), labels
 
 
-def digits_with_noise():
-    """Real out-of-fold probabilities: a linear model of 8 × 8 digits, 8 % of whose labels were drawn anew."""
+def predict_noisy_digits():
+    """Compute out-of-fold probabilities of a linear model for 8 × 8 digits, 8 % of whose labels were drawn anew."""
     images, labels = load_digits(return_X_y=True)
     random = np.random.default_rng(1)
     noisy = np.where(random.random(len(labels)) < 0.08, random.integers(0, 10, len(labels)), labels)
@@ -46,15 +46,16 @@ CASES = {
     "ten classes": lambda: draw_case(2000, 10, 10, 1.5),
     "classes without images": lambda: draw_case(400, 12, 7, 2),
     "more classes than images": lambda: draw_case(40, 60, 30, 1),
-    "float32": lambda: (lambda y_prob, labels: (y_prob.astype(np.float32), labels))(*draw_case(800, 5, 5, 2, seed=3)),
+    "float32": lambda: draw_case(800, 5, 5, 2, seed=3),  # converted in `case`
     "a model that knows nothing": lambda: (np.full((90, 3), 1 / 3), np.arange(90) % 3),
-    "real digits": digits_with_noise,
+    "real digits": predict_noisy_digits,
 }
 
 
 @pytest.fixture(scope="module", params=list(CASES))
 def case(request: pytest.FixtureRequest):
     y_prob, labels = CASES[request.param]()
+    y_prob = y_prob.astype(np.float32 if request.param == "float32" else np.float64)
     return y_prob, labels, label_suspects(y_prob, make_dataset(labels, y_prob.shape[1]))
 
 
@@ -68,7 +69,7 @@ def test_thresholds_equal_cleanlabs(case):
 def test_the_confident_joint_equals_cleanlabs(case):
     y_prob, labels, suspects = case
     joint = suspects.confident_joint.copy()
-    np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))  # cleanlab puts one image there
+    np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))  # cleanlab counts at least one image there
     np.testing.assert_array_equal(joint, compute_confident_joint(labels, y_prob, calibrate=False))
 
 
@@ -81,21 +82,22 @@ def test_suspects_and_their_order_equal_cleanlabs(case):
     )
     confidences = [suspect.self_confidence for suspect in suspects.suspects]
     np.testing.assert_array_equal(confidences, y_prob[ranked, labels[ranked]])
-    if len(set(confidences)) == len(confidences):
+    if len(set(confidences)) == len(confidences):  # the order of equal confidences is free
         assert [suspect.index for suspect in suspects.suspects] == ranked.tolist()
 
 
-# Means of the own probability: 0.6 over images 0 to 3, 0.7 over 4 to 6, 0.5 over 7 and 8.
+# (probabilities of three classes, label). The threshold of a class is its mean probability over the images that carry
+# its label: 0.6 over images 0 to 3, 0.7 over 4 to 6, 0.5 over 7 and 8.
 BY_HAND = [
-    ([0.8, 0.1, 0.1], 0),  # sure of 0
-    ([0.9, 0.1, 0.0], 0),  # sure of 0
-    ([0.1, 0.8, 0.1], 0),  # sure of 1: a suspect
-    ([0.6, 0.2, 0.2], 0),  # just sure of 0
-    ([0.1, 0.9, 0.0], 1),  # sure of 1
-    ([0.1, 0.9, 0.0], 1),  # sure of 1
-    ([0.2, 0.3, 0.5], 1),  # just sure of 2: a suspect
-    ([0.4, 0.1, 0.5], 2),  # just sure of 2
-    ([0.5, 0.0, 0.5], 2),  # just sure of 2, and not of 0
+    ([0.8, 0.1, 0.1], 0),  # confident of 0
+    ([0.9, 0.1, 0.0], 0),  # confident of 0
+    ([0.1, 0.8, 0.1], 0),  # confident of 1: a suspect
+    ([0.6, 0.2, 0.2], 0),  # confident of 0, at its threshold
+    ([0.1, 0.9, 0.0], 1),  # confident of 1
+    ([0.1, 0.9, 0.0], 1),  # confident of 1
+    ([0.2, 0.3, 0.5], 1),  # confident of 2, at its threshold: a suspect
+    ([0.4, 0.1, 0.5], 2),  # confident of 2, at its threshold
+    ([0.5, 0.0, 0.5], 2),  # confident of 2, and below the threshold of 0
 ]
 
 
@@ -120,27 +122,28 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     labels = data.labels.astype(np.int64)
     labels[flipped] = (labels[flipped] + random.integers(1, 10, 150)) % 10
     noisy = cs.Dataset(data.images, labels, data.class_names, data.name, data.split)
-    answers = crossfit(cs.presets.ann, noisy, cs.Recipe(epochs=8), folds=3, threads=1).logits
-    suspects = label_suspects(softmax(answers), noisy)
+    logits = crossfit(cs.presets.ann, noisy, cs.Recipe(epochs=8), folds=3, threads=1).logits
+    suspects = label_suspects(softmax(logits), noisy)
     is_flipped = np.isin([suspect.index for suspect in suspects.suspects], flipped)
+    # The limits lie a little below the fractions measured with this seed.
     assert is_flipped.mean() > 0.6  # chance would give 0.05
     assert is_flipped.sum() / len(flipped) > 0.65
-    assert is_flipped[:75].mean() > 0.85
-    restored = [x.suggested_label == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
+    assert is_flipped[:75].mean() > 0.85  # among the first half of the suspects
+    restored = [x.suggested == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
     assert np.mean(restored) > 0.95
 
 
-def test_it_is_plain_json_that_names_at_most_200_suspects():
+def test_to_dict_is_plain_json_that_names_at_most_200_suspects():
     y_prob, labels = draw_case(3000, 10, 8, 2)
     suspects = label_suspects(y_prob, make_dataset(labels, 10, "test"))
     value = json.loads(json.dumps(suspects.to_dict(), allow_nan=False))
     assert len(suspects.suspects) > 200
     assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(suspects.suspects), 200)
-    assert value["thresholds"][8:] == [None, None]
+    assert value["thresholds"][8:] == [None, None]  # classes without images
     assert [suspect["rank"] for suspect in value["suspects"][:3]] == [1, 2, 3]
 
 
-def test_it_shows_itself_as_text_and_as_html():
+def test_text_and_html_count_the_suspects_and_disarm_class_names():
     y_prob, labels = draw_case(200, 3, 3, 2)
     dataset = make_dataset(labels, 3)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("<b>", "b\x1b", "c"), "made up", "train")

@@ -6,17 +6,18 @@ from convscope.base.metrics import cross_entropy
 from convscope.base.records import decode, encode
 from convscope.evidence.calibration import fit_temperature, measure_calibration
 
-from .conftest import draw_answers
+from .conftest import draw_logits
 
 
-def calibrate(count=800, num_classes=4, **arguments):
-    settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
-    return measure_calibration(*draw_answers(count, num_classes), *draw_answers(2000, num_classes, seed=1), **settings)
+def calibrate(count=800, num_classes=4):
+    """Calibrate `count` drawn predictions by a temperature fitted to 2,000 others; the right temperature is 2."""
+    names = {"fitted_on": "validation images", "dataset_name": "drawn"}
+    return measure_calibration(*draw_logits(count, num_classes), *draw_logits(2000, num_classes, seed=1), **names)
 
 
 def test_the_temperature_depends_only_on_held_out_images():
-    logits, labels = draw_answers()
-    held_out = draw_answers(2000, seed=1)
+    logits, labels = draw_logits()
+    held_out = draw_logits(2000, seed=1)
     calibration = measure_calibration(logits, labels, *held_out, fitted_on="validation images")
     assert calibration.temperature == fit_temperature(*held_out)
     shuffled = measure_calibration(logits, labels[::-1].copy(), *held_out, fitted_on="validation images")
@@ -24,11 +25,11 @@ def test_the_temperature_depends_only_on_held_out_images():
     assert shuffled.accuracy != calibration.accuracy
 
 
-def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
-    logits, labels = draw_answers()
+def test_figures_before_are_those_of_the_logits_and_after_those_of_logits_divided_by_the_temperature():
+    logits, labels = draw_logits()
     calibration = calibrate()
     divided = measure_calibration(
-        logits / calibration.temperature, labels, *draw_answers(2000, seed=1), fitted_on="validation images"
+        logits / calibration.temperature, labels, *draw_logits(2000, seed=1), fitted_on="validation images"
     )
     after, again = calibration.after, divided.before
     assert calibration.before.negative_log_likelihood.value == pytest.approx(cross_entropy(logits, labels))
@@ -57,19 +58,20 @@ def test_a_temperature_corrects_logits_that_are_twice_too_large():
 
 
 def test_an_undetermined_temperature_is_stated():
-    logits, labels = draw_answers(60)
-    calibration = measure_calibration(
-        logits, labels, 9 * np.eye(4), np.arange(4), fitted_on="validation images", dataset_name="drawn"
-    )
+    logits, labels = draw_logits(60)
+    all_correct = 9 * np.eye(4), np.arange(4)  # the lower the temperature, the better
+    calibration = measure_calibration(logits, labels, *all_correct, fitted_on="validation images", dataset_name="drawn")
     assert (calibration.temperature, calibration.is_at_bound, calibration.temperature_interval) == (0.05, True, None)
     assert "Temperature 0.050, fitted on 4 validation images, the limit of its range" in str(calibration)
     assert not calibrate().is_at_bound
 
 
 def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
-    monkeypatch.setattr("convscope.evidence.calibration.calibration._MAX_FITTED", 400)
-    logits, labels = draw_answers()
-    held_out_logits, held_out_labels = draw_answers(199, seed=1)
+    monkeypatch.setattr(
+        "convscope.evidence.calibration.calibration._MAX_FITTED", 400
+    )  # logits: 100 images of 4 classes
+    logits, labels = draw_logits()
+    held_out_logits, held_out_labels = draw_logits(199, seed=1)
     calibration = measure_calibration(logits, labels, held_out_logits, held_out_labels, fitted_on="validation images")
     assert (calibration.num_fitted, calibration.num_fitted_left_out) == (100, 99)
     assert calibration.temperature == fit_temperature(held_out_logits[::2], held_out_labels[::2])
@@ -77,7 +79,7 @@ def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes"), [(2, 3), (50, 2), (50, 10), (120, 1000)])
-def test_few_images_and_many_classes(count, num_classes):
+def test_few_images_and_many_classes_are_calibrated(count, num_classes):
     calibration = calibrate(count, num_classes)
     assert decode(encode(calibration), cs.Calibration, "calibration.json") == calibration
     assert (calibration.num_images, calibration.num_classes) == (count, num_classes)
@@ -89,14 +91,11 @@ def test_text_and_html_show_the_figures_and_the_refusals():
     text = str(calibration)
     assert f"{calibration.before.brier.value:.5f}" in text
     assert "ECE, 15 bins of equal size" in text
-    assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(count_refused_errors(calibration))]
+    errors = calibration.after.risk_coverage.refusals[-1].num_errors_left
+    assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(errors)]  # 10 % of 800 images refused
     html = calibration._repr_html_()
     assert html.count("<table") == 2
     assert f">{calibration.before.brier.value:.5f}</td>" in html
-
-
-def count_refused_errors(calibration):
-    return calibration.after.risk_coverage.refusals[-1].num_errors_left
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,16 @@ from convscope.evidence.calibration import measure_reliability, measure_risk_cov
 from convscope.evidence.calibration.intervals import FIGURES, bootstrap, chance_errors, count_resamples
 from convscope.evidence.calibration.scores import Scores, score_images
 
-from .conftest import draw_answers
+from .conftest import draw_logits
 
 
-def scores_of(confidence, right):
+def make_scores(confidence, right):
+    """Make scores of which only the confidence and the correctness matter."""
     doubt = (1 - confidence) / confidence
     return Scores(confidence, doubt, right, np.log1p(doubt), doubt, 0.0)
 
 
-def figures(scores):
+def measure_directly(scores):
     return {
         "ece_by_width": measure_reliability(scores.confidence, scores.right, 15, "width").ece,
         "ece_by_mass": measure_reliability(scores.confidence, scores.right, 15, "mass").ece,
@@ -24,28 +25,29 @@ def figures(scores):
 
 
 def test_values_are_those_measured_directly_and_changes_are_their_differences():
-    logits, labels = draw_answers()
+    logits, labels = draw_logits()
     before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))
     first, second, change = bootstrap(before, after, 15, np.random.default_rng(0))
     for name in FIGURES:
-        assert first[name].value == pytest.approx(figures(before)[name])
-        assert second[name].value == pytest.approx(figures(after)[name])
-        assert change[name].value == pytest.approx(figures(after)[name] - figures(before)[name], abs=1e-12)
+        expected_before, expected_after = measure_directly(before)[name], measure_directly(after)[name]
+        assert first[name].value == pytest.approx(expected_before)
+        assert second[name].value == pytest.approx(expected_after)
+        assert change[name].value == pytest.approx(expected_after - expected_before, abs=1e-12)
 
 
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
-    logits, labels = draw_answers(count=60)
+    logits, labels = draw_logits(count=60)
     scores = score_images(logits, labels, 1.0, 15)
     monkeypatch.setattr("convscope.evidence.calibration.intervals.count_resamples", lambda _: 2)
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
-    drawn_twice = np.random.default_rng(5).integers(0, 60, (2, 60))  # the first draws of scipy
-    again = [
-        measure_reliability(scores.confidence[chosen], scores.right[chosen], 15, "width").ece for chosen in drawn_twice
+    resamples = np.random.default_rng(5).integers(0, 60, (2, 60))  # the same draws as scipy's, from the same seed
+    errors = [
+        measure_reliability(scores.confidence[chosen], scores.right[chosen], 15, "width").ece for chosen in resamples
     ]
-    low, high = np.quantile(again, [0.025, 0.975])
-    value = estimates["ece_by_width"].value
+    low, high = np.quantile(errors, [0.025, 0.975])
+    value = estimates["ece_by_width"].value  # its interval is the basic one: mirrored at the value, and not below 0
     assert estimates["ece_by_width"].interval == pytest.approx((max(2 * value - high, 0), max(2 * value - low, 0)))
-    briers = [scores.brier[chosen].mean() for chosen in drawn_twice]
+    briers = [scores.brier[chosen].mean() for chosen in resamples]
     assert estimates["brier"].interval == pytest.approx(np.quantile(briers, [0.025, 0.975]))
 
 
@@ -54,21 +56,22 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
     stream, hits = np.random.default_rng(0), np.zeros(2)
     for _ in range(40):
         confidence = stream.choice([0.6, 0.8, 0.95], 600)
-        scores = scores_of(confidence, stream.random(600) < confidence - 0.1)
+        scores = make_scores(confidence, stream.random(600) < confidence - 0.1)  # the true error is 0.1
         estimates, _, _ = bootstrap(scores, scores, 15, stream)
-        for number, name in enumerate(FIGURES[:2]):
+        for number, name in enumerate(FIGURES[:2]):  # the errors in bins of equal width, and of equal size
             low, high = estimates[name].interval
             hits[number] += low <= 0.1 <= high
-    assert (hits >= 34).all()  # 38 expected, and 33 or fewer once in a hundred times
+    assert (hits >= 34).all()  # of 40; 38 are expected, and 33 or fewer happen once in a hundred times
 
 
 @pytest.mark.slow
 def test_chance_equals_a_simulation_of_calibrated_answers():
-    logits, labels = draw_answers(count=300)
+    logits, labels = draw_logits(count=300)
     scores = score_images(logits, labels, 1.0, 15)
     *chances, accuracy = chance_errors(scores, 15, np.random.default_rng(0))
     stream = np.random.default_rng(1)
     accuracies = (stream.random((9000, 300)) < scores.confidence).mean(axis=1)
+    # Both ends of 97.5 %: with the error beside it, the two ranges together hold 95 % (Bonferroni).
     assert accuracy == pytest.approx(np.quantile(accuracies, [0.0125, 0.9875]), abs=0.01)
     for chance, binning in zip(chances, ("width", "mass"), strict=True):
         errors = [
@@ -80,12 +83,16 @@ def test_chance_equals_a_simulation_of_calibrated_answers():
 
 
 def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):
-    logits, labels = draw_answers(count=200)
+    logits, labels = draw_logits(count=200)
     scores = score_images(logits, labels, 1.0, 15)
-    whole = chance_errors(scores, 15, np.random.default_rng(0)), bootstrap(scores, scores, 15, np.random.default_rng(0))
-    monkeypatch.setattr("convscope.evidence.calibration.intervals._BLOCK", 200 * 130)
-    again = chance_errors(scores, 15, np.random.default_rng(0)), bootstrap(scores, scores, 15, np.random.default_rng(0))
-    assert whole == again
+
+    def measure():
+        stream = np.random.default_rng
+        return chance_errors(scores, 15, stream(0)), bootstrap(scores, scores, 15, stream(0))
+
+    whole = measure()
+    monkeypatch.setattr("convscope.evidence.calibration.intervals._BLOCK", 200 * 130)  # 130 resamples at a time
+    assert measure() == whole
 
 
 @pytest.mark.parametrize(

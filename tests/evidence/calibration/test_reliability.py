@@ -7,7 +7,7 @@ from convscope.evidence.calibration import measure_reliability
 
 
 def draw_confidences(count=3000, seed=0):
-    """Confidences of a good network, most of them near 1, and answers that are right a little less often."""
+    """Draw confidences, most of them near 1, and whether each prediction is correct: a little less often."""
     stream = np.random.default_rng(seed)
     confidence = 1 - 0.7 * stream.random(count) ** 6
     return confidence, stream.random(count) < confidence**1.5

@@ -5,33 +5,34 @@ from scipy.stats import binomtest
 from convscope.evidence.calibration import measure_risk_coverage
 
 
-def draw(count=500):
+def draw_doubts(count=500):
+    """Draw doubts of images, and whether each is classified correctly: less often the larger the doubt."""
     stream = np.random.default_rng(0)
     doubt = stream.exponential(0.2, count)
     return doubt, stream.random(count) < 1 / (1 + doubt)
 
 
-def left_after(doubt, right, number):
-    """Return the right answers of the `number` surest images."""
+def keep_surest(doubt, right, number):
+    """Return the correctness of the `number` images with the smallest doubt."""
     return right[np.argsort(doubt)[:number]]
 
 
 def test_the_area_is_the_mean_risk_over_all_coverages():
-    doubt, right = draw()
-    risks = [1 - left_after(doubt, right, number).mean() for number in range(1, 501)]
+    doubt, right = draw_doubts()
+    risks = [1 - keep_surest(doubt, right, number).mean() for number in range(1, 501)]
     curve = measure_risk_coverage(doubt, right)
     assert curve.aurc == pytest.approx(np.mean(risks))
-    best = [1 - left_after(~right, right, number).mean() for number in range(1, 501)]
+    best = [1 - keep_surest(~right, right, number).mean() for number in range(1, 501)]  # as if all errors were doubted
     assert curve.optimal_aurc == pytest.approx(np.mean(best))
     assert curve.excess_aurc == pytest.approx(np.mean(risks) - np.mean(best))
 
 
 def test_each_refusal_counts_the_errors_left():
-    doubt, right = draw()
+    doubt, right = draw_doubts()
     curve = measure_risk_coverage(doubt, right)
     assert [refusal.fraction for refusal in curve.refusals] == [0, 0.01, 0.02, 0.05, 0.1]
     for refusal, left in zip(curve.refusals, (500, 495, 490, 475, 450), strict=True):
-        errors = int((~left_after(doubt, right, left)).sum())
+        errors = int((~keep_surest(doubt, right, left)).sum())
         assert (refusal.num_left, refusal.num_refused, refusal.num_errors_left) == (left, 500 - left, errors)
         assert refusal.risk == errors / left
         expected = binomtest(errors, left).proportion_ci(0.95, "wilson")
@@ -39,14 +40,14 @@ def test_each_refusal_counts_the_errors_left():
 
 
 def test_the_curve_runs_from_all_images_down_and_is_the_risk_at_each_coverage():
-    doubt, right = draw()
+    doubt, right = draw_doubts()
     curve = measure_risk_coverage(doubt, right)
     assert curve.coverage[0] == 1
     assert (np.diff(curve.coverage) < 0).all()
     for coverage, risk in zip(curve.coverage, curve.risk, strict=True):
-        assert risk == pytest.approx(1 - left_after(doubt, right, round(500 * coverage)).mean())
-    assert curve.coverage[-1] == pytest.approx(0.01)  # to 1 in 100, in steps of at most 1 in 100
-    assert np.abs(np.diff(curve.coverage)).max() < 0.0101
+        assert risk == pytest.approx(1 - keep_surest(doubt, right, round(500 * coverage)).mean())
+    assert curve.coverage[-1] == pytest.approx(0.01)
+    assert np.abs(np.diff(curve.coverage)).max() < 0.0101  # steps of at most 1 %
 
 
 def test_of_equal_doubts_the_later_image_is_refused_first():

@@ -6,16 +6,16 @@ from convscope.base.metrics import softmax
 from convscope.evidence.calibration.scores import score_images
 
 
-def draw(count=400, num_classes=5, scale=3.0):
+def draw_logits_and_labels(num_classes=5):
     stream = np.random.default_rng(0)
-    logits = (scale * stream.normal(size=(count, num_classes))).astype(np.float32)
-    return logits, stream.integers(0, num_classes, count)
+    logits = (3 * stream.normal(size=(400, num_classes))).astype(np.float32)
+    return logits, stream.integers(0, num_classes, 400)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
 @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
 def test_scores_equal_scikit_learns(num_classes, temperature):
-    logits, labels = draw(num_classes=num_classes)
+    logits, labels = draw_logits_and_labels(num_classes=num_classes)
     scores = score_images(logits, labels, temperature, 15)
     exponentials = np.exp(logits.astype(np.float64) / temperature)
     probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -30,8 +30,9 @@ def test_scores_equal_scikit_learns(num_classes, temperature):
 def test_doubt_ranks_predictions_of_equal_confidence():
     scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0, 15)
     assert scores.confidence.tolist() == [1.0, 1.0]
-    np.testing.assert_allclose(scores.doubt, np.exp([-50, -60]))
-    np.testing.assert_allclose(scores.negative_log_likelihood, np.exp([-50, -60]))
+    odds = np.exp([-50, -60])  # (1 - p) / p of the predicted class, and also -log p, so near to p = 1
+    np.testing.assert_allclose(scores.doubt, odds)
+    np.testing.assert_allclose(scores.negative_log_likelihood, odds)
 
 
 def test_logits_too_large_for_an_exponential_stay_finite():
@@ -41,7 +42,7 @@ def test_logits_too_large_for_an_exponential_stay_finite():
 
 
 def test_class_wise_error_equals_the_error_of_each_class_alone():
-    logits, labels = draw()
+    logits, labels = draw_logits_and_labels()
     probabilities = softmax(logits)
     errors = []
     for label in range(5):
@@ -56,7 +57,7 @@ def test_class_wise_error_equals_the_error_of_each_class_alone():
 
 
 def test_blocks_of_images_change_nothing(monkeypatch):
-    logits, labels = draw()
+    logits, labels = draw_logits_and_labels()
     whole = score_images(logits, labels, 1.7, 15)
     monkeypatch.setattr("convscope.evidence.calibration.scores._BLOCK", 35)  # seven images
     parts = score_images(logits, labels, 1.7, 15)

@@ -1,4 +1,4 @@
-"""Candidates and groups made from which images each answers rightly."""
+"""Candidates and groups of runs, made from the images that each classifies correctly."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from convscope.evidence.evaluating import evaluate_predictions
 
 
 def make_candidate(name, right, split="test", dataset_name="shapes", labels=None, **costs):
-    """A candidate that answers image i rightly where right[i] is true, for two classes."""
+    """Make a candidate that classifies image i of two classes correctly where right[i] is true."""
     right = np.asarray(right, bool)
     labels = np.zeros(len(right), np.int64) if labels is None else np.asarray(labels)
     images = np.zeros((len(right), 1, 1, 1), np.uint8)
@@ -18,7 +18,7 @@ def make_candidate(name, right, split="test", dataset_name="shapes", labels=None
 
 
 def make_group(name, right, seeds=None, labels=None, **changed):
-    """A group whose model s answers image i rightly where right[s, i] is true, for two classes."""
+    """Make a group whose model s classifies image i of two classes correctly where right[s, i] is true."""
     right = np.atleast_2d(np.asarray(right, bool))
     labels = np.zeros(right.shape[1], np.int64) if labels is None else np.asarray(labels)
     values = {"dataset_name": "shapes", "split": "test", "parameters": 10, "macs": 20, "weights_bytes": 40, **changed}
@@ -27,6 +27,6 @@ def make_group(name, right, seeds=None, labels=None, **changed):
 
 
 def draw_right(seed, models, images, accuracy):
-    """Which of the images each model gets right; some images are harder than others."""
+    """Draw (models, images), true where a model is correct; some images are harder than others for all models."""
     stream = np.random.default_rng(seed)
     return stream.random((models, images)) < accuracy + 0.1 * (stream.random(images) - 0.5)

@@ -14,6 +14,7 @@ from .conftest import make_candidate, make_group
 
 
 def compare_counts(both_correct, only_a, only_b, both_wrong, names=("cnn", "ann")):
+    """Compare two candidates by the number of images that both, only one or none of them classify correctly."""
     counts = (both_correct, only_a, only_b, both_wrong)
     right_a, right_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
     return cs.compare(make_candidate(names[0], right_a), make_candidate(names[1], right_b))
@@ -80,7 +81,7 @@ def test_sentence_says_what_was_counted(counts, sentence):
         ((0, 2000, 0, 0), "would almost never happen (p < 1e-300)."),
     ],
 )
-def test_the_sentence_is_correct_at_the_ends(counts, part):
+def test_the_sentence_is_correct_for_few_or_no_errors_and_for_large_counts(counts, part):
     assert part in compare_counts(*counts).sentence
 
 
@@ -92,7 +93,7 @@ def test_sentence_names_the_split(split, images):
     assert f"On the 2 {images} of shapes" in comparison.sentence
 
 
-MORE = "; more seeds are needed to compare the architectures or recipes"
+MORE_SEEDS = "; more seeds are needed to compare the architectures or recipes"
 
 
 @pytest.mark.parametrize(
@@ -100,11 +101,11 @@ MORE = "; more seeds are needed to compare the architectures or recipes"
     [
         (
             (9760, 143, 44, 53),
-            f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE}",
+            f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE_SEEDS}",
         ),
         (
             (9760, 44, 143, 53),
-            f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE}",
+            f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE_SEEDS}",
         ),
         ((990, 10, 0, 0), "This run of cnn makes no errors and this run of ann 10 (95 % interval: 62 to 100 % fewer)"),
         (
@@ -131,15 +132,15 @@ def test_verdict_clips_long_names_and_shows_no_control_characters():
 
 
 @pytest.mark.slow
-def test_the_intervals_of_two_runs_leave_equality_out_exactly_where_the_exact_test_does():
+def test_the_intervals_of_two_runs_exclude_equality_exactly_where_the_exact_test_is_significant():
     for only_a in range(0, 60):
         for only_b in range(0, 60, 3):
             counts = PairedCounts(1000, only_a, only_b, 7)
-            is_told = counts.p_value < 0.05
+            is_significant = counts.p_value < 0.05
             low, high = counts.accuracy_difference_interval
-            assert is_told == (not low <= 0 <= high)
+            assert is_significant == (not low <= 0 <= high)
             low, high = counts.error_ratio_interval
-            assert is_told == (not low <= 1 <= high)
+            assert is_significant == (not low <= 1 <= high)
 
 
 def test_error_ratio_is_none_where_the_first_makes_no_error():
@@ -175,8 +176,8 @@ def test_text_shows_costs_and_the_two_by_two_table():
     assert "118,282" in str(comparison)
     assert "462.0 KB" in str(comparison)
     assert "3.46 s" in str(comparison)
-    second = lines[lines.index("") + 1 :]
-    assert " ".join(second[: second.index("")]) == comparison.sentence
+    after_verdict = lines[lines.index("") + 1 :]
+    assert " ".join(after_verdict[: after_verdict.index("")]) == comparison.sentence
     assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
     assert [line.split() for line in lines[-2:]] == [["cnn", "correct", "1", "2"], ["cnn", "wrong", "0", "1"]]
 
@@ -201,9 +202,10 @@ def test_candidate_from_model_counts_its_costs():
     candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
     assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
     assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
-    few = Candidate.from_model(model, candidate.evaluation, weight_bits=4)
+    quantized = Candidate.from_model(model, candidate.evaluation, weight_bits=4)
     filters = 16 + 32 + 128 + 10
-    assert few.weights_bytes == (108_618 - filters) // 2 + 4 * filters + 4 * filters  # packed, and steps and biases
+    # Two weights of 4 bits a byte; for each filter a quantization step and a bias of 4 bytes each.
+    assert quantized.weights_bytes == (108_618 - filters) // 2 + 4 * filters + 4 * filters
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,7 @@ def test_a_candidate_counts_parameters_that_are_not_trained():
     layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
     model = init_model(cs.Architecture(cs.Input(2, 2), layers))
     candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)
+    # Dense: 4 · 2 + 2. The normalisation trains 2 · 2 parameters and keeps 2 · 2 moving statistics; each has 4 bytes.
     assert (candidate.parameters, candidate.weights_bytes) == (10 + 4, 4 * (10 + 8))
 
 
@@ -242,6 +245,6 @@ def test_a_candidate_counts_parameters_that_are_not_trained():
         {"latency_seconds": -1.0}, {"latency_1000_seconds": float("inf")},
     ],
 )  # fmt: skip
-def test_candidate_rejects_a_cost_that_is_none(cost):
+def test_candidate_rejects_negative_and_infinite_costs(cost):
     with pytest.raises(ValueError, match=f"{next(iter(cost))} is .*; it must be finite and at least 0"):
         make_candidate("a", [1], **cost)

@@ -11,15 +11,15 @@ from .conftest import draw_right, make_group
 ACCURACIES = {"best": 0.93, "same": 0.93, "worse": 0.86, "worst": 0.7}
 
 
-def groups(models=3, images=300):
+def make_groups(models=3):
     return [
-        make_group(name, draw_right(number, models, images, accuracy))
+        make_group(name, draw_right(number, models, 300, accuracy))
         for number, (name, accuracy) in enumerate(ACCURACIES.items())
     ]
 
 
-def test_option_all_compares_every_pair_with_the_p_values_of_single_comparisons():
-    made = groups()
+def test_every_pair_is_compared_with_the_p_value_of_a_single_comparison():
+    made = make_groups()
     result = compare_all(made)
     pairs = [("best", "same"), ("best", "worse"), ("best", "worst"), ("same", "worse"), ("same", "worst")]
     assert [comparison.names for comparison in result.comparisons] == [*pairs, ("worse", "worst")]
@@ -30,19 +30,19 @@ def test_option_all_compares_every_pair_with_the_p_values_of_single_comparisons(
 @pytest.mark.parametrize("models", [1, 3])
 @pytest.mark.parametrize("pairs", ["all", "first"])
 def test_p_values_are_corrected_as_statsmodels_does(models, pairs):
-    result = compare_all(groups(models), pairs=pairs)
+    result = compare_all(make_groups(models), pairs=pairs)
     expected = multipletests([comparison.p_value for comparison in result.comparisons], method="holm")[1]
     np.testing.assert_allclose([comparison.adjusted_p_value for comparison in result.comparisons], expected, rtol=1e-12)
     assert [comparison.is_distinguishable for comparison in result.comparisons] == (expected < 0.05).tolist()
 
 
-def test_first_compares_each_with_the_first():
-    result = compare_all(groups(), pairs="first")
+def test_pairs_first_compares_each_group_with_the_first():
+    result = compare_all(make_groups(), pairs="first")
     assert [pair.names for pair in result.comparisons] == [("best", "same"), ("best", "worse"), ("best", "worst")]
 
 
 def test_two_groups_are_one_comparison_without_correction():
-    made = groups()[:2]
+    made = make_groups()[:2]
     result = compare_all(made)
     assert result.comparisons[0].adjusted_p_value is None
     assert str(result) == str(compare_groups(*made))
@@ -50,7 +50,7 @@ def test_two_groups_are_one_comparison_without_correction():
 
 
 def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
-    made = [*groups(), make_group("<b>", draw_right(9, 3, 300, 0.9))]
+    made = [*make_groups(), make_group("<b>", draw_right(9, 3, 300, 0.9))]
     result = compare_all(made)
     text, html = str(result), result._repr_html_()
     assert text.startswith("5 groups on the 300 test images of shapes")
@@ -70,9 +70,9 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: compare_all(groups()[:1]), "there are 1 groups; give at least two"),
+        (lambda: compare_all(make_groups()[:1]), "there are 1 groups; give at least two"),
         (lambda: compare_all([make_group("a", [1]), make_group("a", [0])]), "two groups are called 'a'"),
-        (lambda: compare_all(groups(), pairs="some"), "pairs is 'some'"),
+        (lambda: compare_all(make_groups(), pairs="some"), "pairs is 'some'"),
         (lambda: compare_all([make_group("a", [1]), make_group("b", [1, 0])]), "were evaluated on different images"),
         (
             lambda: compare_all([make_group(f"{n}", [1]) for n in range(46)]),

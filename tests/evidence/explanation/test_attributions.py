@@ -12,7 +12,7 @@ NAMES = ("a", "b", "c")
 
 
 def linear_model(shape=(6, 5, 2), scale=1 / 255, offset=0.0) -> Model:
-    """logits = x · W + b, of which every attribution is known."""
+    """Make a model whose logits are x · W + b, so that every attribution has a closed form."""
     architecture = Architecture(Input(*shape, scale=scale, offset=offset), (Flatten(), Dense(3, "softmax")), "linear")
     random = np.random.default_rng(3)
     weights = {name: random.normal(size=size) for name, size in architecture.weight_shapes.items()}
@@ -40,7 +40,7 @@ def test_every_method_has_a_closed_form_for_a_linear_model(scale, offset, backgr
     for method in ("gradient_times_input", "integrated_gradients"):
         maps = attribute(model, images, TARGETS, method, background=background)
         np.testing.assert_allclose(maps, products, rtol=2e-5, atol=1e-6 * np.abs(products).max(), err_msg=method)
-    # Squares of one pixel: a seventh of five is one.
+    # Occluding squares have a side of a seventh of the image's, here one pixel.
     maps = attribute(model, images, TARGETS, "occlusion", background=background)
     np.testing.assert_allclose(maps, products, rtol=1e-3, atol=1e-4 * np.abs(products).max())
 
@@ -64,13 +64,13 @@ def test_integrated_gradients_add_up_to_the_rise_of_the_logit():
         sums = attribute(model, images, TARGETS, "integrated_gradients", background=background).sum(axis=(1, 2))
         blank = np.full((1, 12, 10, 1), background, np.uint8)
         rise = model.logits(images)[np.arange(4), TARGETS] - model.logits(blank)[0, TARGETS]
-        np.testing.assert_allclose(sums, rise, atol=0.02 * np.abs(rise).max())
+        np.testing.assert_allclose(sums, rise, atol=0.02 * np.abs(rise).max())  # the integral is a sum of few steps
 
 
 def test_occlusion_is_the_fall_of_the_logit_under_a_blank_patch():
     model, images = small_model(), some_images((12, 10, 1), 1)
     map_ = attribute(model, images, np.array([1]), "occlusion", background=9)
-    # Of 10 pixels a seventh is one: each square is one pixel.
+    # Occluding squares have a side of a seventh of 10 pixels, rounded down: one pixel.
     blanked = images.copy()
     blanked[0, 5, 6] = 9
     fall = model.logits(images)[0, 1] - model.logits(blanked)[0, 1]

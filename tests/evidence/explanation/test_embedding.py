@@ -34,13 +34,13 @@ def test_components_have_a_positive_largest_coefficient(shape):
     for seed in range(5):
         values = np.random.default_rng(seed).normal(size=shape)
         points, _, _ = principal_components(values, 3)
-        directions = (values - values.mean(axis=0)).T @ points  # each along its component, by a positive number
+        directions = (values - values.mean(axis=0)).T @ points  # the components' directions times positive numbers
         assert (directions[np.abs(directions).argmax(axis=0), range(3)] > 0).all()
 
 
 def test_components_beyond_the_rank_are_zero():
     points, ratios, directions = principal_components(np.array([[1.0], [2], [4], [5]]), 2)
-    assert points.tolist() == [[-2, 0], [-1, 0], [1, 0], [2, 0]]
+    assert points.tolist() == [[-2, 0], [-1, 0], [1, 0], [2, 0]]  # less the mean of 3
     assert (ratios.tolist(), directions.tolist()) == ([1], [[1, 0]])
     points, ratios, _ = principal_components(np.ones((5, 3)), 2)
     assert (points.any(), ratios.any()) == (False, False)
@@ -62,8 +62,8 @@ def test_neighbours_and_their_agreement_are_scikit_learn_s():
 
 def test_ties_go_to_the_first_points_and_no_point_neighbours_itself():
     assert neighbours(np.zeros((4, 2))).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
-    some = np.random.default_rng(0).integers(0, 4, (25, 2)).astype(float)
-    points = np.concatenate([some, -some])  # about a middle of zero all distances are whole numbers
+    half = np.random.default_rng(0).integers(0, 4, (25, 2)).astype(float)
+    points = np.concatenate([half, -half])  # with a mean of zero, all squared distances are exact whole numbers
     distances = np.square(points[:, None] - points).sum(axis=2)
     distances[range(50), range(50)] = np.inf
     np.testing.assert_array_equal(neighbours(points, 7), np.argsort(distances, axis=1, kind="stable")[:, :7])
@@ -93,14 +93,13 @@ def test_the_embedding_shows_the_input_of_the_last_dense_layer():
 
 def test_classes_that_the_network_separates_have_neighbours_of_their_own():
     labels = np.arange(40) % 2
-    images = (100 * labels[:, None, None, None] + np.arange(40)[:, None, None, None] + np.zeros((1, 4, 4, 1))).astype(
-        np.uint8
-    )
+    levels = 100 * labels + np.arange(40)  # grey levels of class 0 up to 38, of class 1 from 101
+    images = np.broadcast_to(levels.reshape(40, 1, 1, 1), (40, 4, 4, 1)).astype(np.uint8)
     dataset = cs.Dataset(images, labels, ("0", "1"))
     layers = (cs.Flatten(), cs.Dense(5, "tanh"), cs.Dense(2))
     embedding = cs.embed(init_model(cs.Architecture(cs.Input(4, 4), layers)), dataset)
     assert (embedding.agreement, embedding.agreement_in_picture) == (1, 1)
-    assert embedding.chance_agreement == pytest.approx(19 / 39)
+    assert embedding.chance_agreement == pytest.approx(19 / 39)  # of 39 other images 19 have the same label
 
 
 def test_the_hidden_layer_is_found_in_any_network():
@@ -110,10 +109,8 @@ def test_the_hidden_layer_is_found_in_any_network():
     assert layer_of(cs.Flatten(), cs.Dense(2)) == "flatten"
     assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dropout(0.5), cs.Dense(2)) == "dropout"
     assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dense(2), cs.BatchNormalization()) == "dense"
-    assert (
-        layer_of(cs.Flatten(), cs.Dense(4), cs.Activation("relu"), cs.Dense(2), cs.Activation("softmax"))
-        == "activation"
-    )
+    relu, softmax = cs.Activation("relu"), cs.Activation("softmax")
+    assert layer_of(cs.Flatten(), cs.Dense(4), relu, cs.Dense(2), softmax) == "activation"
     assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D()) == "conv2d"
     assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D(), cs.Activation("softmax")) == "conv2d"
     assert layer_of(cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(2)) == "batch_normalization"
@@ -136,7 +133,7 @@ def test_text_and_html_show_a_line_for_each_class():
     embedding = cs.embed(init_model(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
     lines = str(embedding).splitlines()
     assert lines[0].startswith("30 test images of noise: 128 numbers of dense in 2, 0.")
-    assert len(lines) == 2 + 2 + 4 + 1
+    assert len(lines) == 2 + 2 + 4 + 1  # title, table header, classes, all
     assert lines[-1].split()[:2] == ["all", "30"]
     assert ">3</td>" in embedding._repr_html_()
 

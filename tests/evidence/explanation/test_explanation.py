@@ -47,11 +47,9 @@ def test_an_explanation_equals_the_outputs_of_the_model(architecture):
     assert explanation.predicted == model.predict(dataset.images)[2]
     np.testing.assert_allclose(explanation.probabilities, model.probabilities(dataset.images)[2], rtol=1e-6)
     last = explanation.activations[architecture.layers[-1].name]
-    expected = explanation.probabilities if architecture.layers[-1].activation == "softmax" else None
-    if expected is not None:
-        np.testing.assert_allclose(last, expected, rtol=1e-5)
-    else:
-        np.testing.assert_allclose(last, model.logits(dataset.images)[2], rtol=1e-5)
+    is_softmax = architecture.layers[-1].activation == "softmax"
+    expected = explanation.probabilities if is_softmax else model.logits(dataset.images)[2]
+    np.testing.assert_allclose(last, expected, rtol=1e-5)
 
 
 @architectures

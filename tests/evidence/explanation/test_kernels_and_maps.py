@@ -8,6 +8,7 @@ from convscope.evidence.explanation.kernels_and_maps import summarize_activation
 
 
 def make_model(architecture, **weights):
+    """Make a model with random weights, except those given: conv2d__kernel for "conv2d/kernel"."""
     values = initial_weights(architecture, 0) | {name.replace("__", "/"): array for name, array in weights.items()}
     return cs.Model(architecture, values, tuple(map(str, range(architecture.num_classes))))
 
@@ -51,6 +52,7 @@ def test_a_depthwise_convolutions_filters_read_one_channel_each():
 ARCHITECTURE = cs.Architecture(
     cs.Input(2, 2), (cs.Conv2D(3, (1, 1), activation="relu"), cs.Flatten(), cs.Dense(2, "softmax"))
 )
+# Three maps of 2 × 2: one of four values is above zero, none, all.
 MAPS = np.stack([[[0.0, 2.0], [0.0, 0.0]], np.zeros((2, 2)), np.full((2, 2), 0.5)], axis=2).astype(np.float32)
 ACTIVATIONS = {"conv2d": MAPS, "flatten": MAPS.reshape(-1), "dense": np.array([0.25, 0.75], np.float32)}
 
@@ -58,7 +60,7 @@ ACTIVATIONS = {"conv2d": MAPS, "flatten": MAPS.reshape(-1), "dense": np.array([0
 def test_summary_of_maps_worked_by_hand():
     summary = summarize_activations(ARCHITECTURE, ACTIVATIONS)[0]
     assert (summary.layer, summary.kind, summary.shape) == ("conv2d", "Conv2D", (2, 2, 3))
-    assert (summary.minimum, summary.maximum, summary.mean) == (0, 2, pytest.approx(4 / 12))
+    assert (summary.minimum, summary.maximum, summary.mean) == (0, 2, pytest.approx((2 + 4 * 0.5) / 12))
     assert summary.map_maximum == (2.0, 0.0, 0.5)
     assert summary.map_active_fraction == (0.25, 0.0, 1.0)
     assert (summary.active_fraction, summary.num_dead_maps) == (pytest.approx(5 / 12), 1)

@@ -1,4 +1,4 @@
-"""A small trained network, its training images and those it has not seen; and rules as version 0.1.0 wrote them."""
+"""A small trained network with its training and held-out images, and rules as version 0.1.0 wrote them."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from convscope.evidence.rejection.rule import RejectionRule
 
 @pytest.fixture(scope="session")
 def part(mnist: cs.Splits) -> Part:
-    """3,000 images to train on and 300 held out: about 95 % right."""
+    """A model of 3,000 training images, these, and 300 held-out images, of which it classifies about 95 % correctly."""
     some = mnist.train.take(np.arange(3300))
     train, held_out = some.take(np.arange(3000)), some.take(np.arange(3000, 3300))
     model, _ = cs.train(cs.presets.cnn(), cs.Splits(train, held_out), cs.recipes.fast, seed=1, threads=1)
@@ -24,19 +24,20 @@ def part(mnist: cs.Splits) -> Part:
 
 @pytest.fixture(scope="session")
 def rule(part: Part) -> RejectionRule:
+    """The rule fitted to the held-out images of `part`, which keeps 99 % of new digits."""
     return fit_rejection(part[0], [part])
 
 
 @pytest.fixture(scope="session")
 def stored() -> list[dict[str, Any]]:
-    """Seven rules of all scores, each with what it gave for the images of `noise_part`."""
+    """Seven rules that together use all scores, each with the scores it gave to the images of `noise_part`."""
     content: list[dict[str, Any]] = json.loads((Path(__file__).parent / "rules_of_0.1.0.json").read_text())
     return content
 
 
 @pytest.fixture(scope="session")
 def noise_part() -> tuple[cs.Model, np.ndarray[Any, np.dtype[np.uint8]]]:
-    """The model that the stored rules are of, and six images."""
+    """The model to which the stored rules were fitted, and six images."""
     stream = np.random.default_rng(5)
     images = stream.integers(0, 256, (60, 6, 6, 1), np.uint8)
     network = cs.Architecture(cs.Input(6, 6, 1), (cs.Flatten(), cs.Dense(4, "relu"), cs.Dense(3)))

@@ -28,10 +28,11 @@ def test_the_scores_of_a_rule_together_keep_the_stated_share_of_held_out_images(
     assert tuple(rule.thresholds) == SCORES_OF_A_RULE
     refused = rule.refuses(model, held_out.images)
     assert (~refused).sum() == rule.num_kept
+    # The share kept is a little above `keep`: ties and three thresholds leave at most 6 of 300 images unrefused.
     assert 1 - rule.max_refused_share <= rule.num_kept / len(held_out) < keep + 6.5 / len(held_out)
     assert rule.num_held_out == len(held_out)
     by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
-    assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9
+    assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9  # `GUARD_SHARE`
 
 
 def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
@@ -47,7 +48,7 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     assert rule.thresholds["max_logit"] in largest[:6]
     distances = [fit_distance(sibling, seen).scores(sibling, out.images) for sibling, seen, out in parts]
     assert rule.thresholds["mahalanobis"] in np.sort(np.concatenate(distances))[:7]
-    # What the model itself is measured with is fitted to all images that it was trained on.
+    # The distance that the rule keeps is the model's own, fitted to all images that it was trained on.
     _, seen, out = parts[0]
     together = replace(seen, images=np.concatenate([seen.images, out.images]), labels=np.r_[seen.labels, out.labels])
     expected = fit_distance(whole, together).scores(whole, dataset.images)
@@ -68,11 +69,11 @@ def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, 
     model = init_model_for(dataset, preset=preset)
     some, others = dataset.take(np.arange(0, count, 2)), dataset.take(np.arange(1, count, 2))
     rule = fit_rejection(model, [(model, some, others)])
-    assert not rule.refuses(model, others.images).any()  # less than one of a hundred
+    assert not rule.refuses(model, others.images).any()  # 1 % of so few images is less than one
     assert np.isfinite(rule.scores(model, some.images)).all()
 
 
-def test_reading_refuses_the_files_that_inspection_refuses(rule, part):
+def test_a_rule_refuses_noise_blank_images_and_negatives(rule, part):
     stream = np.random.default_rng(2)
     uniform = stream.integers(0, 256, (300, 28, 28, 1), np.uint8)
     blank = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 28, 28, 1)).copy()
@@ -80,8 +81,7 @@ def test_reading_refuses_the_files_that_inspection_refuses(rule, part):
         assert rule.refuses(part[0], images).mean() >= 0.99
 
 
-def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_blanks_too():
-    """Smooth blobs of three colours by class: nothing like digits."""
+def test_a_rule_for_colour_blobs_refuses_noise_and_blank_images_too():
     stream = np.random.default_rng(0)
     grid = np.indices((16, 16)) / 15
     centres = stream.uniform(0.3, 0.7, (400, 2, 1, 1))

@@ -6,7 +6,7 @@ import pytest
 from convscope.data.handwriting import Handwriting
 from convscope.evidence.rejection.letters import LETTERS, LOOK_ALIKES, draw_letters, letter_fonts
 
-MNIST_LIKE = Handwriting("light", 20)
+MNIST_LIKE = Handwriting("light", 20)  # light strokes in a box of 20 pixels
 
 
 def test_every_letter_is_drawn_unless_it_resembles_a_digit():
@@ -21,11 +21,13 @@ def test_no_letter_is_drawn_that_reads_as_a_digit():
 
 def test_letters_are_prepared_as_mnists_digits_are():
     images, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 64, letter_fonts())
-    assert drawn == tuple(LETTERS * 2)
+    assert drawn == tuple(LETTERS * 2)  # 64 = 2 · 32 letters
     for image in images[..., 0]:
         rows, columns = np.nonzero(image)
         assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
-        assert abs(np.average(np.arange(28), weights=image.sum(axis=1)) - 14) <= 0.5
+        assert (
+            abs(np.average(np.arange(28), weights=image.sum(axis=1)) - 14) <= 0.5
+        )  # the centre of mass, in whole pixels
         assert image.max() == 255
 
 

@@ -40,8 +40,8 @@ def measured(rule, part, known, others):
 def test_refused_test_images_equal_those_of_the_rule(measured, rule, part, known):
     model = part[0]
     right, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
-    for share, of in ((measured.known.correct, right), (measured.known.wrong, ~right)):
-        assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
+    for share, members in ((measured.known.correct, right), (measured.known.wrong, ~right)):
+        assert (share[rule.name].count, share[rule.name].total) == ((refused & members).sum(), members.sum())
     answered = measured.known.correct_among_accepted[rule.name]
     assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
 
@@ -65,15 +65,14 @@ def test_every_set_is_measured(measured, rule, part, known, sets):
         low, high = proportion_confint(count, len(theirs), method="wilson")
         if measurement.clusters is None:
             assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
-        else:  # alike images tell less
+        else:  # similar images tell less, so the interval is wider
             assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_each_set_equal_predict(measured, rule, part, known, others, sets):
-    """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
-    model = replace(part[0], calibration={"temperature": 0.5})
-    surer = measure_rejection(rule, model, known, others, max_images=120)
-    for images, result in zip(sets, surer.out_of_distribution, strict=True):
+def test_confidences_for_each_set_are_the_calibrated_probabilities(measured, rule, part, known, others, sets):
+    model = replace(part[0], calibration={"temperature": 0.5})  # makes predictions more confident
+    calibrated = measure_rejection(rule, model, known, others, max_images=120)
+    for images, result in zip(sets, calibrated.out_of_distribution, strict=True):
         probabilities = model.calibrated_probabilities(images.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
@@ -81,9 +80,9 @@ def test_the_answers_to_each_set_equal_predict(measured, rule, part, known, othe
         assert result.num_confident_accepted == (sure & ~rule.refuses(model, images.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
         assert (result.most_frequent, result.num_most_frequent) == (counts.argmax(), counts.max())
-    assert (surer.temperature, measured.temperature) == (0.5, None)
-    sure_of = [sum(images.num_confident for images in x.out_of_distribution) for x in (measured, surer)]
-    assert sure_of[0] < sure_of[1]
+    assert (calibrated.temperature, measured.temperature) == (0.5, None)
+    num_confident = [sum(images.num_confident for images in x.out_of_distribution) for x in (measured, calibrated)]
+    assert num_confident[0] < num_confident[1]
 
 
 def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule, part, known):
@@ -96,11 +95,10 @@ def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule,
         refused = rule.refuses(part[0], altered)
         share = result.correct[rule.name]
         assert (share.count, share.total) == ((refused & right).sum(), right.sum())
-    shifted = next(iter(alter(some).values()))
-    matches = [
-        (np.roll(shifted, (-down, -right), (1, 2))[:, 4:-4, 4:-4] == some.images[:, 4:-4, 4:-4]).all(axis=(1, 2, 3))
-        for down, right in ((2, 0), (-2, 0), (0, 2), (0, -2))
-    ]
+    shifted = next(iter(alter(some).values()))  # each image by 2 pixels to one of four sides
+    back = [np.roll(shifted, offset, (1, 2)) for offset in ((2, 0), (-2, 0), (0, 2), (0, -2))]
+    inner = np.s_[..., 4:-4, 4:-4, :]  # beyond, pixels were rolled in from the other side
+    matches = [(images[inner] == some.images[inner]).all(axis=(1, 2, 3)) for images in back]
     assert np.any(matches, axis=0).all()
 
 
@@ -112,7 +110,7 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
         assert len(images) == len(shown.predictions) == 4
         scores = rule.scores(model, images)
         whole = rule.scores(model, tested_set.images)
-        assert (np.diff(scores) <= 1e-9).all()  # a score differs in its last digits with the images beside it
+        assert (np.diff(scores) <= 1e-9).all()  # the last digits of a score depend on the other images of the call
         np.testing.assert_allclose((scores[0], scores[-1]), (whole.max(), whole.min()), rtol=1e-9)
         assert shown.refused == tuple(rule.refuses(model, images).tolist())
         assert shown.predictions == tuple(model.predict(images).tolist())
@@ -132,15 +130,8 @@ def test_the_indices_of_pictures_refer_to_the_original_data_set(rule, part, know
 
 def test_text_and_html_have_a_row_for_each_set(measured):
     text, html = str(measured), measured._repr_html_()
-    for name in (
-        "classified correctly",
-        "classified wrongly",
-        "rotated by 30°",
-        "negatives",
-        "letters",
-        "uniform noise",
-        "blank",
-    ):
+    tested = ("classified correctly", "classified wrongly", "rotated by 30°")
+    for name in (*tested, "negatives", "letters", "uniform noise", "blank"):
         assert any(line.startswith(name) for line in text.splitlines())
         assert f">{name}</td>" in html
     share = measured.out_of_distribution[0].rules[0].refused
@@ -163,7 +154,7 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
     measured = measure_rejection(rule, model, dataset, others, max_images=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured
     assert measured.num_images == count
-    assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
+    assert measured.known.refused.images.shape[0] == 0  # 1 % of so few images is less than one
     assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 

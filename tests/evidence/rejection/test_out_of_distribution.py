@@ -9,12 +9,14 @@ from convscope.evidence.rejection import out_of_distribution
 from convscope.evidence.rejection.out_of_distribution import fit_images, out_of_distribution_sets
 
 
-def photos(count=30, shape=(9, 12, 3), names=("cat", "dog"), seed=0):
-    images = np.random.default_rng(seed).integers(40, 220, (count, *shape), np.uint8)
+def photos(count=30, shape=(9, 12, 3), names=("cat", "dog")):
+    """Make random images of medium brightness, in turn of two classes."""
+    images = np.random.default_rng(0).integers(40, 220, (count, *shape), np.uint8)
     return cs.Dataset(images, np.arange(count) % 2, names, "photos", "test")
 
 
-def by_name(dataset, *arguments, **options):
+def make_sets(dataset, *arguments, **options):
+    """Return the images of each out-of-distribution set by its name."""
     return {images.name: images.images for images in out_of_distribution_sets(dataset, *arguments, **options)[0]}
 
 
@@ -44,7 +46,7 @@ def test_all_sets_have_the_images_of_the_data_set_size():
 
 def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
     dataset = photos(12)
-    for number, made in enumerate(by_name(dataset, max_images=12)["overlaid"]):
+    for number, made in enumerate(make_sets(dataset, max_images=12)["overlaid"]):
         pairs = np.maximum(dataset.images[number], dataset.images)
         others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
         assert len(others) == 1
@@ -55,12 +57,12 @@ def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
 
 def test_inverted_and_turned_images_are_test_images():
     dataset = photos(6, (10, 10, 1))
-    sets = by_name(dataset, max_images=6)
+    sets = make_sets(dataset, max_images=6)
     assert (sets["inverted"] + dataset.images == 255).all()
     np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
 
 
-def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
+def test_photo_crops_show_different_parts_of_a_photo_and_near_ones_are_a_cluster():
     crops = next(x for x in out_of_distribution_sets(photos(), max_images=200)[0] if x.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
     assert 8 <= len(np.unique(crops.clusters)) <= 16
@@ -69,7 +71,7 @@ def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
 
 def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
     letters = next(x for x in out_of_distribution_sets(photos(), max_images=96)[0] if x.name == "letters")
-    assert len(np.unique(letters.clusters)) == 17
+    assert len(np.unique(letters.clusters)) == 17  # 15 letters are drawn in both cases, and L and d in one
     np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
 
 
@@ -86,7 +88,7 @@ def test_a_model_of_fashion_mnist_is_measured_on_mnist(fashion, mnist):
     own = cs.Dataset(fashion[:8], np.zeros(8, np.int64), tuple("0123456789"), "mine", "test")
     named = cs.Dataset(fashion[:8] // 2, np.zeros(8, np.int64), tuple("0123456789"), "fashion-mnist", "test")
     for dataset in (own, named):
-        sets = by_name(dataset, max_images=5)
+        sets = make_sets(dataset, max_images=5)
         assert "Fashion-MNIST" not in sets
         np.testing.assert_array_equal(sets["MNIST"], mnist.test.images[np.linspace(0, 9999, 5).round().astype(int)])
 
@@ -124,11 +126,8 @@ def test_letters_that_are_classes_are_no_out_of_distribution():
     some, _ = out_of_distribution_sets(photos(names=("A", "e")), max_images=3)
     about = next(images.about for images in some if images.name == "letters")
     assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
-    letters = tuple("abcdefghijklmnopqrstuvwxyz")
-    assert (
-        out_of_distribution_sets(photos(names=letters), max_images=3)[1]["letters"]
-        == "the classes are letters themselves"
-    )
+    _, left_out = out_of_distribution_sets(photos(names=tuple("abcdefghijklmnopqrstuvwxyz")), max_images=3)
+    assert left_out["letters"] == "the classes are letters themselves"
 
 
 def test_letters_say_which_are_drawn_and_which_left_out():
@@ -138,7 +137,7 @@ def test_letters_say_which_are_drawn_and_which_left_out():
 
 def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
     dataset = photos(6)
-    shuffled = by_name(dataset, max_images=6)["shuffled pixels"]
+    shuffled = make_sets(dataset, max_images=6)["shuffled pixels"]
     for made, image in zip(shuffled, dataset.images, strict=True):
         assert (made != image).any()
         assert sorted(map(tuple, made.reshape(-1, 3))) == sorted(map(tuple, image.reshape(-1, 3)))
@@ -148,7 +147,7 @@ def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
 
 def test_the_noises_have_the_statistics_that_they_are_named_after():
     dataset = photos(200)
-    sets = by_name(dataset, max_images=100)
+    sets = make_sets(dataset, max_images=100)
     uniform, normal = sets["uniform noise"].astype(float), sets["Gaussian noise"].astype(float)
     assert uniform.mean() == pytest.approx(127.5, abs=1)
     assert uniform.std() == pytest.approx(np.sqrt((256**2 - 1) / 12), abs=1)
@@ -158,15 +157,15 @@ def test_the_noises_have_the_statistics_that_they_are_named_after():
 
 
 def test_blank_images_run_from_black_to_white():
-    levels = by_name(photos(), max_images=256)["blank"]
+    levels = make_sets(photos(), max_images=256)["blank"]
     assert len(levels) == 256
     np.testing.assert_array_equal(levels[:, 0, 0, 0], np.arange(256))
     assert (levels == levels[:, :1, :1, :1]).all()
-    assert by_name(photos(), max_images=3)["blank"][:, 0, 0, 0].tolist() == [0, 128, 255]
+    assert make_sets(photos(), max_images=3)["blank"][:, 0, 0, 0].tolist() == [0, 128, 255]
 
 
 def test_the_same_seed_gives_the_same_sets():
-    first, again, reseeded = (by_name(photos(), max_images=8, seed=seed) for seed in (1, 1, 2))
+    first, again, reseeded = (make_sets(photos(), max_images=8, seed=seed) for seed in (1, 1, 2))
     for name, images in first.items():
         np.testing.assert_array_equal(images, again[name])
     for name in ("letters", "photo crops", "overlaid", "shuffled pixels", "uniform noise", "Gaussian noise"):

@@ -14,7 +14,7 @@ from convscope.evidence.rejection.rule import (
     max_probability,
 )
 
-LOGITS = np.array([[0.0, np.log(3.0)], [2.0, 2.0], [-800.0, 700.0]])
+LOGITS = np.array([[0.0, np.log(3.0)], [2.0, 2.0], [-800.0, 700.0]])  # probabilities 1/4, 3/4; 1/2, 1/2; 0, 1
 
 
 def test_energy_is_the_logarithm_of_the_sum_of_exponentials_worked_by_hand():
@@ -30,7 +30,7 @@ def test_every_score_has_a_title():
     assert set(TITLES) == set(SCORES)
 
 
-def by_score(stored, score):
+def find_rule(stored, score):
     return next(x["rule"] for x in stored if x["rule"]["thresholds"].keys() == {score, "image_statistics"})
 
 
@@ -69,6 +69,7 @@ def plain_rule(thresholds, medians):
 def test_scores_are_combined_on_a_scale_from_the_threshold_to_the_median():
     rule = plain_rule({"energy": 2.0, "max_logit": -1.0}, {"energy": 4.0, "max_logit": 9.0})
     scores = {"energy": np.array([4.0, 2.0, 8.0, np.nan]), "max_logit": np.array([9.0, 9.0, -2.0, 9.0])}
+    # The smaller of (energy - 2) / (4 - 2) and (max_logit + 1) / (9 + 1).
     np.testing.assert_allclose(rule.combine(scores), [1, 0, -0.1, np.nan])
     assert rule.title == "energy + largest logit"
     even = plain_rule({"energy": 2.0}, {"energy": 2.0})  # a median at the threshold
@@ -113,14 +114,14 @@ def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
     ],
 )
 def test_from_dict_says_which_field_is_wrong(stored, change, message):
-    value = by_score(stored, "mahalanobis")
+    value = find_rule(stored, "mahalanobis")
     value = {**value, **change} if isinstance(change, dict) else change
     with pytest.raises(RunError, match=message):
         RejectionRule.from_dict(value)
 
 
-def test_a_layer_that_is_not_there_is_an_error_when_it_is_read(stored, noise_part):
-    value = by_score(stored, "mahalanobis")
+def test_a_rule_for_a_layer_that_the_model_lacks_is_refused_when_it_scores(stored, noise_part):
+    value = find_rule(stored, "mahalanobis")
     rule = RejectionRule.from_dict({**value, "distance": {**value["distance"], "layer": "elsewhere"}})
     with pytest.raises(ValueError, match="layer 'elsewhere' is missing"):
         rule.scores(*noise_part)

@@ -1,4 +1,4 @@
-"""A small network that reads digits well, and digits."""
+"""Digits to corrupt and to attack, and a network that reads digits well."""
 
 import numpy as np
 import pytest

@@ -4,13 +4,8 @@ import pytest
 from convscope.evidence.robustness.blurs import glass_blur, motion_blur
 
 
-def constant(value, count):
-    """Return random numbers that are all `value`."""
-    return lambda numbers: np.full((count, numbers), value)
-
-
 def smooth_columns(image, deviation):
-    """Return (H, W) smoothed along each column, its ends repeated: the filter as it is defined, pixel by pixel."""
+    """Smooth an image (H, W) along each column by the Gaussian filter's definition; its ends are repeated."""
     reach = int(4 * deviation + 0.5)
     bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
     bell /= bell.sum()
@@ -29,11 +24,12 @@ def test_glass_is_the_published_definition_pixel_by_pixel(mnist, deviation, reac
     chances = np.random.default_rng(3).random((1, passes * 28 * 28))
     blurred = glass_blur(image[None], (deviation, reach, passes), lambda _: chances)
     expected = (smooth_columns(image[..., 0].astype(np.float64), deviation) + 1e-6).astype(np.uint8)
-    for offsets in chances.reshape(passes, 28, 28):
+    for pass_chances in chances.reshape(passes, 28, 28):
         for row in range(28 - reach, reach, -1):
             for column in range(28 - reach, reach, -1):
-                if offsets[row, column] >= 0.5:
-                    down, right = divmod(int((2 * offsets[row, column] - 1) * (2 * reach) ** 2), 2 * reach)
+                if pass_chances[row, column] >= 0.5:  # the chance chooses one of (2 reach)² pixels around this one
+                    choice = int((2 * pass_chances[row, column] - 1) * (2 * reach) ** 2)
+                    down, right = divmod(choice, 2 * reach)
                     here, there = (row, column), (row + down - reach, column + right - reach)
                     expected[here], expected[there] = expected[there], expected[here]
     np.testing.assert_allclose(blurred[0, ..., 0], smooth_columns(expected.astype(float), deviation), atol=1e-3)
@@ -42,7 +38,8 @@ def test_glass_is_the_published_definition_pixel_by_pixel(mnist, deviation, reac
 def test_motion_is_the_published_definition_pixel_by_pixel(mnist):
     """ImageMagick's motion blur with radius 10 and deviation 3, as MNIST-C calls it: 21 points along the line."""
     image, angle = mnist.test.images[7], np.radians(-27)
-    blurred = motion_blur(image[None], 3, constant((45 - 27 + 0.5) / 91, 1))
+    chance = (45 - 27 + 0.5) / 91  # chooses -27° of the 91 whole angles from -45° to 45°
+    blurred = motion_blur(image[None], 3, lambda numbers: np.full((1, numbers), chance))
     weights = np.exp(-(np.arange(21) ** 2) / 18)
     expected = np.zeros((28, 28))
     for row, column in np.ndindex(28, 28):
@@ -57,5 +54,5 @@ def test_motion_takes_every_whole_angle_to_45_degrees_alike():
     images[:, 14, 14] = 255
     blurred = motion_blur(images, 3, lambda _: (np.arange(91)[:, None] + 0.5) / 91)
     ends = [np.argwhere(streak[..., 0] > 0)[:, 1].min() for streak in blurred]
-    assert ends == ends[::-1]  # as far to the left for either side
-    assert min(ends) == 14 - 12
+    assert ends == ends[::-1]  # a streak reaches as far to the left at -a° as at a°
+    assert min(ends) == 14 - 12  # a streak is four standard deviations of 3 pixels long

@@ -5,8 +5,8 @@ import pytest
 
 from convscope.evidence.robustness import CORRUPTIONS, STRENGTHS, corrupt
 
-RANDOM = set(CORRUPTIONS) - {"scale", "brightness", "stripe", "canny_edges"}
-PER_VALUE = {"shot_noise", "impulse_noise"}
+RANDOM = set(CORRUPTIONS) - {"scale", "brightness", "stripe", "canny_edges"}  # use random numbers
+PER_VALUE = {"shot_noise", "impulse_noise"}  # of these a random number for each channel, too
 names = pytest.mark.parametrize("name", CORRUPTIONS)
 
 
@@ -23,7 +23,7 @@ def test_the_fifteen_are_those_of_mnist_c():
 
 
 @names
-def test_the_documentation_states_the_constants_and_which_are_mnist_cs(name):
+def test_the_documentation_lists_the_constants_with_those_of_mnist_c_in_bold(name):
     page = Path(__file__).parents[3].joinpath("docs/methods/robustness.md").read_text(encoding="utf-8")
     corruption = CORRUPTIONS[name]
     cells = [
@@ -39,7 +39,7 @@ def test_a_stronger_corruption_lies_further_from_the_image(name, digits):
     distances = [distance(corrupt(digits.images, name, strength), digits.images) for strength in STRENGTHS]
     assert distances[0] > 0
     assert distances == sorted(distances)
-    assert distances[4] > 1.2 * distances[0]
+    assert distances[4] > 1.2 * distances[0]  # clearly further
 
 
 @names
@@ -53,7 +53,7 @@ def test_the_same_arguments_give_the_same_bytes_and_leave_the_images_alone(name,
 
 
 @names
-def test_a_part_of_the_images_gives_the_same_results_as_in_the_whole(name, digits):
+def test_a_corrupted_image_does_not_depend_on_the_other_images(name, digits):
     whole = corrupt(digits.images[:12], name, 4, seed=5)
     part = np.array([7, 2, 11])
     np.testing.assert_array_equal(corrupt(digits.images[part], name, 4, seed=5, indices=part), whole[part])

@@ -17,13 +17,13 @@ def noise(count, shape=(9, 12, 3), num_classes=4):
     return random_dataset(count, shape, num_classes, split="test")
 
 
-def dense(dataset):
+def init_linear_model(dataset):
     layers = (cs.Flatten(), cs.Dense(dataset.num_classes))
     return init_model(cs.Architecture(cs.Input(*dataset.image_shape), layers))
 
 
 def test_each_accuracy_is_measured_on_the_corrupted_images(robustness, model, digits):
-    assert len(robustness.corruptions) == 75
+    assert len(robustness.corruptions) == 75  # 15 corruptions of 5 strengths
     clean = model.predict(digits.images) == digits.labels
     assert robustness.accuracy == clean.mean()
     for corruption in robustness.corruptions[::7]:
@@ -34,7 +34,7 @@ def test_each_accuracy_is_measured_on_the_corrupted_images(robustness, model, di
         assert corruption.change_interval[0] <= corruption.change <= corruption.change_interval[1]
 
 
-def test_the_means_are_plain_ones(robustness):
+def test_the_mean_accuracies_weight_all_corruptions_equally(robustness):
     table = np.array([corruption.accuracy for corruption in robustness.corruptions]).reshape(15, 5)
     assert robustness.mean_accuracy == pytest.approx(table.mean())
     assert robustness.mean_accuracy_by_strength == pytest.approx(table.mean(axis=0))
@@ -43,7 +43,7 @@ def test_the_means_are_plain_ones(robustness):
     assert [corruption.is_mnist_c for corruption in robustness.corruptions].count(True) == 15
 
 
-def test_a_subset_of_images_is_even_and_corrupted_as_in_the_whole(model, mnist):
+def test_of_many_images_evenly_taken_ones_are_corrupted_as_all_would_be(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
     robustness = measure_robustness(model, dataset, most_images=40)
     assert (robustness.num_images, robustness.num_images_left_out) == (40, 960)
@@ -57,24 +57,24 @@ def test_a_subset_of_images_is_even_and_corrupted_as_in_the_whole(model, mnist):
 @pytest.mark.slow
 def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much(monkeypatch):
     dataset = noise(300)
-    model = dense(dataset)
+    model = init_linear_model(dataset)
     for name, value in (("_MAX_VALUES", 9 * 12 * 3 * 150), ("_MAX_MACS", 150 * model.architecture.macs * 75)):
         with monkeypatch.context() as patch:
             patch.setattr(measurement, name, value)
             assert measure_robustness(model, dataset).num_images == 150
             patch.setattr(measurement, name, 0)
-            assert measure_robustness(model, dataset).num_images == 100
+            assert measure_robustness(model, dataset).num_images == 100  # the fewest, at any cost
 
 
 @pytest.mark.parametrize(("count", "shape", "num_classes"), [(1, (8, 8, 1), 2), (5, (20, 11, 3), 100)])
 def test_few_images_of_odd_sizes_and_many_classes_are_measured(count, shape, num_classes):
     dataset = noise(count, shape, num_classes)
-    robustness = measure_robustness(dense(dataset), dataset)
+    robustness = measure_robustness(init_linear_model(dataset), dataset)
     assert robustness.num_images == count
     robustness.to_dict()
 
 
-def test_it_shows_itself_as_a_table(robustness):
+def test_text_and_html_are_tables_of_the_accuracies(robustness):
     text = str(robustness)
     assert "60 test images of mnist" in text
     low, high = robustness.mean_accuracy_interval
@@ -85,7 +85,7 @@ def test_it_shows_itself_as_a_table(robustness):
     assert "<table" in robustness._repr_html_()
 
 
-def test_pictures_are_packed_as_they_are_or_smaller():
+def test_pictures_that_exceed_the_limit_are_shrunk():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 16, 3)).astype(np.uint8)
     np.testing.assert_array_equal(pack_small(pictures, 1 << 20).unpack(), pictures)
     packed = pack_small(pictures, 8000)
@@ -120,5 +120,5 @@ def test_accuracies_and_changes_have_the_intervals_of_the_metrics():
     assert accuracies == (0.6,)
     assert intervals == (wilson_interval(6, 10),)
     assert changes == pytest.approx((-0.2,))
-    low, high = difference_interval(np.array([1]), np.array([3]), 10)
+    low, high = difference_interval(np.array([1]), np.array([3]), 10)  # corrected and lost images
     assert change_intervals == ((low[0], high[0]),)

@@ -4,19 +4,16 @@ from scipy.stats import norm
 from convscope.evidence.robustness.weather import fog, spatter
 
 
-def random_numbers(count, seed=0):
-    stream = np.random.default_rng(seed)
+def random_numbers(count):
+    """Return a function that draws (count, n) random numbers."""
+    stream = np.random.default_rng(0)
     return lambda numbers: stream.random((count, numbers))
 
 
-def noise(count=20, side=28, channels=1):
-    return np.random.default_rng(1).integers(0, 256, (count, side, side, channels)).astype(np.uint8)
-
-
 def test_even_fog_mixes_the_image_with_one_grey():
-    images = noise(2, 13)
+    images = np.random.default_rng(1).integers(0, 256, (2, 13, 13, 1)).astype(np.uint8)
     foggy = fog(images, (3.0, 0.5), lambda numbers: np.full((2, numbers), 0.6))
-    np.testing.assert_allclose(foggy, (images + 3 * 255 * 0.6) / 4, rtol=1e-5)
+    np.testing.assert_allclose(foggy, (images + 3 * 255 * 0.6) / (1 + 3), rtol=1e-5)
 
 
 def test_fog_is_smooth_where_small_clouds_are_faint():
@@ -30,14 +27,15 @@ def test_fog_is_smooth_where_small_clouds_are_faint():
 def test_mud_is_one_dark_grey_and_covers_or_leaves_the_image():
     images = np.full((30, 28, 28, 1), 200, np.uint8)
     dirty = spatter(images, (1.0, 0.0, 1.5), random_numbers(30))
-    assert ((dirty == 200) | ((dirty >= 63) & (dirty <= 0.8 * 63 + 0.2 * 200 + 0.01))).all()
+    faintest = 0.8 * 63 + 0.2 * 200  # the mud has the grey level 63 and an opacity from 0.8
+    assert ((dirty == 200) | ((dirty >= 63) & (dirty <= faintest + 0.01))).all()
     assert 0.02 < (dirty < 200).mean() < 0.3
 
 
 def test_there_is_as_much_liquid_as_the_level_says():
     images = np.full((200, 20, 20, 1), 255, np.uint8)
     for level in (-0.5, 1.0):
-        # The edges all but unsmoothed, mud is where the liquid is above the level.
+        # With edges that are hardly smoothed, mud is exactly where the liquid is above the level.
         share = (spatter(images, (1.5, level, 1e-3), random_numbers(200)) < 255).mean()
         assert abs(share - norm.sf(level)) < 0.03
 
