@@ -1,4 +1,4 @@
-"""A network that trains in a moment, and the runs of an experiment that other ways of running are held against."""
+"""A network that trains in a moment, and an experiment's runs in this process, with which other ways are compared."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,19 +17,19 @@ def tiny(shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> cs
     return cs.Architecture(cs.Input(*shape), layers, "tiny")
 
 
-def specs_of(folder: Path, seeds: Sequence[int]) -> list[RunSpec]:
+def make_specs(folder: Path, seeds: Sequence[int]) -> list[RunSpec]:
     return [RunSpec(str(folder), tiny(), ONE_EPOCH, seed) for seed in seeds]
 
 
-def diverging(folder: Path) -> RunSpec:
-    """A run whose loss stops being finite."""
+def make_diverging_spec(folder: Path) -> RunSpec:
+    """Specify a run whose loss becomes infinite or NaN in the first epoch."""
     layers = (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax"))
     network = cs.Architecture(cs.Input(28, 28, scale=1e30), layers, "huge")
     return RunSpec(str(folder), network, cs.Recipe(epochs=1, optimizer=cs.Adam(1.0), name="wild"), 1)
 
 
-def outcomes(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
-    """Return the results that no machine may change: stored weights, predictions, loss and accuracies."""
+def reproducible_parts(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
+    """Return what is the same wherever a stored run ran: seed, weights, predictions, loss and accuracies."""
     return [
         (run.seed, cs.load_model(run.folder).weights_sha256, run.y_pred.tolist(), run.loss, run.history.val_accuracy)
         for run in results
@@ -47,9 +47,9 @@ def small_splits(small_folder: Path) -> cs.Splits:
 
 
 @pytest.fixture(scope="session")
-def here(
+def local_runs(
     small_folder: Path, small_splits: cs.Splits, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[RunResult]]:
-    """Eight seeds, run one after the other in this process, and their folder."""
-    folder = tmp_path_factory.mktemp("here")
-    return folder, train_runs(specs_of(small_folder, range(8)), small_splits, folder=folder, threads=1)
+    """The folder and the results of eight seeds, run one after the other in this process."""
+    folder = tmp_path_factory.mktemp("local")
+    return folder, train_runs(make_specs(small_folder, range(8)), small_splits, folder=folder, threads=1)

@@ -1,4 +1,4 @@
-"""Runs in other processes: the same bytes, also when one of them is killed half-way."""
+"""Runs in other processes and on Dask or Ray: the same results as in this process, also after a process was killed."""
 
 import os
 import pickle
@@ -24,7 +24,7 @@ from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, 
 from convscope.experiment.executors import LocalProcesses, RayTasks
 from convscope.experiment.shared_data import share
 
-from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
+from .conftest import ONE_EPOCH, make_diverging_spec, make_specs, reproducible_parts, tiny
 
 
 @pytest.fixture(scope="module")
@@ -36,33 +36,33 @@ def processes() -> Iterator[LocalProcesses]:
 
 @pytest.mark.slow
 def test_local_processes_give_the_same_bytes_as_this_one(
-    here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+    local_runs, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
-    _, results = here
-    there = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes)
+    _, expected = local_runs
+    results = train_runs(make_specs(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes)
     assert len(processes.pids) == 2
     assert os.getpid() not in processes.pids
-    assert [run.seed for run in there] == list(range(8))
-    assert outcomes(there) == outcomes(results)
+    assert [run.seed for run in results] == list(range(8))
+    assert reproducible_parts(results) == reproducible_parts(expected)
 
 
-def test_local_processes_share_data_in_memory(here, processes: LocalProcesses, small_splits: cs.Splits):
-    _, results = here
+def test_local_processes_share_data_in_memory(local_runs, processes: LocalProcesses, small_splits: cs.Splits):
+    _, expected = local_runs
     specs = [RunSpec("", tiny(), ONE_EPOCH, seed) for seed in range(2)]
-    there = train_runs(specs, small_splits, executor=processes)
-    assert [run.weights_sha256 for run in there] == [run.weights_sha256 for run in results[:2]]
+    results = train_runs(specs, small_splits, executor=processes)
+    assert [run.weights_sha256 for run in results] == [run.weights_sha256 for run in expected[:2]]
 
 
-@pytest.mark.parametrize("shows_files", [True, False])
+@pytest.mark.parametrize("has_proc", [True, False])
 def test_shared_images_are_mapped_and_not_copied(
-    small_splits: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows_files: bool
+    small_splits: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_proc: bool
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    if not shows_files:
+    if not has_proc:  # then the images lie in a temporary file; with /proc other processes map a file without a name
         monkeypatch.setattr(Path, "is_dir", lambda _: False)
-    with share(small_splits) as here:
-        assert bool(list(tmp_path.iterdir())) != shows_files
-        shared = pickle.loads(pickle.dumps(here))
+    with share(small_splits) as sharing:
+        assert bool(list(tmp_path.iterdir())) != has_proc
+        shared = pickle.loads(pickle.dumps(sharing))
         assert len(pickle.dumps(shared)) < small_splits.train.images.nbytes / 20
         opened = shared.open()
         for part, own in ((opened.train, small_splits.train), (opened.test, small_splits.test)):
@@ -87,8 +87,8 @@ def test_images_on_disk_are_read_from_where_they_are(small_splits: cs.Splits, tm
     path, train = tmp_path / "images", small_splits.train
     path.write_bytes(train.images.tobytes())
     on_disk = cs.Dataset(as_images(DiskImages(path, 0, train.images.shape)), train.labels, train.class_names)
-    with share(cs.Splits(on_disk, small_splits.test)) as here:
-        opened = pickle.loads(pickle.dumps(here)).open().train
+    with share(cs.Splits(on_disk, small_splits.test)) as sharing:
+        opened = pickle.loads(pickle.dumps(sharing)).open().train
     assert opened.images.path == path
     assert opened.sha256 == on_disk.sha256
     assert (opened.images[5:9] == train.images[5:9]).all()
@@ -96,25 +96,25 @@ def test_images_on_disk_are_read_from_where_they_are(small_splits: cs.Splits, tm
 
 @pytest.mark.slow
 def test_a_killed_process_costs_only_its_run(
-    here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+    local_runs, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
-    _, results = here
-    came = list[int]()
-    list(processes.map(abs, range(8)))  # both are there
+    _, expected = local_runs
+    finished_seeds = list[int]()
+    list(processes.map(abs, range(8)))  # starts both processes
     first, second = processes.pids
 
     def kill_one(run: RunResult) -> None:
-        came.append(run.seed)
-        if len(came) == 2:
+        finished_seeds.append(run.seed)
+        if len(finished_seeds) == 2:
             os.kill(first, signal.SIGKILL)
 
-    there = train_runs(
-        specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes, on_result=kill_one
+    results = train_runs(
+        make_specs(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes, on_result=kill_one
     )
-    assert sorted(came) == list(range(8))
-    assert outcomes(there) == outcomes(results)
+    assert sorted(finished_seeds) == list(range(8))
+    assert reproducible_parts(results) == reproducible_parts(expected)
     assert second in processes.pids
-    processes.submit(abs, 1).result()  # and a new one took its place
+    processes.submit(abs, 1).result()  # a new process took the place of the killed one
     assert len(processes.pids) == 2
 
 
@@ -122,10 +122,10 @@ def test_an_error_in_a_process_becomes_an_error_of_the_run(
     processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path
 ):
     with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged"):
-        train_runs([diverging(small_folder)], small_splits, executor=processes)
+        train_runs([make_diverging_spec(small_folder)], small_splits, executor=processes)
 
 
-DIE_WHILE_SENDING = """  # says that 65,536 bytes are to come, sends four and dies
+DIE_WHILE_SENDING = """  # announces a message of 65,536 bytes (00 01 00 00), sends four of them and dies
 import gc, os, signal
 from multiprocessing.connection import Connection
 [connection] = [thing for thing in gc.get_objects() if isinstance(thing, Connection)]
@@ -157,47 +157,49 @@ def test_leaving_by_an_exception_ends_the_processes_at_once():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
-def test_an_interrupt_while_a_process_starts_is_no_traceback(capfd: pytest.CaptureFixture[str]):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for single processes")
+def test_an_interrupt_while_a_process_starts_prints_no_traceback(capfd: pytest.CaptureFixture[str]):
     with LocalProcesses(1) as processes:
         future = processes.submit(time.sleep, 30)
         deadline = time.monotonic() + 20
         while not processes.pids and time.monotonic() < deadline:
             time.sleep(0.001)
-        time.sleep(0.1)  # Python is there, and imports
+        time.sleep(0.1)  # by then Python runs and imports modules
         os.kill(processes.pids[0], signal.SIGINT)
         with pytest.raises(BrokenExecutor):
             future.result(20)
     assert capfd.readouterr().err == ""
 
 
-# distributed is what leaves its sockets and loops to the garbage collector when a worker was killed.
+# Warnings are ignored because distributed leaves sockets and event loops of a killed worker to the garbage collector.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_killed_dask_worker_costs_only_its_run(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    _, results = here
-    came = list[int]()
+def test_a_killed_dask_worker_costs_only_its_run(
+    local_runs, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    _, expected = local_runs
+    finished_seeds = list[int]()
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
         pid = cluster.workers[0].process.pid
 
         def kill_one(run: RunResult) -> None:
-            came.append(run.seed)
-            if len(came) == 2:
+            finished_seeds.append(run.seed)
+            if len(finished_seeds) == 2:
                 os.kill(pid, signal.SIGKILL)
 
         with open_executor(cluster.scheduler_address.replace("tcp://", "dask://")) as executor:
-            there = train_runs(
-                specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=executor, on_result=kill_one
+            results = train_runs(
+                make_specs(small_folder, range(8)), small_splits, folder=tmp_path, executor=executor, on_result=kill_one
             )
-    assert sorted(came) == list(range(8))
-    assert outcomes(there) == outcomes(results)
+    assert sorted(finished_seeds) == list(range(8))
+    assert reproducible_parts(results) == reproducible_parts(expected)
 
 
 class DaskProcesses:
-    """A scheduler and workers, each a process that can be killed, on this machine."""
+    """A Dask scheduler and workers on this machine, each a process that can be killed."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
+        with socket.socket() as probe:  # a free port
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.running = list[subprocess.Popen[bytes]]()
@@ -228,47 +230,46 @@ class DaskProcesses:
 
 
 @pytest.mark.slow
-def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_instruction_sets(
-    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_experiment_is_continued_after_its_scheduler_was_killed_and_counts_instruction_sets(
+    local_runs, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    _, results = here
-    sets = instruction_sets()
-    last = sets[-1]
+    _, expected = local_runs
+    sets = instruction_sets()  # the fastest first
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 3)
-    cluster, came, specs = DaskProcesses(), list[RunResult](), specs_of(small_folder, range(8))
+    cluster, finished, specs = DaskProcesses(), list[RunResult](), make_specs(small_folder, range(8))
 
     def kill(run: RunResult) -> None:
-        came.append(run)
-        if (
-            len({run.kept.record.cpu.instruction_set for run in came}) == 2 or len(came) == 4
-        ):  # well before the last one
+        finished.append(run)
+        have_both_finished = len({run.kept.record.cpu.instruction_set for run in finished}) == 2
+        if have_both_finished or len(finished) == 4:  # of 8, so that runs remain
             cluster.kill()
 
     try:
-        cluster.start(sets[0], last)
+        cluster.start(sets[0], sets[-1])
         with (
             pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"),
             open_executor(f"dask://127.0.0.1:{cluster.port}") as executor,
         ):
             train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_result=kill)
-        kept = len(came)
-        assert 2 <= kept < 8
-        there = train_runs(specs, small_splits, folder=tmp_path, on_result=came.append)  # here, where it goes on
+        num_kept = len(finished)
+        assert 2 <= num_kept < 8
+        results = train_runs(specs, small_splits, folder=tmp_path, on_result=finished.append)  # in this process
     finally:
         cluster.kill()
-    assert len(came) == kept + 8  # those that are there come first again
-    experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(there))
+    assert len(finished) == num_kept + 8  # kept runs are reported again
+    experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(results))
     assert sum(experiment.instruction_sets.values()) == 8
-    for run, expected in zip(outcomes(there), outcomes(results), strict=True):
-        if there[run[0]].kept.record.cpu.instruction_set == sets[0]:
-            assert run == expected
+    parts = zip(reproducible_parts(results), reproducible_parts(expected), strict=True)
+    for run, (part, expected_part) in zip(results, parts, strict=True):
+        if run.kept.record.cpu.instruction_set == sets[0]:  # other sets round differently
+            assert part == expected_part
 
 
-class Silent:
-    """Ray, whose tasks never end."""
+class SilentRay:
+    """Stands for Ray's module; its tasks never end."""
 
     def remote(self, *_: object, **options: object) -> Any:
-        return (lambda _: self) if options else self  # first of the function, then of its arguments
+        return (lambda _: self) if options else self  # ray.remote(**options)(function), then .remote(arguments)
 
     def future(self) -> Future[object]:
         return Future()
@@ -280,13 +281,13 @@ def test_a_lost_head_of_ray_ends_the_experiment_with_one_error(
     small_splits: cs.Splits, small_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("convscope.experiment.runs._CHECK_SECONDS", 0.01)
-    looks = iter([True, False])  # it is lost after the only run was submitted
-    executor = RayTasks(Silent(), lambda: next(looks))
+    is_alive = iter([True, False])  # the head is lost after the only run was submitted
+    executor = RayTasks(SilentRay(), lambda: next(is_alive))
     with pytest.raises(ConvscopeError, match="does not answer any more; finished runs are kept"):
-        train_runs(specs_of(small_folder, [0]), small_splits, executor=executor)
-    lost = RayTasks(Silent(), lambda: False)
+        train_runs(make_specs(small_folder, [0]), small_splits, executor=executor)
+    lost = RayTasks(SilentRay(), lambda: False)
     with pytest.raises(ConvscopeError, match=r"accepts no more runs .* the head of the cluster is gone"):
-        train_runs(specs_of(small_folder, [0]), small_splits, executor=lost)
+        train_runs(make_specs(small_folder, [0]), small_splits, executor=lost)
 
 
 BAD = {
@@ -299,22 +300,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_missing_executor_is_named(case: str, monkeypatch):
+def test_an_executor_that_cannot_be_opened_is_named_with_the_reason(case: str, monkeypatch):
     name, message = BAD[case]
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 0.2)
     with pytest.raises(ExecutorError, match=message), open_executor(name):
         pass
 
 
-@pytest.mark.parametrize(
-    ("name", "library", "extra"), [("dask://a:1", "distributed", "dask"), ("ray://", "ray", "ray")]
-)
-def test_a_library_that_is_missing_is_named_with_what_to_install(monkeypatch, name: str, library: str, extra: str):
+@pytest.mark.parametrize(("name", "library"), [("dask://a:1", "distributed"), ("ray://", "ray")])
+def test_a_library_that_is_missing_is_named_with_what_to_install(monkeypatch, name: str, library: str):
     monkeypatch.setitem(sys.modules, library, None)
-    with (
-        pytest.raises(
-            ExecutorError, match=rf'needs {library}; run pip install "{extra if extra == "ray" else library}'
-        ),
-        open_executor(name),
-    ):
+    with pytest.raises(ExecutorError, match=f'needs {library}; run pip install "{library}'), open_executor(name):
         pass

@@ -1,6 +1,7 @@
-"""What runs say together, held against SciPy."""
+"""The groups, comparison, files and text of an experiment."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from convscope.storage.records import Machine, Processor
 from .conftest import ONE_EPOCH, list_stored_seeds, tiny
 
 VALUES = {
-    "three": (0.991, 0.9925, 0.9913),
+    "three": (0.991, 0.9925, 0.9913),  # made up
     "thirty": tuple(np.random.default_rng(0).normal(0.99, 0.001, 30).tolist()),
     "far apart": (0.1, 0.99, 0.98, 0.1),
 }
@@ -39,7 +40,7 @@ def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(expe
     lead = experiment.lead
     assert lead.names == (first.title, second.title)
     assert lead.p_value == direct.p_value
-    assert lead.adjusted_p_value == min(6 * lead.p_value, 1)
+    assert lead.adjusted_p_value == min(6 * lead.p_value, 1)  # four groups are six pairs
     assert experiment.to_dict()["lead"]["verdict"] == lead.verdict
 
 
@@ -50,26 +51,20 @@ def experiment(small_splits: cs.Splits) -> Experiment:
 
 
 def test_every_architecture_meets_every_recipe_from_every_seed(experiment: Experiment):
-    kinds = [(run.architecture, run.recipe, run.seed) for run in experiment.runs]
-    assert kinds == [(a, r, s) for a in ("tiny", "ann") for r in ("short", "long") for s in (4, 1, 7)]
+    pairs = [(architecture, recipe) for architecture in ("tiny", "ann") for recipe in ("short", "long")]
+    runs = [(run.architecture, run.recipe, run.seed) for run in experiment.runs]
+    assert runs == [(*pair, seed) for pair in pairs for seed in (4, 1, 7)]
     groups = [(group.architecture, group.recipe, group.num_runs) for group in experiment.table]
-    assert groups == [(a, r, 3) for a in ("tiny", "ann") for r in ("short", "long")]
+    assert groups == [(*pair, 3) for pair in pairs]
     assert experiment.table[1].mean == pytest.approx(np.mean([run.accuracy for run in experiment.runs[3:6]]))
 
 
-def test_a_notebook_shows_names_as_text():
-    runs = run_experiment([cs.Architecture(tiny().input, tiny().layers, "<b>")], *_tiny_data(), seeds=[0]).runs
-    html = Experiment("<i>", runs[0].y_pred, 1000, runs)._repr_html_()
+def test_a_notebook_shows_names_as_text(experiment: Experiment):
+    runs = tuple(replace(run, architecture="<b>") for run in experiment.runs)
+    html = Experiment("<i>", experiment.y_true, 1000, runs)._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
     assert "<i>" not in html
-
-
-def _tiny_data() -> tuple[cs.Splits, list[cs.Recipe]]:
-    images, labels = np.zeros((20, 28, 28, 1), np.uint8), np.arange(20, dtype=np.int64) % 10
-    names = tuple("0123456789")
-    splits = cs.Splits(cs.Dataset(images, labels, names), cs.Dataset(images, labels, names, split="test"))
-    return splits, [ONE_EPOCH]
 
 
 def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_path: Path):
@@ -89,18 +84,12 @@ def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_pa
 
 @pytest.mark.slow
 def test_more_seeds_run_only_what_is_missing(small_folder: Path, tmp_path: Path):
-    came = list[int]()
+    def run(num_seeds: int) -> Experiment:
+        return run_experiment([tiny], str(small_folder), [ONE_EPOCH], range(num_seeds), folder=tmp_path)
 
-    def run(seeds: range) -> Experiment:
-        came.clear()
-        return run_experiment(
-            [tiny], str(small_folder), [ONE_EPOCH], seeds, folder=tmp_path, on_result=lambda run: came.append(run.seed)
-        )
-
-    first = run(range(2))
-    second = run(range(4))
+    first, second = run(2), run(4)
     assert [run.accuracy for run in second.runs[:2]] == [run.accuracy for run in first.runs]
-    assert list_stored_seeds(tmp_path) == [0, 1, 2, 3]
+    assert list_stored_seeds(tmp_path) == [0, 1, 2, 3]  # each once
 
 
 BAD = {
@@ -130,12 +119,12 @@ def test_runs_of_different_instruction_sets_are_marked(
     first = run(range(2))
     [name] = first.instruction_sets
     assert "instruction sets" not in str(first)
-    rival = next(candidate for candidate in ("scalar", "sse2", "neon", "avx2") if candidate != name)
+    rival = "scalar" if name != "scalar" else "avx2"
     monkeypatch.setattr(
         "convscope.experiment.worker.describe_machine",
         lambda *_: Machine(versions={}, cpu=Processor(name="old", cores=1, machine="x", instruction_set=rival)),
     )
     both = run(range(3))
     assert both.instruction_sets == {name: 2, rival: 1}
-    said = " ".join(str(both).split())
-    assert f"different instruction sets (2 with {name}, 1 with {rival}): a seed gives other weights on each." in said
+    text = " ".join(str(both).split())
+    assert f"different instruction sets (2 with {name}, 1 with {rival}): a seed gives other weights on each." in text

@@ -1,4 +1,4 @@
-"""What names a run, and which images it is trained on."""
+"""The specification of a run: its digest, and the training images that it draws."""
 
 from dataclasses import replace
 
@@ -17,8 +17,8 @@ from .conftest import ONE_EPOCH, tiny
 SPEC = RunSpec("mnist", tiny(), ONE_EPOCH, 3)
 
 
-def uneven(sizes: tuple[int, ...]) -> cs.Splits:
-    """Classes of so many images each, in the order of their labels."""
+def make_uneven_splits(sizes: tuple[int, ...]) -> cs.Splits:
+    """Make data with the given number of images for each class, in the order of their labels."""
     labels = np.repeat(np.arange(len(sizes)), sizes)
     images = np.zeros((len(labels), 4, 4, 1), np.uint8)
     images[:, 0, 0, 0] = np.arange(len(labels)) % 251
@@ -44,7 +44,7 @@ def test_other_data_change_the_digest(small_mnist: cs.Splits):
     assert len({SPEC.digest(splits) for splits in (small_mnist, fewer_train, fewer_test)}) == 3
 
 
-def test_names_and_places_do_not_change_the_digest(small_mnist: cs.Splits):
+def test_names_and_paths_do_not_change_the_digest(small_mnist: cs.Splits):
     renamed = RunSpec("elsewhere", replace(tiny(), name="a"), replace(ONE_EPOCH, name="b"), 3, name="c")
     assert renamed.digest(small_mnist) == SPEC.digest(small_mnist)
     assert replace(SPEC, num_images=1000).digest(small_mnist) == SPEC.digest(small_mnist)
@@ -52,10 +52,10 @@ def test_names_and_places_do_not_change_the_digest(small_mnist: cs.Splits):
 
 @pytest.mark.parametrize("count", [1, 10, 55, 100, 109])
 def test_a_draw_takes_the_same_share_of_each_class(count: int):
-    splits = uneven((60, 30, 0, 20))
+    splits = make_uneven_splits((60, 30, 0, 20))
     for seed in range(5):
         drawn = replace(SPEC, seed=seed, num_images=count).draw(splits).train
-        wanted = count * splits.train.class_counts / 110
+        wanted = count * splits.train.class_counts / 110  # of all 60 + 30 + 20 images
         assert len(drawn) == count
         assert (abs(drawn.class_counts - wanted) <= 1).all()
 
@@ -80,18 +80,15 @@ def test_an_impossible_run_is_refused_with_a_reason(small_mnist: cs.Splits, case
         replace(SPEC, **change).digest(small_mnist)
 
 
-def test_a_seed_of_the_weights_changes_the_initial_weights_alone(small_mnist: cs.Splits):
-    assert replace(SPEC, weights_seed=3) == SPEC
+def test_a_seed_of_the_weights_changes_only_the_initial_weights(small_mnist: cs.Splits):
+    assert replace(SPEC, weights_seed=3) == SPEC  # the seed of the spec
     reseeded = train_one(replace(SPEC, weights_seed=4), small_mnist, 1)
     assert reseeded.model.weights_sha256 != train_one(SPEC, small_mnist, 1).model.weights_sha256
-    state = cs.train(tiny(), small_mnist, ONE_EPOCH, seed=3, threads=1, state=first_state(4))[0]
-    assert reseeded.model.weights_sha256 == state.weights_sha256
+    state = TrainingState(initial_weights(tiny(), 4))
+    expected, _ = cs.train(tiny(), small_mnist, ONE_EPOCH, seed=3, threads=1, state=state)
+    assert reseeded.model.weights_sha256 == expected.weights_sha256
     with pytest.raises(ValueError, match="weights_seed is for random weights"):
         replace(SPEC, weights_seed=4, start="model.safetensors")
-
-
-def first_state(seed: int) -> TrainingState:
-    return TrainingState(initial_weights(tiny(), seed))
 
 
 def test_a_digest_does_not_depend_on_number_types_or_cached_values(small_splits: cs.Splits):

@@ -1,4 +1,4 @@
-"""Sweeps: what is varied, who is judged by which images, and how much the choice flatters its winner."""
+"""Sweeps: varied fields, the images that choose and those that check, halving, divergence and contenders."""
 
 import sys
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ BAD = ("filters", "=8", "filters=", "a b=1", "filters=8,8", "filters=8,,9", "rat
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_ambiguous_layouts_are_refused(text: str):
+def test_malformed_variations_are_refused(text: str):
     with pytest.raises(ConvscopeError, match="`vary`"):
         parse_dimension(text)
 
@@ -76,18 +76,19 @@ def test_unknown_fields_and_values_are_refused(name: str):
 
 
 def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: cs.Splits, tmp_path: Path):
-    came = list[cs.RunResult]()
+    runs = list[cs.RunResult]()
     vary = ["learning_rate=0.00001,0.01", "filters=2,4"]
-    sweep = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=came.append)
+    sweep = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=runs.append)
     assert sorted((trial.values["learning_rate"], trial.values["filters"]) for trial in sweep.trials) == [
         (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
     ]  # fmt: skip
-    assert len(came) == 4 + 2 * CHECK_SEEDS
+    assert len(runs) == 4 + 2 * CHECK_SEEDS  # trials, then other seeds of the best one and of the default
     assert [trial.choice for trial in sweep.trials] == sorted((trial.choice for trial in sweep.trials), reverse=True)
     assert sweep.best_trial.values["learning_rate"] == 0.01
     assert sweep.recipe.optimizer.learning_rate == 0.01
-    assert sweep.num_choice + sweep.num_check == round(len(small_splits.train) / 6)
-    assert all(x.num_images == len(small_splits.train) - sweep.num_choice - sweep.num_check for x in sweep.trials)
+    num_held_out = sweep.num_choice + sweep.num_check
+    assert num_held_out == round(len(small_splits.train) / 6)
+    assert all(trial.num_images == len(small_splits.train) - num_held_out for trial in sweep.trials)
     assert sweep.best is not None
     assert sweep.best.seeds == tuple(range(1, 1 + CHECK_SEEDS))
     assert sweep.best.interval[0] <= sweep.best.accuracy <= sweep.best.interval[1]
@@ -104,12 +105,11 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
 @pytest.mark.slow
 def test_workers_that_load_the_data_themselves_hold_out_the_same_images(small_folder: Path):
     vary, options = ["learning_rate=0.001,0.01"], {"search": "grid", "trials": 2}
-    here = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, **options)
-    with ThreadPoolExecutor(2) as executor:  # threads are no `local:N`, so nothing is shared
-        there = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, executor=executor, **options)
-    assert [(trial.values, trial.choice) for trial in there.trials] == [
-        (trial.values, trial.choice) for trial in here.trials
-    ]
+    expected = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, **options)
+    with ThreadPoolExecutor(2) as executor:  # data are shared with `local:N` alone, so these threads load them
+        sweep = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, executor=executor, **options)
+    choices, expected_choices = ([(trial.values, trial.choice) for trial in x.trials] for x in (sweep, expected))
+    assert choices == expected_choices
 
 
 def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder: Path, tmp_path: Path):
@@ -118,45 +118,51 @@ def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder
         assert open_run(tmp_path / "runs" / digest).record.dataset.argument == ""
 
 
-def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
+@pytest.fixture(scope="module")
+def few_images(small_splits: cs.Splits) -> cs.Splits:
+    """200 training images, for tests to which accuracies do not matter."""
+    return cs.Splits(small_splits.train.take(np.arange(200)), small_splits.test)
+
+
+def test_the_test_images_do_not_change_a_sweep(few_images: cs.Splits):
     images, labels = np.full((3, 28, 28, 1), 7, np.uint8), np.array([1, 2, 3])
-    nobody = cs.Dataset(images, labels, small_splits.class_names, split="test")
-    vary, recipe = ["learning_rate=0.001,0.01"], ONE_EPOCH
-    sweep = run_sweep(tiny(), small_splits, recipe, vary, search="grid")
-    unseen = run_sweep(tiny(), cs.Splits(small_splits.train, nobody), recipe, vary, search="grid")
-    assert [trial.choice for trial in unseen.trials] == [trial.choice for trial in sweep.trials]
+    other_test = cs.Dataset(images, labels, few_images.class_names, split="test")
+    vary = ["learning_rate=0.001,0.01"]
+    sweep = run_sweep(tiny(), few_images, ONE_EPOCH, vary, search="grid")
+    changed = run_sweep(tiny(), cs.Splits(few_images.train, other_test), ONE_EPOCH, vary, search="grid")
+    assert [trial.choice for trial in changed.trials] == [trial.choice for trial in sweep.trials]
 
 
-def test_a_longer_search_begins_with_the_same_trials(small_splits: cs.Splits, tmp_path: Path):
-    came = list[str]()
+def test_a_longer_search_begins_with_the_same_trials(few_images: cs.Splits, tmp_path: Path):
+    digests = set[str]()
 
     def sweep(trials: int, search: str):
-        came.clear()
+        digests.clear()
         vary = ["learning_rate=log:1e-4..1e-1", "filters=2..6"]
         return run_sweep(
-            tiny(), small_splits, ONE_EPOCH, vary, trials=trials, search=search, folder=tmp_path / search,
-            on_result=lambda run: came.append(run.digest),
+            tiny(), few_images, ONE_EPOCH, vary, trials=trials, search=search, folder=tmp_path / search,
+            on_result=lambda run: digests.add(run.digest),
         )  # fmt: skip
 
-    for search in ("random", "tpe"):
-        first, digests = sweep(8, search), set(came)
+    for search in ("random", "tpe"):  # Optuna's first ten trials of "tpe" are random
+        first, first_digests = sweep(8, search), set(digests)
         second = sweep(12, search)
-        assert len(digests) == 8 + 2 * CHECK_SEEDS
-        if second.best_trial.number == first.best_trial.number:
-            assert digests <= set(came)
+        assert len(first_digests) == 8 + 2 * CHECK_SEEDS
+        if second.best_trial.number == first.best_trial.number:  # else other seeds of another trial are trained
+            assert first_digests <= digests
         values = {trial.number: trial.values for trial in second.trials}
         assert {trial.number: trial.values for trial in first.trials} == {number: values[number] for number in range(8)}
         assert all(1e-4 <= trial.values["learning_rate"] <= 0.1 for trial in second.trials)
         assert {type(trial.values["filters"]) for trial in second.trials} == {int}
 
 
-def test_halving_lets_the_best_third_go_on_with_more_images(small_splits: cs.Splits):
+def test_halving_lets_the_best_third_go_on_with_more_images(few_images: cs.Splits):
     totals = list[int]()
     sweep = run_sweep(
-        tiny(), small_splits, ONE_EPOCH, ["learning_rate=log:1e-5..1e-1"], trials=9, halving=True, on_runs=totals.append
+        tiny(), few_images, ONE_EPOCH, ["learning_rate=log:1e-5..1e-1"], trials=9, halving=True, on_runs=totals.append
     )
     assert totals == [9, 3, 1, CHECK_SEEDS, CHECK_SEEDS]
-    full = len(small_splits.train) - sweep.num_choice - sweep.num_check
+    full = len(few_images.train) - sweep.num_choice - sweep.num_check
     assert [trial.num_images for trial in sweep.trials] == [full, full // 3, full // 3, *[full // 9] * 6]
     assert sweep.contenders == (sweep.best_trial.number,)  # it alone went to the end
 
@@ -171,14 +177,12 @@ def test_a_diverged_trial_is_ranked_last(small_splits: cs.Splits):
     sweep = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
     assert sweep.trials[-1].choice is None
     assert sweep.trials[-1].values["learning_rate"] == 100.0
-    assert [(run.name, run.seed) for run in sweep.diverged if run.name != "default"] == [
-        (f"trial {sweep.trials[-1].number}", 0),
-        (f"trial {sweep.trials[-1].number}", 1),
-    ]
-    assert sweep.default is None  # it diverges too
+    name = f"trial {sweep.trials[-1].number}"
+    assert [(run.name, run.seed) for run in sweep.diverged if run.name != "default"] == [(name, 0), (name, 1)]
+    assert sweep.default is None  # the default's learning rate of 1.0 diverges, too
     assert sweep.best is not None
     assert sweep.trials[-1].num_diverged == 2
-    assert f"trial {sweep.trials[-1].number}, seed 1: training diverged in epoch " in str(sweep)
+    assert f"{name}, seed 1: training diverged in epoch " in str(sweep)
 
 
 def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
@@ -190,15 +194,15 @@ def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothi
 def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
     small_splits: cs.Splits, monkeypatch: pytest.MonkeyPatch
 ):
-    full = round(len(small_splits.train) * 5 / 6)
+    full = round(len(small_splits.train) * 5 / 6)  # a sixth is held out
 
-    def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, **options: Any):
+    def diverge_on_all_images(specs: Sequence[RunSpec], *args: Any, **options: Any):
         if (specs[0].num_images or full) < full:
             return train_and_list_diverged(specs, *args, **options)
         name, reason = specs[0].name, "training diverged"
         return [], [DivergedRun(architecture="tiny", recipe="short", seed=0, name=name, reason=reason)]
 
-    monkeypatch.setattr(sweep, "train_and_list_diverged", diverging_at_the_end)
+    monkeypatch.setattr(sweep, "train_and_list_diverged", diverge_on_all_images)
     result = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
     assert result.best_trial.choice is not None
     assert [trial.choice for trial in result.trials if trial.num_images == full] == [None]
@@ -225,25 +229,27 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
         assert not counts
         return
     sweep = run_sweep(network, splits, ONE_EPOCH, vary, **options)
-    assert sweep.num_choice - sweep.num_check in (0, 1)
+    assert sweep.num_choice - sweep.num_check in (0, 1)  # two halves of the held-out images
     assert sweep.num_choice + sweep.num_check == held_out
     assert len(ended) == sum(counts)
 
 
 @pytest.mark.parametrize(("share", "others"), [(1.0, 18), (0.03, 1)])
 def test_the_truly_best_trial_is_a_contender_in_95_percent_of_sweeps(share: float, others: int):
+    """Simulate errors of trials: number 0 is 1 % better than `others` equal ones, and the last is far worse."""
     stream, held, is_choosing = np.random.default_rng(2), 0, np.ones(400, np.bool_)
+    factors = [0.99, *[1.0] * others, 3.0 / share]
     for _ in range(1000):
-        hard = share * stream.beta(0.3, 2.7, 400)  # the same images are hard for all
+        rates = share * stream.beta(0.3, 2.7, 400)  # error rates of the images, about 10 % of `share`, for all trials
         trials = {
-            number: _TrialResult({}, 1, stream.random((1, 400)) < hard * factor, 1.0, 0.9, 0)
-            for number, factor in enumerate([0.99, *[1.0] * others, 3.0 / share])
+            number: _TrialResult({}, 1, stream.random((1, 400)) < rates * factor, 1.0, 0.9, 0)
+            for number, factor in enumerate(factors)
         }
         contenders = _find_contenders(trials, is_choosing, 0.05 / (others + 1))
         held += 0 in contenders
         assert others + 1 not in contenders
-        rates = [trials[number].wrong.mean() for number in contenders]
-        assert rates[0] == min(rates)
+        measured = [trials[number].wrong.mean() for number in contenders]
+        assert measured[0] == min(measured)
     assert held / 1000 >= 0.95
 
 

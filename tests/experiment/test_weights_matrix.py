@@ -1,4 +1,4 @@
-"""Weights as data: what the matrix holds is what the networks are."""
+"""The matrix of the weights of an experiment's networks: a row for each run."""
 
 import shutil
 from dataclasses import replace
@@ -14,8 +14,8 @@ from convscope.experiment import RunSpec, train_runs
 from .conftest import ONE_EPOCH, tiny
 
 
-def test_a_row_is_a_network(here, small_splits: cs.Splits):
-    folder, results = here
+def test_a_row_is_a_network(local_runs, small_splits: cs.Splits):
+    folder, results = local_runs
     matrix = cs.load_weights_matrix(folder)
     assert matrix.weights.shape == (8, tiny().parameters)
     assert matrix.architecture == tiny()
@@ -39,10 +39,8 @@ def test_a_row_is_a_network(here, small_splits: cs.Splits):
 
 def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path: Path):
     small = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")), name="small")
-    longer = replace(ONE_EPOCH, epochs=2, name="longer")
-    specs = [
-        RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), small) for recipe in (ONE_EPOCH, longer)
-    ]
+    recipes = (ONE_EPOCH, replace(ONE_EPOCH, epochs=2, name="longer"))
+    specs = [RunSpec("", network, recipe, seed) for seed in (0, 1) for network in (tiny(), small) for recipe in recipes]
     results = train_runs(specs, small_splits, folder=tmp_path)
     with pytest.raises(RunError, match="has several architectures; name one of tiny, small"):
         cs.load_weights_matrix(tmp_path)
@@ -55,10 +53,10 @@ def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path
     assert [matrix.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
 
 
-def test_a_folder_without_an_experiment_is_refused(here, tmp_path: Path):
+def test_a_folder_without_runs_or_with_short_weights_is_refused(local_runs, tmp_path: Path):
     with pytest.raises(RunError, match="contains no finished runs"):
         cs.load_weights_matrix(tmp_path)
-    copy = shutil.copytree(here[0], tmp_path / "copy")
+    copy = shutil.copytree(local_runs[0], tmp_path / "copy")
     [file] = (copy / "runs" / "weights").iterdir()
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(RunError, match="damaged"):
