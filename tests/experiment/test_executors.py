@@ -236,6 +236,7 @@ def test_an_experiment_is_continued_after_its_scheduler_was_killed_and_counts_in
     _, expected = local_runs
     sets = instruction_sets()  # the fastest first
     monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 3)
+    monkeypatch.setattr("convscope.experiment.runs._CHECK_SECONDS", 0.1)
     cluster, finished, specs = DaskProcesses(), list[RunResult](), make_specs(small_folder, range(8))
 
     def kill(run: RunResult) -> None:

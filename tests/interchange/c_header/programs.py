@@ -1,16 +1,16 @@
-"""C compilers with every flag that a careful project may have, and small programs around an exported header."""
+"""Compile programs around an exported header with the warnings that a careful project may use, and run them."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 C = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion")
-SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 COMPILERS = [name for name in ("gcc", "clang", "clang-19") if shutil.which(name)]
 
 
 def build(compiler: str, program: str, folder: Path, *flags: str, suffix: str = "c") -> Path:
-    """Compile `program`, which lies beside the headers it includes, and return the executable."""
+    """Compile the source text `program` in `folder`, beside the headers it includes, and return the executable."""
     source, executable = folder / f"program.{suffix}", folder / "program"
     source.write_text(program)
     language = ["-std=c++17", *C[1:]] if suffix == "cpp" else list(C)
@@ -54,5 +54,5 @@ int main(void)
 
 
 def logits_program(prefix: str) -> str:
-    """Return a program that reads images and writes logits; the heap holds all, so that a sanitizer guards the ends."""
+    """Return a program that reads images and writes logits, in arrays of the heap, whose ends a sanitizer guards."""
     return LOGITS % {"prefix": prefix, "macro": prefix.upper()}

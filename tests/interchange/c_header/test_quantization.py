@@ -1,9 +1,11 @@
+"""Networks in 8-bit integers: a layer worked by hand, sums without overflow, and the stated difference to the model."""
+
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.interchange.c_header.test_memory import model_of
+from tests.interchange.c_header.test_memory import make_model
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
@@ -14,22 +16,23 @@ from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import measure_deviation, simulate
 
 
-def dense_model(kernel: np.ndarray, bias: np.ndarray, *more: object, **input_: float) -> cs.Model:
-    network = Architecture(Input(1, len(kernel), 1, **input_), (cs.Flatten(), cs.Dense(kernel.shape[1]), *more))
+def make_dense_model(kernel: np.ndarray, bias: np.ndarray, **scaling: float) -> cs.Model:
+    """Make a model of one dense layer, for images of one row."""
+    network = Architecture(Input(1, len(kernel), 1, **scaling), (cs.Flatten(), cs.Dense(kernel.shape[1])))
     weights = {"dense/kernel": kernel.astype(np.float32), "dense/bias": bias.astype(np.float32)}
-    for name, shape in network.weight_shapes.items():
-        weights.setdefault(name, np.ones(shape, np.float32))
     return cs.Model(network, weights, tuple(map(str, range(network.num_classes))))
 
 
 def test_a_layer_worked_by_hand() -> None:
-    model = dense_model(np.array([[1.27, -0.5], [-0.64, 0.254]]), np.array([1.0, 0.0]), scale=0.5)
+    model = make_dense_model(np.array([[1.27, -0.5], [-0.64, 0.254]]), np.array([1.0, 0.0]), scale=0.5)
     (step,) = quantize(model, np.zeros((2, 1, 2, 1), np.uint8)).steps
     assert step.kernel is not None
-    assert step.kernel.tolist() == [[127, -127], [-64, 65]]  # weights divided by 0.01 and by 0.5 / 127
+    # The steps of the two outputs are 1.27 / 127 = 0.01 and 0.5 / 127; a byte stands for 0.5.
+    assert step.kernel.tolist() == [[127, -127], [-64, 65]]
     assert step.bias is not None
     assert step.bias.tolist() == [200, 0]  # 1 / (0.5 · 0.01)
     logits = simulate(quantize(model, np.zeros((2, 1, 2, 1), np.uint8)), np.array([[[[10], [20]]]], np.uint8))
+    # 10 · 127 - 20 · 64 + 200, and -10 · 127 + 20 · 65, each times 0.5 and its step.
     assert logits[0] == pytest.approx([0.005 * (1270 - 1280 + 200), 0.25 / 127 * (-1270 + 1300)], rel=1e-6)
 
 
@@ -48,21 +51,20 @@ def test_no_image_can_overflow_a_sum(seed: int) -> None:
 
 @pytest.mark.slow
 def test_a_layer_of_very_many_inputs_is_made_coarser_and_does_not_overflow(tmp_path: Path) -> None:
-    kernel = np.ones((100_000, 2))  # 100,000 · 255 · 127 is more than 2^31
-    kernel[:, 1] = np.linspace(-1, 1, 100_000)
-    network = Architecture(Input(250, 400), (cs.Flatten(), cs.Dense(2)))
+    kernel = np.ones((260 * 256, 2))  # 260 · 256 pixels · 255 · 127 is just more than 2^31
+    kernel[:, 1] = np.linspace(-1, 1, len(kernel))
+    network = Architecture(Input(260, 256), (cs.Flatten(), cs.Dense(2)))
     weights = {"dense/kernel": kernel.astype(np.float32) / 1000, "dense/bias": np.array([3, -4], np.float32)}
     model = cs.Model(network, weights, ("a", "b"))
-    images = np.stack([np.full((250, 400, 1), value, np.uint8) for value in (0, 255, 7, 128)])
-    network_ = quantize(model, images)
-    logits = simulate(network_, images)
+    images = np.stack([np.full((260, 256, 1), value, np.uint8) for value in (0, 255, 7, 128)])
+    logits = simulate(quantize(model, images), images)
     assert logits == pytest.approx(model.logits(images), rel=0.01, abs=0.05)
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=np.repeat(images, 2, axis=0))
     assert (open_c(tmp_path / "net.h").logits(images) == logits).all()
 
 
 def test_a_bias_far_larger_than_the_weights_is_kept() -> None:
-    model = dense_model(np.full((4, 2), 1e-12), np.array([5.0, -7.0]))
+    model = make_dense_model(np.full((4, 2), 1e-12), np.array([5.0, -7.0]))
     assert simulate(quantize(model, IMAGES), IMAGES)[0] == pytest.approx([5, -7], rel=1e-6)
 
 
@@ -76,32 +78,29 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 1), np.uint8)
         (0.0, 0.0),
     ],
 )  # fmt: skip
-def test_bytes_become_the_numbers_that_the_model_reads(scale: float, offset: float, tmp_path: Path) -> None:
+def test_any_scaling_of_bytes_is_quantized(scale: float, offset: float, tmp_path: Path) -> None:
     kernel = np.random.default_rng(1).normal(size=(4, 3))
-    model = dense_model(kernel, np.zeros(3), scale=scale, offset=offset)
+    model = make_dense_model(kernel, np.zeros(3), scale=scale, offset=offset)
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=IMAGES, prefix="net")
     logits = open_c(tmp_path / "net.h").logits(IMAGES)
     assert (logits == simulate(quantize(model, IMAGES[::2]), IMAGES)).all()
-    numbers = np.abs(IMAGES * scale + offset).max()
-    assert np.abs(logits - model.logits(IMAGES)).max() <= 0.03 * max(numbers, 1e-9)
+    largest_input = np.abs(IMAGES * scale + offset).max()
+    assert np.abs(logits - model.logits(IMAGES)).max() <= 0.03 * max(largest_input, 1e-9)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid"])
-def test_an_activation_is_within_some_steps_of_the_models(activation: str) -> None:
+def test_a_quantized_activation_is_within_a_few_steps_of_the_model_s(activation: str) -> None:
     rng = np.random.default_rng(2)
     images = rng.integers(0, 256, (200, 1, 4, 1), np.uint8)
     network = Architecture(Input(1, 4), (cs.Flatten(), cs.Dense(3, activation), cs.Dense(3)))
-    weights = {
-        "dense/kernel": rng.normal(0, 6, (4, 3)).astype(np.float32),
-        "dense/bias": np.zeros(3, np.float32),
-        "dense_1/kernel": np.eye(3, dtype=np.float32),
-        "dense_1/bias": np.zeros(3, np.float32),
-    }
+    kernel, zeros = rng.normal(0, 6, (4, 3)).astype(np.float32), np.zeros(3, np.float32)
+    # The second dense layer passes the activations on.
+    weights = {"dense/kernel": kernel, "dense/bias": zeros, "dense_1/kernel": np.eye(3), "dense_1/bias": zeros}
     model = cs.Model(network, weights, ("a", "b", "c"))
     logits, expected = simulate(quantize(model, images), images), model.logits(images)
-    steepest = 1.2  # the largest slope, that of gelu
-    before = 1.5 * np.ptp(images.reshape(200, 4) / 255 @ weights["dense/kernel"]) / 255
-    assert np.abs(logits - expected).max() <= steepest * 2.5 * before
+    largest_slope = 1.2  # that of gelu
+    input_step = 1.5 * np.ptp(images.reshape(200, 4) / 255 @ kernel) / 255  # ranges are 1.5 times as wide as measured
+    assert np.abs(logits - expected).max() <= 2.5 * largest_slope * input_step
 
 
 def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path
     text = " ".join((tmp_path / "net.h").read_text().split())
     deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2], 200)
     assert f"largest logit difference to the model was {deviation.largest:.6g}" in text
-    assert "is at most 1 in 201" in text
+    assert "is at most 1 in 201" in text  # 200 images were measured
     stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)  # as a float literal
     assert stated is not None
     assert float(stated[1]) == pytest.approx(2 * deviation.largest)
@@ -126,28 +125,28 @@ def test_int8_keeps_the_accuracy_of_the_cnn(reader: cs.Model, mnist: cs.Splits, 
     test = mnist.test.take(np.arange(1000))
     write_c(reader, tmp_path / "cnn.h", dtype="int8", calibration_images=mnist.train.images[:400])
     logits, expected = open_c(tmp_path / "cnn.h").logits(test.images), reader.logits(test.images)
-    accuracy, was = ((values.argmax(axis=1) == test.labels).mean() for values in (logits, expected))
-    assert was > 0.95
-    assert abs(accuracy - was) <= 0.002
+    accuracy, model_accuracy = ((values.argmax(axis=1) == test.labels).mean() for values in (logits, expected))
+    assert model_accuracy > 0.95
+    assert abs(accuracy - model_accuracy) <= 0.002  # two of 1,000 images
     bound = re.search(r"#define CNN_LOGIT_BOUND (\S+)f", (tmp_path / "cnn.h").read_text())
     assert bound is not None
     assert np.abs(logits - expected).max() <= float(bound[1])
 
 
 def test_an_average_over_a_map_too_large_for_its_sum_is_refused() -> None:
-    model = model_of(cs.GlobalAveragePooling2D(), size=(4096, 2049, 2))
+    model = make_model(cs.GlobalAveragePooling2D(), size=(4096, 2049, 2))
     with pytest.raises(ConvscopeError, match="global_average_pooling2d: a mean over 8392704 pixels"):
         quantize(model, np.zeros((1, 4096, 2049, 2), np.uint8))
 
 
-def test_a_network_without_any_difference_states_a_bound_of_zero_that_compiles(tmp_path: Path) -> None:
-    model = dense_model(np.zeros((4, 2)), np.zeros(2))
+def test_a_header_that_is_exact_states_a_bound_of_zero_and_compiles(tmp_path: Path) -> None:
+    model = make_dense_model(np.zeros((4, 2)), np.zeros(2))
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=IMAGES, prefix="net")
     assert "#define NET_LOGIT_BOUND 0.000000000e+00f" in (tmp_path / "net.h").read_text()
     assert (open_c(tmp_path / "net.h").logits(IMAGES) == 0).all()
 
 
 def test_a_model_whose_logits_overflow_is_refused() -> None:
-    model = dense_model(np.full((4, 2), 3e38), np.zeros(2), scale=1.0)
+    model = make_dense_model(np.full((4, 2), 3e38), np.zeros(2), scale=1.0)
     with pytest.raises(ConvscopeError, match="logits that are not finite"):
         measure_deviation(model, quantize(model, IMAGES), IMAGES, 3)

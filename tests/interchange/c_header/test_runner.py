@@ -1,9 +1,11 @@
+"""Compile an exported header and compute with it through `open_c`, and the errors on the way."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.interchange.c_header.programs import COMPILERS
-from tests.interchange.c_header.test_memory import model_of
+from tests.interchange.c_header.test_memory import make_model
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError
@@ -12,7 +14,7 @@ from convscope.interchange.c_header import open_c, write_c
 
 @pytest.fixture
 def header(tmp_path: Path) -> Path:
-    write_c(model_of(cs.Flatten(), cs.Dense(2)), tmp_path / "x.h")
+    write_c(make_model(cs.Flatten(), cs.Dense(2)), tmp_path / "x.h")
     return tmp_path / "x.h"
 
 
@@ -35,7 +37,7 @@ def test_a_full_or_missing_temporary_folder_is_named(step: str, header: Path, mo
         open_c(header)
 
 
-def test_images_that_do_not_lie_in_one_piece_are_read_right(header: Path) -> None:
+def test_images_that_are_not_contiguous_give_the_same_logits(header: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 6, 2), np.uint8)
     runner = open_c(header)
     assert (runner.logits(images[::-2]) == runner.logits(images)[::-2]).all()
