@@ -150,11 +150,11 @@ def torch_file(model: cs.Model, folder: Path) -> None:
 def tflite_file(model: cs.Model) -> TfliteModel:
     """Return the model as one of TensorFlow Lite, whose input is no byte."""
     file = TfliteModel()
-    file.see("x", (1, 28, 28, 1))
+    file.tensor("x", (1, 28, 28, 1))
     for name, units, source, result in (("dense", 32, "x", "h"), ("dense_1", 10, "h", "y")):
         file.constant(name, np.ascontiguousarray(model.weights[f"{name}/kernel"].T))
         file.constant(f"{name}/bias", model.weights[f"{name}/bias"])
-        file.see(result, (1, units))
+        file.tensor(result, (1, units))
         file.call(9, [source, name, f"{name}/bias"], result, {0: ("b", 1)} if result == "h" else {})
     return file
 

@@ -1,4 +1,4 @@
-"""Which reader a file is for, and what a model says of the file that it came from."""
+"""Choosing the reader of a file by its content, and what an imported model records about its file."""
 
 import hashlib
 from pathlib import Path
@@ -20,7 +20,8 @@ def model() -> cs.Model:
     return random_model(np.random.default_rng(3))
 
 
-def files(model: cs.Model, folder: Path) -> dict[str, Path]:
+def write_files(model: cs.Model, folder: Path) -> dict[str, Path]:
+    """Write networks in three formats, each under a name that suits another format."""
     paths = {"ONNX": folder / "a.weights.keras", "convscope": folder / "b.onnx", "Keras": folder / "c.safetensors"}
     write_onnx(model, paths["ONNX"], fold=False)
     cs.save_model(model, paths["convscope"])
@@ -30,20 +31,20 @@ def files(model: cs.Model, folder: Path) -> dict[str, Path]:
 
 
 def test_the_type_of_a_file_follows_from_its_content(model: cs.Model, tmp_path: Path):
-    for kind, path in files(model, tmp_path).items():
+    for kind, path in write_files(model, tmp_path).items():
         assert recognize_file(path) == kind
         scaling = cs.Scaling() if kind == "Keras" else None
         assert cs.import_model(path, scaling=scaling).provenance["imported"]["file"] == path.name
 
 
-def test_a_model_says_which_file_it_came_from(model: cs.Model, tmp_path: Path):
-    path = files(model, tmp_path)["ONNX"]
-    again = cs.import_model(path)
-    said = again.provenance["imported"]
-    assert said["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert said["program"].startswith("convscope ")
+def test_an_imported_model_records_its_file(model: cs.Model, tmp_path: Path):
+    path = write_files(model, tmp_path)["ONNX"]
+    imported = cs.import_model(path)
+    origin = imported.provenance["imported"]
+    assert origin["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert origin["program"].startswith("convscope ")
     images = random_images(model.architecture, np.random.default_rng(0), 5)
-    assert np.abs(again.logits(images) - model.logits(images)).max() < 1e-4
+    assert np.abs(imported.logits(images) - model.logits(images)).max() < 1e-4
 
 
 def test_a_network_without_a_name_gets_the_name_of_its_file(model: cs.Model, tmp_path: Path):
@@ -56,7 +57,7 @@ def test_a_network_without_a_name_gets_the_name_of_its_file(model: cs.Model, tmp
 
 
 def test_names_of_classes_may_be_given(model: cs.Model, tmp_path: Path):
-    path = files(model, tmp_path)["Keras"]
+    path = write_files(model, tmp_path)["Keras"]
     assert cs.import_model(path, scaling=cs.Scaling()).class_names == ("0", "1", "2")
     assert cs.import_model(path, scaling=cs.Scaling(), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
     with pytest.raises(ValueError, match="2 class names, but the network has 3"):
@@ -66,16 +67,16 @@ def test_names_of_classes_may_be_given(model: cs.Model, tmp_path: Path):
 @pytest.mark.parametrize("kind", ["ONNX", "convscope"])
 def test_an_architecture_beside_a_whole_model_is_refused(model: cs.Model, tmp_path: Path, kind: str):
     with pytest.raises(InterchangeError, match="holds its own architecture"):
-        cs.import_model(files(model, tmp_path)[kind], architecture=tmp_path / "x.json")
+        cs.import_model(write_files(model, tmp_path)[kind], architecture=tmp_path / "x.json")
 
 
 def test_a_scale_for_a_model_that_knows_its_own_is_refused(model: cs.Model, tmp_path: Path):
     with pytest.raises(InterchangeError, match="it scales bytes itself"):
-        cs.import_model(files(model, tmp_path)["convscope"], scaling=cs.Scaling())
+        cs.import_model(write_files(model, tmp_path)["convscope"], scaling=cs.Scaling())
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x10\0\0\0\0\0\0\0{"])
-def test_objects_that_are_no_network_are_named(tmp_path: Path, content: bytes):
+def test_a_file_that_holds_no_network_is_named(tmp_path: Path, content: bytes):
     path = tmp_path / "network"
     path.write_bytes(content)
     with pytest.raises(cs.ConvscopeError, match="network"):

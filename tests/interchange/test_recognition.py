@@ -1,4 +1,4 @@
-"""What a file is said to be that is no network, or one that is not read; every sentence says what to do."""
+"""Messages for files of known types that hold no network or cannot be read: they name the type and the next step."""
 
 import gzip
 import io
@@ -62,7 +62,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_without_a_network_is_called_by_its_type(name: str, tmp_path: Path):
     content, message = FILES[name]
-    path = tmp_path / "file.keras"  # the name says nothing
+    path = tmp_path / "file.keras"  # the name does not matter
     path.write_bytes(content)
     with pytest.raises(InterchangeError, match=message) as caught:
         cs.import_model(path)

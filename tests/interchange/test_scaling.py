@@ -1,4 +1,4 @@
-"""How the bytes of an image become what an imported network reads: as stated, in every layer that may come first."""
+"""A stated scaling of bytes to the numbers that an imported network reads, for every layer that may come first."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ SCALINGS = {
 }
 
 
-def as_read(*layers, channels: int = 3) -> Imported:
+def make_imported(*layers, channels: int = 3) -> Imported:
     """Make a network as a reader returns it: with random weights, and an input whose bytes are not scaled."""
     architecture = cs.Architecture(cs.Input(9, 8, channels, 1.0), (*layers, cs.Dense(3, "softmax")), "theirs")
     stream = np.random.default_rng(0)
@@ -52,11 +52,11 @@ def as_read(*layers, channels: int = 3) -> Imported:
     return Imported(architecture, weights)
 
 
-def images_of(channels: int = 3) -> np.ndarray:
+def draw_images(channels: int = 3) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (5, 9, 8, channels), dtype=np.uint8)
 
 
-def by_hand(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.ndarray:
+def scale_and_compute(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.ndarray:
     """Scale the images in NumPy and compute the network's logits."""
     numbers = (255.0 - images if scaling.inverted else images.astype(float)) * scaling.scale
     numbers = (numbers - np.array(scaling.mean)) / np.array(scaling.std)
@@ -67,34 +67,34 @@ def by_hand(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.nd
 @pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS)
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 def test_bytes_become_the_numbers_that_the_network_reads(layers, scaling: cs.Scaling):
-    network, images = as_read(*layers), images_of()
+    network, images = make_imported(*layers), draw_images()
     model = network.apply_scaling(scaling).to_model()
-    expected = by_hand(network, scaling, images)
+    expected = scale_and_compute(network, scaling, images)
     np.testing.assert_allclose(model.logits(images), expected, atol=2e-5 * np.abs(expected).max())
     assert model.provenance["imported"]["scaling"] == scaling.to_dict()
-    # Scaling may put a layer in front.
+    # `apply_scaling` may insert a layer at the front.
     kinds = [layer.kind for layer in model.architecture.layers][-len(network.architecture.layers) :]
     assert kinds == [layer.kind for layer in network.architecture.layers]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_other_numbers_of_channels_are_scaled_too(channels: int):
-    network, images = as_read(*MIXED, channels=channels), images_of(channels)
+    network, images = make_imported(*MIXED, channels=channels), draw_images(channels)
     scaling = cs.Scaling(mean=tuple(np.linspace(0.1, 0.4, channels)), std=0.3)
-    expected = by_hand(network, scaling, images)
+    expected = scale_and_compute(network, scaling, images)
     actual = network.apply_scaling(scaling).to_model().logits(images)
     np.testing.assert_allclose(actual, expected, atol=2e-5 * np.abs(expected).max())
 
 
-def test_a_scaling_of_all_channels_is_the_inputs_own():
-    scaled = as_read(*MIXED).apply_scaling(cs.Scaling(mean=0.1307, std=0.3081)).architecture
+def test_one_scaling_for_all_channels_becomes_that_of_the_input():
+    scaled = make_imported(*MIXED).apply_scaling(cs.Scaling(mean=0.1307, std=0.3081)).architecture
     assert len(scaled.layers) == len(MIXED) + 1
     assert scaled.input.scale == pytest.approx(1 / 255 / 0.3081)
     assert scaled.input.offset == pytest.approx(-0.1307 / 0.3081)
 
 
-def test_the_layer_of_a_scaling_by_channel_has_a_name_of_its_own():
-    network = as_read(cs.Flatten(name="scaling"))
+def test_the_layer_of_a_scaling_by_channel_has_a_unique_name():
+    network = make_imported(cs.Flatten(name="scaling"))
     layers = network.apply_scaling(SCALINGS["by channel"]).architecture.layers
     assert [layer.name for layer in layers] == ["scaling_1", "scaling", "dense"]
 
@@ -122,17 +122,17 @@ def test_numbers_that_scale_nothing_are_refused(arguments: dict, message: str):
 )
 def test_numbers_for_other_channels_are_refused(scaling: cs.Scaling, message: str):
     with pytest.raises(ValueError, match=message):
-        as_read(*MIXED).apply_scaling(scaling)
+        make_imported(*MIXED).apply_scaling(scaling)
     with pytest.raises(ValueError, match="order of 3 channels"):
-        as_read(*MIXED, channels=1).apply_scaling(cs.Scaling(bgr=True))
+        make_imported(*MIXED, channels=1).apply_scaling(cs.Scaling(bgr=True))
 
 
 def test_bytes_are_not_scaled_twice():
-    once = as_read(*MIXED).apply_scaling(cs.Scaling())
+    once = make_imported(*MIXED).apply_scaling(cs.Scaling())
     with pytest.raises(InterchangeError, match="it scales bytes itself"):
         once.apply_scaling(cs.Scaling(inverted=True))
     inverted = once.apply_scaling(cs.Scaling(scale=1.0, inverted=True)).to_model()
-    np.testing.assert_allclose(inverted.logits(images_of()), once.to_model().logits(255 - images_of()), rtol=1e-4)
+    np.testing.assert_allclose(inverted.logits(draw_images()), once.to_model().logits(255 - draw_images()), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_bytes_are_not_scaled_twice():
         (cs.Scaling(0.3, (1, 2)), "byte * 0.3 - (1, 2)"),
     ],
 )
-def test_a_scaling_says_what_becomes_of_a_byte(scaling: cs.Scaling, formula: str):
+def test_a_scaling_is_written_as_a_formula(scaling: cs.Scaling, formula: str):
     assert scaling.formula == formula
 
 
 @pytest.mark.parametrize("scaling", ["-1 to 1, inverted", "all at once"])
 def test_a_scaling_is_in_saved_models_and_exports(scaling: str, tmp_path):
-    model, images = as_read(*MIXED).apply_scaling(SCALINGS[scaling]).to_model(), images_of()
+    model, images = make_imported(*MIXED).apply_scaling(SCALINGS[scaling]).to_model(), draw_images()
     expected = model.logits(images)
     atol = 2e-5 * np.abs(expected).max()
     cs.save_model(model, tmp_path / "m.safetensors")

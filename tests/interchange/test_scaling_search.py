@@ -1,4 +1,4 @@
-"""The scaling of networks that convscope trained itself at each of them is found; where it cannot be, that is said."""
+"""The search for the scaling of a network: it is found for networks trained here, or called unclear."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def digits() -> cs.Dataset:
 
 @pytest.fixture(scope="module")
 def coloured(digits: cs.Dataset) -> cs.Dataset:
-    """Digits of 14 × 14 whose colour says half of what they are, on grounds of all colours."""
+    """Digits of 14 × 14 in two colours, one for even and one for odd digits, on backgrounds of random dim colours."""
     stream = np.random.default_rng(0)
     small = digits.images.reshape(-1, 14, 2, 14, 2, 1).mean(axis=(2, 4)) / 255
     inks, grounds = np.array([[255, 60, 20], [90, 200, 255]])[digits.labels % 2], stream.uniform(0, 60, (4000, 3))
@@ -47,16 +47,16 @@ CONVOLUTIONS = (
 )
 
 
-def fit(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple = DENSE, **how) -> Imported:
-    """Return a network trained on what the scaling makes of the images, as a file would hold it."""
-    image = cs.Input(*data.image_shape, 1.0)
-    stated = Imported(cs.Architecture(image, layers), initial_weights(cs.Architecture(image, layers), 0))
-    start = stated.apply_scaling(replace(scaling, bgr=False)).architecture
+def fit(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple = DENSE, **options) -> Imported:
+    """Train a network on scaled images, and return it without its scaling, as another program's file would hold it."""
+    architecture = cs.Architecture(cs.Input(*data.image_shape, 1.0), layers)
+    unscaled = Imported(architecture, initial_weights(architecture, 0))
+    scaled = unscaled.apply_scaling(replace(scaling, bgr=False)).architecture
     images = data.images[..., ::-1].copy() if scaling.bgr else data.images
-    rate = 0.0005 if scaling.scale == 1 else 0.003
-    recipe = cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate), **how)
-    model, _ = cs.train(start, replace(data, images=images), recipe)
-    return Imported(stated.architecture, {name: model.weights[name] for name in stated.architecture.weight_shapes})
+    rate = 0.0005 if scaling.scale == 1 else 0.003  # inputs up to 255 need smaller steps
+    recipe = cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate), **options)
+    model, _ = cs.train(scaled, replace(data, images=images), recipe)
+    return Imported(architecture, {name: model.weights[name] for name in architecture.weight_shapes})
 
 
 def test_progress_counts_the_predicted_images(digits: cs.Dataset):
@@ -66,8 +66,9 @@ def test_progress_counts_the_predicted_images(digits: cs.Dataset):
     assert list(counts) == sorted(counts)
     assert counts[-1] == totals[-1]
     assert sorted(set(totals)) == list(dict.fromkeys(totals))
-    assert totals[0] == 10 * 1000
-    assert totals[-1] - totals[0] == sum(row.num_images == 4000 for row in table.rows) * 4000
+    assert totals[0] == 10 * 1000  # ten scalings of grey images are tried on 1,000 images each
+    num_final = sum(row.num_images == 4000 for row in table.rows)  # scalings that are measured on all images, too
+    assert totals[-1] - totals[0] == num_final * 4000
 
 
 @pytest.mark.slow
@@ -82,8 +83,8 @@ def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):
 
 
 @pytest.mark.slow
-def test_a_scaling_is_found_with_hardly_an_error(digits: cs.Dataset):
-    """Then another scale is as accurate, and the errors are too few to tell how confident a network should be."""
+def test_the_scaling_of_a_network_with_few_errors_is_found(digits: cs.Dataset):
+    """Another scaling is then as accurate, and the errors are too few to tell how confident the network should be."""
     table = find_scaling(fit(digits, GREY["mean and std of ImageNet"], 20, CONVOLUTIONS), digits)
     assert table.best is not None, str(table)
     assert table.rows[0].name == "mean and std of ImageNet", str(table)
@@ -92,7 +93,7 @@ def test_a_scaling_is_found_with_hardly_an_error(digits: cs.Dataset):
 
 @pytest.mark.slow
 def test_smoothed_labels_are_not_taken_for_a_smaller_scale(digits: cs.Dataset):
-    """With them a network is less confident than it is right, and with a larger scale its loss is lower."""
+    """Smoothed labels make a network less confident than it is accurate, so a larger scale lowers its loss."""
     table = find_scaling(fit(digits, GREY["-1 to 1"], label_smoothing=0.1), digits)
     rows = {row.name: row for row in table.rows}
     assert rows["mean and std of ImageNet"].loss < rows["-1 to 1"].loss
@@ -101,7 +102,7 @@ def test_smoothed_labels_are_not_taken_for_a_smaller_scale(digits: cs.Dataset):
 
 @pytest.mark.slow
 def test_a_short_training_is_not_taken_for_a_larger_scale(digits: cs.Dataset):
-    """After it, more contrast would make each image easier, so the loss is lower with a larger scale."""
+    """A briefly trained network is not confident enough either, so a larger scale lowers its loss."""
     layers = cs.Conv2D(6, 5, strides=2, activation="tanh"), cs.Flatten(), cs.Dense(32, "tanh"), cs.Dense(10)
     table = find_scaling(fit(digits, GREY["-1 to 1"], 8, layers), digits)
     rows = {row.name: row for row in table.rows}
@@ -145,15 +146,16 @@ def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
 @pytest.mark.slow
 def test_an_overconfident_network_is_unclear(digits: cs.Dataset):
     network = fit(digits, cs.Scaling(mean=0.5, std=0.5), epochs=4)
-    sure = replace(network, weights={**network.weights, "dense_1/kernel": 40 * network.weights["dense_1/kernel"]})
+    kernel = 40 * network.weights["dense_1/kernel"]
+    overconfident = replace(network, weights={**network.weights, "dense_1/kernel": kernel})
     assert find_scaling(network, digits).best is not None
-    table = find_scaling(sure, digits)
+    table = find_scaling(overconfident, digits)
     assert table.best is None
     assert "it is far more confident than that" in table.sentence
 
 
-def test_scalings_that_differ_in_confidence_alone_are_unclear():
-    """Without biases a factor changes no answer, and without errors a larger one only makes it more confident."""
+def test_scalings_that_differ_only_in_confidence_are_unclear():
+    """Without biases a factor changes no prediction, and without errors a larger factor always lowers the loss."""
     images = np.full((100, 3, 3, 1), 100, np.uint8)
     images[::2, 0], images[1::2, 2] = 200, 200
     kernel = np.zeros((9, 2), np.float32)
@@ -174,12 +176,12 @@ def test_an_order_of_channels_that_changes_nothing_is_not_tried(digits: cs.Datas
     assert not any("BGR" in name for name in names if "ImageNet" not in name)
 
 
-def build_network(scale: float, **stated) -> Imported:
+def build_network(scale: float, **options) -> Imported:
     architecture = cs.Architecture(cs.Input(28, 28, 1, scale), (cs.Flatten(), cs.Dense(10)))
-    return Imported(architecture, initial_weights(architecture, 0), **stated)
+    return Imported(architecture, initial_weights(architecture, 0), **options)
 
 
-def test_a_network_that_scales_bytes_itself_is_left_alone(digits: cs.Dataset):
+def test_a_network_that_scales_bytes_itself_is_not_changed(digits: cs.Dataset):
     network = build_network(1 / 255, reads_bytes=True)
     assert with_scaling(network, None, digits) is network
     assert with_scaling(network) is network

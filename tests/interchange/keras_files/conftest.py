@@ -5,7 +5,7 @@ from convscope.interchange.keras_files import read_keras
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that reads bytes as a file."""
+    """A function that writes bytes to a file and reads it as a Keras model."""
 
     def read_bytes(content, **options):
         path = tmp_path / "model"

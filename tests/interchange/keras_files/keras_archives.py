@@ -1,4 +1,4 @@
-"""Small models as Keras writes them, made without Keras: configurations, archives and HDF5 files."""
+"""Build small models in the files of Keras 1 to 3, without Keras: configurations, archives and HDF5 files."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def layer(class_name, name, **config):
-    """Return a layer as Keras 3 writes it."""
+    """Describe a layer as the JSON of Keras 3 does."""
     return {
         "module": "keras.layers",
         "class_name": class_name,
@@ -32,7 +32,7 @@ def sequential(*layers):
 
 
 def small(height=4, width=5, channels=1, units=3):
-    """Return a model of a convolution and a dense layer, and its weights as Keras 3 keeps them."""
+    """Make the configuration of a convolution and a dense layer, and its weights by their paths in Keras 3's file."""
     random = np.random.default_rng(0)
     config = sequential(
         image(height, width, channels),
@@ -50,7 +50,7 @@ def small(height=4, width=5, channels=1, units=3):
 
 
 def hdf5(arrays, attributes=None, change=None, **options):
-    """Return an HDF5 file of arrays by path and of attributes by path and name; `change` may do more to it."""
+    """Return the bytes of an HDF5 file with arrays by path and attributes by path and name, after `change(file)`."""
     content = io.BytesIO()
     with h5py.File(content, "w", **options) as file:
         for path, array in arrays.items():
@@ -63,19 +63,19 @@ def hdf5(arrays, attributes=None, change=None, **options):
 
 
 def archive(config, weights, compression=zipfile.ZIP_STORED, **more):
-    """Return a `.keras` file."""
+    """Return the bytes of a `.keras` file; a member that is None is left out."""
     content = io.BytesIO()
     text = config if isinstance(config, str) else json.dumps(config)
     members = {"metadata.json": '{"keras_version": "3.15.1"}', "config.json": text, "model.weights.h5": weights, **more}
     with zipfile.ZipFile(content, "w") as file:
         for name, member in members.items():
-            if member is not None:  # with a fixed date, so that the bytes are the same at any time
+            if member is not None:  # ZipInfo has a fixed date, so the bytes are the same at any time
                 file.writestr(zipfile.ZipInfo(name), member, compression)
     return content.getvalue()
 
 
 def legacy(config, arrays, root="model_weights", version="2.15.0", backend="tensorflow"):
-    """Return a whole model as Keras 2 and 1 write it, from arrays by ("dense", "dense/kernel:0")."""
+    """Return the bytes of a file of Keras 2 or 1, from arrays by layer and weight: ("dense", "dense/kernel:0")."""
     prefix = f"{root}/" if root else ""
     names = list(dict.fromkeys(owner for owner, _ in arrays))
     attributes = {(root or "/", "layer_names"): np.array([name.encode() for name in names])}
@@ -91,6 +91,7 @@ def legacy(config, arrays, root="model_weights", version="2.15.0", backend="tens
 
 
 _ARRAYS = small()[1]
+# The weights of `small` for `legacy`.
 BY_WEIGHT = {
     ("conv2d_7", "conv2d_7/kernel:0"): _ARRAYS["layers/conv2d/vars/0"],
     ("conv2d_7", "conv2d_7/bias:0"): _ARRAYS["layers/conv2d/vars/1"],

@@ -13,13 +13,13 @@ from .keras_archives import BY_WEIGHT, archive, hdf5, image, layer, legacy, sequ
 CONFIG, ARRAYS = small()
 
 
-def same(first, second):
+def assert_same_network(first, second):
     assert first.architecture.layers == second.architecture.layers
     assert first.weights.keys() == second.weights.keys()
     assert all(np.array_equal(first.weights[name], weight) for name, weight in second.weights.items())
 
 
-UNUSED = [
+TRAINING_LAYERS = [
     layer("RandomFlip", "flip", mode="horizontal"),
     layer("RandomRotation", "turn", factor=[-0.1, 0.1], data_format="channels_last"),
     layer("GaussianNoise", "noise", stddev=0.1),
@@ -34,22 +34,25 @@ UNUSED = [
 @pytest.mark.parametrize("index", range(1, 5))
 def test_layers_that_do_nothing_at_prediction_are_left_out_by_name(index, read):
     layers = CONFIG["config"]["layers"]
-    network = read(archive(sequential(*layers[:index], *UNUSED, *layers[index:]), hdf5(ARRAYS)))
-    same(network, read(archive(CONFIG, hdf5(ARRAYS))))
-    said = [note for note in network.notes if "does nothing at prediction" in note]
-    assert said == [f"`{entry['config']['name']}` does nothing at prediction and was left out" for entry in UNUSED]
+    network = read(archive(sequential(*layers[:index], *TRAINING_LAYERS, *layers[index:]), hdf5(ARRAYS)))
+    assert_same_network(network, read(archive(CONFIG, hdf5(ARRAYS))))
+    notes = [note for note in network.notes if "does nothing at prediction" in note]
+    names = [entry["config"]["name"] for entry in TRAINING_LAYERS]
+    assert notes == [f"`{name}` does nothing at prediction and was left out" for name in names]
 
 
 def test_an_activation_after_an_identity_layer_joins_its_layer(read):
     layers = [dict(entry, config=dict(entry["config"])) for entry in CONFIG["config"]["layers"]]
     layers[1]["config"]["activation"] = "linear"
-    network = read(archive(sequential(*layers[:2], UNUSED[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS)))
-    same(network, read(archive(CONFIG, hdf5(ARRAYS))))
+    network = read(
+        archive(sequential(*layers[:2], TRAINING_LAYERS[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS))
+    )
+    assert_same_network(network, read(archive(CONFIG, hdf5(ARRAYS))))
 
 
 @pytest.mark.parametrize(("kind", "is_read"), [("RandomFlip", True), ("GaussianNoise", False)])
-def test_random_layers_of_a_functional_model_are_called_as_in_training_and_left_out(kind, is_read, read):
-    # Keras 3 writes training=True for random layers alone, and says training=False to them all when it predicts.
+def test_only_random_augmentation_may_be_called_with_training_true(kind, is_read, read):
+    # Keras 3 writes training=True for augmentation, and yet passes training=False to it when it predicts.
     chain = [image(4, 5, 1), layer(kind, "flip"), *small()[0]["config"]["layers"][1:]]
     for entry, before in zip(chain, [None, "image", "flip", "conv2d_7", "flatten"], strict=True):
         history = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
@@ -58,7 +61,7 @@ def test_random_layers_of_a_functional_model_are_called_as_in_training_and_left_
     graph = {"layers": chain, "input_layers": [["image", 0, 0]], "output_layers": [["dense_2", 0, 0]]}
     content = archive({"class_name": "Functional", "config": {"name": "small", **graph}}, hdf5(ARRAYS))
     if is_read:
-        same(read(content), read(archive(CONFIG, hdf5(ARRAYS))))
+        assert_same_network(read(content), read(archive(CONFIG, hdf5(ARRAYS))))
     else:
         with pytest.raises(InterchangeError, match=r"'flip' \(GaussianNoise\)"):
             read(content)
@@ -82,13 +85,13 @@ def test_group_names_with_backslashes_are_read(top, read, tmp_path):
             file.require_group(group.replace("/", "\\")).require_group("vars")[name] = array
 
     whole = read(archive(CONFIG, hdf5(ARRAYS)))
-    same(read(archive(CONFIG, hdf5({}, change=change))), whole)
+    assert_same_network(read(archive(CONFIG, hdf5({}, change=change))), whole)
     if top == "layers":
         (tmp_path / "ours.json").write_text(json.dumps(whole.architecture.to_dict()))
-        same(read(hdf5({}, change=change), architecture=tmp_path / "ours.json"), whole)
+        assert_same_network(read(hdf5({}, change=change), architecture=tmp_path / "ours.json"), whole)
 
 
-def test_two_names_that_differ_in_the_slash_alone_are_refused(read):
+def test_two_names_that_differ_only_in_the_slash_are_refused(read):
     def change(file: h5py.File) -> None:
         file.require_group("layers\\conv2d").require_group("vars")["0"] = ARRAYS["layers/conv2d/vars/0"]
 
@@ -96,22 +99,22 @@ def test_two_names_that_differ_in_the_slash_alone_are_refused(read):
         read(archive(CONFIG, hdf5(ARRAYS, change=change)))
 
 
-def old(class_name, name, **config):
-    """Return a layer as Keras 1 writes it."""
+def old_layer(class_name, name, **config):
+    """Describe a layer as the JSON of Keras 1 and 2 does."""
     return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
 
 
 KERAS_1 = [
-    old("Convolution2D", "convolution2d_1", batch_input_shape=[None, 8, 9, 1], input_dtype="float32", nb_filter=3,
+    old_layer("Convolution2D", "convolution2d_1", batch_input_shape=[None, 8, 9, 1], input_dtype="float32", nb_filter=3,
         nb_row=3, nb_col=2, border_mode="valid", subsample=[1, 2], dim_ordering="tf", bias=True, activation="linear",
         init="glorot_uniform", W_regularizer=None, b_constraint=None),
-    old("BatchNormalization", "batchnormalization_1", mode=0, axis=-1, momentum=0.99, epsilon=0.001),
-    old("Activation", "activation_1", activation="relu"),
-    old("ZeroPadding2D", "zeropadding2d_1", padding=[1, 0], dim_ordering="tf"),
-    old("MaxPooling2D", "maxpooling2d_1", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="tf"),
-    old("Dropout", "dropout_1", p=0.25),
-    old("Flatten", "flatten_1"),
-    old("Dense", "dense_1", output_dim=4, input_dim=None, bias=True, activation="softmax", init="glorot_uniform"),
+    old_layer("BatchNormalization", "batchnormalization_1", mode=0, axis=-1, momentum=0.99, epsilon=0.001),
+    old_layer("Activation", "activation_1", activation="relu"),
+    old_layer("ZeroPadding2D", "zeropadding2d_1", padding=[1, 0], dim_ordering="tf"),
+    old_layer("MaxPooling2D", "maxpooling2d_1", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="tf"),
+    old_layer("Dropout", "dropout_1", p=0.25),
+    old_layer("Flatten", "flatten_1"),
+    old_layer("Dense", "dense_1", output_dim=4, input_dim=None, bias=True, activation="softmax", init="glorot_uniform"),
 ]  # fmt: skip
 
 
@@ -146,7 +149,7 @@ def test_a_model_of_keras_1_is_read(suffix, read):
     assert (normalization.activation, padding.padding, dropout.rate) == ("relu", ((1, 1), (0, 0)), 0.25)
     assert (dense.units, dense.activation) == (4, "softmax")
     kernel = arrays["convolution2d_1", f"convolution2d_1_W{suffix}"]
-    # Theano, which gives variables no number, turns each kernel by 180 degrees.
+    # A file without ":0" in its names is from Theano, whose kernels are rotated by 180 degrees.
     expected = kernel if suffix else kernel[::-1, ::-1]
     np.testing.assert_array_equal(network.weights["convolution2d_1/kernel"], expected)
     variance = arrays["batchnormalization_1", f"batchnormalization_1_running_std{suffix}"]
@@ -183,13 +186,13 @@ def test_functions_of_tensorflow_in_keras_2_become_layers(read):
         return entry | {"name": entry["config"]["name"], "inbound_nodes": [[[name, 0, 0, {}] for name in sources]]}
 
     layers = [
-        node(old("InputLayer", "image", batch_input_shape=[None, 4, 5, 1])),
-        node(old("Conv2D", "conv2d", filters=2, kernel_size=[3, 3], padding="same"), "image"),
+        node(old_layer("InputLayer", "image", batch_input_shape=[None, 4, 5, 1])),
+        node(old_layer("Conv2D", "conv2d", filters=2, kernel_size=[3, 3], padding="same"), "image"),
         function("tf.nn.relu", "nn.relu", "conv2d", 0, 0, {"name": None}),
-        node(old("Conv2D", "conv2d_1", filters=2, kernel_size=[1, 1]), "tf.nn.relu"),
+        node(old_layer("Conv2D", "conv2d_1", filters=2, kernel_size=[1, 1]), "tf.nn.relu"),
         function("sum", "__operators__.add", "conv2d_1", 0, 0, {"y": ["tf.nn.relu", 0, 0], "name": None}),
-        node(old("Flatten", "flatten"), "sum"),
-        node(old("Dense", "dense", units=3), "flatten"),
+        node(old_layer("Flatten", "flatten"), "sum"),
+        node(old_layer("Dense", "dense", units=3), "flatten"),
     ]
     model = {"name": "m", "layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["dense", 0, 0]]}
     arrays = {
@@ -211,7 +214,7 @@ def test_functions_of_tensorflow_in_keras_2_become_layers(read):
         read(legacy({"class_name": "Functional", "config": model}, arrays))
 
 
-def test_keras_2_on_theano_says_so(read):
+def test_kernels_of_keras_2_on_theano_are_rotated_by_180_degrees(read):
     for backend, step in (("tensorflow", 1), ("theano", -1)):
         network = read(legacy(CONFIG, BY_WEIGHT, backend=backend))
         expected = ARRAYS["layers/conv2d/vars/0"][::step, ::step]
@@ -244,6 +247,7 @@ def test_channels_first_are_converted_to_channels_last(flatten, read):
     network = read(archive(config, hdf5(arrays)))
     assert network.architecture.input.shape == (5, 4, 2)
     np.testing.assert_array_equal(network.weights["conv2d/kernel"], arrays["layers/conv2d/vars/0"])
+    # Rows of the dense kernel, from C, H, W to H, W, C; a Flatten of channels first reorders values itself.
     rows = np.arange(18) if flatten == "channels_first" else np.arange(18).reshape(3, 2, 3).transpose(1, 2, 0).ravel()
     np.testing.assert_array_equal(network.weights["dense/kernel"], arrays["layers/dense/vars/0"][rows])
     np.testing.assert_array_equal(network.weights["last/kernel"], arrays["layers/dense_1/vars/0"])

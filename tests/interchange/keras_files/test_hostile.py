@@ -1,4 +1,4 @@
-"""Files that were made to harm: refused by name, with nothing run, nothing written and no memory taken."""
+"""Keras files made to harm: each is refused by name, and nothing in it is run, written or unpacked to much memory."""
 
 import json
 import stat
@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from io import BytesIO
 
 import h5py
@@ -18,7 +19,7 @@ from convscope.base.errors import InterchangeError
 CONFIG, ARRAYS = small()
 
 
-def with_layer(*added):
+def archive_with_layers(*added):
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][1:1] = added
     return archive(config, hdf5(ARRAYS))
@@ -50,12 +51,12 @@ LAMBDA = layer(
 )
 def test_code_in_a_file_is_refused_by_the_name_of_its_layer(read, entry, why):
     with pytest.raises(InterchangeError, match=why):
-        read(with_layer(entry))
+        read(archive_with_layers(entry))
 
 
 def test_all_unsupported_layers_are_named_at_once(read):
     with pytest.raises(InterchangeError, match="3 of its 6 layers") as error:
-        read(with_layer(LAMBDA, layer("LSTM", "memory"), layer("Conv2D", "wide", lora_rank=4)))
+        read(archive_with_layers(LAMBDA, layer("LSTM", "memory"), layer("Conv2D", "wide", lora_rank=4)))
     assert all(name in str(error.value) for name in ("'payload'", "'memory'", "'wide'", "lora_rank is 4"))
 
 
@@ -159,12 +160,12 @@ def test_shapes_that_no_network_has_are_refused_before_anything_is_made(read, en
         read(archive(config, hdf5(ARRAYS)))
 
 
-def elsewhere(file):
+def store_in_another_file(file):
     del file["layers/dense/vars/1"]
     file["layers/dense/vars"].create_dataset("1", (3,), "f4", external=[("/etc/passwd", 0, 12)])
 
 
-def virtual(file):
+def make_virtual(file):
     del file["layers/dense/vars/1"]
     layout = h5py.VirtualLayout((3,), "f4")
     layout[:] = h5py.VirtualSource("/etc/passwd", "x", (3,))
@@ -183,8 +184,8 @@ def add_huge_array(file):
             lambda file: file.__setitem__("layers/external", h5py.ExternalLink("/etc/passwd", "/")),
             "links in the newer format|an external|a soft link|is damaged",
         ),
-        (elsewhere, "stored in another file"),
-        (virtual, "layout version 4|virtual array|newer format"),
+        (store_in_another_file, "stored in another file"),
+        (make_virtual, "layout version 4|virtual array|newer format"),
         (
             lambda file: file.create_dataset("layers/bomb", (1 << 26,), "f4", chunks=(1 << 20,), compression="gzip"),
             "compressed or filtered|stored in chunks",
@@ -228,14 +229,14 @@ def test_weights_that_do_not_fit_the_layers_are_refused(read, path, array, why):
         read(archive(CONFIG, hdf5({name: value for name, value in arrays.items() if value is not None})))
 
 
-def test_metrics_and_optimizer_of_a_model_within_the_model_are_no_weights(read):
-    """Keras 2.13 keeps them beside the layers of a model that was compiled."""
+def test_metrics_and_optimizer_of_a_nested_model_are_no_weights(read):
+    """Keras 2.13 stores both among the layers of a nested model that was compiled."""
     others = {f"layers/sequential/{part}/vars/0": np.ones(3, np.float32) for part in ("metrics/mean", "optimizer")}
     network = read(archive(CONFIG, hdf5({**ARRAYS, **others})))
     assert network.weights.keys() == read(archive(CONFIG, hdf5(ARRAYS))).weights.keys()
 
 
-def test_arrays_that_lie_over_each_other_are_refused(read):
+def test_overlapping_arrays_are_refused(read):
     names = ["dense", *(f"dense_{i}" for i in range(1, 9))]
     config = sequential(
         image(60, 1, 1),
@@ -251,12 +252,14 @@ def test_arrays_that_lie_over_each_other_are_refused(read):
     content = hdf5(first, change=promise)
     with h5py.File(BytesIO(content)) as file:
         offset = file["layers/dense/vars/0"].id.get_offset()
+    # Arrays without bytes have the address 2^64 - 1; all of them get the bytes of the first, 60 · 60 · 4.
     content = content.replace(struct.pack("<QQ", 2**64 - 1, 14400), struct.pack("<QQ", offset, 14400))
     with pytest.raises(InterchangeError, match="overlap"):
         read(archive(config, content))
 
 
-BOMB = """
+# Reads each file in a forked process, and prints the error and the growth of the peak memory in MiB.
+READ_AND_MEASURE = """
 import json, os, sys
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import read_keras
@@ -265,58 +268,65 @@ for path in sys.argv[1:]:
     if child := os.fork():
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         continue
-    before, told = peak_memory_bytes(), ""
+    before, message = peak_memory_bytes(), ""
     try:
         read_keras(path)
     except InterchangeError as error:
-        told = str(error)
-    print(json.dumps([told, (peak_memory_bytes() - before) >> 20]), flush=True)
+        message = str(error)
+    print(json.dumps([message, (peak_memory_bytes() - before) >> 20]), flush=True)
     os._exit(0)
 """
 
 
-def zeros(name, claimed=None):
-    """Return a `.keras` file with a member of 32 MiB of zeros, deflated to a thousandth, that claims another size."""
+@cache
+def add_zeros(name):
+    """Return a `.keras` file with a member of 32 MiB of zeros, deflated to a thousandth."""
     content = BytesIO(archive(CONFIG, None))
     with zipfile.ZipFile(content, "a") as file:
         file.writestr(zipfile.ZipInfo(name), bytes(32 << 20), zipfile.ZIP_DEFLATED)
-    return content.getvalue().replace(struct.pack("<I", 32 << 20), struct.pack("<I", claimed or 32 << 20))
+    return content.getvalue()
 
 
-def zeros_behind():
-    """Return a `.keras` file whose weights end in 256 MiB of zeros, which take 260 kB of the file."""
-    return archive(CONFIG, hdf5(ARRAYS) + bytes(256 << 20), zipfile.ZIP_DEFLATED)
+def claim(name, num_bytes):
+    """Return the file of `add_zeros` with another size in the headers of the member."""
+    return add_zeros(name).replace(struct.pack("<I", 32 << 20), struct.pack("<I", num_bytes))
 
 
-def over_promised():
-    """Return weights of a network whose configuration asks for 3 GB that the file does not have."""
+def append_zeros():
+    """Return a `.keras` file whose weights end in 64 MiB of zeros, which take 65 kB of the file."""
+    return archive(CONFIG, hdf5(ARRAYS) + bytes(64 << 20), zipfile.ZIP_DEFLATED)
+
+
+def promise_3_gigabytes():
+    """Return a network whose weights would have 3 GB, which the file does not hold."""
     config = sequential(image(200, 200, 1), layer("Flatten", "flatten"), layer("Dense", "dense", units=20_000))
     return archive(
         config, hdf5({}, change=lambda file: file.create_dataset("layers/dense/vars/0", (40_000, 20_000), "f4"))
     )
 
 
-def many_layers():
+def add_many_layers():
     many = [layer("Activation", f"a{i}", activation="relu") for i in range(20_000)]
     return archive(sequential(image(4, 4, 1), *many), None)
 
 
-def wide_json():
+def write_wide_json():
     return archive("[" + "{}," * 1_300_000 + "1]", None, zipfile.ZIP_DEFLATED)
 
 
+# By name: how the file is made, parts of which one is in the message, and a limit for the memory in MiB.
 BOMBS = {
-    "large": (lambda: zeros("model.weights.h5", 2 << 30), "would unpack to", 16),
-    "large asset": (lambda: zeros("assets/zeros", 2 << 30), "most of them 'assets/zeros'", 16),
-    "a byte too large": (lambda: zeros("model.weights.h5", (1 << 30) + 1), "are read", 16),
-    "lie": (lambda: zeros("model.weights.h5", 1 << 30), "are read", 16),
-    "zeros behind the weights": (zeros_behind, "claims 268,", 16),
-    "longer": (lambda: zeros("model.weights.h5", 600_000), "is damaged", 16),
-    "twice": (lambda: zeros("config.json"), "two members", 16),
-    "asset": (lambda: zeros("assets/zeros"), "has no model.weights.h5", 16),
-    "network": (over_promised, "more computation than a small network", 16),
-    "layers": (many_layers, "more than 1,000 layers|at most 4,194,304", 64),
-    "json": (wide_json, "is not a JSON object", 200),
+    "large": (lambda: claim("model.weights.h5", 2 << 30), "would unpack to", 16),
+    "large asset": (lambda: claim("assets/zeros", 2 << 30), "most of them 'assets/zeros'", 16),
+    "a byte too large": (lambda: claim("model.weights.h5", (1 << 30) + 1), "are read", 16),
+    "more than there is": (lambda: claim("model.weights.h5", 1 << 30), "are read", 16),
+    "zeros after the weights": (append_zeros, "claims 67,", 16),
+    "less than there is": (lambda: claim("model.weights.h5", 600_000), "is damaged", 16),
+    "twice": (lambda: add_zeros("config.json"), "two members", 16),
+    "asset": (lambda: add_zeros("assets/zeros"), "has no model.weights.h5", 16),
+    "network": (promise_3_gigabytes, "more computation than a small network", 16),
+    "layers": (add_many_layers, "more than 1,000 layers|at most 4,194,304", 64),
+    "json": (write_wide_json, "is not a JSON object", 200),
     "array": (lambda: archive(CONFIG, hdf5(ARRAYS, change=add_huge_array)), "has no bytes", 16),
 }
 
@@ -327,11 +337,10 @@ def test_memory_stays_flat_and_nothing_is_written(tmp_path):
     paths = [tmp_path / f"{name}.keras" for name in BOMBS]
     for path, (make, _, _) in zip(paths, BOMBS.values(), strict=True):
         path.write_bytes(make())
-    done = subprocess.run(  # each is read in a process of its own, which starts with what the first has imported
-        [sys.executable, "-c", BOMB, *paths], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    for name, (_, why, most_mebibytes), line in zip(BOMBS, BOMBS.values(), done.stdout.splitlines(), strict=True):
-        message, grown = json.loads(line)
+    command = [sys.executable, "-c", READ_AND_MEASURE, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for name, (_, why, max_mebibytes), line in zip(BOMBS, BOMBS.values(), done.stdout.splitlines(), strict=True):
+        message, growth_mebibytes = json.loads(line)
         assert any(part in message for part in why.split("|")), (name, message)
-        assert grown < most_mebibytes, name
+        assert growth_mebibytes < max_mebibytes, name
     assert sorted(tmp_path.iterdir()) == sorted(paths)

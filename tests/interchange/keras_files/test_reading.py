@@ -17,6 +17,7 @@ def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     (tmp_path / "ours.json").write_text(json.dumps(whole.architecture.to_dict()))
     (tmp_path / "run.json").write_text(json.dumps({"architecture": whole.architecture.to_dict(), "recipe": {}}))
+    checkpoint_arrays = {name.replace("layers", "_layer_checkpoint_dependencies"): a for name, a in ARRAYS.items()}
     others = [
         read(legacy(CONFIG, BY_WEIGHT)),
         read(hdf5(ARRAYS), architecture=tmp_path / "config.json"),
@@ -24,12 +25,7 @@ def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
         read(hdf5(ARRAYS), architecture=tmp_path / "run.json"),
         read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "config.json"),
         read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "ours.json"),
-        read(
-            archive(
-                CONFIG,
-                hdf5({name.replace("layers", "_layer_checkpoint_dependencies"): a for name, a in ARRAYS.items()}),
-            )
-        ),
+        read(archive(CONFIG, hdf5(checkpoint_arrays))),
     ]
     np.testing.assert_array_equal(whole.weights["conv2d_7/kernel"], ARRAYS["layers/conv2d/vars/0"])
     np.testing.assert_array_equal(whole.weights["dense_2/bias"], ARRAYS["layers/dense/vars/1"])
@@ -49,7 +45,7 @@ def test_class_names_that_an_exported_file_carries_are_read(read):
         read(archive(CONFIG, hdf5(ARRAYS), **{"convscope.json": '{"class_names": ["a"]}'}))
 
 
-def test_the_dialect_of_keras_2_is_read(read):
+def test_configurations_of_keras_2_are_read(read):
     def entry(class_name, name, *inbound, **config):
         nodes = [[[before, 0, 0, {}] for before in inbound]] if inbound else []
         return {"class_name": class_name, "config": {"name": name, **config}, "name": name, "inbound_nodes": nodes}
@@ -100,7 +96,7 @@ def test_the_dialect_of_keras_2_is_read(read):
         ({"scale": [2.0]}, False),
     ],
 )
-def test_a_rescaling_of_bytes_says_that_the_model_is_given_bytes(read, rescaling, reads_bytes):
+def test_a_rescaling_to_small_numbers_shows_that_the_model_reads_bytes(read, rescaling, reads_bytes):
     config = json.loads(json.dumps(CONFIG))
     if rescaling is not None:
         config["config"]["layers"][1:1] = [layer("Rescaling", "one", **rescaling)]
@@ -110,7 +106,7 @@ def test_a_rescaling_of_bytes_says_that_the_model_is_given_bytes(read, rescaling
     assert (result.architecture.input.scale, result.architecture.input.offset) == (np.sum(scale), offset)
 
 
-def test_a_normalization_becomes_one_by_its_stored_numbers(read):
+def test_a_normalization_layer_keeps_its_stored_mean_and_variance(read):
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][1:1] = [
         layer("Normalization", "norm", axis=[-1], invert=False, mean=None, variance=None)
@@ -123,23 +119,24 @@ def test_a_normalization_becomes_one_by_its_stored_numbers(read):
     np.testing.assert_allclose(model.activations(images, ["norm"])["norm"], expected, rtol=1e-3)
 
 
-def test_rescalings_at_the_front_become_scale_and_offset(read):
+def test_rescalings_at_the_front_become_the_scale_and_offset_of_the_input(read):
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][1:1] = [
         layer("Rescaling", "one", scale=0.5, offset=1.0),
         layer("Rescaling", "two", scale=4.0, offset=-3.0),
     ]
     result = read(archive(config, hdf5(ARRAYS)))
+    # 4 · (0.5 x + 1) - 3 = 2 x + 1
     assert (result.architecture.input.scale, result.architecture.input.offset) == (2.0, 1.0)
     input_layer = result.apply_scaling(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
-    assert (input_layer.scale, input_layer.offset) == (20.0, 3.0)
+    assert (input_layer.scale, input_layer.offset) == (20.0, 3.0)  # of 10 x + 1
 
 
 @pytest.mark.parametrize(
     ("declared", "options", "shape"),
     [((None, None, 1), {"image_shape": (4, 5)}, (4, 5, 1)), ((4, None, 1), {"image_shape": (4, 5, 1)}, (4, 5, 1))],
 )
-def test_a_size_that_the_model_leaves_open_is_given(read, declared, options, shape):
+def test_an_image_size_that_the_model_leaves_open_must_be_given(read, declared, options, shape):
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, *declared]
     assert read(archive(config, hdf5(ARRAYS)), **options).architecture.input.shape == shape
@@ -161,8 +158,8 @@ def test_flat_pixels_are_a_square_or_the_stated_shape(read):
         read(flat(600), image_shape=(28, 28))
 
 
-def two_heads():
-    """Return a model whose convolution is read by two layers at its two outputs, and its weights."""
+def make_two_heads():
+    """Make a model with two dense layers side by side as outputs, and its weights."""
     heads = [layer("Dense", "kinds", units=3, activation="softmax"), layer("Dense", "sizes", units=2)]
     chain = [*small()[0]["config"]["layers"][:-1], *heads]
     for entry, before in zip(chain, [None, "image", "conv2d_7", "flatten", "flatten"], strict=True):
@@ -177,7 +174,7 @@ def two_heads():
 
 
 def test_one_of_several_outputs_is_read_where_it_is_named(read):
-    config, arrays = two_heads()
+    config, arrays = make_two_heads()
     content = archive(config, hdf5(arrays))
     kinds, sizes = read(content, output="kinds"), read(content, output="sizes")
     assert [layer.name for layer in kinds.architecture.layers] == ["conv2d_7", "flatten", "kinds"]
@@ -188,8 +185,8 @@ def test_one_of_several_outputs_is_read_where_it_is_named(read):
         "conv2d_7/kernel:0": "conv2d/vars/0", "conv2d_7/bias:0": "conv2d/vars/1", "kinds/kernel:0": "dense/vars/0",
         "kinds/bias:0": "dense/vars/1", "sizes/kernel:0": "dense_1/vars/0", "sizes/bias:0": "dense_1/vars/1",
     }  # fmt: skip
-    old = legacy(config, {(n.partition("/")[0], n): arrays[f"layers/{number}"] for n, number in legacy_names.items()})
-    assert read(old, output="sizes").architecture == sizes.architecture
+    legacy_arrays = {(n.partition("/")[0], n): arrays[f"layers/{path}"] for n, path in legacy_names.items()}
+    assert read(legacy(config, legacy_arrays), output="sizes").architecture == sizes.architecture
     with pytest.raises(InterchangeError, match=r"outputs are kinds, sizes; name the one .* with `output`"):
         read(content)
     with pytest.raises(InterchangeError, match=r"no output 'size', but 'kinds', 'sizes'; did you mean 'sizes'\?"):
@@ -199,7 +196,7 @@ def test_one_of_several_outputs_is_read_where_it_is_named(read):
     assert read(archive(CONFIG, hdf5(ARRAYS)), output="dense_2").architecture.num_classes == 3
 
 
-@pytest.mark.parametrize("end", ["within", "behind", "pooled"])
+@pytest.mark.parametrize("end", ["within", "after", "pooled"])
 def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
     config, arrays = small(units=1)
     layers = config["config"]["layers"]
@@ -209,13 +206,13 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
         arrays = {name: array[..., :1] for name, array in arrays.items() if "conv2d" in name}
     else:
         layers[-1]["config"]["activation"] = "sigmoid" if end == "within" else "linear"
-        layers += [layer("Activation", "end", activation="sigmoid")] if end == "behind" else []
+        layers += [layer("Activation", "end", activation="sigmoid")] if end == "after" else []
     imported = read(archive(config, hdf5(arrays)))
     assert "became two logits" in imported.notes[-1]
     assert imported.architecture.layers[-1].activation == "softmax"
     model = imported.apply_scaling(cs.Scaling()).to_model()
     images = np.random.default_rng(1).integers(0, 256, (6, 4, 5, 1), dtype=np.uint8)
-    # The same layers with three outputs, of which the first is the one that the sigmoid was taken of.
+    # The input of the sigmoid, from the same layers with three equal outputs and without the sigmoid.
     if end != "pooled":
         plain, _ = small()
         arrays = arrays | {k: np.repeat(v, 3, axis=-1) for k, v in arrays.items() if "dense" in k}
@@ -264,7 +261,7 @@ def test_unsupported_layers_are_refused_with_the_requirement(read, layers, why):
 
 
 @pytest.mark.parametrize("shared_axes", [None, [1], [1, 2, 3]], ids=str)
-def test_slopes_that_are_not_one_a_channel_are_refused(read, shared_axes):
+def test_prelu_must_have_one_slope_for_each_channel(read, shared_axes):
     config = sequential(image(4, 5, 2), layer("PReLU", "slopes", shared_axes=shared_axes), layer("Flatten", "end"))
     with pytest.raises(InterchangeError, match=r"'slopes' \(PReLU\): its shared_axes is .* build it with \[1, 2\]"):
         read(archive(config, hdf5({"layers/x": np.ones(1)})))
@@ -294,7 +291,7 @@ def test_floats_of_other_sizes_and_orders_are_read(read, dtype):
     assert weights["dense_2/bias"].dtype == np.float32
 
 
-def test_weights_alone_need_an_architecture_and_a_model_none(read, tmp_path):
+def test_an_architecture_is_given_for_weights_alone_and_not_for_a_whole_model(read, tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(InterchangeError, match="holds weights only; also give its architecture,"):
         read(hdf5(ARRAYS))

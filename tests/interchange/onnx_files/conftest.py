@@ -1,4 +1,4 @@
-"""Random models, and what the tests of ONNX files ask of them."""
+"""Random models, images and a tolerance for the tests of ONNX files."""
 
 from dataclasses import replace
 
@@ -21,8 +21,8 @@ def random_model(seed: int) -> cs.Model:
     return replace(model, architecture=replace(model.architecture, input=image))
 
 
-def with_weights(architecture: cs.Architecture, seed: int = 0) -> cs.Model:
-    """Return a model of which no weight is 0 or 1 by its initialiser."""
+def make_model(architecture: cs.Architecture, seed: int = 0) -> cs.Model:
+    """Make a model whose biases and normalisations are random, too, and not the initialiser's 0 and 1."""
     rng = np.random.default_rng(seed)
     weights = dict(initial_weights(architecture, seed))
     for name, array in weights.items():
@@ -40,13 +40,13 @@ def random_images(model: cs.Model, number: int = 5) -> np.ndarray:
 
 
 def spread(logits: np.ndarray) -> float:
-    """Return by what a difference of logits is judged: their range, but at least 1."""
+    """Return the range of the logits, at least 1, to which tolerances are relative."""
     return max(float(np.ptp(logits)), 1.0)
 
 
 @pytest.fixture(scope="session")
 def small_model() -> cs.Model:
-    """A residual network with a name for everything that matters."""
+    """A residual network with normalisation, GELU, pooling and dropout."""
     architecture = cs.Architecture(
         cs.Input(10, 8, 3, 1 / 127.5, -1.0),
         (
@@ -56,4 +56,4 @@ def small_model() -> cs.Model:
         ),
         "small",
     )  # fmt: skip
-    return with_weights(replace(architecture, name="small"), 3)
+    return make_model(replace(architecture, name="small"), 3)

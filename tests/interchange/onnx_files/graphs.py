@@ -1,4 +1,4 @@
-"""Small ONNX files made by hand, and ONNX Runtime's answer to them."""
+"""Build small ONNX files by hand, and run ONNX Runtime on them."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(5)
 
 
 def node(operator: str, inputs: str, output: str, **attributes) -> onnx.NodeProto:
-    """Return a node called as its output; `inputs` are names with spaces between them, `-` for one left out."""
+    """Make a node that computes `output` from `inputs`: names separated by spaces, `-` for an omitted one."""
     names = ["" if name == "-" else name for name in inputs.split()]
     return helper.make_node(operator, names, [output], name=f"n_{output}", **attributes)
 
@@ -25,7 +25,7 @@ def numbers(*shape: int) -> np.ndarray:
 def proto(
     nodes, constants=None, shape=("N", 2, 9, 7), output="y", opset: int = 17, dtype=TensorProto.FLOAT
 ) -> onnx.ModelProto:
-    """Return a model that reads `x` of `shape` and gives `output`."""
+    """Make a model that reads `x` of `shape` and computes `output`."""
     graph = helper.make_graph(
         nodes,
         "g",
@@ -42,16 +42,16 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
-def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
-    """Return the output for bytes / 255 (N, H, W, C), whose axes are put in the order `axes`."""
+def compute_in_runtime(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
+    """Compute the output for images (N, H, W, C) / 255 with the axes in the order `axes`, in ONNX Runtime."""
     session = _session(model.SerializeToString())
     inputs = (images.astype(np.float32) / 255).transpose(axes)
     inputs = inputs.reshape([len(inputs), *(size for size in session.get_inputs()[0].shape[1:])])
     return session.run(None, {"x": inputs})[0]
 
 
-def runtime_outputs(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Return all outputs of a file of ours, in ONNX Runtime's own session."""
+def compute_outputs_in_runtime(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute all outputs of a file that convscope wrote, in ONNX Runtime."""
     session = _session(path.read_bytes())
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, {"images": images}), strict=True))
@@ -64,8 +64,8 @@ def _session(content: bytes):
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def as_model(imported) -> cs.Model:
-    """Make a model of an imported network. If the file does not scale bytes itself, it gets bytes / 255."""
+def to_model(imported) -> cs.Model:
+    """Make a model of an imported network, with the scaling byte / 255 if the file has none."""
     imported = imported if imported.reads_bytes else imported.apply_scaling(cs.Scaling())
     names = tuple(map(str, range(imported.architecture.num_classes)))
     return cs.Model(imported.architecture, imported.weights, imported.class_names or names)

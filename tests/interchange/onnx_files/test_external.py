@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto
+from tests.interchange.onnx_files.graphs import node, numbers, proto, to_model
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
@@ -18,30 +18,30 @@ DATA = "net.onnx.data"
 WEIGHTS = {"w": numbers(3, 2, 3, 3), "k": numbers(105, 4)}
 
 
-def network() -> onnx.ModelProto:
+def make_network() -> onnx.ModelProto:
     return proto([node("Conv", "x w", "m"), node("Flatten", "m", "f"), node("Gemm", "f k", "y")], WEIGHTS)
 
 
-def written(folder: Path) -> Path:
+def write_with_data_file(folder: Path) -> Path:
     """Write the network as PyTorch's exporter does by default, and return its path."""
     path = folder / "net.onnx"
-    onnx.save_model(network(), path, save_as_external_data=True, location=DATA, size_threshold=0)
+    onnx.save_model(make_network(), path, save_as_external_data=True, location=DATA, size_threshold=0)
     return path
 
 
 def test_weights_beside_the_file_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "whole.onnx").write_bytes(network().SerializeToString())
+    (tmp_path / "whole.onnx").write_bytes(make_network().SerializeToString())
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 2), dtype=np.uint8)
-    expected = as_model(read_onnx(tmp_path / "whole.onnx")).logits(images)
-    path = written(tmp_path)
+    expected = to_model(read_onnx(tmp_path / "whole.onnx")).logits(images)
+    path = write_with_data_file(tmp_path)
     assert (tmp_path / DATA).stat().st_size > path.stat().st_size
-    assert (as_model(read_onnx(path)).logits(images) == expected).all()
+    assert (to_model(read_onnx(path)).logits(images) == expected).all()
     monkeypatch.chdir(tmp_path)
-    assert (as_model(read_onnx(path.name)).logits(images) == expected).all()
+    assert (to_model(read_onnx(path.name)).logits(images) == expected).all()
 
 
 def test_the_digest_of_a_model_covers_both_files(tmp_path: Path):
-    path = written(tmp_path)
+    path = write_with_data_file(tmp_path)
     imported = cs.import_model(path, scaling=cs.Scaling()).provenance["imported"]
     assert imported["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert imported["weights_file"] == DATA
@@ -49,7 +49,7 @@ def test_the_digest_of_a_model_covers_both_files(tmp_path: Path):
 
 
 def _change_entries(path: Path, **entries: str) -> None:
-    """Write other entries for the first weight."""
+    """Change where the file says that the first weight lies."""
     model = onnx.load(path, load_external_data=False)
     for entry in model.graph.initializer[0].external_data:
         entry.value = entries.get(entry.key, entry.value)
@@ -59,8 +59,8 @@ def _change_entries(path: Path, **entries: str) -> None:
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "../net.onnx.data", "data/net.onnx.data", "..", "", "C:x", "a\\b", "a\0b"]
 )
-def test_no_other_place_is_looked_at(name: str, tmp_path: Path):
-    path = written(tmp_path)
+def test_only_a_file_in_the_same_folder_is_read(name: str, tmp_path: Path):
+    path = write_with_data_file(tmp_path)
     model = onnx.load(path, load_external_data=False)
     for tensor in model.graph.initializer:
         tensor.external_data[0].value = name
@@ -80,7 +80,7 @@ def test_no_other_place_is_looked_at(name: str, tmp_path: Path):
     ],
 )
 def test_sizes_are_checked_against_the_tensors(entries: dict[str, str], message: str, tmp_path: Path):
-    path = written(tmp_path)
+    path = write_with_data_file(tmp_path)
     _change_entries(path, **entries)
     with pytest.raises(InterchangeError, match=message) as caught:
         read_onnx(path)
@@ -88,7 +88,7 @@ def test_sizes_are_checked_against_the_tensors(entries: dict[str, str], message:
 
 
 def test_a_missing_short_or_linked_file_is_named(tmp_path: Path):
-    path = written(tmp_path)
+    path = write_with_data_file(tmp_path)
     data = tmp_path / DATA
     content = data.read_bytes()
     data.write_bytes(content[:-1])
@@ -109,8 +109,8 @@ def test_a_missing_short_or_linked_file_is_named(tmp_path: Path):
         read_onnx(path)
 
 
-def test_weights_that_lie_over_each_other_are_refused(tmp_path: Path):
-    path = written(tmp_path)
+def test_overlapping_weights_are_refused(tmp_path: Path):
+    path = write_with_data_file(tmp_path)
     model = onnx.load(path, load_external_data=False)
     for number in range(9):
         copy = model.graph.initializer.add()
@@ -122,7 +122,7 @@ def test_weights_that_lie_over_each_other_are_refused(tmp_path: Path):
 
 
 def test_only_weights_may_lie_outside(tmp_path: Path):
-    model = network()
+    model = make_network()
     constant = helper.make_node("Constant", [], ["c"], value=TensorProto(dims=[4], data_type=1))
     constant.attribute[0].t.external_data.add(key="location", value=DATA)
     model.graph.node.insert(0, constant)

@@ -1,16 +1,16 @@
-"""Forms of graphs that exporters write in place of an operator of a layer, and networks that are no classifiers."""
+"""Groups of operators that exporters write instead of one layer, and networks that are no classifiers."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
+from tests.interchange.onnx_files.graphs import compute_in_runtime, node, numbers, proto, save, to_model
 
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx
 
-K = numbers(126, 4)
+K = numbers(126, 4)  # a dense kernel for flattened images of 9 · 7 · 2 numbers
 HEAD = [node("Flatten", "x", "f"), node("Gemm", "f k", "g")]
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 9, 7, 2), dtype=np.uint8)
 
@@ -19,7 +19,7 @@ def test_a_logarithm_of_a_softmax_is_read_as_the_softmax(tmp_path: Path):
     model = proto([*HEAD, node("Softmax", "g", "s"), node("Log", "s", "y")], {"k": K})
     imported = read_onnx(save(model, tmp_path))
     np.testing.assert_allclose(
-        np.log(as_model(imported).probabilities(IMAGES)), runtime_answer(model, IMAGES), atol=1e-4
+        np.log(to_model(imported).probabilities(IMAGES)), compute_in_runtime(model, IMAGES), atol=1e-4
     )
     assert "logarithms of probabilities" in imported.notes[0]
     graph = proto([node("Log", "x", "l"), node("Flatten", "l", "f"), node("Gemm", "f k", "y")], {"k": K})
@@ -27,7 +27,7 @@ def test_a_logarithm_of_a_softmax_is_read_as_the_softmax(tmp_path: Path):
         read_onnx(save(graph, tmp_path))
 
 
-def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):
+def test_normalised_vectors_with_an_additional_axis_are_read(tmp_path: Path):
     nodes = [
         node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Unsqueeze", "g axes", "u"),
         node("BatchNormalization", "u s b m v", "n"), node("Squeeze", "n axes", "y"),
@@ -36,25 +36,25 @@ def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):
     model = proto(nodes, constants)
     imported = read_onnx(save(model, tmp_path))
     assert [layer.kind for layer in imported.architecture.layers] == ["Flatten", "Dense", "BatchNormalization"]
-    np.testing.assert_allclose(as_model(imported).logits(IMAGES), runtime_answer(model, IMAGES), atol=1e-5)
+    np.testing.assert_allclose(to_model(imported).logits(IMAGES), compute_in_runtime(model, IMAGES), atol=1e-5)
 
 
 @pytest.mark.parametrize("keepdims", [0, 1])
-def test_the_number_of_the_class_leads_to_the_logits(keepdims: int, tmp_path: Path):
+def test_a_network_that_outputs_the_class_number_is_read_up_to_its_logits(keepdims: int, tmp_path: Path):
     nodes = [*HEAD, node("ArgMax", "g", "a", axis=1, keepdims=keepdims), node("Cast", "a", "y", to=TensorProto.FLOAT)]
     model = proto(nodes, {"k": K})
     imported = read_onnx(save(model, tmp_path))
-    assert as_model(imported).predict(IMAGES).tolist() == runtime_answer(model, IMAGES).ravel().astype(int).tolist()
+    assert to_model(imported).predict(IMAGES).tolist() == compute_in_runtime(model, IMAGES).ravel().astype(int).tolist()
     assert "number of the class (ArgMax)" in imported.notes[0]
     nodes[2] = node("ArgMax", "g", "a", axis=0)
     with pytest.raises(InterchangeError, match="goes over axis 0; the classes"):
         read_onnx(save(proto(nodes, {"k": K}), tmp_path))
 
 
-def test_a_file_for_one_image_at_a_time_may_leave_out_the_batch_at_its_end(tmp_path: Path):
+def test_a_file_for_single_images_may_drop_the_batch_axis_of_its_output(tmp_path: Path):
     model = proto([*HEAD, node("Squeeze", "g", "y")], {"k": K}, shape=(1, 2, 9, 7))
-    expected = [runtime_answer(model, image[None]) for image in IMAGES]
-    np.testing.assert_allclose(as_model(read_onnx(save(model, tmp_path))).logits(IMAGES), expected, atol=1e-5)
+    expected = [compute_in_runtime(model, image[None]) for image in IMAGES]
+    np.testing.assert_allclose(to_model(read_onnx(save(model, tmp_path))).logits(IMAGES), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
@@ -89,7 +89,7 @@ def test_a_detector_is_called_no_classifier(tmp_path: Path):
 
 def test_maps_of_one_pixel_are_classes(tmp_path: Path):
     model = proto([node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "y")], {"w": numbers(4, 2, 3, 3)})
-    assert as_model(read_onnx(save(model, tmp_path))).logits(IMAGES).shape == (6, 4)
+    assert to_model(read_onnx(save(model, tmp_path))).logits(IMAGES).shape == (6, 4)
 
 
 ONE = {"k": numbers(126, 1), "b": numbers(1)}
@@ -117,9 +117,9 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(form: str, 
     imported = read_onnx(save(model, tmp_path))
     assert [layer.kind for layer in imported.architecture.layers] == kinds
     assert "became two logits" in imported.notes[-1]
-    ours, theirs = as_model(imported), runtime_answer(model, IMAGES).ravel()
-    assert (ours.logits(IMAGES)[:, 0] == 0).all()
-    np.testing.assert_allclose(ours.probabilities(IMAGES)[:, 1], theirs, atol=1e-6)
+    classifier, expected = to_model(imported), compute_in_runtime(model, IMAGES).ravel()
+    assert (classifier.logits(IMAGES)[:, 0] == 0).all()
+    np.testing.assert_allclose(classifier.probabilities(IMAGES)[:, 1], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(form: str, 
         ([*GEMM, node("Softmax", "g", "y")], ONE, "a single number without a sigmoid"),
     ],
 )
-def test_other_ends_are_refused_by_name(nodes, constants, why: str, tmp_path: Path):
+def test_outputs_that_are_no_classes_are_refused_with_the_reason(nodes, constants, why: str, tmp_path: Path):
     with pytest.raises(InterchangeError, match=why):
         read_onnx(save(proto(nodes, constants), tmp_path))
 
@@ -141,9 +141,9 @@ def test_one_of_several_outputs_is_read_where_it_is_named(tmp_path: Path):
     model = proto(nodes, constants)
     model.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, None))
     path = save(model, tmp_path)
-    first = as_model(read_onnx(path, output="y"))
-    np.testing.assert_allclose(first.logits(IMAGES), runtime_answer(model, IMAGES), atol=1e-5)
-    assert len(as_model(read_onnx(path, output="other")).architecture.layers) == 2
+    first = to_model(read_onnx(path, output="y"))
+    np.testing.assert_allclose(first.logits(IMAGES), compute_in_runtime(model, IMAGES), atol=1e-5)
+    assert len(to_model(read_onnx(path, output="other")).architecture.layers) == 2
     with pytest.raises(InterchangeError, match=r"it has no output 'othr', but 'y', 'other'; did you mean 'other'\?"):
         read_onnx(path, output="othr")
     with pytest.raises(InterchangeError, match=r"it has no output 'g', but 'y', 'other'$"):

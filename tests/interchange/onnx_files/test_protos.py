@@ -1,4 +1,4 @@
-"""What a file may not do: every one of these is one clear error, and takes neither time nor memory."""
+"""Damaged and hostile ONNX files: each gives one clear error, soon and without much memory."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from tests.interchange.onnx_files.conftest import with_weights
+from tests.interchange.onnx_files.conftest import make_model
 from tests.interchange.onnx_files.graphs import node, numbers, proto, save
 from tests.shared import assert_refused_wherever_it_ends
 
@@ -21,7 +21,7 @@ from convscope.interchange.onnx_files.wire import MAX_FIELDS, check_wire
 BASE = [node("Conv", "x w", "m"), node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
 
 
-def _good() -> onnx.ModelProto:
+def _make_good() -> onnx.ModelProto:
     return proto(BASE, {"w": numbers(3, 2, 3, 3), "k": numbers(105, 4)})
 
 
@@ -44,7 +44,7 @@ def _too_few_floats(model: onnx.ModelProto) -> None:
 
 def _subgraph(model: onnx.ModelProto) -> None:
     model.graph.node[0].op_type = "If"
-    model.graph.node[0].attribute.append(helper.make_attribute("then_branch", _good().graph))
+    model.graph.node[0].attribute.append(helper.make_attribute("then_branch", _make_good().graph))
 
 
 def _function(model: onnx.ModelProto) -> None:
@@ -120,7 +120,7 @@ BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_hostile_file_is_one_clear_error(case: str, tmp_path: Path):
-    (change, message), model = BAD[case], _good()
+    (change, message), model = BAD[case], _make_good()
     change(model)
     path = save(model, tmp_path)
     start = time.thread_time()
@@ -142,18 +142,19 @@ def test_noise_is_refused(content: bytes, tmp_path: Path):
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
-    assert_refused_wherever_it_ends(save(_good(), tmp_path), read_onnx, InterchangeError, 29)
+    assert_refused_wherever_it_ends(save(_make_good(), tmp_path), read_onnx, InterchangeError, 29)
 
 
 @pytest.mark.slow
-def test_parts_are_counted_before_allocation():
+def test_fields_of_a_file_are_counted_before_it_is_parsed():
     nodes = b"\x0a\x00" * (MAX_FIELDS + 1)  # empty nodes, of two bytes each
+    # Their length as a varint: 7 bits a byte, the lowest first, each byte but the last with the high bit.
     varint = bytes([(len(nodes) >> shift & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)])
     with pytest.raises(ValueError, match="more than 100000 fields"):
         check_wire(b"\x3a" + varint + nodes, onnx.ModelProto.DESCRIPTOR)
 
 
-def test_messages_within_each_other_are_bounded(tmp_path: Path):
+def test_the_depth_of_nested_messages_is_limited(tmp_path: Path):
     graph = helper.make_graph([], "g", [], [])
     for _ in range(8):
         outer = helper.make_node("If", [], ["y"])
@@ -166,30 +167,32 @@ def test_messages_within_each_other_are_bounded(tmp_path: Path):
 
 def test_a_file_that_runs_but_is_another_network_is_refused_by_open_onnx(tmp_path: Path):
     with pytest.raises(InterchangeError, match="does not read `images`"):
-        open_onnx(save(_good(), tmp_path))
-    broken = _good()
+        open_onnx(save(_make_good(), tmp_path))
+    broken = _make_good()
     broken.graph.node[0].op_type = "NoSuchOperator"
     with pytest.raises(InterchangeError, match="ONNX Runtime cannot run it"):
         open_onnx(save(broken, tmp_path))
-    external = _good()
+    external = _make_good()
     _external(external)
     with pytest.raises(InterchangeError, match="only a file beside it"):
         open_onnx(save(external, tmp_path))
 
 
-CONTENT = None
+@pytest.fixture(scope="module")
+def sound_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    layers = (cs.Conv2D(2, 3, activation="gelu"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(2))
+    path = tmp_path_factory.mktemp("sound") / "base.onnx"
+    write_onnx(make_model(cs.Architecture(cs.Input(5, 5), layers)), path, fold=False)
+    return path.read_bytes()
 
 
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_changed_file_is_read_or_refused_without_another_error(data: st.DataObject, tmp_path: Path):
-    global CONTENT
-    if CONTENT is None:
-        layers = (cs.Conv2D(2, 3, activation="gelu"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(2))
-        write_onnx(with_weights(cs.Architecture(cs.Input(5, 5), layers)), tmp_path / "base.onnx", fold=False)
-        CONTENT = (tmp_path / "base.onnx").read_bytes()
-    content = bytearray(CONTENT)
+def test_a_changed_file_is_read_or_refused_without_another_error(
+    data: st.DataObject, sound_file: bytes, tmp_path: Path
+):
+    content = bytearray(sound_file)
     for _ in range(data.draw(st.integers(1, 4))):
         offset = data.draw(st.integers(0, len(content) - 1))
         change = data.draw(st.sampled_from(["flip", "cut", "copy"]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread
-from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
+from tests.interchange.onnx_files.graphs import compute_in_runtime, node, numbers, proto, save, to_model
 
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx, write_onnx
@@ -20,8 +20,8 @@ def test_files_written_layer_by_layer_give_the_same_logits(seed: int, dtype: str
     imported = read_onnx(path)
     assert imported.class_names == model.class_names
     logits = model.logits(random_images(model))
-    tolerance = 1e-5 if dtype == "float32" else 0.02
-    again = as_model(imported).logits(random_images(model))
+    tolerance = 1e-5 if dtype == "float32" else 0.02  # float16 rounds to 2^-11 in each of several layers
+    again = to_model(imported).logits(random_images(model))
     np.testing.assert_allclose(again, logits, atol=tolerance * spread(logits))
 
 
@@ -30,7 +30,7 @@ def test_folded_files_give_the_same_logits(seed: int, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
     write_onnx(model, path, opset=[15, 18, 20, 22][seed % 4])
     logits = model.logits(random_images(model))
-    again = as_model(read_onnx(path)).logits(random_images(model))
+    again = to_model(read_onnx(path)).logits(random_images(model))
     np.testing.assert_allclose(again, logits, atol=1e-4 * spread(logits))
 
 
@@ -215,13 +215,13 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_layers_give_what_the_runtime_gives(name: str, tmp_path: Path):
+def test_imported_layers_compute_what_onnx_runtime_computes(name: str, tmp_path: Path):
     model = proto(*GRAPHS[name])
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 2), dtype=np.uint8)
-    expected = runtime_answer(model, images)
-    ours = as_model(read_onnx(save(model, tmp_path)))
-    answer = ours.probabilities(images) if "softmax" in name else ours.logits(images)
-    np.testing.assert_allclose(answer, expected, atol=1e-5 * spread(expected))
+    expected = compute_in_runtime(model, images)
+    imported = to_model(read_onnx(save(model, tmp_path)))
+    outputs = imported.probabilities(images) if "softmax" in name else imported.logits(images)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5 * spread(expected))
 
 
 @pytest.mark.parametrize(
@@ -236,22 +236,23 @@ def test_layers_give_what_the_runtime_gives(name: str, tmp_path: Path):
         (("N", 3, 9, 7), None, (0, 3, 1, 2)),
     ],
 )
-def test_images_are_taken_in_the_order_that_the_file_has(shape, image_shape, axes, tmp_path: Path):
+def test_the_axes_of_images_are_in_the_order_of_the_file(shape, image_shape, axes, tmp_path: Path):
     size = image_shape or (9, 7, 3 if shape[1] == 3 else 1)
     model = proto(HEAD, {"k": numbers(int(np.prod(size)), 4)}, shape)
     model.graph.node[0].input[0] = "x"
     imported = read_onnx(save(model, tmp_path), image_shape=image_shape)
     assert imported.architecture.input.shape == size
     images = np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8)
-    input_size = [int(np.prod(size))] if len(shape) == 2 else list(size if axes[1] == 1 else (size[2], *size[:2]))
-    if len(shape) == 3:
-        input_size = list(size[:2])
-    for dim, number in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], input_size, strict=True):
+    height, width, channels = size
+    input_sizes = {2: [height * width * channels], 3: [height, width], 4: list(size)}  # by the number of axes
+    if axes[1] == 3:
+        input_sizes[4] = [channels, height, width]
+    for dim, number in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], input_sizes[len(shape)], strict=True):
         dim.dim_value = number
-    np.testing.assert_allclose(as_model(imported).logits(images), runtime_answer(model, images, axes), atol=1e-5)
+    np.testing.assert_allclose(to_model(imported).logits(images), compute_in_runtime(model, images, axes), atol=1e-5)
 
 
-def test_a_file_says_whether_it_is_given_bytes(tmp_path: Path):
+def test_a_file_that_divides_by_255_or_reads_uint8_is_given_bytes(tmp_path: Path):
     constants = {"k": numbers(126, 4), "c": np.float32(255)}
     plain, divided = [node("Identity", "x", "m"), *HEAD], [node("Div", "x c", "m"), *HEAD]
     for nodes, dtype, reads_bytes, scale, note in (
@@ -385,7 +386,7 @@ def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
         (("N", 1 << 20, 1 << 20, 1), None, "height is 1048576"),
     ],
 )
-def test_an_image_of_no_or_another_size_is_refused(shape, image_shape, message: str, tmp_path: Path):
+def test_an_unknown_or_wrong_image_size_is_refused(shape, image_shape, message: str, tmp_path: Path):
     model = proto(HEAD, {"k": numbers(126, 4)}, shape)
     model.graph.node[0].input[0] = "x"
     with pytest.raises(InterchangeError, match=message):

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread, with_weights
-from tests.interchange.onnx_files.graphs import runtime_outputs
+from tests.interchange.onnx_files.conftest import SEEDS, make_model, random_images, random_model, spread
+from tests.interchange.onnx_files.graphs import compute_outputs_in_runtime
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, InterchangeError
@@ -22,11 +22,11 @@ from convscope.interchange.onnx_files.versions import IR_VERSIONS
 @pytest.mark.parametrize("opset", IR_VERSIONS)
 def test_an_ensemble_votes_in_every_opset(opset: int, tmp_path: Path):
     layers = (cs.Flatten(), cs.Dense(12), cs.SoftVoting(3))
-    model = with_weights(cs.Architecture(cs.Input(5, 4, 2), layers))
+    model = make_model(cs.Architecture(cs.Input(5, 4, 2), layers))
     images = random_images(model)
     for dtype, tolerance in (("float32", 1e-5), ("float16", 1e-2)):
         write_onnx(model, tmp_path / "model.onnx", opset=opset, dtype=dtype)
-        outputs = runtime_outputs(tmp_path / "model.onnx", images)
+        outputs = compute_outputs_in_runtime(tmp_path / "model.onnx", images)
         np.testing.assert_allclose(outputs["logits"], model.logits(images), atol=tolerance)
         np.testing.assert_allclose(outputs["probabilities"], model.probabilities(images), atol=tolerance)
 
@@ -38,7 +38,7 @@ def test_any_network_gives_the_same_logits_in_float32(seed: int, fold: bool, tmp
     opset = list(IR_VERSIONS)[seed % len(IR_VERSIONS)]
     write_onnx(model, path, fold=fold, opset=opset)
     images = random_images(model)
-    outputs = runtime_outputs(path, images)
+    outputs = compute_outputs_in_runtime(path, images)
     assert list(outputs) == ["logits", "probabilities"]
     np.testing.assert_allclose(outputs["logits"], model.logits(images), atol=1e-4 * spread(model.logits(images)))
     np.testing.assert_allclose(outputs["probabilities"], model.probabilities(images), atol=1e-4)
@@ -61,13 +61,13 @@ def test_float16_differs_by_rounding_alone(seed: int, tmp_path: Path):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_int8_stays_near(seed: int, tmp_path: Path):
+def test_int8_logits_stay_near_those_of_the_model(seed: int, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
     images = random_images(model, 40)
     write_onnx(model, path, dtype="int8", fold=bool(seed % 5), calibration_images=images)
-    logits, ours = open_onnx(path).logits(images), model.logits(images)
-    # A step is 1/256 of a layer's range; noise, on which these networks were never trained, is the worst of images.
-    assert np.abs(logits - ours).mean() < 0.05 * spread(ours)
+    logits, expected = open_onnx(path).logits(images), model.logits(images)
+    # A step is 1/256 of a layer's range; noise, on which these networks were never trained, deviates most.
+    assert np.abs(logits - expected).mean() < 0.05 * spread(expected)
     types = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
     kernels = [type_ for name, type_ in types.items() if name.endswith("/kernel_quantized")]
     assert kernels
@@ -75,17 +75,17 @@ def test_int8_stays_near(seed: int, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_int8_answers_as_the_trained_network_does(reader: cs.Model, mnist: cs.Splits, tmp_path: Path):
+def test_int8_changes_few_predictions_of_a_trained_network(reader: cs.Model, mnist: cs.Splits, tmp_path: Path):
     images = mnist.test.images[:3000]
     write_onnx(reader, tmp_path / "m.onnx", dtype="int8", calibration_images=mnist.train.images[:200])
     predictions = open_onnx(tmp_path / "m.onnx").logits(images).argmax(axis=1)
-    assert (predictions != reader.predict(images)).mean() < 0.005
+    assert (predictions != reader.predict(images)).mean() < 0.005  # 15 of 3,000
 
 
-def test_int8_reads_the_bytes_themselves_where_one_of_them_is_zero(tmp_path: Path):
+def test_int8_reads_bytes_directly_where_a_byte_stands_for_zero(tmp_path: Path):
     layers = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten(), cs.Dense(3))
     for scale, offset, is_direct in ((1 / 255, 0.0, True), (1 / 64, -1.0, True), (1 / 255, -0.3, False)):
-        model = with_weights(cs.Architecture(cs.Input(8, 8, 1, scale, offset), layers))
+        model = make_model(cs.Architecture(cs.Input(8, 8, 1, scale, offset), layers))
         images = random_images(model, 20)
         write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=images)
         operators = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
@@ -94,7 +94,7 @@ def test_int8_reads_the_bytes_themselves_where_one_of_them_is_zero(tmp_path: Pat
         assert difference.max() < 0.03 * spread(model.logits(images))
 
 
-def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path: Path):
+def test_int8_repeats_channels_before_depthwise_convolutions_with_a_multiplier(tmp_path: Path):
     layers = (
         cs.Conv2D(4, 3, activation="relu"),
         cs.DepthwiseConv2D(3, depth_multiplier=3, padding="same", activation="relu", name="three"),
@@ -109,7 +109,7 @@ def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path
     write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=images)
     graph = onnx.load(tmp_path / "m.onnx").graph
     groups = [x.i for node in graph.node if node.op_type == "Conv" for x in node.attribute if x.name == "group"]
-    assert groups == [1, 12, 12, 24]
+    assert groups == [1, 12, 12, 24]  # 4 · 3 channels, the same, 12 · 2: each group has one filter
     assert [node.name for node in graph.node if node.op_type == "Gather"] == ["three/repeat", "depthwise_conv2d/repeat"]
     logits, expected = open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images)
     np.testing.assert_allclose(logits, expected, atol=0.1 * spread(expected))
@@ -148,7 +148,7 @@ def test_names_are_those_of_the_layers(small_model: cs.Model, tmp_path: Path):
     assert [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim] == ["N", 10, 8, 3]
 
 
-def test_folding_leaves_no_normalisation_and_no_transpose_but_of_the_image(small_model: cs.Model, tmp_path: Path):
+def test_folding_leaves_no_normalisation_and_only_the_transpose_of_the_image(small_model: cs.Model, tmp_path: Path):
     write_onnx(small_model, tmp_path / "m.onnx")
     operators = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
     assert operators[:3] == ["Transpose", "Cast", "Conv"]
@@ -156,10 +156,10 @@ def test_folding_leaves_no_normalisation_and_no_transpose_but_of_the_image(small
     assert "BatchNormalization" not in operators
 
 
-def test_bytes_are_not_folded_where_zeros_of_padding_are_numbers(tmp_path: Path):
+def test_scaling_is_not_folded_where_a_padded_zero_is_no_byte(tmp_path: Path):
     layers = (cs.Conv2D(4, 3, padding="same"), cs.Flatten(), cs.Dense(3))
     for offset, is_folded in ((0.0, True), (-0.5, False)):
-        model = with_weights(cs.Architecture(cs.Input(8, 8, 1, 1 / 255, offset), layers))
+        model = make_model(cs.Architecture(cs.Input(8, 8, 1, 1 / 255, offset), layers))
         write_onnx(model, tmp_path / "m.onnx")
         assert ("Mul" not in [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]) == is_folded
 
@@ -175,7 +175,7 @@ def test_properties_describe_the_model(small_model: cs.Model, tmp_path: Path):
 
 
 def test_weights_are_the_model_s_own_bits_without_folding(tmp_path: Path):
-    model = with_weights(cs.Architecture(cs.Input(5, 5), (cs.Flatten(), cs.Dense(3))))
+    model = make_model(cs.Architecture(cs.Input(5, 5), (cs.Flatten(), cs.Dense(3))))
     write_onnx(model, tmp_path / "m.onnx", fold=False)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "m.onnx").graph.initializer}
     assert (arrays["dense/kernel"] == model.weights["dense/kernel"]).all()
@@ -183,10 +183,6 @@ def test_weights_are_the_model_s_own_bits_without_folding(tmp_path: Path):
 
 def _too_large(model: cs.Model) -> cs.Model:
     return replace(model, weights={name: array * np.float32(1e6) for name, array in model.weights.items()})
-
-
-def _name_layer_logits(_: cs.Model) -> cs.Model:
-    return with_weights(cs.Architecture(cs.Input(4, 4), (cs.Flatten(name="logits"), cs.Dense(2))))
 
 
 ERRORS = {
@@ -211,7 +207,7 @@ def test_write_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Pat
 
 
 def test_a_layer_called_logits_is_written(tmp_path: Path):
-    model = _name_layer_logits(random_model(0))
+    model = make_model(cs.Architecture(cs.Input(4, 4), (cs.Flatten(name="logits"), cs.Dense(2))))
     write_onnx(model, tmp_path / "m.onnx")
     images = random_images(model)
     np.testing.assert_allclose(open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images), atol=1e-5)

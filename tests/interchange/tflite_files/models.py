@@ -1,4 +1,8 @@
-"""Models of TensorFlow Lite made by hand: a small writer of FlatBuffers, and what a model is of."""
+"""Build models of TensorFlow Lite by hand, with a small writer of FlatBuffers.
+
+A table is a dictionary from field numbers of TensorFlow Lite's schema to values: texts, arrays, tables, lists of
+tables, and numbers as (letter of `struct`, number).
+"""
 
 import struct
 from dataclasses import dataclass, field
@@ -8,15 +12,16 @@ from typing import Any
 import numpy as np
 
 Fields = dict[int, Any]
+# TensorType of the schema.
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "int8": 9}
 
 
 @dataclass
 class Model:
-    """A model as it is put together.
+    """A model to which tensors and operators are added before it is saved.
 
     Attributes:
-        changes: fields that each table gets instead, by its kind: "model", "graph", or the name of a tensor.
+        changes: fields that replace those of a table, by the table: "model", "graph", or the name of a tensor.
     """
 
     tensors: list[Fields] = field(default_factory=list)
@@ -29,7 +34,7 @@ class Model:
     signature: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Fields] = field(default_factory=dict)
 
-    def see(
+    def tensor(
         self,
         name: str,
         shape: tuple[int, ...],
@@ -47,15 +52,15 @@ class Model:
         self.tensors.append(tensor)
         return name
 
-    def constant(self, name: str, array: np.ndarray, **how: Any) -> str:
-        """Add a tensor with its numbers."""
-        self.see(name, array.shape, array.dtype.name, **how)
+    def constant(self, name: str, array: np.ndarray, **options: Any) -> str:
+        """Add a tensor with its values."""
+        self.tensor(name, array.shape, array.dtype.name, **options)
         self.tensors[-1][2] = ("I", len(self.buffers))
         self.buffers.append({0: np.frombuffer(array.tobytes(), "u1")})
         return name
 
     def call(self, code: int, inputs: list[str], output: str, options: Fields | None = None, custom: str = "") -> None:
-        """Add an operator by its number."""
+        """Add an operator by its number in the schema's BuiltinOperator."""
         self.codes.append({0: ("b", min(code, 127)), 3: ("i", code)} | ({1: custom} if custom else {}))
         indices = [self.names.index(name) if name else -1 for name in inputs]
         operator: Fields = {0: ("I", len(self.codes) - 1), 1: np.array(indices, "<i4")}
@@ -63,16 +68,15 @@ class Model:
         self.operators.append(operator)
 
     def bytes(self) -> bytes:
-        """Return the file."""
+        """Return the bytes of the file."""
         indices = {name: np.array([self.names.index(name) for name in names], "<i4")
                   for name, names in (("inputs", self.inputs), ("outputs", self.outputs))}  # fmt: skip
         tensors = [tensor | self.changes.get(name, {}) for name, tensor in zip(self.names, self.tensors, strict=True)]
-        graph = {0: tensors, 1: indices["inputs"], 2: indices["outputs"], 3: self.operators} | self.changes.get(
-            "graph", {}
-        )
-        said = [{0: name, 1: ("I", self.names.index(own))} for name, own in self.signature.items()]
-        model = {0: ("I", 3), 1: self.codes, 2: [graph], 4: self.buffers} | ({7: [{1: said}]} if said else {})
-        return flatbuffer(model | self.changes.get("model", {}))
+        graph = {0: tensors, 1: indices["inputs"], 2: indices["outputs"], 3: self.operators}
+        graph |= self.changes.get("graph", {})
+        names = [{0: name, 1: ("I", self.names.index(tensor))} for name, tensor in self.signature.items()]
+        model = {0: ("I", 3), 1: self.codes, 2: [graph], 4: self.buffers} | ({7: [{1: names}]} if names else {})
+        return write_flatbuffer(model | self.changes.get("model", {}))
 
     def save(self, folder: Path) -> Path:
         path = folder / "net.tflite"
@@ -80,10 +84,10 @@ class Model:
         return path
 
 
-def flatbuffer(fields: Fields) -> bytes:
-    """Return the FlatBuffer of a table: texts, arrays, tables and lists of tables, and numbers with their letter."""
+def write_flatbuffer(fields: Fields) -> bytes:
+    """Return the FlatBuffer of the root table: its offset, the format's name, and all tables."""
     content = bytearray(b"\0\0\0\0TFL3")
-    struct.pack_into("<I", content, 0, _table(content, fields))
+    struct.pack_into("<I", content, 0, _write_table(content, fields))
     return bytes(content)
 
 
@@ -92,7 +96,12 @@ def _align(content: bytearray) -> int:
     return len(content)
 
 
-def _table(content: bytearray, fields: Fields) -> int:
+def _write_table(content: bytearray, fields: Fields) -> int:
+    """Append a table and return its offset.
+
+    vtable: its bytes (2), the table's bytes (2), the offset of each field in the table (2 each, 0 if absent).
+    Table: the distance back to its vtable (4), padding (4), then 8 bytes a field: a number, or the distance to a child.
+    """
     slots = max(fields, default=-1) + 1
     vtable = _align(content)
     content.extend(bytes(4 + 2 * slots))
@@ -101,18 +110,19 @@ def _table(content: bytearray, fields: Fields) -> int:
     struct.pack_into("<HH", content, vtable, 4 + 2 * slots, 8 + 8 * len(fields))
     struct.pack_into("<i", content, start, start - vtable)
     for number, (key, value) in enumerate(fields.items()):
-        at = start + 8 + 8 * number
-        struct.pack_into("<H", content, vtable + 4 + 2 * key, at - start)
+        offset = start + 8 + 8 * number
+        struct.pack_into("<H", content, vtable + 4 + 2 * key, offset - start)
         if isinstance(value, tuple):
-            struct.pack_into(f"<{value[0]}", content, at, value[1])
+            struct.pack_into(f"<{value[0]}", content, offset, value[1])
         else:
-            struct.pack_into("<I", content, at, _child(content, value) - at)
+            struct.pack_into("<I", content, offset, _write_child(content, value) - offset)
     return start
 
 
-def _child(content: bytearray, value: Any) -> int:
+def _write_child(content: bytearray, value: Any) -> int:
+    """Append a table, or a vector: its length (4) and its items, or the distances to its tables."""
     if isinstance(value, dict):
-        return _table(content, value)
+        return _write_table(content, value)
     if isinstance(value, str):
         value = np.frombuffer(value.encode(), "u1")
     offset = _align(content) + 4  # so that the items of eight bytes are aligned
@@ -123,6 +133,6 @@ def _child(content: bytearray, value: Any) -> int:
     start = len(content)
     content.extend(bytes(4 * len(value)))
     for number, item in enumerate(value):
-        at = start + 4 * number
-        struct.pack_into("<I", content, at, _table(content, item) - at)
+        entry = start + 4 * number
+        struct.pack_into("<I", content, entry, _write_table(content, item) - entry)
     return offset

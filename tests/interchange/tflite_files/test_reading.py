@@ -1,4 +1,8 @@
-"""Models of TensorFlow Lite as layers, without TensorFlow; and damaged ones as one error each."""
+"""Models of TensorFlow Lite are read as layers, without TensorFlow; damaged ones give one clear error each.
+
+The numbers of operators (3 CONV_2D, 4 DEPTHWISE_CONV_2D, 9 FULLY_CONNECTED, 17 MAX_POOL_2D, 25 SOFTMAX, ...) and of
+their options are those of TensorFlow Lite's schema.fbs.
+"""
 
 from pathlib import Path
 
@@ -16,20 +20,22 @@ RNG = np.random.default_rng(2)
 KERNEL, DEPTHWISE = RNG.normal(0, 0.4, (6, 3, 3, 2)), RNG.normal(0, 0.4, (1, 2, 2, 12))
 BIAS, DENSE = RNG.normal(0, 0.4, 6), RNG.normal(0, 0.1, (4, 3 * 2 * 12))
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 2), dtype=np.uint8)
-RELU = {3: ("b", 1)}
+RELU = {3: ("b", 1)}  # an option of CONV_2D
 
 
-def network(*, image: str = "float32", weights: str = "float32") -> Model:
-    """Return a convolution with a ReLU, a depthwise one, a pooling, a dense layer and a softmax."""
+def make_network(*, image: str = "float32", weights: str = "float32") -> Model:
+    """Make a convolution with a ReLU, a depthwise convolution, a pooling, a dense layer and a softmax."""
     model = Model()
-    model.see("x", (1, 9, 7, 2), image, **({} if image == "float32" else {"scales": 1 / 255, "zero": INT8_ZERO[image]}))
+    model.tensor(
+        "x", (1, 9, 7, 2), image, **({} if image == "float32" else {"scales": 1 / 255, "zero": INT8_ZERO[image]})
+    )
     for name, array, axis in (("k", KERNEL, 0), ("d", DEPTHWISE, 3), ("w", DENSE, 0)):
         model.constant(name, *store(array, weights, axis))
         if weights == "int8":
             model.tensors[-1][4] = quantize(array, axis)[1]
     model.constant("b", BIAS.astype("<f4"))
     for name, shape in (("c", (1, 5, 4, 6)), ("e", (1, 4, 3, 12)), ("p", (1, 3, 2, 12)), ("g", (1, 4)), ("y", (1, 4))):
-        model.see(name, shape)
+        model.tensor(name, shape)
     model.call(3, ["x", "k", "b"], "c", {0: ("b", 0), 1: ("i", 2), 2: ("i", 2)} | RELU)
     model.call(4, ["c", "d"], "e", {0: ("b", 1), 1: ("i", 1), 2: ("i", 1), 3: ("i", 2)})
     model.call(17, ["e"], "p", {0: ("b", 1), 1: ("i", 1), 2: ("i", 1), 3: ("i", 2), 4: ("i", 2)})
@@ -38,7 +44,7 @@ def network(*, image: str = "float32", weights: str = "float32") -> Model:
     return model
 
 
-INT8_ZERO = {"uint8": 0, "int8": -128}
+INT8_ZERO = {"uint8": 0, "int8": -128}  # the integer that stands for a byte of 0
 
 
 def store(array: np.ndarray, dtype: str, axis: int) -> tuple[np.ndarray]:
@@ -46,7 +52,7 @@ def store(array: np.ndarray, dtype: str, axis: int) -> tuple[np.ndarray]:
 
 
 def quantize(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
-    """Return weights of 8 bits with a scale for each filter, and what says so."""
+    """Quantise weights to 8 bits with a scale for each filter; return them and the table that describes it."""
     others = tuple(i for i in range(array.ndim) if i != axis)
     scales = (np.abs(array).max(axis=others) / 127).astype("<f4")
     shape = [-1 if i == axis else 1 for i in range(array.ndim)]
@@ -54,8 +60,8 @@ def quantize(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
     return numbers, {2: scales, 3: np.zeros(len(scales), "<i8"), 6: ("i", axis)}
 
 
-def ours() -> cs.Model:
-    """Build a model of ours that computes the same as `network`."""
+def make_expected_model() -> cs.Model:
+    """Build a convscope model that computes the same as `make_network`."""
     layers = (
         cs.Conv2D(6, 3, 2, "same", "relu", name="conv2d"),
         cs.DepthwiseConv2D(2, depth_multiplier=2, use_bias=False, name="each"),
@@ -73,45 +79,46 @@ def ours() -> cs.Model:
 
 @pytest.mark.parametrize("weights", ["float32", "float16", "int8"])
 def test_a_network_is_read_from_each_type_of_weights(weights: str, tmp_path: Path):
-    path = network(weights=weights).save(tmp_path)
+    path = make_network(weights=weights).save(tmp_path)
     assert recognize_file(path) == "TensorFlow Lite"
     imported = read_tflite(path)
     assert [layer.kind for layer in imported.architecture.layers] == [
-        layer.kind for layer in ours().architecture.layers
+        layer.kind for layer in make_expected_model().architecture.layers
     ]
     assert not imported.reads_bytes
     assert any("computes in whole numbers" in note for note in imported.notes) == (weights == "int8")
     logits = cs.import_model(path, scaling=cs.Scaling()).logits(IMAGES)
-    expected = ours().logits(IMAGES)
+    expected = make_expected_model().logits(IMAGES)
     tolerance = {"float32": 1e-5, "float16": 2e-3, "int8": 2e-2}[weights]
     np.testing.assert_allclose(logits, expected, atol=tolerance * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("image", ["uint8", "int8"])
 def test_a_quantised_input_reads_bytes(image: str, tmp_path: Path):
-    path = network(image=image).save(tmp_path)
+    path = make_network(image=image).save(tmp_path)
     imported = read_tflite(path)
     assert imported.reads_bytes
     assert imported.architecture.input.scale == pytest.approx(1 / 255)
     assert imported.architecture.input.offset == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(cs.import_model(path).logits(IMAGES), ours().logits(IMAGES), atol=1e-5)
+    np.testing.assert_allclose(cs.import_model(path).logits(IMAGES), make_expected_model().logits(IMAGES), atol=1e-5)
 
 
-def simple(code: int, options: dict | None = None, **others: np.ndarray) -> Model:
-    """Return one operator of maps (9, 7, 2), between the image and a dense layer."""
+def make_single_operator(code: int, options: dict | None = None, **others: np.ndarray) -> Model:
+    """Make one operator on maps (9, 7, 2), between the image and a dense layer."""
     model = Model()
-    model.see("x", (1, 9, 7, 2))
+    model.tensor("x", (1, 9, 7, 2))
     for name, array in others.items():
         model.constant(name, array)
-    model.see("m", (1, 9, 7, 2))
+    model.tensor("m", (1, 9, 7, 2))
     model.constant("w", RNG.normal(0, 0.1, (3, 126)).astype("<f4"))
-    model.see("y", (1, 3))
+    model.tensor("y", (1, 3))
     model.call(code, ["x", *others], "m", options)
     model.call(9, ["m", "w"], "y", {})
     return model
 
 
-PLAIN = {
+# By name: the operator's number, options and constants, and the function that it computes.
+ELEMENTWISE = {
     "RELU": (19, None, {}, lambda x: np.maximum(x, 0)),
     "RELU6": (21, None, {}, lambda x: np.clip(x, 0, 6)),
     "MUL and RELU6": (18, {0: ("b", 3)}, {"c": np.array([99], "<f4")}, lambda x: np.clip(99 * x, 0, 6)),
@@ -130,36 +137,36 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_elementwise_operators_are_read(name: str, tmp_path: Path):
-    code, options, others, expected = PLAIN[name]
-    model = simple(code, options, **others)
+    code, options, others, expected = ELEMENTWISE[name]
+    model = make_single_operator(code, options, **others)
     logits = cs.import_model(model.save(tmp_path), scaling=cs.Scaling(mean=0.5)).logits(IMAGES)
     kernel = np.frombuffer(model.buffers[-1][0].tobytes(), "<f4").reshape(3, 126)
     np.testing.assert_allclose(logits, expected(IMAGES / 255 - 0.5).reshape(5, -1) @ kernel.T, atol=1e-5)
 
 
-def test_padding_means_and_shapes_that_are_computed_are_read(tmp_path: Path):
+def test_padding_means_and_computed_shapes_are_read(tmp_path: Path):
     model = Model()
-    model.see("x", (1, 9, 7, 2))
+    model.tensor("x", (1, 9, 7, 2))
     model.constant("pads", np.array([[0, 0], [1, 2], [0, 3], [0, 0]], "<i4"))
     model.constant("axes", np.array([1, 2], "<i4"))
     for name, shape, dtype in (("p", (1, 12, 10, 2), "float32"), ("m", (1, 2), "float32"), ("s", (2,), "int32"),
                                ("y", (1, 2), "float32")):  # fmt: skip
-        model.see(name, shape, dtype)
+        model.tensor(name, shape, dtype)
     model.call(34, ["x", "pads"], "p")
     model.call(40, ["p", "axes"], "m", {})
     model.call(77, ["m"], "s")  # SHAPE, which nothing needs
     model.call(22, ["m", "s"], "y")
     logits = cs.import_model(model.save(tmp_path), scaling=cs.Scaling()).logits(IMAGES)
-    np.testing.assert_allclose(logits, (IMAGES / 255).sum(axis=(1, 2)) / 120, atol=1e-5)
+    np.testing.assert_allclose(logits, (IMAGES / 255).sum(axis=(1, 2)) / (12 * 10), atol=1e-5)
 
 
 def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
-    model = network()
+    model = make_network()
     model.outputs, model.signature = ("g", "y"), {"logits": "g", "probabilities": "y"}
-    read = cs.import_model(model.save(tmp_path), scaling=cs.Scaling())  # the softmax, of the two
-    np.testing.assert_allclose(read.logits(IMAGES), ours().logits(IMAGES), atol=1e-5)
+    read = cs.import_model(model.save(tmp_path), scaling=cs.Scaling())  # without `output`, the softmax is chosen
+    np.testing.assert_allclose(read.logits(IMAGES), make_expected_model().logits(IMAGES), atol=1e-5)
     plain = read_tflite(tmp_path / "net.tflite", output="logits")
     assert plain.architecture.layers[-1].activation == "linear"
     with pytest.raises(InterchangeError, match="has no output 'logit', but 'logits', 'probabilities'; did you mean"):
@@ -177,7 +184,7 @@ def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
     ],
 )
 def test_unsupported_operators_are_named(code: int, options: dict | None, custom: str, why: str, tmp_path: Path):
-    model = simple(code, options, **({"c": np.ones(1, "<f4")} if code == 0 else {}))
+    model = make_single_operator(code, options, **({"c": np.ones(1, "<f4")} if code == 0 else {}))
     model.codes[0] |= {1: custom} if custom else {}
     with pytest.raises(InterchangeError, match=why):
         read_tflite(model.save(tmp_path))
@@ -200,42 +207,44 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_damaged_model_is_refused(name: str, tmp_path: Path):
-    model = network()
+    model = make_network()
     model.changes, why = CHANGES[name]
     with pytest.raises(InterchangeError, match=why) as caught:
         read_tflite(model.save(tmp_path))
     assert str(tmp_path / "net.tflite") in str(caught.value)
 
 
-def halves(count: int) -> Model:
-    """Return `network` with a dense kernel in float16, which as many operators make float32."""
-    model = network()
+def make_float16_network(count: int) -> Model:
+    """Make the network with a dense kernel in float16, which `count` operators DEQUANTIZE to float32."""
+    model = make_network()
     model.constant("half", DENSE.astype("<f2"))
     for number in range(count):
-        name = model.see(f"again {number}", DENSE.shape)
+        name = model.tensor(f"again {number}", DENSE.shape)
         model.call(6, ["half"], name)
     model.operators[3][1] = np.array([model.names.index("p"), model.names.index("again 0")], "<i4")
     model.operators = [*model.operators[5:], *model.operators[:5]]
     return model
 
 
-def test_weights_in_float16_are_constants_behind_their_operator(tmp_path: Path):
-    read = cs.import_model(halves(1).save(tmp_path), scaling=cs.Scaling())
-    np.testing.assert_allclose(read.logits(IMAGES), ours().logits(IMAGES), atol=5e-3)
-    assert [layer.kind for layer in read.architecture.layers] == [layer.kind for layer in ours().architecture.layers]
+def test_weights_that_an_operator_converts_from_float16_are_read(tmp_path: Path):
+    read = cs.import_model(make_float16_network(1).save(tmp_path), scaling=cs.Scaling())
+    np.testing.assert_allclose(read.logits(IMAGES), make_expected_model().logits(IMAGES), atol=5e-3)
+    assert [layer.kind for layer in read.architecture.layers] == [
+        layer.kind for layer in make_expected_model().architecture.layers
+    ]
     with pytest.raises(InterchangeError, match="dequantises its weights again and again"):
-        read_tflite(halves(60).save(tmp_path))
+        read_tflite(make_float16_network(60).save(tmp_path))
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
     path = tmp_path / "net.tflite"
-    path.write_bytes(network().bytes())
+    path.write_bytes(make_network().bytes())
     assert_refused_wherever_it_ends(path, read_tflite, InterchangeError, 37)
 
 
 @pytest.mark.slow
 def test_a_changed_file_is_read_or_refused_without_another_error(tmp_path: Path):
-    rng, content, path = np.random.default_rng(1), network(weights="int8").bytes(), tmp_path / "net.tflite"
+    rng, content, path = np.random.default_rng(1), make_network(weights="int8").bytes(), tmp_path / "net.tflite"
     for _ in range(1500):
         changed = bytearray(content)
         for _ in range(rng.integers(1, 5)):

@@ -1,4 +1,4 @@
-"""Exported programs of PyTorch made by hand."""
+"""Build exported programs of PyTorch (`.pt2`) by hand: a description in JSON, and weights, in an archive."""
 
 import json
 import zipfile
@@ -11,7 +11,7 @@ _TYPES = {"float32": 7, "uint8": 1, "int64": 5, "float64": 8, "float16": 6}
 
 
 class Program:
-    """A program as it is put together: weights, calls and outputs."""
+    """A program to which weights, calls and outputs are added before it is saved."""
 
     def __init__(self, image: tuple[int | None, ...] = (None, 2, 9, 7), dtype: str = "float32") -> None:
         self.weights: dict[str, np.ndarray] = {}
@@ -20,10 +20,10 @@ class Program:
         self.inputs: list[dict[str, Any]] = []
         self.outputs: list[str] = []
         self.class_names: list[str] | None = None
-        self.see("x", image, dtype)
+        self.value("x", image, dtype)
 
-    def see(self, name: str, sizes: tuple[int | None, ...], dtype: str = "float32") -> str:
-        """Note of what sizes a value is."""
+    def value(self, name: str, sizes: tuple[int | None, ...], dtype: str = "float32") -> str:
+        """Describe a value by its type and sizes; None is the number of images."""
         expression = {"as_expr": {"expr_str": "s77", "hint": {"as_int": 2}}}
         self.values[name] = {
             "dtype": _TYPES[dtype],
@@ -37,27 +37,20 @@ class Program:
         return name
 
     def weight(self, name: str, array: np.ndarray) -> str:
-        """Add a parameter and return what the calls call it."""
-        called = "p_" + name.replace(".", "_")
+        """Add a parameter and return the name by which calls refer to it."""
+        argument = "p_" + name.replace(".", "_")
         self.weights[name] = array
-        self.see(called, array.shape, array.dtype.name)
-        self.inputs.append({"parameter": {"arg": {"name": called}, "parameter_name": name}})
-        return called
+        self.value(argument, array.shape, array.dtype.name)
+        self.inputs.append({"parameter": {"arg": {"name": argument}, "parameter_name": name}})
+        return argument
 
     def call(self, target: str, sizes: tuple[int | None, ...], /, *, result: str = "float32", **arguments: Any) -> str:
         """Add a call and return the name of its result."""
         name = f"{target.partition('.')[0]}_{len(self.nodes)}"
-        self.see(name, sizes, result)
+        self.value(name, sizes, result)
         inputs = [{"name": key, "arg": self._argument(value), "kind": 1} for key, value in arguments.items()]
-        output = {"as_tensor": {"name": name}}
-        self.nodes.append(
-            {
-                "target": f"torch.ops.aten.{target}",
-                "inputs": inputs,
-                "outputs": [output],
-                "metadata": {"stack_trace": "x"},
-            }
-        )
+        node = {"target": f"torch.ops.aten.{target}", "inputs": inputs, "outputs": [{"as_tensor": {"name": name}}]}
+        self.nodes.append(node | {"metadata": {"stack_trace": "x"}})
         return name
 
     def _argument(self, value: Any) -> dict[str, Any]:

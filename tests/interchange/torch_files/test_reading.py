@@ -1,4 +1,4 @@
-"""Exported programs of PyTorch, made by hand, against networks of ours with the same weights."""
+"""Exported programs of PyTorch are read as networks, without PyTorch; damaged ones give one clear error each."""
 
 import json
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ RNG = np.random.default_rng(7)
 KERNEL, BIAS, DENSE = (RNG.normal(0, 0.4, shape).astype(np.float32) for shape in ((3, 2, 3, 3), (3,), (4, 36)))
 
 
-def network(program: Program, head: str = "linear") -> Program:
-    """Add a convolution, a ReLU, a pooling and a dense layer."""
+def add_network(program: Program, head: str = "linear") -> Program:
+    """Add a convolution, a ReLU, a pooling and a dense layer to a program."""
     kernel, bias = program.weight("block.conv.weight", KERNEL), program.weight("block.conv.bias", BIAS)
     dense = program.weight("head.weight", DENSE)
     maps = program.call("conv2d.default", (None, 3, 9, 7), input="x", weight=kernel, bias=bias, padding=[1, 1])
@@ -29,9 +29,9 @@ def network(program: Program, head: str = "linear") -> Program:
     flat = program.call("flatten.using_ints", (None, 36), self=pooled, start_dim=1)
     if head == "linear":
         logits = program.call("linear.default", (None, 4), input=flat, weight=dense)
-    else:  # as decomposed programs have it
-        turned = program.call("permute.default", (36, 4), self=dense, dims=[1, 0])
-        logits = program.call("mm.default", (None, 4), self=flat, mat2=turned)
+    else:  # the operators of a decomposed program
+        transposed = program.call("permute.default", (36, 4), self=dense, dims=[1, 0])
+        logits = program.call("mm.default", (None, 4), self=flat, mat2=transposed)
     program.outputs.append(program.call("softmax.int", (None, 4), self=logits, dim=-1))
     return program
 
@@ -42,20 +42,20 @@ def test_one_sigmoid_becomes_two_classes(tmp_path: Path):
     flat = program.call("flatten.using_ints", (None, 126), self="x", start_dim=1)
     logit = program.call("linear.default", (None, 1), input=flat, weight=kernel)
     program.outputs.append(program.call("sigmoid.default", (None, 1), self=logit))
-    logits = cs.import_model(program.save(tmp_path), scaling=cs.Scaling()).logits(images())
-    expected = images().transpose(0, 3, 1, 2).reshape(5, -1) / 255 @ program.weights["head.weight"].T
+    logits = cs.import_model(program.save(tmp_path), scaling=cs.Scaling()).logits(IMAGES)
+    expected = IMAGES.transpose(0, 3, 1, 2).reshape(5, -1) / 255 @ program.weights["head.weight"].T
     np.testing.assert_allclose(logits, np.concatenate([0 * expected, expected], axis=1), atol=1e-5)
 
 
-def ours() -> cs.Model:
-    """Build a model of ours that computes the same as `network`."""
+def make_expected_model() -> cs.Model:
+    """Build a convscope model that computes the same as `add_network`."""
     layers = (
         cs.Conv2D(3, 3, padding="same", activation="relu", name="block_conv"),
         cs.MaxPooling2D(2),
         cs.Flatten(),
         cs.Dense(4, "softmax", use_bias=False, name="head"),
     )
-    rows = np.arange(36).reshape(3, 4, 3).transpose(1, 2, 0).ravel()  # channels last
+    rows = np.arange(36).reshape(3, 4, 3).transpose(1, 2, 0).ravel()  # from the order C, H, W to H, W, C
     weights = {
         "block_conv/kernel": np.ascontiguousarray(KERNEL.transpose(2, 3, 1, 0)),
         "block_conv/bias": BIAS,
@@ -64,24 +64,23 @@ def ours() -> cs.Model:
     return cs.Model(cs.Architecture(cs.Input(9, 7, 2), layers), weights, tuple("0123"))
 
 
-def images(count: int = 5, shape: tuple[int, ...] = (9, 7, 2)) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 2), dtype=np.uint8)
 
 
 def test_a_program_gives_the_same_network(tmp_path: Path):
-    read = cs.import_model(network(Program()).save(tmp_path), scaling=cs.Scaling())
+    read = cs.import_model(add_network(Program()).save(tmp_path), scaling=cs.Scaling())
     assert [layer.name for layer in read.architecture.layers][::3] == ["block_conv", "head"]
-    np.testing.assert_allclose(read.logits(images()), ours().logits(images()), atol=1e-5)
+    np.testing.assert_allclose(read.logits(IMAGES), make_expected_model().logits(IMAGES), atol=1e-5)
     assert read.provenance["imported"]["program"] == "PyTorch 2.13.0"
 
 
 def test_a_decomposed_program_gives_the_same(tmp_path: Path):
-    read = cs.import_model(network(Program(), "mm").save(tmp_path), scaling=cs.Scaling())
-    np.testing.assert_allclose(read.logits(images()), ours().logits(images()), atol=1e-5)
+    read = cs.import_model(add_network(Program(), "mm").save(tmp_path), scaling=cs.Scaling())
+    np.testing.assert_allclose(read.logits(IMAGES), make_expected_model().logits(IMAGES), atol=1e-5)
 
 
 def test_class_names_of_convscope_are_kept(tmp_path: Path):
-    program = network(Program())
+    program = add_network(Program())
     for names, expected in ((["a", "b", "ü", "d"], ("a", "b", "ü", "d")), (["a"], None)):
         program.class_names = names
         assert read_torch(program.save(tmp_path)).class_names == expected
@@ -98,11 +97,11 @@ def test_bytes_and_scales_are_taken_as_in_onnx_files(tmp_path: Path):
     image = read.architecture.input
     np.testing.assert_allclose((image.scale, image.offset), (1 / 255, 0), rtol=1e-6)
     assert read.reads_bytes
-    assert not read_torch(network(Program()).save(tmp_path)).reads_bytes
+    assert not read_torch(add_network(Program()).save(tmp_path)).reads_bytes
 
 
 def test_in_place_changes_of_a_keras_model_are_read(tmp_path: Path):
-    program = network(Program())
+    program = add_network(Program())
     assert read_torch(program.save(tmp_path)).architecture.layers[0].activation == "relu"
     flat = program.nodes[3]["outputs"][0]["as_tensor"]["name"]
     program.call("tanh_.default", (None, 36), self=flat)
@@ -116,10 +115,10 @@ def test_in_place_changes_of_a_keras_model_are_read(tmp_path: Path):
         read_torch(program.save(tmp_path))
 
 
-def _conv(program: Program, target: str, sizes: tuple[int | None, ...] = (None, 3, 9, 7), **arguments) -> None:
+def _add_after_convolution(program: Program, target: str, **arguments) -> None:
     kernel = program.weight("conv.weight", KERNEL)
     maps = program.call("conv2d.default", (None, 3, 9, 7), input="x", weight=kernel, padding=[1, 1])
-    program.outputs.append(program.call(target, sizes, self=maps, **arguments))
+    program.outputs.append(program.call(target, (None, 3, 9, 7), self=maps, **arguments))
 
 
 REFUSED = {
@@ -141,7 +140,7 @@ REFUSED = {
 def test_unsupported_operators_are_named(name: str, tmp_path: Path):
     target, arguments, message = REFUSED[name]
     program = Program()
-    _conv(program, target, **arguments)
+    _add_after_convolution(program, target, **arguments)
     if name != "a denoiser":  # a denoiser is recognised by its sizes
         program.values[program.outputs[0]]["sizes"] = program.values["x"]["sizes"][:1] + [{"as_int": 1}] * 3
     path = program.save(tmp_path)
@@ -164,7 +163,7 @@ def _two_inputs(members: dict[str, bytes]) -> None:
 
 
 def _no_axes(members: dict[str, bytes]) -> None:
-    """A value without axes, and an operator that turns its axes."""
+    """Describe a value as without axes, and permute its axes."""
     document = json.loads(members[MODEL])
     graph = document["graph_module"]["graph"]
     node = graph["nodes"][1]
@@ -174,12 +173,12 @@ def _no_axes(members: dict[str, bytes]) -> None:
     members[MODEL] = json.dumps(document).encode()
 
 
-def _older(members: dict[str, bytes]) -> None:
+def _make_older(members: dict[str, bytes]) -> None:
     members.clear()
     members["serialized_exported_program.json"] = b"{}"
 
 
-# A member is left out where it is None, a pair is what stands in it and what takes its place.
+# Changes of members: None removes a member, a pair replaces a text in it, bytes replace it.
 DAMAGED = "its description of the program is damaged"
 BAD: dict[str, tuple[Any, str]] = {
     "no weight": ({WEIGHT: None}, "has no net/data/weights/weight_0"),
@@ -198,14 +197,14 @@ BAD: dict[str, tuple[Any, str]] = {
     "no axes": (_no_axes, DAMAGED),
     "a missing name": ({MODEL: ('{"name": "conv2d_0"}', '{"name": "nothing"}')}, DAMAGED),
     "PyTorch 2.8": ({"net/data/weights/model.pt": b""}, "is a program of PyTorch 2.8 or earlier"),
-    "PyTorch 2.7": (_older, "is a program of PyTorch 2.8 or earlier"),
+    "PyTorch 2.7": (_make_older, "is a program of PyTorch 2.8 or earlier"),
     "a climbing path": ({"net/../../x": b""}, "whose path leaves the archive"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_damaged_or_hostile_file_is_one_clear_error(case: str, tmp_path: Path):
-    members, (change, message) = network(Program()).members(), BAD[case]
+    members, (change, message) = add_network(Program()).members(), BAD[case]
     if callable(change):
         change(members)
     else:
@@ -223,7 +222,7 @@ def test_a_damaged_or_hostile_file_is_one_clear_error(case: str, tmp_path: Path)
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
-    assert_refused_wherever_it_ends(network(Program()).save(tmp_path), read_torch, InterchangeError, 499)
+    assert_refused_wherever_it_ends(add_network(Program()).save(tmp_path), read_torch, InterchangeError, 499)
 
 
 VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5}, {"as_expr": {}}, {"as_none": True}]
@@ -233,12 +232,12 @@ VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5},
 @pytest.mark.parametrize("name", ["net/models/model.json", "net/data/weights/model_weights_config.json"])
 def test_a_changed_description_is_read_or_refused_without_another_error(name: str, tmp_path: Path):
     random = Random(5)
-    members = network(Program()).members()
+    members = add_network(Program()).members()
     for _ in range(400):
         document = json.loads(members[name])
         for _ in range(random.randint(1, 3)):
-            holder, key = random.choice(list(_places(document)))
-            holder[key] = random.choice(VALUES)
+            container, key = random.choice(list(_list_entries(document)))
+            container[key] = random.choice(VALUES)
         path = write_archive(members | {name: json.dumps(document).encode()}, tmp_path / "net.pt2")
         try:
             read_torch(path)
@@ -246,8 +245,9 @@ def test_a_changed_description_is_read_or_refused_without_another_error(name: st
             assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every place in a JSON document that holds a value."""
-    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+def _list_entries(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (container, key) for every entry of the lists and objects in a JSON document."""
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
         yield value, key
-        yield from _places(value[key])
+        yield from _list_entries(value[key])
