@@ -95,12 +95,10 @@ def test_more_seeds_run_only_what_is_missing(small_folder: Path, tmp_path: Path)
 BAD = {
     "no seeds": ({"seeds": []}, "there are no seeds"),
     "no architectures": ({"architectures": []}, "there are no architectures"),
-    "two recipes of one name": (
-        {"recipes": [cs.Recipe(epochs=1), cs.Recipe(epochs=2)]},
-        "2 recipes are 'custom'; each needs its own name",
-    ),
+    "two recipes of one name": ({"recipes": [cs.Recipe(epochs=1), cs.Recipe(epochs=2)]},
+        "2 recipes are 'custom'; each needs its own name"),
     "a seed twice": ({"seeds": [1, 2, 1]}, "2 seeds are 1"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -33,14 +33,10 @@ EXPORT = (
     r"\(torch\.zeros\(1, 1, 28, 28\),\)\), 'net\.pt2'\)`"
 )
 FILES = {
-    "torch.save": (
-        _zip("archive/data.pkl", "archive/data/0"),
-        rf"is a file of torch.save: weights .*load_state_dict\(torch.load\('file.keras'\)\)`.*{EXPORT}",
-    ),
-    "TorchScript": (
-        _zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
-        r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load",
-    ),
+    "torch.save": (_zip("archive/data.pkl", "archive/data/0"),
+        rf"is a file of torch.save: weights .*load_state_dict\(torch.load\('file.keras'\)\)`.*{EXPORT}"),
+    "TorchScript": (_zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
+        r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load"),
     "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),
     "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
     "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),
@@ -56,7 +52,7 @@ FILES = {
     "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
     "GGUF": (b"GGUF\x03\0\0\0", "language model"),
     "XML": (b'<?xml version="1.0"?><net>', "OpenVINO"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)

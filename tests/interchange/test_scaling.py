@@ -17,18 +17,14 @@ LAYERS = {
     "dense": (cs.Flatten(),),
     "depthwise": (cs.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="tanh"), *MIXED),
     "normalised": (cs.BatchNormalization(activation="relu"), cs.MaxPooling2D(), cs.ZeroPadding2D(1), cs.Flatten()),
-    "sum of colours": (
-        cs.DepthwiseConv2D(3, padding="same", name="a"), cs.AveragePooling2D(3, 1, "same"), cs.Add("a"),
-        cs.GlobalMaxPooling2D(), cs.BatchNormalization(),
-    ),
+    "sum of colours": (cs.DepthwiseConv2D(3, padding="same", name="a"), cs.AveragePooling2D(3, 1, "same"), cs.Add("a"),
+        cs.GlobalMaxPooling2D(), cs.BatchNormalization()),
     "groups of one colour": (cs.Conv2D(6, 3, groups=3, padding="same", activation="elu"), *MIXED),
     "groups of what was mixed": (cs.Conv2D(4, 1), cs.Conv2D(6, 3, groups=2, activation="relu"), cs.Flatten()),
-    "branches from the image": (
-        cs.Conv2D(5, 1, name="mixed"), cs.Branch("input"),
+    "branches from the image": (cs.Conv2D(5, 1, name="mixed"), cs.Branch("input"),
         cs.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="deep"), cs.PReLU(),
         cs.Concatenate("mixed", name="both"), cs.Branch("input", name="colours"), cs.Concatenate("both"),
-        cs.Conv2D(3, 3, padding="same", activation="relu"), cs.Flatten(),
-    ),
+        cs.Conv2D(3, 3, padding="same", activation="relu"), cs.Flatten()),
     "flattened twice": (cs.Flatten(), cs.Dropout(0.3), cs.Flatten()),
 }  # fmt: skip
 SCALINGS = {

@@ -1,6 +1,6 @@
-"""The networks of the corpus: what people bring, built in PyTorch and in Keras.
+"""The networks of the corpus: common networks, built in PyTorch and in Keras.
 
-Each is a function that makes it. A new one gets a row in `TORCH` or `KERAS`, and every test of the corpus takes it.
+A new network gets a row in `TORCH` or `KERAS`, and every test of the corpus runs on it.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class Entry:
     """A network of the corpus.
 
     Attributes:
-        make: returns it, untrained.
+        make: makes the untrained network.
         image_shape: (H, W, C).
-        scaling: what makes its input of bytes; None where it does that itself.
-        ends_in: what its outputs are: "logits", "log_softmax" or "softmax".
+        scaling: from bytes to the network's input; None if the network scales bytes itself.
+        ends_in: the kind of its outputs: "logits", "log_softmax" or "softmax".
     """
 
     make: Callable[[], Any]
@@ -34,7 +34,7 @@ class Entry:
 
 
 def lenet5() -> nn.Module:
-    """LeNet-5 with tanh and mean pooling (LeCun and others 1998), of images of 28 x 28 with a margin."""
+    """Make LeNet-5 with tanh and mean pooling (LeCun and others 1998), for images of 28 × 28 with padding."""
     return nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2),
         nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
@@ -63,7 +63,7 @@ class Net(nn.Module):
 
 
 class Normalized(nn.Module):
-    """A small network that makes its input of bytes itself, channel by channel."""
+    """A small network that scales bytes itself, channel by channel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Normalized(nn.Module):
 
 
 def colour() -> nn.Module:
-    """A network of colour images of 32 x 32, as for CIFAR-10."""
+    """Make a network for colour images of 32 × 32, as for CIFAR-10."""
     return nn.Sequential(
         nn.Conv2d(3, 16, 3, 2, padding=1), nn.BatchNorm2d(16), nn.ReLU(inplace=True),
         nn.Conv2d(16, 24, 3, 2, padding=1), nn.BatchNorm2d(24), nn.ReLU(inplace=True),
@@ -108,7 +108,7 @@ def residual_path(channels: int, filters: int, stride: int) -> nn.Module:
 
 
 def mobile() -> nn.Module:
-    """Depthwise and grouped convolutions with ReLU6 and Hardswish, as MobileNets have them, and a dilated one."""
+    """Make a network with a MobileNet's depthwise and grouped convolutions, ReLU6 and Hardswish, and a dilation."""
     return nn.Sequential(
         nn.Conv2d(3, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU6(),
         nn.Conv2d(12, 12, 3, 1, 1, groups=12, bias=False), nn.BatchNorm2d(12), nn.ReLU6(),
@@ -148,7 +148,7 @@ layers = keras.layers
 
 
 def keras_lenet5() -> Any:
-    """The same LeNet-5 as a Sequential."""
+    """Make the same LeNet-5 as a Sequential."""
     return keras.Sequential(
         [
             keras.Input(GREY),
@@ -161,7 +161,7 @@ def keras_lenet5() -> Any:
 
 
 def keras_colour() -> Any:
-    """A Functional model of colour images that scales bytes itself, with layers for training alone."""
+    """Make a Functional model for colour images that scales bytes itself, with layers that act only in training."""
     image = keras.Input(COLOUR)
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(layers.RandomFlip("horizontal")(image))
     x = layers.BatchNormalization()(layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(x))
@@ -171,7 +171,7 @@ def keras_colour() -> Any:
 
 
 def keras_branched() -> Any:
-    """A residual block with a convolution in its shortcut, branches side by side, and a layer that is used twice."""
+    """Make a residual block with a convolution in its shortcut, parallel branches, and a layer that is used twice."""
     image = keras.Input(GREY)
     x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(image)
     y = layers.Conv2D(12, 3, padding="same", groups=4, activation="silu")(x)

@@ -1,4 +1,4 @@
-"""Keras models with every layer that is read from one, with random widths, windows, paddings and weights."""
+"""Random Keras models that contain every layer that convscope reads from Keras."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LAYERS = {
     "DepthwiseConv2D", "LeakyReLU", "SeparableConv2D", "Activation", "AveragePooling2D", "Dropout", "Flatten", "Dense",
     "Softmax",
 }  # fmt: skip
-"""What each of them has; the two global poolings take turns."""
+"""Layers that each random model has; some also have one of the two global poolings."""
 
 
 def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
@@ -83,6 +83,6 @@ def randomize(model: keras.Model, seed: int | np.random.Generator) -> keras.Mode
 
 
 def keras_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return (N, K), what the layer before the model's last softmax gives."""
+    """Compute the logits (N, K): the output of the layer before the model's last softmax."""
     inner: Any = keras.Model(model.inputs, model.layers[-1].input)
     return np.asarray(inner.predict(images.astype("float32"), verbose=0, batch_size=40))

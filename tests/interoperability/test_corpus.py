@@ -1,7 +1,7 @@
-"""The corpus: networks as people have them, in every file that PyTorch and Keras write, through all that is done here.
+"""The corpus: common networks in every file that PyTorch and Keras write.
 
-Each file gives the logits of its network. Each network is imported as a run, with its own scaling found, evaluated,
-reported, exported to every format, and read from there again.
+Each file gives the logits of its network. Each network is imported as a run, evaluated, reported, exported to every
+format, and read again. For some, the scaling is searched.
 """
 
 import json
@@ -33,7 +33,7 @@ Images = NDArray[np.uint8]
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Keep back what the exporters say of themselves."""
+    """Ignore the exporters' own warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -43,7 +43,7 @@ def some_images(shape: tuple[int, ...], count: int = 32) -> Images:
     return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
-def numbers_of(entry: Entry, images: Images) -> NDArray[np.float32]:
+def scale_images(entry: Entry, images: Images) -> NDArray[np.float32]:
     """Scale images to the inputs of a network."""
     scales, offsets = (entry.scaling or cs.Scaling(1.0)).numbers(entry.image_shape[2])
     return (images * scales + offsets).astype(np.float32)
@@ -51,14 +51,14 @@ def numbers_of(entry: Entry, images: Images) -> NDArray[np.float32]:
 
 def torch_logits(entry: Entry, module: torch.nn.Module, images: Images) -> NDArray[np.float32]:
     with torch.no_grad():
-        inputs = torch.from_numpy(numbers_of(entry, images)).permute(0, 3, 1, 2)
+        inputs = torch.from_numpy(scale_images(entry, images)).permute(0, 3, 1, 2)
         return np.concatenate([module(block).numpy() for block in inputs.split(500)])
 
 
 def check(entry: Entry, model: cs.Model, images: Images, expected: NDArray[np.float32]) -> None:
     """Compare the logits of a model with those of its network, within 1e-4 of the largest."""
     logits = model.logits(images)
-    if entry.ends_in != "logits":  # probabilities lose the addend that all logits of an image share
+    if entry.ends_in != "logits":  # probabilities do not change when all logits of an image grow by the same number
         expected = np.log(expected) if entry.ends_in == "softmax" else expected
         logits, expected = (values - values.mean(axis=1, keepdims=True) for values in (logits, expected))
     assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
@@ -79,7 +79,7 @@ def old_onnx(module: torch.nn.Module, image: torch.Tensor, folder: Path) -> list
 
 
 def new_onnx(module: torch.nn.Module, image: torch.Tensor, folder: Path) -> list[Path]:
-    """Write what the newer exporter makes with its weights in a file beside, as it does by default, and in one."""
+    """Export with the newer exporter twice: with weights in a second file, which is its default, and in one file."""
     pytest.importorskip("onnxscript")
     program = torch.onnx.export(module, (image,), dynamo=True, verbose=False)
     assert program is not None
@@ -105,8 +105,8 @@ def test_each_file_of_pytorch_gives_its_network(
         check(entry, cs.import_model(path, scaling=entry.scaling), images, expected)
 
 
-def of_windows(content: bytes) -> bytes:
-    """Return the weights of a `.keras` file with the names of groups as Keras writes them on Windows."""
+def use_backslashes(content: bytes) -> bytes:
+    """Return the weights of a `.keras` file with backslashes in the names of groups, as Keras writes on Windows."""
     changed = BytesIO()
     with h5py.File(BytesIO(content)) as source, h5py.File(changed, "w") as made:
         arrays = dict[str, Any]()
@@ -122,7 +122,7 @@ def on_windows(model: Any, folder: Path) -> Path:
     with zipfile.ZipFile(folder / "first.keras") as first, zipfile.ZipFile(folder / "net.keras", "w") as made:
         for name in first.namelist():
             content = first.read(name)
-            made.writestr(name, of_windows(content) if name.endswith(".h5") else content)
+            made.writestr(name, use_backslashes(content) if name.endswith(".h5") else content)
     return folder / "net.keras"
 
 
@@ -157,11 +157,11 @@ def test_each_file_of_keras_gives_its_network(name: str, form: str, tmp_path: Pa
     images = some_images(entry.image_shape)
     architecture = tmp_path / "net.json" if form == "weights" else None
     read = cs.import_model(path, architecture=architecture, scaling=entry.scaling)
-    check(entry, read, images, np.asarray(model.predict(numbers_of(entry, images), verbose=0)))
+    check(entry, read, images, np.asarray(model.predict(scale_images(entry, images), verbose=0)))
 
 
 def colour(part: cs.Dataset, seed: int) -> cs.Dataset:
-    """Return digits of 32 x 32, each class about in a colour of its own, on dim grounds."""
+    """Return digits of 32 × 32, each class in about its own colour, on dim backgrounds."""
     stream = np.random.default_rng(seed)
     ink = np.pad(part.images, ((0, 0), (2, 2), (2, 2), (0, 0))) / 255
     inks = np.random.default_rng(7).uniform(60, 250, (10, 3))[part.labels] + stream.normal(0, 15, (len(part), 3))
@@ -202,8 +202,8 @@ def test_each_network_is_imported_evaluated_reported_and_exported_to_every_forma
         done = invoke("import", tmp_path / "net.pt2", "--dataset", path, "--out", tmp_path / "run", *words, "--json")
     assert done.exit_code == 0, done.output
     expected = torch_logits(entry, module, splits.test.images)
-    right = float((expected.argmax(axis=1) == splits.test.labels).mean())
-    assert json.loads(done.stdout)["evaluation"]["accuracy"] == pytest.approx(right, abs=1 / len(expected))
+    accuracy = float((expected.argmax(axis=1) == splits.test.labels).mean())
+    assert json.loads(done.stdout)["evaluation"]["accuracy"] == pytest.approx(accuracy, abs=1 / len(expected))
     assert (tmp_path / "run" / "report.html").stat().st_size > 1e5
     model = cs.load_model(tmp_path / "run")
     check(entry, model, splits.test.images, expected)
@@ -211,7 +211,7 @@ def test_each_network_is_imported_evaluated_reported_and_exported_to_every_forma
 
 
 def check_exports(model: cs.Model, images: Images, folder: Path) -> None:
-    """Export a model to every format; each file gives its logits where it runs, and again when it is read."""
+    """Export a model to every format, and compare the logits of each file's own runtime and of the imported file."""
     expected = model.logits(images)
     tolerance = 1e-4 * np.abs(expected).max()
     for form in FORMATS.values():
@@ -235,7 +235,7 @@ def digits() -> cs.Splits:
 
 
 def read(name: str, folder: Path) -> Imported:
-    """Return a network of PyTorch as its file has it."""
+    """Export a network of the corpus and read its file."""
     entry = TORCH[name]
     height, width, channels = entry.image_shape
     torch.manual_seed(0)
@@ -251,7 +251,7 @@ def check_found(imported: Imported, part: cs.Dataset, scaling: cs.Scaling) -> No
 
 
 def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: Path):
-    """With tanh and -1 to 1 the nearest other scaling has a lower loss; tests/interchange trains at all scalings."""
+    """With tanh and -1 to 1 the most similar scaling has a lower loss; tests/interchange tries the other scalings."""
     imported, scaling = read("lenet5", tmp_path), cs.Scaling(mean=0.5, std=0.5)
     recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.001))
     model, _ = cs.train(imported.apply_scaling(scaling).architecture, digits.train, recipe)
@@ -264,7 +264,7 @@ def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: 
     ids=["mean and std of ImageNet", "-1 to 1, inverted"],
 )
 def test_the_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
-    """Trained in PyTorch, which keeps averages of its own in a batch normalisation, and knows numbers by channel."""
+    """The network is trained in PyTorch, whose batch normalisation computes its own moving averages."""
     part = colour(digits.train.take(np.arange(2000)), 0)
     torch.manual_seed(0)
     module = TORCH["colour"].make()

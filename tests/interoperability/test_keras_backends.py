@@ -1,4 +1,4 @@
-"""Tests of the Keras engine, export and round trips on the backends that this process does not use."""
+"""Some tests of the Keras engine, export and round trips, run on the backends that this process does not use."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ import pytest
 from convscope.engine.keras.backend import BACKENDS, backend_name
 
 OTHERS = [name for name in BACKENDS if find_spec(name) and name != backend_name()]
+# By file, the expression that pytest's -k selects tests with.
 CHOSEN = {
     "test_keras_engine.py": "reference and residual or Nesterov or goes_on and Adam",
     "test_keras_export.py": "written or over_edges or plain_model",

@@ -1,4 +1,4 @@
-"""The engine `keras` against `reference` and `native`, on the backend that KERAS_BACKEND names."""
+"""The engine `keras` compared with `reference` and `native`, on the backend that KERAS_BACKEND names."""
 
 import json
 from dataclasses import replace
@@ -16,10 +16,10 @@ from convscope.engine.keras import load_keras, versions
 from convscope.experiment import RunSpec
 from convscope.recipes import SGD, Adam, Augmentation
 
-pytestmark = pytest.mark.filterwarnings("default")  # those of the backends are not ours to mend
+pytestmark = pytest.mark.filterwarnings("default")  # warnings of the backends are not errors here
 
 CLOSE = 5e-6
-"""What float32 leaves of an output or gradient, as a share of the largest."""
+"""Tolerance for float32's rounding of outputs and gradients, relative to the largest."""
 
 OPTIONS = {
     "Adam": EpochOptions(),
@@ -40,12 +40,12 @@ def distance(actual, expected):
     return float(np.abs(np.asarray(actual, np.float64) - expected).max() / np.abs(expected).max())
 
 
-def apart(a, b, start):
-    """Return the distance of two sets of weights as a share of the way to `a`."""
+def relative_distance(a, b, start):
+    """Return the distance of two sets of weights, relative to the distance from `start` to `a`."""
     return np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in a) / sum(((a[n] - start[n]) ** 2).sum() for n in a))
 
 
-def dataset(architecture, count=70):
+def make_dataset(architecture, count=70):
     stream = np.random.default_rng(4)
     images = stream.integers(0, 256, (count, *architecture.input.shape), np.uint8)
     labels = stream.integers(0, architecture.num_classes, count)
@@ -104,26 +104,26 @@ def test_ablations_are_those_of_the_reference(architecture, weights, images):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_epoch_gives_the_result_of_the_native_engine(residual, name):
-    data, start, options = dataset(residual), initial_weights(residual, 0), OPTIONS[name]
+    data, start, options = make_dataset(residual), initial_weights(residual, 0), OPTIONS[name]
     networks = [open_network(residual, start, engine) for engine in ("keras", "native")]
     for _ in range(2):
         result, expected = (epoch(network, data, options) for network in networks)
         assert result.loss == pytest.approx(expected.loss, rel=1e-4)
         assert result.accuracy == pytest.approx(expected.accuracy, abs=1e-6)
-    assert apart(*(network.weights() for network in networks), start) < 2e-3
+    assert relative_distance(*(network.weights() for network in networks), start) < 2e-3
     states = [network.optimizer_state() for network in networks]
     assert states[0].keys() == states[1].keys()
     assert states[0]["step"] == states[1]["step"] == 6
     if options.averaging:
         kept = [{n: state[f"unaveraged/{n}"] for n in residual.weight_shapes} for state in states]
-        assert apart(*kept, start) < 2e-3
-        assert apart(networks[0].weights(), {**networks[0].weights(), **kept[0]}, start) > 0.05
+        assert relative_distance(*kept, start) < 2e-3
+        assert relative_distance(networks[0].weights(), {**networks[0].weights(), **kept[0]}, start) > 0.05
 
 
 @pytest.mark.parametrize("name", ["Adam", "Nesterov, averaged"])
 def test_training_that_goes_on_gives_the_same_bits(residual, name):
     dropping = Architecture(residual.input, (*residual.layers[:-3], Dropout(0.5), Dense(2)))
-    data, options = dataset(dropping), OPTIONS[name]
+    data, options = make_dataset(dropping), OPTIONS[name]
     whole = open_network(dropping, initial_weights(dropping, 0), "keras")
     epoch(whole, data, replace(options, dropout_key=5))
     resumed = open_network(dropping, whole.weights(), "keras")
@@ -138,7 +138,7 @@ def test_training_that_goes_on_gives_the_same_bits(residual, name):
 
 def test_the_key_determines_the_dropped_values():
     network = Architecture(Input(6, 6), (Flatten(), Dense(40, "relu"), Dropout(0.5), Dense(3)))
-    data, start = dataset(network, 32), initial_weights(network, 0)
+    data, start = make_dataset(network, 32), initial_weights(network, 0)
 
     def train_steps(key):
         opened = open_network(network, start, "keras")
@@ -151,7 +151,7 @@ def test_the_key_determines_the_dropped_values():
 
 
 def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
-    data, progress = dataset(residual), []
+    data, progress = make_dataset(residual), []
 
     def interrupt(done, loss, accuracy):
         progress.append((done, loss, accuracy))
@@ -223,7 +223,7 @@ def test_settings_of_keras_change_nothing(architecture, weights, images):
 
 
 def test_the_engine_refuses_invalid_arguments(residual):
-    network, data = open_network(residual, initial_weights(residual, 0), "keras"), dataset(residual)
+    network, data = open_network(residual, initial_weights(residual, 0), "keras"), make_dataset(residual)
     with pytest.raises(RecipeError, match="engine keras computes in float32; use engine native or precision float32"):
         open_network(residual, initial_weights(residual, 0), "keras", precision="bfloat16")
     with pytest.raises(ValueError, match="images are float64"):
@@ -255,7 +255,7 @@ DIVERGING = {
 def test_training_diverges_where_the_loss_is_finite_and_another_number_is_not(what: str):
     optimizer, averaging, scale = DIVERGING[what]
     network = Architecture(Input(2, 2, scale=scale), (Flatten(), Dense(3)))
-    data, recipe = dataset(network, 3), cs.Recipe(batch_size=3, optimizer=optimizer, averaging=averaging)
+    data, recipe = make_dataset(network, 3), cs.Recipe(batch_size=3, optimizer=optimizer, averaging=averaging)
     dark = replace(data, images=data.images % 3)
     name = what.replace("averages", "dense/kernel")
     with pytest.raises(DivergedError, match=rf"diverged in epoch 1 \({name} (inf|-inf|nan)\); lower"):

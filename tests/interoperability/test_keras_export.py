@@ -1,4 +1,4 @@
-"""Models given to Keras, and read back from the files that Keras opens by itself."""
+"""Models exported to Keras, in memory and as files that Keras opens without convscope."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from convscope.engine.keras import backend_name, load_keras
 from convscope.interchange.keras_export import DESCRIPTION, open_keras, to_keras, write_keras
 from convscope.training.model import Model
 
-pytestmark = pytest.mark.filterwarnings("default")  # those of the backends are not ours to mend
+pytestmark = pytest.mark.filterwarnings("default")  # warnings of the backends are not errors here
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_plain_model_gives_one_output_and_keeps_the_names(model, images, outpu
     assert exported.count_params() == sum(weight.size for weight in model.weights.values())
 
 
-def test_a_file_says_what_its_classes_are_called(model, tmp_path):
+def test_a_file_describes_its_classes_and_architecture(model, tmp_path):
     write_keras(model, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as file:
         description = json.loads(file.read(DESCRIPTION))
@@ -87,16 +87,16 @@ def zero_weights(architecture):
 @pytest.mark.parametrize("size", [(5, 8), (6, 7)])
 def test_means_over_windows_that_reach_over_edges_are_right_or_refused(size: tuple[int, int]):
     images = np.random.default_rng(0).integers(0, 256, (3, *size, 1), np.uint8)
-    right = 0
+    num_converted = 0
     for rows, columns, strides in itertools.product((1, 2, 3, 4), (2, 3), (1, 2)):
         layers = (AveragePooling2D((rows, columns), strides, "same"), Flatten(), Dense(3))
         network = Architecture(Input(*size), layers)
         model = Model(network, initial_weights(network, 0), ("a", "b", "c"))
         try:
-            answers = to_keras(model, output="logits").predict(images, verbose=0)
+            logits = to_keras(model, output="logits").predict(images, verbose=0)
         except EngineError:
             assert backend_name() == "torch"
             continue
-        assert np.abs(answers - model.logits(images)).max() < 1e-5
-        right += 1
-    assert right >= 6
+        assert np.abs(logits - model.logits(images)).max() < 1e-5
+        num_converted += 1
+    assert num_converted >= 6  # of 16 windows; PyTorch's backend refuses some

@@ -1,4 +1,4 @@
-"""Models that Keras itself made and saved, read without it: the same logits."""
+"""Models that Keras made and saved, read without Keras: the same logits."""
 
 import json
 
@@ -20,30 +20,29 @@ def images_for(shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (5, *shape)).astype(np.uint8)
 
 
-def logits_of(model, images):
-    """Compute logits with Keras: the output before the softmax."""
-    answer = model(images, training=False)
-    answer = keras.ops.convert_to_numpy(answer["logits"] if isinstance(answer, dict) else answer)
+def compute_in_keras(model, images):
+    """Compute logits with Keras: its output, or the logarithm of the probabilities of a softmax."""
+    output = model(images, training=False)
+    output = keras.ops.convert_to_numpy(output["logits"] if isinstance(output, dict) else output)
     last = model.layers[-1]
     while hasattr(last, "layers"):
         last = last.layers[-1]
     ends_in_softmax = last.get_config().get("activation") == "softmax" or type(last).__name__ == "Softmax"
-    return np.log(np.maximum(answer, 1e-30)) if ends_in_softmax and len(model.outputs) == 1 else answer
+    return np.log(np.maximum(output, 1e-30)) if ends_in_softmax and len(model.outputs) == 1 else output
 
 
 def centre(logits):
-    """Return logits without what is common to all of a row, which a softmax forgets."""
+    """Subtract the mean of each row of logits, which does not change their softmax."""
     return logits - logits.mean(axis=1, keepdims=True)
 
 
 def assert_same(model, models, images, inputs=None):
-    """Hold the logits of each of `models` against those of Keras, which sees `given` instead of the bytes."""
-    expected = centre(logits_of(model, images.astype(np.float32) if inputs is None else inputs))
-    assert expected.std() > 1e-3, "a network that answers something"
-    for ours in models:
-        assert np.abs(centre(ours.logits(images)) - expected).max() < LARGEST_DIFFERENCE * max(
-            1, np.abs(expected).max()
-        )
+    """Compare the logits of each of `models` with those of Keras, which gets `inputs`, or the bytes."""
+    expected = centre(compute_in_keras(model, images.astype(np.float32) if inputs is None else inputs))
+    assert expected.std() > 1e-3, "the logits of the network are all equal"
+    tolerance = LARGEST_DIFFERENCE * max(1, np.abs(expected).max())
+    for imported in models:
+        assert np.abs(centre(imported.logits(images)) - expected).max() < tolerance
 
 
 def reread(model, folder):
@@ -81,7 +80,7 @@ def test_a_normalization_that_was_adapted_is_read(tmp_path):
     assert_same(model, [*read, from_keras(model, scaling=cs.Scaling(1.0))], images)
 
 
-def test_models_within_models_are_laid_open(tmp_path):
+def test_nested_models_are_flattened(tmp_path):
     def block(filters, name):
         return keras.Sequential(
             [layers.Conv2D(filters, 3, padding="same", use_bias=False), layers.BatchNormalization(), layers.ReLU()],
@@ -259,7 +258,7 @@ def test_layers_that_do_nothing_at_prediction_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("flattened", ["channels_first", "channels_last"])
-def test_channels_first_answer_as_in_keras(flattened, tmp_path):
+def test_channels_first_give_the_logits_of_keras(flattened, tmp_path):
     first = {"data_format": "channels_first"}
     model = keras.Sequential(
         [

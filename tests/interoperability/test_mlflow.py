@@ -1,4 +1,4 @@
-"""Runs in MLflow, in a database file, read back by its own client."""
+"""Runs that are logged to a database of MLflow, read back with MLflow's own client."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def logged(small_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempP
     return folder / "run", uri
 
 
-def runs(uri: str) -> dict:
+def read_runs(uri: str) -> dict:
     """Read all logged runs by id: parameters, every metric value, tags, status, files and their digests."""
     client, runs_by_name = mlflow.MlflowClient(tracking_uri=uri), {}
     experiment = client.get_experiment_by_name("convscope")
@@ -66,26 +66,27 @@ def runs(uri: str) -> dict:
     return runs_by_name
 
 
-def top(uri: str) -> tuple:
-    return next(run for run in runs(uri).values() if run[3][3] is None)
+def find_main_run(uri: str) -> tuple:
+    """Return the run without a parent."""
+    return next(run for run in read_runs(uri).values() if run[3][3] is None)
 
 
 def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[Path, str]):
-    logged_runs = runs(logged[1])
+    logged_runs = read_runs(logged[1])
     assert len(logged_runs) == 4
     assert [run[3][3] is None for run in logged_runs.values()].count(True) == 1
 
 
 def test_logging_again_duplicates_nothing(logged: tuple[Path, str]):
     run, uri = logged
-    before = runs(uri)
+    before = read_runs(uri)
     assert invoke("log", run, "--to", f"mlflow:{uri}").exit_code == 0
-    assert runs(uri) == before
+    assert read_runs(uri) == before
 
 
 def test_the_log_equals_the_run(logged: tuple[Path, str]):
     run, uri = logged
-    parameters, metrics, tags, (name, status, _, _), files = top(uri)
+    parameters, metrics, tags, (name, status, _, _), files = find_main_run(uri)
     rows = open_run(run).load_history().rows()
     assert (name, status) == ("run", "FINISHED")
     for column in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
@@ -100,7 +101,7 @@ def test_the_log_equals_the_run(logged: tuple[Path, str]):
     assert not [file for file in files if file.endswith((".pkl", ".pickle"))]
 
 
-def test_an_interrupted_run_goes_on_as_the_same(
+def test_an_interrupted_run_is_continued_as_the_same_run(
     small_folder: Path, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shutil.copy(empty_store, tmp_path / "mlflow.db")
@@ -116,13 +117,13 @@ def test_an_interrupted_run_goes_on_as_the_same(
         patch.setattr(JobProgress, "on_epoch", interrupt)
         invoke("train", *options, "--out", tmp_path / "run")
     assert invoke("log", tmp_path / "run", "--to", f"mlflow:{uri}").exit_code == 0
-    _, metrics, _, (_, status, *_), _ = top(uri)
+    _, metrics, _, (_, status, *_), _ = find_main_run(uri)
     assert ([value[0] for value in metrics["loss"]], status) == ([1, 2], "KILLED")
     assert invoke("train", "--resume", tmp_path / "run").exit_code == 0
     assert invoke("log", tmp_path / "run", "--to", f"mlflow:{uri}").exit_code == 0
-    _, metrics, _, (_, status, *_), _ = top(uri)
+    _, metrics, _, (_, status, *_), _ = find_main_run(uri)
     assert ([value[0] for value in metrics["loss"]], status) == ([1, 2, 3, 4], "FINISHED")
-    assert len(runs(uri)) == 1
+    assert len(read_runs(uri)) == 1
 
 
 def test_the_experiment_follows_mlflows_environment_variable(

@@ -1,4 +1,4 @@
-"""Networks of Keras, through its own export, against Keras's answers."""
+"""Networks of Keras, exported by Keras to ONNX and read from there, give the probabilities of Keras."""
 
 import importlib.util
 from pathlib import Path
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, rea
 
 
 def network(size: tuple[int, int, int], classes: int):
-    """Return a Keras network of every kind of layer that is read."""
+    """Make a Keras network with many kinds of layers."""
     import keras
     from keras import layers
 
@@ -37,7 +37,7 @@ def network(size: tuple[int, int, int], classes: int):
 
 @pytest.mark.filterwarnings("ignore")  # tf2onnx warns about NumPy
 @pytest.mark.parametrize(("size", "classes"), [((17, 14, 1), 101), ((20, 23, 3), 2)])
-def test_a_network_answers_as_in_keras(size, classes: int, tmp_path: Path):
+def test_a_network_gives_the_probabilities_of_keras(size, classes: int, tmp_path: Path):
     import keras
 
     module = network(size, classes)

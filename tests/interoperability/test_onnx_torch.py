@@ -1,4 +1,4 @@
-"""Networks of PyTorch, through both of its exporters, against PyTorch's own answers."""
+"""Networks of PyTorch, exported to ONNX by both of its exporters, give the logits of PyTorch."""
 
 import importlib.util
 import warnings
@@ -21,7 +21,7 @@ EXPORTERS = {
 
 
 class Residual(nn.Module):
-    """A block whose input is added to what it makes of it."""
+    """A residual block: its input is added to the output of two convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """Modules with names, a flatten written by hand, and a normalisation of each channel in front."""
+    """A network with named modules, a reshape instead of a Flatten, and a scaling by channel at the front."""
 
     def __init__(self, channels: int, height: int, width: int, classes: int) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ def export(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) ->
 
 
 def shaken(module: nn.Module) -> nn.Module:
-    """Return the module with statistics that are not those of the start, as it is used for inference."""
+    """Set random statistics in the module's batch normalisations, and switch it to evaluation."""
     torch.manual_seed(0)
     for child in module.modules():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -132,7 +132,7 @@ def compare(module: nn.Module, size: tuple[int, int, int], path: Path, exporter:
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize(("size", "classes"), [((18, 14, 1), 101), ((15, 22, 3), 2)])
-def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: int, tmp_path: Path):
+def test_a_residual_network_gives_the_logits_of_pytorch(exporter: str, size, classes: int, tmp_path: Path):
     height, width, channels = size
     module = shaken(Network(channels, height, width, classes))
     architecture = compare(module, size, tmp_path / "m.onnx", exporter)
@@ -142,18 +142,18 @@ def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
-def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):
+def test_paddings_on_both_sides_give_the_logits_of_pytorch(exporter: str, size, tmp_path: Path):
     compare(shaken(pooling_network(size[2], 5)), size, tmp_path / "m.onnx", exporter)
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_activations_answer_as_in_pytorch(exporter: str, tmp_path: Path):
+def test_activations_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(activation_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     own = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
     assert own == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_learned_slopes_answer_as_in_pytorch(exporter: str, tmp_path: Path):
+def test_learned_slopes_give_the_logits_of_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(prelu_network(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     assert [layer.kind for layer in architecture.layers].count("PReLU") == 3

@@ -1,4 +1,4 @@
-"""Ten Keras models with every layer, made by hand: Keras → convscope → Keras, ONNX, PyTorch and C, the same logits."""
+"""Ten random Keras models with every layer keep their logits: Keras → convscope → Keras, ONNX, PyTorch and C."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from convscope.interchange.onnx_files import write_onnx
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 
 SEEDS = range(10)
-TOLERANCE = 1e-4  # error of a logit, for each unit of the largest one beyond the first
+TOLERANCE = 1e-4  # error of a logit, relative to the largest logit, or to 1 if that is less
 
 
 @pytest.fixture(scope="module", params=SEEDS, ids=[f"seed {seed}" for seed in SEEDS])
@@ -22,10 +22,10 @@ def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[cs.Model, np.ndarray, np.ndarray]:
     """A model that was read from a file of Keras, images, and the logits that Keras gives them."""
-    theirs, images = random_keras_model(request.param)
+    keras_model, images = random_keras_model(request.param)
     path = tmp_path_factory.mktemp("keras") / "model.keras"
-    theirs.save(path)
-    return cs.import_model(path), images, keras_logits(theirs, images)
+    keras_model.save(path)
+    return cs.import_model(path), images, keras_logits(keras_model, images)
 
 
 def tolerance_of(logits: np.ndarray) -> float:

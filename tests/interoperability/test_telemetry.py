@@ -1,4 +1,4 @@
-"""Large packages that convscope imports when it needs them report to nobody, as `tests/test_telemetry.py` has it."""
+"""Large packages that convscope imports on demand connect to no host; `tests/test_telemetry.py` checks the others."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.outside import trace
 
 SETTINGS = {".keras/keras.json", ".ray/auth_token"}  # of the user's own Keras, and the password of a local Ray
-METADATA = {"metadata.google.internal"}  # Ray asks the machine which cloud it is in, whatever one sets
+METADATA = {"metadata.google.internal"}  # Ray asks in which cloud the machine is, which no setting prevents
 KERAS = """
 import convscope as cs
 data = cs.load_dataset(DATA)
@@ -38,7 +38,7 @@ with open_executor("ray://") as executor:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CODE)
-def test_valid_networks_have_no_report(name: str, small_folder: Path, tmp_path: Path):
+def test_a_package_looks_up_no_host_and_writes_no_files_of_its_own(name: str, small_folder: Path, tmp_path: Path):
     if name == "ray":
         pytest.importorskip("ray", reason="Ray is not among what the extra `test` installs")
     files, names = trace(f"DATA = {str(small_folder)!r}\n{CODE[name]}", tmp_path)

@@ -1,4 +1,4 @@
-"""Models as TFLite files: what an interpreter computes from them in each type, and what is refused."""
+"""Models exported as TFLite files: the logits of an interpreter in each number type, and files that are refused."""
 
 import subprocess
 import sys
@@ -17,17 +17,17 @@ from convscope.base.errors import ConvscopeError
 from convscope.interchange.tflite import open_tflite, write_tflite
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # TensorFlow's own, on its way in
+    warnings.simplefilter("ignore")  # TensorFlow warns while it is imported
     import tensorflow as tf
 
 
-def model_of(architecture: Architecture) -> Model:
+def make_model(architecture: Architecture) -> Model:
     weights = random_weights(architecture, np.random.default_rng(0))
     return Model(architecture, weights, tuple(str(k) for k in range(architecture.num_classes)))
 
 
 def small_network() -> Model:
-    return model_of(Architecture(Input(6, 5), (Conv2D(4, 3, activation="relu"), Flatten(), Dense(3, "softmax"))))
+    return make_model(Architecture(Input(6, 5), (Conv2D(4, 3, activation="relu"), Flatten(), Dense(3, "softmax"))))
 
 
 @pytest.fixture(scope="module")
@@ -71,27 +71,27 @@ def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
-def test_strided_convolutions_have_our_alignment(kind: type, tmp_path: Path) -> None:
+def test_strided_convolutions_are_padded_as_in_convscope(kind: type, tmp_path: Path) -> None:
     for kernel, strides in (((1, 1), (2, 2)), ((1, 5), (3, 3)), ((2, 3), (3, 4)), ((4, 1), (1, 3))):
         window = {"strides": strides, "padding": "same"}
         layer = kind(2, kernel, **window) if kind is Conv2D else kind(kernel, **window)
-        model = model_of(Architecture(Input(14, 11, 3), (layer, Flatten(), Dense(2))))
+        model = make_model(Architecture(Input(14, 11, 3), (layer, Flatten(), Dense(2))))
         images = random_images(model.architecture, np.random.default_rng(0), 3)
         write_tflite(model, tmp_path / "model.tflite")
         assert np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max() < 1e-5
 
 
 @pytest.mark.parametrize("activation", ["relu", "relu6"])
-def test_a_relu_behind_a_gelu_is_converted(activation: Any, tmp_path: Path) -> None:
+def test_a_relu_after_a_gelu_is_converted(activation: Any, tmp_path: Path) -> None:
     relu = cs.architecture.Activation(activation)
-    model = model_of(Architecture(Input(7, 6), (Conv2D(3, 3, activation="gelu"), relu, Flatten(), Dense(2))))
+    model = make_model(Architecture(Input(7, 6), (Conv2D(3, 3, activation="gelu"), relu, Flatten(), Dense(2))))
     images = random_images(model.architecture, np.random.default_rng(0), 3)
     write_tflite(model, tmp_path / "model.tflite")
     assert np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max() < 3e-5
 
 
 @pytest.mark.parametrize(("channels", "classes"), [(3, 101), (1, 2)])
-def test_a_file_answers_for_any_number_of_images(channels: int, classes: int, tmp_path: Path) -> None:
+def test_a_file_computes_logits_for_any_number_of_images(channels: int, classes: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     model = random_model(rng, (11, 14), channels, classes)
     write_tflite(model, tmp_path / "model.tflite")
@@ -117,7 +117,7 @@ def test_the_signature_gives_logits_and_their_softmax_by_name(tmp_path: Path) ->
     assert np.abs(answers["probabilities"] - model.probabilities(images)).max() < 1e-6
 
 
-def test_a_trained_network_keeps_its_answers_in_fewer_bits(
+def test_a_trained_network_keeps_its_predictions_in_fewer_bits(
     trained: Model, small_mnist: cs.Splits, tmp_path: Path
 ) -> None:
     images, size = small_mnist.test.images, {}

@@ -1,4 +1,4 @@
-"""Models in PyTorch: what the modules compute, that they can be trained on, and the file that PyTorch opens alone."""
+"""Models exported to PyTorch: their logits, their further training, and files that PyTorch opens without convscope."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def compute(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
         return network(torch.from_numpy(images)).numpy()
 
 
-def model_of(architecture: cs.Architecture, seed: int = 0) -> Model:
+def make_model(architecture: cs.Architecture, seed: int = 0) -> Model:
     weights = random_weights(architecture, np.random.default_rng(seed))
     return Model(architecture, weights, tuple(str(k) for k in range(architecture.num_classes)))
 
@@ -48,25 +48,25 @@ def test_random_networks_give_the_same_logits(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", [cs.Conv2D, cs.DepthwiseConv2D, cs.MaxPooling2D, cs.AveragePooling2D])
 @pytest.mark.parametrize("size", [(1, 2), (5, 8), (9, 7)])
-def test_windows_reach_over_edges_as_those_of_tensorflow(kind: type, size: tuple[int, int]) -> None:
+def test_windows_are_padded_as_in_tensorflow(kind: type, size: tuple[int, int]) -> None:
     for rows in range(1, 6):
         for strides in ((1, 1), (2, 1), (3, 4)):
             window = {"strides": strides, "padding": "same"}
             layer = kind(2, (rows, 3), **window) if kind is cs.Conv2D else kind((rows, 3), **window)
-            model = model_of(cs.Architecture(cs.Input(*size, 3), (layer, cs.Flatten(), cs.Dense(2))))
+            model = make_model(cs.Architecture(cs.Input(*size, 3), (layer, cs.Flatten(), cs.Dense(2))))
             images = random_images(model.architecture, np.random.default_rng(rows), 3)
             difference = np.abs(compute(to_torch(model), images) - compute_expected_logits(model, images)).max()
             assert difference < 1e-5, (rows, strides)
 
 
-def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> None:
+def test_layers_named_like_methods_or_other_modules_get_unique_names() -> None:
     layers = (
         cs.Conv2D(3, 3, padding="same", activation="relu", name="conv2d"),
         cs.Conv2D(3, 1, activation="tanh", name="conv2d_relu"), cs.Add("conv2d", "relu", name="forward"),
         cs.MaxPooling2D(name="training"), cs.Add("training", name="training_"), cs.Flatten(name="flatten_maps"),
         cs.Dense(101, "softmax", name="weight"),
     )  # fmt: skip
-    model = model_of(cs.Architecture(cs.Input(6, 8, 3), layers))
+    model = make_model(cs.Architecture(cs.Input(6, 8, 3), layers))
     network = to_torch(model)
     images = random_images(model.architecture, np.random.default_rng(0), 3)
     assert np.abs(compute(network, images) - compute_expected_logits(model, images)).max() < 1e-5
@@ -79,7 +79,7 @@ def small_network() -> Model:
         cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(momentum=0.75, activation="relu"), cs.Dropout(0.5),
         cs.Flatten(), cs.Dense(3, "softmax"),
     )  # fmt: skip
-    return model_of(cs.Architecture(cs.Input(6, 5), layers))
+    return make_model(cs.Architecture(cs.Input(6, 5), layers))
 
 
 def test_a_step_of_training_changes_the_modules_and_not_the_model() -> None:
@@ -89,13 +89,13 @@ def test_a_step_of_training_changes_the_modules_and_not_the_model() -> None:
     assert not network.training
     network.train()
     mean_before = network.batch_normalization.running_mean.clone()
-    loss_before = {name: value.clone() for name, value in network.named_parameters()}
+    before = {name: value.clone() for name, value in network.named_parameters()}
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     labels = torch.arange(12) % 3
     torch.manual_seed(0)
     torch.nn.functional.cross_entropy(network(torch.from_numpy(images)), labels).backward()
     optimizer.step()
-    assert all(not torch.equal(loss_before[name], value) for name, value in network.named_parameters())
+    assert all(not torch.equal(before[name], value) for name, value in network.named_parameters())
     batch_mean = model.activations(images, ["conv2d"])["conv2d"].mean(axis=(0, 1, 2))
     moved = 0.75 * mean_before + 0.25 * torch.from_numpy(batch_mean)
     assert torch.allclose(network.batch_normalization.running_mean, moved, atol=1e-6)
@@ -111,7 +111,7 @@ def test_conversion_leaves_the_random_numbers_of_pytorch_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(("seed", "channels", "classes"), [(0, 3, 101), (5, 1, 2), (8, 3, 7)])
-def test_a_program_answers_as_the_model_for_any_number_of_images(
+def test_a_program_gives_the_logits_of_the_model_for_any_number_of_images(
     seed: int, channels: int, classes: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Networks of PyTorch, from memory and as exported programs, against PyTorch's own answers."""
+"""Networks of PyTorch, from memory and as exported programs, give the logits of PyTorch."""
 
 import io
 import re
@@ -19,7 +19,7 @@ from .conftest import ARCHITECTURES
 
 
 class InPlace(nn.Module):
-    """Operators that change their input, whose result nobody takes."""
+    """A network with operators that change their input in place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class InPlace(nn.Module):
 
 
 class Last(nn.Module):
-    """Channels last in front, and a normalisation of vectors."""
+    """A network that reads channels last, and normalises vectors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,8 +83,7 @@ def make(name: str) -> nn.Module:
     return shaken(MODULES[name]())
 
 
-def answers(name: str, module: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Return the logits that PyTorch computes."""
+def compute_in_torch(name: str, module: nn.Module, images: np.ndarray) -> np.ndarray:
     inputs = torch.from_numpy(images).float() / 255
     if name != "channels last":
         inputs = inputs.permute(0, 3, 1, 2)
@@ -96,12 +95,12 @@ def answers(name: str, module: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def check(name: str, model: cs.Model, module: nn.Module) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, *SIZE), dtype=np.uint8)
-    expected = answers(name, module, images)
+    expected = compute_in_torch(name, module, images)
     np.testing.assert_allclose(log_softmax(model.logits(images)), log_softmax(expected), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_in_memory_answers_as_in_pytorch(name: str):
+def test_a_module_in_memory_gives_the_logits_of_pytorch(name: str):
     module = make(name).train()
     model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"], scaling=cs.Scaling())
     assert all(child.training for child in module.modules())
@@ -111,7 +110,7 @@ def test_a_module_in_memory_answers_as_in_pytorch(name: str):
 
 @pytest.mark.parametrize("is_decomposed", [False, True])
 @pytest.mark.parametrize("name", MODULES)
-def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_path: Path):
+def test_a_program_gives_the_logits_of_pytorch(name: str, is_decomposed: bool, tmp_path: Path):
     module = make(name)
     shape = {"channels last": (2, *SIZE), "vectors": (2, 504)}.get(name, (2, 3, 12, 14))
     batch = ({0: torch.export.Dim("N")},)
@@ -138,7 +137,7 @@ def test_weights_of_other_types_are_read(dtype: torch.dtype):
         np.testing.assert_allclose(rounded.weights[name], weight, rtol=1e-2)
 
 
-def test_a_model_of_ours_returns_through_pytorch(architecture, weights, images, tmp_path: Path):
+def test_a_convscope_model_keeps_its_logits_through_pytorch(architecture, weights, images, tmp_path: Path):
     model = cs.Model(architecture, weights, tuple(map(str, range(architecture.num_classes))))
     logits = model.logits(images)
     cs.export_model(model, tmp_path / "model.pt2", "torch")
@@ -166,7 +165,7 @@ def test_objects_that_cannot_be_exported_are_named():
         cs.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(504, 4), nn.Mish()), SIZE)
 
 
-def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):
+def test_other_files_of_pytorch_are_named_by_their_type(tmp_path: Path):
     module, path = make("pooled"), tmp_path / "net.pt"
     script = io.BytesIO()
     with warnings.catch_warnings():
@@ -197,7 +196,7 @@ def run_lines(error: Exception, network: nn.Module | None = None) -> None:
             exec(line, {"torch": torch, "network": network})
 
 
-def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_code_in_error_messages_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     network = shaken(pooling_network(1, 5))
     torch.save(network.state_dict(), "net.pt")

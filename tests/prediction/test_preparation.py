@@ -10,20 +10,21 @@ from convscope.training.model import Model
 MNIST_LIKE = Handwriting("light", 20)
 
 
-def model_of(shape=(28, 28, 1), **more):
+def make_model(shape=(28, 28, 1), **more):
     network = presets.ann(shape, 3)
     return Model(network, initial_weights(network, 0), ("a", "b", "c"), **more)
 
 
-def digit(size=28, long=20, dark=False):
+def stroke(size=28, height=20, dark=False):
+    """Draw an upright stroke in the middle of a square image, light on black or dark on white."""
     image = np.zeros((size, size, 1), np.uint8)
-    top = (size - long) // 2
-    image[top : top + long, size // 2 - 2 : size // 2 + 2] = 255
+    top = (size - height) // 2
+    image[top : top + height, size // 2 - 2 : size // 2 + 2] = 255
     return 255 - image if dark else image
 
 
-def test_a_model_says_itself_how_its_images_are_made():
-    known = preparation_of(model_of(handwriting=MNIST_LIKE))
+def test_the_handwriting_of_a_model_is_used_for_preparation():
+    known = preparation_of(make_model(handwriting=MNIST_LIKE))
     assert known.handwriting == MNIST_LIKE
     assert not known.is_assumed
 
@@ -40,7 +41,7 @@ def test_a_model_says_itself_how_its_images_are_made():
     ],
 )
 def test_unknown_preparation_is_inferred_from_the_data_set(shape, name, centre, target):
-    preparation = preparation_of(model_of(shape, provenance={} if name is None else {"dataset": name}))
+    preparation = preparation_of(make_model(shape, provenance={} if name is None else {"dataset": name}))
     assert preparation.is_assumed
     assert preparation.handwriting == Handwriting("light", target, centre=centre)
 
@@ -59,19 +60,19 @@ def test_prepared_images_need_no_preparation():
 
 
 def test_dark_ink_needs_no_inversion_for_a_data_set_with_dark_ink():
-    assert is_as_made(digit(dark=True), (28, 28, 1), Handwriting("dark", 20))
+    assert is_as_made(stroke(dark=True), (28, 28, 1), Handwriting("dark", 20))
 
 
 @pytest.mark.parametrize(
     "picture",
     [
-        digit(dark=True), digit(32), digit(long=14), np.roll(digit(), 3, axis=0), np.roll(digit(), -3, axis=1),
-        np.maximum(digit(), 40), np.zeros((28, 28, 1), np.uint8), digit().repeat(3, axis=2),
+        stroke(dark=True), stroke(32), stroke(height=14), np.roll(stroke(), 3, axis=0), np.roll(stroke(), -3, axis=1),
+        np.maximum(stroke(), 40), np.zeros((28, 28, 1), np.uint8), stroke().repeat(3, axis=2),
     ],
     ids=["dark", "of another size", "small", "low", "left", "on grey", "empty", "in colours"],
 )  # fmt: skip
-def test_other_pictures_are_to_be_prepared(picture):
-    assert is_as_made(digit(), (28, 28, 1), MNIST_LIKE)
+def test_pictures_unlike_the_images_of_the_data_set_need_preparation(picture):
+    assert is_as_made(stroke(), (28, 28, 1), MNIST_LIKE)
     assert not is_as_made(picture, (28, 28, 1), MNIST_LIKE)
 
 

@@ -1,4 +1,4 @@
-"""Runs of every kind, made up in a moment: untrained networks on random images, with answers that are partly right."""
+"""Contents of reports without training: untrained networks on random images, with made-up, partly correct logits."""
 
 from base64 import b64decode
 from collections.abc import Callable, Sequence
@@ -55,6 +55,7 @@ def make_split(split: str, shape: tuple[int, int, int], names: tuple[str, ...], 
 
 
 def make_evaluation(dataset: Dataset, strength: float) -> Evaluation:
+    """Evaluate random logits to which `strength` is added for the label: the larger, the more are correct."""
     random = np.random.default_rng(7)
     logits = random.normal(size=(len(dataset), dataset.num_classes))
     logits[np.arange(len(dataset)), dataset.labels] += strength
@@ -87,26 +88,20 @@ def make_contents(
     snapshots = {epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)}
     recipe = recipe or Recipe(epochs=2)
     return RunContents(
-        splits,
-        recipe,
-        Replay(model, history, snapshots),
-        evaluation,
-        explain(model, splits.test, 0),
-        make_record(splits, network, recipe),
-        baseline,
-        comparison,
+        splits, recipe, Replay(model, history, snapshots), evaluation, explain(model, splits.test, 0),
+        make_record(splits, network, recipe), baseline, comparison,
         render_evidence({"ablation": AblationRecord().merge(ablate(model, few, most_ablations=most_ablations))}),
-    )
+    )  # fmt: skip
 
 
 def picture_from_json(value: str) -> Pixels:
-    """Return the picture (H, W, 4) that `picture_to_json` wrote."""
+    """Decode the picture (H, W, 4) that `picture_to_json` encoded."""
     with Image.open(BytesIO(b64decode(value)), formats=["PNG"]) as picture:
         return np.asarray(picture.convert("RGBA"))
 
 
 def wide_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
-    """A network with more filters and maps than a figure draws, and kernels that are not square."""
+    """Make a network with more filters and maps than a figure draws, and kernels that are not square."""
     layers = (
         cs.Conv2D(100, (5, 3), padding="same", activation="relu"), cs.MaxPooling2D((2, 2)),
         cs.Conv2D(70, (1, 1), activation="relu"), cs.Flatten(), cs.Dense(num_classes, activation="softmax"),
@@ -115,7 +110,7 @@ def wide_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architectu
 
 
 def residual_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
-    """A network with layers that no gradient trains in part, and one that reads two others."""
+    """Make a network with batch normalisations, whose statistics no gradient trains, and a shortcut."""
     layers = (
         cs.Conv2D(6, 3, name="stem", use_bias=False), cs.BatchNormalization(activation="relu"),
         cs.Conv2D(6, 3, padding="same"), cs.Add("stem", "relu"), cs.Flatten(), cs.Dense(num_classes),
@@ -125,7 +120,7 @@ def residual_network(shape: tuple[int, int, int], num_classes: int) -> cs.Archit
 
 
 def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
-    """A network with a depthwise convolution, two filters a channel."""
+    """Make a network with a depthwise convolution of two filters for each channel."""
     layers = (
         cs.Conv2D(6),
         cs.DepthwiseConv2D(5, depth_multiplier=2),
@@ -136,7 +131,7 @@ def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> cs.Archi
 
 
 def one_layer(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
-    """A network that has no filter and no hidden unit."""
+    """Make a network without filters and hidden units."""
     return cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes, activation="softmax")), "linear")
 
 
@@ -159,7 +154,7 @@ RUNS: dict[str, Callable[[], RunContents]] = {
 
 @pytest.fixture(scope="session")
 def runs() -> dict[str, RunContents]:
-    """One run of each kind, for tests that leave them as they are."""
+    """One run of each kind, by name; tests do not change them."""
     return {name: make() for name, make in RUNS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The section of what a run loses without its parts, for runs of every kind and whatever was measured of them."""
+"""The section of the report on ablations, for networks of every kind and for each of their measurements."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -34,11 +34,10 @@ def measure(
     return AblationRecord().merge(ablate(init_model(make(shape, len(names)), names), dataset, **options))
 
 
-def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
-    accuracies, interval = (
-        (mean + change - 0.001, mean + change, mean + change + 0.001),
-        (change - 0.001, change + 0.001),
-    )
+def make_variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
+    """Make the result of a variant whose accuracy differs by `change` from `mean`, that of the whole network."""
+    accuracies = (mean + change - 0.001, mean + change, mean + change + 0.001)
+    interval = (change - 0.001, change + 0.001)
     return VariantResult(
         name=name, change=f"{name}, in words", accuracies=accuracies, mean=mean + change, interval=interval,
         parameters=1000, macs=2000, num_images=60_000, seconds=1.5, difference=change, difference_interval=interval,
@@ -47,31 +46,25 @@ def variant(name: str, change: float, verdict: Any = "no difference shown", mean
 
 
 def make_retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> ArchitectureAblation:
-    whole = variant("whole network", 0.0, mean=mean)
+    whole = make_variant("whole network", 0.0, mean=mean)
     runs = ArchitectureRuns(
-        dataset_name="noise",
-        split="test",
-        architecture="cnn",
-        recipe="fast",
-        seeds=(0, 1, 2),
-        num_images=10_000,
-        num_training_images=60_000,
-        false_discovery_rate=0.05,
+        dataset_name="noise", split="test", architecture="cnn", recipe="fast", seeds=(0, 1, 2), num_images=10_000,
+        num_training_images=60_000, false_discovery_rate=0.05,
         marking=Marking(num_tests=len(variants), num_expected_by_luck=0.1, num_below=1, num_significant=1),
         left_out=(LeftOut(name="no dropout", reason="there is no dropout"),),
-    )
+    )  # fmt: skip
     return ArchitectureAblation(architectures=(whole, *variants), architecture_runs=runs)
 
 
-def section_of(*parts: Record) -> Section:
-    """Return the section of some measurements."""
+def make_section(*parts: Record) -> Section:
+    """Make the section of several measurements."""
     return ablation_section(reduce(AblationRecord.merge, parts, AblationRecord()))
 
 
 VARIANTS = (
-    variant("linear model", -0.08, "worse"),
-    variant("no pooling", -0.0004),
-    variant("double width", 0.002, "better"),
+    make_variant("linear model", -0.08, "worse"),
+    make_variant("no pooling", -0.0004),
+    make_variant("double width", 0.002, "better"),
 )
 
 
@@ -110,16 +103,15 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationR
         assert chart.title
         assert chart.look
         assert chart.drawing.get_figwidth() * POINTS <= 900
-    for table in [part.numbers for part in charts(section).values()] + [
-        p for p in section.parts if isinstance(p, Table)
-    ]:
-        if table is not None:
+    tables = [part.numbers if isinstance(part, Chart) else part for part in section.parts]
+    for table in tables:
+        if isinstance(table, Table):
             assert {len(row) for row in table.rows} <= {len(table.header)}
             assert all(isinstance(cell, str) for row in table.rows for cell in row)
 
 
 def test_variants_are_plotted_without_a_whole_network() -> None:
-    assert list(charts(section_of(make_retrained(VARIANTS)))) == ["ablation-architectures"]
+    assert list(charts(make_section(make_retrained(VARIANTS)))) == ["ablation-architectures"]
 
 
 def test_a_section_without_measurements_has_no_parts() -> None:
@@ -136,7 +128,7 @@ def test_the_class_with_the_largest_significant_loss_is_named() -> None:
 
     def classes() -> Table:
         packed = Packed.from_array(marked)
-        _, table = section_of(replace(single, filters=tuple(filters), is_significant_by_class=packed)).parts
+        _, table = make_section(replace(single, filters=tuple(filters), is_significant_by_class=packed)).parts
         assert isinstance(table, Table)
         return table
 
@@ -156,12 +148,12 @@ def test_variants_are_plotted_by_error_and_coloured_by_verdict() -> None:
     dots = [(line.get_xdata()[0], line.get_color()) for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([error for error, _ in dots], [0.008, 0.01, 0.0104, 0.09])
     assert [colour for _, colour in dots] == [AGAINST, INK, MUTED, WARM]
-    chart = charts(section_of(values))["ablation-architectures"]
+    chart = charts(make_section(values))["ablation-architectures"]
     assert chart.title == "1 of 3 variants is significantly worse than the whole network, 1 better"
 
 
 def test_variants_that_lie_close_together_have_a_tick() -> None:
-    values = make_retrained((variant("no pooling", 0.0, mean=0.993),), mean=0.993)
+    values = make_retrained((make_variant("no pooling", 0.0, mean=0.993),), mean=0.993)
     variants = [replace(architecture, interval=None) for architecture in values.architectures]
     labels = [label.get_text() for label in draw_architectures(variants, 10_000).axes[0].get_xticklabels()]
     assert labels == ["0.7\xa0%"]
@@ -175,7 +167,7 @@ def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
 
 
 def test_the_table_of_variants_lists_omitted_variants() -> None:
-    *_, table = section_of(make_retrained(VARIANTS)).parts
+    *_, table = make_section(make_retrained(VARIANTS)).parts
     assert isinstance(table, Table)
     assert "Left out: no dropout (there is no dropout)." in table.look
     assert [row[0] for row in table.rows] == ["whole network", "linear model", "no pooling", "double width"]

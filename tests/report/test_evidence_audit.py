@@ -1,4 +1,4 @@
-"""The section of the data's faults: its titles are computed, its cards lead to the right image, its text is data."""
+"""The section of the report on faults of the data: computed titles, cards that open their image, escaped names."""
 
 from typing import Any
 
@@ -26,23 +26,27 @@ def make_dataset(number: int, split: str, names=NAMES, shape=(10, 12, 1), seed: 
     return cs.Dataset(images, np.arange(number) % len(names), names, "made up", split)
 
 
-def answers(labels, num_classes: int):
+def make_probabilities(labels, num_classes: int):
+    """Return a probability of 0.9 for each label, and the rest in equal parts for the other classes."""
     y_prob = np.full((len(labels), num_classes), 0.1 / (num_classes - 1))
     y_prob[np.arange(len(labels)), labels] = 0.9
     return y_prob
 
 
-def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, AuditRecord]:
-    """Two training labels and one test label in doubt; a test image that is also a training image of another label."""
+def audit_faulty_data(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, AuditRecord]:
+    """Audit two doubtful training labels, one doubtful test label, and a test image that duplicates a training image.
+
+    The duplicates have different labels.
+    """
     train, test = make_dataset(60, "train", names, shape), make_dataset(30, "test", names, shape, seed=1)
     images = test.images.copy()
     images[4] = train.images[3]
     splits = cs.Splits(train, cs.Dataset(images, test.labels, names, "made up", "test"))
-    said, said_of_test = train.labels.copy(), test.labels.copy()
-    said[[6, 9]] = (said[[6, 9]] + 1) % len(names)
-    said_of_test[8] = (said_of_test[8] + 1) % len(names)
-    of_train = answers(said, len(names)) if with_train else None
-    return splits, audit(splits, of_train, answers(said_of_test, len(names))).to_record()
+    train_predicted, test_predicted = train.labels.copy(), test.labels.copy()
+    train_predicted[[6, 9]] = (train_predicted[[6, 9]] + 1) % len(names)
+    test_predicted[8] = (test_predicted[8] + 1) % len(names)
+    train_probabilities = make_probabilities(train_predicted, len(names)) if with_train else None
+    return splits, audit(splits, train_probabilities, make_probabilities(test_predicted, len(names))).to_record()
 
 
 def parts(section: Section, kind: type) -> dict[str, Any]:
@@ -51,18 +55,18 @@ def parts(section: Section, kind: type) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def mnist_value(mnist: cs.Splits) -> AuditRecord:
-    """MNIST's test labels, answered as people do in 9 of the 10 images on which they agree."""
+    """The audit of MNIST's test labels with the predictions of reviewers, except for one known error of 15."""
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    said = mnist.test.labels.copy()
-    known = audit(splits, None, answers(said, 10)).known_predictions
+    predicted = mnist.test.labels.copy()
+    known = audit(splits, None, make_probabilities(predicted, 10)).known_answers
     for error in known:
-        said[error.index] = error.alternative_label
-    said[947] = 8
-    return audit(splits, None, answers(said, 10)).to_record()
+        predicted[error.index] = error.other
+    predicted[947] = 8  # the label of the data set, which the reviewers rejected
+    return audit(splits, None, make_probabilities(predicted, 10)).to_record()
 
 
 def test_galleries_count_doubtful_images():
-    _, value = faulty()
+    _, value = audit_faulty_data()
     galleries = parts(audit_section(value), Gallery)
     assert [title for title in galleries if "suspect" in title] == [
         "2 of 60 training labels are suspect",
@@ -71,7 +75,7 @@ def test_galleries_count_doubtful_images():
 
 
 def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
-    splits, value = faulty()
+    splits, value = audit_faulty_data()
     card = parts(audit_section(value), Gallery)["1 of 30 test labels are suspect"].cards[0]
     assert (card.split, card.index) == ("test", 8)
     np.testing.assert_array_equal(card.picture, image_pixels(splits.test.images[8]))
@@ -79,7 +83,7 @@ def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
 
 
 def test_duplicates_stand_side_by_side_with_both_labels():
-    splits, value = faulty()
+    splits, value = audit_faulty_data()
     gallery = parts(audit_section(value), Gallery)[
         "Groups with different labels: 1 of 1; across training and test images: 1"
     ]
@@ -92,7 +96,7 @@ def test_duplicates_stand_side_by_side_with_both_labels():
 
 
 def test_the_accuracy_is_stated_with_and_without_duplicates():
-    _, value = faulty()
+    _, value = audit_faulty_data()
     table = parts(audit_section(value), Table)["1 of 30 test images duplicate a training image"]
     assert [row[:4] for row in table.rows] == [
         ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),
@@ -122,8 +126,8 @@ def test_suspects_that_people_rejected_are_marked(mnist_value: AuditRecord):
     assert all(card.lines[2] == "also rejected by people" for card in gallery.cards)
 
 
-def test_training_labels_are_not_mentioned_without_training_answers():
-    _, value = faulty(with_train=False)
+def test_training_labels_are_not_mentioned_without_training_probabilities():
+    _, value = audit_faulty_data(with_train=False)
     section = audit_section(value)
     assert not [title for title in parts(section, Gallery) if "training labels" in title]
     assert "Training labels" not in str([table.header for table in parts(section, Table).values()])
@@ -131,7 +135,9 @@ def test_training_labels_are_not_mentioned_without_training_answers():
 
 def test_data_without_faults_have_tables_and_no_gallery():
     splits = cs.Splits(make_dataset(30, "train"), make_dataset(20, "test", seed=1))
-    value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_record()
+    value = audit(
+        splits, make_probabilities(splits.train.labels, 3), make_probabilities(splits.test.labels, 3)
+    ).to_record()
     section = audit_section(value)
     assert list(parts(section, Table)) == [
         "Suspect: 0 of 30 training labels and 0 of 20 test labels",
@@ -144,7 +150,7 @@ def test_data_without_faults_have_tables_and_no_gallery():
 @pytest.mark.parametrize("num_classes", [2, 10, 30])
 def test_the_section_is_html_with_its_names_escaped(num_classes: int, shape):
     names = (*NAMES, *(f"class {number}" for number in range(30)))[:num_classes]
-    _, value = faulty(names, shape)
+    _, value = audit_faulty_data(names, shape)
     html = render_section(audit_section(value))
     assert "<img src=x" not in html
     assert 'data-split="test" data-index="8"' in html
@@ -152,7 +158,7 @@ def test_the_section_is_html_with_its_names_escaped(num_classes: int, shape):
 
 
 def test_pictures_beyond_the_limit_have_no_card():
-    _, value = faulty()
+    _, value = audit_faulty_data()
     empty = Packed.from_array(np.empty((0, 10, 12, 1), np.uint8))
     pictures = replace(value.pictures, splits=(), indices=(), images=empty)
     assert parts(audit_section(replace(value, pictures=pictures)), Gallery) == {}

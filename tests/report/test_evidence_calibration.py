@@ -1,3 +1,5 @@
+"""The section of the report on calibration: its diagrams, tables and findings."""
+
 import re
 from typing import Any
 
@@ -17,8 +19,8 @@ from convscope.report.evidence.calibration import (
 from convscope.report.style import svg_text
 
 
-def value_of(count: int = 400, num_classes: int = 4, scale: float = 2.0, **arguments: Any) -> Calibration:
-    """Return the calibration of a network whose logits are `scale` times too large."""
+def calibrate(count: int = 400, num_classes: int = 4, scale: float = 2.0, **arguments: Any) -> Calibration:
+    """Calibrate a network whose logits are `scale` times too large."""
     stream = np.random.default_rng(0)
     logits = stream.normal(size=(count + 1000, num_classes))
     labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
@@ -27,8 +29,9 @@ def value_of(count: int = 400, num_classes: int = 4, scale: float = 2.0, **argum
     return measure_calibration(logits[:count], labels[:count], logits[count:], labels[count:], **settings)
 
 
-def all_right(count: int = 60) -> Calibration:
-    logits, labels = 9 * np.eye(10)[np.arange(count) % 10], np.arange(count) % 10
+def calibrate_without_errors() -> Calibration:
+    labels = np.arange(60) % 10
+    logits = 9 * np.eye(10)[labels]
     return measure_calibration(logits, labels, logits, labels, fitted_on="validation images")
 
 
@@ -37,7 +40,7 @@ def charts(section: Section) -> list[Chart]:
 
 
 def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
-    value = value_of()
+    value = calibrate()
     section = calibration_section(value)
     assert [chart.name for chart in charts(section)] == ["reliability", "risk-coverage"]
     by_width, refusals = (chart.numbers for chart in charts(section))
@@ -52,7 +55,7 @@ def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
 
 
 def test_the_table_holds_each_figure_twice_with_its_change() -> None:
-    value = value_of()
+    value = calibrate()
     table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
     rows = {row[0]: row for row in table.rows}
     for title, name, factor, digits in (
@@ -71,7 +74,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
 
 @pytest.mark.slow
 def test_the_titles_state_the_effect_of_the_temperature() -> None:
-    value = value_of(3000)
+    value = calibrate(3000)
     assert re.fullmatch(
         r"Temperature (1\.9|2\.)\d+ lowers the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
         "no more than expected by chance",
@@ -80,8 +83,8 @@ def test_the_titles_state_the_effect_of_the_temperature() -> None:
     assert "As trained, the network is overconfident" in confidence_finding(value)
     error = f"calibration error in bins of equal size is {100 * value.before.ece_by_mass.value:.2f}"
     assert error in confidence_finding(value)
-    assert "As trained, the network is underconfident" in confidence_finding(value_of(3000, scale=0.4))
-    calibrated = value_of(3000, scale=1)
+    assert "As trained, the network is underconfident" in confidence_finding(calibrate(3000, scale=0.4))
+    calibrated = calibrate(3000, scale=1)
     assert "not change the calibration error significantly" in error_finding(calibrated)
     assert "confidence does not differ significantly from accuracy" in confidence_finding(calibrated)
     chance = calibrated.before.chance_by_mass
@@ -96,13 +99,13 @@ def test_the_titles_state_the_effect_of_the_temperature() -> None:
 
 
 def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
-    value = value_of()
+    value = calibrate()
 
-    def with_errors(*left: int) -> Calibration:
+    def with_errors(*errors_left: int) -> Calibration:
         curve = value.after.risk_coverage
         refusals = [
             replace(refusal, num_errors_left=errors, num_left=1000)
-            for refusal, errors in zip(curve.refusals, left, strict=True)
+            for refusal, errors in zip(curve.refusals, errors_left, strict=True)
         ]
         return replace(value, after=replace(value.after, risk_coverage=replace(curve, refusals=tuple(refusals))))
 
@@ -112,12 +115,12 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
 
 
 def test_the_section_states_what_the_images_leave_open() -> None:
-    value = all_right()
+    value = calibrate_without_errors()
     table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
     assert "these images do not determine it" in table.look
     assert "With only 0 errors, these bootstrap intervals" in table.look
     assert error_finding(value).startswith("Temperature 0.05 is the limit of its range")
-    look = next(part for part in calibration_section(value_of()).parts if isinstance(part, Table)).look
+    look = next(part for part in calibration_section(calibrate()).parts if isinstance(part, Table)).look
     assert "do not determine it" not in look
     assert "too narrow" not in look
 
@@ -125,7 +128,7 @@ def test_the_section_states_what_the_images_leave_open() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes", "bins"), [(2, 2, 15), (50, 10, 15), (300, 200, 15), (500, 3, 200)])
 def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_classes: int, bins: int) -> None:
-    section = calibration_section(value_of(count, num_classes, num_bins=bins))
+    section = calibration_section(calibrate(count, num_classes, num_bins=bins))
     html = render_section(section)
     assert html.count("<svg") == 2
     assert "nan" not in html.lower()

@@ -14,7 +14,7 @@ from convscope.report.evidence.embedding import embedding_section
 from .conftest import HOSTILE_NAMES, make_split
 
 
-def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> Embedding:
+def embed_noise(names: tuple[str, ...], number: int, **options: Any) -> Embedding:
     dataset = make_split("test", (8, 8, 1), names, number)
     return embed(init_model(presets.ann((8, 8, 1), len(names)), names), dataset, **options)
 
@@ -32,16 +32,16 @@ def clouds(chart: Chart) -> Any:
 
 
 def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out() -> None:
-    value = embedding_of(("a", "b"), 6)
+    value = embed_noise(("a", "b"), 6)
     points = np.array([[0, 0], [0, 1], [1, 0], [0.3, 1], [0.5, 0.4], [1, 1]], np.float32)
     labels = {"labels": (0, 0, 0, 1, 1, 1), "predicted": (0, 1, 0, 1, 1, 1)}
     value = replace(value, points=Packed.from_array(points), **labels)
     chart = charts(value)[0]
     pixels = clouds(chart)
-    width = (pixels.shape[1] - 16) // 2
+    width = (pixels.shape[1] - 16) // 2  # two panels with a gap of 16 pixels
     for panel, blue, red in ((pixels[:, :width], 2, 1), (pixels[:, -width:], 3, 0)):
         dots = [(panel == (*colour, 255)).all(axis=2).sum() / 16 for colour in (BLUE, RED)]
-        assert dots == [blue, red]  # four pixels wide, since there are few
+        assert dots == [blue, red]  # dots of so few points have 4 · 4 pixels
     left = pixels[:, :width]
     rows, columns = np.nonzero((left == (*RED, 255)).all(axis=2))
     assert rows.max() < left.shape[0] / 2  # the second point lies at the upper left
@@ -49,13 +49,13 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
 
 
 def test_the_title_of_each_cloud_states_the_agreement_of_neighbours() -> None:
-    value = embedding_of(("a", "b"), 12)
+    value = embed_noise(("a", "b"), 12)
     value = replace(value, agreement_by_class=(0.987, 0.5), agreement_in_picture_by_class=(0.64, 0.25))
     assert texts(charts(value)[0]) == ["a", "99 → 64\xa0%", "b", "50 → 25\xa0%"]
 
 
 def test_titles_and_numbers_are_those_measured() -> None:
-    value = embedding_of(tuple("abcd"), 40)
+    value = embed_noise(tuple("abcd"), 40)
     value = replace(value, agreement=0.9901, agreement_in_picture=0.872, explained_variance=(0.25, 0.15, 0.1))
     (chart,) = charts(value)
     title = chart.title.replace("\N{NO-BREAK SPACE}", " ")
@@ -66,7 +66,7 @@ def test_titles_and_numbers_are_those_measured() -> None:
 
 
 def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are_shown() -> None:
-    value = embedding_of(tuple(f"a class with a long name {number}" for number in range(100)), 300)
+    value = embed_noise(tuple(f"a class with a long name {number}" for number in range(100)), 300)
     value = replace(value, agreement_by_class=tuple(None if n == 3 else n / 100 for n in range(100)))
     chart = charts(value)[0]
     shown = texts(chart)
@@ -79,13 +79,13 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
 
 
 def test_names_are_data_whatever_their_characters() -> None:
-    html = str(render_section(embedding_section(embedding_of(HOSTILE_NAMES, 40))))
+    html = str(render_section(embedding_section(embed_noise(HOSTILE_NAMES, 40))))
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "\x1b" not in html
 
 
-def test_points_at_one_place_are_drawn() -> None:
-    value = embedding_of(("a", "b"), 8)
+def test_points_that_coincide_are_drawn() -> None:
+    value = embed_noise(("a", "b"), 8)
     value = replace(value, points=Packed.from_array(np.ones((8, 2), np.float32)))
     assert clouds(charts(value)[0]).any()

@@ -16,11 +16,11 @@ from convscope.training.model import Model
 from .conftest import HOSTILE_NAMES, make_split
 
 
-def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> FilterCards:
+def make_cards(architecture: Architecture, dataset: Dataset, **options: Any) -> FilterCards:
     return filter_cards(init_model(architecture, dataset.class_names), dataset, **options)
 
 
-def noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:
+def make_noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:
     return make_split("test", shape, tuple(f"class {label}" for label in range(num_classes)), number)
 
 
@@ -28,8 +28,8 @@ def galleries(value: FilterCards) -> list[Gallery]:
     return [part for part in filters_section(value).parts if isinstance(part, Gallery)]
 
 
-def spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
-    """Four filters of one pixel that answer: to brightness, never, as the first, and to one image in 200."""
+def make_spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
+    """Make four filters of one pixel: of brightness, always zero, of twice the brightness, and active on one image."""
     images = np.random.default_rng(0).integers(0, 200, (200, 6, 6, 1)).astype(np.uint8)
     images[120, 2, 3] = 255
     architecture = Architecture(
@@ -42,13 +42,13 @@ def spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
     return architecture, weights, dataset
 
 
-def spot_cards(**options: Any) -> FilterCards:
-    architecture, weights, dataset = spot_model()
-    return filter_cards(Model(architecture, weights, ("even", "odd")), dataset, **options)
+def make_spot_cards() -> FilterCards:
+    architecture, weights, dataset = make_spot_model()
+    return filter_cards(Model(architecture, weights, ("even", "odd")), dataset)
 
 
 def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
-    value = cards_of(presets.cnn((12, 12, 3), 4), noise((12, 12, 3), 4))
+    value = make_cards(presets.cnn((12, 12, 3), 4), make_noise((12, 12, 3), 4))
     table, *rest = filters_section(value).parts
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [["conv2d", "16"], ["conv2d_1", "32"]]
@@ -58,7 +58,7 @@ def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
 
 
 def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() -> None:
-    card = galleries(spot_cards())[0].cards[3]
+    card = galleries(make_spot_cards())[0].cards[3]
     assert (card.split, card.index) == ("test", 120)
     assert card.lines[0] == "Filter 3"
     assert "nearly dead: active on 0.50\N{NO-BREAK SPACE}%" in card.lines
@@ -67,7 +67,7 @@ def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() 
 
 
 def test_dead_filters_are_marked_and_counted() -> None:
-    value = spot_cards()
+    value = make_spot_cards()
     table, *_ = filters_section(value).parts
     assert isinstance(table, Table)
     assert table.title == "1 of 6 filters is dead"
@@ -78,14 +78,14 @@ def test_dead_filters_are_marked_and_counted() -> None:
 
 
 def test_titles_follow_from_the_numbers() -> None:
-    assert [gallery.title for gallery in galleries(spot_cards())] == [
+    assert [gallery.title for gallery in galleries(make_spot_cards())] == [
         "conv2d: 3 of 4 filters are active",
         "conv2d_1: all 2 filters are active",
     ]
 
 
 def test_units_are_named_units_and_have_the_whole_image_as_receptive_field() -> None:
-    value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))
+    value = make_cards(presets.ann((8, 8, 3), 100), make_noise((8, 8, 3), 100))
     section = filters_section(value)
     assert section.name == "What activates each unit"
     gallery = galleries(value)[0]
@@ -118,7 +118,7 @@ def test_crops_are_transparent_beyond_the_image_and_dimmed_outside_the_receptive
 def test_many_layers_share_one_gallery(count: int) -> None:
     layers = tuple(Conv2D(2, 1, activation="tanh") for _ in range(count))
     architecture = Architecture(Input(6, 6), (*layers, GlobalAveragePooling2D(), Dense(2)))
-    value = cards_of(architecture, noise((6, 6, 1), 2, 12))
+    value = make_cards(architecture, make_noise((6, 6, 1), 2, 12))
     shown = galleries(value)
     assert len(shown) == (count if count <= 8 else 1)
     if count == 12:
@@ -127,7 +127,7 @@ def test_many_layers_share_one_gallery(count: int) -> None:
 
 
 def test_names_are_data_whatever_their_characters() -> None:
-    value = cards_of(presets.cnn((10, 10, 1), 7), make_split("test", (10, 10, 1), HOSTILE_NAMES, 30))
+    value = make_cards(presets.cnn((10, 10, 1), 7), make_split("test", (10, 10, 1), HOSTILE_NAMES, 30))
     html = str(render_section(filters_section(value)))
     assert "<script" not in html
     assert "<img src=x" not in html
@@ -136,7 +136,7 @@ def test_names_are_data_whatever_their_characters() -> None:
 
 def test_a_thousand_filters_are_all_counted_and_some_shown() -> None:
     architecture = Architecture(Input(8, 8), (Conv2D(1000, 3, activation="relu"), GlobalAveragePooling2D(), Dense(3)))
-    value = cards_of(architecture, noise((8, 8, 1), 3, 20))
+    value = make_cards(architecture, make_noise((8, 8, 1), 3, 20))
     table, *_ = filters_section(value).parts
     assert isinstance(table, Table)
     assert table.rows[0][1] == "1,000"
@@ -144,7 +144,7 @@ def test_a_thousand_filters_are_all_counted_and_some_shown() -> None:
 
 
 def test_a_network_without_filters_says_so() -> None:
-    value = cards_of(Architecture(Input(6, 6), (Flatten(), Dense(2))), noise((6, 6, 1), 2, 8))
+    value = make_cards(Architecture(Input(6, 6), (Flatten(), Dense(2))), make_noise((6, 6, 1), 2, 8))
     (table,) = filters_section(value).parts
     assert table.title == "This network has neither convolutions nor hidden layers"
     assert "neither convolutions" in str(render_section(filters_section(value)))

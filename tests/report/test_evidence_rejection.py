@@ -30,7 +30,7 @@ def make_rejection(
 
 
 def with_shares(value: Rejection, share: Callable[[int, int], float]) -> Rejection:
-    """Refuse another share of each set by each rule, by their numbers."""
+    """Replace the refused shares: `share` maps the indices of a set and of a rule to a share."""
     outside = tuple(
         replace(
             images,
@@ -53,7 +53,7 @@ def _make_rejection(names: tuple[str, ...], shape: tuple[int, int, int], kind: s
     return measure_rejection(rule, model, known, outside, max_images=30)
 
 
-def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
+def test_a_section_shows_examples_shares_scores_and_refused_test_images() -> None:
     value = make_rejection()
     outside, shares, scores, costs = rejection_section(value).parts
     assert isinstance(outside, Gallery)
@@ -68,7 +68,7 @@ def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
-def test_refused_test_images_lead_to_the_bench() -> None:
+def test_cards_of_refused_test_images_open_their_image() -> None:
     value = make_rejection()
     costs = rejection_section(value).parts[-1]
     assert isinstance(costs, Gallery)
@@ -78,7 +78,7 @@ def test_refused_test_images_lead_to_the_bench() -> None:
     np.testing.assert_array_equal(costs.cards[0].picture[..., 0], known.images[shown.indices[0]][..., 0])
 
 
-def test_the_title_names_the_surest_image_that_gets_through() -> None:
+def test_the_title_names_the_most_confident_image_that_is_not_refused() -> None:
     value = make_rejection()
     outside = [replace(x, examples=replace(x.examples, refused=(True,) * 4)) for x in value.out_of_distribution]
     value = replace(value, out_of_distribution=tuple(outside))

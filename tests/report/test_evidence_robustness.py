@@ -15,8 +15,8 @@ from convscope.report.style import svg_text
 STEPS = 3
 
 
-def values_of(shape, num_classes, count=24, names=None):
-    """Measure a network that has learned a little."""
+def measure(shape, num_classes, count=24, names=None):
+    """Measure the robustness of a network whose weights are the mean images of the classes."""
     stream = np.random.default_rng(0)
     patterns = stream.integers(60, 196, (num_classes, *shape))
     labels = np.arange(count) % num_classes
@@ -31,11 +31,10 @@ def values_of(shape, num_classes, count=24, names=None):
 
 @pytest.fixture(scope="module")
 def small():
-    return values_of((10, 10, 1), 5)
+    return measure((10, 10, 1), 5)
 
 
-def texts(section):
-    """Return every text of a section."""
+def list_texts(section):
     parts = [section.name, section.shows, section.does_not_show]
     for part in section.parts:
         parts += [part.title, part.look]
@@ -99,13 +98,15 @@ def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(smal
         for attacked, difference in ((1, 2), (3, 4), (5, 6)):
             moved = cards[attacked].picture[..., 0].astype(int) - cards[0].picture[..., 0]
             alpha = cards[difference].picture[..., 3]
-            np.testing.assert_array_equal(alpha > 1, np.abs(moved) * 255 / 76 > 1.5)
+            np.testing.assert_array_equal(
+                alpha > 1, np.abs(moved) * 255 / 76 > 1.5
+            )  # opaque at 76, the largest epsilon
             orange = cards[difference].picture[..., 0] > cards[difference].picture[..., 2]
             assert (orange[moved > 0]).all()
             assert not (orange[moved < 0]).any()
 
 
-def test_without_an_image_answered_rightly_there_is_no_gallery(small):
+def test_without_a_correctly_classified_image_there_is_no_gallery(small):
     nothing = dict.fromkeys(("indices", "labels", "predictions", "probabilities"), ())
     value = replace(small[1], examples=replace(small[1].examples, **nothing))
     assert len(attacks_section(value).parts) == 1
@@ -115,34 +116,20 @@ def test_without_an_image_answered_rightly_there_is_no_gallery(small):
 @pytest.mark.parametrize(("shape", "num_classes"), [((8, 8, 1), 2), ((12, 20, 3), 100)])
 def test_sections_are_made_for_any_size_and_number_of_classes(shape, num_classes):
     names = tuple(f"<b>a class with a long name {label}</b>" for label in range(num_classes))
-    for section in map(
-        lambda make, value: make(value),
-        (robustness_section, attacks_section),
-        values_of(shape, num_classes, max(20, num_classes), names),
-    ):
-        for part in section.parts:
-            if isinstance(part, Chart):
-                width = part.drawing.get_size_inches()[0] * 72
-                assert width <= 896
-        assert all(
-            len(line) <= 16
-            for part in section.parts
-            if isinstance(part, Gallery)
-            for c in part.cards
-            for line in c.lines
-        )
+    robustness, attacks = measure(shape, num_classes, max(20, num_classes), names)
+    for part in robustness_section(robustness).parts + attacks_section(attacks).parts:
+        if isinstance(part, Chart):
+            assert part.drawing.get_size_inches()[0] * 72 <= 896  # points: the width of the page
+        if isinstance(part, Gallery):
+            assert all(len(line) <= 16 for card in part.cards for line in card.lines)
 
 
 def test_the_charts_have_names_of_their_own_and_are_small(small):
-    charts = [
-        part
-        for section in (robustness_section(small[0]), attacks_section(small[1]))
-        for part in section.parts
-        if isinstance(part, Chart)
-    ]
+    parts = robustness_section(small[0]).parts + attacks_section(small[1]).parts
+    charts = [part for part in parts if isinstance(part, Chart)]
     assert len({chart.name for chart in charts}) == len(charts) == 2
     for chart in charts:
-        # The pictures are a raster each, beside which the drawing is as small as the others.
+        # Without the raster image that each chart contains.
         svg = re.sub(r'xlink:href="data:image[^"]*"', "", svg_text(chart.drawing))
         assert len(svg) < 45_000
 
@@ -154,8 +141,8 @@ def test_the_sections_say_how_many_images_were_left_out(small):
     assert f"takes up to {STEPS} steps" in attacks_section(small[1]).shows
 
 
-def test_no_text_is_a_number_of_python(small):
-    for text in texts(robustness_section(small[0])) + texts(attacks_section(small[1])):
+def test_no_text_holds_pythons_form_of_a_value(small):
+    for text in list_texts(robustness_section(small[0])) + list_texts(attacks_section(small[1])):
         assert "np." not in text
         assert "nan" not in text
         assert "None" not in text

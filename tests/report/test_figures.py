@@ -1,3 +1,5 @@
+"""Figures: their files and themes, the numbers that they show, and the arguments that are refused."""
+
 import xml.etree.ElementTree as ET
 from io import BytesIO
 from pathlib import Path
@@ -57,7 +59,7 @@ def test_a_figure_in_the_dark_theme_has_none_of_the_light_colours_and_the_same_b
         for path in paths:
             text = path.read_text(encoding="utf-8")
             assert not [colour for colour in (PAPER, INK, MUTED, HAIRLINE, ACCENT) if colour in text]
-            assert "#14171c" in text
+            assert "#14171c" in text  # the background of the dark theme
     if kind == "png":
         with Image.open(paths[0]) as picture:
             assert picture.convert("RGBA").getpixel((1, 1)) == (0x14, 0x17, 0x1C, 255)
@@ -75,7 +77,9 @@ def test_a_drawing_can_be_saved_in_both_themes_in_any_order(runs: dict[str, RunC
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_transparent_figure_has_a_clear_ground(runs: dict[str, RunContents], tmp_path: Path, theme: Theme) -> None:
+def test_a_transparent_figure_has_a_clear_background(
+    runs: dict[str, RunContents], tmp_path: Path, theme: Theme
+) -> None:
     (path,) = write_figures(tmp_path, runs["cnn"], ["diagram"], FigureStyle("png", theme, 36, transparent=True))
     with Image.open(path) as picture:
         assert picture.convert("RGBA").getpixel((1, 1))[3] == 0
@@ -185,7 +189,7 @@ def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replaceme
     assert (np.diff(indices) > 0).all()
     assert 0 < indices[0] <= indices[-1] < axes.get_xlim()[1]
     for dot, size in zip(dots, sizes, strict=True):
-        np.testing.assert_allclose(dot[:, 1], -np.arange(size)[::-1] / 1000)  # the costliest first
+        np.testing.assert_allclose(dot[:, 1], -np.arange(size)[::-1] / 1000)  # the largest loss first
     names = [label.get_text() for label in axes.get_xticklabels()]
     assert names[0] == "layer_0"
     # Of 300 layers as many are named as there is room for.
@@ -197,9 +201,8 @@ def test_kernels_stand_as_in_the_notebook(number: int, columns: int) -> None:
     assert kernel_columns(number) == columns
 
 
-def test_the_four_maps_that_answer_most_are_shown_large() -> None:
-    answers = np.array([3, 0, 9, 1, 5, 5, 4], np.float32)
-    maps = np.ones((2, 3, 1), np.float32) * answers
+def test_the_four_maps_with_the_largest_values_are_shown_large() -> None:
+    maps = np.ones((2, 3, 1), np.float32) * np.array([3, 0, 9, 1, 5, 5, 4], np.float32)
     assert large_channels(maps) == (2, 4, 5, 6)
     assert large_channels(maps[..., :2]) == (0, 1)
 

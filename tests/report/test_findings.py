@@ -1,3 +1,5 @@
+"""Findings: the sentences of the report that follow from measured numbers."""
+
 from dataclasses import replace
 from typing import Any
 
@@ -72,7 +74,7 @@ def test_findings_name_the_images_that_were_measured() -> None:
          "not used for this."),
     ],
 )  # fmt: skip
-def test_the_measured_sentence_says_what_was_chosen_by(
+def test_the_sentence_of_the_curves_says_whether_the_measured_images_chose_an_epoch(
     val_split: str, patience: int, fraction: float, sentence: str
 ) -> None:
     stopping = Recipe(early_stopping=EarlyStopping(patience=patience)).to_dict()["early_stopping"] if patience else None
@@ -93,7 +95,7 @@ def test_the_balance_finding_compares_largest_and_smallest(counts: list[int], fi
     assert findings.balance_finding(counts, ["a", "b", "c"]) == finding
 
 
-def test_the_classes_finding_is_true_of_the_classes(run: RunContents) -> None:
+def test_the_classes_finding_states_how_many_classes_reach_its_recall(run: RunContents) -> None:
     finding = findings.classes_finding(run.facts.evaluation).replace(SPACE, " ")
     recalls = sorted(metric.recall for metric in run.facts.evaluation.classes if metric.recall is not None)
     if len(recalls) == 2:
@@ -132,29 +134,23 @@ def ablation(layer: str, change: float, is_significant: bool, replacement: Repla
 @pytest.mark.parametrize(
     ("filters", "finding"),
     [
-        (
-            [ablation("a", -0.002, True), ablation("b", -0.0091, True), ablation("b", -0.5, True, "mean")],
-            "2 of 2 filters matter significantly; the largest measured loss is 0.91 points of accuracy, "
-            "without filter 3 of b",
-        ),
+        ([ablation("a", -0.002, True), ablation("b", -0.0091, True), ablation("b", -0.5, True, "mean")],
+         "2 of 2 filters matter significantly; the largest measured loss is 0.91 points of accuracy, "
+         "without filter 3 of b"),
         (  # the largest of many changes is not named where luck explains it
             [ablation("a", -0.0016, False), ablation("a", -0.001, True)],
             "1 of 2 filters matter significantly; the largest measured loss is 0.10 points of accuracy, "
             "without filter 3 of a",
         ),
         ([ablation("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
-        (
-            [ablation("a", 0.01, True), ablation("b", -0.1, False)],
-            "No removal of a filter lowers accuracy significantly; without any one of 1 of 2 it is significantly "
-            "higher",
-        ),
-        (
-            [ablation("a", -0.02, True, "mean")],
-            "1 of 1 filters matter significantly; the largest measured loss is 2.00 points of accuracy, "
-            "without filter 3 of a",
-        ),
+        ([ablation("a", 0.01, True), ablation("b", -0.1, False)],
+         "No removal of a filter lowers accuracy significantly; without any one of 1 of 2 it is significantly "
+         "higher"),
+        ([ablation("a", -0.02, True, "mean")],
+         "1 of 1 filters matter significantly; the largest measured loss is 2.00 points of accuracy, "
+         "without filter 3 of a"),
     ],
-)
+)  # fmt: skip
 def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does(
     filters: list[FilterAblation], finding: str
 ) -> None:
@@ -184,6 +180,6 @@ def test_cautions_read_as_on_the_terminal(counts: tuple[int, int, int]) -> None:
     images = make_split("test", (2, 2, 1), ("a", "b", "c"), len(labels))
     images = replace(images, labels=labels)
     evaluation = evaluate_predictions(np.tile([2.0, 1.0, 0.0], (len(labels), 1)), images)
-    said = [text.replace(SPACE, " ") for text in findings.caution_sentences(evaluation)]
-    assert len(said) > 1
-    assert said == list(evaluation.cautions)
+    sentences = [text.replace(SPACE, " ") for text in findings.caution_sentences(evaluation)]
+    assert len(sentences) > 1
+    assert sentences == list(evaluation.cautions)

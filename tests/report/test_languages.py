@@ -1,4 +1,4 @@
-"""That all a reader sees or hears of a report follows the language, but for what is data."""
+"""All texts of a report that a reader sees or hears are marked for translation, except data."""
 
 import json
 import re
@@ -8,29 +8,30 @@ from pathlib import Path
 import pytest
 
 _EMPTY = {"br", "hr", "img", "input", "link", "meta"}
-_DATA = {"script", "style", "pre", "title", "noscript"}  # programs, code, pixels, and what no script can change
+_DATA = {"script", "style", "pre", "title", "noscript"}  # code, pixels, and texts that no script can change
 _SPOKEN = ("aria-label", "title", "alt")
 
-# Names and units that every language writes alike.
+# Names and units that are the same in every language.
 _NAMES = {"convscope", "numpy", "python", "native", "AUROC", "kB", "ms", "µs"}
 _DATA_SETS = {"Fashion", "MNIST", "idx", "ubyte", "gz", "model", "safetensors"}  # and files
 _ARGUMENTS = {"Input", "input", "same", "relu", "softmax", "stride"}  # words for layers in the diagram
 
 
 class _Page(HTMLParser):
-    """Collects each text and spoken attribute that does not follow the language."""
+    """Collects each text and spoken attribute that is not marked for translation."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found = list[str]()
-        self._open = list[tuple[str, bool]]()  # tags, and whether what is in them follows or is none of ours
+        self.untranslated = list[str]()
+        self._open = list[tuple[str, bool]]()  # open tags, and whether their content is translated or data
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        own, is_said = dict(attrs), bool(self._open) and self._open[-1][1]
-        if not is_said:
-            self.found += [own[name] or "" for name in _SPOKEN if name in own and f"data-say-{name}" not in own]
+        values, is_exempt = dict(attrs), bool(self._open) and self._open[-1][1]
+        if not is_exempt:
+            spoken = [name for name in _SPOKEN if name in values and f"data-say-{name}" not in values]
+            self.untranslated += [values[name] or "" for name in spoken]
         if tag not in _EMPTY:
-            self._open.append((tag, is_said or tag == "say-text" or "data-say" in own or tag in _DATA))
+            self._open.append((tag, is_exempt or tag == "say-text" or "data-say" in values or tag in _DATA))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in _EMPTY:
@@ -38,9 +39,9 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if data.strip() and not self._open[-1][1]:
-            self.found.append(data.strip())
-            if self._open[-1][0] == "text" and re.search(r"\d\.\d", data):  # numbers are translated in cells only
-                self.found.append(f"the number {data}")
+            self.untranslated.append(data.strip())
+            if self._open[-1][0] == "text" and re.search(r"\d\.\d", data):  # an SVG's numbers need a mark
+                self.untranslated.append(f"the number {data}")
 
 
 def _words(text: str) -> list[str]:
@@ -55,5 +56,5 @@ def test_everything_in_a_report_but_data_is_translated(measured_run: Path) -> No
     run = json.loads((measured_run / "run.json").read_text())
     data = json.dumps([run["architecture"], run["recipe"]["name"], run["dataset"], run["cpu"], run["versions"]])
     verbatim = {*_words(data), *_NAMES, *_DATA_SETS, *_ARGUMENTS, "cnn", "ann"}
-    assert len(page.found) > 500
-    assert [text for text in page.found if not verbatim.issuperset(_words(text))] == []
+    assert len(page.untranslated) > 500
+    assert [text for text in page.untranslated if not verbatim.issuperset(_words(text))] == []

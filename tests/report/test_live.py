@@ -1,4 +1,4 @@
-"""What the page computes with: exact where it must be, and within its room."""
+"""The part of the payload with which the page computes: weights, snapshots and images, within a number of bytes."""
 
 import json
 from typing import Any
@@ -18,23 +18,24 @@ from convscope.report.live import LivePacker, Replay, evenly_spaced, training_or
 from convscope.training.model import Model
 
 
-def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:
+def make_dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:
     layers = (Flatten(), Dense(units, activation="relu"), Dense(num_classes, activation="softmax"))
     return init_model(Architecture(Input(*shape), layers, "dense"))
 
 
-def noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
-    """Images that no packing makes smaller."""
+def make_noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
+    """Make random images, which do not compress."""
     return Splits(*(random_dataset(number, shape, num_classes, len(split), split) for split in ("train", "test")))
 
 
-def replay(model: Model, epochs: int) -> Replay:
+def make_replay(model: Model, epochs: int) -> Replay:
     snapshots = {epoch: initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)}
     return Replay(model, snapshots=snapshots)
 
 
-def live(model: Model, splits: Splits, room: int, epochs: int = 0, baseline: Replay | None = None) -> dict[str, Any]:
-    replays = [replay(model, epochs) if epochs else Replay(model), *([baseline] if baseline else [])]
+def pack(model: Model, splits: Splits, room: int, epochs: int = 0, baseline: Replay | None = None) -> dict[str, Any]:
+    """Pack a model, its snapshots and its images into about `room` bytes of JSON."""
+    replays = [make_replay(model, epochs) if epochs else Replay(model), *([baseline] if baseline else [])]
     return LivePacker(splits, evaluate(model, splits.test)).pack(replays, room).to_dict()
 
 
@@ -68,10 +69,10 @@ def test_the_logits_belong_to_the_first_images(payloads: dict[str, Any]) -> None
 
 
 def test_images_are_the_first_of_the_split_and_then_the_mistakes_beyond_them() -> None:
-    splits = noise((6, 5, 1), 700, 3)
-    model = dense((6, 5, 1), 8, 3)
+    splits = make_noise((6, 5, 1), 700, 3)
+    model = make_dense((6, 5, 1), 8, 3)
     evaluation = evaluate(model, splits.test)
-    images = live(model, splits, 1_000_000)["images"]
+    images = pack(model, splits, 1_000_000)["images"]
     indices = unpack(images["indices"])
     assert images["num_sample"] == 300
     assert indices[:300].tolist() == list(range(300))
@@ -83,35 +84,41 @@ def test_images_are_the_first_of_the_split_and_then_the_mistakes_beyond_them() -
 
 
 def test_the_500_most_confident_of_very_many_mistakes_are_listed() -> None:
-    splits = noise((3, 3, 1), 2000, 4)
-    model = dense((3, 3, 1), 4, 4)
-    images = live(model, splits, 1_000_000)["images"]
+    splits = make_noise((3, 3, 1), 2000, 4)
+    model = make_dense((3, 3, 1), 4, 4)
+    images = pack(model, splits, 1_000_000)["images"]
     later = [mistake.index for mistake in evaluate(model, splits.test).mistakes if mistake.index >= 300]
     assert len(later) > 500
     assert unpack(images["indices"])[300:].tolist() == later[:500]
 
 
 @pytest.mark.parametrize("room", [400_000, 1_000_000, 1_500_000])
-def test_a_row_keeps_its_reserved_space(room: int) -> None:
-    model = dense((12, 12, 1), 64, 5)
-    part = live(model, noise((12, 12, 1), 6000, 5), room, epochs=30, baseline=replay(dense((12, 12, 1), 32, 5), 30))
+def test_the_packed_part_fills_its_room_and_no_more(room: int) -> None:
+    model = make_dense((12, 12, 1), 64, 5)
+    part = pack(
+        model,
+        make_noise((12, 12, 1), 6000, 5),
+        room,
+        epochs=30,
+        baseline=make_replay(make_dense((12, 12, 1), 32, 5), 30),
+    )
     size = len(json.dumps(part, separators=(",", ":")))
     assert 0.9 * room < size < 1.03 * room
 
 
 @pytest.mark.slow
 def test_snapshots_beyond_the_limit_are_left_out_from_the_end() -> None:
-    splits, model = noise((12, 12, 1), 9000, 5), dense((12, 12, 1), 64, 5)
-    dense_replay = replay(dense((12, 12, 1), 32, 5), 5)
-    wide = live(model, splits, 3_000_000, 12, dense_replay)
+    splits, model = make_noise((12, 12, 1), 9000, 5), make_dense((12, 12, 1), 64, 5)
+    dense_replay = make_replay(make_dense((12, 12, 1), 32, 5), 5)
+    wide = pack(model, splits, 3_000_000, 12, dense_replay)
     assert epochs_of(wide["models"][0]) == list(range(13))
     assert epochs_of(wide["models"][1]) == list(range(6))
     assert wide["training"]["pixels"]["shape"] == [5000, 12, 12, 1]
-    narrow = live(model, splits, 800_000, 12, dense_replay)
+    narrow = pack(model, splits, 800_000, 12, dense_replay)
     assert epochs_of(narrow["models"][0]) == list(range(13))
     assert narrow["models"][1]["snapshots"] == []
     assert 200 < narrow["training"]["pixels"]["shape"][0] < 5000
-    tight = live(model, splits, 500_000, 12, dense_replay)
+    tight = pack(model, splits, 500_000, 12, dense_replay)
     chosen = epochs_of(tight["models"][0])
     assert 2 <= len(chosen) < 13
     assert (chosen[0], chosen[-1]) == (0, 12)
@@ -121,8 +128,8 @@ def test_snapshots_beyond_the_limit_are_left_out_from_the_end() -> None:
 
 @pytest.mark.slow
 def test_a_large_network_on_large_images_still_makes_a_page() -> None:
-    splits, model = noise((64, 64, 3), 300, 2), dense((64, 64, 3), 130, 2)
-    part = live(model, splits, 3_850_000, epochs=3)
+    splits, model = make_noise((64, 64, 3), 300, 2), make_dense((64, 64, 3), 130, 2)
+    part = pack(model, splits, 3_850_000, epochs=3)
     assert model.architecture.parameters > 1_500_000
     assert part["models"][0]["snapshots"] == []
     assert unpack(part["models"][0]["weights"]["dense/kernel"]).shape == (12288, 130)
@@ -163,7 +170,7 @@ def test_training_images_come_with_their_labels(payloads: dict[str, Any]) -> Non
 
 
 def test_stored_means_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, splits = dense((6, 6, 1), 3, 2), noise((6, 6, 1), 20, 2)
+    model, splits = make_dense((6, 6, 1), 3, 2), make_noise((6, 6, 1), 20, 2)
     means = filter_means(model, splits.test.images)
     computed = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model)], 500_000).to_dict()
     monkeypatch.delattr("convscope.report.live.filter_means")

@@ -1,4 +1,4 @@
-"""The map of test images in the payload: a further image can be put into it."""
+"""The map of test images in the payload, onto which the page projects further images."""
 
 import json
 from importlib.resources import files
@@ -17,14 +17,14 @@ from convscope.training.model import Model
 from .conftest import make_split
 
 
-def embedding(**options: Any) -> tuple[Model, Any, Embedding]:
+def embed_noise(**options: Any) -> tuple[Model, Any, Embedding]:
     dataset = make_split("test", (8, 8, 1), ("a", "b", "c"), 30)
     model = init_model(presets.ann((8, 8, 1), 3), dataset.class_names)
     return model, dataset, embed(model, dataset, **options)
 
 
 def test_an_image_lies_where_its_activations_are_projected(payloads: dict[str, Any]) -> None:
-    model, dataset, value = embedding(most_images=20)
+    model, dataset, value = embed_noise(most_images=20)
     mapping = live_map(value).to_dict()
     hidden = model.activations(dataset.images, [mapping["layer"]])[mapping["layer"]]
     positions = hidden @ unpack(mapping["directions"]) - mapping["offset"]

@@ -1,4 +1,4 @@
-"""A page that was changed, in a real browser; `web/tests/browser` opens pages as they are."""
+"""A page with an added script in a real browser, which must not run it; `web/tests/browser` opens unchanged pages."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def browser() -> str:
 
 
 def open_page(browser: str, page: Path) -> tuple[str, list[str]]:
-    """Return the page's elements once it has loaded, and what it said on the console."""
+    """Return the HTML of the loaded page, and the lines of the browser's console."""
     command = [
         *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
         *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),

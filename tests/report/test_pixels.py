@@ -14,7 +14,7 @@ def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
     assert pixels[0, 2].tolist() == [*ORANGE, 255]
 
 
-def test_the_signed_palette_treats_both_signs_alike() -> None:
+def test_the_signed_palette_is_equally_opaque_for_both_signs() -> None:
     values = np.linspace(0, 1, 11)[None]
     positive, negative = (paint(signed, "signed", -1, 1)[..., 3].astype(int) for signed in (values, -values))
     assert np.abs(positive - negative).max() <= 1  # 1 of 255: a half may be rounded either way
@@ -37,7 +37,7 @@ def test_an_image_of_two_channels_is_shown_as_their_mean() -> None:
 def test_tiles_keep_every_pixel_of_every_picture() -> None:
     pictures = [np.full((2, 3, 4), number + 1, np.uint8) for number in range(5)]
     grid = tile(pictures, columns=2, gap=1)
-    assert grid.shape == (8, 7, 4)
+    assert grid.shape == (3 * 2 + 2, 2 * 3 + 1, 4)  # three rows and two columns, with gaps of one pixel
     assert grid[0:2, 4:7].tolist() == pictures[1].tolist()
     assert grid[6:8, 0:3].tolist() == pictures[4].tolist()
     assert not grid[6:8, 4:7].any()

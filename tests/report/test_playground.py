@@ -1,4 +1,4 @@
-"""The page of no run: what is in it, and what is not."""
+"""The playground: a page without a run, which trains in the browser."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def test_every_training_image_is_there_and_test_images_are_exact(runs: dict[str,
     live = playground_payload(splits, model).live.to_dict()
     pixels = unpack(live["training"]["pixels"])
     assert live["training"]["of"] == len(pixels) == len(splits.train)
-    assert np.abs(pixels.astype(int) - splits.train.images).max() <= 8
+    assert np.abs(pixels.astype(int) - splits.train.images).max() <= 8  # stored with 16 grey levels
     assert np.array_equal(unpack(live["training"]["labels"]), splits.train.labels)
     shown = unpack(live["images"]["pixels"])
     assert np.array_equal(shown, splits.test.images)

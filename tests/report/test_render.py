@@ -1,3 +1,5 @@
+"""The report as HTML: well-formed, self-contained and escaped, with the numbers of its payload."""
+
 import base64
 import hashlib
 import json
@@ -22,7 +24,7 @@ VOID = {"meta", "link", "img", "input", "br"}
 
 
 class Page(HTMLParser):
-    """The elements of a page, with a check that each is closed where it should be."""
+    """Parses a page into its elements and texts, and asserts that each element is closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
     return Page(pages[request.param])
 
 
-def test_the_layer_table_tells_trained_from_moving_numbers_and_what_is_added(pages: dict[str, str]) -> None:
+def test_the_layer_table_names_shortcuts_and_counts_moving_statistics(pages: dict[str, str]) -> None:
     text = re.sub(r"\s+", " ", Page(pages["residual"]).text)
     assert "Add of stem" in text
     assert "18 of the parameters are moving statistics, which are not trained by gradients." in text
@@ -85,7 +87,8 @@ def test_every_element_is_closed(page: Page) -> None:
     assert page.open == []
 
 
-def test_a_page_runs_nothing_but_what_is_inside_it(page: Page) -> None:
+def test_the_content_security_policy_allows_only_the_scripts_of_the_page(page: Page) -> None:
+    # The payload, the engine, the script and the start of the page, and a script for each language.
     assert page.tags["script"] == 4 + len(page_bundle.load_bundle().texts)
     start, script = (
         f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
@@ -192,13 +195,13 @@ def test_a_style_refers_to_nothing_outside_itself(pages: dict[str, str]) -> None
         assert "@import" not in styles
 
 
-def test_ids_are_unique_and_every_link_within_the_page_has_its_end(page: Page) -> None:
+def test_ids_are_unique_and_every_link_within_the_page_has_a_target(page: Page) -> None:
     ids = Counter(page.values("id"))
     assert [name for name, times in ids.items() if times > 1] == []
     assert all(link[1:] in ids for link in page.values("href") + page.values("xlink:href") if link.startswith("#"))
 
 
-def test_every_picture_has_a_text_in_its_place(page: Page) -> None:
+def test_every_picture_has_an_alternative_text(page: Page) -> None:
     assert len(page.values("alt")) == page.tags["img"]
 
 
@@ -336,7 +339,7 @@ def test_texts_have_contrast_in_every_theme(pages: dict[str, str]) -> None:
 
 
 def test_a_page_without_engine_and_weights_is_small(pages: dict[str, str]) -> None:
-    """The rest of the 4 MB belongs to the live part, which keeps its room by itself, and to the script and engine."""
+    """The rest of the 4 MB is for the live part, whose size is limited elsewhere, and for the script and the engine."""
     for name, text in pages.items():
         html = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
         assert len(html.encode()) < (550_000 if name == "cnn" else 2_000_000), name

@@ -1,4 +1,4 @@
-"""The page of a sweep: what it says of the winner, and a panel for each field, of whatever kind its values are."""
+"""The page of a sweep: its sentences about the best trial, and a panel for each varied field."""
 
 import re
 from typing import Any
@@ -13,49 +13,41 @@ from convscope.report.sweep_charts import draw_sweep
 from convscope.report.sweep_page import render_sweep
 
 
-def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> Trial:
+def make_trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> Trial:
+    """Make a trial; `choice` is its accuracy on the choosing images, None if it diverged."""
     rest = {"num_images": num_images, "choice": choice, "seconds": 1.5, "parameters": 1234}
     return Trial(number=number, values=values, **rest, num_diverged=int(choice is None))
 
 
-def fresh(accuracy: float) -> FreshRuns:
+def make_fresh_runs(accuracy: float) -> FreshRuns:
     return FreshRuns(seeds=(1, 2), accuracies=(accuracy,) * 2, accuracy=accuracy, interval=(0.97, 0.99))
 
 
-def document(*trials: Trial, dataset: str = "digits", p_value: float = 0.03) -> SweepRecord:
+def make_sweep(*trials: Trial, dataset: str = "digits", p_value: float = 0.03) -> SweepRecord:
     names = {"architecture": "cnn", "recipe": "fast", "seed": 0, "reason": "training diverged in epoch 3"}
     return SweepRecord(
-        format=1,
-        version="0.1.0",
-        dataset=dataset,
-        num_choice=50,
-        num_check=60,
-        chance=0.1,
-        best=fresh(0.9812),
-        default=fresh(0.9712) if len(trials) > 1 else None,
+        format=1, version="0.1.0", dataset=dataset, num_choice=50, num_check=60, chance=0.1,
+        best=make_fresh_runs(0.9812),
+        default=make_fresh_runs(0.9712) if len(trials) > 1 else None,
         difference=Estimate(value=0.01, interval=(0.001, 0.019)) if len(trials) > 1 else None,
         p_value=p_value if len(trials) > 1 else None,
-        contenders=(4, 1),
-        num_dropped_contenders=0,
-        conclusion="What further seeds show.",
-        architecture={},
-        recipe={},
+        contenders=(4, 1), num_dropped_contenders=0, conclusion="What further seeds show.", architecture={}, recipe={},
         trials=trials,
         diverged=tuple(DivergedRun(name=f"trial {trial.number}", **names) for trial in trials if trial.choice is None),
-    )
+    )  # fmt: skip
 
 
-def words(page: str) -> str:
+def extract_text(page: str) -> str:
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
 
 
 def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     trials = (
-        trial(4, 0.99, filters=16), trial(1, 0.97, filters=8), trial(2, 0.9, 60, filters=8), trial(5, 0.1, filters=7),
-        trial(3, None, filters=9),
+        make_trial(4, 0.99, filters=16), make_trial(1, 0.97, filters=8), make_trial(2, 0.9, 60, filters=8),
+        make_trial(5, 0.1, filters=7), make_trial(3, None, filters=9),
     )  # fmt: skip
-    page = render_sweep(document(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
-    text = words(page)
+    page = render_sweep(make_sweep(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
+    text = extract_text(page)
     assert "The best of 5 trials is better than the default on held-out images that did not choose it" in text
     assert "Trained on 500 training images and chosen by 50 others." in text
     assert "those of other seeds on 60 more" in text
@@ -70,15 +62,15 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     assert "<u>" not in page
 
 
-def test_a_lead_by_chance_is_not_called_a_lead():
-    trials = trial(4, 0.99, filters=16), trial(1, 0.97, filters=8)
-    assert "The best of 2 trials is not shown to be better than the default" in words(
-        render_sweep(document(*trials, p_value=0.06))
+def test_a_lead_that_is_not_significant_is_not_called_better():
+    trials = make_trial(4, 0.99, filters=16), make_trial(1, 0.97, filters=8)
+    assert "The best of 2 trials is not shown to be better than the default" in extract_text(
+        render_sweep(make_sweep(*trials, p_value=0.06))
     )
 
 
 def test_a_single_trial_is_compared_with_nothing():
-    text = words(render_sweep(document(trial(0, 1.0, filters=16))))
+    text = extract_text(render_sweep(make_sweep(make_trial(0, 1.0, filters=16))))
     assert "The only trial reaches 98.12 %" in text
     assert "Pale ones" not in text
     assert "default" not in text
@@ -98,7 +90,9 @@ FIELDS = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_an_axis_suits_the_values_of_its_field(name: str):
     ticks, values = FIELDS[name]
-    drawing = draw_sweep([trial(number, 0.9 + number / 1000, field=value) for number, value in enumerate(values)], 100)
+    drawing = draw_sweep(
+        [make_trial(number, 0.9 + number / 1000, field=value) for number, value in enumerate(values)], 100
+    )
     [axes] = drawing.axes
     drawing.canvas.draw()
     labels = [label.get_text() for label in axes.get_xticklabels()]
@@ -111,7 +105,11 @@ def test_an_axis_suits_the_values_of_its_field(name: str):
 
 
 def test_each_field_has_a_panel_and_a_trial_that_diverged_no_dot():
-    trials = [trial(0, 1.0, a=1, b=2, c="x"), trial(1, 0.5, a=2, b=3, c="y"), trial(2, None, a=3, b=4, c="z")]
+    trials = [
+        make_trial(0, 1.0, a=1, b=2, c="x"),
+        make_trial(1, 0.5, a=2, b=3, c="y"),
+        make_trial(2, None, a=3, b=4, c="z"),
+    ]
     panels = draw_sweep(trials, 100).axes
     assert [axes.get_xlabel() for axes in panels] == ["a", "b", "c"]
     assert [sum(len(line.get_xdata()) for line in axes.lines) for axes in panels] == [2, 2, 2]
@@ -119,9 +117,9 @@ def test_each_field_has_a_panel_and_a_trial_that_diverged_no_dot():
 
 
 def test_very_many_trials_are_drawn_in_a_moment():
-    trials = [trial(number, 0.9 - number / 10**6, rate=0.001 + number) for number in range(20_000)]
+    trials = [make_trial(number, 0.9 - number / 10**6, rate=0.001 + number) for number in range(20_000)]
     [axes] = draw_sweep(trials, 5000).axes
     assert sum(len(line.get_xdata()) for line in axes.lines) == 1000
-    page = render_sweep(document(*trials))
+    page = render_sweep(make_sweep(*trials))
     assert len(page) < 1_000_000
-    assert "Of 20,000 trials the best 1,000 are drawn" in words(page)
+    assert "Of 20,000 trials the best 1,000 are drawn" in extract_text(page)

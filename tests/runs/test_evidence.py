@@ -1,4 +1,4 @@
-"""What was measured on each topic, read back from its file: as it was written, and changed in every place."""
+"""The file of each topic is read back unchanged, and refused with a change anywhere in it."""
 
 import json
 import zipfile
@@ -15,19 +15,11 @@ from convscope.interchange import Parity, ParityTable
 from convscope.runs.topics import TOPICS
 
 ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
+# Fields that files of some versions lack.
 OPTIONAL = {
-    "weights_sha256",
-    "directions",
-    "offset",
-    "inputs",
-    "example",
-    "num_made_up",
-    "made_up",
-    "mean_made_up",
-    "histogram",
-    "edges",
-    "trustworthiness",
-}
+    "weights_sha256", "directions", "offset", "inputs", "example", "num_made_up", "made_up", "mean_made_up",
+    "histogram", "edges", "trustworthiness",
+}  # fmt: skip
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # objects whose keys are data
 PARITY = Parity(
     format="onnx", dtype="float32", file="model.onnx", num_bytes=9, runtime="ONNX Runtime", num_images=5,
@@ -36,33 +28,31 @@ PARITY = Parity(
 )  # fmt: skip
 
 
-def text_of(topic: str) -> str:
+def read_stored_text(topic: str) -> str:
     if topic == "exports":
         return json.dumps(replace(ParityTable(rows=(PARITY,)), weights_sha256="0" * 64).to_dict())
     with zipfile.ZipFile(ARCHIVE) as archive:
         return archive.read(f"measured/{topic}.json").decode()
 
 
-def parts(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
-    """Yield each object or list within `value`, a key of it, and the name of the object; of a list the first alone."""
+def list_entries(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield (container, key, name of the container) for each entry in `value`; of a list only for the first one."""
     if isinstance(value, dict):
         for key, inner in list(value.items()):
             yield value, key, name
             if (name, key) not in (("", "inputs"), ("", "example")):  # fields of earlier versions, kept as they are
-                yield from parts(inner, key)
+                yield from list_entries(inner, key)
     elif isinstance(value, list) and value:
         yield value, 0, name
-        yield from parts(value[0], name)
+        yield from list_entries(value[0], name)
 
 
-def changes(value: Any) -> Iterator[str]:
-    """Yield the JSON text of `value` after each change that no reader may let pass."""
-    for part, key, name in parts(value):
+def change_each_entry(value: Any) -> Iterator[str]:
+    """Yield the JSON text of `value` with one entry of a wrong type, missing or added: every reader must refuse it."""
+    for part, key, name in list_entries(value):
         before = part[key]
-        for wrong in (
-            "x" if not isinstance(before, str) else 0.5,
-            *([float("nan")] if isinstance(before, float) else []),
-        ):
+        wrong_values = [0.5 if isinstance(before, str) else "x", *([float("nan")] if isinstance(before, float) else [])]
+        for wrong in wrong_values:
             part[key] = wrong
             yield json.dumps(value)
         part[key] = before
@@ -79,11 +69,11 @@ def changes(value: Any) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("topic", TOPICS)
 def test_a_file_is_read_as_it_was_written_and_refused_with_any_change(topic: str) -> None:
-    text, path = text_of(topic), f"run/{topic}.json"
+    text, path = read_stored_text(topic), f"run/{topic}.json"
     record = decode(text.encode(), TOPICS[topic].record, path)
     assert json.loads(json.dumps(record.to_dict())) == json.loads(text)
     count = 0
-    for changed in changes(json.loads(text)):
+    for changed in change_each_entry(json.loads(text)):
         with pytest.raises(RunError, match=rf"^{path}: (.*\$.*; use another copy|damaged \(the number nan)"):
             decode(changed.encode(), TOPICS[topic].record, path)
         count += 1

@@ -1,4 +1,4 @@
-"""`cs.run` and `cs.open_run`: what the command line does, as a value; read where it was measured, else measured."""
+"""`cs.run` and `cs.open_run`: runs as values, whose topics are read from their folder or measured when needed."""
 
 import json
 import shutil
@@ -19,17 +19,18 @@ RECIPE = cs.Recipe(epochs=2, batch_size=50)
 
 @pytest.fixture(scope="module")
 def data(small_mnist: cs.Splits) -> cs.Splits:
-    """Arrays of one's own: images of MNIST without a name or a file."""
+    """300 training and 300 test images of MNIST as arrays, without a known name and without files."""
     names = tuple("abcdefghij")
-    parts = [
-        cs.Dataset(it.images[:300], it.labels[:300], names, "mine") for it in (small_mnist.train, small_mnist.test)
-    ]
-    return cs.Splits(*parts)
+    train, test = (
+        cs.Dataset(part.images[:300], part.labels[:300], names, "mine")
+        for part in (small_mnist.train, small_mnist.test)
+    )
+    return cs.Splits(train, test)
 
 
 @pytest.fixture(scope="module")
 def run(data: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> cs.Run:
-    """A run from arrays that cannot be loaded by a name again."""
+    """A run with two seeds from arrays, which cannot be loaded again by a name."""
     return cs.run(data, recipe=RECIPE, seed=2, seeds=2, out=tmp_path_factory.mktemp("runs") / "mine")
 
 
@@ -40,7 +41,7 @@ def copy(run: cs.Run, tmp_path: Path) -> cs.Run:
     return cs.open_run(tmp_path / "copy", run.data)
 
 
-def files_of(path: Path) -> dict[str, bytes]:
+def read_files(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
@@ -73,29 +74,24 @@ def test_few_test_images_leave_out_the_topics_that_need_more(
 
 
 def test_measured_topics_are_read_without_changing_the_folder(run: cs.Run):
-    before = files_of(run.path)
+    before = read_files(run.path)
     again = cs.open_run(run.path)  # without the arrays
     assert again.evaluation.to_dict() == json.loads((run.path / "evaluation.json").read_text())
     assert np.array_equal(again.evaluation.y_prob, run.evaluation.y_prob)
     for topic in ("seeds", "filters", "embedding", "ablation"):
         assert getattr(again, topic) == json.loads((run.path / f"{topic}.json").read_text())
-    assert files_of(run.path) == before
+    assert read_files(run.path) == before
 
 
-def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
+def test_a_report_of_a_finished_run_measures_nothing_again(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
     class MeasuringError(Exception):
         pass
 
     def measure(*_: object, **__: object) -> None:
         raise MeasuringError
 
-    for name in (
-        "steps.train",
-        "steps.evaluate",
-        "steps.measure_latency",
-        "seeds.train_and_list_diverged",
-        "topics.crossfit",
-    ):
+    steps = ("steps.train", "steps.evaluate", "steps.measure_latency")
+    for name in (*steps, "seeds.train_and_list_diverged", "topics.crossfit"):
         monkeypatch.setattr(f"convscope.runs.{name}", measure)
     for topic in MEASURED:
         monkeypatch.setitem(TOPICS, topic, replace(TOPICS[topic], measure=measure))
@@ -107,7 +103,7 @@ def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, mo
         (copy.path / "away").rename(copy.path / file)
 
 
-def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
+def test_a_topic_is_measured_on_first_access_and_then_kept(copy: cs.Run):
     before = json.loads((copy.path / "embedding.json").read_text())
     (copy.path / "embedding.json").unlink()
     measured = copy.embedding
@@ -118,7 +114,7 @@ def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
     assert "<svg" in read._repr_html_()
 
 
-def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.Splits, small_mnist: cs.Splits):
+def test_a_run_from_arrays_needs_the_same_arrays_to_load_its_data(run: cs.Run, data: cs.Splits, small_mnist: cs.Splits):
     with pytest.raises(RunError, match=r"made from arrays.*cs\.open_run\(.*, data=\.\.\.\)"):
         _ = cs.open_run(run.path).splits
     assert cs.open_run(run.path, data).splits.test.sha256 == run.splits.test.sha256
@@ -131,14 +127,14 @@ def test_arrays_are_split_the_same_way_when_reopened(data: cs.Splits, tmp_path: 
     pair = (data.train.images[..., 0], data.train.labels)
     run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
     again = cs.open_run(run.path, cs.Dataset.from_arrays(*pair))
-    assert len(again.splits.test) == 60
+    assert len(again.splits.test) == 60  # a fifth of 300 images
     assert again.comparison is None
     assert again.folder.record.command == "cs.run(data, architecture='ann', recipe=recipe, seeds=1, baseline=False)"
     assert again.cautions
 
 
 @pytest.mark.usefixtures("bare_reports")
-def test_a_stopped_run_goes_on_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
+def test_a_stopped_run_resumes_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
     def stop(state: cs.TrainingState) -> None:
         if len(state.history) == 1:
             raise KeyboardInterrupt
@@ -152,7 +148,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(run: cs.Run, data: cs.Splits, tm
     assert done.seeds["runs"][1]["weights_sha256"] == run.seeds["runs"][1]["weights_sha256"]
 
 
-def test_a_notebook_shows_the_page_of_a_run_in_a_frame_of_its_own(copy: cs.Run):
+def test_a_notebook_shows_the_report_in_a_sandboxed_frame_or_else_the_text(copy: cs.Run):
     shown = copy._repr_html_()
     assert shown.startswith('<iframe srcdoc="')
     assert "&lt;!doctype html&gt;" in shown.lower()

@@ -1,4 +1,4 @@
-"""The command in `run.json` makes the run again, and --resume continues with the original settings."""
+"""The command in `run.json` repeats the run, and --resume continues with the original settings."""
 
 import json
 import shlex
@@ -24,9 +24,9 @@ def few(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def begun(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of `convscope run` with options of its job, a network and a recipe from files."""
-    folder = tmp_path_factory.mktemp("begun")
+def finished_run(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `convscope run` with many options, and with its network and recipe from files."""
+    folder = tmp_path_factory.mktemp("finished")
     network = replace(cs.presets.ann(num_classes=10), name="mine")
     (folder / "network.json").write_text(json.dumps(network.to_dict()))
     (folder / "recipe.json").write_text(json.dumps(cs.Recipe(epochs=2, batch_size=50, name="mine").to_dict()))
@@ -41,8 +41,8 @@ def begun(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def make_again(run: Path, out: Path) -> None:
-    """Run the command that `run` records, and compare the result with `run`."""
+def assert_command_repeats(run: Path, out: Path) -> None:
+    """Execute the command that `run` records, and compare the result with `run`."""
     words = shlex.split(open_run(run).record.command)
     assert words[0] == "convscope"
     succeed(*words[1:], "--out", out)
@@ -51,27 +51,28 @@ def make_again(run: Path, out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_recorded_command_makes_the_run_again(begun: Path, tmp_path: Path):
-    assert "--seeds 1" in open_run(begun).record.command
-    make_again(begun, tmp_path / "again")
+def test_the_recorded_command_repeats_the_run(finished_run: Path, tmp_path: Path):
+    assert "--seeds 1" in open_run(finished_run).record.command
+    assert_command_repeats(finished_run, tmp_path / "again")
     assert not (tmp_path / "again" / "baseline").exists()
 
 
-def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(few: Path, begun: Path, tmp_path: Path):
-    out = tmp_path / "on"
-    cut = ("--test-fraction", 1 / 3)
-    succeed("train", "--dataset", few, *cut, "--from", begun, "--new-output", "--epochs", 1, "--out", out)
-    make_again(out, tmp_path / "again")
+def test_the_recorded_command_of_a_run_that_starts_from_another_repeats_it(
+    few: Path, finished_run: Path, tmp_path: Path
+):
+    out, split = tmp_path / "started", ("--test-fraction", 1 / 3)
+    succeed("train", "--dataset", few, *split, "--from", finished_run, "--new-output", "--epochs", 1, "--out", out)
+    assert_command_repeats(out, tmp_path / "again")
 
 
 @pytest.mark.slow
-def test_a_resumed_run_keeps_its_original_options(begun: Path):
-    command = open_run(begun).record.command
-    (begun / "DONE").unlink()
-    succeed("run", "--resume", begun)
-    assert not (begun / "baseline").exists()
-    assert not (begun / "seeds").exists()
-    assert open_run(begun).record.command == command
+def test_a_resumed_run_keeps_its_original_options(finished_run: Path):
+    command = open_run(finished_run).record.command
+    (finished_run / "DONE").unlink()
+    succeed("run", "--resume", finished_run)
+    assert not (finished_run / "baseline").exists()
+    assert not (finished_run / "seeds").exists()
+    assert open_run(finished_run).record.command == command
 
 
 OTHER_SETTINGS = {
@@ -83,12 +84,12 @@ OTHER_SETTINGS = {
 }  # fmt: skip
 
 
-def test_a_resumed_run_keeps_its_settings(begun: Path, tmp_path: Path, monkeypatch):
+def test_other_settings_for_a_resumed_run_are_refused(finished_run: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = (begun / "run.json").read_bytes()
+    before = (finished_run / "run.json").read_bytes()
     for option, value in OTHER_SETTINGS.items():
-        done = invoke("train", "--resume", begun, option, *([] if value is None else [value]))
+        done = invoke("train", "--resume", finished_run, option, *([] if value is None else [value]))
         assert done.exit_code == 2, option
         assert done.output.endswith(f"Error: {option}: a resumed run keeps its settings; remove {option}\n")
-    assert (begun / "run.json").read_bytes() == before
+    assert (finished_run / "run.json").read_bytes() == before
     assert not (tmp_path / "z").exists()

@@ -1,4 +1,4 @@
-"""Finished runs that were made instead of trained: untrained networks with drawn predictions."""
+"""Make stored runs without training: untrained networks with random predictions and histories."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def make_result(spec: RunSpec, splits: cs.Splits) -> WorkerResult:
 
 
 def keep_runs(folder: Path, seeds: range, spec: RunSpec = SPEC, splits: cs.Splits = SPLITS) -> RunStore:
-    """Keep runs in `folder`/runs, one after the other."""
+    """Store runs of these seeds in `folder`/runs, one after the other."""
     store = RunStore(splits, folder / "runs")
     with writing(folder):
         for seed in seeds:

@@ -1,4 +1,4 @@
-"""What earlier versions wrote still opens: the archives of tests/storage/corpus, see `write.py` there."""
+"""Runs and models of earlier versions still open: the archives of tests/storage/corpus, see `write.py` there."""
 
 import json
 import re
@@ -28,13 +28,13 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     def make(folder: Path) -> None:
         with zipfile.ZipFile(CORPUS / f"{request.param}.zip") as archive:
             archive.extractall(folder)
-        _move(folder, "/corpus")
+        _replace_paths(folder, "/corpus")
 
     return make_once(tmp_path_factory, f"corpus-{request.param}", make)
 
 
-def _move(folder: Path, before: str) -> None:
-    """Let the runs in `folder` find each other and their data there, as they did in the folder `before`."""
+def _replace_paths(folder: Path, before: str) -> None:
+    """Replace the path `before` by `folder` in all JSON files, so that runs find each other and their data."""
     for path in folder.rglob("*.json"):
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(rf"{re.escape(before)}(?=[/\"])", str(folder), text), encoding="utf-8")
@@ -43,7 +43,7 @@ def _move(folder: Path, before: str) -> None:
 @pytest.fixture
 def copied(written: Path, tmp_path: Path) -> Path:
     folder = shutil.copytree(written, tmp_path / "corpus")
-    _move(folder, str(written))
+    _replace_paths(folder, str(written))
     return folder
 
 
@@ -52,7 +52,7 @@ def test_archives_exist_and_none_is_large():
     assert all((CORPUS / f"{name}.zip").stat().st_size < 300_000 for name in ARCHIVES)
 
 
-def test_models_of_earlier_versions_answer_the_same(written: Path):
+def test_models_of_earlier_versions_give_the_same_logits(written: Path):
     expected = json.loads((written / "expected.json").read_text())["logits"]
     assert {"model.safetensors", *(f"{name}/model.safetensors" for name in RUNS)} <= expected.keys()
     with np.load(written / "digits.npz") as arrays:
@@ -68,7 +68,7 @@ def test_runs_open_with_their_measured_topics(written: Path, name: str):
     assert run.evaluation.accuracy == kept["accuracy"]
     assert run.evaluation.num_images == 50
     assert len(run.history) == run.folder.record.epochs_trained
-    run.splits.train  # noqa: B018 (their digests are those of the run)
+    run.splits.train  # noqa: B018 (raises an error unless the data have the recorded digests)
     topics = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
     assert set(topics) == MEASURED[name]
     for topic in topics:
@@ -123,7 +123,7 @@ def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path
 
 
 def _with_format(path: Path, **written: object) -> None:
-    """State another format in a file, and what else is given."""
+    """Write format 2, and other fields, into a file."""
     if path.suffix == ".json":
         path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2} | written))
         return
@@ -142,13 +142,10 @@ def _with_format(path: Path, **written: object) -> None:
     [
         ("run/run.json", {"version": "0.7.1"}, ["report", "run"]),
         ("model.safetensors", {"version": "0.7.1"}, ["evaluate", "model.safetensors", "--dataset", "digits.npz"]),
-        (
-            "run/model.trained_on.safetensors",
-            {"version": "0.7.1"},
-            ["train", "--from", "run", "--dataset", "digits.npz"],
-        ),
+        ("run/model.trained_on.safetensors", {"version": "0.7.1"},
+         ["train", "--from", "run", "--dataset", "digits.npz"]),
     ],
-)
+)  # fmt: skip
 def test_a_newer_format_is_refused_with_the_version_to_install(
     copied: Path, monkeypatch: pytest.MonkeyPatch, file: str, version: dict, words: list[str]
 ):

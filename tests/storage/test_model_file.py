@@ -1,3 +1,5 @@
+"""Model files: saved and loaded to the same bits, and damaged ones refused by name."""
+
 import json
 import struct
 from dataclasses import replace
@@ -23,13 +25,13 @@ def model() -> cs.Model:
 
 def test_model_is_the_same_bits_after_save_and_load(model: cs.Model, tmp_path: Path):
     save_model(model, tmp_path / "model.safetensors")
-    again = load_model(tmp_path / "model.safetensors")
-    assert again.weights_sha256 == model.weights_sha256
-    assert again.architecture == model.architecture
-    assert again.class_names == model.class_names
-    assert again.provenance == model.provenance
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.weights_sha256 == model.weights_sha256
+    assert loaded.architecture == model.architecture
+    assert loaded.class_names == model.class_names
+    assert loaded.provenance == model.provenance
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 12, 3), dtype=np.uint8)
-    assert (again.logits(images) == model.logits(images)).all()
+    assert (loaded.logits(images) == model.logits(images)).all()
 
 
 def test_the_preparation_of_photos_is_stored_with_the_model(model: cs.Model, tmp_path: Path):
@@ -45,60 +47,54 @@ def _description(model: cs.Model, **changes) -> dict:
     }  # fmt: skip
 
 
-def _file(model: cs.Model, weights=None, text: str | None = None, **changes) -> bytes:
+def _make(model: cs.Model, weights=None, text: str | None = None, **changes) -> bytes:
     text = json.dumps(_description(model, **changes)) if text is None else text
     return save(dict(model.weights if weights is None else weights), metadata={"convscope": text})
 
 
-def _weights(model: cs.Model, **changes) -> dict:
+def _changed(model: cs.Model, **changes) -> dict:
     return {**model.weights, **{name.replace("__", "/"): array for name, array in changes.items()}}
 
 
-def _input(model: cs.Model, **changes) -> bytes:
+def _with_input(model: cs.Model, **changes) -> bytes:
     network = model.architecture.to_dict()
-    return _file(model, architecture={**network, "input": {**network["input"], **changes}})
+    return _make(model, architecture={**network, "input": {**network["input"], **changes}})
 
 
+HUGE_TENSOR = b'{"a":{"dtype":"F32","shape":[99999999999],"data_offsets":[0,399999999996]}}'
 BAD_FILES = {
     "empty": (lambda _: b"", "damaged or not a safetensors"),
     "noise": (lambda _: bytes(range(256)) * 8, "damaged or not a safetensors"),
-    "header asks for more than the file": (lambda m: struct.pack("<Q", 2**40) + _file(m)[8:], "damaged"),
-    "truncated": (lambda m: _file(m)[:-1], "damaged"),
-    "tensor asks for more than the file": (
-        lambda _: (
-            lambda h: struct.pack("<Q", len(h)) + h
-        )(b'{"a":{"dtype":"F32","shape":[99999999999],"data_offsets":[0,399999999996]}}'),
-        "damaged",
-    ),
+    "header asks for more than the file": (lambda m: struct.pack("<Q", 2**40) + _make(m)[8:], "damaged"),
+    "truncated": (lambda m: _make(m)[:-1], "damaged"),
+    "tensor asks for more than the file": (lambda _: struct.pack("<Q", len(HUGE_TENSOR)) + HUGE_TENSOR, "damaged"),
     "of another program": (lambda m: save(dict(m.weights)), "not a convscope model"),
-    "description no JSON": (lambda m: _file(m, text="{"), "not a convscope model"),
-    "description nested too deep": (lambda m: _file(m, text="[" * 100_000), "not a convscope model"),
-    "newer format": (lambda m: _file(m, format=2), "format 2 is newer"),
-    "format no number": (lambda m: _file(m, format="1"), "which is unknown"),
-    "no architecture": (lambda m: _file(m, architecture=None), "not a convscope model"),
+    "description no JSON": (lambda m: _make(m, text="{"), "not a convscope model"),
+    "description nested too deep": (lambda m: _make(m, text="[" * 100_000), "not a convscope model"),
+    "newer format": (lambda m: _make(m, format=2), "format 2 is newer"),
+    "format no number": (lambda m: _make(m, format="1"), "which is unknown"),
+    "no architecture": (lambda m: _make(m, architecture=None), "not a convscope model"),
     "architecture with an unknown layer": (
-        lambda m: _file(m, architecture={**m.architecture.to_dict(), "layers": [{"kind": "Lambda"}]}),
+        lambda m: _make(m, architecture={**m.architecture.to_dict(), "layers": [{"kind": "Lambda"}]}),
         "unknown layer kind 'Lambda'",
     ),
-    "class names no list": (lambda m: _file(m, class_names="abcd"), "not a list of strings"),
-    "too few class names": (lambda m: _file(m, class_names=["a", "b"]), "2 class names"),
-    "calibration no object": (lambda m: _file(m, calibration=[1]), "calibration is"),
-    "temperature of zero": (lambda m: _file(m, calibration={"temperature": 0}), "temperature is 0; it must be"),
-    "temperature all but zero": (lambda m: _file(m, calibration={"temperature": 5e-324}), "temperature is 5e-324; it"),
-    "temperature too large": (lambda m: _file(m, calibration={"temperature": 10**400}), "not a convscope model"),
-    "scale too large": (lambda m: _input(m, scale=10**400), "not a convscope model"),
-    "scale beyond float32": (lambda m: _input(m, scale=1e39), r"input: scale is 1e\+39; it must be a finite number"),
-    "provenance no object": (lambda m: _file(m, provenance=5), "provenance is 5, not an object"),
-    "target too large": (lambda m: _file(m, handwriting={"ink": "light", "target": 10**400}), "not a convscope model"),
-    "target larger than an image": (
-        lambda m: _file(m, handwriting={"ink": "light", "target": 999_999}),
-        "target is 999999; images have",
-    ),
-    "temperature no number": (lambda m: _file(m, calibration={"temperature": "1"}), "temperature is '1'"),
-    "wrong shape": (lambda m: _file(m, _weights(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
-    "additional tensor": (lambda m: _file(m, _weights(m, spare=np.zeros(7, np.float32))), "names or shapes"),
-    "wrong type": (lambda m: _file(m, _weights(m, dense__bias=np.zeros(128, np.float64))), "float64, not float32"),
-    "not finite": (lambda m: _file(m, _weights(m, dense__bias=np.full(128, np.nan, np.float32))), "not finite"),
+    "class names no list": (lambda m: _make(m, class_names="abcd"), "not a list of strings"),
+    "too few class names": (lambda m: _make(m, class_names=["a", "b"]), "2 class names"),
+    "calibration no object": (lambda m: _make(m, calibration=[1]), "calibration is"),
+    "temperature of zero": (lambda m: _make(m, calibration={"temperature": 0}), "temperature is 0; it must be"),
+    "temperature all but zero": (lambda m: _make(m, calibration={"temperature": 5e-324}), "temperature is 5e-324; it"),
+    "temperature too large": (lambda m: _make(m, calibration={"temperature": 10**400}), "not a convscope model"),
+    "scale too large": (lambda m: _with_input(m, scale=10**400), "not a convscope model"),
+    "scale beyond float32": (lambda m: _with_input(m, scale=1e39), r"input: scale is 1e\+39; it must be a finite"),
+    "provenance no object": (lambda m: _make(m, provenance=5), "provenance is 5, not an object"),
+    "target too large": (lambda m: _make(m, handwriting={"ink": "light", "target": 10**400}), "not a convscope model"),
+    "target larger than an image": (lambda m: _make(m, handwriting={"ink": "light", "target": 999_999}),
+        "target is 999999; images have"),
+    "temperature no number": (lambda m: _make(m, calibration={"temperature": "1"}), "temperature is '1'"),
+    "wrong shape": (lambda m: _make(m, _changed(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
+    "additional tensor": (lambda m: _make(m, _changed(m, spare=np.zeros(7, np.float32))), "names or shapes"),
+    "wrong type": (lambda m: _make(m, _changed(m, dense__bias=np.zeros(128, np.float64))), "float64, not float32"),
+    "not finite": (lambda m: _make(m, _changed(m, dense__bias=np.full(128, np.nan, np.float32))), "not finite"),
 }  # fmt: skip
 
 
@@ -112,7 +108,7 @@ def test_load_model_refuses_a_bad_file_and_names_it(model: cs.Model, tmp_path: P
     assert str(path) in str(caught.value)
 
 
-def test_save_model_to_a_full_disk_keeps_the_old_file(model: cs.Model, tmp_path: Path, monkeypatch):
+def test_save_model_to_a_full_disk_keeps_the_old_make(model: cs.Model, tmp_path: Path, monkeypatch):
     path = tmp_path / "model.safetensors"
     save_model(model, path)
     before = path.read_bytes()

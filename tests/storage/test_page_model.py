@@ -1,4 +1,4 @@
-"""A model that was trained in the page and saved there; web/tests/model_file.test.ts holds the page to these bytes."""
+"""A model file that the page saved; web/tests/model_file.test.ts checks that the page still writes these bytes."""
 
 import json
 from pathlib import Path
@@ -26,11 +26,11 @@ def test_load_model_reads_a_model_saved_in_the_page():
 
 
 def test_evaluate_measures_a_model_saved_in_the_page(tmp_path: Path):
-    images, answers = np.array(EXPECTED["images"], np.uint8), np.argmax(EXPECTED["logits"], axis=1)
+    images, labels = np.array(EXPECTED["images"], np.uint8), np.argmax(EXPECTED["logits"], axis=1)
     names = np.array(EXPECTED["description"]["class_names"])
-    np.savez(tmp_path / "drawn.npz", x_test=images, y_test=answers, class_names=names)
+    np.savez(tmp_path / "drawn.npz", x_test=images, y_test=labels, class_names=names)
     measured = succeed("evaluate", FILE, "--dataset", tmp_path / "drawn.npz", "--json")
-    alone = invoke("evaluate", FILE)
-    assert (alone.exit_code, alone.output.count("Error: ")) == (1, 1)
-    assert "a model file has no images of its own; name a data set with --dataset" in alone.output
+    without_data = invoke("evaluate", FILE)
+    assert (without_data.exit_code, without_data.output.count("Error: ")) == (1, 1)
+    assert "a model file has no images of its own; name a data set with --dataset" in without_data.output
     assert (measured["num_images"], measured["accuracy"], measured["num_trained_on"]) == (4, 1.0, None)

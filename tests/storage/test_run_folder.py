@@ -1,3 +1,5 @@
+"""Run folders: what is stored comes back, damage is named, and links, pipes and huge files are refused."""
+
 import json
 import os
 from dataclasses import replace
@@ -29,7 +31,7 @@ def record() -> RunFile:
     return make_run_record(spec, SPLITS, 2, "convscope run")
 
 
-def _state(record: RunFile) -> TrainingState:
+def _make_state(record: RunFile) -> TrainingState:
     shapes = cs.Architecture.from_dict(record.architecture).weight_shapes
     stream = np.random.default_rng(1)
     weights = {name: stream.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
@@ -40,15 +42,15 @@ def _state(record: RunFile) -> TrainingState:
     return TrainingState(weights, optimizer, History((0.5,), (0.8,), (0.4,), (0.9,), (1.0,)))
 
 
-def test_run_folder_opens_as_it_was_made(record: RunFile, tmp_path: Path):
+def test_an_opened_run_folder_equals_the_created_one(record: RunFile, tmp_path: Path):
     made, opened = create_run(tmp_path / "a" / "b", record), open_run(tmp_path / "a" / "b")
     assert opened == made
     assert opened.architecture.name == "ann"
     assert (opened.recipe.epochs, opened.seed, opened.is_finished) == (2, 5, False)
 
 
-def test_run_folder_goes_on_from_the_epoch_it_kept(record: RunFile, tmp_path: Path):
-    folder, state = create_run(tmp_path / "run", record), _state(record)
+def test_a_run_folder_restores_the_state_of_its_last_epoch(record: RunFile, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _make_state(record)
     assert folder.load_state() is None
     folder.save_epoch(state, ("a", "b", "c"))
     again = open_run(tmp_path / "run").load_state()
@@ -60,8 +62,8 @@ def test_run_folder_goes_on_from_the_epoch_it_kept(record: RunFile, tmp_path: Pa
     assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
 
 
-def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: RunFile, tmp_path: Path):
-    folder, state = create_run(tmp_path / "run", record), _state(record)
+def test_snapshots_hold_the_weights_of_each_epoch(record: RunFile, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _make_state(record)
     assert len(folder.load_snapshots()) == 0
     untrained = {name: np.zeros_like(array) for name, array in state.weights.items()}
     folder.save_epoch(replace(state, weights=untrained, history=History()), tuple("abc"))
@@ -102,11 +104,11 @@ def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(
     assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
 
 
-def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: RunFile, tmp_path: Path):
+def test_a_run_folder_keeps_the_best_weights_and_their_epoch(record: RunFile, tmp_path: Path):
     record = structs.replace(
         record, recipe=cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)).to_dict()
     )
-    folder, state = create_run(tmp_path / "run", record), _state(record)
+    folder, state = create_run(tmp_path / "run", record), _make_state(record)
     best = {name: array + 1 for name, array in state.weights.items()}
     history = History((0.5, 0.4), (0.8, 0.9), (0.3, 0.4), (0.9, 0.8), (1.0, 1.0), "validation", 1)
     folder.save_epoch(replace(state, history=history, best_weights=best), ("a", "b", "c"))
@@ -143,19 +145,19 @@ def test_finish_removes_the_files_of_a_killed_process(record: RunFile, tmp_path:
 
 
 def test_model_of_another_run_is_refused(record: RunFile, tmp_path: Path):
-    state, names = _state(record), ("a", "b", "c")
+    state, names = _make_state(record), ("a", "b", "c")
     folder = create_run(tmp_path / "run", record)
     model = cs.Model(folder.architecture, state.weights, names)
     folder.write_model(model, state.history)
     assert open_run(tmp_path / "run").load_model().weights_sha256 == model.weights_sha256
-    unlike = {name: array + 1 for name, array in state.weights.items()}
-    cs.save_model(cs.Model(folder.architecture, unlike, names), tmp_path / "run" / "model.safetensors")
+    other_weights = {name: array + 1 for name, array in state.weights.items()}
+    cs.save_model(cs.Model(folder.architecture, other_weights, names), tmp_path / "run" / "model.safetensors")
     with pytest.raises(RunError, match="not the weights of this run"):
         folder.load_model()
 
 
-def _whole_record(record: RunFile) -> dict[str, Any]:
-    """Return a run.json with every key that it may have."""
+def _make_full_record(record: RunFile) -> dict[str, Any]:
+    """Make the content of a run.json with every key that it may have."""
     digest, start = "0" * 64, {"argument": "x", "num_seen_images": 1, "kept_classes": [], "new_classes": []}
     member = {"run": "x", "weights_sha256": digest, "architecture": {}, "recipe": {}, "seed": 1, "seconds": 1.0}
     return {
@@ -164,17 +166,13 @@ def _whole_record(record: RunFile) -> dict[str, Any]:
         "imported": {"file": "x", "sha256": digest, "program": "x", "notes": []},
         "members": [{**member, "is_from_random_weights": True}] * 2,
         "job": {"baseline": True, "seeds": 1, "index": 0},
-        "num_images": 3,
-        "weights_seed": 1,
-        "digest": "0" * 16,
-        "weights_sha256": digest,
-        "epochs_trained": 1,
+        "num_images": 3, "weights_seed": 1, "digest": "0" * 16, "weights_sha256": digest, "epochs_trained": 1,
         "best_epoch": 1,
-    }
+    }  # fmt: skip
 
 
 def test_a_record_with_a_wrong_key_is_refused_with_the_path_of_the_key(record: RunFile, tmp_path: Path):
-    path, whole = tmp_path / "run.json", _whole_record(record)
+    path, whole = tmp_path / "run.json", _make_full_record(record)
     path.write_text(json.dumps(whole))
     assert set(whole) == {field.encode_name for field in structs.fields(RunFile)}
     assert open_run(tmp_path).record.to_dict() == whole
@@ -231,7 +229,7 @@ READERS = {
 
 @pytest.fixture
 def whole(record: RunFile, tmp_path: Path) -> RunFolder:
-    folder, state = create_run(tmp_path / "run", record), _state(record)
+    folder, state = create_run(tmp_path / "run", record), _make_state(record)
     model = cs.Model(folder.architecture, state.weights, ("a", "b", "c"))
     folder.save_epoch(state, model.class_names)
     folder.write_model(model, state.history)
@@ -248,7 +246,7 @@ def whole(record: RunFile, tmp_path: Path) -> RunFolder:
         *((name, "link of a folder") for name in READERS if "/" in name),  # the run itself may be reached by one
     ],
 )
-def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(whole: RunFolder, name: str, kind: str):
+def test_links_pipes_and_huge_files_in_a_run_folder_are_refused(whole: RunFolder, name: str, kind: str):
     file = whole.path / name
     elsewhere = whole.path.parent / "elsewhere"
     if kind == "link of a folder":
@@ -290,7 +288,7 @@ def test_nothing_is_written_through_a_link_in_a_run_folder(whole: RunFolder, rec
     file.symlink_to(elsewhere)
     before = {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()}
     with pytest.raises(RunError, match="is a symbolic link"):
-        WRITERS[name](whole, _state(record))
+        WRITERS[name](whole, _make_state(record))
     assert {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()} == before
 
 
@@ -312,7 +310,7 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
     ],
 )  # fmt: skip
 def test_load_state_refuses_a_damaged_or_incomplete_state(record: RunFile, tmp_path: Path, damage: str, message: str):
-    state, path = _state(record), tmp_path / "run" / "checkpoints" / "state.safetensors"
+    state, path = _make_state(record), tmp_path / "run" / "checkpoints" / "state.safetensors"
     first = dict([next(iter(state.weights.items()))])
     if "best" in damage:
         early = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping())

@@ -1,4 +1,4 @@
-"""Many runs in one folder: what survives a crash, damage, readers beside a writer, and a file from elsewhere."""
+"""Many runs in one folder: crashes, damage, concurrent readers, and hostile databases."""
 
 import multiprocessing
 import os
@@ -25,11 +25,11 @@ def digest_of(seed: int) -> str:
     return replace(SPEC, seed=seed).digest(SPLITS)
 
 
-def seeds_in(folder: Path, on_damaged: Callable[[str], None] = pytest.fail) -> list[int]:
+def list_seeds(folder: Path, on_damaged: Callable[[str], None] = pytest.fail) -> list[int]:
     return [run.seed for run in StoredRuns(folder / "runs").runs(on_damaged)]
 
 
-def change(folder: Path, statement: str, *values: object) -> None:
+def execute_sql(folder: Path, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(folder / "runs" / "runs.db")) as database, database:
         database.execute(statement, values)
 
@@ -52,33 +52,33 @@ def test_stored_results_come_back_unchanged(folder: Path):
     assert (stored.y_true == SPLITS.test.labels).all()
 
 
-def read_again_and_again(
-    folder: Path, stop: "multiprocessing.synchronize.Event", said: "multiprocessing.Queue"
+def read_until_stopped(
+    folder: Path, stop: "multiprocessing.synchronize.Event", messages: "multiprocessing.Queue"
 ) -> None:
     try:
         while not stop.is_set():
-            seeds = seeds_in(folder, lambda line: said.put(line))
+            seeds = list_seeds(folder, lambda line: messages.put(line))
             assert seeds == list(range(len(seeds)))
             for path in list_runs(folder / "runs")[:3]:
                 load_model(path)
     except BaseException as error:
-        said.put(repr(error))
+        messages.put(repr(error))
 
 
 @pytest.mark.slow
-def test_readers_beside_a_writer_never_see_damage(tmp_path: Path):
+def test_readers_never_see_damage_while_another_process_writes(tmp_path: Path):
     keep_runs(tmp_path, range(1))
     context = multiprocessing.get_context("spawn")
-    stop, said = context.Event(), context.Queue()
-    readers = [context.Process(target=read_again_and_again, args=(tmp_path, stop, said)) for _ in range(2)]
+    stop, messages = context.Event(), context.Queue()
+    readers = [context.Process(target=read_until_stopped, args=(tmp_path, stop, messages)) for _ in range(2)]
     for reader in readers:
         reader.start()
     keep_runs(tmp_path, range(1, 150))
     stop.set()
     for reader in readers:
         reader.join(60)
-    assert said.empty(), said.get()
-    assert seeds_in(tmp_path) == list(range(150))
+    assert messages.empty(), messages.get()
+    assert list_seeds(tmp_path) == list(range(150))
 
 
 def test_the_weights_are_on_the_disk_before_their_row_is(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -114,10 +114,10 @@ def test_weights_without_a_row_are_overwritten(folder: Path, tmp_path_factory, m
         patched.setattr(stored_runs, "_write_labels", stop)
         with pytest.raises(KeyboardInterrupt):
             keep_runs(folder, range(6, 7))
-    assert seeds_in(folder) == [0, 1, 2, 3, 4]
+    assert list_seeds(folder) == [0, 1, 2, 3, 4]
     keep_runs(folder, range(5, 7))
-    [mine], [expected] = ((path / "runs" / "weights").iterdir() for path in (folder, whole))
-    assert mine.read_bytes() == expected.read_bytes()
+    [weights], [expected] = ((path / "runs" / "weights").iterdir() for path in (folder, whole))
+    assert weights.read_bytes() == expected.read_bytes()
 
 
 DAMAGE = {
@@ -135,20 +135,20 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_a_damaged_run_is_named_and_stops_nothing_else(folder: Path, what: str):
-    change(folder, DAMAGE[what])
-    said = list[str]()
-    assert seeds_in(folder, said.append) == [0, 1, 3, 4]
-    assert len(said) == 1
-    assert f"run {digest_of(2)} is damaged" in said[0]
+def test_a_damaged_run_is_named_and_the_others_are_read(folder: Path, what: str):
+    execute_sql(folder, DAMAGE[what])
+    messages = list[str]()
+    assert list_seeds(folder, messages.append) == [0, 1, 3, 4]
+    assert len(messages) == 1
+    assert f"run {digest_of(2)} is damaged" in messages[0]
     with pytest.raises(RunError, match=f"run {digest_of(2)} is damaged"):
         open_run(folder / "runs" / digest_of(2))
     store = RunStore(SPLITS, folder / "runs")
     assert store.find(replace(SPEC, seed=2), digest_of(2)) is None
     assert store.find(replace(SPEC, seed=3), digest_of(3)) is not None
-    keep_runs(folder, range(2, 3))  # a command does this if it is asked for
+    keep_runs(folder, range(2, 3))  # a command that needs the run trains it again
     keep_runs(folder, range(5, 6))
-    assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
+    assert sorted(list_seeds(folder)) == [0, 1, 2, 3, 4, 5]
     for path in list_runs(folder / "runs"):
         load_model(path)
 
@@ -162,10 +162,10 @@ def test_a_run_missing_from_the_table_or_from_its_index_is_read_or_named(folder:
     names[occurrence] = digest[:-1] + b"x"
     path.write_bytes(parts[0] + names[0] + parts[1] + names[1] + parts[2])
     damaged = list[str]()
-    seeds = seeds_in(folder, damaged.append)
+    seeds = list_seeds(folder, damaged.append)
     assert {0, 1, 2, 4} <= set(seeds)
     assert 3 in seeds or any(digest.decode() in line for line in damaged)
-    assert damaged, "what is damaged is said"
+    assert damaged, "the damage is reported"
 
 
 @pytest.mark.parametrize(
@@ -174,12 +174,12 @@ def test_a_run_missing_from_the_table_or_from_its_index_is_read_or_named(folder:
      "UPDATE labels SET blob = zeroblob(length(blob))", "UPDATE machine SET json = '{}'"],
 )  # fmt: skip
 def test_shared_files_of_runs_are_repaired_by_the_next_training(folder: Path, statement: str):
-    change(folder, statement)
-    said = list[str]()
-    assert seeds_in(folder, said.append) == []
-    assert len(said) == 5
+    execute_sql(folder, statement)
+    messages = list[str]()
+    assert list_seeds(folder, messages.append) == []
+    assert len(messages) == 5  # one for each run
     keep_runs(folder, range(6))
-    assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
+    assert sorted(list_seeds(folder)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_damaged_weights_spoil_only_one_run(folder: Path):
@@ -187,7 +187,7 @@ def test_damaged_weights_spoil_only_one_run(folder: Path):
     content = bytearray(path.read_bytes())
     content[-4:] = b"\0\0\x80\x3f"
     path.write_bytes(content)
-    assert seeds_in(folder) == [0, 1, 2, 3, 4]
+    assert list_seeds(folder) == [0, 1, 2, 3, 4]
     load_model(folder / "runs" / digest_of(3))
     with pytest.raises(RunError, match=f"not the weights of run {digest_of(4)}"):
         load_model(folder / "runs" / digest_of(4))
@@ -195,7 +195,7 @@ def test_damaged_weights_spoil_only_one_run(folder: Path):
 
 @pytest.fixture
 def hot_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the runs as a process leaves them that is killed while it commits: a part of a run, and a journal."""
+    """A copy of the runs as a process leaves it that is killed during a commit: changed pages, and SQLite's journal."""
     copy = tmp_path_factory.mktemp("hot")
     with closing(sqlite3.connect(folder / "runs" / "runs.db", isolation_level=None)) as database:
         database.execute("PRAGMA cache_spill = 1")
@@ -210,12 +210,12 @@ def hot_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_a_journal_that_a_killed_process_left_is_taken_back(hot_folder: Path):
+def test_an_unfinished_commit_of_a_killed_process_is_rolled_back(hot_folder: Path):
     before = {path: path.read_bytes() for path in (hot_folder / "runs").glob("runs.db*")}
-    assert seeds_in(hot_folder) == [0, 1, 2, 3, 4]
+    assert list_seeds(hot_folder) == [0, 1, 2, 3, 4]
     assert {path: path.read_bytes() for path in (hot_folder / "runs").glob("runs.db*")} == before  # only read
     keep_runs(hot_folder, range(5, 6))
-    assert seeds_in(hot_folder) == [0, 1, 2, 3, 4, 5]
+    assert list_seeds(hot_folder) == [0, 1, 2, 3, 4, 5]
     assert not (hot_folder / "runs" / "runs.db-journal").exists()
 
 
@@ -232,25 +232,25 @@ def test_a_process_that_is_killed_while_others_read_does_not_disturb_them(hot_fo
 
 
 def test_a_journal_that_names_another_file_is_refused(hot_folder: Path, tmp_path: Path):
-    """SQLite deletes the file that a journal names as that of several databases, if it names none of those."""
+    """A journal may name the journal of a commit to several databases, and SQLite would delete that file."""
     victim, journal = tmp_path / "victim", hot_folder / "runs" / "runs.db-journal"
     victim.write_text("mine")
     name = str(victim).encode()
     record = name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
     journal.write_bytes(journal.read_bytes() + b"\xff" * 4 + record)
-    for read in (lambda: seeds_in(hot_folder), lambda: keep_runs(hot_folder, range(5, 6))):
+    for read in (lambda: list_seeds(hot_folder), lambda: keep_runs(hot_folder, range(5, 6))):
         with pytest.raises(RunError, match="names other files"):
             read()
     assert victim.read_text() == "mine"
 
 
-def test_a_first_commit_that_did_not_come_is_no_run(tmp_path: Path):
+def test_an_empty_database_of_a_killed_process_has_no_runs(tmp_path: Path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "runs.db").write_bytes(b"")
-    assert seeds_in(tmp_path) == []
+    assert list_seeds(tmp_path) == []
     assert list_runs(tmp_path / "runs") == []
     keep_runs(tmp_path, range(1))
-    assert seeds_in(tmp_path) == [0]
+    assert list_seeds(tmp_path) == [0]
 
 
 HOSTILE = {
@@ -265,9 +265,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_other_tables_are_refused(folder: Path, what: str):
-    change(folder, HOSTILE[what])
+    execute_sql(folder, HOSTILE[what])
     for read in (
-        lambda: seeds_in(folder),
+        lambda: list_seeds(folder),
         lambda: keep_runs(folder, range(5, 6)),
         lambda: cs.load_weights_matrix(folder),
     ):
@@ -282,18 +282,18 @@ def test_pipes_and_devices_are_refused_without_waiting(folder: Path, name: str, 
     path.unlink(missing_ok=True)
     make(path)
     with pytest.raises(RunError):
-        seeds_in(folder)
+        list_seeds(folder)
 
 
 def test_a_write_ahead_log_is_refused(folder: Path):
-    change(folder, "PRAGMA user_version = 0")
+    execute_sql(folder, "PRAGMA user_version = 0")
     with closing(sqlite3.connect(folder / "runs" / "runs.db")) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("BEGIN IMMEDIATE")
         database.execute("DELETE FROM run")
         database.execute("COMMIT")
         with pytest.raises(RunError, match="is not of convscope"):
-            seeds_in(folder)
+            list_seeds(folder)
 
 
 def test_runs_on_other_test_images_are_refused(folder: Path):
@@ -313,24 +313,24 @@ def test_a_full_disk_is_an_error_with_a_next_step(folder: Path, monkeypatch: pyt
     with pytest.raises(ConvscopeError, match="free some space, or choose another folder"):
         keep_runs(folder, range(5, 50))
     monkeypatch.undo()
-    kept = seeds_in(folder)
+    kept = list_seeds(folder)
     keep_runs(folder, range(len(kept), 50))
-    assert seeds_in(folder) == list(range(50))
+    assert list_seeds(folder) == list(range(50))
 
 
-def count_in_child(stored: StoredRuns, folder: Path, said: "multiprocessing.Queue") -> None:
-    said.put((len(stored), seeds_in(folder)))
+def count_in_child(stored: StoredRuns, folder: Path, results: "multiprocessing.Queue") -> None:
+    results.put((len(stored), list_seeds(folder)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_opens_a_connection_of_its_own(folder: Path):
+def test_a_forked_child_opens_its_own_connection(folder: Path):
     context, stored = multiprocessing.get_context("fork"), StoredRuns(folder / "runs")
-    said = context.SimpleQueue()
+    results = context.SimpleQueue()
     with stored.reading() as reader:
-        child = context.Process(target=count_in_child, args=(stored, folder, said))
+        child = context.Process(target=count_in_child, args=(stored, folder, results))
         child.start()
         child.join(60)
-        assert said.get() == (5, [0, 1, 2, 3, 4])
+        assert results.get() == (5, [0, 1, 2, 3, 4])
         assert reader.query("SELECT count(*) FROM run") == [(5,)]
 
 
@@ -348,5 +348,5 @@ def test_as_many_groups_as_a_sweep_makes_are_read_again(tmp_path: Path):
         database.execute("COMMIT")
     assert (tmp_path / "runs" / "runs.db").stat().st_size > 30 << 20
     keep_runs(tmp_path, range(1, 2), replace(SPEC, recipe=replace(SPEC.recipe, batch_size=7)))
-    assert seeds_in(tmp_path) == [0, 1]
+    assert list_seeds(tmp_path) == [0, 1]
     assert np.array_equal(cs.load_weights_matrix(tmp_path).seeds, [0, 1])

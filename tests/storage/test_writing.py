@@ -1,3 +1,5 @@
+"""The lock of a folder: one process and one thread writes at a time, and locks of killed processes do not count."""
+
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from convscope.base.errors import RunError
 from convscope.storage.writing import LOCK_FILE, writing
 
+# Holds the lock of a folder until standard input is closed.
 HOLDER = """
 import sys
 from pathlib import Path
@@ -58,7 +61,7 @@ def test_a_second_process_learns_which_process_writes_to_the_folder(hold: Hold, 
 
 
 @pytest.mark.slow
-def test_a_killed_process_stops_nobody(hold: Hold, tmp_path: Path):
+def test_the_lock_of_a_killed_process_does_not_count(hold: Hold, tmp_path: Path):
     process = hold(tmp_path / "run")
     process.kill()
     process.communicate()
@@ -76,8 +79,8 @@ def test_a_thread_may_nest_its_own_writes(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def refusal(folder: Path) -> str | None:
-    """Return why `folder` may not be written to, or None."""
+def try_to_write(folder: Path) -> str | None:
+    """Return the error of writing to `folder`, or None."""
     try:
         with writing(folder):
             return None
@@ -85,16 +88,18 @@ def refusal(folder: Path) -> str | None:
         return str(error)
 
 
-@pytest.mark.parametrize("locks", [True, False])
-def test_another_thread_is_no_nested_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool):
-    if not locks:
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_another_thread_may_not_write_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
+):
+    if not has_locks:
         monkeypatch.setattr("fcntl.flock", without_locks)
     with ThreadPoolExecutor(1) as thread:
         with writing(tmp_path):
-            said = thread.submit(refusal, tmp_path).result()
-            assert thread.submit(refusal, tmp_path / "other").result() is None
-        assert said == f"another thread of this process is writing to {tmp_path}; wait until it ends"
-        assert thread.submit(refusal, tmp_path).result() is None
+            error = thread.submit(try_to_write, tmp_path).result()
+            assert thread.submit(try_to_write, tmp_path / "other").result() is None
+        assert error == f"another thread of this process is writing to {tmp_path}; wait until it ends"
+        assert thread.submit(try_to_write, tmp_path).result() is None
 
 
 def test_of_many_threads_one_writes_at_a_time(tmp_path: Path):
@@ -114,6 +119,7 @@ def test_of_many_threads_one_writes_at_a_time(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+# Writes to a folder, and lets child processes try the same folder and one inside it.
 CHILD = """
 import sys
 from multiprocessing import get_context
@@ -128,8 +134,8 @@ def write(folder):
 if __name__ == "__main__":
     folder, context = Path(sys.argv[1]), get_context(sys.argv[2])
     with writing(folder):
-        for each in (folder, folder / "other"):
-            child = context.Process(target=write, args=(each,))
+        for path in (folder, folder / "other"):
+            child = context.Process(target=write, args=(path,))
             child.start()
             child.join()
         write(folder)
@@ -142,10 +148,11 @@ def test_a_child_does_not_write_with_its_parent(tmp_path: Path, method: str):
     script, folder = tmp_path / "script.py", tmp_path / "run"
     script.write_text(CHILD)
     process = subprocess.Popen([sys.executable, script, folder, method], stdout=subprocess.PIPE, text=True)
-    said = f"another convscope process (pid {process.pid}) is writing to {folder}; wait until it ends"
-    assert process.communicate(timeout=600)[0].splitlines() == [said, "held", "held"]
+    error = f"another convscope process (pid {process.pid}) is writing to {folder}; wait until it ends"
+    assert process.communicate(timeout=600)[0].splitlines() == [error, "held", "held"]
 
 
+# Holds a lock in a parent that its forked child kills; the child goes on inside the block.
 IN_A_FORK = """
 import os, signal, sys
 from pathlib import Path
@@ -162,7 +169,7 @@ with writing(Path(sys.argv[1])):
 
 @pytest.mark.slow
 def test_a_forked_child_neither_keeps_nor_ends_the_lock_of_its_parent(tmp_path: Path):
-    """It leaves the block that it was forked in, after its parent was killed."""
+    """The child leaves the `with` block of its killed parent while this process holds the lock."""
     process = subprocess.Popen(
         [sys.executable, "-c", IN_A_FORK, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -186,7 +193,7 @@ def test_a_run_and_the_runs_within_it_have_one_writer(hold: Hold, tmp_path: Path
         pass
 
 
-def test_the_runs_of_an_experiment_have_writers_of_their_own(hold: Hold, tmp_path: Path):
+def test_the_runs_of_an_experiment_have_their_own_locks(hold: Hold, tmp_path: Path):
     hold(tmp_path)
     with writing(tmp_path / "runs" / "0123456789abcdef"):
         pass
@@ -213,13 +220,13 @@ def without_locks(*_: object) -> None:
     raise OSError(95, "Operation not supported")
 
 
-def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_system_without_locks_can_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("fcntl.flock", without_locks)
     with writing(tmp_path):
         pass
 
 
-def test_one_folder_by_two_names_has_one_writer(hold: Hold, tmp_path: Path):
+def test_one_folder_with_two_names_has_one_lock(hold: Hold, tmp_path: Path):
     (tmp_path / "link").symlink_to(tmp_path / "run")
     hold(tmp_path / "run")
     with pytest.raises(RunError, match="is writing to"), writing(tmp_path / "link"):

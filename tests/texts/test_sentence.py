@@ -1,3 +1,5 @@
+"""Sentences in English and their marks in HTML, by which the page translates them."""
+
 import pickle
 
 import pytest
@@ -68,7 +70,7 @@ def test_an_attribute_names_its_text_and_data_stays_data() -> None:
     assert sentence == """title="2 more" data-say-title='["head.more",{"n":2}]'"""
 
 
-def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
+def test_texts_of_a_drawing_are_marked_unless_data_have_the_same_text() -> None:
     svg = '<text x="1">epoch</text><text x="2">90 %</text><text x="3">mean</text>'
     mean = say("evidence.robustness.mean")
     marked = follow_language(svg, [say("charts.epoch"), percent(0.9, 0), mean, "mean"])
@@ -76,7 +78,7 @@ def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
     assert '<text x="3">mean</text>' in marked
 
 
-def test_known_names_are_looked_up_and_others_stay() -> None:
+def test_known_names_are_translated_and_other_names_stay() -> None:
     assert translate_name("evidence.rejection.set", "letters").key == "evidence.rejection.set.letters"  # type: ignore[attr-defined]
     assert translate_name("evidence.rejection.set", "Fashion-MNIST") == "Fashion-MNIST"
     shifts = [say("evidence.rejection.shifted", n=pixels) for pixels in (1, 2)]

@@ -10,20 +10,20 @@ from convscope.training.crossfit import crossfit, deal
 ONE_EPOCH = cs.Recipe(epochs=1)
 
 
-def noise(labels, num_classes, shape=(8, 9, 1)):
-    """Images of no meaning, each unlike the others."""
+def make_noise(labels, num_classes, shape=(8, 9, 1)):
+    """Make random images with these labels."""
     images = np.random.default_rng(0).integers(0, 256, (len(labels), *shape), np.uint8)
     return cs.Dataset(images, np.asarray(labels, np.int64), tuple(map(str, range(num_classes))), "noise")
 
 
-def fifty():
-    """50 images of seven classes: 20, 15, 8, 4, 2, 1 and none."""
+def make_uneven_data():
+    """Make 50 images of seven classes: 20, 15, 8, 4, 2, 1 and none."""
     labels = np.repeat(np.arange(7), [20, 15, 8, 4, 2, 1, 0])
-    return noise(np.random.default_rng(1).permutation(labels), 7)
+    return make_noise(np.random.default_rng(1).permutation(labels), 7)
 
 
 def test_each_prediction_equals_a_network_trained_on_the_other_folds():
-    data = fifty()
+    data = make_uneven_data()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=4, seed=3, threads=1)
     assert cross.num_folds == 4
     for number in range(4):
@@ -35,7 +35,7 @@ def test_each_prediction_equals_a_network_trained_on_the_other_folds():
 
 
 def test_parts_hold_every_image_out_once_and_never_in_training():
-    data = fifty()
+    data = make_uneven_data()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=4, threads=1)
     whole = sorted(image.tobytes() for image in data.images)
     seen = []
@@ -49,7 +49,7 @@ def test_parts_hold_every_image_out_once_and_never_in_training():
     assert sorted(seen) == whole
 
 
-def test_rows_stand_in_the_order_of_the_data_set(small_mnist):
+def test_logits_are_in_the_order_of_the_data_set(small_mnist):
     data = small_mnist.train.take(np.arange(400))
     cross = crossfit(cs.presets.ann, data, cs.Recipe(epochs=5), folds=3, threads=1)
     assert cross.logits.dtype == np.float32
@@ -58,7 +58,7 @@ def test_rows_stand_in_the_order_of_the_data_set(small_mnist):
     assert cross.accuracy == (cross.logits.argmax(axis=1) == data.labels).mean() > 0.6  # chance is 0.1
 
 
-def test_folds_differ_by_one_image_in_all_and_in_each_class():
+def test_the_sizes_of_folds_differ_by_at_most_one_image_in_all_and_in_each_class():
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(6), [1000, 301, 9, 4, 1, 0]))
     fold = deal(labels, 5, seed=0)
     for members in (np.ones(len(labels), bool), *(labels == label for label in range(6))):
@@ -72,7 +72,7 @@ def test_folds_are_drawn_by_the_seed_and_nothing_else():
     assert (deal(labels, 5, seed=4) != deal(labels, 5, seed=5)).any()
 
 
-def test_the_answers_are_the_same_bytes_for_any_number_of_threads(small_mnist):
+def test_the_logits_are_the_same_bytes_for_any_number_of_threads(small_mnist):
     data = small_mnist.train.take(np.arange(300))
     serial, two = (crossfit(cs.presets.cnn, data, cs.recipes.fast, folds=2, threads=threads) for threads in (1, 2))
     assert serial.logits.tobytes() == two.logits.tobytes()
@@ -80,7 +80,7 @@ def test_the_answers_are_the_same_bytes_for_any_number_of_threads(small_mnist):
 
 
 def test_a_class_of_one_image_is_predicted_by_a_model_that_never_saw_it():
-    data = fifty()
+    data = make_uneven_data()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, threads=1)
     assert cross.unseen_labels == (5,)
     only = int(np.flatnonzero(data.labels == 5)[0])
@@ -90,14 +90,14 @@ def test_a_class_of_one_image_is_predicted_by_a_model_that_never_saw_it():
     assert "1 of the classes have one image each, so the model that classifies it never saw the class: 5." in str(cross)
 
 
-def test_fewer_images_than_folds_give_one_fold_an_image():
-    cross = crossfit(cs.presets.ann, noise([0, 1, 0], 2), ONE_EPOCH, threads=1)
+def test_of_fewer_images_than_folds_each_is_a_fold():
+    cross = crossfit(cs.presets.ann, make_noise([0, 1, 0], 2), ONE_EPOCH, threads=1)
     assert sorted(cross.fold.tolist()) == [0, 1, 2]
     assert cross.num_folds == 3
 
 
 def test_siblings_hold_out_no_validation_images_and_train_all_epochs():
-    data = fifty()
+    data = make_uneven_data()
     stopping = replace(ONE_EPOCH, epochs=3, validation_fraction=0.2, early_stopping=cs.EarlyStopping(patience=1))
     stopped = crossfit(cs.presets.ann, data, stopping, folds=2, threads=1)
     plain = crossfit(cs.presets.ann, data, cs.Recipe(epochs=3), folds=2, threads=1)
@@ -109,7 +109,7 @@ def test_siblings_hold_out_no_validation_images_and_train_all_epochs():
 
 
 def test_colour_images_train_a_custom_architecture():
-    data = noise(np.arange(40) % 2, 2, (10, 10, 3))
+    data = make_noise(np.arange(40) % 2, 2, (10, 10, 3))
     layers = (cs.Conv2D(4), cs.GlobalAveragePooling2D(), cs.Dense(2))
     cross = crossfit(cs.Architecture(cs.Input(10, 10, 3), layers), data, ONE_EPOCH, folds=2, threads=1)
     assert cross.logits.shape == (40, 2)
@@ -118,13 +118,18 @@ def test_colour_images_train_a_custom_architecture():
 def test_each_finished_fold_is_reported():
     folds = []
     crossfit(
-        cs.presets.ann, noise([0, 1] * 4, 2), ONE_EPOCH, folds=3, threads=1, on_fold=lambda *done: folds.append(done)
+        cs.presets.ann,
+        make_noise([0, 1] * 4, 2),
+        ONE_EPOCH,
+        folds=3,
+        threads=1,
+        on_fold=lambda *done: folds.append(done),
     )
     assert folds == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_to_dict_is_plain_json_and_its_folds_add_up():
-    cross = crossfit(cs.presets.ann, fifty(), ONE_EPOCH, threads=1)
+    cross = crossfit(cs.presets.ann, make_uneven_data(), ONE_EPOCH, threads=1)
     value = cross.to_dict()
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     assert sum(fold["num_images"] for fold in value["folds"]) == value["num_images"] == 50
@@ -134,8 +139,8 @@ def test_to_dict_is_plain_json_and_its_folds_add_up():
     assert value["recipe"] == ONE_EPOCH.to_dict()
 
 
-def test_text_and_html_show_a_row_a_fold():
-    cross = crossfit(cs.presets.ann, fifty(), ONE_EPOCH, threads=1)
+def test_text_and_html_show_a_row_for_each_fold():
+    cross = crossfit(cs.presets.ann, make_uneven_data(), ONE_EPOCH, threads=1)
     rows = str(cross).splitlines()[-5:]
     assert [row.split()[:3] for row in rows] == [[str(number), "40", "10"] for number in range(1, 6)]
     assert cross._repr_html_().count("<tr>") == 6
@@ -151,11 +156,11 @@ def test_text_and_html_show_a_row_a_fold():
 )
 def test_crossfit_rejects_invalid_arguments(labels, folds, message):
     with pytest.raises(ValueError, match=message):
-        crossfit(cs.presets.ann, noise(labels, 2), ONE_EPOCH, folds=folds)
+        crossfit(cs.presets.ann, make_noise(labels, 2), ONE_EPOCH, folds=folds)
 
 
 def test_parts_rejects_another_data_set():
-    data = fifty()
+    data = make_uneven_data()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=2, threads=1)
     with pytest.raises(ValueError, match="it must be the data set of these folds"):
         cross.parts(data.take(np.arange(50)[::-1]))

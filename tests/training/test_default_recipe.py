@@ -1,4 +1,4 @@
-"""The recipe of a training that names none."""
+"""The recipe that trains a network if none is given."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Ensembles: their probabilities are the mean of their members', whatever the members are."""
+"""Ensembles: their probabilities are the mean of their members', for members of any architecture."""
 
 from dataclasses import replace
 
@@ -16,16 +16,14 @@ IMAGE = cs.Input(9, 7, 3, 1 / 100, -0.3)
 NETWORKS = {
     "plain": (cs.Conv2D(4, 3, activation="relu"), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(3, "softmax")),
     "dense": (cs.Flatten(), cs.Dense(9, "tanh", name="d"), cs.Dense(9), cs.Add("d"), cs.Dropout(0.5), cs.Dense(3)),
-    "residual": (
-        cs.Conv2D(4, 3, padding="same", name="a"), cs.BatchNormalization(activation="relu"),
+    "residual": (cs.Conv2D(4, 3, padding="same", name="a"), cs.BatchNormalization(activation="relu"),
         cs.Conv2D(4, 3, padding="same"), cs.Add("a", "relu"), cs.Concatenate("input"), cs.GlobalAveragePooling2D(),
-        cs.Dense(3), cs.Activation("softmax"),
-    ),
+        cs.Dense(3), cs.Activation("softmax")),
     "without a dense layer": (cs.Conv2D(3, 3), cs.GlobalAveragePooling2D()),
 }  # fmt: skip
 
 
-def model(network="plain", seed=0, image=IMAGE, **arguments):
+def make_member(network="plain", seed=0, image=IMAGE, **arguments):
     architecture = cs.Architecture(image, NETWORKS[network], network)
     return init_model(architecture, seed=seed, **{"class_names": NAMES, **arguments})
 
@@ -45,7 +43,7 @@ def images(count=12):
     ],
 )
 def test_the_probabilities_are_the_mean_over_members(networks):
-    members = [model(network, seed) for seed, network in enumerate(networks)]
+    members = [make_member(network, seed) for seed, network in enumerate(networks)]
     joined = cs.ensemble(members)
     expected = np.mean([member.probabilities(images()) for member in members], axis=0)
     np.testing.assert_allclose(joined.probabilities(images()), expected, rtol=1e-5)
@@ -56,7 +54,7 @@ def test_the_probabilities_are_the_mean_over_members(networks):
 
 
 def test_an_ensemble_has_its_own_temperature():
-    joined = cs.ensemble([model(calibration={"temperature": 2.0}), model(calibration={"temperature": 2.0})])
+    joined = cs.ensemble([make_member(calibration={"temperature": 2.0}), make_member(calibration={"temperature": 2.0})])
     assert joined.calibration == {}
     calibrated = replace(joined, calibration={"temperature": 3.0})
     powers = joined.probabilities(images()) ** (1 / 3)
@@ -68,7 +66,8 @@ def test_an_ensemble_has_its_own_temperature():
 def test_shared_provenance_is_stated_once_and_the_rest_by_member():
     handwriting = Handwriting("light", 6)
     members = [
-        model(seed=seed, provenance={"dataset": "animals", "seed": seed}, handwriting=handwriting) for seed in (3, 4)
+        make_member(seed=seed, provenance={"dataset": "animals", "seed": seed}, handwriting=handwriting)
+        for seed in (3, 4)
     ]
     joined = cs.ensemble(members)
     assert joined.provenance["dataset"] == "animals"
@@ -82,22 +81,17 @@ def test_shared_provenance_is_stated_once_and_the_rest_by_member():
     ("members", "message"),
     [
         ([], "members has 0 models; an ensemble needs at least two"),
-        ([model()], "members has 1 models; an ensemble needs at least two"),
-        (
-            [model(), model("dense", image=replace(IMAGE, width=8))],
-            r"members\[1\] \(dense\) reads images with width 8, but members\[0\] \(plain\) with 7",
-        ),
-        (
-            [model(), model(), model(image=replace(IMAGE, scale=0.5))],
-            r"members\[2\] \(plain\) reads images with scale 0.5, but members\[0\] \(plain\) with 0.01",
-        ),
-        (
-            [model(), model(class_names=("cat", "cow", "dog"))],
-            r"members\[1\] \(plain\): label 1 is 'cow', but 'dog' in members\[0\] \(plain\)",
-        ),
-        ([model(), cs.ensemble([model(), model()])], r"members\[1\] \(ensemble\) is an ensemble itself"),
+        ([make_member()], "members has 1 models; an ensemble needs at least two"),
+        ([make_member(), make_member("dense", image=replace(IMAGE, width=8))],
+         r"members\[1\] \(dense\) reads images with width 8, but members\[0\] \(plain\) with 7"),
+        ([make_member(), make_member(), make_member(image=replace(IMAGE, scale=0.5))],
+         r"members\[2\] \(plain\) reads images with scale 0.5, but members\[0\] \(plain\) with 0.01"),
+        ([make_member(), make_member(class_names=("cat", "cow", "dog"))],
+         r"members\[1\] \(plain\): label 1 is 'cow', but 'dog' in members\[0\] \(plain\)"),
+        ([make_member(), cs.ensemble([make_member(), make_member()])],
+         r"members\[1\] \(ensemble\) is an ensemble itself"),
     ],
-)
+)  # fmt: skip
 def test_members_that_do_not_fit_are_refused(members, message):
     with pytest.raises(ValueError, match=message):
         cs.ensemble(members)
@@ -107,7 +101,7 @@ def test_members_of_other_numbers_of_classes_are_refused():
     network = cs.Architecture(IMAGE, (cs.Flatten(), cs.Dense(4)), "four")
     wrong = init_model(network, (*NAMES, "hen"))
     with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
-        cs.ensemble([model(), wrong])
+        cs.ensemble([make_member(), wrong])
 
 
 def test_siblings_of_an_ensemble_are_ensembles_of_siblings():

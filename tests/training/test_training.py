@@ -1,3 +1,5 @@
+"""Training: bits, resuming, validation images, early stopping, divergence, histories and single passes."""
+
 import json
 from dataclasses import replace
 
@@ -14,18 +16,13 @@ from convscope.engine import initial_weights, open_network
 from convscope.training import History, TrainingState, describe_choice, train_pass
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
+# A recipe with every option.
 FULL = cs.Recipe(
-    epochs=3,
-    batch_size=64,
-    schedule=cs.Schedule("one_cycle", 0.3),
-    label_smoothing=0.1,
+    epochs=3, batch_size=64, schedule=cs.Schedule("one_cycle", 0.3), label_smoothing=0.1,
     augmentation=cs.Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0),
-    class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1),
-    clip_norm=1.0,
-    averaging=0.9,
-    weight_bits=4,
+    class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1), clip_norm=1.0, averaging=0.9, weight_bits=4,
     optimizer=cs.SGD(0.1, 0.9, nesterov=True, weight_decay=1e-4),
-)
+)  # fmt: skip
 
 
 def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
@@ -75,7 +72,7 @@ def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
     assert any((states[0].weights[name] != states[1].weights[name]).any() for name in states[0].weights)
 
 
-def test_train_measures_the_requested_topics(small_mnist: cs.Splits):
+def test_train_measures_validation_images_only_if_they_are_given(small_mnist: cs.Splits):
     train, validation = small_mnist.train.divide(0.2)
     _, alone = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1))
     assert alone.val_loss == alone.val_accuracy == ()
@@ -97,13 +94,13 @@ def few(small_mnist: cs.Splits) -> cs.Splits:
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
-def test_early_stopping_takes_the_weights_that_were_best_on_the_validation_images(few: cs.Splits, monitor):
+def test_early_stopping_restores_the_weights_that_were_best_on_the_validation_images(few: cs.Splits, monitor):
     recipe = replace(STOPPING, early_stopping=cs.EarlyStopping(monitor, patience=2))
     states: list[TrainingState] = []
     model, history = cs.train(cs.presets.ann, few, recipe, on_epoch=states.append)
     values = getattr(history, monitor)
     best = int(np.argmin(values) if monitor == "val_loss" else np.argmax(values)) + 1
-    assert history.best_epoch == best == len(history) - 2
+    assert history.best_epoch == best == len(history) - 2  # two epochs of patience
     assert len(history) < recipe.epochs
     assert model.provenance["epoch"] == best
     assert_same_bits(model.weights, states[best].weights)
@@ -177,14 +174,15 @@ def test_train_refuses_a_state_without_its_best_weights(few: cs.Splits):
         cs.train(cs.presets.ann, few, STOPPING, state=replace(states[2], best_weights={}))
 
 
-ALONE = replace(STOPPING, validation_fraction=0)
+NO_VALIDATION = replace(STOPPING, validation_fraction=0)
+NEEDED = "early_stopping needs validation images, because the test images must not be used for choices"
 
 
 @pytest.mark.parametrize(
     ("recipe", "validation", "message"),
     [
-        (ALONE, "none", "early_stopping needs validation images, because the test images must not be used for choices"),
-        (ALONE, "test", "early_stopping needs validation images, because the test images must not be used for choices"),
+        (NO_VALIDATION, "none", NEEDED),
+        (NO_VALIDATION, "test", NEEDED),
         (STOPPING, "train", r"validation is given, but the recipe's validation_fraction is 0\.3"),
         (replace(STOPPING, validation_fraction=0.001), "none",
          r"validation_fraction 0\.001 of the 200 images of mnist leaves none on one side"),
@@ -210,7 +208,9 @@ def test_train_refuses_to_choose_by_test_images_or_by_none(few: cs.Splits, recip
     ],
     ids=str,
 )  # fmt: skip
-def test_the_choice_in_words_says_where_it_stopped_and_what_it_took(stopping, epochs: int, best: int, words: str):
+def test_the_description_of_early_stopping_names_the_last_and_the_best_epoch(
+    stopping, epochs: int, best: int, words: str
+):
     column = (0.5,) * epochs
     history = History(column, column, column, column, column, "validation", best)
     assert describe_choice(history, cs.Recipe(epochs=9, early_stopping=stopping)) == words
@@ -226,9 +226,11 @@ def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
         on_progress=lambda epoch, images, loss, accuracy: seen.append((epoch, images, loss, accuracy)),
     )
     assert seen
-    assert all(
-        1 <= epoch <= 2 and 0 < images <= 1000 and loss > 0 <= accuracy for epoch, images, loss, accuracy in seen
-    )
+    for epoch, images, loss, accuracy in seen:
+        assert epoch in (1, 2)
+        assert 0 < images <= 1000
+        assert loss > 0
+        assert accuracy >= 0
 
 
 def test_train_refuses_data_that_do_not_fit_the_architecture(small_mnist: cs.Splits):
@@ -255,13 +257,13 @@ def test_the_learning_rates_of_all_epochs_are_computed_once(small_mnist: cs.Spli
     assert len(computed) == 1
 
 
+# Layers, recipe, and the name of the weight that is not finite after a step, though the loss before the step was.
 FINITE_LOSSES = {
     "weights": (_DENSE, {"optimizer": cs.SGD(100.0)}, "dense/kernel"),
     "averages": (_DENSE, {"optimizer": cs.SGD(100.0), "averaging": 0.9}, "dense/kernel"),
     "rounded weights": (_DENSE, {"optimizer": cs.SGD(100.0), "weight_bits": 2}, "dense/kernel"),
     "statistics": ((cs.BatchNormalization(), *_DENSE), {}, "batch_normalization/moving_variance"),
 }
-"""What is not finite after a step, though the loss before it was: layers, recipe, and the name of the weight."""
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
@@ -276,7 +278,7 @@ def test_training_diverges_where_the_loss_is_finite_and_a_weight_is_not(what: st
     assert [len(state.history) for state in states] == [0]
 
 
-def test_training_whose_images_held_out_give_no_number_diverged_too():
+def test_training_diverges_where_the_validation_loss_is_not_finite():
     architecture = cs.Architecture(cs.Input(2, 2, scale=1e37), (cs.Flatten(), cs.Dense(3)))
     dark = cs.Dataset(np.zeros((30, 2, 2, 1), np.uint8), np.arange(30) % 3, ("a", "b", "c"))
     bright = replace(dark, images=np.full((30, 2, 2, 1), 255, np.uint8), split="test")
@@ -286,7 +288,7 @@ def test_training_whose_images_held_out_give_no_number_diverged_too():
     assert [len(state.history) for state in states] == [0]
 
 
-def test_balanced_class_weights_are_those_of_the_images_trained_on(small_mnist: cs.Splits):
+def test_balanced_class_weights_count_only_the_images_trained_on(small_mnist: cs.Splits):
     uneven = small_mnist.train.take(np.flatnonzero((small_mnist.train.labels != 3) | (np.arange(1000) % 5 == 0)))
     kept, _ = uneven.divide(0.25, 0)
     weights = compute_class_weight("balanced", classes=np.arange(10), y=kept.labels)
@@ -301,7 +303,7 @@ def test_train_refuses_class_weights_for_other_classes(small_mnist: cs.Splits):
         cs.train(cs.presets.ann, small_mnist, cs.Recipe(class_weights=(1.0, 2.0)))
 
 
-def test_history_goes_through_rows_unchanged():
+def test_history_survives_a_round_trip_through_rows():
     history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5))
     assert history.rows()[1] == {
         "epoch": 2, "loss": 0.25, "accuracy": 0.9, "val_loss": 0.3, "val_accuracy": 0.95, "seconds": 1.5,
@@ -312,7 +314,7 @@ def test_history_goes_through_rows_unchanged():
     assert History.from_rows(without.rows()) == without
 
 
-def test_history_goes_through_json_unchanged():
+def test_history_survives_a_round_trip_through_json():
     history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5), "validation", 2)
     assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
 
@@ -326,7 +328,7 @@ def test_history_goes_through_json_unchanged():
         ({"loss": (float("nan"),), "accuracy": (1.0,), "seconds": (1.0,)}, "not finite"),
     ],
 )
-def test_history_refuses_columns_that_do_not_agree(columns, message: str):
+def test_history_refuses_columns_of_different_lengths_and_values_that_are_not_finite(columns, message: str):
     with pytest.raises(ValueError, match=message):
         History(**columns)
 
@@ -357,7 +359,7 @@ def test_passes_are_the_epochs_of_a_training_bit_for_bit(small_mnist: cs.Splits,
     assert state.history.loss == history.loss
 
 
-def test_a_pass_rejects_schedule_number_of_epochs_and_validation(small_mnist: cs.Splits):
+def test_a_pass_ignores_schedule_number_of_epochs_and_validation(small_mnist: cs.Splits):
     data = small_mnist.train.take(np.arange(100))
     architecture = cs.presets.ann()
     ending = replace(
@@ -381,6 +383,6 @@ def test_a_pass_rejects_schedule_number_of_epochs_and_validation(small_mnist: cs
         (cs.presets.ann(), cs.Recipe(class_weights=(1, 2)), RecipeError),
     ],
 )
-def test_a_pass_refuses_what_training_refuses_invalid_arguments(small_mnist: cs.Splits, architecture, recipe, error):
+def test_a_pass_refuses_the_arguments_that_training_refuses(small_mnist: cs.Splits, architecture, recipe, error):
     with pytest.raises(error):
         train_pass(architecture, small_mnist.train, recipe, TrainingState(initial_weights(architecture, 0)))

@@ -1,3 +1,5 @@
+"""Starting a training from another model's weights: kept and new classes, other sizes, and refusals."""
+
 from dataclasses import replace
 from functools import partial
 
@@ -11,28 +13,26 @@ from convscope.base.errors import ArchitectureError
 
 SHAPE = (12, 10, 1)
 NAMES = ("a", "b", "c")
-
-
-model_of = partial(init_model, seed=3)
+make_model = partial(init_model, seed=3)
 
 
 @pytest.fixture
 def model():
-    return model_of(cs.presets.cnn(SHAPE, 3), NAMES)
+    return make_model(cs.presets.cnn(SHAPE, 3), NAMES)
 
 
 @pytest.fixture
 def convolutional():
     """A network without a dense layer: it reads images of any size."""
     layers = (Conv2D(4, (3, 3), activation="relu"), MaxPooling2D(), Conv2D(3, (3, 3)), GlobalAveragePooling2D())
-    return model_of(cs.Architecture(cs.Input(*SHAPE), layers, "convolutional"), NAMES)
+    return make_model(cs.Architecture(cs.Input(*SHAPE), layers, "convolutional"), NAMES)
 
 
 def random_images(shape, count=5):
     return np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
 
 
-def test_the_same_classes_start_from_the_very_weights(model):
+def test_the_same_classes_start_from_the_same_weights(model):
     start = cs.transfer(model, SHAPE, NAMES)
     assert start.architecture == model.architecture
     assert start.new_classes == ()
@@ -80,7 +80,7 @@ def test_a_convolutional_network_takes_other_sizes_and_classes(convolutional):
     )
 
 
-def test_training_goes_on_from_what_was_transferred(small_mnist):
+def test_training_continues_from_the_transferred_weights(small_mnist):
     first, history = cs.train(cs.presets.cnn, small_mnist, cs.Recipe(epochs=3))
     start = cs.transfer(first, (28, 28, 1), first.class_names)
     _, further = cs.train(start.architecture, small_mnist, cs.Recipe(epochs=1), state=start.state)
@@ -103,11 +103,11 @@ def test_transfer_refuses_images_that_the_weights_do_not_fit(model, shape, messa
 
 def test_transfer_refuses_unknown_output_layers(convolutional):
     layers = (Conv2D(3, (3, 3), padding="same"), cs.DepthwiseConv2D((3, 3)), GlobalAveragePooling2D())
-    depthwise = model_of(replace(convolutional.architecture, layers=layers))
+    depthwise = make_model(replace(convolutional.architecture, layers=layers))
     with pytest.raises(ArchitectureError, match="depthwise_conv2d is part of the output"):
         cs.transfer(depthwise, SHAPE, ("a", "c"))
     layers = (Conv2D(2, (3, 3)), cs.Flatten())
-    flat = model_of(cs.Architecture(cs.Input(4, 4, 1), layers), tuple("abcdefgh"))
+    flat = make_model(cs.Architecture(cs.Input(4, 4, 1), layers), tuple("abcdefgh"))
     with pytest.raises(ArchitectureError, match="its outputs do not come from a single"):
         cs.transfer(flat, (4, 4, 1), ("a", "b", "c"))
 
@@ -115,7 +115,7 @@ def test_transfer_refuses_unknown_output_layers(convolutional):
 @pytest.mark.parametrize("after", [(), (cs.BatchNormalization(),)])
 def test_images_of_another_size_need_a_new_output_layer(after):
     layers = (Conv2D(4, 3), cs.Flatten(), cs.Dense(3), *after)
-    source = model_of(cs.Architecture(cs.Input(8, 8), layers), ("a", "b", "c"))
+    source = make_model(cs.Architecture(cs.Input(8, 8), layers), ("a", "b", "c"))
     message = r"images of \(9, 7, 1\) need dense/kernel of \(140, 2\), .* has \(144, 3\); use .* `new_output`, or"
     with pytest.raises(ArchitectureError, match=message):
         cs.transfer(source, (9, 7, 1), ("a", "x"))

@@ -44,21 +44,17 @@ def test_intervals_are_the_score_intervals_of_the_counts():
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [
-        (
-            (9760, 143, 44, 53),
-            "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (51 % fewer for "
-            "cnn). Exactly one of the two is correct on 187 images. If both were equally good, a split this uneven "
-            "would almost never happen (p = 2e-13). With one run each, this comparison does not cover other seeds.",
-        ),
-        (
-            (94, 3, 2, 1),
-            "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (25 % fewer for cnn). "
-            "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would "
-            "happen with p = 1: no significant difference. With one run each, this comparison does not cover other "
-            "seeds.",
-        ),
+        ((9760, 143, 44, 53),
+         "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (51 % fewer for "
+         "cnn). Exactly one of the two is correct on 187 images. If both were equally good, a split this uneven "
+         "would almost never happen (p = 2e-13). With one run each, this comparison does not cover other seeds."),
+        ((94, 3, 2, 1),
+         "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (25 % fewer for cnn). "
+         "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would "
+         "happen with p = 1: no significant difference. With one run each, this comparison does not cover other "
+         "seeds."),
     ],
-)
+)  # fmt: skip
 def test_sentence_says_what_was_counted(counts, sentence):
     assert compare_counts(*counts).sentence == sentence
 
@@ -66,10 +62,8 @@ def test_sentence_says_what_was_counted(counts, sentence):
 @pytest.mark.parametrize(
     ("counts", "part"),
     [
-        (
-            (10, 0, 0, 0),
-            "neither cnn nor ann makes any errors. Both classify exactly the same images correctly, so the test",
-        ),
+        ((10, 0, 0, 0),
+         "neither cnn nor ann makes any errors. Both classify exactly the same images correctly, so the test"),
         ((8, 0, 0, 2), "cnn and ann each make 2 errors. Both classify exactly the same images correctly"),
         ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error."),
         ((9, 1, 0, 0), "cnn makes no errors and ann 1. Exactly one of the two is correct on 1 image. If both"),
@@ -80,7 +74,7 @@ def test_sentence_says_what_was_counted(counts, sentence):
         ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000. Exactly one of the two is correct on 2,000 images. If"),
         ((0, 2000, 0, 0), "would almost never happen (p < 1e-300)."),
     ],
-)
+)  # fmt: skip
 def test_the_sentence_is_correct_for_few_or_no_errors_and_for_large_counts(counts, part):
     assert part in compare_counts(*counts).sentence
 
@@ -99,27 +93,17 @@ MORE_SEEDS = "; more seeds are needed to compare the architectures or recipes"
 @pytest.mark.parametrize(
     ("counts", "verdict"),
     [
-        (
-            (9760, 143, 44, 53),
-            f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE_SEEDS}",
-        ),
-        (
-            (9760, 44, 143, 53),
-            f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE_SEEDS}",
-        ),
+        ((9760, 143, 44, 53),
+         f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE_SEEDS}"),
+        ((9760, 44, 143, 53),
+         f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE_SEEDS}"),
         ((990, 10, 0, 0), "This run of cnn makes no errors and this run of ann 10 (95 % interval: 62 to 100 % fewer)"),
-        (
-            (94, 3, 2, 1),
-            "No significant difference between these runs: "
-            "accuracy of cnn minus accuracy of ann is +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
-        ),
-        (
-            (10, 0, 0, 0),
-            "No significant difference between these runs: "
-            "accuracy of cnn minus accuracy of ann is 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
-        ),
+        ((94, 3, 2, 1), "No significant difference between these runs: "
+         "accuracy of cnn minus accuracy of ann is +1.00 [\N{MINUS SIGN}4.44, +6.76] points"),
+        ((10, 0, 0, 0), "No significant difference between these runs: "
+         "accuracy of cnn minus accuracy of ann is 0.00 [\N{MINUS SIGN}27.75, +27.75] points"),
     ],
-)
+)  # fmt: skip
 def test_verdict_says_who_makes_fewer_errors_or_that_none_does(counts, verdict):
     assert compare_counts(*counts).verdict == verdict
 

@@ -43,26 +43,20 @@ def test_labels_and_predictions_are_what_was_saved(tmp_path, dtype):
         (b"", "is not a complete .npz archive"),
         (b"PK\x03\x04 and nothing more", "is not a complete .npz archive"),
         (encode_npz(y_true=Y_TRUE), "has no array y_pred"),
-        (
-            encode_npz(y_true=Y_TRUE[:3], y_pred=Y_PRED[:3]),
-            r"int64 of shape \(3,\); by run.json it must be 4 whole numbers",
-        ),
+        (encode_npz(y_true=Y_TRUE[:3], y_pred=Y_PRED[:3]),
+         r"int64 of shape \(3,\); by run.json it must be 4 whole numbers"),
         (encode_npz(y_true=Y_TRUE, y_pred=Y_PRED.astype(float)), r"y_pred is float64 of shape \(4,\)"),
         (encode_npz(y_true=Y_TRUE, y_pred=Y_PRED + 2), "y_pred runs from 2 to 3, but there are 3 classes"),
         (encode_npz(y_true=Y_TRUE - 1, y_pred=Y_PRED), "y_true runs from -1 to 1"),
         (encode_npz(y_true=Y_TRUE, y_pred=np.array([{}, 1, 2, 3], object)), r"y_pred is object of shape \(4,\)"),
-        (
-            zip_array("{'descr': '<i8', 'fortran_order': False, 'shape': (4294967296,), }"),
-            r"shape \(4294967296,\); by run.json it must be 4",
-        ),
-        (
-            zip_array("{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }", b"\0" * 16),
-            "should contain int64 of shape",
-        ),
+        (zip_array("{'descr': '<i8', 'fortran_order': False, 'shape': (4294967296,), }"),
+         r"shape \(4294967296,\); by run.json it must be 4"),
+        (zip_array("{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }", b"\0" * 16),
+         "should contain int64 of shape"),
         (zip_array("__import__('os').abort()"), "y_true has no readable .npy header"),
         (encode_npz(y_true=Y_TRUE, y_pred=Y_PRED)[:200], "is not a complete .npz archive"),
     ],
-)
+)  # fmt: skip
 def test_damaged_and_hostile_files_are_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "predictions.npz"
     path.write_bytes(content)

@@ -74,12 +74,10 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
         (lambda: compare_all([make_group("a", [1]), make_group("a", [0])]), "two groups are called 'a'"),
         (lambda: compare_all(make_groups(), pairs="some"), "pairs is 'some'"),
         (lambda: compare_all([make_group("a", [1]), make_group("b", [1, 0])]), "were evaluated on different images"),
-        (
-            lambda: compare_all([make_group(f"{n}", [1]) for n in range(46)]),
-            f"1035 pairs, and the limit is {MAX_PAIRS}",
-        ),
+        (lambda: compare_all([make_group(f"{n}", [1]) for n in range(46)]),
+         f"1035 pairs, and the limit is {MAX_PAIRS}"),
     ],
-)
+)  # fmt: skip
 def test_compare_all_rejects_invalid_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()

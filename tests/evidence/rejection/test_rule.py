@@ -94,10 +94,8 @@ def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
         ({"thresholds": {"best": 1.0}}, "invalid enum value 'best'"),
         ({"thresholds": {}}, r"\$.thresholds: expected object of length >= 1"),
         ({"medians": {"energy": 1.0}}, "medians are for"),
-        (
-            {"thresholds": {"energy": 1.0}, "medians": {"energy": 2.0}},
-            "but the rule has values that no threshold uses of mahalanobis",
-        ),
+        ({"thresholds": {"energy": 1.0}, "medians": {"energy": 2.0}},
+         "but the rule has values that no threshold uses of mahalanobis"),
         ({"distance": None}, "but the rule has no values of mahalanobis"),
         ({"statistics": None}, "but the rule has no values of image_statistics"),
         ({"statistics": {"centre": [1.0, 2.0, 3.0]}}, r"\$.statistics: object missing required field precision"),
@@ -112,7 +110,7 @@ def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
         ({"made_up": {"patches": 2}}, r"\$.made_up"),
         ({"distance": {"layer": "dense"}}, r"\$.distance: object missing required field centre"),
     ],
-)
+)  # fmt: skip
 def test_from_dict_says_which_field_is_wrong(stored, change, message):
     value = find_rule(stored, "mahalanobis")
     value = {**value, **change} if isinstance(change, dict) else change

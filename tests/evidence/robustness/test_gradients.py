@@ -100,12 +100,10 @@ def test_the_attack_on_an_image_does_not_depend_on_the_other_images(model, digit
         (lambda *arguments: pgd(*arguments, 3, restarts=0), "restarts is 0; it must be at least 1"),
         (lambda model, images, _: pgd(model, images[:, 1:], np.zeros(2, int), 3), "this model needs uint8"),
         (lambda model, images, _: pgd(model, images, np.zeros(3, int), 3), "labels have shape"),
-        (
-            lambda model, images, _: pgd(model, images, np.array([-1, 1]), 3),
-            "give one label from 0 to 1 for each of 2 images",
-        ),
+        (lambda model, images, _: pgd(model, images, np.array([-1, 1]), 3),
+         "give one label from 0 to 1 for each of 2 images"),
     ],
-)
+)  # fmt: skip
 def test_wrong_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(make_linear_model(), draw_greys(2), np.array([0, 1]))

@@ -46,10 +46,8 @@ def test_batch_normalization_merges_into_the_convolution_before_it() -> None:
         (cs.BatchNormalization(),),
         (cs.Conv2D(3), cs.Flatten(), cs.BatchNormalization()),  # normalises pixels of a channel differently
         (cs.Conv2D(3, name="c"), cs.Dropout(0.1, name="d"), cs.BatchNormalization(), cs.Add("d")),
-        (
-            cs.Conv2D(3, name="c"), cs.Conv2D(3, 1, name="d"), cs.Branch("c"), cs.BatchNormalization(),
-            cs.Concatenate("d"),
-        ),
+        (cs.Conv2D(3, name="c"), cs.Conv2D(3, 1, name="d"), cs.Branch("c"), cs.BatchNormalization(),
+         cs.Concatenate("d")),
     ],
 )  # fmt: skip
 def test_batch_normalization_stays_a_step_where_it_cannot_be_folded(layers: tuple[object, ...]) -> None:

@@ -39,16 +39,12 @@ LAMBDA = layer(
         ({**layer("Conv2D", "evil"), "registered_name": "mine>Conv2D"}, "'evil' .Conv2D.: it is Python code"),
         (layer("TFSMLayer", "saved", filepath="/tmp/x"), "'saved' .TFSMLayer.: it loads and runs a program"),
         (layer("TorchModuleWrapper", "torch", module="gASV"), "'torch' .TorchModuleWrapper.: .*pickled"),
-        (
-            layer("Activation", "own", activation={"module": "os", "class_name": "function", "config": "system"}),
-            "'own' .Activation.: its activation is 'function' of 'os', Python code that is never run",
-        ),
-        (
-            layer("Activation", "get", activation={"module": "keras.utils", "class_name": "get_file", "config": {}}),
-            "Python code that is never run",
-        ),
+        (layer("Activation", "own", activation={"module": "os", "class_name": "function", "config": "system"}),
+         "'own' .Activation.: its activation is 'function' of 'os', Python code that is never run"),
+        (layer("Activation", "get", activation={"module": "keras.utils", "class_name": "get_file", "config": {}}),
+         "Python code that is never run"),
     ],
-)
+)  # fmt: skip
 def test_code_in_a_file_is_refused_by_the_name_of_its_layer(read, entry, why):
     with pytest.raises(InterchangeError, match=why):
         read(archive_with_layers(entry))
@@ -144,14 +140,12 @@ def test_models_within_models_without_end_are_refused(read):
         (image(1 << 40, 1 << 40, 1), "which is not an image shape"),
         (image(100_000, 100_000, 1), "from 1 to 4096"),
         (layer("Dense", "dense", units=1 << 40), "units is 1099511627776"),
-        (
-            layer("Conv2D", "conv2d", filters=65536, kernel_size=[1024, 1024], padding="same"),
-            "more computation than a small network",
-        ),
+        (layer("Conv2D", "conv2d", filters=65536, kernel_size=[1024, 1024], padding="same"),
+         "more computation than a small network"),
         (layer("Conv2D", "conv2d", filters="many", kernel_size=3), "filters is 'many'"),
         (layer("Reshape", "reshape", target_shape=[1 << 40, -1]), "does not fit"),
     ],
-)
+)  # fmt: skip
 def test_shapes_that_no_network_has_are_refused_before_anything_is_made(read, entry, why):
     config = json.loads(json.dumps(CONFIG))
     index = 0 if entry["class_name"] == "InputLayer" else 1
@@ -180,27 +174,21 @@ def add_huge_array(file):
     ("change", "why"),
     [
         (lambda file: file.__setitem__("layers/soft", h5py.SoftLink("/layers/dense")), "a soft link"),
-        (
-            lambda file: file.__setitem__("layers/external", h5py.ExternalLink("/etc/passwd", "/")),
-            "links in the newer format|an external|a soft link|is damaged",
-        ),
+        (lambda file: file.__setitem__("layers/external", h5py.ExternalLink("/etc/passwd", "/")),
+         "links in the newer format|an external|a soft link|is damaged"),
         (store_in_another_file, "stored in another file"),
         (make_virtual, "layout version 4|virtual array|newer format"),
-        (
-            lambda file: file.create_dataset("layers/bomb", (1 << 26,), "f4", chunks=(1 << 20,), compression="gzip"),
-            "compressed or filtered|stored in chunks",
-        ),
+        (lambda file: file.create_dataset("layers/bomb", (1 << 26,), "f4", chunks=(1 << 20,), compression="gzip"),
+         "compressed or filtered|stored in chunks"),
         (lambda file: file.create_dataset("layers/huge", (1 << 40,), "f4", chunks=(1 << 10,)), "stored in chunks"),
         (add_huge_array, "has no bytes"),
-        (
-            lambda file: file.create_dataset("layers/reference", data=[file["layers"].ref], dtype=h5py.ref_dtype),
-            "references to other objects",
-        ),
+        (lambda file: file.create_dataset("layers/reference", data=[file["layers"].ref], dtype=h5py.ref_dtype),
+         "references to other objects"),
         (lambda file: file.__setitem__("layers/again", file["layers/dense"]), "one object under two names"),
         (lambda file: file.__setitem__("layers/type", np.dtype("f4")), "a named data type"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)
+)  # fmt: skip
 def test_unusual_hdf5_objects_are_refused_by_name(read, change, why):
     with pytest.raises(InterchangeError, match=why):
         read(archive(CONFIG, hdf5(ARRAYS, change=change)))

@@ -230,10 +230,8 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
         ([layer("Dense", "end", units=1, activation="softmax")], "a single number without a sigmoid"),
         ([layer("Dense", "end", units=3, activation="sigmoid")], "is a multi-label network, with a sigmoid for each"),
         ([layer("Dense", "end", units=3, activation="tanh")], "last layer must have the activation softmax or linear"),
-        (
-            [layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)],
-            "allowed at the end only",
-        ),
+        ([layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)],
+         "allowed at the end only"),
         ([layer("Dense", "end", units=3, activation="mish")], "its activation is 'mish'; train with one of"),
         ([layer("Softmax", "end", axis=1)], "its axis is 1"),
         ([layer("GlobalMaxPooling2D", "end")], "needs maps"),
@@ -253,7 +251,7 @@ def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
         ([layer("Dense", "end", units=3, dtype={"class_name": "QuantizedDTypePolicy"})], "are quantized"),
         ([layer("Activation", "end", activation="relu"), layer("Add", "sum")], "it has 1 inputs, where 2"),
     ],
-)
+)  # fmt: skip
 def test_unsupported_layers_are_refused_with_the_requirement(read, layers, why):
     with pytest.raises(InterchangeError, match=why) as error:
         read(archive(sequential(image(4, 5, 2), layer("Flatten", "flatten"), *layers), hdf5({"layers/x": np.ones(1)})))

@@ -79,18 +79,14 @@ BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
     "weights elsewhere": (_external, "in '/etc/passwd', and only a file beside it, named without a folder, is read"),
     "an attribute elsewhere": (_external_in_an_attribute, "are in another file, though it is no weight of the network"),
     "one dimension more": (lambda m: m.graph.initializer[0].dims.append(1 << 40), "'w' is damaged: it holds 216 bytes"),
-    "a negative dimension": (
-        lambda m: m.graph.initializer[0].dims.__setitem__(0, -3), "'w' is damaged: its shape is"
-    ),
+    "a negative dimension": (lambda m: m.graph.initializer[0].dims.__setitem__(0, -3), "'w' is damaged: its shape is"),
     "text as weights": (
         lambda m: setattr(m.graph.initializer[0], "data_type", TensorProto.STRING), "not a type of weights"
     ),
     "too few floats": (_too_few_floats, "cannot reshape array of size 1"),
     "a circle": (lambda m: m.graph.node[0].input.__setitem__(0, "f"), "which no node before it provides"),
-    "a missing input": (
-        lambda m: m.graph.node[0].input.__setitem__(1, "nothing\n"),
-        r"needs 'nothing\\n', which no node before it provides",
-    ),
+    "a missing input": (lambda m: m.graph.node[0].input.__setitem__(1, "nothing\n"),
+        r"needs 'nothing\\n', which no node before it provides"),
     "an output twice": (lambda m: m.graph.node[1].output.__setitem__(0, "m"), "one that another node already has"),
     "no output": (lambda m: setattr(m.graph.output[0], "name", "z"), "output 'z' is not provided by any node"),
     "two inputs": (lambda m: m.graph.input.append(helper.make_tensor_value_info("x2", 1, [1])), "it has 2 inputs"),
@@ -105,16 +101,12 @@ BAD: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
         lambda m: m.functions.append(helper.make_function("", "Conv", *RELU)), "defines its own ONNX operators"
     ),
     "no opset": (lambda m: m.opset_import.pop(), "its opset is"),
-    "an old opset": (
-        lambda m: setattr(m.opset_import[0], "version", 3), r"its opset is \[3\]; one from 7 to 25"
-    ),
+    "an old opset": (lambda m: setattr(m.opset_import[0], "version", 3), r"its opset is \[3\]; one from 7 to 25"),
     "a wide image": (_wide_image, "the limit is|at most"),
     "many filters of one weight": (_many_filters_of_one_weight, "needed|at most|the limit is|must have"),
     "constants that grow": (_constants_that_grow, "more computation than a small network"),
-    "strides that are text": (
-        lambda m: m.graph.node[0].attribute.append(helper.make_attribute("strides", "two")),
-        "strides is b'two', not a list",
-    ),
+    "strides that are text": (lambda m: m.graph.node[0].attribute.append(helper.make_attribute("strides", "two")),
+        "strides is b'two', not a list"),
 }  # fmt: skip
 
 

@@ -39,170 +39,94 @@ def _batch_normalization(channels: int) -> dict[str, np.ndarray]:
 
 
 GRAPHS = {
-    "conv with auto_pad": (
-        [node("Conv", "x w", "m", auto_pad="SAME_UPPER", strides=[2, 2]), *HEAD],
-        {"w": numbers(3, 2, 4, 3), "k": numbers(60, 4)},
-    ),
-    "conv with valid and bias": (
-        [node("Conv", "x w c", "m", auto_pad="VALID"), *HEAD],
-        {"w": numbers(3, 2, 3, 3), "c": numbers(3), "k": numbers(105, 4)},
-    ),
-    "conv with pads that reach nothing": (
-        [node("Conv", "x w", "m", pads=[0, 0, 1, 0], strides=[2, 1]), *HEAD],
-        {"w": numbers(3, 2, 3, 3), "k": numbers(60, 4)},
-    ),
-    "batch normalisation, then Gemm transposed and scaled": (
-        [
+    "conv with auto_pad": ([node("Conv", "x w", "m", auto_pad="SAME_UPPER", strides=[2, 2]), *HEAD],
+        {"w": numbers(3, 2, 4, 3), "k": numbers(60, 4)}),
+    "conv with valid and bias": ([node("Conv", "x w c", "m", auto_pad="VALID"), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "c": numbers(3), "k": numbers(105, 4)}),
+    "conv with pads that reach nothing": ([node("Conv", "x w", "m", pads=[0, 0, 1, 0], strides=[2, 1]), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "k": numbers(60, 4)}),
+    "batch normalisation, then Gemm transposed and scaled": ([
             node("BatchNormalization", "x g b m0 v", "n", epsilon=0.0), node("Relu", "n", "m"),
-            node("Flatten", "m", "f"), node("Gemm", "f k c", "y", transB=1, alpha=0.5, beta=2.0),
-        ],
-        {**_batch_normalization(2), "k": numbers(4, 126), "c": numbers(1, 4)},
-    ),
-    "vectors normalised after a flatten in another order": (
-        [
+            node("Flatten", "m", "f"), node("Gemm", "f k c", "y", transB=1, alpha=0.5, beta=2.0), ],
+        {**_batch_normalization(2), "k": numbers(4, 126), "c": numbers(1, 4)}),
+    "vectors normalised after a flatten in another order": ([
             node("Flatten", "x", "f"), node("BatchNormalization", "f g b m0 v", "n"), node("Add", "n s", "a"),
-            node("MatMul", "a k", "y"),
-        ],
-        {**_batch_normalization(126), "s": numbers(126), "k": numbers(126, 4)},
-    ),
-    "means over rows and columns": (
-        [
+            node("MatMul", "a k", "y"), ], {**_batch_normalization(126), "s": numbers(126), "k": numbers(126, 4)}),
+    "means over rows and columns": ([
             node("Conv", "x w", "c"), node("LeakyRelu", "c", "r", alpha=0.2),
-            node("ReduceMean", "r", "p", axes=[-1, -2], keepdims=0), node("Gemm", "p k", "y"),
-        ],
-        {"w": numbers(5, 2, 2, 2), "k": numbers(5, 4)},
-    ),
+            node("ReduceMean", "r", "p", axes=[-1, -2], keepdims=0), node("Gemm", "p k", "y"), ],
+        {"w": numbers(5, 2, 2, 2), "k": numbers(5, 4)}),
     "largest of rows and columns, squeezed": (
         [node("ReduceMax", "x", "p", axes=[2, 3]), node("Squeeze", "p axes", "s"), node("Gemm", "s k", "y")],
         {"axes": np.array([2, 3]), "k": numbers(2, 4)},
     ),
-    "poolings of `same` padding": (
-        [
+    "poolings of `same` padding": ([
             node("MaxPool", "x", "p", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_UPPER"),
-            node("AveragePool", "p", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-            *HEAD,
-        ],
-        {"k": numbers(40, 4)},
-    ),
-    "a pooling with ceil_mode": (
-        [node("MaxPool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
-        {"k": numbers(40, 4)},
-    ),
-    "a residual block whose sum is the other way round": (
-        [
+            node("AveragePool", "p", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), *HEAD, ], {"k": numbers(40, 4)}),
+    "a pooling with ceil_mode": ([node("MaxPool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
+        {"k": numbers(40, 4)}),
+    "a residual block whose sum is the other way round": ([
             node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Relu", "a", "r"),
-            node("Conv", "r w2", "c", pads=[1, 1, 1, 1]), node("Add", "r c", "s"), node("Relu", "s", "m"), *HEAD,
-        ],
-        {"w": numbers(2, 2, 3, 3), "w2": numbers(2, 2, 3, 3), "k": numbers(126, 4)},
-    ),
-    "constants around a convolution": (
-        [
+            node("Conv", "r w2", "c", pads=[1, 1, 1, 1]), node("Add", "r c", "s"), node("Relu", "s", "m"), *HEAD, ],
+        {"w": numbers(2, 2, 3, 3), "w2": numbers(2, 2, 3, 3), "k": numbers(126, 4)}),
+    "constants around a convolution": ([
             node("Sub", "x mean", "s"), node("Div", "s std", "d"), node("Conv", "d w", "c"),
-            node("Mul", "c scale", "e"), node("Add", "e shift", "m"), *HEAD,
-        ],
-        {
+            node("Mul", "c scale", "e"), node("Add", "e shift", "m"), *HEAD, ], {
             "mean": numbers(1, 2, 1, 1), "std": np.float32([[[0.5]], [[0.3]]]), "w": numbers(3, 2, 3, 3),
-            "scale": numbers(3, 1, 1), "shift": numbers(1, 3, 1, 1), "k": numbers(105, 4),
-        },
-    ),
-    "one number for all images, behind a flatten": (
-        [
+            "scale": numbers(3, 1, 1), "shift": numbers(1, 3, 1, 1), "k": numbers(105, 4), }),
+    "one number for all images, behind a flatten": ([
             node("Flatten", "x", "f"), node("Mul", "f two", "a"), node("Sub", "one a", "b"), node("MatMul", "b k", "c"),
-            node("Add", "c bias", "y"),
-        ],
-        {"two": np.float32(2), "one": np.float32([1]), "k": numbers(126, 4), "bias": numbers(4)},
-    ),
-    "gelu in another order": (
-        [
+            node("Add", "c bias", "y"), ],
+        {"two": np.float32(2), "one": np.float32([1]), "k": numbers(126, 4), "bias": numbers(4)}),
+    "gelu in another order": ([
             node("Conv", "x w", "c"), node("Mul", "c half", "h"), node("Mul", "c root", "q"), node("Erf", "q", "e"),
-            node("Add", "one e", "a"), node("Mul", "a h", "m"), *HEAD,
-        ],
-        {
+            node("Add", "one e", "a"), node("Mul", "a h", "m"), *HEAD, ], {
             "w": numbers(3, 2, 3, 3), "half": np.float32(0.5), "root": np.float32(0.5**0.5), "one": np.float32(1),
-            "k": numbers(105, 4),
-        },
-    ),
-    "gelu by a negative error function": (
-        [
+            "k": numbers(105, 4), }),
+    "gelu by a negative error function": ([
             node("Conv", "x w", "c"), node("Neg", "c", "g"), node("Mul", "g root", "q"), node("Erf", "q", "e"),
-            node("Sub", "one e", "a"), node("Mul", "c a", "p"), node("Div", "p two", "m"), *HEAD,
-        ],
-        {
+            node("Sub", "one e", "a"), node("Mul", "c a", "p"), node("Div", "p two", "m"), *HEAD, ], {
             "w": numbers(3, 2, 3, 3), "two": np.float32(2), "root": np.float32(0.5**0.5), "one": np.float32(1),
-            "k": numbers(105, 4),
-        },
-    ),
-    "a shape computed from the images": (
-        [
+            "k": numbers(105, 4), }),
+    "a shape computed from the images": ([
             node("Shape", "x", "s"), node("Gather", "s zero", "n", axis=0), node("Unsqueeze", "n axes", "u"),
-            node("Concat", "u rest", "t", axis=0), node("Reshape", "x t", "f"), node("Gemm", "f k", "y"),
-        ],
-        {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1]), "k": numbers(126, 4)},
-    ),
-    "channels last and back, with constants made by operators": (
-        [
+            node("Concat", "u rest", "t", axis=0), node("Reshape", "x t", "f"), node("Gemm", "f k", "y"), ],
+        {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1]), "k": numbers(126, 4)}),
+    "channels last and back, with constants made by operators": ([
             node("Transpose", "x", "t", perm=[0, 2, 3, 1]), node("Dropout", "t", "d"), node("Reshape", "d shape", "f"),
             node("Transpose", "k", "kt", perm=[1, 0]), node("Cast", "kt", "kc", to=TensorProto.FLOAT),
-            node("MatMul", "f kc", "y"),
-        ],
-        {"shape": np.array([-1, 126]), "k": numbers(4, 126).astype(np.float64)},
-    ),
-    "a softmax at the end": (
-        [node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Softmax", "g", "y")],
-        {"k": numbers(126, 4)},
-    ),
-    "conv with other pads": (
-        [node("Conv", "x w", "m", pads=[2, 0, 0, 1], strides=[2, 2]), *HEAD],
-        {"w": numbers(3, 2, 3, 3), "k": numbers(45, 4)},
-    ),
-    "conv with SAME_LOWER": (
-        [node("Conv", "x w", "m", auto_pad="SAME_LOWER"), *HEAD],
-        {"w": numbers(3, 2, 2, 2), "k": numbers(189, 4)},
-    ),
-    "pad, then conv": (
-        [node("Pad", "x pads", "p"), node("Conv", "p w", "m"), *HEAD],
-        {"pads": np.array([0, 0, 1, 2, 0, 0, 0, 1]), "w": numbers(3, 2, 3, 3), "k": numbers(192, 4)},
-    ),
-    "the largest after a relu, padded on both sides": (
-        [
-            node("Relu", "x", "r"),
-            node("MaxPool", "r", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-            *HEAD,
-        ],
-        {"k": numbers(40, 4)},
-    ),
-    "the largest with minus infinity around": (
-        [
-            node("Conv", "x w", "c"),
-            node("Pad", "c pads lowest", "p"),
-            node("MaxPool", "p", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 0]),
-            *HEAD,
-        ],
-        {
+            node("MatMul", "f kc", "y"), ], {"shape": np.array([-1, 126]), "k": numbers(4, 126).astype(np.float64)}),
+    "a softmax at the end": ([node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Softmax", "g", "y")],
+        {"k": numbers(126, 4)}),
+    "conv with other pads": ([node("Conv", "x w", "m", pads=[2, 0, 0, 1], strides=[2, 2]), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "k": numbers(45, 4)}),
+    "conv with SAME_LOWER": ([node("Conv", "x w", "m", auto_pad="SAME_LOWER"), *HEAD],
+        {"w": numbers(3, 2, 2, 2), "k": numbers(189, 4)}),
+    "pad, then conv": ([node("Pad", "x pads", "p"), node("Conv", "p w", "m"), *HEAD],
+        {"pads": np.array([0, 0, 1, 2, 0, 0, 0, 1]), "w": numbers(3, 2, 3, 3), "k": numbers(192, 4)}),
+    "the largest after a relu, padded on both sides": ([
+            node("Relu", "x", "r"), node("MaxPool", "r", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+            *HEAD, ], {"k": numbers(40, 4)}),
+    "the largest with minus infinity around": ([
+            node("Conv", "x w", "c"), node("Pad", "c pads lowest", "p"),
+            node("MaxPool", "p", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 0]), *HEAD, ], {
             "w": numbers(2, 2, 1, 1), "pads": np.array([0, 0, 0, 1, 0, 0, 1, 1]), "lowest": np.float32(-np.inf),
-            "k": numbers(40, 4),
-        },
-    ),
+            "k": numbers(40, 4), }),
     "means that count their padding": (
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
     ),
-    "a silu, and a hard silu in three forms": (
-        [
+    "a silu, and a hard silu in three forms": ([
             node("Sigmoid", "x", "s"), node("Mul", "s x", "a"), node("HardSwish", "a", "b"),
             node("Add", "b three", "c"), node("Clip", "c zero six", "d"), node("Mul", "b d", "e"),
-            node("Div", "e six", "q"), node("HardSigmoid", "q", "h", alpha=1 / 6), node("Mul", "q h", "m"), *HEAD,
-        ],
-        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
-    ),
+            node("Div", "e six", "q"), node("HardSigmoid", "q", "h", alpha=1 / 6), node("Mul", "q h", "m"), *HEAD, ],
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)}),
     "a relu6, a relu and an elu": (
         [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
         {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
     ),
-    "a slope for each channel, and one for all": (
-        [node("PRelu", "x c", "a"), node("PRelu", "a d", "m"), *HEAD],
-        {"c": numbers(2, 1, 1), "d": numbers(1), "k": numbers(126, 4)},
-    ),
+    "a slope for each channel, and one for all": ([node("PRelu", "x c", "a"), node("PRelu", "a d", "m"), *HEAD],
+        {"c": numbers(2, 1, 1), "d": numbers(1), "k": numbers(126, 4)}),
     "relu of a pooling, with a slope": (
         [node("MaxPool", "x", "p", kernel_shape=[2, 2]), node("LeakyRelu", "p", "m", alpha=0.05), *HEAD],
         {"k": numbers(96, 4)},
@@ -293,16 +217,10 @@ REFUSED = {
         {"w": numbers(2, 2, 1, 1)},
         "n_m",
     ),
-    "dilation beside strides": (
-        [node("Conv", "x w", "m", dilations=[2, 2], strides=[1, 2]), *HEAD],
-        {"w": numbers(2, 2, 3, 3)},
-        "only one of them may be above 1",
-    ),
-    "dilation of a pooling": (
-        [node("MaxPool", "x", "m", kernel_shape=[2, 2], dilations=[2, 2]), *HEAD],
-        {},
-        r"dilations \(2, 2\); 1 is needed",
-    ),
+    "dilation beside strides": ([node("Conv", "x w", "m", dilations=[2, 2], strides=[1, 2]), *HEAD],
+        {"w": numbers(2, 2, 3, 3)}, "only one of them may be above 1"),
+    "dilation of a pooling": ([node("MaxPool", "x", "m", kernel_shape=[2, 2], dilations=[2, 2]), *HEAD], {},
+        r"dilations \(2, 2\); 1 is needed"),
     "groups": ([node("Conv", "x w", "m", group=2), *HEAD], {"w": numbers(2, 2, 3, 3)}, "does not fit 2 channels"),
     "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4"),
     "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "it must be constant"),
@@ -311,11 +229,8 @@ REFUSED = {
         {},
         "same",
     ),
-    "ceil_mode of means": (
-        [node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
-        {},
-        "ceil_mode must be 0",
-    ),
+    "ceil_mode of means": ([node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
+        {}, "ceil_mode must be 0"),
     "training": (
         [node("BatchNormalization", "x g b m0 v", "m", training_mode=1), *HEAD], _batch_normalization(2), "training",
     ),
@@ -327,11 +242,8 @@ REFUSED = {
     "slopes by pixel": ([node("PRelu", "x c", "m"), *HEAD], {"c": numbers(2, 9, 7)}, "one per channel"),
     "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
     "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
-    "half a hard sigmoid": (
-        [node("Add", "x three", "a"), node("Clip", "a zero", "m"), *HEAD],
-        {"three": np.float32(3), "zero": np.float32(0)},
-        "outside of a HardSwish",
-    ),
+    "half a hard sigmoid": ([node("Add", "x three", "a"), node("Clip", "a zero", "m"), *HEAD],
+        {"three": np.float32(3), "zero": np.float32(0)}, "outside of a HardSwish"),
     "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "minus infinity around what is no maximum": (
@@ -339,11 +251,8 @@ REFUSED = {
         {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},
         "only a MaxPool can have them",
     ),
-    "numbers around": (
-        [node("Pad", "x p", "q", value=-1.0), node("Relu", "q", "m"), *HEAD],
-        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},
-        "other numbers than zero",
-    ),
+    "numbers around": ([node("Pad", "x p", "q", value=-1.0), node("Relu", "q", "m"), *HEAD],
+        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])}, "other numbers than zero"),
     "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
     "whole numbers": ([node("Cast", "x", "m", to=6), *HEAD], {}, "whole numbers"),
     "a kernel of another size": (HEAD, {"k": numbers(7, 4)}, "its input is vectors of 126"),

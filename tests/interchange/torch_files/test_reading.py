@@ -126,11 +126,8 @@ REFUSED = {
     "a denoiser": ("relu.default", {}, "is 3 x 9 x 7 numbers for each image.* denoiser"),
     "another divisor": ("avg_pool2d.default", {"kernel_size": [2, 2], "divisor_override": 3}, "not supported"),
     "whole numbers": ("add.Tensor", {"result": "int64", "other": 1}, "not supported"),
-    "training": (
-        "batch_norm.default",
-        {"weight": None, "bias": None, "running_mean": "x", "running_var": "x", "training": True},
-        "training mode",
-    ),
+    "training": ("batch_norm.default",
+        {"weight": None, "bias": None, "running_mean": "x", "running_var": "x", "training": True}, "training mode"),
     "a softmax over pixels": ("softmax.int", {"dim": 2}, "goes over axis 2"),
     "an uneven adaptive pooling": ("adaptive_avg_pool2d.default", {"output_size": [2, 2]}, "is not supported"),
 }  # fmt: skip
@@ -182,10 +179,8 @@ def _make_older(members: dict[str, bytes]) -> None:
 DAMAGED = "its description of the program is damaged"
 BAD: dict[str, tuple[Any, str]] = {
     "no weight": ({WEIGHT: None}, "has no net/data/weights/weight_0"),
-    "a short weight": (
-        lambda members: members.update({WEIGHT: members[WEIGHT][:-4]}),
-        "weight 'block.conv.weight' is damaged: it needs 54 numbers of float32, but its storage has 53",
-    ),
+    "a short weight": (lambda members: members.update({WEIGHT: members[WEIGHT][:-4]}),
+        "weight 'block.conv.weight' is damaged: it needs 54 numbers of float32, but its storage has 53"),
     "a pickled weight": ({CONFIG: ('"use_pickle": false', '"use_pickle": true')}, "it is missing, or pickled"),
     "a negative stride": ({CONFIG: ('"as_int": 18', '"as_int": -18')}, "its shape is .* with strides"),
     "no JSON": ({MODEL: b"{"}, "is not JSON"),
@@ -199,7 +194,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "PyTorch 2.8": ({"net/data/weights/model.pt": b""}, "is a program of PyTorch 2.8 or earlier"),
     "PyTorch 2.7": (_make_older, "is a program of PyTorch 2.8 or earlier"),
     "a climbing path": ({"net/../../x": b""}, "whose path leaves the archive"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD)

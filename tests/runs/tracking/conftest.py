@@ -1,4 +1,4 @@
-"""The entry point, and runs of small data."""
+"""Small data and a run of them, for the tests of trackers."""
 
 import struct
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["invoke", "succeed"]
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 training and 60 test images of 18 × 14 pixels in three classes, which a moment of training tells apart."""
+    """300 training and 60 test images of 18 × 14 pixels: the class is the third of the rows that is bright."""
     folder, random = tmp_path_factory.mktemp("tiny"), np.random.default_rng(5)
     for prefix, count in (("train", 300), ("t10k", 60)):
         labels = np.arange(count, dtype=np.uint8) % 3

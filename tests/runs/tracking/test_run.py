@@ -1,4 +1,4 @@
-"""What a tracker is told of a run."""
+"""The parameters, epochs and results of a run that a tracker receives."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def test_the_parameters_describe_the_run(run: Path):
     assert [line.split(":")[0] for line in layers] == [layer["name"] for layer in record["architecture"]["layers"]]
 
 
-def test_each_epoch_has_its_line_of_the_history_and_the_rate_of_its_last_step(run: Path):
+def test_each_epoch_has_its_row_of_the_history_and_the_learning_rate_of_its_last_step(run: Path):
     tracked, history = read_run(run), open_run(run).load_history()
     rates = open_run(run).recipe.learning_rates(300)
     assert [epoch.number for epoch in tracked.epochs] == [1, 2]
@@ -50,7 +50,7 @@ def test_the_learning_rates_count_only_training_images(tiny_folder: Path, tmp_pa
     out = tmp_path / "run"
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--recipe", recipe, "--out", out)
     succeed("train", *options)
-    expected = settings.learning_rates(300 - 3 * 35)[:, -1]
+    expected = settings.learning_rates(300 - 3 * 35)[:, -1]  # 35 images of each class are held out
     rates = [epoch.metrics["learning_rate"] for epoch in read_run(out).epochs]
     assert np.array_equal(np.float32(rates), expected)
 
@@ -84,7 +84,7 @@ def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
     assert seed.segments == (*read_run(run).segments, f"ann-classic-seed-0-{seed.id[:8]}")
 
 
-def test_a_name_leads_out_of_no_folder(run: Path):
+def test_a_hostile_name_stays_inside_the_trackers_folder(run: Path):
     record = json.loads((run / "run.json").read_text())
     record["architecture"]["name"], record["digest"] = "../../else/where", "0123456789abcdef"
     (run / "run.json").write_text(json.dumps(record))
@@ -92,7 +92,7 @@ def test_a_name_leads_out_of_no_folder(run: Path):
     assert tracked.segments == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
 
 
-def test_links_and_foreign_files_are_left_alone(run: Path, tmp_path: Path):
+def test_links_and_foreign_files_are_not_logged(run: Path, tmp_path: Path):
     secret = tmp_path / "secret.json"
     secret.write_text("{}")
     (run / "link.json").symlink_to(secret)

@@ -1,4 +1,4 @@
-"""Runs in TensorBoard, read back by its own reader."""
+"""Runs that are logged to TensorBoard, read back with TensorBoard's own reader."""
 
 import json
 import re
@@ -20,18 +20,18 @@ from .conftest import invoke, succeed
 pytestmark = pytest.mark.slow
 
 
-def read(folder: Path):
+def load_events(folder: Path):
     events = accumulator.EventAccumulator(
         str(folder), size_guidance=dict.fromkeys(accumulator.DEFAULT_SIZE_GUIDANCE, 0)
     )
     return events.Reload()
 
 
-def content(logs: Path) -> dict:
-    """All that is logged, by run, tag and step; of a picture and a text its bytes."""
+def read_logs(logs: Path) -> dict:
+    """Read all values by (run, tag, step), each with its time; pictures and texts as bytes."""
     series = {}
     for file in sorted(logs.rglob("events.out.tfevents.*")):
-        events = read(file.parent)
+        events = load_events(file.parent)
         for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
                 value = tuple(event.tensor_proto.string_val) or tuple(event.tensor_proto.float_val)
@@ -43,11 +43,11 @@ def content(logs: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run with baseline, seeds and report, and the directory that it was logged to."""
+    """A run with baseline and two seeds, and the directory to which it was logged."""
     folder = tmp_path_factory.mktemp("logged")
     options = ("--dataset", tiny_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "list_quick_topics", lambda _: ())  # these take longest, and are files like others
+        patch.setattr(page, "list_quick_topics", lambda _: ())  # they take longest, and their files are logged alike
         done = invoke("run", *options)
     assert done.exit_code == 0, done.output
     succeed("log", folder / "run", "--to", f"tensorboard:{folder / 'logs'}")
@@ -55,21 +55,21 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 def test_a_run_its_baseline_and_a_further_seed_of_each_are_logged(logged: tuple[Path, Path]):
-    assert len({folder for folder, _, _ in content(logged[1])}) == 4
+    assert len({folder for folder, _, _ in read_logs(logged[1])}) == 4
 
 
 def test_logging_again_duplicates_nothing(logged: tuple[Path, Path], tmp_path: Path):
     run, logs = logged
     shutil.copytree(logs, tmp_path / "logs")
-    before = content(tmp_path / "logs")
+    before = read_logs(tmp_path / "logs")
     succeed("log", run, run, "--to", f"tensorboard:{tmp_path / 'logs'}")
-    assert content(tmp_path / "logs") == before
+    assert read_logs(tmp_path / "logs") == before
 
 
 def test_the_scalars_equal_the_history_of_the_run(logged: tuple[Path, Path]):
     run, logs = logged
     folder = next(path for path in logs.iterdir())
-    events, rows = read(folder), open_run(run).load_history().rows()
+    events, rows = load_events(folder), open_run(run).load_history().rows()
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
         logged_values = [(event.step, event.tensor_proto.float_val[0]) for event in events.Tensors(name)]
         assert logged_values == [(row["epoch"], np.float32(row[name])) for row in rows]
@@ -82,22 +82,24 @@ def test_the_tab_of_hyper_parameters_has_each_run(logged: tuple[Path, Path]):
     _, logs = logged
     groups = set()
     for file in logs.rglob("events.out.tfevents.*"):
-        plugin = read(file.parent).PluginTagToContent(metadata.PLUGIN_NAME)
-        begun = metadata.parse_session_start_info_plugin_data(plugin[metadata.SESSION_START_INFO_TAG])
-        ended = metadata.parse_session_end_info_plugin_data(plugin[metadata.SESSION_END_INFO_TAG])
-        assert begun.hparams["recipe.optimizer.learning_rate"].number_value == 0.001
-        assert begun.hparams["architecture.name"].string_value in ("cnn", "ann")
-        assert ended.status == 1  # STATUS_SUCCESS
-        groups.add(begun.group_name)
+        plugin = load_events(file.parent).PluginTagToContent(metadata.PLUGIN_NAME)
+        start = metadata.parse_session_start_info_plugin_data(plugin[metadata.SESSION_START_INFO_TAG])
+        end = metadata.parse_session_end_info_plugin_data(plugin[metadata.SESSION_END_INFO_TAG])
+        assert start.hparams["recipe.optimizer.learning_rate"].number_value == 0.001
+        assert start.hparams["architecture.name"].string_value in ("cnn", "ann")
+        assert end.status == 1  # STATUS_SUCCESS
+        groups.add(start.group_name)
     assert len(groups) == 4
 
 
-def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupted_run_is_continued_in_the_same_logs(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     out, to = tmp_path / "run", f"tensorboard:{tmp_path / 'logs'}"
-    whole = JobProgress.on_epoch
+    on_epoch = JobProgress.on_epoch
 
     def interrupt(self: JobProgress, state: cs.TrainingState) -> None:
-        whole(self, state)
+        on_epoch(self, state)
         if len(state.history) == 2:
             raise KeyboardInterrupt
 
@@ -107,14 +109,14 @@ def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Pa
         stopped = invoke("train", *options, "--out", out)
     assert stopped.exit_code == 1
     succeed("log", out, "--to", to)
-    steps = [step for _, tag, step in content(tmp_path / "logs") if tag == "loss"]
+    steps = [step for _, tag, step in read_logs(tmp_path / "logs") if tag == "loss"]
     assert sorted(steps) == [1, 2]
     succeed("train", "--resume", out)
     succeed("log", out, "--to", to)
     assert len(list((tmp_path / "logs").iterdir())) == 1
     succeed("log", out, "--to", f"tensorboard:{tmp_path / 'later'}")
-    assert content(tmp_path / "logs") == content(tmp_path / "later")
-    assert sorted(step for _, tag, step in content(tmp_path / "logs") if tag == "loss") == [1, 2, 3, 4]
+    assert read_logs(tmp_path / "logs") == read_logs(tmp_path / "later")
+    assert sorted(step for _, tag, step in read_logs(tmp_path / "logs") if tag == "loss") == [1, 2, 3, 4]
 
 
 def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
@@ -123,7 +125,7 @@ def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
     record["dataset"]["name"] = "a | b <script> [x](y) **z**\nnew"
     (run / "run.json").write_text(json.dumps(record))
     succeed("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}")
-    (event,) = read(next((tmp_path / "logs").iterdir())).Tensors("run")
+    (event,) = load_events(next((tmp_path / "logs").iterdir())).Tensors("run")
     (table,) = (text.decode() for text in event.tensor_proto.string_val)
     assert "a \\| b \\<script\\> \\[x\\]\\(y\\) \\*\\*z\\*\\* new" in table
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {3}
@@ -134,8 +136,8 @@ def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: 
     out, to = tmp_path / "ours", f"tensorboard:{tmp_path / 'logs'}"
     succeed("experiment", *options, "--out", out)
     succeed("log", out, "--to", to)
-    first = content(tmp_path / "logs")
+    first = read_logs(tmp_path / "logs")
     names = {path.rpartition("-")[0] for path, _, _ in first}
     assert names == {"ours/ann-classic-seed-0", "ours/ann-classic-seed-1"}
     succeed("log", out, "--to", to)
-    assert content(tmp_path / "logs") == first
+    assert read_logs(tmp_path / "logs") == first

@@ -1,4 +1,4 @@
-"""Trackers that fail, and those that are not there."""
+"""Errors of trackers: wrong names, missing packages, and failures while they log."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from convscope.runs.tracking import Results, TrackedRun, log_run, trackers
 from .conftest import invoke
 
 
-class Failing:
+class FailingTracker:
     spec = "failing:here"
 
     def log(self, run: TrackedRun, results: Results) -> None:
@@ -22,7 +22,7 @@ class Failing:
 
 def test_logging_later_names_failures(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
-    monkeypatch.setattr(trackers, "open_tracker", lambda _: Failing())
+    monkeypatch.setattr(trackers, "open_tracker", lambda _: FailingTracker())
     with pytest.raises(TrackerError, match=r"failing:here: No space left on device; see to it and log .*run again"):
         log_run(run, "failing:here")
 

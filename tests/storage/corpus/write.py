@@ -1,4 +1,4 @@
-"""Write one archive of the corpus: small runs and model files as this version leaves them, and what they answer.
+"""Write one archive of the corpus: small runs and model files as this version writes them, and their logits.
 
     python tests/storage/corpus/write.py NAME
 
@@ -20,8 +20,8 @@ import convscope as cs
 from convscope.cli import main
 
 FOLDER = Path(__file__).parent
-PLACE = "/corpus"  # the folder in which the archive's files were written, by the name that they have for it
-_LEFT_OUT = ("report.html", "experiment.html", ".convscope.lock")  # pages: larger than all else, and made again
+ROOT_NAME = "/corpus"  # replaces the temporary folder's path in the files
+_LEFT_OUT = ("report.html", "experiment.html", ".convscope.lock")  # pages are the largest files and can be made again
 _TINY = ["--architecture", "tiny697", "--recipe", "fast"]
 
 
@@ -34,13 +34,13 @@ def write(name: str) -> Path:
         absolute = Path(folder).resolve()
         os.chdir(absolute)
         _fill(absolute)
-        _record_answers(absolute)
+        _record_logits(absolute)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for file in sorted(absolute.rglob("*")):
                 if file.is_file() and file.name not in _LEFT_OUT:
                     content = file.read_bytes()
                     if file.suffix == ".json":
-                        content = content.replace(str(absolute).encode(), PLACE.encode())
+                        content = content.replace(str(absolute).encode(), ROOT_NAME.encode())
                     archive.writestr(zipfile.ZipInfo(str(file.relative_to(absolute))), content, zipfile.ZIP_DEFLATED, 9)
     return path
 
@@ -61,9 +61,9 @@ def _fill(folder: Path) -> None:
     recipe = cs.recipes.fast.to_dict() | {"name": "four-bits", "weight_bits": 4}
     (folder / "recipe.json").write_text(json.dumps(recipe))
     _convscope("train", *digits, "--architecture", "tiny697", "--recipe", "recipe.json", "--out", "low-bit")
-    for name in ("measured", "low-bit"):  # `run` has them
+    for name in ("measured", "low-bit"):  # to save space; `run` keeps its checkpoints
         shutil.rmtree(folder / name / "checkpoints")
-    for name in ("run", "imported", "joined"):  # half of the archive; `measured` has them
+    for name in ("run", "imported", "joined"):  # half of the archive's bytes; `measured` keeps its file
         (folder / name / "filters.json").unlink()
 
 
@@ -72,8 +72,8 @@ def _convscope(*words: str) -> None:
     main(list(words), standalone_mode=False)
 
 
-def _record_answers(folder: Path) -> None:
-    """Write what each model answers to the first test images: logits by the path of its file."""
+def _record_logits(folder: Path) -> None:
+    """Write each model's logits for the first test images, by the path of its file."""
     with np.load(folder / "digits.npz") as arrays:
         images = arrays["x_test"][:5]
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("model.safetensors"))]

@@ -1,4 +1,4 @@
-"""A finished run that has every file a run can have, made once, and copies of it that a test may spoil."""
+"""A finished run with every file that a run can have, and copies of it that a test may damage."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["assert_one_error", "invoke", "succeed"]
 
 
 def assert_one_error(done: Result, *words: str) -> None:
-    """Hold that a command ended with one `Error:` line that has all of `words`."""
+    """Assert that a command ended with exit code 1 and one `Error:` line that contains all of `words`."""
     assert done.exit_code == 1, (done.exit_code, done.output)
     assert isinstance(done.exception, SystemExit), repr(done.exception)
     lines = done.stderr.strip().splitlines()

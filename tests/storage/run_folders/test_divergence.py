@@ -1,4 +1,4 @@
-"""Training that gives a number that is not finite: one line that says what is kept, and an experiment goes on."""
+"""Training that diverges ends with one line, which says that the untrained weights are kept."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ STATISTICS = r"batch_normalization/moving_variance (inf|nan)"
 
 @pytest.fixture(params=["val_loss nan", STATISTICS])
 def diverging(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, Path, str]:
-    """Data and an architecture with which the loss stays finite, and what does not."""
+    """Data, an architecture with which the training loss stays finite, and the name of the value that does not."""
     random, is_normalized = np.random.default_rng(0), request.param == STATISTICS
     labels = np.arange(60, dtype=np.uint8) % 3
     np.savez(
@@ -32,9 +32,14 @@ def diverging(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, Pat
 
 
 def test_training_that_diverges_is_one_error_that_says_what_is_kept(diverging: tuple[Path, Path, str], tmp_path: Path):
-    data, network, what = diverging
+    data, network, value = diverging
     out = tmp_path / "run"
-    words = ("training diverged in epoch 1 (", what.split()[0], "lower the learning rate", "untrained weights are kept")
+    words = (
+        "training diverged in epoch 1 (",
+        value.split()[0],
+        "lower the learning rate",
+        "untrained weights are kept",
+    )
     assert_one_error(invoke("train", "--dataset", data, "--architecture", network, "--out", out, "--json"), *words)
     assert (out / "checkpoints" / "epoch-0000.safetensors").exists()
     assert_one_error(invoke("train", "--resume", out, "--json"), str(out), *words)

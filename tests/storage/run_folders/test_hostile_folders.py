@@ -31,7 +31,7 @@ def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()} == before
 
 
-def test_weights_whose_answers_overflow_are_one_error(run: Path):
+def test_weights_whose_logits_overflow_are_one_error(run: Path):
     model = cs.load_model(run)
     huge = replace(model, weights={name: np.full_like(weight, 3e38) for name, weight in model.weights.items()})
     cs.save_model(huge, run / "model.safetensors")
@@ -74,13 +74,13 @@ def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the
 def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path: Path, command: str):
     model = cs.load_model(run)
     cs.save_model(replace(model, class_names=("x", "y", "z")), run / "model.safetensors")
-    words = {
+    arguments = {
         "export": ("--format", "safetensors", "--out", tmp_path / "exported"),
         "figures": ("--out", tmp_path / "figures"),
         "ensemble": (run / "seeds" / "runs", "--out", tmp_path / "joined"),
     }
     name, *more = command.split()
-    done = invoke(name, run, *(more or words.get(command, ())))
+    done = invoke(name, run, *(more or arguments.get(command, ())))
     if command in ("figures", "export --format card") and done.exit_code == 0:  # these read no model
         return
     assert_one_error(done, "model.safetensors: not the classes of this run; use another copy")

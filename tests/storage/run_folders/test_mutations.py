@@ -1,4 +1,4 @@
-"""Every file of a run changed in every place: each reader works or ends with an error of ours, in bounded memory.
+"""Every file of a run is changed anywhere: each reader works or raises a `ConvscopeError`, in bounded memory.
 
 The suite tries a part of all changes, drawn from a fixed seed for each file; `CONVSCOPE_MUTATIONS=1000000` tries all.
 """
@@ -43,7 +43,8 @@ MAX_CHANGES = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried o
 _BYTES = 1 << 30  # memory that a reader may take in addition to the process's own
 _SECONDS = 300  # time limit for one change
 
-_MARK = "\N{SNOWMAN}"
+_MARK = "\N{SNOWMAN}"  # a value that occurs nowhere else, replaced by a text after encoding
+# JSON texts that replace values of all types.
 _TEXTS = (
     "null", "true", "0", "-1", "0.5", "9223372036854775807", "-9223372036854775808", "1e300", "1e400", f"1{'0' * 400}",
     "NaN", '""', '"x"', f'"{"long " * 20_000}"', '"\\ud800"', "[]", "[0]", "{}", '{"x": {"x": 0}}',
@@ -51,21 +52,21 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the keys that lead to each part of `value`; of a list, only to its first and its last part."""
+def list_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of keys to each value in `value`; of a list, only to its first and its last item."""
     yield path
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from places(inner, (*path, key))
+            yield from list_paths(inner, (*path, key))
     elif isinstance(value, list):
         for index in sorted({0, len(value) - 1} if value else ()):
-            yield from places(value[index], (*path, index))
+            yield from list_paths(value[index], (*path, index))
 
 
-def changes(value: Any, seed: str) -> Iterator[tuple[str, str]]:
-    """Yield what is changed in `value` and its JSON text then, in an order drawn from `seed`."""
-    every = [(path, text) for path in places(value) if path for text in (*_TEXTS, None)]
-    for path, text in random.Random(seed).sample(every, min(MAX_CHANGES, len(every))):
+def change_json(value: Any, seed: str) -> Iterator[tuple[str, str]]:
+    """Yield descriptions of random changes of `value`, and its JSON text after each change alone."""
+    every_change = [(path, text) for path in list_paths(value) if path for text in (*_TEXTS, None)]
+    for path, text in random.Random(seed).sample(every_change, min(MAX_CHANGES, len(every_change))):
         changed = json.loads(json.dumps(value))
         part = changed
         for key in path[:-1]:
@@ -80,14 +81,14 @@ def changes(value: Any, seed: str) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def limit_resources() -> Iterator[None]:
-    """Raise `MemoryError` for more memory, and `TimeoutError` for more time, than a reader may take."""
+    """Let a reader raise `MemoryError` or `TimeoutError` beyond `_BYTES` more memory or `_SECONDS`."""
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
 
-    def late(*_: object) -> None:
+    def raise_timeout(*_: object) -> None:
         raise TimeoutError
 
-    handler = signal.signal(signal.SIGALRM, late)
+    handler = signal.signal(signal.SIGALRM, raise_timeout)
     resource.setrlimit(resource.RLIMIT_AS, (taken + _BYTES, before[1]))
     signal.alarm(_SECONDS)
     try:
@@ -98,7 +99,7 @@ def limit_resources() -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
-def _command(*words: object) -> None:
+def _run_command(*words: object) -> None:
     done = invoke(*words)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -107,7 +108,7 @@ def _command(*words: object) -> None:
 
 
 class Readers:
-    """The readers of the files of a run."""
+    """All readers of a run's files, each to be called with a changed file."""
 
     def __init__(self, run: Path) -> None:
         self.run = run
@@ -118,8 +119,8 @@ class Readers:
         self.digest = self.spec.digest(self.splits)
 
     def of_record(self) -> None:
-        _command("evaluate", self.run)
-        _command("compare", self.run, self.run / "baseline")
+        _run_command("evaluate", self.run)
+        _run_command("compare", self.run, self.run / "baseline")
         folder = open_run(self.run)
         read_options(folder)
         read_run(self.run)
@@ -140,7 +141,7 @@ class Readers:
         try:
             evaluate(model, self.splits.test)
         except ValueError:  # the data are not the model's; the command names the file
-            _command("evaluate", self.run)
+            _run_command("evaluate", self.run)
         predict(model, np.full((40, 30, 1), 200, np.uint8))
         for served in load_served([str(self.run)]):
             str(served.version)
@@ -152,15 +153,15 @@ class Readers:
     def of_stored(self) -> None:
         runs = self.run / "seeds" / "runs"
         result = RunStore(self.splits, runs).find(self.spec, self.digest)
-        if result is None:  # it is another run now, or damaged
+        if result is None:  # the change made it another run, or damaged it
             return
         json.dumps(result.to_dict(), allow_nan=False)
         load_model(runs / self.digest)
-        _command("compare", self.run, runs)
+        _run_command("compare", self.run, runs)
         shutil.rmtree(runs / self.digest, ignore_errors=True)
         open_run(runs / self.digest)
 
-    def of_answers(self) -> None:
+    def of_predictions(self) -> None:
         read_labels_and_predictions(
             self.folder.locate("predictions.npz"), len(self.splits.test), self.splits.test.num_classes
         )
@@ -177,21 +178,21 @@ def _tensors(path: Path) -> tuple[Any, bytes]:
 
 
 def _change_file(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
-    """Yield what is changed in the file at `path` and its bytes then."""
+    """Yield descriptions of changes of the file at `path`, and its bytes after each change alone."""
     if kind == "lines":
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-        for what, text in changes(rows[0], path.name):
+        for what, text in change_json(rows[0], path.name):
             yield what, "\n".join([text, *map(json.dumps, rows[1:])]).encode()
     elif kind == "json":
-        for what, text in changes(_json(path), path.name):
+        for what, text in change_json(_json(path), path.name):
             yield what, text.encode("utf-8", "surrogatepass")
     elif kind == "header":
         header, rest = _tensors(path)
-        for what, text in changes(header, path.name):
+        for what, text in change_json(header, path.name):
             yield what, struct.pack("<Q", len(text.encode())) + text.encode() + rest
     elif kind == "description":
         header, rest = _tensors(path)
-        for what, text in changes(json.loads(header["__metadata__"]["convscope"]), path.name):
+        for what, text in change_json(json.loads(header["__metadata__"]["convscope"]), path.name):
             whole = json.dumps({**header, "__metadata__": {"convscope": text}}).encode()
             yield what, struct.pack("<Q", len(whole)) + whole + rest
     elif kind == "database":
@@ -244,14 +245,14 @@ def _change_archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield what is changed in a database: each column of each table, bytes drawn from all, and its length."""
+    """Yield changes of a database: values of columns, random bytes anywhere and in page headers, and its length."""
     content, random_bytes = path.read_bytes(), random.Random(path.name)
     values = ["NULL", "0", "-1", "9223372036854775807", "1e300", "9e999", "'x'", "''", "x'00ff'", "zeroblob(100000)"]
     with closing(sqlite3.connect(path)) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = [(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")]
-    every = [(table, column, value) for table, column in columns for value in values]
-    for table, column, value in random_bytes.sample(every, min(15 * MAX_CHANGES, len(every))):
+    every_change = [(table, column, value) for table, column in columns for value in values]
+    for table, column, value in random_bytes.sample(every_change, min(15 * MAX_CHANGES, len(every_change))):
         with closing(sqlite3.connect(":memory:")) as database:
             database.deserialize(content)
             database.execute("PRAGMA journal_mode = MEMORY")
@@ -272,6 +273,7 @@ def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 _RESULTS = ("evaluation", "comparison", "timings", "tracking")
+# By name: the file, the kind of its changes, and its reader.
 CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
     "run.json": ("run.json", "json", Readers.of_record),
     "run.json of the baseline": ("baseline/run.json", "json", Readers.of_record),
@@ -284,7 +286,7 @@ CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
     "state, description": ("checkpoints/state.safetensors", "description", Readers.of_training),
     "state, header": ("checkpoints/state.safetensors", "header", Readers.of_training),
     "snapshot, description": ("checkpoints/epoch-0001.safetensors", "description", Readers.of_training),
-    "predictions.npz": ("predictions.npz", "archive", Readers.of_answers),
+    "predictions.npz": ("predictions.npz", "archive", Readers.of_predictions),
     "runs.db": ("seeds/runs/runs.db", "database", Readers.of_stored),
     "weights": ("seeds/runs/weights/WEIGHTS", "rows", Readers.of_stored),
 }  # fmt: skip
@@ -298,15 +300,15 @@ def readers(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Rea
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux says how much memory is taken")
-@pytest.mark.filterwarnings("ignore")  # of numbers that are out of range, but can be shown
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux states the memory of a process there")
+@pytest.mark.filterwarnings("ignore")  # NumPy warns of numbers that are out of range, but can be shown
 @pytest.mark.parametrize("case", CASES)
-def test_a_changed_file_is_read_or_refused_with_an_error_of_ours(readers: Readers, case: str):
+def test_a_changed_file_is_read_or_refused_with_a_convscope_error(readers: Readers, case: str):
     name, kind, read = CASES[case]
     [weights] = (readers.run / "seeds" / "runs" / "weights").glob("cnn-*.npy")
     path = readers.run / name.replace("WEIGHTS", weights.name)
     content, failed = path.read_bytes(), list[str]()
-    read(readers)  # as it is
+    read(readers)  # the unchanged file
     try:
         for what, changed in _change_file(path, kind):
             path.write_bytes(changed)
