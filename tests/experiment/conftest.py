@@ -29,7 +29,7 @@ def make_diverging_spec(folder: Path) -> RunSpec:
 
 
 def reproducible_parts(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
-    """Return what is the same wherever a stored run ran: seed, weights, predictions, loss and accuracies."""
+    """List the results of stored runs that are equal in every process: seed, weights, predictions, loss, accuracies."""
     return [
         (run.seed, cs.load_model(run.folder).weights_sha256, run.y_pred.tolist(), run.loss, run.history.val_accuracy)
         for run in results

@@ -52,7 +52,7 @@ def _make(model: cs.Model, weights=None, text: str | None = None, **changes) -> 
     return save(dict(model.weights if weights is None else weights), metadata={"convscope": text})
 
 
-def _changed(model: cs.Model, **changes) -> dict:
+def _edit(model: cs.Model, **changes) -> dict:
     return {**model.weights, **{name.replace("__", "/"): array for name, array in changes.items()}}
 
 
@@ -91,10 +91,10 @@ BAD_FILES = {
     "target larger than an image": (lambda m: _make(m, handwriting={"ink": "light", "target": 999_999}),
         "target is 999999; images have"),
     "temperature no number": (lambda m: _make(m, calibration={"temperature": "1"}), "temperature is '1'"),
-    "wrong shape": (lambda m: _make(m, _changed(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
-    "additional tensor": (lambda m: _make(m, _changed(m, spare=np.zeros(7, np.float32))), "names or shapes"),
-    "wrong type": (lambda m: _make(m, _changed(m, dense__bias=np.zeros(128, np.float64))), "float64, not float32"),
-    "not finite": (lambda m: _make(m, _changed(m, dense__bias=np.full(128, np.nan, np.float32))), "not finite"),
+    "wrong shape": (lambda m: _make(m, _edit(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
+    "additional tensor": (lambda m: _make(m, _edit(m, spare=np.zeros(7, np.float32))), "names or shapes"),
+    "wrong type": (lambda m: _make(m, _edit(m, dense__bias=np.zeros(128, np.float64))), "float64, not float32"),
+    "not finite": (lambda m: _make(m, _edit(m, dense__bias=np.full(128, np.nan, np.float32))), "not finite"),
 }  # fmt: skip
 
 
