@@ -58,9 +58,9 @@ def mnist_value(mnist: cs.Splits) -> AuditRecord:
     """The audit of MNIST's test labels with the predictions of reviewers, except for one known error of 15."""
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     predicted = mnist.test.labels.copy()
-    known = audit(splits, None, make_probabilities(predicted, 10)).known_answers
+    known = audit(splits, None, make_probabilities(predicted, 10)).known_predictions
     for error in known:
-        predicted[error.index] = error.other
+        predicted[error.index] = error.alternative_label
     predicted[947] = 8  # the label of the data set, which the reviewers rejected
     return audit(splits, None, make_probabilities(predicted, 10)).to_record()
 

@@ -53,7 +53,7 @@ def test_only_duplicates_are_excluded_from_the_second_accuracy(splits: cs.Splits
     audited = audit(splits, *y_prob)
     assert [(part.left_out, part.num_images, part.num_correct) for part in audited.accuracies] == [
         ("nothing", 40, 38),
-        ("twins", 37, 36),  # without images 2, 5 and 7; image 5 was one of the two errors
+        ("duplicates", 37, 36),  # without images 2, 5 and 7; image 5 was one of the two errors
     ]
     assert audited.accuracies[1].accuracy == pytest.approx(36 / 37)
     assert audited.accuracies[1].interval == wilson_interval(36, 37)
@@ -88,16 +88,16 @@ def test_every_test_image_may_be_a_duplicate():
 @pytest.mark.slow
 def test_predictions_equal_to_the_reviewers_labels_reach_the_ceiling_on_mnist(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
-    errors = audit(splits, None, make_probabilities(mnist.test.labels, 10)).known_answers
+    errors = audit(splits, None, make_probabilities(mnist.test.labels, 10)).known_predictions
     as_people = mnist.test.labels.copy()
     for error in errors:
-        as_people[error.index] = error.other
+        as_people[error.index] = error.alternative_label
     audited = audit(splits, None, make_probabilities(as_people, 10, sureness=0.95))
     assert audited.ceiling == 0.9985  # 15 known errors among 10,000 test labels
     assert {part.left_out: part.accuracy for part in audited.accuracies} == {"nothing": 0.9985, "known errors": 1.0}
-    assert [answer.predicted for answer in audited.known_answers] == [error.other for error in errors]
-    assert [answer.self_confidence for answer in audited.known_answers] == pytest.approx([(1 - 0.95) / 9] * 15)
-    assert sorted(answer.rank for answer in audited.known_answers if answer.rank is not None) == list(range(1, 16))
+    assert [answer.predicted for answer in audited.known_predictions] == [error.alternative_label for error in errors]
+    assert [answer.self_confidence for answer in audited.known_predictions] == pytest.approx([(1 - 0.95) / 9] * 15)
+    assert sorted(answer.rank for answer in audited.known_predictions if answer.rank is not None) == list(range(1, 16))
     known = audited.to_dict()["known_errors"]
     assert (known["ceiling"], len(known["errors"])) == (0.9985, 15)
     assert known["errors"][0] == {
@@ -112,7 +112,7 @@ def test_predictions_equal_to_the_reviewers_labels_reach_the_ceiling_on_mnist(mn
 def test_predictions_equal_to_the_erroneous_labels_make_no_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     audited = audit(splits, None, make_probabilities(mnist.test.labels, 10))
-    assert [answer.rank for answer in audited.known_answers] == [None] * 15
+    assert [answer.rank for answer in audited.known_predictions] == [None] * 15
     assert [part.accuracy for part in audited.accuracies] == [1, 1]
 
 

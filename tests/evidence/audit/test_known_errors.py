@@ -20,8 +20,8 @@ def test_each_erroneous_label_is_in_the_file_and_lost_the_vote(mnist: cs.Splits)
     review = known_errors(mnist.test)
     assert review is not None
     for error in review.errors:
-        assert int(mnist.test.labels[error.index]) == error.given != error.other
-        assert error.votes_given + error.votes_other + error.votes_neither == 5
+        assert int(mnist.test.labels[error.index]) == error.given_label != error.alternative_label
+        assert error.votes_given + error.votes_alternative + error.votes_neither == 5
         assert error.votes_given < 3  # no majority
     indices = [error.index for error in review.errors]
     assert indices == sorted(set(indices))

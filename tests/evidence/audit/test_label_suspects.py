@@ -129,7 +129,7 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     assert is_flipped.mean() > 0.6  # chance would give 0.05
     assert is_flipped.sum() / len(flipped) > 0.65
     assert is_flipped[:75].mean() > 0.85  # among the first half of the suspects
-    restored = [x.suggested == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
+    restored = [x.suggested_label == data.labels[x.index] for x in suspects.suspects if x.index in flipped]
     assert np.mean(restored) > 0.95
 
 
