@@ -1,4 +1,4 @@
-"""The entry point, and a finished run of small data."""
+"""Commands that must fail, and the finished run that the tests of the commands read."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a trained run loses without its parts, kept in its folder part by part."""
+"""`convscope report RUN ablation architectures`: both measurements are added to one file of the run."""
 
 import json
 from pathlib import Path
@@ -23,16 +23,16 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
     succeed("train", *arguments)
     printed = succeed("report", out, "architectures")
-    assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in printed
+    assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in printed  # 14 = 7 * 2
     assert "no difference shown" in printed
     assert read_ablation(out).keys() == {"architectures", "architecture_runs", "weights_sha256"}
     output = succeed("report", out, "ablation", "architectures", "--json")
-    values = read_ablation(out)
-    assert values == {**output["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
-    assert {"filters", "architectures"} <= values.keys()
-    assert values["architectures"][0]["name"] == "whole network"
-    assert {len(value["accuracies"]) for value in values["architectures"]} == {2}
-    assert values["architecture_runs"]["recipe"] == "fast"
+    record = read_ablation(out)
+    assert record == {**output["evidence"]["ablation"], "weights_sha256": record["weights_sha256"]}
+    assert {"filters", "architectures"} <= record.keys()
+    assert record["architectures"][0]["name"] == "whole network"
+    assert {len(variant["accuracies"]) for variant in record["architectures"]} == {2}
+    assert record["architecture_runs"]["recipe"] == "fast"
 
 
 def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(shared_run: Path, tmp_path: Path) -> None:

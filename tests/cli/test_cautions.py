@@ -1,4 +1,4 @@
-"""What cannot work is said: too few steps, one class, a class without images, Ctrl-C."""
+"""Warnings about too few steps and a class without images, and how to go on after Ctrl-C."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from .conftest import invoke, succeed
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
 
-def write(path: Path, train: cs.Dataset, test: cs.Dataset) -> Path:
+def write_npz(path: Path, train: cs.Dataset, test: cs.Dataset) -> Path:
     np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
     return path
 
 
-def of_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
+def select_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
     return dataset.take(np.flatnonzero(np.isin(dataset.labels, labels)))
 
 
@@ -29,18 +29,18 @@ def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Pat
     few = ("train", "--dataset", small_folder, "--architecture", "ann")
     done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "Warning: training has only 8 steps" in done.stderr
-    assert "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in done.stderr
+    assert "Warning: training has only 8 steps" in done.stderr  # 1,000 / 128, rounded up
+    assert "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in done.stderr  # 200 steps are recommended
     done = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
     assert [text.partition(",")[0] for text in json.loads(done.stdout)["warnings"]] == ["training has only 4 steps"]
-    done = invoke(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")
+    done = invoke(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")  # 56 steps; below 50 it warns
     assert json.loads(done.stdout)["warnings"] == []
 
 
 @pytest.mark.slow
 def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
-    train, test = of_classes(small_mnist.train, 0, 1, 3), of_classes(small_mnist.test, 0, 1, 2)
-    path, out = write(tmp_path / "few.npz", train, test), tmp_path / "run"
+    train, test = select_classes(small_mnist.train, 0, 1, 3), select_classes(small_mnist.test, 0, 1, 2)
+    path, out = write_npz(tmp_path / "few.npz", train, test), tmp_path / "run"
     done = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
     assert done.exit_code == 0, done.output
     assert "class '2' has no training images, so the network cannot learn it" in done.stderr

@@ -1,3 +1,5 @@
+"""`convscope compare` of two runs, of a folder of runs and of an experiment, and what it refuses."""
+
 import json
 import shutil
 from dataclasses import replace
@@ -15,17 +17,17 @@ from convscope.training import History
 from .conftest import invoke, run_fails, succeed
 
 CNN, ANN = cs.presets.cnn(), cs.presets.ann()
-HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
+HISTORY = History(loss=(0.1,), accuracy=(0.9,), val_loss=(0.2,), val_accuracy=(0.8,), seconds=(1.5,))
 
 
 def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, accuracy=0.8):
-    """A run folder whose model gets about that share of the test images right; without the model."""
+    """Write a finished run without a model, whose predictions are correct for about `accuracy` of the test images."""
     record = make_run_record(RunSpec("mnist", architecture, recipe, seed), splits, 1, "convscope train")
     folder = create_run(path, record)
     stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
     labels = splits.test.labels.astype(np.int64)
-    answers = np.where(stream.random(len(labels)) < accuracy, labels, (labels + 1) % splits.num_classes)
-    logits = 5 * np.eye(splits.num_classes, dtype=np.float32)[answers]
+    predictions = np.where(stream.random(len(labels)) < accuracy, labels, (labels + 1) % splits.num_classes)
+    logits = 5 * np.eye(splits.num_classes, dtype=np.float32)[predictions]
     folder.write_evaluation(evaluate_predictions(logits, splits.test))
     folder.write_history(HISTORY)
     return path
@@ -33,7 +35,7 @@ def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, ac
 
 @pytest.fixture
 def runs(small_mnist, tmp_path):
-    """A folder with three runs of each of two networks."""
+    """A folder with three runs of `cnn`, about 95 % correct, and three of `ann`, about 60 % correct."""
     for seed in range(3):
         write_run(tmp_path / "runs" / f"cnn-{seed}", small_mnist, CNN, seed=seed, accuracy=0.95)
         write_run(tmp_path / "runs" / f"ann-{seed}", small_mnist, ANN, seed=seed, accuracy=0.6)
@@ -49,14 +51,12 @@ def compare(*arguments):
 
 def test_two_runs_are_compared_image_by_image(runs):
     value = compare(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
-    right = list[np.ndarray]()
-    for name in ("cnn-0", "ann-0"):
-        with np.load(runs / name / "predictions.npz") as arrays:
-            right.append(arrays["y_true"] == arrays["y_pred"])
+    predictions = [{**np.load(runs / name / "predictions.npz")} for name in ("cnn-0", "ann-0")]
+    cnn_correct, ann_correct = (arrays["y_true"] == arrays["y_pred"] for arrays in predictions)
     assert value["names"] == ["cnn", "ann"]
-    assert value["only_a_correct"] == (right[0] & ~right[1]).sum()
-    assert value["accuracy_difference"] == pytest.approx(right[0].mean() - right[1].mean())
-    assert value["a"]["training_seconds"] == 1.5
+    assert value["only_a_correct"] == (cnn_correct & ~ann_correct).sum()
+    assert value["accuracy_difference"] == pytest.approx(cnn_correct.mean() - ann_correct.mean())
+    assert value["a"]["training_seconds"] == HISTORY.seconds[0]
     assert value["a"]["parameters"] == CNN.parameters
 
 
@@ -96,7 +96,7 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
     out = tmp_path / "experiment"
     options = ("--architecture", "cnn", "--architecture", "ann", "--epochs", 1, "--num-images", 100, "--threads", 1)
     succeed("experiment", "--dataset", small_folder, *options, "--seeds", "2", "--out", out, "--json")
-    shutil.rmtree(out / "runs" / "weights")  # they are not needed
+    shutil.rmtree(out / "runs" / "weights")  # the comparison reads predictions only
     value = compare(out)
     experiment = json.loads((out / "experiment.json").read_text())
     assert [group["name"] for group in value["groups"]] == ["cnn", "ann"]
@@ -135,7 +135,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
     assert "compare each group with the first: --pairs first" in run_fails("compare", runs)
-    assert len(compare(runs, "--pairs", "first")["comparisons"]) == 4
+    assert len(compare(runs, "--pairs", "first")["comparisons"]) == 4  # of 5 groups; all pairs would be 10
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
         (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is not a complete .npz archive"),
         (lambda path: (path / "run.json").write_text("{"), "damaged"),
         (lambda path: (path / "history.jsonl").write_text("{"), "damaged"),
-        (lambda path: change(path, lambda record: record["dataset"]["test"].pop("num_images")), "$.dataset.test: "),
-        (lambda path: change(path, lambda record: record["dataset"]["test"].update(num_images=9)), "must be 9 whole"),
+        (lambda path: edit_test_record(path, lambda test: test.pop("num_images")), "$.dataset.test: "),
+        (lambda path: edit_test_record(path, lambda test: test.update(num_images=9)), "must be 9 whole"),
     ],
 )
 def test_damaged_runs_are_refused_in_one_line(runs, damage, message):
@@ -156,11 +156,11 @@ def test_damaged_runs_are_refused_in_one_line(runs, damage, message):
     assert message in run_fails("compare", runs / "cnn-0", runs / "ann-0")
 
 
-def change(path, edit):
-    file = path / "run.json"
-    record = json.loads(file.read_text())
-    edit(record)
-    file.write_text(json.dumps(record))
+def edit_test_record(path, edit):
+    """Change what the run.json in the folder `path` says of the test images."""
+    record = json.loads((path / "run.json").read_text())
+    edit(record["dataset"]["test"])
+    (path / "run.json").write_text(json.dumps(record))
 
 
 def test_a_margin_says_whether_groups_are_equivalent(runs):

@@ -1,3 +1,5 @@
+"""`convscope data list`, `data info` and `data show`, on MNIST and on three colour images."""
+
 from io import BytesIO
 from pathlib import Path
 
@@ -11,10 +13,10 @@ from convscope.data.datasets.readers.idx import idx_header
 from .conftest import invoke, run_fails, succeed
 
 
-def numbers(text: str) -> list[list[int]]:
-    """The rows of numbers in what was printed; lines with anything else are passed over."""
-    rows = [line.split() for line in text.splitlines()]
-    return [[int(number) for number in row] for row in rows if len(row) > 1 and all(n.isdecimal() for n in row)]
+def parse_pixel_rows(printed: str) -> list[list[int]]:
+    """Return the printed lines that hold two or more numbers and nothing else."""
+    rows = [line.split() for line in printed.splitlines()]
+    return [list(map(int, row)) for row in rows if len(row) > 1 and all(word.isdecimal() for word in row)]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_info_lists_faults_first(colour_folder):
 def test_show_prints_every_number_of_the_first_training_image(mnist):
     printed = succeed("data", "show", "mnist", "--split", "train", "--index", "0")
     assert "label 5, class 5" in printed
-    assert numbers(printed) == mnist.train.images[0, :, :, 0].tolist()
+    assert parse_pixel_rows(printed) == mnist.train.images[0, :, :, 0].tolist()
 
 
 def test_show_prints_a_matrix_for_each_channel(colour_folder):
@@ -84,14 +86,15 @@ def test_show_prints_a_matrix_for_each_channel(colour_folder):
         "channel 1, green",
         "channel 2, blue",
     ]
-    assert numbers(output) == np.concatenate([image[:, :, channel] for channel in range(3)]).tolist()
+    assert parse_pixel_rows(output) == np.concatenate([image[:, :, channel] for channel in range(3)]).tolist()
 
 
 def test_show_writes_a_picture(mnist, tmp_path):
     path = tmp_path / "five.png"
     assert f"picture: {path}" in invoke("data", "show", "mnist", "--png", path).output
     picture = np.asarray(Image.open(BytesIO(path.read_bytes()), formats=["PNG"]))
-    np.testing.assert_array_equal(picture[5::10, 5::10], mnist.train.images[0, :, :, 0])
+    pixel_centres = picture[5::10, 5::10]  # each pixel of the image is a square of 10 × 10
+    np.testing.assert_array_equal(pixel_centres, mnist.train.images[0, :, :, 0])
 
 
 def test_show_replaces_a_picture_only_when_forced(tmp_path):

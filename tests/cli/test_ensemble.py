@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.usefixtures("bare_reports"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def joined(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """An ensemble of a run and the dense network beside it, and what `--json` printed of it."""
+def ensemble(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The folder of an ensemble of a run and its dense baseline, and what `--json` printed."""
     out = tmp_path_factory.mktemp("ensembles") / "run"
     with bare_reports():
         done = invoke("ensemble", shared_run, shared_run / "baseline", "--out", out, "--json")
@@ -29,23 +29,25 @@ def joined(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return out, json.loads(done.stdout)
 
 
-def test_the_test_images_are_answered_by_the_mean_of_the_members(joined: tuple[Path, dict], shared_run: Path):
-    out, printed = joined
-    answers = [np.load(run / "predictions.npz") for run in (out, shared_run, shared_run / "baseline")]
-    expected = np.mean([answer["y_prob"] for answer in answers[1:]], axis=0)
-    np.testing.assert_allclose(answers[0]["y_prob"], expected, atol=1e-6)
-    assert printed["evaluation"]["accuracy"] == np.mean(expected.argmax(axis=1) == answers[0]["y_true"])
-    right = [answer["y_pred"] == answer["y_true"] for answer in answers]
-    against = printed["against_members"]
-    assert against["b"]["accuracy"] == pytest.approx(np.mean(right[1:]))
-    gains = np.append(right[0] - np.mean(right[1:], axis=0), [0.5**0.5, -(0.5**0.5)])  # half an image won, half lost
-    assert against["p_value"] == pytest.approx(stats.ttest_1samp(gains, 0).pvalue)
-    assert "seed" not in against["verdict"] + against["sentence"]
+def test_the_probabilities_are_the_mean_of_the_members(ensemble: tuple[Path, dict], shared_run: Path):
+    out, printed = ensemble
+    joint, *members = ({**np.load(run / "predictions.npz")} for run in (out, shared_run, shared_run / "baseline"))
+    expected = np.mean([member["y_prob"] for member in members], axis=0)
+    np.testing.assert_allclose(joint["y_prob"], expected, atol=1e-6)
+    assert printed["evaluation"]["accuracy"] == np.mean(expected.argmax(axis=1) == joint["y_true"])
+    members_correct = np.mean([member["y_pred"] == member["y_true"] for member in members], axis=0)
+    comparison = printed["against_members"]
+    assert comparison["b"]["accuracy"] == pytest.approx(members_correct.mean())
+    gains = (joint["y_pred"] == joint["y_true"]) - members_correct
+    # The t-test counts half an image more as won and half as lost, so that equal networks have a p-value.
+    gains = np.append(gains, [0.5**0.5, -(0.5**0.5)])
+    assert comparison["p_value"] == pytest.approx(stats.ttest_1samp(gains, 0).pvalue)
+    assert "seed" not in comparison["verdict"] + comparison["sentence"]
     assert [member["run"] for member in printed["members"]] == [str(shared_run), str(shared_run / "baseline")]
 
 
-def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict], shared_run: Path, tmp_path: Path):
-    out, printed = joined
+def test_the_ensemble_is_a_run_that_other_commands_read(ensemble: tuple[Path, dict], shared_run: Path, tmp_path: Path):
+    out, printed = ensemble
     measured = succeed("evaluate", out, "--json")
     assert measured["accuracy"] == printed["evaluation"]["accuracy"]
     compared = succeed("compare", out, shared_run, "--json")
@@ -69,38 +71,34 @@ def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path:
     np.testing.assert_allclose(cs.load_model(tmp_path / "run").probabilities(images), expected, atol=1e-6)
 
 
-def test_the_temperature_is_fitted_to_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
-    copy = shutil.copytree(joined[0], tmp_path / "run")
+def test_the_temperature_is_fitted_to_the_averaged_probabilities(ensemble: tuple[Path, dict], tmp_path: Path):
+    copy = shutil.copytree(ensemble[0], tmp_path / "run")
     succeed("report", copy, "calibration", "--json")
     model, splits = cs.load_model(copy), cs.open_run(copy).splits
-    members = [
-        cs.crossfit(network, splits.train, cs.Recipe.from_dict(member["recipe"]), seed=3, folds_seed=3)
-        for network, member in zip(
-            (cs.presets.cnn, cs.presets.ann), json.loads((copy / "run.json").read_text())["members"], strict=True
-        )
+    members = json.loads((copy / "run.json").read_text())["members"]
+    recipes = [cs.Recipe.from_dict(member["recipe"]) for member in members]
+    fits = [
+        cs.crossfit(network, splits.train, recipe, seed=3, folds_seed=3)  # 3 is the seed of both members
+        for network, recipe in zip((cs.presets.cnn, cs.presets.ann), recipes, strict=True)
     ]
-    probabilities = np.mean([np.exp(log_softmax(fit.logits)) for fit in members], axis=0)
+    probabilities = np.mean([np.exp(log_softmax(fit.logits)) for fit in fits], axis=0)
     expected = cs.fit_temperature(np.log(probabilities), splits.train.labels)
     assert model.calibration["temperature"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_recorded_command_repeats_the_run(joined: tuple[Path, dict], tmp_path: Path):
-    out, _ = joined
+def test_the_recorded_command_repeats_the_run(ensemble: tuple[Path, dict], tmp_path: Path):
+    out, _ = ensemble
     words = shlex.split(json.loads((out / "run.json").read_text())["command"])
     succeed(*words[1:], "--out", tmp_path / "again")
     assert cs.load_model(tmp_path / "again").weights_sha256 == cs.load_model(out).weights_sha256
 
 
-def test_impossible_ensembles_print_one_line(
-    joined: tuple[Path, dict], shared_run: Path, tmp_path: Path, small_folder: Path
-):
-    out, _ = joined
-    plain_folder = tmp_path / "other"
-    arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--seed", 7)
-    succeed("train", *arguments, "--out", plain_folder)
-    record = json.loads((plain_folder / "run.json").read_text())
+def test_impossible_ensembles_print_one_line(ensemble: tuple[Path, dict], shared_run: Path, tmp_path: Path):
+    out, _ = ensemble
+    other_data = shutil.copytree(shared_run / "baseline", tmp_path / "other")
+    record = json.loads((other_data / "run.json").read_text())
     record["dataset"]["train"]["sha256"] = "0" * 64
-    (plain_folder / "run.json").write_text(json.dumps(record))
+    (other_data / "run.json").write_text(json.dumps(record))
     imported = shutil.copytree(out, tmp_path / "imported")
     record = json.loads((imported / "run.json").read_text())
     record["members"][1]["is_from_random_weights"] = False
@@ -109,7 +107,7 @@ def test_impossible_ensembles_print_one_line(
         (("ensemble", shared_run), "is the only run; an ensemble needs at least two"),
         (("ensemble", shared_run, shared_run), "has the same weights as"),
         (("ensemble", shared_run, out), "is an ensemble itself; name its members instead"),
-        (("ensemble", shared_run, plain_folder), f"{plain_folder}: has other train images than {shared_run}"),
+        (("ensemble", shared_run, other_data), f"{other_data}: has other train images than {shared_run}"),
         (("ensemble", shared_run, tmp_path / "none"), "no such folder"),
         (("report", imported, "calibration"), "a member was imported, or trained on from another network"),
         (("train", "--resume", out), "is an ensemble; train one of its members on"),

@@ -20,7 +20,7 @@ def trained(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def others(mnist: cs.Splits) -> cs.Dataset:
+def unseen(mnist: cs.Splits) -> cs.Dataset:
     """100 images that the run never saw."""
     return mnist.test.take(np.arange(1000, 1100))
 
@@ -37,23 +37,23 @@ def evaluate(run: Path, *arguments: object) -> dict:
     return succeed("evaluate", run, *arguments, "--json")
 
 
-def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset, tmp_path: Path):
-    folder = write_pictures(tmp_path / "others", others)
+def test_all_images_of_other_data_are_measured(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    folder = write_pictures(tmp_path / "unseen", unseen)
     result = evaluate(trained, "--dataset", folder)
-    expected = cs.evaluate(cs.load_model(trained), others)
+    expected = cs.evaluate(cs.load_model(trained), unseen)
     assert (result["num_images"], result["split"], result["num_trained_on"]) == (100, "all", 0)
     assert result["confusion_matrix"] == expected.confusion_matrix.tolist()
     done = invoke("evaluate", trained, "--dataset", folder)
     assert f"Evaluated on {folder}: 100 images without splits" in done.output
-    cut = evaluate(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
+    held_out = evaluate(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
     data = cs.load_dataset(folder, test_fraction=0.3)
-    assert (cut["num_images"], cut["split"]) == (len(data.test), "test")
-    np.testing.assert_array_equal(np.sum(cut["confusion_matrix"], axis=1), data.test.class_counts)
+    assert (held_out["num_images"], held_out["split"]) == (len(data.test), "test")
+    np.testing.assert_array_equal(np.sum(held_out["confusion_matrix"], axis=1), data.test.class_counts)
 
 
-def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mnist: cs.Splits, others, tmp_path: Path):
+def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mnist: cs.Splits, unseen, tmp_path: Path):
     path, train = tmp_path / "both.npz", small_mnist.train
-    np.savez(path, x_train=train.images[:50], y_train=train.labels[:50], x_test=others.images, y_test=others.labels)
+    np.savez(path, x_train=train.images[:50], y_train=train.labels[:50], x_test=unseen.images, y_test=unseen.labels)
     result = evaluate(trained, "--dataset", path)
     assert (result["num_images"], result["num_trained_on"]) == (150, 50)
     assert evaluate(trained, "--dataset", path, "--split", "test")["num_images"] == 100
@@ -63,12 +63,12 @@ def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mn
 
 
 @pytest.mark.parametrize("kind", ["pictures", "npz", "idx"])
-def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others: cs.Dataset, tmp_path: Path, kind: str):
+def test_test_images_alone_are_enough(trained: Path, small_folder: Path, unseen: cs.Dataset, tmp_path: Path, kind: str):
     path = tmp_path / ("test.npz" if kind == "npz" else "folder")
     if kind == "pictures":
-        write_pictures(path / "test", others)
+        write_pictures(path / "test", unseen)
     elif kind == "npz":
-        np.savez(path, x_test=others.images, y_test=others.labels)
+        np.savez(path, x_test=unseen.images, y_test=unseen.labels)
     else:
         path.mkdir()
         for file in small_folder.glob("t10k-*"):
@@ -78,8 +78,8 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others:
     assert "holds test images only" in run_fails("train", "--dataset", path, "--out", tmp_path / "run")
 
 
-def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, others: cs.Dataset, tmp_path: Path):
-    folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
+def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    folder = write_pictures(tmp_path / "large", unseen.take(np.arange(20)), size=40)
     assert "resize pictures with --image-size 28x28" in run_fails("evaluate", trained, "--dataset", folder)
     assert evaluate(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
 
@@ -94,9 +94,9 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
     ],
 )
 def test_impossible_evaluations_print_one_line(
-    trained: Path, others: cs.Dataset, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+    trained: Path, unseen: cs.Dataset, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ):
-    few = others.take(np.arange(4))
+    few = unseen.take(np.arange(4))
     np.savez(tmp_path / "test.npz", x_test=few.images, y_test=few.labels)
     np.savez(tmp_path / "unknown.npz", images=few.images, labels=np.array(["3", "x", "x", "4"]))
     paths = {"UNKNOWN": tmp_path / "unknown.npz", "TEST": tmp_path / "test.npz"}
@@ -106,10 +106,10 @@ def test_impossible_evaluations_print_one_line(
     assert done.output.count("Error: ") == 1
 
 
-def test_views_are_averaged_and_named(trained: Path, others: cs.Dataset, tmp_path: Path):
-    np.savez(tmp_path / "test.npz", x_test=others.images, y_test=others.labels)
+def test_views_are_averaged_and_named(trained: Path, unseen: cs.Dataset, tmp_path: Path):
+    np.savez(tmp_path / "test.npz", x_test=unseen.images, y_test=unseen.labels)
     arguments = ("--dataset", tmp_path / "test.npz", "--views", 9)
-    expected = cs.evaluate(cs.load_model(trained), others, views=9)
+    expected = cs.evaluate(cs.load_model(trained), unseen, views=9)
     result = evaluate(trained, *arguments)
     assert (result["views"], result["loss"]) == (9, pytest.approx(expected.loss))
     assert "mean of 9 views of each image" in invoke("evaluate", trained, *arguments).output

@@ -14,12 +14,12 @@ from .conftest import invoke, succeed
 TOPICS = (
     "calibration", "rejection", "filters", "embedding", "ablation", "robustness", "attacks", "audit",
 )  # fmt: skip
-QUICK = ("filters", "embedding", "ablation")
+QUICK = ("filters", "embedding", "ablation")  # `convscope run` measures these itself
 
 
 @pytest.fixture(scope="module")
 def measured(measured_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A copy of the finished run with every topic measured, and what `--json` printed of that."""
+    """A copy of the finished run with every topic measured, and what `report all --json` printed."""
     out = shutil.copytree(measured_run, tmp_path_factory.mktemp("evidence") / "run")
     return out, json.loads((measured_run.parent / "printed.json").read_text())
 
@@ -70,7 +70,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
 @pytest.mark.usefixtures("bare_reports")
 def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):
     out, _ = measured
-    marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
+    marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}  # a measurement would write the run's 3
     (out / "attacks.json").write_text(json.dumps(marked))
     assert succeed("report", out, "all", "--json")["evidence"] == {}
     assert json.loads((out / "attacks.json").read_text()) == marked
@@ -100,7 +100,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     succeed("run", "--dataset", small_folder, *arguments)
     evidence = succeed("report", out, "calibration", "rejection", "--json")["evidence"]
     assert evidence["calibration"]["fitted_on"] == "validation images"
-    assert evidence["calibration"]["num_fitted"] == 199
+    assert evidence["calibration"]["num_fitted"] == 199  # 20 % of 1,000 images, rounded within each class
     assert evidence["rejection"]["rules"][0]["num_held_out"] == 199
 
 

@@ -31,7 +31,7 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
     kept = json.loads((run / "exports.json").read_text())
     assert kept["exports"] == [row]
     assert kept["weights_sha256"] == cs.load_model(run).weights_sha256
-    monkeypatch.setattr(page, "TOPICS", {"exports": None})
+    monkeypatch.setattr(page, "TOPICS", {"exports": None})  # `bare_reports` takes out all topics
     monkeypatch.setattr(page, "render_evidence", render_evidence)
     succeed("report", run)
     assert ' id="exports"' in (run / "report.html").read_text()
@@ -40,8 +40,7 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_each_run_of_an_experiment_is_proved_in_a_folder_of_its_own(small_folder: Path, tmp_path: Path):
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)
-    done = invoke("experiment", *arguments, "--out", tmp_path, "--json")
-    for record in json.loads(done.stdout)["runs"]:
+    for record in succeed("experiment", *arguments, "--out", tmp_path, "--json")["runs"]:
         run = tmp_path / "runs" / record["digest"]
         exported = invoke("export", run, "--format", "safetensors", "--json")
         assert json.loads(exported.stdout)["exports"][0]["num_images"] == 300

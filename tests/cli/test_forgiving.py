@@ -1,4 +1,4 @@
-"""Typos, wrong paths and unfinished runs: each error names the next step."""
+"""Errors after typos, wrong paths and unfinished runs: each names the next step."""
 
 import errno
 import json
@@ -122,10 +122,10 @@ def test_the_json_of_summary_is_an_architecture_for_every_command(small_folder: 
 
 def test_faults_of_a_folder_of_pictures_are_named(tmp_path: Path):
     folder = tmp_path / "pictures"
-    for name in ("cat", "cat", "cat", "dog", "owl", "owl"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        number = len(list((folder / name).iterdir()))
-        (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
+    for name, count in (("cat", 3), ("dog", 1), ("owl", 2)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
     (folder / "cat" / "3.png").write_bytes(b"damaged")
     arguments = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
     error = run_fails(*arguments, tmp_path / "refused")
@@ -138,24 +138,22 @@ def test_faults_of_a_folder_of_pictures_are_named(tmp_path: Path):
     assert "1 damaged picture was left out." in invoke("data", "info", folder, "--skip-damaged").stdout
     succeed("export", tmp_path / "run", "--format", "card")
     (row,) = [line for line in (tmp_path / "run" / "README.md").read_text().splitlines() if "left out" in line]
-    assert row.split("|")[1:3] == [" damaged pictures, left out ", " 1 "]  # once, though both splits are of the folder
+    assert row.split("|")[1:3] == [" damaged pictures, left out ", " 1 "]  # not counted once for each split
     for name in ("dog", "owl"):
         shutil.rmtree(folder / name)
-    assert (
-        "holds one class only, 'cat'; add images of at least one other class"
-        in invoke(*arguments, tmp_path / "one", "--skip-damaged").stderr
-    )
+    error = run_fails(*arguments, tmp_path / "one", "--skip-damaged")
+    assert "holds one class only, 'cat'; add images of at least one other class" in error
 
 
 def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run: Path, monkeypatch: pytest.MonkeyPatch):
-    opened = os.open
+    real_open = os.open
 
-    def refuse(path: object, *arguments: int) -> int:
+    def open_all_but_the_lock(path: object, *arguments: int) -> int:
         if str(path).endswith(LOCK_FILE):
             raise OSError(errno.EROFS, "Read-only file system")
-        return opened(path, *arguments)
+        return real_open(path, *arguments)
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "open", open_all_but_the_lock)
     done = invoke("report", shared_run)
     assert done.stderr == (
         f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "

@@ -1,4 +1,4 @@
-"""Runs that start from the model of another, through their entry point."""
+"""`convscope train --from` and `run --from`: runs that start from the model of another run."""
 
 import json
 import re
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
 
 @pytest.fixture(scope="module")
 def source(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `cnn` on `small_mnist`, from whose model the other runs start."""
     out = tmp_path_factory.mktemp("source") / "run"
     succeed("train", "--dataset", small_folder, "--epochs", 12, "--out", out)
     return out
@@ -31,23 +32,21 @@ def fewer_classes(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFacto
     arrays = {}
     for split, part in (("train", small_mnist.train), ("test", small_mnist.test)):
         chosen = np.isin(part.labels, (3, 5, 8))
-        arrays |= {
-            f"x_{split}": part.images[chosen],
-            f"y_{split}": np.searchsorted((3, 5, 8), part.labels[chosen]).astype(np.uint8),
-        }
+        arrays[f"x_{split}"] = part.images[chosen]
+        arrays[f"y_{split}"] = np.searchsorted((3, 5, 8), part.labels[chosen]).astype(np.uint8)
     path = tmp_path_factory.mktemp("fewer") / "three.npz"
     np.savez(path, **arrays)
     return path
 
 
-def history_of(run: Path):
+def read_history(run: Path):
     return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
 
 
 def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "on"
     succeed("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
-    assert history_of(out)[0]["loss"] < history_of(source)[3]["loss"]
+    assert read_history(out)[0]["loss"] < read_history(source)[3]["loss"]
     record = open_run(out).record
     assert record.start.to_dict() == {
         "argument": str(source), "weights_sha256": load_model(source).weights_sha256, "num_seen_images": 1000,
@@ -72,10 +71,11 @@ def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
     runs = [run for run in seeds if run["architecture"] == "cnn"]
     assert len({run["weights_sha256"] for run in runs}) == len(runs) == 2
     succeed("train", "--dataset", fewer_classes, "--epochs", 4, "--out", tmp_path / "scratch")
-    assert history_of(out)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
+    loss_from_scratch = read_history(tmp_path / "scratch")[-1]["loss"]
+    assert read_history(out)[-1]["loss"] < loss_from_scratch
     for folder in list_runs(out / "seeds" / "runs"):
         if open_run(folder).architecture.name == "cnn":
-            assert history_of(folder)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
+            assert read_history(folder)[-1]["loss"] < loss_from_scratch
 
 
 def test_a_run_stopped_before_its_first_epoch_still_starts_from_the_model(
@@ -132,6 +132,7 @@ def test_images_that_no_ancestor_saw_are_held_out_again(small_folder: Path, tmp_
     succeed(*options, "--out", generations[0])
     for number, (before, out) in enumerate(pairwise(generations)):
         succeed(*options, "--from", before, "--seed", number + 1, "--out", out)
+        # 20 % of 1,000 images, rounded within each class, are 199; the others are trained on.
         assert open_run(out).record.start.num_seen_images == 801
         assert succeed("report", out, "calibration", "--json")["evidence"]["calibration"]["num_fitted"] == 199
     digests = [load_trained_on(out, load_model(out)).digests for out in generations]
@@ -158,7 +159,7 @@ def test_of_a_set_that_has_grown_only_new_images_are_held_out(
     known = load_trained_on(out, load_model(out))
     assert np.isin(old, known.digests).all()
     held_out = ~known.includes(grown)
-    assert held_out.sum() == round(held_out.sum()) > 140
+    assert held_out.sum() > 140  # 10 % of 1,500, rounded within each class
     assert not held_out[:1000].any()
 
 
@@ -200,7 +201,9 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     succeed(*options, "--out", tmp_path / "first")
     started = (*options, "--from", tmp_path / "first")
     error = run_fails(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
-    assert "it was trained on 100 of the 300 test images of" in error
+    assert (
+        "it was trained on 100 of the 300 test images of" in error
+    )  # 30 % of 1,000, but only 20 % were cut off before
     succeed(*started, "--out", tmp_path / "same")
 
 

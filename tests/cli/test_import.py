@@ -28,13 +28,10 @@ def model_file(run_folder: tuple[Path, dict]) -> Path:
 
 @pytest.fixture(scope="module")
 def imported(model_file: Path, small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A run that was imported, and what `--json` printed of it."""
+    """The folder of an imported run, and what `convscope import --json` printed."""
     out = tmp_path_factory.mktemp("imports") / "run"
     with bare_reports():
-        done = invoke("import", model_file, "--dataset", small_folder, "--out", out, "--json")
-    assert done.exit_code == 0, done.output
-    assert done.stderr == ""
-    return out, json.loads(done.stdout)
+        return out, succeed("import", model_file, "--dataset", small_folder, "--out", out, "--json")
 
 
 def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run_folder: tuple[Path, dict]):
@@ -72,10 +69,9 @@ def test_an_imported_network_can_be_trained_further(imported: tuple[Path, dict],
 def test_topics_that_need_unseen_images_are_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for topic in ("filters", "ablation", "robustness", "attacks"):  # their values do not matter here
-        monkeypatch.setitem(
-            topics.TOPICS, topic, replace(topics.TOPICS[topic], measure=topics.TOPICS["embedding"].measure)
-        )
+    embedding = topics.TOPICS["embedding"].measure  # faster than these topics, whose values do not matter here
+    for topic in ("filters", "ablation", "robustness", "attacks"):
+        monkeypatch.setitem(topics.TOPICS, topic, replace(topics.TOPICS[topic], measure=embedding))
     out = shutil.copytree(imported[0], tmp_path / "run")
     why = "calibration: the file of an imported network does not say which images"
     assert why in run_fails("report", out, "calibration")
@@ -93,21 +89,22 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     assert "already exists" in run_fails("import", model_file, "--out", out)
 
 
-@pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
-                                                        (10, 0.19, True), (100, 0.03, False)])  # fmt: skip
-def test_guessing_depends_on_the_number_of_classes(classes: int, low: float, is_told: bool):
-    architecture = SimpleNamespace(num_classes=classes)
-    evaluation = SimpleNamespace(accuracy_interval=(low, 1.0))
-    measured = SimpleNamespace(evaluation=evaluation, model=SimpleNamespace(architecture=architecture))
-    advice = ImportedRun(None, measured, {}, Path()).advice  # type: ignore[arg-type]
-    assert ("little better than guessing" in advice) == is_told
+@pytest.mark.parametrize(
+    ("num_classes", "lowest_accuracy", "is_guessing"),
+    [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False), (10, 0.19, True), (100, 0.03, False)],
+)
+def test_guessing_depends_on_the_number_of_classes(num_classes: int, lowest_accuracy: float, is_guessing: bool):
+    evaluation = SimpleNamespace(accuracy_interval=(lowest_accuracy, 1.0))
+    model = SimpleNamespace(architecture=SimpleNamespace(num_classes=num_classes))
+    advice = ImportedRun(None, SimpleNamespace(evaluation=evaluation, model=model), {}, Path()).advice  # type: ignore[arg-type]
+    assert ("little better than guessing" in advice) == is_guessing
 
 
 @pytest.fixture(scope="module")
 def foreign(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of Keras without a Rescaling, whose network was trained on -1 to 1."""
-    start = cs.Architecture(cs.Input(28, 28, 1, 1 / 127.5, -1.0), (cs.Flatten(), cs.Dense(16, "relu"), cs.Dense(10)))
-    model, _ = cs.train(start, small_mnist.train, cs.Recipe(epochs=8, optimizer=cs.Adam(0.003)))
+    """A Keras file without a Rescaling layer, whose network was trained on pixels scaled to -1 to 1."""
+    network = cs.Architecture(cs.Input(28, 28, 1, 1 / 127.5, -1.0), (cs.Flatten(), cs.Dense(16, "relu"), cs.Dense(10)))
+    model, _ = cs.train(network, small_mnist.train, cs.Recipe(epochs=8, optimizer=cs.Adam(0.003)))
     layers = [layer("Flatten", "flatten"), layer("Dense", "dense", units=16, activation="relu")]
     config = sequential(image(28, 28, 1), *layers, layer("Dense", "dense_1", units=10, activation="softmax"))
     arrays = {
@@ -166,22 +163,25 @@ def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Pa
     assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
 
 
-def flat(folder: Path, pixels: int) -> Path:
-    """Return a file of Keras that reads pixels in a row, and has two outputs."""
+def write_flat_network(folder: Path, pixels: int) -> Path:
+    """Write a Keras file of a network that reads `pixels` values in a row and has two outputs, `kinds` and `sizes`."""
     heads = [layer("Dense", "kinds", units=10, activation="softmax"), layer("Dense", "sizes", units=3)]
     layers = [image(pixels), *heads]
-    for entry, before in zip(layers, [None, "image", "image"], strict=True):
-        entry |= {"name": entry["config"]["name"], "inbound_nodes": [[[before, 0, 0, {}]]] if before else []}
+    for entry in layers:
+        inputs = [] if entry is layers[0] else [[["image", 0, 0, {}]]]
+        entry |= {"name": entry["config"]["name"], "inbound_nodes": inputs}
     graph = {"layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["kinds", 0, 0], ["sizes", 0, 0]]}
-    arrays = {f"layers/dense{end}/vars/0": np.ones((pixels, units), np.float32) for end, units in (("", 10), ("_1", 3))}
-    arrays |= {f"layers/dense{end}/vars/1": np.ones(units, np.float32) for end, units in (("", 10), ("_1", 3))}
+    arrays = {}
+    for name, units in (("dense", 10), ("dense_1", 3)):
+        arrays[f"layers/{name}/vars/0"] = np.ones((pixels, units), np.float32)  # the kernel
+        arrays[f"layers/{name}/vars/1"] = np.ones(units, np.float32)  # the bias
     path = folder / "flat.keras"
     path.write_bytes(archive({"class_name": "Functional", "config": {"name": "flat", **graph}}, hdf5(arrays)))
     return path
 
 
 def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
-    words = ("import", flat(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
+    words = ("import", write_flat_network(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
     why = "600 flat pixels as input, which are not a square; give --image-shape: height x width"
     assert why in run_fails(*words, "--output", "sizes")
     words += ("--image-shape", "20x30x1")

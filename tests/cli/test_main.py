@@ -1,3 +1,5 @@
+"""The command line itself: help, errors, and `convscope summary`."""
+
 import json
 import subprocess
 import sys

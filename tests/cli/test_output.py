@@ -1,4 +1,4 @@
-"""What comes from others is shown on the terminal, and obeyed by neither it nor a spreadsheet."""
+"""Names from files of other people: no terminal obeys their control characters, no spreadsheet their formulas."""
 
 import csv
 import json
@@ -12,13 +12,14 @@ from PIL import Image
 
 from .conftest import invoke, succeed
 
+# ESC [ and U+009B begin an escape sequence, U+202E and U+2066 turn the writing direction, "=" begins a formula.
 CLASSES = ("=a\x1b[31m\x1b]0;owned\x07", "b\u202e\x9b2J\x85b")
 NAME = "\x1b[2Jnet\u2066"
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a data set `data`, an architecture and a run `run`, whose names hold what a terminal obeys."""
+    """A folder with a data set `data`, an architecture `net.json` and a run `run`, with control characters in names."""
     folder = tmp_path_factory.mktemp("hostile\x1b[7m")
     stream = np.random.default_rng(0)
     for label, name in enumerate(CLASSES):
@@ -30,13 +31,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     value = {"name": NAME, "input": {"height": 8, "width": 8}, "layers": layers}
     (folder / "net.json").write_text(json.dumps(value))
     trained = ("--dataset", folder / "data", "--architecture", folder / "net.json", "--epochs", 1)
-    assert_shown(succeed("train", *trained, "--out", folder / "run"))
+    assert_control_characters_replaced(succeed("train", *trained, "--out", folder / "run"))
     return folder
 
 
-def assert_shown(text: str) -> None:
-    """Refuse control characters but line feeds, and what turns the direction of writing."""
-    controls = {c for c in text if c != "\n" and category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+def assert_control_characters_replaced(text: str) -> None:
+    # Unicode's categories: control, format, surrogate, line separator, paragraph separator.
+    controls = {char for char in text if char != "\n" and category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
     assert not controls, ascii(text)
     assert "\N{REPLACEMENT CHARACTER}" in text or "\\x1b" in text
 
@@ -57,12 +58,12 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_prints_what_a_terminal_obeys(hostile: Path, command: str, monkeypatch):
+def test_no_command_prints_control_characters(hostile: Path, command: str, monkeypatch):
     monkeypatch.chdir(hostile)
-    assert_shown(invoke(*COMMANDS[command]).output)
+    assert_control_characters_replaced(invoke(*COMMANDS[command]).output)
 
 
-def test_json_is_exact(hostile: Path, monkeypatch):
+def test_json_keeps_the_names_unchanged(hostile: Path, monkeypatch):
     monkeypatch.chdir(hostile)
     done = invoke("evaluate", "run", "--json")
     assert done.stdout.isascii()

@@ -1,4 +1,4 @@
-"""The main job on data of one's own: pictures in folders, in colour, of uneven classes, and sets of a few images."""
+"""`convscope run` on custom data: colour pictures in folders, classes of unequal size, and a set of 50 images."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ NAMES = ("<b>x", "кошка", "ß & o")
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of 20 × 24 in colour: 60, 24 and 12 of three classes, each with a bright part of its own."""
+    """Colour pictures of 20 × 24 pixels, 60, 24 and 12 of three classes; each class is bright in another third."""
     folder = tmp_path_factory.mktemp("own") / "shapes"
     stream = np.random.default_rng(0)
     for label, (name, count) in enumerate(zip(NAMES, (60, 24, 12), strict=True)):
@@ -46,7 +46,7 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
     model = load_model(out)
     assert set(model.class_names) == set(NAMES)
     assert model.architecture.input.shape == (20, 24, 3)
-    assert printed["evaluation"]["num_images"] == 24
+    assert printed["evaluation"]["num_images"] == 24  # a quarter of 96
     assert printed["evaluation"]["balanced_accuracy"] > 0.8  # chance is a third
     assert "<b>x" not in (out / "report.html").read_text(encoding="utf-8")
 
@@ -59,14 +59,14 @@ def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, p
     assert "--class-weights balanced" in record.command
     again = cs.load_dataset(pictures, test_fraction=0.25)
     assert again.test.sha256 == record.dataset.test.sha256
-    succeed("evaluate", out)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "compare"])
 def test_the_tutorial_works_for_custom_pictures(own_run, command):
     out, _ = own_run
-    succeed(command, *((out / "seeds", out) if command == "compare" else (out, "all", "ablation")))
+    arguments = {"report": (out, "all", "ablation"), "compare": (out / "seeds", out)}
+    succeed(command, *arguments[command])
 
 
 @pytest.mark.slow
@@ -91,8 +91,9 @@ def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read
     )
 
 
-def test_pictures_that_do_not_fit_into_memory_are_refused_before_room_is_made(pictures: Path, monkeypatch):
-    monkeypatch.setattr("convscope.data.datasets.readers.picture_files.free_memory", lambda: 96 * 400 * 400 * 3 - 1)
+def test_pictures_that_do_not_fit_into_memory_are_refused_before_it_is_allocated(pictures: Path, monkeypatch):
+    needed_bytes = 96 * 400 * 400 * 3  # pictures, height, width, channels
+    monkeypatch.setattr("convscope.data.datasets.readers.picture_files.free_memory", lambda: needed_bytes - 1)
     done = invoke("data", "info", pictures, "--image-size", "400x400")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "96 pictures of 400 × 400 pixels do not fit into memory; give a smaller image size" in done.stderr

@@ -1,4 +1,4 @@
-"""Plans, kept in a file, and experiments that follow them or not."""
+"""`convscope plan` writes how many seeds to train and when to look at them; `experiment --plan` follows it."""
 
 import json
 from pathlib import Path
@@ -26,44 +26,44 @@ def pilot(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     succeed("experiment", "--dataset", small_folder, *networks, "--seeds", "3", "--out", folder / "pilot")
     arguments = ("--difference", "40", "--looks", "2", "--out", folder / "plan.json")
     printed = succeed("plan", folder / "pilot", *arguments)
-    follow = f"convscope experiment --dataset {small_folder} --plan {folder / 'plan.json'} --out runs/planned"
-    assert follow in printed
+    assert f"convscope experiment --dataset {small_folder} --plan {folder / 'plan.json'} --out runs/planned" in printed
     return folder
 
 
-def follow(pilot: Path, data: Path, out: Path, *more: object):
-    return invoke("experiment", "--dataset", data, "--plan", pilot / "plan.json", "--out", out, *more)
+def follow_plan(pilot: Path, data: Path, out: Path, *options: object):
+    return invoke("experiment", "--dataset", data, "--plan", pilot / "plan.json", "--out", out, *options)
 
 
-def looks_of(folder: Path):
+def read_looks(folder: Path):
     return succeed("compare", folder, "--json")["looks"]
 
 
 @pytest.mark.slow
 def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: Path, tmp_path: Path):
     plan = json.loads((pilot / "plan.json").read_text())
-    for look in (1, 2, 2):
-        done = follow(pilot, small_folder, tmp_path / "out")
+    for look in (1, 2, 2):  # the third command finds both looks finished
+        done = follow_plan(pilot, small_folder, tmp_path / "out")
         assert done.exit_code == 0, done.output
         count = look * plan["seeds"] // 2
         text = " ".join(done.output.split())
         assert f"was followed: look {look} of 2, with {count} of {plan['seeds']} seeds of each network" in text
         seeds = sorted(run["seed"] for run in json.loads((tmp_path / "out" / "experiment.json").read_text())["runs"])
-        assert seeds == sorted([*range(3, 3 + count)] * 2)
+        assert seeds == sorted([*range(3, 3 + count)] * 2)  # of both networks; the pilot had the seeds 0 to 2
     value = succeed("compare", tmp_path / "out", "--json")
-    assert (value["looks"]["is_followed"], value["looks"]["look"], value["looks"]["level"]) == (True, 2, 0.0294)
+    level = 0.0294  # Pocock's level of each of two looks that together are wrong in 5 %
+    assert (value["looks"]["is_followed"], value["looks"]["look"], value["looks"]["level"]) == (True, 2, level)
     comparison = value["comparisons"][0]
     assert comparison["margin"] == plan["margin"]
-    assert comparison["adjusted_p_value"] == pytest.approx(min(comparison["p_value"] * 0.05 / 0.0294, 1))
+    assert comparison["adjusted_p_value"] == pytest.approx(min(comparison["p_value"] * 0.05 / level, 1))
 
 
 @pytest.mark.slow
 def test_a_plan_that_is_not_followed_is_named(pilot: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "out"
-    assert follow(pilot, small_folder, out).exit_code == 0
+    assert follow_plan(pilot, small_folder, out).exit_code == 0
     recipe = ("--recipe", pilot / "short.json", "--seeds", "90-90")
     succeed("experiment", "--dataset", small_folder, "--architecture", "ann", *recipe, "--out", out)
-    looks = looks_of(out)
+    looks = read_looks(out)
     assert (looks["is_followed"], looks["level"]) == (False, 0.05)
     assert "was not followed: ann also has seed 90" in looks["sentence"]
     (out / "plan.json").write_text((out / "plan.json").read_text().replace('"difference": 0.4', '"difference": 0.5'))
@@ -75,15 +75,15 @@ def test_looks_at_fewer_seeds_are_named(pilot: Path, small_folder: Path, tmp_pat
     recipe = ("--recipe", pilot / "short.json", "--architecture", "ann", "--architecture", "lenet5")
     for seeds in ("2", "3"):
         invoke("experiment", "--dataset", small_folder, *recipe, "--seeds", seeds, "--out", tmp_path / "out")
-    looks = looks_of(tmp_path / "out")
+    looks = read_looks(tmp_path / "out")
     assert (looks["plan"], looks["is_followed"], looks["look"]) == (None, None, 2)
     assert "Results were shown before with fewer seeds (ann: 2; lenet5: 2)." in looks["sentence"]
-    assert looks_of(tmp_path / "out") == looks  # the same runs again are no further look
-    assert looks_of(pilot / "pilot") is None
+    assert read_looks(tmp_path / "out") == looks  # the same runs again are no further look
+    assert read_looks(pilot / "pilot") is None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seconds", "seeds"), [(0, 2), (1e6, 5)])
+@pytest.mark.parametrize(("seconds", "seeds"), [(0, 2), (1e6, 5)], ids=["fewest seeds", "most seeds"])
 def test_two_architectures_are_planned_from_a_pilot(
     small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, seeds: int
 ):
@@ -93,7 +93,7 @@ def test_two_architectures_are_planned_from_a_pilot(
     Path("mine.json").write_text(json.dumps(network))
     train, test = small_mnist.train.take(range(200)), small_mnist.test
     np.savez("few.npz", x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
-    for _ in range(2):
+    for _ in range(2):  # the second time the pilot is there already
         printed = succeed("plan", "ann", "mine.json", "--dataset", "few.npz", "--difference", "40", "--json")
         assert printed["pilot_seeds"] == [seeds, seeds]
     assert "--dataset is for two architectures" in invoke("plan", "runs", "--dataset", "few.npz").stderr
@@ -102,10 +102,13 @@ def test_two_architectures_are_planned_from_a_pilot(
 @pytest.mark.slow
 def test_a_plan_refuses_invalid_arguments(pilot: Path, small_folder: Path, tmp_path: Path):
     for done, message in [
-        (follow(pilot, small_folder, pilot / "pilot"), "the runs here began without a plan; choose another folder"),
-        (follow(pilot, small_folder, tmp_path / "a", "--recipe", "fast"), "--recipe does not go with --plan"),
-        (follow(pilot, small_folder, tmp_path / "b", "--seeds", "3"), "--seeds does not go with --plan"),
-        (follow(pilot, Path("mnist"), tmp_path / "c"), "is a plan for other images than those of"),
+        (
+            follow_plan(pilot, small_folder, pilot / "pilot"),
+            "the runs here began without a plan; choose another folder",
+        ),
+        (follow_plan(pilot, small_folder, tmp_path / "a", "--recipe", "fast"), "--recipe does not go with --plan"),
+        (follow_plan(pilot, small_folder, tmp_path / "b", "--seeds", "3"), "--seeds does not go with --plan"),
+        (follow_plan(pilot, Path("mnist"), tmp_path / "c"), "is a plan for other images than those of"),
     ]:
         assert done.exit_code in (1, 2)
         assert message in done.stderr
@@ -125,7 +128,7 @@ def test_a_look_in_a_read_only_folder_is_judged_but_not_counted(
     def refuse(_: RunNotes):
         raise ConvscopeError("runs.db: cannot be opened")
 
-    assert follow(pilot, small_folder, tmp_path / "out").exit_code == 0
+    assert follow_plan(pilot, small_folder, tmp_path / "out").exit_code == 0
     monkeypatch.setattr(RunNotes, "add_look", refuse)
     text = " ".join(succeed("compare", tmp_path / "out").split())
     assert "Left out: this look is not counted: runs.db: cannot be opened" in text

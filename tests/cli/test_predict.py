@@ -1,3 +1,5 @@
+"""`convscope predict` for pictures in files, in folders and from standard input, as text, JSON, CSV and a page."""
+
 import csv
 import json
 import re
@@ -14,7 +16,7 @@ from convscope.cli import main
 from convscope.data.handwriting import STEPS, Handwriting
 from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
-from convscope.prediction import predict as answers_to
+from convscope.prediction import predict
 from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
@@ -22,7 +24,7 @@ from convscope.training.model import Model
 from .conftest import invoke, run_fails, succeed
 
 CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
-MNIST_LIKE = Handwriting("light", 20)
+MNIST_LIKE = Handwriting("light", 20)  # light ink on dark, digits of 20 × 20 pixels
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def pictures(tmp_path):
     return folder
 
 
-def test_a_folder_is_answered_a_row_a_picture(run, pictures):
+def test_each_picture_of_a_folder_has_a_row(run, pictures):
     lines = succeed("predict", run, pictures).splitlines()
     assert lines[0].split() == [
         "file", "prediction", "probability", "runner-up",
@@ -64,12 +66,12 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
 def test_json_is_a_list_of_the_predictions_of_python(run, model, pictures):
     result = invoke("predict", run, pictures, "--json")
     paths = [pictures / "a.png", pictures / "more" / "b.png"]
-    expected = answers_to(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
+    expected = predict(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
     assert json.loads(result.stdout) == [prediction.to_dict() for prediction in expected]
     assert result.stderr == ""
 
 
-def test_csv_has_a_row_a_picture(run, pictures):
+def test_csv_has_a_row_for_each_picture(run, pictures):
     result = invoke("predict", run, pictures, "--csv")
     values = succeed("predict", run, pictures, "--json")
     rows = list(csv.DictReader(StringIO(result.stdout)))
@@ -94,7 +96,7 @@ def test_standard_input_is_a_picture(run, pictures):
     assert "standard input can be read only once" in invoke("predict", run, "-", "-").stderr
 
 
-def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_path):
+def test_a_picture_of_the_data_set_is_classified_unchanged(run, model, mnist, tmp_path):
     image = mnist.test.images[3]
     Image.fromarray(image[..., 0]).save(tmp_path / "three.png")
     (value,) = succeed("predict", run, tmp_path / "three.png", "--json")
@@ -123,13 +125,13 @@ def test_a_model_of_other_images_applies_only_the_requested_steps(model, picture
     assert json.loads(result.stdout)[0]["steps"] == ["polarity"]
 
 
-def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pictures):
+def test_a_bad_file_has_its_row_and_the_other_pictures_are_classified(run, pictures):
     (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:60])
     arguments = (run, pictures, pictures / "none.png")
     result = invoke("predict", *arguments)
     assert result.exit_code == 1
     assert "2 of 4 pictures could not be read" in result.stderr
-    rows = result.stdout.splitlines()[2:]
+    rows = result.stdout.splitlines()[2:]  # a.png, broken.png, more/b.png, none.png
     assert "all steps" in rows[0]
     assert re.search(r"broken\.png +- .*not read: is damaged", rows[1])
     assert re.search(r"none\.png +- .*not read: no such file; check the path$", rows[3])
@@ -163,25 +165,17 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
     assert "choose one" in both.stderr
 
 
-def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monkeypatch):
-    held, seen = [], predicting.read_picture
+def test_many_pictures_are_classified_in_batches(run, pictures, monkeypatch):
+    batch_sizes = []
 
-    def count(*arguments):
-        held.append(seen(*arguments))
-        return held[-1]
+    def count_and_predict(model, batch, **options):
+        batch_sizes.append(len(batch))
+        return predict(model, batch, **options)
 
     monkeypatch.setattr(predicting, "_BATCH", 2)
-    monkeypatch.setattr(predicting, "read_picture", count)
-    monkeypatch.setattr(
-        predicting,
-        "predict",
-        lambda model, some, **more: (
-            held.clear() if len(some) <= 2 else pytest.fail("too many at once"),
-            answers_to(model, some, **more),
-        )[1],
-    )
-    paths = [pictures / "a.png"] * 7
-    assert len(succeed("predict", run, *paths, "--json")) == 7
+    monkeypatch.setattr(predicting, "predict", count_and_predict)
+    assert len(succeed("predict", run, *[pictures / "a.png"] * 7, "--json")) == 7
+    assert batch_sizes == [2, 2, 2, 1]
 
 
 def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):

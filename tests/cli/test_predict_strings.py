@@ -1,6 +1,9 @@
+"""`convscope predict --strings`: the lines, boxes and pages that it prints and writes."""
+
 import csv
 import json
 import re
+from functools import partialmethod
 from io import StringIO
 
 import numpy as np
@@ -10,16 +13,15 @@ from PIL import Image
 from convscope.architecture import presets
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
-from convscope.prediction import ReadCharacter, StringReading
-from convscope.prediction import predict as answers_to
-from convscope.report import prediction_page
+from convscope.prediction import ReadCharacter, StringReading, predict
+from convscope.report.prediction_page import PredictionPage
 from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
 from .conftest import invoke, succeed
 
-BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))
+BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))  # left, top, right, bottom: two characters, then one below
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def scan(tmp_path):
+    """A white page with a dark bar in each box of `BOXES`."""
     paper = np.full((100, 80), 250, np.uint8)
     for left, top, right, bottom in BOXES:
         paper[top + 2 : bottom - 2, left + 4 : right - 4] = 10
@@ -42,13 +45,13 @@ def scan(tmp_path):
 
 @pytest.fixture(autouse=True)
 def known_boxes(monkeypatch):
-    """Where characters are is known here, so that only what is printed of them is tested."""
+    """Replace the search for characters by the known boxes, so that these tests check only the output."""
 
     def read(model, picture, *, name=None):
-        cut = [picture[top:bottom, left:right] for left, top, right, bottom in BOXES]
-        answers = answers_to(model, cut) if picture.min() < 100 else ()
-        digits = tuple(map(ReadCharacter, BOXES, (0, 0, 1), answers))
-        names = [answer.class_name for answer in answers]
+        characters = [picture[top:bottom, left:right] for left, top, right, bottom in BOXES]
+        predictions = predict(model, characters) if picture.min() < 100 else ()  # none on an empty page
+        digits = tuple(map(ReadCharacter, BOXES, (0, 0, 1), predictions))  # (0, 0, 1): the line of each box
+        names = [prediction.class_name for prediction in predictions]
         lines = (names[0] + names[1], names[2]) if names else ()
         return StringReading(name, lines, digits, picture.shape[:2], notices=("not cut",) if names else ("no ink",))
 
@@ -59,7 +62,7 @@ def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
     printed = succeed("predict", run, scan, "--strings")
     (value,) = succeed("predict", run, scan, "--strings", "--json")
     lines = printed.splitlines()
-    assert lines[0] == str(scan)[-120:]
+    assert lines[0] == str(scan)[-120:]  # a longer path is cut at its start
     assert lines[1:3] == [f"  {line}" for line in value["lines"]]
     assert lines[3] == "  (touching characters were not separated)"
     assert lines[5].split()[-4:] == ["left", "top", "right", "bottom"]
@@ -68,7 +71,7 @@ def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
     assert "not calibrated" in printed
 
 
-def test_csv_has_a_row_a_digit(run, scan):
+def test_csv_has_a_row_for_each_digit(run, scan):
     rows = list(csv.DictReader(StringIO(invoke("predict", run, scan, "--strings", "--csv").stdout)))
     assert [row["line"] for row in rows] == ["1", "1", "2"]
     assert [tuple(int(row[edge]) for edge in ("left", "top", "right", "bottom")) for row in rows] == list(BOXES)
@@ -103,19 +106,14 @@ def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     succeed("predict", run, scan, "--strings", "--explain", page)
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 3
-    assert '<rect x="10" y="5" width="21" height="40"/>' in html
+    assert '<rect x="10" y="5" width="21" height="40"/>' in html  # BOXES[0]
     assert html.count("the attribution of each pixel") == 3
     assert "3 characters found" in html
     assert "scan &lt;1&gt;.png" in html
     assert "--strings" in html
-    monkeypatch.setattr(prediction_page.PredictionPage, "__init__", _with_few_digits(prediction_page.PredictionPage))
+    monkeypatch.setattr(PredictionPage, "__init__", partialmethod(PredictionPage.__init__, num_digits_left=4))
     succeed("predict", run, scan, scan, "--strings", "--explain", page, "--force")
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 6
     assert html.count("the attribution of each pixel") == 4
     assert "2 more characters are not shown individually" in html
-
-
-def _with_few_digits(page):
-    plain = page.__init__
-    return lambda self, *arguments: plain(self, *arguments, num_digits_left=4)

@@ -1,4 +1,4 @@
-"""Each command as a process of its own, whose streams are closed or whose reader has gone, and that is told to end."""
+"""Commands as processes: with closed streams, with a pipe whose reader has gone, on a full disk, and after a signal."""
 
 import json
 import os
@@ -21,7 +21,6 @@ SMALL = ("--dataset", "data.npz", "--architecture", "net.json", "--epochs", "2")
 COMMANDS = {
     "run": ("run", *SMALL, "--seeds", "1", "--no-baseline", "--out", "out"),
     "train": ("train", *SMALL, "--out", "out"),
-    "evaluate": ("evaluate", "run"),
     "predict": ("predict", "run", "picture.png"),
     "serve": ("serve", "run", "--port", "0"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),
@@ -29,20 +28,19 @@ COMMANDS = {
     "export": ("export", "run", "--format", "c"),
     "--help": ("--help",),
 }
-"""A command for each way to print: a line an epoch, a run or a picture, a table, a log, and from other processes."""
+"""A command for each way to print: a line per epoch, run or picture, a table, a log, and from other processes."""
 
 
 def convscope(folder: Path, *words: str, redirect: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command in `folder` by way of the shell; a service is stopped after its start."""
-    line = f'{sys.executable} -m convscope "$@" {redirect}'
+    """Run a command in `folder` through bash, with its streams redirected; a service is stopped after its start."""
+    program = SERVE if words[0] == "serve" else f"{sys.executable} -m convscope"
+    line = f'set -o pipefail; {program} "$@" {redirect}'  # pipefail: the exit status is the command's, not its reader's
     environment = {**os.environ, "TMPDIR": str(folder / "tmp")}
-    command = ["bash", "-c", f"set -o pipefail; {line}", "bash", *words]
-    if words[0] == "serve":
-        command = ["bash", "-c", f"set -o pipefail; {SERVE} {redirect}", "bash", *words]
+    command = ["bash", "-c", line, "bash", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-# A service does its work until it is told to end: here, once it is started.
+# A service ends only after a signal; this one sends itself SIGTERM as soon as it has started.
 SERVE = f"""{sys.executable} -c '
 import os, signal, sys
 from convscope.cli import main
@@ -52,16 +50,17 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         os.kill(os.getpid(), signal.SIGTERM)
 uvicorn.Server = Server
-main()' "$@" """
+main()'"""
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, a picture, an architecture and a run."""
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data.npz, picture.png, net.json and the finished run `run`."""
     return make_once(tmp_path_factory, "process", make_run)
 
 
 def make_run(folder: Path) -> None:
+    """Train on 240 pictures of 8 × 8 noise, the brighter the higher the class."""
     (folder / "tmp").mkdir()
     stream = np.random.default_rng(0)
     labels = np.arange(300) % 3
@@ -74,11 +73,11 @@ def make_run(folder: Path) -> None:
 
 
 @pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Iterator[Path]:
-    """A copy of `made`, in whose folder of temporary files nothing may stay."""
-    yield shutil.copytree(made, tmp_path / "work")
-    left = {path.name for path in (tmp_path / "work" / "tmp").iterdir()}
-    assert left <= {".ses"}  # a session's number, which ONNX Runtime writes when it is imported
+def folder(finished_run: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of `finished_run`; after the test its folder of temporary files must be empty."""
+    yield shutil.copytree(finished_run, tmp_path / "work")
+    leftovers = {path.name for path in (tmp_path / "work" / "tmp").iterdir()}
+    assert leftovers <= {".ses"}  # ONNX Runtime writes this file when it is imported
 
 
 def is_quiet(text: str) -> bool:
@@ -136,11 +135,11 @@ STOPPED = {
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
-    """Start a command of `STOPPED`, and return it when it is at work."""
-    started = list[subprocess.Popen[str]]()
+    """A function that starts a command of `STOPPED` and returns its process once it is at work."""
+    processes = list[subprocess.Popen[str]]()
 
-    def begin(name: str) -> "subprocess.Popen[str]":
-        if STOPPED[name][1] == "long":  # a run whose recipe takes long to repeat
+    def start_command(name: str) -> "subprocess.Popen[str]":
+        if STOPPED[name][1] == "long":  # the audit trains again, by a recipe that takes long
             record = json.loads((folder / "run" / "run.json").read_text())
             record["recipe"]["epochs"] = 100_000
             shutil.copytree(folder / "run", folder / "long")
@@ -151,25 +150,26 @@ def start(folder: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
             env={**os.environ, "TMPDIR": str(folder / "tmp")},
             stdout=subprocess.PIPE if name == "serve" else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        started.append(process)
+        processes.append(process)
         if process.stdout is not None:
             assert process.stdout.readline().startswith("Serving")
-        end = time.monotonic() + 60
-        while not catches_sigterm(process.pid) and time.monotonic() < end:
+        deadline = time.monotonic() + 60
+        while not catches_sigterm(process.pid) and time.monotonic() < deadline:
             time.sleep(0.1)
-        time.sleep(1)
+        time.sleep(1)  # from then on it reads its files and begins to work
         assert process.poll() is None, process.communicate()
         return process
 
-    yield begin
-    for process in started:
+    yield start_command
+    for process in processes:
         process.kill()
         process.communicate()
 
 
 def catches_sigterm(pid: int) -> bool:
-    caught = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+    """Read from /proc whether the process handles SIGTERM; bit n - 1 of SigCgt stands for signal n."""
+    mask = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+    return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 SLOW_COMPILER = """
@@ -185,13 +185,13 @@ main()
 @pytest.mark.parametrize("name", STOPPED)
 def test_sigterm_says_what_is_kept_and_leaves_nothing(start, name: str):
     process = start(name)
-    for _ in range(2):  # as `timeout` does
+    for _ in range(2):  # `timeout` signals the process and its group, so the process twice
         process.terminate()
     errors = [line for line in process.communicate(timeout=60)[1].splitlines() if not line.startswith("Warning: ")]
     if name == "serve":
         assert process.returncode == 0
         return
-    assert process.returncode == 143
+    assert process.returncode == 128 + signal.SIGTERM
     assert len(errors) == 1
     assert errors[0].startswith("Error: interrupted; ")
     assert ", run" in errors[0] or "; run" in errors[0]
@@ -202,16 +202,17 @@ def test_sigterm_says_what_is_kept_and_leaves_nothing(start, name: str):
 def test_a_killed_command_leaves_no_copy_of_the_images(start, name: str):
     process = start(name)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=60)  # then the fixture `folder` looks for leftovers
 
 
-SCENE = """
+# A program that sends itself a signal from within `work`, and exits with 7 if the signal arrives as an interrupt.
+SELF_INTERRUPTING = """
 import os, sys, time
 from convscope.cli.process import interrupts, is_interrupt
-class Part:
+class Sender:
     def send(self, *_):
         os.kill(os.getpid(), int(sys.argv[1]))
-        [None for _ in range(100000)]
+        [None for _ in range(100000)]  # Python handles the signal during this loop
 {define}
 with interrupts():
     try:
@@ -220,19 +221,19 @@ with interrupts():
     except BaseException as error:
         sys.exit(7 if is_interrupt(error) else error)
 """
-SCENES = {
-    "exec": ("", "exec('Part().send()')"),
-    "destructor": ("Part.__del__ = Part.send", "Part()"),
-    "class": ("Part.__set_name__ = Part.send", "type('Whole', (), {'part': Part()})"),
+INTERRUPTED_CODE = {  # Python itself swallows exceptions of a destructor, and wraps those of __set_name__ in others
+    "exec": ("", "exec('Sender().send()')"),
+    "destructor": ("Sender.__del__ = Sender.send", "Sender()"),
+    "class": ("Sender.__set_name__ = Sender.send", "type('Owner', (), {'sender': Sender()})"),
 }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
+@pytest.mark.parametrize("code", INTERRUPTED_CODE)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_arrives_wherever_python_is_at_work(tmp_path: Path, scene: str, number: int):
-    define, work = SCENES[scene]
-    (tmp_path / "scene.py").write_text(SCENE.format(define=define, work=work))
-    words = [sys.executable, "-m", "scene", str(int(number))]  # the exit status is another matter in a module
+def test_an_interrupt_arrives_whatever_code_is_running(tmp_path: Path, code: str, number: int):
+    define, work = INTERRUPTED_CODE[code]
+    (tmp_path / "program.py").write_text(SELF_INTERRUPTING.format(define=define, work=work))
+    words = [sys.executable, "-m", "program", str(int(number))]  # as convscope is run: python -m
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (7, "")

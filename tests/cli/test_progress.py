@@ -1,4 +1,4 @@
-"""What is shown while a data set is fetched, and while further runs end: a bar on a terminal, and else lines."""
+"""Progress of downloads and of many runs: a bar on a terminal, and lines elsewhere."""
 
 import io
 from dataclasses import replace
@@ -60,22 +60,24 @@ def test_the_progress_bar_is_removed_after_an_error(monkeypatch: pytest.MonkeyPa
     assert terminal.getvalue().rstrip(" ").endswith("\r")
 
 
+def make_result(seed: int, seconds: float) -> RunResult:
+    """Return the result of a run of `cnn` with recipe `fast` that classifies half of the test images correctly."""
+    return RunResult("", "cnn", "fast", seed, 0.5, 1.0, seconds, History(), "", 1, 1, 4, 1, np.zeros(1, np.uint16))
+
+
 def test_finished_runs_are_counted_and_predict_the_remaining_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
+    # Seconds at the start and after each finished run; the earlier run and the diverged one do not count in the rate.
     times = iter([0.0, 0.1, 20.0, 30.0])
     monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
     progress = RunsProgress(4, quiet=False)
-    history, answers = History(), np.zeros(1, np.uint16)
-    results = [
-        RunResult("", "cnn", "fast", seed, 0.5, 1.0, 10.0, history, "", 1, 1, 4, 1, answers) for seed in range(3)
-    ]
-    progress.on_result(replace(results[0], is_earlier=True))
-    progress.on_result(results[1])
+    progress.on_result(replace(make_result(seed=0, seconds=10.0), is_earlier=True))
+    progress.on_result(make_result(seed=1, seconds=10.0))
     progress.on_diverged(
         DivergedRun(architecture="cnn", recipe="fast", seed=3, name="", reason="its loss is not a number")
     )
-    progress.on_result(results[2])
+    progress.on_result(make_result(seed=2, seconds=10.0))
     assert capsys.readouterr().out.splitlines() == [
         "run 1 of 4, cnn, fast, seed 0: accuracy 50.00 %, trained earlier",
         "run 2 of 4, cnn, fast, seed 1: accuracy 50.00 %, trained in 10.00 s; about 40 s left",
@@ -88,12 +90,11 @@ def test_finished_runs_are_counted_and_predict_the_remaining_time(
 def test_many_runs_get_a_line_every_ten_seconds_with_their_rate(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    times = iter(float(second) for second in range(1000))
+    times = iter(float(second) for second in range(1000))  # a run ends every second
     monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
     progress = RunsProgress(1200, quiet=False)
-    result = RunResult("", "cnn", "fast", 7, 0.5, 1.0, 0.5, History(), "", 1, 1, 4, 1, np.zeros(1, np.uint16))
     for _ in range(25):
-        progress.on_result(result)
+        progress.on_result(make_result(seed=7, seconds=0.5))
     assert capsys.readouterr().out.splitlines() == [
         "run 10 of 1,200, cnn, fast, seed 7: accuracy 50.00 %, trained in 0.50 s; 1.00 runs/s; about 1,190 s left",
         "run 20 of 1,200, cnn, fast, seed 7: accuracy 50.00 %, trained in 0.50 s; 1.00 runs/s; about 1,180 s left",

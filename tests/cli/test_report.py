@@ -1,6 +1,7 @@
-"""The report of a run, written again and printed as its payload."""
+"""`convscope report`: the page of a run is written again, or its data are printed with `--payload`."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -25,18 +26,17 @@ def test_report_is_written_again_from_the_folder(run_folder):
 def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):
     out, _ = run_folder
     payload = json.loads(invoke("report", out, "--payload").stdout)
-    first, second = payload["live"]["models"]
-    assert [snapshot["epoch"] for snapshot in first["snapshots"]] == [0, 1, 2]
-    assert [snapshot["epoch"] for snapshot in second["snapshots"]] == [0, 1, 2]
-    last = {name: unpack(block) for name, block in first["snapshots"][2]["weights"].items()}
-    for name, weight in cs.load_model(out).weights.items():
+    network, baseline = payload["live"]["models"]
+    assert [snapshot["epoch"] for snapshot in network["snapshots"]] == [0, 1, 2]
+    assert [snapshot["epoch"] for snapshot in baseline["snapshots"]] == [0, 1, 2]
+    last = {name: unpack(block) for name, block in network["snapshots"][2]["weights"].items()}
+    for name, weight in cs.load_model(out).weights.items():  # snapshots are quantized, to a 50th of the largest weight
         assert np.abs(last[name] - weight).max() <= np.abs(weight).max() / 49.9
     assert (out / "report.html").stat().st_size <= 4_000_000
 
 
-def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_says_which(small_folder, tmp_path):
-    out = tmp_path / "run"
-    succeed("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
+def test_a_report_names_a_damaged_checkpoint_and_has_no_replay_without_checkpoints(run_folder, tmp_path):
+    out = shutil.copytree(run_folder[0], tmp_path / "run")
     checkpoint = out / "checkpoints" / "epoch-0001.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
     assert run_fails("report", out).startswith(f"Error: {checkpoint}: ")

@@ -1,4 +1,4 @@
-"""The main job through its entry point, on a small data set."""
+"""`convscope run`: its files and JSON, early stopping, resuming, and bad recipes and calls."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ def test_run_prints_what_its_contract_says(run_folder):
     assert printed["comparison"] == json.loads((out / "comparison.json").read_text())
     evaluation = printed["evaluation"]
     matrix = np.array(evaluation["confusion_matrix"])
-    assert evaluation["num_images"] == matrix.sum() == 300
+    assert evaluation["num_images"] == matrix.sum() == 300  # the test images of `small_folder`
     assert evaluation["accuracy"] == pytest.approx(np.trace(matrix) / 300)
     low, high = evaluation["accuracy_interval"]
     assert low < evaluation["accuracy"] < high
@@ -57,7 +57,7 @@ def test_run_records_how_it_was_made(run_folder):
         "format", "dataset", "architecture", "recipe", "seed", "engine", "threads", "versions", "cpu", "command",
         "weights_sha256",
     } <= set(record)  # fmt: skip
-    assert (record["format"], record["seed"], record["recipe"]["epochs"]) == (1, 3, 2)
+    assert (record["format"], record["seed"], record["recipe"]["epochs"]) == (1, 3, 2)  # as `shared_run` is trained
     assert record["weights_sha256"] == cs.load_model(out).weights_sha256
     lines = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
@@ -83,23 +83,20 @@ def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
 def test_resuming_a_finished_run_keeps_the_time_that_training_took(run_folder, tmp_path: Path):
     out = shutil.copytree(run_folder[0], tmp_path / "run")
     digest = cs.load_model(out).weights_sha256
-    for file in (out, out / "baseline"):  # seconds that no small training takes
-        lines = [json.loads(line) for line in (file / "history.jsonl").read_text().splitlines()]
-        state = load_state(file / "checkpoints" / "state.safetensors", cs.load_model(file).architecture)
+    for run in (out, out / "baseline"):
+        lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+        state = load_state(run / "checkpoints" / "state.safetensors", cs.load_model(run).architecture)
         assert [line["seconds"] for line in lines] == list(state.history.seconds)
-        history = replace(state.history, seconds=(100.0, 200.0))
-        save_state(replace(state, history=history), file / "checkpoints" / "state.safetensors")
+        history = replace(state.history, seconds=(100.0, 200.0))  # much longer than resuming takes
+        save_state(replace(state, history=history), run / "checkpoints" / "state.safetensors")
     printed = succeed("run", "--resume", out, "--json")
     timings = json.loads((out / "timings.json").read_text())
     assert timings == printed["timings"]
     assert set(timings.pop("memory")) == {"peak_memory_bytes", "data_bytes", "training_bytes"}
-    assert 300 < timings["train"] < 330
+    assert 300 < timings["train"] < 330  # 100 + 200 s, and at most 30 s to resume
     assert 300 < timings["baseline"] < 330
     assert timings["total"] == pytest.approx(sum(seconds for step, seconds in timings.items() if step != "total"))
     assert cs.load_model(out).weights_sha256 == digest
-
-
-STOPPING = ("--epochs", 9, "--validation-fraction", 0.2, "--patience", 1)
 
 
 @pytest.mark.slow
@@ -108,7 +105,7 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
     record = json.loads((out / "run.json").read_text())
     lines = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     trained, best = record["epochs_trained"], record["best_epoch"]
-    assert len(lines) == trained == best + 1 < 9
+    assert len(lines) == trained == best + 1 < 9  # --patience 1 of --epochs 9
     assert min(lines, key=lambda line: line["val_loss"])["epoch"] == best
     words = f"stopped after epoch {trained} of 9, 1 epoch without a better val_loss; weights of epoch {best}"
     assert f"cnn {words}\n" in printed
@@ -123,19 +120,18 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
 
 @pytest.fixture(scope="module")
 def early_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A run that stops early, with steps so large that it does so soon, and what it printed."""
+    """The folder of a run that stops early, because its learning rate is too large, and what it printed."""
     folder = tmp_path_factory.mktemp("early")
     recipe = cs.Recipe(optimizer=cs.Adam(0.02), name="hasty").to_dict()
     (folder / "recipe.json").write_text(json.dumps(recipe))
-    arguments = ("--dataset", small_folder, "--recipe", folder / "recipe.json", *STOPPING, "--out", folder / "run")
+    stopping = ("--epochs", 9, "--validation-fraction", 0.2, "--patience", 1, "--seeds", 1)
+    arguments = ("--dataset", small_folder, "--recipe", folder / "recipe.json", *stopping, "--out", folder / "run")
     with bare_reports():
-        done = invoke("run", *arguments)
-    assert done.exit_code == 0, done.output
-    return folder / "run", done.stdout
+        return folder / "run", succeed("run", *arguments)
 
 
 BAD_RECIPES = {
-    "a field that is none": ('{"epoch": 3}', "recipe has no 'epoch'; it has epochs, batch_size"),
+    "an unknown field": ('{"epoch": 3}', "recipe has no 'epoch'; it has epochs, batch_size"),
     "a field out of range": ('{"batch_size": 0}', "recipe: batch_size is 0; it must be a whole number from 1"),
     "a part out of range": ('{"optimizer": {"momentum": 1, "kind": "SGD"}}', "recipe: momentum is 1"),
     "classes of other data": ('{"class_weights": [1, 2]}', "2 class weights, but architecture cnn has 10 outputs"),
@@ -197,10 +193,9 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
 @pytest.mark.slow
 def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: cs.Splits, tmp_path: Path):
     data, train, test = tmp_path / "data.npz", small_mnist.train, small_mnist.test
-    half = (slice(100), slice(None, None, 2), slice(None, None, 2), 0)  # 14 × 14 pixels are measured sooner
-    np.savez(
-        data, x_train=train.images[half], y_train=train.labels[:100], x_test=test.images[half], y_test=test.labels[:100]
-    )
+    small = (slice(100), slice(None, None, 2), slice(None, None, 2), 0)  # 100 images of 14 × 14 pixels, to be fast
+    arrays = {"x_train": train.images[small], "x_test": test.images[small]}
+    np.savez(data, **arrays, y_train=train.labels[:100], y_test=test.labels[:100])
     words = ("run", "--dataset", data, "--epochs", 6, "--seeds", 1, "--out")
     succeed(*words, tmp_path / "whole")
     expected = [cs.load_model(tmp_path / "whole" / part).weights_sha256 for part in (".", "baseline")]
@@ -210,7 +205,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: c
     )
     while not (out / "run.json").exists():
         time.sleep(0.005)
-    time.sleep(np.random.default_rng().uniform(0, 1))
+    time.sleep(np.random.default_rng().uniform(0, 1))  # without a seed, so that it stops elsewhere every time
     process.kill()
     process.wait()
     succeed("run", "--resume", out)

@@ -1,4 +1,4 @@
-"""The schema of what commands print with `--json`. `invoke` checks every such output of the other tests against it."""
+"""The schema of what commands print with `--json`; `invoke` in tests/shared.py checks every output against it."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_one_schema_defines_the_output_of_every_command_with_json():
 
 
 @pytest.mark.slow
-def test_outputs_without_a_training_are_as_the_schema_says(small_folder: Path, shared_run: Path):
+def test_outputs_of_commands_that_train_nothing_match_the_schema(small_folder: Path, shared_run: Path):
     for words in (
         ("summary", "deep"),
         ("data", "list"),
@@ -34,11 +34,11 @@ def test_outputs_without_a_training_are_as_the_schema_says(small_folder: Path, s
         assert invoke(*words, "--json").exit_code == 0, words
 
 
-def test_a_run_without_a_key_or_with_another_type_is_not_as_the_schema_says(shared_run: Path):
+def test_a_missing_key_a_wrong_type_and_an_unknown_key_violate_the_schema(shared_run: Path):
     printed = json.loads((shared_run.parent / "printed.json").read_text())
     check_output("run", printed)
-    less = {key: value for key, value in printed.items() if key != "warnings"}
-    wrong = printed | {"evaluation": printed["evaluation"] | {"accuracy": "high"}}
-    for value in (less, wrong, printed | {"more": 1}):
+    without_key = {key: value for key, value in printed.items() if key != "warnings"}
+    with_wrong_type = printed | {"evaluation": printed["evaluation"] | {"accuracy": "high"}}
+    for output in (without_key, with_wrong_type, printed | {"unknown": 1}):
         with pytest.raises(jsonschema.ValidationError):
-            check_output("run", value)
+            check_output("run", output)

@@ -1,4 +1,4 @@
-"""The further seeds of a run: how many there are, and that they are what single runs of those seeds would be."""
+"""The further seeds of `convscope run`: how many are trained, and that each equals a single run of that seed."""
 
 import json
 import shutil
@@ -15,42 +15,42 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
 
 
 @pytest.mark.parametrize(
-    ("options", "seconds", "count", "word"),
+    ("requested", "seconds_per_seed", "count", "explanation"),
     [
         (None, 0.5, 5, "5 seeds, the default"),
-        (None, 6.0, 5, "5 seeds, the default"),
+        (None, 6.0, 5, "5 seeds, the default"),  # four further seeds take 24 s of the 25 s that are allowed
         (None, 10.0, 3, "Stopped at 3 seeds: the default limit is 25 s, and another would take 10.0 s"),
         (None, 40.0, 1, "Stopped at 1 seed: the default limit is 25 s, and another would take 40.0 s. Use --seeds N"),
-        (None, 0.0, 5, "5 seeds, the default"),
+        (None, 0.0, 5, "5 seeds, the default"),  # the seconds of a resumed run that trained nothing
         (30, 40.0, 30, "as asked"),
         (1, 0.5, 1, "1 seed, as asked"),
     ],
 )
-def test_the_number_of_seeds_is_the_requested_or_what_time_allows(options, seconds, count, word):
-    number, why = choose_seed_count(options, seconds)
+def test_the_number_of_seeds_is_the_requested_or_what_time_allows(requested, seconds_per_seed, count, explanation):
+    number, why = choose_seed_count(requested, seconds_per_seed)
     assert number == count
-    assert word in why
+    assert explanation in why
 
 
 def test_a_run_has_five_seeds_of_both_networks_by_default(run_folder):
     out, printed = run_folder
     seeds = printed["seeds"]
     assert {(run["architecture"], run["seed"]) for run in seeds["runs"]} == {
-        (network, seed) for network in ("cnn", "ann") for seed in range(3, 8)
+        (network, seed)
+        for network in ("cnn", "ann")
+        for seed in range(3, 8)  # five seeds from the run's own, 3
     }
     assert [(group["architecture"], group["num_runs"]) for group in seeds["table"]] == [("cnn", 5), ("ann", 5)]
-    assert json.loads((out / "seeds.json").read_text()) == {
-        "weights_sha256": cs.load_model(out).weights_sha256,
-        **seeds,
-    }
+    weights_sha256 = cs.load_model(out).weights_sha256
+    assert json.loads((out / "seeds.json").read_text()) == {"weights_sha256": weights_sha256, **seeds}
 
 
 def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_folder: Path, tmp_path: Path):
     _, printed = run_folder
     alone = tmp_path / "alone"
     succeed("train", "--dataset", small_folder, "--epochs", 2, "--seed", 5, "--out", alone)
-    among = next(run for run in printed["seeds"]["runs"] if (run["architecture"], run["seed"]) == ("cnn", 5))
-    assert among["weights_sha256"] == cs.load_model(alone).weights_sha256
+    further = next(run for run in printed["seeds"]["runs"] if (run["architecture"], run["seed"]) == ("cnn", 5))
+    assert further["weights_sha256"] == cs.load_model(alone).weights_sha256
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from convscope.training.model import Model
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `dense` with the untrained model of 8 × 8 pixels and the classes a and b."""
     folder = tmp_path_factory.mktemp("runs") / "dense"
     folder.mkdir()
     network = presets.ann((8, 8, 1), 2)
@@ -47,7 +48,7 @@ def test_it_serves_until_stopped_and_prints_its_address(run: Path):
         process.terminate()
         rest, log = process.communicate(timeout=600)
     assert (process.returncode, rest) == (0, "")
-    assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2
+    assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2  # the get and the post
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_missing_packages_are_named_with_the_next_step(run: Path, missing: str, 
     assert done.exit_code == 1
     words = done.stderr.replace('"', "").split()
     assert " ".join(words[:8]) == f"Error: {missing} is not installed; run pip install"
-    packages = [re.split("[<>]", word)[0] for word in words[8:]]
+    packages = [re.split("[<>]", word)[0] for word in words[8:]]  # without version limits
     assert packages == ["fastapi", "h11", "prometheus-client", "pydantic", "starlette", "uvicorn"]
 
 
@@ -92,8 +93,8 @@ def test_missing_packages_are_named_with_the_next_step(run: Path, missing: str, 
 def test_it_answers_to_the_names_of_this_machine_by_default(
     run: Path, options: list[str], hosts: set[str] | None, monkeypatch: pytest.MonkeyPatch
 ):
-    made = []
-    monkeypatch.setattr("convscope.service.create_app", lambda _models, _limits, hosts: made.append(hosts))
+    allowed_hosts = []
+    monkeypatch.setattr("convscope.service.create_app", lambda _models, _limits, hosts: allowed_hosts.append(hosts))
     monkeypatch.setattr("convscope.service.serve", lambda *_arguments, **_named: None)
     assert CliRunner().invoke(serve, [str(run), *options]).exit_code == 0
-    assert made == [hosts]
+    assert allowed_hosts == [hosts]  # None allows every name

@@ -1,4 +1,4 @@
-"""What every command writes follows the umask, and what people share of it names no folder and no user."""
+"""Files that commands write: they follow the umask, and those for sharing contain no name of a user or folder."""
 
 import os
 import stat
@@ -14,14 +14,14 @@ from .conftest import invoke, succeed
 
 pytestmark = pytest.mark.slow
 
-UMASK = 0o027
+UMASK = 0o027  # unlike the usual 022: the group may not write, others may not read
 USER = "some-user"
-OWN = {"run.json", "runs.db"}  # these keep whole paths, since a command goes on from them
+NOT_FOR_SHARING = {"run.json", "runs.db"}  # they keep absolute paths, because a resumed run reads its data from there
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the commands write, all of it below a folder that has the name of a user."""
+    """A folder with the files of all commands, inside a folder named after a user."""
     home = tmp_path_factory.mktemp("home") / USER
     data, out = home / "my data", home / "out"
     before = os.umask(UMASK)
@@ -76,12 +76,13 @@ def test_every_file_and_folder_follows_the_umask(written: Path):
 
 
 def test_nothing_for_sharing_names_a_folder_or_a_user(written: Path):
-    paths = [path for path in written.rglob("*") if path.is_file() and path.name not in OWN]
+    paths = [path for path in written.rglob("*") if path.is_file() and path.name not in NOT_FOR_SHARING]
     assert {".html", ".md", ".h", ".onnx", ".safetensors", ".png", ".csv"} <= {path.suffix for path in paths}
     assert [path for path in paths if USER.encode() in _content(path)] == []
 
 
 def _content(path: Path) -> bytes:
+    """Return what the file holds, without compression."""
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:

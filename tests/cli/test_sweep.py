@@ -1,4 +1,4 @@
-"""`convscope sweep`."""
+"""`convscope sweep`: its files, its page and the command that trains its winner."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
     paths = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
     assert printed == {**kept, **paths, "format": 1, "version": cs.__version__}
-    assert len(printed["trials"]) == 4
-    assert len(StoredRuns(tmp_path / "runs")) == 4 + 2 * CHECK_SEEDS
+    assert len(printed["trials"]) == 4  # two learning rates times two numbers of units
+    assert len(StoredRuns(tmp_path / "runs")) == 4 + 2 * CHECK_SEEDS  # the check trains the winner and the default
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert lines[0] == "number,learning_rate,units,num_images,choice,seconds,parameters,num_diverged"
     assert len(lines) == 5
@@ -33,7 +33,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     assert (tmp_path / "sweep.txt").read_text() in text
     words = text.strip().splitlines()[-1].split()
     assert words[:4] == ["convscope", "experiment", "--dataset", str(small_folder)]
-    assert words[-1] == "6-35"
+    assert words[-1] == "6-35"  # 30 seeds that the sweep did not use: it had 0 for the trials and 1 to 5 for the check
     [group] = succeed(*words[1:-1], "6-6", "--out", tmp_path / "winner", "--json")["table"]
     assert group["architecture"] == printed["architecture"]["name"]
 
