@@ -1,4 +1,4 @@
-"""Tests of benchmarks/, whose scripts import each other by name."""
+"""Let these tests import the scripts of benchmarks/ by name, as the scripts import each other."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""The points of the frontier: which there are, and what their networks give alone, over views and as ensembles."""
+"""The points of the frontier, accuracy against cost: their names, and how networks, views and ensembles count."""
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import answers
@@ -46,7 +47,7 @@ def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.Mo
 
 def test_published_results_state_a_cost_and_how_they_were_chosen():
     assert set(PUBLISHED) <= set(DATASETS)
-    for result in (result for group in PUBLISHED.values() for result in group):
+    for result in chain(*PUBLISHED.values()):
         assert 0.5 < result.accuracy < 1
         assert result.chosen
         assert result.source
@@ -71,21 +72,19 @@ def test_points_of_the_frontier_share_networks(small_mnist: cs.Splits, tmp_path:
     assert single["interval"][0] < single["mean"] < single["interval"][1]
     assert single["variation"]["sd_seeds"] == pytest.approx(single["sd"])
     published, wrong = answers.load(single["answers"])
-    assert (published.tolist(), wrong.sum(axis=1).tolist()) == (
-        seeds,
-        [round((1 - run.accuracy) * len(data.test)) for run in runs],
-    )
+    assert published.tolist() == seeds
+    assert wrong.sum(axis=1).tolist() == [round((1 - run.accuracy) * len(data.test)) for run in runs]
     views = measure(replace(SINGLE, views=9))
     expected = [(model.predict(data.test.images, views=9) == data.test.labels).mean() for model in models]
     assert views["mean"] == pytest.approx(np.mean(expected))
     pairs = measure(replace(SINGLE, members=2))
-    joined = [cs.ensemble(models[start : start + 2]) for start in (0, 2)]
-    expected = [(model.predict(data.test.images) == data.test.labels).mean() for model in joined]
+    ensembles = [cs.ensemble(models[start : start + 2]) for start in (0, 2)]  # the four seeds make two pairs
+    expected = [(model.predict(data.test.images) == data.test.labels).mean() for model in ensembles]
     assert (pairs["minimum"], pairs["maximum"]) == pytest.approx((min(expected), max(expected)))
-    assert pairs["parameters"] == joined[0].architecture.parameters
+    assert pairs["parameters"] == ensembles[0].architecture.parameters
     assert pairs["seconds"] == pytest.approx(sum(run.seconds for run in runs) / 2)
-    alone = measure(replace(SINGLE, members=4))
-    assert (alone["sd"], alone["interval"], alone["interval_with_images"], alone["variation"]) == (None,) * 4
+    all_four = measure(replace(SINGLE, members=4))  # one ensemble has no spread
+    assert [all_four[name] for name in ("sd", "interval", "interval_with_images", "variation")] == [None] * 4
     longer = measure(replace(SINGLE, epochs=2))
     assert (longer["epochs"], longer["first"] == single["first"]) == (2, False)
     with pytest.raises(ValueError, match="needs as many seeds"):

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmark's table, and that the notebook it is compared with is committed without results."""
+"""The table that the benchmark prints: ratios, bounds and units. Also the networks and the notebook that it times."""
 
 import json
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_table_says_why_a_row_was_not_measured_and_marks_what_was_missed():
     assert "peer 1.50 s [1.50, 1.50] (1)" in lines[2]
     assert "not measured" in lines[3]
     assert "40 %" in lines[3]
-    assert {line.replace(r"\|", "").count("|") for line in lines} == {8}
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {8}  # each line has seven columns
 
 
 def test_results_are_finite_plain_json():
@@ -89,7 +89,7 @@ def test_results_are_finite_plain_json():
 @pytest.mark.parametrize(
     ("name", "shapes"), [("vgg", [28, 28, 14, 14, 7]), ("m3", list(range(26, 6, -2))), ("m5", list(range(24, 4, -4)))]
 )
-def test_deep_networks_have_the_shapes_of_their_source(name, shapes):
+def test_deep_networks_have_the_heights_of_their_source(name, shapes):
     plain = architectures.architecture(name)
     without_normalization = [layer for layer in plain["layers"] if layer["kind"] != "BatchNormalization"]
     network = cs.Architecture.from_dict({**plain, "layers": without_normalization})

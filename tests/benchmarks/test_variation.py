@@ -1,4 +1,4 @@
-"""How far runs lie apart by chance: against simulated runs whose true spread is known, and worked by hand."""
+"""`RunVariation`, how much runs differ by chance, on simulated runs whose true spread is known."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ IMAGES, RATE = 10_000, 0.01
 def simulate(
     random: np.random.Generator, runs: int, sd_true: float, difficulty: NDArray[np.float64] | None = None
 ) -> NDArray[np.bool_]:
-    """Runs (n, N) whose error rate varies by `sd_true` between seeds; an image is harder by its `difficulty` (N,)."""
+    """Draw which images each run misses (n, N), at rates that vary by `sd_true`, times the `difficulty` (N,)."""
     if difficulty is None:
         difficulty = np.ones(IMAGES)
     rates = RATE + sd_true * random.standard_normal(runs)
@@ -46,28 +46,26 @@ def test_differences_of_two_runs_match_simulated_pairs():
     random = np.random.default_rng(3)
     difficulty = random.exponential(size=IMAGES)  # how difficult each image is
     variation = RunVariation.of(simulate(random, 1000, 0.0006, difficulty))
-    same = np.array([simulate(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
-    differences = np.array(
-        [simulate(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
-    ).reshape(-1, 2)
+    on_same_images = np.array([simulate(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
+    error_rates = [simulate(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
+    on_other_images = np.reshape(error_rates, (-1, 2))
     for pairs, sd, chance in (
-        (same, variation.sd_same_images, variation.chance_same_images),
-        (differences, variation.sd_other_images, variation.chance_other_images),
+        (on_same_images, variation.sd_same_images, variation.chance_same_images),
+        (on_other_images, variation.sd_other_images, variation.chance_other_images),
     ):
-        apart = pairs[:, 0] - pairs[:, 1]
-        assert sd == pytest.approx(apart.std(), rel=0.1)
-        assert chance(0.001) == pytest.approx((np.abs(apart) >= 0.001).mean(), abs=0.06)
+        differences = pairs[:, 0] - pairs[:, 1]
+        assert sd == pytest.approx(differences.std(), rel=0.1)
+        assert chance(0.001) == pytest.approx((np.abs(differences) >= 0.001).mean(), abs=0.06)
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.003])
 def test_equal_runs_differ_by_whole_images_as_often_as_predicted(rate: float):
-    """Accuracies of few errors are far from continuous: 0.03 points are three images."""
-    wrong = np.random.default_rng(4).random((4000, 2000)) < rate
+    wrong = np.random.default_rng(4).random((4000, 2000)) < rate  # 2 or 6 errors a run: far from a normal distribution
     variation = RunVariation.of(wrong)
     errors = wrong.sum(axis=1)
     for images in (1, 3, 5):
-        seen = (np.abs(errors[::2] - errors[1::2]) >= images).mean()
-        assert variation.chance_same_images(images / 2000) == pytest.approx(seen, abs=0.03)
+        observed = (np.abs(errors[::2] - errors[1::2]) >= images).mean()
+        assert variation.chance_same_images(images / 2000) == pytest.approx(observed, abs=0.03)
 
 
 def test_an_invalid_group_of_runs_is_refused():
