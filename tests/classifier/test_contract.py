@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-# By default such small data are trained for up to 500 epochs, and the checks do so 80 times.
-# In a process of its own: SciPy must be told before it is imported that arrays of other libraries are to be tried too.
+# 30 epochs, because by default such small data are trained for up to 500 epochs, and the checks do so 80 times.
+# A process of its own, because SciPy reads SCIPY_ARRAY_API, which permits other libraries' arrays, when it is imported.
 PROGRAM = """
 import json
 from sklearn.utils.estimator_checks import check_estimator
 from convscope import CNNClassifier
 results = check_estimator(CNNClassifier(epochs=30), on_skip=None, on_fail=None)
-print(json.dumps([[each["check_name"], each["status"], str(each["exception"])] for each in results]))
+print(json.dumps([[check["check_name"], check["status"], str(check["exception"])] for check in results]))
 """
 
 
@@ -27,4 +27,4 @@ def test_scikit_learn_finds_nothing_wrong():
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert len(results) > 50
-    assert [result for result in results if result[1] != "passed"] == []
+    assert [check for check in results if check[1] != "passed"] == []

@@ -1,3 +1,5 @@
+"""`CNNClassifier`: what `fit` and `partial_fit` learn, each parameter, errors, copies, and its import."""
+
 # ruff: noqa: N806  (X is scikit-learn's name)
 
 import copy
@@ -17,7 +19,8 @@ from convscope import CNNClassifier
 from convscope.recipes import EarlyStopping, Schedule
 
 
-def small(**parameters):
+def two_epochs(**parameters):
+    """Return a classifier that trains for two epochs, unless `parameters` say otherwise."""
     return CNNClassifier(**{"epochs": 2, "random_state": 0} | parameters)
 
 
@@ -40,7 +43,7 @@ def test_colours_are_learned_from_images_that_are_not_square(colours):
     assert classifier.score(images[90:], names[90:]) == 1
 
 
-# --- One meaning ------------------------------------------------------------------------------------------------------
+# --- The same as `train` ----------------------------------------------------------------------------------------------
 
 
 def test_fit_is_train_with_that_seed_bit_for_bit(small_mnist):
@@ -59,12 +62,12 @@ def test_fit_is_train_with_that_seed_bit_for_bit(small_mnist):
 def test_passes_over_the_same_images_are_the_epochs_of_fit_bit_for_bit(digits, first):
     X, _, y, _ = digits
     X, y = X[:300], y[:300]
-    passes = small(epochs=1)
+    passes = two_epochs(epochs=1)
     if first == "fit":
         passes.fit(X, y)
     while getattr(passes, "n_iter_", 0) < 3:
         passes.partial_fit(X, y, classes=range(10))
-    fitted = small(epochs=3).fit(X, y)
+    fitted = two_epochs(epochs=3).fit(X, y)
     assert passes.model_.weights_sha256 == fitted.model_.weights_sha256
     assert passes.history_.loss == fitted.history_.loss
     assert passes.n_iter_ == len(passes.history_) == 3
@@ -74,19 +77,20 @@ def test_passes_over_the_same_images_are_the_epochs_of_fit_bit_for_bit(digits, f
 def test_the_shapes_of_x_and_the_number_of_threads_change_no_bit(small_mnist):
     images, labels = small_mnist.train.images[:200], small_mnist.train.labels[:200]
     digests = {
-        small(threads=threads).fit(X, labels).model_.weights_sha256
-        for X in (images, images[..., 0], images.reshape(200, -1), images.reshape(200, -1).tolist(), images / 255)
+        two_epochs(threads=threads).fit(X, labels).model_.weights_sha256
+        for X in (images, images[..., 0], images.reshape(200, -1), images / 255)
         for threads in (1, 2)
-        if not isinstance(X, list) or threads == 1
     }
-    assert len(digests) == 2  # one, and that of a list, whose numbers are no bytes and get a range a column
+    assert len(digests) == 1
+    rows = images.reshape(200, -1).tolist()  # its numbers are not of type uint8, so each column is scaled by its range
+    assert two_epochs(threads=1).fit(rows, labels).model_.weights_sha256 not in digests
 
 
 def test_a_random_state_is_a_seed_or_draws_one(digits):
     X, _, y, _ = digits
 
     def digest(random_state):
-        return small(epochs=1, random_state=random_state).fit(X[:99], y[:99]).model_.weights_sha256
+        return two_epochs(epochs=1, random_state=random_state).fit(X[:99], y[:99]).model_.weights_sha256
 
     assert digest(1) == digest(np.int64(1)) != digest(2)
     assert digest(np.random.RandomState(3)) == digest(np.random.RandomState(3))
@@ -96,9 +100,9 @@ def test_a_random_state_is_a_seed_or_draws_one(digits):
     assert digest(None) != digest(None)
 
 
-def test_two_classes_have_one_decision_the_second_less_the_first(digits):
+def test_the_decision_between_two_classes_is_the_difference_of_their_logits(digits):
     X, X_test, y, _ = digits
-    classifier = small().fit(X[y < 2], y[y < 2] * 3 - 1)
+    classifier = two_epochs().fit(X[y < 2], y[y < 2] * 3 - 1)  # the classes -1 and 2
     decision = classifier.decision_function(X_test)
     logits = classifier.model_.logits(classifier.pixel_range_.to_bytes(X_test).reshape(-1, 8, 8, 1))
     np.testing.assert_allclose(decision, logits[:, 1] - logits[:, 0], rtol=1e-5, atol=1e-5)
@@ -106,24 +110,24 @@ def test_two_classes_have_one_decision_the_second_less_the_first(digits):
     np.testing.assert_allclose(classifier.predict_proba(X_test)[:, 1], 1 / (1 + np.exp(-decision)))
 
 
-# --- Passes -----------------------------------------------------------------------------------------------------------
+# --- Passes with `partial_fit` ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
     X, X_test, y, y_test = digits
-    classifier = small()
+    classifier = two_epochs()
     for _ in range(12):
         for start in range(0, len(X), 128):
             classifier.partial_fit(X[start : start + 128], y[start : start + 128], classes=np.arange(10))
     assert classifier.score(X_test, y_test) > 0.93
     classifier.partial_fit(X[y == 3][:1], [3])
-    assert classifier.n_iter_ == 12 * 11 + 1
+    assert classifier.n_iter_ == 12 * 11 + 1  # 1,347 images make 11 parts of up to 128
 
 
 def test_all_passes_use_the_pixel_range_of_the_first():
     X = np.array([[0.0, 0.0], [1.0, 2.0]])
-    classifier = small().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
+    classifier = two_epochs().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
     assert classifier.pixel_range_.high.tolist() == [1, 2]
     np.testing.assert_array_equal(classifier.decision_function(X), classifier.decision_function(X * 100))
 
@@ -134,7 +138,9 @@ def test_passes_have_no_schedule_no_validation_and_no_early_stopping(digits):
         epochs=3, schedule=Schedule("linear"), validation_fraction=0.2, early_stopping=EarlyStopping(patience=1)
     )
     classes = np.arange(10)
-    trained_fully, trained_by_passes = (small(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
+    trained_fully, trained_by_passes = (
+        two_epochs(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3))
+    )
     for classifier in (trained_fully, trained_by_passes):
         classifier.partial_fit(X[:200], y[:200], classes).partial_fit(X[:200], y[:200])
     assert trained_fully.model_.weights_sha256 == trained_by_passes.model_.weights_sha256
@@ -148,21 +154,21 @@ def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digi
     classifier = CNNClassifier(recipe=recipe, random_state=1).fit(X[:300], y[:300])
     best = classifier.history_.best_epoch
     assert best is not None
-    assert best < classifier.n_iter_ <= 6  # else the test shows nothing
+    assert best < classifier.n_iter_ <= 6  # otherwise the last epoch was the best, and the test would prove nothing
     classifier.partial_fit(X[:300], y[:300])
     assert classifier.n_iter_ == best + 1
 
 
-def test_classes_are_needed_at_first_and_never_change(digits):
+def test_the_first_pass_needs_the_classes_and_later_ones_cannot_change_them(digits):
     X, _, y, _ = digits
     X, y = X[:60], y[:60]
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
-        small().partial_fit(X, y)
+        two_epochs().partial_fit(X, y)
     with pytest.raises(ValueError, match="at least two"):
-        small().partial_fit(X, y, classes=[1])
+        two_epochs().partial_fit(X, y, classes=[1])
     with pytest.raises(ValueError, match="y holds 7, which is not among the classes"):
-        small().partial_fit(X, np.full(60, 7), classes=[1, 2, 9])
-    classifier = small().partial_fit(X, y, classes=range(10))
+        two_epochs().partial_fit(X, np.full(60, 7), classes=[1, 2, 9])
+    classifier = two_epochs().partial_fit(X, y, classes=range(10))
     with pytest.raises(ValueError, match=r"but were \[0, 1, 2"):
         classifier.partial_fit(X, y, classes=range(9))
     with pytest.raises(ValueError, match="y holds 'a', which is not among"):
@@ -173,7 +179,7 @@ def test_classes_are_needed_at_first_and_never_change(digits):
 # --- Parameters -------------------------------------------------------------------------------------------------------
 
 
-def test_the_parameters_take_the_place_of_the_recipe_s(digits):
+def test_parameters_override_those_of_the_recipe(digits):
     X, _, y, _ = digits
     classifier = CNNClassifier(
         "ann", "fast", epochs=np.int64(3), batch_size=50, learning_rate=0.002, validation_fraction=0.2, random_state=0
@@ -190,7 +196,7 @@ def test_the_parameters_take_the_place_of_the_recipe_s(digits):
 def test_few_images_are_seen_often_unless_a_recipe_or_epochs_says_how_often(digits):
     X, _, y, _ = digits
     X, y = X[:200], y[:200]
-    assert CNNClassifier("ann").fit(X, y).n_iter_ == 250  # two steps an epoch
+    assert CNNClassifier("ann").fit(X, y).n_iter_ == 250  # 500 steps, two an epoch
     assert CNNClassifier("ann", cs.Recipe(epochs=2)).fit(X, y).n_iter_ == 2
     assert CNNClassifier("ann", epochs=3).fit(X, y).n_iter_ == 3
 
@@ -199,8 +205,10 @@ def test_an_architecture_is_a_name_a_value_or_a_function(digits):
     X, _, y, _ = digits
     layers = (cs.Flatten(), cs.Dense(10, "softmax"))
     value = cs.Architecture(cs.Input(4, 16), layers, "linear")
-    assert small(architecture=value, image_shape=(4, 16)).fit(X, y).model_.architecture is value
-    of_function = small(architecture=lambda shape, k: cs.Architecture(cs.Input(*shape), layers, f"of {k}")).fit(X, y)
+    assert two_epochs(architecture=value, image_shape=(4, 16)).fit(X, y).model_.architecture is value
+    of_function = two_epochs(architecture=lambda shape, k: cs.Architecture(cs.Input(*shape), layers, f"of {k}")).fit(
+        X, y
+    )
     assert of_function.model_.name == "of 10"
 
 
@@ -208,17 +216,20 @@ def test_class_weights_are_scikit_learn_s(digits):
     X, _, y, _ = digits
     few = np.concatenate([np.flatnonzero(y == 1)[:90], np.flatnonzero(y == 8)[:10]])
     names = np.where(y == 1, "one", "eight")[few]
-    balanced = compute_class_weight("balanced", classes=np.array(["eight", "one"]), y=names)
-    by_dict = dict(zip(["eight", "one"], balanced.tolist(), strict=True))
-    digests = [
-        small(class_weight=weight).fit(X[few], names).model_.weights_sha256
-        for weight in ("balanced", by_dict, {"eight": 5.0}, {"eight": 5.0, "one": 1.0}, None)
-    ]
-    assert digests[0] == digests[1] != digests[2] == digests[3] != digests[4]
-    assert (
-        small(class_weight=by_dict).partial_fit(X[few], names, ["one", "eight"]).model_.weights_sha256
-        == small(class_weight="balanced", epochs=1).fit(X[few], names).model_.weights_sha256
-    )
+    eight_weight, one_weight = compute_class_weight("balanced", classes=np.array(["eight", "one"]), y=names)
+    as_dict = {"eight": float(eight_weight), "one": float(one_weight)}
+
+    def train_digest(weight):
+        return two_epochs(class_weight=weight).fit(X[few], names).model_.weights_sha256
+
+    balanced, unweighted = train_digest("balanced"), train_digest(None)
+    weighted = train_digest({"eight": 5.0})
+    assert train_digest(as_dict) == balanced
+    assert train_digest({"eight": 5.0, "one": 1.0}) == weighted  # a class that is not named has weight 1
+    assert len({balanced, weighted, unweighted}) == 3
+    one_pass = two_epochs(class_weight=as_dict).partial_fit(X[few], names, ["one", "eight"])
+    one_epoch = two_epochs(class_weight="balanced", epochs=1).fit(X[few], names)
+    assert one_pass.model_.weights_sha256 == one_epoch.model_.weights_sha256
 
 
 @pytest.mark.parametrize(
@@ -244,32 +255,38 @@ def test_class_weights_are_scikit_learn_s(digits):
         ({"random_state": -1}, ValueError, "-1|between"),
     ],
 )
-def test_a_wrong_parameter_is_refused_by_fit_and_leaves_nothing_half_done(digits, parameters, error, message):
+def test_fit_refuses_a_wrong_parameter_and_keeps_what_was_learned_before(digits, fitted, parameters, error, message):
     X, _, y, _ = digits
-    classifier = small(**parameters)  # the constructor checks nothing
+    classifier = two_epochs(**parameters)  # the constructor checks nothing
     with pytest.raises(error, match=message):
         classifier.fit(X[:60], y[:60])
     with pytest.raises(NotFittedError):
         classifier.predict(X)
-    fitted = small().fit(X[:60], y[:60])
-    before = fitted.predict_proba(X)
+    classifier = copy.deepcopy(fitted)
+    before = classifier.predict_proba(X)
     with pytest.raises(error, match=message):
-        fitted.set_params(**parameters).fit(X[:60], y[:60])
-    np.testing.assert_array_equal(fitted.predict_proba(X), before)
+        classifier.set_params(**parameters).fit(X[:60], y[:60])
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    X, _, y, _ = digits
+    return two_epochs().fit(X[:60], y[:60])
 
 
 def test_passes_refuse_balanced_class_weights(digits):
     X, _, y, _ = digits
     for parameters in ({"class_weight": "balanced"}, {"recipe": cs.Recipe(class_weights="balanced")}):
         with pytest.raises(ValueError, match="does not support class_weight='balanced'"):
-            small(**parameters).partial_fit(X, y, classes=range(10))
+            two_epochs(**parameters).partial_fit(X, y, classes=range(10))
 
 
 @pytest.mark.parametrize(
-    ("threads", "share", "architecture", "expected"),
+    ("threads", "omp_num_threads", "architecture", "expected"),
     [
         (None, "", "cnn", None),
-        (None, "3", "cnn", 3),  # as joblib parts the cores among its workers
+        (None, "3", "cnn", 3),  # joblib divides the cores among its workers in this way
         (None, "0", "cnn", None),
         (None, "4,2", "cnn", None),
         (2, "3", "cnn", 2),
@@ -277,10 +294,10 @@ def test_passes_refuse_balanced_class_weights(digits):
         (2, "3", "ann", 2),
     ],
 )
-def test_threads_are_the_requested_number_or_the_share_of_a_worker(
-    small_mnist, monkeypatch, threads, share, architecture, expected
+def test_threads_are_the_requested_number_or_that_of_the_environment(
+    small_mnist, monkeypatch, threads, omp_num_threads, architecture, expected
 ):
-    monkeypatch.setenv("OMP_NUM_THREADS", share)
+    monkeypatch.setenv("OMP_NUM_THREADS", omp_num_threads)
     counts = []
 
     def train(*arguments, threads, **options):
@@ -289,16 +306,16 @@ def test_threads_are_the_requested_number_or_the_share_of_a_worker(
 
     monkeypatch.setattr("convscope.classifier.estimator.train", train)
     few = small_mnist.train.take(np.arange(64))
-    small(architecture=architecture, threads=threads, epochs=1).fit(few.images, few.labels)
+    two_epochs(architecture=architecture, threads=threads, epochs=1).fit(few.images, few.labels)
     assert counts == [expected]
 
 
-# --- What is refused --------------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 
 def test_images_of_another_size_are_refused(colours):
     images, names = colours
-    classifier = small().fit(images, names)
+    classifier = two_epochs().fit(images, names)
     assert classifier.n_features_in_ == 9 * 7 * 3
     np.testing.assert_array_equal(classifier.predict(images.reshape(120, -1)), classifier.predict(images))
     with pytest.raises(ValueError, match=r"images in X are \(7, 9, 3\), but CNNClassifier was trained on \(9, 7, 3\)"):
@@ -306,24 +323,25 @@ def test_images_of_another_size_are_refused(colours):
     with pytest.raises(ValueError, match="features"):
         classifier.predict(images[..., 0])
     with pytest.raises(ValueError, match="image_shape"):
-        small(image_shape=(7, 9, 3)).fit(images, names)
+        two_epochs(image_shape=(7, 9, 3)).fit(images, names)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("shape", [(6, 4), (6, 2, 2), (6, 2, 2, 1)])
 def test_numbers_that_are_not_finite_are_refused_in_any_shape(bad, shape):
     X = np.arange(24.0).reshape(shape)
-    classifier = small().fit(X, [0, 1] * 3)
+    classifier = two_epochs().fit(X, [0, 1] * 3)
     X.flat[5] = bad
-    for act in (lambda: small().fit(X, [0, 1] * 3), lambda: classifier.predict(X)):
-        with pytest.raises(ValueError, match=r"NaN|infinity"):
-            act()
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        two_epochs().fit(X, [0, 1] * 3)
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        classifier.predict(X)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (0, 2, 2), (0, 2, 2, 3), (4, 0), (4, 0, 2), (4, 1, 2, 1, 2), (4,)])
 def test_x_without_images_or_of_another_kind_is_refused(shape):
     with pytest.raises(ValueError, match=r"sample|feature|dim|1D"):
-        small().fit(np.zeros(shape), np.arange(shape[0]) % 2)
+        two_epochs().fit(np.zeros(shape), np.arange(shape[0]) % 2)
 
 
 @pytest.mark.parametrize(
@@ -331,27 +349,27 @@ def test_x_without_images_or_of_another_kind_is_refused(shape):
 )
 def test_labels_that_are_no_classes_are_refused(y, message):
     with pytest.raises(ValueError, match=message):
-        small().fit(np.eye(4), y)
+        two_epochs().fit(np.eye(4), y)
 
 
 # --- Copies -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda fitted: pickle.loads(pickle.dumps(fitted))])
-def test_a_copy_of_a_fitted_classifier_predicts_and_trains_alike(digits, copied):
+@pytest.mark.parametrize("make_copy", [copy.deepcopy, lambda fitted: pickle.loads(pickle.dumps(fitted))])
+def test_a_copy_of_a_fitted_classifier_predicts_and_trains_alike(digits, make_copy):
     X, X_test, y, _ = digits
-    fitted = small().fit(X, y)
-    fitted.predict(X_test)  # now it holds a network of the engine, which no copy can share
-    fresh_copy = copied(fitted)
-    np.testing.assert_array_equal(fresh_copy.predict_proba(X_test), fitted.predict_proba(X_test))
-    for classifier in (fitted, fresh_copy):
+    original = two_epochs().fit(X, y)
+    original.predict(X_test)  # now it holds a network of the engine, which no copy can share
+    fresh_copy = make_copy(original)
+    np.testing.assert_array_equal(fresh_copy.predict_proba(X_test), original.predict_proba(X_test))
+    for classifier in (original, fresh_copy):
         classifier.partial_fit(X, y)
-    assert fresh_copy.model_.weights_sha256 == fitted.model_.weights_sha256
+    assert fresh_copy.model_.weights_sha256 == original.model_.weights_sha256
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(digits):
     X, _, y, _ = digits
-    fitted = small(recipe=cs.Recipe(epochs=1), architecture=cs.presets.ann, epochs=None).fit(X, y)
+    fitted = two_epochs(recipe=cs.Recipe(epochs=1), architecture=cs.presets.ann, epochs=None).fit(X, y)
     unfitted = clone(fitted)
     assert unfitted.get_params() == fitted.get_params()
     assert not hasattr(unfitted, "model_")
@@ -360,13 +378,13 @@ def test_a_clone_has_the_parameters_and_nothing_learned(digits):
 # --- Import -----------------------------------------------------------------------------------------------------------
 
 
-def run(code):
+def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
 def test_importing_convscope_does_not_import_scikit_learn():
-    done = run("import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)")
+    done = run_python("import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
     assert "CNNClassifier" in dir(cs)
 
@@ -374,10 +392,10 @@ def test_importing_convscope_does_not_import_scikit_learn():
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["sklearn", "sklearn.utils.validation"])
 def test_without_scikit_learn_the_error_names_the_extra(missing):
-    done = run(
-        f"import sys; sys.modules[{missing!r}] = None\n"
+    done = run_python(
+        f"import sys; sys.modules[{missing!r}] = None\n"  # an import of it then fails
         "import convscope\n"
-        "for kind in (ImportError, convscope.ConvscopeError):\n"
+        "for kind in (ImportError, convscope.ConvscopeError):\n"  # the error is of both kinds
         "    try: convscope.CNNClassifier\n"
         "    except kind as error: print(error)\n"
     )

@@ -1,4 +1,4 @@
-"""scikit-learn's tools around a `CNNClassifier`: what its users do with any classifier."""
+"""scikit-learn's tools (pipelines, searches, ensembles, plots) with a `CNNClassifier` inside."""
 
 # ruff: noqa: N803, N806  (X is scikit-learn's name)
 
@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from convscope import CNNClassifier
 
-WINE = load_wine(return_X_y=True)
+WINE = load_wine(return_X_y=True)  # 178 wines of three classes, 13 columns of very different units
 
 
 def small(**parameters):
@@ -28,7 +28,7 @@ def small(**parameters):
 
 
 @pytest.mark.parametrize("steps", [[], [StandardScaler()], [FunctionTransformer(lambda X: X - 8)]])
-def test_a_pipeline_may_scale_the_images(digits, steps):
+def test_a_pipeline_may_scale_or_shift_the_images(digits, steps):
     X_train, X_test, y_train, y_test = digits
     pipeline = make_pipeline(*steps, small(epochs=8)).fit(X_train, y_train)
     assert pipeline.score(X_test, y_test) > 0.96
@@ -40,11 +40,11 @@ def test_a_table_with_columns_of_very_different_units_needs_no_scaling():
 
 @pytest.mark.slow
 def test_cross_validation_gives_the_same_in_one_and_two_processes():
-    serial, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
-    np.testing.assert_array_equal(serial, two)
+    serial, parallel = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(serial, parallel)
 
 
-def test_a_grid_search_in_two_processes_finds_what_learns(digits):
+def test_a_grid_search_in_two_processes_finds_the_learning_rate_that_learns(digits):
     X_train, X_test, y_train, y_test = digits
     search = GridSearchCV(small(), {"learning_rate": [1e-7, 0.01], "architecture": ["ann"]}, cv=2, n_jobs=2)
     search.fit(X_train[:500], y_train[:500])
@@ -52,7 +52,7 @@ def test_a_grid_search_in_two_processes_finds_what_learns(digits):
     assert search.score(X_test, y_test) > 0.85
 
 
-def test_names_of_classes_pass_through_a_calibration():
+def test_a_calibrated_classifier_keeps_the_names_of_classes():
     X, y = WINE
     names = np.array(["barolo", "grignolino", "barbera"])[y]
     calibrated = CalibratedClassifierCV(small(), cv=2).fit(X, names)
@@ -69,7 +69,7 @@ def test_names_of_classes_pass_through_a_calibration():
     ],
     ids=["vote", "stack", "bag"],
 )
-def test_ensembles_accept_an_imported_network(ensemble):
+def test_ensembles_accept_the_classifier(ensemble):
     X, y = WINE
     X = StandardScaler().fit_transform(X)
     assert ensemble().fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
@@ -85,7 +85,7 @@ def test_permutation_importance_finds_the_informative_column():
 
 
 @pytest.mark.slow
-def test_a_learning_curve_and_a_confusion_matrix_are_drawn_from_it():
+def test_a_learning_curve_and_a_confusion_matrix_are_drawn():
     mpl.use("agg")
     X, y = WINE
     sizes, _, scores = learning_curve(small(), X, y, train_sizes=[0.2, 1.0], cv=3, shuffle=True, random_state=0)
@@ -93,7 +93,7 @@ def test_a_learning_curve_and_a_confusion_matrix_are_drawn_from_it():
     assert np.isfinite(scores).all()
     display = ConfusionMatrixDisplay.from_estimator(small().fit(X, y), X, y)
     assert display.confusion_matrix.sum() == len(y)
-    assert display.confusion_matrix.trace() > 165
+    assert display.confusion_matrix.trace() > 165  # correct, of 178
     mpl.pyplot.close(display.figure_)
 
 
@@ -108,7 +108,7 @@ def test_joblib_keeps_a_fitted_pipeline():
 
 def test_a_notebook_shows_its_parameters_and_whether_it_is_fitted():
     assert "Not fitted" in small()._repr_html_()
-    shown = small().fit(*WINE)._repr_html_()
-    assert "CNNClassifier" in shown
-    assert "Not fitted" not in shown
+    fitted_html = small().fit(*WINE)._repr_html_()
+    assert "CNNClassifier" in fitted_html
+    assert "Not fitted" not in fitted_html
     assert repr(small()) == "CNNClassifier(epochs=10, learning_rate=0.01, random_state=0)"
