@@ -11,7 +11,7 @@ from tests.test_docs import USED, blocks, name
 
 WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
 NEEDED = {"keras.md": "keras", "pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
-"""What the code of a page needs beyond the extra `test`."""
+"""The package that the code of a page needs and the extra `test` does not install."""
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
             exec(compile(text, f"{page.name}, block {number}", "exec"), names)
             continue
         test = doctest.DocTestParser().get_doctest(text, names, f"{page.name}, block {number}", str(page), 0)
-        said = list[str]()
-        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append, clear_globs=False)
-        assert not said, "".join(said)
+        failures = list[str]()
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=failures.append, clear_globs=False)
+        assert not failures, "".join(failures)
         names = test.globs

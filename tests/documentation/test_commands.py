@@ -1,7 +1,7 @@
 """The commands that README and the documentation show, run one after another as a reader would.
 
-Those of the first pages that a reader meets run exactly as they stand, page by page, in an empty folder with the files
-that such a reader has; only MNIST is cut short. Those of other pages run block by block, on runs that exist already.
+Commands of the first pages (`list_first_pages`) run exactly as written, page by page, in a folder that holds only the
+reader's own files; MNIST is cut short. Commands of other pages run block by block, on runs that exist already.
 """
 
 import json
@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ from convscope.cli import main
 from convscope.data.datasets.named import catalogue
 
 ROOT = Path(__file__).parent.parent.parent
-PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
-BOUNDS = {  # a later option wins; what a page says of numbers is measured elsewhere
+NOT_FOR_USERS = {"design.md", "style.md"}
+SHORTENED = {  # appended to a command, since a later option wins; other tests check the numbers on the pages
     "run": ["--epochs", "1", "--seeds", "1"],
     "train": ["--epochs", "1"],
     "experiment": ["--epochs", "1", "--seeds", "2"],
@@ -36,39 +37,39 @@ ELSEWHERE = ("local:", "dask:", "ray:", "mlflow:")  # processes, clusters and se
 
 
 def blocks(page: Path) -> list[list[list[str]]]:
-    """The blocks of a page that show commands which can be run here: the words of each, after `convscope`."""
+    """Return for each block of a page the commands that can be run here, as lists of words after `convscope`."""
     text = page.read_text(encoding="utf-8")
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    shown = [block for language, block in fenced if language in ("", "sh", "bash", "console")]
-    return list(filter(None, map(_commands, shown)))
+    commands = [_parse_commands(block) for language, block in fenced if language in ("", "sh", "bash", "console")]
+    return [block for block in commands if block]
 
 
-def _commands(block: str) -> list[list[str]]:
+def _parse_commands(block: str) -> list[list[str]]:
     lines = [line.removeprefix("$ ").partition(" #")[0] for line in block.splitlines()]
-    is_command = re.compile(r"(\w+=\S+ )?convscope (?!.*\[OPTIONS\])")
-    shown = [shlex.split(line) for line in lines if is_command.match(line)]
-    commands = [_without_other_places(words[words.index("convscope") + 1 :]) for words in shown]
+    is_command = re.compile(r"(\w+=\S+ )?convscope (?!.*\[OPTIONS\])")  # after a variable's value, but not a usage line
+    command_lines = [shlex.split(line) for line in lines if is_command.match(line)]
+    commands = [_without_remote_options(words[words.index("convscope") + 1 :]) for words in command_lines]
     return [words for words in commands if words[0] not in ENDLESS and (words[0] != "log" or "--to" in words)]
 
 
-def _without_other_places(words: list[str]) -> list[str]:
+def _without_remote_options(words: list[str]) -> list[str]:
     """Leave out the options whose value is a process, a cluster or a server."""
     values = {index for index, word in enumerate(words) if word.startswith(ELSEWHERE)}
     return [word for index, word in enumerate(words) if index not in values and index + 1 not in values]
 
 
-def first_pages() -> list[Path]:
+def list_first_pages() -> list[Path]:
     docs = ROOT / "docs"
     return [
         ROOT / "README.md", docs / "quickstart.md", docs / "architecture.md", *sorted((docs / "howto").glob("*.md")),
     ]  # fmt: skip
 
 
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in PLANS]
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in NOT_FOR_USERS]
 BLOCKS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
-    if page not in first_pages()
+    if page not in list_first_pages()
     for number, block in enumerate(blocks(page), start=1)
 ]
 
@@ -93,9 +94,10 @@ def small_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def desk(
-    small_run: Path, data: Path, small_folder: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A folder with the runs and files that the pages speak of; MNIST is cut short."""
+    small_run: Path, data: Path, small_folder: Path, dense_model: cs.Model, mnist: cs.Splits, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:  # fmt: skip
+    """A folder with the runs and files that commands of the pages name; MNIST is cut short."""
     monkeypatch.chdir(tmp_path)
     cut_mnist_short(monkeypatch)
     for name in ("mnist-cnn-001", "mnist-cnn-002", "fashion-mnist-cnn-001"):
@@ -108,34 +110,36 @@ def desk(
     shutil.copytree(small_folder, tmp_path / "ten-million")
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
-    (tmp_path / "my_model.keras").write_bytes(keras_file())
-    network = train_network(mnist.train.take(np.arange(4000)))
-    torch_file(network, tmp_path)
-    tflite_file(network).save(tmp_path).rename(tmp_path / "model.tflite")
+    (tmp_path / "my_model.keras").write_bytes(make_keras_file())
+    write_torch_file(dense_model, tmp_path)
+    make_tflite_model(dense_model).save(tmp_path).rename(tmp_path / "model.tflite")
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
     (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     return tmp_path
 
 
 def cut_mnist_short(patch: pytest.MonkeyPatch) -> None:
-    whole = catalogue._read_embedded
-    patch.setattr(catalogue, "_read_embedded", lambda *file: whole(*file)[: 300 if "train" in file[1].name else 100])
+    """Let the data set `mnist` have 300 training and 100 test images."""
+    read_all = catalogue._read_embedded
+    patch.setattr(catalogue, "_read_embedded", lambda *file: read_all(*file)[: 300 if "train" in file[1].name else 100])
 
 
-def keras_file() -> bytes:
+def make_keras_file() -> bytes:
     config, arrays = small(28, 28, units=10)
     config["config"]["layers"].insert(1, layer("Rescaling", "rescaling", scale=1 / 255))
     return archive(config, hdf5(arrays))
 
 
-def train_network(digits: cs.Dataset) -> cs.Model:
-    """Return a network that was trained on byte / 255."""
+@pytest.fixture(scope="module")
+def dense_model(mnist: cs.Splits) -> cs.Model:
+    """A network that reads pixels divided by 255, so accurate that `import` finds this scaling."""
     layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10))
-    return cs.train(cs.Architecture(cs.Input(28, 28), layers), digits, cs.Recipe(epochs=5))[0]
+    architecture = cs.Architecture(cs.Input(28, 28), layers)
+    return cs.train(architecture, mnist.train.take(np.arange(4000)), cs.Recipe(epochs=5))[0]
 
 
-def torch_file(model: cs.Model, folder: Path) -> None:
-    """Write net.pt2, the model as a network of PyTorch."""
+def write_torch_file(model: cs.Model, folder: Path) -> None:
+    """Write net.pt2, a PyTorch program that computes what `dense_model` does."""
     program, value = Program((1, 1, 28, 28)), "x"
     value = program.call("flatten.using_ints", (1, 784), self=value, start_dim=1)
     for name, units in (("dense", 32), ("dense_1", 10)):
@@ -147,65 +151,64 @@ def torch_file(model: cs.Model, folder: Path) -> None:
     program.save(folder)
 
 
-def tflite_file(model: cs.Model) -> TfliteModel:
-    """Return the model as one of TensorFlow Lite, whose input is no byte."""
+def make_tflite_model(model: cs.Model) -> TfliteModel:
+    """Convert `dense_model` to TensorFlow Lite with an input of floats."""
     file = TfliteModel()
     file.tensor("x", (1, 28, 28, 1))
     for name, units, source, result in (("dense", 32, "x", "h"), ("dense_1", 10, "h", "y")):
         file.constant(name, np.ascontiguousarray(model.weights[f"{name}/kernel"].T))
         file.constant(f"{name}/bias", model.weights[f"{name}/bias"])
         file.tensor(result, (1, units))
-        file.call(9, [source, name, f"{name}/bias"], result, {0: ("b", 1)} if result == "h" else {})
+        relu = {0: ("b", 1)} if result == "h" else {}  # field 0 of the options is the activation, 1 is ReLU
+        file.call(9, [source, name, f"{name}/bias"], result, relu)  # operator 9 is FULLY_CONNECTED
     return file
 
 
 @pytest.fixture
-def readers_folder(mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder but for the files that the first pages call the reader's own; MNIST is cut short."""
+def readers_folder(mnist: cs.Splits, dense_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with only the files that the first pages call the reader's own; MNIST is cut short."""
     monkeypatch.chdir(tmp_path)
     cut_mnist_short(monkeypatch)
     for name, labels in (("my_images", "01"), ("class_digits", "37")):
         for label in labels:
-            save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
-    save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
-    save_digits(mnist.test, 7, tmp_path, count=1)
-    torch_file(train_network(mnist.train.take(np.arange(4000))), tmp_path)
+            save_digits(mnist.test, int(label), tmp_path / name / label, [f"{n:04}.png" for n in range(20)], size=20)
+    save_digits(mnist.test, 4, tmp_path / "new_pictures", ["0000.png", "0001.png"], size=240)
+    save_digits(mnist.test, 7, tmp_path, ["seven.jpg"], size=240)
+    write_torch_file(dense_model, tmp_path)
     return tmp_path
 
 
-def save_digits(digits: cs.Dataset, label: int, folder: Path, count: int) -> None:
-    """Write digits in dark ink on light paper, the first as seven.jpg where there is one."""
+def save_digits(digits: cs.Dataset, label: int, folder: Path, names: list[str], size: int) -> None:
+    """Write the first digits of a class in dark ink on light paper, as square pictures with these names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, index in enumerate(np.flatnonzero(digits.labels == label)[:count]):
+    for name, index in zip(names, np.flatnonzero(digits.labels == label), strict=False):
         paper = Image.fromarray(np.pad(255 - digits.images[index, ..., 0], 10, constant_values=255))
-        name = "seven.jpg" if count == 1 else f"{number:04}.png"
-        paper.resize((20, 20) if count == 20 else (240, 240)).save(folder / name)
+        paper.resize((size, size)).save(folder / name)
 
 
 def find_saved_files(page: Path) -> dict[str, str]:
-    """The JSON files that a page asks its reader to save, each named in the text before it."""
+    """Return the JSON files, by name, that a page asks its reader to save; the text before each names it last."""
+    # Split by a group: texts and JSON blocks alternate, and a text comes first.
     parts = re.split(r"^```json\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    named = [re.findall(r"`(\w+\.json)`", around) for around in parts[::2]]
-    return {names[-1]: text for names, text in zip(named, parts[1::2], strict=False)}
+    names = [re.findall(r"`(\w+\.json)`", text) for text in parts[::2]]
+    return {names_before[-1]: block for names_before, block in zip(names, parts[1::2], strict=False)}
 
 
 def test_commands_are_found_in_the_pages():
     assert sum(len(block) for page in PAGES for block in blocks(page)) >= 40
-    assert [page.stem for page in first_pages() if not blocks(page)] == [
-        "README",
-        "weights_as_data",
-    ]  # make and Python alone
+    without_commands = [page.stem for page in list_first_pages() if not blocks(page)]
+    assert without_commands == ["README", "weights_as_data"]  # they show only `make` and Python
 
 
-@pytest.mark.parametrize("page", first_pages()[1:], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", list_first_pages()[1:], ids=lambda page: page.stem)
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
-def test_the_commands_of_a_first_page_run_as_they_stand(page: Path, readers_folder: Path):
+def test_the_commands_of_a_first_page_run_as_written(page: Path, readers_folder: Path):
     for name, text in find_saved_files(page).items():
         (readers_folder / name).write_text(text)
-    for words in [words for block in blocks(page) for words in block]:
-        larger = ["--difference", "60"] if words[0] == "plan" else []  # so few images show no smaller one
-        done = CliRunner().invoke(main, [*words, *larger])
+    for words in chain(*blocks(page)):
+        options = ["--difference", "60"] if words[0] == "plan" else []  # so few images show only large differences
+        done = CliRunner().invoke(main, [*words, *options])
         assert done.exit_code == 0, (words, done.output)
 
 
@@ -213,8 +216,7 @@ def test_the_commands_of_a_first_page_run_as_they_stand(page: Path, readers_fold
 def test_every_make_target_on_a_page_exists(page: Path):
     text = page.read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    shown = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)
-    assert set(shown) <= set(targets)
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
 
 
 def test_make_run_is_the_main_command():
@@ -228,9 +230,9 @@ def test_make_run_is_the_main_command():
 def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
     for words in block:
         if "keras" in words and find_spec("keras") is None:
-            pytest.skip("tests/interoperability has Keras")
-        bounds = [] if "--resume" in words else BOUNDS.get(words[0], [])
-        if bounds and "--dataset" not in words:
-            bounds = [*bounds, "--dataset", str(data)]
-        done = CliRunner().invoke(main, [*words, *bounds])
+            pytest.skip("Keras is not installed here; tests/interoperability installs it")
+        options = [] if "--resume" in words else SHORTENED.get(words[0], [])
+        if options and "--dataset" not in words:
+            options = [*options, "--dataset", str(data)]
+        done = CliRunner().invoke(main, [*words, *options])
         assert done.exit_code == 0, (words, done.output)

@@ -1,6 +1,6 @@
-"""The example notebooks: as they are committed, and executed from top to bottom as their reader would.
+"""The example notebooks: how they are committed, and their cells run from top to bottom.
 
-Those that need Keras or train for long are executed by tests/interoperability.
+tests/interoperability runs those that need Keras or train for long.
 """
 
 import ast
@@ -33,7 +33,7 @@ def test_a_notebook_is_committed_without_results_and_with_names_for_its_cells(pa
 
 
 def execute(notebook: Path, folder: Path) -> str:
-    """Return a notebook as a dark HTML page, executed in `folder`, where what it saves stays."""
+    """Execute a notebook in `folder`, where its files stay, and return it as an HTML page with the dark theme."""
     shutil.copy(notebook, folder)
     done = subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", notebook.name],
@@ -47,7 +47,7 @@ def execute(notebook: Path, folder: Path) -> str:
     return page
 
 
-def frames_of(page: str) -> list[dict[str, str | None]]:
+def find_frames(page: str) -> list[dict[str, str | None]]:
     """Return the attributes of each `iframe` of a page."""
     frames, parser = list[dict[str, str | None]](), HTMLParser()
     parser.handle_starttag = lambda tag, attrs: frames.append(dict(attrs)) if tag == "iframe" else None
@@ -61,19 +61,19 @@ def test_the_notebook_on_own_arrays_shows_its_report_in_six_cells(tmp_path: Path
     assert len(json.loads(notebook.read_text(encoding="utf-8"))["cells"]) == 6
     page = execute(notebook, tmp_path)
     (report,) = (tmp_path / "runs").glob("*/report.html")
-    (frame,) = frames_of(page)
+    (frame,) = find_frames(page)
     assert (frame["width"], frame["sandbox"]) == ("900", "allow-scripts allow-downloads")
     assert frame["srcdoc"] == report.read_text(encoding="utf-8")
     assert "Largest loss of accuracy: " in page  # the robustness, measured when it was asked for
 
 
 def run_cell(code: str, names: dict[str, object]) -> None:
-    """Run a cell, and make the HTML or the text of its last expression, as a notebook does to show it."""
+    """Run a cell, and render its last expression as HTML or text, as a notebook does."""
     tree = ast.parse(code)
-    shown = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "cell", "exec"), names)
-    if shown is not None:
-        value = eval(compile(ast.Expression(shown.value), "cell", "eval"), names)
+    if last is not None:
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
         assert getattr(value, "_repr_html_", value.__repr__)()
 
 
@@ -82,7 +82,7 @@ def run_cell(code: str, names: dict[str, object]) -> None:
 def test_the_cells_of_a_notebook_run(
     notebook: str, cut: dict[str, str], small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """With few images and one epoch; what the notebook comes to is tested in tests/interoperability."""
+    """Run a notebook with few images and one epoch; tests/interoperability checks its results."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cs, "load_dataset", lambda _: small_mnist)
     monkeypatch.setattr(cs.recipes, "classic", cs.Recipe(epochs=1))
@@ -96,6 +96,7 @@ def test_published_figures_follow_from_published_answers(monkeypatch: pytest.Mon
 
 
 def run_cells(notebook: str, cut: dict[str, str]) -> None:
+    """Run the code of a notebook in which each key of `cut` is replaced by its shorter value."""
     names: dict[str, object] = {}
     for cell in json.loads((EXAMPLES / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
