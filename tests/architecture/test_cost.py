@@ -1,4 +1,4 @@
-"""What a network may cost, and which layer crosses the limit."""
+"""The limits on a network's layers, memory and operations; the error names the first layer above a limit."""
 
 import json
 import subprocess
@@ -62,14 +62,15 @@ def m5(size: int) -> cs.Architecture:
     return cs.Architecture(cs.Input(size, size), (*layers, cs.Flatten(), cs.Dense(10), cs.BatchNormalization()))
 
 
-@pytest.mark.parametrize("made", [lambda: vgg16(224), lambda: vgg16(512), lambda: m5(28), lambda: m5(512)])
-def test_networks_that_people_build_stay_within_the_limits(made):
-    assert made().num_classes in (10, 1000)
+@pytest.mark.parametrize(("build", "size"), [(vgg16, 224), (vgg16, 512), (m5, 28), (m5, 512)])
+def test_networks_that_people_build_stay_within_the_limits(build, size):
+    assert build(size).num_classes in (10, 1000)
 
 
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
+        # A window of 3 x 3 fits a map of 8 x 8 at 6 x 6 positions. Products or reads, then one write per output.
         (cs.Conv2D(5, 3), 6 * 6 * 5 * (3 * 3 * 2) + 6 * 6 * 5),
         (cs.DepthwiseConv2D(3), 6 * 6 * 2 * (3 * 3) + 6 * 6 * 2),
         (cs.AveragePooling2D(3, 1), 6 * 6 * 2 * 9 + 6 * 6 * 2),
@@ -86,16 +87,10 @@ def test_operations_count_multiply_adds_or_reads_and_writes(layer, expected):
 
 @pytest.mark.slow
 def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(tmp_path: Path):
-    value = {
-        "input": {"height": 28, "width": 28},
-        "layers": [
-            *[{"kind": "ZeroPadding2D", "padding": 1024}] * 22,
-            {"kind": "Flatten"},
-            {"kind": "Dense", "units": 2},
-        ],
-    }
+    paddings = [{"kind": "ZeroPadding2D", "padding": 1024}] * 22
+    layers = [*paddings, {"kind": "Flatten"}, {"kind": "Dense", "units": 2}]
     path = tmp_path / "huge.json"
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps({"input": {"height": 28, "width": 28}, "layers": layers}))
     script = (
         "import sys; from convscope.cli import main; from convscope.training.memory import peak_memory_bytes\n"
         "before = peak_memory_bytes()\n"
@@ -105,12 +100,12 @@ def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(t
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {path}: zero_padding2d_6: up to this layer the network needs ")
-    assert int(done.stdout) < 64 << 20
+    assert int(done.stdout) < 64 << 20  # bytes; imports alone take some
 
 
 def test_an_engine_holds_fewer_images_at_once_where_their_maps_are_large():
     large = cs.Architecture(cs.Input(512, 512), (cs.Conv2D(32, 3, padding="same"), *END))
-    one_image = 8 * (512 * 512 * 32 + 32 + 10)
+    bytes_per_image = 8 * (512 * 512 * 32 + 32 + 10)  # the outputs of the three layers in float64
     blocks = image_blocks(large, 10, 8)
-    assert [block.start for block in blocks] == list(range(0, 10, 2**28 // one_image))
+    assert [block.start for block in blocks] == list(range(0, 10, 2**28 // bytes_per_image))  # a block has 256 MiB
     assert [(block.start, block.stop) for block in image_blocks(m5(28), 100, 8)] == [(0, 64), (64, 128)]

@@ -1,3 +1,5 @@
+"""Layers one by one: output shapes, weights and multiply-adds, their form as JSON, and errors."""
+
 import json
 from itertools import product
 
@@ -39,8 +41,8 @@ LAYERS = [
 ]  # fmt: skip
 
 
-def number_of_windows(size, kernel, stride, padding):
-    """Count by hand: a window starts at every stride, and with `valid` it must also end within the map."""
+def count_windows(size, kernel, stride, padding):
+    """Count the windows one by one: one starts at every stride, and with `valid` it must also end within the map."""
     return sum(1 for start in range(0, size, stride) if padding == "same" or start + kernel <= size)
 
 
@@ -51,15 +53,11 @@ def number_of_windows(size, kernel, stride, padding):
 def test_convolution_shape_is_the_number_of_its_windows(padding, stride):
     for height, width, rows, columns in product((5, 8, 28, 31), (6, 17), (1, 2, 5), (1, 3, 4)):
         layer = Conv2D(3, (rows, columns), stride, padding)
-        expected = (
-            number_of_windows(height, rows, stride, padding),
-            number_of_windows(width, columns, stride, padding),
-            3,
-        )
+        expected = (count_windows(height, rows, stride, padding), count_windows(width, columns, stride, padding), 3)
         assert layer.output_shape((height, width, 2)) == expected
 
 
-def test_pooling_strides_by_its_own_size_unless_told_otherwise():
+def test_the_default_stride_of_a_pooling_is_its_size():
     assert MaxPooling2D((3, 2)).strides == (3, 2)
     assert MaxPooling2D(3, 1).strides == (1, 1)
 
@@ -71,7 +69,7 @@ def test_pooling_with_same_padding_keeps_every_pixel(kind):
 
 
 @pytest.mark.parametrize("kind", [GlobalMaxPooling2D, GlobalAveragePooling2D])
-def test_global_pooling_gives_a_number_a_map(kind):
+def test_global_pooling_reduces_each_map_to_a_number(kind):
     assert kind().output_shape((11, 8, 32)) == (32,)
 
 
@@ -79,7 +77,7 @@ def test_depthwise_convolution_has_filters_for_each_channel():
     layer = DepthwiseConv2D((5, 3), (2, 1), "same", depth_multiplier=4)
     assert layer.output_shape((11, 8, 3)) == (6, 8, 12)
     assert layer.weight_shapes((11, 8, 3)) == {"kernel": (5, 3, 3, 4), "bias": (12,)}
-    assert layer.macs((11, 8, 3)) == 6 * 8 * 12 * 15
+    assert layer.macs((11, 8, 3)) == 6 * 8 * 12 * (5 * 3)
 
 
 def test_a_dilated_window_reaches_further_with_the_same_weights():
@@ -87,7 +85,7 @@ def test_a_dilated_window_reaches_further_with_the_same_weights():
     assert layer.window.reach == (5, 4)
     assert layer.output_shape((11, 8, 3)) == (7, 5, 8)
     assert layer.weight_shapes((11, 8, 3)) == plain.weight_shapes((11, 8, 3))
-    assert layer.macs((11, 8, 3)) == 7 * 5 * 8 * 6 * 3
+    assert layer.macs((11, 8, 3)) == 7 * 5 * 8 * (3 * 2) * 3
     assert Conv2D(8, 3, padding="same", dilation_rate=4).output_shape((5, 8, 3)) == (5, 8, 8)
     assert DepthwiseConv2D(3, dilation_rate=2).output_shape((11, 8, 3)) == (7, 4, 3)
 
@@ -96,7 +94,7 @@ def test_filters_in_groups_have_weights_for_the_channels_of_their_group():
     layer = Conv2D(8, (3, 2), 2, "same", groups=4)
     assert layer.output_shape((11, 8, 12)) == (6, 4, 8)
     assert layer.weight_shapes((11, 8, 12)) == {"kernel": (3, 2, 3, 8), "bias": (8,)}
-    assert layer.macs((11, 8, 12)) == 6 * 4 * 8 * 6 * 3
+    assert layer.macs((11, 8, 12)) == 6 * 4 * 8 * (3 * 2) * 3  # a group has 12 / 4 channels
 
 
 def test_weights_have_the_shapes_that_keras_gives_them():
@@ -150,12 +148,14 @@ def test_multiply_adds_are_counted_output_by_output():
 
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "expected"),
-    # Odd zeros go behind, as TensorFlow pads: 8 pixels read by 2 need one, by 5 four, by 3 at stride 2 one.
+    # An odd zero is added after the map, as TensorFlow does: a window of 2 over 8 pixels needs one zero in all, of 5
+    # four, of 3 at stride 2 one.
     [(8, 2, 1, 0), (8, 3, 1, 1), (8, 5, 1, 2), (8, 3, 2, 0), (31, 3, 2, 1), (8, 1, 2, 0), (1, 5, 1, 2)],
 )
 def test_same_padding_puts_an_odd_zero_last(size, kernel, stride, expected):
     frame = Window((kernel, 1), (stride, 1), "same").frame((size, 9, 1))
-    zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    num_windows = -(-size // stride)  # rounded up
+    zeros = max((num_windows - 1) * stride + kernel - size, 0)
     assert frame == ((expected, zeros - expected), (0, 0))
     assert Window((kernel, 1), (stride, 1), "valid").frame((size, 9, 1)) == ((0, 0), (0, 0))
 
@@ -166,7 +166,7 @@ def test_a_number_a_list_and_a_pair_are_the_same_kernel_size(kernel_size):
     assert hash(Conv2D(8, kernel_size)) == hash(Conv2D(8, (3, 3)))
 
 
-# --- As data ----------------------------------------------------------------------------------------------------------
+# --- JSON -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)
@@ -179,13 +179,12 @@ def test_every_kind_of_layer_goes_through_json_above():
 
 
 def test_missing_arguments_of_a_layer_have_their_defaults():
-    assert layer_from_dict({"kind": "BatchNormalization", "activation": "relu"}) == BatchNormalization(
-        activation="relu"
-    )
+    normalization = layer_from_dict({"kind": "BatchNormalization", "activation": "relu"})
+    assert normalization == BatchNormalization(activation="relu")
     assert layer_from_dict({"kind": "Conv2D", "filters": 8}) == Conv2D(8)
 
 
-def test_a_layer_as_data_says_its_kind_first():
+def test_the_json_of_a_layer_has_its_kind_first():
     assert layer_to_dict(Conv2D(16, activation="relu", name="conv2d")) == {
         "kind": "Conv2D", "name": "conv2d", "filters": 16, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid",
         "activation": "relu", "use_bias": True,
@@ -193,7 +192,7 @@ def test_a_layer_as_data_says_its_kind_first():
     assert next(iter(layer_to_dict(Flatten()))) == "kind"
 
 
-def test_dilation_and_groups_are_left_out_of_the_data_where_they_change_nothing():
+def test_dilation_and_groups_of_1_are_left_out_of_the_json():
     plain, layer = Conv2D(8, dilation_rate=1, groups=1), Conv2D(8, dilation_rate=(2, 1), groups=4)
     assert layer_to_dict(plain).keys() == layer_to_dict(Conv2D(8)).keys()
     assert layer_to_dict(layer) == layer_to_dict(plain) | {"dilation_rate": [2, 1], "groups": 4}
@@ -303,7 +302,7 @@ def test_a_layer_rejects_invalid_arguments(kind, arguments, message):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_layer_refuses_the_input(layer, input_shape, message):
+def test_a_layer_refuses_an_input_shape_that_does_not_fit(layer, input_shape, message):
     with pytest.raises(ArchitectureError, match=message):
         layer.output_shape(input_shape)
 

@@ -1,4 +1,4 @@
-"""The networks that come with convscope, and what is made of them."""
+"""The preset networks: sizes, parameters, what they learn from few images, and a multiplied width."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_preset_is_for_any_image_size_and_number_of_classes(name: str, shape: 
     assert network == PRESETS[name](shape, num_classes)
 
 
-def test_the_presets_have_the_parameters_that_are_stated_of_them():
+def test_the_presets_have_the_published_numbers_of_parameters():
     counts = {name: preset().parameters for name, preset in PRESETS.items()}
     assert counts == {
         "cnn": 108_618, "ann": 118_282, "lenet5": 61_706, "small": 5_258, "wide": 431_242, "deep": 72_666,
@@ -77,8 +77,8 @@ def test_a_width_multiplies_filters_and_units_but_not_the_classes():
     half = widen(presets.deep((20, 20, 3), 5), 0.5)
     assert (half.name, half.num_classes, half.input.shape) == ("deep-x0.5", 5, (20, 20, 3))
     assert [layer.filters for layer in half.layers if hasattr(layer, "filters")] == [8, 8, 16, 16, 32, 32]
-    assert widen(presets.small(), 0.001).parameters > 0
-    assert widen(presets.cnn(), 1) is not None
+    assert widen(presets.small(), 0.001).parameters > 0  # each layer keeps at least one filter or unit
+    assert widen(presets.cnn(), 1) == presets.cnn()
 
 
 @pytest.mark.parametrize("width", [0, -1, 65, float("nan")])

@@ -39,7 +39,7 @@ def test_summary_counts_moving_statistics_with_their_layer_and_separately_at_the
     ]
 
 
-def test_summary_says_what_an_addition_reads():
+def test_summary_names_the_inputs_of_an_addition():
     layers = (Conv2D(4, 3, padding="same"), Conv2D(4, 1), Add("conv2d"), Flatten(), Dense(3))
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
     assert lines[2].endswith("Receptive field  Connected to")
@@ -48,7 +48,7 @@ def test_summary_says_what_an_addition_reads():
     assert "Connected" not in presets.cnn().summary()
 
 
-def test_summary_says_what_branches_read():
+def test_summary_names_the_inputs_of_branches():
     layers = (Conv2D(4, name="a"), Branch("input"), Conv2D(2, name="b"), Concatenate("a"), Flatten(), Dense(3))
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
     assert [" ".join(line.split()) for line in lines[5:8]] == [
@@ -58,12 +58,11 @@ def test_summary_says_what_branches_read():
     ]
 
 
-def test_columns_of_numbers_end_at_one_edge():
+def test_numbers_of_parameters_are_aligned_right():
     lines = presets.cnn().summary().splitlines()
     header, rows = lines[2], lines[4:11]
-    for title, cells in (("Parameters", [row.parameters for row in presets.cnn().table]),):
-        edge = header.index(title) + len(title)
-        assert [line[:edge].split()[-1] for line in rows] == [f"{cell:,}" for cell in cells]
+    edge = header.index("Parameters") + len("Parameters")
+    assert [line[:edge].split()[-1] for line in rows] == [f"{row.parameters:,}" for row in presets.cnn().table]
 
 
 def test_no_line_is_wider_than_the_rule():
