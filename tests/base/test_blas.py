@@ -11,14 +11,14 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from convscope.base.blas import one_blas_thread
 
-def threads():
-    return [one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas"]
+def list_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["internal_api"] == "openblas"]
 
-threadpool_limits(2)  # whatever the number of cores that this process may use
-before = threads()
+threadpool_limits(2)  # even where this process may use a single core
+before = list_threads()
 with one_blas_thread():
-    inside = threads()
-print(before, inside, threads())
+    inside = list_threads()
+print(before, inside, list_threads())
 """
 
 

@@ -1,3 +1,5 @@
+"""Reading and writing files: the old file survives a failure, no link is followed, and reading has limits."""
+
 import errno
 import json
 import os
@@ -56,12 +58,12 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkey
     path = tmp_path / "run.json"
     path.write_text("old")
 
-    def onto_a_full_disk(path, mode):
-        file = open(path, mode)  # noqa: PTH123, SIM115 (it stands for Path.open, and is returned)
-        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+    def open_on_a_full_disk(path, mode):
+        file = open(path, mode)  # noqa: PTH123, SIM115 (it replaces Path.open, and is returned)
+        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())  # writing to /dev/full fails as on a full disk
         return file
 
-    monkeypatch.setattr("pathlib.Path.open", onto_a_full_disk)
+    monkeypatch.setattr("pathlib.Path.open", open_on_a_full_disk)
     with pytest.raises(ConvscopeError, match="No space left on device"):
         write_bytes(path, b"new" * 100_000)
     monkeypatch.undo()
@@ -146,15 +148,16 @@ def test_only_regular_files_are_opened_and_no_pipe_is_waited_for(tmp_path, kind)
 def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     with path.open("wb") as file:
-        file.truncate(files.MAX_BYTES[suffix] + 1)  # a hole, which takes no room
+        file.truncate(files.MAX_BYTES[suffix] + 1)  # a sparse file, which takes no space on the disk
     with pytest.raises(RunError, match=r"has [\d,]+ bytes, and the limit for such a file is [\d,]+"):
         open_file(path)
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setitem(files.MAX_BYTES, ".json", 8)
-    real = os.fstat
-    monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*real(handle)[:6], 0, *real(handle)[7:])))
+    fstat = os.fstat
+    # Item 6 of a stat result is the size: 0 when the file is opened.
+    monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*fstat(handle)[:6], 0, *fstat(handle)[7:])))
     (tmp_path / "a.json").write_text("[1, 2, 3, 4]")
     with pytest.raises(RunError, match="has more than 8 bytes"):
         read_bytes(tmp_path / "a.json")
@@ -164,7 +167,7 @@ READ_WITH_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
 from convscope.base.files import read_bytes
-used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()  # bytes of address space
 resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20, resource.RLIM_INFINITY))
 print(len(read_bytes(Path(sys.argv[1]))))
 """
@@ -176,4 +179,4 @@ def test_reading_a_file_takes_the_memory_of_its_bytes_and_not_of_the_limit(tmp_p
     words = [sys.executable, "-c", READ_WITH_LITTLE_MEMORY, tmp_path / "a.safetensors"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr
-    assert read_bytes(Path("/proc/self/status")).startswith(b"Name:")
+    assert read_bytes(Path("/proc/self/status")).startswith(b"Name:")  # a file whose stated size is 0

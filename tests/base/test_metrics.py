@@ -1,3 +1,5 @@
+"""Metrics of predictions and their intervals, compared with SciPy, scikit-learn, simulations and their definitions."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,26 +14,27 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from convscope.base import metrics
 
 CLASS_COUNTS = (2, 10, 100)
+Z = 1.959963984540054  # the 97.5th percentile of the normal distribution
 
 
-def random_answers(num_classes, count=500, seed=0):
-    stream = np.random.default_rng(seed)
-    logits = stream.normal(0, 3, (count, num_classes)).astype(np.float32)
-    y_true = stream.integers(0, num_classes, count)
-    # Half of the images are made easy, so that right and wrong answers both occur.
-    logits[np.arange(count // 2), y_true[: count // 2]] += 8
+def draw_logits(num_classes):
+    """Return logits and labels of 500 images; the first 250 are easy, so that not all predictions are wrong."""
+    stream = np.random.default_rng(0)
+    logits = stream.normal(0, 3, (500, num_classes)).astype(np.float32)
+    y_true = stream.integers(0, num_classes, 500)
+    logits[np.arange(250), y_true[:250]] += 8
     return logits, y_true
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_softmax_is_scipys(num_classes):
-    logits, _ = random_answers(num_classes)
+    logits, _ = draw_logits(num_classes)
     np.testing.assert_allclose(metrics.softmax(logits), scipy_softmax(logits.astype(np.float64), axis=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_cross_entropy_is_scikit_learns_log_loss(num_classes):
-    logits, y_true = random_answers(num_classes)
+    logits, y_true = draw_logits(num_classes)
     expected = log_loss(y_true, scipy_softmax(logits.astype(np.float64), axis=1), labels=range(num_classes))
     assert metrics.cross_entropy(logits, y_true) == pytest.approx(expected, rel=1e-12)
 
@@ -54,26 +57,29 @@ def test_cross_entropy_of_huge_logits_is_finite_and_exact():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_confusion_matrix_is_scikit_learns(num_classes, dtype):
-    logits, y_true = random_answers(num_classes)
+    logits, y_true = draw_logits(num_classes)
     y_pred = logits.argmax(axis=1)
     matrix = metrics.confusion_matrix(y_true.astype(dtype), y_pred.astype(dtype), num_classes)
     assert matrix.dtype == np.int64
     np.testing.assert_array_equal(matrix, sklearn_confusion_matrix(y_true, y_pred, labels=range(num_classes)))
 
 
-def draw_unbalanced_matrix(num_images, seed, num_classes=5, accuracy=0.9):
-    """Draw a confusion matrix; return it with the balanced accuracy and the macro F1 of what it is drawn from."""
-    share = np.full((num_classes, num_classes), (1 - accuracy) / (num_classes - 1))
-    np.fill_diagonal(share, accuracy)
-    share *= np.arange(1, num_classes + 1)[:, None] / (num_classes * (num_classes + 1) / 2)
-    matrix = np.random.default_rng(seed).multinomial(num_images, share.ravel()).reshape(share.shape)
-    true_f1 = np.mean(2 * np.diagonal(share) / (share.sum(axis=0) + share.sum(axis=1)))
-    return matrix, accuracy, true_f1
+def draw_unbalanced_matrix(num_images, seed, num_classes, accuracy):
+    """Draw a confusion matrix whose class k occurs k times as often as class 1; return it with the true macro F1.
+
+    The true accuracy of each class, and so the balanced accuracy, is `accuracy`.
+    """
+    chances = np.full((num_classes, num_classes), (1 - accuracy) / (num_classes - 1))
+    np.fill_diagonal(chances, accuracy)
+    chances *= np.arange(1, num_classes + 1)[:, None] / (num_classes * (num_classes + 1) / 2)
+    matrix = np.random.default_rng(seed).multinomial(num_images, chances.ravel()).reshape(chances.shape)
+    true_f1 = np.mean(2 * np.diagonal(chances) / (chances.sum(axis=0) + chances.sum(axis=1)))
+    return matrix, true_f1
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_balanced_accuracy_and_macro_f1_are_scikit_learns(num_classes):
-    logits, y_true = random_answers(num_classes)
+    logits, y_true = draw_logits(num_classes)
     y_pred = logits.argmax(axis=1)
     matrix = metrics.confusion_matrix(y_true, y_pred, num_classes)
     assert metrics.balanced_accuracy(matrix)[0] == pytest.approx(balanced_accuracy_score(y_true, y_pred), rel=1e-12)
@@ -87,16 +93,19 @@ def test_classes_that_never_occur_do_not_count():
         assert measure(matrix) == measure(matrix[:2, :2])
 
 
-@pytest.mark.parametrize(("images", "drawn"), [(150, (5, 0.9)), (300, (30, 0.7))])  # the second of 10 images a class
-def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(images, drawn):
-    covered = []
+@pytest.mark.parametrize(("num_images", "num_classes", "accuracy"), [(150, 5, 0.9), (300, 30, 0.7)])
+def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(num_images, num_classes, accuracy):
+    is_covered = []
     for seed in range(400):
-        matrix, accuracy, f1 = draw_unbalanced_matrix(images, seed, *drawn)
-        ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
-        covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
-    share = np.mean(covered, axis=0)
-    assert (share > 0.91).all(), share  # 91 % is about four standard deviations below 95 % of 400 draws
-    assert (share < 0.99).all(), share
+        matrix, true_f1 = draw_unbalanced_matrix(num_images, seed, num_classes, accuracy)
+        _, accuracy_interval = metrics.balanced_accuracy(matrix)
+        _, f1_interval = metrics.macro_f1(matrix)
+        is_covered.append([
+            accuracy_interval[0] <= accuracy <= accuracy_interval[1], f1_interval[0] <= true_f1 <= f1_interval[1]
+        ])  # fmt: skip
+    coverage = np.mean(is_covered, axis=0)
+    assert (coverage > 0.91).all(), coverage  # 91 % is about four standard deviations below 95 % of 400 draws
+    assert (coverage < 0.99).all(), coverage
 
 
 @pytest.mark.parametrize("matrix", [np.diag([3, 40]), np.diag([1, 1, 1]), np.array([[0, 5], [7, 0]])])
@@ -115,7 +124,7 @@ def test_wilson_interval_is_scipys(successes, trials, confidence):
 
 
 @given(st.integers(1, 10**6), st.floats(0, 1))
-def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fraction):
+def test_wilson_interval_contains_the_fraction_and_stays_within_0_and_1(trials, fraction):
     successes = round(fraction * trials)
     low, high = metrics.wilson_interval(successes, trials)
     assert 0 <= low <= successes / trials <= high <= 1
@@ -123,27 +132,28 @@ def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fra
 
 @pytest.mark.parametrize(("only_a", "only_b", "count"), [(1, 7, 21), (40, 20, 160), (3, 160, 10_000), (0, 9, 300)])
 def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, count):
-    both = count - only_a - only_b
-    for difference in map(float, np.ravel(metrics.difference_interval(np.array([only_a]), np.array([only_b]), count))):
+    """Check Tango's interval by its definition, with the most likely chances found numerically."""
+    not_differing = count - only_a - only_b
+    for difference in np.ravel(metrics.difference_interval(np.array([only_a]), np.array([only_b]), count)).tolist():
 
-        def unlikeliness(q, d=difference):  # q is the share that B alone classifies correctly; A has d more
-            return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(both, 1 - 2 * q - d))
+        def negative_log_likelihood(q, d=difference):  # chances: q that B alone is correct, q + d that A alone is
+            return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(not_differing, 1 - 2 * q - d))
 
-        ends = (max(0.0, -difference), (1 - difference) / 2)
-        q = minimize_scalar(unlikeliness, bounds=ends, method="bounded", options={"xatol": 1e-12}).x
-        spread = np.sqrt(count * (2 * q + difference - difference**2))
-        assert abs(only_a - only_b - count * difference) / spread == pytest.approx(1.959964, rel=1e-4)
+        bounds = (max(0.0, -difference), (1 - difference) / 2)  # all three chances are at least 0
+        q = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+        error = np.sqrt(count * (2 * q + difference - difference**2))
+        assert abs(only_a - only_b - count * difference) / error == pytest.approx(Z, rel=1e-4)
 
 
-def test_the_paired_interval_of_equal_answers_contains_zero():
+def test_the_paired_interval_of_equal_predictions_contains_zero():
     low, high = metrics.difference_interval(np.array([0]), np.array([0]), 1000)
-    z = 1.959963984540054  # d n = z sqrt(n (d - d^2)), since then q is 0
-    assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
+    # No prediction differs, so q is 0 and the score is z where d n = z sqrt(n (d - d^2)).
+    assert high[0] == -low[0] == pytest.approx(Z**2 / (1000 + Z**2), rel=1e-12)
 
 
 @pytest.mark.slow
 @given(st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1))
-def test_paired_interval_holds_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
+def test_paired_interval_contains_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
     differing = round(fraction * count)
     a = np.array([round(part * differing)])
     b = differing - a

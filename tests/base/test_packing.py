@@ -1,3 +1,5 @@
+"""Arrays packed as text in JSON: exactly, rounded, or halved, and as many rows as fit; false blocks are refused."""
+
 import zlib
 from base64 import b64encode
 
@@ -19,7 +21,7 @@ def test_an_array_survives_its_json_bit_for_bit(dtype: type[np.generic]) -> None
 def test_a_rounded_array_is_off_by_half_a_scale_at_most() -> None:
     values = np.random.default_rng(1).normal(size=(3, 3, 8, 5)).astype(np.float32) * [1e-4, 1, 10, 1e4, 0]
     packed = pack_rounded(values)
-    scales = np.abs(values).max(axis=(0, 1, 2)) / 25
+    scales = np.abs(values).max(axis=(0, 1, 2)) / 25  # each channel has integers from -25 to 25
     assert np.allclose(packed.scales, scales, rtol=1e-6)
     assert (np.abs(packed.unpack() - values) <= scales / 2 * (1 + 1e-5)).all()
     assert not packed.unpack()[..., 4].any()
@@ -36,15 +38,15 @@ def test_a_halved_array_has_16_levels_and_is_off_by_eight_at_most() -> None:
         unpack(packed.to_dict() | {"shape": [4, 8, 8, 2]})
 
 
-@pytest.mark.parametrize("room", [0, 2_000, 50_000, 200_000])
-def test_rows_are_packed_until_memory_is_full(room: int) -> None:
+@pytest.mark.parametrize(("max_bytes", "count"), [(0, 0), (2_000, 0), (50_000, 40), (200_000, 150)])
+def test_rows_are_packed_until_their_json_is_full(max_bytes: int, count: int) -> None:
+    # A row takes about 30 * 30 * 4 / 3 = 1,200 bytes in base64, since noise cannot be compressed.
     rows = np.random.default_rng(0).integers(0, 256, (150, 30, 30), dtype=np.uint8)
-    packed = RowPacker(rows).pack(room)
-    count = packed.shape[0]
+    packed = RowPacker(rows).pack(max_bytes)
+    assert packed.shape[0] == count
     assert np.array_equal(packed.unpack(), rows[:count])
-    assert count == 0 or packed.num_json_bytes <= room
-    assert count == len(rows) or Packed.from_array(rows[: count + 3]).num_json_bytes > room
-    assert count == {0: 0, 2_000: 0, 50_000: 40, 200_000: 150}[room]
+    assert count == 0 or packed.num_json_bytes <= max_bytes
+    assert count == len(rows) or Packed.from_array(rows[: count + 3]).num_json_bytes > max_bytes
 
 
 @pytest.mark.parametrize(

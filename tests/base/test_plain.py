@@ -17,7 +17,7 @@ def test_a_json_text_becomes_its_value():
     value = {
         "名": [1, -2.5, None, True, "zwölf \U0001f462", {"inner": [[], {}]}],
         "largest": 2**64 - 1,
-        "least": -(2**63),
+        "smallest": -(2**63),
     }
     assert parse_json(json.dumps(value).encode()) == value
 

@@ -1,4 +1,4 @@
-"""Records: what is written can be read, and what another hand wrote is refused with its place in the file."""
+"""Records: a written record is read back unchanged, and an invalid file is refused with the path of the wrong field."""
 
 import json
 import math
@@ -43,7 +43,7 @@ class Table(Record, kw_only=True):
     weights_sha256: Sha256
 
 
-def table(**changes: Any) -> Table:
+def make_table(**changes: Any) -> Table:
     run = Run(name="größer", accuracy=0.5, interval=(0.25, 1e-7))
     fields = {
         "runs": (run,), "values": {"b": None, "a": True}, "recipe": {"z": [1], "a": {}}, "weights_sha256": 64 * "a",
@@ -51,25 +51,25 @@ def table(**changes: Any) -> Table:
     return Table(**(fields | changes))
 
 
-def text(**changes: Any) -> bytes:
-    return json.dumps(table().to_dict() | changes).encode()
+def table_json(**changes: Any) -> bytes:
+    return json.dumps(make_table().to_dict() | changes).encode()
 
 
-def run(**changes: Any) -> dict[str, Any]:
+def run_dict(**changes: Any) -> dict[str, Any]:
     return {"name": "a", "accuracy": 0.5, "interval": None, "seconds": 1, "epochs": 1} | changes
 
 
 def test_a_record_survives_a_file_unchanged(tmp_path: Path):
-    write_record(tmp_path / "table.json", table())
-    assert read(tmp_path / "table.json", Table) == table()
-    assert pickle.loads(pickle.dumps(table())) == table()
+    write_record(tmp_path / "table.json", make_table())
+    assert read(tmp_path / "table.json", Table) == make_table()
+    assert pickle.loads(pickle.dumps(make_table())) == make_table()
     assert list(json.loads((tmp_path / "table.json").read_text())) == ["runs", "values", "recipe", "weights_sha256"]
 
 
 def test_the_canonical_bytes_do_not_depend_on_the_order_of_keys():
-    reordered = table(values={"a": True, "b": None}, recipe={"a": {}, "z": [1]})
-    assert encode(reordered) == encode(table())
-    assert encode(table()) == (
+    reordered = make_table(values={"a": True, "b": None}, recipe={"a": {}, "z": [1]})
+    assert encode(reordered) == encode(make_table())
+    assert encode(make_table()) == (
         b'{"recipe":{"a":{},"z":[1]},"runs":[{"accuracy":0.5,"epochs":1,"interval":[0.25,1e-07],"name":"gr\xc3\xb6\xc3\x9fer",'
         b'"seconds":0.0}],"values":{"a":true,"b":null},"weights_sha256":"' + 64 * b"a" + b'"}'
     )
@@ -84,47 +84,47 @@ def test_the_canonical_bytes_do_not_depend_on_the_order_of_keys():
         (Run(name="a", accuracy=math.nan, interval=None), r"Run: \$\.accuracy: expected float >= 0.0"),
         (Run(name="a", accuracy=1.5, interval=None), r"Run: \$\.accuracy: expected float <= 1.0"),
         (Run(name=None, accuracy=0.5, interval=None), r"Run: \$\.name: expected str, got null"),  # type: ignore[arg-type]
-        (table(recipe={"loss": [math.inf]}), r"Table: \$\.recipe\.loss\[0\] is inf"),
-        (table(runs=(Run(name="a", accuracy=2, interval=None),)), r"Table: \$\.runs\[0\]\.accuracy: expected float"),
+        (make_table(recipe={"loss": [math.inf]}), r"Table: \$\.recipe\.loss\[0\] is inf"),
+        (make_table(runs=(Run(name="a", accuracy=2, interval=None),)), r"Table: \$\.runs\[0\]\.accuracy: expected"),
     ],
 )
-def test_unreadable_values_are_not_written(record: Record, message: str):
+def test_values_that_could_not_be_read_back_are_not_written(record: Record, message: str):
     with pytest.raises(ValueError, match=f"^{message}"):
         encode(record)
 
 
 def test_half_a_surrogate_pair_of_a_file_name_is_replaced():
-    written = encode(table(values={"\udfff": 1, "a": "größer \udcff"}))
+    written = encode(make_table(values={"\udfff": 1, "a": "größer \udcff"}))
     assert decode(written, Table, "table.json").values == {"\ufffd": 1, "a": "größer \ufffd"}
 
 
 def test_an_array_is_no_part_of_a_record():
     with pytest.raises(TypeError, match="is a ndarray, which records do not hold"):
-        encode(table(recipe={"a": np.zeros(2)}))
+        encode(make_table(recipe={"a": np.zeros(2)}))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (text(more=1), r"\$: object contains unknown field more"),
-        (text(runs=[run(), run(more=1)]), r"\$\.runs\[1\]: object contains unknown field more"),
-        (text(runs=[{"name": "a"}]), r"\$\.runs\[0\]: object missing required field accuracy"),
-        (text(runs=[run(epochs="1")]), r"\$\.runs\[0\]\.epochs: expected int, got str"),
-        (text(runs=[run(epochs=-1)]), r"\$\.runs\[0\]\.epochs: expected int >= 0"),
-        (text(runs=[run(accuracy=1.001)]), r"\$\.runs\[0\]\.accuracy: expected float <= 1\.0"),
-        (text(runs=[run(interval=[0, 1, 2])]), r"\$\.runs\[0\]\.interval: expected array of length 2, got 3"),
-        (text(values={"a": [1]}), r"\$\.values\[\.\.\.\]: expected bool \| int"),
-        (text(weights_sha256=64 * "A"), r"\$\.weights_sha256: expected str matching regex"),
-        (text(weights_sha256=63 * "a" + "\n"), r"\$\.weights_sha256: expected str matching regex"),
-        (text(weights_sha256=64 * "a" + "\n"), r"\$\.weights_sha256: expected str of length <= 64"),
-        (text(runs=None), r"\$\.runs: expected array, got null"),
+        (table_json(more=1), r"\$: object contains unknown field more"),
+        (table_json(runs=[run_dict(), run_dict(more=1)]), r"\$\.runs\[1\]: object contains unknown field more"),
+        (table_json(runs=[{"name": "a"}]), r"\$\.runs\[0\]: object missing required field accuracy"),
+        (table_json(runs=[run_dict(epochs="1")]), r"\$\.runs\[0\]\.epochs: expected int, got str"),
+        (table_json(runs=[run_dict(epochs=-1)]), r"\$\.runs\[0\]\.epochs: expected int >= 0"),
+        (table_json(runs=[run_dict(accuracy=1.001)]), r"\$\.runs\[0\]\.accuracy: expected float <= 1\.0"),
+        (table_json(runs=[run_dict(interval=[0, 1, 2])]), r"\$\.runs\[0\]\.interval: expected array of length 2"),
+        (table_json(values={"a": [1]}), r"\$\.values\[\.\.\.\]: expected bool \| int"),
+        (table_json(weights_sha256=64 * "A"), r"\$\.weights_sha256: expected str matching regex"),
+        (table_json(weights_sha256=63 * "a" + "\n"), r"\$\.weights_sha256: expected str matching regex"),
+        (table_json(weights_sha256=64 * "a" + "\n"), r"\$\.weights_sha256: expected str of length <= 64"),
+        (table_json(runs=None), r"\$\.runs: expected array, got null"),
         (b"[]", r"\$: expected object, got array"),
         (b"", "damaged"),
         (b"\xff", "damaged"),
-        (text().replace(b"0.5", b"NaN"), "damaged .the number nan is not finite"),
-        (text(recipe={"a": "\ud800"}), "damaged .*half a surrogate pair"),
-        (text().replace(b'"recipe": {', b'"recipe": {"a": 1, '), "damaged .the key 'a' comes twice"),
-        (text(**{"x" * 10_000: 1}), r"\$: object contains unknown field x{100,200}; use another copy"),
+        (table_json().replace(b"0.5", b"NaN"), "damaged .the number nan is not finite"),
+        (table_json(recipe={"a": "\ud800"}), "damaged .*half a surrogate pair"),
+        (table_json().replace(b'"recipe": {', b'"recipe": {"a": 1, '), "damaged .the key 'a' comes twice"),
+        (table_json(**{"x" * 10_000: 1}), r"\$: object contains unknown field x{100,200}; use another copy"),
     ],
 )
 def test_an_invalid_record_is_one_error_with_a_path(content: bytes, message: str):
@@ -147,7 +147,7 @@ def test_a_file_that_is_missing_too_large_or_no_file_is_one_error(tmp_path: Path
             read(path, Table)
 
 
-class Kept(FileRecord, kw_only=True):
+class NamedFile(FileRecord, kw_only=True):
     name: str
 
 
@@ -162,11 +162,11 @@ class Kept(FileRecord, kw_only=True):
 )
 def test_a_file_of_another_form_is_one_error(content: bytes, message: str):
     with pytest.raises(RunError, match=message):
-        decode(content, Kept, "kept.json")
-    assert decode(b'{"format": 1, "version": "1", "name": "a"}', Kept, "kept.json").name == "a"
+        decode(content, NamedFile, "kept.json")
+    assert decode(b'{"format": 1, "version": "1", "name": "a"}', NamedFile, "kept.json").name == "a"
 
 
-def test_many_different_keys_and_then_one_twice_take_a_moment():
+def test_a_repeated_key_after_many_others_is_found_in_a_moment():
     names = b",".join(b'"%d":1' % number for number in range(200_000))
     with pytest.raises(RunError, match="the key '7' comes twice"):
         decode(b"{" + names + b',"7":1}', Table, "table.json")

@@ -5,13 +5,14 @@ import numpy as np
 from convscope.base.streams import random_stream, stream_key
 
 
-def test_a_key_is_the_start_of_a_published_digest():
-    # So that another program can draw the same stream.
+def test_a_key_is_the_first_eight_bytes_of_a_digest_least_significant_first():
+    # Documented, so that another program can draw the same stream.
     digest = hashlib.sha256(b"7/shuffle/2").digest()
     assert stream_key(7, "shuffle", 2) == sum(byte << (8 * i) for i, byte in enumerate(digest[:8]))
 
 
 def test_a_key_never_changes():
+    # Values of the first release: other ones would change every training.
     assert stream_key(0, "shuffle", 1) == 13178116320608052218
     assert random_stream(0, "shuffle", 1).integers(0, 100, 5).tolist() == [20, 68, 91, 3, 80]
 

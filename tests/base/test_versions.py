@@ -1,4 +1,4 @@
-"""Which version this is, and what its extras install, held against pyproject.toml."""
+"""The commands that install an extra, compared with pyproject.toml and the page on installing."""
 
 import re
 import tomllib
@@ -30,8 +30,8 @@ def test_the_page_on_installing_has_the_command(extra: str):
     assert row.endswith(f"| `{install_command(extra)}` |")
 
 
-def test_nothing_advises_a_name_at_an_index():
-    """`pip install 'convscope[...]'` works only once convscope is published."""
+def test_no_page_advises_to_install_convscope_from_an_index():
+    """`pip install 'convscope[...]'` works only once convscope is published on PyPI."""
     pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").glob("*.ipynb")]
     pages += [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "web" / "src").rglob("*.json")]
     advises = re.compile(r"pip install[^\n`]*[ \"']convscope(\[|[ \"'`=<>.]|$)|[ \"'`]convscope\[\w", re.MULTILINE)
@@ -39,6 +39,6 @@ def test_nothing_advises_a_name_at_an_index():
     assert [str(page) for page in pages if advises.search(page.read_text(encoding="utf-8"))] == []
 
 
-def test_an_unknown_extra_is_a_mistake_of_ours():
+def test_an_unknown_extra_fails_an_assertion():
     with pytest.raises(AssertionError, match="nothing"):
         install_command("nothing")
