@@ -21,7 +21,7 @@ REPORT = '<!DOCTYPE html><title>report</title><script>document.title = "read"</s
 
 
 def grey_model() -> Model:
-    """Reads 8 × 8 grey images, answers with three names that mean harm, and may answer "none of these"."""
+    """Return a model of 8 × 8 grey images, with class names that HTML or a terminal may obey and a rejection rule."""
     layers = (Conv2D(4, name="conv2d"), Flatten(name="flatten"), Dense(3, name="dense"))
     network = Architecture(Input(8, 8, 1), layers, "small")
     rule = RejectionRule({"max_probability": 0.5}, {"max_probability": 0.9}, 0.99, 100, 99, 100, {"patches": 0.9})
@@ -36,14 +36,14 @@ def grey_model() -> Model:
 
 
 def colour_model() -> Model:
-    """Reads 12 × 10 images of three colours; it has no rule, no temperature and no word on how its images are made."""
+    """Return a model of 12 × 10 colour images, without a rejection rule, a temperature or a preparation of pictures."""
     network = presets.cnn((12, 10, 3), 2)
     return Model(network, initial_weights(network, 2), ("a", "b"))
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds `grey`, a folder with a model and a report, and `colour.safetensors`."""
+    """A folder with `grey`, the run of the grey model with a report, and `colour.safetensors`."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "grey").mkdir()
     save_model(grey_model(), folder / "grey" / "model.safetensors")

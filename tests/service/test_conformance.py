@@ -1,4 +1,4 @@
-"""Schemathesis: every check of what the service does against what its OpenAPI document says."""
+"""Schemathesis sends generated requests and checks the service against its own OpenAPI document."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ for media_type in (*MEDIA_TYPES, "application/octet-stream"):
     kind = media_type.partition("/")[2].replace("octet-stream", "png")
     schemathesis.openapi.media_type(media_type, picture_files(kind))
 
-# A schema cannot say that there must be as many values as the shape has, or that bytes follow the JSON: such requests
-# for inference fit the document and are refused nevertheless. test_inference.py has those that are answered.
+# A schema cannot say that a tensor must have as many values as its shape asks for. So generated requests for inference
+# may fit the document and be refused nevertheless; test_inference.py has requests that must be accepted.
 CONFIG = SchemathesisConfig.from_dict(
     {
         "operations": [
@@ -55,5 +55,5 @@ def teardown_module():
 @pytest.mark.slow
 @schema.parametrize()
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_answers_are_as_the_document_says(case: schemathesis.Case):
+def test_responses_match_the_openapi_document(case: schemathesis.Case):
     case.call_and_validate()

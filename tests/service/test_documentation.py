@@ -1,4 +1,4 @@
-"""docs/serving.md against the service: its examples, paths, limits, metrics and options."""
+"""docs/serving.md compared with the service: examples, paths, statuses, limits, metrics, options and files."""
 
 import configparser
 import json
@@ -28,14 +28,14 @@ CURLS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlin
 
 @pytest.fixture(scope="module")
 def digits() -> Client:
-    """A service that has a model `digits` as the page's examples ask for."""
+    """A client of a service with the model `digits` that the page's examples use."""
     network = presets.cnn()
     model = Model(network, initial_weights(network, 0), tuple("0123456789"), {"dataset": "mnist"})
     return Client(create_app([Served("digits", model)]))
 
 
-def files() -> dict[str, bytes]:
-    """The files that the examples send."""
+def make_files() -> dict[str, bytes]:
+    """Return the files that the examples send, by name."""
     picture = encode_picture(np.full((60, 40), 255, np.uint8))
     request = json.loads(next(text for kind, text in BLOCKS if kind == "json"))
     request["inputs"][0]["data"] = [0] * 784
@@ -47,7 +47,7 @@ def test_every_example_of_curl_is_answered(digits: Client, line: str):
     words, method, arguments = iter(shlex.split(line)[1:]), "GET", {}
     for word in words:
         if word == "--data-binary":
-            method, arguments["content"] = "POST", files()[next(words).removeprefix("@")]
+            method, arguments["content"] = "POST", make_files()[next(words).removeprefix("@")]
         elif word == "-H":
             name, _, value = next(words).partition(": ")
             arguments["headers"] = {name: value}
@@ -56,7 +56,7 @@ def test_every_example_of_curl_is_answered(digits: Client, line: str):
     assert digits.request(method, path, **arguments).status_code == 200
 
 
-def test_the_schema_has_examples():
+def test_the_page_has_examples_of_curl():
     assert len(CURLS) >= 6
 
 
@@ -68,30 +68,28 @@ def test_the_example_in_python_is_answered(digits: Client):
 
 def test_every_path_is_in_the_table_and_no_other(digits: Client):
     document = digits.get("/openapi.json").json()
-    there = {f"{method.upper()} {path}" for path, operation in document["paths"].items() for method in operation}
-    assert set(re.findall(r"`((?:GET|POST) /v?[^`]*)`", PAGE)) - {"GET /openapi.json"} == there
+    served = {f"{method.upper()} {path}" for path, operation in document["paths"].items() for method in operation}
+    assert set(re.findall(r"`((?:GET|POST) /v?[^`]*)`", PAGE)) - {"GET /openapi.json"} == served
 
 
 def test_every_status_of_the_document_is_explained(digits: Client):
     document = digits.get("/openapi.json").json()
-    there = {status for path in document["paths"].values() for item in path.values() for status in item["responses"]}
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    statuses = set().union(*(operation["responses"] for operation in operations))
     rows = re.findall(r"^\| (\d+(?:, \d+)*) \|", PAGE, re.MULTILINE)
-    assert {status for row in rows for status in row.split(", ")} == (there - {"200"}) | {"405"}
+    explained = set(", ".join(rows).split(", "))
+    assert explained == (statuses - {"200"}) | {"405"}  # 405, a wrong method, belongs to no operation
 
 
 def test_every_output_is_in_the_table():
-    model = grey_model()
-    served = Served("grey", model)
-    assert set(re.findall(r"^\| `(\w+)` \| (?:FP32|INT64|BOOL)", PAGE, re.MULTILINE)) == {
-        *list_outputs(served),
-        "none_of_these",
-    }
+    outputs = set(re.findall(r"^\| `(\w+)` \| (?:FP32|INT64|BOOL)", PAGE, re.MULTILINE))
+    assert outputs == {*list_outputs(Served("grey", grey_model())), "none_of_these"}  # the latter needs a rule
 
 
 def test_every_metric_is_in_the_table(digits: Client):
     text = digits.get("/metrics").text
-    there = re.findall(r"^# TYPE (convscope_\w+) (?!gauge\b.*_created)", text, re.MULTILINE)
-    assert set(re.findall(r"`(convscope_\w+)`", PAGE)) == {name for name in there if not name.endswith("_created")}
+    metrics = re.findall(r"^# TYPE (convscope_\w+) ", text, re.MULTILINE)
+    assert set(re.findall(r"`(convscope_\w+)`", PAGE)) == {name for name in metrics if not name.endswith("_created")}
 
 
 def test_the_limits_equal_the_documented_table():
@@ -124,16 +122,17 @@ def test_the_unit_can_be_read_and_starts_the_command():
     command = shlex.split(unit["Service"]["ExecStart"])
     assert command[1] == "serve"
     threads = serve.make_context("serve", command[2:]).params["threads"]
-    fixed, more = map(int, re.findall(r"^At most (\d+) MiB, and (\d+) MiB more for each thread", PAGE, re.MULTILINE)[0])
+    fixed_mib, thread_mib = map(
+        int, re.findall(r"^At most (\d+) MiB, and (\d+) MiB more for each thread", PAGE, re.MULTILINE)[0]
+    )
     assert unit["Service"]["MemoryMax"] == "1G"
-    assert fixed + threads * more <= 0.9 * 1024
-    assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5
+    assert fixed_mib + threads * thread_mib <= 0.9 * 1024  # a tenth is left in reserve
+    assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5  # 5 s more, so that it ends by itself
 
 
 def test_the_container_file_starts_the_command_and_checks_its_health(digits: Client):
-    lines = dict(
-        line.split(" ", 1) for line in next(text for kind, text in BLOCKS if kind == "dockerfile").splitlines()
-    )
+    dockerfile = next(text for kind, text in BLOCKS if kind == "dockerfile")
+    lines = dict(line.split(" ", 1) for line in dockerfile.splitlines())
     start = json.loads(lines["ENTRYPOINT"]) + json.loads(lines["CMD"])
     assert start[:2] == ["convscope", "serve"]
     assert serve.make_context("serve", start[2:]).params["allowed"] == ("localhost",)

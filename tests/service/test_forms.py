@@ -1,4 +1,4 @@
-"""Pictures in forms, and the command that `convscope serve` prints."""
+"""Pictures that a browser or `curl -F` sends as a field of a multipart form."""
 
 import pytest
 from tests.shared import encode_picture
@@ -21,13 +21,11 @@ def field(content: bytes, name: bytes = b"image") -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n--x\r\n\0\xff", bytes(range(256)) * 50, b"--xy", b"\r\n"])
-def test_the_picture_comes_out_of_a_form_byte_by_byte(content: bytes):
-    text = field(b"hello", b"note")
-    assert read_picture_from_form(form(text, field(content)), TYPE) == content
-    assert (
-        read_picture_from_form(b"preamble\r\n" + form(field(content), text), 'multipart/form-data; boundary="xy"')
-        == content
-    )
+def test_the_picture_is_read_from_a_form_unchanged(content: bytes):
+    note = field(b"hello", b"note")
+    assert read_picture_from_form(form(note, field(content)), TYPE) == content
+    with_preamble, quoted_type = b"preamble\r\n" + form(field(content), note), 'multipart/form-data; boundary="xy"'
+    assert read_picture_from_form(with_preamble, quoted_type) == content
 
 
 @pytest.mark.parametrize(
@@ -52,9 +50,9 @@ def test_a_form_that_cannot_be_read_is_refused_with_the_reason(body: bytes, kind
 
 def test_a_form_is_answered_as_the_picture_alone(client: Client):
     picture = encode_picture(stroke())
-    alone = client.post("/v1/predict?explain=false", content=picture)
-    sent = client.post("/v1/predict?explain=false", files={"image": ("a.png", picture, "image/png")})
-    assert (sent.status_code, sent.json()) == (200, alone.json())
+    without_form = client.post("/v1/predict?explain=false", content=picture)
+    with_form = client.post("/v1/predict?explain=false", files={"image": ("a.png", picture, "image/png")})
+    assert (with_form.status_code, with_form.json()) == (200, without_form.json())
     wrong = client.post("/v1/predict", files={"photo": ("a.png", picture)})
     assert wrong.status_code == 400
     assert "send the picture as the field 'image'" in wrong.json()["error"]

@@ -1,4 +1,7 @@
-"""Hosts, bodies and room: what is refused before it is worked on, through ASGI itself."""
+"""Requests that the service refuses before it works on them: foreign hosts, and bodies too large, slow or many.
+
+They are sent through ASGI itself, because a test client would send a body as a whole.
+"""
 
 import asyncio
 import json
@@ -20,12 +23,12 @@ from .conftest import Client
 HOST = [(b"host", b"localhost")]
 
 
-async def ask(
+async def post(
     app: Any, chunks: AsyncIterator[bytes] | Iterable[bytes], path: str = "/v1/predict", **headers: str
 ) -> tuple[int, dict[str, str], Any]:
-    """Send a body in pieces, the last of them followed by its end; return status, headers and JSON."""
+    """Send a body chunk by chunk, and return status, headers and JSON of the response."""
 
-    async def pieces() -> AsyncIterator[dict[str, Any]]:
+    async def receive_chunks() -> AsyncIterator[dict[str, Any]]:
         if hasattr(chunks, "__aiter__"):
             async for chunk in chunks:
                 yield {"type": "http.request", "body": chunk, "more_body": True}
@@ -34,20 +37,21 @@ async def ask(
                 yield {"type": "http.request", "body": chunk, "more_body": True}
         yield {"type": "http.request", "body": b"", "more_body": False}
 
-    sent, source = [], pieces()
+    messages, source = [], receive_chunks()
 
     async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
+        messages.append(message)
 
-    listed = [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
+    raw_headers = [*HOST, *((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": listed, "server": ("localhost", 80),
-        "client": ("127.0.0.1", 1),
+        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": raw_headers,
+        "server": ("localhost", 80), "client": ("127.0.0.1", 1),
     }  # fmt: skip
     await app(scope, lambda: anext(source), send)
-    head = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
-    return sent[0]["status"], head, json.loads(b"".join(part.get("body", b"") for part in sent[1:]))
+    start, *parts = messages
+    response_headers = {key.decode(): value.decode() for key, value in start["headers"]}
+    return start["status"], response_headers, json.loads(b"".join(part.get("body", b"") for part in parts))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"])
@@ -78,7 +82,7 @@ def test_hosts_can_be_named_or_all_be_allowed(grey: Served):
 
 def test_a_body_is_refused_by_its_content_length(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
-    status, _, answer = asyncio.run(ask(app, [b"x" * 10], content_length="1001"))
+    status, _, answer = asyncio.run(post(app, [b"x" * 10], content_length="1001"))
     assert status == 413
     assert answer == {"error": "the body has more than 1,000 bytes, the limit; send less"}
 
@@ -87,25 +91,26 @@ def test_a_body_is_refused_by_its_content_length(grey: Served):
 def test_a_body_that_grows_too_long_is_refused_whatever_its_header_says(grey: Served, length: str | None):
     app = create_app([grey], Limits(body_bytes=1000))
     headers = {} if length is None else {"content_length": length}
-    assert asyncio.run(ask(app, [b"x" * 100] * 11, **headers))[0] == 413
-    assert asyncio.run(ask(app, [b"x" * 100] * 10, **headers))[0] == 400  # no picture, but not too long
+    assert asyncio.run(post(app, [b"x" * 100] * 11, **headers))[0] == 413
+    assert asyncio.run(post(app, [b"x" * 100] * 10, **headers))[0] == 400  # no picture, but not too long
 
 
 def test_a_refused_body_is_freed(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000, held_bytes=1000))
-    guards = []
+    held_bytes = []
 
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(1000):
             yield b"x" * 1000
-            guards.append(count_held(app))
+            held_bytes.append(count_held_bytes(app))
 
-    assert asyncio.run(ask(app, endless()))[0] == 413
-    assert max(guards) <= 2000
-    assert count_held(app) == 0
+    assert asyncio.run(post(app, endless()))[0] == 413
+    assert max(held_bytes) <= 2000  # the limit, and the chunk that exceeded it
+    assert count_held_bytes(app) == 0
 
 
-def count_held(app: Any) -> float:
+def count_held_bytes(app: Any) -> float:
+    """Ask the middleware that guards the service how many bytes of bodies it holds."""
     layer = app.middleware_stack
     if layer is None:  # before the first request
         return 0
@@ -114,16 +119,16 @@ def count_held(app: Any) -> float:
     return float(layer.held_bytes)
 
 
-def test_a_client_that_expects_100_continue_is_refused(grey: Served):
+def test_a_client_that_expects_100_continue_is_refused_before_it_sends_its_body(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
-    query = []
+    reads = []
 
     async def body() -> AsyncIterator[bytes]:
-        query.append(True)
+        reads.append(True)
         yield b"x"
 
-    status, headers, _ = asyncio.run(ask(app, body(), content_length="1001", expect="100-continue"))
-    assert (status, headers["connection"], query) == (413, "close", [])
+    status, headers, _ = asyncio.run(post(app, body(), content_length="1001", expect="100-continue"))
+    assert (status, headers["connection"], reads) == (413, "close", [])  # the body was not read
 
 
 def test_a_slow_sender_is_cut_off(grey: Served):
@@ -134,47 +139,47 @@ def test_a_slow_sender_is_cut_off(grey: Served):
             yield b"x"
             await asyncio.sleep(0.05)
 
-    status, headers, answer = asyncio.run(ask(app, drops()))
+    status, headers, answer = asyncio.run(post(app, drops()))
     assert (status, headers["connection"]) == (408, "close")
     assert answer == {"error": "the body was not complete after 0.2 s"}
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "x" * 1000])
 def test_a_compressed_body_is_refused(grey: Served, coding: str):
-    status, _, answer = asyncio.run(ask(create_app([grey]), [b"x"], content_encoding=coding))
+    status, _, answer = asyncio.run(post(create_app([grey]), [b"x"], content_encoding=coding))
     assert status == 415
     assert "uncompressed" in answer["error"]
 
 
-def slow_bodies(go: asyncio.Event, app: Any, count: int, size: int = 1) -> list[asyncio.Task[Any]]:
-    """Begin so many requests whose bodies end once `go` is set."""
+def start_slow_requests(end: asyncio.Event, app: Any, count: int, size: int = 1) -> list[asyncio.Task[Any]]:
+    """Start requests that send `size` bytes, and then nothing until `end` is set."""
 
-    async def waiting() -> AsyncIterator[bytes]:
+    async def slow_body() -> AsyncIterator[bytes]:
         yield b"x" * size
-        await go.wait()
+        await end.wait()
 
-    return [asyncio.create_task(ask(app, waiting())) for _ in range(count)]
+    return [asyncio.create_task(post(app, slow_body())) for _ in range(count)]
 
 
-def test_bodies_that_are_still_arriving_take_no_place(grey: Served):
+def test_bodies_that_are_still_arriving_do_not_count_as_requests_in_progress(grey: Served):
     app = create_app([grey], Limits(requests=1, body_seconds=30))
 
     async def crowd() -> None:
-        go = asyncio.Event()
-        tasks = slow_bodies(go, app, 5)
-        assert await wait_until(lambda: count_held(app) == 5)
-        assert (await ask(app, [b"x"]))[0] == 400
-        go.set()
+        end = asyncio.Event()
+        tasks = start_slow_requests(end, app, 5)
+        assert await wait_until(lambda: count_held_bytes(app) == 5)
+        assert (await post(app, [b"x"]))[0] == 400  # no picture: so it was read, and not refused with 503
+        end.set()
         assert {response[0] for response in await asyncio.gather(*tasks)} <= {400, 503}
 
     asyncio.run(crowd())
 
 
-class Stuck:
-    """Stands in for the answer to a picture, and computes until it is stopped."""
+class EndlessPrediction:
+    """Replaces the prediction of pictures by a computation that runs until its deadline or the end of the service."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.began = self.ended = 0
+        self.began = self.ended = 0  # how many computations
         monkeypatch.setattr("convscope.service.pictures.answer_picture", self)
 
     def __call__(self, *_arguments: Any) -> None:
@@ -195,48 +200,48 @@ async def wait_until(condition: Callable[[], bool]) -> bool:
 
 
 def test_a_full_service_answers_503_except_for_health(grey: Served, monkeypatch: pytest.MonkeyPatch):
-    app, stuck = create_app([grey], Limits(requests=2, threads=2)), Stuck(monkeypatch)
+    app, endless = create_app([grey], Limits(requests=2, threads=2)), EndlessPrediction(monkeypatch)
 
     async def crowd() -> None:
-        tasks = [asyncio.create_task(ask(app, [b"x"])) for _ in range(2)]
-        assert await wait_until(lambda: stuck.began == 2)
-        status, headers, answer = await ask(app, [b"x"])
+        tasks = [asyncio.create_task(post(app, [b"x"])) for _ in range(2)]
+        assert await wait_until(lambda: endless.began == 2)
+        status, headers, answer = await post(app, [b"x"])
         assert (status, headers["retry-after"]) == (503, "1")
         assert "2 requests are in progress" in answer["error"]
-        assert (await ask(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
+        assert (await post(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
         app.state.work.stop()
         stopped = await asyncio.gather(*tasks)
         assert [(status, answer["error"]) for status, _, answer in stopped] == [(503, STOPPING)] * 2
-        assert await wait_until(lambda: stuck.ended == 2)
+        assert await wait_until(lambda: endless.ended == 2)
 
     asyncio.run(crowd())
 
 
 @pytest.mark.slow
 def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Served, monkeypatch: pytest.MonkeyPatch):
-    app, stuck = create_app([grey], Limits(threads=1, answer_seconds=2)), Stuck(monkeypatch)
+    app, endless = create_app([grey], Limits(threads=1, answer_seconds=2)), EndlessPrediction(monkeypatch)
 
     async def two() -> None:
-        first = asyncio.create_task(ask(app, [b"x"]))
-        assert await wait_until(lambda: stuck.began == 1)
-        second = asyncio.create_task(ask(app, [b"x"]))
+        first = asyncio.create_task(post(app, [b"x"]))
+        assert await wait_until(lambda: endless.began == 1)
+        second = asyncio.create_task(post(app, [b"x"]))
         status, headers, answer = await first
         assert (status, "retry-after" in headers) == (503, False)
         assert answer["error"].startswith("the answer was not ready after 2 s, so it was cancelled")
         assert (await second)[0] == 503
-        assert await wait_until(lambda: stuck.ended == stuck.began)
+        assert await wait_until(lambda: endless.ended == endless.began)
 
     asyncio.run(two())
 
 
 def test_a_request_that_waits_until_its_deadline_gets_a_reason(grey: Served):
     app = create_app([grey], Limits(threads=1, answer_seconds=0.2))
-    go = threading.Event()
+    end = threading.Event()
 
     async def wait() -> None:
-        app.state.work.threads.submit(go.wait)
-        status, headers, answer = await ask(app, [b"x"])
-        go.set()
+        app.state.work.threads.submit(end.wait)  # keeps the only thread busy
+        status, headers, answer = await post(app, [b"x"])
+        end.set()
         assert (status, headers["retry-after"]) == (503, "1")
         assert "earlier requests are still running" in answer["error"]
 
@@ -247,8 +252,8 @@ def test_a_body_that_is_arriving_is_refused_when_the_service_stops(grey: Served)
     app = create_app([grey], Limits(body_seconds=60))
 
     async def stop() -> None:
-        tasks = slow_bodies(asyncio.Event(), app, 1)
-        assert await wait_until(lambda: count_held(app) == 1)
+        tasks = start_slow_requests(asyncio.Event(), app, 1)
+        assert await wait_until(lambda: count_held_bytes(app) == 1)
         app.state.work.stop()
         status, headers, answer = await tasks[0]
         assert (status, headers["connection"], answer["error"]) == (503, "close", STOPPING)
@@ -260,29 +265,31 @@ def test_all_bodies_together_are_bounded_and_the_slowest_gives_way(grey: Served)
     app = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, body_seconds=60))
 
     async def crowd() -> None:
-        go = asyncio.Event()
-        tasks = slow_bodies(go, app, 1, 1000)
-        assert await wait_until(lambda: count_held(app) == 1000)
-        assert (await ask(app, [b"x" * 1000]))[0] == 400
+        tasks = start_slow_requests(asyncio.Event(), app, 1, 1000)
+        assert await wait_until(lambda: count_held_bytes(app) == 1000)
+        assert (await post(app, [b"x" * 1000]))[0] == 400
         status, headers, answer = await tasks[0]
         assert (status, headers["retry-after"]) == (503, "1")
         assert "too large together" in answer["error"]
-        assert count_held(app) == 0
+        assert count_held_bytes(app) == 0
 
     asyncio.run(crowd())
 
 
 def test_a_body_is_refused_while_others_fill_the_memory(grey: Served, monkeypatch: pytest.MonkeyPatch):
-    app, stuck = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, threads=1)), Stuck(monkeypatch)
+    app, endless = (
+        create_app([grey], Limits(body_bytes=1000, held_bytes=1500, threads=1)),
+        EndlessPrediction(monkeypatch),
+    )
 
     async def crowd() -> None:
-        first = asyncio.create_task(ask(app, [b"x" * 1000]))
-        assert await wait_until(lambda: stuck.began == 1)
-        status, headers, _ = await ask(app, [b"x" * 1000])
+        first = asyncio.create_task(post(app, [b"x" * 1000]))
+        assert await wait_until(lambda: endless.began == 1)
+        status, headers, _ = await post(app, [b"x" * 1000])
         assert (status, headers["retry-after"]) == (503, "1")
         app.state.work.stop()
         await first
-        assert count_held(app) == 0
+        assert count_held_bytes(app) == 0
 
     asyncio.run(crowd())
 
@@ -301,7 +308,7 @@ def test_a_client_that_goes_away_is_no_failure(grey: Served, caplog: pytest.LogC
         asyncio.run(app(scope, gone, send))
     (record,) = [record for record in caplog.records if record.name == LOGGER]
     assert (record.levelname, record.exc_info, record.facts["status"]) == ("INFO", None, 499)  # type: ignore[attr-defined]
-    assert count_held(app) == 0
+    assert count_held_bytes(app) == 0
 
 
 def test_a_websocket_is_closed(grey: Served):
@@ -327,7 +334,7 @@ def test_a_websocket_is_closed(grey: Served):
         ("0.0.0.0", (), None),
     ],
 )
-def test_a_service_that_other_machines_reach_takes_every_host_unless_told_otherwise(address, allowed, names):
+def test_a_service_for_other_machines_accepts_every_host_unless_hosts_are_named(address, allowed, names):
     assert choose_hosts(address, allowed) == names
 
 

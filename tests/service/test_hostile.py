@@ -1,4 +1,4 @@
-"""Whatever a body is made of, it is answered or refused: a property, of a model that needs no engine."""
+"""Any body gets a prediction or an error of the service, never a crash; the model returns zeros, without an engine."""
 
 import json
 from contextlib import suppress

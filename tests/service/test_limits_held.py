@@ -1,4 +1,4 @@
-"""The service's promises about memory, deadlines and its end, in a process of its own under the documented unit."""
+"""The service as a process keeps the limits of docs/serving.md: memory, deadlines, and its end after SIGTERM."""
 
 import os
 import re
@@ -19,16 +19,16 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 UNIT_MIB = 1024 * int(re.findall(r"^MemoryMax=(\d+)G$", (DOCS / "serving.md").read_text(), re.MULTILINE)[0])
 PIXELS = 25_000_000
-SOON_KILLED = "from convscope.service import server; server._LAST_SECONDS = 0.5\n" + SCRIPT
+KILLED_AFTER_HALF_A_SECOND = "from convscope.service import server; server._LAST_SECONDS = 0.5\n" + SCRIPT
 DEFAULTS = {"body_bytes": 16 << 20, "body_seconds": 30.0, "send_seconds": 30.0, "threads": 2}
 
 
 def large_pictures() -> dict[str, bytes]:
-    """Pictures of 25 megapixels with some strokes on them, in the formats that take most memory when decoded."""
+    """Draw eight strokes on 25 megapixels, in the formats that take most memory when decoded."""
     side = int(PIXELS**0.5)
     colours = np.full((side, side, 3), 240, np.uint8)
-    for k in range(8):
-        colours[600:1800, 300 + 550 * k : 380 + 550 * k] = 20
+    for left in range(300, 300 + 8 * 550, 550):
+        colours[600:1800, left : left + 80] = 20
     grey = np.ascontiguousarray(colours[..., 0])
     alpha = np.dstack([colours, np.full((side, side), 255, np.uint8)])
     return {
@@ -72,7 +72,7 @@ def test_it_ends_soon_after_sigterm_despite_open_requests(folder: Path, tmp_path
     content = noise(2000, 0.3)
     request = head(f"Content-Length: {len(content)}\r\n", "/v1/strings") + content
     limits = DEFAULTS | {"answer_seconds": 600.0, "stop_seconds": 0.5}
-    with running(folder, tmp_path / "log", SOON_KILLED, **limits) as service:
+    with running(folder, tmp_path / "log", KILLED_AFTER_HALF_A_SECOND, **limits) as service:
         connections = [service.connect() for _ in range(6)]
         for connection in connections:
             connection.sendall(request)
@@ -81,21 +81,22 @@ def test_it_ends_soon_after_sigterm_despite_open_requests(folder: Path, tmp_path
         metrics = service.address + "/metrics"
         assert wait_for(lambda: "convscope_requests_in_work 6.0" in httpx.get(metrics, timeout=600).text)
         os.kill(service.process.pid, signal.SIGTERM)
-        assert {status_of(connection) for connection in connections} == {503}
-        assert service.process.wait(600) in (0, -signal.SIGKILL)  # the answers might take 600 seconds
+        assert {read_status(connection) for connection in connections} == {503}
+        assert service.process.wait(600) in (0, -signal.SIGKILL)  # it kills itself if a computation does not end
         assert service.lines()
 
 
 def test_a_thread_that_never_ends_does_not_keep_the_process(folder: Path, tmp_path: Path):
-    stuck = SOON_KILLED.replace("serve(app", "import time; app.state.work.threads.submit(time.sleep, 600); serve(app")
-    with running(folder, tmp_path / "log", stuck, stop_seconds=0.5) as service:
+    submit = "import time; app.state.work.threads.submit(time.sleep, 600); serve(app"
+    script = KILLED_AFTER_HALF_A_SECOND.replace("serve(app", submit)
+    with running(folder, tmp_path / "log", script, stop_seconds=0.5) as service:
         service.process.terminate()
         assert service.process.wait(600) == -signal.SIGKILL
         (last,) = [line for line in service.lines() if line["level"] == "error"]
         assert "the process is killed" in last["message"]
 
 
-def status_of(connection: socket.socket) -> int:
+def read_status(connection: socket.socket) -> int:
     with connection, connection.makefile("rb") as file:
         return int(file.readline().split()[1])
 

@@ -1,4 +1,4 @@
-"""Ids, logs, metrics and headers of every answer."""
+"""Headers and ids of responses, the log and the metrics."""
 
 import json
 import logging
@@ -32,8 +32,8 @@ def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Clien
 def test_a_harmless_request_id_is_returned_and_any_other_replaced(client: Client):
     assert client.get("/v2", headers={"x-request-id": "a-B_9."}).headers["x-request-id"] == "a-B_9."
     for request_id in ("", "a b", "x" * 65, 'x","y":"'):
-        made = client.get("/v2", headers={"x-request-id": request_id}).headers["x-request-id"]
-        assert re.fullmatch("[0-9a-f]{32}", made)
+        replacement = client.get("/v2", headers={"x-request-id": request_id}).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", replacement)
 
 
 def test_requests_and_images_are_counted(client: Client, images: np.ndarray, grey: Served):
@@ -85,7 +85,7 @@ def test_invented_names_of_clients_are_not_logged(client: Client, caplog: pytest
     assert "secret" not in JsonFormatter().format(record)
 
 
-def test_a_failure_of_ours_is_500_with_an_id_and_the_rest_in_the_log(
+def test_an_internal_error_is_500_with_an_id_and_its_traceback_in_the_log_alone(
     client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     def broken(*_arguments: object) -> None:

@@ -1,3 +1,5 @@
+"""The pages of the service: the report of a run, and the list of several runs."""
+
 import re
 
 import pytest

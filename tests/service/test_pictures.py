@@ -1,4 +1,4 @@
-"""POST /v1/predict, through a client."""
+"""POST /v1/predict and /v1/strings: predictions of pictures, with steps and attribution, and what is refused."""
 
 import struct
 import zlib
@@ -26,7 +26,7 @@ def stroke(height: int = 60, width: int = 80) -> np.ndarray:
     return pixels
 
 
-def picture_of(text: str) -> np.ndarray:
+def decode_picture(text: str) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(b64decode(text))))
 
 
@@ -49,7 +49,7 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
         (stage.name, stage.is_taken, [*stage.pixels.shape[:2]]) for stage in stages
     ]
     for step, stage in zip(answer["stages"], stages, strict=True):
-        assert np.array_equal(picture_of(step["picture"]), stage.pixels[..., 0])
+        assert np.array_equal(decode_picture(step["picture"]), stage.pixels[..., 0])
 
 
 @pytest.mark.parametrize("method", [None, "integrated_gradients", "occlusion"])
@@ -59,7 +59,7 @@ def test_the_answer_comes_with_its_attribution(client: Client, grey: Served, met
     assert attribution["method"] == (method or "gradient_times_input")
     expected = map_predictions(grey.model, predict(grey.model, [stroke()]), method=attribution["method"])[0]
     np.testing.assert_allclose(attribution["values"], expected, rtol=1e-5)
-    overlay = picture_of(attribution["picture"])
+    overlay = decode_picture(attribution["picture"])
     assert overlay.shape == (8, 8, 4)
     strongest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
     assert overlay[strongest][3] == 255
@@ -69,11 +69,13 @@ def test_the_answer_comes_with_its_attribution(client: Client, grey: Served, met
 def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
     assert grey.model.handwriting is not None
     own = [step for step in STEPS if step in grey.model.handwriting.steps]
-    ask = lambda query: client.post(f"/v1/predict?{query}", content=encode_picture(stroke())).json()["steps"]  # noqa: E731
-    assert ask("explain=true") == own
-    assert ask("without=crop&without=scale") == [step for step in own if step not in ("crop", "scale")]
-    assert ask("steps=polarity&steps=centre") == ["polarity", "centre"]
-    assert ask("steps=polarity&steps=centre&without=centre") == ["polarity"]
+    for query, steps in {
+        "explain=true": own,
+        "without=crop&without=scale": [step for step in own if step not in ("crop", "scale")],
+        "steps=polarity&steps=centre": ["polarity", "centre"],
+        "steps=polarity&steps=centre&without=centre": ["polarity"],
+    }.items():
+        assert client.post(f"/v1/predict?{query}", content=encode_picture(stroke())).json()["steps"] == steps
 
 
 @pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))
@@ -83,7 +85,7 @@ def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
     done = client_of_both.post("/v1/predict?model=colour", content=content, headers={"content-type": kind})
     assert done.status_code == 200
     assert done.json()["none_of_these"] is None
-    assert picture_of(done.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
+    assert decode_picture(done.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
 
 
 def test_a_request_must_name_one_of_several_models(client_of_both: Client):
@@ -110,9 +112,12 @@ def test_the_models_are_listed_with_what_their_answers_mean(client_of_both: Clie
     assert (second["can_reject"], second["handwriting"], second["report"]) == (False, None, None)
 
 
-def png_that_says(height: int, width: int) -> bytes:
-    """A PNG of a few bytes that says it is so large."""
-    chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))  # noqa: E731
+def make_small_png(height: int, width: int) -> bytes:
+    """Return a PNG of a few bytes whose header states this size."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
@@ -131,9 +136,9 @@ WHOLE = encode_picture(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).as
         (encode_picture(stroke(), "JPEG")[:300], 400),
         (b"%PDF-1.7", 400),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 400),
-        (png_that_says(10_000, 10_000), 400),
-        (png_that_says(1 << 30, 1 << 30), 400),
-        (png_that_says(200, 201), 413),
+        (make_small_png(10_000, 10_000), 400),
+        (make_small_png(1 << 30, 1 << 30), 400),
+        (make_small_png(200, 201), 413),
     ],
 )
 def test_invalid_and_large_pictures_are_refused_with_a_reason(grey: Served, content: bytes, status: int):
@@ -170,10 +175,10 @@ def test_strings_are_those_of_read_strings(client: Client, grey: Served):
     assert done.status_code == 200
     answer, expected = done.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
     assert answer["lines"] == expected["lines"]
-    for read, digit in zip(answer["digits"], expected["digits"], strict=True):
-        assert {key: read[key] for key in digit} == digit
-        assert read["stages"][0]["name"] == "picture"
-        assert np.shape(read["attribution"]["values"]) == (8, 8)
+    for digit, expected_digit in zip(answer["digits"], expected["digits"], strict=True):
+        assert {key: digit[key] for key in expected_digit} == expected_digit
+        assert digit["stages"][0]["name"] == "picture"
+        assert np.shape(digit["attribution"]["values"]) == (8, 8)
     plain = client.post("/v1/strings?explain=false", content=encode_picture(two_strokes())).json()
     assert plain["digits"] == expected["digits"]
 

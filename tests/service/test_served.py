@@ -56,7 +56,7 @@ def test_a_damaged_rule_is_refused_before_anything_is_served(tmp_path: Path):
         load_served([str(tmp_path)])
 
 
-def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
+def test_a_model_whose_outputs_are_not_finite_is_refused(tmp_path: Path):
     model = colour_model()
     weights = {name: np.full_like(weight, 1e38) for name, weight in model.weights.items()}
     save_model(replace(model, weights=weights), tmp_path / "model.safetensors")
@@ -76,5 +76,5 @@ def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
     ],
     ids=["class name", "temperature", "rejection rule", "preparation", "input scaling", "weights"],
 )
-def test_the_version_changes_with_the_answers(changes: dict[str, Any]):
+def test_the_version_changes_with_all_that_a_response_depends_on(changes: dict[str, Any]):
     assert Served("a", replace(grey_model(), **changes)).version != Served("a", grey_model()).version

@@ -1,4 +1,4 @@
-"""A service as a process of its own, on loopback: what only a real connection shows."""
+"""The service as a process on loopback, where connections can be slow, cut off, malformed or too many."""
 
 import json
 import os
@@ -33,7 +33,7 @@ LIMITS = {"body_bytes": 1 << 20, "body_seconds": 1.0, "header_seconds": 1.0, "se
 
 
 class Service:
-    """A running service, and what the system says of its memory."""
+    """A running service: its process, address, log and use of memory."""
 
     def __init__(self, process: subprocess.Popen[str], address: str, log: Path) -> None:
         self.process = process
@@ -45,7 +45,7 @@ class Service:
         return socket.create_connection(("127.0.0.1", self.port), timeout=600)
 
     def mib(self, key: str) -> float:
-        """VmRSS: in memory now; VmHWM: the most that ever was."""
+        """Return a field of /proc in MiB, such as VmRSS, the present use of memory, or VmHWM, its highest value."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(text.partition(f"{key}:")[2].split()[0]) / 1024
 
@@ -83,10 +83,7 @@ def begin(connection: socket.socket, length: int, path: str = "/v1/predict") -> 
     """Send the headers of a request, and wait until the service asks for the body."""
     connection.sendall(head(f"Content-Length: {length}\r\nExpect: 100-continue\r\n", path))
     expected = b"HTTP/1.1 100 Continue\r\n\r\n"
-    said = b""
-    while len(said) < len(expected) and (piece := connection.recv(len(expected) - len(said))):
-        said += piece
-    assert said == expected
+    assert connection.recv(len(expected), socket.MSG_WAITALL) == expected
 
 
 def refuses(service: Service) -> bool:
@@ -97,8 +94,8 @@ def refuses(service: Service) -> bool:
     return False
 
 
-def answer_of(connection: socket.socket) -> tuple[int, dict]:
-    """Read an answer, whose headers must be safe, and return the status and the JSON."""
+def read_response(connection: socket.socket) -> tuple[int, dict]:
+    """Read a response, check that it has the headers `SAFE_HEADERS`, and return its status and JSON."""
     with connection.makefile("rb") as file:
         status = int(file.readline().split()[1])
         headers = dict(line.lower().rstrip().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
@@ -131,7 +128,7 @@ TENSOR = b'{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","dat
 
 
 @pytest.mark.slow
-def test_bodies_that_mean_harm_are_refused_in_the_memory_that_there_is(service: Service):
+def test_hostile_bodies_are_refused_and_take_less_than_32_mib(service: Service):
     largest, bomb, small = (1 << 20) - 1000, picture(100_000_000, "PNG"), picture(1_000_000, "PNG")
     corpus = [
         ("/v1/predict", bomb),
@@ -167,11 +164,11 @@ def test_slow_headers_are_cut_off(service: Service, drops: list[bytes]):
         for drop in drops:
             connection.sendall(drop)
             time.sleep(0.01)
-        assert answer_of(connection) == (408, {"error": "the headers were not complete after 1 s"})
+        assert read_response(connection) == (408, {"error": "the headers were not complete after 1 s"})
         assert is_closed(connection)
 
 
-def drip(connection: socket.socket) -> None:
+def send_slowly(connection: socket.socket) -> None:
     for _ in range(900):
         connection.sendall(b"x")
         time.sleep(0.1)
@@ -181,9 +178,9 @@ def drip(connection: socket.socket) -> None:
 def test_a_body_that_nobody_wants_does_not_keep_a_connection_open(service: Service):
     with service.connect() as connection:
         connection.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
-        assert answer_of(connection)[0] == 200
+        assert read_response(connection)[0] == 200
         with pytest.raises(OSError, match=r"reset|pipe"):
-            drip(connection)
+            send_slowly(connection)
 
 
 @pytest.mark.slow
@@ -229,9 +226,9 @@ NO_HTTP = {
 def test_malformed_http_is_refused_as_json(service: Service, case: str):
     with service.connect() as connection:
         connection.sendall(NO_HTTP[case])
-        assert answer_of(connection) == (400, {"error": "Invalid HTTP request received."})
+        assert read_response(connection) == (400, {"error": "Invalid HTTP request received."})
         assert is_closed(connection)
-    httpx.get(service.address + "/v2", timeout=600)  # when it is answered, the record of the one before is written
+    httpx.get(service.address + "/v2", timeout=600)  # after this response the log has the line of the request before
     assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
 
 
@@ -255,15 +252,14 @@ UNUSUAL = {
 
 @pytest.mark.parametrize("case", UNUSUAL)
 def test_unusual_requests_are_answered_or_closed(service: Service, case: str):
-    """The client closes its side at once."""
     text, statuses = UNUSUAL[case]
     with service.connect() as connection, connection.makefile("rb") as file:
         connection.sendall(text)
-        connection.shutdown(socket.SHUT_WR)
-        answers = file.read().split(b"HTTP/1.1 ")[1:]
-    assert [int(answer[:3]) for answer in answers] == statuses
-    safe = [f"{name}: {value}\r\n".encode() for name, value in SAFE_HEADERS.items()]
-    assert all(line in answer for answer in answers for line in safe)
+        connection.shutdown(socket.SHUT_WR)  # the client closes its side at once
+        responses = file.read().split(b"HTTP/1.1 ")[1:]
+    assert [int(response[:3]) for response in responses] == statuses
+    safe_lines = [f"{name}: {value}\r\n".encode() for name, value in SAFE_HEADERS.items()]
+    assert all(line in response for response in responses for line in safe_lines)
     assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
 
 
@@ -276,30 +272,32 @@ def test_of_too_many_connections_the_slowest_is_closed(folder: Path, tmp_path: P
     ):
         begin(first, 1000)
         assert httpx.get(service.address + "/v2", timeout=600).status_code == 200
-        status, answer = answer_of(first)
+        status, answer = read_response(first)
         assert (status, answer["error"][:24]) == (503, "2 connections are open, ")
         assert is_closed(first)
         second.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert answer_of(second)[0] == 200
+        assert read_response(second)[0] == 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("begun", "said"), [(b"", b""), (GET[:10], b"HTTP/1.1 503"), (GET + b"\r\n", b"")])
-def test_of_too_many_connections_an_idle_one_is_closed_without_an_answer(
-    folder: Path, tmp_path: Path, begun: bytes, said: bytes
+@pytest.mark.parametrize(("request_start", "response_start"), [
+    (b"", b""), (GET[:10], b"HTTP/1.1 503"), (GET + b"\r\n", b"")
+], ids=["idle", "begun", "answered"])  # fmt: skip
+def test_of_too_many_connections_an_idle_one_is_closed_without_a_response(
+    folder: Path, tmp_path: Path, request_start: bytes, response_start: bytes
 ):
-    """A client would take an answer for that to its next request."""
+    """Without a response, because a client would take it for the response to its next request."""
     with (
         running(folder, tmp_path / "log", connections=1, header_seconds=30) as service,
         service.connect() as first,
         first.makefile("rb") as file,
     ):
-        first.sendall(begun)
-        if begun.endswith(b"\r\n\r\n"):
-            assert answer_of(first)[0] == 200
+        first.sendall(request_start)
+        if request_start.endswith(b"\r\n\r\n"):
+            assert read_response(first)[0] == 200
         time.sleep(0.1)
         assert httpx.get(service.address + "/v2", timeout=600).status_code == 200
-        assert file.read()[:12] == said
+        assert file.read()[:12] == response_start
 
 
 @pytest.mark.slow
@@ -315,7 +313,7 @@ def test_it_finishes_open_requests_and_exits_with_0(folder: Path, tmp_path: Path
             os.kill(service.process.pid, number)
             assert wait_for(lambda: refuses(service))
             connection.sendall(body[50:])
-            status, answer = answer_of(connection)
+            status, answer = read_response(connection)
         assert (status, answer["model_name"]) == (200, "grey")
         assert service.process.wait(600) == 0
     assert all({"time", "level", "message"} <= line.keys() for line in service.lines())
@@ -331,7 +329,7 @@ def test_the_service_ends_at_once_at_a_second_signal(folder: Path, tmp_path: Pat
             service.process.send_signal(number)
             assert wait_for(lambda: refuses(service))
             service.process.send_signal(number)
-            assert answer_of(connection)[0] == 503
+            assert read_response(connection)[0] == 503
         assert service.process.wait(30) == 0
     assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
 

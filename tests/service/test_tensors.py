@@ -31,6 +31,6 @@ def test_flat_and_nested_numbers_and_whole_floats_are_the_same_images(images: np
         ([[[[0, [0]]] * 2] * 3], "has the shape|holds list"),
     ],
 )
-def test_values_that_are_no_images_are_refused(data: list, reason: str):
+def test_values_that_are_not_pixels_of_that_shape_are_refused(data: list, reason: str):
     with pytest.raises(RequestRefusedError, match=reason):
         read_images((1, *SHAPE), data, SHAPE, 2)
