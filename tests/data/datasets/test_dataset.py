@@ -1,3 +1,5 @@
+"""`Dataset` and `Splits`: digests, parts, JSON, their form in a notebook, errors, and that they cannot be changed."""
+
 import copy
 import json
 import pickle
@@ -23,7 +25,7 @@ def make(count=30, shape=(4, 5, 3), names=NAMES, dtype=np.uint8, seed=0, **argum
 # --- Its digest -------------------------------------------------------------------------------------------------------
 
 
-def test_equal_data_have_equal_digests_whatever_they_are_called():
+def test_the_digest_does_not_depend_on_name_split_and_type_of_labels():
     dataset = make()
     again = replace(dataset, name="other", split="test", labels=dataset.labels.astype(np.int64))
     assert again.sha256 == dataset.sha256
@@ -171,7 +173,7 @@ def test_hostile_names_are_text():
     assert not any(name.startswith("on") for _, name, _ in elements.attributes)
 
 
-# --- Who can change it ------------------------------------------------------------------------------------------------
+# --- Protection from changes ------------------------------------------------------------------------------------------
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(6, 2, 4)
 SHARED = {
@@ -202,9 +204,13 @@ def test_read_only_images_are_not_copied():
     assert np.shares_memory(Dataset.from_arrays(images, np.arange(6) % 2).images, images)
 
 
-@pytest.mark.parametrize("copied", [lambda data: data, lambda data: pickle.loads(pickle.dumps(data)), copy.deepcopy])
-def test_a_dataset_is_read_only(copied):
-    for dataset in (copied(make()), copied(make()).take([0, 1]), copied(Dataset.from_arrays(PIXELS, range(6)))):
+@pytest.mark.parametrize("make_copy", [lambda data: data, lambda data: pickle.loads(pickle.dumps(data)), copy.deepcopy])
+def test_a_dataset_and_its_copies_are_read_only(make_copy):
+    for dataset in (
+        make_copy(make()),
+        make_copy(make()).take([0, 1]),
+        make_copy(Dataset.from_arrays(PIXELS, range(6))),
+    ):
         for array in (dataset.images, dataset.labels):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0

@@ -25,7 +25,7 @@ def test_images_become_rows_in_the_order_row_column_channel(shape):
         (48, np.array([1, 16, 3]), (1, 16, 3)),
     ],
 )
-def test_rows_are_square_images_or_images_of_one_row_unless_said_otherwise(num_features, wanted, shape):
+def test_rows_are_square_images_or_images_of_one_row_unless_a_shape_is_stated(num_features, wanted, shape):
     assert image_shape_of(num_features, None, wanted) == shape
 
 

@@ -1,3 +1,5 @@
+"""`load_dataset`: names, folders, archives and arrays that are data sets, its options, and what it refuses."""
+
 import gzip
 import hashlib
 import lzma
@@ -54,18 +56,13 @@ def is_good(splits: Splits) -> bool:
     return bool((splits.train.images[..., 0] == TRAIN_IMAGES).all() and (splits.test.labels == TEST_LABELS).all())
 
 
-# Folders and archives of one's own
-
-
 def test_a_folder_of_idx_files_is_a_data_set(tmp_path):
     data = load_dataset(write_folder(tmp_path / "mine"))
     assert data.name == "mine"
     assert data.image_shape == (6, 9, 1)
     assert is_good(data)
-    assert (
-        data.train.source[0].sha256
-        == hashlib.sha256((tmp_path / "mine" / "train-images-idx3-ubyte").read_bytes()).hexdigest()
-    )
+    content = (tmp_path / "mine" / "train-images-idx3-ubyte").read_bytes()
+    assert data.train.source[0].sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_an_archive_is_a_data_set(tmp_path):
@@ -230,9 +227,6 @@ def test_an_unknown_name_is_refused(name, message):
         load_dataset(name)
 
 
-# What is asked for beside the path
-
-
 def test_a_test_split_of_its_own_is_not_cut_again(tmp_path):
     folder = write_folder(tmp_path / "mine")
     assert load_dataset(folder, seed=7).options == LoadOptions()
@@ -268,9 +262,6 @@ def test_a_wrong_argument_is_refused(arguments, message):
         load_dataset("mnist", **arguments)
 
 
-# Arrays
-
-
 def test_npy_files_are_a_data_set(tmp_path):
     arrays = {"x_train": TRAIN_IMAGES, "y_train": TRAIN_LABELS, "x_test": TEST_IMAGES, "y_test": TEST_LABELS}
     for name, array in arrays.items():
@@ -298,9 +289,6 @@ def test_class_names_of_an_archive_are_kept_in_order(tmp_path):
     path = write_archive(tmp_path / "mine.npz", class_names=np.array(["zero", "one"]))
     with pytest.raises(DatasetError, match="y_train has labels from 0 to 3; they must lie between 0 and 1"):
         load_dataset(path)
-
-
-# What is no data set
 
 
 def test_a_folder_without_known_files_lists_what_is_accepted(tmp_path):

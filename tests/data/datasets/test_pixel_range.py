@@ -6,18 +6,18 @@ from convscope.data.datasets.pixel_range import learn_range
 BYTES = np.arange(256, dtype=np.uint8).reshape(64, 4)
 
 
-def bytes_of(rows, channels=None):
+def convert_to_bytes(rows, channels=None):
     return learn_range(rows, channels).to_bytes(rows)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16, np.int64])
 def test_images_of_0_to_255_are_the_same_bytes_in_any_type(dtype):
-    np.testing.assert_array_equal(bytes_of(BYTES.astype(dtype), 1), BYTES)
+    np.testing.assert_array_equal(convert_to_bytes(BYTES.astype(dtype), 1), BYTES)
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), (2 / 255, -1.0)])
 def test_images_of_0_to_1_and_of_minus_1_to_1_are_the_bytes_they_were(scale, offset):
-    np.testing.assert_array_equal(bytes_of(BYTES * scale + offset, 1), BYTES)
+    np.testing.assert_array_equal(convert_to_bytes(BYTES * scale + offset, 1), BYTES)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_the_pixel_range_is_a_usual_one_or_that_of_the_images(lowest, highest, r
 
 def test_each_channel_of_images_and_each_column_of_a_table_has_its_range():
     rows = np.array([[0, 1000, 5, 3000], [2, 1000, 3, 2000]], np.float64)
-    of_images, of_table = learn_range(rows, 2), learn_range(rows, None)
-    assert (of_images.low.tolist(), of_images.high.tolist()) == ([0, 1000, 0, 1000], [5, 3000, 5, 3000])
-    assert (of_table.low.tolist(), of_table.high.tolist()) == ([0, 1000, 3, 2000], [2, 1000, 5, 3000])
+    by_channel, by_column = learn_range(rows, 2), learn_range(rows, None)  # columns 0 and 2 are channel 0
+    assert (by_channel.low.tolist(), by_channel.high.tolist()) == ([0, 1000, 0, 1000], [5, 3000, 5, 3000])
+    assert (by_column.low.tolist(), by_column.high.tolist()) == ([0, 1000, 3, 2000], [2, 1000, 5, 3000])
 
 
 def test_a_range_is_linear_and_cuts_off_what_lies_beyond():
@@ -57,7 +57,7 @@ def test_a_range_is_linear_and_cuts_off_what_lies_beyond():
 def test_the_whole_range_of_float64_has_256_levels():
     largest = np.finfo(np.float64).max
     rows = np.linspace(-1, 1, 256)[:, None] * largest
-    assert bytes_of(rows)[:, 0].tolist() == list(range(256))
+    assert convert_to_bytes(rows)[:, 0].tolist() == list(range(256))
 
 
 def test_rows_do_not_depend_on_the_number_of_blocks():

@@ -1,4 +1,4 @@
-"""What the tests share: a single step of the preparation, and a network trained on the first images of MNIST."""
+"""Shared by these tests: a single step of the preparation of pictures, and a network trained on 1,000 images."""
 
 import pytest
 

@@ -3,6 +3,7 @@ import pytest
 
 
 def leaning(slope, ground=0, ink=255):
+    """Draw a stroke of 40 rows, five pixels wide, that moves by `slope` pixels a row."""
     picture = np.full((60, 100, 1), ground, np.uint8)
     for i in range(10, 50):
         start = 50 + round(slope * (i - 30))
@@ -31,13 +32,14 @@ def test_dark_ink_is_set_upright_on_its_ground(after_step):
     assert np.abs(255 - dark.astype(int) - light).max() <= 1  # halves are rounded up in both
 
 
-def test_it_is_at_most_45_degrees(after_step):
+def test_a_stroke_is_turned_by_at_most_45_degrees(after_step):
     picture = np.zeros((20, 90, 1), np.uint8)
     for i in range(20):
         picture[i, 4 * i : 4 * i + 8] = 255
     upright = after_step("deslant", picture)
     assert upright.shape == (20, 90 + 2 * 10, 1)  # the first and the last row are 9.5 rows from the middle
-    assert [row.argmax() for row in upright[..., 0][[0, 19]]] == [10 + 0 + 10, 10 + 76 - 9]  # the first full pixel
+    # The first full pixel: the margin of 10, its column before, and the shift to the right or left.
+    assert [row.argmax() for row in upright[..., 0][[0, 19]]] == [10 + 0 + 10, 10 + 76 - 9]
 
 
 @pytest.mark.parametrize("rows", [slice(3, 17), slice(4, 5), slice(0, 0)])

@@ -8,7 +8,7 @@ def strokes(shape=(60, 60)):
     return picture
 
 
-def test_ruled_lines_go_where_they_cross_nothing(after_step):
+def test_ruled_lines_are_removed_except_near_ink(after_step):
     picture = strokes()
     picture[15::15] = np.maximum(picture[15::15], 60)
     cleaned = after_step("ink", picture)
@@ -43,11 +43,11 @@ def test_colours_are_kept_where_one_channel_has_ink(after_step):
     assert np.array_equal(after_step("ink", picture), picture)
 
 
-def test_specks_below_a_twentieth_of_the_largest_piece_go(after_step):
+def test_specks_below_a_twentieth_of_the_largest_piece_are_removed(after_step):
     picture = strokes()  # 160 pixels
-    picture[2:4, 2:6] = 200  # 8
+    picture[2:4, 2:6] = 200  # 8 pixels, a twentieth, which stay
     kept = picture.copy()
-    picture[55:56, 50:57] = 200  # 7
+    picture[55:56, 50:57] = 200  # 7 pixels, which are removed
     assert np.array_equal(after_step("specks", picture), kept)
     assert np.array_equal(after_step("specks", 255 - picture, "dark"), 255 - kept)
 

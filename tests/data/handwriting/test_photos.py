@@ -1,4 +1,4 @@
-"""Pictures that were never in MNIST: rendered photos, and digits of other people, read by a network of the session."""
+"""Pictures that were never in MNIST, rendered photos and scikit-learn's digits, classified by a small network."""
 
 import numpy as np
 import pytest
@@ -19,38 +19,38 @@ def pictures(small_mnist):
     return [photograph_digit(image, seed) for seed, image in enumerate(small_mnist.test.images[:COUNT])]
 
 
-def accuracy(trained, pictures, labels, steps=None):
+def measure_accuracy(trained, pictures, labels, steps=None):
     images = np.stack([prepare(picture, 28, 28, 1, trained.handwriting, steps).image for picture in pictures])
     return float((trained.predict(images) == labels[: len(images)]).mean())
 
 
 @pytest.fixture(scope="module")
-def of_paper(trained, small_mnist, pictures):
-    """The accuracy on the pictures with all steps."""
-    return accuracy(trained, pictures, small_mnist.test.labels)
+def photo_accuracy(trained, small_mnist, pictures):
+    """The accuracy on the photos with the usual steps of preparation."""
+    return measure_accuracy(trained, pictures, small_mnist.test.labels)
 
 
-def test_photographed_digits_are_read_as_well_as_those_of_the_file(trained, small_mnist, of_paper):
-    clean = float((trained.predict(small_mnist.test.images[:COUNT]) == small_mnist.test.labels[:COUNT]).mean())
-    assert clean > 0.85
-    assert of_paper >= clean - 2 / COUNT
+def test_photographed_digits_are_read_as_well_as_those_of_the_file(trained, small_mnist, photo_accuracy):
+    file_accuracy = (trained.predict(small_mnist.test.images[:COUNT]) == small_mnist.test.labels[:COUNT]).mean()
+    assert file_accuracy > 0.85
+    assert photo_accuracy >= file_accuracy - 2 / COUNT  # at most two photos worse
 
 
 @pytest.mark.parametrize(("step", "loss"), [("polarity", 0.3), ("light", 0.1), ("crop", 0.3), ("scale", 0.1)])
-def test_photos_need_the_step(trained, small_mnist, pictures, of_paper, step, loss):
-    without = [name for name in trained.handwriting.steps if name != step]
-    assert accuracy(trained, pictures, small_mnist.test.labels, without) < of_paper - loss
+def test_photos_need_the_step(trained, small_mnist, pictures, photo_accuracy, step, loss):
+    other_steps = [name for name in trained.handwriting.steps if name != step]
+    assert measure_accuracy(trained, pictures, small_mnist.test.labels, other_steps) < photo_accuracy - loss
 
 
 def test_deslanting_reads_photos_too(trained, small_mnist, pictures):
-    assert accuracy(trained, pictures, small_mnist.test.labels, STEPS) > 0.7
+    assert measure_accuracy(trained, pictures, small_mnist.test.labels, STEPS) > 0.7
 
 
 def test_digits_of_another_data_set_are_read(reader):
-    images, labels = (some[::4] for some in load_digits(return_X_y=True))
+    images, labels = (array[::4] for array in load_digits(return_X_y=True))  # 8 × 8 pixels with values from 0 to 16
     framed = [np.pad(np.floor(image.reshape(8, 8) * 255 / 16 + 0.5).astype(np.uint8), 1) for image in images]
     enlarged = [np.asarray(Image.fromarray(picture).resize((100, 100), Image.Resampling.BICUBIC)) for picture in framed]
-    assert accuracy(reader, enlarged, labels) > 0.8  # after 60,000 images of MNIST above 0.9
+    assert measure_accuracy(reader, enlarged, labels) > 0.8  # a network trained on all of MNIST has more than 0.9
 
 
 def test_photos_of_one_digit_have_no_hint_but_their_polarity(trained, pictures):

@@ -22,24 +22,20 @@ def on_ground(shape, boxes, ground=0, ink=255):
     return picture
 
 
-def without(step):
+def steps_without(step):
     return [name for name in MNIST.steps if name != step]
 
 
 def stages(prepared):
+    """Return the picture after each step, by the name of the step."""
     return {stage.name: stage.pixels[..., 0] for stage in prepared.stages}
-
-
-# The steps, by hand
 
 
 def test_area_averaging_is_exact():
     picture = grey([[0, 90, 240], [30, 60, 120]])[..., np.newaxis]
     assert average(picture, 1, 1)[..., 0].tolist() == [[90]]
-    assert average(picture, 2, 2)[..., 0].tolist() == [
-        [30, 190],
-        [40, 100],
-    ]  # (0 + 90/2) / 1.5, (90/2 + 240) / 1.5, ...
+    # (0 + 90/2) / 1.5, (90/2 + 240) / 1.5; (30 + 60/2) / 1.5, (60/2 + 120) / 1.5
+    assert average(picture, 2, 2)[..., 0].tolist() == [[30, 190], [40, 100]]
     assert average(picture, 2, 6)[0, :, 0].tolist() == [0, 0, 90, 90, 240, 240]
     assert average(picture, 2, 4)[0, :, 0].tolist() == [0, 60, 140, 240]  # 1/4 of a pixel, 2/4, ...
 
@@ -72,12 +68,8 @@ def test_crop_scale_and_centre():
     assert seen["scale"].shape == (20, 10)
     assert seen["scale"].min() == 255
     rows, columns = (np.flatnonzero(prepared.image[..., 0].any(axis=axis)) for axis in (1, 0))
-    assert (rows[0], rows[-1], columns[0], columns[-1]) == (
-        5,
-        24,
-        10,
-        19,
-    )  # the middle of 28 rows is row 14, of MNIST too
+    # 20 × 10 pixels whose middle lies between the rows 14 and 15: MNIST's is row 14 too, not 13.5.
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (5, 24, 10, 19)
     assert prepared.clipped == 0
 
 
@@ -92,7 +84,7 @@ def test_thin_lines_are_as_strong_as_thick_ones():
     seen = stages(prepare(picture, 28, 28, 1, MNIST))
     assert seen["scale"].max() < 255
     assert seen["contrast"].max() == 255
-    assert stages(prepare(picture, 28, 28, 1, MNIST, without("contrast")))["contrast"].max() < 255
+    assert stages(prepare(picture, 28, 28, 1, MNIST, steps_without("contrast")))["contrast"].max() < 255
 
 
 def test_ink_that_centring_moves_out_is_counted():
@@ -100,13 +92,13 @@ def test_ink_that_centring_moves_out_is_counted():
     prepared = prepare(picture, 10, 10, 1, Handwriting("light", 10))
     lost = 1 - prepared.image.sum() / (60 * 255)
     assert prepared.clipped == 15 / 60 == pytest.approx(lost)  # a column of 10, and of the last row 5
-    assert prepare(picture, 10, 10, 1, Handwriting("light", 10), without("centre")).clipped == 0
+    assert prepare(picture, 10, 10, 1, Handwriting("light", 10), steps_without("centre")).clipped == 0
 
 
 def test_without_steps_the_picture_is_only_made_to_fit():
     picture = on_ground((10, 20), [(4, 6, 8, 12)], ground=90, ink=250)
     prepared = prepare(picture, 10, 10, 1, MNIST, [])
-    # 5 × 10 pixels of it in the middle, on the median of its border
+    # The picture takes 5 × 10 pixels in the middle; above and below lies the median of its border.
     assert prepared.image[..., 0].tolist() == on_ground((10, 10), [(4, 5, 4, 6)], 90, 250).tolist()
     assert [stage.is_taken for stage in prepared.stages] == [True, *[False] * len(STEPS)]
 
@@ -147,9 +139,6 @@ def test_hints_say_what_may_be_wrong_whatever_the_steps(picture, hints):
     assert prepare(picture, 28, 28, 1, Handwriting("light", 20, centre=False)).hints == ()
 
 
-# Colours and channels
-
-
 def test_colours_become_grey_by_luma():
     picture = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
     assert stages(prepare(picture, 1, 4, 1, MNIST, []))["picture"].tolist() == [[76, 150, 29, 255]]
@@ -187,12 +176,6 @@ def test_unusable_pictures_are_refused(picture, shape, steps, message):
         prepare(picture, *shape, MNIST, steps)
 
 
-# What the page gives too
-
-
 @pytest.mark.slow
 def test_generated_pictures_give_the_same_bytes_as_ever_and_as_in_the_page():
     assert generated_pictures.digests() == json.loads(generated_pictures.FILE.read_text(encoding="utf-8"))
-
-
-# With MNIST

@@ -1,4 +1,4 @@
-"""Where characters may be in a picture: lines, blobs, cuts, and what is left out."""
+"""Segments of a picture: lines of blobs, cuts through touching characters, and specks and rules that are left out."""
 
 import numpy as np
 import pytest
@@ -183,12 +183,15 @@ def test_ink_in_columns_equals_a_morphological_opening(mask, size):
 @pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(masks, st.floats(3, 20), st.floats(0, 4))
-def test_lines_are_those_of_a_plain_search(mask, least, gap):
-    np.testing.assert_array_equal(rules_module._find_lines(mask, least, gap), plain_lines(mask, least, gap))
+def test_lines_equal_those_of_an_exhaustive_search(mask, least, gap):
+    np.testing.assert_array_equal(rules_module._find_lines(mask, least, gap), search_lines(mask, least, gap))
 
 
-def plain_lines(thin, least, gap):
-    """Look at each slope, each row of the sheared mask, also one without ink, and each stretch of it."""
+def search_lines(thin, least, gap):
+    """Search each slope and each row of the mask sheared by it for stretches of at least `least` columns.
+
+    A stretch belongs to a line if 60 % of its columns have ink, with gaps of at most `gap` columns.
+    """
     lines = np.zeros_like(thin)
     pixels = np.argwhere(thin)
     for slope in rules_module._SLOPES:

@@ -4,21 +4,21 @@ from convscope.base.errors import ImageFileError
 from convscope.data.image_files import find_pictures, folders
 
 
-def make(folder, *names):
+def make_files(folder, *names):
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
 
-def test_a_file_keeps_its_content_whatever_its_name(tmp_path):
-    make(tmp_path, "notes.txt", "b.png")
+def test_files_that_are_named_are_returned_unchecked(tmp_path):
+    make_files(tmp_path, "notes.txt", "b.png")
     paths = [tmp_path / "b.png", tmp_path / "missing.png", tmp_path / "notes.txt"]
     assert find_pictures(paths) == paths
 
 
-def test_a_folder_stands_for_its_pictures_at_any_depth_by_name(tmp_path):
-    make(tmp_path, "scan 10.PNG", "scan 2.jpeg", "notes.txt", "deep/er/a.tif", ".hidden.png", ".cache/b.png")
+def test_a_folder_is_replaced_by_its_pictures_at_any_depth_sorted_by_name(tmp_path):
+    make_files(tmp_path, "scan 10.PNG", "scan 2.jpeg", "notes.txt", "deep/er/a.tif", ".hidden.png", ".cache/b.png")
     names = [str(path.relative_to(tmp_path)) for path in find_pictures([tmp_path])]
     assert names == ["deep/er/a.tif", "scan 2.jpeg", "scan 10.PNG"]
 
@@ -27,12 +27,12 @@ def test_a_folder_stands_for_its_pictures_at_any_depth_by_name(tmp_path):
     "names", [["2", "10", "010a", "11"], ["a", "a1", "a01b", "a2"], ["9" * 30, "1" + "0" * 30], ["1", "²"]]
 )
 def test_numbers_in_names_are_sorted_by_value(tmp_path, names):
-    make(tmp_path, *(f"{name}.png" for name in reversed(names)))
+    make_files(tmp_path, *(f"{name}.png" for name in reversed(names)))
     assert [path.stem for path in find_pictures([tmp_path])] == names
 
 
 def test_a_link_to_a_folder_is_not_followed(tmp_path):
-    make(tmp_path, "a.png")
+    make_files(tmp_path, "a.png")
     (tmp_path / "again").symlink_to(tmp_path)
     assert len(find_pictures([tmp_path])) == 1
 
@@ -43,7 +43,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
 
 
 def test_too_many_pictures_or_files_are_refused(tmp_path, monkeypatch):
-    make(tmp_path, "a.png", "b.png", "c.png")
+    make_files(tmp_path, "a.png", "b.png", "c.png")
     monkeypatch.setattr(folders, "MAX_FILES", 2)
     with pytest.raises(ImageFileError, match="more than 2 pictures"):
         find_pictures([tmp_path])

@@ -1,3 +1,5 @@
+"""Pictures in files: all formats and modes are read to grey or colour bytes, and hostile files are refused early."""
+
 import io
 import struct
 import tracemalloc
@@ -65,15 +67,14 @@ def test_sixteen_bits_are_scaled_to_eight_and_rounded(kind):
 
 def test_sixteen_bits_whose_zero_is_white_are_inverted():
     values = np.array([[0, 65_535]], np.uint16)
-    content = encoded(values, "TIFF", tiffinfo={262: 0})
+    content = encoded(values, "TIFF", tiffinfo={262: 0})  # tag 262, the photometric interpretation: 0 is white
     np.testing.assert_array_equal(read_picture(content)[..., 0], [[255, 0]])
 
 
 def test_twelve_bits_reach_white():
     packed = bytes([0xFF, 0xF8, 0x00])  # 4095 and 2048
     entries = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 3}
-    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", t, 4, 1, v) for t, v in entries.items())
-    content = b"II*\0" + struct.pack("<I", 12) + packed + b"\0" + directory + bytes(4)
+    content = b"II*\0" + struct.pack("<I", 12) + packed + b"\0" + tiff_directory(entries)
     np.testing.assert_array_equal(read_picture(content)[..., 0], [[255, 128]])
 
 
@@ -118,8 +119,9 @@ def test_cmyk_becomes_rgb(kind):
 
 @pytest.mark.parametrize("mode", ["YCbCr", "LAB"])
 def test_other_colour_spaces_become_rgb(mode):
-    grey = Image.new("RGB", (8, 8), (128, 128, 128)).convert("YCbCr") if mode == "YCbCr" else None
-    grey = grey or Image.new("LAB", (8, 8), (137, 128, 128))
+    # Grey of 128 in RGB has a lightness of 54 %, which is 137 of 255.
+    greys = {"YCbCr": Image.new("RGB", (8, 8), (128, 128, 128)).convert("YCbCr")}
+    grey = greys.get(mode) or Image.new("LAB", (8, 8), (137, 128, 128))
     assert np.abs(read_picture(encoded(grey, "TIFF")).astype(int) - 128).max() <= 8
 
 
@@ -215,19 +217,23 @@ def chunk(kind, data):
 
 
 def png_of(width, height):
-    """A PNG file that promises so many pixels, and has one black row of them."""
+    """Return a PNG file whose header states this size, but which has one black row only."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(width + 1))) + chunk(b"IEND", b"")
 
 
-def tiff_of(width, height, **more):
-    entries = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: 64} | {
-        int(tag[1:]): value for tag, value in more.items()
-    }
-    directory = struct.pack("<H", len(entries)) + b"".join(
-        struct.pack("<HHII", t, 4, 1, v) for t, v in sorted(entries.items())
-    )
-    return b"II*\0" + struct.pack("<I", 72) + bytes(64) + directory + bytes(4)
+def tiff_directory(entries):
+    """Return the directory of a TIFF file: each tag with one value of type 4, 32 bits; no further directory."""
+    return struct.pack("<H", len(entries)) + b"".join(
+        struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items())
+    ) + bytes(4)  # fmt: skip
+
+
+def tiff_of(width, height, tiles=None):
+    """Return a TIFF file whose directory states this size, but which has 64 bytes only."""
+    # 256 and 257 are the size, 258 bits, 259 no compression, 262 black is 0; one strip of pixels begins at byte 8.
+    entries = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: 64} | (tiles or {})
+    return b"II*\0" + struct.pack("<I", 72) + bytes(64) + tiff_directory(entries)
 
 
 def webp_of(width, height):
@@ -244,7 +250,7 @@ BOMBS = {
     "gif": b"GIF89a" + struct.pack("<HHBBB", 60_000, 60_000, 0, 0, 0) + b",\0\0\0\0\x10\0\x10\0\0\x02\x02\0\0\0;",
     "webp": webp_of(16_000, 16_000),
     "tiff": tiff_of(30_000, 30_000),
-    "tiff with large tiles": tiff_of(64, 64, t322=65_536, t323=65_536),
+    "tiff with large tiles": tiff_of(64, 64, tiles={322: 65_536, 323: 65_536}),
     "jpeg": b"\xff\xd8\xff\xc0" + struct.pack(">HBHHBBBB", 11, 8, 30_000, 30_000, 1, 1, 0x11, 0) + b"\xff\xda\0\2",
 }
 
@@ -311,13 +317,14 @@ REAL = [
     encoded(COLOURS, "TIFF", compression="jpeg"), encoded(Image.fromarray(GREY > 100), "TIFF", compression="group4"),
     encoded(Image.fromarray(COLOURS).quantize(16)),
 ]  # fmt: skip
-ENDINGS = [
+STARTS = [
     b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"II*\0", b"MM\0*", b"GIF89a", b"RIFF\x20\0\0\0WEBPVP8X",
 ]  # fmt: skip
 
 
 def read_or_refuse(content):
-    refusal, picture = None, np.empty(0)
+    """Read a picture of the size in its header, or be refused with one line that has a next step."""
+    refusal = None
     try:
         picture = read_picture(content)
     except ImageFileError as error:
@@ -333,7 +340,7 @@ def read_or_refuse(content):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(ENDINGS), st.binary(max_size=200))
+@given(st.sampled_from(STARTS), st.binary(max_size=200))
 def test_any_bytes_give_a_picture_or_an_error(start, rest):
     read_or_refuse(start + rest)
 

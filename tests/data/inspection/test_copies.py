@@ -1,8 +1,8 @@
-"""Copies that were planted within and across the splits."""
+"""`find_copies` counts copies that are planted within a split and across both."""
 
 import numpy as np
 import pytest
-from tests.data.inspection.conftest import half, with_images
+from tests.data.inspection.conftest import make_split, with_images
 
 from convscope.data.inspection.copies import find_copies
 
@@ -17,9 +17,8 @@ def planted(make):
     train[30], train[31] = train[0], train[0]
     labels[[0, 30, 31]] = 0, 0, 1
     test[2], test[9] = train[5], train[5]  # labels: train 5 is 2, test 2 is 2, test 9 is 0
-    return type(splits)(
-        half(train, labels, splits.class_names, "train"), half(test, splits.test.labels, splits.class_names, "test")
-    )
+    train_split = make_split(train, labels, splits.class_names, "train")
+    return type(splits)(train_split, make_split(test, splits.test.labels, splits.class_names, "test"))
 
 
 def test_copies_are_counted_by_split(planted):

@@ -1,4 +1,4 @@
-"""Duplicates that were planted, against a comparison of all pixels of all pairs."""
+"""`find_duplicates` on images with planted duplicates, compared with the correlation of all pairs."""
 
 import numpy as np
 import pytest
@@ -126,7 +126,7 @@ def test_flat_images_are_no_near_duplicates():
     assert (duplicates.num_flat, duplicates.num_compared, duplicates.groups) == (50, 5, ())
 
 
-def test_images_beyond_the_number_compared_are_counted_and_still_held_for_equality():
+def test_images_beyond_the_number_compared_are_counted_and_still_checked_for_equality():
     images = noise(100)
     duplicates = find_duplicates(dataset(images), dataset(images[50:52], "test"), most_compared=40)
     assert (duplicates.num_compared, duplicates.num_left_out) == (40, 60)
@@ -137,7 +137,7 @@ def test_images_beyond_the_number_compared_are_counted_and_still_held_for_equali
 
 @pytest.mark.slow
 def test_near_duplicates_of_mnist_are_ordinary_ones(mnist: cs.Splits):
-    """The two groups that all 70,000 images have, among 1,500 others."""
+    # Among 1,500 others the only two groups of near duplicates in MNIST: five images of the digit 1.
     train = mnist.train.take(np.r_[0:1500, 27111, 51603, 28350, 37674])
     duplicates = find_duplicates(train, mnist.test.take(np.array([3070, 1])))
     assert [members(group) for group in duplicates.groups] == [
@@ -147,7 +147,7 @@ def test_near_duplicates_of_mnist_are_ordinary_ones(mnist: cs.Splits):
     assert {member.label for group in duplicates.groups for member in group.members} == {1}
 
 
-def test_it_shows_itself_as_text_and_as_html():
+def test_duplicates_are_shown_as_text_and_as_html():
     images = noise(20)
     train = cs.Dataset(images, np.arange(20) % 2, ("<b>", "b\x1b"), "made up")
     test = cs.Dataset(images[:1], np.array([1]), ("<b>", "b\x1b"), "made up", "test")

@@ -1,10 +1,10 @@
-"""The whole: what was planted becomes a finding with its numbers, in its order, as text, JSON and HTML."""
+"""`inspect_dataset`: planted faults become findings with numbers, the worst first, as text, JSON and HTML."""
 
 import json
 
 import numpy as np
 import pytest
-from tests.data.inspection.conftest import half, with_images
+from tests.data.inspection.conftest import make_split, with_images
 
 import convscope as cs
 from convscope.data.inspection import inspect_dataset
@@ -17,7 +17,7 @@ def list_findings(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
 def test_unequal_classes_are_a_warning(make):
     splits = make(num_train=240, num_test=40)
     labels = np.repeat([0, 1, 2], [215, 20, 5])
-    splits = cs.Splits(half(splits.train.images, labels, splits.class_names, "train"), splits.test)
+    splits = cs.Splits(make_split(splits.train.images, labels, splits.class_names, "train"), splits.test)
     text = "class 0 has 215 training images and class 2 has 5: 43 to 1."
     assert list_findings(splits, "balance") == [("warning", text)]
 
@@ -34,8 +34,8 @@ def test_classes_without_images_are_named(make, train, test, expected):
     splits = make()
     names = splits.class_names
     splits = cs.Splits(
-        half(splits.train.images, np.resize(train, 60), names, "train"),
-        half(splits.test.images, np.resize(test, 40), names, "test"),
+        make_split(splits.train.images, np.resize(train, 60), names, "train"),
+        make_split(splits.test.images, np.resize(test, 40), names, "test"),
     )
     assert list_findings(splits, "balance") == [expected]
 
@@ -50,7 +50,7 @@ def test_leaks_are_listed_before_lesser_faults(make):
     assert ranks == sorted(ranks)
 
 
-def test_blank_images_are_listed_by_their_place(make):
+def test_blank_images_are_listed_by_their_index(make):
     splits = make()
     train = splits.train.images.copy()
     train[[4, 8, 15, 16]] = 7
@@ -58,7 +58,7 @@ def test_blank_images_are_listed_by_their_place(make):
     assert list_findings(with_images(splits, train), "blank") == [("warning", text)]
 
 
-def test_a_range_of_0_to_16_says_by_what_to_multiply(make):
+def test_the_finding_of_a_range_of_0_to_16_has_the_factor_to_multiply_by(make):
     splits = make(high=17)
     faults = [finding for finding in inspect_dataset(splits).findings if finding.topic == "range"]
     assert faults[0].text == "Pixels range from 0 to 16 only; networks here expect 0 to 255."
@@ -111,8 +111,8 @@ def test_data_of_any_form_are_inspected_and_are_finite_json(make, num_train, num
 def test_a_name_is_data_and_no_markup_nor_control(make):
     splits = make(num_classes=2)
     names = ("<b>bold</b>", "b\x1b[31m")
-    named = cs.Splits(half(splits.train.images, np.arange(60) > 55, names, "train"),
-                      half(splits.test.images, np.zeros(40), names, "test"))  # fmt: skip
+    named = cs.Splits(make_split(splits.train.images, np.arange(60) > 55, names, "train"),
+                      make_split(splits.test.images, np.zeros(40), names, "test"))  # fmt: skip
     inspection = inspect_dataset(named)
     assert "\x1b" not in str(inspection)
     assert "<b>" not in inspection._repr_html_()

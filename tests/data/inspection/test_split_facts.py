@@ -1,4 +1,4 @@
-"""What a pass counts, against NumPy over all images at once."""
+"""`scan_split` counts pixel values block by block, as NumPy does over all images at once."""
 
 import numpy as np
 import pytest

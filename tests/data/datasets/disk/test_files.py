@@ -1,3 +1,5 @@
+"""Which files of images stay on disk, which are left to the readers, and which damaged ones are refused."""
+
 import gzip
 import hashlib
 import zipfile
@@ -20,7 +22,7 @@ ARRAYS = {
 
 @pytest.fixture(autouse=True)
 def _small_bound(monkeypatch):
-    monkeypatch.setenv(IN_MEMORY_VARIABLE, "500")
+    monkeypatch.setenv(IN_MEMORY_VARIABLE, "500")  # bytes, less than the files of these tests
 
 
 @pytest.fixture(params=ARRAYS)
@@ -32,7 +34,7 @@ def as_4d(array: np.ndarray) -> np.ndarray:
     return array.reshape(*array.shape[:3], -1)
 
 
-# --- What can stay on disk --------------------------------------------------------------------------------------------
+# --- Files that stay on disk ------------------------------------------------------------------------------------------
 
 
 def test_a_large_plain_idx_file_stays_on_disk(tmp_path, array):
@@ -63,16 +65,16 @@ def test_a_stored_array_of_an_archive_stays_there(tmp_path, array, name):
     np.testing.assert_array_equal(images[:], as_4d(array))
 
 
-def test_an_archive_with_extra_fields_is_read_at_the_right_place(tmp_path, array):
+def test_an_archive_with_extra_fields_is_read_at_the_right_offset(tmp_path, array):
     np.save(tmp_path / "x.npy", array)
     info = zipfile.ZipInfo("x_train.npy")
-    info.extra = b"\xfe\xca\x04\x00abcd"
+    info.extra = b"\xfe\xca\x04\x00abcd"  # a field of four bytes that no program knows
     with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
         archive.writestr(info, (tmp_path / "x.npy").read_bytes())
     np.testing.assert_array_equal(open_npz_member(tmp_path / "set.npz", "x_train")[:], as_4d(array))
 
 
-# --- What has to be read ----------------------------------------------------------------------------------------------
+# --- Files that are read into memory ----------------------------------------------------------------------------------
 
 
 def test_data_within_the_bound_are_left_to_the_reader(tmp_path, monkeypatch):
@@ -107,7 +109,7 @@ def test_other_dtypes_and_orders_are_left_to_the_reader(tmp_path, array):
     assert open_npz_member(tmp_path / "set.npz", "x_train") is None
 
 
-# --- What is damaged --------------------------------------------------------------------------------------------------
+# --- Damaged files ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_large_npy_file_that_is_cut_short_is_refused(tmp_path):
 def test_a_stored_array_with_another_checksum_is_refused(tmp_path):
     np.savez(tmp_path / "set.npz", x_train=ARRAYS["grey"])
     content = bytearray((tmp_path / "set.npz").read_bytes())
-    content[600] ^= 1
+    content[600] ^= 1  # one of the 1,200 pixels
     (tmp_path / "set.npz").write_bytes(content)
     with pytest.raises(DatasetError, match="x_train is damaged"):
         open_npz_member(tmp_path / "set.npz", "x_train")
@@ -149,7 +151,7 @@ def test_a_stored_array_with_another_checksum_is_refused(tmp_path):
 def test_an_archive_whose_table_points_elsewhere_is_refused(tmp_path):
     np.savez(tmp_path / "set.npz", x_train=ARRAYS["grey"])
     content = bytearray((tmp_path / "set.npz").read_bytes())
-    content[0] ^= 1  # the mark of the first member
+    content[0] ^= 1  # the first byte of the signature of the member
     (tmp_path / "set.npz").write_bytes(content)
     with pytest.raises(DatasetError, match="not where the archive's table says"):
         open_npz_member(tmp_path / "set.npz", "x_train")
@@ -170,8 +172,8 @@ def test_images_of_changed_bytes_are_complete_or_refused(tmp_path, kind, changes
     else:
         np.savez(path, x_train=array, y_train=np.arange(40))
     content = bytearray(path.read_bytes())
-    for offset, value in changes:
-        content[-1 - offset % 200 if near_end else offset % min(len(content), 200)] = value
+    for number, value in changes:  # the headers and the table of an archive lie within 200 bytes of an end
+        content[-1 - number % 200 if near_end else number % 200] = value
     path.write_bytes(content[: len(content) - cut if cut > 40 else None])
     read = {"idx": open_idx, "npy": open_npy, "npz": lambda file: open_npz_member(file, "x_train")}[kind]
     try:

@@ -1,3 +1,6 @@
+"""`DiskImages`: it is indexed like an array, never reads all at once, and notices that its file has changed."""
+
+import hashlib
 import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +23,7 @@ def array() -> np.ndarray:
 
 @pytest.fixture
 def images(array, tmp_path, monkeypatch) -> DiskImages:
-    """The array in a file, nothing of which may be held but a few images at a time."""
+    """The array in a file; limits of a few hundred images make reads span several windows, gaps and blocks."""
     monkeypatch.setattr(disk, "PART_BYTES", 200 * array[0].size)
     monkeypatch.setattr(disk, "BLOCK_BYTES", 150 * array[0].size)
     monkeypatch.setattr(disk, "_WINDOW_BYTES", 7 * array[0].size)
@@ -31,7 +34,7 @@ def images(array, tmp_path, monkeypatch) -> DiskImages:
     return DiskImages(path, 7, (COUNT, *SHAPE))
 
 
-# --- It reads as an array does ----------------------------------------------------------------------------------------
+# --- Indexing like an array -------------------------------------------------------------------------------------------
 
 RANDOM = np.random.default_rng(1)
 KEYS = [
@@ -60,7 +63,7 @@ def test_a_part_on_disk_reads_as_a_part_of_an_array(images: DiskImages, array, o
     np.testing.assert_array_equal(again[50:60], array[order][51:61])
 
 
-def test_it_can_be_walked_over_image_by_image_and_block_by_block(images: DiskImages, array):
+def test_iterating_yields_all_images_one_by_one_or_in_blocks(images: DiskImages, array):
     np.testing.assert_array_equal(np.stack(list(images)), array)
     np.testing.assert_array_equal(np.concatenate(list(blocks(images, 1000))), array)
     assert max(map(len, blocks(images, 1000))) == 1000 // array[0].size
@@ -89,11 +92,11 @@ def test_without_preadv_it_reads_the_same(images: DiskImages, array, monkeypatch
     test_several_threads_read_at_once(images, array)
 
 
-# --- It never holds all -----------------------------------------------------------------------------------------------
+# --- Limits of a read -------------------------------------------------------------------------------------------------
 
 
 def test_too_many_requests_at_once_are_refused_with_advice(images: DiskImages):
-    for read in (lambda: images[:201], lambda: np.asarray(images), lambda: images[np.arange(300)]):
+    for read in (lambda: images[:201], lambda: np.asarray(images), lambda: images[np.arange(300)]):  # 200 may be read
         with pytest.raises(DatasetError, match="process them in parts, or set CONVSCOPE_IN_MEMORY_BYTES"):
             read()
 
@@ -144,13 +147,13 @@ def test_a_pickled_copy_opens_the_file_for_itself(images: DiskImages, array):
 
 def test_a_copy_in_another_process_does_not_read_another_file(images: DiskImages):
     packed = pickle.dumps(images)
-    images.path.write_bytes(bytes(COUNT * 60 + 11))
+    images.path.write_bytes(bytes(images.path.stat().st_size))
     os.utime(images.path, ns=(0, 0))
     with pytest.raises(DatasetError, match="has changed"):
         pickle.loads(packed)
 
 
-# --- The bound --------------------------------------------------------------------------------------------------------
+# --- The limit of images in memory ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["-1", "2 GB", "1e9", "²"])
@@ -195,7 +198,5 @@ def test_a_data_set_on_disk_has_the_same_summary(both, monkeypatch):
 
 
 def test_the_digest_covers_the_whole_file(images: DiskImages):
-    import hashlib
-
     assert images.file_sha256 == hashlib.sha256(images.path.read_bytes()).hexdigest()
     assert images.take(np.arange(300)).file_sha256 == images.file_sha256

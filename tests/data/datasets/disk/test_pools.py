@@ -1,3 +1,5 @@
+"""Pools: an epoch shuffles images on disk pool by pool, in the same order as images in memory."""
+
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +18,7 @@ COUNT, BATCH = 1000, 16
 
 @pytest.fixture
 def dataset() -> cs.Dataset:
-    """Images that each say which one they are, sorted by class."""
+    """Images of 2 × 2 pixels, sorted by class; the first two pixels are the low and the high byte of their index."""
     numbers = np.arange(COUNT, dtype=np.uint16)
     images = np.zeros((COUNT, 2, 2, 1), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = numbers & 255, numbers >> 8
@@ -32,48 +34,47 @@ def on_disk(dataset: cs.Dataset, tmp_path: Path) -> cs.Dataset:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(pools, "POOL_BYTES", 4 * 300)
-    monkeypatch.setattr(pools, "BLOCK_BYTES", 4 * 7)
+    monkeypatch.setattr(pools, "POOL_BYTES", 4 * 300)  # 300 images, or 256 in whole batches
+    monkeypatch.setattr(pools, "BLOCK_BYTES", 4 * 7)  # 7 images
 
 
-def seen(dataset: cs.Dataset, epoch: int = 1, seed: int = 0) -> list[np.ndarray]:
-    """Read from the pixels, in order, the indices of the images of each pool."""
-    batches = []
+def read_indices(dataset: cs.Dataset, epoch: int = 1, seed: int = 0) -> list[np.ndarray]:
+    """Return for each pool the indices of its images, which are read from their pixels."""
+    indices = []
     with closing(epoch_pools(dataset, BATCH, seed, epoch)) as epoch_of:
         for pool in epoch_of:
             images = pool.dataset.images[pool.order]
             numbers = images[:, 0, 0, 0] + 256 * images[:, 0, 1, 0].astype(np.int64)
             np.testing.assert_array_equal(pool.dataset.labels[pool.order], numbers // 100)
-            batches.append(numbers)
-    return batches
+            indices.append(numbers)
+    return indices
 
 
 def test_an_epoch_holds_each_image_once_in_full_batches(dataset: cs.Dataset):
-    batches = seen(dataset)
-    assert [len(batch) for batch in batches] == [256, 256, 256, 232]
-    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(COUNT))
+    indices = read_indices(dataset)
+    assert [len(pool) for pool in indices] == [256, 256, 256, 232]
+    np.testing.assert_array_equal(np.sort(np.concatenate(indices)), np.arange(COUNT))
 
 
 def test_images_come_in_the_same_order_from_disk_as_from_memory(dataset: cs.Dataset, on_disk: cs.Dataset):
-    for on_disk_batch, in_memory_batch in zip(seen(dataset), seen(on_disk), strict=True):
-        np.testing.assert_array_equal(on_disk_batch, in_memory_batch)
+    for from_memory, from_disk in zip(read_indices(dataset), read_indices(on_disk), strict=True):
+        np.testing.assert_array_equal(from_disk, from_memory)
 
 
 def test_another_epoch_or_seed_gives_another_order_and_other_pools(dataset: cs.Dataset):
-    first = seen(dataset)
-    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(seen(dataset)))
-    for batches in (seen(dataset, epoch=2), seen(dataset, seed=1)):
-        assert set(batches[0]) != set(first[0])
+    first = read_indices(dataset)
+    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(read_indices(dataset)))
+    for indices in (read_indices(dataset, epoch=2), read_indices(dataset, seed=1)):
+        assert set(indices[0]) != set(first[0])
 
 
 def test_a_pool_holds_whole_blocks_from_all_over_the_set(dataset: cs.Dataset):
-    batches = seen(dataset)
-    for numbers in batches:
-        blocks, counts = np.unique(numbers // 7, return_counts=True)
-        assert (counts < 7).sum() <= 3  # two that are shared with other pools, and the last of the set
-        assert len(np.unique(numbers // 100)) == 10  # although the set is sorted by class
-        assert np.abs(np.corrcoef(np.arange(len(numbers)), numbers)[0, 1]) < 0.2  # no order is left within it
-        assert len(blocks) < 45
+    for indices in read_indices(dataset):
+        blocks, counts = np.unique(indices // 7, return_counts=True)
+        assert (counts < 7).sum() <= 3  # incomplete: two shared with other pools, and the last block of the set
+        assert len(np.unique(indices // 100)) == 10  # all classes, although the set is sorted by class
+        assert np.abs(np.corrcoef(np.arange(len(indices)), indices)[0, 1]) < 0.2  # the order is random
+        assert len(blocks) < 45  # 256 images fill 37 blocks
 
 
 def test_the_pools_of_an_epoch_have_streams_of_their_own(dataset: cs.Dataset):

@@ -1,4 +1,4 @@
-"""A server on the loopback that does whatever a host of files may do, and a download from it."""
+"""A server on loopback that sends files correctly, or damaged, endlessly or never, for the tests of downloads."""
 
 import hashlib
 import threading
@@ -111,5 +111,5 @@ def fetch(tmp_path: Path, *urls: str, on_progress: Callable[..., None] | None = 
 
 
 def is_alone(path: Path) -> bool:
-    """Return whether the file is whole, and nothing else lies in its folder."""
+    """Return True if the file is complete and the only one in its folder."""
     return path.read_bytes() == CONTENT and list(path.parent.iterdir()) == [path]

@@ -10,7 +10,7 @@ from convscope.data.datasets.named.caches import search_folders
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path) -> Path:
-    """A user without any file or setting."""
+    """The home folder of a user without any file or setting."""
     for name in ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

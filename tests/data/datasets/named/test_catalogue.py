@@ -25,9 +25,6 @@ MNIST_SHA256 = {
 }
 
 
-# The names
-
-
 def test_downloads_have_a_digest_a_limit_and_an_address():
     for entry in DATASETS.values():
         for file in entry.files if entry.form != "embedded" else ():
@@ -77,17 +74,11 @@ def test_a_name_that_medmnist_does_not_have_is_refused(name, message):
         find_entry(f"medmnist:{name}")
 
 
-# MNIST itself
-
-
 @pytest.mark.slow
 def test_the_embedded_files_have_the_published_digests():
     for name, sha256 in MNIST_SHA256.items():
         packed = (DATA_FOLDER / "mnist" / f"{name}.gz").read_bytes()
         assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == sha256
-
-
-# The uncompressed copies
 
 
 @pytest.fixture
@@ -98,7 +89,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def small_entry(tmp_path, monkeypatch, cache) -> CatalogueEntry:  # noqa: ARG001  # with a cache of its own
-    """An embedded data set of a few images, of which no copy is kept yet."""
+    """An embedded data set of a few images, without uncompressed copies in the cache."""
     arrays = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     files = []
     (tmp_path / "embedded" / "small").mkdir(parents=True)
@@ -131,7 +122,7 @@ def test_the_second_load_reads_the_copies(small_entry, tmp_path):
     ],
     ids=["cut short", "a byte changed", "empty", "a byte more", "wrong magic"],
 )  # fmt: skip
-def test_a_damaged_copy_is_passed_over_and_written_anew(small_entry, cache, damage):
+def test_a_damaged_copy_is_replaced(small_entry, cache, damage):
     read_entry(small_entry)
     copy = cache / "small" / "train-images-idx3-ubyte"
     good = copy.read_bytes()
@@ -140,7 +131,7 @@ def test_a_damaged_copy_is_passed_over_and_written_anew(small_entry, cache, dama
     assert copy.read_bytes() == good
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing(small_entry, tmp_path, monkeypatch):
+def test_a_data_set_is_read_without_a_writable_cache(small_entry, tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "file" / "below"))
     assert is_good(read_entry(small_entry))
@@ -173,7 +164,7 @@ def test_an_embedded_file_with_another_digest_is_refused(small_entry, tmp_path):
         (None, None, "/home/someone/.cache/convscope"),
     ],
 )
-def test_the_cache_is_where_the_environment_says(monkeypatch, own, shared, expected):
+def test_the_cache_folder_follows_the_environment(monkeypatch, own, shared, expected):
     monkeypatch.setenv("HOME", "/home/someone")
     for name, value in (("CONVSCOPE_CACHE", own), ("XDG_CACHE_HOME", shared)):
         monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name, raising=False)
@@ -191,7 +182,7 @@ def test_the_page_on_named_sets_matches_the_catalogue():
         assert row is not None
         height, width, channels = DATASETS[name].image_shape
         assert f"{height} × {width} {'colour' if channels == 3 else 'grey'}" in row[0]
-        known = sum(file.size_bytes or 0 for file in DATASETS[name].files)
-        # The six sets of EMNIST are in one archive, and only the first of their rows tells its size.
-        if known and not name.startswith("emnist"):
-            assert float(re.search(r"([\d.]+) MB", row[0])[1]) == pytest.approx(known / 1e6, rel=0.1)
+        size_bytes = sum(file.size_bytes or 0 for file in DATASETS[name].files)
+        # The six sets of EMNIST share one archive, whose size stands in the first of their rows only.
+        if size_bytes and not name.startswith("emnist"):
+            assert float(re.search(r"([\d.]+) MB", row[0])[1]) == pytest.approx(size_bytes / 1e6, rel=0.1)

@@ -1,4 +1,4 @@
-"""Each form of a named set, read from made-up copies with digests of their own, and Fashion-MNIST as Debian has it."""
+"""Named data sets in the forms of their publishers: small copies with made-up pixels, and Debian's Fashion-MNIST."""
 
 import gzip
 import hashlib
@@ -30,7 +30,7 @@ TRAIN_IMAGES, TEST_IMAGES = (STREAM.integers(0, 256, (n, 28, 28), dtype=np.uint8
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path) -> Path:
-    """A user without any file, and without a network."""
+    """The home folder of a user without any file and without a network."""
     monkeypatch.setenv("CONVSCOPE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CONVSCOPE_OFFLINE", "1")
@@ -44,7 +44,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def publish(name: str, content: bytes, unpacked: bytes | None = None) -> PublishedFile:
-    """The file as published; `unpacked` where the digest of what is in it is known too."""
+    """Describe a published file by its digest; with `unpacked` also by that of its unpacked content."""
     return PublishedFile(
         name,
         urls=(f"https://data.invalid/set/{name}",),
@@ -54,7 +54,8 @@ def publish(name: str, content: bytes, unpacked: bytes | None = None) -> Publish
     )
 
 
-def small(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> CatalogueEntry:
+def shrink(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> CatalogueEntry:
+    """Return an entry with these files, of 30 training and 10 test images."""
     return replace(entry, files=files, num_train=30, num_test=10)
 
 
@@ -64,8 +65,8 @@ def pack(arrays: tuple[np.ndarray, ...]) -> dict[str, bytes]:
 
 ARRAYS = (TRAIN_IMAGES, TRAIN_LABELS.astype(np.uint8), TEST_IMAGES, TEST_LABELS.astype(np.uint8))
 PACKED = pack(ARRAYS)
-KMNIST = small(DATASETS["kmnist"], tuple(publish(name, content) for name, content in PACKED.items()))
-FASHION = small(
+KMNIST = shrink(DATASETS["kmnist"], tuple(publish(name, content) for name, content in PACKED.items()))
+FASHION = shrink(
     FASHION_MNIST,
     tuple(publish(name, content, idx(array)) for (name, content), array in zip(PACKED.items(), ARRAYS, strict=True)),
 )
@@ -89,9 +90,6 @@ def is_good(splits: cs.Splits) -> bool:
         and np.array_equal(splits.test.images[..., 0], TEST_IMAGES)
         and np.array_equal(splits.test.labels, TEST_LABELS)
     )
-
-
-# Fashion-MNIST of Debian
 
 
 @pytest.fixture
@@ -119,22 +117,23 @@ def test_fashion_mnist_is_read_from_debians_package():
 @needs_debian
 @pytest.mark.parametrize("path", range(4), ids=IDX)
 def test_debians_files_are_the_published_ones_without_name_and_time(path):
-    """So the SHA-256 of their content is that of the published files', whose digests others publish."""
+    """With name and time put back into the gzip header, their digests are the published ones."""
     name, file = IDX[path], FASHION_MNIST.files[path]
-    bare = (DEBIAN / f"{name}.gz").read_bytes()
+    debian = (DEBIAN / f"{name}.gz").read_bytes()
     time = 1504176606 if name.startswith("train") else 1504176627  # 31 August 2017
-    whole = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", time, 0, 3) + name.encode() + b"\0" + bare[10:]
-    assert len(whole) == file.size_bytes
-    assert hashlib.md5(whole).hexdigest() == file.md5
-    assert hashlib.sha256(whole).hexdigest() == file.sha256
-    assert hashlib.sha256(gzip.decompress(whole)).hexdigest() == file.content_sha256
+    # The header: magic, deflate, flag "has a name"; time, no extra flags, Unix; then the name.
+    published = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", time, 0, 3) + name.encode() + b"\0" + debian[10:]
+    assert len(published) == file.size_bytes
+    assert hashlib.md5(published).hexdigest() == file.md5
+    assert hashlib.sha256(published).hexdigest() == file.sha256
+    assert hashlib.sha256(gzip.decompress(published)).hexdigest() == file.content_sha256
 
 
 # Four IDX files
 
 
 @pytest.mark.parametrize("folder", ["cache/kmnist", "data/kmnist", "data"])
-def test_the_published_files_are_read_wherever_they_lie(home, folder):
+def test_the_published_files_are_read_from_each_folder(home, folder):
     write(home / folder, PACKED)
     assert is_good(read_entry(KMNIST))
     assert locate(KMNIST) in (str(home / folder), folder)
@@ -153,7 +152,7 @@ def test_files_of_another_packing_are_read_if_the_digest_of_their_content_is_kno
         read_entry(KMNIST)
 
 
-def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
+def test_a_good_copy_is_read_instead_of_a_damaged_one(home):
     name = "t10k-labels-idx1-ubyte.gz"
     write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1]})
     write(home / "cache" / "kmnist", PACKED)
@@ -182,7 +181,7 @@ def test_the_class_is_the_first_column_of_qmnists_labels(home):
     names = [file.name for file in DATASETS["qmnist"].files]
     arrays = (TRAIN_IMAGES, add_columns(TRAIN_LABELS), TEST_IMAGES, add_columns(TEST_LABELS))
     files = {name: gzip.compress(idx(array)) for name, array in zip(names, arrays, strict=True)}
-    entry = small(DATASETS["qmnist"], tuple(publish(name, content) for name, content in files.items()))
+    entry = shrink(DATASETS["qmnist"], tuple(publish(name, content) for name, content in files.items()))
     write(home / "data" / "qmnist", files)
     data = read_entry(entry)
     assert is_good(data)
@@ -214,7 +213,7 @@ def write_emnist(path: Path, files: dict[str, bytes]) -> CatalogueEntry:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(f"gzip/{name}", content)
-    return small(LETTERS, (publish("gzip.zip", path.read_bytes()),))
+    return shrink(LETTERS, (publish("gzip.zip", path.read_bytes()),))
 
 
 @pytest.mark.parametrize("folder", ["cache/emnist", "data/emnist-letters", "data"])
@@ -250,22 +249,20 @@ def test_another_archive_is_not_emnists(home):
 @pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colour"])
 def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, channels):
     shape = (28, 28, *channels)
-    images = {
-        split: STREAM.integers(0, 256, (n, *shape), dtype=np.uint8) for split, n in zip("abc", (30, 5, 10), strict=True)
-    }
+    train, validation, test = (STREAM.integers(0, 256, (count, *shape), dtype=np.uint8) for count in (30, 5, 10))
     path = home / "data" / "bloodmnist.npz"
     path.parent.mkdir()
     np.savez_compressed(
-        path, train_images=images["a"], val_images=images["b"], test_images=images["c"],
+        path, train_images=train, val_images=validation, test_images=test,
         train_labels=(TRAIN_LABELS % 8)[:, np.newaxis].astype(np.uint8), val_labels=np.zeros((5, 1), np.uint8),
         test_labels=(TEST_LABELS % 8)[:, np.newaxis].astype(np.uint8),
     )  # fmt: skip
     content = path.read_bytes()
-    entry = small(DATASETS["medmnist:bloodmnist"], (publish("bloodmnist.npz", content),))
+    entry = shrink(DATASETS["medmnist:bloodmnist"], (publish("bloodmnist.npz", content),))
     data = read_entry(entry)
     assert data.name == "medmnist:bloodmnist"
-    np.testing.assert_array_equal(data.train.images.reshape(30, *shape), images["a"])
-    np.testing.assert_array_equal(data.test.images.reshape(10, *shape), images["c"])
+    np.testing.assert_array_equal(data.train.images.reshape(30, *shape), train)
+    np.testing.assert_array_equal(data.test.images.reshape(10, *shape), test)
     np.testing.assert_array_equal(data.test.labels, TEST_LABELS % 8)
     assert data.train.source == (SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
     assert locate(entry) == str(path)

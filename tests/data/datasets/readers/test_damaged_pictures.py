@@ -14,7 +14,7 @@ PIXELS = np.arange(35, dtype=np.uint8).reshape(5, 7)
 
 
 def write(folder: Path, damaged: int = 2, good: int = 4) -> Path:
-    """Make two classes of `good` pictures each; class a also has `damaged` files that are none, the first of all."""
+    """Write the classes a and b of `good` pictures each; a also has `damaged` files, which sort before all pictures."""
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
         for number in range(good):
@@ -48,9 +48,10 @@ def test_damaged_pictures_can_be_left_out_and_are_counted(tmp_path: Path):
 
 def test_damaged_pictures_of_a_table_are_left_out_with_their_labels(tmp_path: Path):
     write(tmp_path)
-    lines = [f"{name}/{file.name},{name},{split}" for name, split in (("a", "train"), ("b", "test"))
-             for file in sorted((tmp_path / name).iterdir())]  # fmt: skip
-    lines[-1] = lines[-1].replace(",b,", ",a,")
+    lines = []
+    for name, split in (("a", "train"), ("b", "test")):
+        lines += [f"{name}/{file.name},{name},{split}" for file in sorted((tmp_path / name).iterdir())]
+    lines[-1] = lines[-1].replace(",b,", ",a,")  # so that a label in the wrong row is noticed
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,split", *lines]))
     data = load_dataset(tmp_path / "labels.csv", skip_damaged=True)
     assert (len(data.train), len(data.test), data.num_damaged) == (4, 4, 2)

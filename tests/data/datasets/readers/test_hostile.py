@@ -1,4 +1,4 @@
-"""Whatever bytes a data file has, it is read or refused by a `DatasetError`, in memory that its size bounds."""
+"""Data files with any bytes: each is read or refused with a `DatasetError`, and a small file takes little memory."""
 
 import gzip
 import json
@@ -41,17 +41,17 @@ def npz(labels=("a", "b", "c") * 2, save=np.savez_compressed, **arrays) -> bytes
 
 
 def name_classes(labels: pa.Array) -> bytes:
-    """A Parquet file of Hugging Face whose metadata name the classes."""
+    """Return a Parquet file whose Hugging Face metadata name three classes."""
     features = {"label": {"names": ["a", "b", "c"]}}
     table = pa.table({"x": IMAGES.tolist(), "label": labels})
     return parquet(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}))
 
 
-def zip_bomb() -> bytes:
+def zip_of(members: dict[str, bytes]) -> bytes:
     content = BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for i in range(4):
-            archive.writestr(f"{'ab'[i % 2]}/{i}.png", png(IMAGES[i]))
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
     return content.getvalue()
 
 
@@ -64,7 +64,7 @@ FILES = {
     "table": TABLE.encode(),
     "npz": npz(),
     "npz that is not packed": npz(save=np.savez, class_names=np.array(["a", "b", "c"])),
-    "zip of a tree": zip_bomb(),
+    "zip of a tree": zip_of({f"{'ab'[i % 2]}/{i}.png": png(IMAGES[i]) for i in range(4)}),
     "parquet of pictures": parquet(
         pa.table({"image": [{"bytes": png(image), "path": "a"} for image in IMAGES], "label": LABELS})
     ),
@@ -82,7 +82,7 @@ def scratch(tmp_path_factory) -> Path:
 
 
 def reads_or_refuses(folder: Path, content: bytes) -> bool:
-    """Read `content`: a data set or a DatasetError, and nothing else, may come of it."""
+    """Read `content`; return True for a data set and False for a `DatasetError` that names the file."""
     path = folder / "data"
     path.write_bytes(content)
     try:
@@ -103,6 +103,7 @@ def test_the_undamaged_files_are_valid(scratch, content):
 
 
 def beyond_unicode(kind: str) -> np.ndarray:
+    """Return labels of NumPy's text type, U1, of which some have a code above the last character, 0x10ffff."""
     return np.array([0x110001, 97, 98] * 2, kind).view(kind.replace("u4", "U1"))
 
 
@@ -204,13 +205,9 @@ def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, kind, data):
     reads_or_refuses(scratch, bytes(content[: len(content) - end * 7]))
 
 
-def gzip_of_zeros() -> bytes:
-    return gzip.compress(bytes(200 << 20), 1, mtime=0)
-
-
 MANY = "1," * 200_000
-BOMBS = {
-    "zeros in gzip": (gzip_of_zeros, 20),
+BOMBS = {  # a function that makes the file, and the megabytes that reading it may take
+    "zeros in gzip": (lambda: gzip.compress(bytes(200 << 20), 1, mtime=0), 20),
     "zeros in xz": (lambda: lzma.compress(bytes(200 << 20), preset=0), 20),
     "a line without end in gzip": (lambda: gzip.compress(b"1" * (200 << 20), 1, mtime=0), 20),
     "many cells": (lambda: f"{MANY}1\n{MANY}1\n".encode(), 100),
@@ -219,14 +216,6 @@ BOMBS = {
     "a million lines of one cell": (lambda: b"label,pixel0\n" + b"1\n" * 1_000_000, 20),
     "a zip of a picture of zeros": (lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}), 20),
 }
-
-
-def zip_of(members: dict[str, bytes]) -> bytes:
-    content = BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, member in members.items():
-            archive.writestr(name, member)
-    return content.getvalue()
 
 
 @pytest.mark.slow

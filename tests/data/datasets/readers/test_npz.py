@@ -1,3 +1,5 @@
+"""NumPy archives: arrays of any usual form are read, and malformed or oversized archives are refused."""
+
 import io
 import tracemalloc
 import zipfile
@@ -21,7 +23,7 @@ ARRAYS = {"x_train": X_TRAIN, "y_train": Y_TRAIN, "x_test": X_TEST, "y_test": Y_
 
 
 def archive(**members: np.ndarray | bytes) -> bytes:
-    """The bytes of a good archive, with some members (arrays, or raw .npy bytes) put in place of the good ones."""
+    """Return a good archive in which these members, arrays or raw .npy bytes, replace the good ones."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, member in {**ARRAYS, **members}.items():
@@ -40,11 +42,11 @@ def npy_header(descr: object, shape: object, body: bytes = b"", fortran_order: o
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
 
 
-def part(read: NpzArrays, name: str) -> np.ndarray:
-    """Return the array that a file of Keras calls `name`."""
-    pair = read.train if name.endswith("train") else read.test
-    assert pair is not None
-    return pair.images if name.startswith("x") else pair.labels
+def get_array(read: NpzArrays, name: str) -> np.ndarray:
+    """Return the array with Keras's name, such as x_train."""
+    split = read.train if name.endswith("train") else read.test
+    assert split is not None
+    return split.images if name.startswith("x") else split.labels
 
 
 def write(folder: Path, content: bytes) -> Path:
@@ -58,8 +60,8 @@ def test_an_archive_as_numpy_writes_it_is_read_whole(tmp_path, save):
     save(tmp_path / "data.npz", **ARRAYS)
     read = read_npz(tmp_path / "data.npz")
     for name, array in ARRAYS.items():
-        np.testing.assert_array_equal(part(read, name), array)
-        assert part(read, name).dtype == np.uint8
+        np.testing.assert_array_equal(get_array(read, name), array)
+        assert get_array(read, name).dtype == np.uint8
 
 
 def test_colour_images_in_fortran_order_are_read_as_they_were(tmp_path):
@@ -130,7 +132,7 @@ def with_method(method: int) -> bytes:
 
 
 def with_field(offset: int, value: int, size: int) -> bytes:
-    """A good archive whose line for the first member (x_train) in the central table has one field changed."""
+    """Return a good archive with a changed field in the central directory's entry of the first member, x_train."""
     content = bytearray(archive())
     start = content.index(b"PK\x01\x02") + offset
     content[start : start + size] = value.to_bytes(size, "little")
@@ -143,7 +145,7 @@ def pickle_array() -> bytes:
     return content.getvalue()
 
 
-FOLLOW = bytes(120)
+FOLLOW = bytes(120)  # the pixels of x_train, 6 images of 5 × 4
 MALFORMED = {
     "empty": (b"", "is not a complete .npz archive"),
     "an IDX file": (b"\0\0\x08\x01\0\0\0\x01a", "or name a folder with four IDX files"),
@@ -207,7 +209,7 @@ def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
 
 
 def zip_bomb() -> bytes:
-    """A member of 256 MiB of zeros behind the header of a small array."""
+    """Return an archive whose member x_train has the header of a small array and then 256 MiB of zeros."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
         with packed.open("x_train.npy", "w") as member:
@@ -220,9 +222,9 @@ def zip_bomb() -> bytes:
 
 
 def lying_bomb() -> bytes:
-    """The same, but its line in the central table claims the size that the header promises."""
+    """Return the same archive, whose central directory states the size of the small array."""
     content = bytearray(zip_bomb())
-    start = content.index(b"PK\x01\x02") + 24
+    start = content.index(b"PK\x01\x02") + 24  # the field of the unpacked size
     content[start : start + 4] = (len(npy_header("|u1", (6, 5, 4))) + 120).to_bytes(4, "little")
     return bytes(content)
 

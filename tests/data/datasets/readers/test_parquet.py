@@ -1,3 +1,5 @@
+"""Parquet files with pictures or lists of pixels: the forms that are understood, and tables that are refused."""
+
 import hashlib
 import json
 import sys
@@ -14,20 +16,20 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
 from convscope.data.datasets.readers import parquet
 
-from .test_csv_files import whole
+from .test_csv_files import join_splits
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4), dtype=np.uint8)
 LABELS = [0, 1, 2] * 4
 
 
 def pictures(images=IMAGES, *, names=None, **columns) -> pa.Table:
-    """A table as Hugging Face keeps data sets of images."""
+    """Return a table in the form of Hugging Face's image data sets; `names` are class names in its metadata."""
     files = [{"bytes": png(image), "path": f"{i}.png"} for i, image in enumerate(images)]
-    made = pa.table({"image": files, "label": LABELS[: len(images)], **columns})
+    table = pa.table({"image": files, "label": LABELS[: len(images)], **columns})
     if names is None:
-        return made
+        return table
     features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
-    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def lists(kind: pa.DataType, values) -> pa.Table:
@@ -61,7 +63,7 @@ FORMS = {
 def test_every_form_gives_the_same_images(tmp_path, table):
     data = load_dataset(write(tmp_path, table))
     assert data.image_shape == (4, 4, 1)
-    assert whole(data) == EXPECTED
+    assert join_splits(data) == EXPECTED
     assert data.class_names == ("0", "1", "2")
     assert not data.train.images.flags.writeable
 
@@ -69,13 +71,13 @@ def test_every_form_gives_the_same_images(tmp_path, table):
 @pytest.mark.parametrize("options", [{"row_group_size": 5}, {"compression": "zstd"}, {"use_dictionary": False}])
 @pytest.mark.parametrize("table", [FORMS["pictures in structs"], FORMS["lists of pixels"]], ids=["pictures", "lists"])
 def test_every_compression_is_read(tmp_path, table, options):
-    assert whole(load_dataset(write(tmp_path, table, **options))) == EXPECTED
+    assert join_splits(load_dataset(write(tmp_path, table, **options))) == EXPECTED
 
 
 def test_rows_read_in_small_batches_are_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "MAX_BYTES", 1)
     for table in (pictures(), FORMS["lists of pixels"]):
-        assert whole(load_dataset(write(tmp_path, table))) == EXPECTED
+        assert join_splits(load_dataset(write(tmp_path, table))) == EXPECTED
 
 
 def test_names_of_classes_come_from_the_metadata_in_their_order(tmp_path):
@@ -84,7 +86,7 @@ def test_names_of_classes_come_from_the_metadata_in_their_order(tmp_path):
     assert data.train.class_counts.sum() + data.test.class_counts.sum() == 12
 
 
-def test_metadata_of_another_kind_is_passed_over(tmp_path):
+def test_unknown_or_damaged_metadata_are_ignored(tmp_path):
     for content in (b"{", b"[]", b'{"info": {"features": {"label": {"_type": "Value"}}}}', b"\xff"):
         table = pictures().replace_schema_metadata({"huggingface": content})
         assert load_dataset(write(tmp_path, table)).class_names == ("0", "1", "2")
@@ -199,7 +201,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_rows_with_an_extreme_compression_ratio_are_refused(tmp_path):
-    # A few kilobytes that hold a gigabyte of equal pixels, by runs.
+    # 64 MiB of equal pixels, which Parquet stores in a few kilobytes as runs.
     kind = pa.list_(pa.uint8(), 1 << 12)
     values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1 << 26, np.uint8)), 1 << 12)
     table = pa.table({"pixels": values.cast(kind), "label": pa.array(np.arange(1 << 14) % 2)})

@@ -1,3 +1,5 @@
+"""Tables of file names and labels: the forms that are understood, and tables that are refused."""
+
 import zipfile
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from tests.shared import encode_picture
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
 
-from .test_csv_files import whole
+from .test_csv_files import join_splits
 
 ROWS = [("0.png", "cat"), ("1.png", "dog"), ("2.png", "cat"), ("3.png", "dog")]
 
@@ -18,7 +20,7 @@ def picture(number: int, shape: tuple[int, ...] = (4, 3)) -> np.ndarray:
 
 
 def write(folder: Path, text: str, *, name: str = "labels.csv", below: str = "", suffix: str = ".png") -> Path:
-    """A table, and four pictures in the folder `below` beside it."""
+    """Write a table, and four pictures into its folder or the folder `below` inside it."""
     (folder / below).mkdir(parents=True, exist_ok=True)
     for number in range(4):
         (folder / below / f"{number}{suffix}").write_bytes(encode_picture(picture(number)))
@@ -45,20 +47,17 @@ FORMS = {
     "no endings": (table(rows=[(file[0], label) for file, label in ROWS]), "labels.csv", "", ".png"),
     "no endings, other ones": (table(rows=[(f[0], label) for f, label in ROWS]), "labels.csv", "images", ".jpeg"),
     "a number of the row": (
-        "".join(f"{i},{line}\n" for i, line in enumerate(table().splitlines())).replace("0,", ",", 1),
-        "labels.csv",
-        "",
-        ".png",
+        "\n".join(f"{i or ''},{line}" for i, line in enumerate(table().splitlines())), "labels.csv", "", ".png",
     ),
     "a label of another name": (table("path,species"), "labels.csv", "", ".png"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "name", "below", "suffix"), FORMS.values(), ids=FORMS)
 def test_every_form_of_a_table_gives_the_same_images(tmp_path, text, name, below, suffix):
     path = write(tmp_path, text, name=name, below=below, suffix=suffix)
     for data in (load_dataset(path, test_fraction=0.5), load_dataset(tmp_path, test_fraction=0.5)):
-        assert whole(data) == EXPECTED
+        assert join_splits(data) == EXPECTED
         assert data.class_names == ("cat", "dog")
         assert [source.name for source in data.train.source] == [name, "pictures"]
 
@@ -96,7 +95,7 @@ def test_a_zip_archive_with_a_table_is_read(tmp_path):
         archive.writestr("mine/labels.csv", table())
         for number in range(4):
             archive.writestr(f"mine/images/{number}.png", encode_picture(picture(number)))
-    assert whole(load_dataset(tmp_path / "mine.zip", test_fraction=0.5)) == EXPECTED
+    assert join_splits(load_dataset(tmp_path / "mine.zip", test_fraction=0.5)) == EXPECTED
 
 
 REFUSED = {

@@ -18,7 +18,7 @@ def picture(number: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 
 
 def write(folder: Path, *names: str, shape: tuple[int, ...] = SHAPE) -> Path:
-    """Picture files of these names, the first one the picture number 0."""
+    """Write picture files of these names, with the pixels of `picture(0)`, `picture(1)` and so on."""
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +52,8 @@ def test_other_names_of_the_splits_are_known_and_validation_is_left_out(tmp_path
 
 
 def test_folders_of_classes_alone_are_cut_in_two(tmp_path):
-    names = [f"{name}/{i}.png" for name in ("10", "9", "\u6f22", "</script>"[:8]) for i in range(5)]
-    data = load_dataset(write(tmp_path, *(name.replace("</", "<") for name in names)), seed=1)
+    names = [f"{name}/{i}.png" for name in ("10", "9", "\u6f22", "<script") for i in range(5)]
+    data = load_dataset(write(tmp_path, *names), seed=1)
     assert data.class_names == ("9", "10", "<script", "\u6f22")
     assert data.test.class_counts.tolist() == [1, 1, 1, 1]
     assert data.options.seed == 1

@@ -110,8 +110,8 @@ def test_an_error_of_the_reader_names_the_archive_member(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("pack", "limit"), [(gzip.compress, 4_000_000), (lzma.compress, 12_000_000)])
-def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, limit):
-    # The best that can be packed: what the bound must let pass.
+def test_zeros_stay_within_the_expansion_limit_and_take_little_memory(tmp_path, pack, limit):
+    # Nothing is packed better than zeros, so the limit of expansion must let them pass.
     (tmp_path / "file").write_bytes(pack(bytes(1 << 26)))
     tracemalloc.start()
     try:
