@@ -50,9 +50,8 @@ def vgg16(size: int) -> cs.Architecture:
     layers = []
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         layers += [cs.Conv2D(filters, 3, padding="same", activation="relu")] * count + [cs.MaxPooling2D()]
-    return cs.Architecture(
-        cs.Input(size, size, 3), (*layers, cs.Flatten(), cs.Dense(4096, "relu"), cs.Dense(4096, "relu"), cs.Dense(1000))
-    )
+    layers += [cs.Flatten(), cs.Dense(4096, "relu"), cs.Dense(4096, "relu"), cs.Dense(1000)]
+    return cs.Architecture(cs.Input(size, size, 3), tuple(layers))
 
 
 def m5(size: int) -> cs.Architecture:

@@ -72,13 +72,13 @@ def test_networks_that_err_independently_have_a_binomial_spread():
 
 
 def test_the_reproducible_share_is_the_networks_share_of_the_variance():
-    sd_of_networks = 0.005  # of their error rates, around 10 %
-    variance_of_images = 0.1 * 0.9 / 2000  # the binomial variance over 2,000 images
+    sd_of_networks = 0.01  # of their error rates, around 10 %
+    variance_of_images = 0.1 * 0.9 / 500  # the binomial variance over 500 images
     true_share = sd_of_networks**2 / (sd_of_networks**2 + variance_of_images)
     estimates = list[Estimate]()
     for seed in range(100):
         error_rates = 0.1 + sd_of_networks * np.random.default_rng(seed).standard_normal((300, 1))
-        chances = np.clip(error_rates, 0, 1) * np.ones(2000)
+        chances = np.clip(error_rates, 0, 1) * np.ones(500)
         estimates.append(Spread.of(draw_predictions(chances, 300, seed)).carries_over)
     assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(true_share, abs=0.02)
     assert 0.88 <= compute_coverage(estimates, true_share) <= 1.0

@@ -71,11 +71,8 @@ def test_a_folder_of_runs_is_grouped_by_network(runs):
 def test_runs_of_several_folders_are_named_by_their_differences(runs, small_mnist, tmp_path):
     longer = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
     value = compare(runs / "ann-0", runs / "ann-1", longer)
-    assert [group["name"] for group in value["groups"]] == [
-        "ann, fast, seed 0",
-        "ann, fast, seed 1",
-        "ann, slow, seed 5",
-    ]
+    names = [group["name"] for group in value["groups"]]
+    assert names == ["ann, fast, seed 0", "ann, fast, seed 1", "ann, slow, seed 5"]
     assert len(value["comparisons"]) == 3
     assert all(comparison["adjusted_p_value"] is not None for comparison in value["comparisons"])
 

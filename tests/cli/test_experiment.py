@@ -35,10 +35,7 @@ def arguments(small_folder: Path, recipe: Path) -> tuple[object, ...]:
 def finished(arguments: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """A finished experiment, and what `--json` printed of it."""
     out = tmp_path_factory.mktemp("experiments") / "first"
-    done = invoke(*arguments, "--out", out, "--json")
-    assert done.exit_code == 0, done.output
-    assert done.stderr == ""
-    return out, json.loads(done.stdout)
+    return out, succeed(*arguments, "--out", out, "--json")
 
 
 def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):

@@ -42,19 +42,16 @@ def test_each_run_of_an_experiment_is_proved_in_a_folder_of_its_own(small_folder
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)
     for record in succeed("experiment", *arguments, "--out", tmp_path, "--json")["runs"]:
         run = tmp_path / "runs" / record["digest"]
-        exported = invoke("export", run, "--format", "safetensors", "--json")
-        assert json.loads(exported.stdout)["exports"][0]["num_images"] == 300
+        assert succeed("export", run, "--format", "safetensors", "--json")["exports"][0]["num_images"] == 300
         assert cs.load_model(run / "exports" / "model.safetensors").weights_sha256 == record["weights_sha256"]
 
 
 def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: Path, tmp_path: Path):
     model, out = run / "model.safetensors", tmp_path / "copy.safetensors"
-    done = invoke("export", model, "--format", "safetensors", "--out", out, "--json")
-    assert json.loads(done.stdout)["exports"] == []
+    assert succeed("export", model, "--format", "safetensors", "--out", out, "--json")["exports"] == []
     assert cs.load_model(out).weights_sha256 == cs.load_model(run).weights_sha256
     again = ("--out", out, "--dataset", small_folder, "--force", "--json")
-    done = invoke("export", model, "--format", "safetensors", *again)
-    assert json.loads(done.stdout)["exports"][0]["file"] == "copy.safetensors"
+    assert succeed("export", model, "--format", "safetensors", *again)["exports"][0]["file"] == "copy.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +75,8 @@ def test_int8_of_a_model_file_needs_data(run: Path):
 
 
 def test_other_data_prove_it_but_are_not_kept_with_the_run(run: Path, small_folder: Path):
-    done = invoke("export", run, "--format", "safetensors", "--dataset", small_folder, "--json")
-    assert json.loads(done.stdout)["exports"][0]["num_images"] == 300
+    printed = succeed("export", run, "--format", "safetensors", "--dataset", small_folder, "--json")
+    assert printed["exports"][0]["num_images"] == 300
     assert not (run / "exports.json").exists()
 
 

@@ -65,7 +65,7 @@ def _write_pictures(data: Path) -> None:
             folder.mkdir(parents=True)
             for number in range(count):
                 pixels = random.integers(0, 90, (10, 10), np.uint8)
-                pixels[3 * label : 3 * label + 3] += 120
+                pixels[3 * label : 3 * label + 3] += 120  # each class is bright in three other rows
                 Image.fromarray(pixels).save(folder / f"{number}.png")
 
 

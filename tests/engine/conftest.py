@@ -1,4 +1,4 @@
-"""Random networks that together have layers of every kind, for what must hold for any network."""
+"""Random networks with layers of every kind, for tests of rules that hold for any network."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ ARCHITECTURES = [
     cs.presets.cnn((14, 15, 1), 7),  # its convolutions are computed together with their poolings
     *(
         architecture_around(sequence, np.random.default_rng(number))
-        for number, sequence in enumerate(kind_sequences(3)[95::190])
+        for number, sequence in enumerate(kind_sequences(3)[95::190])  # a few of all sequences of three kinds
     ),
 ]
 
@@ -28,5 +28,5 @@ def weights(architecture: cs.Architecture) -> dict[str, NDArray[np.float32]]:
 
 @pytest.fixture
 def images(architecture: cs.Architecture) -> NDArray[np.uint8]:
-    """Eleven: no whole number of slices."""
+    """Eleven images, because the engine works on slices of eight and the last one must not be full."""
     return random_images(architecture, np.random.default_rng(0), 11)

@@ -19,7 +19,7 @@ def train(
     progress: Progress | None = None,
     **options: Any,
 ) -> EpochResult:
-    """Train an epoch at a constant learning rate, on the images as they stand unless an order says otherwise."""
+    """Train an epoch at a constant learning rate, on all images in their own order unless `order` is given."""
     order = np.arange(len(dataset)) if order is None else order
     rates = np.full(-(-len(order) // batch_size), rate, np.float32)
     return network.train_epoch(

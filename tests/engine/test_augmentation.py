@@ -1,4 +1,4 @@
-"""Augmentation: the compiled one equals the readable one, and both do what the recipe says."""
+"""Augmentation: the compiled implementation equals the one in NumPy, and both follow the recipe."""
 
 import numpy as np
 import pytest
@@ -85,19 +85,20 @@ def test_training_uses_the_augmented_images(engine):
     assert_same_bits(plain.weights(), augmented.weights())
 
 
-# --- Where pixels are read --------------------------------------------------------------------------------------------
+# --- Geometric changes ------------------------------------------------------------------------------------------------
 
 
 def test_a_shift_moves_the_image_and_brings_in_zeros():
     images = np.full((300, 5, 6, 2), 7, np.uint8)
     images[:, 2, 3] = (100, 200)
-    seen = set()
+    shifts = set()
     for image in augment(images, Augmentation(shift=2), 1):
         (row,), (column,) = np.nonzero(image[..., 0] == 100)
         assert image[row, column, 1] == 200
-        assert (image[..., 0] == 0).sum() == 30 - (5 - abs(row - 2)) * (6 - abs(column - 3))
-        seen.add((row - 2, column - 3))
-    assert seen == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
+        num_kept = (5 - abs(row - 2)) * (6 - abs(column - 3))
+        assert (image[..., 0] == 0).sum() == 5 * 6 - num_kept
+        shifts.add((row - 2, column - 3))
+    assert shifts == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
 
 
 def test_every_shift_has_the_same_chance():
@@ -110,25 +111,32 @@ def test_every_shift_has_the_same_chance():
 @pytest.mark.parametrize("engine", [augment, native_augment])
 def test_a_flip_mirrors_every_second_augmented_image(engine):
     images = random_images(200, 12, 7, 3)
-    for others, off in (({}, 0), ({"shift": 2}, 0), ({"rotation": 20.0, "scale": 0.2, "shear": 10.0, "crop": 0.2}, 1)):
-        plain = engine(images, Augmentation(**others), 11).astype(int)
-        flipped = engine(images, Augmentation(**others, horizontal_flip=True), 11)
-        kept, mirrored = (np.abs(flipped - image).max(axis=(1, 2, 3)) <= off for image in (plain, plain[:, :, ::-1]))
+    resampling = {"rotation": 20.0, "scale": 0.2, "shear": 10.0, "crop": 0.2}  # which may round to another grey level
+    for arguments, tolerance in (({}, 0), ({"shift": 2}, 0), (resampling, 1)):
+        plain = engine(images, Augmentation(**arguments), 11).astype(int)
+        flipped = engine(images, Augmentation(**arguments, horizontal_flip=True), 11)
+        kept, mirrored = (
+            np.abs(flipped - image).max(axis=(1, 2, 3)) <= tolerance for image in (plain, plain[:, :, ::-1])
+        )
         assert (kept ^ mirrored).all()
-        assert 70 < mirrored.sum() < 130
+        assert 70 < mirrored.sum() < 130  # of 200; four standard deviations are 28
 
 
-SIZE = 43  # rows and columns of an image whose pixels say where they are: 43 · 5 < 256
-MIDDLE = slice(16, 27)  # pixels here are read from within the image
-PLACES = np.indices((SIZE, SIZE)).transpose(1, 2, 0)[MIDDLE, MIDDLE] - SIZE // 2
+SIZE = 43  # of an image whose two channels are 5 · row and 5 · column of each pixel; 5 · 43 < 256
+MIDDLE = slice(16, 27)  # rows and columns that are still read from within the image
+POSITIONS = np.indices((SIZE, SIZE)).transpose(1, 2, 0)[MIDDLE, MIDDLE] - SIZE // 2  # from the middle of the image
 
 
-def maps_of(augmentation, count=200):
-    """Return (count, 2, 3): for each image the affine map from a place, from the middle, to where it is read."""
+def measure_maps(augmentation, count=200):
+    """Return (count, 2, 3): for each image the affine map from a position to the one where its pixel is read.
+
+    Fitted by least squares; positions are (row, column) from the middle, the last column of a map is its offset.
+    """
     image = (5 * np.indices((SIZE, SIZE))).astype(np.uint8).transpose(1, 2, 0)
-    changed = native_augment(np.tile(image, (count, 1, 1, 1)), augmentation, 11)[:, MIDDLE, MIDDLE] / 5 - SIZE // 2
-    known = np.concatenate([PLACES.reshape(-1, 2), np.ones((PLACES.size // 2, 1))], axis=1)
-    solutions = [np.linalg.lstsq(known, read.reshape(-1, 2), rcond=None) for read in changed]
+    augmented = native_augment(np.tile(image, (count, 1, 1, 1)), augmentation, 11)
+    sources = augmented[:, MIDDLE, MIDDLE] / 5 - SIZE // 2
+    known = np.concatenate([POSITIONS.reshape(-1, 2), np.ones((POSITIONS.size // 2, 1))], axis=1)
+    solutions = [np.linalg.lstsq(known, source.reshape(-1, 2), rcond=None) for source in sources]
     assert max(np.sqrt(error.sum() / len(known)) for _, error, _, _ in solutions) < 0.12  # grey levels are 0.2 apart
     return np.array([solution.T for solution, _, _, _ in solutions])
 
@@ -142,7 +150,7 @@ def assert_even(values, low, high):
 
 
 def test_a_rotation_turns_about_the_middle():
-    maps = maps_of(Augmentation(rotation=30))
+    maps = measure_maps(Augmentation(rotation=30))
     np.testing.assert_allclose(
         maps[:, :, :2] @ maps[:, :, :2].transpose(0, 2, 1), np.tile(np.eye(2), (200, 1, 1)), atol=0.03
     )
@@ -151,7 +159,7 @@ def test_a_rotation_turns_about_the_middle():
 
 
 def test_a_scale_stretches_both_sides_alike():
-    maps = maps_of(Augmentation(scale=0.3))
+    maps = measure_maps(Augmentation(scale=0.3))
     np.testing.assert_allclose(maps[:, 0, 0], maps[:, 1, 1], atol=0.02)
     np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
     np.testing.assert_allclose(maps[:, :, 2], 0, atol=0.03)
@@ -159,7 +167,7 @@ def test_a_scale_stretches_both_sides_alike():
 
 
 def test_a_stretch_gives_each_side_a_factor_of_its_own():
-    maps = maps_of(Augmentation(stretch=0.3))
+    maps = measure_maps(Augmentation(stretch=0.3))
     down, right = -np.log(maps[:, 0, 0]), -np.log(maps[:, 1, 1])
     np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
     np.testing.assert_allclose(maps[:, :, 2], 0, atol=0.03)
@@ -169,14 +177,14 @@ def test_a_stretch_gives_each_side_a_factor_of_its_own():
 
 
 def test_a_shear_moves_rows_along_themselves():
-    maps = maps_of(Augmentation(shear=35))
+    maps = measure_maps(Augmentation(shear=35))
     np.testing.assert_allclose(maps[:, 0], np.tile([1, 0, 0], (200, 1)), atol=0.01)
     np.testing.assert_allclose(maps[:, 1, [1, 2]], np.tile([1, 0], (200, 1)), atol=0.03)
     assert_even(np.degrees(np.arctan(maps[:, 1, 0])), -35, 35)
 
 
 def test_a_crop_is_a_window_of_the_image():
-    maps = maps_of(Augmentation(crop=0.4))
+    maps = measure_maps(Augmentation(crop=0.4))
     side = maps[:, 0, 0]
     np.testing.assert_allclose(side, maps[:, 1, 1], atol=0.04)
     np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
@@ -193,18 +201,17 @@ def test_a_window_shows_nothing_but_the_image():
 
 
 def test_a_composed_augmentation_is_the_product_of_its_parts():
-    first, two, three = (
-        maps_of(a, 20)[:, :, :2] for a in (Augmentation(rotation=20), Augmentation(shear=15), Augmentation(scale=0.1))
-    )
-    both = maps_of(Augmentation(rotation=20, shear=15, scale=0.1), 20)
-    np.testing.assert_allclose(both[:, :, :2], three @ two @ first, atol=0.04)
+    parts = (Augmentation(rotation=20), Augmentation(shear=15), Augmentation(scale=0.1))
+    rotation, shear, scale = (measure_maps(part, 20)[:, :, :2] for part in parts)
+    composed = measure_maps(Augmentation(rotation=20, shear=15, scale=0.1), 20)
+    np.testing.assert_allclose(composed[:, :, :2], scale @ shear @ rotation, atol=0.04)
 
 
 def test_an_elastic_deformation_moves_each_pixel_by_a_smooth_field():
     sigma, alpha = 3.0, 15.0
     image = (5 * np.indices((SIZE, SIZE))).astype(np.uint8).transpose(1, 2, 0)
     changed = native_augment(np.tile(image, (300, 1, 1, 1)), Augmentation(elastic=alpha, elastic_sigma=sigma), 4)
-    moved = changed[:, MIDDLE, MIDDLE] / 5 - SIZE // 2 - PLACES
+    moved = changed[:, MIDDLE, MIDDLE] / 5 - SIZE // 2 - POSITIONS
     # A number from -1 to 1 has variance 1/3, and a Gaussian mean of them in the plane 1 / (4 π σ²) of that.
     assert moved.std() == pytest.approx(alpha * np.sqrt(1 / 3 / (4 * np.pi * sigma**2)), rel=0.05)
     assert abs(np.corrcoef(moved[..., 0].ravel(), moved[..., 1].ravel())[0, 1]) < 0.03
@@ -229,21 +236,22 @@ def test_bilinear_reads_between_pixels_and_zeros_outside():
     np.testing.assert_allclose(_interpolate(image, rows, columns), np.stack(expected, axis=-1), atol=1e-10)
 
 
-# --- What becomes of the values ---------------------------------------------------------------------------------------
+# --- Changes of values ------------------------------------------------------------------------------------------------
 
 
 def test_a_cutout_is_a_square_of_zeros_with_its_middle_anywhere():
     images = np.full((4000, 6, 9, 2), 50, np.uint8)
-    seen = np.zeros((6, 9))
+    counts = np.zeros((6, 9))  # how often each pixel is the middle of a square
     for image in native_augment(images, Augmentation(cutout=3), 8):
         zeros = image[..., 0] == 0
         np.testing.assert_array_equal(image, np.where(zeros, 0, 50)[..., None].repeat(2, axis=-1))
         rows, columns = np.nonzero(zeros.any(axis=1))[0], np.nonzero(zeros.any(axis=0))[0]
         assert zeros.sum() == len(rows) * len(columns)
+        # A square of 3 x 3 that the upper or left border cuts off is measured from its last row or column.
         row = rows[0] + 1 if len(rows) == 3 or rows[0] else rows[-1] - 1
         column = columns[0] + 1 if len(columns) == 3 or columns[0] else columns[-1] - 1
-        seen[row, column] += 1
-    np.testing.assert_allclose(seen, 4000 / 54, atol=40)  # more than four standard deviations
+        counts[row, column] += 1
+    np.testing.assert_allclose(counts, 4000 / 54, atol=40)  # more than four standard deviations
 
 
 def test_contrast_moves_values_from_and_to_the_mean():
@@ -279,9 +287,9 @@ def test_noise_is_gaussian_and_each_value_has_its_own(isa):
     np.testing.assert_allclose(share, 2 * stats.norm.cdf(np.array([10.5, 20.5, 40.5, 60.5]) / 20) - 1, atol=0.003)
     flat = noise.reshape(100, -1)
     half = (flat.shape[1] + 1) // 2
-    for values, others in [
+    for a, b in [
         (flat[:, 1:], flat[:, :-1]),  # neighbours
-        (flat[:, half:], flat[:, : flat.shape[1] - half]),  # the two values of one number
+        (flat[:, half:], flat[:, : flat.shape[1] - half]),  # two values that are made from one random number
         (flat[1:], flat[:-1]),  # images
     ]:
-        assert abs(np.corrcoef(values.ravel(), others.ravel())[0, 1]) < 0.01
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.01

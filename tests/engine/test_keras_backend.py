@@ -1,4 +1,4 @@
-"""Which backend Keras is given, and what a user is told who lacks one; neither Keras nor a backend is needed here."""
+"""The choice of Keras's backend and the errors where one is missing; the packages are simulated."""
 
 import re
 import subprocess
@@ -16,9 +16,9 @@ from convscope.engine.keras import backend
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """Return a function that says which packages there are, and what keras.json names."""
+    """A function that simulates installed packages, the content of keras.json and the variable KERAS_BACKEND."""
 
-    def say(*packages, configured=None, chosen=None):
+    def simulate(*packages, configured=None, chosen=None):
         monkeypatch.setattr(backend, "find_spec", lambda name: name in packages or None)
         monkeypatch.delitem(sys.modules, "keras", raising=False)
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
@@ -28,7 +28,7 @@ def installed(monkeypatch, tmp_path):
         if chosen is not None:
             monkeypatch.setenv("KERAS_BACKEND", chosen)
 
-    return say
+    return simulate
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_backend_is_the_requested_or_an_installed_one(installed, packages, c
     assert backend.backend_name() == expected
 
 
-def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch):
+def test_the_backend_of_an_imported_keras_is_used(installed, monkeypatch):
     installed("keras", "jax", "torch", chosen="torch")
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(config=SimpleNamespace(backend=lambda: "jax")))
     assert backend.backend_name() == "jax"

@@ -1,4 +1,4 @@
-"""Gradients by the image and by layers: `reference` against finite differences, `native` against `reference`."""
+"""Gradients with respect to images and layer outputs: `reference` is compared with finite differences."""
 
 from dataclasses import replace
 
@@ -21,59 +21,58 @@ def random_dlogits(architecture, count):
     return np.random.default_rng(5).normal(size=(count, architecture.num_classes))
 
 
-def names_of(architecture):
+def list_names(architecture):
     return ["input", *(layer.name for layer in architecture.layers)]
 
 
 def test_the_references_gradients_agree_with_finite_differences(architecture, weights, images, monkeypatch):
-    # A first layer that does nothing stands for the image.
+    # Layers' outputs are moved by `offsets`; a first layer that does nothing makes this possible for the image too.
     first = Dropout(0.0, name="image")
     images = images[:2]
-    others = (
+    layers = (
         replace(layer, from_layer="image") if getattr(layer, "from_layer", "") == "input" else layer
         for layer in architecture.layers
     )
-    network = ReferenceNetwork(replace(architecture, layers=(first, *others)), weights)
+    network = ReferenceNetwork(replace(architecture, layers=(first, *layers)), weights)
     dlogits = random_dlogits(architecture, len(images))
-    moved = {}
-    monkeypatch.setattr(reference_passes, "_ablate", lambda y, layer, _: y + moved.get(layer.name, 0.0))
+    offsets = {}
+    monkeypatch.setattr(reference_passes, "_ablate", lambda y, layer, _: y + offsets.get(layer.name, 0.0))
 
     def sum_weighted_logits(name, index, step):
-        moved[name] = np.zeros(gradients[name].shape)
-        moved[name][index] = step
+        offsets[name] = np.zeros(gradients[name].shape)
+        offsets[name][index] = step
         value = (network._forward(images)[-1] * dlogits).sum()
-        del moved[name]
+        del offsets[name]
         return value
 
-    gradients = network.layer_gradients(images, dlogits, ["input", "image", *names_of(architecture)[1:]])
+    gradients = network.layer_gradients(images, dlogits, ["input", "image", *list_names(architecture)[1:]])
     np.testing.assert_array_equal(gradients["input"], gradients["image"])
     stream = np.random.default_rng(6)
     for row in network.architecture.table:
-        name, smooth = row.layer.name, 0
+        name, num_compared = row.layer.name, 0
         assert gradients[name].shape == (2, *row.output_shape)
         for _ in range(20):
             index = tuple(stream.integers(size) for size in gradients[name].shape)
             below, here, above = (sum_weighted_logits(name, index, step) for step in (-1e-6, 0.0, 1e-6))
-            if (above - here) == pytest.approx(
-                here - below, rel=1e-4, abs=1e-14
-            ):  # else a tie of a pooling, or relu's 0
-                smooth += 1
+            is_smooth = (above - here) == pytest.approx(here - below, rel=1e-4, abs=1e-14)
+            if is_smooth:  # no kink of a relu and no tie of a pooling lies between the steps
+                num_compared += 1
                 assert gradients[name][index] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
-            if smooth == 5:
+            if num_compared == 5:
                 break
-        assert smooth >= 3, name
+        assert num_compared >= 3, name
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_gradients_by_the_logits_are_the_inputs_of_the_backward_pass(architecture, weights, images, engine):
+def test_the_gradients_with_respect_to_the_logits_are_those_passed_in(architecture, weights, images, engine):
     network, last = open_network(architecture, weights, engine), architecture.layers[-1].name
     dlogits = random_dlogits(architecture, len(images)).astype(np.float32)
     np.testing.assert_array_equal(network.layer_gradients(images, dlogits, [last])[last], dlogits)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_images_gradient_knows_nothing_of_its_neighbours(architecture, weights, images, engine):
-    network, names = open_network(architecture, weights, engine), names_of(architecture)
+def test_the_gradient_of_an_image_does_not_depend_on_other_images(architecture, weights, images, engine):
+    network, names = open_network(architecture, weights, engine), list_names(architecture)
     dlogits = random_dlogits(architecture, len(images))
     together = network.layer_gradients(images, dlogits, names)
     alone = network.layer_gradients(images[3:4], dlogits[3:4], names)
@@ -83,14 +82,14 @@ def test_an_images_gradient_knows_nothing_of_its_neighbours(architecture, weight
 
 
 def test_gradients_are_the_same_bits_on_any_number_of_threads(architecture, weights, images):
-    dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
+    dlogits, names = random_dlogits(architecture, len(images)), list_names(architecture)
     expected = NativeNetwork(architecture, weights, 1).layer_gradients(images, dlogits, names)
     for threads in (2, 3):
         gradients = NativeNetwork(architecture, weights, threads).layer_gradients(images, dlogits, names)
         assert_same_bits(gradients, expected)
 
 
-def test_the_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mnist):
+def test_the_gradient_of_the_last_kernel_follows_from_that_of_its_layer(small_mnist):
     architecture = presets.cnn()
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     images, labels = small_mnist.test.images[:50], small_mnist.test.labels[:50]
@@ -101,20 +100,20 @@ def test_the_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mn
     np.testing.assert_allclose(inputs.T @ by_layer / 50, by_weight["dense_1/kernel"], atol=1e-6)
 
 
-def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architecture, weights):
-    # The way back to every layer reads copies of the weights that training alone would not keep.
+def test_layer_gradients_do_not_change_training_and_use_the_trained_weights(architecture, weights):
+    # The backward pass to every layer reads copies of the weights that training alone would not keep.
     dataset = random_dataset(40, architecture.input.shape, architecture.num_classes)
     images = dataset.images
-    dlogits, names = random_dlogits(architecture, 40), names_of(architecture)
-    watched, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
-    for wanted in (["input"], names):
-        watched.layer_gradients(images, dlogits, wanted)
-    train(watched, dataset, 16)
-    train(unasked, dataset, 16)
-    assert_same_bits(watched.weights(), unasked.weights())
-    fresh = NativeNetwork(architecture, watched.weights())
-    for wanted in (["input"], names):
-        assert_same_bits(*(network.layer_gradients(images, dlogits, wanted) for network in (watched, fresh)))
+    dlogits, names = random_dlogits(architecture, 40), list_names(architecture)
+    examined, plain = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
+    for layers in (["input"], names):
+        examined.layer_gradients(images, dlogits, layers)
+    train(examined, dataset, 16)
+    train(plain, dataset, 16)
+    assert_same_bits(examined.weights(), plain.weights())
+    fresh = NativeNetwork(architecture, examined.weights())
+    for layers in (["input"], names):
+        assert_same_bits(*(network.layer_gradients(images, dlogits, layers) for network in (examined, fresh)))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,6 +1,6 @@
-"""Products of bfloat16 numbers: against the reference with the same operands rounded, and where it cannot be had.
+"""Convolutions in bfloat16, compared with the reference after its operands are rounded, and errors without AMX.
 
-A processor without AMX computes them number by number from the same blocks and copies, once the check is taken away.
+On a processor without AMX the tests take away the engine's check; it then computes the products one by one.
 """
 
 from collections.abc import Mapping
@@ -55,23 +55,22 @@ def to_bf16(values: NDArray[Any]) -> NDArray[np.float64]:
 
 @pytest.fixture
 def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the reference round what the products of convolutions multiply."""
-    names = ("convolution", "convolution_backward")
-    whole = {name: getattr(reference_passes, name) for name in names}
+    """Let the reference round the operands of its convolutions to bfloat16."""
+    exact, exact_backward = reference_passes.convolution, reference_passes.convolution_backward
 
     def convolution(x: Any, kernel: Any, bias: Any, window: Any) -> Any:
-        return whole["convolution"](to_bf16(x), to_bf16(kernel), bias, window)
+        return exact(to_bf16(x), to_bf16(kernel), bias, window)
 
     def convolution_backward(dy: Any, x: Any, kernel: Any, window: Any) -> Any:
-        dx, dkernel, _ = whole["convolution_backward"](to_bf16(dy), to_bf16(x), to_bf16(kernel), window)
+        dx, dkernel, _ = exact_backward(to_bf16(dy), to_bf16(x), to_bf16(kernel), window)
         return dx, dkernel, dy.sum(axis=(0, 1, 2))
 
     for function in (convolution, convolution_backward):
         monkeypatch.setattr(reference_passes, function.__name__, function)
 
 
-def distance(values: Gradients, expected: Gradients) -> float:
-    """Return how far all of `values` are from `expected` together, as a share of their length."""
+def relative_distance(values: Gradients, expected: Gradients) -> float:
+    """Return the Euclidean distance of all values from `expected`, divided by the length of `expected`."""
     squares = sum(float(np.square(values[name] - expected[name]).sum()) for name in expected)
     return float(np.sqrt(squares / sum(float(np.square(value).sum()) for value in expected.values())))
 
@@ -99,14 +98,14 @@ def test_networks_agree_with_the_reference_whose_operands_are_rounded(isa: str, 
     network = NativeNetwork(architecture, weights, 2, isa, "bfloat16")
     expected = ReferenceNetwork(architecture, weights)
     images, labels = random_images((13, 11, 16), 21), random_labels(architecture.num_classes, 21)
-    # What is left: numbers at the border between two roundings, which float32 and float64 sums may put on either side.
+    # A sum in float32 may round to another bfloat16 number than in float64, so the results differ a little.
     logits = expected.logits(images)
-    assert distance({"logits": network.logits(images)}, {"logits": logits}) < 1e-3
+    assert relative_distance({"logits": network.logits(images)}, {"logits": logits}) < 1e-3
     loss, gradients = network.gradients(images, labels)
     expected_loss, expected_gradients = expected.gradients(images, labels)
     assert loss == pytest.approx(expected_loss, rel=1e-4)
     assert gradients.keys() == expected_gradients.keys()
-    assert distance(gradients, expected_gradients) < 1e-3
+    assert relative_distance(gradients, expected_gradients) < 1e-3
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -119,14 +118,12 @@ def test_convolutions_with_dilation_or_groups_are_computed_in_float32(isa: str) 
     )
     architecture = Architecture(Input(13, 11, 16, 1 / 256), layers)
     weights, images = random_weights(architecture), random_images((13, 11, 16), 9)
-    network, expected = (
-        NativeNetwork(architecture, weights, 2, isa, "bfloat16"),
-        ReferenceNetwork(architecture, weights),
-    )
-    assert distance({"logits": network.logits(images)}, {"logits": expected.logits(images)}) < 1e-6
+    network = NativeNetwork(architecture, weights, 2, isa, "bfloat16")
+    expected = ReferenceNetwork(architecture, weights)
+    assert relative_distance({"logits": network.logits(images)}, {"logits": expected.logits(images)}) < 1e-6
     labels = random_labels(32, 9)
     gradients, expected_gradients = network.gradients(images, labels)[1], expected.gradients(images, labels)[1]
-    assert distance(gradients, expected_gradients) < 1e-5
+    assert relative_distance(gradients, expected_gradients) < 1e-5
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -157,14 +154,14 @@ def test_training_in_bfloat16_learns_and_goes_on_to_the_same_bits(small_mnist: A
     assert model.provenance["recipe"]["precision"] == "bfloat16"
 
 
-def test_a_set_for_bfloat16_computes_in_float32_as_another() -> None:
+def test_an_instruction_set_for_bfloat16_gives_the_usual_bits_in_float32() -> None:
     weights, images = random_weights(presets.cnn()), random_images((28, 28, 1), 9)
     usual = NativeNetwork(presets.cnn(), weights).logits(images)
     for isa in instruction_sets("bfloat16"):
         assert np.array_equal(NativeNetwork(presets.cnn(), weights, instruction_set=isa).logits(images), usual)
 
 
-def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instruction_set_without_bfloat16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sets = {"float32": ("avx2",), "bfloat16": ("amx_bf16",)}
     monkeypatch.setattr(processor, "instruction_sets", lambda precision: sets[precision])
     weights = random_weights(presets.ann())

@@ -1,4 +1,4 @@
-"""Layers of the compiled engine: the names it knows, and what a comparison with the reference does not show."""
+"""Layers of the compiled engine: all names of Python are known to C++, and padding, dropout and normalisation."""
 
 from dataclasses import fields
 from typing import get_args
@@ -64,10 +64,11 @@ def test_an_ablation_of_a_padding_layer_replaces_its_zeros_too() -> None:
     )
     native, images = NativeNetwork(network, initial_weights(network, 0)), random_images((6, 5, 1), 9)
     ablations = [[Replacement("zero_padding2d", 1, 3.0)], [], [Replacement("conv2d", 1, 3.0)]]
-    padded, whole, inner = native.ablation_logits(images, ablations)
-    np.testing.assert_allclose(padded[:, 1], 3, rtol=1e-6)
-    np.testing.assert_array_equal(whole, native.logits(images))
-    np.testing.assert_allclose(inner[:, 1], 3 * 30 / 90, rtol=1e-6)
+    padding_ablated, unchanged, convolution_ablated = native.ablation_logits(images, ablations)
+    np.testing.assert_allclose(padding_ablated[:, 1], 3, rtol=1e-6)
+    np.testing.assert_array_equal(unchanged, native.logits(images))
+    # The mean over 10 x 9 pixels, of which 6 x 5 are 3 and those of the padding stay 0.
+    np.testing.assert_allclose(convolution_ablated[:, 1], 3 * 30 / 90, rtol=1e-6)
 
 
 def test_training_bytes_grow_by_the_map_that_a_padding_makes() -> None:
@@ -75,8 +76,8 @@ def test_training_bytes_grow_by_the_map_that_a_padding_makes() -> None:
         cs.Architecture(cs.Input(28, 28), (*layers, cs.Conv2D(8, 3), cs.Flatten(), cs.Dense(10)))
         for layers in ((), (cs.ZeroPadding2D(0), cs.ZeroPadding2D(0)))
     )
-    held = [training_bytes(network, 64, EpochOptions(optimizer=Adam()), 1) for network in (plain, padded)]
-    assert held[1] - held[0] >= 2 * 8 * 28 * 28 * 4  # a slice has eight images
+    plain_bytes, padded_bytes = (training_bytes(net, 64, EpochOptions(optimizer=Adam()), 1) for net in (plain, padded))
+    assert padded_bytes - plain_bytes >= 2 * 8 * 28 * 28 * 4  # two maps of the eight images of a slice, in float32
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -96,8 +97,10 @@ def test_dropout_changes_nothing_but_training(engine: type[NativeNetwork | Refer
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeNetwork | ReferenceNetwork]) -> None:
-    """As earlier versions wrote it: the statistics of the weights that training goes on from."""
+def test_training_resumes_from_a_state_without_averages_of_statistics(
+    engine: type[NativeNetwork | ReferenceNetwork],
+) -> None:
+    """Earlier versions wrote only the statistics from which training goes on."""
     layers = (
         cs.Conv2D(6, 3, activation="relu"), cs.BatchNormalization(activation="gelu"), cs.DepthwiseConv2D(3),
         cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(5),
@@ -118,7 +121,7 @@ def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeN
 
 
 def test_equal_numbers_far_from_zero_have_no_variance() -> None:
-    """A sum of squares less a squared sum would leave only rounding here."""
+    """E[x²] - E[x]² would lose all digits to rounding here."""
     network = cs.Architecture(
         cs.Input(4, 4, 1, 1e-3, 1000), (cs.BatchNormalization(0, 1e-3), cs.Flatten(), cs.Dense(2))
     )

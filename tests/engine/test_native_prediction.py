@@ -1,4 +1,4 @@
-"""Logits of the compiled engine: the same bits whatever is computed beside, before or in the midst of them."""
+"""Logits of the compiled engine have the same bits in any batch, after any call, and during a signal handler."""
 
 import signal
 
@@ -51,21 +51,21 @@ def test_logits_do_not_depend_on_earlier_calls(architecture: Architecture) -> No
 
 
 @pytest.mark.slow
-def test_a_signal_handler_may_read_logits_in_the_midst_of_logits() -> None:
+def test_a_signal_handler_may_compute_logits_while_logits_are_computed() -> None:
     architecture = presets.cnn()
     network = NativeNetwork(architecture, initial_weights(architecture, 0), threads=2)
     images = np.tile(images_for(architecture, 500), (200, 1, 1, 1))
     expected = network.logits(images[:500])
-    seen = []
-    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(network.logits(images[:37])))
+    handler_logits = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handler_logits.append(network.logits(images[:37])))
     signal.setitimer(signal.ITIMER_REAL, 0.06, 0.06)
     try:
         logits = network.logits(images)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert len(seen) >= 2
-    for inner in seen:
+    assert len(handler_logits) >= 2
+    for inner in handler_logits:
         np.testing.assert_array_equal(inner, expected[:37])
     np.testing.assert_array_equal(logits, np.tile(expected, (200, 1)))
 

@@ -1,4 +1,4 @@
-"""Convolutions that the compiled engine computes by Winograd's way, against the reference over every border."""
+"""Convolutions of 3 x 3 and 5 x 5, which the compiled engine computes with Winograd's algorithm, and the reference."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from convscope.engine.processor import instruction_sets
 
 from .test_native import assert_agrees
 
-# Of the largest number, after one such convolution: what float32 leaves of F(4 x 4, 3 x 3) and of F(4 x 4, 5 x 5).
+# Fractions of the largest value: the rounding errors in float32 of F(4 x 4, 3 x 3) and of F(4 x 4, 5 x 5), by kernel.
 TOLERANCES = {3: 5e-6, 5: 2e-5}
 PADDED: tuple[tuple[str, ActivationName], ...] = (("valid", "relu"), ("same", "gelu"))
 
@@ -25,7 +25,7 @@ def assert_close(architecture: cs.Architecture, count: int, isas: Sequence[str],
 def one_convolution(
     size: tuple[int, int], kernel: int, channels: tuple[int, int], padding: str, activation: ActivationName = "relu"
 ) -> cs.Architecture:
-    """Between two others of 1 x 1, so that its gradients by the input and by the kernel both show."""
+    """Return a network with the convolution between two of 1 x 1, so that both its gradients are compared."""
     layers = (
         cs.Conv2D(channels[0], 1, activation="relu"),
         cs.Conv2D(channels[1], kernel, padding=padding, activation=activation),
@@ -57,14 +57,12 @@ def test_any_number_of_channels_agrees_with_the_reference(channels: tuple[int, i
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("count", [1, 8, 21])
-@pytest.mark.parametrize(
-    "size", [(6, 6), (61, 50)]
-)  # several images in a block of tiles, and several blocks in an image
+@pytest.mark.parametrize("size", [(6, 6), (61, 50)], ids=["several images per block", "several blocks per image"])
 def test_blocks_of_any_number_of_images_agree_with_the_reference(
     size: tuple[int, int], count: int, kernel: int
 ) -> None:
     architecture = one_convolution(size, kernel, (20, 24), "valid", "linear")
-    # The sums of one large map come nearer to zero than their terms.
+    # Twice the tolerance, because sums over a large map cancel out more.
     assert_close(architecture, count, instruction_sets()[:1], 2 * TOLERANCES[kernel])
 
 

@@ -1,4 +1,4 @@
-"""What `open_network` takes: weights of every float type, in both engines."""
+"""Both engines accept weights of every float type, and the same values give the same network."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ ENGINES = ["native", "reference"]
 
 
 def short_weights():
-    """Weights that three bits of fraction hold, so that every float type does."""
+    """Return weights with at most three significant bits, which every float type can represent exactly."""
     return {
         name: (np.round(value * 64) / 64).clip(-0.125, 0.125).astype(np.float32)
         for name, value in initial_weights(ARCHITECTURE, 0).items()

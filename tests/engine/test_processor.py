@@ -1,4 +1,4 @@
-"""The instruction sets that the engine finds are those that the system knows of."""
+"""The instruction sets that the engine finds, compared with the flags of Linux."""
 
 import platform
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Hand-worked numbers and real images prove the reference engine; `test_reference_gradients` does the rest."""
+"""The reference engine compared with numbers worked by hand; test_reference_gradients.py checks its gradients."""
 
 import gzip
 from math import log, sqrt
@@ -38,7 +38,7 @@ def random_images(seed, shape):
 
 
 def real_images(count):
-    """Return the first `count` training images of MNIST, read without the readers that are tested elsewhere."""
+    """Read the first `count` training images of MNIST without the project's readers."""
     folder = Path(convscope.data.datasets.__file__).parent / "embedded" / "mnist"
     with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + 784 * count), np.uint8, offset=16)
@@ -153,12 +153,9 @@ def test_dropout_drops_each_value_independently_at_its_rate():
     kept = dropout_kept(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
     assert kept.mean() == pytest.approx(0.8, abs=5 * sqrt(0.8 * 0.2 / kept.size))
     assert dropout_kept(1, 3, 5, (9, 9), 0).all()
-    others = [
-        dropout_kept(2**64 - 2, 3, 5, kept.shape, int(0.2 * 2**24)),  # another key, layer, image
-        dropout_kept(2**64 - 1, 4, 5, kept.shape, int(0.2 * 2**24)),
-        dropout_kept(2**64 - 1, 3, 6, kept.shape, int(0.2 * 2**24)),
-    ]
-    for mask in others:  # independent ones agree in 0.8² + 0.2² of the places
+    for key, layer, image in ((2**64 - 2, 3, 5), (2**64 - 1, 4, 5), (2**64 - 1, 3, 6)):
+        mask = dropout_kept(key, layer, image, kept.shape, int(0.2 * 2**24))
+        # Independent masks agree in a fraction 0.8² + 0.2² of the values.
         assert (kept == mask).mean() == pytest.approx(0.68, abs=5 * sqrt(0.68 * 0.32 / kept.size))
 
 
@@ -190,8 +187,10 @@ def test_class_weights_multiply_the_losses_of_their_images():
 def test_momentum_gives_the_numbers_worked_by_hand():
     weight, velocity = np.array([1.0]), np.array([0.5])
     weight, velocity = momentum(weight, np.array([2.0]), velocity, 0.1, SGD(momentum=0.5, weight_decay=0.25))
+    # Velocity 0.5·0.5 - 0.1·2; the weight decays by 0.1·0.25 of itself, then moves by the velocity.
     assert (velocity[0], weight[0]) == pytest.approx((0.05, 0.975 + 0.05))
     weight, velocity = momentum(weight, np.array([1.0]), velocity, 0.1, SGD(momentum=0.5, nesterov=True))
+    # Velocity 0.5·0.05 - 0.1·1; Nesterov's step is 0.5·velocity - 0.1·1.
     assert (velocity[0], weight[0]) == pytest.approx((-0.075, 1.025 - 0.0375 - 0.1))
 
 
@@ -240,14 +239,14 @@ def small_architecture():
 def test_training_reports_the_means_over_all_images_before_each_step():
     dataset = real_images(10)
     network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
-    seen = []
-    # The weights do not move, so the whole set can be measured at once.
-    result = train(network, dataset, 4, np.arange(10)[::-1], 1e-30, progress=lambda *values: seen.append(values))
+    calls = []
+    # With a learning rate of 1e-30 no weight moves, so the whole set can be measured at once.
+    result = train(network, dataset, 4, np.arange(10)[::-1], 1e-30, progress=lambda *values: calls.append(values))
     loss, _ = network.gradients(dataset.images, dataset.labels)
     assert result.loss == pytest.approx(loss, rel=1e-12)
     assert result.accuracy == (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
-    assert [done for done, _, _ in seen] == [4, 8, 10]
-    assert seen[-1][1:] == (result.loss, result.accuracy)
+    assert [num_images for num_images, _, _ in calls] == [4, 8, 10]
+    assert calls[-1][1:] == (result.loss, result.accuracy)
 
 
 def test_weights_and_optimizer_state_are_copies():
@@ -277,13 +276,11 @@ def test_activations_are_the_outputs_of_the_named_layers():
 def test_padding_is_zeros_after_normalisation():
     architecture = Architecture(Input(1, 1, offset=-1), (Conv2D(1, 3, padding="same"), Flatten(), Dense(2)))
     weights = {
-        "conv2d/kernel": np.ones((3, 3, 1, 1)),
-        "conv2d/bias": np.zeros(1),
-        "dense/kernel": np.ones((1, 2)),
-        "dense/bias": np.zeros(2),
-    }
+        "conv2d/kernel": np.ones((3, 3, 1, 1)), "conv2d/bias": np.zeros(1),
+        "dense/kernel": np.ones((1, 2)), "dense/bias": np.zeros(2),
+    }  # fmt: skip
     logits = ReferenceNetwork(architecture, weights).logits(np.zeros((1, 1, 1, 1), np.uint8))
-    np.testing.assert_array_equal(logits, [[-1, -1]])
+    np.testing.assert_array_equal(logits, [[-1, -1]])  # the pixel is 0 - 1; padding with bytes of 0 would give -9
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Finite differences prove the reference engine's gradients, on which the trust in the other engines rests."""
+"""The reference engine's gradients agree with finite differences; the other engines are compared with the reference."""
 
 from functools import partial
 from itertools import product
@@ -45,37 +45,40 @@ WINDOWS = [
 
 
 def numerical_gradient(function, array, index, step):
-    """Return the derivative of `function()` by `array[index]`, by central differences of fourth order in `step`."""
-    kept = array[index]
+    """Return the derivative of `function()` with respect to `array[index]`, by central differences of fourth order.
+
+    f'(x) ≈ (8 (f(x + h) - f(x - h)) - (f(x + 2h) - f(x - 2h))) / (12 h), where h is `step`.
+    """
+    original = array[index]
     values = []
     for multiple in (-2, -1, 1, 2):
-        array[index] = kept + multiple * step
+        array[index] = original + multiple * step
         values.append(function())
-    array[index] = kept
+    array[index] = original
     below_2, below, above, above_2 = values
     return (8 * (above - below) - (above_2 - below_2)) / (12 * step)
 
 
 def assert_gradient(function, array, gradient, stream, count=3, step=1e-3):
-    """Hold `count` random entries of `gradient` against finite differences of `function()` to 1e-6."""
+    """Compare `count` random entries of `gradient` with finite differences of `function()`, to 1e-6."""
     assert gradient.shape == array.shape
     scale = np.abs(gradient).max()
     for flat in stream.integers(0, array.size, count):
         index = np.unravel_index(flat, array.shape)
         expected = numerical_gradient(function, array, index, step)
-        # An entry that nearly cancels out is held against the size of its neighbours: it has no digits of its own.
+        # An entry much smaller than the largest one consists of rounding errors, so it is compared to their scale.
         assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale), index
 
 
 def assert_backward(forward, backward, arrays, stream, **options):
-    """Compare what `backward(dy)` gives for each of `arrays` with finite differences of <dy, forward()>."""
+    """Compare the gradients `backward(dy)` of `arrays` with finite differences of the product <dy, forward()>."""
     dy = stream.normal(size=forward().shape)
     for array, gradient in zip(arrays, backward(dy), strict=True):
         assert_gradient(lambda: np.vdot(dy, forward()), array, gradient, stream, **options)
 
 
 # --- Layers against finite differences --------------------------------------------------------------------------------
-# Most are linear in each of their arrays: no step is too long.
+# Most layers are linear in each of their arrays, so that a long step such as 0.1 has no error of its own.
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
@@ -183,8 +186,8 @@ def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoo
 # --- Networks against finite differences ------------------------------------------------------------------------------
 
 
-def kinks(network, images):
-    """Return the open relus and the winner of each pooling window. The loss is smooth where these do not change."""
+def find_active_pieces(network, images):
+    """Return the open relus and the winners of pooling windows; while these stay the same, the loss is smooth."""
     table = network.architecture.table
     outputs = network.activations(images, [row.layer.name for row in table])
     marks = []
@@ -202,38 +205,38 @@ def kinks(network, images):
 
 
 def assert_network_gradients(architecture, images, labels, entries=4):
-    """Hold random weights of every layer against finite differences to 1e-6, at points where no kink is near."""
+    """Compare gradients of random weights of every layer with finite differences, to 1e-6, where the loss is smooth."""
     stream = random_stream(0, f"weights {architecture}")
-    positive = ("/gamma", "/moving_variance")  # as they are in use, so that gradients do not fade out on the way back
+    positive = ("/gamma", "/moving_variance")  # around 1, as in trained networks, so that gradients do not vanish
     weights = {
         name: stream.uniform(0.5, 2, shape) if name.endswith(positive) else stream.normal(size=shape) / 3
         for name, shape in architecture.weight_shapes.items()
     }
     _, gradients = ReferenceNetwork(architecture, weights).gradients(images, labels)
     assert list(gradients) == list(architecture.trainable_weight_shapes)
-    at_rest = kinks(ReferenceNetwork(architecture, weights), images)
+    pieces = find_active_pieces(ReferenceNetwork(architecture, weights), images)
 
     for name, gradient in gradients.items():
         scale = np.abs(gradient).max()
-        compared = 0
+        num_compared = 0
         for flat in stream.integers(0, gradient.size, 10 * entries):
             index = np.unravel_index(flat, gradient.shape)
-            crossed = []
+            has_kink = []  # for each step, whether it leads to another piece
 
-            def loss(crossed=crossed):
+            def loss(has_kink=has_kink):
                 network = ReferenceNetwork(architecture, weights)
-                crossed.append(kinks(network, images) != at_rest)
+                has_kink.append(find_active_pieces(network, images) != pieces)
                 return cross_entropy(network._forward(images)[-1], labels)
 
             expected = numerical_gradient(loss, weights[name], index, 2e-5)
-            if any(crossed):
+            if any(has_kink):
                 continue
-            rounding = 1e-11  # the last bit of a loss, in a difference over this step
+            rounding = 1e-11  # the last bit of a loss, divided by the step
             assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale) + rounding, (name, index)
-            compared += 1
-            if compared == entries:
+            num_compared += 1
+            if num_compared == entries:
                 break
-        assert compared == entries, f"{name}: too few smooth points"
+        assert num_compared == entries, f"{name}: too few smooth points"
 
 
 @pytest.mark.parametrize(

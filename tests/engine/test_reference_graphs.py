@@ -1,4 +1,4 @@
-"""Finite differences prove networks whose layers are added, joined or gone back to; small ones are worked by hand."""
+"""Networks with additions, concatenations and branches, compared with finite differences and numbers worked by hand."""
 
 import numpy as np
 import pytest
@@ -75,14 +75,12 @@ def test_an_addition_gives_the_numbers_worked_by_hand():
         cs.Add("a", name="twice"),
     )  # fmt: skip
     weights = {
-        "a/kernel": np.array([[1.0, -1.0]]),
-        "a/bias": np.array([0.0, 1.0]),
-        "dense/kernel": np.array([[1.0, 0.0], [1.0, -0.5]]),
-        "dense/bias": np.zeros(2),
-    }
+        "a/kernel": np.array([[1.0, -1.0]]), "a/bias": np.array([0.0, 1.0]),
+        "dense/kernel": np.array([[1.0, 0.0], [1.0, -0.5]]), "dense/bias": np.zeros(2),
+    }  # fmt: skip
     network = ReferenceNetwork(cs.Architecture(cs.Input(1, 1, scale=1), layers), weights)
     outputs = network.activations(np.full((1, 1, 1, 1), 5, np.uint8), ["a", "dense", "sum", "twice"])
-    # a = (5, -5 + 1); dense = relu(5 - 4, 0 + 2); what is added is a layer's output behind its activation.
+    # a = (5, -5 + 1); dense = relu(5 - 4, 0 + 2); an addition adds outputs after their activations.
     assert {name: output[0].tolist() for name, output in outputs.items()} == {
         "a": [5, -4], "dense": [1, 2], "sum": [6, 0], "twice": [11, -4],
     }  # fmt: skip
@@ -94,11 +92,9 @@ def test_branches_give_the_numbers_worked_by_hand():
         cs.Concatenate("a", name="ab"), cs.Concatenate("x", name="xab"),
     )  # fmt: skip
     weights = {
-        "a/kernel": np.array([[1.0, -1.0]]),
-        "a/bias": np.array([0.0, 1.0]),
-        "b/kernel": np.array([[2.0]]),
-        "b/bias": np.array([-3.0]),
-    }
+        "a/kernel": np.array([[1.0, -1.0]]), "a/bias": np.array([0.0, 1.0]),
+        "b/kernel": np.array([[2.0]]), "b/bias": np.array([-3.0]),
+    }  # fmt: skip
     network = ReferenceNetwork(cs.Architecture(cs.Input(1, 1, scale=1), layers), weights)
     outputs = network.activations(np.full((1, 1, 1, 1), 5, np.uint8), ["branch", "b", "ab", "xab"])
     # The named layer's channels come first: a = (5, -5 + 1), b = 2 · 5 - 3.
@@ -107,7 +103,7 @@ def test_branches_give_the_numbers_worked_by_hand():
     }  # fmt: skip
 
 
-def test_input_gradients_add_up_over_all_ways():
+def test_input_gradients_add_up_over_all_paths():
     layers = (cs.Flatten(), cs.Dense(3, use_bias=False), cs.Add("dense"), cs.Add("dense"), cs.Add("add"))
     architecture, plain = cs.Architecture(cs.Input(2, 2), layers), cs.Architecture(cs.Input(2, 2), layers[:2])
     weights = initial_weights(architecture, 0)

@@ -1,4 +1,4 @@
-"""Numbers worked by hand and finite differences prove batch normalisation in the reference engine."""
+"""Batch normalisation of the reference engine, compared with numbers worked by hand and finite differences."""
 
 from functools import partial
 
@@ -98,7 +98,7 @@ def test_gradients_of_a_training_step_agree_with_finite_differences_through_all_
         for flat in stream.integers(0, gradient.size, 6):
             index = np.unravel_index(flat, gradient.shape)
             expected = numerical_gradient(loss, weights[name], index, 1e-4)
-            # Where a normalisation takes a change back, what is left is rounding.
+            # A normalisation cancels some changes, such as that of a bias before it; then only rounding is left.
             assert gradient[index] == pytest.approx(expected, rel=1e-6, abs=1e-10), (name, index)
 
 
@@ -124,10 +124,10 @@ def test_a_step_moves_the_statistics_towards_those_of_the_batch():
     assert weights["batch_normalization/moving_variance"] == 0.75 * (0.75 + 0.25 * 2)
 
 
-def test_a_step_is_of_the_batch_and_a_prediction_of_the_moving_statistics():
+def test_a_step_uses_statistics_of_the_batch_and_a_prediction_the_moving_ones():
     architecture, dataset = small_architecture(), random_dataset(8, (7, 6, 2))
     weights = initial_weights(architecture, 0)
-    # Far from any batch: were they used in training, the loss would tell.
+    # Moving statistics far from those of any batch: if training used them, the loss would differ.
     strange = weights | {name: weight + 3 for name, weight in weights.items() if "/moving_" in name}
     networks = [ReferenceNetwork(architecture, start) for start in (weights, strange)]
     assert train(networks[0], dataset) == train(networks[1], dataset)
@@ -136,7 +136,7 @@ def test_a_step_is_of_the_batch_and_a_prediction_of_the_moving_statistics():
     assert np.abs(networks[0].logits(dataset.images) - networks[1].logits(dataset.images)).max() > 0.1
 
 
-def test_the_prediction_for_an_image_does_not_depend_on_those_beside_it():
+def test_the_prediction_of_an_image_does_not_depend_on_other_images():
     architecture, dataset = small_architecture(), random_dataset(20, (7, 6, 2))
     network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
     train(network, dataset)

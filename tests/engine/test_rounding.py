@@ -1,4 +1,4 @@
-"""Kernels of few bits: the grid by its definition, and training on it in both engines that have it."""
+"""Training with kernels rounded to few bits: the grid of values, and both engines that support it."""
 
 from functools import partial
 from typing import Any
@@ -124,7 +124,7 @@ def test_training_without_bits_goes_on_from_the_rounded_weights(engine: type[Nat
         np.testing.assert_allclose(network.weights()[name], value, atol=1e-7)
 
 
-def test_keras_has_no_low_bits() -> None:
+def test_the_engine_keras_does_not_support_few_bits() -> None:
     with pytest.raises(RecipeError, match="weight_bits is 4, but engine keras trains float32 weights"):
         check_weight_bits(4, "keras")
     with pytest.raises(RecipeError, match="weight_bits is 4"):

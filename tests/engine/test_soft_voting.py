@@ -1,4 +1,4 @@
-"""The vote of an ensemble: its probabilities are the mean of its members', and its gradient is right."""
+"""Soft voting of an ensemble: its probabilities are the mean over members, and its gradient is correct."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_the_gradient_equals_finite_differences():
 
 @pytest.mark.parametrize("size", [1.0, 300.0])
 def test_every_instruction_set_averages_logits_of_any_size(size):
-    """With probabilities far below the smallest float, too: they keep their logarithms."""
+    """Probabilities far below the smallest float must keep their logarithms."""
     network = Architecture(Input(1, 3), (Flatten(), Dense(20), SoftVoting(4)))
     kernel = np.random.default_rng(2).normal(0, size, (3, 20)).astype(np.float32)
     weights = {"dense/kernel": kernel, "dense/bias": np.zeros(20, np.float32)}
