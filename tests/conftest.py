@@ -1,4 +1,4 @@
-"""What many tests share: the first images of MNIST as values and as files, and a finished run on them."""
+"""Fixtures of many tests: the first images of MNIST as values and as files, a trained network, and finished runs."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Look for examples in the docstrings of src/ alone, which this file does not rule: to look here takes seconds."""
+    """Collect no doctests in tests/: there are none, and the search takes seconds. Those of src/ are not affected."""
     collector = yield
     return [item for item in collector if not isinstance(item, DoctestModule)]
 
@@ -52,13 +52,13 @@ def mnist(_own_cache: None) -> cs.Splits:
 
 @pytest.fixture(scope="session")
 def small_mnist(mnist: cs.Splits) -> cs.Splits:
-    """1,000 training and 300 test images: enough to learn something in a moment."""
+    """1,000 training and 300 test images: enough for a training that learns something in less than a second."""
     return cs.Splits(mnist.train.take(np.arange(1000)), mnist.test.take(np.arange(300)))
 
 
 @pytest.fixture(scope="session")
 def small_folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`small_mnist` as the four files that such data come in."""
+    """A folder with `small_mnist` as the four IDX files in gzip in which MNIST is published."""
 
     def make(folder: Path) -> None:
         for prefix, dataset in (("train", small_mnist.train), ("t10k", small_mnist.test)):

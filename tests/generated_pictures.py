@@ -1,4 +1,4 @@
-"""Pictures by a rule of whole numbers, and digests of what `prepare` makes of them: equal in Python and in the page.
+"""Pictures drawn by integer arithmetic, and digests of their preparation, which must be equal in Python and the page.
 
 `web/tests/generated_pictures.ts` draws the same. After a change of the arithmetic, `python -m tests.generated_pictures`
 writes `web/tests/fixtures/handwriting.json` again.
@@ -18,14 +18,14 @@ FILE = Path(__file__).parent.parent / "web" / "tests" / "fixtures" / "handwritin
 
 
 def mix(keys):
-    """Return numbers below 2³² that look random, of keys below 2³²."""
+    """Hash keys below 2³² to numbers below 2³² that look random (multiply and xor-shift, as in MurmurHash3)."""
     mixed = np.asarray(keys, np.uint32) * np.uint32(0x9E3779B1)
     mixed = (mixed ^ mixed >> np.uint32(15)) * np.uint32(0x85EBCA6B)
     return mixed ^ mixed >> np.uint32(13)
 
 
 def generate(number):
-    """Return the arguments of `prepare` for picture `number`: boxes on a slope, under a shadow and noise."""
+    """Return the arguments of `prepare` for picture `number`: boxes on a gradient, with a shadow and noise."""
     first = number << 20
 
     def draw(slot, below):
@@ -52,13 +52,13 @@ def generate(number):
 
 
 def digest(prepared):
-    """Return the SHA-256 of all that a picture was made into: every stage, the image, hints and `clipped`."""
-    whole = hashlib.sha256()
+    """Return the SHA-256 of a preparation: every stage, the image, the hints and `clipped`."""
+    sha256 = hashlib.sha256()
     for stage in prepared.stages:
         words = [stage.name, int(stage.is_taken), *stage.pixels.shape]
-        whole.update(" ".join(map(str, words)).encode() + stage.pixels.tobytes())
-    whole.update(prepared.image.tobytes() + " ".join(prepared.hints).encode() + struct.pack("<d", prepared.clipped))
-    return whole.hexdigest()
+        sha256.update(" ".join(map(str, words)).encode() + stage.pixels.tobytes())
+    sha256.update(prepared.image.tobytes() + " ".join(prepared.hints).encode() + struct.pack("<d", prepared.clipped))
+    return sha256.hexdigest()
 
 
 def digests():

@@ -1,4 +1,4 @@
-"""Random images and networks that nobody trained, for tests that care about shapes and not about answers."""
+"""Random images and untrained models, for tests that need the right shapes but no accuracy."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a process leaves in a home folder that was empty, and which names it looks up in a network."""
+"""Find out which files a process writes to an empty home folder, and which hosts it looks up."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from socket import gethostname
 
 SWITCHES = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "RAY_USAGE_STATS_ENABLED": "0"}
-"""What keeps the tests' own imports of these packages quiet; `trace` starts processes without them."""
+"""Variables that stop the telemetry of these packages in the tests; `trace` starts processes without them."""
 
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-f]*:[0-9a-f:.]*")  # IPv4 or IPv6: an address needs no look-up
 # A library to preload: its getaddrinfo appends each name to the file $LOOKUPS, then calls the real function.

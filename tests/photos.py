@@ -1,11 +1,10 @@
-"""Photographs that are rendered: digits of a data set as pen on paper, under a lamp, before a camera held by hand.
+"""Rendered photographs: digits of a data set written with a pen on paper, in uneven light, with a handheld camera.
 
-`photograph_digit(image, seed)` and `photograph_string(images, seed)` take images as MNIST has them, (h, w) or
-(h, w, 1) uint8 with light ink; `photograph_rows(rows, seed)` a page of several lines, with printed rules if asked
-for; `photograph(ink, seed)` any canvas of ink. All give a picture (H, W, 3) uint8 as a file reader would, and the same
-one for the same seed and library versions. What varies: the pen's width and colour, paper and its grain, perspective,
-blur of the lens, light that falls off or a shadow with a soft or hard edge, noise of the sensor, JPEG at quality
-60 to 90.
+`photograph_digit(image, seed)` and `photograph_string(images, seed)` take images like those of MNIST, (h, w) or
+(h, w, 1) uint8 with light ink; `photograph_rows(rows, seed)` renders a page of several lines, with printed rules on
+request; `photograph(ink, seed)` any canvas of ink. All return a picture (H, W, 3) uint8, the same one for the same seed
+and library versions. The seed varies the pen's width and colour, the paper and its grain, perspective, blur of the
+lens, light that falls off or a shadow with a soft or hard edge, noise of the sensor, and JPEG at quality 60 to 90.
 """
 
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ _CONTACT = 0.5  # share of full ink from which two digits count as touching
 def photograph(ink: Ink, seed: int, boxes: Sequence[Box] = ()) -> Any:
     """Return the photo (H, W, 3) uint8 of a sheet with `ink` (h, w) uint8 on it, 255 where the pen wrote fully.
 
-    With `boxes` in pixels of the canvas the answer is (photo, boxes in pixels of the photo).
+    With `boxes` in pixels of the canvas it returns (photo, boxes in pixels of the photo).
     """
     random = np.random.default_rng([seed, 1])
     height, width = ink.shape
@@ -178,7 +177,10 @@ def _print_rules(canvas: Ink, rules: str, margin: int, step: int, cell: int, cou
 
 
 def _camera(height: int, width: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return the 3 × 3 homography from pixels of the photo to the canvas: turned up to 3° and seen a little askew."""
+    """Return the 3 × 3 homography from pixels of the photo to the canvas: turned by up to 3°, its corners moved by 3 %.
+
+    It solves u = (ax + by + c) / (gx + hy + 1) and v = (dx + ey + f) / (gx + hy + 1) for the four corners.
+    """
     angle = np.radians(random.uniform(-3, 3))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)

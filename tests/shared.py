@@ -1,4 +1,4 @@
-"""What tests share: results made once for all processes of a test run, and evidence and reports without slow parts."""
+"""Helpers of many tests: commands and their JSON, files made once for all processes, evidence without slow parts."""
 
 import fcntl
 import json
@@ -34,7 +34,7 @@ def unpack(block: dict[str, Any]) -> NDArray[Any]:
 
 
 def invoke(*arguments: object) -> Result:
-    """Run a command; what it prints with `--json` must be as its schema says."""
+    """Run a command in this process; check its JSON, if it prints some, against the schema of the command."""
     words = [str(argument) for argument in arguments]
     done = CliRunner().invoke(main, words)
     if "--json" in words and done.exit_code == 0:
@@ -50,7 +50,7 @@ def succeed(*arguments: object) -> Any:
 
 
 def check_output(command: str, printed: Any) -> None:
-    """Raise `jsonschema.ValidationError` unless `printed` is what `command --json` may print."""
+    """Raise `jsonschema.ValidationError` unless `printed` matches the schema of `command --json`."""
     schema = output_schema()
     reference = {"$ref": f"#/$defs/{command.replace(' ', '%20')}", "$defs": schema["$defs"]}
     jsonschema.Draft202012Validator(reference).validate(printed)
@@ -62,7 +62,7 @@ def output_schema() -> dict[str, Any]:
 
 
 def encode_picture(image: Image.Image | np.ndarray, kind: str = "PNG", **options: object) -> bytes:
-    """Return the bytes of a file of a picture, or of pixels as one."""
+    """Return a picture, or an array of pixels, as the bytes of a file."""
     content = BytesIO()
     (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(content, kind, **options)
     return content.getvalue()
@@ -71,7 +71,7 @@ def encode_picture(image: Image.Image | np.ndarray, kind: str = "PNG", **options
 def assert_refused_wherever_it_ends(
     path: Path, read: Callable[[Path], object], error: type[Exception], step: int, match: str | None = None
 ) -> None:
-    """Cut a file short after every `step` bytes, and hold that it is refused."""
+    """Cut a file short after every `step` bytes, and check that `read` refuses it each time."""
     content = path.read_bytes()
     for end in range(0, len(content), step):
         path.write_bytes(content[:end])
@@ -100,7 +100,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @contextmanager
 def bare_reports() -> Iterator[None]:
-    """Leave the evidence out of each report: measure none of it for the report, and draw none of what there is."""
+    """Write reports without evidence: none is measured for a report, and none that was measured before is drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "list_quick_topics", lambda _: ())
         patch.setattr(page, "TOPICS", {})
@@ -118,9 +118,9 @@ def all_seeds() -> Iterator[None]:
 
 @contextmanager
 def small_evidence() -> Iterator[None]:
-    """Let `convscope report RUN all` attack with few steps and measure a rejection with few out-of-distribution images.
+    """Let `convscope report RUN all` use few steps for attacks and few out-of-distribution images for the rejection.
 
-    How strong attacks are, and what is rejected, is tested where these are made.
+    Other tests check the strength of attacks and the quality of the rejection.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(topics, "measure_attacks", partial(measure_attacks, steps=5, restarts=1))

@@ -1,4 +1,4 @@
-"""docs/architecture.schema.json and docs/architecture.md against the layers and against what `from_dict` refuses."""
+"""docs/architecture.schema.json and docs/architecture.md agree with the layers and with `Architecture.from_dict`."""
 
 import json
 import re

@@ -45,11 +45,11 @@ MODEL = cs.Model(
 
 
 class _Strange:
-    """Of no type that any function takes."""
+    """A type that no function accepts."""
 
 
 class _Runner:
-    """An exported file, as `measure_parity` takes one."""
+    """A stand-in for an exported file, which `measure_parity` compares."""
 
     runtime = "none"
 

@@ -1,4 +1,4 @@
-"""What `make faults` stands on: a disk that fails when told to, and trials that notice what is lost."""
+"""The tools of `make faults`: a simulated disk that fails at a chosen write, and trials that notice lost results."""
 
 import errno
 import importlib
@@ -30,7 +30,9 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(("once", "expected"), [({}, 2 * [errno.ENOSPC]), ({"FAILING_DISK_ONCE": "1"}, [errno.EIO])])
-def test_the_disk_fails_from_the_asked_write_on(faults: Any, tmp_path: Path, once: dict[str, str], expected: list[int]):
+def test_the_disk_fails_from_the_chosen_write_on_or_once(
+    faults: Any, tmp_path: Path, once: dict[str, str], expected: list[int]
+):
     environment = os.environ | faults.failing_disk(tmp_path, faults.compile_failing_disk(tmp_path), 2) | once
     (tmp_path / "file").touch()
     done = subprocess.run(
@@ -53,5 +55,5 @@ def test_an_interrupted_training_loses_nothing_and_other_results_are_noticed(fau
     reference = faults.measure_reference("train", data, tmp_path / "reference", library)
     kill, full_disk = (faults.Trial(0, "train", kind, 0.7, to_group=False) for kind in ("SIGKILL", "full disk"))
     assert faults.run_trial(kill, reference, data, tmp_path / "0", library) == ""
-    emptied = replace(reference, results={})  # so that nothing else is wrong after a full disk
-    assert "its results differ" in faults.run_trial(full_disk, emptied, data, tmp_path / "1", library)
+    without_results = replace(reference, results={})  # so that the trial must find other results than these
+    assert "its results differ" in faults.run_trial(full_disk, without_results, data, tmp_path / "1", library)

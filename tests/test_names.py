@@ -1,4 +1,4 @@
-"""Names from wherever they come have a bounded length, and cutting one takes time in proportion to it."""
+"""Overlong names, in any file or argument, are refused with a short error, and cutting a name takes linear time."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def parquet(path: Path, length: int) -> Path:
 
 
 def model(path: Path, length: int, **changes: object) -> Path:
-    """Write a model file whose description is changed afterwards, as no writer of ours would."""
+    """Write a model file and change the description in its header, which `save_model` would refuse."""
     network = cs.presets.ann((4, 4, 1), 3)
     cs.save_model(cs.Model(network, initial_weights(network, 0), tuple("xyz")), path / "model.safetensors")
     content = (path / "model.safetensors").read_bytes()

@@ -1,4 +1,4 @@
-"""Random networks on the compiled engine against the reference; a wrong engine and a crash are reported as such."""
+"""Random networks on the compiled engine agree with the reference, and fuzz/ reports wrong numbers and crashes."""
 
 import importlib
 from collections.abc import Iterable

@@ -40,10 +40,10 @@ def test_a_recipe_goes_through_json_unchanged(recipe):
     assert again.name == recipe.name
 
 
-def test_fast_is_one_epoch_that_fades_out():
+def test_fast_is_one_epoch_whose_learning_rate_rises_and_then_falls_to_almost_zero():
     rates = fast.learning_rates(60_000)
-    assert rates.shape == (1, 938)
-    assert rates.argmax() == 93  # the end of the warm-up over a tenth
+    assert rates.shape == (1, 938)  # 60,000 images in batches of 64
+    assert rates.argmax() == 93  # the end of the warm-up, a tenth of the steps
     assert rates[0, -1] < rates.max() / 500
     assert RECIPES["fast"] is fast
 
@@ -55,7 +55,7 @@ def test_accurate_and_thorough_take_longer_than_fast_in_smaller_steps():
     assert sorted(rates, reverse=True) == rates
 
 
-def test_a_recipe_as_data_says_its_name_first():
+def test_the_json_of_a_recipe_has_its_name_first():
     assert next(iter(classic.to_dict())) == "name"
 
 
@@ -66,7 +66,7 @@ def test_missing_values_have_their_defaults():
     assert Recipe.from_dict({"optimizer": {"beta_1": 0.7}}) == Recipe(optimizer=Adam(beta_1=0.7))
 
 
-def test_recipes_are_equal_whatever_they_are_called():
+def test_recipes_that_differ_only_in_their_name_are_equal():
     assert Recipe(name="other") == classic
 
 

@@ -64,7 +64,7 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    ("file", "content", "message"),
     [
         ("pyproject.toml", '[project]\nname = "convscope"\nversion = "1.3"\n', "1.3 is not MAJOR.MINOR.PATCH"),
         ("CITATION.cff", "version: 1.2.2\ndate-released: 2026-01-31\n", "version is 1.2.2, but 1.2.3 in pyproject"),
@@ -80,7 +80,7 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
         ("dist/notes.txt", "", "is neither a wheel nor an sdist"),
     ],
 )
-def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, content: str | None, said: str):
+def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, content: str | None, message: str):
     if content is None:
         (checkout / file).unlink()
     else:
@@ -88,7 +88,7 @@ def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, co
     commit(checkout)
     done = run_release(checkout)
     assert done.returncode == 1
-    assert said in done.stdout
+    assert message in done.stdout
 
 
 def test_uncommitted_changes_and_an_existing_tag_are_named(checkout: Path):
@@ -110,11 +110,8 @@ def test_the_citation_is_of_this_version_and_has_what_its_format_requires():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"cff-version", "message", "title", "authors"} <= cited.keys()
-    assert (cited["title"], str(cited["version"]), cited["license"]) == (
-        project["name"],
-        project["version"],
-        project["license"],
-    )
+    fields = (cited["title"], str(cited["version"]), cited["license"])
+    assert fields == (project["name"], project["version"], project["license"])
     assert " ".join(cited["abstract"].split()).rstrip(".") == project["description"]
 
 

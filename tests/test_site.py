@@ -1,4 +1,4 @@
-"""What the documentation site is built from; the build itself checks links and names (see docs/build_site.py)."""
+"""The sources of the documentation site are complete; the build checks links and names (see docs/build_site.py)."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""The main job where there is little: one core, 1 GiB of memory, and a home that cannot be written to."""
+"""`convscope run` on a small machine: one core, 1 GiB of memory, and a home folder that cannot be written to."""
 
 import os
 import subprocess

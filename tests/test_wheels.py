@@ -1,4 +1,4 @@
-"""What is written twice about the wheels, in the project's settings, the script and the workflow, agrees."""
+"""The facts about wheels agree in the project's settings, in wheels/build_wheels.py and in the documentation."""
 
 import importlib.util
 import re
