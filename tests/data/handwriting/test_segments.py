@@ -188,18 +188,21 @@ def test_lines_equal_those_of_an_exhaustive_search(mask, least, gap):
 
 
 def search_lines(thin, least, gap):
-    """Search each slope and each row of the mask sheared by it for stretches of at least `least` columns.
+    """Search each slope, and each row of the mask sheared by it from the first with ink to the last.
 
-    A stretch belongs to a line if 60 % of its columns have ink, with gaps of at most `gap` columns.
+    A stretch of at least `least` columns is a line if 60 % of them have ink in the row or its neighbours, with gaps of
+    at most `gap` columns.
     """
     lines = np.zeros_like(thin)
     pixels = np.argwhere(thin)
+    if len(pixels) < 0.6 * least:
+        return lines
     for slope in rules_module._SLOPES:
         rows = np.rint(pixels[:, 0] - slope * pixels[:, 1])
-        for row in np.unique([rows - 1, rows, rows + 1]):
+        for row in range(int(rows.min()), int(rows.max()) + 1):
             near = pixels[abs(rows - row) <= 1]
             columns = sorted({int(x) for _, x in near})
-            if len(pixels) < 0.6 * least or len(near) < 0.6 * least:
+            if len(near) < 0.6 * least:
                 continue
             stretch = [columns[0]]
             for x in [*columns[1:], None]:
