@@ -82,7 +82,7 @@ def test_nothing_for_sharing_names_a_folder_or_a_user(written: Path):
 
 
 def _content(path: Path) -> bytes:
-    """Return what the file holds, without compression."""
+    """Read a file; of an archive the names and the uncompressed members."""
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
