@@ -228,7 +228,7 @@ def test_every_result_has_a_table_row_with_its_definition(measured_run: Path):
     assert definitions.keys() >= {*table.values()}
     for file in table.keys() - {"exports.json"}:
         record = json.loads((measured_run / file).read_text())
-        jsonschema.validate(record, {"$ref": f"#/$defs/{table[file]}", "$defs": definitions})
+        jsonschema.Draft202012Validator({"$ref": f"#/$defs/{table[file]}", "$defs": definitions}).validate(record)
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_native_agrees_with_the_reference_about_networks_with_every_pair_of_kind
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 72, 24))
+@pytest.mark.parametrize("first", range(0, 48, 24))
 def test_native_agrees_in_bfloat16_within_its_rounding(load: Any, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     if not instruction_sets("bfloat16"):  # the engine then computes these products number by number, on any set
         monkeypatch.setattr(processor, "instruction_sets", lambda *_: instruction_sets()[:1])
@@ -66,8 +66,7 @@ POOLINGS = (cs.MaxPooling2D(2), cs.MaxPooling2D(2, 1), cs.MaxPooling2D((1, 4)), 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
-@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
-@pytest.mark.parametrize("channels", [1, 5, 8, 17])
+@pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (1, 5), (5, 1), (5, 2), (8, 3), (8, 5), (17, 2), (17, 3)])
 def test_native_agrees_about_convolutions_that_it_computes_with_their_pooling(
     load: Any, channels: int, kernel: int, precision: str
 ) -> None:

@@ -2,11 +2,18 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 
 C = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion")
 SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 COMPILERS = [name for name in ("gcc", "clang", "clang-19") if shutil.which(name)]
+
+
+def take_turns(values: Iterable[int]) -> list[tuple[str, int]]:
+    """Pair each value with a compiler, the compilers in turns."""
+    return list(zip(cycle(COMPILERS), values, strict=False))
 
 
 def build(compiler: str, program: str, folder: Path, *flags: str, suffix: str = "c") -> Path:

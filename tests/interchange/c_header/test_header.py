@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.interchange.c_header.programs import COMPILERS, SANITIZERS, build, logits_program, run
+from tests.interchange.c_header.programs import COMPILERS, SANITIZERS, build, logits_program, run, take_turns
 from tests.interchange.c_header.test_memory import make_model
 from tests.random_networks import random_images, random_model
 
@@ -56,8 +56,7 @@ def write(model: cs.Model, path: Path, dtype: str, images: np.ndarray) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("compiler", "seed"), take_turns(range(4)))
 def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
     seed: int, compiler: str, tmp_path: Path
 ) -> None:

@@ -252,19 +252,19 @@ def _change_database(path: Path) -> Iterator[tuple[str, bytes]]:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = [(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")]
     every_change = [(table, column, value) for table, column in columns for value in values]
-    for table, column, value in random_bytes.sample(every_change, min(15 * MAX_CHANGES, len(every_change))):
+    for table, column, value in random_bytes.sample(every_change, min(8 * MAX_CHANGES, len(every_change))):
         with closing(sqlite3.connect(":memory:")) as database:
             database.deserialize(content)
             database.execute("PRAGMA journal_mode = MEMORY")
             with suppress(sqlite3.IntegrityError), database:
                 database.execute(f"UPDATE {table} SET {column} = {value}")
             yield f"{table}.{column} = {value}", database.serialize()
-    for _ in range(20 * MAX_CHANGES):
+    for _ in range(8 * MAX_CHANGES):
         changed = bytearray(content)
         for _ in range(random_bytes.choice((1, 1, 4, 64))):
             changed[random_bytes.randrange(len(changed))] = random_bytes.randrange(256)
         yield f"bytes {sum(a != b for a, b in zip(changed, content, strict=True))}", bytes(changed)
-    for _ in range(10 * MAX_CHANGES):  # changes of the headers of pages
+    for _ in range(8 * MAX_CHANGES):  # changes of the headers of pages
         changed, page = bytearray(content), 4096 * random_bytes.randrange(len(content) // 4096)
         changed[page + random_bytes.randrange(100)] = random_bytes.randrange(256)
         yield f"page {page // 4096}", bytes(changed)
