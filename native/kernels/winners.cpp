@@ -5,6 +5,11 @@
 //
 // With g the gradient of a cell and filter f, and x = cell_offsets[cell] + window[w] + r input_row + i:
 //     kernel[f, r, i] += g input[x]        input_gradient[x] += g kernel[f, r, i]
+//
+// Three functions at the end of the file, each with its own helpers: winners_kernel_by_filters (`ByFilters`: a vector of
+// filters, each corner masked by who won there), winners_kernel_by_runs (`ByRuns`: for one filter the list of its
+// winners, and vectors along i) and winners_input (`spread`: for one cell the bits of the filters that won each corner,
+// and vectors along the input's channels). `for_blocks` keeps the sums of a few rows and columns in registers.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
