@@ -1,3 +1,5 @@
+"""The recipes: their settings, their JSON and what they refuse."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The text table of a network, as `convscope summary` prints it."""
+
 from convscope.architecture import (
     Add,
     Architecture,

@@ -1,3 +1,5 @@
+"""The block in which NumPy computes on one thread."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""Reading JSON texts from outside, within bounds."""
+
 import json
 from dataclasses import dataclass
 

@@ -1,3 +1,5 @@
+"""PNG bytes of arrays, read back with Pillow."""
+
 from io import BytesIO
 
 import numpy as np

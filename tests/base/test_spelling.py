@@ -1,3 +1,5 @@
+"""Suggestions for misspelt names, and telling names from paths."""
+
 from convscope.base.spelling import did_you_mean, is_path
 
 

@@ -1,3 +1,5 @@
+"""Random streams that follow from a text and a seed."""
+
 import hashlib
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Text and HTML tables of any content, also of wide and hostile characters."""
+
 import csv
 from io import StringIO
 

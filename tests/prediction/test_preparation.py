@@ -1,3 +1,5 @@
+"""How a picture is prepared for a model, by its record or by its data."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The chart of a comparison in the page."""
+
 from dataclasses import replace
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""The map of test images in the page."""
+
 from typing import Any
 
 import numpy as np

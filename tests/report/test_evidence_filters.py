@@ -1,3 +1,5 @@
+"""The section of the page that shows what excites each filter."""
+
 from typing import Any
 
 import numpy as np

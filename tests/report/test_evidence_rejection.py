@@ -1,3 +1,5 @@
+"""The section of the page about what the model refuses."""
+
 from collections.abc import Callable
 from functools import cache
 from typing import Any

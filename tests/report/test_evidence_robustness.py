@@ -1,3 +1,5 @@
+"""The section of the page about corruptions and attacks."""
+
 import re
 
 import numpy as np

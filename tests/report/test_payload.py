@@ -1,3 +1,5 @@
+"""The data that the page computes with, and their schema."""
+
 import json
 from copy import deepcopy
 from importlib.resources import files

@@ -1,3 +1,5 @@
+"""Palettes, tiles and frames of the page's pictures."""
+
 import numpy as np
 import pytest
 

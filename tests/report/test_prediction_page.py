@@ -1,3 +1,5 @@
+"""The page of `convscope predict --explain`."""
+
 import re
 from base64 import b64decode
 from io import BytesIO

@@ -1,3 +1,5 @@
+"""The limits of the service."""
+
 import re
 
 import pytest

@@ -1,3 +1,5 @@
+"""Names and checks of the models that the service serves."""
+
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Images as tensors in the JSON of a request."""
+
 import numpy as np
 import pytest
 from hypothesis import given

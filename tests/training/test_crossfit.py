@@ -1,3 +1,5 @@
+"""Predictions for each training image by a network that was not trained on it."""
+
 import json
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""Data sets from NumPy arrays of any type, and from tables."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Images as rows of pixels, and rows as images."""
+
 import numpy as np
 import pytest
 

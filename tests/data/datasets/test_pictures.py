@@ -1,3 +1,5 @@
+"""Images of a data set as enlarged pictures and strips."""
+
 from io import BytesIO
 
 import numpy as np

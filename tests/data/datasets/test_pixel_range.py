@@ -1,3 +1,5 @@
+"""Pixels of any range as bytes."""
+
 import numpy as np
 import pytest
 

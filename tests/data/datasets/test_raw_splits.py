@@ -1,3 +1,5 @@
+"""Cutting a data set without splits into training and test images."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Setting leaning strokes upright."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Removing ruled lines, noise and specks from around the ink."""
+
 import numpy as np
 import pytest
 

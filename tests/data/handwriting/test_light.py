@@ -1,3 +1,5 @@
+"""Dividing shadows out of a photo, and finding its polarity."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The whole preparation of a picture for a network that reads handwriting."""
+
 import json
 
 import numpy as np

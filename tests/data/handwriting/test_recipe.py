@@ -1,3 +1,5 @@
+"""How a data set's images were prepared, read off the images."""
+
 import numpy as np
 import pytest
 from msgspec import ValidationError, convert

@@ -1,3 +1,5 @@
+"""Paths of files and folders as a sorted, bounded list of pictures."""
+
 import pytest
 
 from convscope.base.errors import ImageFileError

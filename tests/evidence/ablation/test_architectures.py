@@ -1,3 +1,5 @@
+"""Networks that are trained without a part, tested against the whole network."""
+
 import numpy as np
 import pytest
 

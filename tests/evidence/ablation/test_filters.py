@@ -1,3 +1,5 @@
+"""Accuracy without each filter, of networks in which one filter decides."""
+
 import numpy as np
 import pytest
 from tests.noise import init_model

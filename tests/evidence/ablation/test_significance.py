@@ -1,3 +1,5 @@
+"""Significance of ablations beside SciPy's and statsmodels' tests."""
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest

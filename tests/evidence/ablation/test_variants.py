@@ -1,3 +1,5 @@
+"""The variants of a network that lack a part, and their parameters."""
+
 import pytest
 
 import convscope as cs

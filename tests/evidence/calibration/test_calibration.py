@@ -1,3 +1,5 @@
+"""A calibration on held-out images, with its figures before and after."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Resampled intervals of the calibration's figures, and what chance gives."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Accuracy by bins of confidence, beside scikit-learn's."""
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest

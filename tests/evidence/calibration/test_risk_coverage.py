@@ -1,3 +1,5 @@
+"""The error among accepted predictions at each share of refused ones."""
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest

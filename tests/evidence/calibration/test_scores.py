@@ -1,3 +1,5 @@
+"""Calibration errors and losses of probabilities, beside scikit-learn's."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss

@@ -1,3 +1,5 @@
+"""The temperature that fits logits to labels, and its interval."""
+
 import numpy as np
 import pytest
 

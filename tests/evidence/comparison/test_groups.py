@@ -1,3 +1,5 @@
+"""Comparing two groups of runs, each a network and recipe with several seeds."""
+
 import numpy as np
 import pytest
 from scipy import stats

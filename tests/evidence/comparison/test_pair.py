@@ -1,3 +1,5 @@
+"""Comparing two models by their predictions for the same images."""
+
 import json
 from dataclasses import replace
 

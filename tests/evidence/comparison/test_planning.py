@@ -1,3 +1,5 @@
+"""The seeds that a comparison needs, beside simulated comparisons."""
+
 from math import inf
 
 import numpy as np

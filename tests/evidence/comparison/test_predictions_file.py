@@ -1,3 +1,5 @@
+"""The file of labels and predictions that a comparison reads."""
+
 import io
 import struct
 import zipfile

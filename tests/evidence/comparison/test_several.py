@@ -1,3 +1,5 @@
+"""Comparing every pair of several groups, with corrected p-values."""
+
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests

@@ -1,3 +1,5 @@
+"""The map of test images by their hidden activations, beside scikit-learn's."""
+
 from functools import partial
 
 import numpy as np

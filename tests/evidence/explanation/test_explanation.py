@@ -1,3 +1,5 @@
+"""The explanation of an image: every layer's output and the prediction."""
+
 import json
 
 import numpy as np

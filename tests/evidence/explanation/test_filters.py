@@ -1,3 +1,5 @@
+"""The images and windows that excite each filter most."""
+
 import json
 from functools import partial
 

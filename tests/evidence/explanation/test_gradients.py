@@ -1,3 +1,5 @@
+"""Gradients with respect to weights and pixels, beside finite differences."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Kernels as banks of pictures, and statistics of feature maps."""
+
 import numpy as np
 import pytest
 

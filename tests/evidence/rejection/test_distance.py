@@ -1,3 +1,5 @@
+"""The score by distance from the classes in the hidden layer."""
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import mahalanobis

@@ -1,3 +1,5 @@
+"""Fitting a rule of rejection to held-out images."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Drawn letters, which a network of digits should refuse."""
+
 import string
 
 import numpy as np

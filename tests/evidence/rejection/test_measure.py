@@ -1,3 +1,5 @@
+"""What a rule of rejection refuses: test images, altered ones, and images of other kinds."""
+
 from dataclasses import replace
 
 import numpy as np

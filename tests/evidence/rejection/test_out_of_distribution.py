@@ -1,3 +1,5 @@
+"""The sets of images that belong to no class."""
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,3 +1,5 @@
+"""Scores and thresholds of a rule of rejection."""
+
 import json
 
 import numpy as np

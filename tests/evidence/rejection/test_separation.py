@@ -1,3 +1,5 @@
+"""How well scores separate two sets: AUROC, false positives and their intervals."""
+
 import numpy as np
 import pytest
 from scipy.stats import norm

@@ -1,3 +1,5 @@
+"""The accuracy under attacks and noise of each size."""
+
 import numpy as np
 import pytest
 from msgspec import structs

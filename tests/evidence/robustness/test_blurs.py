@@ -1,3 +1,5 @@
+"""Blurs beside their published definitions, written out pixel by pixel."""
+
 import numpy as np
 import pytest
 

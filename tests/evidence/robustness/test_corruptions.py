@@ -1,3 +1,5 @@
+"""What all fifteen corruptions of MNIST-C have in common."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The corruption that blends in the edges of an image."""
+
 import numpy as np
 
 from convscope.evidence.robustness.edges import canny_edges, find_edges

@@ -1,3 +1,5 @@
+"""Corruptions that move pixels: translation, rotation, shear and scale."""
+
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform

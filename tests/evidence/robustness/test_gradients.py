@@ -1,3 +1,5 @@
+"""Attacks along the gradient: their bounds, restarts and strength."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The accuracy under each corruption, and its means."""
+
 import numpy as np
 import pytest
 from tests.noise import init_model, random_dataset

@@ -1,3 +1,5 @@
+"""The random numbers of corruptions, and shot and impulse noise."""
+
 import numpy as np
 from scipy.stats import norm, poisson
 

@@ -1,3 +1,5 @@
+"""Corruptions that draw on an image: light, stripes, dotted lines and zigzags."""
+
 from itertools import pairwise
 
 import numpy as np

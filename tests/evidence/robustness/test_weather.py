@@ -1,3 +1,5 @@
+"""Fog and splatter."""
+
 import numpy as np
 from scipy.stats import norm
 

@@ -1,3 +1,5 @@
+"""Scales and multipliers of integers, as the C code of an 8-bit network has them."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Reading .keras, HDF5 and JSON files as Keras 2 and 3 write them."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Reading ONNX files of ours and of others, beside ONNX Runtime."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Writing ONNX files in float32, float16 and int8, computed by ONNX Runtime."""
+
 import json
 import sys
 import tempfile

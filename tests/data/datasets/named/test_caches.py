@@ -1,3 +1,5 @@
+"""The folders in which downloads are looked for."""
+
 import os
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Class names from texts: counted, cleaned, bounded and sorted."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Which arrays of an .npz file are the images and labels of which split."""
+
 import pytest
 
 from convscope.data.datasets.data_file import DataFileError

@@ -1,3 +1,5 @@
+"""The shape of images and the columns of a table of pixels."""
+
 import pytest
 
 from convscope.data.datasets.readers.rows import RowLayout, is_pixel_name, layout_of, row_shape

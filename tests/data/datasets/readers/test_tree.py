@@ -1,3 +1,5 @@
+"""Folders of pictures by split and class, also in a zip archive."""
+
 import os
 import zipfile
 from pathlib import Path

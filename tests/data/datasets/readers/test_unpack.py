@@ -1,3 +1,5 @@
+"""Compressed files and archives, read in pieces and within a limit of expansion."""
+
 import gzip
 import lzma
 import tracemalloc
