@@ -23,6 +23,11 @@ def part(mnist: cs.Splits) -> Part:
 
 
 @pytest.fixture(scope="session")
+def model(part: Part) -> cs.Model:
+    return part[0]
+
+
+@pytest.fixture(scope="session")
 def rule(part: Part) -> RejectionRule:
     """The rule fitted to the held-out images of `part`, which keeps 99 % of new digits."""
     return fit_rejection(part[0], [part])

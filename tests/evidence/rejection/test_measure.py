@@ -19,67 +19,67 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def known(mnist):
+    """Test images, whose classes the model knows."""
     return mnist.test.take(np.arange(700))
 
 
 @pytest.fixture(scope="module")
-def others(mnist):
-    """Digits in negative: images of another data set that is on every machine."""
+def negatives(mnist):
+    """Digits in negative, as images of another data set."""
     some = mnist.train.take(np.arange(4000, 4150))
     return cs.Dataset(255 - some.images, some.labels, some.class_names, "negatives", "test")
 
 
 @pytest.fixture(scope="module")
-def sets(known, others):
-    return out_of_distribution_sets(known, others, max_images=120)[0]
+def sets(known, negatives):
+    """The sets of images that belong to no class."""
+    return out_of_distribution_sets(known, negatives, max_images=120)[0]
 
 
 @pytest.fixture(scope="module")
-def measured(rule, part, known, others):
-    return measure_rejection(rule, part[0], known, others, max_images=120)
+def measured(rule, model, known, negatives):
+    return measure_rejection(rule, model, known, negatives, max_images=120)
 
 
-def test_refused_test_images_equal_those_of_the_rule(measured, rule, part, known):
-    model = part[0]
-    right, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
-    for share, members in ((measured.known.correct, right), (measured.known.wrong, ~right)):
+def test_refused_test_images_equal_those_of_the_rule(measured, rule, model, known):
+    is_correct, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
+    for share, members in ((measured.known.correct, is_correct), (measured.known.wrong, ~is_correct)):
         assert (share[rule.name].count, share[rule.name].total) == ((refused & members).sum(), members.sum())
-    answered = measured.known.correct_among_accepted[rule.name]
-    assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
+    accepted = measured.known.correct_among_accepted[rule.name]
+    assert (accepted.count, accepted.total) == ((~refused & is_correct).sum(), (~refused).sum())
 
 
-def test_every_set_is_measured(measured, rule, part, known, sets):
-    model = part[0]
-    mine = rule.scores(model, known.images)
+def test_every_set_is_measured(measured, rule, model, known, sets):
+    known_scores = rule.scores(model, known.images)
     assert [result.name for result in measured.out_of_distribution] == [images.name for images in sets]
     assert measured.out_of_distribution[0].name == "negatives"
     for measurement, result in zip(sets, measured.out_of_distribution, strict=True):
         assert result.num_images == len(measurement.images)
-        (score,), theirs = result.rules, rule.scores(model, measurement.images)
+        (score,), set_scores = result.rules, rule.scores(model, measurement.images)
         assert score.rule == rule.name
-        truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
-        assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
+        truth = np.r_[np.ones(len(known_scores)), np.zeros(len(set_scores))]
+        assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[known_scores, set_scores]), abs=1e-12)
         assert score.auroc_interval[0] <= score.auroc <= score.auroc_interval[1]
-        rates, kept, _ = roc_curve(truth, np.r_[mine, theirs], drop_intermediate=False)
+        rates, kept, _ = roc_curve(truth, np.r_[known_scores, set_scores], drop_intermediate=False)
         assert score.false_positive_rate == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
-        count = int((theirs < 0).sum())
-        assert (score.refused.count, score.refused.total) == (count, len(theirs))
-        low, high = proportion_confint(count, len(theirs), method="wilson")
+        count = int((set_scores < 0).sum())
+        assert (score.refused.count, score.refused.total) == (count, len(set_scores))
+        low, high = proportion_confint(count, len(set_scores), method="wilson")
         if measurement.clusters is None:
             assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
         else:  # similar images tell less, so the interval is wider
             assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_confidences_for_each_set_are_the_calibrated_probabilities(measured, rule, part, known, others, sets):
-    model = replace(part[0], calibration={"temperature": 0.5})  # makes predictions more confident
-    calibrated = measure_rejection(rule, model, known, others, max_images=120)
+def test_confidences_for_each_set_are_the_calibrated_probabilities(measured, rule, model, known, negatives, sets):
+    confident = replace(model, calibration={"temperature": 0.5})
+    calibrated = measure_rejection(rule, confident, known, negatives, max_images=120)
     for images, result in zip(sets, calibrated.out_of_distribution, strict=True):
-        probabilities = model.calibrated_probabilities(images.images)
+        probabilities = confident.calibrated_probabilities(images.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
         assert result.num_confident == sure.sum()
-        assert result.num_confident_accepted == (sure & ~rule.refuses(model, images.images)).sum()
+        assert result.num_confident_accepted == (sure & ~rule.refuses(confident, images.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
         assert (result.most_frequent, result.num_most_frequent) == (counts.argmax(), counts.max())
     assert (calibrated.temperature, measured.temperature) == (0.5, None)
@@ -87,16 +87,16 @@ def test_confidences_for_each_set_are_the_calibrated_probabilities(measured, rul
     assert num_confident[0] < num_confident[1]
 
 
-def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule, part, known):
+def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule, model, known):
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
     names = [result.name for result in measured.altered]
     assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
     for result, altered in zip(measured.altered, alter(some).values(), strict=True):
-        right = part[0].predict(altered) == some.labels
-        assert result.accuracy == right.mean()
-        refused = rule.refuses(part[0], altered)
+        is_correct = model.predict(altered) == some.labels
+        assert result.accuracy == is_correct.mean()
+        refused = rule.refuses(model, altered)
         share = result.correct[rule.name]
-        assert (share.count, share.total) == ((refused & right).sum(), right.sum())
+        assert (share.count, share.total) == ((refused & is_correct).sum(), is_correct.sum())
     shifted = next(iter(alter(some).values()))  # each image by 2 pixels to one of four sides
     back = [np.roll(shifted, offset, (1, 2)) for offset in ((2, 0), (-2, 0), (0, 2), (0, -2))]
     inner = np.s_[..., 4:-4, 4:-4, :]  # beyond, pixels were rolled in from the other side
@@ -104,8 +104,7 @@ def test_the_cost_of_refusing_is_also_measured_on_altered_images(measured, rule,
     assert np.any(matches, axis=0).all()
 
 
-def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rule, part, known, sets):
-    model = part[0]
+def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rule, model, known, sets):
     for tested_set, result in zip(sets, measured.out_of_distribution, strict=True):
         shown = result.examples
         images = shown.images.unpack()
@@ -122,9 +121,9 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
     assert all(refused.refused)
 
 
-def test_the_indices_of_pictures_refer_to_the_original_data_set(rule, part, known, others, monkeypatch):
+def test_the_indices_of_pictures_refer_to_the_original_data_set(rule, model, known, negatives, monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.measure._MAX_KNOWN", 350)
-    some = measure_rejection(rule, part[0], known, others, max_images=5)
+    some = measure_rejection(rule, model, known, negatives, max_images=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
     refused = some.known.refused
     np.testing.assert_array_equal(refused.images.unpack(), known.images[list(refused.indices)])
@@ -140,32 +139,31 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
-def test_omitted_images_are_reported(rule, part, known, monkeypatch, tmp_path):
+def test_omitted_images_are_reported(rule, model, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.out_of_distribution.FASHION_MNIST", tmp_path / "<none>.gz")
-    measured = measure_rejection(rule, part[0], known, max_images=3)
+    measured = measure_rejection(rule, model, known, max_images=3)
     assert measured.left_out.keys() == {"other data set"}
     assert "Left out: other data set" in str(measured)
     assert "&lt;none&gt;.gz" in measured._repr_html_()
 
 
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
-def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, others):
+def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, negatives):
     dataset = random_dataset(count, shape, num_classes, split="test")
     model = init_model(cs.presets.ann(shape, num_classes))
     rule = fit_rejection(model, [(model, dataset, dataset)])
-    measured = measure_rejection(rule, model, dataset, others, max_images=9)
+    measured = measure_rejection(rule, model, dataset, negatives, max_images=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured
     assert measured.num_images == count
     assert measured.known.refused.images.shape[0] == 0  # 1 % of so few images is less than one
     assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 
-def test_measure_rejection_rejects_invalid_arguments(rule, part, known, others):
-    model = part[0]
+def test_measure_rejection_rejects_invalid_arguments(rule, model, known, negatives):
     with pytest.raises(ValueError, match="max_images is 0"):
-        measure_rejection(rule, model, known, others, max_images=0)
+        measure_rejection(rule, model, known, negatives, max_images=0)
     with pytest.raises(ValueError, match="which has the images of"):
         measure_rejection(rule, model, known, known)
     named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")
     with pytest.raises(ValueError, match="label 0 is 'a' in letters"):
-        measure_rejection(rule, model, named, others)
+        measure_rejection(rule, model, named, negatives)
