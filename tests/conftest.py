@@ -89,10 +89,10 @@ def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     def make(folder: Path) -> None:
         with all_seeds():
             out = folder / "run"
-            done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seed", 3, "--out", out, "--json")
-        assert done.exit_code == 0, done.output
-        assert done.stderr == ""
-        (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
+            completed = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seed", 3, "--out", out, "--json")
+        assert completed.exit_code == 0, completed.output
+        assert completed.stderr == ""
+        (folder / "printed.json").write_text(json.dumps(json.loads(completed.stdout)))
 
     return make_once(tmp_path_factory, "run", make) / "run"
 
@@ -103,10 +103,10 @@ def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _sm
 
     def make(folder: Path) -> None:
         out = shutil.copytree(shared_run, folder / "run")
-        done = invoke("report", out, "all", "--json")
-        assert done.exit_code == 0, done.output
-        assert done.stderr == ""
-        (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
+        completed = invoke("report", out, "all", "--json")
+        assert completed.exit_code == 0, completed.output
+        assert completed.stderr == ""
+        (folder / "printed.json").write_text(json.dumps(json.loads(completed.stdout)))
 
     return make_once(tmp_path_factory, "measured", make) / "run"
 

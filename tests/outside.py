@@ -42,10 +42,10 @@ def trace(code: str, folder: Path) -> tuple[set[str], set[str]]:
     )
     kept = {name: value for name, value in os.environ.items() if name not in SWITCHES and not name.startswith("XDG_")}
     settings = {"HOME": str(home), "LD_PRELOAD": str(shim), "LOOKUPS": str(lookups)}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=kept | settings, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     files = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
     names = set(lookups.read_text().split()) if lookups.exists() else set()
     return files, {name for name in names if name not in ("localhost", gethostname()) and not _ADDRESS.fullmatch(name)}

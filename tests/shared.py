@@ -36,17 +36,17 @@ def unpack(block: dict[str, Any]) -> NDArray[Any]:
 def invoke(*arguments: object) -> Result:
     """Run a command in this process; check its JSON, if it prints some, against the schema of the command."""
     words = [str(argument) for argument in arguments]
-    done = CliRunner().invoke(main, words)
-    if "--json" in words and done.exit_code == 0:
-        check_output(" ".join(words[: 2 if words[0] == "data" else 1]), json.loads(done.stdout))
-    return done
+    completed = CliRunner().invoke(main, words)
+    if "--json" in words and completed.exit_code == 0:
+        check_output(" ".join(words[: 2 if words[0] == "data" else 1]), json.loads(completed.stdout))
+    return completed
 
 
 def succeed(*arguments: object) -> Any:
     """Run a command that exits with 0; return what it printed, with `--json` as a value."""
-    done = invoke(*arguments)
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout) if "--json" in arguments else done.stdout
+    completed = invoke(*arguments)
+    assert completed.exit_code == 0, completed.output
+    return json.loads(completed.stdout) if "--json" in arguments else completed.stdout
 
 
 def check_output(command: str, printed: Any) -> None:
@@ -89,12 +89,12 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     folder.parent.mkdir(exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder.with_suffix(".done")
-        if not done.exists():
+        completed = folder.with_suffix(".done")
+        if not completed.exists():
             shutil.rmtree(folder, ignore_errors=True)  # the folder of a process that failed
             folder.mkdir()
             make(folder)
-            done.touch()
+            completed.touch()
     return folder
 
 

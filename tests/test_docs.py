@@ -51,10 +51,10 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 def test_generated_pages_and_schemas_match_the_code():
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
 
 
 # --- Prose ------------------------------------------------------------------------------------------------------------

@@ -35,11 +35,11 @@ def test_the_disk_fails_from_the_chosen_write_on_or_once(
 ):
     environment = os.environ | faults.failing_disk(tmp_path, faults.compile_failing_disk(tmp_path), 2) | once
     (tmp_path / "file").touch()
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", WRITE_FOUR_TIMES, tmp_path / "file"], env=environment, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
-    assert [int(line) for line in done.stdout.split()] == expected
+    assert [int(line) for line in completed.stdout.split()] == expected
 
 
 def test_a_run_that_is_trained_again_is_noticed(faults: Any):

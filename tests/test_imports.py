@@ -124,14 +124,14 @@ def module_imports(name, path, source, modules):
 
 def circle_in(imports):
     """Return the modules of one circle of `imports`, or an empty list where there is none."""
-    done, path = set(), []
+    completed, path = set(), []
 
     def visit(module):
         if module in path:
             return path[path.index(module) :]
-        if module in done:
+        if module in completed:
             return []
-        done.add(module)
+        completed.add(module)
         path.append(module)
         for imported in sorted(imports[module]):
             if circle := visit(imported):
@@ -221,9 +221,9 @@ def test_an_import_that_computes_is_found():
 )
 def test_nothing_is_imported_before_it_is_used(code, loaded):
     show = "import sys; print('|', *{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
+    completed = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
     others = {"PIL", "click", "jinja2", "lazy_loader", "matplotlib", "numpy", "safetensors", "scipy", "tqdm"}
-    assert others & set(done.stdout.rpartition("|")[2].split()) == loaded
+    assert others & set(completed.stdout.rpartition("|")[2].split()) == loaded
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

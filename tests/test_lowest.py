@@ -13,7 +13,7 @@ LOWEST = ROOT / ".ci" / "lowest.py"
 
 
 def test_each_dependency_and_extra_is_pinned_to_its_lower_bound():
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, LOWEST, ROOT / "pyproject.toml", "parquet", "serve"],
         capture_output=True,
         text=True,
@@ -22,7 +22,7 @@ def test_each_dependency_and_extra_is_pinned_to_its_lower_bound():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     declared = [*project["dependencies"], *extras["parquet"], *extras["serve"]]
-    assert sorted(done.stdout.split()) == sorted(bound.partition(",")[0].replace(">=", "==") for bound in declared)
+    assert sorted(completed.stdout.split()) == sorted(bound.partition(",")[0].replace(">=", "==") for bound in declared)
 
 
 def test_the_higher_of_two_bounds_counts_and_none_is_refused():

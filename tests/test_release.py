@@ -55,10 +55,10 @@ def run_release(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
-    done = run_release(checkout)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Ready.")
-    assert "  git tag --annotate v1.2.3 --message 1.2.3" in done.stdout.splitlines()
+    completed = run_release(checkout)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.startswith("Ready.")
+    assert "  git tag --annotate v1.2.3 --message 1.2.3" in completed.stdout.splitlines()
     tags = subprocess.run(["git", "tag"], cwd=checkout, capture_output=True, text=True, check=True)
     assert tags.stdout == ""
 
@@ -86,9 +86,9 @@ def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, co
     else:
         (checkout / file).write_text(content)
     commit(checkout)
-    done = run_release(checkout)
-    assert done.returncode == 1
-    assert message in done.stdout
+    completed = run_release(checkout)
+    assert completed.returncode == 1
+    assert message in completed.stdout
 
 
 def test_uncommitted_changes_and_an_existing_tag_are_named(checkout: Path):

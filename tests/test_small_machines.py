@@ -25,9 +25,9 @@ def test_the_main_job_runs_on_one_core_with_little_memory_and_no_home(small_fold
     environment = {name: value for name, value in os.environ.items() if name not in HOMELESS}
     environment["HOME"] = "/dev/null"  # nobody, not even root, can make a folder there
     words = ["run", "--dataset", small_folder, "--recipe", "fast", "--seeds", "1", "--no-baseline", "--json"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "convscope", *words, "--out", tmp_path / "run"], env=environment, preexec_fn=small,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (completed.returncode, completed.stderr) == (0, "")
     assert (tmp_path / "run/report.html").stat().st_size > 100_000

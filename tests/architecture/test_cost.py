@@ -96,10 +96,10 @@ def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(t
         "try: main(['summary', sys.argv[1]])\n"
         "finally: print(peak_memory_bytes() - before)"
     )
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {path}: zero_padding2d_6: up to this layer the network needs ")
-    assert int(done.stdout) < 64 << 20  # bytes; imports alone take some
+    completed = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith(f"Error: {path}: zero_padding2d_6: up to this layer the network needs ")
+    assert int(completed.stdout) < 64 << 20  # bytes; imports alone take some
 
 
 def test_an_engine_holds_fewer_images_at_once_where_their_maps_are_large():

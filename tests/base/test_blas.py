@@ -25,8 +25,8 @@ print(before, inside, list_threads())
 
 
 def test_numpy_computes_on_one_thread_only_within_the_block() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
-    assert done.stdout in ("[2] [1] [2]\n", "[] [] []\n")  # some builds of NumPy have another library
+    completed = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
+    assert completed.stdout in ("[2] [1] [2]\n", "[] [] []\n")  # some builds of NumPy have another library
 
 
 @pytest.mark.parametrize("absent", [ImportError, AttributeError, OSError])

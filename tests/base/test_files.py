@@ -177,6 +177,6 @@ print(len(read_bytes(Path(sys.argv[1]))))
 def test_reading_a_file_takes_the_memory_of_its_bytes_and_not_of_the_limit(tmp_path: Path):
     (tmp_path / "a.safetensors").write_bytes(bytes(1000))  # the limit for this suffix is 4 GiB
     words = [sys.executable, "-c", READ_WITH_LITTLE_MEMORY, tmp_path / "a.safetensors"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr
+    completed = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stdout) == (0, "1000\n"), completed.stderr
     assert read_bytes(Path("/proc/self/status")).startswith(b"Name:")  # a file whose stated size is 0

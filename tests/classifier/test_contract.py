@@ -20,11 +20,11 @@ print(json.dumps([[check["check_name"], check["status"], str(check["exception"])
 
 @pytest.mark.slow
 def test_scikit_learn_finds_nothing_wrong():
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM],
         env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout)
+    assert completed.returncode == 0, completed.stderr
+    results = json.loads(completed.stdout)
     assert len(results) > 50
     assert [check for check in results if check[1] != "passed"] == []

@@ -384,19 +384,21 @@ def run_python(code):
 
 @pytest.mark.slow
 def test_importing_convscope_does_not_import_scikit_learn():
-    done = run_python("import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)")
-    assert done.stdout == "False\n", done.stderr
+    completed = run_python(
+        "import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)"
+    )
+    assert completed.stdout == "False\n", completed.stderr
     assert "CNNClassifier" in dir(cs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["sklearn", "sklearn.utils.validation"])
 def test_without_scikit_learn_the_error_names_the_extra(missing):
-    done = run_python(
+    completed = run_python(
         f"import sys; sys.modules[{missing!r}] = None\n"  # an import of it then fails
         "import convscope\n"
         "for kind in (ImportError, convscope.ConvscopeError):\n"  # the error is of both kinds
         "    try: convscope.CNNClassifier\n"
         "    except kind as error: print(error)\n"
     )
-    assert done.stdout.count('pip install "scikit-learn') == 2, done.stderr
+    assert completed.stdout.count('pip install "scikit-learn') == 2, completed.stderr

@@ -12,11 +12,11 @@ __all__ = ["invoke", "run_fails", "succeed"]
 
 def run_fails(*arguments: object) -> str:
     """Run a command that ends with one `Error:` line and prints nothing else; return the line."""
-    done = invoke(*arguments)
-    assert (done.exit_code, done.stdout) == (1, ""), done.output
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+    completed = invoke(*arguments)
+    assert (completed.exit_code, completed.stdout) == (1, ""), completed.output
+    assert completed.stderr.startswith("Error: ")
+    assert completed.stderr.count("\n") == 1
+    return completed.stderr
 
 
 @pytest.fixture(scope="module")

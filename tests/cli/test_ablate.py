@@ -37,6 +37,6 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
 
 def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(shared_run: Path, tmp_path: Path) -> None:
     for words in ((shared_run, "architectures", "--executor", "mars:1"), (tmp_path, "ablation")):
-        done = invoke("report", *words)
-        assert done.exit_code == 1
-        assert done.stderr.startswith("Error: ")
+        completed = invoke("report", *words)
+        assert completed.exit_code == 1
+        assert completed.stderr.startswith("Error: ")

@@ -27,12 +27,16 @@ def select_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
 @pytest.mark.slow
 def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Path, tmp_path: Path):
     few = ("train", "--dataset", small_folder, "--architecture", "ann")
-    done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert "Warning: training has only 8 steps" in done.stderr  # 1,000 / 128, rounded up
-    assert "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in done.stderr  # 200 steps are recommended
-    done = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
-    assert [text.partition(",")[0] for text in json.loads(done.stdout)["warnings"]] == ["training has only 4 steps"]
+    completed = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
+    assert completed.exit_code == 0, completed.output
+    assert "Warning: training has only 8 steps" in completed.stderr  # 1,000 / 128, rounded up
+    assert (
+        "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in completed.stderr
+    )  # 200 steps are recommended
+    completed = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
+    assert [text.partition(",")[0] for text in json.loads(completed.stdout)["warnings"]] == [
+        "training has only 4 steps"
+    ]
     printed = succeed(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")
     assert printed["warnings"] == []  # 56 steps; it warns below 50
 
@@ -41,11 +45,11 @@ def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Pat
 def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
     train, test = select_classes(small_mnist.train, 0, 1, 3), select_classes(small_mnist.test, 0, 1, 2)
     path, out = write_npz(tmp_path / "few.npz", train, test), tmp_path / "run"
-    done = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert "class '2' has no training images, so the network cannot learn it" in done.stderr
-    assert "1 of 4 classes has no images and cannot be measured: '3'." in done.stdout
-    assert re.search(r"^3 +0 +- +- +- +-$", done.stdout, re.MULTILINE)
+    completed = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
+    assert completed.exit_code == 0, completed.output
+    assert "class '2' has no training images, so the network cannot learn it" in completed.stderr
+    assert "1 of 4 classes has no images and cannot be measured: '3'." in completed.stdout
+    assert re.search(r"^3 +0 +- +- +- +-$", completed.stdout, re.MULTILINE)
     absent = json.loads((out / "evaluation.json").read_text())["classes"][3]
     nothing = {"support": 0, "precision": None, "recall": None, "recall_interval": None, "f1": None}
     assert absent == {"class_name": "3", **nothing}
@@ -70,11 +74,11 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_says_how_to_go_on(
     save_model(model, file)
     with monkeypatch.context() as patch:
         patch.setattr(interrupted, interrupt)
-        done = invoke("import", file, "--dataset", small_folder, "--out", out)
-    assert done.exit_code == 1
+        completed = invoke("import", file, "--dataset", small_folder, "--out", out)
+    assert completed.exit_code == 1
     again = f"convscope import '{file}' --dataset {small_folder} --out {out}"
-    assert done.stderr.splitlines()[-1] == f"Error: interrupted; to start again, run: {again}"
-    assert "Traceback" not in done.output
+    assert completed.stderr.splitlines()[-1] == f"Error: interrupted; to start again, run: {again}"
+    assert "Traceback" not in completed.output
     assert not out.exists()
 
 
@@ -83,6 +87,6 @@ def test_any_command_that_is_interrupted_says_how_to_run_it_again(monkeypatch: p
         raise KeyboardInterrupt
 
     monkeypatch.setattr("convscope.cli.data.inspect_named", interrupt)
-    done = invoke("data", "info", "mnist")
-    assert done.exit_code == 1
-    assert done.output == "Error: interrupted; to start again, run: convscope data info mnist\n"
+    completed = invoke("data", "info", "mnist")
+    assert completed.exit_code == 1
+    assert completed.output == "Error: interrupted; to start again, run: convscope data info mnist\n"

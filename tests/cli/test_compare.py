@@ -43,10 +43,10 @@ def runs(small_mnist, tmp_path):
 
 
 def compare(*arguments):
-    done = invoke("compare", *arguments, "--json")
-    assert done.exit_code == 0, done.output
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+    completed = invoke("compare", *arguments, "--json")
+    assert completed.exit_code == 0, completed.output
+    assert completed.stderr == ""
+    return json.loads(completed.stdout)
 
 
 def test_two_runs_are_compared_image_by_image(runs):

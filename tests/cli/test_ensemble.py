@@ -23,10 +23,10 @@ def ensemble(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     """The folder of an ensemble of a run and its dense baseline, and what `--json` printed."""
     out = tmp_path_factory.mktemp("ensembles") / "run"
     with bare_reports():
-        done = invoke("ensemble", shared_run, shared_run / "baseline", "--out", out, "--json")
-    assert done.exit_code == 0, done.output
-    assert done.stderr == ""
-    return out, json.loads(done.stdout)
+        completed = invoke("ensemble", shared_run, shared_run / "baseline", "--out", out, "--json")
+    assert completed.exit_code == 0, completed.output
+    assert completed.stderr == ""
+    return out, json.loads(completed.stdout)
 
 
 def test_the_probabilities_are_the_mean_of_the_members(ensemble: tuple[Path, dict], shared_run: Path):
@@ -112,7 +112,7 @@ def test_impossible_ensembles_print_one_line(ensemble: tuple[Path, dict], shared
         (("report", imported, "calibration"), "a member was imported, or trained on from another network"),
         (("train", "--resume", out), "is an ensemble; train one of its members on"),
     ):
-        done = invoke(*words)
-        assert done.exit_code == 1, words
-        assert message in " ".join(done.output.split())
-        assert done.output.count("Error: ") == 1
+        completed = invoke(*words)
+        assert completed.exit_code == 1, words
+        assert message in " ".join(completed.output.split())
+        assert completed.output.count("Error: ") == 1

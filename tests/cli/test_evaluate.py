@@ -43,8 +43,8 @@ def test_all_images_of_other_data_are_measured(trained: Path, unseen: cs.Dataset
     expected = cs.evaluate(cs.load_model(trained), unseen)
     assert (result["num_images"], result["split"], result["num_trained_on"]) == (100, "all", 0)
     assert result["confusion_matrix"] == expected.confusion_matrix.tolist()
-    done = invoke("evaluate", trained, "--dataset", folder)
-    assert f"Evaluated on {folder}: 100 images without splits" in done.output
+    completed = invoke("evaluate", trained, "--dataset", folder)
+    assert f"Evaluated on {folder}: 100 images without splits" in completed.output
     held_out = evaluate(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
     data = cs.load_dataset(folder, test_fraction=0.3)
     assert (held_out["num_images"], held_out["split"]) == (len(data.test), "test")
@@ -57,9 +57,9 @@ def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mn
     result = evaluate(trained, "--dataset", path)
     assert (result["num_images"], result["num_trained_on"]) == (150, 50)
     assert evaluate(trained, "--dataset", path, "--split", "test")["num_images"] == 100
-    done = invoke("evaluate", trained, "--dataset", path)
-    assert f"Evaluated on {path}: 50 training images and 100 test images." in done.output
-    assert "The network was trained on 50 of these images" in done.output
+    completed = invoke("evaluate", trained, "--dataset", path)
+    assert f"Evaluated on {path}: 50 training images and 100 test images." in completed.output
+    assert "The network was trained on 50 of these images" in completed.output
 
 
 @pytest.mark.parametrize("kind", ["pictures", "npz", "idx"])
@@ -100,10 +100,10 @@ def test_impossible_evaluations_print_one_line(
     np.savez(tmp_path / "test.npz", x_test=few.images, y_test=few.labels)
     np.savez(tmp_path / "unknown.npz", images=few.images, labels=np.array(["3", "x", "x", "4"]))
     paths = {"UNKNOWN": tmp_path / "unknown.npz", "TEST": tmp_path / "test.npz"}
-    done = invoke("evaluate", trained, *(paths.get(word, word) for word in arguments))
-    assert done.exit_code == code
-    assert message in " ".join(done.output.split())
-    assert done.output.count("Error: ") == 1
+    completed = invoke("evaluate", trained, *(paths.get(word, word) for word in arguments))
+    assert completed.exit_code == code
+    assert message in " ".join(completed.output.split())
+    assert completed.output.count("Error: ") == 1
 
 
 def test_views_are_averaged_and_named(trained: Path, unseen: cs.Dataset, tmp_path: Path):

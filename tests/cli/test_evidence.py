@@ -111,6 +111,6 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
 def test_evidence_rejects_invalid_arguments(
     run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str
 ):
-    done = invoke("report", run_folder[0], *arguments)
-    assert done.exit_code == code
-    assert message in done.output
+    completed = invoke("report", run_folder[0], *arguments)
+    assert completed.exit_code == code
+    assert message in completed.output

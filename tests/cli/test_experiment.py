@@ -104,10 +104,10 @@ BAD_LINES = {
 @pytest.mark.parametrize("case", BAD_LINES)
 def test_a_bad_line_is_one_error_and_leaves_nothing(small_folder: Path, tmp_path: Path, case: str):
     words, code, message = BAD_LINES[case]
-    done = invoke("experiment", "--dataset", small_folder, *words, "--out", tmp_path / "out")
-    assert done.exit_code == code
-    assert message in done.stderr
-    assert "Traceback" not in done.output
+    completed = invoke("experiment", "--dataset", small_folder, *words, "--out", tmp_path / "out")
+    assert completed.exit_code == code
+    assert message in completed.stderr
+    assert "Traceback" not in completed.output
     assert not (tmp_path / "out").exists()
 
 

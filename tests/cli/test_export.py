@@ -63,9 +63,9 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
     ],
 )
 def test_unknown_export_options_are_refused_before_writing(run: Path, arguments: tuple, expected: str):
-    done = invoke("export", run, *arguments)
-    assert done.exit_code == 2
-    assert expected in done.stderr
+    completed = invoke("export", run, *arguments)
+    assert completed.exit_code == 2
+    assert expected in completed.stderr
     assert not (run / "exports").exists()
 
 

@@ -35,9 +35,9 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
     ],
 )
 def test_a_typo_is_answered_with_the_name_that_was_meant(words: tuple[object, ...], hint: str):
-    done = invoke(*words)
-    assert done.exit_code in (1, 2)
-    assert hint in done.stderr
+    completed = invoke(*words)
+    assert completed.exit_code in (1, 2)
+    assert hint in completed.stderr
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     arguments = ("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out")
-    done = invoke(*arguments, tmp_path / "mine")
-    assert done.stderr.endswith("mine: already exists and is not empty; choose another --out\n")
+    completed = invoke(*arguments, tmp_path / "mine")
+    assert completed.stderr.endswith("mine: already exists and is not empty; choose another --out\n")
     assert f"or continue it with --resume {shared_run}" in invoke(*arguments, shared_run).stderr
     assert "mine/run.json: missing, so the folder is not a run" in invoke("run", "--resume", tmp_path / "mine").stderr
 
@@ -154,8 +154,8 @@ def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run:
         return real_open(path, *arguments)
 
     monkeypatch.setattr(os, "open", open_all_but_the_lock)
-    done = invoke("report", shared_run)
-    assert done.stderr == (
+    completed = invoke("report", shared_run)
+    assert completed.stderr == (
         f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "
         "another folder\n"
     )

@@ -111,10 +111,10 @@ def test_an_impossible_start_prints_one_line_and_leaves_no_folder(
     words = [paths.get(word, word) for word in arguments]
     if "--dataset" not in words:
         words += ["--dataset", str(small_folder)]
-    done = invoke("train", *words, "--out", tmp_path / "out")
-    assert done.exit_code == code
-    assert len([line for line in done.output.splitlines() if line.startswith("Error: ")]) == 1
-    assert re.search(message, done.output), done.output
+    completed = invoke("train", *words, "--out", tmp_path / "out")
+    assert completed.exit_code == code
+    assert len([line for line in completed.output.splitlines() if line.startswith("Error: ")]) == 1
+    assert re.search(message, completed.output), completed.output
     assert not (tmp_path / "out").exists()
 
 

@@ -57,9 +57,9 @@ def test_an_imported_run_is_compared_without_training_time(imported: tuple[Path,
 
 
 def test_an_imported_network_can_be_trained_further(imported: tuple[Path, dict], small_folder: Path, tmp_path: Path):
-    done = invoke("train", "--resume", imported[0])
-    assert done.exit_code == 1
-    assert f"trained elsewhere; train it on as a new run, with --from {imported[0]}" in done.stderr
+    completed = invoke("train", "--resume", imported[0])
+    assert completed.exit_code == 1
+    assert f"trained elsewhere; train it on as a new run, with --from {imported[0]}" in completed.stderr
     succeed(
         "train", "--from", imported[0], "--dataset", small_folder, "--epochs", 1, "--out", tmp_path / "on", "--json"
     )
@@ -75,9 +75,9 @@ def test_topics_that_need_unseen_images_are_refused_or_left_out(
     out = shutil.copytree(imported[0], tmp_path / "run")
     why = "calibration: the file of an imported network does not say which images"
     assert why in run_fails("report", out, "calibration")
-    done = invoke("report", out, "all")
-    assert done.exit_code == 0, done.output
-    assert "Left out: calibration, rejection: the file of an imported network" in done.stderr
+    completed = invoke("report", out, "all")
+    assert completed.exit_code == 0, completed.output
+    assert "Left out: calibration, rejection: the file of an imported network" in completed.stderr
     assert not (out / "calibration.json").exists()
     assert (out / "robustness.json").exists()
 
@@ -147,12 +147,12 @@ def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, 
 def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_path: Path):
     config, arrays = small(28, 28, units=10)
     (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))
-    done = invoke("import", tmp_path / "new.keras", "--dataset", small_folder, "--out", tmp_path / "run")
-    assert done.exit_code == 1
-    assert done.stdout == ""
-    assert "A byte becomes" in done.stderr
-    assert "new.keras: its scaling is unclear" in done.stderr
-    assert done.stderr.endswith("state it with --scale\n")
+    completed = invoke("import", tmp_path / "new.keras", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert completed.exit_code == 1
+    assert completed.stdout == ""
+    assert "A byte becomes" in completed.stderr
+    assert "new.keras: its scaling is unclear" in completed.stderr
+    assert completed.stderr.endswith("state it with --scale\n")
     assert not (tmp_path / "run").exists()
 
 
@@ -206,8 +206,8 @@ def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
 )
 def test_invalid_scalings_and_shapes_are_usage_errors(model_file: Path, option: str, values: list[str], message: str):
     for value in values:
-        done = invoke("import", model_file, option, value)
-        assert (done.exit_code, message in done.stderr) == (2, True)
+        completed = invoke("import", model_file, option, value)
+        assert (completed.exit_code, message in completed.stderr) == (2, True)
 
 
 def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path, tmp_path: Path):

@@ -20,9 +20,9 @@ def test_help_is_printed_without_importing_what_it_does_not_need():
         "heavy = {'matplotlib', 'scipy', 'PIL', 'jinja2'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Usage:" in done.stdout
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert "Usage:" in completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_an_error_of_the_system_names_the_file(monkeypatch: pytest.MonkeyPatch):
         raise PermissionError(13, "Permission denied", "/some/file")
 
     monkeypatch.setattr("convscope.cli.summary.architecture_for", refuse)
-    done = CliRunner().invoke(main, ["summary", "cnn"])
-    assert (done.exit_code, done.stderr) == (
+    completed = CliRunner().invoke(main, ["summary", "cnn"])
+    assert (completed.exit_code, completed.stderr) == (
         1,
         "Error: /some/file: cannot be used (Permission denied); fix this and run the command again\n",
     )

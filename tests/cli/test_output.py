@@ -65,9 +65,9 @@ def test_no_command_prints_control_characters(hostile: Path, command: str, monke
 
 def test_json_keeps_the_names_unchanged(hostile: Path, monkeypatch):
     monkeypatch.chdir(hostile)
-    done = invoke("evaluate", "run", "--json")
-    assert done.stdout.isascii()
-    assert set(json.loads(done.stdout)["class_names"]) == set(CLASSES)
+    completed = invoke("evaluate", "run", "--json")
+    assert completed.stdout.isascii()
+    assert set(json.loads(completed.stdout)["class_names"]) == set(CLASSES)
 
 
 def test_no_cell_of_predictions_is_a_formula(hostile: Path, monkeypatch):

@@ -84,9 +84,9 @@ def test_fifty_images_train_and_state_their_limits(small_mnist: cs.Splits, tmp_p
 
 @pytest.mark.parametrize("command", [("data", "info"), ("data", "show"), ("run", "--dataset")])
 def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read(pictures: Path, command):
-    done = invoke(*command, pictures, "--image-size", "60000x60000")
-    assert done.exit_code == 2
-    assert done.stderr.splitlines()[-1] == (
+    completed = invoke(*command, pictures, "--image-size", "60000x60000")
+    assert completed.exit_code == 2
+    assert completed.stderr.splitlines()[-1] == (
         "Error: Invalid value for '--image-size': '60000x60000': height and width must each be 4,096 pixels or less"
     )
 
@@ -94,6 +94,6 @@ def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read
 def test_pictures_that_do_not_fit_into_memory_are_refused_before_it_is_allocated(pictures: Path, monkeypatch):
     needed_bytes = 96 * 400 * 400 * 3  # pictures, height, width, channels
     monkeypatch.setattr("convscope.data.datasets.readers.picture_files.free_memory", lambda: needed_bytes - 1)
-    done = invoke("data", "info", pictures, "--image-size", "400x400")
-    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "96 pictures of 400 × 400 pixels do not fit into memory; give a smaller image size" in done.stderr
+    completed = invoke("data", "info", pictures, "--image-size", "400x400")
+    assert (completed.exit_code, completed.stderr.count("\n")) == (1, 1)
+    assert "96 pictures of 400 × 400 pixels do not fit into memory; give a smaller image size" in completed.stderr

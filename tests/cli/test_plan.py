@@ -42,10 +42,10 @@ def read_looks(folder: Path):
 def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: Path, tmp_path: Path):
     plan = json.loads((pilot / "plan.json").read_text())
     for look in (1, 2, 2):  # the third command finds both looks finished
-        done = follow_plan(pilot, small_folder, tmp_path / "out")
-        assert done.exit_code == 0, done.output
+        completed = follow_plan(pilot, small_folder, tmp_path / "out")
+        assert completed.exit_code == 0, completed.output
         count = look * plan["seeds"] // 2
-        text = " ".join(done.output.split())
+        text = " ".join(completed.output.split())
         assert f"was followed: look {look} of 2, with {count} of {plan['seeds']} seeds of each network" in text
         seeds = sorted(run["seed"] for run in json.loads((tmp_path / "out" / "experiment.json").read_text())["runs"])
         assert seeds == sorted([*range(3, 3 + count)] * 2)  # of both networks; the pilot had the seeds 0 to 2
@@ -101,7 +101,7 @@ def test_two_architectures_are_planned_from_a_pilot(
 
 @pytest.mark.slow
 def test_a_plan_refuses_invalid_arguments(pilot: Path, small_folder: Path, tmp_path: Path):
-    for done, message in [
+    for completed, message in [
         (
             follow_plan(pilot, small_folder, pilot / "pilot"),
             "the runs here began without a plan; choose another folder",
@@ -110,8 +110,8 @@ def test_a_plan_refuses_invalid_arguments(pilot: Path, small_folder: Path, tmp_p
         (follow_plan(pilot, small_folder, tmp_path / "b", "--seeds", "3"), "--seeds does not go with --plan"),
         (follow_plan(pilot, Path("mnist"), tmp_path / "c"), "is a plan for other images than those of"),
     ]:
-        assert done.exit_code in (1, 2)
-        assert message in done.stderr
+        assert completed.exit_code in (1, 2)
+        assert message in completed.stderr
     too_small = invoke("plan", pilot / "pilot", "--difference", "0.01", "--out", tmp_path / "plan.json")
     assert "no number of seeds up to 1,000 suffices" in too_small.stderr
     assert not (tmp_path / "plan.json").exists()

@@ -93,9 +93,9 @@ def is_quiet(text: str) -> bool:
     ],
 )
 def test_a_command_whose_streams_are_closed_does_its_work(folder: Path, name: str, redirect: str):
-    done = convscope(folder, *COMMANDS[name], redirect=redirect)
-    assert done.returncode == 0, done.stderr
-    assert is_quiet(done.stderr)
+    completed = convscope(folder, *COMMANDS[name], redirect=redirect)
+    assert completed.returncode == 0, completed.stderr
+    assert is_quiet(completed.stderr)
 
 
 @pytest.mark.parametrize(
@@ -106,28 +106,28 @@ def test_a_command_whose_streams_are_closed_does_its_work(folder: Path, name: st
     ],
 )
 def test_a_command_whose_reader_has_gone_ends_quietly(folder: Path, name: str, redirect: str):
-    done = convscope(folder, *COMMANDS[name], redirect=redirect)
-    assert done.returncode in (0, 1)  # it may have ended before its reader
-    assert is_quiet(done.stderr)
+    completed = convscope(folder, *COMMANDS[name], redirect=redirect)
+    assert completed.returncode in (0, 1)  # it may have ended before its reader
+    assert is_quiet(completed.stderr)
     if name in ("run", "train"):
-        assert done.returncode == 1
+        assert completed.returncode == 1
         assert convscope(folder, name, "--resume", "out").returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 @pytest.mark.parametrize("name", ["train", "predict", "serve", "data show", "--help"])
 def test_output_that_cannot_be_written_is_one_error(folder: Path, name: str):
-    done = convscope(folder, *COMMANDS[name], redirect="> /dev/full")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+    completed = convscope(folder, *COMMANDS[name], redirect="> /dev/full")
+    assert (completed.returncode, completed.stderr.splitlines()[-1]) == (
         1,
         "Error: standard output: cannot be used (No space left on device); fix this and run the command again",
     )
-    assert is_quiet("\n".join(done.stderr.splitlines()[:-1]))
+    assert is_quiet("\n".join(completed.stderr.splitlines()[:-1]))
 
 
 def test_a_picture_from_a_closed_standard_input_is_one_error(folder: Path):
-    done = convscope(folder, "predict", "run", "-", redirect="<&-")
-    assert (done.returncode, done.stderr) == (1, "Error: -: is empty; save the picture again\n")
+    completed = convscope(folder, "predict", "run", "-", redirect="<&-")
+    assert (completed.returncode, completed.stderr) == (1, "Error: -: is empty; save the picture again\n")
 
 
 LONG = (*SMALL[:4], "--epochs", "100000")
@@ -244,5 +244,5 @@ def test_an_interrupt_arrives_whatever_code_is_running(tmp_path: Path, code: str
     define, work = INTERRUPTED_CODE[code]
     (tmp_path / "program.py").write_text(SELF_INTERRUPTING.format(define=define, work=work))
     words = [sys.executable, "-m", "program", str(int(number))]  # as convscope is run: python -m
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (7, "")
+    completed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert (completed.returncode, completed.stderr) == (7, "")

@@ -19,8 +19,8 @@ class Terminal(io.StringIO):
 def fetch(progress: StepProgress) -> None:
     with progress:
         for name in ("a\x1b.gz", "b.gz"):
-            for done in (0, 500, 1000):
-                progress.on_download(name, done, None if name == "b.gz" else 1000)
+            for completed in (0, 500, 1000):
+                progress.on_download(name, completed, None if name == "b.gz" else 1000)
 
 
 def test_without_a_terminal_each_file_is_named_once_on_stderr(capsys: pytest.CaptureFixture[str]):

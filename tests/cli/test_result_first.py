@@ -33,9 +33,9 @@ def interrupted_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory
         patch.setitem(TOPICS, "embedding", replace(TOPICS["embedding"], measure=interrupt))
         # The epochs and the seed of `shared_run`, so that both have the same weights.
         arguments = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--seeds", 1, "--out", out)
-        done = invoke("run", *arguments)
-    assert done.exit_code == 1
-    return out, done.stdout, done.stderr
+        completed = invoke("run", *arguments)
+    assert completed.exit_code == 1
+    return out, completed.stdout, completed.stderr
 
 
 def list_sections(out: Path) -> set[str]:

@@ -74,8 +74,8 @@ def test_predictions_equal_the_models(run_folder, small_mnist: cs.Splits):
 def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
     out, printed = run_folder
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    done = invoke("evaluate", out, "--json")
-    assert json.loads(done.stdout) == printed["evaluation"]
+    completed = invoke("evaluate", out, "--json")
+    assert json.loads(completed.stdout) == printed["evaluation"]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 

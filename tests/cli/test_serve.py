@@ -43,8 +43,11 @@ def test_it_serves_until_stopped_and_prints_its_address(run: Path):
         assert [model["name"] for model in started["models"]] == ["dense", "b"]
         assert httpx.get(started["address"] + "/v2/health/ready", timeout=600).json() == {"ready": True}
         tensor = {"name": "images", "shape": [257, 8, 8, 1], "datatype": "UINT8", "data": [0] * 257 * 64}
-        done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]}, timeout=600)
-        assert (done.status_code, done.json()) == (413, {"error": "there are 257 images; a request may have 1 to 256"})
+        completed = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]}, timeout=600)
+        assert (completed.status_code, completed.json()) == (
+            413,
+            {"error": "there are 257 images; a request may have 1 to 256"},
+        )
         process.terminate()
         rest, log = process.communicate(timeout=600)
     assert (process.returncode, rest) == (0, "")
@@ -59,10 +62,10 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
         assert process.stdout is not None
         first, printed = process.stdout.readline(), process.stdout.readline().strip()
         assert first.startswith("Serving dense at http://127.0.0.1:")
-        done = subprocess.run(printed, shell=True, capture_output=True, text=True, check=False)
+        completed = subprocess.run(printed, shell=True, capture_output=True, text=True, check=False)
         process.terminate()
         process.communicate(timeout=600)
-    answer = json.loads(done.stdout)
+    answer = json.loads(completed.stdout)
     assert (answer["model"], answer["size"]) == ("dense", [28, 28])
     assert answer["class_name"] in ("a", "b")
 
@@ -71,9 +74,9 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
 def test_missing_packages_are_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr("convscope.cli.serve.find_spec", lambda name: None if name == missing else find_spec(name))
-    done = CliRunner().invoke(serve, [str(run)])
-    assert done.exit_code == 1
-    words = done.stderr.replace('"', "").split()
+    completed = CliRunner().invoke(serve, [str(run)])
+    assert completed.exit_code == 1
+    words = completed.stderr.replace('"', "").split()
     assert " ".join(words[:8]) == f"Error: {missing} is not installed; run pip install"
     packages = [re.split("[<>]", word)[0] for word in words[8:]]  # without version limits
     assert packages == ["fastapi", "h11", "prometheus-client", "pydantic", "starlette", "uvicorn"]

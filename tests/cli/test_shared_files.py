@@ -50,10 +50,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("summary", "cnn", "--svg", out / "cnn.svg"),
         ]
         with bare_reports():
-            done = [invoke(*command) for command in commands]
+            completed = [invoke(*command) for command in commands]
     finally:
         os.umask(before)
-    assert [result.output for result in done if result.exit_code] == []
+    assert [result.output for result in completed if result.exit_code] == []
     return out
 
 

@@ -39,8 +39,8 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
 
 
 def test_a_wrong_field_is_one_error(small_folder: Path, tmp_path: Path):
-    done = invoke("sweep", "--dataset", small_folder, "--vary", "filter=8", "--out", tmp_path)
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: --vary: neither the recipe nor a layer has 'filter'; use one of ")
-    assert "did you mean 'filters'" in done.stderr
-    assert done.stderr.count("\n") == 1
+    completed = invoke("sweep", "--dataset", small_folder, "--vary", "filter=8", "--out", tmp_path)
+    assert completed.exit_code == 1
+    assert completed.stderr.startswith("Error: --vary: neither the recipe nor a layer has 'filter'; use one of ")
+    assert "did you mean 'filters'" in completed.stderr
+    assert completed.stderr.count("\n") == 1

@@ -87,8 +87,8 @@ def data(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def small_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shown") / "run"
     options = ["--dataset", str(data), "--architecture", "cnn", "--epochs", "1", "--out", str(out)]
-    done = CliRunner().invoke(main, ["train", *options])
-    assert done.exit_code == 0, done.output
+    completed = CliRunner().invoke(main, ["train", *options])
+    assert completed.exit_code == 0, completed.output
     return out
 
 
@@ -208,8 +208,8 @@ def test_the_commands_of_a_first_page_run_as_written(page: Path, readers_folder:
         (readers_folder / name).write_text(text)
     for words in chain(*blocks(page)):
         options = ["--difference", "60"] if words[0] == "plan" else []  # so few images show only large differences
-        done = CliRunner().invoke(main, [*words, *options])
-        assert done.exit_code == 0, (words, done.output)
+        completed = CliRunner().invoke(main, [*words, *options])
+        assert completed.exit_code == 0, (words, completed.output)
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
@@ -234,5 +234,5 @@ def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
         options = [] if "--resume" in words else SHORTENED.get(words[0], [])
         if options and "--dataset" not in words:
             options = [*options, "--dataset", str(data)]
-        done = CliRunner().invoke(main, [*words, *options])
-        assert done.exit_code == 0, (words, done.output)
+        completed = CliRunner().invoke(main, [*words, *options])
+        assert completed.exit_code == 0, (words, completed.output)

@@ -35,11 +35,11 @@ def test_a_notebook_is_committed_without_results_and_with_names_for_its_cells(pa
 def execute(notebook: Path, folder: Path) -> str:
     """Execute a notebook in `folder`, where its files stay, and return it as an HTML page with the dark theme."""
     shutil.copy(notebook, folder)
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", notebook.name],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     page = (folder / notebook.with_suffix(".html").name).read_text(encoding="utf-8")
     assert 'data-jp-theme-light="false"' in page
     assert 'data-mime-type="application/vnd.jupyter.stderr"' not in page

@@ -100,5 +100,5 @@ def test_neither_keras_nor_a_backend_is_imported_with_convscope():
         "import sys, convscope, convscope.engine.keras, convscope.interchange.keras_export;"
         "print([name for name in ('keras', 'tensorflow', 'jax', 'torch', 'h5py') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout == "[]\n"

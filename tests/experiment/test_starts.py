@@ -54,9 +54,9 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
     path = tmp_path / "swapped.npz"
     np.savez(path, x_train=test.images, y_train=test.labels, x_test=train.images, y_test=train.labels)
     for run in (stored[1][0], stored[1][2]):
-        done = invoke("train", "--dataset", path, "--from", run.folder, "--epochs", 1, "--out", tmp_path / "out")
-        assert done.exit_code == 1
-        assert "it was trained on 1,000 of the 1,000 test images" in done.output
+        completed = invoke("train", "--dataset", path, "--from", run.folder, "--epochs", 1, "--out", tmp_path / "out")
+        assert completed.exit_code == 1
+        assert "it was trained on 1,000 of the 1,000 test images" in completed.output
 
 
 def test_runs_from_a_model_and_from_random_weights_form_separate_groups(stored: tuple[Path, list]):

@@ -199,11 +199,13 @@ def test_each_network_is_imported_evaluated_reported_and_exported_to_every_forma
     stated = ["--mean", ",".join(map(str, np.ravel(scaling.mean))), "--std", ",".join(map(str, np.ravel(scaling.std)))]
     words = () if entry.scaling is None else ("--scale", "1/255", *stated)
     with bare_reports():
-        done = invoke("import", tmp_path / "net.pt2", "--dataset", path, "--out", tmp_path / "run", *words, "--json")
-    assert done.exit_code == 0, done.output
+        completed = invoke(
+            "import", tmp_path / "net.pt2", "--dataset", path, "--out", tmp_path / "run", *words, "--json"
+        )
+    assert completed.exit_code == 0, completed.output
     expected = torch_logits(entry, module, splits.test.images)
     accuracy = float((expected.argmax(axis=1) == splits.test.labels).mean())
-    assert json.loads(done.stdout)["evaluation"]["accuracy"] == pytest.approx(accuracy, abs=1 / len(expected))
+    assert json.loads(completed.stdout)["evaluation"]["accuracy"] == pytest.approx(accuracy, abs=1 / len(expected))
     assert (tmp_path / "run" / "report.html").stat().st_size > 1e5
     model = cs.load_model(tmp_path / "run")
     check(entry, model, splits.test.images, expected)

@@ -24,7 +24,7 @@ CHOSEN = {
 def test_keras_recipes_mean_the_same_on_other_backends(backend: str):
     here = Path(__file__).parent
     chosen = " or ".join(f"({file} and ({names}))" for file, names in CHOSEN.items())
-    done = subprocess.run(
+    completed = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen,
             *(here / file for file in CHOSEN),
@@ -36,5 +36,5 @@ def test_keras_recipes_mean_the_same_on_other_backends(backend: str):
         check=False,
         cwd=here.parent.parent,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert " passed" in completed.stdout

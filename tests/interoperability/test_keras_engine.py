@@ -153,9 +153,9 @@ def test_the_key_determines_the_dropped_values():
 def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
     data, progress = make_dataset(residual), []
 
-    def interrupt(done, loss, accuracy):
-        progress.append((done, loss, accuracy))
-        if done == 64:
+    def interrupt(completed, loss, accuracy):
+        progress.append((completed, loss, accuracy))
+        if completed == 64:
             raise KeyboardInterrupt
 
     networks = [open_network(residual, initial_weights(residual, 0), "keras") for _ in range(2)]
@@ -163,7 +163,7 @@ def test_an_interrupt_leaves_the_network_as_it_was_before_the_epoch(residual):
         epoch(network, data, OPTIONS["Nesterov, averaged"])
     with pytest.raises(KeyboardInterrupt):
         epoch(networks[0], data, OPTIONS["Nesterov, averaged"], progress=interrupt)
-    assert [done for done, _, _ in progress] == [32, 64]
+    assert [completed for completed, _, _ in progress] == [32, 64]
     for network in networks:
         epoch(network, data, OPTIONS["Nesterov, averaged"])
     for name, weight in networks[0].weights().items():

@@ -37,10 +37,10 @@ def logged(small_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("logged")
     shutil.copy(empty_store, folder / "mlflow.db")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
-    assert done.exit_code == 0, done.output
-    done = invoke("log", folder / "run", "--to", f"mlflow:{uri}")
-    assert done.exit_code == 0, done.output
+    completed = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
+    assert completed.exit_code == 0, completed.output
+    completed = invoke("log", folder / "run", "--to", f"mlflow:{uri}")
+    assert completed.exit_code == 0, completed.output
     return folder / "run", uri
 
 
@@ -139,11 +139,11 @@ def test_the_experiment_follows_mlflows_environment_variable(
 
 
 def test_a_server_that_is_away_is_one_error(logged: tuple[Path, str]):
-    done = invoke("log", logged[0], "--to", "mlflow:http://ann:secret@127.0.0.1:9")
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: mlflow:http://127.0.0.1:9: ")
-    assert re.search(r"log .*run again", done.stderr)
-    assert "secret" not in done.stderr
+    completed = invoke("log", logged[0], "--to", "mlflow:http://ann:secret@127.0.0.1:9")
+    assert completed.exit_code == 1
+    assert completed.stderr.startswith("Error: mlflow:http://127.0.0.1:9: ")
+    assert re.search(r"log .*run again", completed.stderr)
+    assert "secret" not in completed.stderr
 
 
 def test_opening_a_tracker_sends_and_writes_nothing(tmp_path: Path):

@@ -165,10 +165,10 @@ print("the end", file=sys.stderr)
 
 @pytest.mark.slow
 def test_only_convscope_prints_and_stderr_is_restored(tmp_path: Path) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", QUIET, str(tmp_path / "model.tflite")], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "the end\n")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "the end\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", bytes(1000), b"\x1c\x00\x00\x00TFL3" + bytes(100)])

@@ -147,8 +147,10 @@ def test_pytorch_opens_a_program_without_convscope(tmp_path: Path) -> None:
     images = random_images(model.architecture, rng, 5)
     np.save(tmp_path / "images.npy", images)
     write_torch(model, tmp_path / "model.pt2")
-    done = subprocess.run([sys.executable, "-c", FRESH, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(
+        [sys.executable, "-c", FRESH, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 0, completed.stderr
     logits = model.logits(images)
     assert np.abs(np.load(tmp_path / "logits.npy") - logits).max() < 1e-5 * np.abs(logits).max()
 

@@ -120,16 +120,16 @@ def test_applied_steps_are_described_in_words():
     model = make_model()
     usual = MNIST_LIKE.steps
 
-    def done(steps=None, model=model):
+    def completed(steps=None, model=model):
         return predict(model, [draw_stroke()], steps=steps)[0].done
 
-    assert done() == "90 × 120 → 28 × 28, inverted, all steps"
-    assert done([step for step in usual if step != "crop"]) == "90 × 120 → 28 × 28, inverted, without crop"
-    assert done(["scale"]) == "90 × 120 → 28 × 28, only scale"
-    assert done([]) == "90 × 120 → 28 × 28, only resized"
-    assert done(model=make_model(handwriting=Handwriting("light", 20, centre=False))) == done([])
+    assert completed() == "90 × 120 → 28 × 28, inverted, all steps"
+    assert completed([step for step in usual if step != "crop"]) == "90 × 120 → 28 × 28, inverted, without crop"
+    assert completed(["scale"]) == "90 × 120 → 28 × 28, only scale"
+    assert completed([]) == "90 × 120 → 28 × 28, only resized"
+    assert completed(model=make_model(handwriting=Handwriting("light", 20, centre=False))) == completed([])
     for extra in set(STEPS) - set(usual):
-        assert done([*usual, extra]) == f"90 × 120 → 28 × 28, inverted, all steps, with {extra}"
+        assert completed([*usual, extra]) == f"90 × 120 → 28 × 28, inverted, all steps, with {extra}"
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 36, 1), (64, 64, 3)])

@@ -33,8 +33,8 @@ def open_page(browser: str, page: Path) -> tuple[str, list[str]]:
         *("--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=1000"),
         *(f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True, encoding="utf-8")
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True, encoding="utf-8")
+    return completed.stdout, [line for line in completed.stderr.splitlines() if "CONSOLE" in line]
 
 
 def test_the_policy_lets_no_other_script_run(browser: str, runs: dict[str, RunContents], tmp_path: Path) -> None:

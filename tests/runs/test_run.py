@@ -143,9 +143,9 @@ def test_a_stopped_run_resumes_to_the_same_bits(run: cs.Run, data: cs.Splits, tm
         cs.run(data, recipe=RECIPE, seed=2, seeds=2, out=tmp_path / "stopped", on_epoch=stop)
     stopped = cs.open_run(tmp_path / "stopped", data)
     assert "not finished" in str(stopped)
-    done = stopped.resume()
-    assert done.model.weights_sha256 == run.model.weights_sha256
-    assert done.seeds["runs"][1]["weights_sha256"] == run.seeds["runs"][1]["weights_sha256"]
+    completed = stopped.resume()
+    assert completed.model.weights_sha256 == run.model.weights_sha256
+    assert completed.seeds["runs"][1]["weights_sha256"] == run.seeds["runs"][1]["weights_sha256"]
 
 
 def test_a_notebook_shows_the_report_in_a_sandboxed_frame_or_else_the_text(copy: cs.Run):
@@ -184,7 +184,7 @@ def test_the_command_line_says_how_to_open_a_run_from_arrays(run: cs.Run):
 
     from convscope.cli import main
 
-    done = CliRunner().invoke(main, ["report", str(run.path)])
-    assert done.exit_code == 1
-    assert done.output.startswith(f"Error: {run.path}: was made from arrays")
+    completed = CliRunner().invoke(main, ["report", str(run.path)])
+    assert completed.exit_code == 1
+    assert completed.output.startswith(f"Error: {run.path}: was made from arrays")
     assert CliRunner().invoke(main, ["compare", str(run.path), str(run.path / "baseline")]).exit_code == 0

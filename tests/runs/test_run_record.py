@@ -31,13 +31,13 @@ def finished_run(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "network.json").write_text(json.dumps(network.to_dict()))
     (folder / "recipe.json").write_text(json.dumps(cs.Recipe(epochs=2, batch_size=50, name="mine").to_dict()))
     with bare_reports():
-        done = invoke(
+        completed = invoke(
             "run",
             *("--dataset", few, "--test-fraction", 1 / 3, "--validation-fraction", 0.2),
             *("--architecture", folder / "network.json", "--recipe", folder / "recipe.json"),
             *("--seed", 7, "--seeds", 1, "--no-baseline", "--out", folder / "run"),
         )
-    assert done.exit_code == 0, done.output
+    assert completed.exit_code == 0, completed.output
     return folder / "run"
 
 
@@ -88,8 +88,8 @@ def test_other_settings_for_a_resumed_run_are_refused(finished_run: Path, tmp_pa
     monkeypatch.chdir(tmp_path)
     before = (finished_run / "run.json").read_bytes()
     for option, value in OTHER_SETTINGS.items():
-        done = invoke("train", "--resume", finished_run, option, *([] if value is None else [value]))
-        assert done.exit_code == 2, option
-        assert done.output.endswith(f"Error: {option}: a resumed run keeps its settings; remove {option}\n")
+        completed = invoke("train", "--resume", finished_run, option, *([] if value is None else [value]))
+        assert completed.exit_code == 2, option
+        assert completed.output.endswith(f"Error: {option}: a resumed run keeps its settings; remove {option}\n")
     assert (finished_run / "run.json").read_bytes() == before
     assert not (tmp_path / "z").exists()

@@ -69,9 +69,9 @@ def test_this_machine_is_answered(client: Client, host: str):
     ],
 )  # fmt: skip
 def test_another_host_is_not_answered(client: Client, host: str):
-    done = client.get("/v2", headers={"host": host})
-    assert done.status_code == 421
-    assert "--allow-host" in done.json()["error"]
+    completed = client.get("/v2", headers={"host": host})
+    assert completed.status_code == 421
+    assert "--allow-host" in completed.json()["error"]
 
 
 def test_hosts_can_be_named_or_all_be_allowed(grey: Served):

@@ -43,9 +43,9 @@ def test_health_and_metadata_follow_the_protocol(client: Client, grey: Served):
 
 
 def test_all_outputs_are_returned_by_default(client: Client, grey: Served, images: np.ndarray):
-    done = client.post(INFER, json={"id": "mine", "inputs": [tensor(images)]})
-    assert done.status_code == 200
-    answer = done.json()
+    completed = client.post(INFER, json={"id": "mine", "inputs": [tensor(images)]})
+    assert completed.status_code == 200
+    answer = completed.json()
     assert (answer["id"], answer["model_name"], answer["model_version"]) == ("mine", "grey", grey.version)
     arrays, logits = outputs(answer), grey.model.logits(images)
     assert np.array_equal(arrays["logits"].astype(np.float32), logits)
@@ -65,9 +65,9 @@ def test_outputs_come_in_the_requested_order(
 ):
     for data in (images.tolist(), images.reshape(-1).tolist()):
         query = tensor(images, datatype=datatype, data=data)
-        done = client.post(INFER, json={"inputs": [query], "outputs": [{"name": name} for name in names]})
-        assert done.status_code == 200
-        answer = done.json()
+        completed = client.post(INFER, json={"inputs": [query], "outputs": [{"name": name} for name in names]})
+        assert completed.status_code == 200
+        answer = completed.json()
         assert "id" not in answer
         assert [output["name"] for output in answer["outputs"]] == list(names)
         assert outputs(answer)["label"].tolist() == grey.model.predict(images).tolist()
@@ -75,12 +75,12 @@ def test_outputs_come_in_the_requested_order(
 
 def test_a_model_without_a_rejection_rule_has_no_output_none_of_these(client_of_both: Client):
     image = np.zeros((1, 12, 10, 3), np.uint8)
-    done = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})
-    assert [output["name"] for output in done.json()["outputs"]][-1] == "label"
+    completed = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})
+    assert [output["name"] for output in completed.json()["outputs"]][-1] == "label"
     query = {"inputs": [tensor(image)], "outputs": [{"name": "none_of_these"}]}
-    done = client_of_both.post("/v2/models/colour/infer", json=query)
-    assert done.status_code == 400
-    assert "has no output 'none_of_these'; it has logits, " in done.json()["error"]
+    completed = client_of_both.post("/v2/models/colour/infer", json=query)
+    assert completed.status_code == 400
+    assert "has no output 'none_of_these'; it has logits, " in completed.json()["error"]
 
 
 ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
@@ -126,16 +126,18 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
     ],
 )
 def test_an_invalid_body_is_refused_with_a_reason(grey: Served, body: str | bytes, status: int, reason: str):
-    done = Client(create_app([grey], Limits(images=4))).post(INFER, content=body)
-    assert (done.status_code, list(done.json())) == (status, ["error"])
-    assert reason in done.json()["error"]
-    assert len(done.json()["error"]) <= 500
+    completed = Client(create_app([grey], Limits(images=4))).post(INFER, content=body)
+    assert (completed.status_code, list(completed.json())) == (status, ["error"])
+    assert reason in completed.json()["error"]
+    assert len(completed.json()["error"]) <= 500
 
 
 def test_raw_tensors_after_the_json_are_refused(client: Client):
-    done = client.post(INFER, content=json.dumps({"inputs": [ONE]}), headers={"Inference-Header-Content-Length": "5"})
-    assert done.status_code == 400
-    assert "send `data` as numbers" in done.json()["error"]
+    completed = client.post(
+        INFER, content=json.dumps({"inputs": [ONE]}), headers={"Inference-Header-Content-Length": "5"}
+    )
+    assert completed.status_code == 400
+    assert "send `data` as numbers" in completed.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +145,12 @@ def test_raw_tensors_after_the_json_are_refused(client: Client):
     ["/v2/models/other", "/v2/models/other/ready", "/v2/models/grey/versions/1", "/v2/models/grey/versions/1/ready"],
 )
 def test_a_model_or_version_that_is_not_there_is_not_found(client: Client, path: str):
-    done = client.get(path)
-    assert done.status_code == 404
-    assert "grey" in done.json()["error"]
+    completed = client.get(path)
+    assert completed.status_code == 404
+    assert "grey" in completed.json()["error"]
 
 
 def test_a_body_of_another_type_is_refused(client: Client):
-    done = client.post(INFER, content=b"<x/>", headers={"content-type": "text/xml"})
-    assert done.status_code == 415
-    assert done.json()["error"] == "Content-Type is 'text/xml'; it must be application/json"
+    completed = client.post(INFER, content=b"<x/>", headers={"content-type": "text/xml"})
+    assert completed.status_code == 415
+    assert completed.json()["error"] == "Content-Type is 'text/xml'; it must be application/json"

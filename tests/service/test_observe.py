@@ -92,9 +92,9 @@ def test_an_internal_error_is_500_with_an_id_and_its_traceback_in_the_log_alone(
         raise ZeroDivisionError("inner secret")
 
     monkeypatch.setattr("convscope.service.protocol.infer", broken)
-    done = client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
-    assert done.status_code == 500
-    assert done.json() == {"error": "internal error; see the log under request id mine"}
+    completed = client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
+    assert completed.status_code == 500
+    assert completed.json() == {"error": "internal error; see the log under request id mine"}
     (record,) = [record for record in caplog.records if record.name == LOGGER]
     entry = json.loads(JsonFormatter().format(record))
     assert entry["level"] == "error"

@@ -13,10 +13,10 @@ from .conftest import REPORT, Client, grey_model
 
 def test_the_page_of_the_only_run_is_its_report(client: Client):
     for path in ("/", "/runs/grey", "/runs/grey/"):
-        done = client.get(path)
-        assert (done.status_code, done.text) == (200, REPORT)
-        assert done.headers["content-type"] == "text/html; charset=utf-8"
-        assert done.headers["content-security-policy"].startswith(REPORT_POLICY)
+        completed = client.get(path)
+        assert (completed.status_code, completed.text) == (200, REPORT)
+        assert completed.headers["content-type"] == "text/html; charset=utf-8"
+        assert completed.headers["content-security-policy"].startswith(REPORT_POLICY)
 
 
 def test_a_report_may_run_only_its_own_scripts():
@@ -24,17 +24,17 @@ def test_a_report_may_run_only_its_own_scripts():
 
 
 def test_several_runs_are_listed_with_links_to_their_reports(client_of_both: Client):
-    done = client_of_both.get("/")
-    assert '<a href="/runs/grey/">grey</a>' in done.text
-    assert "colour</a>" not in done.text
-    assert "script" not in done.headers["content-security-policy"]
+    completed = client_of_both.get("/")
+    assert '<a href="/runs/grey/">grey</a>' in completed.text
+    assert "colour</a>" not in completed.text
+    assert "script" not in completed.headers["content-security-policy"]
     assert client_of_both.get("/runs/grey/").text == REPORT
 
 
 def test_a_run_without_a_report_says_how_to_make_one(client_of_both: Client):
-    done = client_of_both.get("/runs/colour/")
-    assert done.status_code == 404
-    assert "convscope report RUN" in done.json()["error"]
+    completed = client_of_both.get("/runs/colour/")
+    assert completed.status_code == 404
+    assert "convscope report RUN" in completed.json()["error"]
 
 
 def test_the_name_of_a_run_is_text_and_never_markup():

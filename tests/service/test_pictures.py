@@ -31,9 +31,9 @@ def decode_picture(text: str) -> np.ndarray:
 
 
 def test_the_answer_equals_predict(client: Client, grey: Served):
-    done = client.post("/v1/predict", content=encode_picture(stroke()), headers={"content-type": "image/png"})
-    assert done.status_code == 200
-    answer = done.json()
+    completed = client.post("/v1/predict", content=encode_picture(stroke()), headers={"content-type": "image/png"})
+    assert completed.status_code == 200
+    answer = completed.json()
     (expected,) = predict(grey.model, [stroke()], names=[""])
     assert (answer["model"], answer["version"]) == ("grey", grey.version)
     same = expected.to_dict() | {"file": None}
@@ -82,15 +82,15 @@ def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
 def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 3)).astype(np.uint8)
     content = encode_picture(pixels, kind.partition("/")[2])
-    done = client_of_both.post("/v1/predict?model=colour", content=content, headers={"content-type": kind})
-    assert done.status_code == 200
-    assert done.json()["none_of_these"] is None
-    assert decode_picture(done.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
+    completed = client_of_both.post("/v1/predict?model=colour", content=content, headers={"content-type": kind})
+    assert completed.status_code == 200
+    assert completed.json()["none_of_these"] is None
+    assert decode_picture(completed.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
 
 
 def test_a_request_must_name_one_of_several_models(client_of_both: Client):
-    done = client_of_both.post("/v1/predict", content=encode_picture(stroke()))
-    assert (done.status_code, done.json()) == (400, {"error": "model: Field required"})
+    completed = client_of_both.post("/v1/predict", content=encode_picture(stroke()))
+    assert (completed.status_code, completed.json()) == (400, {"error": "model: Field required"})
     assert client_of_both.post("/v1/predict?model=none", content=encode_picture(stroke())).status_code == 404
 
 
@@ -142,9 +142,9 @@ WHOLE = encode_picture(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).as
     ],
 )
 def test_invalid_and_large_pictures_are_refused_with_a_reason(grey: Served, content: bytes, status: int):
-    done = Client(create_app([grey], Limits(pixels=40_000))).post("/v1/predict", content=content)
-    assert (done.status_code, list(done.json())) == (status, ["error"])
-    assert "picture" in done.json()["error"]
+    completed = Client(create_app([grey], Limits(pixels=40_000))).post("/v1/predict", content=content)
+    assert (completed.status_code, list(completed.json())) == (status, ["error"])
+    assert "picture" in completed.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_invalid_and_large_pictures_are_refused_with_a_reason(grey: Served, cont
     ],
 )
 def test_an_unknown_query_is_refused(client: Client, query: str, reason: str):
-    done = client.post(f"/v1/predict?{query}", content=encode_picture(stroke()))
-    assert done.status_code == 400
-    assert reason in done.json()["error"]
+    completed = client.post(f"/v1/predict?{query}", content=encode_picture(stroke()))
+    assert completed.status_code == 400
+    assert reason in completed.json()["error"]
 
 
 def two_strokes() -> np.ndarray:
@@ -171,9 +171,9 @@ def two_strokes() -> np.ndarray:
 
 
 def test_strings_are_those_of_read_strings(client: Client, grey: Served):
-    done = client.post("/v1/strings", content=encode_picture(two_strokes()))
-    assert done.status_code == 200
-    answer, expected = done.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
+    completed = client.post("/v1/strings", content=encode_picture(two_strokes()))
+    assert completed.status_code == 200
+    answer, expected = completed.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
     assert answer["lines"] == expected["lines"]
     for digit, expected_digit in zip(answer["digits"], expected["digits"], strict=True):
         assert {key: digit[key] for key in expected_digit} == expected_digit
@@ -196,12 +196,12 @@ def test_an_empty_sheet_has_no_strings(client: Client):
 
 
 def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):
-    done = client_of_both.post("/v1/strings?model=colour", content=encode_picture(stroke()))
-    assert done.status_code == 400
-    assert "does not classify single characters" in done.json()["error"]
+    completed = client_of_both.post("/v1/strings?model=colour", content=encode_picture(stroke()))
+    assert completed.status_code == 400
+    assert "does not classify single characters" in completed.json()["error"]
 
 
 def test_strings_have_no_steps_to_choose(client: Client):
-    done = client.post("/v1/strings?steps=crop", content=encode_picture(stroke()))
-    assert done.status_code == 400
-    assert "Extra inputs are not permitted" in done.json()["error"]
+    completed = client.post("/v1/strings?steps=crop", content=encode_picture(stroke()))
+    assert completed.status_code == 400
+    assert "Extra inputs are not permitted" in completed.json()["error"]

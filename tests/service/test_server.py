@@ -151,9 +151,9 @@ def test_hostile_bodies_are_refused_and_take_less_than_32_mib(service: Service):
         client.get("/v2")
         before = service.mib("VmHWM")
         for path, body in corpus:
-            done = client.post(path, content=body)
-            assert done.status_code in (400, 413), (path, body[:40])
-            assert list(done.json()) == ["error"]
+            completed = client.post(path, content=body)
+            assert completed.status_code in (400, 413), (path, body[:40])
+            assert list(completed.json()) == ["error"]
         assert service.mib("VmHWM") - before < 32
 
 

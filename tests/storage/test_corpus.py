@@ -151,11 +151,11 @@ def test_a_newer_format_is_refused_with_the_version_to_install(
 ):
     monkeypatch.chdir(copied)
     _with_format(copied / file, **version)
-    done = invoke(*words)
-    assert done.exit_code == 1
+    completed = invoke(*words)
+    assert completed.exit_code == 1
     newer = f"format 2 is newer than convscope {cs.__version__}, which reads formats up to 1"
-    assert done.stderr.endswith(f"{file}: {newer}; install convscope 0.7.1 or newer\n")
-    assert done.stderr.count("\n") == 1
+    assert completed.stderr.endswith(f"{file}: {newer}; install convscope 0.7.1 or newer\n")
+    assert completed.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("written", ARCHIVES[-1:], indirect=True)

@@ -125,7 +125,7 @@ def test_each_finished_fold_is_reported():
         ONE_EPOCH,
         folds=3,
         threads=1,
-        on_fold=lambda *done: folds.append(done),
+        on_fold=lambda *completed: folds.append(completed),
     )
     assert folds == [(1, 3), (2, 3), (3, 3)]
 

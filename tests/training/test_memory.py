@@ -68,8 +68,8 @@ def test_a_process_that_trains_stays_within_its_bound(
 ) -> None:
     request = {"architecture": architecture.to_dict(), "recipe": recipe.to_dict(), "train": train, "test": test}
     command = [sys.executable, "-c", PROGRAM, json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    memory = json.loads(done.stdout)
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    memory = json.loads(completed.stdout)
     taken_bytes = memory["peak_memory_bytes"] - memory["start"] - memory["data_bytes"]
     assert taken_bytes <= memory["training_bytes"] + SLACK
     assert taken_bytes >= memory["training_bytes"] / 4  # else the bound would be useless

@@ -114,7 +114,7 @@ def test_progress_runs_through_all_pools_of_an_epoch(on_disk):
     )
     for epoch in (1, 2):
         of_epoch = [rest for number, *rest in progress if number == epoch]
-        assert [done for done, *_ in of_epoch] == [min(32 * step, 1000) for step in range(1, 33)]
+        assert [completed for completed, *_ in of_epoch] == [min(32 * step, 1000) for step in range(1, 33)]
         assert of_epoch[-1][1:] == pytest.approx([history.loss[epoch - 1], history.accuracy[epoch - 1]])
 
 

@@ -21,18 +21,18 @@ def build(compiler: str, program: str, folder: Path, *flags: str, suffix: str = 
     source, executable = folder / f"program.{suffix}", folder / "program"
     source.write_text(program)
     language = ["-std=c++17", *C[1:]] if suffix == "cpp" else list(C)
-    done = subprocess.run(
+    completed = subprocess.run(
         [compiler, *language, *flags, str(source), "-o", str(executable), "-lm"], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     return executable
 
 
 def run(executable: Path, content: bytes = b"") -> bytes:
     """Run a program with `content` as standard input and return its output."""
-    done = subprocess.run([str(executable)], input=content, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[:2000]
-    return done.stdout
+    completed = subprocess.run([str(executable)], input=content, capture_output=True)
+    assert completed.returncode == 0, completed.stderr.decode(errors="replace")[:2000]
+    return completed.stdout
 
 
 LOGITS = """

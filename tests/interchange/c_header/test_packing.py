@@ -176,7 +176,7 @@ def test_an_arm_processor_gives_the_same_bits(bits: int, mnist: cs.Splits, tmp_p
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=calibration, prefix="net")
     (tmp_path / "net.c").write_text(logits_program("net"))
     subprocess.run([*ARM, *C, "-Os", "net.c", "-o", "net", "-lm"], cwd=tmp_path, check=True)
-    done = subprocess.run(
+    completed = subprocess.run(
         ["qemu-aarch64", "net"], cwd=tmp_path, check=True, input=images.tobytes(), capture_output=True
     )
-    assert done.stdout == simulate(quantize(model, calibration[::2]), images).tobytes()
+    assert completed.stdout == simulate(quantize(model, calibration[::2]), images).tobytes()

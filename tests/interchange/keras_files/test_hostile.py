@@ -326,8 +326,8 @@ def test_memory_stays_flat_and_nothing_is_written(tmp_path):
     for path, (make, _, _) in zip(paths, BOMBS.values(), strict=True):
         path.write_bytes(make())
     command = [sys.executable, "-c", READ_AND_MEASURE, *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    for name, (_, why, max_mebibytes), line in zip(BOMBS, BOMBS.values(), done.stdout.splitlines(), strict=True):
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for name, (_, why, max_mebibytes), line in zip(BOMBS, BOMBS.values(), completed.stdout.splitlines(), strict=True):
         message, growth_mebibytes = json.loads(line)
         assert any(part in message for part in why.split("|")), (name, message)
         assert growth_mebibytes < max_mebibytes, name

@@ -48,8 +48,8 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     options = ("--dataset", tiny_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "list_quick_topics", lambda _: ())  # they take longest, and their files are logged alike
-        done = invoke("run", *options)
-    assert done.exit_code == 0, done.output
+        completed = invoke("run", *options)
+    assert completed.exit_code == 0, completed.output
     succeed("log", folder / "run", "--to", f"tensorboard:{folder / 'logs'}")
     return folder / "run", folder / "logs"
 

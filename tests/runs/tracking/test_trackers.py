@@ -43,8 +43,8 @@ WRONG = [
 @pytest.mark.parametrize(("spec", "message"), WRONG)
 def test_a_wrong_tracker_is_refused(trained: Path, monkeypatch: pytest.MonkeyPatch, spec: str, message: str):
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
-    done = invoke("log", trained, "--to", spec)
-    assert (done.exit_code, done.stderr.startswith(f"Error: {message}")) == (1, True)
+    completed = invoke("log", trained, "--to", spec)
+    assert (completed.exit_code, completed.stderr.startswith(f"Error: {message}")) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_a_missing_package_is_named(
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "convscope.runs.tracking.tensorboard_events", raising=False)
     monkeypatch.delattr("convscope.runs.tracking.tensorboard_events", raising=False)
-    done = invoke("log", trained, "--to", spec)
-    assert done.exit_code == 1
-    assert re.search(rf'{package}\S* is not installed; run pip install ".*{extra}', done.stderr)
+    completed = invoke("log", trained, "--to", spec)
+    assert completed.exit_code == 1
+    assert re.search(rf'{package}\S* is not installed; run pip install ".*{extra}', completed.stderr)
 
 
 def test_a_password_is_not_repeated(trained: Path):
-    done = invoke("log", trained, "--to", "mlflow:gopher://ann:secret@host")
-    assert "secret" not in done.stderr
+    completed = invoke("log", trained, "--to", "mlflow:gopher://ann:secret@host")
+    assert "secret" not in completed.stderr
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
-    done = invoke("log", tmp_path / "none", "--to", "tensorboard:logs")
-    assert done.exit_code == 1
-    assert "no such folder" in done.stderr
+    completed = invoke("log", tmp_path / "none", "--to", "tensorboard:logs")
+    assert completed.exit_code == 1
+    assert "no such folder" in completed.stderr

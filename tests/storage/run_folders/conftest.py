@@ -11,13 +11,13 @@ from tests.shared import bare_reports, invoke, make_once, succeed
 __all__ = ["assert_one_error", "invoke", "succeed"]
 
 
-def assert_one_error(done: Result, *words: str) -> None:
+def assert_one_error(completed: Result, *words: str) -> None:
     """Assert that a command ended with exit code 1 and one `Error:` line that contains all of `words`."""
-    assert done.exit_code == 1, (done.exit_code, done.output)
-    assert isinstance(done.exception, SystemExit), repr(done.exception)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("Error: "), done.stderr
+    assert completed.exit_code == 1, (completed.exit_code, completed.output)
+    assert isinstance(completed.exception, SystemExit), repr(completed.exception)
+    lines = completed.stderr.strip().splitlines()
+    assert len(lines) == 1, completed.stderr
+    assert lines[0].startswith("Error: "), completed.stderr
     for word in words:
         assert word in lines[0], (word, lines[0])
 
@@ -48,9 +48,9 @@ def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         out = folder / "run"
         trained = ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out)
         with bare_reports():
-            done = [invoke(*trained), invoke("report", out, "all")]
-        done.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
-        assert [result.exit_code for result in done] == [0, 0, 0], [result.output for result in done]
+            completed = [invoke(*trained), invoke("report", out, "all")]
+        completed.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
+        assert [result.exit_code for result in completed] == [0, 0, 0], [result.output for result in completed]
 
     return make_once(tmp_path_factory, "tiny-run", make) / "run"
 

@@ -80,10 +80,10 @@ def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path:
         "ensemble": (run / "seeds" / "runs", "--out", tmp_path / "joined"),
     }
     name, *more = command.split()
-    done = invoke(name, run, *(more or arguments.get(command, ())))
-    if command in ("figures", "export --format card") and done.exit_code == 0:  # these read no model
+    completed = invoke(name, run, *(more or arguments.get(command, ())))
+    if command in ("figures", "export --format card") and completed.exit_code == 0:  # these read no model
         return
-    assert_one_error(done, "model.safetensors: not the classes of this run; use another copy")
+    assert_one_error(completed, "model.safetensors: not the classes of this run; use another copy")
 
 
 def first_stored_run(run: Path) -> Path:

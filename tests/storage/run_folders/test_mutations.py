@@ -100,11 +100,11 @@ def limit_resources() -> Iterator[None]:
 
 
 def _run_command(*words: object) -> None:
-    done = invoke(*words)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code in (0, 1), done.output
-    assert len(done.stderr) < 5000, done.stderr[:200]
+    completed = invoke(*words)
+    if completed.exception is not None and not isinstance(completed.exception, SystemExit):
+        raise completed.exception
+    assert completed.exit_code in (0, 1), completed.output
+    assert len(completed.stderr) < 5000, completed.stderr[:200]
 
 
 class Readers:

@@ -48,8 +48,8 @@ def held(finished_run: Path, tmp_path_factory: pytest.TempPathFactory):
 def test_a_writing_command_ends_at_once_and_names_the_other_process(held: tuple[Path, int], tiny_data: Path, name: str):
     run, pid = held
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
-    done = invoke(*COMMANDS[name](run, tiny_data))
-    assert_one_error(done, f"another convscope process (pid {pid}) is writing to {run}")
+    completed = invoke(*COMMANDS[name](run, tiny_data))
+    assert_one_error(completed, f"another convscope process (pid {pid}) is writing to {run}")
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
 
 

@@ -263,9 +263,9 @@ def test_parquet_files_with_false_page_sizes_stay_within_a_gigabyte(tmp_path):
         path = tmp_path / f"{index}.parquet"
         path.write_bytes(good[:index] + b"\xff\xff\xff\x0f" + good[index + 4 :])
         paths.append(str(path))
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", PROGRAM, *paths], capture_output=True, text=True, timeout=600, check=False
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "is not a complete Parquet file" in done.stdout
-    assert int(done.stdout.split()[-1]) < 1 << 20
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    assert "is not a complete Parquet file" in completed.stdout
+    assert int(completed.stdout.split()[-1]) < 1 << 20
