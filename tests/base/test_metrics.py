@@ -119,8 +119,8 @@ def test_intervals_of_all_correct_and_all_wrong_reach_1_and_0(matrix):
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 7), (9903, 10000)])
 def test_wilson_interval_is_scipys(successes, trials, confidence):
     theirs = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    ours = metrics.wilson_interval(successes, trials, confidence)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    computed = metrics.wilson_interval(successes, trials, confidence)
+    assert computed == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 @given(st.integers(1, 10**6), st.floats(0, 1))

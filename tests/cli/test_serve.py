@@ -65,9 +65,9 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
         completed = subprocess.run(printed, shell=True, capture_output=True, text=True, check=False)
         process.terminate()
         process.communicate(timeout=600)
-    answer = json.loads(completed.stdout)
-    assert (answer["model"], answer["size"]) == ("dense", [28, 28])
-    assert answer["class_name"] in ("a", "b")
+    response = json.loads(completed.stdout)
+    assert (response["model"], response["size"]) == ("dense", [28, 28])
+    assert response["class_name"] in ("a", "b")
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])

@@ -57,5 +57,5 @@ def test_any_bytes_are_answered_or_refused(body: bytes):
 
 
 def test_the_valid_body_of_the_mutations_is_answered():
-    answer = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), 4)
-    assert json.loads(answer.body)["outputs"][0]["shape"] == [1, 3]
+    response = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), 4)
+    assert json.loads(response.body)["outputs"][0]["shape"] == [1, 3]

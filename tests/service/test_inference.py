@@ -19,8 +19,8 @@ def tensor(images: np.ndarray, **changes: Any) -> dict[str, Any]:
     return {"name": "images", "shape": list(images.shape), "datatype": "UINT8", "data": data} | changes
 
 
-def outputs(answer: dict[str, Any]) -> dict[str, np.ndarray]:
-    return {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer["outputs"]}
+def outputs(response: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in response["outputs"]}
 
 
 def test_health_and_metadata_follow_the_protocol(client: Client, grey: Served):
@@ -45,9 +45,9 @@ def test_health_and_metadata_follow_the_protocol(client: Client, grey: Served):
 def test_all_outputs_are_returned_by_default(client: Client, grey: Served, images: np.ndarray):
     completed = client.post(INFER, json={"id": "mine", "inputs": [tensor(images)]})
     assert completed.status_code == 200
-    answer = completed.json()
-    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("mine", "grey", grey.version)
-    arrays, logits = outputs(answer), grey.model.logits(images)
+    response = completed.json()
+    assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "grey", grey.version)
+    arrays, logits = outputs(response), grey.model.logits(images)
     assert np.array_equal(arrays["logits"].astype(np.float32), logits)
     assert np.array_equal(arrays["probabilities"].astype(np.float32), softmax(logits).astype(np.float32))
     calibrated = grey.model.calibrated_probabilities(images).astype(np.float32)
@@ -67,10 +67,10 @@ def test_outputs_come_in_the_requested_order(
         query = tensor(images, datatype=datatype, data=data)
         completed = client.post(INFER, json={"inputs": [query], "outputs": [{"name": name} for name in names]})
         assert completed.status_code == 200
-        answer = completed.json()
-        assert "id" not in answer
-        assert [output["name"] for output in answer["outputs"]] == list(names)
-        assert outputs(answer)["label"].tolist() == grey.model.predict(images).tolist()
+        response = completed.json()
+        assert "id" not in response
+        assert [output["name"] for output in response["outputs"]] == list(names)
+        assert outputs(response)["label"].tolist() == grey.model.predict(images).tolist()
 
 
 def test_a_model_without_a_rejection_rule_has_no_output_none_of_these(client_of_both: Client):

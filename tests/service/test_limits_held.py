@@ -51,16 +51,16 @@ def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_pat
         query = [(f"{service.address}/v1/{path}?explain=false", pictures[kind]) for kind, path in paths.items()]
         with ThreadPoolExecutor(len(query)) as clients:
             answers = list(clients.map(lambda request: httpx.post(request[0], content=request[1], timeout=600), query))
-        assert [answer.status_code for answer in answers] == [200] * len(query)
-        assert all(answer.json()["size"] == [5000, 5000] for answer in answers)
+        assert [response.status_code for response in answers] == [200] * len(query)
+        assert all(response.json()["size"] == [5000, 5000] for response in answers)
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
 
 
 def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder: Path, tmp_path: Path):
     with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=1.0) as service:
-        answer = httpx.post(service.address + "/v1/strings", content=noise(2000, 0.3), timeout=600)
-        assert answer.status_code == 503
-        assert "was not ready after 1 s" in answer.json()["error"]
+        response = httpx.post(service.address + "/v1/strings", content=noise(2000, 0.3), timeout=600)
+        assert response.status_code == 503
+        assert "was not ready after 1 s" in response.json()["error"]
         small = encode_picture(np.full((60, 40), 255, np.uint8), "PNG")
         assert wait_for(
             lambda: httpx.post(service.address + "/v1/predict", content=small, timeout=600).status_code == 200

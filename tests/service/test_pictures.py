@@ -33,22 +33,22 @@ def decode_picture(text: str) -> np.ndarray:
 def test_the_answer_equals_predict(client: Client, grey: Served):
     completed = client.post("/v1/predict", content=encode_picture(stroke()), headers={"content-type": "image/png"})
     assert completed.status_code == 200
-    answer = completed.json()
+    response = completed.json()
     (expected,) = predict(grey.model, [stroke()], names=[""])
-    assert (answer["model"], answer["version"]) == ("grey", grey.version)
+    assert (response["model"], response["version"]) == ("grey", grey.version)
     same = expected.to_dict() | {"file": None}
-    assert {key: answer[key] for key in same} == same
-    assert answer["size"] == [60, 80]
+    assert {key: response[key] for key in same} == same
+    assert response["size"] == [60, 80]
 
 
 def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey: Served):
-    answer = client.post("/v1/predict", content=encode_picture(stroke())).json()
+    response = client.post("/v1/predict", content=encode_picture(stroke())).json()
     (expected,) = predict(grey.model, [stroke()])
     stages = expected.prepared.stages
-    assert [(step["name"], step["on"], step["size"]) for step in answer["stages"]] == [
+    assert [(step["name"], step["on"], step["size"]) for step in response["stages"]] == [
         (stage.name, stage.is_taken, [*stage.pixels.shape[:2]]) for stage in stages
     ]
-    for step, stage in zip(answer["stages"], stages, strict=True):
+    for step, stage in zip(response["stages"], stages, strict=True):
         assert np.array_equal(decode_picture(step["picture"]), stage.pixels[..., 0])
 
 
@@ -173,9 +173,9 @@ def two_strokes() -> np.ndarray:
 def test_strings_are_those_of_read_strings(client: Client, grey: Served):
     completed = client.post("/v1/strings", content=encode_picture(two_strokes()))
     assert completed.status_code == 200
-    answer, expected = completed.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
-    assert answer["lines"] == expected["lines"]
-    for digit, expected_digit in zip(answer["digits"], expected["digits"], strict=True):
+    response, expected = completed.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
+    assert response["lines"] == expected["lines"]
+    for digit, expected_digit in zip(response["digits"], expected["digits"], strict=True):
         assert {key: digit[key] for key in expected_digit} == expected_digit
         assert digit["stages"][0]["name"] == "picture"
         assert np.shape(digit["attribution"]["values"]) == (8, 8)
@@ -191,8 +191,8 @@ def test_of_many_characters_only_some_are_explained(client: Client, monkeypatch:
 
 
 def test_an_empty_sheet_has_no_strings(client: Client):
-    answer = client.post("/v1/strings", content=encode_picture(np.full((40, 60), 255, np.uint8))).json()
-    assert (answer["lines"], answer["digits"]) == ([], [])
+    response = client.post("/v1/strings", content=encode_picture(np.full((40, 60), 255, np.uint8))).json()
+    assert (response["lines"], response["digits"]) == ([], [])
 
 
 def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):

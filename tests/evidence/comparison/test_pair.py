@@ -18,8 +18,8 @@ from .conftest import make_candidate, make_group
 def compare_counts(both_correct, only_a, only_b, both_wrong, names=("cnn", "ann")):
     """Compare two candidates by the number of images that both, only one or none of them classify correctly."""
     counts = (both_correct, only_a, only_b, both_wrong)
-    right_a, right_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
-    return cs.compare(make_candidate(names[0], right_a), make_candidate(names[1], right_b))
+    correct_a, correct_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
+    return cs.compare(make_candidate(names[0], correct_a), make_candidate(names[1], correct_b))
 
 
 def test_comparison_agrees_with_scipy_and_the_two_evaluations():
@@ -200,13 +200,13 @@ def test_candidate_from_model_counts_its_costs():
         ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
         ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
         ({"labels": [0, 1]}, "a and b were evaluated on different images of shapes"),
-        ({"right": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
+        ({"is_correct": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
     ],
 )
 @pytest.mark.parametrize(("compare", "make"), [(cs.compare, make_candidate), (cs.compare_groups, make_group)])
 def test_comparison_rejects_other_images(compare, make, wrong, message):
     with pytest.raises(ValueError, match=message):
-        compare(make("a", [1, 0]), make("b", **{"right": [1, 0], **wrong}))
+        compare(make("a", [1, 0]), make("b", **{"is_correct": [1, 0], **wrong}))
 
 
 def test_comparison_rejects_other_class_names():

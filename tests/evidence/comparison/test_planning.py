@@ -9,7 +9,7 @@ import convscope as cs
 from convscope.base.statistics import group_difference
 from convscope.evidence.comparison.power import POWER, DifferenceVariances
 
-from .conftest import draw_right, make_group
+from .conftest import draw_correct, make_group
 
 SD = 0.0007
 """Standard deviation of accuracies between seeds, about that of `cnn` with `fast`."""
@@ -75,7 +75,7 @@ def test_the_uncertainty_of_a_pilot_costs_seeds():
 @pytest.fixture
 def pilot():
     """Four runs of each of two networks on 3,000 images, about 97 % and 95 % correct."""
-    return make_group("cnn", draw_right(1, 4, 3000, 0.97)), make_group("ann", draw_right(2, 4, 3000, 0.95))
+    return make_group("cnn", draw_correct(1, 4, 3000, 0.97)), make_group("ann", draw_correct(2, 4, 3000, 0.95))
 
 
 def test_more_looks_need_more_seeds_in_equal_steps(pilot):
@@ -118,10 +118,10 @@ def test_to_dict_is_plain_json(pilot):
 def test_a_plan_rejects_invalid_arguments(pilot):
     a, b = pilot
     with pytest.raises(ValueError, match="one run of cnn; train at least two seeds"):
-        cs.plan(make_group("cnn", draw_right(1, 1, 3000, 0.9)), b)
+        cs.plan(make_group("cnn", draw_correct(1, 1, 3000, 0.9)), b)
     with pytest.raises(ValueError, match=r"difference is 1\.5; it must lie between 0 and 1"):
         cs.plan(a, b, difference=1.5)
     with pytest.raises(ValueError, match="margin is 0"):
         cs.plan(a, b, margin=0.0)
     with pytest.raises(ValueError, match="different images"):
-        cs.plan(a, make_group("ann", draw_right(2, 4, 2000, 0.95)))
+        cs.plan(a, make_group("ann", draw_correct(2, 4, 2000, 0.95)))

@@ -8,14 +8,14 @@ from convscope.evidence.comparison import compare_all, compare_groups
 from convscope.evidence.comparison.several import MAX_PAIRS
 from convscope.evidence.comparison.words import format_p_number
 
-from .conftest import draw_right, make_group
+from .conftest import draw_correct, make_group
 
 ACCURACIES = {"best": 0.93, "same": 0.93, "worse": 0.86, "worst": 0.7}
 
 
 def make_groups(models=3):
     return [
-        make_group(name, draw_right(number, models, 300, accuracy))
+        make_group(name, draw_correct(number, models, 300, accuracy))
         for number, (name, accuracy) in enumerate(ACCURACIES.items())
     ]
 
@@ -52,7 +52,7 @@ def test_two_groups_are_one_comparison_without_correction():
 
 
 def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
-    made = [*make_groups(), make_group("<b>", draw_right(9, 3, 300, 0.9))]
+    made = [*make_groups(), make_group("<b>", draw_correct(9, 3, 300, 0.9))]
     result = compare_all(made)
     text, html = str(result), result._repr_html_()
     assert text.startswith("5 groups on the 300 test images of shapes")

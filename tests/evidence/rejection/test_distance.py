@@ -74,8 +74,8 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
     distance = fit_distance(model, dataset)
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, dataset.labels).transform(features)
-    ours = (features - distance.centre.unpack()) @ distance.axes.unpack()
-    correlations = np.abs(np.corrcoef(ours.T, theirs.T)[:3, 3:])
+    computed = (features - distance.centre.unpack()) @ distance.axes.unpack()
+    correlations = np.abs(np.corrcoef(computed.T, theirs.T)[:3, 3:])
     np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # ours grow, theirs fall
 
 

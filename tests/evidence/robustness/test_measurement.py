@@ -29,10 +29,10 @@ def test_each_accuracy_is_measured_on_the_corrupted_images(robustness, model, di
     clean = model.predict(digits.images) == digits.labels
     assert robustness.accuracy == clean.mean()
     for corruption in robustness.corruptions[::7]:
-        right = model.predict(corrupt(digits.images, corruption.name, corruption.strength)) == digits.labels
-        assert corruption.accuracy == right.mean()
-        assert corruption.interval == wilson_interval(int(right.sum()), 60)
-        assert corruption.change == pytest.approx(right.mean() - clean.mean())
+        is_correct = model.predict(corrupt(digits.images, corruption.name, corruption.strength)) == digits.labels
+        assert corruption.accuracy == is_correct.mean()
+        assert corruption.interval == wilson_interval(int(is_correct.sum()), 60)
+        assert corruption.change == pytest.approx(is_correct.mean() - clean.mean())
         assert corruption.change_interval[0] <= corruption.change <= corruption.change_interval[1]
 
 
@@ -117,8 +117,8 @@ def test_wrong_arguments_are_refused(model, digits):
 
 def test_accuracies_and_changes_have_the_intervals_of_the_metrics():
     clean = np.array([True] * 8 + [False] * 2)
-    right = np.array([[True] * 5 + [False] * 3 + [True, False]])
-    accuracies, intervals, changes, change_intervals = measurement.compute_accuracies(clean, right)
+    is_correct = np.array([[True] * 5 + [False] * 3 + [True, False]])
+    accuracies, intervals, changes, change_intervals = measurement.compute_accuracies(clean, is_correct)
     assert accuracies == (0.6,)
     assert intervals == (wilson_interval(6, 10),)
     assert changes == pytest.approx((-0.2,))
