@@ -179,5 +179,5 @@ test('of many training images, the first drawn are measured', () => {
   const at = { epoch: 1, step: 9 };
   const work = measureEpoch(network as unknown as Network, data as unknown as TrainingData, chosen, sample, 2, at);
   const { train, gap } = atOnce(work);
-  expect([train.count, train.right, gap]).toEqual([MAX_MEASURED, MAX_MEASURED / 2, -0.5]);
+  expect([train.count, train.correct, gap]).toEqual([MAX_MEASURED, MAX_MEASURED / 2, -0.5]);
 });

@@ -9,7 +9,7 @@ import { Plan } from '../src/training/plan.svelte';
 import { fast } from '../src/training/recipe';
 import { openEngine, readCases } from './engine/cases';
 
-const score = (right: number, count: number) => ({ right, count, loss: 0, confusion: [], answers: [] });
+const score = (correct: number, count: number) => ({ correct, count, loss: 0, confusion: [], predictions: [] });
 const at = (epoch: number, train: number, test: number): EpochPoint => ({
   epoch,
   step: 7 * epoch,

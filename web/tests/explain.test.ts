@@ -110,7 +110,7 @@ function question(of: Architecture, lost: Ablation[] = []): Question {
     replacements: ablation,
     pixels,
     background: 0,
-    answer: order[0],
+    prediction: order[0],
     rival: order[1],
     camLayer: maps.at(-1)?.layer.name ?? null,
   };
@@ -124,7 +124,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     const network = engine.network(of, request.weights);
     const { logits } = network.forward(request.pixels);
     network.free();
-    expect(explanation.difference).toBeCloseTo(logits[request.answer] - logits[request.rival], 4);
+    expect(explanation.difference).toBeCloseTo(logits[request.prediction] - logits[request.rival], 4);
     const pixels = of.input.height * of.input.width;
     for (const method of METHODS) {
       const result = explanation.methods[method];
@@ -156,7 +156,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     const network = engine.network(of, request.weights);
     const { logits } = network.forward(request.pixels, request.replacements);
     network.free();
-    expect(explanation.difference).toBeCloseTo(logits[request.answer] - logits[request.rival], 4);
+    expect(explanation.difference).toBeCloseTo(logits[request.prediction] - logits[request.rival], 4);
     if (explanation.maps?.layer !== first.layer) return;
     expect(explanation.maps.terms.find((term) => term.index === 1)?.value).toBeCloseTo(0, 12);
   });
@@ -173,13 +173,13 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
       const network = engine.network(of, request.weights);
       const forward = network.forward(request.pixels, request.replacements);
       network.free();
-      const { table, weights, answer, rival } = request;
-      const split = splitOverUnits(table, weights, forward, normalize(request.pixels, of.input), answer, rival);
+      const { table, weights, prediction, rival } = request;
+      const split = splitOverUnits(table, weights, forward, normalize(request.pixels, of.input), prediction, rival);
       if (table.at(-1)!.layer.kind !== 'Dense') {
         expect(split).toBeNull();
         continue;
       }
-      expect(Math.abs(split!.total - (forward.logits[answer] - forward.logits[rival]))).toBeLessThan(1e-4);
+      expect(Math.abs(split!.total - (forward.logits[prediction] - forward.logits[rival]))).toBeLessThan(1e-4);
       if (split!.maps) {
         expect(split!.maps.total + split!.bias).toBeCloseTo(split!.total, 6);
         for (const term of split!.maps.terms) {

@@ -1,6 +1,6 @@
 // The smallest change for another prediction, and the predictions along it and along a morph.
 import { describe, expect, test } from 'vitest';
-import { answersAlong, interpolate, applyChange, sizeOf, smallestChange } from '../src/analysis/fool';
+import { predictAlong, interpolate, applyChange, sizeOf, smallestChange } from '../src/analysis/fool';
 import { largest } from '../src/analysis/largest';
 import { classesAlong, signedMap, firstOfClass } from '../src/bench/fool/along';
 import { softmax } from '../src/engine/softmax';
@@ -76,10 +76,10 @@ test('a morph begins and ends at its images, and has the predictions of the netw
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const [from, to] = [imagesOf(architecture, 1, 1), imagesOf(architecture, 2, 1)];
   expect([interpolate(from, to, 0), interpolate(from, to, 1)]).toEqual([from, to]);
-  const along = atOnce(answersAlong(network, (share) => interpolate(from, to, share), [0, 0.5, 1]));
+  const along = atOnce(predictAlong(network, (share) => interpolate(from, to, share), [0, 0.5, 1]));
   const expected = softmax(network.logits(to), network.numClasses);
   expect(along.probabilities[2]).toEqual(expected);
-  expect(along.answers[2]).toBe(largest(expected));
+  expect(along.predictions[2]).toBe(largest(expected));
   const names = Array.from({ length: network.numClasses }, (_, k) => `class ${k}`);
   const lines = classesAlong(along, names, [3, 5, 3]);
   expect(lines.slice(0, 2).map(({ name }) => name)).toEqual(['class 3', 'class 5']);

@@ -57,8 +57,8 @@ test('layers are named in plain words, and several of one kind are numbered', ()
 });
 
 test('a part is a filter, a map, a unit or a class', () => {
-  const named = (layer: string, isAnswer = false) =>
-    partName(table.find((row) => row.layer.name === layer) ?? null, 1, ['a', 'b', 'c'], isAnswer);
+  const named = (layer: string, isClass = false) =>
+    partName(table.find((row) => row.layer.name === layer) ?? null, 1, ['a', 'b', 'c'], isClass);
   expect([named('conv2d'), named('pool'), named('dense'), named('out', true), named('input')]).toEqual([
     'filter 1',
     'map 1',

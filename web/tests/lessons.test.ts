@@ -45,7 +45,7 @@ function benchOf(name: string, state: { training?: number; untrained?: boolean }
     forward: { probabilities, logits: probabilities },
     lastResults: { training: null, step: null, change: null },
     source: { kind: 'image', position: 0 },
-    answer: 1,
+    prediction: 1,
     label: 1,
   } as unknown as Bench;
 }

@@ -80,7 +80,7 @@ test('a network for own classes opens with its names, its weights and its exampl
 
 test('a network for the data of the page opens with the same images, without results of another network', async () => {
   const network = { architecture: own, weights: initialWeights(own, 2), means: {}, recipe: recipeFor(shape, 15) };
-  const payload = await trainedPayload(page, network, 3, { right: 8, count: 10 });
+  const payload = await trainedPayload(page, network, 3, { correct: 8, count: 10 });
   const { models, images: shown } = await load(payload);
   expect(models[0].weights).toEqual(network.weights);
   expect(shown.pixels).toEqual(images);

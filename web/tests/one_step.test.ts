@@ -1,6 +1,6 @@
 // What the view of one step shows: its pictures hold the numbers of the reference engine, and the step is its step.
 import { describe, expect, test } from 'vitest';
-import { takeOneStep, type OneStep, type StepFrom } from '../src/bench/step/one_step';
+import { takeOneStep, type OneStep, type StepStart } from '../src/bench/step/one_step';
 import { hasPicture, kernelMosaic, mapMosaic, type Mosaic } from '../src/bench/step/pictures';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture, LayerRow } from '../src/engine/types';
@@ -21,8 +21,8 @@ const cases = await readCases();
 const { cases: steps, cnn } = await readSteps();
 const TOLERANCE = 1e-4;
 
-function stepsOf(architecture: Architecture, seed: number, expected: OneImage<unknown>): [StepFrom, OneStep[]] {
-  const from: StepFrom = {
+function stepsOf(architecture: Architecture, seed: number, expected: OneImage<unknown>): [StepStart, OneStep[]] {
+  const from: StepStart = {
     architecture,
     weights: weightsOf(architecture, seed),
     optimizerState: null,
@@ -49,7 +49,7 @@ function mapsOf({ values, columns }: Mosaic, { outputShape }: LayerRow): Float32
 }
 
 function checkSteps<Numbers>(
-  [from, taken]: [StepFrom, OneStep[]],
+  [from, taken]: [StepStart, OneStep[]],
   expected: OneImage<Numbers>,
   difference: (values: ArrayLike<number>, numbers: Numbers) => number,
 ): void {

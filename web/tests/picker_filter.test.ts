@@ -8,10 +8,10 @@ test.each([
   [{}, [0, 1, 2, 3, 4]],
   [{ label: 3 }, [0, 2]],
   [{ prediction: 3 }, [0, 1]],
-  [{ outcome: 'right' as const }, [0, 3, 4]],
+  [{ outcome: 'correct' as const }, [0, 3, 4]],
   [{ outcome: 'wrong' as const }, [1, 2]],
   [{ label: 5, prediction: 3 }, [1]],
-  [{ label: 5, prediction: 3, outcome: 'right' as const }, []],
+  [{ label: 5, prediction: 3, outcome: 'correct' as const }, []],
   [{ label: 0 }, []],
 ])('%j lets images %j through', (change, positions) => {
   expect(filterPositions(labels, predictions, { ...EVERY_IMAGE, ...change })).toEqual(positions);

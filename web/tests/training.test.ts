@@ -80,8 +80,8 @@ describe('scores', () => {
   test('count by label and prediction, and have the cross-entropy in nats', () => {
     const scores = new Scores(2);
     scores.add(Float32Array.from([0, 0, 0, Math.log(3)]), [0, 0]);
-    const { count, right, loss, confusion, answers } = scores.score;
-    expect([count, right, confusion, answers]).toEqual([2, 1, [[1, 1], [0, 0]], [0, 1]]); // prettier-ignore
+    const { count, correct, loss, confusion, predictions } = scores.score;
+    expect([count, correct, confusion, predictions]).toEqual([2, 1, [[1, 1], [0, 0]], [0, 1]]); // prettier-ignore
     expect(loss).toBeCloseTo((Math.log(2) + Math.log(4)) / 2, 6);
   });
 });
@@ -143,12 +143,12 @@ describe('the engine of the page', () => {
     const [seen, unseen] = [bars(600, 1), bars(300, 2)];
     const trained = engine.network(network, initialWeights(network, 0));
     const before = measure(trained, unseen.images, unseen.labels, 3);
-    expect(before.right).toBeLessThan(200);
+    expect(before.correct).toBeLessThan(200);
     const recipe = { ...fast, epochs: 6, batchSize: 20 };
     const trainer = new Trainer(trained, engine.trainingData(seen.images, seen.labels), recipe, 0);
     while (!trainer.done) trainer.train(10);
     const after = measure(trained, unseen.images, unseen.labels, 3);
-    expect(after.right).toBeGreaterThanOrEqual(270);
+    expect(after.correct).toBeGreaterThanOrEqual(270);
     expect(after.loss).toBeLessThan(before.loss);
   });
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { tally, verdictOf, type Disagreement } from '../src/bench/models/two_models';
 
-const disagreement = (position: number, label: number, answers: [number, number]): Disagreement => ({
+const disagreement = (position: number, label: number, predictions: [number, number]): Disagreement => ({
   position,
   label,
-  answers,
+  predictions,
 });
 
 test('disagreements are counted in the fair sample only, not among the mistakes after it', () => {

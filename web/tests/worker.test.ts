@@ -74,7 +74,7 @@ test('a run reports its images, and a point for the untrained network and for ea
     [1, 3, 20, 10],
     [2, 6, 20, 10],
   ]);
-  for (const { train, test, gap } of points) expect(gap).toBeCloseTo(train.right / 20 - test.right / 10, 12);
+  for (const { train, test, gap } of points) expect(gap).toBeCloseTo(train.correct / 20 - test.correct / 10, 12);
 });
 
 test('a step in parts equals the step that is taken, with the assigned labels', async () => {

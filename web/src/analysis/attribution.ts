@@ -9,9 +9,9 @@ export function normalize(pixels: Uint8Array, input: Input): Float32Array {
 }
 
 // Makes the logit weights of a difference: 1 for the prediction, -1 for the rival.
-export function differenceWeights(classes: number, answer: number, rival: number): Float32Array {
+export function differenceWeights(classes: number, prediction: number, rival: number): Float32Array {
   const weights = new Float32Array(classes);
-  weights[answer] += 1;
+  weights[prediction] += 1;
   weights[rival] -= 1;
   return weights;
 }

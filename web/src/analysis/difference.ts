@@ -49,7 +49,7 @@ export function splitOverUnits(
   weights: Weights,
   forward: Forward,
   image: Float32Array,
-  answer: number,
+  prediction: number,
   rival: number,
 ): UnitSplit | null {
   const last = logitsRow(table);
@@ -61,12 +61,12 @@ export function splitOverUnits(
   const read = before < 0 ? image : forward.activations[before];
   const values = new Float64Array(read.length);
   const terms = Array.from(read, (activation, index) => {
-    const weight = kernel[index * classes + answer] - kernel[index * classes + rival];
+    const weight = kernel[index * classes + prediction] - kernel[index * classes + rival];
     values[index] = activation * weight;
     return { index, value: values[index], activation, weight };
   }).sort(byMagnitude);
   const biases = weights[`${name}/bias`];
-  const bias = biases === undefined ? 0 : biases[answer] - biases[rival];
+  const bias = biases === undefined ? 0 : biases[prediction] - biases[rival];
   const shape = shapeBefore(table, last);
   const flattened = shape[0] * shape[1] > 1;
   const layer = sourceOf(table, last)?.layer.name ?? 'input';

@@ -38,7 +38,7 @@ export interface Question {
   replacements: Replacement[];
   pixels: Uint8Array;
   background: number; // the byte of a pixel without ink
-  answer: number;
+  prediction: number;
   rival: number;
   camLayer: string | null; // the layer whose maps Grad-CAM reads
 }
@@ -76,9 +76,9 @@ interface Attributed {
 }
 
 function* attribute(network: Network, question: Question): Work<Attributed> {
-  const { architecture, table, pixels, background, answer, rival, camLayer } = question;
+  const { architecture, table, pixels, background, prediction, rival, camLayer } = question;
   const { height, width, channels } = architecture.input;
-  const weights = differenceWeights(network.numClasses, answer, rival);
+  const weights = differenceWeights(network.numClasses, prediction, rival);
   const forward = network.forward(pixels);
   const last = lastMapLayer(table);
   const cam = table.find((row) => row.layer.name === camLayer) ?? null;
@@ -111,7 +111,7 @@ function* attribute(network: Network, question: Question): Work<Attributed> {
 
 // Computes the three attributions, their deletion tests, and the split over the maps of the last layer with maps.
 export function* explain(make: MakeNetwork, question: Question): Work<Explanation> {
-  const { architecture, pixels, background, answer, rival } = question;
+  const { architecture, pixels, background, prediction, rival } = question;
   const { height, width, channels } = architecture.input;
   const ink = inkOf(pixels, channels, background);
 
@@ -119,7 +119,7 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
   const trained = withNetwork(networkWith(question.weights), function* (network) {
     const seen = yield* scaleProgress(attribute(network, question), 0, 0.35);
     if (ink.length < MIN_INK) return { ...seen, random: null, curves: null };
-    const weights = differenceWeights(network.numClasses, answer, rival);
+    const weights = differenceWeights(network.numClasses, prediction, rival);
     const random = yield* scaleProgress(randomRemoval(network, pixels, channels, background, weights), 0.35, 0.6);
     const orders = METHODS.map((method) => markedFirst(seen.maps[method] ?? new Float32Array(height * width), ink));
     const curves = yield* scaleProgress(

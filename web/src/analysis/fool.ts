@@ -23,18 +23,18 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
   for (let steps = 0; ; steps++) {
     const changed = applyChange(image, change, 1);
     const logits = network.logits(changed);
-    const answer = largest(logits);
-    if (answer === wanted) return { change: shortenChange(network, image, change, wanted), steps, succeeded: true };
+    const prediction = largest(logits);
+    if (prediction === wanted) return { change: shortenChange(network, image, change, wanted), steps, succeeded: true };
     if (steps === MAX_STEPS) return { change, steps, succeeded: false };
     const dlogits = new Float32Array(K);
     dlogits[wanted] = 1;
-    dlogits[answer] = -1;
+    dlogits[prediction] = -1;
     const { input } = network.layerGradients(changed, dlogits, ['input']);
     // A pixel at 0 or 255 cannot move further, so the others take its share of the step.
     const gradient = input.map((value, i) => (isAtLimit(changed[i], value * scale) ? 0 : value * scale));
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
     if (squares === 0) return { change, steps, succeeded: false };
-    const distance = (OVERSHOOT * (logits[answer] - logits[wanted]) + MARGIN) / squares;
+    const distance = (OVERSHOOT * (logits[prediction] - logits[wanted]) + MARGIN) / squares;
     for (let i = 0; i < change.length; i++) {
       change[i] = Math.max(-image[i], Math.min(255 - image[i], change[i] + distance * gradient[i]));
     }
@@ -70,17 +70,17 @@ export function interpolate(from: Uint8Array, to: Uint8Array, share: number): Ui
 export interface Along {
   shares: number[];
   probabilities: Float32Array[]; // (K,) at each share
-  answers: number[];
+  predictions: number[];
 }
 
 // Predicts the images `at(share)`.
-export function* answersAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
+export function* predictAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
   const probabilities: Float32Array[] = [];
   for (const share of shares) {
     probabilities.push(softmax(network.logits(at(share)), network.numClasses));
     yield probabilities.length / shares.length;
   }
-  return { shares, probabilities, answers: probabilities.map((values) => largest(values)) };
+  return { shares, probabilities, predictions: probabilities.map((values) => largest(values)) };
 }
 
 export interface Size {

@@ -47,24 +47,30 @@ export function unflatten(shape: Shape, unit: number): { map: number; row: numbe
 // the image.
 export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame> {
   const frames = new Map<string, Frame>();
-  const at = table.findIndex((row) => row.layer.name === cell.layer);
+  const last = table.findIndex((row) => row.layer.name === cell.layer);
   frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, first: cell.map, count: 1 });
-  for (let i = at; i >= 0; i--) {
+  for (let i = last; i >= 0; i--) {
     const frame = frames.get(table[i].layer.name);
     if (frame === undefined) continue; // the cell does not depend on this layer
     const nameAt = (index: number) => (index < 0 ? 'input' : table[index].layer.name);
     const [before, earlier] = [beforeOf(table, i), earlierOf(table, i)];
     if (table[i].layer.kind === 'Concatenate') {
-      // Each of its maps is copied from one of the two layers.
-      const joint = channelsOfEarlier(table, i);
-      extend(frames, nameAt(earlier!), partOnMaps(frame, 0, joint));
-      extend(frames, nameAt(before), partOnMaps(frame, joint, Infinity));
+      // Its first maps are copied from the earlier layer, the others from the layer before it.
+      const numEarlier = channelsOfEarlier(table, i);
+      extend(frames, nameAt(earlier!), partOnMaps(frame, 0, numEarlier));
+      extend(frames, nameAt(before), partOnMaps(frame, numEarlier, Infinity));
     } else {
       extend(frames, nameAt(before), frameReadBy(table[i], frame));
       if (earlier !== null) extend(frames, nameAt(earlier), frame);
     }
   }
   return frames;
+}
+
+// Keeps the frames of the first `count` layers, from the cell's own back towards the image.
+export function nearestFrames(table: LayerRow[], frames: Map<string, Frame>, count: number): Map<string, Frame> {
+  const layers = layersBackToImage(table, frames).slice(0, count);
+  return new Map(layers.map((layer) => [layer, frames.get(layer)!]));
 }
 
 // Lists the layers that a cell depends on, from its own back to the image.
@@ -104,7 +110,8 @@ function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: numb
   return { first: layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (layer.depth_multiplier ?? 1)) : map, count: 1 };
 }
 
-// The range [begin, end) of `pixels` that the windows of outputs [first, first + count) cover.
+// Computes the range [begin, end) of the `pixels` of an axis that the windows of outputs first to first + count - 1 cover. The
+// window of output i begins at i * stride - padding and has `size` pixels.
 function coveredRange(
   first: number,
   count: number,

@@ -3,7 +3,8 @@ import { TextError } from '../text/error';
 
 type Pointer = number;
 
-// What native/page.cpp exports.
+// What native/page.cpp exports; each function is described there. An index of a layer is its row of the table.
+// prettier-ignore
 export interface Exports {
   memory: WebAssembly.Memory;
   __stack_pointer: WebAssembly.Global<'i32'>;
@@ -20,128 +21,37 @@ export interface Exports {
   network_write_moving(network: Pointer, layer: number, means: Pointer, variances: Pointer, count: number): void;
   network_read_moving(network: Pointer, layer: number, means: Pointer, variances: Pointer, count: number): void;
   network_logits(network: Pointer, images: Pointer, count: number, logits: Pointer): void;
-  network_outputs(
-    network: Pointer,
-    images: Pointer,
-    count: number,
-    layers: Pointer,
-    filters: Pointer,
-    values: Pointer,
-    replacements: number,
-    outputs: Pointer,
-  ): void;
-  network_ablation_logits(
-    network: Pointer,
-    images: Pointer,
-    count: number,
-    ends: Pointer,
-    ablations: number,
-    layers: Pointer,
-    filters: Pointer,
-    values: Pointer,
-    logits: Pointer,
-  ): void;
-  network_layer_gradients(
-    network: Pointer,
-    images: Pointer,
-    count: number,
-    dlogits: Pointer,
-    layers: Pointer,
-    wanted: number,
-    gradients: Pointer,
-  ): void;
+  network_outputs(network: Pointer, images: Pointer, count: number,
+    layers: Pointer, filters: Pointer, values: Pointer, replacements: number, outputs: Pointer): void;
+  network_ablation_logits(network: Pointer, images: Pointer, count: number, ends: Pointer, ablations: number,
+    layers: Pointer, filters: Pointer, values: Pointer, logits: Pointer): void;
+  network_layer_gradients(network: Pointer, images: Pointer, count: number, dlogits: Pointer,
+    layers: Pointer, numLayers: number, gradients: Pointer): void;
   data_make(count: number, imageBytes: number): Pointer;
   data_free(data: Pointer): void;
   data_images(data: Pointer): Pointer;
   data_write_labels(data: Pointer, labels: Pointer): void;
-  network_train(
-    network: Pointer,
-    data: Pointer,
-    order: Pointer,
-    count: number,
-    first: number,
-    batchSize: number,
-    learningRates: Pointer,
-    settings: Pointer,
-    score: Pointer,
-  ): void;
-  network_gradients(
-    network: Pointer,
-    data: Pointer,
-    order: Pointer,
-    count: number,
-    first: number,
-    isStep: number,
-    settings: Pointer,
-    score: Pointer,
-    gradients: Pointer,
-  ): void;
-  network_prediction_step(
-    network: Pointer,
-    data: Pointer,
-    order: Pointer,
-    count: number,
-    learningRate: number,
-    settings: Pointer,
-    score: Pointer,
-  ): void;
-  network_read_moments(
-    network: Pointer,
-    layer: number,
-    mKernel: Pointer,
-    mBias: Pointer,
-    vKernel: Pointer,
-    vBias: Pointer,
-  ): void;
-  network_write_moments(
-    network: Pointer,
-    layer: number,
-    mKernel: Pointer,
-    mBias: Pointer,
-    vKernel: Pointer,
-    vBias: Pointer,
-  ): void;
+  network_train(network: Pointer, data: Pointer, order: Pointer, count: number, first: number, batchSize: number,
+    learningRates: Pointer, settings: Pointer, score: Pointer): void;
+  network_gradients(network: Pointer, data: Pointer, order: Pointer, count: number, first: number, isStep: number,
+    settings: Pointer, score: Pointer, gradients: Pointer): void;
+  network_prediction_step(network: Pointer, data: Pointer, order: Pointer, count: number,
+    learningRate: number, settings: Pointer, score: Pointer): void;
+  network_read_moments(network: Pointer, layer: number,
+    mKernel: Pointer, mBias: Pointer, vKernel: Pointer, vBias: Pointer): void;
+  network_write_moments(network: Pointer, layer: number,
+    mKernel: Pointer, mBias: Pointer, vKernel: Pointer, vBias: Pointer): void;
   network_steps(network: Pointer): number;
   network_set_steps(network: Pointer, steps: number): void;
   network_reset_optimizer(network: Pointer): void;
-  augment(
-    image: Pointer,
-    height: number,
-    width: number,
-    channels: number,
-    settings: Pointer,
-    first: number,
-    copies: number,
-    augmented: Pointer,
-  ): void;
+  augment(image: Pointer, height: number, width: number, channels: number,
+    settings: Pointer, first: number, copies: number, augmented: Pointer): void;
   picture_fit(height: number, width: number, longest: number, size: Pointer): void;
-  picture_average_rows(
-    band: Pointer,
-    start: number,
-    rows: number,
-    columns: number,
-    channels: number,
-    height: number,
-    width: number,
-    first: number,
-    last: number,
-    averaged: Pointer,
-  ): void;
-  picture_prepare(
-    pixels: Pointer,
-    rows: number,
-    columns: number,
-    colours: number,
-    height: number,
-    width: number,
-    channels: number,
-    isInkLight: number,
-    target: number,
-    threshold: number,
-    isCentred: number,
-    steps: number,
-    result: Pointer,
-  ): Pointer;
+  picture_average_rows(band: Pointer, start: number, rows: number, columns: number, channels: number,
+    height: number, width: number, first: number, last: number, averaged: Pointer): void;
+  picture_prepare(pixels: Pointer, rows: number, columns: number, colours: number,
+    height: number, width: number, channels: number,
+    isInkLight: number, target: number, threshold: number, isCentred: number, steps: number, result: Pointer): Pointer;
   picture_free(prepared: Pointer): void;
 }
 

@@ -110,10 +110,10 @@ export class Bench {
   readonly intact = $derived.by((): Forward =>
     this.ablations.length === 0 ? this.forward : this.whole.forward(this.pixels),
   );
-  readonly answer = $derived.by((): number => largest(this.forward.logits));
-  readonly runnerUp = $derived.by((): number => largest(this.forward.logits, this.answer));
+  readonly prediction = $derived.by((): number => largest(this.forward.logits));
+  readonly runnerUp = $derived.by((): number => largest(this.forward.logits, this.prediction));
   readonly against = $derived.by((): number =>
-    this.rival === null || this.rival === this.answer ? this.runnerUp : this.rival,
+    this.rival === null || this.rival === this.prediction ? this.runnerUp : this.rival,
   );
   // The cell that is shown first: the strongest of the first convolution, or of the first layer with weights.
   readonly strongest = $derived.by((): Cell => {

@@ -25,7 +25,7 @@ export interface ChangeResult {
   wanted: number; // the class that the change aims at
   isFound: boolean; // a change that gives the wanted class was found
   share: number; // the shown multiple of the smallest change
-  answer: number; // the prediction for the shown change
+  prediction: number; // the prediction for the shown change
   mean: number; // mean size of the smallest change, in grey levels per pixel
 }
 

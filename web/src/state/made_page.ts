@@ -66,7 +66,7 @@ export async function trainedPayload(
   page: Payload,
   network: MadeNetwork,
   epoch: number,
-  score: { right: number; count: number } | null,
+  score: { correct: number; count: number } | null,
 ): Promise<Payload> {
   const { models, parity, ...rest } = await commonParts(page, network, { from: 'data', epoch });
   const { split, class_names } = page.evaluation;
@@ -80,7 +80,7 @@ export async function trainedPayload(
       split,
       score?.count ?? 0,
       class_names,
-      score === null || score.count === 0 ? undefined : score.right / score.count,
+      score === null || score.count === 0 ? undefined : score.correct / score.count,
     ),
     live,
   };

@@ -13,7 +13,7 @@ export interface EpochPoint {
   gap: number; // train accuracy - test accuracy
 }
 
-export const accuracyOf = ({ right, count }: Score): number => right / count;
+export const accuracyOf = ({ correct, count }: Score): number => correct / count;
 
 // Measures a few images at a time, and yields progress.
 export function* measureEpoch(

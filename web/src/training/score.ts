@@ -8,16 +8,16 @@ export interface Labelled {
 
 export interface Score {
   count: number;
-  right: number;
+  correct: number;
   loss: number; // mean cross-entropy in nats
   confusion: number[][]; // [true][predicted]
-  answers: number[]; // the prediction for each image
+  predictions: number[]; // the predicted class of each image
 }
 
 export class Scores {
   readonly confusion: number[][];
-  readonly #answers: number[] = [];
-  #right = 0;
+  readonly #predictions: number[] = [];
+  #correct = 0;
   #loss = 0;
 
   constructor(readonly classes: number) {
@@ -29,23 +29,23 @@ export class Scores {
     const K = this.classes;
     for (let i = 0; i < labels.length; i++) {
       const row = logits.subarray(i * K, (i + 1) * K);
-      let answer = 0;
-      for (let k = 1; k < K; k++) if (row[k] > row[answer]) answer = k;
+      let prediction = 0;
+      for (let k = 1; k < K; k++) if (row[k] > row[prediction]) prediction = k;
       const { largest, total } = normalizerOf(row);
       this.#loss += Math.log(total) + largest - row[labels[i]];
-      this.confusion[labels[i]][answer]++;
-      this.#right += answer === labels[i] ? 1 : 0;
-      this.#answers.push(answer);
+      this.confusion[labels[i]][prediction]++;
+      this.#correct += prediction === labels[i] ? 1 : 0;
+      this.#predictions.push(prediction);
     }
   }
 
   get score(): Score {
     return {
-      count: this.#answers.length,
-      right: this.#right,
-      loss: this.#loss / Math.max(this.#answers.length, 1),
+      count: this.#predictions.length,
+      correct: this.#correct,
+      loss: this.#loss / Math.max(this.#predictions.length, 1),
       confusion: this.confusion,
-      answers: this.#answers,
+      predictions: this.#predictions,
     };
   }
 }

@@ -168,7 +168,7 @@ export class TrainingSession {
     }
     if (sample !== null) {
       this.sample = sample;
-      this.test = thinPoints([...this.test, { step, loss: sample.loss, accuracy: sample.right / sample.count }]);
+      this.test = thinPoints([...this.test, { step, loss: sample.loss, accuracy: sample.correct / sample.count }]);
     }
   }
 }

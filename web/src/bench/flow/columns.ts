@@ -1,4 +1,4 @@
-// The layers as columns of the flow.
+// The layers as columns of the flow: what Flow.svelte shows of each, and how much room its heading needs.
 import type { Ablation } from '../../analysis/ablations';
 import type { LayerRow } from '../../engine/types';
 import { headings, type Heading } from '../parts/headings';
@@ -7,22 +7,25 @@ import { BOLD, linesIn, pieces, PLAIN, widthOf } from '../parts/wrapping';
 export interface Column {
   row: LayerRow;
   heading: Heading;
-  folds: boolean; // the layer changes no value, so its column is a thin line until it is opened
-  folded: boolean;
+  folds: boolean; // the layer can be folded
+  folded: boolean; // it is a thin line now
   parts: ('activation' | 'bias' | 'pooling')[]; // parts of the layer that ablations remove
 }
 
-// Makes a column for each layer. `looked` is the folded layer that the reader looks at; it is opened.
-export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[], looked: string): Column[] {
-  const named = headings(table);
+// True for a layer that changes no value: its column is a thin line until it is opened.
+export const canFold = ({ layer }: LayerRow) => layer.kind === 'Flatten' || layer.kind === 'Dropout';
+
+// Makes a column for each layer. Layers that can be folded are, except those named in `opened`.
+export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[]): Column[] {
+  const allHeadings = headings(table);
   return table.map((row, i) => {
-    const { kind, name } = row.layer;
-    const folds = kind === 'Flatten' || kind === 'Dropout';
+    const { name } = row.layer;
+    const folds = canFold(row);
     return {
       row,
-      heading: named[i],
+      heading: allHeadings[i],
       folds,
-      folded: folds && !opened.includes(name) && looked !== name,
+      folded: folds && !opened.includes(name),
       parts: ablations.flatMap((ablation) =>
         ablation.part !== 'filter' && ablation.layer === name ? [ablation.part] : [],
       ),
@@ -30,14 +33,14 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: stri
   });
 }
 
-const LINE = 20; // CSS pixels of a line of a heading in LayerColumn, times the scale of the text
+const LINE = 20; // CSS pixels: height of a line of a heading in LayerColumn at a text scale of 1
 
 // Computes the least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
 export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
   const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
-  const longest = (text: string, weight: string) =>
+  const longestPiece = (text: string, weight: string) =>
     Math.max(...pieces(text).map((piece) => widthOf(piece.trimEnd(), weight)));
-  let width = Math.ceil(Math.max(longest(title, BOLD), longest(facts, PLAIN)));
+  let width = Math.ceil(Math.max(longestPiece(title, BOLD), longestPiece(facts, PLAIN)));
   while (linesIn(title, BOLD, width) > titleLines || linesIn(facts, PLAIN, width) > factLines) width += 4;
   return Math.ceil(width * scale);
 }

@@ -1,10 +1,10 @@
-// The time of the last frame: the engine's pass, and painting its outputs.
+// Measures how long the last frame of the flow took: the engine's forward pass, and painting its outputs.
 
 export class FrameClock {
   engine = $state(0); // milliseconds
-  painting = $state(0);
-  #painted = 0;
-  #waits = false;
+  painting = $state(0); // milliseconds
+  #paintedSoFar = 0; // milliseconds in the current frame
+  #isScheduled = false; // `#show` is called when the frame ends
   readonly #engineMilliseconds: () => number;
 
   constructor(engineMilliseconds: () => number) {
@@ -15,18 +15,18 @@ export class FrameClock {
   time<T>(work: () => T): T {
     const start = performance.now();
     const result = work();
-    this.#painted += performance.now() - start;
-    if (!this.#waits) {
-      this.#waits = true;
+    this.#paintedSoFar += performance.now() - start;
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
       requestAnimationFrame(() => this.#show());
     }
     return result;
   }
 
   #show(): void {
-    this.#waits = false;
+    this.#isScheduled = false;
     this.engine = this.#engineMilliseconds();
-    this.painting = this.#painted;
-    this.#painted = 0;
+    this.painting = this.#paintedSoFar;
+    this.#paintedSoFar = 0;
   }
 }

@@ -1,18 +1,19 @@
-// The layout of maps on the canvas of a layer, and of the columns in the width of the flow.
+// The grid of maps on the canvas of a layer: how large maps are in the width of the flow, where they lie, and their painting.
 import { sizesOf } from '../../analysis/receptive';
 import type { Shape } from '../../engine/types';
 import { isVector } from '../parts/words';
 
-// All lengths are whole canvas pixels; `scale` of them are one CSS pixel.
+// A grid of maps, each of rows × columns numbers: map k stands in row floor(k / gridColumns) and column k % gridColumns of the
+// grid, and a number is a square. Lengths are whole canvas pixels.
 export interface Grid {
-  rows: number; // rows and columns of a map
+  rows: number; // of a map
   columns: number;
   maps: number;
-  shown: number; // the number of maps that are drawn
-  gridColumns: number; // number of maps in a row of the grid
-  cell: number; // side of one number
-  gap: number; // gap between maps
-  scale: number;
+  shown: number; // the first maps, which are drawn
+  gridColumns: number; // number of maps side by side
+  cell: number; // side of the square of a number
+  gap: number; // between maps
+  scale: number; // canvas pixels of a CSS pixel
 }
 
 export interface Point {
@@ -20,23 +21,23 @@ export interface Point {
   y: number;
 }
 
-export const MAX_MAPS = 64; // shown at once, until the reader expands the layer
-const MAX_UNITS = 400; // the same for the units of a vector
+export const MAX_MAPS = 64; // maps that are drawn until the reader expands the layer
+const MAX_UNITS = 400; // units of a vector that are drawn until then
 const FEW_UNITS = 32; // up to this many units stand in one column
 // In CSS pixels.
 export const BETWEEN = 8; // gap between columns
-const READABLE = 40; // minimum side of a map if the columns are wider than the flow, unless a cell would exceed 8
-const SMALLEST = 20; // minimum side of a map if all columns fit
-const MIN_CELLS = [4, 3, 2]; // minimum cells of every map: the first with which all columns fit, before small maps grow
-const LARGEST_CELL = 12;
-const LARGEST_SIDE = 168; // largest side of a map
-const LARGEST_UNIT = 20;
+// Maps begin small, with the first of the cells 4, 3 and 2 with which all columns fit; or readable, if none fits.
+const [SMALL_SIDE, READABLE_SIDE] = [20, 40];
+const FIRST_CELLS = [4, 3, 2];
+const MAX_FIRST_CELL = 8; // a cell begins no larger, so a map of few numbers can begin below those sides
+const [MAX_CELL, MAX_SIDE] = [12, 168]; // the cell and the side up to which maps grow
+const [MANY_UNITS_CELL, FEW_UNITS_CELL, MAX_UNIT_CELL] = [8, 12, 20]; // units begin with one of the first two
 
 export function canvasSize(grid: Grid): { width: number; height: number } {
-  const down = Math.ceil(grid.shown / grid.gridColumns);
+  const gridRows = Math.ceil(grid.shown / grid.gridColumns);
   return {
     width: grid.gridColumns * (grid.columns * grid.cell + grid.gap) - grid.gap,
-    height: down * (grid.rows * grid.cell + grid.gap) - grid.gap,
+    height: gridRows * (grid.rows * grid.cell + grid.gap) - grid.gap,
   };
 }
 
@@ -49,117 +50,122 @@ export function cornerOf(grid: Grid, map: number): Point {
 
 // Finds the map and cell at a point of the canvas; null in a gap.
 export function cellAt(grid: Grid, { x, y }: Point): { map: number; row: number; column: number } | null {
-  const [across, down] = [grid.columns * grid.cell + grid.gap, grid.rows * grid.cell + grid.gap];
-  const [right, below] = [Math.floor(x / across), Math.floor(y / down)];
-  const map = below * grid.gridColumns + right;
-  const column = Math.floor((x - right * across) / grid.cell);
-  const row = Math.floor((y - below * down) / grid.cell);
-  const inside =
-    x >= 0 && y >= 0 && right < grid.gridColumns && map < grid.shown && row < grid.rows && column < grid.columns;
-  return inside ? { map, row, column } : null;
+  const gridColumn = Math.floor(x / (grid.columns * grid.cell + grid.gap));
+  const gridRow = Math.floor(y / (grid.rows * grid.cell + grid.gap));
+  const map = gridRow * grid.gridColumns + gridColumn;
+  if (x < 0 || y < 0 || gridColumn >= grid.gridColumns || map >= grid.shown) return null;
+  const corner = cornerOf(grid, map);
+  const column = Math.floor((x - corner.x) / grid.cell);
+  const row = Math.floor((y - corner.y) / grid.cell);
+  return row < grid.rows && column < grid.columns ? { map, row, column } : null;
 }
 
+// Arranges the maps of a layer, with cells of this size, in as few columns as the height allows.
 function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
-  const fitting = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
-  const needed = Math.ceil(shown / fitting);
-  // A narrow column is filled up to the width of its heading; a few units stay in one column.
-  const filling =
+  const maxGridRows = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
+  const least = Math.ceil(shown / maxGridRows);
+  // More maps stand side by side if the heading is wider; a few units stay in one column.
+  const underHeading =
     isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((narrowest * scale + gap) / (columns * cell + gap));
-  const gridColumns = filling > needed ? divisor(shown, needed, Math.min(filling, shown)) : evenly(shown, needed);
+  const gridColumns =
+    underHeading > least ? divisor(shown, least, Math.min(underHeading, shown)) : evenly(shown, least);
   return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
 }
 
 // Finds the largest divisor of `shown` in [least, largest], so that no row is short, or else returns `largest`.
 function divisor(shown: number, least: number, largest: number): number {
-  for (let across = largest; across >= least; across--) if (shown % across === 0) return across;
+  for (let count = largest; count >= least; count--) if (shown % count === 0) return count;
   return largest;
 }
 
-// Returns `across`, or up to half more if then no row is short.
-function evenly(shown: number, across: number): number {
-  for (let more = across; more <= 1.5 * across; more++) if (shown % more === 0) return more;
-  return Math.ceil(shown / Math.ceil(shown / across));
+// Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short, or else fills as many rows as `least` does.
+function evenly(shown: number, least: number): number {
+  for (let count = least; count <= 1.5 * least; count++) if (shown % count === 0) return count;
+  return Math.ceil(shown / Math.ceil(shown / least));
 }
 
-// Chooses the first side of a cell: at least `least` CSS pixels, and as many as give the map the side `side`, up to 8.
+// Chooses the first cell: at least `least` CSS pixels, or as many as give the map the side `side`, up to MAX_FIRST_CELL.
 function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
   const [rows, columns, maps] = sizesOf(shape);
-  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
+  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? FEW_UNITS_CELL : MANY_UNITS_CELL) * scale));
   return Math.max(
     1,
     Math.round(least * scale),
-    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(8 * scale)),
+    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(MAX_FIRST_CELL * scale)),
   );
 }
 
 export interface ColumnNeeds {
   shape: Shape;
   all: boolean; // show every map
-  narrowest: number; // CSS pixels of the column that its heading needs
-  folded: number | null; // CSS pixels of a column that is only a line, else null
+  narrowest: number; // CSS pixels of width that the heading needs
+  folded: number | null; // CSS pixels of width if the column is folded to a line, else null
 }
 
 // Computes the width of all columns with their gaps, in CSS pixels.
-export function widthOf(wanted: ColumnNeeds[], grids: Grid[], scale: number): number {
-  return grids.reduce((sum, grid, i) => sum + columnWidth(wanted[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
+export function widthOf(needs: ColumnNeeds[], grids: Grid[], scale: number): number {
+  return grids.reduce((sum, grid, i) => sum + columnWidth(needs[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
 }
 
 function columnWidth({ folded, narrowest }: ColumnNeeds, grid: Grid, scale: number): number {
   return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
 }
 
-// Lays out the grids of all layers. While width is left, the smallest maps grow by one pixel per cell, and then the
-// units. If not even readable maps fit, the columns are wider than the flow.
-export function fitGrids(wanted: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
-  const first = (side: number, least: number) =>
-    wanted.map((grid) => makeGrid(grid, firstCell(grid, side, least, scale), height, scale));
-  const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);
-  const small = MIN_CELLS.map((least) => first(SMALLEST, least)).find(
-    (grids, i) => widthOf(wanted, grids, scale) <= width && (i === MIN_CELLS.length - 1 || fits(grids)),
+// Lays out the grids of all layers in a width and height of CSS pixels. While width is left, the smallest maps grow by one
+// canvas pixel per cell, and then the units. If not even small maps fit, the columns are wider than the flow.
+export function fitGrids(needs: ColumnNeeds[], width: number, height: number, scale: number): Grid[] {
+  const begin = (side: number, least: number) =>
+    needs.map((need) => makeGrid(need, firstCell(need, side, least, scale), height, scale));
+  const isLow = (grid: Grid) => canvasSize(grid).height <= height * scale;
+  const small = FIRST_CELLS.map((least) => begin(SMALL_SIDE, least)).find(
+    (grids, i) => widthOf(needs, grids, scale) <= width && (i === FIRST_CELLS.length - 1 || grids.every(isLow)),
   );
-  const grids = small ?? first(READABLE, 1);
-  let left = width - widthOf(wanted, grids, scale);
+  const grids = small ?? begin(READABLE_SIDE, 1);
+  let spare = width - widthOf(needs, grids, scale);
   const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
-  const grow = (growing: Set<number>, largestCell: number) => {
+  // Grows the grids of these layers, always the one with the smallest maps, until none of them can grow.
+  const grow = (growing: Set<number>, maxCell: number) => {
     while (growing.size > 0) {
-      const i = [...growing].reduce((least, candidate) =>
-        side(grids[candidate]) < side(grids[least]) ? candidate : least,
+      const i = [...growing].reduce((smallest, candidate) =>
+        side(grids[candidate]) < side(grids[smallest]) ? candidate : smallest,
       );
-      const larger = makeGrid(wanted[i], grids[i].cell + 1, height, scale);
-      const more = columnWidth(wanted[i], larger, scale) - columnWidth(wanted[i], grids[i], scale);
-      const isLargest = side(larger) > LARGEST_SIDE * scale || larger.cell > largestCell * scale;
-      const isHigh = canvasSize(larger).height > height * scale && canvasSize(grids[i]).height <= height * scale;
-      if (isLargest || isHigh || more > left) growing.delete(i);
-      else [grids[i], left] = [larger, left - more];
+      const larger = makeGrid(needs[i], grids[i].cell + 1, height, scale);
+      const added = columnWidth(needs[i], larger, scale) - columnWidth(needs[i], grids[i], scale);
+      const isTooLarge = side(larger) > MAX_SIDE * scale || larger.cell > maxCell * scale;
+      const isTooHigh = isLow(grids[i]) && !isLow(larger);
+      if (isTooLarge || isTooHigh || added > spare) growing.delete(i);
+      else [grids[i], spare] = [larger, spare - added];
     }
   };
-  const open = [...wanted.keys()].filter((i) => wanted[i].folded === null);
-  grow(new Set(open.filter((i) => !isVector(wanted[i].shape))), LARGEST_CELL);
-  grow(new Set(open.filter((i) => isVector(wanted[i].shape))), LARGEST_UNIT);
+  const open = [...needs.keys()].filter((i) => needs[i].folded === null);
+  grow(new Set(open.filter((i) => !isVector(needs[i].shape))), MAX_CELL);
+  grow(new Set(open.filter((i) => isVector(needs[i].shape))), MAX_UNIT_CELL);
   return grids;
 }
 
-// Makes the grid of the image: its channels one below the other, with room for the colour image above three channels.
+// Makes the grid of the image, at most `side` CSS pixels wide: its channels one below the other, with room for the colour image
+// above three channels.
 export function imageGrid(shape: Shape, side: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const gap = Math.max(1, Math.round(2 * scale));
   const pictures = maps === 3 ? 4 : maps;
-  const across = Math.floor((side * scale) / columns);
-  const down = Math.floor((height * scale) / pictures / rows);
-  const cell = Math.max(1, Math.min(across, down));
+  const byWidth = Math.floor((side * scale) / columns);
+  const byHeight = Math.floor((height * scale) / pictures / rows);
+  const cell = Math.max(1, Math.min(byWidth, byHeight));
   return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
 }
 
-// Paints values (pixels, maps) as squares: value (r, c) of a map is at (r * columns + c) * maps + map. Gaps stay clear.
+// Paints values (pixels, maps) as squares: value (r, c) of a map is at (r * columns + c) * maps + map. Gaps stay clear. The first
+// line of pixels of a row of squares is painted and then copied to the others.
 export function paintMaps(
   values: ArrayLike<number>,
   grid: Grid,
   rangeOf: (map: number) => { low: number; high: number },
-  colours: Uint32Array,
-  into: Uint32Array,
+  colours: Uint32Array, // 256, from low to high
+  pixels: Uint32Array, // of the canvas
 ): void {
   const { rows, columns, maps, cell } = grid;
   const { width } = canvasSize(grid);
@@ -169,13 +175,13 @@ export function paintMaps(
     const corner = cornerOf(grid, map);
     for (let r = 0; r < rows; r++) {
       const line = (corner.y + r * cell) * width + corner.x;
-      let to = line;
+      let end = line;
       for (let c = 0; c < columns; c++) {
         const level = (values[(r * columns + c) * maps + map] - low) * factor + 0.5;
         const colour = colours[level <= 0 ? 0 : level >= 255 ? 255 : level | 0];
-        for (let k = 0; k < cell; k++) into[to++] = colour;
+        for (let k = 0; k < cell; k++) pixels[end++] = colour;
       }
-      for (let k = 1; k < cell; k++) into.copyWithin(line + k * width, line, to);
+      for (let k = 1; k < cell; k++) pixels.copyWithin(line + k * width, line, end);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Moves the held cell by keys.
+// Moves the held cell of the flow by keys: arrows within a layer, brackets to another layer.
 import type { Cell } from '../../analysis/receptive';
 import { ARROWS } from '../../ui/arrows';
 import type { Grid } from './grid';
@@ -36,8 +36,9 @@ export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean):
 
 // Finds the cell of another layer at the same relative position.
 export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
-  const scaled = (value: number, count: number, newCount: number) =>
-    clampIndex(Math.floor(((value + 0.5) * newCount) / count), newCount);
+  // The middle of cell i of `count` is at the share (i + 0.5) / count of the axis.
+  const scaled = (i: number, count: number, newCount: number) =>
+    clampIndex(Math.floor(((i + 0.5) * newCount) / count), newCount);
   return {
     layer,
     map: clampIndex(cell.map, to.shown),

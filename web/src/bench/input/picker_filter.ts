@@ -3,7 +3,7 @@
 export interface PickerFilters {
   label: number | null; // the true class; null for any
   prediction: number | null; // the predicted class; null for any
-  outcome: 'all' | 'right' | 'wrong';
+  outcome: 'all' | 'correct' | 'wrong';
 }
 
 export const EVERY_IMAGE: PickerFilters = { label: null, prediction: null, outcome: 'all' };
@@ -18,7 +18,7 @@ export function filterPositions(
   for (let i = 0; i < labels.length; i++) {
     if (label !== null && labels[i] !== label) continue;
     if (prediction !== null && predictions[i] !== prediction) continue;
-    if (outcome !== 'all' && (labels[i] === predictions[i]) !== (outcome === 'right')) continue;
+    if (outcome !== 'all' && (labels[i] === predictions[i]) !== (outcome === 'correct')) continue;
     positions.push(i);
   }
   return positions;

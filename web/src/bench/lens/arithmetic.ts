@@ -1,4 +1,4 @@
-// Writes the words and numbers of a cell's arithmetic.
+// Writes the words and numbers of a cell's arithmetic, which the lens shows beside its pictures.
 import type { CellArithmetic, Channel } from '../../analysis/cell';
 import { unflatten, type Cell } from '../../analysis/receptive';
 import { decimalsFor, roundTerms } from '../../analysis/rounding';
@@ -6,20 +6,21 @@ import type { LayerRow } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
 import { plainText } from '../parts/figures';
 
-export interface Part {
+// A line of the sum, such as "bias" with 0.12.
+export interface SumLine {
   text: string;
   value: string;
 }
 
 // Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
-export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
+export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: string) => string): SumLine[] {
   const { work, bias } = sum;
-  const add = (texts: string[], values: number[]) => {
+  const lines = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
     return texts.map((text, i) => ({ text, value: plainText(rounded[i], decimals) }));
   };
   const withBias = (text: string, value: number) =>
-    bias === null ? add([text], [value]) : add([text, say('lens.bias')], [value, bias]);
+    bias === null ? lines([text], [value]) : lines([text, say('lens.bias')], [value, bias]);
   switch (work.step) {
     case 'products': {
       const { length } = work.channels;
@@ -30,25 +31,28 @@ export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: st
     case 'weighted':
       return withBias(say('lens.products', { n: work.terms.length }), sum.sum - (bias ?? 0));
     case 'largest':
-      return add([say('lens.max', { n: countInside(work.window.values) })], [sum.sum]);
+      return lines([say('lens.max', { n: countInside(work.window.values) })], [sum.sum]);
     case 'mean':
-      return add([say('lens.mean', { n: work.count })], [sum.sum]);
+      return lines([say('lens.mean', { n: work.count })], [sum.sum]);
     case 'normalised':
-      return add([say('lens.normalised'), 'β'], [sum.sum - work.beta, work.beta]);
+      return lines([say('lens.normalised'), 'β'], [sum.sum - work.beta, work.beta]);
     case 'added':
-      return add(
+      return lines(
         work.cells.map((cell) => name(cell.layer)),
         [work.value, work.other],
       );
     case 'copied':
-      return add([placeText(work.from, name)], [work.value]);
+      return lines([placeText(work.from, name)], [work.value]);
     case 'voted':
-      return add([say('lens.votes', { n: work.members }), say('lens.strength')], [Math.log(work.mean), work.strength]);
+      return lines(
+        [say('lens.votes', { n: work.members }), say('lens.strength')],
+        [Math.log(work.mean), work.strength],
+      );
     case 'zero':
-      return add([say('lens.padding')], [0]);
+      return lines([say('lens.padding')], [0]);
     case 'pixel': {
       const scale = digits(String(Number(work.scale.toPrecision(6))));
-      return add(
+      return lines(
         [say('lens.pixel', { byte: work.byte, scale }), say('lens.offset')],
         [work.byte * work.scale, work.offset],
       );
@@ -75,12 +79,11 @@ export function decimalsOf(sum: CellArithmetic): number {
 
 // Names an input of a dense layer: after a Flatten, by its cell of the map.
 export function inputText(table: LayerRow[], source: string, input: number): string {
-  const at = table.findIndex((row) => row.layer.name === source);
-  let from = at;
-  while (from >= 0 && ['Dropout', 'Activation'].includes(table[from].layer.kind)) from--;
-  if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
-    const { map, row, column } = unflatten(table[from].inputShape, input);
-    return table[from].inputShape[2] === 1
+  let index = table.findIndex((row) => row.layer.name === source);
+  while (index >= 0 && ['Dropout', 'Activation'].includes(table[index].layer.kind)) index--;
+  if (index >= 0 && table[index].layer.kind === 'Flatten' && table[index].inputShape.length === 3) {
+    const { map, row, column } = unflatten(table[index].inputShape, input);
+    return table[index].inputShape[2] === 1
       ? say('lens.pixelAt', { row, column })
       : say('lens.mapAt', { map: String(map), row, column });
   }
@@ -92,6 +95,7 @@ export function sortByStrength(channels: Channel[]): Channel[] {
   return [...channels].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
 }
 
+// Writes the difference between the sum and the layer's output with one digit, such as "2e-8".
 export function differenceText(difference: number): string {
   const [figure, power] = difference.toExponential(0).split('e');
   return say('lens.difference', { difference: difference === 0 ? '0' : digits(`${figure}e${Number(power)}`) });

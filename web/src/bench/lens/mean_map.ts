@@ -1,4 +1,4 @@
-// Computes the mean of the maps [first, first + count) of values (pixels, maps): (rows, columns).
+// Computes the mean map, (rows, columns), of the maps from `first` to `first + count - 1` of values (pixels, maps).
 export function meanMap(
   values: ArrayLike<number>,
   maps: number,

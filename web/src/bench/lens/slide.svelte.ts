@@ -1,5 +1,4 @@
-// A window that slides over a map: its cell and its timing.
-
+// The animation of the lens in which a window slides over a map: the cell that it has reached, and its speed.
 export const SPEEDS = [
   { value: 4, text: '1×' },
   { value: 16, text: '4×' },
@@ -26,7 +25,7 @@ export class Slide {
     this.position = this.position === null ? 0 : (this.position + 1) % count;
   }
 
-  // Moves by `cells` cells of `count`, and stops at the last one.
+  // Moves on by a number of cells, and stops at the last of `count`.
   advance(cells: number, count: number): void {
     if (this.position === null) return;
     this.position = Math.min(count - 1, this.position + cells);

@@ -1,4 +1,4 @@
-// Reads one map of a layer for the lens: its values, range and palette, as in the flow.
+// Reads one map of a layer as the lens shows it: its values, and the range and palette of its colours, as in the flow.
 import { mapRanges, wholeRange, type Range } from '../../analysis/ranges';
 import { sizesOf } from '../../analysis/receptive';
 import type { LayerRow } from '../../engine/types';
@@ -12,6 +12,7 @@ export interface MapView extends Range {
   palette: 'sequential' | 'signed' | 'grey';
 }
 
+// What the flow shows, from which the lens reads.
 export interface Shown {
   table: LayerRow[];
   outputs: ShownOutput[]; // by layer

@@ -10,26 +10,26 @@ import { numberText } from '../parts/words';
 
 type Plain = keyof typeof en.parts.layer & keyof typeof en.lens.what;
 
-// Explains a layer; `row` is null for the image.
+// Explains a layer; `row` is null for the image. The first layer reads the image instead of maps.
 export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Input): string {
   if (row === null) return sentences([say('lens.what.Input'), readText(input)]);
   const { layer, window, inputShape } = row;
   const size = window === null ? '' : sizeText(window.size);
   const activation = layer.activation ?? 'linear';
   const activated = activation === 'linear' ? [] : functionTexts(activation);
-  const sayPlace = () => [say('lens.what.place'), ...activated];
+  const atEveryPlace = () => [say('lens.what.place'), ...activated];
   const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
-      const slide = isFirst ? 'lens.what.slideImage' : 'lens.what.slideMap';
-      const several = isFirst ? 'lens.what.slideImages' : 'lens.what.slideMaps';
+      const overOne = isFirst ? 'lens.what.slideImage' : 'lens.what.slideMap';
+      const overSeveral = isFirst ? 'lens.what.slideImages' : 'lens.what.slideMaps';
+      const slide = say(n === 1 ? overOne : overSeveral, { n, size });
       const groups = layer.groups ?? 1;
-      const own = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
-      const slid = say(n === 1 ? slide : several, { n, size });
-      return sentences([slid, ...own, ...dilationText(row), ...sayPlace(), say('lens.what.oneCell')]);
+      const byGroup = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
+      return sentences([slide, ...byGroup, ...dilationText(row), ...atEveryPlace(), say('lens.what.oneCell')]);
     }
     case 'DepthwiseConv2D':
-      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...sayPlace()]);
+      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...atEveryPlace()]);
     case 'Dense':
       return showsLogits(row)
         ? say('lens.what.logits', { n })
@@ -51,6 +51,7 @@ function dilationText({ layer: { dilation_rate: dilation = [1, 1] } }: LayerRow)
   return Math.max(...dilation) > 1 ? [say('lens.what.dilation', { size: sizeText(dilation) })] : [];
 }
 
+// Says how the network scales a byte of the image. A scale such as 1 / 255 is written as a division by 255.
 function readText({ scale, offset }: Input): string {
   const divisor = Math.round(1 / scale);
   const isDivided = Math.abs(divisor * scale - 1) < 1e-6;

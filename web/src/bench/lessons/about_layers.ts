@@ -64,7 +64,7 @@ export function pixels(bench: Bench): Script {
         },
       },
     ],
-    right: () => 'numbers',
+    correct: () => 'numbers',
     found: () => {
       const [[a, high], ...others] = [...strongest];
       const [b, second] = others.at(-1) ?? [a, high];
@@ -113,7 +113,7 @@ export function convolution(bench: Bench): Script | null {
         },
       },
     ],
-    right: () => 'same',
+    correct: () => 'same',
     found: () => {
       const cell = bright!;
       const value = number(valueAt(bench, cell), 2);
@@ -162,7 +162,7 @@ export function pooling(bench: Bench): Script | null {
     }),
     answers: from === to ? ['from', 'middle'] : ['from', 'middle', 'to'],
     tasks: to > 1 ? [hold, slide, compare] : [hold, compare],
-    right: () => (from === to ? 'from' : 'to'),
+    correct: () => (from === to ? 'from' : 'to'),
     found: () => {
       const cell = held!;
       const read = windowOf(bench, cell);
@@ -224,7 +224,7 @@ export function depth(bench: Bench): Script | null {
       },
       { id: 'compare', at: column(first.layer.name), isDone: () => lookedIn(bench, first.layer.name) !== null },
     ],
-    right: () => 'large',
+    correct: () => 'large',
     found: () => ({
       text: 'found',
       values: {

@@ -6,7 +6,7 @@ import { FEW_IMAGES } from '../../training/experiments';
 import { memorising } from '../../training/recipe';
 import { confidence, percent } from '../parts/figures';
 import { column, tab, type Script, type Task } from './lesson';
-import { lookedInAnswer, titleOf } from './subject';
+import { lookedInLogits, titleOf } from './subject';
 
 export function softmax(bench: Bench): Script {
   const { table } = bench.models[0];
@@ -14,9 +14,9 @@ export function softmax(bench: Bench): Script {
   const names = bench.classNames;
   const start = bench.source;
   const now = () => ({
-    name: names[bench.answer],
-    probability: confidence(bench.forward.probabilities[bench.answer]),
-    logit: number(bench.forward.logits[bench.answer], 1),
+    name: names[bench.prediction],
+    probability: confidence(bench.forward.probabilities[bench.prediction]),
+    logit: number(bench.forward.logits[bench.prediction], 1),
   });
   const isDrawn = () => bench.source.kind === 'drawing' && !bench.isEmpty && bench.source !== start;
   let drawn = now();
@@ -41,7 +41,7 @@ export function softmax(bench: Bench): Script {
           .join(', '),
         isDone: () => {
           follow();
-          return lookedInAnswer(bench) !== null;
+          return lookedInLogits(bench) !== null;
         },
       },
       {
@@ -53,7 +53,7 @@ export function softmax(bench: Bench): Script {
         },
       },
     ],
-    right: () => 'one',
+    correct: () => 'one',
     found: () => {
       const image = now();
       return {
@@ -68,7 +68,7 @@ export function training(bench: Bench): Script {
   const [model] = bench.models;
   const before = bench.lastResults.step;
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
-  const className = () => bench.classNames[bench.label ?? bench.answer];
+  const className = () => bench.classNames[bench.label ?? bench.prediction];
   // Predicts the image of the step with the network after an epoch, or with the trained model (null).
   const probability = (epoch: number | null): string => {
     const { pixels, label } = bench.lastResults.step!;
@@ -88,7 +88,7 @@ export function training(bench: Bench): Script {
     values: () => ({ name: className() }),
     answers: ['falls', 'rises', 'stays'],
     tasks: replays ? [{ id: 'untrained', at: '.epochs .track', isDone: () => bench.epoch === 0 }, step, toEnd] : [step],
-    right: () => {
+    correct: () => {
       const { before: p, after } = bench.lastResults.step!;
       return after > p ? 'rises' : after < p ? 'falls' : 'stays';
     },
@@ -141,7 +141,7 @@ export function overfitting(bench: Bench): Script | null {
         isDone: () => (augmented = ran(true)) !== null,
       },
     ],
-    right: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
+    correct: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
     found: () => ({
       text: plain!.gap > SMALL ? 'found' : 'found_small',
       values: {
@@ -170,26 +170,26 @@ export function fails(bench: Bench): Script {
     isDone: () => {
       ({ change } = bench.lastResults);
       if (change === null || change === before) return false;
-      return !change.isFound || (change.share < 1 && change.answer === change.from);
+      return !change.isFound || (change.share < 1 && change.prediction === change.from);
     },
   };
   const wrong: Task = {
     id: 'mistake',
     at: '.examples .all, .picker .filters',
     isDone: () => {
-      const { label, answer } = bench;
-      if (label === null || label === answer) return false;
-      const probability = confidence(bench.forward.probabilities[answer]);
-      mistake = { label: names[label], answer: names[answer], probability };
+      const { label, prediction } = bench;
+      if (label === null || label === prediction) return false;
+      const probability = confidence(bench.forward.probabilities[prediction]);
+      mistake = { label: names[label], answer: names[prediction], probability };
       return true;
     },
   };
   const share = () => change!.mean / 255;
   return {
-    values: () => ({ name: names[bench.answer] }),
+    values: () => ({ name: names[bench.prediction] }),
     answers: ['little', 'some', 'much'],
     tasks: hasMistakes ? [fool, wrong] : [fool],
-    right: () => (!change!.isFound || share() > MUCH ? 'much' : share() < LITTLE ? 'little' : 'some'),
+    correct: () => (!change!.isFound || share() > MUCH ? 'much' : share() < LITTLE ? 'little' : 'some'),
     found: () => {
       const { from, wanted, isFound, mean: grey } = change!;
       const values = {

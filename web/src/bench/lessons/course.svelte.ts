@@ -7,7 +7,7 @@ import { LESSONS } from './lessons';
 export const LIST = 'all'; // the id that opens the list of lessons
 
 export interface LessonResult {
-  right: string; // the correct answer
+  correct: string; // the correct answer
   text: string;
   values: Values;
 }
@@ -34,7 +34,8 @@ export class Visit {
     if (this.task === null || !this.task.isDone()) return;
     untrack(() => {
       this.done += 1;
-      if (this.done === this.script.tasks.length) this.found = { right: this.script.right(), ...this.script.found() };
+      if (this.done === this.script.tasks.length)
+        this.found = { correct: this.script.correct(), ...this.script.found() };
     });
   }
 }

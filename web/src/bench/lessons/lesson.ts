@@ -16,7 +16,7 @@ export interface Script {
   values: () => Values; // for the question, the answers and the tasks
   answers: string[]; // the answers to the question, in the order on the page
   tasks: Task[];
-  right: () => string; // the correct answer
+  correct: () => string; // the correct answer
   found: () => { text: string; values: Values }; // the conclusion, once every task is done
 }
 

@@ -49,7 +49,7 @@ export function heldIn(bench: Bench, layer: string): Cell | null {
   return bench.held?.layer === layer ? bench.held : null;
 }
 // Returns the shown cell, if it is in the layer that computes the logits, or in a softmax layer after it.
-export function lookedInAnswer(bench: Bench): Cell | null {
+export function lookedInLogits(bench: Bench): Cell | null {
   const { looked, table } = bench;
   const row = table.find(({ layer }) => layer.name === looked?.layer);
   return row !== undefined && row.index >= logitsRow(table).index ? looked : null;

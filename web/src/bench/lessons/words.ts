@@ -13,10 +13,10 @@ export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
 // Says whether the reader's answer is correct.
 export function verdictOf(lesson: Lesson, visit: Visit): string {
   if (visit.found === null || visit.prediction === null) return '';
-  const [answer, right] = [visit.prediction, visit.found.right].map((label) => answerText(lesson, visit, label));
-  return visit.prediction === visit.found.right
+  const [answer, correct] = [visit.prediction, visit.found.correct].map((label) => answerText(lesson, visit, label));
+  return visit.prediction === visit.found.correct
     ? say('lessons.right', { answer })
-    : say('lessons.wrong', { answer, right });
+    : say('lessons.wrong', { answer, right: correct });
 }
 
 // Writes the text that a screen reader reads at each step.

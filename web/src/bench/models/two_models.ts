@@ -11,7 +11,7 @@ export function trainedNetwork(bench: Bench, model: number) {
 export interface Disagreement {
   position: number; // among the embedded images
   label: number;
-  answers: [number, number];
+  predictions: [number, number];
 }
 
 // Finds the embedded images for which the two models make different predictions.
@@ -25,7 +25,7 @@ export function* disagreements(bench: Bench): Work<Disagreement[]> {
     const logits = [0, 1].map((model) => trainedNetwork(bench, model).logits(pixels));
     for (let i = 0; i < to - from; i++) {
       const [a, b] = logits.map((rows) => largest(rows.subarray(i * K, (i + 1) * K)));
-      if (a !== b) differing.push({ position: from + i, label: images.labels[from + i], answers: [a, b] });
+      if (a !== b) differing.push({ position: from + i, label: images.labels[from + i], predictions: [a, b] });
     }
   });
   return differing;
@@ -33,7 +33,7 @@ export function* disagreements(bench: Bench): Work<Disagreement[]> {
 
 export type Verdict = 'a' | 'b' | 'neither'; // which of the two is correct
 
-export function verdictOf({ label, answers: [a, b] }: Disagreement): Verdict {
+export function verdictOf({ label, predictions: [a, b] }: Disagreement): Verdict {
   return a === label ? 'a' : b === label ? 'b' : 'neither';
 }
 

@@ -7,14 +7,14 @@ export function quote(word: string): string {
 }
 
 // The data set in a run's record.
-interface Recorded {
+interface RecordedData {
   argument?: string; // a name or a path; empty for arrays in memory
   options?: { test_fraction: number | null; seed: number; image_size: [number, number] | null; skip_damaged: boolean };
 }
 
 // Writes the command that evaluates a model file on the test images of the page's data, loaded with the options of the run.
 export function evaluateCommand(payload: Payload, file: string): string {
-  const { argument = payload.data.name, options } = (payload.record.dataset ?? {}) as Recorded;
+  const { argument = payload.data.name, options } = (payload.record.dataset ?? {}) as RecordedData;
   const words = ['convscope', 'evaluate', file, '--dataset', argument === '' ? 'DATASET' : argument, '--split', 'test'];
   if (options?.test_fraction != null) {
     words.push('--test-fraction', String(options.test_fraction), '--split-seed', String(options.seed));

@@ -23,7 +23,8 @@ export class Computation<T> {
     const onprogress = (done: number): void => {
       if (!abort.signal.aborted && performance.now() - since > SHOWN_AFTER_MS) this.progress = done;
     };
-    const ended = (): boolean => {
+    // Returns false for a computation that was cancelled, whose result is not shown.
+    const end = (): boolean => {
       if (abort.signal.aborted) return false;
       this.running = false;
       this.progress = null;
@@ -31,10 +32,10 @@ export class Computation<T> {
     };
     inSlices(lazily(work), abort.signal, onprogress).then(
       (value) => {
-        if (ended()) this.value = value;
+        if (end()) this.value = value;
       },
       (error: unknown) => {
-        if (ended()) this.failure = error instanceof Error ? error.message : String(error);
+        if (end()) this.failure = error instanceof Error ? error.message : String(error);
       },
     );
   }
@@ -47,6 +48,7 @@ export class Computation<T> {
     this.progress = null;
   }
 
+  // Cancels at the reader's wish, so that the view can offer to start again.
   stop(): void {
     this.stopped = this.running;
     this.cancel();

@@ -7,8 +7,8 @@ import type en from 'catalogues/en.json';
 import { numberText } from './words';
 
 export interface Heading {
-  title: string;
-  facts: string;
+  title: string; // such as "convolution 2"
+  facts: string; // such as "32 filters, 3 × 3"
 }
 
 type Kind = keyof typeof en.parts.layer;
@@ -36,14 +36,14 @@ export function headings(table: LayerRow[]): Heading[] {
     seen.set(name, (seen.get(name) ?? 0) + 1);
     return say('parts.numbered', { name, number: seen.get(name)! });
   });
-  const titled = (layer: string | undefined) =>
+  const titleOf = (layer: string | undefined) =>
     layer === 'input' ? say('parts.input') : (titles[table.findIndex((row) => row.layer.name === layer)] ?? '');
   return table.map((row, i) => ({
     title: titles[i],
     facts:
       row === last
         ? say('parts.facts.logits', { n: last.outputShape.at(-1)! })
-        : factsOf(row, titled(row.layer.from_layer)),
+        : factsOf(row, titleOf(row.layer.from_layer)),
   }));
 }
 
@@ -64,11 +64,11 @@ function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape
   return say('parts.facts.activation');
 }
 
-// Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
-export function partName(row: LayerRow | null, map: number, classNames: string[], isAnswer: boolean): string {
+// Names a map or unit: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or its class if `isClass`.
+export function partName(row: LayerRow | null, map: number, classNames: string[], isClass: boolean): string {
   const index = String(map);
   if (row === null) return say('parts.channel', { index });
-  if (isAnswer) return say('parts.class', { name: classNames[map] });
+  if (isClass) return say('parts.class', { name: classNames[map] });
   if (row.outputShape.length === 1) return say('parts.unit', { index });
   return say(row.layer.kind.endsWith('Conv2D') ? 'parts.filter' : 'parts.map', { index });
 }

@@ -4,9 +4,10 @@ import type { LayerRow } from '../../engine/types';
 
 export interface ShownOutput {
   values: ArrayLike<number>; // (pixels, maps)
-  signed: boolean; // the values can be negative
+  signed: boolean; // the values can be negative for some image and weights
 }
 
+// True for a layer that computes logits and applies softmax itself.
 export const showsLogits = ({ layer }: LayerRow): boolean =>
   layer.kind !== 'Activation' && layer.activation === 'softmax';
 

@@ -3,6 +3,7 @@ import { paddingFrame } from '../../engine/layers';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { digits, say } from '../../text/say.svelte';
 
+// Writes a shape as Maps×Rows×Columns, as pictures of networks do.
 export function shapeText(shape: Shape): string {
   return shape.length === 1 ? String(shape[0]) : `${shape[2]}×${shape[0]}×${shape[1]}`;
 }

@@ -1,5 +1,5 @@
 // Predicts how text wraps: widths in CSS pixels at the page's text size of 15.
-const LETTER = 8.4; // estimated width of a letter if no canvas can measure it
+const LETTER = 8.4; // estimated width of a letter where no canvas can measure it, as in tests
 export const [BOLD, PLAIN] = ['600', '400'];
 
 let pen: CanvasRenderingContext2D | null = null;
@@ -22,6 +22,7 @@ export function widthOf(text: string, weight: string): number {
 export const pieces = (text: string) =>
   text.replaceAll(' × ', '\u00a0×\u00a0').split(/(?<=[ -])|(?<=\p{sc=Han})|(?=\p{sc=Han})/u);
 
+// Counts the lines that a text takes in a column of this width.
 export function linesIn(text: string, weight: string, width: number): number {
   if (text === '') return 0;
   let lines = 1;

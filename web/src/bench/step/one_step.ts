@@ -5,7 +5,8 @@ import { normalizerOf, softmax } from '../../engine/softmax';
 import type { Architecture, Optimizer, OptimizerState, Weights } from '../../engine/types';
 import { takeStepInParts, type Update } from '../../training/update';
 
-export interface StepFrom {
+// The network before the step, the image that it learns, and how the optimizer steps.
+export interface StepStart {
   architecture: Architecture;
   weights: Weights;
   optimizerState: OptimizerState | null; // null before the first step
@@ -20,12 +21,12 @@ export interface OneStep {
   back: Backward; // the backward pass before the step
   update: Update;
   after: { loss: number; probabilities: Float32Array };
-  change: Weights; // the change of each trained weight
+  change: Weights; // weight after the step - weight before, for each trained weight
 }
 
-// Takes a step in mode 'prediction', so that the shown gradients are those that the optimizer gets.
-export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
-  const { architecture, weights, image, label, optimizer, clipNorm, learningRate } = from;
+// Takes a step in mode 'prediction', since the backward pass that is shown is computed in this mode too.
+export function takeOneStep(engine: Engine, start: StepStart): OneStep {
+  const { architecture, weights, image, label, optimizer, clipNorm, learningRate } = start;
   const network = engine.network(architecture, weights);
   const data = engine.trainingData(image, [label]);
   try {
@@ -37,7 +38,7 @@ export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
       optimizer,
       clipNorm,
     };
-    const request = { architecture, weights, optimizer: from.optimizerState, data, steps, watched: image };
+    const request = { architecture, weights, optimizer: start.optimizerState, data, steps, watched: image };
     const update = takeStepInParts(engine, { ...request, mode: 'prediction' });
     const probabilities = softmax(update.after.logits, network.numClasses);
     const change: Weights = {};
@@ -52,6 +53,7 @@ export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
   }
 }
 
+// Computes -log softmax(logits)[label] = log Σ exp(logits - largest) + largest - logits[label].
 function crossEntropy(logits: Float32Array, label: number): number {
   const { largest, total } = normalizerOf(logits);
   return Math.log(total) + largest - logits[label];

@@ -12,27 +12,29 @@ export interface Mosaic {
   limit: number; // the largest absolute value of all of them
 }
 
-// Lays tiles of one size out in a grid.
+// Lays tiles of one size out in a grid of `across` tiles a row, with a line of one number between neighbours: (rows, columns).
 function layTiles(tiles: ArrayLike<number>[], height: number, width: number, across: number): Float32Array {
   const down = Math.ceil(tiles.length / across);
   const columns = across * (width + 1) - 1;
   const values = new Float32Array((down * (height + 1) - 1) * columns).fill(NaN);
   tiles.forEach((tile, t) => {
-    const corner = Math.floor(t / across) * (height + 1) * columns + (t % across) * (width + 1);
-    for (let i = 0; i < tile.length; i++) values[corner + Math.floor(i / width) * columns + (i % width)] = tile[i];
+    const [top, left] = [Math.floor(t / across) * (height + 1), (t % across) * (width + 1)];
+    for (let i = 0; i < tile.length; i++) {
+      values[(top + Math.floor(i / width)) * columns + left + (i % width)] = tile[i];
+    }
   });
   return values;
 }
 
-const MAX_TILES = 256; // maps or units of a layer
+const MAX_MAPS = 256; // maps or units of a layer that are shown
 
-// Layers that do not change values are not shown.
+// True for a layer that changes values; others are not shown.
 export const hasPicture = ({ layer }: LayerRow): boolean => layer.kind !== 'Flatten' && layer.kind !== 'Dropout';
 
 // Lays the maps of a layer, values (pixels, maps), out in about a square. A unit is a tile of one number.
 export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   const [height, width, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
-  const count = Math.min(maps, MAX_TILES);
+  const count = Math.min(maps, MAX_MAPS);
   const tiles = Array.from({ length: count }, (_, map) =>
     Float32Array.from({ length: height * width }, (_, i) => values[i * maps + map]),
   );
@@ -48,17 +50,16 @@ export function mapMosaic(values: ArrayLike<number>, shape: Shape): Mosaic {
   };
 }
 
-export const MAX_FILTERS = 64;
-const MAX_CHANNELS = 32;
+export const MAX_FILTERS = 64; // filters that are shown
+const MAX_CHANNELS = 32; // maps of each filter that are shown
+const ACROSS = 8; // filters in a row, if each reads one map
 
-const ACROSS = 8; // kernels in a line, if each reads one map
-
-// Lays the kernels of a layer out: a column for each filter and a row for each map that it reads; if that is one map, a few
-// lines of filters. A layer without kernels, such as a batch normalisation, has a row for each of its weights. `arrays` are
-// weights, or gradients with their names and shapes.
+// Lays the kernels of a layer out: a column for each filter and a row for each map that filters read. If each reads only one
+// map, ACROSS filters stand in a row. A layer without kernels, such as a batch normalisation, has a row for each kind of
+// weight. `arrays` are weights, or gradients with the same names and shapes.
 export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow): Mosaic {
-  const own = Object.keys(row.weightShapes).filter((name) => name in arrays);
-  const limit = own.reduce((largest, name) => Math.max(largest, largestMagnitude(arrays[name])), 0);
+  const names = Object.keys(row.weightShapes).filter((name) => name in arrays);
+  const limit = names.reduce((largest, name) => Math.max(largest, largestMagnitude(arrays[name])), 0);
   const filters = row.outputShape[row.outputShape.length - 1];
   const count = Math.min(filters, MAX_FILTERS);
   if (`${row.layer.name}/kernel` in arrays) {
@@ -78,10 +79,10 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
       limit,
     };
   }
-  const tiles = own.flatMap((name) => Array.from(arrays[name].subarray(0, count), (value) => [value]));
+  const tiles = names.flatMap((name) => Array.from(arrays[name].subarray(0, count), (value) => [value]));
   return {
     values: layTiles(tiles, 1, 1, count),
-    rows: 2 * own.length - 1,
+    rows: 2 * names.length - 1,
     columns: 2 * count - 1,
     tiles: count,
     total: filters,

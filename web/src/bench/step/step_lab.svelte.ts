@@ -1,4 +1,4 @@
-// The state of a training step that is shown in phases: the network after earlier steps, and the current phase.
+// The state of the instrument that shows training steps phase by phase: the network after the steps so far, and the phase.
 import type { LayerRow, OptimizerState, Weights } from '../../engine/types';
 import type { Bench } from '../../state/bench.svelte';
 import type { LoadedModel } from '../../state/models';
@@ -15,11 +15,12 @@ export function phasesOf(table: LayerRow[]): Phase[] {
   return [{ kind: 'forward' }, { kind: 'loss' }, ...back, { kind: 'update' }, { kind: 'answer' }];
 }
 
-interface LabState {
-  model: LoadedModel; // the network before the first step
-  start: Weights; // and its weights
-  weights: Weights;
-  optimizer: OptimizerState;
+// What earlier steps have made of the network.
+interface StepsTaken {
+  model: LoadedModel; // the network on the bench before the first step
+  start: Weights; // its weights then
+  weights: Weights; // after the last step
+  optimizer: OptimizerState; // after the last step
   losses: number[]; // the loss before each step
 }
 
@@ -28,7 +29,7 @@ export class StepLab {
   chosen = $state<number | null>(null); // the chosen label; null for the image's own label, or the prediction
   phase = $state(0); // index of the current phase
   playing = $state(false);
-  #state = $state.raw<LabState | null>(null);
+  #steps = $state.raw<StepsTaken | null>(null);
 
   constructor(
     readonly bench: Bench,
@@ -37,12 +38,12 @@ export class StepLab {
     this.learningRate = recipe.learningRate;
   }
 
-  readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.answer);
+  readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.prediction);
   readonly phases = $derived.by(() => phasesOf(this.bench.table));
   // The state is dropped if another network is on the bench.
-  readonly #current = $derived.by((): LabState | null => {
-    const state = this.#state;
-    return state !== null && state.model === this.bench.model && state.start === this.bench.weights ? state : null;
+  readonly #current = $derived.by((): StepsTaken | null => {
+    const steps = this.#steps;
+    return steps !== null && steps.model === this.bench.model && steps.start === this.bench.weights ? steps : null;
   });
   readonly taken = $derived.by(() => this.#current?.losses.length ?? 0);
   readonly weights = $derived.by((): Weights => this.#current?.weights ?? this.bench.weights);
@@ -61,11 +62,11 @@ export class StepLab {
   readonly losses = $derived.by(() => [...(this.#current?.losses ?? []), this.step.back.loss]);
 
   // True if this phase has been reached.
-  reached(kind: Phase['kind'], layer = ''): boolean {
-    const at = this.phases.findIndex(
+  hasReached(kind: Phase['kind'], layer = ''): boolean {
+    const index = this.phases.findIndex(
       (phase) => phase.kind === kind && (phase.kind !== 'back' || phase.layer === layer),
     );
-    return at >= 0 && this.phase >= at;
+    return index >= 0 && this.phase >= index;
   }
 
   get isLast(): boolean {
@@ -81,15 +82,15 @@ export class StepLab {
     }
   }
 
-  back(): void {
+  goBack(): void {
     this.phase = Math.max(0, this.phase - 1);
   }
 
-  all(): void {
+  showAll(): void {
     this.phase = this.phases.length - 1;
   }
 
-  // Keeps the updated network, unless its loss is NaN.
+  // Keeps the updated network for the next step, unless its loss is NaN or infinite.
   accept(): void {
     const { model, weights: start } = this.bench;
     const { after } = this.step.update;
@@ -97,12 +98,12 @@ export class StepLab {
       this.playing = false;
       return;
     }
-    this.#state = { model, start, weights: after.weights, optimizer: after.optimizer, losses: this.losses };
+    this.#steps = { model, start, weights: after.weights, optimizer: after.optimizer, losses: this.losses };
   }
 
   restart(): void {
     this.playing = false;
-    this.#state = null;
+    this.#steps = null;
     this.phase = 0;
   }
 }

@@ -14,14 +14,14 @@ export function nameOfPhase(phase: Phase, titleOf: (layer: string) => string): s
   }
 }
 
-interface About {
+interface Explained {
   lab: StepLab;
   step: OneStep;
   table: LayerRow[];
   name: string; // of the label's class
 }
 
-export function explanationOf(phase: Phase, { lab, step, table, name }: About): string {
+export function explanationOf(phase: Phase, { lab, step, table, name }: Explained): string {
   const { back, update, after } = step;
   switch (phase.kind) {
     case 'forward':
@@ -33,8 +33,8 @@ export function explanationOf(phase: Phase, { lab, step, table, name }: About): 
     case 'back': {
       if (phase.layer === 'input') return say('step.backToInput');
       const row = table.find(({ layer }) => layer.name === phase.layer);
-      const own = row !== undefined && row.parameters > 0;
-      return own ? say('step.backWithWeights', { n: row.parameters }) : say('step.backToLayer');
+      const hasWeights = row !== undefined && row.parameters > 0;
+      return hasWeights ? say('step.backWithWeights', { n: row.parameters }) : say('step.backToLayer');
     }
     case 'update': {
       const parts = [say('step.update')];

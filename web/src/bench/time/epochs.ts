@@ -28,13 +28,13 @@ export class EpochNetworks {
   }
 
   // Predicts one image at every stop: probabilities (K,).
-  *answers(pixels: Uint8Array): Work<Float32Array[]> {
-    const answers: Float32Array[] = [];
+  *predict(pixels: Uint8Array): Work<Float32Array[]> {
+    const probabilities: Float32Array[] = [];
     for (const stop of this.stops) {
-      answers.push(this.#network(stop).forward(pixels).probabilities.slice());
-      yield answers.length / this.stops.length;
+      probabilities.push(this.#network(stop).forward(pixels).probabilities.slice());
+      yield probabilities.length / this.stops.length;
     }
-    return answers;
+    return probabilities;
   }
 
   // Scores the network of a stop on the fair sample of test images.
@@ -52,9 +52,9 @@ export class EpochNetworks {
 
   // Finds the images of the sample with this label and this prediction.
   alike(stop: Stop, truth: number, predicted: number): number[] {
-    const answers = this.#scores.get(stop.epoch)?.answers ?? [];
+    const predictions = this.#scores.get(stop.epoch)?.predictions ?? [];
     const { labels } = this.bench.images;
-    return answers.flatMap((answer, i) => (answer === predicted && labels[i] === truth ? [i] : []));
+    return predictions.flatMap((prediction, i) => (prediction === predicted && labels[i] === truth ? [i] : []));
   }
 
   free(): void {

@@ -21,7 +21,7 @@ export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, 
 
 // Computes half the 95 % interval of the test accuracy: a smaller gap may be chance.
 export function uncertainty({ test }: EpochPoint): number {
-  const [low, high] = wilson(test.right, test.count);
+  const [low, high] = wilson(test.correct, test.count);
   return (high - low) / 2;
 }
 
