@@ -90,7 +90,7 @@ test('a trainer shows its own images only, once an epoch', () => {
   const trainer = new Trainer(network, data, recipe, 3, indices);
   expect([trainer.steps, trainer.epochsDone]).toEqual([6, 0]);
   const done: (number | null)[] = [];
-  while (!trainer.done) {
+  while (!trainer.isDone) {
     const next = trainer.nextSteps(2);
     trainer.train(2);
     expect(requests.at(-1)).toEqual(next);
@@ -153,7 +153,7 @@ test('a few images with wrong labels are memorised: train accuracy rises far abo
     };
     const network = engine.network(architecture, initialWeights(architecture, 0));
     const trainer = new Trainer(network, data, recipe, 0, chosen.indices);
-    while (!trainer.done) trainer.train(100);
+    while (!trainer.isDone) trainer.train(100);
     const at = { epoch: trainer.epochsDone!, step: trainer.step };
     const point = atOnce(measureEpoch(network, data, chosen, unseen, 4, at));
     data.setLabels(seen.labels);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compareAccuracy, changes, isCorrect } from '../src/analysis/sample_accuracy';
+import { accuracyChanges, compareAccuracy, isCorrect } from '../src/analysis/sample_accuracy';
 import { atOnce } from './at_once';
 import { DenseNetwork } from './dense_network';
 
@@ -23,7 +23,7 @@ test('each ablation is compared with the same base, however many there are', () 
     numSample: 3, // the fourth image is not in the sample
   };
   const ablations = Array.from({ length: 40 }, (_, i) => [{ layer: 'hidden', filter: i % 3, value: 0 }]);
-  const result = atOnce(changes(network.network, sample, [], ablations));
+  const result = atOnce(accuracyChanges(network.network, sample, [], ablations));
   expect(result).toHaveLength(40);
   for (const [i, change] of result.entries()) {
     // Without its unit class 0 still has its bias.

@@ -33,7 +33,7 @@ describe('a trainer', () => {
   test('shows every image once an epoch, in a new order, and the last batch may be short', () => {
     const { trainer, requests } = recorded(10, plain);
     expect(trainer.steps).toBe(6);
-    while (!trainer.done) trainer.train(2);
+    while (!trainer.isDone) trainer.train(2);
     expect(requests.map((steps) => steps.order.length)).toEqual([8, 2, 8, 2]);
     expect(requests.map((steps) => steps.first)).toEqual([0, 8, 0, 8]);
     const epochs = [requests.slice(0, 2), requests.slice(2)].map((parts) => parts.flatMap((steps) => [...steps.order]));
@@ -146,7 +146,7 @@ describe('the engine of the page', () => {
     expect(before.correct).toBeLessThan(200);
     const recipe = { ...fast, epochs: 6, batchSize: 20 };
     const trainer = new Trainer(trained, engine.trainingData(seen.images, seen.labels), recipe, 0);
-    while (!trainer.done) trainer.train(10);
+    while (!trainer.isDone) trainer.train(10);
     const after = measure(trained, unseen.images, unseen.labels, 3);
     expect(after.correct).toBeGreaterThanOrEqual(270);
     expect(after.loss).toBeLessThan(before.loss);
@@ -163,7 +163,7 @@ describe('the engine of the page', () => {
         { ...fast, batchSize: 8 },
         1,
       );
-      while (!trainer.done) trainer.train(piece);
+      while (!trainer.isDone) trainer.train(piece);
       return trainer.weights();
     };
     expect(run(1)).toEqual(run(100));

@@ -4,7 +4,7 @@ import type { Replacement } from '../engine/types';
 import { weigh } from './attribution';
 import { inPieces, type Work } from './slices';
 
-// Computes for each ablation how far the weighted sum of logits falls when it is added to `base`.
+// Computes for each ablation how far the weighted sum of logits falls when the ablation is added to those in `base`.
 export function* imageEffects(
   network: Network,
   image: Uint8Array,

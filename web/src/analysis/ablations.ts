@@ -57,30 +57,30 @@ export function withoutParts(
   weights: Weights,
   ablations: Ablation[],
 ): { architecture: Architecture; weights: Weights } {
-  const taken = ablations.filter((ablation) => ablation.part !== 'filter');
-  if (taken.length === 0) return { architecture, weights };
-  const has = (layer: string, part: Ablation['part']) =>
-    taken.some((ablation) => ablation.layer === layer && ablation.part === part);
+  const removed = ablations.filter((ablation) => ablation.part !== 'filter');
+  if (removed.length === 0) return { architecture, weights };
+  const lacks = (layer: string, part: Ablation['part']) =>
+    removed.some((ablation) => ablation.layer === layer && ablation.part === part);
   const changed = { ...weights };
   const layers = architecture.layers.map((layer) => {
     const bias = `${layer.name}/bias`;
-    if (has(layer.name, 'bias') && changed[bias]) changed[bias] = new Float32Array(changed[bias].length);
+    if (lacks(layer.name, 'bias') && changed[bias]) changed[bias] = new Float32Array(changed[bias].length);
     let result = layer;
-    if (has(layer.name, 'activation')) result = { ...result, activation: 'linear' };
-    if (has(layer.name, 'pooling')) result = { ...result, kind: result.kind.replace('Max', 'Average') };
+    if (lacks(layer.name, 'activation')) result = { ...result, activation: 'linear' };
+    if (lacks(layer.name, 'pooling')) result = { ...result, kind: result.kind.replace('Max', 'Average') };
     return result;
   });
   return { architecture: { ...architecture, layers }, weights: changed };
 }
 
-// Lists the layers whose filters or units have weights of their own, except the last, with the number of filters.
+// Lists the layers with a kernel, except the one that computes the logits, with their numbers of filters or units.
 export function weightedFilters(table: LayerRow[]): { layer: string; kind: string; filters: number }[] {
   return table
     .filter((row) => `${row.layer.name}/kernel` in row.weightShapes && countFilters(table, row) > 0)
     .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: countFilters(table, row) }));
 }
 
-const GATE = '_ablation';
+const GATE = '_ablation'; // ending of the names of the added layers
 
 // Writes replacements into a network, since gradients support no replacements: adds a batch normalisation after each layer
 // with replaced filters. Its gamma is 1 for a filter that stays; it is 0 for a replaced filter, whose beta is the constant.
@@ -95,6 +95,7 @@ export function withReplacements(
   const gated = { ...weights };
   const layers = architecture.layers.flatMap((layer) => {
     const from = layer.from_layer;
+    // A layer that also reads an earlier layer reads it with its replacements.
     const spec = from !== undefined && changedLayers.has(from) ? { ...layer, from_layer: from + GATE } : layer;
     if (!changedLayers.has(layer.name)) return [spec];
     const name = layer.name + GATE;
@@ -110,7 +111,8 @@ export function withReplacements(
     gated[`${name}/gamma`] = gamma;
     gated[`${name}/beta`] = beta;
     gated[`${name}/moving_mean`] = new Float32Array(filters);
-    gated[`${name}/moving_variance`] = new Float32Array(filters).fill(1 - epsilon); // so that the output is gamma * x + beta
+    // (x - 0) / sqrt(1 - epsilon + epsilon) = x, so the output is gamma * x + beta.
+    gated[`${name}/moving_variance`] = new Float32Array(filters).fill(1 - epsilon);
     return [spec, { kind: 'BatchNormalization', name, momentum: 0.99, epsilon, activation: 'linear' as const }];
   });
   return { architecture: { ...architecture, layers }, weights: gated };

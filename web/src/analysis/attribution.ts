@@ -1,4 +1,5 @@
-// Attributions of a logit difference to the input, by three methods. None of them shows a cause.
+// Attributions of a logit difference to the input, by three methods: maps that say how much each pixel contributes. None of
+// them shows a cause.
 import type { Network } from '../engine/network';
 import type { Input, LayerRow } from '../engine/types';
 import { inPieces, type Work } from './slices';
@@ -46,24 +47,26 @@ export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float
 export function overImage(map: Float32Array, row: LayerRow, height: number, width: number): Float32Array {
   const [rows, columns] = row.outputShape;
   const { size, jump, start } = row.receptiveField;
+  // The two cells of an axis between which a pixel lies, and the weight of the second.
   const cellsAround = (pixel: number, axis: number, count: number): [number, number, number] => {
-    const middle = start[axis] + (size[axis] - 1) / 2;
-    const position = Math.min(count - 1, Math.max(0, (pixel - middle) / Math.max(1, jump[axis])));
+    const middleOfFirst = start[axis] + (size[axis] - 1) / 2;
+    const position = Math.min(count - 1, Math.max(0, (pixel - middleOfFirst) / Math.max(1, jump[axis])));
     const low = Math.floor(position);
     return [low, Math.min(count - 1, low + 1), position - low];
   };
   const result = new Float32Array(height * width);
   for (let y = 0; y < height; y++) {
-    const [top, bottom, down] = cellsAround(y, 0, rows);
+    const [top, bottom, bottomWeight] = cellsAround(y, 0, rows);
     for (let x = 0; x < width; x++) {
-      const [left, right, along] = cellsAround(x, 1, columns);
-      const mix = (r: number) => map[r * columns + left] * (1 - along) + map[r * columns + right] * along;
-      result[y * width + x] = mix(top) * (1 - down) + mix(bottom) * down;
+      const [left, right, rightWeight] = cellsAround(x, 1, columns);
+      const mix = (r: number) => map[r * columns + left] * (1 - rightWeight) + map[r * columns + right] * rightWeight;
+      result[y * width + x] = mix(top) * (1 - bottomWeight) + mix(bottom) * bottomWeight;
     }
   }
   return result;
 }
 
+// A square that occlusion covers, and the distance from one of its positions to the next.
 export interface Patch {
   side: number;
   stride: number;

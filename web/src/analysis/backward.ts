@@ -10,7 +10,7 @@ export interface Backward {
   probabilities: Float32Array;
   target: Float32Array; // (K,) target probabilities, one-hot without label smoothing
   dlogits: Float32Array; // the gradient with respect to the logits: (probabilities - target) * class weight
-  layers: Record<string, Float32Array>; // with respect to each layer's output before the softmax; "input" is the image
+  layers: Record<string, Float32Array>; // the same with respect to each layer's output before its softmax; "input" is the image
   weights: Weights; // the gradient with respect to each trained weight, in Keras layout
 }
 

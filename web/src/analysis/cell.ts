@@ -1,4 +1,4 @@
-// The arithmetic of a cell, term by term, up to the value in the layer's output.
+// The arithmetic of a cell in double precision, term by term, up to the value in the layer's output. The lens shows it.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
 import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
@@ -40,6 +40,7 @@ export interface Term {
   product: number;
 }
 
+// What a layer computes for a cell before bias and activation, by the kind of the layer.
 export type CellWork =
   | { step: 'products'; channels: Channel[] }
   | { step: 'largest'; window: WindowValues; winner: number } // `winner` is the index of the first maximum
@@ -74,9 +75,10 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
   if (index < 0) throw new Error(`no layer ${cell.layer}`);
   const row = pass.table[index];
-  const first = channelsOfEarlier(pass.table, index);
-  const before = outputAt(pass, cell.map < first ? earlierOf(pass.table, index)! : beforeOf(pass.table, index));
-  const work = workOf(pass, row, before, cell);
+  // The first maps of a concatenation are copied from an earlier layer.
+  const numEarlier = channelsOfEarlier(pass.table, index);
+  const source = outputAt(pass, cell.map < numEarlier ? earlierOf(pass.table, index)! : beforeOf(pass.table, index));
+  const work = workOf(pass, row, source, cell);
   const biases = pass.weights[`${cell.layer}/bias`];
   const bias = biases === undefined ? null : biases[cell.map];
   const sum = resultOf(work) + (bias ?? 0);
@@ -92,7 +94,7 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   return {
     cell,
     kind: row.layer.kind,
-    source: before.name,
+    source: source.name,
     work,
     bias,
     sum,
@@ -126,13 +128,14 @@ function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmeti
   };
 }
 
+// The output of a layer, or the scaled image, as the next layer reads it.
 interface LayerValues {
   name: string;
   shape: Shape;
-  at(i: number): number;
+  at(i: number): number; // value i of the flat output, see `indexIn`
 }
 
-// Reads the output of layer `index`; -1 is the image.
+// Returns the output of layer `index`; -1 is the image.
 function outputAt(pass: ForwardPass, index: number): LayerValues {
   if (index >= 0) {
     const [row, values] = [pass.table[index], pass.activations[index]];
@@ -142,6 +145,7 @@ function outputAt(pass: ForwardPass, index: number): LayerValues {
   return { name: 'input', shape: [height, width, channels], at: (i) => pass.pixels[i] * scale + offset };
 }
 
+// The index of a cell in a flat output (rows, columns, maps).
 function indexIn(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number {
   const [, width, channels] = sizesOf(shape);
   return (row * width + column) * channels + map;
@@ -154,13 +158,10 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
     case 'Conv2D': {
       const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
       const filters = row.outputShape[2];
+      // Weight i of channel c is at (i * count + c) * filters + map in a kernel (rows, columns, count, filters).
+      const kernel = weight('kernel');
       const multiply = (c: number) =>
-        multiplyWindow(
-          windowOf(row, input, cell, first + c),
-          weight('kernel'),
-          count * filters,
-          c * filters + cell.map,
-        );
+        multiplyWindow(windowOf(row, input, cell, first + c), kernel, count * filters, c * filters + cell.map);
       return { step: 'products', channels: Array.from({ length: count }, (_, c) => multiply(c)) };
     }
     case 'DepthwiseConv2D': {
@@ -212,8 +213,8 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
       };
     }
     case 'Concatenate': {
-      const first = channelsOfEarlier(pass.table, row.index);
-      const from = { ...cell, layer: input.name, map: cell.map < first ? cell.map : cell.map - first };
+      const numEarlier = channelsOfEarlier(pass.table, row.index);
+      const from = { ...cell, layer: input.name, map: cell.map < numEarlier ? cell.map : cell.map - numEarlier };
       return { step: 'copied', value: input.at(indexIn(input.shape, from)), from };
     }
     case 'SoftVoting':
@@ -237,6 +238,7 @@ function workOf(pass: ForwardPass, row: LayerRow, input: LayerValues, cell: Cell
   }
 }
 
+// Reads the window of a cell in one map of its input: NaN where it reaches over the edge.
 function windowOf(row: LayerRow, input: LayerValues, cell: Cell, map: number): WindowValues {
   if (row.window === null) throw new Error(`${row.layer.name} has no window`);
   const { size, strides, dilation, padding } = row.window;
@@ -259,6 +261,7 @@ function multiplyWindow(window: WindowValues, kernel: Float32Array, step: number
   return { ...window, kernel: weights, products, sum: products.reduce((a, b) => a + b, 0) };
 }
 
+// Lists the products of a unit of a dense layer, whose kernel is (inputs, units), the largest first.
 function termsOf(source: LayerValues, kernel: Float32Array, units: number, unit: number): Term[] {
   const terms = Array.from({ length: source.shape[0] }, (_, input) => {
     const value = source.at(input);
@@ -268,7 +271,8 @@ function termsOf(source: LayerValues, kernel: Float32Array, units: number, unit:
   return terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
 }
 
-// Computes a class's mean probability over the members of an ensemble, and the mean of their log Σ exp(logit).
+// Averages a class's probability over the members of an ensemble, and their log Σ exp(logit). The input holds the logits of
+// one member after the other. The output is log(mean) + strength, so that its softmax is the mean probability.
 function votesOf(input: LayerValues, members: number, classes: number, unit: number) {
   let [mean, strength] = [0, 0];
   for (let i = 0; i < members; i++) {
@@ -280,6 +284,7 @@ function votesOf(input: LayerValues, members: number, classes: number, unit: num
   return { members, mean, strength };
 }
 
+// Computes the result of the work, before bias and activation.
 function resultOf(work: CellWork): number {
   switch (work.step) {
     case 'products':

@@ -26,17 +26,20 @@ export function markedFirst(map: Float32Array, ink: number[]): number[] {
   return [...ink].sort((a, b) => map[b] - map[a] || a - b);
 }
 
-export interface Curve {
+// A point of the curve of a deletion test.
+export interface CurvePoint {
   share: number; // share of the ink that is removed
   value: number; // the remaining logit difference
 }
 
-export interface Band extends Curve {
+// The mean of several curves at that point, and their range.
+export interface BandPoint extends CurvePoint {
   low: number;
   high: number;
 }
 
-// Measures the difference after the first pixels of each order are set to the background: (orders, shares).
+// Measures the logit difference after shares of the ink are set to the background, the first pixels of each order first:
+// (orders, SHARES). Item n of the work is order floor(n / numShares) with share n % numShares.
 export function* removalCurves(
   network: Network,
   pixels: Uint8Array,
@@ -71,7 +74,7 @@ export function* randomRemoval(
   channels: number,
   background: number,
   weights: Float32Array,
-): Work<Band[]> {
+): Work<BandPoint[]> {
   const ink = inkOf(pixels, channels, background);
   const random = randomNumbers(1);
   const orders = Array.from({ length: NUM_ORDERS }, () => shuffle(ink, random));
@@ -87,6 +90,6 @@ export function* randomRemoval(
 export function likenessOverInk(a: Float32Array, b: Float32Array, ink: number[]): number | null {
   if (ink.length < MIN_INK) return null;
   const [x, y] = [a, b].map((map) => ink.map((i) => map[i]));
-  const flat = (values: number[]) => values.every((value) => value === values[0]);
-  return flat(x) || flat(y) ? null : rankCorrelation(x, y);
+  const isConstant = (values: number[]) => values.every((value) => value === values[0]);
+  return isConstant(x) || isConstant(y) ? null : rankCorrelation(x, y);
 }

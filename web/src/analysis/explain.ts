@@ -19,8 +19,8 @@ import {
   randomRemoval,
   removalCurves,
   SHARES,
-  type Band,
-  type Curve,
+  type BandPoint,
+  type CurvePoint,
 } from './deletion';
 import { lastMapLayer, splitOverMaps, type MapSplit } from './difference';
 import { ablatedOutput, withReplacements } from './ablations';
@@ -30,11 +30,12 @@ import { withNetwork } from './with_network';
 export const METHODS = ['gradient', 'cam', 'occlusion'] as const;
 export type Method = (typeof METHODS)[number];
 
+// The network, the image, and the two classes whose logits are compared.
 export interface Question {
   architecture: Architecture; // with the ablated parts removed
   table: LayerRow[]; // the rows of the architecture
   weights: Weights;
-  untrained: Weights | null;
+  untrained: Weights | null; // the weights before training, as a check; null if the page has none
   replacements: Replacement[];
   pixels: Uint8Array;
   background: number; // the byte of a pixel without ink
@@ -45,18 +46,18 @@ export interface Question {
 
 export interface Attribution {
   map: Float32Array; // (H, W)
-  curve: Curve[] | null; // the deletion test; null if the map is zero or there is too little ink
+  curve: CurvePoint[] | null; // the deletion test; null if the map is zero or there is too little ink
   untrained: Float32Array | null; // the same map of the untrained network
   likeness: number | null; // rank correlation over the ink with the untrained network's map
 }
 
 export interface Explanation {
   pixels: Uint8Array;
-  difference: number;
-  ink: number; // pixels
+  difference: number; // logit of the prediction - logit of the rival
+  ink: number; // number of pixels that are not background
   maps: MapSplit | null; // the split over the last layer with maps
   methods: Record<Method, Attribution | null>;
-  random: Band[] | null; // the deletion test with random pixels, as a baseline
+  random: BandPoint[] | null; // the deletion test with random pixels, as a baseline
   patch: Patch;
 }
 
@@ -69,25 +70,27 @@ function makeAblated(make: MakeNetwork, question: Question, weights: Weights): N
   return make(gated.architecture, gated.weights);
 }
 
-interface Attributed {
+interface NetworkAttribution {
   maps: Maps;
   split: MapSplit | null;
   difference: number;
 }
 
-function* attribute(network: Network, question: Question): Work<Attributed> {
+// Computes the three maps for one network, whose weights are trained or not.
+function* attribute(network: Network, question: Question): Work<NetworkAttribution> {
   const { architecture, table, pixels, background, prediction, rival, camLayer } = question;
   const { height, width, channels } = architecture.input;
   const weights = differenceWeights(network.numClasses, prediction, rival);
   const forward = network.forward(pixels);
   const last = lastMapLayer(table);
   const cam = table.find((row) => row.layer.name === camLayer) ?? null;
-  const gated = { ...architecture, layers: network.table.map((row) => row.layer) };
-  const layers = [last, cam].filter((row) => row !== null).map((row) => ablatedOutput(gated, row.layer.name));
+  // Where filters are replaced, an added layer holds the output.
+  const outputName = (row: LayerRow) => ablatedOutput(network.architecture, row.layer.name);
+  const layers = [last, cam].filter((row) => row !== null).map(outputName);
   const gradients = network.layerGradients(pixels, weights, ['input', ...new Set(layers)]);
   const activationOf = (name: string) => forward.activations[network.table.findIndex((row) => row.layer.name === name)];
   const activationAndGradient = (row: LayerRow): [Float32Array, Float32Array] => {
-    const name = ablatedOutput(gated, row.layer.name);
+    const name = outputName(row);
     return [activationOf(name), gradients[name]];
   };
   const maps: Maps = {
@@ -117,17 +120,19 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
 
   const networkWith = (weights: Weights) => () => makeAblated(make, question, weights);
   const trained = withNetwork(networkWith(question.weights), function* (network) {
-    const seen = yield* scaleProgress(attribute(network, question), 0, 0.35);
-    if (ink.length < MIN_INK) return { ...seen, random: null, curves: null };
+    const attributed = yield* scaleProgress(attribute(network, question), 0, 0.35);
+    if (ink.length < MIN_INK) return { ...attributed, random: null, curves: null };
     const weights = differenceWeights(network.numClasses, prediction, rival);
     const random = yield* scaleProgress(randomRemoval(network, pixels, channels, background, weights), 0.35, 0.6);
-    const orders = METHODS.map((method) => markedFirst(seen.maps[method] ?? new Float32Array(height * width), ink));
+    const orders = METHODS.map((method) =>
+      markedFirst(attributed.maps[method] ?? new Float32Array(height * width), ink),
+    );
     const curves = yield* scaleProgress(
       removalCurves(network, pixels, channels, background, orders, weights),
       0.6,
       0.7,
     );
-    return { ...seen, random, curves };
+    return { ...attributed, random, curves };
   });
   const { maps, split, difference, random, curves } = yield* trained;
   let untrainedMaps: Maps | null = null;

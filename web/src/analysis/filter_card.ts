@@ -12,6 +12,7 @@ import {
 import { kernelLikeness } from './kernel';
 import { receptiveFrame, sizesOf, type Frame } from './receptive';
 
+// The filter of the same layer that is most like this one.
 export interface Twin {
   filter: number;
   by: 'kernel' | 'activation';
@@ -21,13 +22,13 @@ export interface Twin {
 export interface FilterFindings {
   exciting: (Exciting & { frame: Frame | null })[]; // `frame`: receptive field in the image; null if only padding
   classes: ClassMean[];
-  active: number; // images of the sample on which any activation is above zero
+  active: number; // number of images of the sample on which any activation is above zero
   constant: number | null; // the filter's value if it is the same on the whole sample
   twin: Twin | null;
 }
 
-export const SAME_KERNEL = 0.95; // cosine and correlation from which a filter is called a duplicate
-export const SAME_ACTIVATION = 0.98;
+export const SAME_KERNEL = 0.95; // cosine of two kernels from which the filters are called duplicates
+export const SAME_ACTIVATION = 0.98; // the same for the correlation of their activations
 const NUM_EXCITING = 9; // images that excite the filter most
 
 // Finds the most similar filter of the layer, or null if none reaches the threshold.

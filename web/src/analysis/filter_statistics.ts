@@ -7,12 +7,10 @@ import { withNetwork } from './with_network';
 
 export interface LayerStatistics {
   filters: number;
-  // (N, filters): the extremes of each image's map; both are the value of a unit
-  maxima: Float32Array;
-  minima: Float32Array;
+  maxima: Float32Array; // (N, filters): the largest value of each image's map; of a unit, its value
+  minima: Float32Array; // (N, filters): the smallest value
   pixels: Int32Array; // (N, filters): where the maximum is, row * columns + column
-  // (values drawn, filters): values of the fair sample, at the same pixels for every map
-  drawn: Float32Array;
+  drawn: Float32Array; // (numbers drawn, filters): values on the fair sample at random pixels, the same for every map
 }
 
 export interface FilterStatistics {
@@ -59,6 +57,7 @@ export function* filterStatistics(table: LayerRow[], network: Network, images: M
   return { count, layers: new Map(table.map((row, l) => [row.layer.name, layers[l]])) };
 }
 
+// Writes the extremes of each map of image i; its values are (pixels, maps).
 function summarize({ filters, maxima, minima, pixels }: LayerStatistics, values: Float32Array, i: number): void {
   const at = i * filters;
   for (let k = 0; k < filters; k++) maxima[at + k] = minima[at + k] = values[k];
@@ -73,6 +72,7 @@ function summarize({ filters, maxima, minima, pixels }: LayerStatistics, values:
   }
 }
 
+// Copies the values of all maps at some random pixels of image i.
 function drawValues(
   { filters, drawn }: LayerStatistics,
   values: Float32Array,
@@ -104,6 +104,7 @@ export function* statisticsOnce(
   return statistics;
 }
 
+// An image that excites a filter strongly: its largest value, and the pixel of the map that has it.
 export interface Exciting {
   image: number;
   value: number;
@@ -135,6 +136,7 @@ export interface ClassMean {
   count: number; // images
 }
 
+// Averages a filter's maxima over the images of each class in the fair sample.
 export function classMeans(
   { filters, maxima }: LayerStatistics,
   filter: number,

@@ -5,7 +5,7 @@ import { largest } from './largest';
 import type { Work } from './slices';
 
 const MAX_STEPS = 60;
-const OVERSHOOT = 1.02; // a little beyond the decision boundary, where the two logits are equal
+const OVERSHOOT = 1.02; // a step goes a little beyond the boundary where the two logits are equal; the source's eta of 0.02
 const MARGIN = 1e-3; // of a logit, so that a step also leaves the boundary itself
 
 export interface ImageChange {
@@ -32,6 +32,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
     const { input } = network.layerGradients(changed, dlogits, ['input']);
     // A pixel at 0 or 255 cannot move further, so the others take its share of the step.
     const gradient = input.map((value, i) => (isAtLimit(changed[i], value * scale) ? 0 : value * scale));
+    // The step is distance * gradient, since (logit difference) / |gradient|² * gradient is the shortest way to the boundary.
     const squares = gradient.reduce((sum, value) => sum + value * value, 0);
     if (squares === 0) return { change, steps, succeeded: false };
     const distance = (OVERSHOOT * (logits[prediction] - logits[wanted]) + MARGIN) / squares;
@@ -42,7 +43,7 @@ export function* smallestChange(network: Network, image: Uint8Array, wanted: num
   }
 }
 
-const HALVINGS = 8;
+const HALVINGS = 8; // so the share is exact to 1/256
 
 // Shortens a change that went too far: bisects for the smallest share of it that still gives the wanted prediction.
 function shortenChange(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
@@ -67,17 +68,18 @@ export function interpolate(from: Uint8Array, to: Uint8Array, share: number): Ui
   return Uint8Array.from(from, (byte, i) => Math.round(byte + share * (to[i] - byte)));
 }
 
+// What the network makes of the images on the way from one to another.
 export interface Along {
-  shares: number[];
+  shares: number[]; // how far each image is on the way
   probabilities: Float32Array[]; // (K,) at each share
-  predictions: number[];
+  predictions: number[]; // class at each share
 }
 
-// Predicts the images `at(share)`.
-export function* predictAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
+// Predicts the image at each share of the way.
+export function* predictAlong(network: Network, imageAt: (share: number) => Uint8Array, shares: number[]): Work<Along> {
   const probabilities: Float32Array[] = [];
   for (const share of shares) {
-    probabilities.push(softmax(network.logits(at(share)), network.numClasses));
+    probabilities.push(softmax(network.logits(imageAt(share)), network.numClasses));
     yield probabilities.length / shares.length;
   }
   return { shares, probabilities, predictions: probabilities.map((values) => largest(values)) };

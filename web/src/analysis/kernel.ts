@@ -52,7 +52,8 @@ function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number,
   return [height, width, channels, shape[1]];
 }
 
-// Collects the weights of a filter or unit, one reading for each map that it reads.
+// Collects the weights of a filter or unit, one reading for each map that it reads. In the kernel of the layer, weight i of a
+// channel and filter is at (i * channels + channel) * count + filter.
 export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, filter: number): Kernel {
   const { name, kind, from_layer: from } = row.layer;
   const kernel: Kernel = {

@@ -1,4 +1,4 @@
-// Links between maps: which maps a map reads, and which it feeds.
+// Links between maps: which maps a map reads, and which maps read it. The flow draws them as ribbons.
 import { channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
@@ -14,6 +14,7 @@ export interface Link {
   strength: number;
 }
 
+// True for a layer that changes no value, so that the layers after it read the one before it.
 function passesOn(row: LayerRow): boolean {
   return row.layer.kind === 'Dropout' || row.layer.kind === 'Flatten';
 }
@@ -62,6 +63,7 @@ function linkBetween(
   }
 }
 
+// Sums every `step`-th weight of a kernel from `first` on.
 function sumWeights(kernel: Float32Array, first: number, step: number): Omit<Link, 'layer' | 'map'> {
   let weight = 0;
   let strength = 0;

@@ -10,7 +10,7 @@ export interface Range {
 const NEVER_BELOW_ZERO = ['relu', 'relu6', 'sigmoid', 'softmax'];
 const WITH_WEIGHTS = ['Conv2D', 'DepthwiseConv2D', 'Dense', 'BatchNormalization'];
 
-// Tells for each layer whether its output can be negative for some image and weights.
+// True for each layer whose output can be negative for some image and weights.
 export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   const signed: boolean[] = [];
   const imageIsSigned = input.offset < 0 || input.offset + 255 * input.scale < 0;

@@ -4,7 +4,7 @@ import type { Replacement } from '../engine/types';
 import { inPieces, scaleProgress, type Work } from './slices';
 
 export interface AccuracyChange {
-  n: number;
+  n: number; // images
   before: number; // number of correct predictions
   after: number;
   broken: number; // correct before, wrong after
@@ -47,7 +47,7 @@ export function* correctByAblation(network: Network, sample: Sample, ablations: 
   const { pixels, labels, numSample } = sample;
   const size = pixels.length / labels.length;
   const classes = network.numClasses;
-  const right = ablations.map(() => new Uint8Array(numSample));
+  const correct = ablations.map(() => new Uint8Array(numSample));
   const maxImages = Math.max(1, Math.floor(MAX_LOGITS / (classes * ablations.length)));
   yield* inPieces(
     numSample,
@@ -56,19 +56,19 @@ export function* correctByAblation(network: Network, sample: Sample, ablations: 
       for (let l = 0; l < ablations.length; l++) {
         for (let i = from; i < to; i++) {
           const row = l * (to - from) + i - from;
-          right[l][i] = Number(isCorrect(logits, row, labels[i], classes));
+          correct[l][i] = Number(isCorrect(logits, row, labels[i], classes));
         }
       }
     },
     maxImages,
   );
-  return right;
+  return correct;
 }
 
 const MAX_ABLATIONS = 16; // ablations in one call of the engine
 
 // Counts for each ablation how many images become wrong or correct when it is added to `base`.
-export function* changes(
+export function* accuracyChanges(
   network: Network,
   sample: Sample,
   base: Replacement[],
@@ -79,10 +79,11 @@ export function* changes(
   let before: Uint8Array | null = null;
   for (let g = 0; g < groups; g++) {
     const batch = ablations.slice(g * MAX_ABLATIONS, (g + 1) * MAX_ABLATIONS).map((ablation) => [...base, ...ablation]);
+    // The first group also has the network with `base` alone.
     const work = correctByAblation(network, sample, before === null ? [base, ...batch] : batch);
-    const right: Uint8Array[] = yield* scaleProgress(work, g / groups, (g + 1) / groups);
-    const intact: Uint8Array = (before ??= right.shift()!);
-    result.push(...right.map((after) => compareAccuracy(intact, after)));
+    const correct: Uint8Array[] = yield* scaleProgress(work, g / groups, (g + 1) / groups);
+    const intact: Uint8Array = (before ??= correct.shift()!);
+    result.push(...correct.map((after) => compareAccuracy(intact, after)));
   }
   return result;
 }

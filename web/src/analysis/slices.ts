@@ -2,7 +2,7 @@
 
 export type Work<T> = Generator<number, T, void>; // yields progress from 0 to 1 at intervals
 
-const SLICE_MS = 8; // half a frame
+const SLICE_MS = 8; // half a frame of 60 a second
 
 function pause(): Promise<void> {
   // A message arrives sooner than a timer, and frames and events run before it.
@@ -49,6 +49,7 @@ export function* inPieces(count: number, compute: (from: number, to: number) => 
     const start = performance.now();
     compute(from, to);
     const perItem = (performance.now() - start) / (to - from);
+    // At most four times as many as before, since the first times are measured on few items.
     size = Math.max(1, Math.min(maxCount, 4 * size, Math.floor(PIECE_MS / Math.max(perItem, 1e-3))));
     from = to;
     yield from / count;

@@ -1,8 +1,8 @@
 // Intervals, correlations and random orders.
 
-const Z = 1.959963984540054; // 95 %
+const Z = 1.959963984540054; // quantile of the standard normal for a 95 % interval
 
-// The 95 % interval of a proportion. Source: Wilson 1927.
+// Computes the 95 % interval of a proportion. Source: Wilson 1927.
 export function wilson(successes: number, n: number): [number, number] {
   if (n === 0) return [0, 1];
   const share = successes / n;
@@ -12,7 +12,8 @@ export function wilson(successes: number, n: number): [number, number] {
   return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
 }
 
-// McNemar's exact test: the p-value of a split at least this uneven if both ways were equally likely.
+// Computes the p-value of McNemar's exact test: the probability of counts at least this uneven if a changed prediction were
+// equally likely to be broken and mended.
 export function mcnemar(broken: number, mended: number): number {
   const n = broken + mended;
   const few = Math.min(broken, mended);
@@ -25,23 +26,18 @@ export function mcnemar(broken: number, mended: number): number {
   return Math.min(1, 2 * sum);
 }
 
-// Pearson's correlation; 0 if one of the two is constant.
+// Computes Pearson's correlation; 0 if one of the two is constant.
 export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [meanA, meanB] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    meanA += a[i] / a.length;
-    meanB += b[i] / a.length;
-  }
-  let [both, squareA, squareB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i] - meanA, b[i] - meanB];
-    both += x * y;
-    squareA += x * x;
-    squareB += y * y;
-  }
-  return squareA > 0 && squareB > 0 ? both / Math.sqrt(squareA * squareB) : 0;
+  return cosine(centre(a), centre(b));
 }
 
+function centre(values: ArrayLike<number>): Float64Array {
+  let mean = 0;
+  for (let i = 0; i < values.length; i++) mean += values[i] / values.length;
+  return Float64Array.from(values, (value) => value - mean);
+}
+
+// Computes the cosine of the angle between two vectors; 0 if one of them is zero.
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [both, squareA, squareB] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -52,7 +48,7 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return squareA > 0 && squareB > 0 ? both / Math.sqrt(squareA * squareB) : 0;
 }
 
-// Ranks from 0; equal numbers share the mean of theirs.
+// Ranks numbers from 0; equal numbers share the mean of their ranks.
 export function ranks(values: ArrayLike<number>): Float64Array {
   const order = Array.from(values, (_, i) => i).sort((i, j) => values[i] - values[j]);
   const result = new Float64Array(values.length);
@@ -65,7 +61,7 @@ export function ranks(values: ArrayLike<number>): Float64Array {
   return result;
 }
 
-// Spearman's rank correlation.
+// Computes Spearman's rank correlation.
 export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return correlation(ranks(a), ranks(b));
 }
@@ -81,6 +77,7 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
+// Shuffles a copy of the items. Source: Fisher and Yates 1938, in Durstenfeld's form of 1964.
 export function shuffle(items: ArrayLike<number>, random: () => number): number[] {
   const result = Array.from(items);
   for (let i = result.length - 1; i > 0; i--) {

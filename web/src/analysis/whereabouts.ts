@@ -9,11 +9,11 @@ export type Point = [x: number, y: number];
 
 export interface TestMap {
   layer: string;
-  points: Point[]; // a point for each test image of the map
+  points: Point[]; // one for each test image of the map
   indices: ArrayLike<number>; // the images' indices in the split
   labels: ArrayLike<number>;
   neighbours: number; // number of neighbours over which the report counts agreement
-  project: (hidden: ArrayLike<number>) => Point;
+  project: (hidden: ArrayLike<number>) => Point; // maps an image by its activations in that layer
 }
 
 // Unpacks the map of test images. `project` is the same linear projection for any image.

@@ -6,9 +6,10 @@ interface ActivationRow {
   formula?: string; // shown for a function that the catalogues neither name nor explain
 }
 
-export const LEAKY_SLOPE = 0.2;
+export const LEAKY_SLOPE = 0.2; // Keras's default slope of leaky relu below zero
 
-// The distribution function of the standard normal. Source: Marsaglia 2004, cPhi by its Taylor series about 0.
+// Computes the distribution function Φ of the standard normal by its Taylor series about 0:
+// Φ(x) = 1/2 + φ(x) (x + x³/3 + x⁵/(3·5) + ...), with the density φ(x) = exp(-x²/2) / √(2π). Source: Marsaglia 2004, cPhi.
 function normalCdf(x: number): number {
   if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // exact to 1e-15
   let sum = x;

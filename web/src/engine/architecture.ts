@@ -15,7 +15,7 @@ import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, W
 export { ArchitectureError } from './layers';
 
 const MAX_VALUES = 2 ** 31 - 1; // weights or outputs of a layer, so that 32-bit indices suffice
-const JOINING = ['Add', 'Branch', 'Concatenate'];
+const JOINING = ['Add', 'Branch', 'Concatenate']; // kinds that read an earlier layer by name
 
 // Makes a row for each layer. Throws an ArchitectureError if the layers are not a valid network.
 export function layerTable(architecture: Architecture): LayerRow[] {
@@ -43,7 +43,7 @@ export function rowNamed(table: LayerRow[], name: string): LayerRow {
   return row;
 }
 
-// The layer that computes the logits: the last one, not counting a final linear or softmax activation layer.
+// Finds the layer that computes the logits: the last one, not counting a final linear or softmax activation layer.
 export function logitsRow(table: LayerRow[]): LayerRow {
   let index = table.length - 1;
   while (index > 0 && table[index].layer.kind === 'Activation' && isLinearBeforeSoftmax(table[index].layer)) index--;
@@ -70,6 +70,7 @@ export function channelsOfEarlier(table: LayerRow[], index: number): number {
   return table[index].inputShape.at(-1)! - table[index - 1].outputShape.at(-1)!;
 }
 
+// What the next layer needs to know of a layer.
 type Output = Pick<LayerRow, 'outputShape' | 'receptiveField'>;
 
 const outputOfImage = ({ height, width, channels }: Input): Output => ({
@@ -86,9 +87,9 @@ function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: 
   const inputShape = inputShapeOf(layer, previous.outputShape, earlier);
   const window = kind.window?.(layer, inputShape) ?? null;
   const outputShape = kind.outputShape(layer, inputShape);
-  const own = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
-  const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
-  if (Math.max(count(own), product(outputShape)) > MAX_VALUES) {
+  const weightShapes = Object.entries(kind.weightShapes?.(layer, inputShape) ?? {});
+  const count = (shapes: [string, Shape][]) => shapes.reduce((sum, [, shape]) => sum + product(shape), 0);
+  if (Math.max(count(weightShapes), product(outputShape)) > MAX_VALUES) {
     throw new ArchitectureError('refused.network.large', nameAndKind(layer));
   }
   return {
@@ -96,13 +97,13 @@ function makeRow(layer: LayerSpec, before: LayerRow[], previous: Output, input: 
     layer,
     inputShape,
     outputShape,
-    weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
+    weightShapes: Object.fromEntries(weightShapes.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
     receptiveField: coverBoth(
       receptiveField(layer, inputShape, window, field, input),
       layer.kind === 'Branch' ? undefined : earlier,
     ),
-    parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
+    parameters: count(weightShapes.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
     macs: kind.macs?.(layer, inputShape) ?? 0,
   };
 }
@@ -114,6 +115,8 @@ function inputShapeOf({ kind }: LayerSpec, previous: Shape, earlier: Output | un
     : previous;
 }
 
+// Computes the receptive field of a layer from `field`, that of the layer it reads: a window of `reach` outputs covers
+// size + (reach - 1) * jump pixels. A layer that reads its whole input covers that input's pixels of the image.
 function receptiveField(
   layer: LayerSpec,
   shape: Shape,
@@ -121,7 +124,7 @@ function receptiveField(
   { size, jump, start }: ReceptiveField,
   input: Input,
 ): ReceptiveField {
-  const both = (of: (axis: 0 | 1) => number): [number, number] => [of(0), of(1)];
+  const both = (compute: (axis: 0 | 1) => number): [number, number] => [compute(0), compute(1)];
   if (window !== null && !layer.kind.startsWith('Global')) {
     return {
       size: both((axis) => size[axis] + (window.reach[axis] - 1) * jump[axis]),
@@ -138,7 +141,8 @@ function receptiveField(
   return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
 }
 
-// The smallest field with the jump of `own` that contains, for every output i, both fields:
+// Computes the receptive field of a layer that also reads an earlier layer: the smallest field with the jump of `own` that
+// contains, for every output i, both fields:
 //     own.start + i * own.jump + [0, own.size)  and  field.start + i * field.jump + [0, field.size)
 // The jumps differ if padding makes up for a stride between the two layers; `field` then drifts from `own` with growing i.
 function coverBoth(own: ReceptiveField, earlier: Output | undefined): ReceptiveField {
@@ -173,15 +177,15 @@ function checkArguments(layer: LayerSpec): void {
   const refuse = (argument: string, rule: keyof typeof en.refused.argument, choices = '') => {
     throw new ArchitectureError(`refused.argument.${rule}`, { ...nameAndKind(layer), argument, choices });
   };
-  const isWhole = (value: unknown, highest: number) =>
+  const isCount = (value: unknown, highest: number) =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= highest;
   for (const name of kind.counts ?? []) {
     const value = name === 'depth_multiplier' || name === 'groups' ? (layer[name] ?? 1) : layer[name];
-    if (!isWhole(value, 65536)) refuse(name, 'count');
+    if (!isCount(value, 65536)) refuse(name, 'count'); // the limits are those of src/convscope/architecture
   }
   for (const name of ['kernel_size', 'strides', 'dilation_rate', 'pool_size'] as const) {
     const pair: unknown = layer[name] ?? [1, 1];
-    const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isWhole(value, 1024));
+    const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isCount(value, 1024));
     if (!isPair) refuse(name, 'pair');
   }
   const isAboveOne = (pair: number[] = [1, 1]) => Math.max(...pair) > 1;

@@ -10,7 +10,7 @@ type FieldValue = number | boolean | string | readonly number[] | undefined;
 
 interface Field {
   name: string;
-  size: number;
+  size: number; // how many numbers it takes
   choices: string[] | null; // encoded as the index of the chosen name
 }
 

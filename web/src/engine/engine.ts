@@ -1,4 +1,4 @@
-// The native engine as WebAssembly. It works in a window, in a worker and in Node.
+// The native engine as WebAssembly, which computes and trains networks. It works in a window, in a worker and in Node.
 import { call, EngineError, type Exports } from './memory';
 import { Network } from './network';
 import { encodeSettings } from './encoding';

@@ -1,8 +1,9 @@
-// Initial weights.
+// Initial weights of a network that is trained in the page.
 import { layerTable } from './architecture';
 import { product } from './layers';
 import type { Architecture, Weights } from './types';
 
+// Weights other than kernels begin as in Keras; alpha as in the paper on PReLU, He and others 2015.
 const CONSTANTS: Record<string, number> = {
   bias: 0,
   gamma: 1,
@@ -12,8 +13,8 @@ const CONSTANTS: Record<string, number> = {
   alpha: 0.25,
 };
 
-// Draws Glorot-uniform kernels, each from its own random stream; other weights are constants.
-// Source: Glorot and Bengio 2010, equation 16; a convolution's fans count the kernel's positions.
+// Draws kernels uniformly in ±√(6 / (fan in + fan out)), each from its own random stream; other weights are constants.
+// Source: Glorot and Bengio 2010, equation 16. A convolution's fans count each position of the kernel.
 export function initialWeights(architecture: Architecture, seed: number): Weights {
   const weights: Weights = {};
   for (const row of layerTable(architecture)) {
@@ -32,7 +33,7 @@ export function initialWeights(architecture: Architecture, seed: number): Weight
   return weights;
 }
 
-// Uniform numbers in [0, 1) that follow from the seed and the name: a counter whose bits are mixed.
+// Makes a generator of numbers in [0, 1) from the seed and the weight's name: a counter whose bits are mixed.
 function stream(seed: number, name: string): () => number {
   let state = mix(seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) + 0x51ed270b);
   for (const letter of name) state = mix(state ^ letter.codePointAt(0)!);
@@ -42,7 +43,7 @@ function stream(seed: number, name: string): () => number {
   };
 }
 
-// Source: Appleby, MurmurHash3, the finalizer of 32 bits.
+// Mixes the bits of a 32-bit number. Source: Appleby, MurmurHash3, its finalizer.
 function mix(bits: number): number {
   let z = bits | 0;
   z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);

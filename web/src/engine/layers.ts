@@ -1,4 +1,4 @@
-// The kinds of layers: output shape, weights, window and cost.
+// The kinds of layers, by their names in Keras: output shape, weights, window and number of multiply-adds.
 import type en from 'catalogues/en.json';
 import { TextError } from '../text/error';
 import type { PaddingFrame, LayerSpec, Shape, Window } from './types';
@@ -38,7 +38,8 @@ function requireMaps(layer: LayerSpec, input: Shape): void {
   }
 }
 
-// The zeros before the first of `size` pixels. Of an odd number, `same` padding has one more after the last, as TensorFlow.
+// Counts the zeros before the first of `size` pixels. `same` padding gives ceil(size / stride) outputs, so it needs
+// (outputs - 1) * stride + kernel - size zeros in all. Of an odd number, one more stands after the last pixel, as in TensorFlow.
 function leadingPadding(size: number, kernel: number, stride: number, { padding }: LayerSpec): number {
   if (padding !== 'same') return 0;
   return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0) / 2);
@@ -60,6 +61,7 @@ const unitStrideWindow = (size: [number, number], padding: [number, number]): Wi
   padding,
 });
 
+// Computes the rows and columns of the output of a layer with windows.
 function mapSize(layer: LayerSpec, input: Shape, { reach, strides }: Window): [number, number] {
   const outputs = ([0, 1] as const).map((axis) =>
     layer.padding === 'same'

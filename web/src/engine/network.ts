@@ -38,7 +38,7 @@ export interface Forward {
 }
 
 // Frees a network in the engine when the page has dropped its object without `free`.
-const unused = new FinalizationRegistry<() => void>((free) => free());
+const dropped = new FinalizationRegistry<() => void>((free) => free());
 
 export class Network {
   readonly architecture: Architecture;
@@ -65,7 +65,7 @@ export class Network {
       ),
     );
     this.#handle = handle;
-    unused.register(this, () => exports.network_free(handle), this);
+    dropped.register(this, () => exports.network_free(handle), this);
     this.setWeights(weights);
   }
 
@@ -102,7 +102,8 @@ export class Network {
   // Computes logits (L, N, K) with each of L ablations. Layers that no ablation changes are computed once.
   ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
-    let end = 0; // of an ablation in the list of all replacements
+    // All replacements are passed as one list; ablation i ends before index ends[i].
+    let end = 0;
     const ends = Int32Array.from(ablations, (ablation) => (end += ablation.length));
     const size = ablations.length * count * this.numClasses;
     return this.#call((arrays) => {
@@ -140,8 +141,8 @@ export class Network {
       const gradients = arrays.allocate(4 * sizes.reduce((sum, size) => sum + size, 0));
       const placed = arrays.copyIn(images);
       const weights = arrays.copyIn(dlogits);
-      const wanted = arrays.copyIn(Int32Array.from(indices));
-      this.#exports.network_layer_gradients(this.#handle, placed, count, weights, wanted, layers.length, gradients);
+      const chosen = arrays.copyIn(Int32Array.from(indices));
+      this.#exports.network_layer_gradients(this.#handle, placed, count, weights, chosen, layers.length, gradients);
       const parts = split(arrays, gradients, sizes);
       return Object.fromEntries(layers.map((name, i) => [name, parts[i]]));
     });
@@ -162,7 +163,7 @@ export class Network {
     checkBatch(data, steps, this.#imageBytes, this.numClasses);
     checkSteps(steps);
     return this.#call((arrays) => {
-      const score = arrays.allocate(3 * 8);
+      const score = arrays.allocate(3 * 8); // see readScore
       const order = arrays.copyIn(steps.order);
       const rates = arrays.copyIn(steps.learningRates);
       const settings = arrays.copyIn(encodeSettings(arrays, steps));
@@ -232,7 +233,7 @@ export class Network {
   free(): void {
     if (this.#isFree) return;
     this.#isFree = true;
-    unused.unregister(this);
+    dropped.unregister(this);
     this.#exports.network_free(this.#handle);
   }
 
@@ -285,11 +286,12 @@ function readScore(arrays: Arrays, pointer: number): TrainingScore {
   return { images, loss: loss / images, accuracy: correct / images };
 }
 
+// Copies arrays of these sizes out of the engine's memory, where they lie one after the other.
 function split(arrays: Arrays, pointer: number, sizes: number[]): Float32Array[] {
-  let at = pointer;
+  let next = pointer;
   return sizes.map((size) => {
-    const part = arrays.floats(at, size);
-    at += 4 * size;
+    const part = arrays.floats(next, size);
+    next += 4 * size;
     return part;
   });
 }

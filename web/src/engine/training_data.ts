@@ -1,7 +1,8 @@
 // Labelled images in the memory of the engine, for any network.
 import { call, type Exports } from './memory';
 
-const unused = new FinalizationRegistry<() => void>((free) => free());
+// Frees the images in the engine when the page has dropped their object without `free`.
+const dropped = new FinalizationRegistry<() => void>((free) => free());
 
 export class TrainingData {
   readonly count: number;
@@ -32,7 +33,7 @@ export class TrainingData {
       return data;
     });
     const { handle } = this;
-    unused.register(this, () => exports.data_free(handle), this);
+    dropped.register(this, () => exports.data_free(handle), this);
   }
 
   get isFree(): boolean {
@@ -77,7 +78,7 @@ export class TrainingData {
   free(): void {
     if (this.#isFree) return;
     this.#isFree = true;
-    unused.unregister(this);
+    dropped.unregister(this);
     this.#exports.data_free(this.handle);
   }
 }

@@ -30,8 +30,8 @@ export interface LayerSpec {
   negative_slope?: number;
   use_bias?: boolean;
   depth_multiplier?: number;
-  rate?: number;
-  members?: number;
+  rate?: number; // of a Dropout
+  members?: number; // of a SoftVoting: the number of networks whose logits it averages
   momentum?: number;
   epsilon?: number;
   from_layer?: string; // "input" is the image
@@ -65,9 +65,9 @@ export interface LayerRow {
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
   window: Window | null; // global pooling: the whole map; zero padding: a single pixel; null for layers without windows
-  receptiveField: ReceptiveField;
-  parameters: number;
-  macs: number;
+  receptiveField: ReceptiveField; // in the image
+  parameters: number; // number of trained weights
+  macs: number; // multiply-adds for one image
 }
 
 export type Weights = Record<string, Float32Array>; // by full name, in Keras layout
@@ -97,6 +97,7 @@ export interface WrittenRecipe {
   [key: string]: unknown;
 }
 
+// The strengths of random changes of an image, with the names and units of src/convscope/recipes/augmentation.py.
 export interface Augmentation {
   shift?: number;
   rotation?: number;

@@ -4,14 +4,14 @@ import { NON_TRAINABLE_WEIGHTS, product } from './layers';
 import type { Arrays } from './memory';
 import type { LayerRow, OptimizerState, Shape, Weights } from './types';
 
-interface Pair {
+interface WeightPair {
   layer: number;
   names: [string, string | undefined]; // undefined if there is no bias; the engine then has zeros
   sizes: [number, number];
 }
 
 // The pairs of all layers: the trained ones, or the moving statistics.
-function pairsOf(table: LayerRow[], isMoving: boolean): Pair[] {
+function pairsOf(table: LayerRow[], isMoving: boolean): WeightPair[] {
   return table.flatMap((row) => {
     const isChosen = (name: string) =>
       NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
@@ -29,8 +29,8 @@ const movingPairs = (table: LayerRow[]) => pairsOf(table, true);
 export function readWeights(arrays: Arrays, network: number, table: LayerRow[]): Weights {
   const { exports } = arrays;
   const weights: Weights = {};
-  const read = (all: Pair[], isMoving: boolean) => {
-    for (const { layer, names, sizes } of all) {
+  const read = (pairs: WeightPair[], isMoving: boolean) => {
+    for (const { layer, names, sizes } of pairs) {
       const [kernel, bias] = sizes.map((size) => arrays.allocate(4 * size));
       if (isMoving) exports.network_read_moving(network, layer, kernel, bias, sizes[1]);
       else exports.network_read(network, layer, kernel, bias);
@@ -40,6 +40,7 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
   };
   read(trainedPairs(table), false);
   read(movingPairs(table), true);
+  // In the order of the table: kernel and bias, gamma, beta and the moving statistics of each layer.
   const names = table.flatMap((row) => Object.keys(row.weightShapes));
   return Object.fromEntries(names.map((name) => [name, weights[name]]));
 }
@@ -47,16 +48,16 @@ export function readWeights(arrays: Arrays, network: number, table: LayerRow[]):
 // Writes weights that `checkWeights` accepts.
 export function writeWeights(arrays: Arrays, network: number, table: LayerRow[], weights: Weights): void {
   const { exports } = arrays;
-  const allocate = ({ names, sizes }: Pair) => [
+  const copyIn = ({ names, sizes }: WeightPair) => [
     arrays.copyIn(weights[names[0]]),
     arrays.copyIn(names[1] === undefined ? new Float32Array(sizes[1]) : weights[names[1]]),
   ];
   for (const pair of trainedPairs(table)) {
-    const [kernel, bias] = allocate(pair);
+    const [kernel, bias] = copyIn(pair);
     exports.network_write(network, pair.layer, kernel, bias);
   }
   for (const pair of movingPairs(table)) {
-    const [means, variances] = allocate(pair);
+    const [means, variances] = copyIn(pair);
     exports.network_write_moving(network, pair.layer, means, variances, pair.sizes[1]);
   }
 }
@@ -85,10 +86,10 @@ export function readMoments(arrays: Arrays, network: number, table: LayerRow[]):
   for (const { layer, names, sizes } of trainedPairs(table)) {
     const pointers = [...sizes, ...sizes].map((size) => arrays.allocate(4 * size));
     arrays.exports.network_read_moments(network, layer, pointers[0], pointers[1], pointers[2], pointers[3]);
-    [m, v].forEach((moments, moment) => {
-      names.forEach((name, i) => {
-        if (name !== undefined) moments[name] = arrays.floats(pointers[2 * moment + i], sizes[i]);
-      });
+    names.forEach((name, i) => {
+      if (name === undefined) return;
+      m[name] = arrays.floats(pointers[i], sizes[i]);
+      v[name] = arrays.floats(pointers[2 + i], sizes[i]);
     });
   }
   return { m, v };

@@ -31,12 +31,12 @@ export function chooseImages(
     throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MAX_WRONG_LABELS) });
   }
   if (wrongLabels > 0 && classes < 2) throw new TextError('refused.training.oneClass');
-  const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // not the random stream of any epoch
+  const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // a constant that makes it another stream than those of epochs
   const indices = drawEvenly(labels, classes, images ?? labels.length, random);
   const assigned = Int32Array.from(indices, (i) => labels[i]);
   const wrong = new Uint8Array(indices.length);
   const order = permutation(indices.length, random());
-  const shifts = splitMix(random());
+  const shifts = splitMix(random()); // from the true class to the wrong one, 1 to classes - 1
   for (const position of order.subarray(0, Math.round(wrongLabels * indices.length))) {
     wrong[position] = 1;
     assigned[position] = (assigned[position] + 1 + (shifts() % (classes - 1))) % classes;
@@ -44,11 +44,12 @@ export function chooseImages(
   return { indices, labels: assigned, wrong };
 }
 
+// Draws `count` images: round n takes the n-th image of each class that still has one.
 function drawEvenly(labels: ArrayLike<number>, classes: number, count: number, random: () => number): Int32Array {
-  const members: number[][] = Array.from({ length: classes }, () => []);
-  for (let i = 0; i < labels.length; i++) members[labels[i]].push(i);
-  const shuffled = members.map((own) => Array.from(permutation(own.length, random()), (i) => own[i]));
-  const turns = permutation(classes, random()); // so that the remainder is not always given to the same classes
+  const byClass: number[][] = Array.from({ length: classes }, () => []);
+  for (let i = 0; i < labels.length; i++) byClass[labels[i]].push(i);
+  const shuffled = byClass.map((members) => Array.from(permutation(members.length, random()), (i) => members[i]));
+  const turns = permutation(classes, random()); // random, so that the remainder does not always go to the same classes
   const drawn = new Int32Array(Math.min(count, labels.length));
   let total = 0;
   for (let round = 0; total < drawn.length; round++) {

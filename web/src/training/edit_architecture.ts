@@ -30,6 +30,7 @@ function freshName(architecture: Architecture, stem: string): string {
   }
 }
 
+// Finds the last layer with filters or units.
 export const lastWeightedIndex = ({ layers }: Architecture) =>
   layers.findLastIndex((layer) => layer.filters !== undefined || layer.units !== undefined);
 

@@ -5,7 +5,7 @@ import { memorising, type Recipe } from './recipe';
 
 export type AugmentationName = 'none' | 'shifts' | 'all';
 
-// Makes the augmentations for images of this size, with the usual strengths for 28 × 28.
+// Makes the augmentations for images of this size. At 28 × 28 the shift is 2 pixels; rotation and shear are in degrees.
 export function augmentations([height, width]: Shape): Record<AugmentationName, Augmentation> {
   const shift = Math.max(1, Math.round(Math.min(height, width) / 14));
   return {
@@ -30,8 +30,9 @@ export interface Experiment {
 }
 
 export const FEW_IMAGES = 100;
-const WRONG_SHARE = 0.3;
+const WRONG_SHARE = 0.3; // of the labels in the experiment 'wrong'
 
+// Lists the experiments. `own` is the recipe of the run.
 export function experiments(shape: Shape, own: Recipe): Experiment[] {
   const few = { images: FEW_IMAGES, wrongLabels: 0 };
   return [

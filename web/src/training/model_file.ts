@@ -7,7 +7,7 @@ import { checkWeights } from '../engine/weights';
 import { writeRecipe, type Recipe } from './recipe';
 
 const FORMAT = 1; // as in src/convscope/storage/model_file.py
-const ALIGNMENT = 8; // bytes: the first tensor begins at a multiple
+const ALIGNMENT = 8; // the first tensor begins at a multiple of this many bytes
 
 export interface TrainedModel {
   architecture: Architecture;
@@ -31,7 +31,7 @@ export function provenanceOf(training: {
   return wrongLabels > 0 ? { ...provenance, wrong_labels: wrongLabels } : provenance;
 }
 
-// Writes the file's bytes.
+// Writes the file's bytes: the length of the header in 8 bytes, the header as JSON, and the weights as float32, little-endian.
 export function modelFile({ architecture, weights, classNames, provenance, handwriting }: TrainedModel): Uint8Array {
   const table = layerTable(architecture);
   checkWeights(table, weights);
@@ -64,11 +64,11 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
   view.setBigUint64(0, BigInt(length), true);
   file.fill(0x20, 8, 8 + length); // the header is padded with blanks
   file.set(text, 8);
-  let at = 8 + length;
+  let offset = 8 + length;
   for (const [name] of shapes) {
     for (const value of weights[name]) {
-      view.setFloat32(at, value, true);
-      at += 4;
+      view.setFloat32(offset, value, true);
+      offset += 4;
     }
   }
   return file;

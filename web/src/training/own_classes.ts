@@ -34,9 +34,9 @@ export const isHeldOut = (index: number) => index % HELD_OUT_EVERY === HELD_OUT_
 // Splits the examples into training images and held-out images.
 export function splitExamples(classes: readonly OwnClass[]): Split {
   const hasHeldOut = classes.every(({ examples }) => examples.length >= HELD_OUT_EVERY);
-  const labelled = (heldOut: boolean): Labelled => {
+  const labelled = (isForHeldOut: boolean): Labelled => {
     const chosen = classes.flatMap(({ examples }, label) =>
-      examples.filter((_, i) => (hasHeldOut && isHeldOut(i)) === heldOut).map((image) => ({ image, label })),
+      examples.filter((_, i) => (hasHeldOut && isHeldOut(i)) === isForHeldOut).map((image) => ({ image, label })),
     );
     const size = chosen[0]?.image.length ?? 0;
     const images = new Uint8Array(chosen.length * size);
@@ -77,8 +77,8 @@ export function startWeights(
   return weights;
 }
 
-const TARGET_IMAGES = 3000; // images to train on over all epochs, if that takes no more than MAX_EPOCHS
 const [MIN_EPOCHS, MAX_EPOCHS] = [8, 60];
+const TARGET_IMAGES = 3000; // images to train on over all epochs, where the number of epochs stays within its limits
 
 // Makes the recipe: many epochs over few images, augmented by small shifts, rotations, scalings and shears.
 export function recipeFor(shape: Shape, images: number): Recipe {

@@ -26,8 +26,8 @@ export class Plan {
   dropout = $state(0);
   conditions = $state.raw<Conditions>(ALL_IMAGES);
   augmentation = $state.raw<Augmentation>({});
-  #edited = $state.raw<Architecture>() as Architecture;
-  #base = $state.raw<Architecture>() as Architecture;
+  #edited = $state.raw<Architecture>() as Architecture; // with layers inserted and removed, without the changes of width and dropout
+  #base = $state.raw<Architecture>() as Architecture; // the network that the reader began with
 
   constructor(architecture: Architecture, recipe: Recipe) {
     this.useArchitecture(architecture);

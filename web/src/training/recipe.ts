@@ -89,8 +89,8 @@ export function writeRecipe(recipe: Recipe): WrittenRecipe {
   };
 }
 
-// Computes the weight of each class for images with these labels; undefined if all are 1. Source: "balanced" is King and Zeng
-// 2001, as in the Python package.
+// Computes the weight of each class for images with these labels; undefined if all are 1. 'balanced': n / (classes present *
+// images of the class), as in the Python package. Source: King and Zeng 2001.
 export function classWeightsFor(
   { classWeights }: Recipe,
   labels: ArrayLike<number>,

@@ -5,7 +5,7 @@ export interface Schedule {
   warmup: number; // share of the steps in which the rate rises
 }
 
-const ONE_CYCLE_START = 1 / 25; // factor of the first step
+const ONE_CYCLE_START = 1 / 25; // factor of the first step, as in the Python package
 
 // Rounds half to even, like Python: both must warm up for the same number of steps.
 function roundHalfEven(value: number): number {

@@ -73,7 +73,7 @@ export function* measureInPieces(
   return scores.score;
 }
 
-// Scores images without a pause.
+// Scores images in one go, as the training worker does.
 export function measure(
   network: Classifier,
   images: Uint8Array,

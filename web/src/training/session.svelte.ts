@@ -5,7 +5,7 @@ import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
 import type { EpochPoint } from './epoch';
 import type { Progress, Reply, Request, TakenStep } from './messages';
 import type { Recipe } from './recipe';
-import type { Score } from './score';
+import type { Labelled, Score } from './score';
 import TrainingWorker from './worker?worker&inline';
 
 export type State = 'idle' | 'running' | 'paused' | 'done';
@@ -22,16 +22,17 @@ function thinPoints(points: CurvePoint[]): CurvePoint[] {
   return points.length <= MAX_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
 }
 
+// What all runs of a session share.
 export interface Material {
-  engine: Uint8Array;
-  train: { images: Uint8Array; labels: Uint8Array };
-  sample: { images: Uint8Array; labels: Uint8Array };
+  engine: Uint8Array; // the WebAssembly module
+  train: Labelled; // the images to train on, of which a run can choose some
+  sample: Labelled; // test images to measure on
   classes: number;
 }
 
 export class TrainingSession {
   state = $state<State>('idle');
-  starting = $state(false); // until the worker's first message about a run
+  isStarting = $state(false); // until the worker's first message about a run
   progress = $state.raw<Progress | null>(null);
   sample = $state.raw<Score | null>(null);
   train = $state.raw<CurvePoint[]>([]); // measured on the images in training, with augmentation and dropout
@@ -43,7 +44,7 @@ export class TrainingSession {
   architecture = $state.raw<Architecture | null>(null); // the network that the run trains
   message = $state(''); // the error as a sentence; empty without one
 
-  #worker: Worker | null = null;
+  #worker: Worker | null = null; // starts with the first request
   #run = 0; // number of the current run; messages of earlier runs are ignored
 
   constructor(readonly material: Material) {}
@@ -53,14 +54,13 @@ export class TrainingSession {
   }
 
   #send(request: Request): void {
-    this.#open().postMessage(request);
+    this.#openWorker().postMessage(request);
   }
 
-  // The worker starts with the first request.
-  #open(): Worker {
+  #openWorker(): Worker {
     if (this.#worker !== null) return this.#worker;
     const worker = new TrainingWorker();
-    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#hear(data);
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#handle(data);
     worker.onerror = (event) => this.#fail(event.message || say('refused.engine.worker'));
     worker.postMessage({ kind: 'open', ...this.material } satisfies Request);
     return (this.#worker = worker);
@@ -76,7 +76,7 @@ export class TrainingSession {
   ): void {
     this.#clear();
     this.architecture = architecture;
-    this.starting = true;
+    this.isStarting = true;
     this.state = paused ? 'paused' : 'running';
     this.#send({ kind: 'start', run: this.#run, architecture, weights, recipe, conditions, seed, paused });
   }
@@ -113,7 +113,7 @@ export class TrainingSession {
   #clear(): void {
     this.#run++;
     this.state = 'idle';
-    this.starting = false;
+    this.isStarting = false;
     this.progress = this.sample = this.weights = this.architecture = null;
     this.chosen = this.taken = null;
     this.train = [];
@@ -124,11 +124,11 @@ export class TrainingSession {
 
   #fail(message: string): void {
     this.message = message;
-    this.starting = false;
+    this.isStarting = false;
     if (this.state !== 'idle') this.state = 'done';
   }
 
-  #hear(reply: Reply): void {
+  #handle(reply: Reply): void {
     if ('run' in reply && reply.run !== this.#run) {
       if (reply.kind === 'update') this.#send({ kind: 'seen' });
       return;
@@ -159,7 +159,7 @@ export class TrainingSession {
   #update({ progress, stretch, sample, weights }: Extract<Reply, { kind: 'update' }>): void {
     // Asks for the next update when this one is drawn. A hidden page draws nothing and gets no updates; training goes on.
     requestAnimationFrame(() => setTimeout(() => this.#send({ kind: 'seen' })));
-    this.starting = false;
+    this.isStarting = false;
     this.progress = progress;
     this.weights = weights;
     const { step } = progress;

@@ -1,4 +1,4 @@
-// Random numbers of a training run. Those of an epoch follow from the seed and the epoch alone.
+// Random numbers of a training run. Those of an epoch follow from the seed and the epoch alone, so a run can be repeated.
 
 // Makes a generator of 32-bit random numbers, SplitMix32. Source: Steele, Lea and Flood 2014, with constants of Stafford's mix.
 export function splitMix(seed: number): () => number {

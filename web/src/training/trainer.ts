@@ -13,8 +13,8 @@ export class Trainer {
   learningRate: number; // before the schedule's factor
 
   #scheduleFactors: Float64Array;
-  #order: Int32Array = new Int32Array();
-  #key = 0;
+  #order: Int32Array = new Int32Array(); // the images of the current epoch, as indices into the data
+  #key = 0; // random key of the current epoch
   #stepsPerEpoch: number;
   #imagesPerEpoch: number;
   #classWeights: number[] | undefined;
@@ -35,15 +35,16 @@ export class Trainer {
     this.#scheduleFactors = scheduleFactors(recipe.schedule, this.steps);
   }
 
-  get done(): boolean {
+  get isDone(): boolean {
     return this.step >= this.steps;
   }
 
+  // The epoch of the next step, from 1.
   get epoch(): number {
     return Math.min(Math.floor(this.step / this.#stepsPerEpoch), this.recipe.epochs - 1) + 1;
   }
 
-  // The learning rate of the nextSteps step.
+  // The learning rate of the next step.
   get rate(): number {
     return this.learningRate * this.#scheduleFactors[Math.min(this.step, this.steps - 1)];
   }
@@ -62,7 +63,7 @@ export class Trainer {
     return score;
   }
 
-  // Makes the settings with which `train` would take the nextSteps steps.
+  // Makes the settings of the next steps, at most `maxSteps` and within the epoch. The first call in an epoch shuffles its images.
   nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#stepsPerEpoch;

@@ -1,4 +1,5 @@
-// The training worker. It works in short pieces, so that messages of the page are handled at once.
+// The training worker: it trains the page's network in the background. It works in short pieces, so that requests of the page
+// are handled soon: `runPiece` takes some steps, or measures an epoch that has ended, and schedules the next piece.
 import { loadEngine, type Engine } from '../engine/engine';
 import type { TrainingData } from '../engine/network';
 import { chooseImages, type ChosenImages } from './conditions';
@@ -9,40 +10,40 @@ import { Trainer } from './trainer';
 import { takeStepInParts } from './update';
 import { TextError, errorTextOf } from '../text/error';
 
-const PIECE_MS = 50; // of training between two checks for messages
+const PIECE_MS = 50; // of training between two checks for requests
 const UPDATE_MS = 100; // from one update of the page to the next
 const MEASURING_SHARE = 0.1; // share of the time that measuring the sample may take
 
-let engine: Engine;
-interface Material {
-  images: TrainingData;
+interface TrainingImages {
+  data: TrainingData;
   labels: Int32Array; // the true labels; a run may train on others
 }
 
-let data: Material | null = null; // null if the page has no training images
+let engine: Engine;
+let training: TrainingImages | null = null; // null if the page has no training images
 let chosen: ChosenImages; // the images that the current run trains on
-let sample: Labelled;
-let trainer: Trainer | null = null;
+let sample: Labelled; // test images to measure on
 let classes = 0;
-let run = 0;
+let run = 0; // number of the current run
+let trainer: Trainer | null = null; // of the current run
 
-let running = false;
+let isRunning = false; // not paused
 let requestedStep: { watched: Uint8Array | null } | null = null; // a single step that the page asked for
 let epochWork: Generator<number, EpochPoint, void> | null = null; // measures the epoch that has just ended
-let scheduled = false; // a piece is scheduled
-let awaited = false; // the page has not shown the last update yet
+let isScheduled = false; // `runPiece` will be called
+let isUpdatePending = false; // the page has not shown the last update yet
 let batches = 1; // number of batches that fit into a piece
-let seconds = 0;
-let stretch: Stretch = { images: 0, loss: 0, accuracy: 0 };
-let updatedAt = 0;
+let seconds = 0; // of training and measuring in this run
+let stretch: Stretch = { images: 0, loss: 0, accuracy: 0 }; // the training since the last update
+let updatedAt = 0; // times in milliseconds
 let measuredAt = 0;
 let measuringTook = 0;
 
 const channel = new MessageChannel(); // quicker than a timer, and lets messages of the page in between
 
 function schedule(): void {
-  if (scheduled) return;
-  scheduled = true;
+  if (isScheduled) return;
+  isScheduled = true;
   channel.port2.postMessage(null);
 }
 
@@ -54,114 +55,116 @@ function buffersOf(weights: Record<string, Float32Array>): ArrayBuffer[] {
   return [...new Set(Object.values(weights).map((array) => array.buffer as ArrayBuffer))];
 }
 
-function sendUpdate(now: Trainer, measures: boolean): void {
+// Sends the state of the training and the weights. The sample is measured too if it must be, or if there is time for it.
+function sendUpdate(current: Trainer, mustMeasure: boolean): void {
   const start = performance.now();
   let score: Score | null = null;
-  if (measures || start - measuredAt >= measuringTook / MEASURING_SHARE) {
-    score = measure(now.network, sample.images, sample.labels, classes);
+  if (mustMeasure || start - measuredAt >= measuringTook / MEASURING_SHARE) {
+    score = measure(current.network, sample.images, sample.labels, classes);
     measuredAt = performance.now();
     measuringTook = measuredAt - start;
-    if (running) seconds += measuringTook / 1000;
+    if (isRunning) seconds += measuringTook / 1000;
   }
-  const weights = now.weights();
-  const { step, steps, epoch, images, rate } = now;
+  const weights = current.weights();
+  const { step, steps, epoch, images, rate } = current;
   const progress = { step, steps, epoch, images, seconds, learningRate: rate };
-  awaited = true;
+  isUpdatePending = true;
   updatedAt = performance.now();
   reply({ kind: 'update', run, progress, stretch, sample: score, weights }, buffersOf(weights));
   stretch = { images: 0, loss: 0, accuracy: 0 };
 }
 
-function takeSteps(now: Trainer, maxSteps: number): void {
+// Takes steps, and adapts the number of batches in a piece to their speed. The stretch holds means over its images.
+function takeSteps(current: Trainer, maxSteps: number): void {
   const start = performance.now();
-  const step = now.step;
-  const taken = now.train(maxSteps);
+  const firstStep = current.step;
+  const taken = current.train(maxSteps);
   const elapsed = performance.now() - start;
   seconds += elapsed / 1000;
-  const per = elapsed / (now.step - step);
-  batches = Math.max(1, Math.min(Math.floor(PIECE_MS / Math.max(per, 1e-3)), 2 * batches));
+  const perStep = elapsed / (current.step - firstStep);
+  batches = Math.max(1, Math.min(Math.floor(PIECE_MS / Math.max(perStep, 1e-3)), 2 * batches));
   const images = stretch.images + taken.images;
-  const share = taken.images / images;
+  const share = taken.images / images; // the weight of the new images in the means
   stretch = {
     images,
     loss: stretch.loss + share * (taken.loss - stretch.loss),
     accuracy: stretch.accuracy + share * (taken.accuracy - stretch.accuracy),
   };
   // After an epoch the weights are checked too: since relu(NaN) = 0, the loss can be finite although weights are not.
-  const isFinite = Number.isFinite(taken.loss) && (now.epochsDone === null || hasFiniteWeights(now));
+  const isFinite = Number.isFinite(taken.loss) && (current.epochsDone === null || hasFiniteWeights(current));
   if (!isFinite) {
-    throw new TextError('refused.training.diverged', { step: now.step });
+    throw new TextError('refused.training.diverged', { step: current.step });
   }
 }
 
-function hasFiniteWeights(now: Trainer): boolean {
-  return Object.values(now.weights()).every((values) => values.every(Number.isFinite));
+function hasFiniteWeights(current: Trainer): boolean {
+  return Object.values(current.weights()).every((values) => values.every(Number.isFinite));
 }
 
 // Explains the next step by taking it on a copy of the network.
-function explainNextStep(now: Trainer, watched: Uint8Array): TakenStep {
-  const { network, data: images } = now;
-  const steps = now.nextSteps(1);
+function explainNextStep(current: Trainer, watched: Uint8Array): TakenStep {
+  const { network, data } = current;
+  const steps = current.nextSteps(1);
   const update = takeStepInParts(engine, {
     architecture: network.architecture,
     weights: network.weights(),
     optimizer: network.optimizerState(),
-    data: images,
+    data,
     steps,
     watched,
   });
-  const { labels } = images;
-  return { update, images: images.images(steps.order), labels: steps.order.map((i) => labels[i]) };
+  const { labels } = data;
+  return { update, images: data.images(steps.order), labels: steps.order.map((i) => labels[i]) };
 }
 
-function startMeasuringEpoch(now: Trainer): void {
-  const epoch = now.epochsDone;
+function startMeasuringEpoch(current: Trainer): void {
+  const epoch = current.epochsDone;
   if (epoch === null || sample.labels.length === 0) return;
-  epochWork = measureEpoch(now.network, now.data, chosen, sample, classes, { epoch, step: now.step });
+  epochWork = measureEpoch(current.network, current.data, chosen, sample, classes, { epoch, step: current.step });
 }
 
 // Measures for PIECE_MS at most. Returns true when the epoch is measured.
 function continueMeasuringEpoch(work: Generator<number, EpochPoint, void>): boolean {
   const start = performance.now();
-  let done = work.next();
-  while (!done.done && performance.now() - start < PIECE_MS) done = work.next();
-  if (running) seconds += (performance.now() - start) / 1000;
-  if (!done.done) return false;
+  let result = work.next();
+  while (!result.done && performance.now() - start < PIECE_MS) result = work.next();
+  if (isRunning) seconds += (performance.now() - start) / 1000;
+  if (!result.done) return false;
   epochWork = null;
-  reply({ kind: 'epoch', run, point: done.value });
+  reply({ kind: 'epoch', run, point: result.value });
   return true;
 }
 
-function finish(now: Trainer): void {
-  sendUpdate(now, true);
-  running = false;
+function finish(current: Trainer): void {
+  sendUpdate(current, true);
+  isRunning = false;
   reply({ kind: 'done', run });
 }
 
 function runPiece(): void {
-  scheduled = false;
-  const now = trainer;
-  if (now === null) return;
+  isScheduled = false;
+  const current = trainer;
+  if (current === null) return;
   try {
     if (epochWork !== null) {
       if (!continueMeasuringEpoch(epochWork)) return schedule();
-      if (now.done) return finish(now);
+      if (current.isDone) return finish(current);
     }
-    if (!(running || requestedStep !== null)) return;
+    if (!(isRunning || requestedStep !== null)) return;
     if (requestedStep !== null) {
       const { watched } = requestedStep;
       requestedStep = null;
-      if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(now, watched) });
-      takeSteps(now, 1);
-      if (!now.done) sendUpdate(now, true);
+      if (watched !== null) reply({ kind: 'step', run, taken: explainNextStep(current, watched) });
+      takeSteps(current, 1);
+      if (!current.isDone) sendUpdate(current, true);
     } else {
-      takeSteps(now, batches);
+      takeSteps(current, batches);
     }
-    startMeasuringEpoch(now);
+    startMeasuringEpoch(current);
     if (epochWork !== null) return schedule();
-    if (now.done) return finish(now);
-    if (!running) return;
-    if (!awaited && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(now, false);
+    if (current.isDone) return finish(current);
+    if (!isRunning) return;
+    if (!isUpdatePending && performance.now() - updatedAt >= UPDATE_MS) sendUpdate(current, false);
     schedule();
   } catch (error) {
     fail(error);
@@ -169,7 +172,7 @@ function runPiece(): void {
 }
 
 function fail(error: unknown): void {
-  running = false;
+  isRunning = false;
   reply({ kind: 'failed', problem: errorTextOf(error) });
 }
 
@@ -177,30 +180,29 @@ function stopTraining(): void {
   trainer?.network.free();
   trainer = null;
   epochWork = requestedStep = null;
-  running = awaited = false;
-}
-
-function materialOf({ images, labels }: Labelled): Material {
-  return { images: engine.trainingData(images, labels), labels: Int32Array.from(labels) };
+  isRunning = isUpdatePending = false;
 }
 
 async function handle(request: Request): Promise<void> {
   switch (request.kind) {
     case 'open':
       engine = await loadEngine(request.engine);
-      if (request.train.labels.length > 0) data = materialOf(request.train);
+      if (request.train.labels.length > 0) {
+        const { images, labels } = request.train;
+        training = { data: engine.trainingData(images, labels), labels: Int32Array.from(labels) };
+      }
       sample = request.sample;
       classes = request.classes;
       return;
     case 'start': {
       stopTraining();
-      if (data === null) throw new TextError('refused.training.noImages');
+      if (training === null) throw new TextError('refused.training.noImages');
       const { architecture, weights, recipe, conditions, seed } = request;
-      chosen = chooseImages(data.labels, classes, conditions, seed);
-      const labels = data.labels.slice();
+      chosen = chooseImages(training.labels, classes, conditions, seed);
+      const labels = training.labels.slice();
       chosen.indices.forEach((image, i) => (labels[image] = chosen.labels[i]));
-      data.images.setLabels(labels);
-      trainer = new Trainer(engine.network(architecture, weights), data.images, recipe, seed, chosen.indices);
+      training.data.setLabels(labels);
+      trainer = new Trainer(engine.network(architecture, weights), training.data, recipe, seed, chosen.indices);
       run = request.run;
       reply({ kind: 'chosen', run, chosen });
       seconds = 0;
@@ -208,21 +210,21 @@ async function handle(request: Request): Promise<void> {
       stretch = { images: 0, loss: 0, accuracy: 0 };
       sendUpdate(trainer, true);
       startMeasuringEpoch(trainer);
-      running = !request.paused;
+      isRunning = !request.paused;
       schedule();
       return;
     }
     case 'resume':
-      running = trainer !== null && !trainer.done;
+      isRunning = trainer !== null && !trainer.isDone;
       schedule();
       return;
     case 'pause':
-      if (trainer === null || !running) return;
-      running = false;
+      if (trainer === null || !isRunning) return;
+      isRunning = false;
       sendUpdate(trainer, true);
       return reply({ kind: 'paused', run });
     case 'step':
-      if (trainer === null || running || trainer.done) return;
+      if (trainer === null || isRunning || trainer.isDone) return;
       requestedStep = { watched: request.watched };
       schedule();
       return;
@@ -232,12 +234,12 @@ async function handle(request: Request): Promise<void> {
     case 'stop':
       return stopTraining();
     case 'seen':
-      awaited = false;
+      isUpdatePending = false;
   }
 }
 
 channel.port1.onmessage = runPiece;
-// Requests are handled one after the other: those after the first wait until the engine is loaded.
+// Requests are handled one after the other, since those after the first must wait until the engine is loaded.
 let last = Promise.resolve();
 self.onmessage = ({ data: request }: MessageEvent<Request>) => {
   last = last.then(() => handle(request)).catch(fail);
