@@ -10,9 +10,9 @@ export interface DrawnBar {
   text: string;
 }
 
-const ROW = 24; // px
-const ACROSS = 240; // px from one end of the scale to the other
-const GAP = 12;
+const ROW = 24; // px of height for each bar
+const SCALE_WIDTH = 240; // px from one end of the scale to the other
+const GAP = 12; // px between names, bars and numbers, and around them
 const MAX_BARS = 256; // browsers make no PNG of a longer drawing
 
 // Draws bars on a scale from `low` to `high`. `signed` takes the colours of signed maps, orange above zero and blue below.
@@ -27,9 +27,9 @@ export function drawBars(
   const nameWidth = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
   const numberWidth = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
   const left = nameWidth + 2 * GAP;
-  const x = scaleLinear([low, high > low ? high : low + 1], [left, left + ACROSS]).clamp(true);
+  const x = scaleLinear([low, high > low ? high : low + 1], [left, left + SCALE_WIDTH]).clamp(true);
   const [above, below] = signed ? [colour('for'), colour('against')] : [colour('accent'), colour('warm')];
-  const width = Math.max(left + ACROSS + numberWidth + 2 * GAP, widthOf(heading) + 2 * GAP);
+  const width = Math.max(left + SCALE_WIDTH + numberWidth + 2 * GAP, widthOf(heading) + 2 * GAP);
   const bar = (value: number, middle: number, height: number, fill: string) =>
     element('rect', {
       x: Math.min(x(0), x(value)),
@@ -44,7 +44,7 @@ export function drawBars(
       text(name, { x: nameWidth + GAP, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
       ...(before !== undefined && Number.isFinite(before) ? [bar(before, middle, 16, colour('hairline'))] : []),
       ...(Number.isFinite(value) ? [bar(value, middle, 8, value < 0 ? below : above)] : []),
-      text(number, { x: left + ACROSS + GAP + numberWidth, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
+      text(number, { x: left + SCALE_WIDTH + GAP + numberWidth, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
     ];
   });
   const zero = element('line', {

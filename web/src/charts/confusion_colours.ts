@@ -1,7 +1,7 @@
-// How opaque each cell of a confusion matrix is, as in src/convscope/evidence/confusion_colours.py: blue on the diagonal,
-// which deepens with the fraction of the row; red beside it, which deepens with the logarithm of the count.
+// The colours of the cells of a confusion matrix, as in src/convscope/evidence/confusion_colours.py. Correct predictions are
+// blue, which deepens with their fraction of the row; wrong ones are red, which deepens with the logarithm of their count.
 
-const MAX_BLUE = 0.5;
+const MAX_BLUE = 0.5; // opacities
 const [MIN_RED, MAX_RED] = [0.1, 0.55];
 
 export function confusionOpacities(counts: number[][]): number[][] {

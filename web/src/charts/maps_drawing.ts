@@ -16,18 +16,19 @@ interface Layout {
   palette: 'signed' | 'sequential';
 }
 
-const ACROSS = 640; // px of a line of maps, at most
-const GAP = 12;
-const SIDE = 112; // px of a map's longer side, at most
+const MAX_WIDTH = 640; // px of a line of maps
+const GAP = 12; // px between maps and around them
+const MAX_SIDE = 112; // px of a map's longer side
+const LINE = 28; // px of height for the title, and below each line of maps for their names
 
 export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Layout): SVGSVGElement {
-  const scale = Math.max(1, Math.floor(SIDE / Math.max(rows, columns)));
+  const scale = Math.max(1, Math.floor(MAX_SIDE / Math.max(rows, columns)));
   const colours = ground.palette(palette);
   const [width, height] = [columns * scale, rows * scale];
   const cell = Math.max(width, ...maps.map(({ name }) => widthOf(name))) + GAP;
-  const perLine = Math.max(1, Math.min(maps.length, Math.floor(ACROSS / cell)));
+  const perLine = Math.max(1, Math.min(maps.length, Math.floor(MAX_WIDTH / cell)));
   const pictures = maps.flatMap(({ name, values, limit: own = limit }, i) => {
-    const [x, y] = [GAP + (i % perLine) * cell, 28 + Math.floor(i / perLine) * (height + 28)];
+    const [x, y] = [GAP + (i % perLine) * cell, LINE + Math.floor(i / perLine) * (height + LINE)];
     const href = enlargedImageUrl(values, rows, columns, palette === 'signed' ? -own : 0, own, colours, scale);
     return [
       element('image', { x, y, width, height, href }),
@@ -36,7 +37,7 @@ export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit
     ];
   });
   const lines = Math.ceil(maps.length / perLine);
-  return drawing(Math.max(GAP + perLine * cell, widthOf(title) + 2 * GAP), 28 + lines * (height + 28), [
+  return drawing(Math.max(GAP + perLine * cell, widthOf(title) + 2 * GAP), LINE + lines * (height + LINE), [
     text(title, { x: GAP, y: 16, fill: colour('muted') }),
     ...pictures,
   ]);

@@ -22,10 +22,10 @@ export function dashOf(series: Series, index: number): string | undefined {
   return (series.dashed ?? index >= COLOURS.length) ? '5 4' : undefined;
 }
 
-// Moves labels apart, downwards and then back up, so that none covers another: `at` are their middles.
-export function spreadLabels(at: number[], gap: number, low: number, high: number): number[] {
-  const order = at.map((_, i) => i).sort((a, b) => at[a] - at[b]);
-  const placed = [...at];
+// Moves labels apart, downwards and then back up, so that their middles are at least `gap` apart, from `low` to `high`.
+export function spreadLabels(middles: number[], gap: number, low: number, high: number): number[] {
+  const order = middles.map((_, i) => i).sort((a, b) => middles[a] - middles[b]);
+  const placed = [...middles];
   let floor = low;
   for (const i of order) {
     placed[i] = Math.max(placed[i], floor);

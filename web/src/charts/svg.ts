@@ -1,4 +1,4 @@
-// Makes drawings that are saved, not shown, in the page's current colours and fonts.
+// Makes the elements of drawings that are saved, not shown, in the page's current colours and fonts.
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 const LETTER = 7; // estimated px of a letter at 12 px
@@ -8,9 +8,9 @@ const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f
 type Attributes = Record<string, string | number>;
 
 export function element(name: string, attributes: Attributes): SVGElement {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
+  const node = document.createElementNS(NAMESPACE, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
+  return node;
 }
 
 export function drawing(width: number, height: number, children: SVGElement[]): SVGSVGElement {
@@ -24,14 +24,14 @@ export function colour(name: 'ink' | 'muted' | 'hairline' | 'accent' | 'warm' | 
 }
 
 export function text(content: string, attributes: Attributes): SVGElement {
-  const made = element('text', {
+  const node = element('text', {
     'font-family': 'system-ui, "Liberation Sans", "DejaVu Sans", sans-serif',
     'font-size': 12,
     fill: colour('ink'),
     ...attributes,
   });
-  made.textContent = content;
-  return made;
+  node.textContent = content;
+  return node;
 }
 
 // Estimates the width of a text at 12 px, in pixels.

@@ -108,20 +108,10 @@ export class Network {
     const size = ablations.length * count * this.numClasses;
     return this.#call((arrays) => {
       const logits = arrays.allocate(4 * size);
-      const [layers, filters, values] = this.#placeReplacements(arrays, ablations.flat());
-      const placed = arrays.copyIn(images);
-      const placedEnds = arrays.copyIn(ends);
-      this.#exports.network_ablation_logits(
-        this.#handle,
-        placed,
-        count,
-        placedEnds,
-        ablations.length,
-        layers,
-        filters,
-        values,
-        logits,
-      );
+      const replacements = this.#placeReplacements(arrays, ablations.flat());
+      const [placed, placedEnds] = [arrays.copyIn(images), arrays.copyIn(ends)];
+      const { network_ablation_logits: compute } = this.#exports;
+      compute(this.#handle, placed, count, placedEnds, ablations.length, ...replacements, logits);
       return arrays.floats(logits, size);
     });
   }
@@ -262,6 +252,7 @@ export class Network {
     return count;
   }
 
+  // Copies replacements into the engine's memory: pointers to their layers, filters and values.
   #placeReplacements(arrays: Arrays, replacements: Replacement[]): [number, number, number] {
     const indices = replacements.map(({ layer, filter, value }) => {
       const row = rowNamed(this.table, layer);

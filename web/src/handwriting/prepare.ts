@@ -41,21 +41,11 @@ export function prepare(
   const { ink, target, threshold, centre } = handwriting;
   return call(engine.exports, (arrays) => {
     const [source, result] = [arrays.copyIn(pixels), arrays.allocate(8 * NUM_RESULTS)];
-    const isInkLight = Number(ink === 'light');
-    const prepared = engine.exports.picture_prepare(
-      source,
-      height,
-      width,
-      channels,
-      ...shape,
-      isInkLight,
-      target,
-      threshold,
-      Number(centre),
-      bits,
-      result,
-    );
+    const settings = [Number(ink === 'light'), target, threshold, Number(centre)] as const;
+    const size = [height, width, channels] as const;
+    const prepared = engine.exports.picture_prepare(source, ...size, ...shape, ...settings, bits, result);
     const numbers = arrays.doubles(result, NUM_RESULTS);
+    // Result i is four numbers: a pointer, and the size of the picture there.
     const read = (index: number): Picture => {
       const [pointer, height, width, channels] = numbers.subarray(4 * index);
       return { pixels: arrays.bytes(pointer, height * width * channels), height, width, channels };
@@ -82,6 +72,7 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
     return arrays.doubles(size, 2);
   });
   const reduced = { pixels: new Uint8Array(height * width * channels), height, width, channels };
+  // Rows [first, last) of the reduced picture are averaged from rows [start, stop).
   const step = Math.max(1, Math.floor((BAND_BYTES * height) / (rows * columns * channels)));
   for (let first = 0; first < height; first += step) {
     const last = Math.min(height, first + step);
@@ -90,18 +81,8 @@ export function reduce(engine: Engine, picture: Picture, longest: number): Pictu
     const averaged = call(engine.exports, (arrays) => {
       const band = arrays.copyIn(pixels.subarray(start * columns * channels, stop * columns * channels));
       const rowsPointer = arrays.allocate((last - first) * width * channels);
-      engine.exports.picture_average_rows(
-        band,
-        start,
-        rows,
-        columns,
-        channels,
-        height,
-        width,
-        first,
-        last,
-        rowsPointer,
-      );
+      const whole = [rows, columns, channels, height, width] as const;
+      engine.exports.picture_average_rows(band, start, ...whole, first, last, rowsPointer);
       return arrays.bytes(rowsPointer, (last - first) * width * channels);
     });
     reduced.pixels.set(averaged, first * width * channels);

@@ -12,10 +12,10 @@ export function interpolate(stops: string[]): Uint8ClampedArray {
   const colours = stops.map(rgbOf);
   const palette = new Uint8ClampedArray(4 * 256);
   for (let i = 0; i < 256; i++) {
-    const at = (i / 255) * (colours.length - 1);
-    const left = Math.min(Math.floor(at), colours.length - 2);
+    const position = (i / 255) * (colours.length - 1);
+    const left = Math.min(Math.floor(position), colours.length - 2);
     for (let c = 0; c < 3; c++) {
-      palette[4 * i + c] = colours[left][c] + (at - left) * (colours[left + 1][c] - colours[left][c]);
+      palette[4 * i + c] = colours[left][c] + (position - left) * (colours[left + 1][c] - colours[left][c]);
     }
     palette[4 * i + 3] = 255;
   }

@@ -41,6 +41,7 @@ function valueOf(cell: HTMLTableCellElement): string {
   return /^[-−+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(',', '') : text;
 }
 
+// Reads the rows of a table; a cell that spans several columns is followed by empty ones.
 export function rowsOfTable(table: HTMLTableElement): Value[][] {
   return Array.from(table.rows, (row) =>
     Array.from(row.cells).flatMap((cell) => [valueOf(cell), ...Array<string>(Math.max(0, cell.colSpan - 1)).fill('')]),
@@ -48,28 +49,11 @@ export function rowsOfTable(table: HTMLTableElement): Value[][] {
 }
 
 // The style properties that are written into a saved drawing.
-const STYLE_PROPERTIES = [
-  'color',
-  'fill',
-  'fill-opacity',
-  'stroke',
-  'stroke-width',
-  'stroke-opacity',
-  'stroke-dasharray',
-  'stroke-linecap',
-  'stroke-linejoin',
-  'opacity',
-  'font-family',
-  'font-size',
-  'font-weight',
-  'font-style',
-  'font-variant-numeric',
-  'letter-spacing',
-  'text-anchor',
-  'dominant-baseline',
-  'shape-rendering',
-  'image-rendering',
-];
+const STYLE_PROPERTIES = (
+  'color fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-linecap stroke-linejoin opacity ' +
+  'font-family font-size font-weight font-style font-variant-numeric letter-spacing ' +
+  'text-anchor dominant-baseline shape-rendering image-rendering'
+).split(' ');
 
 // Rewrites mixed colours, which browsers give as color(srgb 0.1 0.2 0.3) and drawing programs cannot read.
 function toRgb(value: string): string {
@@ -80,6 +64,7 @@ function toRgb(value: string): string {
   });
 }
 
+// Replaces the page's variables in an element's attributes by their values.
 function resolveVariables(element: Element): void {
   const page = getComputedStyle(document.documentElement);
   for (const attribute of element.attributes) {
@@ -92,6 +77,7 @@ function resolveVariables(element: Element): void {
 
 const HEADING = 24; // px above a drawing for its title, which the page shows outside of it
 
+// Measures a drawing with its title, in the units of its own coordinates.
 function boxOf(svg: SVGSVGElement): { x: number; y: number; width: number; height: number } {
   const box = svg.viewBox.baseVal;
   const drawn = box !== null && box.width > 0 && box.height > 0 ? box : svg.getBoundingClientRect();

@@ -15,14 +15,14 @@ export function paint(
   low: number,
   high: number,
   palette: Palette,
-  into: Uint8ClampedArray,
+  rgba: Uint8ClampedArray,
 ): void {
   const factor = high > low ? 255 / (high - low) : 0;
   for (let i = 0; i < values.length; i++) {
-    const at = 4 * Math.max(0, Math.min(255, Math.round((values[i] - low) * factor)));
-    into[4 * i] = palette[at];
-    into[4 * i + 1] = palette[at + 1];
-    into[4 * i + 2] = palette[at + 2];
-    into[4 * i + 3] = Number.isNaN(values[i]) ? 0 : 255;
+    const level = 4 * Math.max(0, Math.min(255, Math.round((values[i] - low) * factor)));
+    rgba[4 * i] = palette[level];
+    rgba[4 * i + 1] = palette[level + 1];
+    rgba[4 * i + 2] = palette[level + 2];
+    rgba[4 * i + 3] = Number.isNaN(values[i]) ? 0 : 255;
   }
 }

@@ -2,11 +2,11 @@
 // the browser allows it.
 import { type } from './type.svelte';
 
-const AT_1080 = 1.35; // scale of the text on 1920 × 1080
+const SCALE_AT_1080 = 1.35; // scale of the text in a window of 1920 × 1080
 const MIN_SCALE = 1.1;
 
 export function scaleFor(width: number, height: number): number {
-  return Math.max(MIN_SCALE, AT_1080 * Math.min(width / 1920, height / 1080));
+  return Math.max(MIN_SCALE, SCALE_AT_1080 * Math.min(width / 1920, height / 1080));
 }
 
 class Presentation {

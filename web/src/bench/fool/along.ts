@@ -1,4 +1,4 @@
-// Probabilities along a change of an image as lines, and the change as a map.
+// Makes what Fool.svelte draws: probabilities along a change of an image as lines, and the change as a map.
 import type { Along } from '../../analysis/fool';
 import type { Series } from '../../charts/series';
 import type { Images } from '../../state/models';
@@ -9,10 +9,10 @@ const MAX_CLASSES = 4;
 // Makes a line for each of the classes `always`, and for other likely classes.
 export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
   const peak = (k: number) => Math.max(...probabilities.map((values) => values[k]));
-  const others = Array.from(names, (_, k) => k)
+  const likely = Array.from(names, (_, k) => k)
     .filter((k) => !always.includes(k) && peak(k) >= MIN_PEAK)
     .sort((a, b) => peak(b) - peak(a));
-  const drawn = [...new Set([...always, ...others])].slice(0, MAX_CLASSES);
+  const drawn = [...new Set([...always, ...likely])].slice(0, MAX_CLASSES);
   return drawn.map((k) => ({
     name: names[k],
     points: shares.map((share, i): [number, number] => [share, probabilities[i][k]]),

@@ -1,4 +1,5 @@
-// The lessons about what the layers compute: pixels and filters, convolution, pooling, depth.
+// The lessons about what the layers compute: pixels and filters, convolution, pooling, depth. Each function makes the script of
+// a lesson for the network of the page, or null if the network lacks its subject. Its tasks remember what the reader looked at.
 import { receptiveFrame, sizesOf, layersBackToImage, type Cell } from '../../analysis/receptive';
 import { mapsRead } from '../../engine/layers';
 import type { Bench } from '../../state/bench.svelte';
@@ -23,15 +24,15 @@ import {
   windowOf,
 } from './subject';
 
-const [MAX_SLID, FEW_SLID] = [5, 3]; // positions of the window that a task asks for
+const [CONVOLUTION_POSITIONS, POOLING_POSITIONS] = [5, 3]; // positions that the window must visit, if there are as many
 const MAX_LISTED = 9; // numbers of a window that are listed
 const NEAR = 0.8; // share of the brightest value of a map that counts as bright
 
 // Counts the positions that the window has visited in this layer.
-function slidOver(bench: Bench, layer: string, seen: Set<string>): number {
+function countVisited(bench: Bench, layer: string, visited: Set<string>): number {
   const { sliding } = bench;
-  if (sliding?.layer === layer) seen.add(`${sliding.row} ${sliding.column}`);
-  return seen.size;
+  if (sliding?.layer === layer) visited.add(`${sliding.row} ${sliding.column}`);
+  return visited.size;
 }
 
 export function pixels(bench: Bench): Script {
@@ -40,8 +41,9 @@ export function pixels(bench: Bench): Script {
   const first = firstWeighted(table);
   const [positions] = sizesOf(first.outputShape);
   const part = positions > 1 ? 'maps' : 'units';
-  let [bright, dark]: (number | null)[] = [null, null];
-  const strongest = new Map<number, number>(); // by map
+  let [bright, dark]: (number | null)[] = [null, null]; // the pixels that the reader looked at
+  const strongest = new Map<number, number>(); // the largest value of each map that the reader looked at
+  // Returns the pixel that the reader looks at, if it is in the bright or the dark half of the image's range.
   const pixel = (isBright: boolean): number | null => {
     const cell = lookedIn(bench, 'input');
     if (cell === null) return null;
@@ -66,9 +68,10 @@ export function pixels(bench: Bench): Script {
     ],
     correct: () => 'numbers',
     found: () => {
+      // The first map that the reader looked at, and the last.
       const [[a, high], ...others] = [...strongest];
-      const [b, second] = others.at(-1) ?? [a, high];
-      const values = { a, b, high: number(high, 2), other: number(second, 2), layer: titleOf(table, first) };
+      const [b, other] = others.at(-1) ?? [a, high];
+      const values = { a, b, high: number(high, 2), other: number(other, 2), layer: titleOf(table, first) };
       const n = rows * columns * channels;
       return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
     },
@@ -83,10 +86,10 @@ export function convolution(bench: Bench): Script | null {
   const depth = kind === 'Conv2D' ? mapsRead(row.layer, row.inputShape, 0).count : 1;
   const [rows, columns] = sizesOf(row.outputShape);
   const [high, wide] = row.window.size;
-  const k = high * wide * depth;
+  const k = high * wide * depth; // products of a value
   const numPixels = rows * columns;
-  const n = Math.min(MAX_SLID, numPixels);
-  const seen = new Set<string>();
+  const n = Math.min(CONVOLUTION_POSITIONS, numPixels);
+  const visited = new Set<string>();
   let bright: Cell | null = null;
   return {
     values: () => ({
@@ -101,7 +104,7 @@ export function convolution(bench: Bench): Script | null {
     answers: ['each', 'same', 'pixels'],
     tasks: [
       { id: 'hold', at: column(name), isDone: () => heldIn(bench, name) !== null },
-      { id: 'slide', at: SLIDE, isDone: () => slidOver(bench, name, seen) >= n },
+      { id: 'slide', at: SLIDE, isDone: () => countVisited(bench, name, visited) >= n },
       {
         id: 'bright',
         at: `${column(name)} .head`,
@@ -118,7 +121,10 @@ export function convolution(bench: Bench): Script | null {
       const cell = bright!;
       const value = number(valueAt(bench, cell), 2);
       const average = number(mean(mapOf(bench, name, cell.map)), 2);
-      return { text: 'found', values: { n: seen.size, k, value, mean: average, row: cell.row, column: cell.column } };
+      return {
+        text: 'found',
+        values: { n: visited.size, k, value, mean: average, row: cell.row, column: cell.column },
+      };
     },
   };
 }
@@ -130,14 +136,14 @@ export function pooling(bench: Bench): Script | null {
   const { name, kind } = row.layer;
   const source = sourceOf(table, row);
   const [before, after] = [row.inputShape, row.outputShape].map(sizesOf);
-  const [from, to] = [before[0] * before[1], after[0] * after[1]];
-  const wrong = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
-  const seen = new Set<string>();
+  const [from, to] = [before[0] * before[1], after[0] * after[1]]; // values of a map
+  const wrong = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2); // the wrong answer 'middle'
+  const visited = new Set<string>();
   let held: Cell | null = null;
   const slide: Task = {
     id: 'slide',
     at: SLIDE,
-    isDone: () => slidOver(bench, name, seen) >= Math.min(FEW_SLID, to),
+    isDone: () => countVisited(bench, name, visited) >= Math.min(POOLING_POSITIONS, to),
   };
   const compare: Task = {
     id: 'compare',
@@ -155,7 +161,7 @@ export function pooling(bench: Bench): Script | null {
       source: source.title,
       size: sizeText(row.window!.size),
       map: held?.map ?? 0,
-      n: Math.min(FEW_SLID, to),
+      n: Math.min(POOLING_POSITIONS, to),
       from,
       to,
       other: wrong,
@@ -166,10 +172,9 @@ export function pooling(bench: Bench): Script | null {
     found: () => {
       const cell = held!;
       const read = windowOf(bench, cell);
-      const ends = [smallest(read), largest(read)];
       const numbers =
         read.length > MAX_LISTED
-          ? ends.map((value) => number(value, 2)).join(' … ')
+          ? [smallest(read), largest(read)].map((value) => number(value, 2)).join(' … ')
           : read.map((value) => number(value, 2)).join(' · ');
       return {
         text: kind.includes('Max') ? 'found_largest' : 'found_mean',
@@ -193,12 +198,12 @@ export function depth(bench: Bench): Script | null {
   if (pair === null) return null;
   const [first, deep] = pair;
   const image = bench.images.shape;
-  const inside = (size: number[]) => size.map((length, i) => Math.min(length, image[i]));
-  const [small, large] = [inside(first.receptiveField.size), inside(deep.receptiveField.size)];
+  const cutToImage = (size: number[]) => size.map((length, i) => Math.min(length, image[i]));
+  const [small, large] = [cutToImage(first.receptiveField.size), cutToImage(deep.receptiveField.size)];
   const isAll = large[0] === image[0] && large[1] === image[1];
   const wrong = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
   const { name } = deep.layer;
-  const way = new Set<number>();
+  const reaches = new Set<number>(); // how many layers back the reader has gone
   let held: Cell | null = null;
   return {
     values: () => ({
@@ -217,9 +222,9 @@ export function depth(bench: Bench): Script | null {
         isDone: () => {
           const { reach } = bench;
           if (heldIn(bench, name) !== null) held = bench.held;
-          if (reach !== null) way.add(reach);
+          if (reach !== null) reaches.add(reach);
           const layers = layersBackToImage(table, receptiveFrame(table, held!)).length;
-          return way.size >= Math.min(2, layers - 1);
+          return reaches.size >= Math.min(2, layers - 1);
         },
       },
       { id: 'compare', at: column(first.layer.name), isDone: () => lookedIn(bench, first.layer.name) !== null },

@@ -1,4 +1,5 @@
-// The lessons about predictions and learning: softmax and confidence, training, overfitting, and failures.
+// The lessons about predictions and learning: softmax and confidence, training, overfitting, and failures. Each function makes
+// the script of a lesson for the network of the page, or null if the network lacks its subject.
 import { logitsRow } from '../../engine/architecture';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
@@ -19,8 +20,8 @@ export function softmax(bench: Bench): Script {
     logit: number(bench.forward.logits[bench.prediction], 1),
   });
   const isDrawn = () => bench.source.kind === 'drawing' && !bench.isEmpty && bench.source !== start;
-  let drawn = now();
-  const follow = () => {
+  let drawn = now(); // the last prediction for the reader's drawing
+  const followDrawing = () => {
     if (isDrawn()) drawn = now();
     return isDrawn();
   };
@@ -32,7 +33,7 @@ export function softmax(bench: Bench): Script {
     }),
     answers: ['none', 'one', 'equal'],
     tasks: [
-      { id: 'draw', at: '.pad .paper', isDone: follow },
+      { id: 'draw', at: '.pad .paper', isDone: followDrawing },
       {
         id: 'output',
         at: table
@@ -40,7 +41,7 @@ export function softmax(bench: Bench): Script {
           .map(({ layer }) => column(layer.name))
           .join(', '),
         isDone: () => {
-          follow();
+          followDrawing();
           return lookedInLogits(bench) !== null;
         },
       },
@@ -48,7 +49,7 @@ export function softmax(bench: Bench): Script {
         id: 'image',
         at: '.pad .examples',
         isDone: () => {
-          follow();
+          followDrawing();
           return bench.source.kind === 'image';
         },
       },
@@ -67,6 +68,7 @@ export function softmax(bench: Bench): Script {
 export function training(bench: Bench): Script {
   const [model] = bench.models;
   const before = bench.lastResults.step;
+  // The step is taken on the untrained network, and then compared with the trained one, if the page has both.
   const replays = model.epochs.includes(0) && !bench.payload.untrained;
   const className = () => bench.classNames[bench.label ?? bench.prediction];
   // Predicts the image of the step with the network after an epoch, or with the trained model (null).
@@ -79,8 +81,8 @@ export function training(bench: Bench): Script {
     id: 'step',
     at: `${tab('step')}, [data-step-whole]`,
     isDone: () => {
-      const { step: snapshot } = bench.lastResults;
-      return snapshot !== null && snapshot !== before && snapshot.isWhole && (!replays || bench.epoch === 0);
+      const { step: result } = bench.lastResults;
+      return result !== null && result !== before && result.isWhole && (!replays || bench.epoch === 0);
     },
   };
   const toEnd: Task = { id: 'trained', at: '.epochs .track', isDone: () => bench.epoch === null };
@@ -89,8 +91,8 @@ export function training(bench: Bench): Script {
     answers: ['falls', 'rises', 'stays'],
     tasks: replays ? [{ id: 'untrained', at: '.epochs .track', isDone: () => bench.epoch === 0 }, step, toEnd] : [step],
     correct: () => {
-      const { before: p, after } = bench.lastResults.step!;
-      return after > p ? 'rises' : after < p ? 'falls' : 'stays';
+      const { before, after } = bench.lastResults.step!;
+      return after > before ? 'rises' : after < before ? 'falls' : 'stays';
     },
     found: () => {
       const shown = bench.lastResults.step!;
@@ -114,16 +116,17 @@ export function overfitting(bench: Bench): Script | null {
   if (images === 0) return null;
   const start = bench.lastResults.training;
   const SMALL = 0.05; // up to this gap, the accuracies count as equal
-  const ran = (isAugmented: boolean) => {
-    const { training: progress } = bench.lastResults;
-    const isIt =
-      progress !== null &&
-      progress !== start &&
-      progress.isDone &&
-      progress.images === images &&
-      progress.wrongLabels === 0 &&
-      progress.isAugmented === isAugmented;
-    return isIt ? progress : null;
+  // Returns the last training if it is the experiment that the task asks for, done since the lesson began.
+  const doneTraining = (isAugmented: boolean) => {
+    const { training: result } = bench.lastResults;
+    const isAsked =
+      result !== null &&
+      result !== start &&
+      result.isDone &&
+      result.images === images &&
+      result.wrongLabels === 0 &&
+      result.isAugmented === isAugmented;
+    return isAsked ? result : null;
   };
   let [plain, augmented] = [start, start];
   return {
@@ -133,12 +136,12 @@ export function overfitting(bench: Bench): Script | null {
       {
         id: 'few',
         at: `${tab('train')}, [data-experiment="few"]`,
-        isDone: () => (plain = ran(false)) !== null,
+        isDone: () => (plain = doneTraining(false)) !== null,
       },
       {
         id: 'augmented',
         at: `${tab('train')}, [data-experiment="augmented"]`,
-        isDone: () => (augmented = ran(true)) !== null,
+        isDone: () => (augmented = doneTraining(true)) !== null,
       },
     ],
     correct: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
@@ -157,7 +160,7 @@ export function overfitting(bench: Bench): Script | null {
 }
 
 export function fails(bench: Bench): Script {
-  const [LITTLE, MUCH] = [0.05, 0.25]; // mean changes, as shares of the range of a pixel
+  const [LITTLE, MUCH] = [0.05, 0.25]; // mean changes that bound the answers, as shares of the range of a pixel
   const names = bench.classNames;
   const { evaluation, untrained } = bench.payload;
   const hasMistakes = untrained || bench.images.numMistakes > 0;

@@ -12,6 +12,7 @@ export interface LessonResult {
   values: Values;
 }
 
+// The progress of the reader in a lesson.
 export class Visit {
   prediction = $state<string | null>(null); // the answer that the reader chose
   done = $state(0); // number of tasks done
@@ -40,6 +41,7 @@ export class Visit {
   }
 }
 
+// All lessons for the network of the page.
 export class Course {
   readonly #visits = new Map<string, Visit>();
   #restarts = $state(0); // changes when a lesson starts again
@@ -58,8 +60,8 @@ export class Course {
     return open === null ? null : untrack(() => this.#visitOf(open));
   });
   readonly next: Lesson | null = $derived.by(() => {
-    const at = this.open === null ? -1 : this.present.indexOf(this.open);
-    return this.present[at + 1] ?? null;
+    const index = this.open === null ? -1 : this.present.indexOf(this.open);
+    return this.present[index + 1] ?? null;
   });
 
   #visitOf(lesson: Lesson): Visit | null {

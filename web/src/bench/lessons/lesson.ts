@@ -13,7 +13,7 @@ export interface Task {
 }
 
 export interface Script {
-  values: () => Values; // for the question, the answers and the tasks
+  values: () => Values; // for the texts of the question, the answers and the tasks
   answers: string[]; // the answers to the question, in the order on the page
   tasks: Task[];
   correct: () => string; // the correct answer

@@ -1,4 +1,4 @@
-// The layers that lessons are about, and their values.
+// The layers that lessons are about, the cells at which the reader looks, and their values.
 import { receptiveFrame, sizesOf, type Cell } from '../../analysis/receptive';
 import { logitsRow } from '../../engine/architecture';
 import type { LayerRow } from '../../engine/types';
@@ -10,7 +10,6 @@ const isConvolution = ({ layer }: LayerRow) => layer.kind.endsWith('Conv2D');
 const isPooling = ({ layer }: LayerRow) => layer.kind.endsWith('Pooling2D');
 const isGlobal = ({ layer }: LayerRow) => layer.kind.startsWith('Global');
 
-// The layers that lessons can be about, in any network.
 export function firstWeighted(table: LayerRow[]): LayerRow {
   return table.find(({ parameters }) => parameters > 0) ?? table[0];
 }
@@ -23,8 +22,8 @@ export function firstPooling(table: LayerRow[]): LayerRow | null {
 }
 // Finds the first layer with windows, and the last layer with windows if its receptive field is larger.
 export function shallowAndDeep(table: LayerRow[]): [LayerRow, LayerRow] | null {
-  const looking = table.filter((row) => (isConvolution(row) || isPooling(row)) && !isGlobal(row));
-  const [first, last] = [looking[0], looking.at(-1)];
+  const withWindows = table.filter((row) => (isConvolution(row) || isPooling(row)) && !isGlobal(row));
+  const [first, last] = [withWindows[0], withWindows.at(-1)];
   if (first === undefined || last === undefined) return null;
   const [small, large] = [first, last].map(({ receptiveField: { size } }) => size[0] * size[1]);
   return large > small ? [first, last] : null;
@@ -61,6 +60,7 @@ function valuesIn(bench: Bench, layer: string): { values: ArrayLike<number>; sha
     ? { values: bench.pixels, shape: bench.table[0].inputShape }
     : { values: bench.forward.activations[row.index], shape: row.outputShape };
 }
+// Reads the value of a cell.
 export function valueAt(bench: Bench, { layer, map, row, column }: Cell): number {
   const { values, shape } = valuesIn(bench, layer);
   const [, columns, maps] = sizesOf(shape);

@@ -13,7 +13,7 @@ export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
 // Says whether the reader's answer is correct.
 export function verdictOf(lesson: Lesson, visit: Visit): string {
   if (visit.found === null || visit.prediction === null) return '';
-  const [answer, correct] = [visit.prediction, visit.found.correct].map((label) => answerText(lesson, visit, label));
+  const [answer, correct] = [visit.prediction, visit.found.correct].map((id) => answerText(lesson, visit, id));
   return visit.prediction === visit.found.correct
     ? say('lessons.right', { answer })
     : say('lessons.wrong', { answer, right: correct });

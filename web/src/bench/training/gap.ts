@@ -1,11 +1,12 @@
-// The gap between the two curves of a training: the axis that shows it, and its explanation.
+// The gap between the accuracies on training images and on test images: the axis that shows it, and its explanation.
 import { wilson } from '../../analysis/statistics';
 import { number, say, splitOf } from '../../text/say.svelte';
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
 
-const TIDY = 0.05; // the axis begins and ends at a multiple of it
-const MIN_SPAN = 0.1;
+const TIDY = 0.05; // the axis begins and ends at a multiple of this accuracy
+const MIN_SPAN = 0.1; // of the axis
 
+// Writes a difference of accuracies in percentage points.
 export const points = (share: number): string => number(100 * share, 1);
 
 // Chooses the range of the accuracy axis: that of the curves without the first fifth of the epochs.
@@ -14,6 +15,7 @@ export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, 
   const seen = settled.length > 0 ? settled : epochs.slice(-1);
   const all = seen.flatMap(({ train, test }) => [accuracyOf(train), accuracyOf(test)]);
   if (all.length === 0 || settled.length === 0) return [0, 1];
+  // 1e-9 keeps a multiple that rounding has moved a little.
   const high = Math.max(MIN_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
   const low = Math.max(0, (Math.floor(Math.min(...all) / TIDY + 1e-9) - 1) * TIDY);
   return [Math.min(low, high - MIN_SPAN), high].map((end) => Number(end.toFixed(2))) as [number, number];

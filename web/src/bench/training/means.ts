@@ -1,4 +1,4 @@
-// Measures the mean output of each filter of a network, for ablations by the mean.
+// Measures the mean output of each filter of a network that was trained in the page, for ablations that set it to the mean.
 import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';

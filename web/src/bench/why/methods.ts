@@ -11,20 +11,21 @@ export interface MethodWords {
   palette: 'signed' | 'sequential';
 }
 
-export function methodWords(answer: string, rival: string, side: number | null): MethodWords[] {
+// `prediction` and `rival` are names of classes; `side` is that of the occluded patches, null before they are known.
+export function methodWords(prediction: string, rival: string, side: number | null): MethodWords[] {
   return [
     {
       method: 'gradient',
       title: say('why.methods.gradient'),
       term: 'gradient × input',
-      look: say('why.methods.gradientLook', { answer, rival }),
+      look: say('why.methods.gradientLook', { answer: prediction, rival }),
       palette: 'signed',
     },
     {
       method: 'cam',
       title: say('why.methods.cam'),
       term: 'Grad-CAM',
-      look: say('why.methods.camLook', { answer }),
+      look: say('why.methods.camLook', { answer: prediction }),
       palette: 'sequential',
     },
     {
