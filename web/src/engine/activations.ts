@@ -8,8 +8,8 @@ interface ActivationRow {
 
 export const LEAKY_SLOPE = 0.2; // Keras's default slope of leaky relu below zero
 
-// Computes the distribution function Φ of the standard normal by its Taylor series about 0:
-// Φ(x) = 1/2 + φ(x) (x + x³/3 + x⁵/(3·5) + ...), with the density φ(x) = exp(-x²/2) / √(2π). Source: Marsaglia 2004, cPhi.
+// Computes the distribution function Φ of the standard normal, Φ(x) = 1/2 + φ(x) (x + x³/3 + x⁵/(3·5) + ...), with its density
+// φ(x) = exp(-x²/2) / √(2π). Source: Marsaglia 2004, cPhi.
 function normalCdf(x: number): number {
   if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // exact to 1e-15
   let sum = x;

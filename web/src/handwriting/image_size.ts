@@ -28,18 +28,19 @@ function webpSize(view: DataView, chunk: string): Size | null {
 
 // Finds the first frame header (SOF0 to SOF15 except the tables C4, C8 and CC) after any other segments.
 function jpegSize(view: DataView): Size | null {
-  let at = 2;
-  while (at + 9 <= view.byteLength) {
-    if (view.getUint8(at) !== 0xff) return null;
-    const marker = view.getUint8(at + 1);
+  let offset = 2;
+  while (offset + 9 <= view.byteLength) {
+    if (view.getUint8(offset) !== 0xff) return null;
+    const marker = view.getUint8(offset + 1);
     if (marker === 0xff) {
-      at += 1; // a fill byte
+      offset += 1; // a fill byte
       continue;
     }
     if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
-      return [view.getUint16(at + 5), view.getUint16(at + 7)];
+      return [view.getUint16(offset + 5), view.getUint16(offset + 7)];
     }
-    at += marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8) ? 2 : 2 + view.getUint16(at + 2);
+    // TEM and RST0 to SOI have no length.
+    offset += marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8) ? 2 : 2 + view.getUint16(offset + 2);
   }
   return null;
 }

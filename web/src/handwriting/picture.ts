@@ -27,13 +27,13 @@ const GREYS = new Uint32Array(Uint8Array.from({ length: 4 * 256 }, (_, i) => (i 
 export function toRgba(picture: Picture, data = new Uint8ClampedArray(4 * picture.height * picture.width)) {
   const { pixels, height, width, channels } = picture;
   if (channels === 1) {
-    const whole = new Uint32Array(data.buffer, data.byteOffset, pixels.length);
-    for (let i = 0; i < pixels.length; i++) whole[i] = GREYS[pixels[i]];
+    const rgba = new Uint32Array(data.buffer, data.byteOffset, pixels.length);
+    for (let i = 0; i < pixels.length; i++) rgba[i] = GREYS[pixels[i]];
     return data;
   }
-  const colours = channels < 3 ? 1 : 3;
+  // Two channels are grey and alpha, four are colours and alpha.
   for (let i = 0; i < height * width; i++) {
-    for (let c = 0; c < 3; c++) data[4 * i + c] = pixels[channels * i + (colours === 3 ? c : 0)];
+    for (let c = 0; c < 3; c++) data[4 * i + c] = pixels[channels * i + (channels < 3 ? 0 : c)];
     data[4 * i + 3] = channels % 2 === 0 ? pixels[channels * i + channels - 1] : 255;
   }
   return data;

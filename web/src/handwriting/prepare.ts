@@ -50,11 +50,7 @@ export function prepare(
       const [pointer, height, width, channels] = numbers.subarray(4 * index);
       return { pixels: arrays.bytes(pointer, height * width * channels), height, width, channels };
     };
-    const stages = NAMES.map((name, i) => ({
-      name,
-      on: name === 'picture' || chosen.has(name),
-      picture: read(i),
-    }));
+    const stages = NAMES.map((name, i) => ({ name, on: name === 'picture' || chosen.has(name), picture: read(i) }));
     const image = read(NAMES.length).pixels;
     engine.exports.picture_free(prepared);
     const [hints, clipped] = numbers.subarray(-2);

@@ -1,4 +1,4 @@
-// Draws strokes of a pen without a canvas, so that the picture is the same in every browser and in tests.
+// Draws the strokes of a pen without a canvas, so that the picture is the same in every browser and in tests.
 import type { Picture, Size } from './picture';
 
 interface Box {
@@ -89,13 +89,14 @@ export class Raster {
       const y = row + 0.5 - y0;
       for (let column = box.left; column < box.right; column++) {
         const x = column + 0.5 - x0;
+        // The nearest point of the line is at this share of it: the projection, cut to the ends.
         const along = square > 0 ? Math.max(0, Math.min(1, (x * dx + y * dy) / square)) : 0;
         const [offX, offY] = [x - along * dx, y - along * dy];
         const cover = radius + 0.5 - Math.sqrt(offX * offX + offY * offY);
         if (cover <= 0) continue;
         const value = cover >= 1 ? 255 : Math.floor(255 * cover + 0.5);
-        const at = row * this.width + column;
-        if (value > this.pixels[at]) this.pixels[at] = value;
+        const index = row * this.width + column;
+        if (value > this.pixels[index]) this.pixels[index] = value;
       }
     }
     return box;

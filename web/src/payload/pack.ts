@@ -6,8 +6,8 @@ const CHUNK_BYTES = 0x8000; // converted at once, since a function call takes a 
 
 function base64Of(bytes: Uint8Array): string {
   const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-    parts.push(String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES)));
+  for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+    parts.push(String.fromCharCode(...bytes.subarray(start, start + CHUNK_BYTES)));
   }
   return btoa(parts.join(''));
 }

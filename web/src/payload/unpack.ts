@@ -1,4 +1,4 @@
-// Unpacks packed arrays to typed arrays.
+// Unpacks the payload's arrays, which Python or pack.ts packed, to typed arrays.
 import type { Weights } from '../engine/types';
 import type { Block } from './types';
 

@@ -1,6 +1,6 @@
 // The table of contents: marks the section that is being read, and opens and keeps in view the section that a link leads to.
 
-const LINE = 25; // % of the window's height, from above: the section at this line is being read
+const LINE = 25; // % of the window's height from its top: the section at this height is the one that is being read
 
 function scrollIntoList(link: HTMLElement): void {
   const list = link.closest('ol');

@@ -1,21 +1,22 @@
 // Draws a table as the page shows it now: the backgrounds and the texts of its cells.
 import { element } from '../charts/svg';
 
+// Cuts a text that the page cuts too, in proportion to the width that it has.
 function clipText(text: string, leaf: Element): string {
-  const [room, wanted] = [leaf.clientWidth, leaf.scrollWidth];
-  if (room === 0 || wanted <= room) return text;
-  return `${text.slice(0, Math.max(1, Math.floor((text.length * room) / wanted) - 1))}…`;
+  const [available, needed] = [leaf.clientWidth, leaf.scrollWidth];
+  if (available === 0 || needed <= available) return text;
+  return `${text.slice(0, Math.max(1, Math.floor((text.length * available) / needed) - 1))}…`;
 }
 
-function write(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
+function drawText(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
   const style = getComputedStyle(leaf);
   const upwards = style.writingMode.startsWith('vertical');
-  const text = (leaf.textContent ?? '').replace(/\s+/g, ' ').trim();
+  const content = (leaf.textContent ?? '').replace(/\s+/g, ' ').trim();
   const align = upwards ? 'start' : style.textAlign;
   const anchor = align === 'center' ? 'middle' : align === 'right' || align === 'end' ? 'end' : 'start';
-  const along = anchor === 'middle' ? box.left + box.width / 2 : anchor === 'end' ? box.right : box.left;
-  const [x, y] = upwards ? [box.left + box.width / 2, box.bottom] : [along, box.top + box.height / 2];
-  const made = element('text', {
+  const start = anchor === 'middle' ? box.left + box.width / 2 : anchor === 'end' ? box.right : box.left;
+  const [x, y] = upwards ? [box.left + box.width / 2, box.bottom] : [start, box.top + box.height / 2];
+  const text = element('text', {
     transform: `translate(${x - origin.left},${y - origin.top})${upwards ? ' rotate(-90)' : ''}`,
     dy: '0.35em',
     'text-anchor': anchor,
@@ -23,8 +24,8 @@ function write(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
     'font-family': style.fontFamily,
     'font-size': style.fontSize,
   });
-  made.textContent = clipText(text, leaf);
-  return made;
+  text.textContent = clipText(content, leaf);
+  return text;
 }
 
 export function drawTable(table: HTMLTableElement): SVGSVGElement {
@@ -49,7 +50,7 @@ export function drawTable(table: HTMLTableElement): SVGSVGElement {
     const leaves = [cell, ...cell.querySelectorAll('*')].filter(
       (node) => node.children.length === 0 && node.textContent,
     );
-    for (const leaf of leaves) svg.append(write(leaf, leaf === cell ? box : leaf.getBoundingClientRect(), origin));
+    for (const leaf of leaves) svg.append(drawText(leaf, leaf === cell ? box : leaf.getBoundingClientRect(), origin));
   }
   if (scroller) scroller.scrollLeft = scrolled;
   return svg;

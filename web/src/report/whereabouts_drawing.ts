@@ -10,8 +10,8 @@ export interface Whereabouts {
 }
 
 const MARGIN = 24; // CSS pixels
-const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
-const MAX_NAMES = 26; // with more classes, only those of the neighbours are namedClasses
+const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels: side of a dot, radius of a neighbour's ring and of the image on the bench
+const MAX_NAMES = 26; // with more classes, only those of the neighbours are named
 
 const rangesOf = (points: Point[]) =>
   [0, 1].map((axis) => {
@@ -22,11 +22,14 @@ const rangesOf = (points: Point[]) =>
 // Makes a function from points of the map to CSS pixels, with one scale for both axes. It moves points outside to the edge.
 function makeScale(points: Point[], width: number, height: number): (point: Point) => Point {
   const ranges = rangesOf(points);
-  const [across, down] = ranges.map(([low, high]) => high - low || 1);
-  const [x0, y0] = ranges.map(([low, high]) => (low + high) / 2);
-  const scale = Math.min((width - 2 * MARGIN) / across, (height - 2 * MARGIN) / down);
+  const [xSpan, ySpan] = ranges.map(([low, high]) => high - low || 1);
+  const [xMiddle, yMiddle] = ranges.map(([low, high]) => (low + high) / 2);
+  const scale = Math.min((width - 2 * MARGIN) / xSpan, (height - 2 * MARGIN) / ySpan);
   const clamp = (value: number, end: number) => Math.max(HERE, Math.min(end - HERE, value));
-  return ([x, y]) => [clamp(width / 2 + scale * (x - x0), width), clamp(height / 2 - scale * (y - y0), height)];
+  return ([x, y]) => [
+    clamp(width / 2 + scale * (x - xMiddle), width),
+    clamp(height / 2 - scale * (y - yMiddle), height),
+  ];
 }
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -44,12 +47,11 @@ export function paintWhereabouts(
   const toCanvas = makeScale(map.points, width, height);
   const main = now?.classes[0]?.[0] ?? null; // the most frequent class of the neighbours
 
-  const own = (i: number) => map.labels[i] === main;
   for (const isMain of [false, true]) {
     context.fillStyle = colour(isMain ? 'ink' : 'muted');
     context.globalAlpha = isMain ? 0.8 : 0.35;
     map.points.forEach((point, i) => {
-      if (own(i) !== isMain) return;
+      if ((map.labels[i] === main) !== isMain) return;
       const [x, y] = toCanvas(point);
       context.fillRect(x - DOT / 2, y - DOT / 2, DOT, DOT);
     });

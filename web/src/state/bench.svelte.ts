@@ -1,4 +1,4 @@
-// The state of the bench: image, model, epoch, ablations and the chosen cell. Everything that is shown
+// The state of the bench, which all views share: image, model, epoch, ablations and the chosen cell. Everything that is shown
 // follows from it.
 import { largest } from '../analysis/largest';
 import { replacementsFor, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
@@ -30,7 +30,7 @@ export interface Subject {
   images: Images;
 }
 
-export type Scaling = 'layer' | 'map';
+export type Scaling = 'layer' | 'map'; // the maps of a layer share their colour scale, or each has its own
 
 const MAX_NETWORKS = 8; // that stay in the engine: the most recently used
 
@@ -42,8 +42,8 @@ export class Bench {
   modelIndex = $state(0);
   epoch = $state<number | null>(null); // the epoch of the shown snapshot; null for the trained model
   ablations = $state.raw<Ablation[]>([]);
-  hovered = $state.raw<Cell | null>(null);
-  held = $state.raw<Cell | null>(null);
+  hovered = $state.raw<Cell | null>(null); // the cell under the pointer
+  held = $state.raw<Cell | null>(null); // the cell that was clicked
   rival = $state<number | null>(null); // the class to compare with; null for the second most likely
   scaling = $state<Scaling>('layer');
   sliding = $state.raw<Cell | null>(null); // the cell that is computed while a kernel slides over the map
@@ -61,7 +61,7 @@ export class Bench {
 
   #networks = new Map<string, Network>();
   #weights = new WeakMap<Weights, number>(); // a number for each weights object, for the keys of #networks
-  #count = 0;
+  #numWeights = 0;
 
   constructor(payload: Payload, engine: Engine, models: LoadedModel[], images: Images) {
     this.engine = engine;
@@ -112,6 +112,7 @@ export class Bench {
   );
   readonly prediction = $derived.by((): number => largest(this.forward.logits));
   readonly runnerUp = $derived.by((): number => largest(this.forward.logits, this.prediction));
+  // The class that the prediction is compared with.
   readonly against = $derived.by((): number =>
     this.rival === null || this.rival === this.prediction ? this.runnerUp : this.rival,
   );
@@ -138,7 +139,7 @@ export class Bench {
       .filter((ablation) => ablation.part !== 'filter')
       .map((ablation) => `${ablation.layer}/${ablation.part}`);
     let number = this.#weights.get(weights);
-    if (number === undefined) this.#weights.set(weights, (number = this.#count++));
+    if (number === undefined) this.#weights.set(weights, (number = this.#numWeights++));
     const key = `${number} ${removed.sort().join(' ')}`;
     const cached = this.#networks.get(key);
     if (cached !== undefined) {
@@ -198,6 +199,7 @@ export class Bench {
     this.pixels = this.images.image(position);
   }
 
+  // Shows a model of the page, trained and without ablations.
   show(model: number): void {
     this.modelIndex = model;
     this.epoch = null;

@@ -72,7 +72,7 @@ export function leaveEntry(): void {
 
 // Restores the bench from the address, and keeps the address up to date afterwards.
 export async function followFragment(bench: Bench, snapshots: Promise<void>): Promise<void> {
-  const first = encode(shownOn(bench)); // the start, for which an address without a fragment stands
+  const first = encode(shownOn(bench)); // what an address without a fragment stands for
   let written = first;
   let tab = bench.tab;
   // A fragment that names a section of the report changes nothing.

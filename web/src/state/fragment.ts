@@ -1,4 +1,5 @@
-// Writes what is on the bench as the fragment of an address, and reads it: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
+// Writes what is on the bench as the fragment of an address, and reads it. `#bench?i=17&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero`
+// is test image 17 after epoch 3, with the cell at map 12, row 4, column 7 held, and filter 3 of conv2d set to zero.
 import { countFilters, removableParts, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
@@ -30,9 +31,9 @@ export interface Available {
 }
 
 const START = '#bench?';
-const MAX_LETTERS = 100_000;
+const MAX_LETTERS = 100_000; // of a fragment, so that a hostile link costs no time
 const MAX_ABLATIONS = 2_000;
-const WORD = /^[a-z]{1,20}$/;
+const LESSON_ID = /^[a-z]{1,20}$/;
 
 // Escapes a layer's name so that it contains no separator of the fragment.
 function encodeName(name: string): string {
@@ -91,8 +92,8 @@ function parseCell(text: string, table: LayerRow[], image: number[]): Cell | nul
 }
 
 function parseAblation(text: string, table: LayerRow[]): Ablation | null {
-  const [head, what, ...rest] = text.split(':');
-  const [name, filter, ...more] = head.split('.');
+  const [target, what, ...rest] = text.split(':');
+  const [name, filter, ...more] = target.split('.');
   const row = table.find((row) => row.layer.name === decodeName(name));
   if (row === undefined || rest.length > 0 || more.length > 0) return null;
   const layer = row.layer.name;
@@ -136,6 +137,6 @@ export function decode(fragment: string, available: Available): Shown | null {
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
     language: (Object.keys(LANGUAGES) as Language[]).find((code) => code === fields.get('lang')) ?? null,
-    lesson: lesson !== undefined && WORD.test(lesson) ? lesson : null,
+    lesson: lesson !== undefined && LESSON_ID.test(lesson) ? lesson : null,
   };
 }

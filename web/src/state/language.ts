@@ -37,12 +37,12 @@ function setText(texts: Texts, [name, ...rest]: string[], text: Texts[string]): 
   else setText((texts[name] ??= {}) as Texts, rest, text);
 }
 
-let last: Language = 'en'; // the last choice; an earlier one that is unpacked later must not replace it
+let lastChoice: Language = 'en'; // an earlier choice that is unpacked later must not replace it
 
 // Shows the page in this language, after its texts are unpacked.
 export async function chooseLanguage(language: Language): Promise<void> {
   if (!languages().includes(language)) return;
-  last = language;
+  lastChoice = language;
   let texts = opened.get(language);
   if (texts === undefined) {
     const [keys, values] = await Promise.all([unpackList<string>('keys'), unpackList<Texts[string]>(language)]);
@@ -50,7 +50,7 @@ export async function chooseLanguage(language: Language): Promise<void> {
     for (const [i, key] of keys.entries()) setText(texts, key.split('.'), values[i]);
     opened.set(language, texts);
   }
-  if (language !== last) return;
+  if (language !== lastChoice) return;
   chosen.texts = texts;
   chosen.language = language;
   document.documentElement.lang = language;

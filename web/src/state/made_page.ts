@@ -1,4 +1,4 @@
-// The payload of a page that holds a network which was trained in this page, on its data or on classes of the reader's own.
+// Makes the payload of a saved page, for a network that was trained in this page on its data or on the reader's own classes.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Shape, Weights } from '../engine/types';
 import type { History, LiveModel, Made, Payload, SplitCard } from '../payload/types';
@@ -98,16 +98,16 @@ export async function classesPayload(
   const { height, width, channels } = network.architecture.input;
   const shape: [number, number, number] = [height, width, channels];
   const count = train.labels.length + heldOut.labels.length;
-  const blocks = (labels: Uint8Array, images: Uint8Array) =>
+  const packBoth = (labels: Uint8Array, images: Uint8Array) =>
     Promise.all([pack(labels, [labels.length]), pack(images, [labels.length, ...shape])]);
-  const joined = (head: Uint8Array, tail: Uint8Array) => {
-    const both = new Uint8Array(head.length + tail.length);
-    both.set(head);
-    both.set(tail, head.length);
-    return both;
+  const join = (head: Uint8Array, tail: Uint8Array) => {
+    const bytes = new Uint8Array(head.length + tail.length);
+    bytes.set(head);
+    bytes.set(tail, head.length);
+    return bytes;
   };
-  const [labels, pixels] = await blocks(joined(heldOut.labels, train.labels), joined(heldOut.images, train.images));
-  const [trainLabels, trainPixels] = await blocks(train.labels, train.images);
+  const [labels, pixels] = await packBoth(join(heldOut.labels, train.labels), join(heldOut.images, train.images));
+  const [trainLabels, trainPixels] = await packBoth(train.labels, train.images);
   const split = heldOut.labels.length > 0 ? 'test' : 'train'; // the split of the first images
   const card = (num_images: number): SplitCard => ({ num_images, image_shape: shape, class_names: [...classNames] });
   return {
@@ -135,6 +135,7 @@ export async function classesPayload(
 }
 
 function evaluationOf(split: string, num_images: number, class_names: string[], accuracy?: number) {
+  // Python's measurements, which this network lacks.
   const none = { num_mistakes: 0, accuracy_interval: [0, 1] as [number, number], loss: 0, confusion_matrix: [] };
   return { split, num_images, class_names, ...none, ...(accuracy !== undefined && { accuracy }) };
 }

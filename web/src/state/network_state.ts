@@ -1,4 +1,4 @@
-// Names the network on the bench, and its accuracy if it was measured.
+// Names the network on the bench for the header, and its accuracy if it was measured.
 import type en from 'catalogues/en.json';
 import { listed, say } from '../text/say.svelte';
 import type { Bench } from './bench.svelte';
@@ -7,7 +7,7 @@ export interface NetworkState {
   text: string;
   isTrained: boolean; // true only for the page's own trained model
   accuracy: number | null; // of this network; null if not measured
-  measured: string; // on which images
+  measured: string; // says on which images it was measured
 }
 
 export function networkState(bench: Bench): NetworkState {

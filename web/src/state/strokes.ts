@@ -1,9 +1,10 @@
-// Packs a drawing into a short text for an address: base64url of whole numbers, seven bits a byte. A stroke is the width of
-// its pen, its number of points, and the step from each point to the next, on a grid of 1024 × 1024.
+// Packs a drawing into a short text for an address: base64url of whole numbers, each in bytes of seven bits, the lowest first,
+// and a bit that says whether another follows. A stroke is the width of its pen, its number of points, and the step from each
+// point to the next, on a grid of 1024 × 1024.
 import { GRID, type Stroke } from '../handwriting/strokes';
 
 const WIDTHS = 1000; // steps of a pen's width
-const MAX_STROKES = 400;
+const MAX_STROKES = 400; // limits against hostile links
 const MAX_POINTS = 20_000;
 const MAX_LETTERS = 60_000;
 

@@ -8,11 +8,7 @@ export type AugmentationName = 'none' | 'shifts' | 'all';
 // Makes the augmentations for images of this size. At 28 × 28 the shift is 2 pixels; rotation and shear are in degrees.
 export function augmentations([height, width]: Shape): Record<AugmentationName, Augmentation> {
   const shift = Math.max(1, Math.round(Math.min(height, width) / 14));
-  return {
-    none: {},
-    shifts: { shift },
-    all: { shift, rotation: 12, scale: 0.12, shear: 8 },
-  };
+  return { none: {}, shifts: { shift }, all: { shift, rotation: 12, scale: 0.12, shear: 8 } };
 }
 
 // True for a setting of an augmentation that changes images.

@@ -26,7 +26,7 @@ export class Plan {
   dropout = $state(0);
   conditions = $state.raw<Conditions>(ALL_IMAGES);
   augmentation = $state.raw<Augmentation>({});
-  #edited = $state.raw<Architecture>() as Architecture; // with layers inserted and removed, without the changes of width and dropout
+  #edited = $state.raw<Architecture>() as Architecture; // with layers inserted and removed; width and dropout unchanged
   #base = $state.raw<Architecture>() as Architecture; // the network that the reader began with
 
   constructor(architecture: Architecture, recipe: Recipe) {

@@ -63,7 +63,7 @@ export class Trainer {
     return score;
   }
 
-  // Makes the settings of the next steps, at most `maxSteps` and within the epoch. The first call in an epoch shuffles its images.
+  // Makes the settings of the next steps, at most `maxSteps` and within the epoch, whose first call shuffles the images.
   nextSteps(maxSteps: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#stepsPerEpoch;

@@ -50,10 +50,10 @@ export function rowsOfTable(table: HTMLTableElement): Value[][] {
 
 // The style properties that are written into a saved drawing.
 const STYLE_PROPERTIES = (
-  'color fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-linecap stroke-linejoin opacity ' +
-  'font-family font-size font-weight font-style font-variant-numeric letter-spacing ' +
-  'text-anchor dominant-baseline shape-rendering image-rendering'
-).split(' ');
+  'color,fill,fill-opacity,stroke,stroke-width,stroke-opacity,stroke-dasharray,stroke-linecap,stroke-linejoin,opacity,' +
+  'font-family,font-size,font-weight,font-style,font-variant-numeric,letter-spacing,' +
+  'text-anchor,dominant-baseline,shape-rendering,image-rendering'
+).split(',');
 
 // Rewrites mixed colours, which browsers give as color(srgb 0.1 0.2 0.3) and drawing programs cannot read.
 function toRgb(value: string): string {

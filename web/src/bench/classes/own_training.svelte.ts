@@ -22,12 +22,13 @@ import type { Recipe } from '../../training/recipe';
 import { TrainingSession } from '../../training/session.svelte';
 import { meanOutputs } from '../training/means';
 
-const SEED = 0;
+const SEED = 0; // of the first weights and of the order of the examples
 const MAX_AVERAGED = 300; // examples over which each filter's mean is computed
 
+// What is trained now; the reader can change the classes meanwhile.
 interface TrainingRequest {
   classes: readonly OwnClass[];
-  parts: Split;
+  split: Split;
   architecture: Architecture;
   recipe: Recipe;
   start: Start;
@@ -63,12 +64,12 @@ export class OwnTraining {
     this.problem = '';
     try {
       const { classes } = own;
-      const parts = splitExamples(classes);
+      const split = splitExamples(classes);
       const architecture = withClasses(page.architecture, classes.length);
-      const recipe = recipeFor(bench.images.shape, parts.train.labels.length);
+      const recipe = recipeFor(bench.images.shape, split.train.labels.length);
       const weights = startWeights(architecture, SEED, start === 'filters' ? page : null);
-      const { train, heldOut: sample } = parts;
-      this.#request = { classes, parts, architecture, recipe, start };
+      const { train, heldOut: sample } = split;
+      this.#request = { classes, split, architecture, recipe, start };
       this.session = new TrainingSession({ engine: bench.engine.bytes, train, sample, classes: classes.length });
       this.session.start(architecture, weights, recipe, SEED);
     } catch (error) {
@@ -92,7 +93,7 @@ export class OwnTraining {
       this.problem = message;
       return;
     }
-    const { classes, parts, architecture, recipe, start } = request;
+    const { classes, split, architecture, recipe, start } = request;
     try {
       const images = classes.flatMap(({ examples }) => examples);
       const averaged = images.filter((_, i) => i % Math.ceil(images.length / MAX_AVERAGED) === 0);
@@ -105,7 +106,7 @@ export class OwnTraining {
       );
       const names = classes.map(({ name }) => name);
       const network = { architecture, weights, means, recipe };
-      const payload = await classesPayload(bench.page.payload, network, recipe.epochs, names, parts);
+      const payload = await classesPayload(bench.page.payload, network, recipe.epochs, names, split);
       const subject = { payload, ...(await load(payload)) };
       if (this.session !== session) return; // another training was started in the meantime
       own.network = {
@@ -113,9 +114,9 @@ export class OwnTraining {
         classes,
         start,
         seed: SEED,
-        numTrain: parts.train.labels.length,
+        numTrain: split.train.labels.length,
         seconds: progress.seconds,
-        heldOut: parts.heldOut.labels.length > 0 ? sample : null,
+        heldOut: split.heldOut.labels.length > 0 ? sample : null,
         subject,
       };
       this.stop();

@@ -81,7 +81,7 @@ function divisor(shown: number, least: number, largest: number): number {
   return largest;
 }
 
-// Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short, or else fills as many rows as `least` does.
+// Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short; without one, rows are evenly filled.
 function evenly(shown: number, least: number): number {
   for (let count = least; count <= 1.5 * least; count++) if (shown % count === 0) return count;
   return Math.ceil(shown / Math.ceil(shown / least));
@@ -158,8 +158,8 @@ export function imageGrid(shape: Shape, side: number, height: number, scale: num
   return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
 }
 
-// Paints values (pixels, maps) as squares: value (r, c) of a map is at (r * columns + c) * maps + map. Gaps stay clear. The first
-// line of pixels of a row of squares is painted and then copied to the others.
+// Paints values (pixels, maps) as squares: value (r, c) of a map is at (r * columns + c) * maps + map. Gaps stay clear.
+// Of each row of squares, the first line of pixels is painted and then copied to the others.
 export function paintMaps(
   values: ArrayLike<number>,
   grid: Grid,

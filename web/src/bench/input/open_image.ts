@@ -13,8 +13,8 @@ export interface OpenedPicture {
 }
 
 export const FORMATS = 'image/png,image/jpeg,image/gif,image/webp,image/bmp';
-const MAX_BYTES = 20e6;
-const MAX_PIXELS = 64e6;
+const MAX_BYTES = 20e6; // of the file
+const MAX_PIXELS = 64e6; // of the image: more than a phone's camera takes, and 256 MB as RGBA
 
 // Opens a picture: upright, on white, averaged down to `largest` pixels on its longer side.
 export async function openImage(engine: Engine, file: Blob, name: string, largest: number): Promise<OpenedPicture> {

@@ -1,4 +1,4 @@
-// The drawn or opened picture, and its preparation.
+// The drawn or opened picture, and how it becomes the image on the bench: after the steps that the reader has switched on.
 import { fromRgba, type Picture } from '../../handwriting/picture';
 import { prepare, type Prepared } from '../../handwriting/prepare';
 import { defaultSteps, STEPS, type StepName } from '../../handwriting/recipe';

@@ -150,11 +150,7 @@ export function pooling(bench: Bench): Script | null {
     at: column(source.layer),
     isDone: () => lookedIn(bench, source.layer)?.map === held?.map,
   };
-  const hold: Task = {
-    id: 'hold',
-    at: column(name),
-    isDone: () => (held = heldIn(bench, name)) !== null,
-  };
+  const hold: Task = { id: 'hold', at: column(name), isDone: () => (held = heldIn(bench, name)) !== null };
   return {
     values: () => ({
       layer: titleOf(table, row),

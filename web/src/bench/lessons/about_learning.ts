@@ -26,11 +26,7 @@ export function softmax(bench: Bench): Script {
     return isDrawn();
   };
   return {
-    values: () => ({
-      n: names.length,
-      share: percent(1 / names.length),
-      layer: titleOf(table, last),
-    }),
+    values: () => ({ n: names.length, share: percent(1 / names.length), layer: titleOf(table, last) }),
     answers: ['none', 'one', 'equal'],
     tasks: [
       { id: 'draw', at: '.pad .paper', isDone: followDrawing },
@@ -57,10 +53,7 @@ export function softmax(bench: Bench): Script {
     correct: () => 'one',
     found: () => {
       const image = now();
-      return {
-        text: 'found',
-        values: { ...drawn, image: image.name, sure: image.probability, n: names.length },
-      };
+      return { text: 'found', values: { ...drawn, image: image.name, sure: image.probability, n: names.length } };
     },
   };
 }

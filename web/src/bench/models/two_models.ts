@@ -1,4 +1,4 @@
-// Compares two models on the same images.
+// Compares the predictions of the run's model and of the model that it is compared with, on the embedded images.
 import { inPieces, type Work } from '../../analysis/slices';
 import { largest } from '../../analysis/largest';
 import type { Bench } from '../../state/bench.svelte';
@@ -11,7 +11,7 @@ export function trainedNetwork(bench: Bench, model: number) {
 export interface Disagreement {
   position: number; // among the embedded images
   label: number;
-  predictions: [number, number];
+  predictions: [number, number]; // of the first model and of the second
 }
 
 // Finds the embedded images for which the two models make different predictions.

@@ -1,4 +1,4 @@
-// The networks of a training, and their predictions, which are computed between frames.
+// The networks of a training, one for each stop of the slider, and their predictions, which are computed between frames.
 import type { Work } from '../../analysis/slices';
 import type { Network } from '../../engine/network';
 import type { Weights } from '../../engine/types';
@@ -51,7 +51,7 @@ export class EpochNetworks {
   }
 
   // Finds the images of the sample with this label and this prediction.
-  alike(stop: Stop, truth: number, predicted: number): number[] {
+  imagesOf(stop: Stop, truth: number, predicted: number): number[] {
     const predictions = this.#scores.get(stop.epoch)?.predictions ?? [];
     const { labels } = this.bench.images;
     return predictions.flatMap((prediction, i) => (prediction === predicted && labels[i] === truth ? [i] : []));

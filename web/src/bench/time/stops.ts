@@ -7,7 +7,7 @@ import { say } from '../../text/say.svelte';
 export interface Stop {
   epoch: number | null; // epoch of a snapshot; null for the trained model
   at: number; // number of trained epochs
-  exact: boolean; // false for the rounded weights of a snapshot
+  exact: boolean; // the weights are those of the training; false for the rounded weights of a snapshot
   text: string;
 }
 
