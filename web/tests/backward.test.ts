@@ -8,7 +8,7 @@ const cases = await readCases();
 const { cases: steps } = await readSteps();
 const TOLERANCE = 1e-4;
 
-describe.each(steps)('the way back through $name', ({ name, oneImage: expected }) => {
+describe.each(steps)('the backward pass through $name', ({ name, oneImage: expected }) => {
   const { architecture, seed } = cases.find((candidate) => candidate.architecture.name === name)!;
   const network = engine.network(architecture, weightsOf(architecture, seed));
   const image = imagesOf(architecture, seed + 100, 1);

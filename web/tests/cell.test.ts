@@ -9,7 +9,7 @@ import type { Activation } from '../src/engine/activations';
 import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 import { plainForward } from './plain_network';
 
-// Pseudo-random numbers, the same in every run.
+// Makes a generator of numbers in [0, 1), the same in every run. Source: Press and others 1992, section 7.1.
 function generator(seed: number): () => number {
   let state = seed;
   return () => {
@@ -22,7 +22,8 @@ function network(layers: LayerSpec[], height: number, width: number, channels: n
   return { name: 'test', input: { height, width, channels, scale: 1 / 255, offset }, layers };
 }
 
-function drawn(architecture: Architecture, seed: number): { weights: Weights; pixels: Uint8Array } {
+// Draws the weights of a network and an image.
+function drawNetwork(architecture: Architecture, seed: number): { weights: Weights; pixels: Uint8Array } {
   const next = generator(seed);
   const weights: Weights = {};
   for (const row of layerTable(architecture)) {
@@ -220,16 +221,18 @@ const NETWORKS: [string, Architecture][] = [
   ],
 ];
 
+// Computes a forward pass in plain loops.
 function passThrough(
   architecture: Architecture,
   seed: number,
   replaced?: Parameters<typeof plainForward>[3],
 ): ForwardPass {
-  const { weights, pixels } = drawn(architecture, seed);
+  const { weights, pixels } = drawNetwork(architecture, seed);
   const { activations, logits } = plainForward(architecture, weights, pixels, replaced);
   return { input: architecture.input, table: layerTable(architecture), weights, pixels, activations, logits };
 }
 
+// Lists every cell of every layer.
 function* cells({ table }: ForwardPass): Generator<{ layer: string; map: number; row: number; column: number }> {
   for (const { layer, outputShape } of table) {
     const [rows, columns, maps] = sizesOf(outputShape);
@@ -241,7 +244,8 @@ function* cells({ table }: ForwardPass): Generator<{ layer: string; map: number;
   }
 }
 
-function gap(cell: CellArithmetic): number {
+// Measures how far the end of a cell's arithmetic is from the value in the layer's output.
+function relativeError(cell: CellArithmetic): number {
   return Math.abs(cell.value - cell.shown) / Math.max(1, Math.abs(cell.shown));
 }
 
@@ -250,42 +254,48 @@ describe.each(NETWORKS)('%s', (_, architecture) => {
     const pass = passThrough(architecture, 7);
     let count = 0;
     for (const cell of cells(pass)) {
-      expect(gap(explainCell(pass, cell)), `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`).toBeLessThan(1e-9);
+      expect(
+        relativeError(explainCell(pass, cell)),
+        `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`,
+      ).toBeLessThan(1e-9);
       count++;
     }
     expect(count).toBe(pass.activations.reduce((sum, values) => sum + values.length, 0));
   });
 
-  test('with one number changed it does not', () => {
+  test('the arithmetic of a cell does not end with a value that was changed', () => {
     const pass = passThrough(architecture, 7);
     for (const row of pass.table) {
       const changed = pass.activations.map((values) => Float64Array.from(values));
       changed[row.index][0] += 1;
       const cell = explainCell({ ...pass, activations: changed }, { layer: row.layer.name, map: 0, row: 0, column: 0 });
-      expect(gap(cell)).toBeGreaterThan(0.1);
+      expect(relativeError(cell)).toBeGreaterThan(0.1);
     }
   });
 });
 
-describe('what the engine computes', () => {
+describe('the arithmetic of every cell', () => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadEngine(readFileSync(new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url)));
   });
 
-  test.each(NETWORKS)('is what the arithmetic of every cell ends with: %s', (_, architecture) => {
-    const { weights, pixels } = drawn(architecture, 11);
+  test.each(NETWORKS)('ends with the value that the engine computes: %s', (_, architecture) => {
+    const { weights, pixels } = drawNetwork(architecture, 11);
     const network = engine.network(architecture, weights);
     const pass = { input: architecture.input, table: network.table, weights, pixels, ...network.forward(pixels) };
     for (const cell of cells(pass)) {
-      expect(gap(explainCell(pass, cell)), `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`).toBeLessThan(1e-4);
+      expect(
+        relativeError(explainCell(pass, cell)),
+        `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`,
+      ).toBeLessThan(1e-4);
     }
     network.free();
   });
 
-  test('and with a replaced filter, in its layer and in later ones', () => {
+  test('ends with it also where a filter is replaced, in its layer and in later ones', () => {
     const [, architecture] = NETWORKS[1];
-    const { weights, pixels } = drawn(architecture, 11);
+    const { weights, pixels } = drawNetwork(architecture, 11);
     const replaced = { layer: 'depthwise', filter: 2, value: 0.75 };
     const network = engine.network(architecture, weights);
     const pass = {
@@ -297,7 +307,7 @@ describe('what the engine computes', () => {
     };
     for (const cell of cells(pass)) {
       const here = cell.layer === 'depthwise' && cell.map === 2 ? replaced : undefined;
-      expect(gap(explainCell(pass, cell, here)), `${cell.layer} ${cell.map}`).toBeLessThan(1e-4);
+      expect(relativeError(explainCell(pass, cell, here)), `${cell.layer} ${cell.map}`).toBeLessThan(1e-4);
     }
     network.free();
   });
@@ -389,6 +399,6 @@ describe('the parts of the arithmetic', () => {
     const cell = explainCell(pass, { layer: 'norm', map: 1, row: 2, column: 2 }, replaced);
     expect(cell).toMatchObject({ replaced: 0.25, value: 0.25, shown: 0.25 });
     expect(cell.computed).not.toBeCloseTo(0.25, 3);
-    expect(gap(explainCell(pass, { layer: 'add', map: 1, row: 2, column: 2 }))).toBeLessThan(1e-9);
+    expect(relativeError(explainCell(pass, { layer: 'add', map: 1, row: 2, column: 2 }))).toBeLessThan(1e-9);
   });
 });

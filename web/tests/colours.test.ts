@@ -10,7 +10,7 @@ const THEMES = [...css.matchAll(/--paper: .*?--against: #\w{6};/g)].map(([text])
   Object.fromEntries([...text.matchAll(/--([\w-]+): (#\w{6})/g)].map(([, name, value]) => [name, value])),
 );
 const HELD = /--held: (#\w{6});/.exec(css)![1];
-const LEAST = 25; // degrees of hue between two roles
+const MIN_HUE_DISTANCE = 25; // degrees between the hues of two roles
 
 function hueOf(colour: string): number {
   const [r, g, b] = rgbOf(colour);
@@ -24,7 +24,7 @@ function hueOf(colour: string): number {
   return (60 * part + 360) % 360;
 }
 
-function apart(a: string, b: string): number {
+function hueDistance(a: string, b: string): number {
   const difference = Math.abs(hueOf(a) - hueOf(b));
   return Math.min(difference, 360 - difference);
 }
@@ -35,10 +35,10 @@ describe('colours', () => {
   test.each(THEMES.map((theme, i) => [i, theme] as const))('theme %i keeps the roles apart', (_, theme) => {
     for (const held of [theme.accent, HELD]) {
       for (const role of ['for', 'against', 'wrong', 'right']) {
-        expect(apart(held, theme[role]), `${held}, ${role}`).toBeGreaterThanOrEqual(LEAST);
+        expect(hueDistance(held, theme[role]), `${held}, ${role}`).toBeGreaterThanOrEqual(MIN_HUE_DISTANCE);
       }
     }
-    expect(apart(theme.wrong, theme.against)).toBeGreaterThanOrEqual(LEAST);
+    expect(hueDistance(theme.wrong, theme.against)).toBeGreaterThanOrEqual(MIN_HUE_DISTANCE);
     expect(theme.wrong).not.toBe(theme.for);
   });
 
@@ -51,11 +51,11 @@ describe('colours', () => {
       .join('')}`;
     for (const theme of THEMES) {
       for (const role of ['for', 'against', 'right'])
-        expect(apart(red, theme[role]), role).toBeGreaterThanOrEqual(LEAST);
+        expect(hueDistance(red, theme[role]), role).toBeGreaterThanOrEqual(MIN_HUE_DISTANCE);
     }
   });
 
   test('images are grey', () => {
-    for (let at = 0; at < grey.length; at += 4) expect(new Set(grey.slice(at, at + 3)).size).toBe(1);
+    for (let i = 0; i < grey.length; i += 4) expect(new Set(grey.slice(i, i + 3)).size).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
-// A network in plain loops for tests: one row of pixels, a hidden layer of relu units, and logits.
+// A small network in plain loops, whose results a test can compute by hand: one row of pixels, a hidden layer of relu units, and
+// logits.
 import type { Network } from '../src/engine/network';
 import type { LayerRow, Replacement, Weights } from '../src/engine/types';
 
@@ -8,7 +9,7 @@ export interface Dense {
 }
 
 export class DenseNetwork {
-  calls = 0; // number of ablations that were computed
+  calls = 0; // how many times logits were computed, once for each ablation
   readonly numClasses: number;
   readonly table: LayerRow[];
   readonly weights: Weights;
@@ -44,7 +45,7 @@ export class DenseNetwork {
     };
   }
 
-  // As a `Network`, with only the methods that the tested code calls.
+  // This object as a `Network`; it has only the methods that the tested code calls.
   get network(): Network {
     return this as unknown as Network;
   }

@@ -72,6 +72,7 @@ const NETWORKS: Record<string, Architecture> = {
   'no convolution': architecture(1, [flatten, dense('hidden', 16, 'relu'), dense('out', 2, 'softmax')]),
 };
 
+// Draws weights from a seed, uniformly within ±√(6 / inputs), at most ±1.
 function seeded(of: Architecture, seed: number): Weights {
   const random = randomNumbers(seed);
   const weights: Weights = {};
@@ -92,6 +93,7 @@ function picture(of: Architecture, seed: number, count = 1): Uint8Array {
   return Uint8Array.from({ length: count * height * width * channels }, () => Math.max(0, random() * 380 - 125));
 }
 
+// Asks why the most likely class is predicted and not the second, with these ablations.
 function question(of: Architecture, lost: Ablation[] = []): Question {
   const weights = seeded(of, 1);
   const table = layerTable(of);

@@ -55,8 +55,8 @@ describe('grids', () => {
 
   test('large maps get their pixels before small ones grow', () => {
     const cnn = [[26, 26, 16], [13, 13, 16], [11, 11, 32], [5, 5, 32], [128], [10]];
-    const wanted = cnn.map((shape) => ({ shape, all: false, narrowest: 110, folded: null }));
-    expect([1110, 1000, 800].map((width) => fitGrids(wanted, width, 432, 1)[0].cell)).toEqual([4, 3, 2]);
+    const needs = cnn.map((shape) => ({ shape, all: false, narrowest: 110, folded: null }));
+    expect([1110, 1000, 800].map((width) => fitGrids(needs, width, 432, 1)[0].cell)).toEqual([4, 3, 2]);
   });
 
   test('all maps are shown on request', () => {
@@ -84,11 +84,11 @@ describe('grids', () => {
     const { width, height } = canvasSize(grid);
     expect([width, height]).toEqual([9, 2]);
     const colours = Uint32Array.from({ length: 256 }, (_, i) => i + 1);
-    const into = new Uint32Array(width * height);
+    const painted = new Uint32Array(width * height);
     // (pixels, maps): the first map is 0, 1, the second 2, 4.
-    paintMaps([0, 2, 1, 4], grid, (map) => ({ low: 0, high: map === 0 ? 1 : 4 }), colours, into);
+    paintMaps([0, 2, 1, 4], grid, (map) => ({ low: 0, high: map === 0 ? 1 : 4 }), colours, painted);
     const line = [1, 1, 256, 256, 0, 129, 129, 256, 256];
-    expect([...into]).toEqual([...line, ...line]);
+    expect([...painted]).toEqual([...line, ...line]);
   });
 });
 

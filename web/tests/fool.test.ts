@@ -11,6 +11,7 @@ import { imagesOf, openEngine, readCases, uniform, weightsOf } from './engine/ca
 const engine = await openEngine();
 const cases = await readCases();
 
+// The networks for which some small change gives the second most likely class.
 const REACHABLE = ['valid', 'letters', 'ann', 'wide', 'padded', 'activated', 'spread', 'branches'];
 
 describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, architecture, seed })))(
@@ -24,15 +25,18 @@ describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, 
     const { change, succeeded } = atOnce(smallestChange(network, image, wanted));
     const after = network.logits(applyChange(image, change, 1));
 
-    test.runIf(REACHABLE.includes(architecture.name))('gets the wanted answer, and not by nine tenths of it', () => {
-      expect(succeeded).toBe(true);
-      expect(largest(after)).toBe(wanted);
-      expect(largest(network.logits(applyChange(image, change, 0.9)))).not.toBe(wanted);
-      expect(applyChange(image, change, 0)).toEqual(image);
-    });
+    test.runIf(REACHABLE.includes(architecture.name))(
+      'gives the wanted prediction, and nine tenths of it do not',
+      () => {
+        expect(succeeded).toBe(true);
+        expect(largest(after)).toBe(wanted);
+        expect(largest(network.logits(applyChange(image, change, 0.9)))).not.toBe(wanted);
+        expect(applyChange(image, change, 0)).toEqual(image);
+      },
+    );
 
     // These networks predict the wanted class for none of 500 images of noise either.
-    test.runIf(!REACHABLE.includes(architecture.name))('comes nearer to an answer that it does not reach', () => {
+    test.runIf(!REACHABLE.includes(architecture.name))('comes nearer to a prediction that it does not reach', () => {
       expect(succeeded).toBe(false);
       const gap = (of: Float32Array) => of[largest(of)] - of[wanted];
       expect(gap(after)).toBeLessThan(gap(logits));
@@ -54,11 +58,11 @@ test('for a linear network it is the shortest way to the decision boundary', () 
   const network = engine.network(linear, { 'dense/kernel': kernel, 'dense/bias': Float32Array.of(0.2, 0, -3) });
   const image = new Uint8Array(36).fill(128);
   const logits = network.logits(image);
-  const [answer, wanted] = [largest(logits), largest(logits, largest(logits))];
+  const [predicted, wanted] = [largest(logits), largest(logits, largest(logits))];
   const { change } = atOnce(smallestChange(network, image, wanted));
-  const normal = Array.from({ length: 36 }, (_, i) => (kernel[3 * i + wanted] - kernel[3 * i + answer]) / 255);
+  const normal = Array.from({ length: 36 }, (_, i) => (kernel[3 * i + wanted] - kernel[3 * i + predicted]) / 255);
   const length = Math.hypot(...normal);
-  expect(Math.hypot(...change) / ((logits[answer] - logits[wanted]) / length)).toBeCloseTo(1, 1);
+  expect(Math.hypot(...change) / ((logits[predicted] - logits[wanted]) / length)).toBeCloseTo(1, 1);
   const product = change.reduce((sum, value, i) => sum + value * normal[i], 0);
   expect(product / length / Math.hypot(...change)).toBeGreaterThan(0.999); // along the normal of the boundary
 });

@@ -124,7 +124,7 @@ describe('a state of the bench', () => {
 });
 
 describe('a hostile fragment', () => {
-  test('of another kind is none of the bench', () => {
+  test('of another kind is not read', () => {
     for (const text of [
       '',
       '#',
@@ -157,7 +157,7 @@ describe('a hostile fragment', () => {
     });
   });
 
-  test('names layers of the model that it asks for only', () => {
+  test('can name only layers of the model that it selects', () => {
     expect(decode('#bench?m=1&c=conv2d.0.0.0&l=conv2d.0:zero&e=5', known)).toEqual({ ...nothing, model: 1 });
   });
 
@@ -222,7 +222,7 @@ describe('a drawing', () => {
     expect(decode(encode({ ...nothing, strokes: [] }), known)?.strokes).toEqual([]);
   });
 
-  test('is taken instead of nothing only when it is whole', () => {
+  test('that was cut short is not read', () => {
     const text = packStrokes(strokes);
     expect(unpackStrokes(text.slice(0, -2))).toBeNull();
     expect(unpackStrokes('_____w')).toBeNull();

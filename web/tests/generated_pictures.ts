@@ -11,13 +11,14 @@ interface Generated {
   steps: StepName[] | undefined;
 }
 
+// Mixes the bits of a key to a 32-bit number, as the file in Python does.
 function mix(key: number): number {
   let mixed = Math.imul(key, 0x9e3779b1);
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
   return (mixed ^ (mixed >>> 13)) >>> 0;
 }
 
-// Boxes on a brightness gradient, with a shadow and noise.
+// Makes picture `number`: boxes on a brightness gradient, with a shadow and noise. Every choice is a number drawn by its slot.
 export function generate(number: number): Generated {
   const first = number * 2 ** 20;
   const draw = (slot: number, below: number) => mix(first + 2 ** 19 + slot) % below;

@@ -8,7 +8,7 @@ test('the name of a layer kind is a term', () => {
   ]);
 });
 
-test('a term is marked once in a text, and not at all if it is known', () => {
+test('a term is marked once in a text, and not at all if it is explained already', () => {
   const marked = (text: string, known?: Set<'relu'>) => piecesOf(text, known).filter(({ term }) => term !== null);
   expect(marked('relu, then relu')).toHaveLength(1);
   expect(marked('relu', new Set(['relu']))).toEqual([]);

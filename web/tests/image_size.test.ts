@@ -20,7 +20,7 @@ test.each(Object.entries(FILES))('a %s says how large it is', (_, file) => {
   expect(imageSize(bytes(file))).toEqual([17, 300]);
 });
 
-test('bytes of no image have no size', () => {
+test('bytes that are no image have no size', () => {
   expect(imageSize(new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg"></svg>'))).toBeNull();
   expect(imageSize(new Uint8Array(0))).toBeNull();
   expect(imageSize(bytes(FILES.JPEG).subarray(0, 40))).toBeNull(); // cut off before its frame header

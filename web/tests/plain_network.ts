@@ -39,66 +39,72 @@ const FUNCTIONS: Record<string, (x: number) => number> = {
   sigmoid: (x) => Math.exp(x) / (1 + Math.exp(x)),
 };
 
-function firstOf(size: number, kernel: number, stride: number, padding: string): number {
+// Finds the first pixel that the first window reads: 0, or negative where padding stands before the map.
+function firstPixel(size: number, kernel: number, stride: number, padding: string): number {
   if (padding === 'valid') return 0;
   const outputs = Math.ceil(size / stride);
   return -Math.floor(Math.max((outputs - 1) * stride + kernel - size, 0) / 2);
 }
 
+// A pixel that a window reads: its row and column in the map, and the row and column of the kernel there.
+type Read = [row: number, column: number, kernelRow: number, kernelColumn: number];
+
+// Calls `visit` for each pixel of the output, row by row, with what its window reads. Returns an empty output.
 function windows(
   layer: LayerSpec,
   input: PlainMap,
   channels: number,
-  visit: (at: number, seen: [number, number, number, number][]) => void,
+  visit: (pixel: number, reads: Read[]) => void,
 ): PlainMap {
-  const [kr, kc] = layer.kernel_size ?? layer.pool_size!;
-  const [sr, sc] = layer.strides!;
-  const [dr, dc] = layer.dilation_rate ?? [1, 1];
-  const [high, wide] = [(kr - 1) * dr + 1, (kc - 1) * dc + 1];
+  const [kernelRows, kernelColumns] = layer.kernel_size ?? layer.pool_size!;
+  const [rowStride, columnStride] = layer.strides!;
+  const [rowDilation, columnDilation] = layer.dilation_rate ?? [1, 1];
+  const [high, wide] = [(kernelRows - 1) * rowDilation + 1, (kernelColumns - 1) * columnDilation + 1];
   const padding = layer.padding as string;
   const count = (size: number, kernel: number, stride: number) =>
     padding === 'same' ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
-  const output = emptyMap(count(input.rows, high, sr), count(input.columns, wide, sc), channels);
-  const [top, left] = [firstOf(input.rows, high, sr, padding), firstOf(input.columns, wide, sc, padding)];
+  const output = emptyMap(count(input.rows, high, rowStride), count(input.columns, wide, columnStride), channels);
+  const top = firstPixel(input.rows, high, rowStride, padding);
+  const left = firstPixel(input.columns, wide, columnStride, padding);
   for (let y = 0; y < output.rows; y++) {
     for (let x = 0; x < output.columns; x++) {
-      const seen: [number, number, number, number][] = [];
-      for (let r = 0; r < kr; r++) {
-        for (let c = 0; c < kc; c++) {
-          const [row, column] = [top + y * sr + r * dr, left + x * sc + c * dc];
-          if (row >= 0 && row < input.rows && column >= 0 && column < input.columns) seen.push([row, column, r, c]);
+      const reads: Read[] = [];
+      for (let r = 0; r < kernelRows; r++) {
+        for (let c = 0; c < kernelColumns; c++) {
+          const row = top + y * rowStride + r * rowDilation;
+          const column = left + x * columnStride + c * columnDilation;
+          if (row >= 0 && row < input.rows && column >= 0 && column < input.columns) reads.push([row, column, r, c]);
         }
       }
-      visit(y * output.columns + x, seen);
+      visit(y * output.columns + x, reads);
     }
   }
   return output;
 }
 
+// Computes a layer's output before its activation. `byName` has the outputs of earlier layers.
 function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, PlainMap>, weights: Weights): PlainMap {
   const weight = (part: string) => weights[`${layer.name}/${part}`];
   const value = (row: number, column: number, channel: number) =>
     input.values[(row * input.columns + column) * input.channels + channel];
-  const constants = new Map<number, number>();
-  const collect = (
-    channels: number,
-    compute: (channel: number, seen: [number, number, number, number][]) => number,
-  ) => {
-    const output = windows(layer, input, channels, (at, seen) => {
-      for (let k = 0; k < channels; k++) constants.set(at * channels + k, compute(k, seen));
+  // Computes each number of the output from what its window reads.
+  const collect = (channels: number, compute: (channel: number, reads: Read[]) => number) => {
+    const numbers: number[] = [];
+    const output = windows(layer, input, channels, (pixel, reads) => {
+      for (let k = 0; k < channels; k++) numbers[pixel * channels + k] = compute(k, reads);
     });
-    for (const [i, number] of constants) output.values[i] = number;
+    output.values.set(numbers);
     return output;
   };
   const bias = (k: number) => weight('bias')?.[k] ?? 0;
   switch (layer.kind) {
     case 'Conv2D':
-      return collect(layer.filters!, (f, seen) => {
+      return collect(layer.filters!, (f, reads) => {
         let sum = bias(f);
         const groups = layer.groups ?? 1;
         const read = input.channels / groups;
         const first = Math.floor(f / (layer.filters! / groups)) * read;
-        for (const [row, column, r, c] of seen) {
+        for (const [row, column, r, c] of reads) {
           for (let k = 0; k < read; k++) {
             const offset = ((r * layer.kernel_size![1] + c) * read + k) * layer.filters! + f;
             sum += value(row, column, first + k) * weight('kernel')[offset];
@@ -108,10 +114,10 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       });
     case 'DepthwiseConv2D': {
       const multiplier = layer.depth_multiplier!;
-      return collect(input.channels * multiplier, (o, seen) => {
+      return collect(input.channels * multiplier, (o, reads) => {
         const k = Math.floor(o / multiplier);
         let sum = bias(o);
-        for (const [row, column, r, c] of seen) {
+        for (const [row, column, r, c] of reads) {
           const offset = ((r * layer.kernel_size![1] + c) * input.channels + k) * multiplier + (o % multiplier);
           sum += value(row, column, k) * weight('kernel')[offset];
         }
@@ -119,11 +125,11 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       });
     }
     case 'MaxPooling2D':
-      return collect(input.channels, (k, seen) => Math.max(...seen.map(([row, column]) => value(row, column, k))));
+      return collect(input.channels, (k, reads) => Math.max(...reads.map(([row, column]) => value(row, column, k))));
     case 'AveragePooling2D':
       return collect(
         input.channels,
-        (k, seen) => seen.reduce((sum, [row, column]) => sum + value(row, column, k), 0) / seen.length,
+        (k, reads) => reads.reduce((sum, [row, column]) => sum + value(row, column, k), 0) / reads.length,
       );
     case 'GlobalMaxPooling2D':
     case 'GlobalAveragePooling2D': {

@@ -152,12 +152,12 @@ test('before a group, pooling and depthwise layers are read on its maps, and a c
   expect(maps(3)).toEqual([[9, 3], [9, 3], [4, 2], [2, 2], undefined, [0, 1]]);
 });
 
-test('of the maps that a group reads the mean is shown, and of others none', () => {
+test('the mean of the maps that a group reads is shown, and no other map', () => {
   expect([...meanMap([1, 2, 4, 8, 10, 20, 40, 80], 4, { first: 1, count: 2 })]).toEqual([3, 30]);
   expect([...meanMap([1, 2, 4, 8], 2, { first: 1, count: 1 })]).toEqual([2, 8]);
 });
 
-test('layers behind the cell have none, and an Add marks both that it reads', () => {
+test('layers after the cell have no frame, and an Add frames both layers that it reads', () => {
   const table = layerTable(network(LAYERS['a residual around a convolution']));
   const frames = receptiveFrame(table, { layer: 'add', map: 0, row: 4, column: 4 });
   expect(frames.has('c')).toBe(false);
@@ -180,7 +180,7 @@ test('a unit of a flattened map is one number of it, and a dense unit reads them
   expect(whole.get('input')).toEqual({ top: 0, left: 0, height: 13, width: 10, first: 0, count: 1 });
 });
 
-test('a zero of padding was made of nothing, whether it stands before the map or behind it', () => {
+test('a zero of the padding depends on no pixel, whether it stands before the map or after it', () => {
   const table = layerTable(
     network([
       conv('a', 3, 1, 'valid'),
@@ -213,7 +213,7 @@ test('the frame of a pixel is the pixel', () => {
   expect([...frames]).toEqual([['input', { top: 2, left: 3, height: 1, width: 1, first: 0, count: 1 }]]);
 });
 
-test('a cell that the layers do not have is none', () => {
+test('a cell that the layers lack becomes null', () => {
   const table = layerTable(network(LAYERS['valid padding']));
   const cell = { layer: 'b', map: 0, row: 2, column: 1 };
   expect(cellIn(table, cell)).toBe(cell);
@@ -223,7 +223,7 @@ test('a cell that the layers do not have is none', () => {
   }
 });
 
-test('the way back of a cell goes from its own layer to the image, and names each layer that it reads once', () => {
+test('the layers of a cell are listed from its own back to the image, each once', () => {
   const input = { height: 9, width: 9, channels: 1, scale: 1, offset: 0 };
   const wayOf = (layers: string, layer: string) => {
     const end: LayerSpec[] = [

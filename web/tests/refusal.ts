@@ -1,6 +1,7 @@
+// Reads the messages of errors, for tests.
 import { messageOf } from '../src/text/say.svelte';
 
-// What is said where something is refused, in the reader's words.
+// Runs work that must throw an error, and returns the sentence that the reader sees.
 export async function refusal(work: () => unknown): Promise<string> {
   try {
     await work();

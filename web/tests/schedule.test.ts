@@ -5,7 +5,7 @@ import { PYTHON } from './browser/reports';
 
 type Drawn = [Schedule['kind'], number, number, number[]];
 
-describe('the scheduleFactors of a schedule', () => {
+describe('the factors of a schedule', () => {
   test('rise in the warm-up, after which the first factor is 1', () => {
     const linear = scheduleFactors({ kind: 'linear', warmup: 0.25 }, 8);
     [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6].forEach((factor, i) => expect(linear[i]).toBeCloseTo(factor, 14));

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Slide } from '../src/bench/lens/slide.svelte';
 
-test('steps one cell further each time, and from the last to the first', () => {
+test('moves by one cell at each step, and from the last to the first', () => {
   const slide = new Slide();
   const positions = Array.from({ length: 4 }, () => {
     slide.step(3);

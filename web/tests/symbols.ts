@@ -50,7 +50,8 @@ export const SYMBOLS: Record<string, Point[][]> = {
 
 export const NAMES = Object.keys(SYMBOLS);
 
-// Makes a drawing of a symbol by its number. The same number always gives the same drawing.
+// Makes drawing `number` of a symbol. The same number and seed always give the same drawing. The constants only tell the
+// symbols and numbers apart.
 export function drawing(name: string, number: number, seed = 0): Stroke[] {
   const draw = splitMix(
     splitMix(seed)() ^ Math.imul(NAMES.indexOf(name) + 1, 0x9e37) ^ Math.imul(number + 1, 0x85ebca6b),
@@ -59,7 +60,7 @@ export function drawing(name: string, number: number, seed = 0): Stroke[] {
   const angle = (Math.PI / 180) * between(-12, 12);
   const [wide, tall, shear] = [between(0.75, 1.05), between(0.75, 1.05), between(-0.15, 0.15)];
   const [right, down] = [between(-0.04, 0.04), between(-0.04, 0.04)];
-  const placed = ([px, py]: Point): Point => {
+  const distort = ([px, py]: Point): Point => {
     const [x, y] = [wide * (px - 0.5 + shear * (py - 0.5)), tall * (py - 0.5)];
     return [
       0.5 + right + x * Math.cos(angle) - y * Math.sin(angle) + between(-0.02, 0.02),
@@ -68,8 +69,8 @@ export function drawing(name: string, number: number, seed = 0): Stroke[] {
   };
   return SYMBOLS[name].map((points) => ({
     width: PEN,
-    points: points.map(placed).map(([x, y]) => [within(x), within(y)]),
+    points: points.map(distort).map(([x, y]) => [clampToPad(x), clampToPad(y)]),
   }));
 }
 
-const within = (share: number) => Math.min(0.97, Math.max(0.03, share));
+const clampToPad = (share: number) => Math.min(0.97, Math.max(0.03, share));

@@ -3,11 +3,11 @@ import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 import { largestDifference, logitsOf, openTab } from './bench';
 
-// Not by the pointer: pointing at a filter shows a preview, and on a busy machine a click may miss what has moved.
+// Clicks without the pointer, since pointing at a filter shows a preview, and a click may then miss a button that has moved.
 const press = (page: Page, filter: string) =>
   page.$eval(`[data-ablation="${filter}"]`, (button) => (button as HTMLButtonElement).click());
 
-// Switches each off alone, compares the logits with Python's, and switches it on again.
+// Switches each filter off alone, compares the logits with Python's, and switches it on again.
 export async function checkAblations(
   page: Page,
   ablations: Record<string, number[]>,
@@ -27,6 +27,7 @@ export async function checkAblations(
   }
 }
 
+// Selects the first and the last filter of each layer.
 export function firstAndLast(filters: string[]): string[] {
   const layerOf = (filter: string | undefined) => filter?.split('/')[0];
   const differs = (i: number, j: number) => layerOf(filters[i]) !== layerOf(filters[j]);

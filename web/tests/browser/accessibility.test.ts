@@ -5,7 +5,7 @@ import { drawing } from '../symbols';
 import { packStrokes } from '../../src/state/strokes';
 import { launch, type BrowserName } from '../../tools/browsers.mjs';
 import { axeFindings, GRAVE, PAINTED } from './axe';
-import { answerOf, click, draw, hover, layersOf, lensOf, openTab, tabsOf, type Tab } from './bench';
+import { predictionOf, click, draw, hover, layersOf, lensOf, openTab, tabsOf, type Tab } from './bench';
 import { coveredControls, passedOver, walkByKeys } from './keyboard';
 import { inEachBrowser, visit } from './open';
 import { pagePath, type ReportName } from './reports';
@@ -159,7 +159,7 @@ inEachBrowser((browser, name) => {
     return findings;
   }
 
-  test('nothing serious in both themes, at 200 % and with forced colours, whatever is open', async () => {
+  test('axe finds nothing serious in both themes, at 200 % and with forced colours, whatever is open', async () => {
     const forced = { 'forced colours': withForcedColours };
     const looks = name === 'firefox' ? LOOKS.firefox : { ...LOOKS.chromium, ...forced };
     expect(await wrong(browser(), looks, name === 'firefox' ? ['mnist'] : PAGES)).toEqual([]);
@@ -281,7 +281,7 @@ inEachBrowser((browser, name) => {
           [0.5, 0.8],
         ],
       ]);
-      await expect.poll(() => answerOf(page)).toBe(1);
+      await expect.poll(() => predictionOf(page)).toBe(1);
       await expect.poll(spoken).toMatch(/^The network answers 1,/);
       // On a slow machine the empty pad may be read too.
       expect((await said()).length).toBeLessThanOrEqual(2);

@@ -35,7 +35,7 @@ export const boxOf = (page: Page, selector: string): Promise<Box> =>
     return { left, top, right, bottom };
   });
 
-// True if it is in the window, to a pixel.
+// True if an element is in the window, to a pixel.
 export async function isInSight(page: Page, selector: string): Promise<boolean> {
   const { left, top, right, bottom } = await boxOf(page, selector);
   const [width, height] = await page.evaluate(() => [innerWidth, innerHeight]);
@@ -44,14 +44,14 @@ export async function isInSight(page: Page, selector: string): Promise<boolean> 
 
 export async function click(page: Page, selector: string): Promise<void> {
   const element = await page.waitForSelector(selector, { visible: true });
-  // Not by the pointer's place alone: the header and the epochs lie over what scrolls below them.
+  // In the middle of the window nothing lies over it; the header and the epochs lie over what scrolls below them.
   await element!.evaluate((element) =>
     element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' }),
   );
   await element!.click();
 }
 
-// Pauses a training that still runs. In one step of the page: its button is gone as soon as the last epoch has ended.
+// Pauses a training that still runs. The page looks and clicks in one step, since the button is gone when the last epoch ends.
 export async function pause(page: Page): Promise<void> {
   await page.$eval('.train', (train) => {
     if ((train as HTMLElement).dataset.state === 'running') train.querySelector<HTMLElement>('.main')!.click();
@@ -68,8 +68,9 @@ export async function tabsOf(page: Page): Promise<Tab[]> {
   return page.$$eval('[data-tab]', (tabs) => tabs.map((tab) => (tab as HTMLElement).dataset.tab as Tab));
 }
 
-export async function answerOf(page: Page): Promise<number> {
-  return Number(await page.$eval('[data-answer]', (answer) => (answer as HTMLElement).dataset.answer));
+// Reads the predicted class, as its index.
+export async function predictionOf(page: Page): Promise<number> {
+  return Number(await page.$eval('[data-answer]', (element) => (element as HTMLElement).dataset.answer));
 }
 
 // Reads the values by class. If there are many classes, the unlikely ones are first unfolded.
@@ -88,7 +89,7 @@ export function largestDifference(a: number[], b: number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
 }
 
-// Points are shares of the pad's width and height; the pen takes so many steps from one to the next.
+// Draws strokes on the pad. Points are shares of its width and height; the pen takes `steps` steps from each to the next.
 export async function draw(page: Page, strokes: Point[][], steps = 8): Promise<void> {
   const pad = await page.waitForSelector('.pad canvas', { visible: true });
   await pad!.evaluate((element) => element.scrollIntoView({ block: 'center', behavior: 'instant' }));
@@ -149,13 +150,14 @@ export async function hover(page: Page, maps: Maps, { map, row, column }: Place)
   await page.mouse.move(Math.ceil(at.x - 0.5), Math.ceil(at.y - 0.5));
 }
 
-export interface Written {
+// What the lens shows.
+export interface LensCell {
   cell: string; // the shown cell: its layer, map, row and column
   sum: number; // the result of its arithmetic
   value: number; // its value in the layer's output
 }
 
-export async function lensOf(page: Page): Promise<Written> {
+export async function lensOf(page: Page): Promise<LensCell> {
   return page.$eval('[data-testid="lens"]', (element) => {
     const { layer, map, row, column, sum, value } = (element as HTMLElement).dataset;
     return { cell: `${layer} ${map} ${row} ${column}`, sum: Number(sum ?? NaN), value: Number(value ?? NaN) };
@@ -197,7 +199,8 @@ export async function architectureOf(page: Page): Promise<string[]> {
   });
 }
 
-// The file that a click on this button hands over. As text in base64: a browser takes half a minute for an array of numbers.
+// Returns the file that a click on this button saves. It leaves the page as text in base64, since a browser takes half a
+// minute for an array of numbers.
 export async function handedOver(page: Page, button: string): Promise<{ name: string; bytes: Uint8Array }> {
   const { name, url } = await page.evaluate(
     (button) =>

@@ -12,7 +12,7 @@ import { packStrokes, unpackStrokes } from '../../src/state/strokes';
 import { openEngine } from '../engine/cases';
 import { drawing, NAMES } from '../symbols';
 import { axeFindings, GRAVE } from './axe';
-import { answerOf, click, draw, handedOver, largestDifference, logitsOf, openTab } from './bench';
+import { predictionOf, click, draw, handedOver, largestDifference, logitsOf, openTab } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath, photoPath, PYTHON } from './reports';
 
@@ -107,7 +107,7 @@ inEachBrowser((browser, name) => {
       for (const [label, symbol] of NAMES.entries()) {
         for (let n = EXAMPLES; n < EXAMPLES + FURTHER; n++) {
           await show(page, drawing(symbol, n));
-          correct.push((await answerOf(page)) === label);
+          correct.push((await predictionOf(page)) === label);
         }
       }
       const share = correct.filter(Boolean).length / correct.length;

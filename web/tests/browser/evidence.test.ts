@@ -143,7 +143,7 @@ inEachBrowser((browser, browserName) => {
     });
 
     if (isChromium)
-      test('paper has what is open on the screen, and of the rest the findings', async () => {
+      test('a printed report has what is open on the screen, and the findings of the other sections', async () => {
         const page = await goTo({ width: A4, height: 1002 });
         await page.$eval('#ablation > details', (element) => ((element as HTMLDetailsElement).open = true));
         await page.emulateMediaType('print');

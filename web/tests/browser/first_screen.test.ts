@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { afterAll, expect, inject, test } from 'vitest';
-import { answerOf, boxOf, click, draw, isInSight, layersOf, lensOf, logitsOf, openTab, type Box } from './bench';
+import { predictionOf, boxOf, click, draw, isInSight, layersOf, lensOf, logitsOf, openTab, type Box } from './bench';
 import { inEachBrowser, inOnePage, visit, type GoTo } from './open';
-import { expectedOf, made, pagePath, type ReportName } from './reports';
+import { existingReports, expectedOf, pagePath, type ReportName } from './reports';
 
 const folder = inject('reports');
 const path = pagePath(folder, 'mnist');
@@ -85,7 +85,7 @@ inEachBrowser((browser) => {
         .toBe('');
       const before = await boxOf(page, '.answer ol');
       await draw(page, [ONE]);
-      await expect.poll(() => answerOf(page)).toBe(1);
+      await expect.poll(() => predictionOf(page)).toBe(1);
       expect(await boxOf(page, '.answer ol')).toEqual(before);
       for (const part of ['.pad canvas', '.answer .name', '.answer li:last-child'])
         expect(await isInSight(page, part), part).toBe(true);
@@ -225,7 +225,7 @@ inEachBrowser((browser) => {
     });
   };
 
-  for (const name of made(folder, ['mnist', 'fashion', 'letters', 'wide', 'hostile'])) {
+  for (const name of existingReports(folder, ['mnist', 'fashion', 'letters', 'wide', 'hostile'])) {
     inOnePage(browser, pagePath(folder, name), (goTo) => {
       const isOneOf = (...names: ReportName[]) => names.includes(name);
 

@@ -46,8 +46,8 @@ async function prepare(page: Page): Promise<void> {
   if (await page.evaluate(() => !('walk' in window))) await page.evaluate(inPage, CONTROLS, GROUP);
 }
 
-// Controls that no pointer gets at, also when they are scrolled to. Images of which a row shows as many as it has room
-// for are all in the choice beside it.
+// Lists the controls that a pointer cannot reach even after scrolling to them. Left out are example images for which the row
+// has no room, since the picker beside it has all of them, and the button that shows only while it has the focus.
 export async function coveredControls(page: Page, part: string): Promise<string[]> {
   await prepare(page);
   return page.evaluate((part) => {
@@ -63,8 +63,8 @@ export async function coveredControls(page: Page, part: string): Promise<string[
   }, part);
 }
 
-// Controls that Tab leaves out, without going through all of them. Arrow keys lead from one count of a confusion matrix to
-// the next.
+// Lists the controls that the Tab key leaves out, by their attributes alone. Counts of a confusion matrix are left out, since
+// arrow keys lead from one to the next.
 export async function passedOver(page: Page, part: string): Promise<string[]> {
   await prepare(page);
   return page.evaluate((part) => {

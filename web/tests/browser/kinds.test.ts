@@ -3,11 +3,11 @@ import { expect, inject, test } from 'vitest';
 import { architectureOf, checkArithmetic, click, largestDifference, logitsOf, openTab, tabsOf } from './bench';
 import { checkAblations, firstAndLast } from './ablations';
 import { inEachBrowser, inOnePage } from './open';
-import { expectedOf, made, pagePath } from './reports';
+import { existingReports, expectedOf, pagePath } from './reports';
 
 const folder = inject('reports');
-const KINDS = made(folder, ['fashion', 'letters', 'hostile', 'ann']);
-const FARTHEST = made(folder, ['letters', 'hostile']); // from MNIST and cnn; both browsers run the same page and engine
+const KINDS = existingReports(folder, ['fashion', 'letters', 'hostile', 'ann']);
+const FARTHEST = existingReports(folder, ['letters', 'hostile']); // from MNIST and cnn; both browsers run the same page and engine
 
 inEachBrowser((browser, browserName) => {
   for (const name of browserName === 'firefox' ? FARTHEST : KINDS) {

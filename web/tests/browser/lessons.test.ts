@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
-import { answerOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
+import { predictionOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
 import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath } from './reports';
 
@@ -128,7 +128,7 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     await click(page, '.pad button[title^="Clear"]');
     await draw(page, [SPIRAL]);
     await done(page, 1);
-    const answer = await answerOf(page);
+    const answer = await predictionOf(page);
     await hold(page, 'dense_1', { map: 3, row: 0, column: 0 });
     await done(page, 2);
     await click(page, '.few button');

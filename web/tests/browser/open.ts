@@ -5,7 +5,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSERS, executable, launch, type BrowserName } from '../../tools/browsers.mjs';
 
-const PATIENCE = 30_000; // ms; a busy machine included
+const TIMEOUT_MS = 30_000; // enough on a busy machine
 
 export interface Opened {
   page: Page;
@@ -23,9 +23,9 @@ export interface View {
 
 export type GoTo = (view?: View) => Promise<Page>;
 
-export interface Asked extends View {
+export interface OpenOptions extends View {
   started?: boolean; // the visit begins when the engine has started, not when the page has loaded
-  script?: boolean;
+  script?: boolean; // false switches JavaScript off
 }
 
 // A browser stays open from one file of tests to the next of its worker (`isolate` in vite.config.ts), since starting Firefox
@@ -59,7 +59,7 @@ export function inEachBrowser(tests: (browser: () => Browser, name: BrowserName)
 export async function visit(
   browser: Browser,
   path: string,
-  options: Asked,
+  options: OpenOptions,
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
   const opened = await open(browser, path, options);
@@ -88,7 +88,7 @@ export function inOnePage(browser: () => Browser, path: string, tests: (goTo: Go
   });
 }
 
-// Brings an open page to what it would show if it were opened so: the report is folded, and nothing pointed at.
+// Brings an open page into the state in which it opens with this view: the report folded, and nothing pointed at.
 export async function show(page: Page, view: View = {}): Promise<void> {
   const { fragment = '#', width = 1280, height = 900, theme = 'light' } = view;
   await page.mouse.move(0, 0);
@@ -118,13 +118,13 @@ export async function resize(page: Page, size: { width: number; height: number }
   });
 }
 
-export async function open(browser: Browser, path: string, options: Asked = {}): Promise<Opened> {
+export async function open(browser: Browser, path: string, options: OpenOptions = {}): Promise<Opened> {
   const { fragment = '', width = 1280, height = 900, theme, started = true, script = true } = options;
   const name = (await browser.version()).toLowerCase().includes('firefox') ? 'firefox' : 'chromium';
   const page = await browser.newPage();
   const url = pathToFileURL(path).href;
   const complaints: string[] = [];
-  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultTimeout(TIMEOUT_MS);
   page.on('console', (message) => complaints.push(`console ${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => complaints.push(`error: ${String(error)}`));
   page.on('request', (request) => {
@@ -138,8 +138,8 @@ export async function open(browser: Browser, path: string, options: Asked = {}):
   await page.setViewport({ width, height });
   if (script) await page.evaluateOnNewDocument(observe);
   else await page.setJavaScriptEnabled(false);
-  await page.goto(url + fragment, { waitUntil: 'load', timeout: PATIENCE });
-  if (script && started) await page.waitForSelector('html[data-ready]', { timeout: PATIENCE });
+  await page.goto(url + fragment, { waitUntil: 'load', timeout: TIMEOUT_MS });
+  if (script && started) await page.waitForSelector('html[data-ready]', { timeout: TIMEOUT_MS });
   const readyMilliseconds = script ? await page.evaluate(() => (window as unknown as Observed).readyAt) : NaN;
   if (theme !== undefined) await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
   return { page, browser: name, complaints, readyMilliseconds };

@@ -1,7 +1,7 @@
 // A reader's use of the page of MNIST's cnn, from the disk and without an internet connection.
 import { expect, inject, test } from 'vitest';
 import {
-  answerOf,
+  predictionOf,
   architectureOf,
   checkArithmetic,
   click,
@@ -70,7 +70,7 @@ inEachBrowser((browser, name) => {
     test('reads a drawn 7 as 7', async () => {
       const page = await goTo();
       await draw(page, [SEVEN]);
-      await expect.poll(() => answerOf(page)).toBe(7);
+      await expect.poll(() => predictionOf(page)).toBe(7);
       await draw(page, [
         [
           [0.3, 0.52],
@@ -79,7 +79,7 @@ inEachBrowser((browser, name) => {
       ]); // a stroke across it
       const before = await logitsOf(page);
       await click(page, '.pad button[title^="Remove the last stroke"]');
-      await expect.poll(() => answerOf(page)).toBe(7);
+      await expect.poll(() => predictionOf(page)).toBe(7);
       expect(await logitsOf(page)).not.toEqual(before);
     });
 
@@ -96,7 +96,7 @@ inEachBrowser((browser, name) => {
       const cell = wrong.find((mistake) => mistake.true !== mistake.predicted)!;
       await click(page, `td[data-true="${cell.true}"][data-predicted="${cell.predicted}"] > button`);
       await click(page, '#evaluation .panel li button');
-      await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));
+      await expect.poll(() => predictionOf(page)).toBe(Number(cell.predicted));
       await expect.poll(() => page.url()).toMatch(/#bench\?i=\d+/);
       const top = () => page.$eval('#bench', (bench) => Math.abs(bench.getBoundingClientRect().top));
       await expect.poll(top).toBeLessThan(200);

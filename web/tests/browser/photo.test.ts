@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE, PAINTED } from './axe';
-import { answerOf, click, largestDifference, logitsOf } from './bench';
+import { predictionOf, click, largestDifference, logitsOf } from './bench';
 import { inEachBrowser, inOnePage } from './open';
 import { expectedOf, pagePath, photoPath } from './reports';
 
@@ -41,7 +41,7 @@ inEachBrowser((browser, name) => {
       expect(hints).toEqual(['inverted']);
       const page = await goTo();
       await drop(page, photoPath(folder));
-      await expect.poll(() => answerOf(page)).toBe(7);
+      await expect.poll(() => predictionOf(page)).toBe(7);
       expect(largestDifference(await logitsOf(page), logits)).toBeLessThanOrEqual(1e-4);
       const shown = await stagesOf(page);
       expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
@@ -60,10 +60,10 @@ inEachBrowser((browser, name) => {
       expect(await axeFindings(page, '.lens', GRAVE, ['color-contrast'])).toEqual([]);
     });
 
-    test('is another image without the step for light, and upright with the one for slant', async () => {
+    test('changes without the light step, and stands upright with the slant step', async () => {
       const page = await goTo();
       await drop(page, photoPath(folder));
-      await expect.poll(() => answerOf(page)).toBe(7);
+      await expect.poll(() => predictionOf(page)).toBe(7);
       const read = await logitsOf(page);
       const cropped = async () => (await stagesOf(page)).find(([name]) => name === 'crop')![2];
       const [height, width] = await cropped();

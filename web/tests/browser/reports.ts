@@ -17,7 +17,7 @@ declare module 'vitest' {
   }
 }
 
-// What Python computes of a report's model, for the first test images.
+// What Python computes with a report's model for the first test images, to compare with what the page shows.
 export interface Expected {
   class_names: string[];
   logits: number[][];
@@ -33,8 +33,8 @@ export function pagePath(folder: string, name: ReportName): string {
   return join(folder, name, 'report.html');
 }
 
-// Those of the reports that could be made: Fashion-MNIST is Debian's package dataset-fashion-mnist.
-export function made(folder: string, names: ReportName[]): ReportName[] {
+// Lists those of the reports that exist. Fashion-MNIST's does where Debian's package dataset-fashion-mnist is installed.
+export function existingReports(folder: string, names: ReportName[]): ReportName[] {
   return names.filter((name) => existsSync(pagePath(folder, name)));
 }
 
@@ -42,7 +42,7 @@ export function expectedOf(folder: string, name: ReportName): Expected {
   return JSON.parse(readFileSync(join(folder, name, 'expected.json'), 'utf8')) as Expected;
 }
 
-// CONVSCOPE_REPORTS names a folder of reports that were made before, for whoever runs one test again and again.
+// CONVSCOPE_REPORTS names a folder of reports that exist already, which saves the time to make them.
 export default function setup(project: TestProject): (() => void) | undefined {
   const earlier = process.env.CONVSCOPE_REPORTS;
   if (earlier !== undefined) {
@@ -53,7 +53,7 @@ export default function setup(project: TestProject): (() => void) | undefined {
   execFileSync(PYTHON, [join(import.meta.dirname, 'make_reports.py'), folder], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  if (made(folder, ['fashion']).length === 0) {
+  if (existingReports(folder, ['fashion']).length === 0) {
     if (process.env.CI === 'true') throw new Error('continuous integration needs the package dataset-fashion-mnist');
     console.warn('Fashion-MNIST is left out: the package dataset-fashion-mnist is not installed');
   }

@@ -3,12 +3,12 @@ import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
 import { click, openTab } from './bench';
 import { inEachBrowser, visit } from './open';
-import { made, pagePath } from './reports';
+import { existingReports, pagePath } from './reports';
 
 const folder = inject('reports');
 
 inEachBrowser((browser, name) => {
-  test.each(made(folder, ['mnist', 'ann', 'hostile']))(
+  test.each(existingReports(folder, ['mnist', 'ann', 'hostile']))(
     'a step of %s goes forward, back and makes the loss smaller',
     async (report) => {
       await visit(browser(), pagePath(folder, report), { fragment: '#bench?i=0' }, async ({ page }) => {

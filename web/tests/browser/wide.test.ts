@@ -1,7 +1,7 @@
 // 16 layers and 100 classes: boxes that are too small scroll, the page never does, and the held cell is never hidden.
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
-import { answerOf, boxOf, draw, hover, isInSight, layersOf, lensOf } from './bench';
+import { predictionOf, boxOf, draw, hover, isInSight, layersOf, lensOf } from './bench';
 import { inEachBrowser, visit } from './open';
 import { expectedOf, pagePath } from './reports';
 
@@ -28,7 +28,7 @@ const isHeldShown = (page: Page): Promise<boolean> =>
   });
 
 // True if the predicted class is visible in the list, between its head and its button, and these in the window.
-const isAnswerListed = (page: Page): Promise<boolean> =>
+const isPredictionListed = (page: Page): Promise<boolean> =>
   page.$eval('.answer .classes', (list) => {
     const parts = ['.columns', '.chosen', '.more'].map((element) =>
       list.querySelector(element)!.getBoundingClientRect(),
@@ -96,12 +96,12 @@ async function classesScrollWithinTheirBox(page: Page): Promise<void> {
   expect(await boxes()).toEqual(before);
   for (const [index, answer] of answers.entries()) {
     await page.evaluate((hash) => (location.hash = hash), `#bench?i=${index}`);
-    await expect.poll(() => answerOf(page)).toBe(answer);
-    await expect.poll(() => isAnswerListed(page), { message: String(answer) }).toBe(true);
+    await expect.poll(() => predictionOf(page)).toBe(answer);
+    await expect.poll(() => isPredictionListed(page), { message: String(answer) }).toBe(true);
   }
   expect(await isScrolledSideways(page)).toBe(false);
   await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
-  await expect.poll(() => isAnswerListed(page)).toBe(true);
+  await expect.poll(() => isPredictionListed(page)).toBe(true);
   expect(await boxes()).toEqual(before);
 }
 
@@ -132,7 +132,7 @@ inEachBrowser((browser, name) => {
       await expect.poll(() => page.url()).toContain('d=');
       expect(await boxes()).toEqual(before);
       for (const part of ['.pad canvas', '.answer .name']) expect(await isInSight(page, part), part).toBe(true);
-      expect(await isAnswerListed(page)).toBe(true);
+      expect(await isPredictionListed(page)).toBe(true);
     });
   });
 });

@@ -5,6 +5,7 @@ import { loadEngine, type Engine } from '../../src/engine/engine';
 import { product } from '../../src/engine/layers';
 import type { Architecture, Augmentation, LayerRow, Optimizer, Replacement, Weights } from '../../src/engine/types';
 
+// A training of a few steps in Python, and the weights after it. Arrays are float32 in base64, see `unpacked`.
 interface Trained {
   optimizer: Optimizer;
   augmentation: { shift: number };
@@ -115,14 +116,14 @@ export function unpacked(text: string): Float32Array {
   return new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
 }
 
-// Source: Press and others 1992, section 7.1.
-function drawn(seed: number, count: number): Uint32Array {
+// Draws 32-bit numbers by a linear congruential generator, as the fixtures do. Source: Press and others 1992, section 7.1.
+function drawBits(seed: number, count: number): Uint32Array {
   let state = seed;
   return Uint32Array.from({ length: count }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0));
 }
 
 export function uniform(seed: number, count: number, low: number, high: number): Float32Array {
-  return Float32Array.from(drawn(seed, count), (bits) => low + (high - low) * (bits / 2 ** 32));
+  return Float32Array.from(drawBits(seed, count), (bits) => low + (high - low) * (bits / 2 ** 32));
 }
 
 export function weightsOf(architecture: Architecture, seed: number): Weights {
@@ -137,7 +138,7 @@ export function weightsOf(architecture: Architecture, seed: number): Weights {
 }
 
 export function imagesOf({ input }: Architecture, seed: number, count: number): Uint8Array {
-  return Uint8Array.from(drawn(seed, count * input.height * input.width * input.channels), (bits) => bits >>> 24);
+  return Uint8Array.from(drawBits(seed, count * input.height * input.width * input.channels), (bits) => bits >>> 24);
 }
 
 export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -150,16 +151,17 @@ export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike
   return largest;
 }
 
-// As a share of the largest number that is expected.
+// Computes the largest difference as a share of the largest expected number.
 export function relativeDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   const difference = largestDifference(actual, expected);
   const size = Array.from(expected).reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   return size === 0 ? difference : difference / size;
 }
 
-const DIGEST_SEED = 77;
+const DIGEST_SEED = 77; // as in fixtures/make_step_fixtures.py
 
-// The largest of the differences that a digest can tell, each as a share of what is usual for it.
+// Computes the largest of three relative differences of an array from its digest: of its norm, of its product with random
+// numbers, and of some of its entries.
 export function digestDifference(values: ArrayLike<number>, digest: Digest): number {
   if (values.length !== digest.size) return Infinity;
   const drawn = uniform(DIGEST_SEED, values.length, -1, 1);
