@@ -1,4 +1,5 @@
-// What the view of one step shows: its pictures hold the numbers of the reference engine, and the step is its step.
+// The instrument that shows one training step: its pictures hold the gradients of the reference engine in Python, and its steps
+// end in the same weights.
 import { describe, expect, test } from 'vitest';
 import { takeOneStep, type OneStep, type StepStart } from '../src/bench/step/one_step';
 import { hasPicture, kernelMosaic, mapMosaic, type Mosaic } from '../src/bench/step/pictures';
@@ -21,6 +22,7 @@ const cases = await readCases();
 const { cases: steps, cnn } = await readSteps();
 const TOLERANCE = 1e-4;
 
+// Takes two steps. Returns the start of the first, and both.
 function stepsOf(architecture: Architecture, seed: number, expected: OneImage<unknown>): [StepStart, OneStep[]] {
   const from: StepStart = {
     architecture,
@@ -37,7 +39,7 @@ function stepsOf(architecture: Architecture, seed: number, expected: OneImage<un
   return [from, [first, takeOneStep(engine, { ...from, weights, optimizerState })]];
 }
 
-// What is drawn of a layer in a mosaic, back in the layer's own order (places, maps).
+// Reads the numbers of a layer from its mosaic, in the layer's own order (pixels, maps).
 function mapsOf({ values, columns }: Mosaic, { outputShape }: LayerRow): Float32Array {
   const [height, width, maps] = outputShape.length === 3 ? outputShape : [1, 1, outputShape[0]];
   const across = (columns + 1) / (width + 1);
@@ -48,6 +50,7 @@ function mapsOf({ values, columns }: Mosaic, { outputShape }: LayerRow): Float32
   });
 }
 
+// Compares the gradients, the weights after each step and the losses with those of the reference.
 function checkSteps<Numbers>(
   [from, taken]: [StepStart, OneStep[]],
   expected: OneImage<Numbers>,

@@ -1,4 +1,4 @@
-// Receptive fields against what changes when a pixel changes.
+// Receptive fields, compared with the pixels whose change changes a number.
 import { describe, expect, test } from 'vitest';
 import { cellIn, receptiveFrame, layersBackToImage } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
@@ -63,7 +63,8 @@ const LAYERS: Record<string, LayerSpec[]> = {
   ],
 };
 
-// The layers, and an end as every network has one.
+// Makes a network of these layers, which ends with logits. With weights of 1 and one white pixel, a number that is not zero has
+// seen that pixel.
 function network(layers: LayerSpec[], height = 13, width = 10): Architecture {
   const end: LayerSpec[] = [
     { kind: 'GlobalAveragePooling2D', name: 'global' },
@@ -88,8 +89,9 @@ describe.each(Object.entries(LAYERS))('%s', (_, layers) => {
     const last = table[layers.length - 1];
     const [rows, columns] = last.outputShape;
     const seen = Array.from({ length: rows * columns }, () => new Set<number>());
-    for (let pixel = 0; pixel < 130; pixel++) {
-      const pixels = new Uint8Array(130);
+    const { height: imageHeight, width: imageWidth } = architecture.input;
+    for (let pixel = 0; pixel < imageHeight * imageWidth; pixel++) {
+      const pixels = new Uint8Array(imageHeight * imageWidth);
       pixels[pixel] = 1;
       plainForward(architecture, weights, pixels).activations[last.index].forEach((value, i) => {
         if (value !== 0) seen[i].add(pixel);
@@ -100,7 +102,7 @@ describe.each(Object.entries(LAYERS))('%s', (_, layers) => {
       const nothing = { top: 0, left: 0, height: 0, width: 0 };
       const { top, left, height, width } = receptiveFrame(table, cell).get('input') ?? nothing;
       const framed = new Set<number>();
-      for (let r = top; r < top + height; r++) for (let c = left; c < left + width; c++) framed.add(10 * r + c);
+      for (let r = top; r < top + height; r++) for (let c = left; c < left + width; c++) framed.add(imageWidth * r + c);
       expect([...framed].sort(), `cell ${i}`).toEqual([...seen[i]].sort());
     }
   });
@@ -225,7 +227,7 @@ test('a cell that the layers lack becomes null', () => {
 
 test('the layers of a cell are listed from its own back to the image, each once', () => {
   const input = { height: 9, width: 9, channels: 1, scale: 1, offset: 0 };
-  const wayOf = (layers: string, layer: string) => {
+  const layersOfCell = (layers: string, layer: string) => {
     const end: LayerSpec[] = [
       { kind: 'Flatten', name: 'flat' },
       { kind: 'Dense', name: 'dense', units: 2, activation: 'linear', use_bias: true },
@@ -233,6 +235,6 @@ test('the layers of a cell are listed from its own back to the image, each once'
     const table = layerTable({ name: 'n', input, layers: [...LAYERS[layers], ...end] });
     return layersBackToImage(table, receptiveFrame(table, { layer, map: 0, row: 1, column: 1 }));
   };
-  expect(wayOf('valid padding', 'b')).toEqual(['b', 'pool', 'a', 'input']);
-  expect(wayOf('a residual around a convolution', 'add')).toEqual(['add', 'b', 'a', 'input']);
+  expect(layersOfCell('valid padding', 'b')).toEqual(['b', 'pool', 'a', 'input']);
+  expect(layersOfCell('a residual around a convolution', 'add')).toEqual(['add', 'b', 'a', 'input']);
 });

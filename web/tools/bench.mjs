@@ -19,10 +19,12 @@ const url = pathToFileURL(resolve(report)).href;
 const files = readdirSync(data)
   .filter((name) => /idx[13]-ubyte(\.gz)?$/.test(name))
   .map((name) => join(data, name));
+// How often each is timed: enough for a median, in a few minutes.
 const OPENINGS = 5;
 const EPOCHS = 5;
 const STROKES = 3;
 
+// Prints a row of the table: the median, the range and the number of the figures.
 function row(what, numbers, unit, digits) {
   const sorted = [...numbers].sort((a, b) => a - b);
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
@@ -46,14 +48,14 @@ async function open(browser) {
   return page;
 }
 
-// How long pages take to be ready, and then until the lens of the first map that is pointed at is on the screen.
+// Times some openings of the page: until it is ready, and from the first move over a map until the lens shows it.
 async function openings(browser) {
   const [ready, first] = [[], []];
   for (let i = 0; i < OPENINGS; i++) {
     const page = await open(browser);
     ready.push(await page.evaluate(() => window.readyAt));
     await page.evaluate(() => {
-      window.answered = new Promise((resolve) => {
+      window.shownAfter = new Promise((resolve) => {
         const begin = () => {
           const start = performance.now();
           requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
@@ -63,12 +65,13 @@ async function openings(browser) {
     });
     const box = await (await page.$('.flow canvas')).boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    first.push(await page.evaluate(() => window.answered));
+    first.push(await page.evaluate(() => window.shownAfter));
     await page.close();
   }
   return { ready, first };
 }
 
+// Draws on the pad, and times each move of the pointer: until every layer is painted, and what of it the page computes.
 async function strokes(page) {
   await page.evaluate(() => {
     window.frameTimes = [];
@@ -101,7 +104,7 @@ async function strokes(page) {
   return page.evaluate(() => ({ frames: window.frameTimes, works: window.workTimes }));
 }
 
-// Presses the button and waits for the end: seconds.
+// Trains a network to its end, and returns the seconds that it took.
 function train(page) {
   return page.evaluate(
     () =>
@@ -119,7 +122,7 @@ function train(page) {
   );
 }
 
-// What all processes of the browser hold, each shared page of memory in parts, in MB. Linux alone says it.
+// Measures the memory of all processes of the browser in MB. A page of memory that processes share counts in parts. Linux only.
 function memory(browser) {
   const textOf = (path) => {
     try {
@@ -133,11 +136,11 @@ function memory(browser) {
     const parent = Number(textOf(`/proc/${pid}/stat`).split(') ').at(-1).split(' ')[1]);
     children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
   }
-  const held = (pid) => {
+  const memoryOf = (pid) => {
     const own = Number(/^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1000;
-    return own + (children.get(pid) ?? []).reduce((sum, child) => sum + held(child), 0);
+    return own + (children.get(pid) ?? []).reduce((sum, child) => sum + memoryOf(child), 0);
   };
-  return held(browser.process().pid);
+  return memoryOf(browser.process().pid);
 }
 
 const measure = await build({

@@ -1,4 +1,4 @@
-// Runs within a report: times its network's ablations, by what the page calls for them and on what it holds.
+// Times the ablations of a report's network, with the functions that the page calls. bench.mjs runs it inside the report.
 import { weightedFilters } from '../src/analysis/ablations';
 import { imageEffects } from '../src/analysis/ablation_effects';
 import { correctByAblation } from '../src/analysis/sample_accuracy';
@@ -12,12 +12,12 @@ export interface AblationTimes {
   filters: number;
   sample: number; // images
   forward: number[]; // ms: one image, every layer's output
-  image: number[]; // ms: all filters, each lost alone, one image
+  image: number[]; // ms: the ablations of all filters, each alone, for one image
   all: number[]; // ms: the same for the sample
 }
 
-const RUNS = 20;
-const LONG_RUNS = 5;
+const RUNS = 20; // figures of a short computation
+const LONG_RUNS = 5; // figures of a long one
 
 const textOf = (id: string): string => document.getElementById(id)?.textContent ?? '';
 
@@ -28,13 +28,13 @@ function finish<T>(work: Work<T>): T {
   }
 }
 
-// What is shorter than the clock's step is done several times for one figure.
-function timesOf(runs: number, times: number, work: () => unknown): number[] {
-  for (let i = 0; i < times; i++) work();
+// Times work `runs` times, after a warm-up. Each figure is a mean of `repeats`, since work may be shorter than the clock's step.
+function timesOf(runs: number, repeats: number, work: () => unknown): number[] {
+  for (let i = 0; i < repeats; i++) work();
   return Array.from({ length: runs }, () => {
     const start = performance.now();
-    for (let i = 0; i < times; i++) work();
-    return (performance.now() - start) / times;
+    for (let i = 0; i < repeats; i++) work();
+    return (performance.now() - start) / repeats;
   });
 }
 

@@ -7,7 +7,7 @@ import { format, resolveConfig } from 'prettier';
 const SCHEMA = new URL('../../src/convscope/report/payload.schema.json', import.meta.url);
 const TYPES = fileURLToPath(new URL('../src/payload/generated.ts', import.meta.url));
 
-// The tool reads a tuple as `items`, and longer texts than one line as comments that hide the types.
+// Rewrites the schema for json-schema-to-typescript, which reads a tuple only as `items`, and drops descriptions and titles.
 function simplified(value) {
   if (Array.isArray(value)) return value.map(simplified);
   if (value === null || typeof value !== 'object') return value;
