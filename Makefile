@@ -88,7 +88,7 @@ page-test: $(VENV)/.installed $(NODE_MODULES) ## Test the page: style, types, un
 	cd web && npm run --silent browser
 
 page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and Firefox (ARGS="chromium" for one).
-	cd web && node tools/bench.mjs ../$< ../src/convscope/data/datasets/embedded/mnist $(ARGS)
+	cd web && node tools/bench.mjs ../$< $(ARGS)
 
 page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
 	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots

@@ -1,8 +1,8 @@
 // Times a report in both browsers, from the disk, and prints a table.
 //
-//   node tools/bench.mjs REPORT MNIST_FOLDER [BROWSER ...]
+//   node tools/bench.mjs REPORT [BROWSER ...]
 //
-// REPORT is the report.html of a run; MNIST_FOLDER holds the four IDX files that are dropped into it.
+// REPORT is the report.html of a run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,15 +10,12 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
 import { BROWSERS, executable, launch } from './browsers.mjs';
 
-const [report, data, ...names] = process.argv.slice(2);
-if (data === undefined) {
-  console.error('usage: node tools/bench.mjs REPORT MNIST_FOLDER [BROWSER ...]');
+const [report, ...names] = process.argv.slice(2);
+if (report === undefined) {
+  console.error('usage: node tools/bench.mjs REPORT [BROWSER ...]');
   process.exit(2);
 }
 const url = pathToFileURL(resolve(report)).href;
-const files = readdirSync(data)
-  .filter((name) => /idx[13]-ubyte(\.gz)?$/.test(name))
-  .map((name) => join(data, name));
 // How often each is timed: enough for a median, in a few minutes.
 const OPENINGS = 5;
 const EPOCHS = 5;
@@ -181,15 +178,6 @@ for (const name of names.length > 0 ? names : BROWSERS) {
   await page.click('[data-tab="train"]');
   const epochs = [];
   for (let i = 0; i < EPOCHS; i++) epochs.push(await train(page));
-  const embedded = await page.$eval('.train .files p', (text) => /[\d,]+/.exec(text.textContent)[0]);
-  row(`an epoch on the ${embedded} embedded images`, epochs, 's', 2);
-  const input = await page.$('.train .files input[type="file"]');
-  await input.uploadFile(...files);
-  await page.waitForFunction(() => document.querySelector('.train .files p').textContent.includes('60,000'));
-  const whole = await train(page);
-  await page.waitForSelector('.train .whole');
-  const accuracy = await page.$eval('.train .whole strong', (text) => text.textContent);
-  row('MNIST dropped in, an epoch of 60,000 images, from start to end', [whole], 's', 1);
-  console.log(`\n${accuracy} of the 10,000 test images`);
+  row('an epoch on the images that the page holds', epochs, 's', 2);
   await browser.close();
 }
