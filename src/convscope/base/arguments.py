@@ -276,9 +276,8 @@ def describe(value: Any) -> str:
         return text if len(text) <= 60 else f"{text[:57]}..."
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
-    if isinstance(value, tuple | list | dict | set) and len(text := repr(value) if len(value) <= 8 else "") in range(
-        1, 60
-    ):
+    # A list of eight values at most is shown whole if its text is short; a longer one is not formatted at all.
+    if isinstance(value, tuple | list | dict | set) and len(value) <= 8 and len(text := repr(value)) < 60:
         return text
     kind = value if isinstance(value, type) else type(value)
     article = "the class" if isinstance(value, type) else _article(kind.__name__)

@@ -13,7 +13,7 @@ from convscope.base import _handwriting
 _BAND_VALUES = 4 << 20  # uint8 numbers of the source that are in memory at once: 4 MiB
 
 fit = _handwriting.fit
-"""`fit(height, width, most_height, most_width)` is the largest size of the same aspect within another."""
+"""`fit(height, width, max_height, max_width)` computes the largest size of the same aspect within the given one."""
 
 
 def average(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
 """Read and write the files of runs: a reader takes regular files of a bounded size, a writer never leaves half of one.
 
 A run folder may come from anywhere, so nothing in it is followed or waited for: `inside` refuses symbolic links below
-the folder, `open_file` also pipes, devices and files that are too large. Every file is written beside its place, synced
-and renamed: a crash, a full disk or a second reader meets the old file or the new one.
+the folder, `open_file` also pipes, devices and files that are too large. Every file is written under another name in
+its folder, synced and renamed: a crash, a full disk or a second reader meets the old file or the new one.
 """
 
 import errno

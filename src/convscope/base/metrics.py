@@ -129,12 +129,11 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     """Return the mean F1 over the classes that have images or predictions, and (low, high), its 95 % interval.
 
     The interval is Wilson's for as many images as would give one proportion the variance that the delta method finds
-    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. For that,
-    half an image right and half an image wrong are added to each class. Few images of a class make its F1 too low on
-    average, by about
-    F1 (1 - F1) / (images + predictions); the interval is moved up by that, and always holds the value. In simulations
-    of 10 to 40 classes it covers the truth in 93 to 98 % of cases with 10 images a class or more, in 91 to 99 % with 5
-    (benchmarks/metric_claims.py).
+    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. To estimate the variance,
+    half a correct and half a wrong prediction are added to each class. Few images of a class make its F1 too low on
+    average, by about F1 (1 - F1) / (images + predictions); the interval is moved up by that, and always holds the
+    value. In simulations of 10 to 40 classes it covers the truth in 93 to 98 % of cases with 10 images a class or more,
+    in 91 to 99 % with 5 (benchmarks/metric_claims.py).
 
     Source: Takahashi, Yamamoto, Kuchiba and Koyama 2022 (the variance); Satterthwaite 1946 (degrees of freedom).
 
@@ -148,15 +147,15 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     counts = confusion_matrix[np.ix_(occurs, occurs)]
     support, classes = counts.sum(axis=1), np.eye(len(counts))
     value = float((2 * np.diagonal(counts) / (counts.sum(axis=0) + support)).mean())
-    if len(counts) == 1:  # a single class occurs, so every prediction is right
+    if len(counts) == 1:  # a single class occurs, so every prediction is correct
         return value, wilson_interval(int(support[0]), int(support[0]))
-    # Half an image right, and half an image spread evenly over the wrong classes. Without it, intervals for classes of
-    # 5 to 20 images covered the truth in 76 to 97 % of simulations; with it in 92 to 98 %.
+    # Half a correct prediction, and half a wrong one spread evenly over the other classes. Without them, intervals for
+    # classes of 5 to 20 images covered the truth in 76 to 97 % of simulations; with them in 92 to 98 %.
     counts = counts + 0.5 * (support > 0)[:, np.newaxis] * (classes + (1 - classes) / (len(counts) - 1))
     share = counts / counts.sum()
     size = share.sum(axis=0) + share.sum(axis=1)
     f1 = 2 * np.diagonal(share) / size
-    # By how much the mean F1 changes with the share of each cell. From F1[i] = 2 share[i, i] / size[i] follows
+    # The derivative of the mean F1 with respect to the share of each cell. From F1[i] = 2 share[i, i] / size[i] follows
     # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
     slope = (2 * classes / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
     variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
@@ -172,8 +171,8 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
 def _count_effective_images(correct: Integers, images: Integers) -> float:
     """Return the number of images for which one proportion has the variance of the mean of `correct` / `images` (K,).
 
-    Half an image right and half an image wrong are added to each class (Jeffreys), so that a class of one image that is
-    right is not treated as one without variance.
+    Half a correct and half a wrong prediction are added to each class (Jeffreys), so that a class with one image, which
+    is classified correctly, does not count as one without variance.
     """
     recall = (correct + 0.5) / (images + 1)
     variance = float((recall * (1 - recall) / images).sum()) / len(images) ** 2
@@ -253,13 +252,14 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 def difference_interval(
     only_a: Integers, only_b: Integers, num_images: int, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (low, high), the score interval of how much more often A is right than B on the same images.
+    """Return (low, high), the score interval of the difference between the accuracies of A and B on the same images.
 
-    Of `num_images`, A alone is right on `only_a` and B alone on `only_b`, arrays of one shape; the difference of their
-    accuracies is (only_a - only_b) / num_images. An end is the difference d at which d n differs from only_a - only_b
-    by z of its standard deviations, if d were true: those come from the likeliest share q of images that B alone
-    gets right, a root of 2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So it is usable where the two differ
-    on no image, where the normal approximation has no width. It covers the choice of the images alone.
+    Of n = `num_images`, A alone is correct on a = `only_a` and B alone on b = `only_b`, arrays of one shape; the
+    measured difference is (a - b) / n. The interval holds each difference d for which a - b lies less than z standard
+    deviations from its expectation n d. The variance of a - b is n (2 q + d (1 - d)), with q the likeliest share of
+    images on which B alone is correct, a root of 2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So the
+    interval is usable where the two differ on no image, where the normal approximation has no width. It covers the
+    choice of the images alone.
 
     Source: Tango 1998, Statistics in Medicine 17, 891-908, without continuity correction; the ends by bisection.
 
@@ -288,7 +288,7 @@ def _find_difference_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int,
     low, high = np.full(a.shape, -1.0), (a - b) / n
     for _ in range(56):  # halvings from 2 to the last bit of a float
         d = (low + high) / 2
-        half = ((2 * n - a + b) * d - a - b) / 2
+        half = ((2 * n - a + b) * d - a - b) / 2  # half the linear coefficient of the equation for q
         q = (np.sqrt(half**2 + 2 * n * b * d * (1 - d)) - half) / (2 * n)
         variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
         is_rejected = a - b - n * d >= z * np.sqrt(variance)  # the test rejects d, so the end lies above it

@@ -1,4 +1,4 @@
-"""The hues of every picture: blue and orange for signed values, blue and red for correct and wrong answers."""
+"""The hues of every picture: blue and orange for signed values, blue and red for correct and wrong predictions."""
 
 Rgb = tuple[int, int, int]
 

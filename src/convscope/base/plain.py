@@ -14,7 +14,7 @@ _MAX_VALUES = 4_000_000  # values of a JSON text; an experiment of 10,000 runs h
 _MAX_DEPTH = 64  # lists and objects within each other
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1  # the range of int64 and uint64 together
 HALF_PAIR = re.compile("[\ud800-\udfff]")
-"""Half of a surrogate pair. Python reads undecodable bytes of file names as such; UTF-8 cannot hold it."""
+"""Half of a surrogate pair. Python reads an undecodable byte of a file name as one; UTF-8 cannot hold it."""
 
 
 def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception]) -> _Value:

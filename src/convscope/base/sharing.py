@@ -16,7 +16,7 @@ from convscope.base.records import Record
 _Kind = TypeVar("_Kind", bound=Record)
 
 _QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # a path in a call, as `repr` writes it
-_PATHS = ("argument", "run")  # keys of `run.json`, of data, a model that training starts from, and a member
+_PATHS = ("argument", "run")  # keys of `run.json` with paths of data, or of the run of a start model or a member
 
 
 def last_part(word: str) -> str:
@@ -25,7 +25,7 @@ def last_part(word: str) -> str:
     >>> [last_part(word) for word in ("/home/ann/digits.npz", "../ann/digits.npz", "digits/train.npz", "mnist", "/")]
     ['digits.npz', 'digits.npz', 'digits/train.npz', 'mnist', '/']
     """
-    # Both kinds, since a run may come from another system.
+    # Both kinds of paths, since a run may come from another system.
     for path in (PurePosixPath(word), PureWindowsPath(word)):
         if path.is_absolute() or word.startswith(("~", "..")):
             return path.name or word
@@ -40,7 +40,7 @@ def without_folders(command: str) -> str:
         return _QUOTED_PATH.sub(lambda path: repr(last_part(path[1])), command)
     try:
         words = shlex.split(command)
-    except ValueError:  # a damaged one, whose quotes do not end
+    except ValueError:  # the command is damaged: a quote does not end
         words = command.split()
     return shlex.join(map(last_part, words))
 

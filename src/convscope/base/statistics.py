@@ -68,10 +68,10 @@ def mean_share_interval(values: Sequence[float], confidence: float = 0.95) -> tu
 def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return (low, high), the score interval of how many errors B makes for one of A on the same images.
 
-    A alone is right on `only_a` images, B alone on `only_b`, neither on `both_wrong`; the ratio itself is
-    (only_a + both_wrong) / (only_b + both_wrong). An end is the ratio r at which B's errors less r times A's are z of
-    their standard deviations, sqrt(r m (p + q)): p and q are the likeliest shares of `only_a` and `only_b` among the m
-    images with an error if r were true, and p a root of
+    A alone is correct on `only_a` images, B alone on `only_b`, neither on `both_wrong`; the measured ratio is
+    (only_a + both_wrong) / (only_b + both_wrong). An end is the ratio r at which the difference between B's errors and
+    r times A's is z standard deviations of it, sqrt(r m (p + q)): p and q are the likeliest shares of `only_a` and
+    `only_b` among the m images with an error if r were true, and p is a root of
     m r (1 + r) p^2 - (r^2 (2 only_a + only_b + both_wrong) - only_a - both_wrong) p - only_a r (1 - r) = 0.
 
     So it is usable with empty cells, where the logarithm of the ratio has no finite error: `low` is 0 if B makes no
@@ -150,8 +150,8 @@ def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confid
     A few seeds may look alike by chance, and the group with fewer seeds may be the one that varies more. So the degrees
     of freedom are at most 1.6 times those of the smaller group's seeds, which keeps false findings at 5.5 % or below
     (tests/evidence/comparison/test_planning.py). If images cause most of the variance, intervals are too wide.
-    Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error have a
-    variance, too. Runs are not paired by their seeds: networks of one seed are hardly more alike than others, and
+    Half an image is added to each cell (all correct, A wrong, B wrong, all wrong), so that groups without an error have
+    a variance, too. Runs are not paired by their seeds: networks of one seed are hardly more alike than others, and
     pairing would halve the degrees of freedom.
 
     Source: Owen 2007, Annals of Applied Statistics 1, 386-411 (the variance); Satterthwaite 1946; Fieller 1954, Journal
@@ -256,15 +256,15 @@ class _Spread:
     @classmethod
     def from_groups(cls, *groups: Flags | Floats) -> "_Spread":
         """Compute the spread of groups (n, N)."""
-        # (G, 2^G): for each outcome, right or wrong by each group, half an image that has it.
+        # (G, 2^G): the outcomes, 1 where a group is wrong; for G = 2: 00, 01, 10, 11. Half an image of each is added.
         cells = np.array(list(product((0.0, 1.0), repeat=len(groups)))).T
         weights = np.concatenate([np.ones(groups[0].shape[1]), np.full(cells.shape[1], _PSEUDO_IMAGES)])
         total = weights.sum()
 
-        def by_image(number: int, flags: NDArray[Any]) -> Floats:
+        def append_cells(number: int, flags: NDArray[Any]) -> Floats:
             return np.concatenate([flags.astype(np.float64), cells[number]])
 
-        means = np.array([by_image(number, group.mean(axis=0)) for number, group in enumerate(groups)])
+        means = np.array([append_cells(number, group.mean(axis=0)) for number, group in enumerate(groups)])
         rates = means @ weights / total
         # A model of run i and image j: wrong[i, j] = rate + run[i] + image[j] + rest[i, j].
         # `images` is the variance of the image effects, `runs` of the run effects, `chance` of the rests, each as it
@@ -276,7 +276,7 @@ class _Spread:
             if (count := len(group)) == 1:
                 continue
             for flags in group:
-                wrong = by_image(number, flags)
+                wrong = append_cells(number, flags)
                 rate = wrong @ weights / total
                 runs[number] += (rate - rates[number]) ** 2 / (count - 1) / count
                 rest = wrong - rate - means[number]

@@ -48,7 +48,7 @@ def percent_interval(interval: tuple[float, float], sign: str = "") -> str:
 
 
 def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
-    """Return a fraction and its interval as percent.
+    """Format a fraction and its interval as percent.
 
     >>> percent_with_interval(0.9903, (0.98817, 0.99204))
     '99.03 % [98.82, 99.20]'
@@ -57,9 +57,9 @@ def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:
-    """Return a probability of a prediction in percent.
+    """Format the probability of a prediction as percent.
 
-    What rounds to 100 % or 0 % is stated as a limit, because a softmax is never 1 or 0.
+    A probability that rounds to 100 % or 0 % is stated as a limit, because a softmax is never 1 or 0.
 
     >>> confidence_text(0.876), confidence_text(0.99997), confidence_text(0.0002), confidence_text(1, digits=2)
     ('87.6 %', '> 99.9 %', '< 0.1 %', '> 99.99 %')
