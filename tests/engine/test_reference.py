@@ -22,8 +22,8 @@ from convscope.engine.reference_layers import (
     average_pooling,
     convolution,
     depthwise,
+    draw_dropout_mask,
     dropout,
-    dropout_kept,
     max_pooling,
     max_pooling_backward,
     prelu,
@@ -150,18 +150,18 @@ def test_dropout_uses_the_published_random_sequence():
 
 
 def test_dropout_drops_each_value_independently_at_its_rate():
-    kept = dropout_kept(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
+    kept = draw_dropout_mask(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
     assert kept.mean() == pytest.approx(0.8, abs=5 * sqrt(0.8 * 0.2 / kept.size))
-    assert dropout_kept(1, 3, 5, (9, 9), 0).all()
+    assert draw_dropout_mask(1, 3, 5, (9, 9), 0).all()
     for key, layer, image in ((2**64 - 2, 3, 5), (2**64 - 1, 4, 5), (2**64 - 1, 3, 6)):
-        mask = dropout_kept(key, layer, image, kept.shape, int(0.2 * 2**24))
+        mask = draw_dropout_mask(key, layer, image, kept.shape, int(0.2 * 2**24))
         # Independent masks agree in a fraction 0.8² + 0.2² of the values.
         assert (kept == mask).mean() == pytest.approx(0.68, abs=5 * sqrt(0.68 * 0.32 / kept.size))
 
 
 def test_dropout_goes_on_from_batch_to_batch():
-    together = dropout_kept(9, 0, 0, (7, 11), 2**23)
-    np.testing.assert_array_equal(together[4:], dropout_kept(9, 0, 4, (3, 11), 2**23))
+    together = draw_dropout_mask(9, 0, 0, (7, 11), 2**23)
+    np.testing.assert_array_equal(together[4:], draw_dropout_mask(9, 0, 4, (3, 11), 2**23))
 
 
 def test_softmax_and_cross_entropy_give_the_numbers_worked_by_hand():

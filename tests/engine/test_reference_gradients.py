@@ -23,9 +23,9 @@ from convscope.engine.reference_layers import (
     dense_backward,
     depthwise,
     depthwise_backward,
+    draw_dropout_mask,
     dropout,
     dropout_backward,
-    dropout_kept,
     max_pooling,
     max_pooling_backward,
     prelu,
@@ -132,7 +132,7 @@ def test_dense_backward_agrees_with_finite_differences():
 def test_dropout_backward_agrees_with_finite_differences():
     stream = random_stream(0, "dropout")
     x = stream.normal(size=(3, 4, 5, 2))
-    kept = dropout_kept(7, 1, 0, x.shape, 2**22)
+    kept = draw_dropout_mask(7, 1, 0, x.shape, 2**22)
     forward = partial(dropout, x, kept, 0.25)
     assert_backward(forward, lambda dy: [dropout_backward(dy, kept, 0.25)], [x], stream, count=40, step=0.1)
 

@@ -15,7 +15,7 @@ from math import log2
 from re import findall
 
 from convscope.architecture.layers import Activation, Add, Branch, Dropout, Layer, Pair, Shape, ZeroPadding2D
-from convscope.architecture.table import Input, LayerRow, earlier
+from convscope.architecture.table import Input, LayerRow, get_source_name
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without a browser.
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -131,7 +131,7 @@ def _make_blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     blocks: list[_Block] = []
     # Block 0 is the input. `sources` has for each block the number of the earlier one that it reads by its name.
     numbers = {"input": 0} | {row.layer.name: number for number, row in enumerate(table, 1)}
-    sources = [None, *(numbers.get(earlier(row.layer)) for row in table)]
+    sources = [None, *(numbers.get(get_source_name(row.layer)) for row in table)]
     # The windows are shifted by one: on each block, that of the layer after it is marked.
     for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], sources, strict=True):
         if len(shape) == 3:
@@ -155,9 +155,8 @@ def _to_text(shape: Shape) -> str:
 def _list_settings(layer: Layer) -> tuple[str, ...]:
     """List a layer's settings in lines of text: its source, window, strides, padding and activation."""
     words = []
-    source = _wrap_name(
-        f"{'+' if isinstance(layer, Add) else 'of' if isinstance(layer, Branch) else 'and'} {earlier(layer)}"
-    )
+    relation = "+" if isinstance(layer, Add) else "of" if isinstance(layer, Branch) else "and"
+    source = _wrap_name(f"{relation} {name}") if (name := get_source_name(layer)) else ()
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_to_text(window.size))
         pool_size = getattr(layer, "pool_size", (1, 1))
@@ -176,7 +175,7 @@ def _list_settings(layer: Layer) -> tuple[str, ...]:
         words.append(activation)
     if isinstance(layer, Activation) and activation == "leaky_relu":
         words.append(f"slope {layer.negative_slope:g}")
-    return (*(source if earlier(layer) else ()), *_wrap_words([f"{word}, " for word in words[:-1]] + words[-1:]))
+    return (*source, *_wrap_words([f"{word}, " for word in words[:-1]] + words[-1:]))
 
 
 def _list_padding(layer: ZeroPadding2D) -> list[str]:
@@ -221,7 +220,7 @@ def _write_description(table: tuple[LayerRow, ...]) -> str:
 
 
 def _format_source(layer: Layer) -> str:
-    return f" of {earlier(layer)}" if earlier(layer) else ""
+    return f" of {name}" if (name := get_source_name(layer)) else ""
 
 
 # --- Their positions --------------------------------------------------------------------------------------------------

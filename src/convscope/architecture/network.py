@@ -13,7 +13,7 @@ from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape, SoftVoting
 from convscope.architecture.summary import summary_text
-from convscope.architecture.table import Input, LayerRow, earlier, layer_table
+from convscope.architecture.table import Input, LayerRow, get_source_name, layer_table
 from convscope.base.arguments import check_name
 from convscope.base.errors import ArchitectureError
 from convscope.base.plain import from_plain
@@ -89,8 +89,8 @@ class Architecture:
     @property
     def read_again(self) -> frozenset[str]:
         """The names of the layers, and "input" for the image, that a later layer reads by its `from_layer`."""
-        # `earlier` is "" for a layer without `from_layer`.
-        return frozenset(map(earlier, self.layers)) - {""}
+        # `get_source_name` is "" for a layer without `from_layer`.
+        return frozenset(map(get_source_name, self.layers)) - {""}
 
     @property
     def num_classes(self) -> int:

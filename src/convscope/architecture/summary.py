@@ -1,7 +1,7 @@
 """The layer table as text."""
 
 from convscope.architecture.layers import Branch
-from convscope.architecture.table import Input, LayerRow, earlier
+from convscope.architecture.table import Input, LayerRow, get_source_name
 
 
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
@@ -12,7 +12,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_format_cells(row) for row in table)]
-    if any(earlier(row.layer) for row in table):
+    if any(get_source_name(row.layer) for row in table):
         # Each row with the one before it, None for the first.
         sources = [_format_sources(row, previous) for row, previous in zip(table, [None, *table], strict=False)]
         lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
@@ -41,7 +41,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
 
 
 def _format_sources(row: LayerRow, previous: LayerRow | None) -> str:
-    if not (source := earlier(row.layer)) or isinstance(row.layer, Branch):
+    if not (source := get_source_name(row.layer)) or isinstance(row.layer, Branch):
         return source
     return f"{previous.layer.name if previous else 'input'}, {source}"
 

@@ -97,7 +97,7 @@ class LayerRow:
             self,
             name=self.layer.name,
             kind=self.layer.kind,
-            from_layer=earlier(self.layer) or None,
+            from_layer=get_source_name(self.layer) or None,
             receptive_field=self.receptive_field.size,
         )
 
@@ -121,7 +121,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         if isinstance(layer, Branch):
             _check_branch(layer, rows, source_shape)
             input_shape, field = source_shape, source_field
-        elif earlier(layer):
+        elif get_source_name(layer):
             _check_joined(layer, rows[-1].layer.name if rows else "", shape, source_shape)
         # A `Concatenate` reads the channels of both inputs.
         if isinstance(layer, Concatenate):
@@ -142,14 +142,14 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     return tuple(rows)
 
 
-def earlier(layer: Layer) -> str:
+def get_source_name(layer: Layer) -> str:
     """Get the name of the earlier layer, or "input", that `layer` reads by its `from_layer`; "" if none."""
     return str(getattr(layer, "from_layer", ""))
 
 
 def _check_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
     """Return the name in `outputs` that `layer` reads by `from_layer`, or "input" if it reads none."""
-    name = earlier(layer) or "input"
+    name = get_source_name(layer) or "input"
     if name not in outputs:
         raise ArchitectureError(
             f"{label(layer)}: from_layer is {name!r}, which is not an earlier layer; before it are {', '.join(outputs)}"
@@ -167,8 +167,8 @@ def _check_joined(layer: Layer, previous: str, input_shape: Shape, source_shape:
         )
     if input_shape[:-1] != source_shape[:-1]:
         raise ArchitectureError(
-            f"{label(layer)} joins {earlier(layer)} of shape {source_shape} and {previous} of shape {input_shape}; "
-            "give both as many rows and columns, with `same` padding and equal strides"
+            f"{label(layer)} joins {get_source_name(layer)} of shape {source_shape} and {previous} of shape "
+            f"{input_shape}; give both as many rows and columns, with `same` padding and equal strides"
         )
 
 
@@ -182,7 +182,7 @@ def _check_branch(layer: Branch, rows: list[LayerRow], input_shape: Shape) -> No
 
 
 def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
-    read_again = {earlier(layer) for layer in layers}
+    read_again = {get_source_name(layer) for layer in layers}
     for layer, following in pairwise(layers):
         if isinstance(following, Branch) and layer.name not in read_again:
             raise ArchitectureError(
@@ -195,7 +195,7 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
     """Compute the field of a layer's outputs from the `field` of its inputs."""
     if (window := getattr(layer, "window", None)) is not None:
         # Along an axis: k inputs that see r pixels each, j apart, see r + (k - 1) j pixels together. Outputs are s
-        # inputs, s j pixels, apart; the first begins p zeros, p j pixels, before the first input.
+        # inputs, s j pixels, apart; the first begins p zeros, p j pixels, before o, the first pixel of the first input.
         #     k = 3, r = 3, j = 2:   |---|
         #                              |---|
         #                                |---|     3 + 2 · 2 = 7 pixels

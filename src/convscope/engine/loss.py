@@ -47,7 +47,7 @@ def cross_entropy(
 def cross_entropy_backward(
     logits: Array, labels: Labels, smoothing: float = 0.0, class_weights: Sequence[float] | None = None
 ) -> Array:
-    """Compute dlogits (N, K), the gradient of `cross_entropy` by the logits: the probabilities minus the targets.
+    """Compute dlogits (N, K), the gradient of `cross_entropy` with respect to the logits: p minus the targets.
 
     dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
     """

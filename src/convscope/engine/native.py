@@ -164,37 +164,12 @@ class NativeNetwork:
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
-        shapes = self._architecture.trainable_weight_shapes
-        statistics = {
-            name: state[f"unaveraged/{name}"] for name in self._moving_shapes if f"unaveraged/{name}" in state
-        }
         # All is checked before anything is written, so that a wrong state leaves the network as it was.
-        known_names = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
-        known_names |= {f"unaveraged/{name}" for name in statistics}
-        kernels = {name: state[f"unrounded/{name}"] for name in self._kernel_shapes if f"unrounded/{name}" in state}
-        known_names |= {f"unrounded/{name}" for name in kernels}
-        if unknown := sorted(state.keys() - {"step"} - known_names):
-            raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
-        if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
-            raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
-        moments = {
-            moment: {name: state[f"{moment}/{name}"] for name in shapes if f"{moment}/{name}" in state}
-            for moment in ("m", "v", "unaveraged")
-        }
-        if not moments["unaveraged"]:
-            del moments["unaveraged"]
-        checked = [(moment, shapes, values) for moment, values in moments.items()]
-        if statistics:  # states of earlier versions have none: the average of these starts from the present statistics
-            checked.append(("unaveraged", self._moving_shapes, statistics))
-        if kernels:
-            checked.append(("unrounded", self._kernel_shapes, kernels))
-        for moment, expected, values in checked:
-            try:
-                check_arrays(expected, values)
-            except ValueError as error:
-                raise ValueError(f"optimizer state {moment}: {error}") from error
-        for moment, values in moments.items():
-            self._write(moment, values)
+        m, v, unaveraged, statistics, kernels = self._check_optimizer_state(state)
+        for moment, values in (("m", m), ("v", v), ("unaveraged", unaveraged)):
+            if values:
+                self._write(moment, values)
+        # States of earlier versions have no statistics: their average starts from the present ones.
         for pair in self._moving if statistics else ():
             self._core.write_moving(pair.layer, True, *pair.arrays(statistics))
         # Each kernel is written together with its present bias, which is not rounded.
@@ -203,6 +178,33 @@ class NativeNetwork:
             if pair.kernel in kernels:
                 self._core.write(pair.layer, "unrounded", *pair.arrays(present))
         self._core.steps = int(state["step"])
+
+    def _check_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+        """Check a state for `set_optimizer_state`, and divide its arrays, by the names of their weights.
+
+        Returns:
+            The arrays of m, v, the unaveraged weights, the unaveraged moving statistics, and the unrounded kernels. The
+            last three are empty if the state was stored without averaging or without rounding.
+        """
+        shapes = self._architecture.trainable_weight_shapes
+        groups = [(part, shapes) for part in ("m", "v", "unaveraged")]
+        groups += [("unaveraged", self._moving_shapes), ("unrounded", self._kernel_shapes)]
+        arrays = [
+            {name: state[f"{part}/{name}"] for name in expected if f"{part}/{name}" in state}
+            for part, expected in groups
+        ]
+        known_names = {f"{part}/{name}" for (part, _), values in zip(groups, arrays, strict=True) for name in values}
+        if unknown := sorted(state.keys() - {"step"} - known_names):
+            raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
+        if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
+            raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
+        for (part, expected), values in zip(groups, arrays, strict=True):
+            if values or part in ("m", "v"):
+                try:
+                    check_arrays(expected, values)
+                except ValueError as error:
+                    raise ValueError(f"optimizer state {part}: {error}") from error
+        return arrays
 
     def train_epoch(
         self,

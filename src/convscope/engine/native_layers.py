@@ -17,7 +17,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.engine import _native
 from convscope.engine.network import float_array
 from convscope.recipes import Precision
@@ -95,7 +95,7 @@ def _to_plain_layer(row: LayerRow, indices: Mapping[str, int]) -> _native.Layer:
             padding_before(size, kernel, stride, window.padding)
             for size, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
         ]
-    if name := earlier(layer):
+    if name := get_source_name(layer):
         plain.earlier = indices[name]
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map

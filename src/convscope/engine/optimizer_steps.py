@@ -17,7 +17,7 @@ def take_step(
     name: str, weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
 ) -> tuple[Array, Array, Array]:
     """Compute the weight `name`, and its m and v in the optimizer, after step number `step` (from 1)."""
-    if not decays(optimizer, name):
+    if not is_decayed(optimizer, name):
         optimizer = replace(optimizer, weight_decay=0.0)
     match optimizer:
         case Adam():
@@ -27,7 +27,7 @@ def take_step(
             return weight, m, v  # v stays zero
 
 
-def decays(optimizer: Optimizer, name: str) -> bool:
+def is_decayed(optimizer: Optimizer, name: str) -> bool:
     """True if weight decay applies to the weight with this full name, such as `conv2d/kernel`."""
     return optimizer.decayed == "all" or name.endswith("/kernel")
 

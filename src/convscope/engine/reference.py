@@ -28,7 +28,7 @@ from convscope.engine.network import (
 )
 from convscope.engine.optimizer_steps import clip_gradients, take_step
 from convscope.engine.reference_layers import Array
-from convscope.engine.reference_passes import Kept, Passes
+from convscope.engine.reference_passes import DropoutMasks, Passes
 from convscope.engine.rounding import kernel_filters, round_kernel
 from convscope.recipes import WeightBits
 
@@ -166,7 +166,7 @@ class ReferenceNetwork:
                 labels = dataset.labels[batch]
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
                 # Both draw by the image's position in the epoch, so batches of any size give the same changes.
-                dropout_masks = self._passes.draw_kept(options.dropout_key, start, len(batch))
+                dropout_masks = self._passes.draw_dropout_masks(options.dropout_key, start, len(batch))
                 values = self._forward(images, dropout_masks)
                 logits = values[-1]
                 loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
@@ -253,13 +253,15 @@ class ReferenceNetwork:
                 logits[block] = self._forward(images[block], ablation=ablation)[-1]
         return result
 
-    def _forward(self, images: NDArray[np.uint8], kept: Kept | None = None, ablation: Ablation = ()) -> list[Array]:
-        return self._passes.forward(self._state.weights, images, kept, ablation)
+    def _forward(
+        self, images: NDArray[np.uint8], masks: DropoutMasks | None = None, ablation: Ablation = ()
+    ) -> list[Array]:
+        return self._passes.forward(self._state.weights, images, masks, ablation)
 
     def _backward(
-        self, values: list[Array], dlogits: Array, kept: Kept | None = None
+        self, values: list[Array], dlogits: Array, masks: DropoutMasks | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
-        return self._passes.backward(self._state.weights, values, dlogits, kept)
+        return self._passes.backward(self._state.weights, values, dlogits, masks)
 
     def _take_step(
         self,

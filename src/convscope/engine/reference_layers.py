@@ -193,7 +193,7 @@ def dropout_backward(dy: Array, kept: NDArray[np.bool_], rate: float) -> Array:
     return np.where(kept, dy / (1 - rate), 0)
 
 
-def dropout_kept(key: int, layer: int, first: int, shape: Sequence[int], dropped: int) -> NDArray[np.bool_]:
+def draw_dropout_mask(key: int, layer: int, first: int, shape: Sequence[int], dropped: int) -> NDArray[np.bool_]:
     """Draw which numbers of a layer's input `shape` (N, ...) are kept, all but about `dropped` in 2^24.
 
     bits(start, n) = number n of the sequence SplitMix64 from `start`, computed without those before it

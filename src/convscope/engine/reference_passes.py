@@ -40,9 +40,9 @@ from convscope.engine.reference_layers import (
     dense_backward,
     depthwise,
     depthwise_backward,
+    draw_dropout_mask,
     dropout,
     dropout_backward,
-    dropout_kept,
     max_pooling,
     max_pooling_backward,
     prelu,
@@ -61,8 +61,8 @@ from convscope.engine.reference_voting import soft_voting, soft_voting_backward
 
 Weights64 = dict[str, Array]
 """All weights of a network by name, in float64."""
-Kept = dict[str, NDArray[np.bool_]]
-"""The numbers that each `Dropout` keeps, true for those, by the layer's name."""
+DropoutMasks = dict[str, NDArray[np.bool_]]
+"""For each `Dropout`, by its name, a mask that is true for the numbers that it keeps."""
 
 
 class _Step(NamedTuple):
@@ -89,21 +89,21 @@ class Passes:
         # A layer with an activation has two steps; the later one, its activation, replaces the first in the dict.
         self.output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
 
-    def draw_kept(self, key: int, first: int, images: int) -> Kept:
-        """Draw the numbers that each `Dropout` keeps of `images` images, from number `first` of the epoch on."""
+    def draw_dropout_masks(self, key: int, first: int, images: int) -> DropoutMasks:
+        """Draw the mask of each `Dropout` for `images` images, from number `first` of the epoch on."""
         return {
-            row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
+            row.layer.name: draw_dropout_mask(key, number, first, (images, *row.input_shape), row.layer.dropped)
             for number, row in enumerate(self._architecture.table)
             if isinstance(row.layer, Dropout)
         }
 
     def forward(
-        self, weights: Weights64, images: NDArray[np.uint8], kept: Kept | None = None, ablation: Ablation = ()
+        self, weights: Weights64, images: NDArray[np.uint8], masks: DropoutMasks | None = None, ablation: Ablation = ()
     ) -> list[Array]:
         """Compute the normalised images and then the output of every step, without the final softmax.
 
-        In training, `kept` comes from `draw_kept`, and batch normalisation uses the batch's own statistics. If it is
-        None, nothing is dropped, and the moving statistics are used.
+        In training, `masks` comes from `draw_dropout_masks`, and batch normalisation uses the batch's own statistics.
+        Without masks, nothing is dropped, and the moving statistics are used.
         """
         image = self._architecture.input
         values = [images.astype(np.float64) * image.scale + image.offset]
@@ -131,10 +131,10 @@ class Passes:
                 case Dense():
                     y = dense(x, *_layer_weights(weights, layer))
                 case Dropout():
-                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept is not None else x
+                    y = dropout(x, masks[layer.name], layer.dropped / 2**24) if masks is not None else x
                 case BatchNormalization():
                     gamma, beta = _layer_weights(weights, layer)
-                    mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
+                    mean, variance = _moving_statistics(weights, layer) if masks is None else batch_statistics(x)
                     y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
                 case PReLU():
                     y = prelu(x, weights[f"{layer.name}/alpha"])
@@ -155,11 +155,11 @@ class Passes:
         return values
 
     def backward(
-        self, weights: Weights64, values: list[Array], dlogits: Array, kept: Kept | None = None
+        self, weights: Weights64, values: list[Array], dlogits: Array, masks: DropoutMasks | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
         """Compute the gradients with respect to each trained weight and each of the values that `forward` returned."""
         gradients: dict[str, Array] = {}
-        # An output that a later layer reads by its name gets a second gradient, kept here by the index in `values`.
+        # An output that a later layer reads by its name gets a second gradient, stored here by the index in `values`.
         added: dict[int, Array] = {}
         dy = dlogits
         dvalues = [dy]  # collected from the last to the first
@@ -192,13 +192,13 @@ class Passes:
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case Dropout():
-                    dy = dy if kept is None else dropout_backward(dy, kept[layer.name], layer.dropped / 2**24)
+                    dy = dy if masks is None else dropout_backward(dy, masks[layer.name], layer.dropped / 2**24)
                 case BatchNormalization():
                     gamma, _ = _layer_weights(weights, layer)
-                    mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
+                    mean, variance = _moving_statistics(weights, layer) if masks is None else batch_statistics(x)
                     dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
                     # In training, x also acts through the batch's mean and variance.
-                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    dy = dy if masks is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case PReLU():
                     dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])

@@ -11,8 +11,8 @@ def soft_voting(x: Array, members: int) -> Array:
     y[n,k] = log((1 / members) Σ_i p[n,i,k]) + (1 / members) Σ_i s[n,i]
 
     where s[n,i] = log Σ_k exp(x[n,i,k]) and p[n,i,k] = exp(x[n,i,k] - s[n,i]). The second term changes no probability;
-    with it, equal members give their own logits. All is computed with logarithms, so a
-    probability that is too small for a float still counts.
+    with it, equal members give their own logits. All is computed with logarithms, so a probability that is too small
+    for a float still counts.
     """
     logarithms, sums = _log_probabilities(x, members)
     return np.asarray(np.logaddexp.reduce(logarithms, axis=1) - np.log(members) + sums.mean(axis=1))

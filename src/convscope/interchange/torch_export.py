@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
@@ -112,7 +112,7 @@ def _build_network(model: Model) -> Any:
         layer = row.layer
         prefix = f"{layer.name}/"
         weights = {name.removeprefix(prefix): value for name, value in model.weights.items() if name.startswith(prefix)}
-        if source := earlier(layer):
+        if source := get_source_name(layer):
             outputs[layer.name] = _add_child(network, layer.name, JOINING[layer.kind](outputs[source]))
         for part, module in layer_modules(row, weights):
             name = f"{layer.name}_{part}" if part else layer.name

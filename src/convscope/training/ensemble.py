@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convscope.architecture import Architecture, Branch, Concatenate, Dense, Layer, SoftVoting
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.base.arguments import checked
 from convscope.engine.reference_voting import soft_voting
 from convscope.training.crossfit import CrossFit
@@ -124,7 +124,7 @@ def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
 
 def _add_prefix(layer: Layer, prefix: str) -> Layer:
     changed = {"name": f"{prefix}_{layer.name}"}
-    if (source := earlier(layer)) not in ("", "input"):
+    if (source := get_source_name(layer)) not in ("", "input"):
         changed["from_layer"] = f"{prefix}_{source}"
     return replace(layer, **changed)  # type: ignore[arg-type]
 

@@ -86,9 +86,9 @@ def train(
         ArchitectureError: if the images or the classes are not those that the architecture is for.
         DivergedError: if after an epoch a loss, a weight or the optimizer's state is not finite; training can continue
             from the last state that `on_epoch` received.
-        RecipeError: if the recipe has class weights for other classes, there are too few
-            images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
-            compute in the recipe's precision here, or train in its weight bits.
+        RecipeError: if the recipe has class weights for other classes, there are too few images to hold some out, early
+            stopping would have only test images to choose by, or the engine cannot compute in the recipe's precision
+            here, or train in its weight bits.
         TypeError, ValueError: if an argument is of a wrong type or value, or `Dataset.from_arrays` refuses a pair.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; the last state that `on_epoch` received continues the training.

@@ -82,7 +82,8 @@ def transfer(
         if is_output and not kept:
             continue
         # The last axis of an output's kernel (..., K) and bias (K,) has the classes; all other axes must fit.
-        if (weight.shape[:-1] if is_output else weight.shape) != (old.shape[:-1] if is_output else old.shape):
+        compared = slice(-1 if is_output else None)
+        if weight.shape[compared] != old.shape[compared]:
             remedies = "use images of its size, `new_output`" if is_output else "use images of its size"
             raise ArchitectureError(
                 f"images of {image_shape} need {name} of {weight.shape}, but the model, trained on "

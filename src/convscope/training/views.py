@@ -46,7 +46,8 @@ def shift_images(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np
     """
     # The row (column) of the image that each row (column) of the result shows; clipping repeats the border.
     rows, columns = (
-        np.clip(np.arange(size) - by, 0, size - 1) for size, by in zip(images.shape[1:3], (down, right), strict=True)
+        np.clip(np.arange(size) - shift, 0, size - 1)
+        for size, shift in zip(images.shape[1:3], (down, right), strict=True)
     )
     return images[:, rows[:, None], columns]
 

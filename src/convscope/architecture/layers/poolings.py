@@ -12,9 +12,9 @@ __all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "
 
 @dataclass(frozen=True)
 class _Pooling(WithoutWeights):
-    """A pooling by windows. `valid` leaves out rows and columns that fill no whole window; `same` keeps them.
+    """A pooling by windows. `valid` ignores rows and columns that fill no whole window; `same` keeps them.
 
-    Padding is never the largest value, and means do not count it.
+    A pixel of padding is never the largest value, and means do not count it.
     """
 
     pool_size: Pair = (2, 2)

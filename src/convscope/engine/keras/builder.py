@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
 from convscope.architecture.network import FreeNames
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
@@ -94,7 +94,7 @@ def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
         activation = getattr(layer, "activation", "linear")
         if layer is last:  # softmax is its only activation, which a model of logits leaves out
             activation = "softmax" if softmax else "linear"
-        blocks.append(Block(layer.name, layer.kind, earlier(layer), _make_layers(row, activation, free)))
+        blocks.append(Block(layer.name, layer.kind, get_source_name(layer), _make_layers(row, activation, free)))
     return blocks
 
 
@@ -125,6 +125,7 @@ def _make_layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, 
     """Make the Keras layers of a layer; the last applies `activation`."""
     keras = load_keras()
     layer = row.layer
+    # The settings of every Keras layer, and those of a layer that reads maps.
     common: dict[str, Any] = {"name": layer.name, "dtype": "float32"}
     maps: dict[str, Any] = {**common, "data_format": "channels_last"}
     if layer.kind == "Activation":

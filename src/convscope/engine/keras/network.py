@@ -36,7 +36,7 @@ from convscope.engine.network import (
     check_weights,
     image_blocks,
 )
-from convscope.engine.optimizer_steps import decays
+from convscope.engine.optimizer_steps import is_decayed
 from convscope.engine.rounding import check_weight_bits
 
 Array = NDArray[np.float32]
@@ -203,7 +203,7 @@ class KerasNetwork:
         # The learning rates, keys and averaging differ between epochs and are no part of the compiled step.
         compiled_options = (options.optimizer, options.label_smoothing, options.clip_norm)
         if compiled_options != self._compiled:
-            undecayed = [weight for name, weight in self._trained.items() if not decays(options.optimizer, name)]
+            undecayed = [weight for name, weight in self._trained.items() if not is_decayed(options.optimizer, name)]
             fitting.compile_model(self._model, options, undecayed)
             self._compiled = compiled_options
         optimizer = self._model.optimizer
@@ -272,7 +272,7 @@ class KerasNetwork:
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 # `block` is a default argument, so that the function does not depend on the loop's variable.
                 def sum_losses(tensors: Sequence[Any], block: slice = block) -> Any:
-                    # The variables have the values of `tensors` here, so a backend derives by these.
+                    # The variables have the values of `tensors` here, so the gradients are with respect to these.
                     with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
                         logits = self._forward(images[block])[last]
                         targets = keras.ops.convert_to_tensor(np.asarray(labels[block], np.int32))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.training.model import Model
 
 Array = NDArray[np.float64]
@@ -160,7 +160,7 @@ def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray
     order (H, W, C). None if a layer between works on more than single numbers, or another layer reads an output.
     """
     shape = stages[flatten].input_shape
-    readers = {earlier(stage.layer) for stage in stages}
+    readers = {get_source_name(stage.layer) for stage in stages}
     if readers & set(stages[flatten].outputs):
         return None
     for stage in stages[flatten + 1 :]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture.table import earlier
+from convscope.architecture.table import get_source_name
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.interchange.formats import Dtype, check_calibration
@@ -127,7 +127,7 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
         if stage.kind == "Flatten" and len(value.shape) == 3:
             can_stay = keeps_number_order(value.shape)
             order = find_flatten_order(plan.stages, number) if fold and not can_stay else None
-        second = values[name] if (name := earlier(stage.layer)) else None
+        second = values[name] if (name := get_source_name(stage.layer)) else None
         output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
         if stage is plan.stages[-1] and graph.dtype == np.float32:
             output = "logits"
