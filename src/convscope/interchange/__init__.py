@@ -1,4 +1,4 @@
-"""Models in and out: files of Keras, ONNX and others, both ways, with the proof that they answer the same."""
+"""Models in and out: files of Keras, ONNX and others, both ways, with the proof that they predict the same."""
 
 from convscope.interchange.formats import DTYPES, FORMATS, ExportOptions, export_model
 from convscope.interchange.imported import Imported

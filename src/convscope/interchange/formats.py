@@ -130,7 +130,7 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),  # the functions of this module, above
         ExportFormat("keras", ".keras", ("float32",), "keras_export"),
         ExportFormat("onnx", ".onnx", DTYPES, "onnx_files", ("dtype", "opset", "calibration_images")),
-        ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
+        ExportFormat("tflite", ".tflite", DTYPES, "tflite_export", ("dtype", "calibration_images")),
         ExportFormat("torch", ".pt2", ("float32",), "torch_export"),
         ExportFormat("c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images")),
     )

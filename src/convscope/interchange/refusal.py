@@ -67,13 +67,13 @@ def parse_json(content: bytes | str, name: str, max_bytes: int = MAX_JSON_BYTES)
     return value
 
 
-def parse_class_names(text: str | bytes, number: int) -> tuple[str, ...] | None:
-    """Parse the class names that convscope writes into files, a list in JSON; None if there are not `number`."""
+def parse_class_names(text: str | bytes, num_classes: int) -> tuple[str, ...] | None:
+    """Parse the class names that convscope writes into files, a list in JSON; None if there are not `num_classes`."""
     try:
         names: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
     except (ValueError, RecursionError):  # another program's text under the same key: the classes get numbers
         return None
-    is_list = isinstance(names, list) and len(names) == number and all(isinstance(name, str) for name in names)
+    is_list = isinstance(names, list) and len(names) == num_classes and all(isinstance(name, str) for name in names)
     return tuple(names) if is_list else None
 
 

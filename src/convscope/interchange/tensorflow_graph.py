@@ -16,7 +16,7 @@ from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.training.model import Model
 
 
-def compute_answers(model: Model, images: Any) -> dict[str, Any]:
+def compute_outputs(model: Model, images: Any) -> dict[str, Any]:
     """Compute `logits` and `probabilities`, tensors (N, K) float32, of a tensor of images (N, H, W, C), 0 to 255."""
     image = model.architecture.input
     x = tf.cast(images, tf.float32) * image.scale + image.offset
@@ -111,6 +111,6 @@ def _cut_unread(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
 
 
 def _activate(x: Any, name: str, negative_slope: float = 0.2) -> Any:
-    if name in ("linear", "softmax"):  # a softmax is the last; `compute_answers` computes it from the logits
+    if name in ("linear", "softmax"):  # a softmax is the last; `compute_outputs` computes it from the logits
         return x
     return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else ACTIVATION_FORMS[name].tensorflow(tf, x)

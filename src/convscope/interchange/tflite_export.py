@@ -67,7 +67,7 @@ def open_tflite(path: Path) -> FileRunner:
 
 def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
     """Convert a model by TensorFlow's converter; `calibration_images` set the ranges of int8, None for other types."""
-    from convscope.interchange.tensorflow_graph import compute_answers
+    from convscope.interchange.tensorflow_graph import compute_outputs
 
     # When it quantises, the converter itself turns an input of numbers into one of bytes.
     signature = tf.TensorSpec(
@@ -75,7 +75,7 @@ def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np
     )
     module = tf.Module()
     module.answers = tf.function(
-        lambda images: compute_answers(model, images), input_signature=[signature], autograph=False
+        lambda images: compute_outputs(model, images), input_signature=[signature], autograph=False
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answers.get_concrete_function()], module)
     if dtype == "float16":

@@ -180,7 +180,7 @@ def _format_header(
         *(line for part in parts for line in (f"    /* {part.comment} */", *part.calls)),
         "}",
         "",
-        read_function("answers", "answers"),
+        read_function("predictions", "predictions"),
         "#endif",
         "",
     ]

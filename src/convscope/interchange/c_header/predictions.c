@@ -1,4 +1,4 @@
-//// answers
+//// predictions
 /* Compute the probability of each class, PREFIX_CLASSES numbers: the softmax of the logits. */
 static inline void PREFIX_probabilities(
     const uint8_t *image, float *probabilities, PREFIX_scratch *scratch)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Conv2D, Flatten, Shape
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.activations import ConvertedLayer, KerasActivation
+from convscope.interchange.keras_files.activations import Conversion, ConvertedLayer, KerasActivation
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import (
@@ -57,6 +57,8 @@ class StoredLayer:
 
 Arrays = Callable[[StoredLayer], Mapping[str, NDArray[Any]]]
 """Returns the arrays of a layer by their Keras names, at least those in `needed`."""
+Order = tuple[int, ...] | None
+"""The order in which a value holds the axes of maps, see `_find_order`."""
 
 
 def list_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[StoredLayer]:
@@ -160,19 +162,16 @@ def _read_image(
         assert stated is not None
         declared = tuple(stated[axis] for axis in order)
     if len(declared) == 1 and stated is None and declared[0] is not None:  # flat pixels
-        targets = [
-            layer.config.get("target_shape")
-            for layer in graph.layers
-            if layer.class_name == "Reshape" and layer.inputs == (IMAGE,)
-        ]
-        stated = _choose_image_shape(declared[0], targets[0] if targets else None)
+        stated = _choose_image_shape(graph, declared[0])
         notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, stated))}")
     shape = None if stated is None else (stated[0], stated[1], stated[2])
     return ImageInput("image", (None, *declared), False, order), shape
 
 
-def _choose_image_shape(pixels: int, target: Any) -> Shape:
+def _choose_image_shape(graph: KerasGraph, pixels: int) -> Shape:
     """Choose the shape of an image that a model reads as flat pixels: that of its Reshape, or else a square."""
+    reshapes = (layer for layer in graph.layers if layer.class_name == "Reshape" and layer.inputs == (IMAGE,))
+    target = next((layer.config.get("target_shape") for layer in reshapes), None)
     if isinstance(target, list) and len(target) in (2, 3):
         sizes = infer_reshape({"target_shape": target}, pixels)
         return sizes if len(sizes) == 3 else (*sizes, 1)
@@ -246,25 +245,30 @@ class _Converter:
         is_vector = value.index.ndim == 1
         conversion = convert_layer(replace(layer, config=config), value.index.shape if is_vector else value.step.shape)
         state.notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
-        if not conversion.parts and conversion.activation is not None:
-            return _activate(state, value, conversion.activation, node.name)
+        if conversion.parts:
+            value = self._apply_conversion(state, node, layer, value, conversion, order)
+        return value if conversion.activation is None else _activate(state, value, conversion.activation, node.name)
+
+    def _apply_conversion(
+        self, state: State, node: Node, layer: KerasLayer, value: FileTensor, conversion: Conversion, order: Order
+    ) -> FileTensor:
+        """Read the weights of a Keras layer, and apply the layers that it becomes, without the activation."""
+        is_vector = value.index.ndim == 1
         needed = {source for part in conversion.parts for source in part.sources.values() if isinstance(source, str)}
         arrays = self._arrays(StoredLayer(layer, conversion.variables, frozenset(needed))) if needed else {}
         if needed and layer.path in self._used:
             state.notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
         self._used.add(layer.path)
         if layer.class_name == "Dense" and is_vector:
-            value = shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
-        elif is_vector and len(value.step.shape) == 3:  # the image as it is
+            return shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
+        if is_vector and len(value.step.shape) == 3:  # an image that the layer reads as a vector
             value = replace(value, step=state.work.step(value.step, Flatten()))
-            value = self._append_layers(state, value, conversion.parts, arrays, node.name, None)
-        elif order is None:
+            return self._append_layers(state, value, conversion.parts, arrays, node.name, None)
+        if order is None:
             raise NotTranslated("it reads maps in another order than layers give them; build it without the Reshape")
-        else:
-            if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:
-                raise NotTranslated("it reads maps with the channels first; build the model with channels_last")
-            value = self._append_layers(state, value, conversion.parts, arrays, node.name, order)
-        return value if conversion.activation is None else _activate(state, value, conversion.activation, node.name)
+        if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:
+            raise NotTranslated("it reads maps with the channels first; build the model with channels_last")
+        return self._append_layers(state, value, conversion.parts, arrays, node.name, order)
 
     def _append_layers(
         self,
@@ -273,7 +277,7 @@ class _Converter:
         parts: tuple[ConvertedLayer, ...],
         arrays: Mapping[str, NDArray[Any]],
         name: str,
-        order: tuple[int, ...] | None,
+        order: Order,
     ) -> FileTensor:
         """Apply the layers that a Keras layer becomes."""
         step = value.step
@@ -294,7 +298,7 @@ class _Converter:
         return FileTensor(step, state.work.order(step.shape, order or CHANNELS_LAST))
 
 
-def _find_order(state: State, value: FileTensor) -> tuple[int, ...] | None:
+def _find_order(state: State, value: FileTensor) -> Order:
     """Find the order in which a value holds the axes of maps; (0,) for a vector, None for any other order."""
     if value.index.ndim == 1:
         return (0,)

@@ -187,7 +187,11 @@ class _Reader:
         waiting = [(name, number) for name, uses in calls.items() for number in range(len(uses))]
         self._entries += len(waiting) - len(named)
         while waiting:  # each round reads the uses whose inputs are known; entries may stand in any order
-            ready = [use for use in waiting if all(src in indices_of_use for src in calls[use[0]][use[1]].sources)]
+            ready = [
+                (name, number)
+                for name, number in waiting
+                if all(source in indices_of_use for source in calls[name][number].sources)
+            ]
             if not ready:
                 names = [name for name, _ in waiting[:4]]
                 raise ModelFileError(f"the layers {quote(names)} form a cycle, or need a layer that is missing")

@@ -39,19 +39,8 @@ def read_endpoints(tensors: Any) -> list[tuple[str, int]]:
 def _read_call(node: Any, name: str) -> LayerCall:
     """Read an entry of a layer's `inbound_nodes` in any of its three forms."""
     # A tensor is [name of the layer, number of its call, number of the output], such as ["conv2d", 0, 0].
-    if isinstance(node, dict):  # Keras 3: {"args": [{"class_name": "__keras_tensor__", ...}, ...], "kwargs": {...}}
-        sources: list[tuple[str, int]] = []
-        calls = _describe_arguments(node.get("kwargs"))
-        for argument in node.get("args") or []:
-            for tensor in argument if isinstance(argument, list) else [argument]:
-                history = _read_history(tensor)
-                if history is None:
-                    calls.append(f"it is given {quote(tensor)}")
-                elif not _is_tensor(history) or history[2] != 0:
-                    raise _make_damage_error(name)
-                else:
-                    sources.append((history[0], history[1]))
-        return LayerCall(tuple(sources), ", ".join(calls))
+    if isinstance(node, dict):
+        return _read_keras_3_call(node, name)
     # A function of TensorFlow in Keras 2: ["conv2d", 0, 0, {"y": ["conv2d_1", 0, 0]}].
     if isinstance(node, list) and _is_tensor(node[:3]):
         keywords = node[3] if len(node) > 3 and isinstance(node[3], dict) else {}
@@ -64,6 +53,22 @@ def _read_call(node: Any, name: str) -> LayerCall:
         calls = [call for tensor in node for call in _describe_arguments(tensor[3] if len(tensor) > 3 else {})]
         return LayerCall(tuple((tensor[0], tensor[1]) for tensor in node), ", ".join(calls))
     raise _make_damage_error(name)
+
+
+def _read_keras_3_call(node: Mapping[str, Any], name: str) -> LayerCall:
+    """Read Keras 3's form: {"args": [{"class_name": "__keras_tensor__", ...}, ...], "kwargs": {...}}."""
+    sources: list[tuple[str, int]] = []
+    calls = _describe_arguments(node.get("kwargs"))
+    for argument in node.get("args") or []:
+        for tensor in argument if isinstance(argument, list) else [argument]:
+            history = _read_history(tensor)
+            if history is None:
+                calls.append(f"it is given {quote(tensor)}")
+            elif not _is_tensor(history) or history[2] != 0:
+                raise _make_damage_error(name)
+            else:
+                sources.append((history[0], history[1]))
+    return LayerCall(tuple(sources), ", ".join(calls))
 
 
 def _describe_arguments(keywords: Any) -> list[str]:

@@ -78,12 +78,12 @@ class ProgramArchive:
         content = self._archive.read_weights(member, NUMBER_BYTES * prod(shape))
         return read_strided_array(content, TYPES[meta["dtype"]], _read_size(meta["storage_offset"]), shape, strides)
 
-    def read_class_names(self, number: int) -> tuple[str, ...] | None:
-        """Read the class names that convscope puts into its programs; None if there are not `number`."""
+    def read_class_names(self, num_classes: int) -> tuple[str, ...] | None:
+        """Read the class names that convscope puts into its programs; None if there are not `num_classes`."""
         member = f"{self._root}/extra/{_CLASS_NAMES}"
-        return (
-            parse_class_names(self._archive.read(member, MAX_JSON_BYTES), number) if self._archive.has(member) else None
-        )
+        if not self._archive.has(member):
+            return None
+        return parse_class_names(self._archive.read(member, MAX_JSON_BYTES), num_classes)
 
     def _read_json(self, name: str) -> dict[str, Any]:
         return parse_json(self._archive.read(name, _MAX_JSON_BYTES), name, _MAX_JSON_BYTES)

@@ -38,48 +38,48 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     # All copied numbers are counted, because a small file can ask for large arrays many times.
     values = [state.constants[name] for name in node.inputs if name]
     first = values[0]
-    operator = node.operator
-    if operator in ("Identity", "Dropout"):
-        return first
-    if operator == "Shape":
-        return np.array(first.shape[node.int("start", 0) : node.int("end", first.ndim)], np.int64)
-    if operator == "CastLike" and len(values) == 2:
-        return np.asarray(_count(state, first).astype(values[1].dtype))
-    if operator == "Cast":
-        to = node.int("to", 0)
-        if to not in _TYPES:
-            raise NotTranslated(f"makes constants of type {to}; numbers are needed")
-        return _count(state, first).astype(_TYPES[to])
-    if operator == "Transpose":
-        perm = node.ints("perm", tuple(reversed(range(first.ndim))))
-        return first.transpose(_check_permutation(perm, first.ndim))
-    if operator == "Reshape" and len(values) == 2:
-        return _reshape(state, node, first, values[1])
-    if operator == "Unsqueeze":
-        axes = state.integers(node, 1, "axes") or ()
-        rank = first.ndim + len(axes)
-        return _count(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
-    if operator == "Squeeze":
-        removed = state.integers(node, 1, "axes")
-        return first.squeeze(None if removed is None else tuple(axis % first.ndim for axis in removed))
-    if operator == "Concat":
-        return np.concatenate([_count(state, array) for array in values], node.int("axis", 0))
-    if operator == "Gather" and len(values) == 2:
-        axis = node.int("axis", 0)
-        # Each index copies first.size / first.shape[axis] numbers; a hostile file may have any number of indices.
-        state.work.spend(values[1].size * (first.size // max(first.shape[axis], 1)))
-        return np.asarray(np.take(first, values[1].astype(np.int64), axis))
-    if operator == "Slice":
-        return _slice_array(state, node, first)
-    if operator == "Expand" and len(values) == 2:
-        # Nine sizes: one more than an array of ours may have axes, so a longer shape is still refused.
-        shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in values[1].ravel()[:9]))
-        state.work.spend(prod(shape))
-        return np.asarray(np.broadcast_to(first, shape))
-    if operator == "Sqrt":
-        return np.asarray(np.sqrt(_count(state, first)))
-    if operator in _ARITHMETIC and len(values) == 2:
-        return _combine(state, operator, *values)
+    match node.operator:
+        case "Identity" | "Dropout":
+            return first
+        case "Shape":
+            return np.array(first.shape[node.int("start", 0) : node.int("end", first.ndim)], np.int64)
+        case "CastLike" if len(values) == 2:
+            return np.asarray(_count(state, first).astype(values[1].dtype))
+        case "Cast":
+            to = node.int("to", 0)
+            if to not in _TYPES:
+                raise NotTranslated(f"makes constants of type {to}; numbers are needed")
+            return _count(state, first).astype(_TYPES[to])
+        case "Transpose":
+            perm = node.ints("perm", tuple(reversed(range(first.ndim))))
+            return first.transpose(_check_permutation(perm, first.ndim))
+        case "Reshape" if len(values) == 2:
+            return _reshape(state, node, first, values[1])
+        case "Unsqueeze":
+            axes = state.integers(node, 1, "axes") or ()
+            rank = first.ndim + len(axes)
+            return _count(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
+        case "Squeeze":
+            removed = state.integers(node, 1, "axes")
+            return first.squeeze(None if removed is None else tuple(axis % first.ndim for axis in removed))
+        case "Concat":
+            return np.concatenate([_count(state, array) for array in values], node.int("axis", 0))
+        case "Gather" if len(values) == 2:
+            axis = node.int("axis", 0)
+            # Each index copies first.size / first.shape[axis] numbers; a hostile file may have any number of indices.
+            state.work.spend(values[1].size * (first.size // max(first.shape[axis], 1)))
+            return np.asarray(np.take(first, values[1].astype(np.int64), axis))
+        case "Slice":
+            return _slice_array(state, node, first)
+        case "Expand" if len(values) == 2:
+            # Nine sizes: one more than an array of ours may have axes, so a longer shape is still refused.
+            shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in values[1].ravel()[:9]))
+            state.work.spend(prod(shape))
+            return np.asarray(np.broadcast_to(first, shape))
+        case "Sqrt":
+            return np.asarray(np.sqrt(_count(state, first)))
+        case "Add" | "Sub" | "Mul" | "Div" if len(values) == 2:
+            return _combine(state, node.operator, *values)
     raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
 
 

@@ -64,11 +64,8 @@ class Hdf5File:
             elif LAYOUT in messages.by_type:
                 arrays[path] = read_stored_array(self._source, path, messages)
             else:
-                raise (
-                    feature_error("a named data type")
-                    if DATATYPE in messages.by_type
-                    else damage_error(f"object {path[:80]!r}")
-                )
+                is_type = DATATYPE in messages.by_type
+                raise feature_error("a named data type") if is_type else damage_error(f"object {path[:80]!r}")
         self.arrays: Mapping[str, StoredArray] = arrays
         self.groups = self._attributes.keys() - arrays.keys()
 
@@ -95,11 +92,8 @@ def _read_root_address(source: Hdf5Bytes) -> int:
         raise ModelFileError("is not a complete HDF5 file; download it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.read(8, 7))
     if version not in (0, 1):
-        raise (
-            feature_error("HDF5 in the newer format (libver='latest')")
-            if version in (2, 3)
-            else damage_error("superblock")
-        )
+        is_newer = version in (2, 3)
+        raise feature_error("HDF5 in the newer format (libver='latest')") if is_newer else damage_error("superblock")
     if (offset_bytes, length_bytes) != (8, 8):
         raise feature_error(f"addresses of {offset_bytes} bytes")
     start = 24 if version == 0 else 28

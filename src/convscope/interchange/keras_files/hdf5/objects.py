@@ -108,11 +108,9 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
     # Version, reserved, number of messages, number of links to the object, bytes of messages in the first block.
     version, _, count, _, size = struct.unpack("<BBHII", source.read_structure(address, 12))
     if version != 1:
-        raise (
-            feature_error("an object in the newer format (libver='latest')")
-            if version == ord("O")  # the newer header begins with "OHDR"
-            else damage_error("object header")
-        )
+        if version == ord("O"):  # the newer header begins with "OHDR"
+            raise feature_error("an object in the newer format (libver='latest')")
+        raise damage_error("object header")
     messages: dict[int, list[bytes]] = {}
     blocks = [(address + 16, size)]  # the 12 bytes above are padded to 16
     while blocks:
