@@ -1,4 +1,4 @@
-"""What the fuzzing entries share: bytes into a file, the reader called, and its own error alone let pass."""
+"""Shared by the fuzzing entries: write bytes to a file, call the reader, and let only the reader's own errors pass."""
 
 import os
 import sys

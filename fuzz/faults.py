@@ -7,9 +7,9 @@ It must then end with the results of a job that nobody interrupted, bit for bit,
 traceback. What the interrupted job announced as finished must not be trained again. A failed trial is printed with the
 command that repeats it, and its folder is kept.
 
-A failure is a single write, fsync or rename that ends with an error; then the disk works again. Each of those of a
-small experiment fails in a trial of its own, or so many as `--failures` says, of all jobs. While a job with stored runs
-is interrupted and continued, a reader opens them all the while, and must never meet damage.
+A failure is a single write, fsync or rename that ends with an error; then the disk works again. In a small experiment,
+each such call fails in a trial of its own; with `--failures`, that many calls of all jobs do. While a job with stored
+runs is interrupted and continued, a reader keeps opening them and must never meet damage.
 """
 
 import argparse
@@ -41,14 +41,14 @@ INTERRUPTIONS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "failure")
 EXIT_CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 128 + signal.SIGTERM, "SIGINT": 1, "full disk": 1, "failure": 1}
 # Results that differ between two runs of the same job.
 TIMED = re.compile(r"seconds|command")
-# A job prints this line when it keeps a run. The job that continues it prints the line again, with the seconds of then.
+# A job prints this line when it stores a run. A job that continues it prints the line again, with the same seconds.
 KEPT_RUN = re.compile(r"^run \d+ of \d+, (?P<run>.*?): accuracy .*?, trained in (?P<seconds>[\d.]+) s", re.MULTILINE)
 TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Job:
-    """A command, how it is continued in the folder `out`, and the files that hold its results."""
+    """A command, the files that hold its results, and the arguments that continue it in the folder `out`."""
 
     arguments: tuple[str, ...]
     results: tuple[str, ...]
@@ -120,8 +120,8 @@ class Reference:
 
     results: dict[str, Any]
     seconds: float
-    writes: int  # that need space
-    calls: int  # that can fail once
+    writes: int  # the number of writes that need space
+    calls: int  # the number of writes, fsyncs and renames, each of which can fail once
 
 
 class TrialError(Exception):
@@ -269,7 +269,7 @@ def prepare(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def reading(out: Path) -> Iterator[None]:
-    """Read all runs that are stored in `out` again and again, beside the block; raise what a reader met."""
+    """Read all stored runs in `out` again and again while the block runs; raise the reader's first error."""
     stop, errors = threading.Event(), list[str]()
 
     def read() -> None:
@@ -290,11 +290,16 @@ def reading(out: Path) -> Iterator[None]:
         stop.set()
         reader.join()
     if errors:
-        raise TrialError(f"a reader beside it: {errors[0]}")
+        raise TrialError(f"a reader meanwhile: {errors[0]}")
 
 
 def failing_disk(folder: Path, library: Path, from_write: int | None = None, *, once: bool = False) -> dict[str, str]:
-    """Make a counter, and return the environment in which writes are counted and fail: from one on, or it alone."""
+    """Make a counter, and return the environment in which writes are counted and fail.
+
+    Args:
+        from_write: the first write that fails; None for none.
+        once: True if only this call fails, False if all later ones do too.
+    """
     counter = folder / "counter"
     counter.write_bytes(bytes(8))
     settings = {"FAILING_DISK_FOLDER": f"{folder}/", "FAILING_DISK_COUNTER": str(counter), "LD_PRELOAD": str(library)}
@@ -361,7 +366,7 @@ def check_leftovers(folder: Path) -> None:
 
 
 def has_results(job: Job, out: Path, reference: Reference) -> bool:
-    """Tell whether a job's folder has all results."""
+    """True if a job's folder has all results."""
     return all((out / name).exists() for name in job.results) and read_results(job, out) == reference.results
 
 
@@ -371,7 +376,7 @@ def read_results(job: Job, out: Path) -> dict[str, Any]:
 
 
 def read_result(path: Path) -> Any:
-    """Read a file of results without what differs between two runs of the same job."""
+    """Read a file of results without the values that differ between two runs of the same job."""
     if path.suffix == ".safetensors":
         return cs.load_model(path.parent).weights_sha256
     if path.suffix == ".npz":

@@ -1,4 +1,4 @@
-"""Fuzz the readers of tables: of pixels, and of names of picture files, of which two lie beside the table."""
+"""Fuzz the readers of tables: of pixels, and of names of picture files, two of which lie in the table's folder."""
 
 import atheris
 

@@ -12,9 +12,9 @@ from entry import fuzz
 
 
 def read(path: Path) -> None:
-    """Read a picture, and hold its size against what the header alone tells."""
+    """Read a picture, and compare its size with the one that its header states."""
     pixels = read_picture(path)
-    assert pixels.shape[:2] == picture_size(path), "both say one size"
+    assert pixels.shape[:2] == picture_size(path), "the reader and the header state different sizes"
 
 
 fuzz(read, ImageFileError, "picture")

@@ -15,9 +15,9 @@ from seeds import make_keras_members, zip_keras_members
 
 
 def read(path: Path) -> None:
-    """Read the bytes as a file; then a sound archive of which they are the description, and one whose weights they are.
+    """Read the bytes as a file, then as the description of a sound archive, and then as the weights of one.
 
-    A member of an archive stands under a checksum, which seldom still fits after a change.
+    An archive has a checksum for each member, which seldom fits after a change: the reader would not get any further.
     """
     content = path.read_bytes()
     config, weights = _members()

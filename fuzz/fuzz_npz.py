@@ -1,4 +1,4 @@
-"""Fuzz the reader of NumPy archives, and what makes a data set of their arrays."""
+"""Fuzz the reader of NumPy archives, and the conversion of their arrays to a data set."""
 
 import atheris
 

@@ -1,4 +1,4 @@
-"""Fuzz the reader of Parquet files; pyarrow itself is compiled, so only what is made of its answers is watched."""
+"""Fuzz the reader of Parquet files; pyarrow is compiled, so only the branches of our reader after it are observed."""
 
 import atheris
 

@@ -15,7 +15,7 @@ from seeds import PT2_NAMES, make_pt2_members, zip_members
 
 
 def read(path: Path) -> None:
-    """Read the bytes as a file; then sound archives of which they are one member, since members have checksums."""
+    """Read the bytes as a file, then as each member of a sound archive, since a changed member fails its checksum."""
     content = path.read_bytes()
     changed = [zip_members({**_members(), name: content}) for name in PT2_NAMES]
     for whole in (content, *changed):

@@ -14,7 +14,7 @@ from convscope.base.errors import RunError
 from convscope.storage import load_model, model_file, state_file
 from convscope.storage.state_file import load_state
 
-# Function by function: what atheris.instrument_imports did to these modules left no trace of their branches.
+# Function by function: atheris.instrument_imports reported no branches of these modules.
 for module in (model_file, state_file, layer_json, network):
     for function in vars(module).values():
         if isfunction(function) and function.__module__ == module.__name__:
@@ -22,9 +22,9 @@ for module in (model_file, state_file, layer_json, network):
 
 
 def read(path: Path) -> None:
-    """Read the file as a model and as a training state; then a file of which these bytes are the header alone.
+    """Read the file as a model and as a training state; then a file whose header alone is these bytes.
 
-    The header stands behind its length, which seldom still fits after a change: what is behind it would not be seen.
+    The length stands before the header and seldom fits after a change: the reader would not get any further.
     """
     architecture, tensor_bytes = _model()
     header = path.read_bytes()

@@ -14,7 +14,7 @@ from convscope.engine.network import check_weights
 
 
 def read(path: Path) -> None:
-    """Read a network, and hold its weights against its architecture."""
+    """Read a network, and check its weights against its architecture."""
     imported = read_tflite(path)
     check_weights(imported.architecture, imported.weights)
 

@@ -1,10 +1,10 @@
 """Change one operator or number at a time in the code that counts and reads, and see whether its tests notice.
 
-    python fuzz/mutants.py --count 60           a sample of each part
-    python fuzz/mutants.py --count 60 readers   of one
+    python fuzz/mutants.py --count 60           a sample of the mutants of each part
+    python fuzz/mutants.py --count 60 readers   a sample of one part
 
-cosmic-ray makes the changes in the files themselves and puts them back; run it in a checkout of its own. What survives
-is printed as a diff: a missing test, or a change that makes no difference.
+cosmic-ray makes the changes in the files themselves and puts them back; run it in a checkout of its own. A mutant
+that survives is printed as a diff: it shows a missing test, or a change that makes no difference.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCES, TESTS = Path("src/convscope"), Path("tests")
-PARTS = {
+PARTS = {  # the source of each part, and its tests
     "metrics": ("base/metrics.py", "base/test_metrics.py"),
     "statistics": ("base/statistics.py", "base/test_statistics.py"),
     "comparison": ("evidence/comparison", "evidence/comparison"),
@@ -37,7 +37,7 @@ name = "local"
 
 
 def main() -> None:
-    """Measure the parts that are asked for."""
+    """Measure the parts that are named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="Parts; all by default.")
     parser.add_argument("--count", type=int, default=60, help="Mutants of each part.")
@@ -60,7 +60,7 @@ def measure(part: str, count: int, seed: int) -> tuple[int, list[str]]:
         _cosmic_ray("init", config, session)
         with sqlite3.connect(session) as database:
             jobs = [job for (job,) in database.execute("SELECT job_id FROM work_items ORDER BY job_id")]
-            # Job ids are random, so the sample is drawn by what is changed.
+            # Job ids are random, so the jobs are sorted by the position of their change before the sample is drawn.
             positions = dict(
                 database.execute(
                     "SELECT job_id, module_path || start_pos_row || operator_name || occurrence || start_pos_col "

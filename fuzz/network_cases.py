@@ -1,4 +1,4 @@
-"""What is computed with a random network, by any engine: a case is drawn from a seed and a number alone."""
+"""Draw random networks and the work that both engines do with them, each case from a seed and a number alone."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,7 @@ from convscope.recipes import SGD, Adam, Augmentation
 
 Outputs = dict[str, NDArray[Any]]
 
-FIELDS = {  # of an augmentation, and the most of each; each case takes one, or several, or none
+MAX_CHANGES = {  # the largest value of each field of an augmentation; a case changes one of them, two or all, or none
     "shift": 40,
     "rotation": 180.0,
     "scale": 0.9,
@@ -27,16 +27,16 @@ FIELDS = {  # of an augmentation, and the most of each; each case takes one, or 
     "brightness": 255.0,
     "noise": 100.0,
 }
-MAX_STEPS = 3  # of training, an epoch
+MAX_STEPS = 3  # training steps of an epoch
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A network and all that is asked of it.
+    """A network and the inputs of everything that an engine computes with it.
 
     Attributes:
-        order: indices into the images, an epoch's.
-        epochs: how often it is trained through.
+        order: the order of an epoch, as indices into the images.
+        epochs: the number of epochs.
     """
 
     architecture: Architecture
@@ -72,7 +72,7 @@ def draw_case(target: tuple[str, ...], seed: int, number: int) -> Case:
 
 
 def draw_work(architecture: Architecture, rng: np.random.Generator) -> Case:
-    """Return a case of this network: draw its weights, its images and what is computed with them."""
+    """Draw a case of this network: its weights, its images, and the settings of a training."""
     classes, count = architecture.num_classes, int(rng.integers(1, 20))
     batch_size = int(rng.choice([1, 7, 8, 9, count, count + int(rng.integers(1, 30))]))
     length = int(rng.integers(1, min(MAX_STEPS * batch_size, 2 * count) + 1))
@@ -92,9 +92,9 @@ def draw_work(architecture: Architecture, rng: np.random.Generator) -> Case:
 
 
 def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None) -> Outputs:
-    """Compute every answer of an engine, by its name: before training, of training, and after it.
+    """Compute every output of an engine, by name: before, in and after a training.
 
-    `seen` are the images of an epoch, in its order, as augmentation has left them; by default the engine augments them.
+    `seen` are the augmented images of an epoch, in its order; by default the engine augments the images itself.
     """
     names = [layer.name for layer in case.architecture.layers]
     outputs = {"logits": network.logits(case.images)}
@@ -123,8 +123,8 @@ def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None)
         outputs[f"training/accuracy of epoch {epoch}"] = np.array(result.accuracy)
     outputs |= _add_prefix("training", network.weights())
     for name, value in network.optimizer_state().items():
-        if not name.startswith("remainder/"):  # which only the reference has
-            outputs[f"state/{name}"] = np.sqrt(value) if name.startswith("v/") else value  # v is of squares
+        if not name.startswith("remainder/"):  # only the reference has remainders
+            outputs[f"state/{name}"] = np.sqrt(value) if name.startswith("v/") else value  # v holds squares
     outputs["logits after training"] = network.logits(case.images)
     return outputs
 
@@ -170,7 +170,7 @@ def _options(classes: int, rng: np.random.Generator) -> EpochOptions:
 
 
 def _augmentation(rng: np.random.Generator) -> Augmentation:
-    names = rng.permutation(list(FIELDS))[: rng.choice([1, 1, 2, len(FIELDS)])]
-    values = {str(name): type(FIELDS[name])(FIELDS[name] * rng.random()) for name in names}
+    names = rng.permutation(list(MAX_CHANGES))[: rng.choice([1, 1, 2, len(MAX_CHANGES)])]
+    values = {str(name): type(MAX_CHANGES[name])(MAX_CHANGES[name] * rng.random()) for name in names}
     flips = bool(rng.random() < 0.3)
     return Augmentation(**values, elastic_sigma=float(rng.uniform(0.3, 6)), horizontal_flip=flips)

@@ -1,17 +1,17 @@
-"""Compare what the native engine computes of a case with the reference.
+"""Compare the native engine's outputs for a case with the reference's; called by network_worker.py and the tests.
 
-The difference of two arrays must be within a tolerance, a share of the array's largest number. Where it is not, the
-reference computes the case again up to thirty times, each time with errors of the size of the precision's roundings in
-every layer. If these errors alone change the array as much, the case is ill-conditioned: a relu is beside its kink, two
-numbers under a pooling are nearly equal, or Adam steps along a gradient that consists of rounding errors. The
-difference may then be `MARGIN` times theirs.
+The difference between two arrays must be within a tolerance, a share of the array's largest number. If it is larger,
+the reference computes the case again up to thirty times, each time with errors of the size of the precision's roundings
+in every layer. If these errors alone change the array as much, the case is ill-conditioned: a relu is near its kink,
+two numbers under a pooling are nearly equal, or Adam steps along a gradient that consists of rounding errors. The
+difference may then be `MARGIN` times the change that the errors cause.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from network_cases import Case, Outputs, compute
@@ -23,7 +23,7 @@ from convscope.engine.native import NativeNetwork
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import Augmentation, Precision
 
-TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float32 as in tests/engine
+TOLERANCES: dict[str, dict[Precision, float]] = {  # by kind of output; those of float32 as in tests/engine
     "logits": {"float32": 1e-5, "bfloat16": 2e-2},
     "activations": {"float32": 1e-5, "bfloat16": 2e-2},
     "ablations": {"float32": 1e-5, "bfloat16": 2e-2},
@@ -36,11 +36,12 @@ TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float
     "logits after training": {"float32": 1e-4, "bfloat16": 5e-2},
 }
 MAX_TRIALS = 30  # each has an even chance to break a tie of two numbers the other way
-MARGIN = 10.0
-ROUNDING = 2.0**-21  # the error given to a layer's numbers: that of a sum of some hundred products in float32
-SMALLEST = 2.0**-100  # differences below it are no failure: on the way there numbers are too small for float32
-BFLOAT16_ROUNDING = 2.0**-8  # to the factors of products in bfloat16
+MARGIN = 10.0  # an ill-conditioned difference may be this many times the change by rounding errors
+ROUNDING = 2.0**-21  # the error of a layer's numbers: that of a sum of some hundred products in float32
+SMALLEST = 2.0**-100  # smaller differences are no failure: intermediate numbers may be too small for float32
+BFLOAT16_ROUNDING = 2.0**-8  # the error of the factors of products in bfloat16
 
+# Functions of `reference_passes`: those whose factors bfloat16 rounds, those that sum products, all that get errors.
 _FACTORS = ("convolution", "convolution_backward")
 _SUMS = ("convolution", "depthwise", "dense")
 _COMPUTED = (
@@ -69,9 +70,10 @@ class Findings:
 
     Attributes:
         failures: a sentence for each array that is too far off.
-        worst: by what was asked, the largest difference within the tolerance, as a share of the array's largest number.
-        ill_conditioned: how many arrays were allowed more than the tolerance.
-        compared: how many arrays there were.
+        worst: for each kind of output, the largest difference within the tolerance, as a share of the array's largest
+            number.
+        ill_conditioned: how many arrays differ by more than the tolerance, but no more than rounding errors explain.
+        compared: how many arrays were compared.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -81,9 +83,9 @@ class Findings:
 
 
 class Oracle:
-    """The reference's answers to a case, computed once for all instruction sets.
+    """The reference's outputs for a case, computed once for all instruction sets.
 
-    Training depends on the augmented images, in which the sets may differ by a grey level.
+    Training depends on the augmented images, in which the sets may differ by a grey level, so there may be several.
     """
 
     def __init__(self, case: Case) -> None:
@@ -97,13 +99,13 @@ class Oracle:
         return augment(self.case.images[self.case.order], options.augmentation, options.augmentation_key)
 
     def outputs(self, seen: NDArray[np.uint8]) -> Outputs:
-        """Compute all answers; those of training are for the images of an epoch after augmentation."""
+        """Compute all outputs, with the augmented images `seen` in training."""
         if (key := seen.tobytes()) not in self._outputs:
             self._outputs[key] = compute(ReferenceNetwork(self.case.architecture, self.case.weights), self.case, seen)
         return self._outputs[key]
 
     def spreads(self, seen: NDArray[np.uint8], precision: Precision) -> Iterator[dict[str, float]]:
-        """Yield by how much errors of the precision's size in each layer change each answer, trial after trial."""
+        """Yield the change of each output that rounding errors in each layer cause, trial after trial."""
         known = self._spreads.setdefault((seen.tobytes(), precision), [])
         for trial in range(MAX_TRIALS):
             if trial == len(known):
@@ -112,17 +114,9 @@ class Oracle:
 
 
 def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Findings:
-    """Compare the native engine's answers to the oracle's case with the reference's."""
+    """Compare the native engine's outputs for the oracle's case with the reference's."""
     findings, case = Findings(), oracle.case
-    change, key = case.options.augmentation, case.options.augmentation_key
-    seen = case.images[case.order]
-    if change != Augmentation():
-        expected = oracle.augmentation
-        seen = native.augment(seen, change, key, 0, instruction_set)
-        off = np.abs(seen.astype(int) - expected)
-        findings.worst["augmentation"] = float(np.mean(off > 0))
-        if off.max() > 1 or np.count_nonzero(off) > max(3, 0.01 * off.size):
-            findings.failures.append(f"augmentation differs by {off.max()} grey levels, {np.mean(off > 0):.1%} do")
+    seen = check_augmentation(oracle, instruction_set, findings)
     network = NativeNetwork(case.architecture, case.weights, case.threads, instruction_set, precision)
     values = compute(network, case)
     expected = oracle.outputs(seen)
@@ -130,36 +124,68 @@ def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Fi
         findings.failures.append(f"only one engine gives {sorted(values.keys() ^ expected.keys())}")
         return findings
     findings.compared = len(values)
+    if suspects := find_suspects(values, expected, precision, findings):
+        judge_suspects(suspects, oracle.spreads(seen, precision), findings)
+    return findings
+
+
+def check_augmentation(oracle: Oracle, instruction_set: str, findings: Findings) -> NDArray[np.uint8]:
+    """Compare the augmented images of the case's epoch; return those of the native engine, on which it trains."""
+    case = oracle.case
+    images, options = case.images[case.order], case.options
+    if options.augmentation == Augmentation():
+        return images
+    seen = native.augment(images, options.augmentation, options.augmentation_key, 0, instruction_set)
+    off = np.abs(seen.astype(int) - oracle.augmentation)
+    findings.worst["augmentation"] = float(np.mean(off > 0))
+    # Rounding may change a pixel by one grey level, in at most one of a hundred pixels.
+    if off.max() > 1 or np.count_nonzero(off) > max(3, 0.01 * off.size):
+        findings.failures.append(f"augmentation differs by {off.max()} grey levels, {np.mean(off > 0):.1%} do")
+    return seen
+
+
+class Suspect(NamedTuple):
+    """An array that differs by more than the tolerance."""
+
+    difference: float
+    scale: float  # the largest number of the expected array
+
+
+def find_suspects(values: Outputs, expected: Outputs, precision: Precision, findings: Findings) -> dict[str, Suspect]:
+    """Find the arrays that differ by more than the tolerance, and note the largest differences within it."""
     largest: dict[str, float] = {}  # of all arrays of a group: what cancels to less is left with errors of this size
     for name, value in expected.items():
         largest[group(name)] = max(largest.get(group(name), 0.0), float(np.abs(value).max(initial=0)))
     suspects = {}
     for name, value in values.items():
         difference, scale = distance(value, expected[name]), float(np.abs(expected[name]).max(initial=0))
-        step = name.partition("/")[0]
-        if difference <= TOLERANCES[step][precision] * scale:
-            findings.worst[step] = max(findings.worst.get(step, 0.0), difference / scale if scale else 0.0)
+        kind = name.partition("/")[0]
+        if difference <= TOLERANCES[kind][precision] * scale:
+            findings.worst[kind] = max(findings.worst.get(kind, 0.0), difference / scale if scale else 0.0)
         elif difference > max(ROUNDING * largest[group(name)], SMALLEST):
-            suspects[name] = difference, scale
-    if suspects:
-        spread = dict.fromkeys(suspects, 0.0)
-        for changes in oracle.spreads(seen, precision):
-            spread = {name: max(size, changes[name]) for name, size in spread.items()}
-            if all(difference <= MARGIN * spread[name] for name, (difference, _) in suspects.items()):
-                break
-        for name, (difference, scale) in suspects.items():
-            if difference <= MARGIN * spread[name]:
-                findings.ill_conditioned += 1
-            else:
-                findings.failures.append(
-                    f"{name} differs by {difference:.2g}, its largest number is {scale:.2g}, "
-                    f"and roundings change it by {spread[name]:.2g}"
-                )
-    return findings
+            suspects[name] = Suspect(difference, scale)
+    return suspects
+
+
+def judge_suspects(suspects: dict[str, Suspect], spreads: Iterator[dict[str, float]], findings: Findings) -> None:
+    """Divide the suspects into ill-conditioned arrays and failures; stop the trials when no failure is left."""
+    spread = dict.fromkeys(suspects, 0.0)
+    for changes in spreads:
+        spread = {name: max(size, changes[name]) for name, size in spread.items()}
+        if all(suspect.difference <= MARGIN * spread[name] for name, suspect in suspects.items()):
+            break
+    for name, (difference, scale) in suspects.items():
+        if difference <= MARGIN * spread[name]:
+            findings.ill_conditioned += 1
+        else:
+            findings.failures.append(
+                f"{name} differs by {difference:.2g}, its largest number is {scale:.2g}, "
+                f"and roundings change it by {spread[name]:.2g}"
+            )
 
 
 def group(name: str) -> str:
-    """Name the group of answers over which a layer's errors spread: gradients, and a step's results of them."""
+    """Name the group of outputs over which a layer's errors spread: its gradients, and the moments made of them."""
     is_gradient = name.startswith(("gradients/", "by layer/", "by image/", "state/m/", "state/v/"))
     return name.rsplit("/", 2)[0] if is_gradient else name
 
@@ -174,7 +200,7 @@ def distance(value: NDArray[Any], expected: NDArray[Any]) -> float:
 def measure_rounding_spread(
     case: Case, seen: NDArray[np.uint8], expected: Outputs, precision: Precision, trial: int
 ) -> dict[str, float]:
-    """Measure by how much errors of the precision's size in each layer change each array of the reference."""
+    """Measure the change of each output of the reference that rounding errors in each layer cause."""
     image = case.architecture.input
     offset = image.offset * (1 + ROUNDING * (-1) ** trial)  # a pixel that should become 0 may not in float32
     architecture = replace(case.architecture, input=replace(image, offset=offset))
@@ -188,60 +214,63 @@ def add_rounding_errors(precision: Precision, trial: int, few_levels: bool) -> I
     """Let the reference's layers compute with errors as rounding makes them; each trial has others.
 
     Args:
-        few_levels: whether weights are whole multiples of a step. Then different windows often have equal sums, or
-            sums of zero, which float32 rounds differently: a pooling takes another, or a relu lets it through.
+        few_levels: True if weights are whole multiples of a step. Then different windows often have equal sums, or sums
+            of zero, which float32 rounds differently: a pooling takes another one, or a relu lets it through.
     """
 
-    def rough(function: Callable[..., Any], has_rounded_factors: bool) -> Callable[..., Any]:
-        def add_to_results(*arguments: Any) -> Any:
-            if has_rounded_factors:
-                arguments = tuple(
-                    add_errors(argument, BFLOAT16_ROUNDING, trial, None)
-                    if isinstance(argument, np.ndarray)
-                    else argument
-                    for argument in arguments
-                )
-            result, first = function(*arguments), arguments[0]
-            if function.__name__ == "batch_statistics":
-                mean, variance = (add_errors(number, ROUNDING, trial) for number in result)
-                return mean, np.maximum(variance, 0)
-            if isinstance(result, tuple):
-                return tuple(add_errors(number, ROUNDING, trial) for number in result)
-            error, size = ROUNDING, 0.0
-            is_average = "average" in function.__name__
-            if is_average:  # the errors of a sum of equal numbers add up
-                error *= 1 + max(first.size / result.size, result.size / first.size) / 8
-            if function.__name__ in ("batch_statistics_backward", "activate_backward"):
-                # A difference of numbers as large as the first argument, and a product with one of numbers like 1.
-                size = float(np.abs(first).max(initial=0))
-            if function.__name__ == "batch_statistics_backward":
-                # The mean of many equal numbers, which float32 sums block by block, is off by the same for all of them.
-                error *= 1 + (first.size / first.shape[-1]) ** 0.5 / 4
-            # Windows with the same pixels in another order have the same mean, but in float32 not always the same sum.
-            zeros: bool | NDArray[np.bool_] = function.__name__ == "batch_statistics_backward"
-            if function.__name__ == "average_pooling":  # a mean that cancels to 0
-                zeros = function(np.abs(first), *arguments[1:]) != 0
-            is_sum = few_levels and function.__name__ in _SUMS
-            return add_errors(result, error, trial, size, zeros | is_sum, by_place=is_average or is_sum)
+    def make_rough(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: compute_with_errors(function, arguments, precision, trial, few_levels)
 
-        return add_to_results
-
-    def rough_loss(logits: NDArray[Any], *arguments: Any) -> NDArray[Any]:
-        dlogits = loss_backward(logits, *arguments)
-        # Differences of a probability and a number of which one is nearly the other.
+    def make_rough_dlogits(logits: NDArray[Any], *arguments: Any) -> NDArray[Any]:
+        dlogits = cross_entropy_backward(logits, *arguments)
+        # Each is the difference between a probability and a target, which may be nearly equal.
         return (add_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
 
-    whole = {name: getattr(reference_passes, name) for name in _COMPUTED}
-    loss_backward = reference.cross_entropy_backward
+    exact = {name: getattr(reference_passes, name) for name in _COMPUTED}
+    cross_entropy_backward = reference.cross_entropy_backward
     try:
-        for name, function in whole.items():
-            setattr(reference_passes, name, rough(function, precision == "bfloat16" and name in _FACTORS))
-        reference.cross_entropy_backward = rough_loss
+        for name, function in exact.items():
+            setattr(reference_passes, name, make_rough(function))
+        reference.cross_entropy_backward = make_rough_dlogits
         yield
     finally:
-        for name, function in whole.items():
+        for name, function in exact.items():
             setattr(reference_passes, name, function)
-        reference.cross_entropy_backward = loss_backward
+        reference.cross_entropy_backward = cross_entropy_backward
+
+
+def compute_with_errors(
+    function: Callable[..., Any], arguments: tuple[Any, ...], precision: Precision, trial: int, few_levels: bool
+) -> Any:
+    """Call a function of the reference's layers, and add rounding errors to its factors and results."""
+    name = function.__name__
+    if precision == "bfloat16" and name in _FACTORS:
+        arguments = tuple(
+            add_errors(argument, BFLOAT16_ROUNDING, trial, None) if isinstance(argument, np.ndarray) else argument
+            for argument in arguments
+        )
+    result, first = function(*arguments), arguments[0]
+    if name == "batch_statistics":
+        mean, variance = (add_errors(number, ROUNDING, trial) for number in result)
+        return mean, np.maximum(variance, 0)
+    if isinstance(result, tuple):
+        return tuple(add_errors(number, ROUNDING, trial) for number in result)
+    error, size = ROUNDING, 0.0
+    is_average = "average" in name
+    if is_average:  # the errors of a sum of equal numbers add up
+        error *= 1 + max(first.size / result.size, result.size / first.size) / 8
+    if name in ("batch_statistics_backward", "activate_backward"):
+        # A difference of numbers as large as the first argument, and a product with one of numbers near 1.
+        size = float(np.abs(first).max(initial=0))
+    if name == "batch_statistics_backward":
+        # The mean of many equal numbers, which float32 sums block by block, has the same error for all of them.
+        error *= 1 + (first.size / first.shape[-1]) ** 0.5 / 4
+    # Windows with the same pixels in another order have the same mean, but in float32 not always the same sum.
+    zeros: bool | NDArray[np.bool_] = name == "batch_statistics_backward"
+    if name == "average_pooling":  # a mean that cancels to 0
+        zeros = function(np.abs(first), *arguments[1:]) != 0
+    is_sum = few_levels and name in _SUMS
+    return add_errors(result, error, trial, size, zeros | is_sum, by_position=is_average or is_sum)
 
 
 def add_errors(
@@ -250,21 +279,22 @@ def add_errors(
     trial: int,
     size: float | None = 0.0,
     zeros: bool | NDArray[np.bool_] = False,
-    by_place: bool = False,
+    by_position: bool = False,
 ) -> NDArray[Any]:
-    """Add errors to numbers, of at most a share of their own size and of the largest number's.
+    """Add errors to numbers: each at most `error` times the sum of the number's own size and the largest number's.
 
-    The error of a number follows from its bits alone, so that equal numbers stay equal, unless `by_place`. In every
+    The error of a number follows from its bits alone, so that equal numbers stay equal, unless `by_position`. In every
     fourth trial all errors go the same way, as those of many nearly equal numbers do.
 
     Args:
-        size: of what else the errors are a share where it is larger than the largest number; None for their own alone.
-        zeros: whether zeros get errors too, or which.
-        by_place: whether equal numbers at two places get two errors.
+        size: replaces the largest number's size if it is larger; None if only a number's own size counts.
+        zeros: True if all zeros get errors too, or true for those that do.
+        by_position: True if equal numbers at different positions get different errors.
     """
     values = np.asarray(values, np.float64)
+    # A hash of the bits and the trial, with the constants of SplitMix64 (Steele, Lea and Flood 2014).
     bits = (values.view(np.uint64) + np.uint64(trial)) * np.uint64(0x9E3779B97F4A7C15)
-    if by_place:
+    if by_position:
         bits = bits + np.arange(bits.size, dtype=np.uint64).reshape(bits.shape) * np.uint64(0xD1B54A32D192ED03)
     bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     shares = (bits >> np.uint64(40)) / 2.0**23 - 1  # evenly from -1 to 1

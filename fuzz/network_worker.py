@@ -1,8 +1,8 @@
-"""Compute some cases with the engine's module at a path, and print a line of JSON for each: started by networks.py.
+"""Check some cases with the engine's module at a path, and print a line of JSON for each; started by networks.py.
 
 python fuzz/network_worker.py MODULE SET,SET,... SEED FIRST COUNT
 
-Each case is announced by a line of its own before a set computes it, so that a crash has a number and a set.
+Before a set computes a case, a line with both announces it, so that networks.py knows at which of them a crash was.
 """
 
 import importlib.util
@@ -29,8 +29,8 @@ def main() -> None:
     assert spec.loader is not None
     native = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(native)
-    sys.modules[name] = native  # in the installed one's place
-    sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which has the generator
+    sys.modules[name] = native  # in place of the installed module
+    sys.path.insert(0, str(Path(__file__).parent.parent))  # the folder of the package `tests`, which has the generator
 
     from network_cases import draw_case, targets
     from network_checks import Oracle, check_case

@@ -54,11 +54,11 @@ class Tally:
 
     @property
     def precision(self) -> str:
-        """In what the set computes."""
+        """The type in which the set computes."""
         return "bfloat16" if self.instruction_set in instruction_sets("bfloat16") else "float32"
 
     def add(self, line: dict[str, Any]) -> None:
-        """Count what a worker found of a case."""
+        """Count a worker's findings about a case."""
         self.done += 1
         self.compared += line["compared"]
         self.ill_conditioned += line["ill_conditioned"]
@@ -115,7 +115,7 @@ def build_module() -> Path:
         "cmake.define.CMAKE_CXX_COMPILER": "g++",
         "cmake.define.CMAKE_CXX_FLAGS": FLAGS,
         "cmake.define.CONVSCOPE_OPTIMIZATION": "-O1",
-        "cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR": "ON",  # as run.sh: ccache compiles once
+        "cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR": "ON",  # the same flags as run.sh, so that ccache compiles once
     }
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", BUILD / "module"]
@@ -128,7 +128,7 @@ def build_module() -> Path:
 
 
 def run_chunk(module: Path, tallies: dict[str, Tally], seed: int, first: int, count: int) -> None:
-    """Compute cases in processes of their own, and tally what each set finds, also behind a crash."""
+    """Compute cases in processes of their own, and tally the findings of each set, also after a crash."""
     if sum(len(tally.failed) for tally in tallies.values()) >= MAX_FAILURES:
         return
     crashed = run_process(module, tallies, seed, first, count)
@@ -151,7 +151,7 @@ def run_process(module: Path, tallies: dict[str, Tally], seed: int, first: int, 
     environment = {
         **os.environ,
         "LD_PRELOAD": preload.stdout.strip(),
-        # The interpreter has leaks of its own; with the rest a network takes a fifth less time.
+        # The interpreter has leaks of its own. The other two options save a fifth of the time.
         "ASAN_OPTIONS": "detect_leaks=0:malloc_context_size=8:quarantine_size_mb=64",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -187,11 +187,11 @@ def run_process(module: Path, tallies: dict[str, Tally], seed: int, first: int, 
     return number, name
 
 
-def report(tally: Tally, seed: int, number: int, what: str) -> None:
+def report(tally: Tally, seed: int, number: int, failure: str) -> None:
     """Print a case that failed, and how to see it again."""
     tally.failed.append(number)
     command = f"--seed {seed} --first {number} --count 1 --sets {tally.instruction_set}"
-    print(f'failed: make fuzz ARGS="networks {command}"\n{what}', flush=True)
+    print(f'failed: make fuzz ARGS="networks {command}"\n{failure}', flush=True)
 
 
 if __name__ == "__main__":

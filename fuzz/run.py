@@ -1,4 +1,4 @@
-"""Run every fuzzing entry, or those that are named, for so many seconds each, and fail if one finds anything.
+"""Run every fuzzing entry, or those that are named, for `--seconds` each, and fail if one finds anything.
 
     python fuzz/run.py [--seconds 600] [--folder build/fuzz] [ENTRY...]
     python fuzz/run.py networks [OPTION...]
@@ -7,8 +7,8 @@ An entry is one of idx, npz, csv, parquet, image, safetensors, keras, pt2, tflit
 `networks` computes random networks instead of reading files, and has options of its own: see networks.py.
 
 A finding is any exception that is not the reader's own error, a file that takes more than `--megabytes`, or one that
-takes more than `TIMEOUT_SECONDS`. The file that brings it about is kept in FOLDER/found; give it to the entry to see it
-again: `python fuzz/fuzz_idx.py build/fuzz/found/idx-crash-...`.
+takes more than `TIMEOUT_SECONDS`. The file that causes it is kept in FOLDER/found; give it to the entry to
+see it again: `python fuzz/fuzz_idx.py build/fuzz/found/idx-crash-...`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import networks
 HERE = Path(__file__).parent
 ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras", "pt2", "tflite", "onnx")
 TIMEOUT_SECONDS = 60
-MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
+MAX_BYTES = 1 << 16  # size of an input; larger ones are slower and find no more
 
 
 def main() -> int:

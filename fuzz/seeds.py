@@ -1,4 +1,4 @@
-"""Write a small corpus for each fuzzing entry: files that are good, of every form that its reader takes.
+"""Write a small corpus for each fuzzing entry: valid files in every form that its reader takes.
 
 python fuzz/seeds.py FOLDER        makes FOLDER/idx, FOLDER/npz, ...
 """
@@ -30,12 +30,12 @@ MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
 
 
 def png(number: int) -> bytes:
-    """Draw the picture of a number as PNG."""
+    """Encode one of `IMAGES` as PNG."""
     return picture(Image.fromarray(IMAGES[number]), "PNG")
 
 
 def picture(image: Image.Image, kind: str) -> bytes:
-    """Draw a picture in one of Pillow's formats."""
+    """Encode a picture in one of Pillow's formats."""
     content = io.BytesIO()
     image.save(content, format=kind)
     return content.getvalue()
@@ -55,7 +55,7 @@ def make_small_model() -> cs.Model:
     return cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"), {"seed": 0}, {"temperature": 1.5})
 
 
-def header(content: bytes) -> bytes:
+def read_header(content: bytes) -> bytes:
     """Read the JSON at the head of a safetensors file, without the length before it."""
     return content[8 : 8 + int.from_bytes(content[:8], "little")]
 
@@ -110,7 +110,9 @@ PT2_NAMES = ("net/models/model.json", "net/data/weights/model_weights_config.jso
 
 def make_pt2_members() -> dict[str, bytes]:
     """Make the members of a small exported program of PyTorch."""
-    sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which makes such programs
+    sys.path.insert(
+        0, str(Path(__file__).parent.parent)
+    )  # the folder of the package `tests`, which makes such programs
     from tests.interchange.torch_files.programs import Program
 
     program = Program((None, 1, 4, 4))
@@ -226,14 +228,14 @@ def safetensors() -> Iterator[bytes]:
         path = Path(folder) / "file"
         save_model(model, path)
         yield path.read_bytes()
-        yield header(path.read_bytes())
+        yield read_header(path.read_bytes())
         save_state(TrainingState(model.weights, {}, History.from_rows([])), path)
         yield path.read_bytes()
-        yield header(path.read_bytes())
+        yield read_header(path.read_bytes())
 
 
 def keras() -> Iterator[bytes]:
-    """Yield a Keras model as an archive and as the whole HDF5 file of before, and its description and weights alone."""
+    """Yield a Keras model as an archive, as HDF5 of Keras 2, and its description and weights alone."""
     import h5py
 
     config, weights = make_keras_members()
@@ -262,7 +264,7 @@ def keras() -> Iterator[bytes]:
 
 
 def onnx() -> Iterator[bytes]:
-    """Yield a network with every part that is read in a way of its own, folded and not, and one of another program."""
+    """Yield a network of ours with and without folding, and one as another program writes it."""
     from onnx import TensorProto, helper
 
     from convscope.interchange.onnx_files import write_onnx
@@ -299,8 +301,8 @@ def onnx() -> Iterator[bytes]:
         helper.make_tensor("b", TensorProto.FLOAT16, [2], [1.0] * 2),
     ]
     image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 4, 4])
-    answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
-    graph = helper.make_graph(nodes, "other", [image], [answer], constants)
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
+    graph = helper.make_graph(nodes, "other", [image], [output], constants)
     yield helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString()
 
 
