@@ -1,9 +1,9 @@
-"""Time the ablations of an ablation study: each filter of the convolutions silenced alone, on all test images of MNIST.
+"""Time an ablation study: each filter of the convolutions is set to zero by itself, on all test images of MNIST.
 
 python benchmarks/ablations.py [--architecture NETWORK] [--repeats 7] [--threads N] [--instruction-set NAME]
 
-It prints the seconds of the ablations' logits alone and with predictions and losses, and those of the whole network's
-logits times the number of ablations: the time without reusing unchanged results.
+It prints the seconds that the logits under all ablations take, alone and with predictions and losses. For comparison it
+prints the seconds of the unchanged network's logits times the number of ablations: the time without reusing results.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def list_single_ablations(architecture: cs.Architecture) -> list[Ablation]:
 
 
 def measure_seconds(repeats: int, work: Callable[[], object]) -> list[float]:
-    """Measure the seconds of each repeat, without the first, which pays for cold caches."""
+    """Measure the seconds of each repeat, without a first call that fills the caches."""
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

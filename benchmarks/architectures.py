@@ -1,7 +1,7 @@
-"""The deep networks that convscope and its peers are timed on, as plain data that both sides read.
+"""The deep networks that ours.py and the peers are timed on, as plain data that both sides read.
 
-Each is a list of blocks; a convolution here has no bias, since a batch normalisation follows it and would swallow it.
-An and others' networks end in a batch normalisation of the logits. `residual` is the preset of that name.
+Each is a list of blocks; a convolution here has no bias, since the batch normalisation after it would cancel it.
+The networks `m3` and `m5` end in a batch normalisation of the logits. `residual` is the preset of that name.
 
 Sources: `vgg` is in the shape of Simonyan and Zisserman 2015; `m3` and `m5` are An, Lee, Park, Yang and So 2020.
 """
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Convolution(NamedTuple):
-    """A convolution, max pooling over windows of 2 x 2 where it is `pooled`, batch normalisation and relu."""
+    """A convolution, max pooling over windows of 2 x 2 if `pooled`, batch normalisation and relu."""
 
     filters: int
     size: int
@@ -23,15 +23,16 @@ class Pooling(NamedTuple):
 
 
 class Residual(NamedTuple):
-    """x + relu(convolution of 3 x 3 with a bias(x)), where x is the batch normalisation of what comes in."""
+    """x + relu(convolution of 3 x 3 with a bias(x)), where x is the batch normalisation of the block's input."""
 
 
 class Network(NamedTuple):
-    """Blocks, then flatten and a dense layer of ten, with a batch normalisation after it or not.
+    """Blocks, then a dense layer with ten units.
 
     Attributes:
-        batches: how many batches of 128 are timed at once, so that it takes seconds and not minutes.
-        averaged: whether the mean of each map goes to the dense layer in place of all of it.
+        normalized_logits: True if a batch normalisation of the logits ends the network.
+        batches: the number of batches of 128 in one timing, chosen so that it takes seconds and not minutes.
+        averaged: True if the dense layer reads the mean of each map instead of all its pixels.
     """
 
     blocks: tuple[Convolution | Pooling | Residual, ...]

@@ -5,8 +5,8 @@ python benchmarks/attribution_checks.py [--dataset mnist] [--seeds 3] [--images 
 Deletion and insertion (Petsiuk and others 2018): pixels are blanked, or restored onto a blank image, in 20 steps, the
 most important first. The figure is the area under the curve of the prediction's probability, minus that of four random
 orders of the same image. Random weights (Adebayo and others 2018): the rank correlation with the map of the untrained
-network, over the pixels that are not background. Maps use only what `import convscope` gives, so another method can be
-checked as `scores` is: any function from a model, images and targets to (N, H, W) scores.
+network, over the pixels that are not background. Maps use only the public interface of convscope. To check another
+method, put a function of a model, images and targets to (N, H, W) scores in place of `scores`.
 """
 
 import argparse
@@ -47,19 +47,19 @@ def main() -> None:
 
 
 def train(data: cs.Splits, seed: int) -> tuple[cs.Model, cs.Model]:
-    """Train `cnn` on 10,000 images, and return it with the same network untrained, from another seed."""
+    """Train `cnn` on 10,000 images; return it, and an untrained network with the weights of another seed."""
     images = data.train.take(range(10_000))
     model, _ = cs.train("cnn", images, cs.recipes.fast, seed=seed)
-    opening = list[dict[str, NDArray[np.float32]]]()
+    states = list[dict[str, NDArray[np.float32]]]()  # the first is the untrained one
     short = replace(cs.recipes.fast, epochs=1)
-    cs.train("cnn", images, short, seed=seed + 1, on_epoch=lambda state: opening.append(dict(state.weights)))
-    return model, replace(model, weights=opening[0])
+    cs.train("cnn", images, short, seed=seed + 1, on_epoch=lambda state: states.append(dict(state.weights)))
+    return model, replace(model, weights=states[0])
 
 
 def check_all(
     model: cs.Model, untrained: cs.Model, images: Images, seed: int
 ) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Yield each method with its gains over random orders and its correlation, as text."""
+    """Yield each method with the text of its cells: deletion and insertion minus random orders, and the correlation."""
     targets = model.predict(images)
     background = int(np.bincount(images.reshape(-1), minlength=256).argmax())
     stream = np.random.default_rng(seed)
@@ -69,11 +69,11 @@ def check_all(
     drawn = (images != background).any(axis=3)
     for method in METHODS:
         scores: Scores = partial(cs.attribute, method=method, background=background)
-        maps, others = (scores(network, images, targets) for network in (model, untrained))
+        maps, untrained_maps = (scores(network, images, targets) for network in (model, untrained))
         order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
         deletion, insertion = compute_areas(model, images, targets, order, background) - chance
-        correlation = np.nanmean(compute_rank_correlations(np.abs(maps), np.abs(others), drawn))
-        yield method, (with_interval(deletion), with_interval(insertion), f"{correlation:.2f}")
+        correlation = np.nanmean(compute_rank_correlations(np.abs(maps), np.abs(untrained_maps), drawn))
+        yield method, (format_with_interval(deletion), format_with_interval(insertion), f"{correlation:.2f}")
 
 
 def compute_areas(
@@ -86,9 +86,9 @@ def compute_areas(
     for step in range(STEPS + 1):
         is_first = ranks < round(num_pixels * step / STEPS)
         for curve, is_blank in zip(curves, (is_first, ~is_first), strict=True):
-            answers = model.probabilities(np.where(is_blank, np.uint8(background), images))
-            curve[step] = answers[np.arange(count), targets]
-    return np.asarray((curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2)
+            probabilities = model.probabilities(np.where(is_blank, np.uint8(background), images))
+            curve[step] = probabilities[np.arange(count), targets]
+    return np.asarray((curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2)  # the trapezoidal rule
 
 
 def compute_rank_correlations(first: Maps, second: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -104,7 +104,7 @@ def compute_rank_correlations(first: Maps, second: Maps, drawn: NDArray[np.bool_
     return result
 
 
-def with_interval(values: NDArray[np.float64]) -> str:
+def format_with_interval(values: NDArray[np.float64]) -> str:
     """Write the mean of (N,) values with its 95 % t interval."""
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     return f"{values.mean():+.3f} [{values.mean() - half:+.3f}, {values.mean() + half:+.3f}]"

@@ -1,4 +1,4 @@
-"""The charts of an atlas: how accuracies spread, how many networks miss how many images, and early against late."""
+"""Draw the charts of the atlas page: the spread of accuracies, the missed images, and early against final accuracy."""
 
 from collections.abc import Mapping, Sequence
 from math import pi, sqrt
@@ -12,11 +12,11 @@ from style import ACCENT, INK, MUTED, WARM, add_axes, house_style, new_figure
 WIDTH = 720
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 24, 56, 48, 240
-_POINTS = 121  # of a curve
+_POINTS = 121  # points of a curve
 
 
 def draw_spread(spread: Mapping[str, Any], histogram: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw how many networks have which accuracy, and what two distributions would give.
+    """Draw a histogram of the networks' accuracies, and two normal distributions for comparison.
 
     Args:
         spread: a `Spread` as a dictionary.
@@ -33,7 +33,7 @@ def draw_spread(spread: Mapping[str, Any], histogram: Sequence[Mapping[str, Any]
         if sd
     ]
     with house_style():
-        figure, axes = _frame()
+        figure, axes = _make_axes()
         axes.bar(middles, counts, width=0.92 * width, color=ACCENT, alpha=0.45, linewidth=0)
         for colour, dashes, heights in curves:
             axes.plot(accuracies, heights, color=colour, linestyle=dashes, linewidth=1.5)
@@ -44,7 +44,7 @@ def draw_spread(spread: Mapping[str, Any], histogram: Sequence[Mapping[str, Any]
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlabel("accuracy on the test images")
         axes.set_ylabel("networks")
-        _legend(
+        _write_legend(
             figure,
             [(INK, "normal distribution with this mean and spread"), (WARM, "if images were missed independently")],
         )
@@ -52,13 +52,13 @@ def draw_spread(spread: Mapping[str, Any], histogram: Sequence[Mapping[str, Any]
 
 
 def draw_misses(curve: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw how many images are missed by at least which share of the networks, the number on a logarithmic axis.
+    """Draw the number of images that at least each share of the networks misses, on a logarithmic axis.
 
     Args:
         curve: points with `share` and `num_images`.
     """
     with house_style():
-        figure, axes = _frame()
+        figure, axes = _make_axes()
         shares, numbers = ([point[name] for point in curve] for name in ("share", "num_images"))
         axes.fill_between(shares, 0.5, numbers, step="pre", color=ACCENT, alpha=0.25, linewidth=0)
         axes.step(shares, numbers, where="pre", color=ACCENT, linewidth=2)
@@ -75,9 +75,9 @@ def draw_misses(curve: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def draw_early(early: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the correlation of the accuracies after each epoch with the last ones, with its 95 % interval."""
+    """Draw the correlation of the accuracies after each epoch with the final ones, with its 95 % interval."""
     with house_style():
-        figure, axes = _frame()
+        figure, axes = _make_axes()
         band: dict[str, Any] = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"}
         for row in early:
             ends = [row["correlation"][end] for end in ("low", "high")]
@@ -93,7 +93,7 @@ def draw_early(early: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _frame() -> tuple[Figure, Any]:
+def _make_axes() -> tuple[Figure, Any]:
     figure = new_figure(WIDTH, _TOP + _HEIGHT + _BOTTOM)
     axes = add_axes(figure, _LEFT, _TOP, WIDTH - _LEFT - _RIGHT, _HEIGHT)
     axes.grid(axis="y")
@@ -102,8 +102,8 @@ def _frame() -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
-    """Write what the lines are, each in its colour, above the chart."""
+def _write_legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
+    """Write the meaning of each line in its colour above the chart."""
     whole, left = _TOP + _HEIGHT + _BOTTOM, _LEFT
     for colour, text in entries:
         figure.text(left / WIDTH, 1 - 40 / whole, f"\N{EM DASH} {text}", color=colour, va="center")

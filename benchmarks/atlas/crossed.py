@@ -1,4 +1,4 @@
-"""Whether initial weights, order of the images or single images carry the variance between seeds: crossed seeds."""
+"""Divide the variance between seeds into the shares of initial weights, image order and chance, by crossed seeds."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 from estimates import Estimate
 from numpy.typing import NDArray
 
-NUM_DRAWS = 20_000
+NUM_DRAWS = 20_000  # draws of the sums of squares for an interval
 PARTS = {
     "weights": "the initial weights alone",
     "order": "the order of the images alone",
     "interaction": "both together, about many images at once",
     "luck": "both together, about each image for itself",
 }
-"""Of the variance, each with what decides it."""
+"""The parts of the variance, each with its cause in words."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Component:
 
     Attributes:
         sd: its root, in fractions of accuracy.
-        share: of the whole variance.
+        share: its share of the whole variance.
     """
 
     sd: float
@@ -35,12 +35,12 @@ class CrossedSeeds:
     """Networks of A seeds of initial weights by B seeds of everything else: order of the images, augmentation, dropout.
 
     Attributes:
-        title: of the networks.
-        mean: of the accuracies.
-        weights: what the seed of the initial weights alone decides.
-        order: what the other seed alone decides.
-        interaction: what both together decide about many images at once.
-        luck: what both together decide about each image for itself.
+        title: the name of the networks.
+        mean: the mean of the accuracies.
+        weights: the part that depends on the seed of the initial weights alone.
+        order: the part that depends on the other seed alone.
+        interaction: the part that depends on both seeds together and concerns many images at once.
+        luck: the part that depends on both seeds together, for each image independently.
     """
 
     title: str
@@ -51,12 +51,12 @@ class CrossedSeeds:
     luck: Component
 
     @classmethod
-    def of(cls, title: str, wrong: NDArray[np.bool_]) -> "CrossedSeeds":
-        """Estimate the parts from answers (A, B, N), true where wrong, by two-way analysis of variance.
+    def from_flags(cls, title: str, wrong: NDArray[np.bool_]) -> "CrossedSeeds":
+        """Estimate the parts from the errors (A, B, N), true where wrong, by two-way analysis of variance.
 
-        What neither seed decides alone is divided further: if images fell to chance each for itself, the variance of
-        the accuracies would be the sum of those of the single images. The intervals are generalised confidence
-        intervals, from draws of the sums of squares; luck, a sum over many images, is known far better than these.
+        The residual, which neither seed decides alone, is divided further: if the errors on images were independent,
+        its variance would be the sum of the images' variances. The intervals are generalised confidence intervals, from
+        draws of the sums of squares; luck, a sum over many images, is known so well that it counts as exact.
 
         Source: Weerahandi 1993 (Journal of the American Statistical Association 88).
 
@@ -69,21 +69,21 @@ class CrossedSeeds:
         errors = wrong.mean(axis=2)
         of_rows, of_columns = errors.mean(axis=1) - errors.mean(), errors.mean(axis=0) - errors.mean()
         squares = np.array(
-            [columns * (of_rows**2).sum(), rows * (of_columns**2).sum(), (_residuals(errors) ** 2).sum()]
+            [columns * (of_rows**2).sum(), rows * (of_columns**2).sum(), (_compute_residuals(errors) ** 2).sum()]
         )
         freedom = np.array([rows - 1, columns - 1, (rows - 1) * (columns - 1)])
-        varied = wrong[..., wrong.any(axis=(0, 1)) & ~wrong.all(axis=(0, 1))].astype(
-            np.float64
-        )  # the others have no residual
-        luck = float((_residuals(varied) ** 2).sum()) / freedom[2] / num_images**2
+        # Images that all networks miss, or none, have no residual.
+        varied = wrong[..., wrong.any(axis=(0, 1)) & ~wrong.all(axis=(0, 1))].astype(np.float64)
+        luck = float((_compute_residuals(varied) ** 2).sum()) / freedom[2] / num_images**2
         sizes = np.array([columns, rows])
-        variances = _components(squares / freedom, sizes, luck)
+        variances = _compute_variances(squares / freedom, sizes, luck)
         stream = np.random.default_rng(0)
-        drawn = _shares(_components(squares / stream.chisquare(freedom, (NUM_DRAWS, 3)), sizes, luck))
+        drawn = _compute_shares(_compute_variances(squares / stream.chisquare(freedom, (NUM_DRAWS, 3)), sizes, luck))
         low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-        may_be_all = (low > 0).sum() - (low > 0) == 0  # where no other part must have a share
+        # A part may be all of the variance if no other part must have a share.
+        may_be_all = (low > 0).sum() - (low > 0) == 0
         high = np.where(may_be_all & (variances.sum() > 0), 1.0, high)
-        ends = zip(_shares(variances), low, high, strict=True)
+        ends = zip(_compute_shares(variances), low, high, strict=True)
         parts = [
             Component(float(np.sqrt(variance)), Estimate(*map(float, share)))
             for variance, share in zip(variances, ends, strict=True)
@@ -95,19 +95,19 @@ class CrossedSeeds:
         return asdict(self)
 
 
-def _residuals(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _compute_residuals(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Subtract the means of rows and columns (A, B, ...) from each cell."""
     means = values.mean(axis=(0, 1))
     return np.asarray(values - values.mean(axis=1, keepdims=True) - values.mean(axis=0, keepdims=True) + means)
 
 
-def _components(means: NDArray[np.float64], sizes: NDArray[np.int64], luck: float) -> NDArray[np.float64]:
+def _compute_variances(means: NDArray[np.float64], sizes: NDArray[np.int64], luck: float) -> NDArray[np.float64]:
     """Compute the variances (..., 4) of `PARTS` from the mean squares (..., 3) of rows, columns and residuals."""
     rest = means[..., 2:]
     seeds = np.maximum(means[..., :2] - rest, 0) / sizes
     return np.concatenate([seeds, np.maximum(rest - luck, 0), np.full_like(rest, luck)], axis=-1)
 
 
-def _shares(variances: NDArray[np.float64]) -> NDArray[np.float64]:
+def _compute_shares(variances: NDArray[np.float64]) -> NDArray[np.float64]:
     total = variances.sum(axis=-1, keepdims=True)
     return np.asarray(np.divide(variances, total, out=np.zeros_like(variances), where=total > 0))

@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from atlas.counts import AnswerCounts
+from atlas.counts import PredictionCounts
 from estimates import Estimate, Floats, jackknife, wilson_interval
 
 
 @dataclass(frozen=True)
 class HardImage:
-    """A test image and how many networks get it wrong.
+    """A test image that networks miss.
 
     Attributes:
-        index: of the image in the test set.
-        misses: how many networks get it wrong; `share` of all, with Wilson's 95 % interval.
-        answer: the wrong answer that most of them give, and `answer_share` of all networks.
-        is_known_error: whether people found its label wrong, see `cs.known_errors`; None where nobody has looked.
+        index: the image's index in the test set.
+        misses: how many networks miss it; `share` is their share of all, `interval` Wilson's 95 % interval.
+        answer: the most frequent wrong prediction; `answer_share` is the share of all networks that make it.
+        is_known_error: True if people found its label wrong, see `cs.known_errors`; None if nobody has looked.
     """
 
     index: int
@@ -29,16 +29,18 @@ class HardImage:
     is_known_error: bool | None
 
 
-def list_hard_images(counts: AnswerCounts, max_images: int, known: Mapping[int, bool] | None) -> tuple[HardImage, ...]:
-    """List at most `most` images that a network gets wrong, those that most networks get wrong first."""
+def list_hard_images(
+    counts: PredictionCounts, max_images: int, known: Mapping[int, bool] | None
+) -> tuple[HardImage, ...]:
+    """List at most `max_images` images that networks miss, those that most networks miss first."""
     misses, images = counts.misses, list[HardImage]()
     for index in np.argsort(-misses, kind="stable")[:max_images].tolist():
         label, count = int(counts.y_true[index]), int(misses[index])
         if not count:
             break
-        others = counts.answers[index].copy()
-        others[label] = 0
-        answer = int(others.argmax())
+        wrong_counts = counts.predictions[index].copy()
+        wrong_counts[label] = 0
+        prediction = int(wrong_counts.argmax())
         images.append(
             HardImage(
                 index,
@@ -46,8 +48,8 @@ def list_hard_images(counts: AnswerCounts, max_images: int, known: Mapping[int, 
                 count,
                 count / counts.num_runs,
                 wilson_interval(count, counts.num_runs),
-                answer,
-                int(others[answer]) / counts.num_runs,
+                prediction,
+                int(wrong_counts[prediction]) / counts.num_runs,
                 None if known is None else known.get(index, False),
             )
         )
@@ -59,17 +61,17 @@ class Agreement:
     """How alike two of the networks are.
 
     Attributes:
-        always_right, always_wrong, sometimes_wrong: shares of the images that all networks get right, that all get
-            wrong, and the others.
-        same_answer: the probability that two networks give the same answer to an image.
-        answer_kappa: the same beyond chance, 0 for networks that answer by the frequencies of the classes alone and 1
-            for equal ones (Fleiss' kappa).
-        both_wrong: the probability that a network errs on an image on which another one errs.
-        error_kappa: the same beyond chance, 0 where networks err independently of each other and 1 where they err on
-            the same images.
-        same_mistake: how often two networks that both err on an image give the same wrong answer; None where none do.
+        always_right, always_wrong, sometimes_wrong: the shares of the images that all networks classify correctly, that
+            all miss, and the rest.
+        same_answer: the probability that two networks predict the same class for an image.
+        answer_kappa: the same beyond chance (Fleiss' kappa): 0 for networks that guess by the frequencies of the
+            classes, 1 for equal networks.
+        both_wrong: the probability that a network misses an image that another one misses.
+        error_kappa: the same beyond chance: 0 for networks that err independently of each other, 1 for networks that
+            miss the same images.
+        same_mistake: how often two networks that both miss an image predict the same class; None if no two do.
 
-    The intervals, by the jackknife over images, are for other test images of the kind, with these networks.
+    The intervals, by the jackknife over images, hold for these networks on other test images of the kind.
 
     Source: Fleiss 1971 (Psychological Bulletin 76).
     """
@@ -84,13 +86,15 @@ class Agreement:
     same_mistake: Estimate | None
 
     @classmethod
-    def of(cls, counts: AnswerCounts) -> "Agreement":
+    def from_counts(cls, counts: PredictionCounts) -> "Agreement":
+        # Two of n networks agree on an image in Σ_k c_k (c_k - 1) of n (n - 1) ordered pairs, with c_k networks for
+        # class k.
         n, misses = counts.num_runs, counts.misses
         pairs = n * (n - 1)
-        same = (counts.answers * (counts.answers - 1)).sum(axis=1) / pairs
-        classes = counts.answers / n
+        same = (counts.predictions * (counts.predictions - 1)).sum(axis=1) / pairs
+        classes = counts.predictions / n
         both = misses * (misses - 1) / pairs
-        wrong = counts.answers.copy()
+        wrong = counts.predictions.copy()
         wrong[np.arange(counts.num_images), counts.y_true] = 0
         together = (wrong * (wrong - 1)).sum(axis=1) / pairs
         errors = misses / n

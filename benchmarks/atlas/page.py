@@ -1,4 +1,4 @@
-"""The page of an atlas, one HTML file: charts, tables and the hardest images, from the numbers in docs/results.json."""
+"""Write the atlas page, one HTML file: charts, tables and the hardest images, from the numbers in docs/results.json."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from style import format_svg
 import convscope as cs
 
 Value = Mapping[str, Any]
-MAX_ROWS = 20  # of the table of images
+MAX_ROWS = 20  # rows of the table of images
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; a chart is an SVG element, a card a picture as a data URI with its lines."""
+    """A part of the page. `chart` is an SVG element; a card is a picture, as a data URI, with lines of text."""
 
     title: str
     about: str
@@ -42,7 +42,7 @@ class Section:
 
 
 def render(value: Value, crossed: Value, test: cs.Dataset) -> str:
-    """Render the page of `summarize`'s result and of the parts of crossed seeds."""
+    """Render the page from the result of `summarize` and the parts of `CrossedSeeds`."""
     sections = [_spread(value), _images(value, test), _agreement(value)]
     if value["early"]:
         sections.append(_early(value))

@@ -1,10 +1,10 @@
-"""How the accuracies of many networks are distributed, what chance alone gives, and what of it is a better seed."""
+"""Describe the accuracies of many networks that differ in the seed alone: their spread, and chance's share in it."""
 
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
 import numpy as np
-from atlas.counts import AnswerCounts
+from atlas.counts import PredictionCounts
 from estimates import Estimate, Floats, Z, mean_interval
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -16,18 +16,20 @@ class Spread:
     """The accuracies of n networks that differ in the seed alone.
 
     Attributes:
-        mean, mean_interval: over seeds, with Student's t.
-        mean_interval_with_images: over seeds and images.
-        sd, sd_interval: between seeds, with Bonett's interval, which needs no normal distribution.
-        sd_independent: what networks would spread by if each image were missed for itself, with the share of networks
-            that miss it: sqrt(sum p_i (1 - p_i)) / M.
-        sd_binomial: the same if all images were equally hard: sqrt(p (1 - p) / M), which is also how far the accuracy
-            of one network moves from one test set to another.
-        skewness: 0 for a normal distribution, with its standard error.
-        minimum, maximum: and `expected_maximum`, of n numbers of a normal distribution with this mean and sd.
+        mean, mean_interval: the mean accuracy, and its interval over seeds by Student's t.
+        mean_interval_with_images: its interval over seeds and images.
+        sd, sd_interval: the standard deviation between seeds, with Bonett's interval, which needs no normal
+            distribution.
+        sd_independent: the standard deviation if each image were missed independently of the others, with probability
+            p_i, the share of networks that miss it: sqrt(sum p_i (1 - p_i)) / M.
+        sd_binomial: the same if all images were equally hard: sqrt(p (1 - p) / M). It is also the standard deviation of
+            one network's accuracy between test sets.
+        skewness, skewness_error: the skewness, 0 for a normal distribution, and its standard error.
+        minimum, maximum: the lowest and the highest accuracy.
+        expected_maximum: the expected highest of n numbers of a normal distribution with this mean and sd.
         reached: the accuracy that 95 % of networks reach, over seeds.
-        carries_over: which part of a network's lead over the mean is expected to show on as many other images of the
-            kind, over seeds; None where the sd has no interval.
+        carries_over: the part of a network's lead over the mean that is expected on as many other images of the kind,
+            over seeds; None if the sd has no interval.
     """
 
     mean: float
@@ -46,7 +48,7 @@ class Spread:
     carries_over: Estimate | None
 
     @classmethod
-    def of(cls, counts: AnswerCounts) -> "Spread":
+    def from_counts(cls, counts: PredictionCounts) -> "Spread":
         """Compute the spread of the accuracies.
 
         Sources: Bonett 2006 (Computational Statistics & Data Analysis 50) for the interval of the standard deviation;
@@ -92,7 +94,8 @@ def estimate_carry_over(sd: float, sd_interval: tuple[float, float], sd_independ
     """Estimate the part of the variance between seeds that is more than luck on single images.
 
     It is the mean, over all divisions of the images into halves, of what Spearman and Brown (1910) compute from the
-    correlation of the two halves (Kuder and Richardson 1937; Cronbach 1951). Only the sd has a doubt that matters.
+    correlation of the two halves (Kuder and Richardson 1937; Cronbach 1951). Only the uncertainty of the sd
+    matters.
     """
     return Estimate(*(max(0.0, 1 - (sd_independent / number) ** 2) for number in (sd, *sd_interval)))
 

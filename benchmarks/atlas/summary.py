@@ -1,11 +1,11 @@
-"""What hundreds or thousands of networks show that differ in the seed alone: one architecture with one recipe."""
+"""Summarise hundreds or thousands of networks of one architecture and recipe that differ in the seed alone."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from atlas.counts import AnswerCounts
+from atlas.counts import PredictionCounts
 from atlas.images import Agreement, list_hard_images
 from atlas.spread import Spread
 from estimates import correlate
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 import convscope as cs
 
-MAX_IMAGES = 60
-MAX_BINS = 48
-MAX_LEVELS = 101
-MAX_EPOCHS = 12
+MAX_IMAGES = 60  # hardest images
+MAX_BINS = 48  # bars of the histogram
+MAX_LEVELS = 101  # shares of networks, in steps of 1 %
+MAX_EPOCHS = 12  # epochs whose accuracies are compared with the final ones
 
 
 def summarize(
@@ -26,27 +26,27 @@ def summarize(
 
     Args:
         y_pred: (n, N), the label that each network predicts for each image of `test`.
-        val_accuracies: of each network after each epoch.
+        val_accuracies: the accuracies of each network after each epoch.
     """
-    counts = AnswerCounts.of(y_pred, test.labels, test.num_classes)
+    counts = PredictionCounts.from_predictions(y_pred, test.labels, test.num_classes)
     known = cs.known_errors(test)
     errors = None if known is None else {error.index: True for error in known.errors}
     return {
         "title": title,
         "num_runs": counts.num_runs,
         "num_images": counts.num_images,
-        "spread": asdict(Spread.of(counts)),
-        "histogram": histogram(counts.accuracies, counts.num_images),
+        "spread": asdict(Spread.from_counts(counts)),
+        "histogram": make_histogram(counts.accuracies, counts.num_images),
         "num_missed": int((counts.misses > 0).sum()),
         "missed_by": count_missed(counts),
         "source": None if known is None else known.source,
-        "agreement": asdict(Agreement.of(counts)),
+        "agreement": asdict(Agreement.from_counts(counts)),
         "hard_images": [asdict(image) for image in list_hard_images(counts, MAX_IMAGES, errors)],
         "early": correlate_early(val_accuracies),
     }
 
 
-def histogram(accuracies: NDArray[np.float64], num_images: int) -> list[dict[str, float]]:
+def make_histogram(accuracies: NDArray[np.float64], num_images: int) -> list[dict[str, float]]:
     """Count the networks by accuracy, in bins as wide as a whole number of images, each with its middle."""
     wrong = np.rint((1 - accuracies) * num_images).astype(np.int64)
     low, high = int(wrong.min()), int(wrong.max())
@@ -56,8 +56,8 @@ def histogram(accuracies: NDArray[np.float64], num_images: int) -> list[dict[str
     return [{"accuracy": middle, "count": count} for middle, count in zip(middles, counts.tolist(), strict=True)]
 
 
-def count_missed(counts: AnswerCounts) -> list[dict[str, float]]:
-    """Count, for rising shares of the networks, the images that at least so many get wrong."""
+def count_missed(counts: PredictionCounts) -> list[dict[str, float]]:
+    """Count, for rising shares of the networks, the images that at least this share misses."""
     misses = np.sort(counts.misses[counts.misses > 0])
     levels = np.unique(np.ceil(np.linspace(0, 1, MAX_LEVELS) * counts.num_runs).astype(np.int64).clip(1))
     numbers = len(misses) - np.searchsorted(misses, levels)
@@ -66,7 +66,7 @@ def count_missed(counts: AnswerCounts) -> list[dict[str, float]]:
 
 
 def correlate_early(val_accuracies: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    """Correlate the accuracies after earlier epochs with the last ones, where all networks have as many epochs."""
+    """Correlate the accuracies after earlier epochs with the final ones; [] if the networks differ in their epochs."""
     if len({len(line) for line in val_accuracies}) != 1 or len(val_accuracies[0]) < 2:
         return []
     table = np.array(val_accuracies)

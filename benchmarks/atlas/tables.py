@@ -1,4 +1,4 @@
-"""The atlas of two thousand networks: its table in docs/results.md, its picture, its page, and its runs as a file."""
+"""Measure the atlas of two thousand networks; write its table, its picture, its page, and its runs as a CSV file."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ SEEDS, CROSSED = 2000, 20
 DOCS = engine_state.PROJECT / "docs"
 PICTURE, PAGE, RUNS = DOCS / "atlas-spread.svg", DOCS / "_static" / "atlas.html", DOCS / "atlas.csv"
 
-MAX_SHOWN = 12  # images on the page
+MAX_SHOWN = 12  # hardest images on the page
 
 
 def measure(measurement: Any) -> Part:
-    """Train what is not trained yet, and keep the numbers, the answers, and the runs as a table.
+    """Train the networks that are not trained yet; store their numbers, their errors, and a table of the runs.
 
     Args:
-        measurement: as in measure.py.
+        measurement: the `Measurement` of measure.py.
     """
     measurement.commands.append('make results ARGS="atlas"')
     data = cs.load_dataset("mnist")
@@ -55,12 +55,12 @@ def measure_crossed(measurement: Any) -> Part:
     with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
         runs = cs.train_runs(specs, data, folder=measurement.scratch / "mnist-atlas", executor=executor)
     wrong = np.stack([run.y_pred for run in runs]) != data.test.labels
-    value = CrossedSeeds.of("cnn, fast", wrong.reshape(CROSSED, CROSSED, -1)).to_dict()
+    value = CrossedSeeds.from_flags("cnn, fast", wrong.reshape(CROSSED, CROSSED, -1)).to_dict()
     return {**value, "num_crossed": CROSSED, "answers": answers.save("mnist-crossed", pairs, wrong)}
 
 
 def write_runs(runs: Sequence[cs.RunResult]) -> None:
-    """Write what each run gave; the start of the digest tells whether another machine trains the same weights."""
+    """Write the results of each run; the start of the digest shows if another machine trains the same weights."""
     with RUNS.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("seed", "accuracy", "loss", "weights_sha256"))

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from answers import make_group
-from atlas.counts import AnswerCounts
+from atlas.counts import PredictionCounts
 from atlas.crossed import PARTS, CrossedSeeds
 from atlas.images import Agreement, list_hard_images
 from atlas.page import render
@@ -25,13 +25,13 @@ import convscope as cs
 CLASSES = 5
 
 
-def draw_predictions(chances: NDArray[np.float64], num_runs: int, seed: int) -> AnswerCounts:
+def draw_predictions(chances: NDArray[np.float64], num_runs: int, seed: int) -> PredictionCounts:
     """Draw the predictions of networks that miss each image independently with its chance; a wrong class is random."""
     stream = np.random.default_rng(seed)
     y_true = stream.integers(0, CLASSES, chances.shape[-1])
     wrong = stream.random((num_runs, chances.shape[-1])) < chances
     wrong_classes = (y_true + stream.integers(1, CLASSES, wrong.shape)) % CLASSES
-    return AnswerCounts.of(np.where(wrong, wrong_classes, y_true).astype(np.uint8), y_true, CLASSES)
+    return PredictionCounts.from_predictions(np.where(wrong, wrong_classes, y_true).astype(np.uint8), y_true, CLASSES)
 
 
 def compute_coverage(estimates: list[Estimate], truth: float) -> float:
@@ -44,19 +44,19 @@ def test_counts_match_the_files(monkeypatch: pytest.MonkeyPatch):
     y_true = stream.integers(0, CLASSES, 31)
     answers = stream.integers(0, CLASSES, (17, 31)).astype(np.uint8)  # of 17 networks to 31 images
     monkeypatch.setattr("atlas.counts.MAX_COMPARED", 100)  # so few that they are counted in several blocks
-    counts = AnswerCounts.of(answers, y_true, CLASSES)
+    counts = PredictionCounts.from_predictions(answers, y_true, CLASSES)
     assert (counts.misses == (answers != y_true).sum(axis=0)).all()
     assert counts.accuracies == pytest.approx((answers == y_true).mean(axis=1))
-    assert all((counts.answers[i] == np.bincount(answers[:, i], minlength=CLASSES)).all() for i in range(31))
+    assert all((counts.predictions[i] == np.bincount(answers[:, i], minlength=CLASSES)).all() for i in range(31))
     assert (counts.errors == (answers != y_true).sum(axis=1)).all()
-    with pytest.raises(ValueError, match="answers are"):
-        AnswerCounts.of(answers[:1], y_true, CLASSES)
+    with pytest.raises(ValueError, match="predictions are"):
+        PredictionCounts.from_predictions(answers[:1], y_true, CLASSES)
 
 
 def test_networks_that_err_independently_have_a_binomial_spread():
     chances = np.random.default_rng(1).beta(0.1, 2, 400)  # of 400 images, most of them easy
     true_sd = sqrt((chances * (1 - chances)).sum()) / 400
-    spreads = [Spread.of(draw_predictions(chances, 200, seed)) for seed in range(150)]
+    spreads = [Spread.from_counts(draw_predictions(chances, 200, seed)) for seed in range(150)]
     assert np.mean([spread.sd for spread in spreads]) == pytest.approx(true_sd, rel=0.02)
     assert np.mean([spread.sd_independent for spread in spreads]) == pytest.approx(true_sd, rel=0.02)
     binomial = sqrt(chances.mean() * (1 - chances.mean()) / 400)
@@ -79,7 +79,7 @@ def test_the_reproducible_share_is_the_networks_share_of_the_variance():
     for seed in range(100):
         error_rates = 0.1 + sd_of_networks * np.random.default_rng(seed).standard_normal((300, 1))
         chances = np.clip(error_rates, 0, 1) * np.ones(500)
-        estimates.append(Spread.of(draw_predictions(chances, 300, seed)).carries_over)
+        estimates.append(Spread.from_counts(draw_predictions(chances, 300, seed)).carries_over)
     assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(true_share, abs=0.02)
     assert 0.88 <= compute_coverage(estimates, true_share) <= 1.0
 
@@ -93,7 +93,8 @@ def test_the_reproducible_share_is_a_mean_over_all_halvings_of_the_images():
         first, second = np.array_split(stream.permutation(400), 2)
         r = np.corrcoef(wrong[:, first].sum(axis=1), wrong[:, second].sum(axis=1))[0, 1]
         estimates.append(2 * r / (1 + r))  # Spearman-Brown: from half of the images to all
-    value = Spread.of(AnswerCounts.of(wrong.astype(np.uint8), np.zeros(400, np.int64), 2)).carries_over.value
+    counts = PredictionCounts.from_predictions(wrong.astype(np.uint8), np.zeros(400, np.int64), 2)
+    value = Spread.from_counts(counts).carries_over.value
     assert value == pytest.approx(np.mean(estimates), abs=0.01)
     assert np.std(estimates) > 0.02
 
@@ -102,7 +103,7 @@ def test_the_mean_has_the_interval_of_the_library_over_seeds_and_images():
     stream = np.random.default_rng(7)
     chances = np.where(stream.random(5000) < 0.05, stream.beta(0.4, 2, 5000), 0)  # 95 % of the images are never missed
     wrong = stream.random((400, 5000)) < chances
-    spread = Spread.of(AnswerCounts.of(wrong.astype(np.uint8), np.zeros(5000, np.int64), 2))
+    spread = Spread.from_counts(PredictionCounts.from_predictions(wrong.astype(np.uint8), np.zeros(5000, np.int64), 2))
     expected = make_group("", range(400), wrong).accuracy_interval
     assert spread.mean_interval_with_images == pytest.approx(expected, abs=0.0001)
 
@@ -119,7 +120,7 @@ def test_the_interval_of_a_skewed_spread_contains_its_sd():
     y_true = np.zeros(10**5, np.int64)
     for _ in range(300):
         errors = (100 * stream.exponential(1.0, 200)).astype(np.int64)  # of 200 networks; their sd is 100 images
-        spread = Spread.of(AnswerCounts(y_true, np.full((10**5, 1), 200), errors))
+        spread = Spread.from_counts(PredictionCounts(y_true, np.full((10**5, 1), 200), errors))
         estimates.append(Estimate(spread.sd, *spread.sd_interval))
     assert 0.86 <= compute_coverage(estimates, 100 / 10**5) <= 0.99
 
@@ -130,7 +131,7 @@ def test_the_hardest_images_come_first_with_their_usual_wrong_answer():
     answers[:90, 2] = 4  # image 2: 90 of 100 networks predict class 4
     answers[90:95, 2] = 3
     answers[:40, 5] = 1
-    counts = AnswerCounts.of(answers, y_true, CLASSES)
+    counts = PredictionCounts.from_predictions(answers, y_true, CLASSES)
     hardest = list_hard_images(counts, 10, {2: True})
     rows = [(image.index, image.misses, image.answer, image.answer_share) for image in hardest]
     assert rows == [(2, 95, 4, 0.9), (5, 40, 1, 0.4)]
@@ -141,7 +142,7 @@ def test_the_hardest_images_come_first_with_their_usual_wrong_answer():
 
 
 def test_networks_that_err_independently_do_not_agree_beyond_chance():
-    agreements = [Agreement.of(draw_predictions(np.full(1500, 0.2), 50, seed)) for seed in range(150)]
+    agreements = [Agreement.from_counts(draw_predictions(np.full(1500, 0.2), 50, seed)) for seed in range(150)]
     same = 0.8**2 + 0.2**2 / (CLASSES - 1)  # two networks are both correct, or both wrong with the same class
     chance = 1 / CLASSES
     true_values = {
@@ -156,7 +157,7 @@ def test_networks_that_err_on_hard_images_agree_as_their_error_rates_predict():
     estimates = list[Estimate]()
     for seed in range(150):
         chances = np.where(np.random.default_rng(seed).random(2000) < 0.1, 0.7, 0.02)  # one image in ten is hard
-        estimates.append(Agreement.of(draw_predictions(chances, 40, seed)).error_kappa)
+        estimates.append(Agreement.from_counts(draw_predictions(chances, 40, seed)).error_kappa)
     rate = 0.1 * 0.7 + 0.9 * 0.02
     both_wrong = 0.1 * 0.7**2 + 0.9 * 0.02**2
     kappa = (both_wrong - rate**2) / (rate - rate**2)
@@ -167,12 +168,12 @@ def test_equal_networks_agree_in_everything():
     y_true = np.arange(50) % CLASSES
     answers = np.tile(y_true, (9, 1)).astype(np.uint8)
     answers[:, :5] = (y_true[:5] + 1) % CLASSES  # all nine networks miss the first 5 of 50 images
-    agreement = Agreement.of(AnswerCounts.of(answers, y_true, CLASSES))
+    agreement = Agreement.from_counts(PredictionCounts.from_predictions(answers, y_true, CLASSES))
     shares = (agreement.answer_kappa, agreement.error_kappa, agreement.same_answer, agreement.both_wrong)
     assert [share.value for share in shares] == [1] * 4
     assert (agreement.always_wrong, agreement.always_right, agreement.sometimes_wrong) == (0.1, 0.9, 0.0)
     correct = np.tile(y_true, (9, 1)).astype(np.uint8)
-    assert Agreement.of(AnswerCounts.of(correct, y_true, CLASSES)).same_mistake is None
+    assert Agreement.from_counts(PredictionCounts.from_predictions(correct, y_true, CLASSES)).same_mistake is None
 
 
 def test_an_early_epoch_predicts_the_last_by_their_correlation():
@@ -202,7 +203,7 @@ def test_the_summary_of_an_atlas_matches_its_predictions_and_its_page_is_complet
     assert [row["epoch"] for row in value["early"]] == [1]
     assert value["source"] is None  # 300 of MNIST's 10,000 test images are not the published data set
     assert value["hard_images"][0]["misses"] == int(wrong.sum(axis=0).max())
-    crossed = CrossedSeeds.of("cnn, two", wrong[:9].reshape(3, 3, -1)).to_dict()
+    crossed = CrossedSeeds.from_flags("cnn, two", wrong[:9].reshape(3, 3, -1)).to_dict()
     page = render(value, crossed | {"num_crossed": 3}, data)
     assert page.count("<section>") == 5
     assert page.count("<img ") == len(value["hard_images"])
@@ -240,7 +241,9 @@ def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monke
     for _ in range(60):
         shapes = ((size, 1), (1, size), (size, size))  # weights, order, interaction
         shift = sum(sd * stream.standard_normal(shape) for sd, shape in zip(sds, shapes, strict=True))
-        divisions.append(CrossedSeeds.of("", stream.random((size, size, images)) < chances + shift[..., None] * loads))
+        divisions.append(
+            CrossedSeeds.from_flags("", stream.random((size, size, images)) < chances + shift[..., None] * loads)
+        )
     for part, true_share in zip(PARTS, variances / variances.sum(), strict=True):
         shares = [getattr(division, part).share for division in divisions]
         assert compute_coverage(shares, true_share) >= 0.85
@@ -249,8 +252,8 @@ def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monke
 
 
 def test_crossed_seeds_that_are_all_equal_have_no_variance():
-    seeds = CrossedSeeds.of("cnn", np.full((3, 4, 5), True))
+    seeds = CrossedSeeds.from_flags("cnn", np.full((3, 4, 5), True))
     assert [getattr(seeds, part).sd for part in PARTS] == [0.0] * 4
     assert seeds.to_dict()["weights"]["share"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     with pytest.raises(ValueError, match="wrong is"):
-        CrossedSeeds.of("cnn", np.zeros((1, 4, 5), np.bool_))
+        CrossedSeeds.from_flags("cnn", np.zeros((1, 4, 5), np.bool_))

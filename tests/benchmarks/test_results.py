@@ -129,7 +129,7 @@ def test_comparisons_plans_and_shares_of_the_variance_follow_from_published_answ
     pairs, wrong = answers.load(crossed["answers"])
     size = crossed["num_crossed"]
     assert pairs.tolist() == [[weights, order] for weights in range(size) for order in range(size)]
-    division = CrossedSeeds.of(crossed["title"], wrong.reshape(size, size, -1)).to_dict()
+    division = CrossedSeeds.from_flags(crossed["title"], wrong.reshape(size, size, -1)).to_dict()
     assert round_numbers({name: crossed[name] for name in division}) == round_numbers(division)
 
 

@@ -20,7 +20,7 @@ def simulate(
 
 @pytest.mark.slow
 def test_simulated_variances_are_recovered():
-    variation = RunVariation.of(simulate(np.random.default_rng(0), 2000, 0.0008))
+    variation = RunVariation.from_flags(simulate(np.random.default_rng(0), 2000, 0.0008))
     assert variation.mean == pytest.approx(1 - RATE, abs=1e-4)
     assert variation.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES), rel=0.02)
     assert variation.sd_true == pytest.approx(0.0008, rel=0.06)
@@ -28,14 +28,14 @@ def test_simulated_variances_are_recovered():
 
 
 def test_chance_on_single_images_is_no_difference_between_seeds():
-    variation = RunVariation.of(simulate(np.random.default_rng(1), 500, 0.0))
+    variation = RunVariation.from_flags(simulate(np.random.default_rng(1), 500, 0.0))
     assert variation.sd_seeds == pytest.approx(variation.sd_images, rel=0.1)
     assert variation.sd_true < 0.4 * variation.sd_seeds
 
 
 def test_images_that_are_always_wrong_make_no_run_differ_from_another():
     difficulty = np.where(np.arange(IMAGES) < IMAGES * RATE, 1 / RATE, 0.0)
-    variation = RunVariation.of(simulate(np.random.default_rng(2), 20, 0.0, difficulty))
+    variation = RunVariation.from_flags(simulate(np.random.default_rng(2), 20, 0.0, difficulty))
     assert (variation.sd_seeds, variation.sd_true, variation.sd_same_images) == (0, 0, 0)
     assert variation.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES))
     assert variation.chance_same_images(1e-4) == 0
@@ -45,7 +45,7 @@ def test_images_that_are_always_wrong_make_no_run_differ_from_another():
 def test_differences_of_two_runs_match_simulated_pairs():
     random = np.random.default_rng(3)
     difficulty = random.exponential(size=IMAGES)  # how difficult each image is
-    variation = RunVariation.of(simulate(random, 1000, 0.0006, difficulty))
+    variation = RunVariation.from_flags(simulate(random, 1000, 0.0006, difficulty))
     on_same_images = np.array([simulate(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
     error_rates = [simulate(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
     on_other_images = np.reshape(error_rates, (-1, 2))
@@ -61,7 +61,7 @@ def test_differences_of_two_runs_match_simulated_pairs():
 @pytest.mark.parametrize("rate", [0.001, 0.003])
 def test_equal_runs_differ_by_whole_images_as_often_as_predicted(rate: float):
     wrong = np.random.default_rng(4).random((4000, 2000)) < rate  # 2 or 6 errors a run: far from a normal distribution
-    variation = RunVariation.of(wrong)
+    variation = RunVariation.from_flags(wrong)
     errors = wrong.sum(axis=1)
     for images in (1, 3, 5):
         observed = (np.abs(errors[::2] - errors[1::2]) >= images).mean()
@@ -70,4 +70,4 @@ def test_equal_runs_differ_by_whole_images_as_often_as_predicted(rate: float):
 
 def test_an_invalid_group_of_runs_is_refused():
     with pytest.raises(ValueError, match=r"wrong is \(1, 10\); it must be \(n, N\), with at least two runs"):
-        RunVariation.of(np.zeros((1, 10), np.bool_))
+        RunVariation.from_flags(np.zeros((1, 10), np.bool_))
