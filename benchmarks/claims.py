@@ -2,9 +2,10 @@
 
 python benchmarks/claims.py [--repeats 300] [--only coverage|claims|titles|real] [--groups 40] [--real EXPERIMENT]
 
-The answer of seed s of group g to image i is wrong with the chance 1 / (1 + exp(ease - d_i - o_gi - e_gs)): images that
-are difficult for all groups, difficulties of each group alone, and better and worse seeds, all normal. The true error
-rate is that over all seeds and images. "Hard images" has some that nearly every model gets wrong, as MNIST has.
+Seed s of group g misclassifies image i with the probability 1 / (1 + exp(ease - d_i - o_gi - e_gs)): d_i is how
+difficult the image is for all groups, o_gi how difficult for this group alone, and e_gs how much worse this seed is;
+all are normal. The true error rate is that over all seeds and images. "Hard images" has some images that nearly every
+model gets wrong, as MNIST has.
 
 With --real, groups are drawn from the runs of one architecture and recipe, which an experiment left in a folder: those
 are equally good, so that each claim is wrong. Tables are Markdown; in brackets is the standard error of a share.
@@ -33,7 +34,7 @@ SEEDS = (2, 3, 5, 10, 30)
 
 @dataclass(frozen=True)
 class Share:
-    """A share of so many experiments; its text is in percent, with its standard error."""
+    """A share of `count` experiments; its text is in percent, with its standard error."""
 
     value: float
     count: int
@@ -45,7 +46,14 @@ class Share:
 
 @dataclass(frozen=True)
 class World:
-    """A distribution of experiments: standard deviations on the scale of log-odds, images, and the error rate."""
+    """A distribution of experiments.
+
+    Attributes:
+        name: the world's name in the tables.
+        rate: the true error rate.
+        num_images: the number of test images.
+        hard, own, seed: the standard deviations of d_i, of o_gi and of e_gs above, in log-odds.
+    """
 
     name: str
     rate: float
@@ -54,8 +62,8 @@ class World:
     own: float
     seed: float
 
-    def groups(self, stream: np.random.Generator, rates: list[float], num_seeds: int) -> list[Flags]:
-        """Draw groups with these true error rates: for each, which answers are wrong, (n, N)."""
+    def draw_groups(self, stream: np.random.Generator, rates: list[float], num_seeds: int) -> list[Flags]:
+        """Draw groups with these true error rates: for each, which predictions are wrong, (n, N)."""
         difficulty = stream.normal(0, self.hard, self.num_images)
         return [
             stream.random((num_seeds, self.num_images))
@@ -87,25 +95,28 @@ WORLDS = (
 )
 
 
-def group(name: str, wrong: Flags) -> RunGroup:
-    """Make a group of models that answer 0, the label of each image, and 1 where they are wrong."""
+def make_group(name: str, wrong: Flags) -> RunGroup:
+    """Make a group of models that predict 0, the label of each image, and 1 where they are wrong."""
     costs = {"parameters": 1, "macs": 1, "weights_bytes": 4}
     labels = np.zeros(wrong.shape[1], np.int64)
     return RunGroup(name, tuple(range(len(wrong))), labels, wrong.astype(np.int64), "drawn", "test", **costs)
 
 
-def coverage(world: World, num_seeds: int, repeats: int) -> list["Share"]:
-    """Measure how often the intervals of a mean, a difference and a ratio hold the truth, and equal groups differ."""
+def measure_coverage(world: World, num_seeds: int, repeats: int) -> list["Share"]:
+    """Measure how often the intervals of a mean, a difference and a ratio contain the truth, and equal groups differ.
+
+    Every second experiment compares two equal groups; in the others the second group has 2.5 times the errors.
+    """
     stream, held = np.random.default_rng([7, num_seeds]), []
     for number in range(repeats):
         times = 2.5 if number % 2 else 1.0
         rates = [world.rate, world.rate * times]
-        comparison = compare_groups(*map(group, "ab", world.groups(stream, rates, num_seeds)))
+        comparison = compare_groups(*map(make_group, "ab", world.draw_groups(stream, rates, num_seeds)))
         held.append(
             [
-                within(1 - world.rate, comparison.a.accuracy_interval),
-                within(rates[1] - rates[0], comparison.accuracy_difference_interval),
-                within(times, comparison.error_ratio_interval),
+                is_within(1 - world.rate, comparison.a.accuracy_interval),
+                is_within(rates[1] - rates[0], comparison.accuracy_difference_interval),
+                is_within(times, comparison.error_ratio_interval),
                 np.nan if number % 2 else comparison.is_distinguishable,
             ]
         )
@@ -113,16 +124,16 @@ def coverage(world: World, num_seeds: int, repeats: int) -> list["Share"]:
     return [Share(float(np.nanmean(column)), int(np.isfinite(column).sum())) for column in columns]
 
 
-def within(value: float, interval: tuple[float, float]) -> bool:
+def is_within(value: float, interval: tuple[float, float]) -> bool:
     return interval[0] <= value <= interval[1]
 
 
-def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: int) -> list["Share"]:
+def measure_false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: int) -> list["Share"]:
     """Measure how often anything is claimed of equally good groups: by pairs, by the title, and by variants."""
     claims = []
     for _ in range(repeats):
         wrong = draw(num_groups)
-        groups = [group(f"{number}", flags) for number, flags in enumerate(wrong)]
+        groups = [make_group(f"{number}", flags) for number, flags in enumerate(wrong)]
         first, second = sorted(groups, key=lambda group: group.num_errors)[:2]
         pairs = num_groups * (num_groups - 1) // 2
         lead = compare_groups(first, second)
@@ -134,7 +145,7 @@ def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: i
 
 
 def measure_filters_without_effect(num_filters: int, changed: float, repeats: int) -> "Share":
-    """Measure how often the title names a filter although each changes answers at random, `changed` on average."""
+    """Measure how often the title names a filter although each changes predictions at random, `changed` on average."""
     stream, named = np.random.default_rng(3), 0
     for _ in range(repeats):
         lost, gained = stream.poisson(changed / 2, (2, 2 * num_filters))
@@ -152,7 +163,7 @@ def measure_filters_without_effect(num_filters: int, changed: float, repeats: in
 
 
 def read_real_runs(folder: Path) -> Flags:
-    """Read which answers of each run in an experiment's folder are wrong, (n, N)."""
+    """Read which predictions of each run in an experiment's folder are wrong, (n, N)."""
     stored = StoredRuns(folder / "runs")
     return np.array([run.y_pred != stored.y_true for run in stored.runs(print)])
 
@@ -169,7 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--only", choices=("coverage", "claims", "titles", "real"))
-    parser.add_argument("--groups", type=int, nargs="+", default=[5, 17, 40], help="that are equally good")
+    parser.add_argument("--groups", type=int, nargs="+", default=[5, 17, 40], help="numbers of equally good groups")
     parser.add_argument("--real", type=Path, help="the folder of an experiment, all of whose runs are alike")
     arguments = parser.parse_args()
     repeats = arguments.repeats
@@ -188,7 +199,7 @@ def main() -> None:
 
 def print_coverage(repeats: int) -> None:
     print("Coverage of 95 % intervals, and claims of a difference between two equal groups, in percent\n")
-    rows = ([world.name, n, *coverage(world, n, repeats)] for world in WORLDS for n in SEEDS)
+    rows = ([world.name, n, *measure_coverage(world, n, repeats)] for world in WORLDS for n in SEEDS)
     print_table(["world", "seeds", "mean accuracy", "difference", "ratio of errors", "false claims"], rows)
 
 
@@ -197,21 +208,21 @@ CLAIMS = ["pairs of compare", "title", "ablate --architectures"]
 
 def print_false_claims(repeats: int, groups: list[int]) -> None:
     print("Experiments with any false claim among equally good groups, of 1,000 images at most, in percent\n")
-    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], _false_claims(repeats, groups))
+    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], false_claim_rows(repeats, groups))
 
 
-def _false_claims(repeats: int, groups: list[int]) -> Iterator[list[Any]]:
+def false_claim_rows(repeats: int, groups: list[int]) -> Iterator[list[Any]]:
     for world in WORLDS[1:3]:
-        of = replace(world, num_images=min(world.num_images, 1000), rate=0.03)
+        small_world = replace(world, num_images=min(world.num_images, 1000), rate=0.03)
         for num_groups in groups:
             for n in SEEDS:
                 stream = np.random.default_rng([num_groups, n])
 
-                def draw(count: int, of: World = of, n: int = n, stream: Any = stream) -> list[Flags]:
-                    return of.groups(stream, [of.rate] * count, n)
+                def draw(count: int, world: World = small_world, n: int = n, stream: Any = stream) -> list[Flags]:
+                    return world.draw_groups(stream, [world.rate] * count, n)
 
                 few = max(10, round(repeats * min(1, 60 / num_groups**2)))
-                yield [world.name, num_groups, n, few, *false_claims(draw, num_groups, few)]
+                yield [world.name, num_groups, n, few, *measure_false_claims(draw, num_groups, few)]
 
 
 def print_titles(repeats: int) -> None:
@@ -227,7 +238,7 @@ def print_titles(repeats: int) -> None:
 def print_real(wrong: Flags, repeats: int) -> None:
     stream = np.random.default_rng(5)
 
-    def some(count: int, n: int) -> list[Flags]:
+    def draw_real(count: int, n: int) -> list[Flags]:
         order = stream.permutation(len(wrong))
         return [wrong[order[number * n : (number + 1) * n]] for number in range(count)]
 
@@ -236,7 +247,7 @@ def print_real(wrong: Flags, repeats: int) -> None:
     for count, n in ((2, 1), (2, 2), (2, 3), (2, 5), (2, 10), (2, 30), (5, 5), (12, 5), (20, 3), (30, 2)):
         if count * n <= len(wrong):
             few = max(10, round(repeats * min(1, 10 / count**2 * 4)))
-            rows.append([count, n, few, *false_claims(lambda count, n=n: some(count, n), count, few)])
+            rows.append([count, n, few, *measure_false_claims(lambda count, n=n: draw_real(count, n), count, few)])
     print_table(["groups", "seeds", "experiments", *CLAIMS], rows)
 
 

@@ -1,4 +1,4 @@
-"""Count how many networks a second 1 to 4 workers of a cluster train, on Dask and on Ray, imitated on this machine.
+"""Measure how many networks 1 to 4 workers of a cluster train per second, on Dask and on Ray, imitated on this machine.
 
 python benchmarks/cluster_scaling.py [--kinds dask,ray] [--workers 4] [--networks 3] [--repeats 3] [--share 0.4]
 
@@ -7,8 +7,9 @@ workers, each may use a share of a core (`--share`, kept by a control group of L
 have four times the processor that one has, as they would on four machines, and something is left for the scheduler and
 for the process that keeps the networks. The task is `cnn` with the recipe `fast`, as in experiment_throughput.py.
 
-A cluster starts with one worker, and others join it one after another; each time as many networks a worker are trained,
-after one that is not counted. Printed are networks a second, and how many times those of one worker they are.
+A cluster starts with one worker, and others join it one after another. Each time `--networks` networks are trained for
+each worker, after one for each that is not counted. Printed are networks a second, and how many times those of one
+worker they are.
 """
 
 import argparse
@@ -33,16 +34,18 @@ from experiment_throughput import measure_experiment_rate, spread
 import convscope as cs
 from convscope.experiment import open_executor
 
-PERIOD_US = 20_000  # shorter than the default, so that a worker is never stopped for long
+PERIOD_US = 20_000  # shorter than the default of 100 ms, so that a worker is never stopped for long
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default="dask,ray")
     parser.add_argument("--workers", type=int, default=4, help="at most")
-    parser.add_argument("--networks", type=int, default=3, help="of each worker in a turn")
+    parser.add_argument("--networks", type=int, default=3, help="networks of each worker in a turn")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--share", type=float, help="of a core for each worker; by default what leaves a fifth of all")
+    parser.add_argument(
+        "--share", type=float, help="share of a core for each worker; by default a fifth of all cores stays free"
+    )
     options = parser.parse_args()
     cores = machine.describe()["cores"]
     share = options.share or min(1.0, 0.8 * cores / options.workers)
@@ -55,7 +58,9 @@ def main() -> None:
     seeds, rates = counting(), dict[tuple[str, int], list[float]]()
     for _ in range(options.repeats):
         for kind in kinds:
-            for workers, rate in enumerate(growing(kind, options.workers, options.networks, share, seeds), start=1):
+            for workers, rate in enumerate(
+                measure_growing_cluster(kind, options.workers, options.networks, share, seeds), start=1
+            ):
                 print(f"{kind}, {workers} at work: {rate:.2f} networks/s", file=sys.stderr)
                 rates.setdefault((kind, workers), []).append(rate)
     for (kind, workers), values in rates.items():
@@ -64,7 +69,9 @@ def main() -> None:
         print(f"{kind:<5} {workers} worker{plural}   {spread(values)} networks/s, {spread(times)} times one worker")
 
 
-def growing(kind: str, workers: int, networks: int, share: float, seeds: Iterator[int]) -> Iterator[float]:
+def measure_growing_cluster(
+    kind: str, workers: int, networks: int, share: float, seeds: Iterator[int]
+) -> Iterator[float]:
     """Yield networks a second with one worker, with two, and so on."""
     splits = cs.load_dataset("mnist")
     with ExitStack() as stack:
@@ -81,12 +88,12 @@ def growing(kind: str, workers: int, networks: int, share: float, seeds: Iterato
 
 
 def wait_for_workers(executor: Executor, workers: int) -> None:
-    """Wait until so many processes do something at the same time."""
-    while len(set(executor.map(pid_in_a_second, range(workers)))) < workers:
+    """Wait until as many processes as there are workers compute at the same time."""
+    while len(set(executor.map(sleep_and_get_pid, range(workers)))) < workers:
         pass
 
 
-def pid_in_a_second(_: int) -> int:
+def sleep_and_get_pid(_: int) -> int:
     time.sleep(1)
     return os.getpid()
 
@@ -95,7 +102,7 @@ class Dask:
     """A scheduler of Dask and its workers."""
 
     def __init__(self) -> None:
-        self.port, self.running = free_port(), list["subprocess.Popen[bytes]"]()
+        self.port, self.running = find_free_port(), list["subprocess.Popen[bytes]"]()
         self.address = f"dask://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Dask":
@@ -128,8 +135,8 @@ class Ray:
         os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else Ray's server for clients crashes now and then
         self.host, self.port, self.client_port = (
             import_module("ray.util").get_node_ip_address(),
-            free_port(),
-            free_port(),
+            find_free_port(),
+            find_free_port(),
         )
         self.address = f"ray://{self.host}:{self.client_port}"
 
@@ -159,7 +166,7 @@ CLUSTERS = {"dask": Dask, "ray": Ray}
 
 @contextmanager
 def limit_processor(share: float) -> Iterator[list[str]]:
-    """Give what a command begins with so that it and all that it starts take no more than a share of a core."""
+    """Yield the first words of a command that, with all that it starts, takes at most `share` of a core."""
     if share >= 1:
         yield []
         return
@@ -184,7 +191,7 @@ def limit_processor(share: float) -> Iterator[list[str]]:
                 time.sleep(0.1)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -26,7 +26,7 @@ from sides import SIDES, Bench, Record
 
 @dataclass
 class Turns:
-    """The records of the sides of some rows, and why a side has none."""
+    """The records of the sides of some rows, and the reasons why sides have none."""
 
     bench: Bench
     quiet_seconds: float
@@ -34,7 +34,7 @@ class Turns:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def measure(self, rows: Sequence[Row], repeat: int) -> None:
-        """Let the sides of rows with one `ours` take turns; nothing else is measured where ours cannot be."""
+        """Let the sides of rows that share `ours` take turns; peers are not measured where `ours` cannot be."""
         ours = rows[0].ours
         peers = list(dict.fromkeys(peer for row in rows for peer in row.peers))
         for _ in range(1 if all(row.once for row in rows) else repeat):

@@ -2,8 +2,8 @@
 
     python benchmarks/engine_speed.py [--architecture cnn] [--recipe classic] [--precision bfloat16] [--epochs 7]
 
-The share counts only multiply-adds that cannot be left out (training_work.py). Times are those of the machine as busy
-as it is.
+The share counts only multiply-adds that training cannot do without (training_work.py). Other programs that run at the
+same time lengthen the times.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import training_work
 import convscope as cs
 from convscope.engine.processor import instruction_sets, measure_peak  # only the engine itself knows its kernels
 
-SINGLE_IMAGES = 200
+SINGLE_IMAGES = 200  # predictions of one image that are timed
 
 
 def main() -> None:
@@ -46,14 +46,14 @@ def main() -> None:
         ("peak", f"{peak:.0f} GFLOP/s, measured"),
         ("an epoch", f"{spread(history.seconds[1:])}, {len(data.train) / epoch:,.0f} images a second"),
         ("share of the peak", f"{gflop / epoch / peak:.0%}, {gflop:.1f} GFLOP an epoch"),
-        (f"{len(images):,} images", spread(times(lambda: model.logits(images), options.epochs))),
-        ("one image", spread(times(lambda: model.logits(images[:1]), SINGLE_IMAGES))),
+        (f"{len(images):,} images", spread(time_repeatedly(lambda: model.logits(images), options.epochs))),
+        ("one image", spread(time_repeatedly(lambda: model.logits(images[:1]), SINGLE_IMAGES))),
     ]
     for name, text in rows:
         print(f"{name:<20}{text}")
 
 
-def times(work: Callable[[], object], count: int) -> list[float]:
+def time_repeatedly(work: Callable[[], object], count: int) -> list[float]:
     """Time `work`, after one call that warms up the caches."""
     work()
     seconds = []

@@ -1,8 +1,8 @@
-"""The state of the native engine that a result belongs to: the weights that it computes, bit for bit.
+"""Identify the state of the native engine that a result belongs to, by the weights that it computes.
 
 Every published network is trained for an epoch on a few images by its recipe, on each instruction set of this machine.
-engine_bits.json holds a digest of the weights by instruction set. A change of the engine that leaves these weights
-alone, of names or comments, leaves the published results up to date.
+engine_bits.json holds a digest of the weights by instruction set. A change of the engine that keeps these weights bit
+for bit, such as one of names or comments, leaves the published results up to date.
 """
 
 import json
@@ -38,7 +38,7 @@ def measure_bits() -> dict[str, str]:
     """Train every published network briefly; return a digest of all weights by instruction set."""
     stream = np.random.default_rng(0)
     images = stream.integers(0, 256, (_IMAGES, 28, 28, 1), np.uint8)
-    images[:, :6], images[:, :, 22:] = 0, 0  # as around a digit: the engine leaves out what reads zeros alone
+    images[:, :6], images[:, :, 22:] = 0, 0  # as around a digit: the engine skips the work on zeros
     dataset = cs.Dataset(images, stream.integers(0, 10, _IMAGES), tuple("0123456789"))
     pairs = sorted({(point.architecture, point.recipe) for point in POINTS})
     before, bits = os.environ.get("CONVSCOPE_ISA"), dict[str, str]()

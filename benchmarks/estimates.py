@@ -27,7 +27,7 @@ class Estimate:
 def correlate(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> Estimate | None:
     """Compute Pearson's correlation of two rows of n numbers, with the interval by Fisher's transformation.
 
-    None for fewer than four pairs, or where one row is constant.
+    The result is None for fewer than four pairs, and where one row is constant.
 
     Source: Fisher 1921 (Metron 1).
     """
@@ -39,10 +39,11 @@ def correlate(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]
 
 
 def jackknife(function: Callable[[Floats], Floats], values: Floats) -> Estimate:
-    """Evaluate a function of the means of columns over M images (M, D), with its interval by leaving one image out.
+    """Evaluate a function of the means of columns over M images (M, D), with the jackknife's interval over images.
 
     Args:
-        function: takes rows of means (R, D) to (R,) numbers.
+        function: maps rows of means (R, D) to (R,) numbers.
+        values: a row for each image.
 
     Source: Tukey 1958 (Annals of Mathematical Statistics 29).
     """
@@ -54,7 +55,7 @@ def jackknife(function: Callable[[Floats], Floats], values: Floats) -> Estimate:
 
 
 def mean_interval(shares: Sequence[float]) -> tuple[float, float] | None:
-    """Compute the interval of the mean of shares (0 to 1) by Student's t; None for one, and for equal ones."""
+    """Compute the interval of the mean of shares (0 to 1) by Student's t; None for one share, and for equal shares."""
     if len(shares) == 1 or min(shares) == max(shares):
         return None
     low, high = stats.t.interval(0.95, len(shares) - 1, np.mean(shares), stats.sem(shares))

@@ -1,17 +1,18 @@
-"""Count how many networks a second an experiment trains, beside the bare engine, PyTorch and Keras on the same task.
+"""Measure how many networks a second an experiment trains, and the bare engine, PyTorch and Keras on the same task.
 
 python benchmarks/experiment_throughput.py [--networks 8] [--processes 2] [--repeats 3]
 
-The task is `cnn` with the recipe `fast`: 60,000 images, one epoch, and the answers to 10,000 test images. Each side has
-as many processes as there are cores, one thread each, warm, and the sides take turns:
+The task is `cnn` with the recipe `fast`: 60,000 images, one epoch, and the predictions for 10,000 test images. Each
+side has as many processes as there are cores, one thread each, warm, and the sides take turns:
 
-- engine: an epoch of the engine with nothing around it; no evaluation, and nothing kept;
-- experiment: `train_runs` with local processes into a folder: drawn, trained, evaluated, weights and answers kept;
+- engine: an epoch of the engine alone, without evaluation and without storing anything;
+- experiment: `train_runs` with local processes into a folder: weights are drawn, trained, evaluated and stored, with
+  the predictions;
 - PyTorch, Keras: peers/many_networks.py.
 
-Printed are networks a second and how many times those of each other side an experiment trains; what the process that
-keeps the networks spends on each, which bounds how many workers it can serve; and the memory that one and two processes
-take (shared pages divided by those who share them).
+Printed are networks a second, and how many times as many an experiment trains as each other side; the processor time
+that storing a network takes, which bounds how many workers one process can serve; and the memory that one and two
+processes take (a shared page is divided among the processes that share it).
 """
 
 import argparse
@@ -55,12 +56,12 @@ def main() -> None:
         times = [mine / theirs for mine, theirs in zip(own, values, strict=True)]
         print(f"{name:<11} {spread(values)} networks/s; an experiment trains {spread(times)} times as many")
     print(f"receiving   {1000 * measure_receiving_seconds():.1f} ms of the process that keeps a network")
-    single, double = (memory(count) for count in (1, 2))
+    single, double = (measure_memory_megabytes(count) for count in (1, 2))
     print(f"memory      {single:.0f} MB with one process, {double:.0f} MB with two: {double / single:.2f} times")
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Measure the networks per second of each side, a number for each turn."""
+    """Measure the networks per second of each side in each turn."""
     rates = {name: list[float]() for name in ("engine", "experiment", "PyTorch", "Keras")}
     if arguments.without_peers:
         del rates["PyTorch"], rates["Keras"]
@@ -83,7 +84,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
 
 
 def train_bare_epochs(count: int) -> None:
-    """Train networks with nothing around the engine."""
+    """Train `count` networks by the engine alone."""
     data, recipe = cs.load_dataset("mnist").train, cs.recipes.fast
     options = EpochOptions(
         optimizer=recipe.optimizer, label_smoothing=recipe.label_smoothing, augmentation=recipe.augmentation
@@ -142,8 +143,8 @@ def measure_receiving_seconds(count: int = 20) -> float:
         return (time.process_time() - start) / count
 
 
-def memory(processes: int) -> float:
-    """Measure the highest number of MB that an experiment with so many processes takes, all together."""
+def measure_memory_megabytes(processes: int) -> float:
+    """Measure the most MB that all processes of an experiment with `processes` workers take together."""
     done = subprocess.run([sys.executable, __file__, str(processes)], capture_output=True, text=True, check=True)
     return float(done.stdout)
 

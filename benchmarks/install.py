@@ -19,13 +19,15 @@ import machine
 import processes
 
 PROJECT = Path(__file__).parent.parent
+# The smallest command of click, whose help takes the least time that such a help can take.
 BARE = "import click; click.command(params=[click.Option(['--name'])])(lambda name: None)(['--help'])"
+# A program that prints the bytes on disk of each installed package.
 SIZES = """
 import importlib.metadata, json, os
-def size(one):
-    paths = {os.fspath(one.locate_file(file)) for file in one.files or ()}
+def size(package):
+    paths = {os.fspath(package.locate_file(file)) for file in package.files or ()}
     return sum(os.stat(path).st_blocks * 512 for path in paths if os.path.exists(path))
-print(json.dumps({one.name: size(one) for one in importlib.metadata.distributions()}))
+print(json.dumps({package.name: size(package) for package in importlib.metadata.distributions()}))
 """
 
 
@@ -53,7 +55,7 @@ def measure(wheel: Path | None, times: int) -> dict[str, Any]:
         }
         done: dict[str, list[processes.Finished]] = {side: [] for side in commands}
         for command in commands.values():
-            run(*command)  # reads the files once
+            run(*command)  # which reads the files into the cache
         for _ in range(times):
             for side, command in commands.items():
                 done[side].append(run(*command))

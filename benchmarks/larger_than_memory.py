@@ -1,9 +1,9 @@
-"""Time training from disk beside training from memory, and say how much memory it takes.
+"""Time training from disk and training from memory in turns, and measure how much memory training takes.
 
 python benchmarks/larger_than_memory.py [--images 2000000] [--rounds 3] [--cold] [--bound-mib 0] [--without-memory]
 
-A set of so many images is made of MNIST's, repeated with each image shifted by up to two pixels, and written as plain
-IDX files into a folder that is removed at the end. Then a process of its own trains rounds of one epoch each of
+A set of `--images` images is made of MNIST's, repeated with each image shifted by up to two pixels, and written as
+plain IDX files into a folder that is removed at the end. Then a process of its own trains rounds of one epoch each of
 `classic` on `cnn`: from disk, and in turn from memory, where as many images (at most two million) are held. The two
 take the same steps on the same pixels. --cold has the system forget the file before each epoch from disk; --bound-mib
 lets the process that trains from disk alone, without a turn in memory, have no more data than that.
@@ -33,8 +33,8 @@ from convscope.data.datasets.readers.idx import idx_header
 from convscope.recipes import classic
 from convscope.training.memory import peak_memory_bytes, training_bytes
 
-MAX_IN_MEMORY = 2_000_000
-MAX_SHIFT = 2
+MAX_IN_MEMORY = 2_000_000  # images
+MAX_SHIFT = 2  # pixels
 
 
 def write_set(folder: Path, num_images: int) -> None:
@@ -82,7 +82,7 @@ def child(folder: Path, num_images: int, rounds: int, cold: bool, bound_mib: int
     splits = cs.load_dataset(folder)
     train = splits.train
     assert is_on_disk(train.images), "the bound is a megabyte"
-    after_loading = peak_memory_bytes()
+    bytes_after_loading = peak_memory_bytes()
     recipe = cs.Recipe(1, classic.batch_size, classic.optimizer, name="one epoch")
     held = None
     if with_memory:
@@ -113,7 +113,7 @@ def child(folder: Path, num_images: int, rounds: int, cold: bool, bound_mib: int
         "speeds": speeds,
         "cpu": cpu,
         "digests": digests,
-        "after_loading": after_loading,
+        "after_loading": bytes_after_loading,
         "peak": peak_memory_bytes(),
         "training_bytes": bound,
         "labels": train.labels.nbytes,

@@ -2,8 +2,8 @@
 
 python benchmarks/loading.py [--images 60000] [--rounds 3]
 
-Each form is written into a temporary folder first, without a test split, so that one is cut off; then every form is
-loaded once a round, from the disk's cache.
+Each form is written into a temporary folder first, without a test split, so that loading divides one off; then every
+form is loaded once a round, from the disk's cache.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from convscope.data.datasets.readers.idx import idx_header
 from convscope.experiment.machine import read_cpu_name
 
 
-def png(image: np.ndarray) -> bytes:
+def write_png(image: np.ndarray) -> bytes:
     content = io.BytesIO()
     Image.fromarray(image).save(content, format="PNG")
     return content.getvalue()
@@ -48,7 +48,7 @@ def write_forms(folder: Path, images: np.ndarray, labels: np.ndarray) -> dict[st
     names = ["label", *(f"pixel{number}" for number in range(rows.shape[1] - 1))]
     np.savetxt(folder / "set.csv", rows, "%d", ",", header=",".join(names), comments="")
     pa.parquet.write_table(pa.table(dict(zip(names, rows.T, strict=True))), folder / "pixels.parquet")
-    pictures = [png(image) for image in images]
+    pictures = [write_png(image) for image in images]
     structs = [{"bytes": picture, "path": None} for picture in pictures]
     pa.parquet.write_table(pa.table({"image": structs, "label": labels.astype(np.int64)}), folder / "pictures.parquet")
     for label in range(10):

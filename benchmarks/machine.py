@@ -1,4 +1,4 @@
-"""What a timing was made on: processor, cores, instruction sets, load, and a wait for a quiet moment."""
+"""Describe the machine of a timing: processor, cores, instruction sets, load; and wait for a quiet moment."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from typing import Any
 
 NOTABLE = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
-QUIET = 0.1  # the share of the processor that others may take
+QUIET = 0.1  # the share of the processor that other programs may take
 
 
 def describe() -> dict[str, Any]:
@@ -32,7 +32,7 @@ def load() -> list[float]:
 
 
 def measure_busy_share(seconds: float = 1.0) -> float:
-    """Measure the share of the processor that is taken during the next `seconds`; 0 if the system does not say."""
+    """Measure the share of the processor that is taken during the next `seconds`; 0 if it is unknown."""
     before = ticks()
     time.sleep(seconds)
     total, idle = (now - then for now, then in zip(ticks(), before, strict=True))
@@ -40,17 +40,17 @@ def measure_busy_share(seconds: float = 1.0) -> float:
 
 
 def measure_others_share(start: tuple[int, int], own_seconds: float) -> float:
-    """Measure the share of the processor that others took since `ticks` gave `start`; 0 if the system does not say.
+    """Measure the share of the processor that other programs took since `ticks` returned `start`; 0 if it is unknown.
 
     Args:
-        own_seconds: of the processor that the measurement itself took.
+        own_seconds: the processor seconds that the measurement itself took.
     """
     total, idle = (now - then for now, then in zip(ticks(), start, strict=True))
     return max(1 - (idle + own_seconds * os.sysconf("SC_CLK_TCK")) / total, 0.0) if total else 0.0
 
 
 def wait_until_quiet(limit_seconds: float) -> float:
-    """Wait until others leave the processor alone, or the limit is over; return the share that they took last."""
+    """Wait until other programs leave the processor alone, or the limit is over; return the share they took last."""
     end = time.monotonic() + limit_seconds
     while (share := measure_busy_share()) > QUIET and time.monotonic() < end:
         time.sleep(1)
@@ -58,7 +58,7 @@ def wait_until_quiet(limit_seconds: float) -> float:
 
 
 def ticks() -> tuple[int, int]:
-    """Read the ticks since the machine started, (all, idle)."""
+    """Read the ticks of the processor's clock since the machine started: (all, idle); zeros if they are unknown."""
     for line in _lines("/proc/stat"):
         if line.startswith("cpu "):
             ticks = [int(word) for word in line.split()[1:]]

@@ -1,10 +1,11 @@
-"""Measure how long commands take on an experiment of few and of many runs, which are made here and not trained.
+"""Measure how long commands take on experiments of few and of many runs; the runs are drawn here, not trained.
 
     python benchmarks/many_runs.py [--runs 100 10000] [--repeats 3]
 
-Printed is the median time in seconds of `compare`, of an `ensemble` of ten runs, of `log` to nothing, of one more run
-in the folder, and of opening one run, for each number of runs; and how long all runs take to be read, which is part of
-the first, third and fourth. The networks have 255 parameters, and there are 300 test images. The last line is JSON.
+Printed are, for each number of runs, the median seconds of `compare`, of an `ensemble` of ten runs, of reading what
+`log` sends, of one more run in the folder, of opening one run, and of reading all runs. `compare`, `log` and one more
+run include the reading of all runs. The networks have 255 parameters, and there are 300 test images. The last line is
+JSON.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def rows(part: dict[str, Any]) -> list[list[str]]:
 
 
 def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
-    """Store runs of two networks, each an own group, and return the data."""
+    """Store runs of two networks, each a group of its own, and return the data."""
     mnist = cs.load_dataset("mnist")
     data = folder / "data.npz"
     np.savez(
@@ -91,26 +92,26 @@ def make_spec(data: Path, group: int, seed: int) -> RunSpec:
 def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: int) -> dict[str, float]:
     """Measure the seconds of each command."""
     runs = [run.path for run in list(StoredRuns(folder / "runs").runs(print))]
-    ten, extra = runs[:20:2], iter(range(count, 2 * count))
+    ten, unused_seeds = runs[:20:2], iter(range(count, 2 * count))  # every second run is of the same network
 
-    def log() -> None:
+    def read_as_log() -> None:
         for path in find_runs(folder):
             read_run(path)
             read_results(path)
 
-    def join() -> None:
-        ensemble_run(ten, folder / f"joined-{next(extra)}", "", SILENT)
+    def join_ten() -> None:
+        ensemble_run(ten, folder / f"joined-{next(unused_seeds)}", "", SILENT)
 
     def train_more() -> None:
         specs = [make_spec(data, number % 2, number // 2) for number in range(count)]
-        train_runs([*specs, replace(specs[0], seed=next(extra))], splits, folder=folder, threads=1)
+        train_runs([*specs, replace(specs[0], seed=next(unused_seeds))], splits, folder=folder, threads=1)
 
     steps: dict[str, Callable[[], object]] = {
         "reading all runs": lambda: list(StoredRuns(folder / "runs").runs(print)),
         "opening one run": lambda: load_model(runs[-1]),
         "`compare` of the folder": lambda: compare_folders([folder]),
-        "`ensemble` of ten": join,
-        "`log` of all runs": log,
+        "`ensemble` of ten": join_ten,
+        "`log` of all runs": read_as_log,
         "one more run in the folder": train_more,
     }
     return {name: statistics.median(seconds_of(step) for _ in range(repeats)) for name, step in steps.items()}

@@ -46,20 +46,20 @@ import convscope as cs
 Part = dict[str, Any]
 PROJECT = engine_state.PROJECT
 BENCHMARKS = Path(__file__).parent
-FRESH_SEEDS = "200-229"  # that nothing was chosen with, nor looked at before all choices were made
+FRESH_SEEDS = "200-229"  # seeds that chose nothing and were not looked at before all choices were made
 FRESH = ("lenet5", "cnn-fast", "cnn-accurate")
 
 
 class Measurement:
-    """Runs commands and notes them as a reader would type them.
+    """A measurement that runs commands and notes them as a reader would type them.
 
     Attributes:
         scratch: the folder of experiments that are kept.
-        points, seeds: of the frontier, as on the command line.
+        points, seeds: the points of the frontier and their seeds, as on the command line.
         earlier: the part as it was measured last.
         keep: saves a part; it is called after each row that takes long.
-        commands: all so far.
-        cpu_seconds: of the processor that the last one took.
+        commands: all commands so far.
+        cpu_seconds: the processor seconds that the last command took.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ def accuracy(measurement: Measurement, dataset: str, points: Sequence[Point]) ->
 
 
 def compare_rows(first: Part, second: Part) -> Part:
-    """Compare two rows by their published answers."""
+    """Compare two rows by their published predictions."""
     comparison = cs.compare_groups(answers.read_group(first), answers.read_group(second)).to_dict()
     kept = ("names", "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval",
             "p_value", "degrees_of_freedom", "verdict")  # fmt: skip
@@ -119,7 +119,7 @@ def measure_rows(
     """Measure a row for each of `points` and keep it with those of `order` that were measured before.
 
     Args:
-        seeds: in place of as many as each point states.
+        seeds: the seeds in place of as many as each point states.
     """
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
     with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
@@ -139,7 +139,7 @@ def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Read a number of seeds from 0 on, or a range such as 100-109."""
+    """Read the number of seeds from 0 on, or a range such as 100-109."""
     first, dash, last = text.partition("-")
     return list(range(int(first), int(last) + 1)) if dash else list(range(int(first)))
 
@@ -162,7 +162,7 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
         words += ["--precision", row["precision"]] if row.get("precision", recipe.precision) != recipe.precision else []
         words += ["--epochs", str(row["epochs"])] if row.get("epochs", recipe.epochs) != recipe.epochs else []
-        out = scratch / "checks" / "-".join([dataset, *(word.strip("-") for word in words)])  # of this training alone
+        out = scratch / "checks" / "-".join([dataset, *(word.strip("-") for word in words)])  # for this training alone
         (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
         if run["weights_sha256"] == row["first"]["weights_sha256"]:
             choice = publish.compute_choice_digest(row["architecture"], row["recipe"])
@@ -324,9 +324,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--pages", action="store_true", help="measure nothing and write the tables of the pages again")
-    parser.add_argument("--points", default=ALL, help="of the frontier, separated by commas; by default all")
+    parser.add_argument("--points", default=ALL, help="points of the frontier, separated by commas; by default all")
     parser.add_argument("--check", action="store_true", help="train one network of each row that is out of date again")
-    parser.add_argument("--seeds", help="of each point of the frontier; by default as many as it states")
+    parser.add_argument("--seeds", help="seeds of each point of the frontier; by default as many as it states")
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"{unknown[0]}: the parts are {', '.join(PARTS)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 import numpy as np
-from claims import Share, group, print_table, within
+from claims import Share, is_within, make_group, print_table
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -45,7 +45,8 @@ def f1_rows(repeats: int) -> Iterator[list[object]]:
 
 
 def class_sizes(classes: int, images: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the expected images of each class: all rare; half of them 20 times as many; one with most images."""
+    """Yield the expected images of each class: all classes rare; half of them with 20 times as many images; one class
+    with most images."""
     rare = np.full(classes, float(images))
     yield rare
     yield np.where(np.arange(classes) < classes // 2, rare, 20 * rare)
@@ -66,7 +67,7 @@ def measure_f1_coverage(
             share *= (support / support.sum())[:, None]
             truth = float((2 * np.diagonal(share) / (share.sum(axis=0) + share.sum(axis=1))).mean())
         matrix = stream.multinomial(int(support.sum()), share.ravel()).reshape(classes, classes)
-        held.append(within(truth, macro_f1(matrix)[1]))
+        held.append(is_within(truth, macro_f1(matrix)[1]))
     return float(np.mean(held))
 
 
@@ -83,18 +84,20 @@ def ensemble_rows(repeats: int) -> Iterator[list[object]]:
     for members in (2, 5, 10, 35):
         for images in (200, 1000, 10_000):
             for rate in (0.001, 0.01, 0.05, 0.2):
-                shares = np.array([false_claims(stream, members, images, rate, *world, repeats) for world in WORLDS])
+                shares = np.array(
+                    [measure_ensemble_claims(stream, members, images, rate, *world, repeats) for world in WORLDS]
+                )
                 mean, anew = (Share(float(share), repeats * len(WORLDS)) for share in shares.mean(axis=0))
                 least, greatest = (Share(float(end), repeats) for end in (shares[:, 0].min(), shares[:, 0].max()))
                 yield [members, images, f"{100 * rate:g} %", least, mean, greatest, anew]
 
 
 WORLDS = ((0.3, 0.7, 10.0), (0.5, 0.5, 40.0), (0.2, 1.0, 6.0), (1.0, 1.0, 20.0), (0.1, 0.9, 1000.0))
-"""Of images on which some members are wrong: the Beta distribution of their share, and how steeply the chance that the
-ensemble is wrong rises with it."""
+"""The Beta distribution of the share of members that are wrong on an image, over images on which some are; and how
+steeply the probability that the ensemble is wrong rises with that share."""
 
 
-def false_claims(
+def measure_ensemble_claims(
     stream: np.random.Generator, members: int, images: int, rate: float, a: float, b: float, steep: float, repeats: int
 ) -> tuple[float, float]:
     """Measure how often equally good networks differ: by `compare_with_members`, and by `compare_groups`."""
@@ -111,7 +114,7 @@ def false_claims(
         chance[hard] = stream.beta(a, b, hard.sum())
         wrong = stream.random((members, images)) < chance
         vote = hard & (stream.random(images) < expit(steep * (wrong.mean(axis=0) - low)))
-        whole, alone = group("ensemble", vote[None]), group("members", wrong)
+        whole, alone = make_group("ensemble", vote[None]), make_group("members", wrong)
         fixed = Members(**{field.name: getattr(alone, field.name) for field in fields(alone)})
         comparisons = compare_with_members(whole, fixed), compare_groups(whole, alone)
         claims.append([comparison.is_distinguishable for comparison in comparisons])
@@ -128,7 +131,8 @@ def print_calibration(repeats: int) -> None:
 
 FACTORS = (1.0, 1.5, 0.7)
 EASE = {"99 % correct": 17 * (14,) + (8, 8, 4), "75 %": (8, 6, 4, 2), "30 %": (0,)}
-"""Of networks: by how much one of ten classes stands out among logits with a standard deviation of 1."""
+"""By how much one of ten classes stands out among logits with a standard deviation of 1, by the name of a network; each
+image draws one of the numbers."""
 
 
 def calibration_rows(repeats: int) -> Iterator[list[object]]:
@@ -172,7 +176,7 @@ def rejection_rows(num_scores: int, repeats: int) -> Iterator[list[object]]:
                 kept = int(np.all([scores[name] >= thresholds[name] for name in thresholds], axis=0).sum())
                 rule = RuleNumbers(thresholds, {}, 0.99, count, kept, 0, {})
                 shares.append(float(np.any([new[name] < thresholds[name] for name in thresholds], axis=0).mean()))
-                held.append(within(shares[-1], rule.refusal_range))
+                held.append(is_within(shares[-1], rule.refusal_range))
             max_share = f"{100 * rule.max_refused_share:.2f}"
             yield [
                 correlation,

@@ -1,11 +1,12 @@
-"""Export trained runs as C headers in integers, and count and compare on all test images what compilers make of them.
+"""Export trained runs as C headers in integers, count the bytes that compilers make of them, and compare their logits.
 
 python benchmarks/microcontroller.py EXPERIMENT [--calibrate 1000] [--arm 1] [--json]
 
 Each header is compiled by gcc -std=c99 for this machine, and those of the first `--arm` runs also by clang-19 for ARM
 (AArch64) and run by QEMU, which takes minutes a run. All programs must give the bits of the integers in Python, for
-every image; else it ends with an error. Printed are for each run the constants in the object file, what the header
-states, the header's accuracy, the model's, and how many answers differ; at the end the mean of the accuracies.
+every image; else this script ends with an error. Printed are for each run the bytes of the constants in the object
+file, the bytes that the header states, the header's accuracy, the model's, and how many predictions differ; at the end
+the mean of the accuracies.
 
     convscope experiment --architecture micro11k --recipe micro11k --seeds 30 --out runs/micro
     python benchmarks/microcontroller.py runs/micro
@@ -50,8 +51,8 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 ARM = ("clang-19", "--target=aarch64-linux-gnu", "-static", "-fuse-ld=lld-19")
 
 
-def answers(folder: Path, compiler: tuple[str, ...], runner: tuple[str, ...], images: np.ndarray) -> bytes:
-    """Run the compiled program, and return the logits that it prints."""
+def compute_logits(folder: Path, compiler: tuple[str, ...], runner: tuple[str, ...], images: np.ndarray) -> bytes:
+    """Compile the program and run it, and return the bytes of the logits that it prints."""
     command = [*compiler, *WARNINGS, "-O2", "net.c", "-o", "net", "-lm"]
     subprocess.run(command, cwd=folder, check=True)
     done = subprocess.run([*runner, "./net"], cwd=folder, check=True, input=images.tobytes(), capture_output=True)
@@ -59,7 +60,7 @@ def answers(folder: Path, compiler: tuple[str, ...], runner: tuple[str, ...], im
 
 
 def count_constant_bytes(folder: Path) -> int:
-    """Count the bytes of the weights in the object file: the symbols of constant data whose names are of arrays."""
+    """Count the bytes of the weights in the object file: the symbols of constant data, except the class names."""
     subprocess.run(["gcc", *WARNINGS, "-Os", "-c", "net.c", "-o", "net.o"], cwd=folder, check=True)
     symbols = subprocess.run(["nm", "-S", "net.o"], cwd=folder, check=True, capture_output=True, text=True).stdout
     sizes = [line.split() for line in symbols.splitlines()]
@@ -79,7 +80,8 @@ def main() -> None:
     calibration, test = calibration_images(data.train, arguments.calibrate), data.test
     log = sys.stderr if arguments.json else sys.stdout
     print(
-        "run | bytes in the object file | stated | accuracy in C | of the model | other answers | processors", file=log
+        "run | bytes in the object file | stated | accuracy in C | of the model | other predictions | processors",
+        file=log,
     )
     runs = []
     for number, path in enumerate(list_runs(arguments.experiment / "runs")):
@@ -93,7 +95,7 @@ def main() -> None:
             if number < arguments.arm:
                 processors["ARM"] = (ARM, ("qemu-aarch64",))
             for processor, (compiler, runner) in processors.items():
-                if answers(folder, compiler, runner, test.images) != expected.tobytes():
+                if compute_logits(folder, compiler, runner, test.images) != expected.tobytes():
                     sys.exit(f"{path}: {processor} gives other logits than Python")
             counted = count_constant_bytes(folder)
             stated = re.search(r"NET_WEIGHT_BYTES (\d+)", (folder / "net.h").read_text())

@@ -1,4 +1,4 @@
-"""Convscope's side of each comparison: one measurement a process, printed as one JSON object like a peer's.
+"""Measure Convscope's side of a comparison: one measurement per process, printed as one JSON object like a peer's.
 
     .venv/bin/python benchmarks/ours.py epoch | infer | fast | weights FILE
     .venv/bin/python benchmarks/ours.py deep vgg|m3|m5|residual [--precision bfloat16]
@@ -25,14 +25,14 @@ import training_work
 import convscope as cs
 from convscope.engine.processor import measure_peak
 
-EPOCHS = 5  # timed, after one to warm up
-SINGLES = 2000  # images classified alone
+EPOCHS = 5  # timed epochs, after one to warm up
+SINGLES = 2000  # timed predictions of a single image
 SEEDS = 4
 FAST_SEEDS = 30
 
 
 class SkippedError(Exception):
-    """Something that this version of convscope does not have yet."""
+    """This version of convscope lacks what a measurement needs."""
 
 
 def epoch(_options: argparse.Namespace) -> dict[str, Any]:

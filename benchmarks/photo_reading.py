@@ -4,8 +4,8 @@ python benchmarks/photo_reading.py RUN [--count 1000] [--seed 0] [--json]
 
 Printed are, with Wilson intervals of 95 %: scikit-learn's 1,797 digits of 8 × 8 through the steps of
 `convscope.data.handwriting`, as they are and enlarged, with the confusion matrix; and test digits of MNIST clean, as
-photos that tests/photos.py renders, on squared paper, with specks, and small on the sheet; and the photos with each
-step left out. `--count` digits are drawn from the test set with `--seed`, which is the first photo's seed too.
+photos that tests/photos.py renders, on squared paper, with specks, and small on the sheet; and the photos without each
+step. `--count` digits are drawn from the test set with `--seed`, which is the first photo's seed too.
 """
 
 import argparse
@@ -33,20 +33,21 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import photos
 
 Pictures = list[NDArray[np.uint8]]
-FEW = 4  # the steps, squares, specks and small digits are measured on one digit in so many
-# Times, bicubic, with a margin of one pixel of the 8 × 8: chosen on every second digit, from the first on.
-ENLARGED = 10
+VARIANT_DIVISOR = 4  # the steps, squares, specks and small digits are measured on one digit in four
+# The 8 × 8 digits get a margin of one pixel and are enlarged ten times, bicubic: chosen on every second digit, from the
+# first on.
+ENLARGEMENT = 10
 
 
-def other_digits(enlarged: bool) -> tuple[Pictures, NDArray[np.int64]]:
+def load_other_digits(enlarged: bool) -> tuple[Pictures, NDArray[np.int64]]:
     """Load scikit-learn's digits, light on dark, 0 to 255, and their labels."""
     bunch = load_digits()
     digits = np.floor(bunch.images * 255 / 16 + 0.5).astype(np.uint8)
     if not enlarged:
         return list(digits), bunch.target
-    sides = 10 * ENLARGED
+    side = 10 * ENLARGEMENT  # 8 pixels and the margin on both sides
     framed = [Image.fromarray(np.pad(digit, 1)) for digit in digits]
-    return [np.asarray(picture.resize((sides, sides), Image.Resampling.BICUBIC)) for picture in framed], bunch.target
+    return [np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC)) for picture in framed], bunch.target
 
 
 def draw_on_squares(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -72,8 +73,8 @@ def draw_with_specks(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return photos.photograph(ink, seed)
 
 
-def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
-    """Draw the photo of a digit on a sheet so many times as large, in at most 1,600 pixels."""
+def draw_small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
+    """Draw the photo of a digit on a sheet `times` times as large, in at most 1,600 pixels."""
     ink, _ = photos.draw_rows([[image]], seed)
     ink = np.pad(ink, [(side * (times - 1) // 2,) * 2 for side in ink.shape])
     largest = max(ink.shape)
@@ -82,8 +83,8 @@ def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
     return photos.photograph(ink, seed)
 
 
-def read(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) -> dict[str, Any]:
-    """Count the pictures that are read right, and measure the time of the steps for each picture."""
+def read_pictures(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) -> dict[str, Any]:
+    """Count the pictures that are read correctly, and measure the time of the steps for each picture."""
     height, width, channels = model.architecture.input.shape
     assert model.handwriting is not None
     images: Pictures = []
@@ -94,57 +95,59 @@ def read(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) ->
         images.append(prepared.image)
         hints += prepared.hints
     seconds = (time.perf_counter() - start) / len(pictures)
-    answers = model.predict(np.stack(images))
-    right = int((answers == labels).sum())
+    y_pred = model.predict(np.stack(images))
+    num_correct = int((y_pred == labels).sum())
     return {
         "num_images": len(pictures),
-        "accuracy": right / len(pictures),
-        "interval": wilson_interval(right, len(pictures)),
+        "accuracy": num_correct / len(pictures),
+        "interval": wilson_interval(num_correct, len(pictures)),
         "milliseconds": 1000 * seconds,
         "hints": {hint: hints.count(hint) for hint in sorted(set(hints))},
-        "confusion_matrix": confusion_matrix(labels, answers, 10).tolist(),
+        "confusion_matrix": confusion_matrix(labels, y_pred, 10).tolist(),
     }
 
 
 def measure(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Measure the figures, by name."""
+    """Measure the accuracies of each kind of picture, by the name of the kind."""
     test = cs.load_dataset("mnist").test
     chosen = np.sort(np.random.default_rng(seed).choice(len(test.labels), count, replace=False))
     images, labels = test.images[chosen], test.labels[chosen]
-    right = int((model.predict(images) == labels).sum())
+    num_correct = int((model.predict(images) == labels).sum())
     figures: dict[str, dict[str, Any]] = {
-        "scikit-learn's digits, 8 × 8": read(model, *other_digits(enlarged=False)),
-        "scikit-learn's digits, enlarged": read(model, *other_digits(enlarged=True)),
+        "scikit-learn's digits, 8 × 8": read_pictures(model, *load_other_digits(enlarged=False)),
+        "scikit-learn's digits, enlarged": read_pictures(model, *load_other_digits(enlarged=True)),
         "MNIST, as in the file": {
             "num_images": count,
-            "accuracy": right / count,
-            "interval": wilson_interval(right, count),
+            "accuracy": num_correct / count,
+            "interval": wilson_interval(num_correct, count),
         },
     }
 
     pictures = [photos.photograph_digit(image, seed + i) for i, image in enumerate(images)]
-    figures["photos"] = read(model, pictures, labels)
+    figures["photos"] = read_pictures(model, pictures, labels)
     assert model.handwriting is not None
-    few = max(1, count // FEW)
+    few = max(1, count // VARIANT_DIVISOR)
     few_pictures, few_labels = pictures[:few], labels[:few]
-    figures["the first of these photos"] = read(model, few_pictures, few_labels)
-    choose_steps = model.handwriting.steps
+    figures["the first of these photos"] = read_pictures(model, few_pictures, few_labels)
+    usual_steps = model.handwriting.steps
     for step in STEPS:
-        steps: tuple[Step, ...] = tuple(name for name in STEPS if (name in choose_steps) != (name == step))
-        figures[f"photos, {'without' if step in choose_steps else 'with'} {step}"] = read(
+        steps: tuple[Step, ...] = tuple(name for name in STEPS if (name in usual_steps) != (name == step))
+        figures[f"photos, {'without' if step in usual_steps else 'with'} {step}"] = read_pictures(
             model, few_pictures, few_labels, steps
         )
-    figures["photos, only resized"] = read(model, few_pictures, few_labels, ())
-    figures["inverted photos"] = read(model, [255 - picture for picture in few_pictures], few_labels)
+    figures["photos, only resized"] = read_pictures(model, few_pictures, few_labels, ())
+    figures["inverted photos"] = read_pictures(model, [255 - picture for picture in few_pictures], few_labels)
 
     def measure_drawn(name: str, draw: Any) -> None:
-        figures[name] = read(model, [draw(image, seed + i) for i, image in enumerate(images[:few])], few_labels)
+        figures[name] = read_pictures(
+            model, [draw(image, seed + i) for i, image in enumerate(images[:few])], few_labels
+        )
 
     measure_drawn("photos of squared paper", draw_on_squares)
     measure_drawn("photos with specks", draw_with_specks)
     for times in (2, 4):
         measure_drawn(
-            f"photos of a sheet {times} times as large", lambda image, key, times=times: small(image, key, times)
+            f"photos of a sheet {times} times as large", lambda image, seed, times=times: draw_small(image, seed, times)
         )
     return figures
 

@@ -3,9 +3,9 @@
 python benchmarks/plan_claims.py [--repeats 20000] [--only level|looks|power|pilots|next|best|real] [--real FOLDER ...]
 
 "Level" and "looks" draw accuracies from a normal distribution around those of endless seeds and images; the luck of
-single images is a known part of their variance. The others draw answers to images, as claims.py does. With
---real, two networks at a time are compared whose runs stand in experiments with one network each: images are drawn with
-replacement and seeds without, so that the truth is what all runs on all images say.
+single images is a known part of their variance. The others draw predictions for images, as claims.py
+does. With --real, two networks at a time are compared whose runs stand in experiments with one network each: images are
+drawn with replacement and seeds without, so that the truth is what all runs on all images say.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
-from claims import WORLDS, Flags, Share, group
+from claims import WORLDS, Flags, Share, make_group
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
@@ -26,16 +26,24 @@ from convscope.storage import StoredRuns
 
 Floats = NDArray[np.float64]
 NUM_IMAGES = 10_000
-SPREADS = (0.01, 0.1, 1.0, 10.0, 100.0)  # the variance of the second network's runs, for 1 of the first's
-IMAGES = (0.0, 0.3, 1.0, 3.0)  # the variance of the images, for that of the mean over seeds
-LUCKS = (0.1, 0.3, 0.7, 0.95)  # the part of a run's variance that is luck on single images; for MNIST 0.72
+SPREADS = (0.01, 0.1, 1.0, 10.0, 100.0)  # the variance of the second network's runs as a multiple of the first's
+IMAGES = (0.0, 0.3, 1.0, 3.0)  # the variance over images as a multiple of the variance of the mean over seeds
+LUCKS = (0.1, 0.3, 0.7, 0.95)  # the share of a run's variance that is luck on single images; on MNIST 0.72
 
 
 def draw_p_values(
     stream: np.random.Generator, counts: Sequence[int], spreads: Sequence[float], images: float, luck: float,
     repeats: int, difference: float = 0.0, looks: int = 1,
 ) -> Floats:  # fmt: skip
-    """Draw the p-values (looks, repeats) of experiments whose runs come in equal steps."""
+    """Draw the p-values (looks, repeats) of experiments whose runs come in equal steps.
+
+    Args:
+        counts: the runs of each network after the last look.
+        spreads: the variance of each network's runs.
+        images: the variance of the difference over images.
+        luck: the share of the runs' variance that is luck on single images.
+        difference: the true difference of the two networks.
+    """
     accuracies = [
         sd * stream.standard_normal((repeats, count)) for sd, count in zip(np.sqrt(spreads), counts, strict=True)
     ]
@@ -44,18 +52,18 @@ def draw_p_values(
     for look in range(1, looks + 1):
         seen = [runs[:, : look * runs.shape[1] // looks] for runs in accuracies]
         sizes = [runs.shape[1] for runs in seen]
-        of_seeds = [runs.var(axis=1, ddof=1) / size for runs, size in zip(seen, sizes, strict=True)]
+        seed_variances = [runs.var(axis=1, ddof=1) / size for runs, size in zip(seen, sizes, strict=True)]
         lucky = luck * sum(spread / size for spread, size in zip(spreads, sizes, strict=True))
-        of_images = images + lucky
-        variance = of_images + np.maximum(sum(of_seeds) - lucky, 0.0)
-        parts = [(part, size - 1) for part, size in zip(of_seeds, sizes, strict=True)]
-        freedom = degrees_of_freedom(variance, (of_images, float(NUM_IMAGES)), parts)
-        apart = shift + seen[0].mean(axis=1) - seen[1].mean(axis=1)
-        rows.append(2 * stdtr(freedom, -np.abs(apart) / np.sqrt(variance)))
+        image_variance = images + lucky
+        variance = image_variance + np.maximum(sum(seed_variances) - lucky, 0.0)
+        parts = [(part, size - 1) for part, size in zip(seed_variances, sizes, strict=True)]
+        freedom = degrees_of_freedom(variance, (image_variance, float(NUM_IMAGES)), parts)
+        differences = shift + seen[0].mean(axis=1) - seen[1].mean(axis=1)
+        rows.append(2 * stdtr(freedom, -np.abs(differences) / np.sqrt(variance)))
     return np.array(rows)
 
 
-def worst_level(counts: tuple[int, int], looks: int, repeats: int) -> tuple[Share, str]:
+def find_worst_level(counts: tuple[int, int], looks: int, repeats: int) -> tuple[Share, str]:
     """Find the variances at which most experiments tell equal networks apart, and measure that share with new draws."""
     stream = np.random.default_rng([3, *counts, looks])
 
@@ -73,14 +81,14 @@ def worst_level(counts: tuple[int, int], looks: int, repeats: int) -> tuple[Shar
 def level_table(repeats: int) -> Iterator[str]:
     yield "| seeds | largest share of false findings, % | at |\n| --- | --- | --- |"
     for counts in combinations_with_replacement((2, 3, 5, 10, 30), 2):
-        share, where = worst_level(counts, 1, repeats)
+        share, where = find_worst_level(counts, 1, repeats)
         yield f"| {counts[0]} and {counts[1]} | {share} | {where} |"
 
 
 def looks_table(repeats: int) -> Iterator[str]:
     yield "| looks | seeds of each at the last | largest share of false findings, % | at |\n| --- | --- | --- | --- |"
     for looks, count in [(2, 4), (2, 6), (2, 10), (2, 30), (3, 6), (3, 9), (3, 15), (3, 30)]:
-        share, where = worst_level((count, count), looks, repeats)
+        share, where = find_worst_level((count, count), looks, repeats)
         yield f"| {looks} | {count} | {share} | {where} |"
 
 
@@ -100,25 +108,29 @@ def power_table(repeats: int) -> Iterator[str]:
     yield "| world | errors of the second | seeds | promised, % | reached, % |\n| --- | --- | --- | --- | --- |"
     for world, times in product(WORLDS, (1.15, 1.4, 2.0)):
         stream, rates = np.random.default_rng(1), [world.rate, world.rate * times]
-        known = average_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
+        known = average_variances((a, b) for a, b in (world.draw_groups(stream, rates, 30) for _ in range(60)))
         for count in (3, 5, 15):
-            claims = [group_difference(*world.groups(stream, rates, count)).p_value < LEVELS[0] for _ in range(repeats)]
+            claims = [
+                group_difference(*world.draw_groups(stream, rates, count)).p_value < LEVELS[0] for _ in range(repeats)
+            ]
             promised, reached = 100 * known.power(count, rates[1] - rates[0]), Share(float(np.mean(claims)), repeats)
             yield f"| {world.name} | x {times} | {count} | {promised:.1f} | {reached} |"
 
 
 def pilot_table(repeats: int) -> Iterator[str]:
-    """Plan from pilots of drawn answers, and say which power the planned seeds really have."""
+    """Plan from pilots of drawn predictions, and say which power the planned seeds really have."""
     yield "| world | seeds of the pilot | mean power, % | middle 95 % | planned seeds, middle 95 % |"
     yield "| --- | --- | --- | --- | --- |"
     for world, times in zip(WORLDS, (1.3, 1.3, 2.0, 1.8), strict=True):
         rates = [world.rate, world.rate * times]
         stream = np.random.default_rng(4)
-        known = average_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
+        known = average_variances((a, b) for a, b in (world.draw_groups(stream, rates, 30) for _ in range(60)))
         for pilot in (3, 5, 10):
             powers, planned = [], []
             for _ in range(repeats):
-                plan = cs.plan(*map(group, "ab", world.groups(stream, rates, pilot)), difference=rates[1] - rates[0])
+                plan = cs.plan(
+                    *map(make_group, "ab", world.draw_groups(stream, rates, pilot)), difference=rates[1] - rates[0]
+                )
                 planned.append(plan.seeds or 1000)
                 powers.append(known.power(planned[-1], rates[1] - rates[0]))
             low, high = 100 * np.quantile(powers, [0.025, 0.975])
@@ -132,8 +144,8 @@ def next_run_table(repeats: int) -> Iterator[str]:
     for world, count in product(WORLDS, (2, 3, 5, 10, 30)):
         stream, held = np.random.default_rng([5, count]), 0
         for _ in range(repeats):
-            [runs] = world.groups(stream, [world.rate], count + 1)
-            low, high = group("a", runs[1:]).next_run_interval or (0.0, 1.0)
+            [runs] = world.draw_groups(stream, [world.rate], count + 1)
+            low, high = make_group("a", runs[1:]).next_run_interval or (0.0, 1.0)
             held += low <= 1 - runs[0].mean() <= high
         yield f"| {world.name} | {count} | {Share(held / repeats, repeats)} |"
 
@@ -145,7 +157,7 @@ def best_table(repeats: int) -> Iterator[str]:
         stream, held, named = np.random.default_rng([6, num_groups, count]), 0, 0
         for _ in range(repeats):
             rates = [world.rate, *[world.rate * 1.02] * (num_groups - 1)]
-            groups = [group(f"{i}", wrong) for i, wrong in enumerate(world.groups(stream, rates, count))]
+            groups = [make_group(f"{i}", wrong) for i, wrong in enumerate(world.draw_groups(stream, rates, count))]
             best = cs.compare_all(groups).best_groups or ()
             held, named = held + ("0" in best), named + len(best)
         share = Share(held / repeats, repeats)
@@ -153,7 +165,7 @@ def best_table(repeats: int) -> Iterator[str]:
 
 
 def draw_pair(stream: np.random.Generator, wrong_a: Flags, wrong_b: Flags, count: int) -> tuple[Flags, Flags]:
-    """Draw so many runs of each network without replacement, and images with it."""
+    """Draw `count` runs of each network without replacement, and images with replacement."""
     images = stream.integers(0, wrong_a.shape[1], wrong_a.shape[1])
     first, second = (wrong[stream.permutation(len(wrong))[:count]] for wrong in (wrong_a, wrong_b))
     return first[:, images], second[:, images]
@@ -161,13 +173,13 @@ def draw_pair(stream: np.random.Generator, wrong_a: Flags, wrong_b: Flags, count
 
 def real_table(experiments: Sequence[Path], repeats: int) -> Iterator[str]:
     yield "| networks | points apart | seeds | promised, % | reached, % |\n| --- | --- | --- | --- | --- |"
-    answers = dict[str, Flags]()
+    wrong_by_network = dict[str, Flags]()
     for experiment in experiments:
         stored = StoredRuns(experiment / "runs")
         runs = list(stored.runs(print))
-        answers[runs[0].folder.architecture.name] = np.array([run.y_pred != stored.y_true for run in runs])
+        wrong_by_network[runs[0].folder.architecture.name] = np.array([run.y_pred != stored.y_true for run in runs])
     stream = np.random.default_rng(8)
-    for (a, wrong_a), (b, wrong_b) in combinations(answers.items(), 2):
+    for (a, wrong_a), (b, wrong_b) in combinations(wrong_by_network.items(), 2):
         known = average_variances(draw_pair(stream, wrong_a, wrong_b, len(wrong_a)) for _ in range(40))
         apart = abs(float(wrong_a.mean() - wrong_b.mean()))
         for count in (3, 5, 10):
@@ -181,7 +193,9 @@ def real_table(experiments: Sequence[Path], repeats: int) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20_000, help="experiments a row; of drawn answers a tenth")
+    parser.add_argument(
+        "--repeats", type=int, default=20_000, help="experiments a row; a tenth where predictions are drawn"
+    )
     parser.add_argument("--only", choices=("level", "looks", "power", "pilots", "next", "best", "real"))
     parser.add_argument("--real", type=Path, nargs="+", default=[], help="experiments of one network each")
     options = parser.parse_args()

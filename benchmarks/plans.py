@@ -1,4 +1,4 @@
-"""How many seeds a comparison needs: planned by `cs.plan` from the published answers of pairs of networks."""
+"""How many seeds a comparison needs: planned by `cs.plan` from the published predictions of pairs of networks."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -11,14 +11,14 @@ from tables import Part
 import convscope as cs
 
 DIFFERENCES = (0.002, 0.001, 0.0005)
-"""Of accuracies, for which it is planned."""
+"""The differences of accuracies that are planned for."""
 
 
 def measure(measurement: Any, rows: Iterable[Part]) -> Part:
-    """Plan the comparison of each two of `rows` with answers that follow each other in accuracy.
+    """Plan the comparison of each two neighbours in accuracy among the rows that have predictions.
 
     Args:
-        measurement: as in measure.py.
+        measurement: the `Measurement` of measure.py.
     """
     measurement.commands.append('make results ARGS="plans"')
     known = [row for row in rows if "answers" in row and row["num_runs"] > 1]

@@ -17,7 +17,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONDONTW
 
 
 class MeasurementError(Exception):
-    """A process that failed or printed something else than one JSON object."""
+    """A process failed, or printed something else than one JSON object."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Finished:
     """A process that ended well.
 
     Attributes:
-        seconds: from its start to its end.
-        cpu_seconds: of the processor, of it and its children, all cores together.
-        peak_memory_bytes: of the largest single process among it and its children (where several are large at once,
-            they together held more).
-        output: what it wrote to stdout.
+        seconds: the time from its start to its end.
+        cpu_seconds: the processor time of it and its children, on all cores together.
+        peak_memory_bytes: the peak memory of the largest single process among it and its children (where several are
+            large at once, they together held more).
+        output: the text that it wrote to stdout.
     """
 
     seconds: float
@@ -42,7 +42,7 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
     """Run `command` in `folder` to its end.
 
     Raises:
-        MeasurementError: if it is not there or fails; the message ends with what it said last.
+        MeasurementError: if the command does not exist or fails; the message ends with its last line of stderr.
     """
     words = [str(word) for word in command]
     variables = {**os.environ, **QUIET, **(environment or {})}

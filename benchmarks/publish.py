@@ -22,7 +22,8 @@ from rows import ROWS
 FILE = engine_state.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
 
-_LEFT_OUT = (
+# Tables of parts that may be missing; a page shows nothing in their place.
+_OPTIONAL_TABLES = (
     "frontier-picture",
     "frontier-pictures",
     "frontier-fresh",
@@ -30,7 +31,7 @@ _LEFT_OUT = (
     "plans",
     "atlas",
     "crossed",
-)  # before they are measured
+)
 
 Part = tables.Part
 
@@ -80,7 +81,7 @@ def page(text: str, parts: dict[str, Part]) -> str:
 
 
 def strip_tables(text: str) -> str:
-    """Read the text of a page outside of these tables."""
+    """Return the text of a page without the tables that are written here."""
     return re.sub(r"<!-- results: [\w-]+ -->.*?<!-- end -->", "", text, flags=re.DOTALL)
 
 
@@ -88,7 +89,7 @@ def _write_table(name: str, parts: dict[str, Part]) -> str:
     part, write = _TABLES[name]
     again = f'`make results ARGS="{part}"`'
     if part not in parts:
-        if name in _LEFT_OUT:
+        if name in _OPTIONAL_TABLES:
             return ""
         return tables.prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
     measured = parts[part]

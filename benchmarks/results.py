@@ -74,9 +74,9 @@ class Result:
 
     Attributes:
         value: the ratio, share or seconds; None when it was not measured.
-        samples: what it was computed from, ours first.
-        condition: of a row that has one beside its bound (an accuracy), whether it holds.
-        note: in words: what else is to be said, or why nothing was measured.
+        samples: the samples that `value` was computed from, ours first.
+        condition: whether the row's second condition (an accuracy) holds; True for a row that has only its bound.
+        note: a remark, or the reason why nothing was measured.
     """
 
     title: str

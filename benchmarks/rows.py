@@ -1,4 +1,4 @@
-"""The lines of the table: which sides each one needs, what it must reach, and how records become its result."""
+"""The rows of the table: the sides that each one needs, its bound, and how its result is computed from records."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ Records = Mapping[str, Sequence[Record]]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table.
+    """A row of the table.
 
     Attributes:
         ours, peers: names in `SIDES`; rows with the same `ours` are measured together.
-        judge: makes the result from the records of those sides.
-        once: whether one record of ours is enough, as where it holds many runs of its own.
+        judge: computes the result from the records of those sides.
+        once: whether one record of ours is enough, because it holds many runs.
     """
 
     name: str
@@ -39,7 +39,7 @@ def sample(side: str, records: Records, field: str = "seconds") -> Sample:
 
 
 def judge_ratio(row: Row, records: Records, field: str = "seconds") -> Result:
-    """Judge the best peer's median over ours; the note has the same for each turn, which a busy neighbour spares."""
+    """Judge the best peer's median over ours; the note has the ratios of single turns."""
     peers = {peer: sample(peer, records, field) for peer in row.peers}
     best = min(peers, key=lambda peer: peers[peer].median)
     turns = [

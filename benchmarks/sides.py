@@ -1,4 +1,4 @@
-"""The things that are timed: each a process of its own that gives one record, `seconds` of each repetition and more."""
+"""The programs that are timed: each is a process that returns one record, with the `seconds` of each repetition."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bench:
-    """Where this run of the benchmark finds and puts things.
+    """The interpreter and the folder that this run of the benchmark uses.
 
     Attributes:
         python: the interpreter that has convscope.
@@ -88,14 +88,14 @@ SIDES = {
     "seeds-one-a-core": Side("one a core", _ours("seeds", "one-a-core")),
     "seeds-one-after-another": Side("one after another", _ours("seeds", "one-after-another")),
 }
-for _read_name, _more in {
+for _row, _options in {
     "vgg": (),
     "m3": (),
     "m5": (),
     "residual": (),
     "residual-bfloat16": ("--precision", "bfloat16"),
 }.items():
-    _network = _read_name.removesuffix("-bfloat16")
-    SIDES[_read_name] = Side("convscope", _ours("deep", _network, *_more))
-    SIDES[f"tensorflow-{_read_name}"] = Side("TensorFlow", _peer("tensorflow_deep.py", "--network", _network, *_more))
-    SIDES[f"pytorch-{_read_name}"] = Side("PyTorch", _peer("pytorch_deep.py", "--network", _network, *_more))
+    _network = _row.removesuffix("-bfloat16")
+    SIDES[_row] = Side("convscope", _ours("deep", _network, *_options))
+    SIDES[f"tensorflow-{_row}"] = Side("TensorFlow", _peer("tensorflow_deep.py", "--network", _network, *_options))
+    SIDES[f"pytorch-{_row}"] = Side("PyTorch", _peer("pytorch_deep.py", "--network", _network, *_options))

@@ -36,7 +36,7 @@ LENGTH = 5
 
 
 def count_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
-    """Count the pairs that touch, although they would stand apart otherwise."""
+    """Count the pairs of digits that touch, and would stand apart without `touching`."""
     counts = [
         ndimage.label(photos.draw_rows([images], seed, chance)[0] > 127, np.ones((3, 3)))[1]
         for chance in (0.0, touching)
@@ -44,20 +44,20 @@ def count_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
     return max(0, counts[0] - counts[1])
 
 
-def why(truth: str, read: str) -> str:
-    """Say in a few words how a string was read wrongly."""
+def describe_mistake(truth: str, read: str) -> str:
+    """Describe in a few words how a string was misread."""
     if "\n" in read:
         return "not on one line"
     if len(read) != len(truth):
         return "a digit too few" if len(read) < len(truth) else "a digit too many"
-    wrong = sum(digit != digit_read for digit, digit_read in zip(truth, read, strict=True))
-    return "one digit misread" if wrong == 1 else "more than one digit misread"
+    num_misread = sum(digit != digit_read for digit, digit_read in zip(truth, read, strict=True))
+    return "one digit misread" if num_misread == 1 else "more than one digit misread"
 
 
-def figure(outcomes: list[bool]) -> dict[str, Any]:
+def measure_share(outcomes: list[bool]) -> dict[str, Any]:
     """Count how many of some pictures are classified correctly, with the interval of their share."""
-    right, count = sum(outcomes), len(outcomes)
-    return {"num_images": count, "accuracy": right / count, "interval": wilson_interval(right, count)}
+    num_correct, count = sum(outcomes), len(outcomes)
+    return {"num_images": count, "accuracy": num_correct / count, "interval": wilson_interval(num_correct, count)}
 
 
 def main() -> None:
@@ -66,7 +66,9 @@ def main() -> None:
     parser.add_argument("--strings", type=int, default=400)
     parser.add_argument("--touching", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=21)
-    parser.add_argument("--split", choices=("test", "train"), default="test", help="whose digits")
+    parser.add_argument(
+        "--split", choices=("test", "train"), default="test", help="the split that digits are drawn from"
+    )
     parser.add_argument("--wrong", type=Path, help="a folder for pictures of what was read wrongly")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -76,7 +78,7 @@ def main() -> None:
     random = np.random.default_rng(arguments.seed)
     outcomes: list[tuple[int, bool]] = []
     reasons: Counter[str] = Counter()
-    examples, seconds, single = [], 0.0, 0
+    examples, seconds, num_single_correct = [], 0.0, 0
     for number in range(arguments.strings):
         chosen = random.choice(len(test), LENGTH, replace=False)
         images, seed = list(test.images[chosen]), arguments.seed * 1_000_000 + number
@@ -85,23 +87,23 @@ def main() -> None:
         start = time.perf_counter()
         reading = read_strings(model, picture)
         seconds += time.perf_counter() - start
-        single += int((model.predict(test.images[chosen]) == test.labels[chosen]).all())
+        num_single_correct += int((model.predict(test.images[chosen]) == test.labels[chosen]).all())
         outcomes.append((count_touching(images, seed, arguments.touching), reading.text == truth))
         if reading.text != truth:
-            reasons[why(truth, reading.text)] += 1
+            reasons[describe_mistake(truth, reading.text)] += 1
             examples.append(f"{truth} as {reading.text.replace(chr(10), ' / ')}")
             if arguments.wrong:
                 arguments.wrong.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(reading.draw(picture)).save(arguments.wrong / f"{number}-{truth}.png")
 
     groups = {
-        "read whole": [right for _, right in outcomes],
-        "  none touching": [right for touching, right in outcomes if not touching],
-        "  some touching": [right for touching, right in outcomes if touching],
-        "all five right, one by one": [True] * single + [False] * (arguments.strings - single),
+        "read whole": [is_correct for _, is_correct in outcomes],
+        "  none touching": [is_correct for touching, is_correct in outcomes if not touching],
+        "  some touching": [is_correct for touching, is_correct in outcomes if touching],
+        "all five right, one by one": [True] * num_single_correct + [False] * (arguments.strings - num_single_correct),
     }
     if arguments.json:
-        figures = {f"numbers, {name.strip()}": figure(chosen) for name, chosen in groups.items() if chosen}
+        figures = {f"numbers, {name.strip()}": measure_share(chosen) for name, chosen in groups.items() if chosen}
         print(json.dumps({"machine": machine.describe(), "seed": arguments.seed, "figures": figures}))
         return
 
@@ -113,8 +115,8 @@ def main() -> None:
     print(f"strings                    n = {arguments.strings} of {LENGTH} {split} digits, seed {seed}")
     print(f"touching                   each with a chance of {arguments.touching:g}")
     for name, chosen in groups.items():
-        shares = figure(chosen) if chosen else None
-        text = f"{percent_with_interval(shares['accuracy'], shares['interval'])} of {len(chosen)}" if shares else "none"
+        share = measure_share(chosen) if chosen else None
+        text = f"{percent_with_interval(share['accuracy'], share['interval'])} of {len(chosen)}" if share else "none"
         print(f"{name:<26} {text}")
     print(f"seconds a picture          {seconds / arguments.strings:.3f}")
     for reason, count in reasons.most_common():

@@ -31,7 +31,7 @@ COLOURS = {
 """The colour of each role in the light and in the dark theme."""
 
 POINTS = 72
-"""Charts are laid out in CSS pixels: at 72 dots an inch, a matplotlib point is one."""
+"""Dots an inch. Charts are laid out in CSS pixels: at 72 dots an inch, a point of matplotlib is a pixel."""
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -111,5 +111,5 @@ def format_svg(figure: Figure) -> str:
     )
     style = f"<style>:root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}</style>"
     body = re.sub(r"(font-family: |font: [\d.]+px )[^;\"]*", r"\1system-ui, sans-serif", body)
-    body = re.sub(r'="([\d.]+)pt"', r'="\1"', body, count=2)  # its size, in the pixels that it was laid out in
+    body = re.sub(r'="([\d.]+)pt"', r'="\1"', body, count=2)  # the picture's width and height, in CSS pixels
     return re.sub(r"(<svg[^>]*>)", rf"\1{style}", body, count=1)

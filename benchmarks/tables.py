@@ -1,4 +1,4 @@
-"""How a table of results is written in Markdown: its cells, the prose below it, and where its numbers come from."""
+"""Write a table of results in Markdown: its cells, the prose below it, and the origin of its numbers."""
 
 import re
 import textwrap

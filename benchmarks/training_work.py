@@ -1,4 +1,4 @@
-"""The multiply-adds that training a network needs: what the engine's share of the processor's peak is computed from."""
+"""Count the multiply-adds that training a network needs, for the engine's share of the processor's peak."""
 
 from collections.abc import Collection, Sequence
 from math import prod
@@ -10,12 +10,13 @@ import convscope as cs
 def count_training_macs(architecture: cs.Architecture) -> int:
     """Count the multiply-adds that training needs for one image, as if every convolution were computed directly.
 
-    Counted is what cannot be left out. On the way there these are the places that a later layer reads. On the way back
-    they count once for the gradient by the kernel and, except in the first layer with weights, once for the gradient by
-    the input; before a max pooling only one place a pooled value, because only the largest carries a gradient. Values
-    that relu shut count too, since how many they are depends on the images. A batch normalisation reads every place for
-    its statistics, and each carries a gradient through them. Elementwise work and the optimizer's step are left out. An
-    engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
+    Only work that no engine can do without is counted. In the forward pass these are the positions of an output that a
+    later layer reads. In the backward pass each position counts once for the gradient with respect to the kernel and,
+    except in the first layer with weights, once for the gradient with respect to the input; before a max pooling only
+    one position for each pooled value counts, because only the largest carries a gradient. Positions where relu is zero
+    count too, since their number depends on the images. A batch normalisation reads every position for its statistics,
+    and each carries a gradient through them. Elementwise work and the optimizer's step do not count. An engine that
+    computes a convolution with fewer multiplications than the direct way counts as if it did not.
     """
     table, read = architecture.table, read_positions(architecture)
     again = architecture.read_again
@@ -25,11 +26,11 @@ def count_training_macs(architecture: cs.Architecture) -> int:
         kernel = row.layer.weight_shapes(row.input_shape).get("kernel")
         if kernel is None:
             continue
-        inputs = prod(kernel)  # multiply-adds a place
+        macs_per_position = prod(kernel)
         positions = prod(read[i])
         pooling = pooling_after(table, i, again)
-        carrying = positions if pooling is None else min(positions, prod(read[pooling]))
-        total += inputs * (positions + carrying * (1 if i == first else 2))
+        with_gradient = positions if pooling is None else min(positions, prod(read[pooling]))
+        total += macs_per_position * (positions + with_gradient * (1 if i == first else 2))
     return total
 
 

@@ -12,22 +12,22 @@ from style import ACCENT, INK, MUTED, PAPER, add_axes, house_style, new_figure
 Row = Mapping[str, Any]
 """A point or a published result."""
 Position = tuple[float, float]
-"""A cost and an error rate, which is where a mark stands."""
+"""The cost and the error rate at which a mark stands."""
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top of a rectangle, in pixels of a chart."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-"""What published results are called in a chart and in the table beside it."""
+"""The names of published results in a chart and in the table beside it."""
 
 WIDTH = 720
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 24, 40, 48, 360
-_MARK, _LETTER, _LINE = 9, 7.2, 14  # pixels: a mark, a letter's width, a line's height
-_STEP = 5  # pixels, of a line that names avoid
+_MARK, _LETTER, _LINE = 9, 7.2, 14  # pixels: a mark, a letter's width, the height of a line of text
+_STEP = 5  # pixels between the squares along a line that names avoid
 _BARS: dict[str, dict[str, Any]] = {
     "interval_with_images": {"linewidth": 1.25},
     "interval": {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"},
 }
-_TICK_ROOM = 22  # pixels between two of them
+_TICK_ROOM = 22  # pixels between two ticks
 _AXES = {"parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes of the stored weights"}
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 _UNITS = {"parameters": "", "seconds": "s", "weights_bytes": "B"}
@@ -42,22 +42,20 @@ def draw_frontier(
     front are joined by a line; published results are hollow and carry a letter.
 
     Args:
-        points: at least one with this cost.
-        front: the names of those that no other point beats.
+        points: the points, at least one of which has this cost.
+        published: the published results.
+        front: the names of the points that no other point beats.
         cost: "parameters", "seconds" or "weights_bytes".
-        num_images: of the test; no error below half an image is drawn.
+        num_images: the number of test images; no error below half an image is drawn.
     """
     shown = [point for point in points if point[cost]]
     beside = [(letter, result) for letter, result in zip(LETTERS, published, strict=False) if result[cost]]
 
-    def error(accuracy: float) -> float:
-        return max(1 - accuracy, 0.5 / num_images)
-
     def position(row: Row) -> Position:
-        return float(row[cost]), error(row["mean"] if "mean" in row else row["accuracy"])
+        return float(row[cost]), _error(row["mean"] if "mean" in row else row["accuracy"], num_images)
 
     marks = [position(row) for row in (*shown, *(result for _, result in beside))]
-    ends = [error(end) for point in shown for end in point["interval_with_images"] or ()]
+    ends = [_error(end, num_images) for point in shown for end in point["interval_with_images"] or ()]
     with house_style():
         figure = new_figure(WIDTH, _TOP + _HEIGHT + _BOTTOM)
         axes = add_axes(figure, _LEFT, _TOP, WIDTH - _LEFT - _RIGHT, _HEIGHT)
@@ -70,13 +68,9 @@ def draw_frontier(
         for first, second in pairwise(joined):
             room.take_line(first, second)
         for point in shown:
-            colour, (x, y) = (ACCENT if point["name"] in front else MUTED), position(point)
-            for name, look in _BARS.items():
-                if point[name] is not None:
-                    low, high = map(error, point[name])
-                    axes.plot([x, x], [low, high], color=colour, **look)
-                    room.take_line((x, low), (x, high))
-            axes.plot(x, y, "o", color=colour, markersize=8, markeredgecolor=PAPER)
+            colour = ACCENT if point["name"] in front else MUTED
+            _draw_bars(axes, room, point, float(point[cost]), colour, num_images)
+            axes.plot(*position(point), "o", color=colour, markersize=8, markeredgecolor=PAPER)
         for _, result in beside:
             axes.plot(*position(result), "o", color=MUTED, markersize=7, fillstyle="none", markeredgewidth=1.25)
         for point in sorted(shown, key=lambda point: point["name"] not in front):
@@ -84,6 +78,20 @@ def draw_frontier(
         for letter, result in beside:
             room.write(letter, position(result), MUTED, 11)
     return figure
+
+
+def _error(accuracy: float, num_images: int) -> float:
+    """Compute the error rate, but no less than that of half an image, which has a place on a logarithmic axis."""
+    return max(1 - accuracy, 0.5 / num_images)
+
+
+def _draw_bars(axes: Any, room: "_Room", point: Row, x: float, colour: str, num_images: int) -> None:
+    """Draw the intervals of a point that has them."""
+    for name, look in _BARS.items():
+        if point[name] is not None:
+            low, high = (_error(end, num_images) for end in point[name])
+            axes.plot([x, x], [low, high], color=colour, **look)
+            room.take_line((x, low), (x, high))
 
 
 def format_cost(value: float, cost: str) -> str:
@@ -102,8 +110,8 @@ def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
     """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
 
     Args:
-        errors: shares above 0 that the axis has room for.
-        height: of the axes, in pixels.
+        errors: the error rates, above 0, that the axis has room for.
+        height: the height of the axes, in pixels.
     """
     low, high = _spread(errors, 0.07)
     axes.set_yscale("log")
@@ -135,14 +143,14 @@ def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
 
 
 def _cost_ticks(low: float, high: float) -> list[float]:
-    """List powers of ten, or where there are fewer than three of them their doubles and halves too."""
+    """List the powers of ten; on shorter axes their triples too, or on the shortest their doubles and halves."""
     steps = (1,) if log10(high / low) > 2.5 else (1, 3) if log10(high / low) > 1.2 else (1, 2, 5)
     ticks = [step * 10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1) for step in steps]
     return [tick for tick in ticks if low <= tick <= high]
 
 
 def _error_ticks(low: float, high: float, height: float) -> list[float]:
-    """List errors of few digits that stand far enough apart, the roundest first."""
+    """List error rates of few digits that stand far enough apart; the roundest are chosen first."""
     room = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
     taken = list[float]()
@@ -162,17 +170,18 @@ def _short(value: float, cost: str) -> str:
 
 
 class _Room:
-    """The rectangles of a chart that are taken, by which names find free ones."""
+    """The rectangles of a chart that are taken, so that names can be written in free ones."""
 
     def __init__(self, axes: Any) -> None:
         self._axes, self._taken = axes, list[Box]()
 
     def take_line(self, start: Position, end: Position) -> None:
-        """Take squares along a line, of a mark's size."""
+        """Take squares of a mark's size along a line."""
         (x, y), (to_x, to_y) = self._pixels(start), self._pixels(end)
         count = 1 + round(hypot(to_x - x, to_y - y) / _STEP)
-        for part in (number / count for number in range(count + 1)):
-            left, bottom = x + part * (to_x - x) - _MARK / 2, y + part * (to_y - y) - _MARK / 2
+        for step in range(count + 1):
+            share = step / count
+            left, bottom = x + share * (to_x - x) - _MARK / 2, y + share * (to_y - y) - _MARK / 2
             self._taken.append((left, bottom, left + _MARK, bottom + _MARK))
 
     def write(self, text: str, position: Position, colour: str, size: float) -> None:

@@ -1,4 +1,4 @@
-"""Measure the points of the frontier: train their networks over seeds, and average views or ensembles where they do.
+"""Measure the points of the frontier: train their networks over seeds, and average their views and ensembles.
 
 Points that average views or form ensembles need no training of their own: they are computed from trained networks.
 """
@@ -23,10 +23,10 @@ Row = dict[str, Any]
 def measure_point(
     point: Point, data: cs.Splits, seeds: list[int], folder: Path, executor: Executor | None, threads: int | None = None
 ) -> Row:
-    """Train what `folder` does not have yet, and measure a point on the test images.
+    """Train the networks that `folder` does not have yet, and measure a point on the test images.
 
     Args:
-        folder: keeps the networks, which several points may share, and the probabilities over several views.
+        folder: the folder of the networks, which several points may share, and of their probabilities over views.
 
     Raises:
         ValueError: if there are fewer seeds than an ensemble takes.
@@ -71,11 +71,11 @@ def predict(point: Point, runs: tuple[cs.RunResult, ...], test: cs.Dataset, fold
     """Predict (N,) labels with one network, or with the mean probabilities of several views and networks."""
     if point.views == point.members == 1:
         return runs[0].y_pred
-    return np.asarray(sum(probabilities(run, point.views, test, folder) for run in runs).argmax(axis=1))
+    return np.asarray(sum(read_probabilities(run, point.views, test, folder) for run in runs).argmax(axis=1))
 
 
-def probabilities(run: cs.RunResult, views: int, test: cs.Dataset, folder: Path) -> NDArray[np.float32]:
-    """Compute (N, K) probabilities over several views of each image, or read them where that was done before."""
+def read_probabilities(run: cs.RunResult, views: int, test: cs.Dataset, folder: Path) -> NDArray[np.float32]:
+    """Read the probabilities (N, K) over several views of each image, or compute and store them the first time."""
     path = folder / f"probabilities-{run.digest}-{views}.npy"
     if not path.exists():
         assert run.folder is not None
@@ -85,7 +85,7 @@ def probabilities(run: cs.RunResult, views: int, test: cs.Dataset, folder: Path)
 
 
 def find_pareto_names(points: list[Row], cost: str) -> tuple[str, ...]:
-    """Name the points that no other point beats at a cost, the cheapest first.
+    """Find the names of the points that no other point beats at a cost, the cheapest first.
 
     A point is beaten by one that costs no more, has no lower mean, and is better in one of the two.
     """

@@ -29,7 +29,7 @@ def picture(parts: dict[str, Part], cost: str) -> str:
 
 
 def _with_seconds(part: Part) -> list[Part]:
-    """Give the rows of `part` the seconds that one training took on a quiet machine, or None."""
+    """Add to the rows of `part` the seconds that one training took on a quiet machine, or None."""
     timed = (part["timed"] or {"rows": []})["rows"]
     seconds = {(row["architecture"], row["recipe"]): row["seconds"] for row in timed}
     own = {row["name"]: seconds.get((row["architecture"], row["recipe"])) for row in part["rows"]}
@@ -109,7 +109,7 @@ def mnist_rows(part: Part) -> Iterable[str]:
 
 
 def _integers(part: Part | None) -> str:
-    """Say what networks of few bits are where they run in integers."""
+    """Describe the numbers with which networks of few bits were measured, and what they reach in integers."""
     return (
         "`micro11k` stands here as it was trained: rounded weights, all other numbers in floating point, and the bytes "
         f"of its file.{'' if part is None else _header(part)}"
@@ -179,7 +179,7 @@ def _other_precision(rows: Iterable[Part], timed: Iterable[Part]) -> str:
 
 
 MARGIN = 0.0005
-"""Within which means of two sets of seeds count as equivalent."""
+"""The means of two sets of seeds are equivalent if they differ by less than this."""
 
 
 def fresh(part: Part) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""The points of the frontier: which network with which recipe, over how many seeds, stands for how small or how fast.
+"""The points of the frontier: networks with their recipes, and how many seeds each is measured with.
 
 To add a point, add a line to `POINTS`. How its network and its recipe were chosen stands with their presets.
 """
@@ -6,7 +6,7 @@ To add a point, add a line to `POINTS`. How its network and its recipe were chos
 from dataclasses import dataclass
 
 ALL = "all"
-"""What stands for every point of a data set."""
+"""The name that selects every point of a data set."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Point:
     Attributes:
         architecture, recipe: names of presets.
         seeds: how many runs it is measured with, from seed 0, unless another number is asked for.
-        views: of an image whose probabilities are averaged, as `cs.evaluate` takes them.
+        views: the number of shifted views of an image whose probabilities are averaged, as `cs.evaluate` takes it.
         members: how many networks form an ensemble; the seeds are divided among the ensembles in order.
-        epochs: in place of the recipe's.
+        epochs: the number of epochs in place of the recipe's; None keeps the recipe's.
         dataset: the only data set that the point is for; "" is any.
     """
 

@@ -1,7 +1,7 @@
 """Results that others published, beside which the frontier stands, and how the network of each was chosen.
 
 Each was looked up at its source on 2026-11-29, some in the names of its files or in its code. Figures that only third
-parties report are left out.
+parties report are not listed.
 """
 
 from dataclasses import asdict, dataclass
@@ -13,13 +13,14 @@ class Published:
     """A published result; None stands for what its source does not say.
 
     Attributes:
-        name: of the network, in a few words.
+        name: the network in a few words.
         accuracy: 0 to 1, on the test images unless `chosen` says otherwise.
         chosen: how that network, its epoch or its weights were chosen.
-        source: where it stands.
-        parameters: as stated, or counted from its code; of all networks of an ensemble.
-        seconds: of training.
-        machine: that took these seconds.
+        source: the page or repository that states the result.
+        parameters: the number of parameters as stated, or counted from the code; that of all networks of an ensemble.
+        weights_bytes: the bytes of the stored weights.
+        seconds: the time of training.
+        machine: the machine that took these seconds.
     """
 
     name: str
@@ -104,7 +105,8 @@ PUBLISHED = {
         Published("VGG16", 0.935, _FASHION_CHOSEN, f"{_FASHION} (@QuantumLiu)", parameters=26_000_000),
     ),
 }
-"""By the data set's name. Where a source gives the parameters as "768K", this is the number that it rounds to."""
+"""Published results by the data set's name. Where a source gives the parameters as "768K", this is the number that it
+rounds to."""
 
 
 def read_published(dataset: str) -> list[dict[str, Any]]:

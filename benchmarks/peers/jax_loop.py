@@ -99,14 +99,14 @@ def main() -> None:
 
     first = measurement.seconds_of(run_epoch, 1)
     seconds = measurement.seconds_of(run_epoch, options.epochs)
-    answers = np.asarray(jax.jit(logits)(state[0], mnist.pixels(mnist.read_part(test_images)))).argmax(axis=1)
+    y_pred = np.asarray(jax.jit(logits)(state[0], mnist.pixels(mnist.read_part(test_images)))).argmax(axis=1)
     measurement.report(
         seconds,
         packages=["jax", "jaxlib"],
         threads=len(os.sched_getaffinity(0)),
         configuration="one jitted scan an epoch, pooling as the maximum of four matrix products",
         first_epoch_seconds=first[0],
-        accuracy=float(np.mean(answers == test_labels)),
+        accuracy=float(np.mean(y_pred == test_labels)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Train networks one after the other on one thread in the recipe `fast`, as fast as the library does it here.
+"""Time the recipe `fast` in PyTorch or Keras: networks are trained one after the other on `--threads` threads.
 
 The network, batches of 64, Adam with rates that rise and fall in a line, smoothed labels and images shifted by up to a
 pixel are those of convscope's recipe `fast`; each network is evaluated on the 10,000 test images. PyTorch trains in the
@@ -25,8 +25,8 @@ WARMUP = 0.1 * STEPS
 Side = tuple[Callable[[int], float], list[str]]
 
 
-def rate_of(step: int) -> float:
-    """The learning rate of a step from 0: up to RATE and down to nothing, each in a line."""
+def compute_learning_rate(step: int) -> float:
+    """Compute the learning rate of a step, counted from 0: it rises linearly to RATE and falls linearly to 0."""
     return RATE * min((step + 1) / WARMUP, (STEPS - step) / (STEPS - WARMUP))
 
 
@@ -58,7 +58,7 @@ def pytorch(threads: int) -> Side:
         moved, their_labels = make_tensors((shift_images(images[order], random), labels[order]))
         for step in range(STEPS):
             for group in adam.param_groups:
-                group["lr"] = rate_of(step)
+                group["lr"] = compute_learning_rate(step)
             batch = slice(step * BATCH, step * BATCH + BATCH)
             loss = F.cross_entropy(network(moved[batch]), their_labels[batch], label_smoothing=SMOOTHING)
             adam.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""What every peer script shares: its arguments and the one JSON object that it prints."""
+"""Parse the arguments of a peer script, time it, and print its one JSON object: the part that all peers share."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ def seconds_of(work: Any, times: int) -> list[float]:
 
 
 def report(seconds: list[float], *, packages: list[str], threads: int, configuration: str, **more: Any) -> None:
-    """Print the measurement as one JSON object: `seconds` of each repetition and all that is needed to read them."""
+    """Print the measurement as one JSON object: the `seconds` of each repetition, and how they were measured."""
     print(
         json.dumps(
             {

@@ -90,8 +90,8 @@ def infer(session: onnxruntime.InferenceSession, pixels: np.ndarray, size: int) 
     return np.concatenate(parts)
 
 
-def ways(models: dict[str, onnx.ModelProto], pixels: np.ndarray, threads: int) -> dict[str, Callable[[], None]]:
-    """Return, by name, each way to classify all images with so many threads."""
+def make_ways(models: dict[str, onnx.ModelProto], pixels: np.ndarray, threads: int) -> dict[str, Callable[[], None]]:
+    """Return, by name, a function for each way to classify all images with `threads` threads."""
     functions: dict[str, Callable[[], None]] = {}
     for order, model in models.items():
         whole = open_session(model, threads)
@@ -126,7 +126,7 @@ def main() -> None:
         part = pixels[: len(expected)]
         differences = [float(np.abs(infer(session, part, 64) - expected).max()) for session in alone.values()]
     tried = {}
-    for name, classify in ways(models, pixels, options.threads).items():
+    for name, classify in make_ways(models, pixels, options.threads).items():
         tried[name] = measurement.seconds_of(classify, 1 + options.repetitions)[1:]
     best = min(tried, key=lambda name: statistics.median(tried[name]))
     singles = {}

@@ -31,7 +31,7 @@ LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contigu
 
 
 class ResidualBlock(nn.Module):
-    """A `Residual`."""
+    """The block that a `Residual` of architectures.py describes."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,12 +1,13 @@
 """Time a deep network of `architectures.py` in TensorFlow: seconds of `batches` batches of 128 with Adam.
 
-In float32, or with `--precision bfloat16` with maps and convolutions of bfloat16, as Keras's `mixed_bfloat16` has them.
+In float32, or with `--precision bfloat16` with maps and convolutions of bfloat16, as in Keras's `mixed_bfloat16`.
 
-One tf.function runs them all from byte images in memory; batch normalisation is the fused kernel; the seconds of an
+One tf.function runs all batches from byte images in memory; batch normalisation is the fused kernel; the seconds of an
 epoch are those of its batches times 469 over how many they are (extrapolated, as every epoch is the same work).
 Importing and tracing (in the first repetition, given apart) are not measured.
 
-What `tensorflow_loop.py` found (oneDNN, two threads, byte images, fused Adam) is taken over; no more was tried here.
+The choices that `tensorflow_loop.py` found best (oneDNN, two threads, byte images, fused Adam) are used here too; no
+more was tried.
 """
 
 import sys

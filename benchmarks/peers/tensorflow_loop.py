@@ -59,14 +59,14 @@ def main() -> None:
 
     first = measurement.seconds_of(lambda: epoch().numpy(), 1)
     seconds = measurement.seconds_of(lambda: epoch().numpy(), options.epochs)
-    answers = tf.argmax(network.logits(tf.constant(mnist.read_part(test_images)[..., np.newaxis])), axis=1).numpy()
+    y_pred = tf.argmax(network.logits(tf.constant(mnist.read_part(test_images)[..., np.newaxis])), axis=1).numpy()
     measurement.report(
         seconds,
         packages=["tensorflow_cpu"],
         threads=options.threads,
         configuration="one tf.function an epoch, pooling before relu, 26 x 26 byte images, fused Adam",
         first_epoch_seconds=first[0],
-        accuracy=float(np.mean(answers == test_labels)),
+        accuracy=float(np.mean(y_pred == test_labels)),
     )
 
 
