@@ -1,8 +1,9 @@
 """Train `cnn` by `classic` for an epoch in the native engine and in Keras, from the same weights in the same order.
 
-It prints for each backend the test accuracy and its difference from native's in points, how far the trained weights a
-(native) and b (Keras) lie apart, as a share of the way from the initial weights a₀ and of the weights, and the seconds
-of the epoch, Keras's tracing included. Each backend runs in a process of its own; those not installed are left out.
+It prints for each backend the test accuracy and its difference from native's in points; the distance of the trained
+weights a (native) and b (Keras), as a share of the distance of a from the initial weights a₀ and of the norm of a; and
+the seconds of the epoch, Keras's tracing included. Each backend runs in a process of its own; backends that are not
+installed are skipped.
 
 python benchmarks/keras_engine.py [--num-images N] [--seed 0] [--recipe classic] [--threads N]
 """
@@ -27,7 +28,7 @@ from convscope.recipes import RECIPES
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def distance(a: Weights, b: Weights) -> float:
+def measure_distance(a: Weights, b: Weights) -> float:
     """Compute the Euclidean distance of all weights together."""
     return float(np.sqrt(sum(np.sum((a[name].astype(np.float64) - b[name]) ** 2) for name in a)))
 
@@ -46,15 +47,15 @@ def measure(num_images: int | None, recipe: str, seed: int, threads: int | None)
         seconds[engine] = time.perf_counter() - start
     accuracies = {name: cs.evaluate(model, data.test).accuracy for name, model in models.items()}
     a, b, start_weights = models["native"].weights, models["keras"].weights, states[0].weights
-    apart, nothing = distance(a, b), {name: np.zeros_like(value) for name, value in a.items()}
+    distance, zeros = measure_distance(a, b), {name: np.zeros_like(value) for name, value in a.items()}
     return {
         "versions": versions(),
         "num_images": len(train),
         "num_test_images": len(data.test),
         "accuracies": accuracies,
         "points": 100 * (accuracies["keras"] - accuracies["native"]),
-        "of_the_way": apart / distance(a, start_weights),
-        "of_the_weights": apart / distance(a, nothing),
+        "of_the_way": distance / measure_distance(a, start_weights),
+        "of_the_weights": distance / measure_distance(a, zeros),
         "seconds": seconds,
     }
 

@@ -4,8 +4,8 @@ python benchmarks/out_of_distribution.py [--recipes fast classic] [--seed 0] [--
 
 For each recipe `cnn` is trained without the validation images, a rule is fitted to these, and the table of
 `measure_rejection` is printed with its 95 % intervals. Probabilities are at the temperature fitted to the validation
-images. What is measured on stands in docs/methods/rejection.md; Fashion-MNIST needs Debian's
-package.
+images. docs/methods/rejection.md lists the images; Fashion-MNIST needs
+Debian's package.
 """
 
 import argparse

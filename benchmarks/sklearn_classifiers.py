@@ -4,10 +4,10 @@ python benchmarks/sklearn_classifiers.py [--seeds 5] [--mnist-images 10000] [--s
 
 Each seed draws other training images, the same for all classifiers, and is every classifier's `random_state`. On
 scikit-learn's digits it holds a quarter of the 1,797 images out; on MNIST it draws training images from the 60,000, and
-the 10,000 test images are always the same. All read the same rows of numbers from 0 to 1, and have their defaults but
-for the number of jobs, which is as many as there are cores where a classifier takes one. An interval is that of the
-mean over the seeds (95 %, Student's t): it says nothing of other test images. Seconds are by the clock, and "of a core"
-those in which all threads together kept a core busy, which a busy machine lengthens less. Prints a Markdown table.
+the 10,000 test images are always the same. All classifiers read the same rows of numbers from 0 to 1 and keep their
+defaults, except that a classifier that takes a number of jobs gets as many as there are cores. An interval is that of
+the mean over the seeds (95 %, Student's t): it says nothing of other test images. Seconds are by the clock; "of a core"
+are the processor seconds of all threads together, which a busy machine lengthens less. Prints a Markdown table.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Split(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Seconds by the clock, and those that all threads together kept a core busy."""
+    """The accuracy of a classifier; seconds by the clock; and processor seconds of all threads together."""
 
     accuracy: float
     fit_seconds: float
@@ -93,7 +93,7 @@ def _now() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def line(name: str, values: list[Measured]) -> str:
+def format_row(name: str, values: list[Measured]) -> str:
     """Format a row of the table: mean accuracy with its interval, then medians of seconds with [least, greatest]."""
     accuracies, *columns = zip(*values, strict=True)
     interval = mean_share_interval(accuracies)
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--only", default=",".join(CLASSIFIERS))
     chosen: Any = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # MLPClassifier at 200 epochs: it is as its defaults leave it
+    warnings.simplefilter("ignore", ConvergenceWarning)  # of MLPClassifier, whose default is 200 epochs
     about = machine.describe()
     versions = ", ".join(f"{package} {version(package)}" for package in ("convscope", "scikit-learn", "numpy"))
     print(f"{about['processor']}, {about['cores']} cores, {about['system']}, Python {about['python']}; {versions}")
@@ -119,7 +119,9 @@ def main() -> None:
         print(f"\n{set_name}: {len(first.train)} training and {len(first.test)} test images, {len(splits)} seeds\n")
         print("| classifier | accuracy, % | fit, s | of a core | predict, s | of a core |\n" + "| --- " * 6 + "|")
         for name in chosen.only.split(","):
-            print(line(name, [measure(CLASSIFIERS[name](s), split) for s, split in enumerate(splits)]), flush=True)
+            print(
+                format_row(name, [measure(CLASSIFIERS[name](s), split) for s, split in enumerate(splits)]), flush=True
+            )
     print(f"\nload averages at the end: {', '.join(map(str, machine.load()))} on {os.cpu_count()} cores")
 
 

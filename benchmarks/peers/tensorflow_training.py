@@ -1,4 +1,4 @@
-"""What the two TensorFlow loops share: fresh weights, and a step of Adam by TensorFlow's own fused kernel."""
+"""Draw weights, and take a step of Adam by TensorFlow's own fused kernel, for both TensorFlow loops."""
 
 import os
 
