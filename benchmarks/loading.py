@@ -47,7 +47,8 @@ def write_forms(folder: Path, images: np.ndarray, labels: np.ndarray) -> dict[st
     rows = np.column_stack([labels, images.reshape(len(images), -1)])
     names = ["label", *(f"pixel{number}" for number in range(rows.shape[1] - 1))]
     np.savetxt(folder / "set.csv", rows, "%d", ",", header=",".join(names), comments="")
-    pa.parquet.write_table(pa.table(dict(zip(names, rows.T, strict=True))), folder / "pixels.parquet")
+    pixels = pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), images[0].size)
+    pa.parquet.write_table(pa.table({"pixels": pixels, "label": labels.astype(np.int64)}), folder / "pixels.parquet")
     pictures = [write_png(image) for image in images]
     structs = [{"bytes": picture, "path": None} for picture in pictures]
     pa.parquet.write_table(pa.table({"image": structs, "label": labels.astype(np.int64)}), folder / "pictures.parquet")
