@@ -146,16 +146,16 @@ def calibration_rows(repeats: int) -> Iterator[list[object]]:
                 labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
                 scores = [score_images(factor * logits, labels, 1.0, 15) for factor in FACTORS]
                 faults.append([has_fault(score, stream) for score in scores])
-                errors.append(measure_reliability(scores[0].confidence, scores[0].right, 15, "mass").ece)
+                errors.append(measure_reliability(scores[0].confidence, scores[0].is_correct, 15, "mass").ece)
             shares = [Share(float(share), len(faults)) for share in np.mean(faults, axis=0)]
             yield [name, images, *shares, f"{100 * np.mean(errors):.2f}"]
 
 
 def has_fault(scores: Scores, stream: np.random.Generator) -> bool:
     _, by_mass, accuracy = chance_errors(scores, 15, stream)
-    measured = measure_reliability(scores.confidence, scores.right, 15, "mass")
+    measured = measure_reliability(scores.confidence, scores.is_correct, 15, "mass")
     before = replace(PROTOTYPE.before, by_mass=measured, chance_by_mass=by_mass, chance_accuracy=accuracy)
-    return replace(PROTOTYPE, accuracy=float(scores.right.mean()), before=before).fault is not None
+    return replace(PROTOTYPE, accuracy=float(scores.is_correct.mean()), before=before).fault is not None
 
 
 def print_rejection(repeats: int) -> None:

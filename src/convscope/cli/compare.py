@@ -7,7 +7,7 @@ import click
 from convscope.cli.hints import Choice
 from convscope.cli.options import POINTS, folders_argument, json_option, print_json
 from convscope.cli.output import echo
-from convscope.evidence.comparison.several import Pairs
+from convscope.evidence.comparison.several_groups import Pairs
 from convscope.runs.comparing import compare_folders
 
 

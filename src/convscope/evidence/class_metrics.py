@@ -36,11 +36,11 @@ def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> 
     scores = (values.tolist() for values in metrics.class_metrics(matrix))
     columns = zip(class_names, support, predicted, *scores, strict=True)
     classes = []
-    for label, (name, images, answers, precision, recall, f1) in enumerate(columns):
+    for label, (name, images, num_predicted, precision, recall, f1) in enumerate(columns):
         if images:
             interval = metrics.wilson_interval(int(matrix[label, label]), images)
-            # Without answers of the class there is no precision: 0 of 0.
-            classes.append(ClassMetrics(name, images, precision if answers else None, recall, interval, f1))
+            # A class that is never predicted has no precision: 0 of 0.
+            classes.append(ClassMetrics(name, images, precision if num_predicted else None, recall, interval, f1))
         else:
             classes.append(ClassMetrics(name, 0, None, None, None, None))
     return tuple(classes)
@@ -52,14 +52,14 @@ def class_rows(classes: Sequence[ClassMetrics], names: Sequence[str]) -> list[tu
         (
             name,
             f"{metric.support:,}",
-            _number(metric.precision),
-            _number(metric.recall),
+            _format_fraction(metric.precision),
+            _format_fraction(metric.recall),
             _NO_NUMBER if metric.recall_interval is None else percent_interval(metric.recall_interval),
-            _number(metric.f1),
+            _format_fraction(metric.f1),
         )
         for name, metric in zip(names, classes, strict=True)
     ]
 
 
-def _number(value: float | None) -> str:
+def _format_fraction(value: float | None) -> str:
     return _NO_NUMBER if value is None else percent(value)

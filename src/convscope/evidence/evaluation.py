@@ -231,12 +231,13 @@ class Evaluation(Recorded):
 
 
 def _format_headline(evaluation: Evaluation) -> str:
-    right, images = evaluation.num_images - len(evaluation.mistakes), evaluation.num_images
+    num_correct = evaluation.num_images - len(evaluation.mistakes)
+    correct = f"{num_correct:,} of {evaluation.num_images:,} images correct"
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
     part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
     where = f"{part} of {printable(evaluation.dataset_name)}"
     views = f", mean of {evaluation.views} views of each image" if evaluation.views > 1 else ""
-    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images correct{views}"
+    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {correct}{views}"
 
 
 def _format_details(evaluation: Evaluation) -> str:
@@ -258,7 +259,7 @@ def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
         names = ", ".join(map(repr, none[:_MAX_NAMES])) + (", ..." if len(none) > _MAX_NAMES else "")
         facts["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
     largest = int(support.argmax())
-    # The share of the largest class is the accuracy of always answering that class.
+    # The share of the largest class is the accuracy of always predicting that class.
     if low <= support[largest] / evaluation.num_images:
         name = repr(clip(evaluation.class_names[largest], _WIDEST_NAME))
         facts["always"] = {"name": name, "share": float(support[largest] / evaluation.num_images)}

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 MAX_SINGLE_IMAGES, MAX_THOUSANDS = 200, 20  # repetitions
 
 
-class Answering(Protocol):
-    """Anything that classifies images: a network of an engine, or an exported file in the program that runs it."""
+class Classifier(Protocol):
+    """Anything that computes logits: a network of an engine, or an exported file in the program that runs it."""
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute (N, K) for images (N, H, W, C)."""
 
 
-def measure_latency(network: Answering, images: NDArray[np.uint8]) -> tuple[float, float | None]:
+def measure_latency(network: Classifier, images: NDArray[np.uint8]) -> tuple[float, float | None]:
     """Measure the median seconds for one of `images` (N, H, W, C), and for a thousand of them at once.
 
     The second is None for fewer than a thousand images. Each measurement takes about a second at most.

@@ -16,7 +16,7 @@ from convscope.evidence.comparison import GroupComparisons, compare_all
 from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
-from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
+from convscope.evidence.comparison.several_groups import MAX_PAIRS, Pairs
 from convscope.runs.groups import SeedGroup, name_groups, read_groups, to_run_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import compute_sha256

@@ -50,11 +50,11 @@ class MembersComparison(GroupComparison):
 
     @property
     def sentence(self) -> str:
-        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
-        change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
+        images = words.format_image_count(self.num_images, self.a.split, self.a.dataset_name)
+        change = words.format_difference(self.accuracy_difference, self.accuracy_difference_interval)
         return (
-            f"On the {images}, the ensemble makes {words.count(self.a.errors[0], 'error')} and its {self.b.num_models} "
-            f"members {self.b.num_errors:,.1f} on average. The accuracies differ by {change} "
+            f"On the {images}, the ensemble makes {words.format_count(self.a.errors[0], 'error')} and its "
+            f"{self.b.num_models} members {self.b.num_errors:,.1f} on average. The accuracies differ by {change} "
             f"({words.format_p_value(self.p_value)}, over images). {self.limits}"
         )
 

@@ -80,9 +80,8 @@ class Job:
     @property
     def training_images(self) -> Dataset:
         """The training images without those that are held out for validation."""
-        return split_held_out(self.folder, self.splits, self.start)[
-            0
-        ]  # drawn again by the seed, as nothing stores them
+        # They are drawn again by the seed, as nothing stores them.
+        return split_held_out(self.folder, self.splits, self.start)[0]
 
 
 @contextmanager

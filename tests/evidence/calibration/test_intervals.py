@@ -18,11 +18,11 @@ def make_scores(confidence, right):
 
 def measure_directly(scores):
     return {
-        "ece_by_width": measure_reliability(scores.confidence, scores.right, 15, "width").ece,
-        "ece_by_mass": measure_reliability(scores.confidence, scores.right, 15, "mass").ece,
+        "ece_by_width": measure_reliability(scores.confidence, scores.is_correct, 15, "width").ece,
+        "ece_by_mass": measure_reliability(scores.confidence, scores.is_correct, 15, "mass").ece,
         "brier": scores.brier.mean(),
         "negative_log_likelihood": scores.negative_log_likelihood.mean(),
-        "aurc": measure_risk_coverage(scores.doubt, scores.right).aurc,
+        "aurc": measure_risk_coverage(scores.doubt, scores.is_correct).aurc,
     }
 
 
@@ -44,7 +44,8 @@ def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
     resamples = np.random.default_rng(5).integers(0, 60, (2, 60))  # the same draws as scipy's, from the same seed
     errors = [
-        measure_reliability(scores.confidence[chosen], scores.right[chosen], 15, "width").ece for chosen in resamples
+        measure_reliability(scores.confidence[chosen], scores.is_correct[chosen], 15, "width").ece
+        for chosen in resamples
     ]
     low, high = np.quantile(errors, [0.025, 0.975])
     value = estimates["ece_by_width"].value  # its interval is the basic one: mirrored at the value, and not below 0

@@ -26,7 +26,7 @@ def test_scores_equal_scikit_learns(num_classes, temperature):
     expected = brier_score_loss(labels, probabilities, labels=names, scale_by_half=False)
     assert scores.brier.mean() == pytest.approx(expected)
     np.testing.assert_allclose(scores.confidence, probabilities.max(axis=1))
-    np.testing.assert_array_equal(scores.right, probabilities.argmax(axis=1) == labels)
+    np.testing.assert_array_equal(scores.is_correct, probabilities.argmax(axis=1) == labels)
 
 
 def test_doubt_ranks_predictions_of_equal_confidence():
@@ -63,6 +63,6 @@ def test_blocks_of_images_change_nothing(monkeypatch):
     whole = score_images(logits, labels, 1.7, 15)
     monkeypatch.setattr("convscope.evidence.calibration.scores._BLOCK", 35)  # seven images
     parts = score_images(logits, labels, 1.7, 15)
-    for name in ("confidence", "doubt", "right", "negative_log_likelihood", "brier"):
+    for name in ("confidence", "doubt", "is_correct", "negative_log_likelihood", "brier"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
     assert parts.class_wise_ece == pytest.approx(whole.class_wise_ece, rel=1e-12)

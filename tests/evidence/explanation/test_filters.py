@@ -46,7 +46,7 @@ def test_an_edge_detector_is_excited_most_where_the_edge_is():
     (layer,) = filter_cards(one_convolution(EDGE), make_dataset(images)).layers
     (card,) = layer.filters
     assert card.exciting.index == (2, 3)  # the other images leave it at zero
-    assert card.exciting.places == [(2, 3), (1, 3)]  # the upper left pixels of the windows with the highest outputs
+    assert card.exciting.positions == [(2, 3), (1, 3)]  # the upper left pixels of the windows with the highest outputs
     assert card.exciting.value == (3.0, 2.0)  # white pixels in the right column of the window
     assert (card.quantiles, card.active_image_fraction) == ((0.0, 0.0, 1.0, 2.25, 3.0), 0.5)
     np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0], images[2, 2:5, 3:6])
@@ -58,7 +58,7 @@ def test_a_picture_at_the_border_is_clear_beyond_it():
     model = one_convolution(EDGE, padding="same")
     (layer,) = filter_cards(model, make_dataset(images)).layers
     (card,) = layer.filters
-    assert card.exciting.places[0] == (0, 0)
+    assert card.exciting.positions[0] == (0, 0)
     np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
 
 
@@ -75,7 +75,9 @@ def test_the_nine_most_exciting_images_equal_a_full_sort_of_the_maps(monkeypatch
             order = np.argsort(-highest, kind="stable")
             expected = [image for image in order[:9] if highest[image] > 0]
             assert list(card.exciting.index) == expected
-            for index, cell, value in zip(card.exciting.index, card.exciting.places, card.exciting.value, strict=True):
+            for index, cell, value in zip(
+                card.exciting.index, card.exciting.positions, card.exciting.value, strict=True
+            ):
                 assert maps[(index, *cell, card.filter)] == pytest.approx(highest[index], rel=1e-6)
                 assert value == pytest.approx(highest[index], rel=1e-5)
             np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)
@@ -94,7 +96,7 @@ def test_of_images_that_excite_equally_the_first_come_first():
     images[20:50] = 90
     model = one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1))
     (card,) = filter_cards(model, make_dataset(images)).layers[0].filters
-    assert (card.exciting.index, set(card.exciting.places)) == (tuple(range(20, 29)), {(0, 0)})
+    assert (card.exciting.index, set(card.exciting.positions)) == (tuple(range(20, 29)), {(0, 0)})
 
 
 # --- Dead, selective --------------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ def test_filters_of_constant_output_are_dead_and_filters_that_few_images_excite_
     assert [card.is_dead for card in cards] == [False, True, True, False]
     assert [card.is_rare for card in cards] == [True, False, False, False]
     assert cards[0].active_image_fraction == 1 / 300
-    assert (cards[0].exciting.index, cards[0].exciting.places) == ((7,), [(1, 1)])
+    assert (cards[0].exciting.index, cards[0].exciting.positions) == ((7,), [(1, 1)])
     assert [len(card.exciting.index) for card in cards] == [1, 0, 0, 9]
     assert cards[2].quantiles == tuple([pytest.approx(0.7)] * 5)
 

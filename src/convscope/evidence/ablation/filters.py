@@ -91,11 +91,11 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
     marking_by_class: Marking
 
     def __post_init__(self) -> None:
-        parts = dict.fromkeys((ablation.layer, ablation.filter) for ablation in self.filters)
-        kinds = dict.fromkeys(ablation.replacement for ablation in self.filters)
-        named = [(ablation.layer, ablation.filter, ablation.replacement) for ablation in self.filters]
+        filters = dict.fromkeys((ablation.layer, ablation.filter) for ablation in self.filters)
+        replacements = dict.fromkeys(ablation.replacement for ablation in self.filters)
+        cells = [(ablation.layer, ablation.filter, ablation.replacement) for ablation in self.filters]
         # Pages read the ablations as a table: a row for each filter, a column for each replacement.
-        if named != [(*part, kind) for part in parts for kind in kinds]:
+        if cells != [(*layer_and_filter, kind) for layer_and_filter in filters for kind in replacements]:
             raise ValueError("filters do not all have the same replacements")
         shape = (len(self.filters), len(self.class_names))
         if any(len(ablation.accuracy_change_by_class) != shape[1] for ablation in self.filters):
@@ -198,7 +198,7 @@ def _measure_changes(
         is_correct_whole: (N,), true for images that are classified correctly without an ablation.
         is_correct: (L, N), the same with each ablation.
     """
-    # The images are the same, so a change is a paired difference: only images that become right or wrong count.
+    # The images are the same, so a change is a paired difference: only images that become correct or wrong count.
     gained, lost = ~is_correct_whole & is_correct, is_correct_whole & ~is_correct
     counts = dataset.class_counts
     gained_by_class, lost_by_class = (

@@ -180,12 +180,12 @@ class Audit(Recorded):
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        whole = self.accuracies[0].num_images
-        for part in self.accuracies:
-            left_out = whole - part.num_images
-            name = f"without {part.left_out} ({left_out:,})" if left_out else "all test images"
-            accuracy = percent_with_interval(part.accuracy, part.interval)
-            yield name, f"{part.num_images:,}", f"{part.num_correct:,}", accuracy
+        num_images = self.accuracies[0].num_images
+        for row in self.accuracies:
+            num_left_out = num_images - row.num_images
+            name = f"without {row.left_out} ({num_left_out:,})" if num_left_out else "all test images"
+            accuracy = percent_with_interval(row.accuracy, row.interval)
+            yield name, f"{row.num_images:,}", f"{row.num_correct:,}", accuracy
 
 
 @checked

@@ -29,7 +29,7 @@ class Suspect(Record, kw_only=True):
     """An image whose label is in doubt.
 
     Attributes:
-        rank: the place in the list, from 1, the most doubtful.
+        rank: the position in the list, from 1, the most doubtful.
         index: the index of the image in its split.
         given_label: its label.
         suggested_label: the class that it confidently belongs to.

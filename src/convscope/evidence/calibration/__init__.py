@@ -1,4 +1,4 @@
-"""Calibration: whether predictions with a probability of 90 % are right nine times in ten, and what refusals leave."""
+"""Calibration: whether 90 % of the predictions with a probability of 90 % are correct, and what refusals improve."""
 
 from convscope.evidence.calibration.calibration import MIN_CALIBRATED_IMAGES, Calibration, measure_calibration
 from convscope.evidence.calibration.intervals import Estimate

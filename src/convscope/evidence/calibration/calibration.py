@@ -224,7 +224,7 @@ def measure_calibration(
     # are never fitted on.
     scores = [score_images(logits, labels, value, num_bins) for value in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
-    num_correct = int(scores[0].right.sum())  # the same at any temperature
+    num_correct = int(scores[0].is_correct.sum())  # the same at any temperature
     before, after = (
         _measure(score, estimate, num_bins, random_stream(seed, "calibration", number))
         for number, (score, estimate) in enumerate(zip(scores, estimates, strict=True), 1)
@@ -254,8 +254,8 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
     by_width, by_mass, accuracy = chance_errors(scores, num_bins, stream)
     return Figures(
         mean_confidence=float(scores.confidence.mean()),
-        by_width=measure_reliability(scores.confidence, scores.right, num_bins, "width"),
-        by_mass=measure_reliability(scores.confidence, scores.right, num_bins, "mass"),
+        by_width=measure_reliability(scores.confidence, scores.is_correct, num_bins, "width"),
+        by_mass=measure_reliability(scores.confidence, scores.is_correct, num_bins, "mass"),
         ece_by_width=_extend_to_zero(estimates["ece_by_width"], by_width),
         ece_by_mass=_extend_to_zero(estimates["ece_by_mass"], by_mass),
         chance_by_width=by_width,
@@ -265,7 +265,7 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
         brier=estimates["brier"],
         negative_log_likelihood=estimates["negative_log_likelihood"],
         aurc=estimates["aurc"],
-        risk_coverage=measure_risk_coverage(scores.doubt, scores.right),
+        risk_coverage=measure_risk_coverage(scores.doubt, scores.is_correct),
     )
 
 

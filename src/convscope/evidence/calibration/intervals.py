@@ -30,7 +30,7 @@ class Estimate(Record, kw_only=True):
 
 
 class Chance(Record, kw_only=True):
-    """The calibration error that these confidences would show on as many images if each were exactly right.
+    """The calibration error that these confidences would show on as many images if each were exact.
 
     Attributes:
         mean: the mean error of such draws.
@@ -60,7 +60,7 @@ def bootstrap(
     # Here and not above: it takes as long to import as all of convscope.
     from scipy import stats
 
-    count = len(before.right)
+    count = len(before.is_correct)
     statistics = [_Statistic(scores, num_bins) for scores in (before, after)]
 
     def figures(indices: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
@@ -85,7 +85,7 @@ def bootstrap(
     values = figures(np.arange(count), -1)
     estimates = list[Estimate]()
     for index, value in enumerate(values):
-        # Percentile intervals of an ECE covered the truth hardly ever (dev/LOG.md, 2026-11-25).
+        # In simulations, percentile intervals of an ECE hardly ever contained the true value (dev/LOG.md, 2026-11-25).
         is_error = FIGURES[index % len(FIGURES)].startswith("ece")
         interval = (basic if is_error else percentile).confidence_interval
         low, high = float(interval.low[index]), float(interval.high[index])
@@ -98,15 +98,15 @@ def bootstrap(
 
 
 def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
-    """Simulate the calibration errors, by width and by mass, of a network whose confidences are exactly right.
+    """Simulate the calibration errors, by width and by mass, of a network whose confidences are exact.
 
-    In each of `count_resamples` draws, an image is right with the probability of its confidence. The third result is
+    In each of `count_resamples` draws, an image is correct with the probability of its confidence. The third result is
     the 97.5 % range of the accuracy of these draws. It leaves out 2.5 %, as the upper end of an error does, and the two
     together 5 %.
 
     Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
     """
-    count = len(scores.right)
+    count = len(scores.is_correct)
     masks = [_bin_matrix(scores.confidence, num_bins, binning, np.ones(count)) for binning in _BINNINGS]
     expected = [mask @ scores.confidence for mask in masks]
     draws = list[NDArray[np.float64]]()  # (3, rows) each: both errors and the accuracy
@@ -128,21 +128,21 @@ class _Statistic:
     """The five `FIGURES` of R resamples, (5, R), computed from weights (N, R): how often each image was drawn."""
 
     def __init__(self, scores: Scores, num_bins: int) -> None:
-        gaps = scores.right - scores.confidence
+        gaps = scores.is_correct - scores.confidence
         self.bins = [_bin_matrix(scores.confidence, num_bins, binning, gaps) for binning in _BINNINGS]
         self.means = _sparse(np.stack([scores.brier, scores.negative_log_likelihood]))
         self.order = np.argsort(scores.doubt, kind="stable")
-        self.wrong = (~scores.right[self.order]).astype(np.float64)
+        self.wrong = (~scores.is_correct[self.order]).astype(np.float64)
 
     def __call__(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         count = len(weights)
         errors = [np.abs(matrix @ weights).sum(axis=0) / count for matrix in self.bins]
-        # By rising doubt: risk n is wrong / answered if all images up to n are answered. AURC is the mean of the risks,
-        # in which an image that was drawn w times counts w times.
+        # By rising doubt: if the images up to n are accepted and the others refused, risk n is wrong / accepted. AURC
+        # is the mean of the risks, in which an image that was drawn w times counts w times.
         ordered = weights[self.order]
-        answered = np.maximum(ordered.cumsum(axis=0), 1)
+        accepted = np.maximum(ordered.cumsum(axis=0), 1)
         wrong = (ordered * self.wrong[:, None]).cumsum(axis=0)
-        aurc = (ordered * wrong / answered).sum(axis=0) / count
+        aurc = (ordered * wrong / accepted).sum(axis=0) / count
         return np.stack([*errors, *(self.means @ weights / count), aurc])
 
 

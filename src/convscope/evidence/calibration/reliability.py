@@ -50,9 +50,9 @@ class Reliability(Record, kw_only=True):
 
 
 def measure_reliability(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int = 15, binning: Binning = "width"
+    confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], num_bins: int = 15, binning: Binning = "width"
 ) -> Reliability:
-    """Measure the accuracy in bins of confidence (N,), from which predictions are right (N,).
+    """Measure the accuracy in bins of confidence (N,), from the flags (N,) of correct predictions.
 
     Noise only adds to the error, and more bins have more noise: never quote an error without its bins. With equal
     widths, most bins of a good network are nearly empty. With equal masses none is, but equal confidences stay in a
@@ -69,8 +69,10 @@ def measure_reliability(
     >>> measured.num_images, measured.accuracy[0], round(measured.ece, 4)
     ((1, 3), 1.0, 0.325)
     """
-    if confidence.ndim != 1 or confidence.shape != right.shape or not len(confidence):
-        raise ValueError(f"confidence is {confidence.shape} and right {right.shape}; both must be (N,), N at least 1")
+    if confidence.ndim != 1 or confidence.shape != is_correct.shape or not len(confidence):
+        raise ValueError(
+            f"confidence is {confidence.shape}, is_correct {is_correct.shape}; both must be (N,), N at least 1"
+        )
     if not (confidence.min() >= 0 and confidence.max() <= 1):
         raise ValueError(f"confidence runs from {confidence.min()} to {confidence.max()}; it must lie from 0 to 1")
     check_bins(num_bins)
@@ -82,14 +84,14 @@ def measure_reliability(
     counts = np.bincount(bins, minlength=num_bins)
     # Empty bins have no accuracy, and add nothing to the error.
     kept = np.flatnonzero(counts)
-    right_counts = np.bincount(bins[right], minlength=num_bins)[kept]
+    correct_counts = np.bincount(bins[is_correct], minlength=num_bins)[kept]
     images = counts[kept].astype(np.int64)
     # Bins of equal size begin and end at the extreme confidences.
     outer = (0.0, 1.0) if binning == "width" else (confidence.min(), confidence.max())
     bounds = np.concatenate([outer[:1], edges, outer[1:]])
-    low, high = wilson_interval(right_counts, images)
+    low, high = wilson_interval(correct_counts, images)
     means = np.bincount(bins, weights=confidence, minlength=num_bins)[kept] / images
-    accuracy = right_counts / images
+    accuracy = correct_counts / images
     gaps = np.abs(accuracy - means)
     return Reliability(
         binning=binning,

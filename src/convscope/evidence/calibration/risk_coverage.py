@@ -41,14 +41,14 @@ class Refusal(Record, kw_only=True):
 
 
 class RiskCoverage(Record, kw_only=True):
-    """The mistakes left at each coverage, the fraction of the images that is answered.
+    """The mistakes left at each coverage, the fraction of the images that is accepted.
 
     Attributes:
         coverage, risk: the curve at up to 161 points, from all images to 1 in 100; risk is the fraction of wrong
-            predictions among the answered images.
+            predictions among the accepted images.
         aurc: the area under the whole curve, its mean over the coverages 1/N, 2/N, ..., 1. Lower is better; it depends
             on the accuracy as much as on the order.
-        optimal_aurc: the area if every wrong prediction were less confident than every right one.
+        optimal_aurc: the area if every wrong prediction were less confident than every correct one.
         excess_aurc: E-AURC, `aurc` less `optimal_aurc`: the part that the order of the confidences causes.
         refusals: what remains if 0, 1, 2, 5 and 10 % are refused.
     """
@@ -65,7 +65,7 @@ class RiskCoverage(Record, kw_only=True):
 
 
 def measure_risk_coverage(
-    doubt: NDArray[np.float64], right: NDArray[np.bool_], refused: Sequence[float] = REFUSED
+    doubt: NDArray[np.float64], is_correct: NDArray[np.bool_], refused: Sequence[float] = REFUSED
 ) -> RiskCoverage:
     """Measure the mistakes that remain as images are refused by their doubt (N,), (1 - confidence) / confidence.
 
@@ -83,19 +83,19 @@ def measure_risk_coverage(
     ([1, 0], 0.0625, 0.0)
     """
     count = len(doubt)
-    if doubt.ndim != 1 or doubt.shape != right.shape or not count:
-        raise ValueError(f"doubt is {doubt.shape} and right {right.shape}; both must be (N,), N at least 1")
+    if doubt.ndim != 1 or doubt.shape != is_correct.shape or not count:
+        raise ValueError(f"doubt is {doubt.shape}, is_correct {is_correct.shape}; both must be (N,), N at least 1")
     if not doubt.min() >= 0:
         raise ValueError(f"doubt is at least {doubt.min()}; it must not be negative")
     if not all(0 <= fraction < 1 for fraction in refused):
         raise ValueError(f"refused is {tuple(refused)}; each must lie from 0 to below 1")
-    # Sorted by doubt, the first n images are those that are answered at coverage n / N.
+    # Sorted by doubt, the first n images are those that are accepted at coverage n / N.
     order = np.argsort(doubt, kind="stable")
-    errors, answered = np.cumsum(~right[order], dtype=np.int64), np.arange(1, count + 1)
-    risk = errors / answered
+    errors, accepted = np.cumsum(~is_correct[order], dtype=np.int64), np.arange(1, count + 1)
+    risk = errors / accepted
     num_errors = int(errors[-1])
-    # In the best order, all right predictions come first: n answers have max(n - number of right ones, 0) errors.
-    optimal = np.maximum(answered - (count - num_errors), 0) / answered
+    # In the best order, all correct predictions come first: n accepted images have max(n - num_correct, 0) errors.
+    optimal = np.maximum(accepted - (count - num_errors), 0) / accepted
     num_left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
     aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(
@@ -109,7 +109,7 @@ def measure_risk_coverage(
 
 
 def _count_left(count: int, fraction: float) -> int:
-    # At least one image is answered, since the risk of none is not defined.
+    # At least one image is accepted, since the risk of none is not defined.
     return max(1, count - round(fraction * count))
 
 

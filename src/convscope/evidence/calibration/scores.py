@@ -22,7 +22,7 @@ class Scores:
         confidence: the largest probability, that of the prediction.
         doubt: (1 - confidence) / confidence, the odds against the prediction. It still differs between images whose
             confidence is 1 to the last bit.
-        right: bool, true if the prediction is the label.
+        is_correct: bool, true if the prediction is the label.
         negative_log_likelihood: -log of the probability of the label, in nats.
         brier: the sum over the classes of (probability - 1 if it is the label)², 0 to 2.
         class_wise_ece: see `Figures`.
@@ -30,7 +30,7 @@ class Scores:
 
     confidence: Floats
     doubt: Floats
-    right: NDArray[np.bool_]
+    is_correct: NDArray[np.bool_]
     negative_log_likelihood: Floats
     brier: Floats
     class_wise_ece: float
@@ -65,7 +65,7 @@ def score_images(
     return Scores(
         confidence=1 / (1 + doubt),
         doubt=doubt,
-        right=np.asarray(logits.argmax(axis=1) == labels),
+        is_correct=np.asarray(logits.argmax(axis=1) == labels),
         negative_log_likelihood=likelihood,
         brier=brier,
         class_wise_ece=float(np.abs(gaps).sum() / (count * num_classes)),

@@ -17,9 +17,9 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     """Fit the temperature T, 0.05 to 20, at which the probabilities softmax(logits / T) make the labels likeliest.
 
     Above 1 it makes a network less confident, below 1 more; every prediction stays the same. Fit it on images that the
-    network was not trained on: on its training images it is nearly always right, and T would only make it more
+    network was not trained on: on its training images it is nearly always correct, and T would only make it more
     confident. The negative log-likelihood is convex in 1 / T, so it has a single minimum. If it falls all the way to a
-    bound, T is that bound (0.05 if every prediction is right), and these images do not determine T. If no T is better
+    bound, T is that bound (0.05 if every prediction is correct), and these images do not determine T. If no T is better
     than 1, T is 1.
 
     Source: Guo, Pleiss, Sun and Weinberger 2017, section 4.2; by Brent's bounded search over log T.
@@ -32,7 +32,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
         ValueError: if a shape or a label does not fit, or a logit is not finite.
 
     >>> logits = np.array([[2.0, 0.0]] * 4)
-    >>> round(fit_temperature(logits, np.array([0, 0, 0, 1])), 4)  # 3 of 4 are right: T = 2 / log 3
+    >>> round(fit_temperature(logits, np.array([0, 0, 0, 1])), 4)  # 3 of 4 are correct: T = 2 / log 3
     1.8205
     """
     check_logits("", logits, labels)

@@ -9,8 +9,8 @@ from convscope.base.records import Count, Fraction, Positive, Record, Recorded, 
 from convscope.base.tables import printable
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import check_same_images
-from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS, POWER, DifferenceVariances
+from convscope.evidence.comparison.run_group import GroupArgument, RunGroup
 
 
 class PlanRecord(Record, kw_only=True):
@@ -86,19 +86,19 @@ class Plan(Recorded):
 
     def __str__(self) -> str:
         first, second = map(printable, self.names)
-        images = words.image_count(self.a.num_images, self.a.split, self.a.dataset_name)
+        images = words.format_image_count(self.a.num_images, self.a.split, self.a.dataset_name)
         low, high = (f"{100 * end:.0f}" for end in self.power_interval)
         lines = [f"{first} and {second} on the {images}, planned from {self.a.num_models} and {self.b.num_models} runs"]
         if self.seeds is None:
             lines.append(
-                f"Even {MAX_SEEDS:,} seeds of each network show a difference of {words.points(self.difference)} with a "
-                f"probability of only {100 * self.power:.0f} %."
+                f"Even {MAX_SEEDS:,} seeds of each network show a difference of {words.format_points(self.difference)} "
+                f"with a probability of only {100 * self.power:.0f} %."
             )
         else:
             lines.append(
-                f"{self.seeds:,} seeds of each network show a difference of {words.points(self.difference)} with a "
-                f"probability of {100 * self.power:.0f} %. It may be {low} to {high} %, since so few runs tell only "
-                "roughly how much seeds differ."
+                f"{self.seeds:,} seeds of each network show a difference of {words.format_points(self.difference)} "
+                f"with a probability of {100 * self.power:.0f} %. It may be {low} to {high} %, since so few runs tell "
+                "only roughly how much seeds differ."
             )
         if self.seeds is not None and self.looks > 1:
             lines.append(
@@ -106,14 +106,14 @@ class Plan(Recorded):
                 f"differ if p is below {self.level} once."
             )
         lines.append(
-            f"On these images no number of seeds shows a difference below {words.points(self.floor)} with a "
+            f"On these images no number of seeds shows a difference below {words.format_points(self.floor)} with a "
             f"probability of {100 * POWER:.0f} %; more test images do."
         )
         if self.margin_seeds is None:
             equal = f"No number of seeds up to {MAX_SEEDS:,} shows"
         else:
             equal = f"{self.margin_seeds:,} seeds of each show"
-        lines.append(f"{equal} that equally good networks differ by less than {words.points(self.margin)}.")
+        lines.append(f"{equal} that equally good networks differ by less than {words.format_points(self.margin)}.")
         if self.seconds is not None:
             lines.append(f"Training takes about {_format_duration(self.seconds)} on the pilot's machine.")
         return "\n".join(fill(line, 100) for line in lines)

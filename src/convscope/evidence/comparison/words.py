@@ -26,18 +26,18 @@ def make_unique(first: str, second: str) -> tuple[str, str]:
     return (f"{first} (first)", f"{second} (second)") if first == second else (first, second)
 
 
-def count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Format a number with its noun, as "no models" and "1 model"."""
     return f"{f'{number:,}' if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
-def image_count(number: int, split: str, dataset_name: str) -> str:
+def format_image_count(number: int, split: str, dataset_name: str) -> str:
     """Format the number of images with their split and data set."""
     kind = _KIND_OF_IMAGE.get(split, f"{printable(split)} image")
-    return f"{count(number, kind)} of {printable(dataset_name)}"
+    return f"{format_count(number, kind)} of {printable(dataset_name)}"
 
 
-def ratio(value: float) -> str:
+def format_ratio(value: float) -> str:
     """Format a ratio with two decimals, or below 0.1 with one significant digit."""
     if value == inf:
         return "\N{INFINITY}"
@@ -61,10 +61,10 @@ def format_p_number(p_value: float) -> str:
     return format_p_value(p_value).removeprefix("p ").removeprefix("= ")
 
 
-def format_points(value: float, interval: Sequence[float]) -> Sentence:
+def format_difference(value: float, interval: Sequence[float]) -> Sentence:
     """Write a difference of fractions and its interval as points, with three decimals if all are below a tenth.
 
-    >>> str(format_points(0.0099, (0.0073, 0.0127)))
+    >>> str(format_difference(0.0099, (0.0073, 0.0127)))
     '+0.99 [+0.73, +1.27] points'
     """
     numbers = [100 * fraction for fraction in (value, *interval)]
@@ -75,12 +75,12 @@ def format_points(value: float, interval: Sequence[float]) -> Sentence:
 
 def format_pair(comparison: GroupComparisonRecord) -> tuple[str, ...]:
     """Format the comparison of two of several groups as a row of a table."""
-    low, high = (ratio(inf if end is None else end) for end in comparison.error_ratio_interval)
+    low, high = (format_ratio(inf if end is None else end) for end in comparison.error_ratio_interval)
     value, adjusted = comparison.error_ratio, comparison.adjusted_p_value
     return (
         " - ".join(clip(name, 18) for name in comparison.names),
-        format_points(comparison.accuracy_difference, comparison.accuracy_difference_interval),
-        f"{'none' if value is None else ratio(value)} [{low}, {high}]",
+        format_difference(comparison.accuracy_difference, comparison.accuracy_difference_interval),
+        f"{'none' if value is None else format_ratio(value)} [{low}, {high}]",
         format_p_number(comparison.p_value),
         "" if adjusted is None else format_p_number(adjusted),
         "yes" if comparison.is_distinguishable else "no",
@@ -92,11 +92,11 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
     """Say who makes fewer errors and by how much, or that the two do not differ significantly."""
     names = [clip(name, _WIDEST_NAME) for name in comparison.names]
     difference = comparison.accuracy_difference
-    single = [count == 1 for count in comparison.num_models]
+    is_single = [count == 1 for count in comparison.num_models]
     # Equal accuracies may have a small p-value only by rounding; then neither is better.
     if comparison.decisive_p_value >= SIGNIFICANCE or difference == 0:
-        key = "comparing.sameRuns" if all(single) else "comparing.same"
-        change = format_points(difference, comparison.accuracy_difference_interval)
+        key = "comparing.sameRuns" if all(is_single) else "comparing.same"
+        change = format_difference(difference, comparison.accuracy_difference_interval)
         return say(key, first=names[0], second=names[1], change=change)
     low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     errors = comparison.a.num_errors, comparison.b.num_errors
@@ -104,13 +104,13 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
     if better == 0:  # the interval is of B's errors / A's; its inverse is of the better model's / the worse one's
         low, high = 1 / high, 1 / low if low else inf
     sides = {
-        "first": say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
-        "second": say("comparing.thisRun", name=names[1 - better]) if single[1 - better] else names[1 - better],
+        "first": say("comparing.thisRunFirst", name=names[better]) if is_single[better] else names[better],
+        "second": say("comparing.thisRun", name=names[1 - better]) if is_single[1 - better] else names[1 - better],
     }
     ends = {"least": fewer_percent(high), "most": fewer_percent(low)}
     if not errors[better]:
-        return say("comparing.none", **sides, errors=figure(errors[1 - better], 0 if any(single) else 1), **ends)
-    key = "comparing.fewerMore" if any(single) else "comparing.fewer"
+        return say("comparing.none", **sides, errors=figure(errors[1 - better], 0 if any(is_single) else 1), **ends)
+    key = "comparing.fewerMore" if any(is_single) else "comparing.fewer"
     return say(key, **sides, fewer=fewer_percent(errors[better] / errors[1 - better]), **ends)
 
 
@@ -135,10 +135,10 @@ def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
     return [counts, _describe_chance(comparison), say("comparing.oneRun")]
 
 
-def points(value: float) -> str:
-    """Write a difference of accuracies, given as a fraction.
+def format_points(value: float) -> str:
+    """Format a difference of accuracies, given as a fraction, in points.
 
-    >>> points(0.001), points(0.01)
+    >>> format_points(0.001), format_points(0.01)
     ('0.1 points', '1 point')
     """
     # Two significant digits, as the user gives them: 0.1 or 0.25.
@@ -149,7 +149,7 @@ def points(value: float) -> str:
 def format_equivalence(names: Sequence[str], margin: float, equivalence: Equivalence) -> str:
     """Say whether two groups differ by less than a margin, or that it is undecided."""
     first, second = (printable(clip(name, _WIDEST_NAME)) for name in names)
-    size = points(margin)
+    size = format_points(margin)
     return {
         "equivalent": f"The two are equivalent: their accuracies differ by less than {size}.",
         "different": f"Their accuracies differ by more than {size}.",

@@ -130,7 +130,7 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     side = max(1, round(min(height, width) / _PATCHES))
     step = max(1, side // 2)
     indices = np.arange(len(images))
-    whole = model.logits(images)[indices, targets].astype(np.float64)
+    unblanked = model.logits(images)[indices, targets].astype(np.float64)
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
     # Several patches at once, since few images would keep few threads busy.
@@ -143,7 +143,7 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
             patched[:, top : top + side, left : left + side] = background
         logits = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(batch), len(images), -1)
         for patch_logits, (top, left) in zip(logits, batch, strict=True):
-            fall = whole - patch_logits[indices, targets]
+            fall = unblanked - patch_logits[indices, targets]
             falls[:, top : top + side, left : left + side] += fall[:, None, None]
             covered[top : top + side, left : left + side] += 1
     return np.asarray(falls / covered)

@@ -119,7 +119,8 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
             self.class_names, counts, self.agreement_by_class, self.agreement_in_picture_by_class, strict=True
         )
         rows = [
-            (clip(name, 24), f"{n:,}", _format_share(whole), _format_share(plane)) for name, n, whole, plane in by_class
+            (clip(name, 24), f"{n:,}", _format_share(share), _format_share(picture_share))
+            for name, n, share, picture_share in by_class
         ]
         return [
             *rows,

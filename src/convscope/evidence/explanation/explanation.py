@@ -82,12 +82,12 @@ class Explanation(Tabular, Recorded):
         return from_attributes(ExplanationRecord, self, dataset=self.dataset_name)
 
     def _headline(self) -> str:
-        answer = f"{self.class_names[self.predicted]!r} with probability {self.probabilities[self.predicted]:.4f}"
+        prediction = f"{self.class_names[self.predicted]!r} with probability {self.probabilities[self.predicted]:.4f}"
         verdict = (
             "right" if self.predicted == self.label else f"wrong, the true class is {self.class_names[self.label]!r}"
         )
         where = f"Image {self.index} of the {self.split} split of {self.dataset_name}"
-        return f"{where}: predicted {answer} ({verdict})"
+        return f"{where}: predicted {prediction} ({verdict})"
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [

@@ -38,7 +38,7 @@ class Exciting(Record, kw_only=True):
         check_lengths(index=self.index, row=self.row, column=self.column, value=self.value)
 
     @property
-    def places(self) -> list[tuple[int, int]]:
+    def positions(self) -> list[tuple[int, int]]:
         """Each (row, column)."""
         return list(zip(self.row, self.column, strict=True))
 

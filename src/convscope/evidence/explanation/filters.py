@@ -66,7 +66,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     measured = dataset.take(indices)
     measures = measure_filters(model, layers, measured.images)
     exciting = _find_exciting(model, layers, measures, measured, indices) if layers else []
-    spots = [[list(zip(images.index, images.places, strict=True)) for images in filters] for filters in exciting]
+    spots = [[list(zip(images.index, images.positions, strict=True)) for images in filters] for filters in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     cards = []
     for layer, values, images_of_filters, layer_pictures in zip(layers, measures, exciting, pictures, strict=True):
@@ -110,9 +110,9 @@ def _find_exciting(
         for measure, maxima in zip(measures, values, strict=True)
     ]
     # Only the highest values were kept, so these images are computed once more for their positions.
-    wanted = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
+    best_images = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
     positions = [np.zeros((*best.shape, 2), np.int64) for best in order]
-    for block, outputs in layer_outputs(model, layers, dataset.images, wanted):
+    for block, outputs in layer_outputs(model, layers, dataset.images, best_images):
         for layer, maps, best, kept, cell in zip(layers, outputs, order, is_kept, positions, strict=True):
             ranks, filters = np.nonzero(kept & np.isin(best, block))
             cells = maps.reshape(len(block), -1, layer.num_filters)

@@ -1,4 +1,7 @@
-"""Gradients as numbers, for research: of the loss or a logit, by the weights, the input or the output of a layer."""
+"""Compute gradients as arrays, for research.
+
+They are those of the loss or a logit, with respect to the weights, the input or the output of a layer.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -46,12 +49,12 @@ def gradients(
         engine: "reference" is float64 and slower.
 
     Returns:
-        By name. Of weights, arrays of the weights' shapes: the gradient of the mean over the N images. Of "input" and
-        layers, `(N, *shape)`: for each image the gradient of its own loss or logit, not divided by N. "input" is the
-        image as the network reads it, byte * scale + offset; multiplied by `model.architecture.input.scale` it is the
-        gradient by the byte. The output of a layer is what follows its activation, except for a softmax. Arrays are
-        float32, of the engine `reference` float64. Gradients of a logit by the weights are always computed by
-        `reference`.
+        Arrays by name, float32, or float64 from the engine `reference`. For weights they have the weights' shapes and
+        are the gradient of the mean over the N images. For "input" and layers they are `(N, *shape)`: for each image
+        the gradient of its own loss or logit, not divided by N. "input" is the image as the network reads it,
+        byte * scale + offset; multiplied by `model.architecture.input.scale`, its gradient is that with respect to the
+        byte. The output of a layer is that after its activation, except for a softmax. Gradients of a logit with
+        respect to the weights are always computed by `reference`.
 
     Raises:
         ValueError: if there is no image, the images are not what the model reads, or a label is no class of it.

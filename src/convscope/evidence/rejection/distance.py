@@ -76,9 +76,9 @@ class HiddenDistance(Record, kw_only=True):
             ValueError: if the images are not of the size the model reads, or the layer is not one of the model's.
         """
         size = _layer_size(model.architecture, self.layer)
-        read = None if size is None else min(size, _MAX_READ)
-        if size is None or read != self.centre.shape[0]:
-            problem = "is missing" if size is None else f"gives {read} numbers"
+        num_read = None if size is None else min(size, _MAX_READ)
+        if size is None or num_read != self.centre.shape[0]:
+            problem = "is missing" if size is None else f"gives {num_read} numbers"
             raise ValueError(
                 f"layer {self.layer!r} {problem}; the distance was fitted to one of {self.centre.shape[0]}"
             )
@@ -129,14 +129,14 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     from scipy.linalg import eigh
 
     layer = distance_layer(model.architecture)
-    whole = _layer_size(model.architecture, layer)
-    assert whole is not None, layer
-    size = min(whole, _MAX_READ)
+    num_outputs = _layer_size(model.architecture, layer)
+    assert num_outputs is not None, layer
+    size = min(num_outputs, _MAX_READ)
     # Fewer images of a wide layer, so that the features in float64 take at most 128 MB.
     count = min(len(dataset), _MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
     chosen = dataset.take(evenly(len(dataset), count))
     features = np.empty((count, size))
-    step = max(1, _BLOCK_BYTES // (4 * whole))
+    step = max(1, _BLOCK_BYTES // (4 * num_outputs))
     for start in range(0, count, step):
         features[start : start + step] = hidden_features(model, chosen.images[start : start + step], layer)
     labels, inverse = np.unique(chosen.labels, return_inverse=True)

@@ -59,7 +59,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
     fitted = [(fit_distance(sibling, seen), fit_statistics(seen)) for sibling, seen, _ in parts]
     by_part = []
     for (sibling, _, held_out), (distance, statistics) in zip(parts, fitted, strict=True):
-        # The same number from each part.
+        # Equally many images from each part.
         sample = held_out.take(evenly(len(held_out), max(1, _MAX_HELD_OUT // len(parts)))).images
         logits = sibling.logits(sample)
         by_part.append(compute_scores(sibling, sample, logits, SCORES_OF_A_RULE, distance, statistics))
@@ -68,8 +68,8 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
     sibling, trained_on, held_out = parts[0]
     own_distance, own_statistics = fitted[0]
     if sibling.weights_sha256 != model.weights_sha256:  # the thresholds are the siblings', the distance the model's own
-        whole = _join(trained_on, held_out)
-        own_distance, own_statistics = fit_distance(model, whole), fit_statistics(whole)
+        both = _join(trained_on, held_out)
+        own_distance, own_statistics = fit_distance(model, both), fit_statistics(both)
     rule = RejectionRule(
         thresholds=joint_thresholds(scores, keep, GUARD, GUARD_SHARE),
         medians={name: float(np.median(values)) for name, values in scores.items()},

@@ -73,12 +73,12 @@ def draw_letters(
         raise ValueError(f"there are {len(letters)} letters and {len(fonts)} fonts; at least one of each is needed")
     height, width, channels = image_shape
     # The basic layout, since Raqm is not installed everywhere and places letters differently.
-    kinds = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
+    loaded_fonts = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
     stream = random_stream(seed, "strangers letters")
     images = np.empty((count, height, width, channels), np.uint8)
     drawn = tuple(letters[number % len(letters)] for number in range(count))
     for number, letter in enumerate(drawn):
-        font = kinds[number // len(letters) % len(kinds)]
+        font = loaded_fonts[number // len(letters) % len(loaded_fonts)]
         sheet = Image.new("L", (_CANVAS, _CANVAS), 255)
         stroke = int(stream.integers(0, _MAX_STROKE + 1))
         ImageDraw.Draw(sheet).text((_CANVAS / 2, _CANVAS / 2), letter, 0, font, "mm", stroke_width=stroke)

@@ -222,12 +222,13 @@ def _measure_set(
     )
 
 
-def _measure_share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None) -> Share:
-    count, total = int(chosen.sum()), len(chosen)
+def _measure_share(flags: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None) -> Share:
+    """Measure the share of true flags (N,), with its interval; images of a cluster are not independent."""
+    count, total = int(flags.sum()), len(flags)
     value = count / total if total else 0.0
     interval = wilson_interval(count, total)
     if clusters is not None:
-        number = effective_number(chosen, clusters)
+        number = effective_number(flags, clusters)
         # As for `number` independent images, since parts of one photo, or drawings of one letter, are alike.
         interval = wilson_interval(value * number, number)
     return Share(count=count, total=total, value=value, interval=interval)

@@ -80,11 +80,11 @@ def out_of_distribution_sets(
     if max_images < 1:
         raise ValueError(f"max_images is {max_images}; it must be at least 1")
     sets, left_out = list[OutOfDistributionSet](), dict[str, str]()
-    chosen = _load_other(dataset, outside)
-    if isinstance(chosen, str):
-        left_out["other data set"] = chosen
+    other = _load_other(dataset, outside)
+    if isinstance(other, str):
+        left_out["other data set"] = other
     else:
-        name, images = chosen
+        name, images = other
         images = fit_images(images[evenly(len(images), max_images)], dataset.image_shape)
         sets.append(OutOfDistributionSet(name, f"test images of {name}", images))
     # These may be impossible here, for want of a font, a photo or a second class, and return a reason.

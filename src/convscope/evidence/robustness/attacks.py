@@ -5,6 +5,7 @@ network that withstands them may fall to other attacks. Noise of the same size i
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from convscope.base.records import (
     to_tuple,
 )
 from convscope.base.tables import Tabular, percent_with_interval
-from convscope.data.datasets import DatasetLike, evenly
+from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.evidence.robustness.gradients import pgd, random_signs
 from convscope.evidence.robustness.noise import Pictures
@@ -189,28 +190,7 @@ def measure_attacks(
     labels = used.labels.astype(np.int64)
     predicted = model.predict(used.images)
     is_correct = predicted == labels
-    results = dict[tuple[Method, int], NDArray[np.int64]]()
-    # Images that are wrong without an attack count as fooled from the start.
-    under_pgd = predicted.copy()
-    for size in sizes:
-        # Every pixel moves by the full size up or down by chance: the largest noise of this size.
-        results["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
-        # An image that a smaller change fooled is not attacked again, because that change is within this size, too. So
-        # the accuracy never rises with the size.
-        unfooled = np.flatnonzero(under_pgd == labels)
-        if size and len(unfooled):
-            attacked = pgd(
-                model,
-                used.images[unfooled],
-                labels[unfooled],
-                size,
-                steps=_choose_steps(steps, size),
-                restarts=restarts,
-                seed=seed,
-                indices=indices[unfooled],
-            )
-            under_pgd[unfooled] = model.predict(attacked)
-        results["pgd", size] = under_pgd.copy()
+    results = _predict_under_attacks(model, used, predicted, sizes, steps, restarts, seed, indices)
     shown = _choose_examples(labels, is_correct, model.architecture.num_classes)
     # Among correctly classified images alone: the others need no attack.
     median, interval = _find_median(sizes, np.array([results["pgd", size] != labels for size in sizes])[:, is_correct])
@@ -228,6 +208,35 @@ def measure_attacks(
         median_epsilon_interval=interval,
         examples=_make_examples(model, used.images[shown], labels[shown], indices[shown], steps, restarts, seed),
     )
+
+
+def _predict_under_attacks(
+    model: Model,
+    dataset: Dataset,
+    predicted: NDArray[np.int64],
+    sizes: Sequence[int],
+    steps: int,
+    restarts: int,
+    seed: int,
+    indices: NDArray[np.int64],
+) -> dict[tuple[Method, int], NDArray[np.int64]]:
+    """Predict the labels (N,) of the images under noise and under PGD of each size; `predicted` are those without."""
+    labels = dataset.labels.astype(np.int64)
+    results, attack = dict[tuple[Method, int], NDArray[np.int64]](), partial(pgd, model, restarts=restarts, seed=seed)
+    # Images that are wrong without an attack count as fooled from the start.
+    under_pgd = predicted.copy()
+    for size in sizes:
+        # Every pixel moves by the full size up or down by chance: the largest noise of this size.
+        results["noise", size] = model.predict(random_signs(dataset.images, size, seed, indices=indices))
+        # An image that a smaller change fooled is not attacked again, because that change is within this size, too. So
+        # the accuracy never rises with the size.
+        active = np.flatnonzero(under_pgd == labels)
+        if size and len(active):
+            images, num_steps = dataset.images[active], _choose_steps(steps, size)
+            attacked = attack(images, labels[active], size, steps=num_steps, indices=indices[active])
+            under_pgd[active] = model.predict(attacked)
+        results["pgd", size] = under_pgd.copy()
+    return results
 
 
 def _choose_steps(steps: int, size: int) -> int:

@@ -51,7 +51,7 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
     image_numbers = np.arange(num_images)
     for step in range(chances.shape[1]):
         choices = np.floor((2 * chances[:, step] - 1) * span**2).astype(np.int64).T  # (H W, N)
-        choices[choices < 0] = span * reach + reach  # a pixel's own place
+        choices[choices < 0] = span * reach + reach  # the position of the pixel itself
         # One after another, as in MNIST-C: a pixel may be moved several times.
         for row in range(height - reach, reach, -1):
             for column in range(width - reach, reach, -1):

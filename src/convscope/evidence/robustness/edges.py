@@ -41,10 +41,10 @@ def find_edges(grey: NDArray[np.float64]) -> NDArray[np.bool_]:
     thin[candidates] = _is_ridge(size, down, right, np.nonzero(candidates))
     neighbours = np.zeros((3, 3, 3), bool)
     neighbours[1] = True  # within an image, not from one to the next
-    parts, count = label(thin, neighbours)
+    pieces, count = label(thin, neighbours)
     strong = np.zeros(count + 1, bool)
-    strong[parts[thin & (size >= _HIGH)]] = True
-    return np.asarray(strong[parts])
+    strong[pieces[thin & (size >= _HIGH)]] = True
+    return np.asarray(strong[pieces])
 
 
 def _is_ridge(

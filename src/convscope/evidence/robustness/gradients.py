@@ -81,15 +81,10 @@ def pgd(
             remaining, moved, rival = remaining[~is_fooled], moved[~is_fooled], rival[~is_fooled]
             if step == steps or not len(remaining):
                 break
-            # The gradient of the margin: +1 for the rival's logit, -1 for the label's.
-            dlogits = np.zeros((len(remaining), logits.shape[1]))
-            dlogits[np.arange(len(remaining)), rival] = 1
-            dlogits[np.arange(len(remaining)), labels[remaining]] = -1
-            # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
-            slopes = model.architecture.input.scale * model.network.layer_gradients(moved, dlogits, ["input"])["input"]
             # From 2 ε, across the whole allowed range, down to single levels.
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
-            moved = _clip_changes(moved + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
+            signs = _margin_signs(model, moved, labels[remaining], rival)
+            moved = _clip_changes(moved + stride * signs, images[remaining], epsilon)
         unfooled = remaining
     return best
 
@@ -99,6 +94,16 @@ def _margins(logits: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.fl
     rivals, rows = logits.copy(), np.arange(len(labels))
     rivals[rows, labels] = -np.inf
     return rivals.max(axis=1) - logits[rows, labels], rivals.argmax(axis=1)
+
+
+def _margin_signs(model: Model, images: Pictures, labels: Labels, rivals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Compute the signs (N, H, W, C) of the gradient of each image's margin with respect to its pixels."""
+    # The gradient of the margin: +1 for the rival's logit, -1 for the label's.
+    dlogits, rows = np.zeros((len(images), model.architecture.num_classes)), np.arange(len(images))
+    dlogits[rows, rivals], dlogits[rows, labels] = 1, -1
+    # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
+    slopes = model.architecture.input.scale * model.network.layer_gradients(images, dlogits, ["input"])["input"]
+    return np.sign(slopes).astype(np.int64)
 
 
 def random_signs(

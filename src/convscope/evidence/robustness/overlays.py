@@ -52,11 +52,11 @@ def draw_zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform
     growth = max(height, width) / 28
     chances = uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
     along = np.linspace(0, 1, width)
-    way = (along - _ENDS[0]) / (_ENDS[1] - _ENDS[0])  # from 0 at the near end to 1 at the far one
+    progress = (along - _ENDS[0]) / (_ENDS[1] - _ENDS[0])  # from 0 at the near end to 1 at the far one
     turns = (np.arange(width) - _ENDS[0] * (width - 1)) / (_TURN * growth)
     wave = np.abs((turns - 1) % 4 - 2) - 1  # 0, 1, 0, -1, 0, ...: a turn at every odd number
-    rows = (height - 1) * chances[:, :, 0] + growth * (_RISE * (2 * chances[:, :, 1] - 1) * way - _TURN * wave)
-    return _draw(images, rows, (way >= 0) & (way <= 1), constants)
+    rows = (height - 1) * chances[:, :, 0] + growth * (_RISE * (2 * chances[:, :, 1] - 1) * progress - _TURN * wave)
+    return _draw(images, rows, (progress >= 0) & (progress <= 1), constants)
 
 
 def _draw(

@@ -64,12 +64,12 @@ class Sweep(Recorded):
             text = f"Other seeds of trial {self.best_trial.number} diverged."
         else:
             text = (
-                f"{words.count(len(best.seeds), 'other seed')} of trial {self.best_trial.number} "
+                f"{words.format_count(len(best.seeds), 'other seed')} of trial {self.best_trial.number} "
                 f"{'classifies' if len(best.seeds) == 1 else 'classify'} {100 * best.accuracy:.2f} % of "
                 f"{self.num_check:,} other held-out images correctly (95 % interval {_format_interval(best.interval)})"
             )
             if default is not None and self.difference is not None and self.p_value is not None:
-                change = words.format_points(self.difference.value, self.difference.interval)
+                change = words.format_difference(self.difference.value, self.difference.interval)
                 text += (
                     f", those of the default {100 * default.accuracy:.2f} %: {change} "
                     f"({words.format_p_value(self.p_value)}, over seeds and images)"
@@ -80,7 +80,7 @@ class Sweep(Recorded):
             trials = "Trial" if len(others) == 1 else "Trials"
             text += f" {trials} {listed} may be as good: on the images that chose it the lead may be chance."
         if count := self.num_dropped_contenders:
-            dropped = words.count(count, "trial")
+            dropped = words.format_count(count, "trial")
             text += f" Halving dropped {dropped} that may have been as good."
         return text
 

@@ -112,7 +112,7 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
     cards = []
     for number, index in enumerate(pictures.filters):
         card = layer.filters[index]
-        positions = card.exciting.places
+        positions = card.exciting.positions
         masked = [
             _mask_picture(value, layer, real[number, rank], position, scale) for rank, position in enumerate(positions)
         ]

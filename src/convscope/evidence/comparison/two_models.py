@@ -1,4 +1,4 @@
-"""Compare two models on the same images; `convscope compare` compares groups, see groups.py.
+"""Compare two models on the same images; two_groups.py extends this to the groups of `convscope compare`.
 
 Both classified every image, so they are compared image by image and not by two separate accuracies. A comparison of
 single runs does not show what other seeds would give.
@@ -19,8 +19,8 @@ from convscope.base.tables import html_table, percent_with_interval, printable, 
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import CandidateArgument, check_same_images, format_costs, format_latencies
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
-from convscope.evidence.comparison.group import RunGroup
 from convscope.evidence.comparison.records import CandidateRecord, ComparisonRecord
+from convscope.evidence.comparison.run_group import RunGroup
 from convscope.texts import join_sentences
 
 _Record = TypeVar("_Record", bound=ComparisonRecord)

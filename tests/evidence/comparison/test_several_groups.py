@@ -5,7 +5,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from convscope.evidence.comparison import compare_all, compare_groups
-from convscope.evidence.comparison.several import MAX_PAIRS
+from convscope.evidence.comparison.several_groups import MAX_PAIRS
 from convscope.evidence.comparison.words import format_p_number
 
 from .conftest import draw_correct, make_group

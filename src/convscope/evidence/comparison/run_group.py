@@ -1,4 +1,7 @@
-"""Models of the same architecture and recipe from several seeds, with their predictions for the same images."""
+"""The value `RunGroup`: models of one architecture and recipe from several seeds, with their predictions.
+
+The comparisons of this folder and the plans of `planning.py` take such groups.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -15,9 +15,9 @@ from convscope.base.statistics import group_difference
 from convscope.base.tables import clip, percent_with_interval, printable
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import check_same_images, format_costs
-from convscope.evidence.comparison.group import GroupArgument, RunGroup
-from convscope.evidence.comparison.pair import Comparison
 from convscope.evidence.comparison.records import Equivalence, GroupComparisonRecord
+from convscope.evidence.comparison.run_group import GroupArgument, RunGroup
+from convscope.evidence.comparison.two_models import Comparison
 
 GROUP_HEADER = (
     "Models", "Seeds", "Accuracy (95 %)", "SD", "Next run (95 %)", "Parameters", "Weights", "MACs", "Training",
@@ -71,13 +71,13 @@ class GroupComparison(Comparison):
         """The result of the comparison and its limits, in words."""
         if self.counts is not None:
             return super().sentence
-        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
-        models = [words.count(group.num_models, "model") for group in (self.a, self.b)]
+        images = words.format_image_count(self.num_images, self.a.split, self.a.dataset_name)
+        models = [words.format_count(group.num_models, "model") for group in (self.a, self.b)]
         sides = [
             f"{number} of {printable(name)} {_format_verb(group)} {group.num_errors:,.1f}"
             for number, name, group in zip(models, self.names, (self.a, self.b), strict=True)
         ]
-        change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
+        change = words.format_difference(self.accuracy_difference, self.accuracy_difference_interval)
         return (
             f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies differ by {change} "
             f"({words.format_p_value(self.p_value)}, over seeds and images). {self.limits}"

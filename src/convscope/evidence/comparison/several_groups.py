@@ -12,9 +12,9 @@ from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import format_latencies
-from convscope.evidence.comparison.group import GroupArguments, RunGroup
-from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, format_group
 from convscope.evidence.comparison.records import GroupComparisonsRecord
+from convscope.evidence.comparison.run_group import GroupArguments, RunGroup
+from convscope.evidence.comparison.two_groups import GROUP_HEADER, GroupComparison, compare_groups, format_group
 
 Pairs = Literal["all", "first"]
 """The pairs to compare: every two groups, or each group with the first."""
@@ -77,7 +77,7 @@ class GroupComparisons(Recorded):
 
     def _headline(self) -> str:
         first = self.groups[0]
-        images = words.image_count(first.num_images, first.split, first.dataset_name)
+        images = words.format_image_count(first.num_images, first.split, first.dataset_name)
         return f"{len(self.groups)} groups on the {images}"
 
     def _group_rows(self) -> list[tuple[str, ...]]:
@@ -96,7 +96,7 @@ class GroupComparisons(Recorded):
             "intervals are not."
         )
         if (margin := self.comparisons[0].margin) is not None:
-            note += f" Equivalence is that within {words.points(margin)}."
+            note += f" Equivalence is that within {words.format_points(margin)}."
         if self.best_groups is not None:
             note += f" Possibly the best: {', '.join(clip(printable(name), 32) for name in self.best_groups)}."
         # Pairs of equally many runs have the same sentence, which is printed once; at most three are printed.
