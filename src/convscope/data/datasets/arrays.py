@@ -20,7 +20,7 @@ def image_bytes(
     images: Any, image_shape: Any = None, value_range: tuple[float, float] | None = None
 ) -> NDArray[np.uint8]:
     """Convert images to uint8 (N, H, W, C); arguments and errors are those of `Dataset.from_arrays`."""
-    array = _numbers(images)
+    array = _to_number_array(images)
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise ValueError(
             f"images have shape {array.shape}; they must be (N, H, W), (N, H, W, C), or rows (N, D) with image_shape, "
@@ -28,13 +28,13 @@ def image_bytes(
         )
     rows, shown = as_rows(array)
     if shown is None and image_shape is None:
-        # If the number of pixels is a square, as 784, the error's example is probably right already.
+        # If the number of pixels is a square, as 784, the error's example probably fits as it is.
         side = isqrt(rows.shape[1])
         example = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
         raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={example}")
     shape = shown if image_shape is None else parse_shape(image_shape, rows.shape[1], shown)
     assert shape is not None
-    return _bytes(rows, value_range).reshape(-1, *shape)
+    return _to_bytes(rows, value_range).reshape(-1, *shape)
 
 
 def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -80,7 +80,7 @@ def class_name(label: Any) -> str:
     return str(label)
 
 
-def _numbers(images: Any) -> NDArray[Any]:
+def _to_number_array(images: Any) -> NDArray[Any]:
     try:
         array = np.asarray(images)
     except ValueError as error:
@@ -90,7 +90,7 @@ def _numbers(images: Any) -> NDArray[Any]:
     return array
 
 
-def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
+def _to_bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
     """Convert rows (N, F) to bytes: uint8 as they are, other numbers by the stated or the usual range."""
     if rows.dtype == np.uint8 and value_range is None:
         return freeze_array(rows)

@@ -41,8 +41,8 @@ class Dataset(Recorded):
         source: the files it was read from.
 
     Raises:
-        ValueError: if the lengths differ, nothing is there, a label has no class name, a name is longer than 255
-            characters, or a type is another.
+        ValueError: if the lengths differ, there is no pixel, a label has no class name, a name is longer than 255
+            characters, or an array has another number type or shape.
     """
 
     images: Images = field(repr=False)

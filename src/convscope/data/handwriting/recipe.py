@@ -76,13 +76,14 @@ def handwriting_of(images: Picture) -> Handwriting:
     border = sample[:, is_border]
     # "lower" takes one of the pixels, where a mean of the middle two, 0 and 255, would be neither dark nor light.
     ink: Ink = "light" if np.percentile(border, 50, method="lower") < 128 else "dark"
-    strongest, sides, tops, lefts = np.array(
+    # For each image its strongest ink, the longer side of the ink's box, and the pixels by which centring moves it.
+    strongest, sides, moves_down, moves_right = np.array(
         [_handwriting.measure_ink(image, ink == "light", THRESHOLD) for image in sample]
     ).T
     ground = border.max(axis=-1) if ink == "light" else 255 - border.min(axis=-1)
     is_even = np.mean(ground < _NEAR_GROUND) >= _MIN_GROUND
     has_ink = strongest >= _handwriting.FAINTEST
-    off_centre = np.maximum(abs(tops), abs(lefts)) / max(height, width)
+    off_centre = np.maximum(abs(moves_down), abs(moves_right)) / max(height, width)
     if not has_ink.any() or not is_even or np.median(off_centre) > _MAX_OFF_CENTRE:
         target = max(1, int(np.floor(min(height, width) * 20 / 28 + 0.5)))  # MNIST's share
         return Handwriting(ink, target, THRESHOLD, centre=False)

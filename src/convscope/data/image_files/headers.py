@@ -62,9 +62,9 @@ def read_header(content: bytes, max_pixels: int) -> Header:
     """
     if not content:
         raise UnreadableError("is empty; save the picture again")
-    name = _format(content)
+    name = _recognise_format(content)
     if name == "JPEG":
-        return _jpeg(content)
+        return _read_jpeg(content)
     if name == "TIFF":
         tags = _read_directory(content, 0, [len(content)])
         if max(tags.get(_TILE_WIDTH, 1), 1) * max(tags.get(_TILE_HEIGHT, 1), 1) > max_pixels:
@@ -89,19 +89,19 @@ def white_of(header: Header) -> tuple[int, bool]:
     return (1 << bits) - 1 if 8 < bits <= 16 else 65_535, header.tags.get(_PHOTOMETRIC) == 0
 
 
-def _format(content: bytes) -> str:
+def _recognise_format(content: bytes) -> str:
     if name := find_format(content):
         return name
-    known = f"save it as {FORMAT_NAMES}"
+    advice = f"save it as {FORMAT_NAMES}"
     if content[4:8] == b"ftyp":
-        raise UnreadableError(f"is a HEIF, AVIF or video file; {known}")
+        raise UnreadableError(f"is a HEIF, AVIF or video file; {advice}")
     for signature, name in _OTHERS:
         if content.startswith(signature):
-            raise UnreadableError(f"is a {name} file; {known}")
-    raise UnreadableError(f"is not a picture in a known format; {known}")
+            raise UnreadableError(f"is a {name} file; {advice}")
+    raise UnreadableError(f"is not a picture in a known format; {advice}")
 
 
-def _jpeg(content: bytes) -> Header:
+def _read_jpeg(content: bytes) -> Header:
     """Leave out comments and application segments, except those that define how colours are stored (JFIF and Adobe).
 
     If a file has several pictures, as from telephones, the first is the photo.
@@ -152,14 +152,14 @@ def _read_directory(content: bytes, start: int, bytes_left: list[int], depth: in
             raise damaged
         tags: dict[int, int] = {}
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", content, entry)
-            size = _TYPE_BYTES.get(kind, 0) * number
+            tag, number_type, num_values = struct.unpack_from(order + "HHI", content, entry)
+            size = _TYPE_BYTES.get(number_type, 0) * num_values
             bytes_left[0] -= size if size > 4 else 0
             if bytes_left[0] < 0:
                 raise UnreadableError("is incomplete; save it again")
             offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
-            if kind in (1, 3, 4) and number and offset + _TYPE_BYTES[kind] <= len(content):
-                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, offset)
+            if number_type in (1, 3, 4) and num_values and offset + _TYPE_BYTES[number_type] <= len(content):
+                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[number_type], content, offset)
                 tags.setdefault(tag, value)
                 if tag in _DIRECTORIES and depth < 2:
                     _read_directory(content, value, bytes_left, depth + 1)

@@ -75,7 +75,7 @@ def read_reduced(
 
         def rows(start: int, stop: int) -> NDArray[np.uint8]:
             check_deadline()
-            return _pixels(image.crop((0, start, width, stop)), header)
+            return _to_opaque(image.crop((0, start, width, stop)), header)
 
         if longest is not None and max(height, width) > longest:
             pixels = average_rows(rows, (height, width), *fit(height, width, longest, longest))
@@ -86,7 +86,7 @@ def read_reduced(
                 pixels[start:stop] = rows(start, stop)
         orientation = _orientation(image, header)
         # Orientations 5 to 8 exchange height and width.
-        return _upright(pixels, orientation), (width, height) if orientation >= 5 else (height, width)
+        return _turn_upright(pixels, orientation), (width, height) if orientation >= 5 else (height, width)
 
 
 def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple
 
     called = name or ("picture" if isinstance(source, bytes) else str(source))
     try:
-        content = source if isinstance(source, bytes) else _content(Path(source))
+        content = source if isinstance(source, bytes) else _read_content(Path(source))
         if len(content) > MAX_FILE_BYTES:
             raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
         header = read_header(content, MAX_PIXELS)
@@ -140,7 +140,7 @@ def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple
         raise ImageFileError(f"{called}: {error}") from error.__cause__
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     """Read a regular file, at most a byte more than allowed; other files are not opened, since that may block."""
     try:
         mode = path.stat().st_mode
@@ -177,7 +177,7 @@ def _refuse_size(size: str = "") -> NoReturn:
     )
 
 
-def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
+def _to_opaque(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
     """Convert a decoded picture to (h, w, 1) or (h, w, 3), opaque."""
     from PIL import Image
 
@@ -214,7 +214,7 @@ def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
     return grey[..., np.newaxis]
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Rotate and mirror a picture by its Exif orientation.
 
     2 is mirrored left to right, 4 top to bottom, 3 both. 5 is transposed; 6, 8 and 7 are that, then the same three.

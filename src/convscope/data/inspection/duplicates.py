@@ -235,14 +235,14 @@ def _groups(
 ) -> tuple[DuplicateGroup, ...]:
     """Group images that are equal or `pairs` (P, 2) of near ones, in the order of `Duplicates.groups`."""
     count = len(first_equal)
-    group = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
+    group_of = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
     lowest = np.ones(count)
-    np.minimum.at(lowest, group[pairs[:, 0]], correlations)
+    np.minimum.at(lowest, group_of[pairs[:, 0]], correlations)
     is_near = np.zeros(count, bool)
-    is_near[group[pairs[:, 0]]] = True
+    is_near[group_of[pairs[:, 0]]] = True
     # order[starts[g] : starts[g] + sizes[g]] are the images of group g, training images first.
-    order = np.argsort(group, kind="stable")
-    sizes = np.bincount(group)
+    order = np.argsort(group_of, kind="stable")
+    sizes = np.bincount(group_of)
     starts = np.cumsum(sizes) - sizes
     groups = list[DuplicateGroup]()
     for number in np.flatnonzero(sizes > 1).tolist():

@@ -50,8 +50,8 @@ _FEW = 20  # training images of a class
 
 def find(value: Measurements) -> tuple[Finding, ...]:
     """Write the findings of an inspection: first faults, then warnings, then notes."""
-    parts = (_duplicates, _polarity, _range, _missing, _blank, _imbalance, _channels)
-    findings = [finding for part in parts for finding in part(value)]
+    checks = (_duplicates, _polarity, _range, _missing_classes, _blank, _imbalance, _channels)
+    findings = [finding for check in checks for finding in check(value)]
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
@@ -113,18 +113,20 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
             "Invert one of them: 255 - images.",
         )
         return
-    for name, half in (("training", train), ("test", test)):
-        if half.polarity == "uneven background":
+    for name, split in (("training", train), ("test", test)):
+        if split.polarity == "uneven background":
             continue
         opposite = (
-            half.num_light_ground if half.polarity == "light ink on dark" else half.num_images - half.num_light_ground
+            split.num_light_ground
+            if split.polarity == "light ink on dark"
+            else split.num_images - split.num_light_ground
         )
-        if opposite > _MIXED * half.num_images:
+        if opposite > _MIXED * split.num_images:
             yield Finding(
                 "warning",
                 "polarity",
-                f"{opposite:,} of {half.num_images:,} {name} images ({_percent(opposite / half.num_images)}) have the "
-                f"opposite polarity; most are {half.polarity}.",
+                f"{opposite:,} of {split.num_images:,} {name} images ({_percent(opposite / split.num_images)}) have "
+                f"the opposite polarity; most are {split.polarity}.",
                 "Look at them and invert them if needed: 255 - images.",
             )
 
@@ -165,15 +167,15 @@ def _range(value: Measurements) -> Iterator[Finding]:
 
 
 def _blank(value: Measurements) -> Iterator[Finding]:
-    for name, half in (("training", value.splits.train), ("test", value.splits.test)):
-        if number := half.num_blank:
-            first = ", ".join(map(str, half.blank[:_NAMED]))
-            more = ", ..." if number > _NAMED else ""
+    for name, split in (("training", value.splits.train), ("test", value.splits.test)):
+        if num_blank := split.num_blank:
+            first = ", ".join(map(str, split.blank[:_NAMED]))
+            more = ", ..." if num_blank > _NAMED else ""
             yield Finding(
                 "warning",
                 "blank",
-                f"{_count(number, f'{name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
-                f"index {first}{more}.",
+                f"{_count(num_blank, f'{name} image')} of {split.num_images:,} {'is' if num_blank == 1 else 'are'} "
+                f"blank: index {first}{more}.",
                 "Remove them: they show no class.",
             )
 
@@ -189,7 +191,7 @@ def _channels(value: Measurements) -> Iterator[Finding]:
         )
 
 
-def _missing(value: Measurements) -> Iterator[Finding]:
+def _missing_classes(value: Measurements) -> Iterator[Finding]:
     train, test = set(value.splits.train.balance.missing), set(value.splits.test.balance.missing)
     for labels, severity, text, next_step in (
         (
@@ -207,11 +209,11 @@ def _missing(value: Measurements) -> Iterator[Finding]:
         (train & test, "note", "{} in no image at all", "Remove these classes, unless the labels are shifted by one."),
     ):
         if labels:
-            many = f"{_count(len(labels), 'class', 'classes')} ({_names_of(value.class_names, sorted(labels))})"
+            classes = f"{_count(len(labels), 'class', 'classes')} ({_names_of(value.class_names, sorted(labels))})"
             yield Finding(
                 severity,  # type: ignore[arg-type]
                 "balance",
-                text.format(f"{many} {'is' if len(labels) == 1 else 'are'}") + ".",
+                text.format(f"{classes} {'is' if len(labels) == 1 else 'are'}") + ".",
                 next_step,
             )
 
@@ -226,7 +228,7 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
             f"{clip(names[balance.smallest], 24)} has {balance.smallest_count:,}: {balance.ratio:,.0f} to 1.",
             "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
         )
-    if balance.smallest_count < _FEW:  # the smallest class with any image; `_missing` names the others
+    if balance.smallest_count < _FEW:  # the smallest class with any image; `_missing_classes` names the others
         few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
         yield Finding(
             "warning",

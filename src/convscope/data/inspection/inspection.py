@@ -70,9 +70,8 @@ class Inspection(Measurements, kw_only=True):
         yield "identical to a training image", "", f"{self.copies.num_leaked:,}"
         yield "similar to a training image", "", f"{self.copies.num_near_leaked:,}"
         yield row("blank", *(f"{split.num_blank:,}" for split in splits))
-        yield row(
-            "pixel values", *(f"{h.pixels.low} to {h.pixels.high}, {h.pixels.num_values} distinct" for h in splits)
-        )
+        pixels = [split.pixels for split in splits]
+        yield row("pixel values", *(f"{facts.low} to {facts.high}, {facts.num_values} distinct" for facts in pixels))
         if self.image_shape[2] >= 3:
             yield row("grey, stored as colour", *(f"{split.num_grey:,}" for split in splits))
         yield row("polarity", *(split.polarity for split in splits))

@@ -34,7 +34,7 @@ def deviations(pixels: Pixels, numbers: Numbers) -> Floats:
 
 
 def components(count: int, pairs: Numbers) -> Numbers:
-    """Number the groups of `count` things that `pairs` (P, 2) link: (count,), the number of each thing's group."""
+    """Number the groups of `count` images that `pairs` (P, 2) link: (count,), the number of each image's group."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -78,10 +78,10 @@ def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
     """Compute (n, D + 1): each image's coordinates along the sample's main directions, and the length of the rest."""
     centred = _unit(pixels(numbers[evenly(len(numbers), _SAMPLE)]))
     centred -= centred.mean(axis=0)
-    number = min(_DIMENSIONS, *centred.shape)
+    num_directions = min(_DIMENSIONS, *centred.shape)
     # Principal directions of few images with many pixels: X.T times the eigenvectors of X X.T.
     _, vectors = np.linalg.eigh(centred @ centred.T)
-    directions, _ = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :number])  # orthonormal whatever the rank
+    directions, _ = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :num_directions])  # orthonormal whatever the rank
     parts = list[Floats]()
     for block in _blocks(pixels, numbers):
         along = _unit(pixels(block)) @ directions

@@ -44,15 +44,15 @@ def read_good_copy(
             refused.append(str(error))
     cache = cache_folder()
     if cache is None:
-        raise _missing(entry, ["there is no folder to keep it in, because you have no home folder"], refused)
+        raise _describe_missing(entry, ["there is no folder to keep it in, because you have no home folder"], refused)
     if is_offline():
-        raise _missing(entry, ["CONVSCOPE_OFFLINE forbids downloads"], refused)
+        raise _describe_missing(entry, ["CONVSCOPE_OFFLINE forbids downloads"], refused)
     from convscope.data.datasets.named.download import download  # takes time to import, and few calls fetch
 
     try:
         path = download(file, cache / entry.folder / file.name, on_progress)
     except DatasetError as error:
-        raise _missing(entry, [str(error)], refused) from error
+        raise _describe_missing(entry, [str(error)], refused) from error
     return read(path)
 
 
@@ -112,7 +112,7 @@ def locate(entry: CatalogueEntry) -> str | None:
     return str(paths[0] if len(paths) == 1 else paths[0].parent)
 
 
-def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> DatasetError:
+def _describe_missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> DatasetError:
     """Make the error that says which files to put where."""
     absent = [file for file in entry.files if next(candidates(entry, file), None) is None] or list(entry.files)
     names = ", ".join(file.name for file in absent)

@@ -67,13 +67,13 @@ def read_idx_and_sha256(
 ) -> tuple[NDArray[Any], str]:
     """Read as `read_idx` does; return the SHA-256 of the uncompressed file, too."""
     path = Path(path)
-    kinds = WHOLE_NUMBERS if whole_numbers else (UNSIGNED_BYTE,)
+    type_codes = WHOLE_NUMBERS if whole_numbers else (UNSIGNED_BYTE,)
     if member is None:
         with open_data_file(path) as file:
             if not file.peek(max(map(len, PACKED))).startswith(PACKED):
-                return _finish(*_read_plain(file, kinds))
+                return _finish(*_read_plain(file, type_codes))
     with open_stream(path, member) as stream:
-        return _finish(*_read_stream(stream, kinds))
+        return _finish(*_read_stream(stream, type_codes))
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
@@ -110,10 +110,10 @@ def read_plain_shape(file: BufferedReader) -> tuple[int, ...]:
     return _shape(_read_plain_header(file, (UNSIGNED_BYTE,)))
 
 
-def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
+def _read_plain_header(file: BufferedReader, type_codes: tuple[int, ...]) -> bytes:
     size = os.fstat(file.fileno()).st_size
     start = file.read(4)
-    header = start + file.read(4 * _num_dimensions(start, kinds))
+    header = start + file.read(4 * _num_dimensions(start, type_codes))
     promised, held = _count_bytes(header), size - file.tell()
     if held < promised:
         raise DataFileError(f"{_promise(header)}, but only {held:,} follow; the file is incomplete, download it again")
@@ -122,9 +122,9 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
     return header
 
 
-def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+def _read_plain(file: BufferedReader, type_codes: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
     """Read the header and the bytes after it from a plain file, whose length is known before."""
-    header = _read_plain_header(file, kinds)
+    header = _read_plain_header(file, type_codes)
     content = np.empty(_count_bytes(header), dtype=np.uint8)
     # A file may shrink while it is read.
     if file.readinto(content.data) != len(content):
@@ -132,10 +132,10 @@ def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, ND
     return header, content
 
 
-def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+def _read_stream(stream: ByteStream, type_codes: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
     """Read the header and the bytes after it from a packed file, for whose length only an upper bound is known."""
     start = stream.read(4)
-    header = start + stream.read(4 * _num_dimensions(start, kinds))
+    header = start + stream.read(4 * _num_dimensions(start, type_codes))
     promised = _count_bytes(header)
     if promised > stream.max_bytes:
         raise DataFileError(
@@ -153,14 +153,14 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
     return header, content
 
 
-def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
+def _num_dimensions(start: bytes, type_codes: tuple[int, ...]) -> int:
     if not start:
         raise DataFileError("is empty; download it again")
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataFileError(f"starts with the bytes {start.hex(' ')}, not with those of an IDX file; name an IDX file")
-    if start[2] not in kinds:
-        kind = TYPES.get(start[2])
-        what = f"numbers of type {np.dtype(kind).name}" if kind else "an unknown type of number"
+    if start[2] not in type_codes:
+        number_type = TYPES.get(start[2])
+        what = f"numbers of type {np.dtype(number_type).name}" if number_type else "an unknown type of number"
         raise DataFileError(f"holds {what} (0x{start[2]:02x}); save it as unsigned bytes (0x08)")
     if not 1 <= start[3] <= MAX_DIMENSIONS:
         raise DataFileError(f"has {start[3]} dimensions; an IDX file of images or labels has 1 to {MAX_DIMENSIONS}")

@@ -46,8 +46,8 @@ def find_columns(schema: Any) -> Columns:
     label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
     pictures = [name for name in types if _is_pictures(types[name]) and name != label]
     lists = [name for name in types if _is_list(types[name]) and name != label]
-    for candidates, kinds, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
-        usual = [lower[name] for name in kinds if lower.get(name) in candidates]
+    for candidates, usual_names, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
+        usual = [lower[name] for name in usual_names if lower.get(name) in candidates]
         if usual or len(candidates) == 1:
             image = (usual or candidates)[0]
             label = label or _only_other(types, image)
@@ -106,25 +106,26 @@ def _as_bytes(values: Any, called: str) -> Images:
     return np.asarray(numbers.astype(np.uint8))
 
 
-def _is_pictures(kind: Any) -> bool:
+def _is_pictures(arrow_type: Any) -> bool:
     import pyarrow as pa
 
-    if pa.types.is_struct(kind):
-        return bool(kind.get_field_index("bytes") >= 0)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    if pa.types.is_struct(arrow_type):
+        return bool(arrow_type.get_field_index("bytes") >= 0)
+    return bool(pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type))
 
 
-def _is_list(kind: Any) -> bool:
+def _is_list(arrow_type: Any) -> bool:
     import pyarrow as pa
 
-    kind = getattr(kind, "storage_type", kind)
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+    arrow_type = getattr(arrow_type, "storage_type", arrow_type)
+    is_list = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
+    return bool(is_list or pa.types.is_fixed_size_list(arrow_type))
 
 
-def _is_number(kind: Any) -> bool:
+def _is_number(arrow_type: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type))
 
 
 def _only_other(types: dict[str, Any], image: str) -> str:

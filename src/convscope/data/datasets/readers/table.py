@@ -61,20 +61,20 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
         DataFileError: if a column is missing, a line has no label or no file, or a file lies elsewhere.
         DatasetError: if a picture cannot be read, or is of another size.
     """
-    file, label, split = find_table_columns(text)
+    file_column, label_column, split_column = find_table_columns(text)
     finder = _Finder(container, table)
     names: dict[str, list[str]] = {"train": [], "test": []}
     labels = {"train": TextLabels(), "test": TextLabels()}
     for line, cells in text.rows():
-        kind = "train" if split is None else FOLDER_SPLITS.get(cells[split].strip().lower())
-        if kind is None:
+        split = "train" if split_column is None else FOLDER_SPLITS.get(cells[split_column].strip().lower())
+        if split is None:
             raise DataFileError(
-                f"line {line:,} has the split {cells[split or 0][:40]!r}; write train, test or validation"
+                f"line {line:,} has the split {cells[split_column or 0][:40]!r}; write train, test or validation"
             )
-        if kind == "validation":
+        if split == "validation":
             continue
-        names[kind].append(finder.find(cells[file], line))
-        labels[kind].extend([cells[label]], "line", line)
+        names[split].append(finder.find(cells[file_column], line))
+        labels[split].extend([cells[label_column]], "line", line)
     if not names["train"] and not names["test"]:
         raise DataFileError("has no line with a training or test image; add some")
     all_names = names["train"] + names["test"]
@@ -86,8 +86,10 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     count = int((kept < num_train).sum())
     arrays = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        RawSplit(part, seal(labels[kind].labels[rows]), shown, shown, files, labels[kind].names) if len(part) else None
-        for kind, (part, rows) in arrays.items()
+        RawSplit(images, seal(labels[split].labels[rows]), shown, shown, files, labels[split].names)
+        if len(rows)
+        else None
+        for split, (images, rows) in arrays.items()
     )
     return RawSplits(train, test)
 

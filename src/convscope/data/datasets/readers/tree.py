@@ -80,17 +80,17 @@ def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
             return {"train": (depth, pictures)} if is_only_class else {}
         depth += 1
         tops = {name.split("/")[depth] for name in pictures}
-    kinds = {top: kind for top in tops if (kind := FOLDER_SPLITS.get(top.lower()))}
+    split_of = {top: split for top in tops if (split := FOLDER_SPLITS.get(top.lower()))}
     inside = [name for name in pictures if name.count("/") > depth]
-    in_splits = [name for name in inside if name.split("/")[depth] in kinds]
+    in_splits = [name for name in inside if name.split("/")[depth] in split_of]
     # If pictures are in `train` itself, it is a class, of trains.
     if not in_splits or any(name.count("/") == depth + 1 for name in in_splits):
         return {"train": (depth, inside)} if inside else {}
     splits: dict[str, tuple[int, list[str]]] = {}
     for name in in_splits:
-        kind = kinds[name.split("/")[depth]]
-        if kind != "validation":
-            splits.setdefault(kind, (depth + 1, []))[1].append(name)
+        split = split_of[name.split("/")[depth]]
+        if split != "validation":
+            splits.setdefault(split, (depth + 1, []))[1].append(name)
     return splits
 
 

@@ -5,8 +5,8 @@ the gap between slanted characters. More paths are found than there are gaps: th
 them divide characters.
 
 Source: the paths are the seams of Avidan and Shamir 2007 with ink as the energy; over-segmentation before recognition
-is section V of LeCun, Bottou, Bengio and Haffner 1998, and by paths rather than columns Congedo, Dimauro, Impedovo and
-Pirlo 1995 ("drop falling").
+is described in section V of LeCun, Bottou, Bengio and Haffner 1998; Congedo, Dimauro, Impedovo and Pirlo 1995 ("drop
+falling") cut along paths instead of columns.
 """
 
 from collections.abc import Iterator
@@ -113,19 +113,19 @@ def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterat
     # best[c] is the least cost of a path from the first row to column c of this one:
     # best[c] = energy[row, c] + min(best[c - 1] + sideways, best[c], best[c + 1] + sideways)
     for row in range(1, rows):
-        ways = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
-        choice[:, row] = ways.argmin(axis=0)
-        best = ways.min(axis=0) + energy[:, row]
-    for number in range(4):
+        costs = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
+        choice[:, row] = costs.argmin(axis=0)
+        best = costs.min(axis=0) + energy[:, row]
+    for search in range(4):
         check_deadline()
         # A path to each end but those in the free columns, followed backwards; choice 0, 1, 2 is a step of -1, 0, 1.
         paths = np.empty((width - 2, rows), np.int16)
         paths[:, -1] = np.arange(1, width - 1)
         for row in range(rows - 1, 0, -1):
-            paths[:, row - 1] = paths[:, row] + choice[number, row, paths[:, row]] - 1
-        inks = energy[number][np.arange(rows), paths].sum(axis=1) * step
+            paths[:, row - 1] = paths[:, row] + choice[search, row, paths[:, row]] - 1
+        inks = energy[search][np.arange(rows), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
-            path = paths[column] if number < 2 else paths[column, ::-1]
+            path = paths[column] if search < 2 else paths[column, ::-1]
             # From squares back to pixels: without the free column on the left (- 1), `step` rows for each square, and
             # in the middle of its columns.
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
@@ -139,11 +139,11 @@ def _reduce(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDA
     return np.pad(coarse, ((0, 0), (1, 1)))
 
 
-def _shift(values: NDArray[np.float64], by: int) -> NDArray[np.float64]:
-    """Move rows of values (n, w) by some columns, and fill up with infinity."""
+def _shift(values: NDArray[np.float64], num_columns: int) -> NDArray[np.float64]:
+    """Move rows of values (n, w) to the right, or for a negative number to the left, and fill up with infinity."""
     shifted = np.full_like(values, np.inf)
-    if by > 0:
-        shifted[:, by:] = values[:, :-by]
+    if num_columns > 0:
+        shifted[:, num_columns:] = values[:, :-num_columns]
     else:
-        shifted[:, :by] = values[:, -by:]
+        shifted[:, :num_columns] = values[:, -num_columns:]
     return shifted

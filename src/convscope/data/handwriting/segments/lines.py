@@ -75,11 +75,12 @@ def _skew(blobs: Sequence[Boxed], height: float) -> float:
     slopes = []
     for i, blob in enumerate(large):
         best: tuple[float, float] | None = None
-        for neighbour in large[i + 1 : i + 60]:  # not all: a page of print would take the square of its characters
+        for neighbour in large[i + 1 : i + 60]:  # not all: the time would grow with the square of the characters
             gap = neighbour.left - blob.right
             overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)
-            lower = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
-            if gap <= _MAX_GAP * height and overlap >= 0.5 * lower:
+            lower_height = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
+            # Neighbours on a line overlap in height by at least half of the lower one, and stand apart horizontally.
+            if gap <= _MAX_GAP * height and overlap >= 0.5 * lower_height:
                 run = (neighbour.left + neighbour.right - blob.left - blob.right) / 2
                 rise = (neighbour.top + neighbour.bottom - blob.top - blob.bottom) / 2
                 if run > 0.3 * height and (best is None or run < best[0]):

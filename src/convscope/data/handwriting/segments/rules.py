@@ -38,9 +38,9 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
     usual_height, usual_width = np.median(heights), np.median(widths)
     middles = (components.boxes[:, :2] + components.boxes[:, 2:]) / 2
     cleaned, num_rules, ink_left = mask.copy(), 0, _MAX_INK
-    for number in np.argsort(-components.areas, kind="stable")[:_MAX_SEARCHED]:
-        high, wide = heights[number], widths[number]
-        top, left, bottom, right = components.boxes[number]
+    for index in np.argsort(-components.areas, kind="stable")[:_MAX_SEARCHED]:
+        high, wide = heights[index], widths[index]
+        top, left, bottom, right = components.boxes[index]
         # Which blobs it may frame, as the box of a form frames digits; the sizes leave out specks.
         is_inside = (
             (middles[:, 0] > top)
@@ -50,14 +50,14 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
             & (heights >= 0.1 * high)
             & (widths >= 0.02 * wide)
         )
-        is_inside[number] = False
+        is_inside[index] = False
         is_long = wide > 5 * high or high > 9 * wide
         if not (is_long or is_inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
             continue
-        if components.pixels[number] > ink_left:
+        if components.pixels[index] > ink_left:
             continue
-        ink_left -= components.pixels[number]
-        blob = components.mask(number)
+        ink_left -= components.pixels[index]
+        blob = components.mask(index)
         rules = _find_runs(blob, is_alone=is_long) | _find_runs(blob.T, is_alone=is_long).T
         if not rules.any() or not (is_long or _is_frame(rules) or is_inside.any()):
             continue

@@ -149,8 +149,9 @@ def find_segments(picture: Picture) -> Segments:
         for index in range(len(largest))
     ]
     lines = group_lines(blobs, height)
-    cut = tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines)
-    return Segments(ink, scale, cut, height, len(components) - len(kept), num_rules, len(kept) - len(largest))
+    lines_with_cuts = tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines)
+    num_specks, num_left_out = len(components) - len(kept), len(kept) - len(largest)
+    return Segments(ink, scale, lines_with_cuts, height, num_specks, num_rules, num_left_out)
 
 
 def usual_height(components: Components) -> float:
@@ -179,8 +180,8 @@ def _are_specks(components: Components, height: float, stroke: float) -> NDArray
 
 def _within(components: Components, area: int) -> Components:
     """Keep the first components whose boxes together have at most `area` pixels, and at least one."""
-    number = int(np.searchsorted(np.cumsum(components.areas), area, side="right"))
-    return components.take(np.arange(min(max(1, number), len(components))))
+    num_fitting = int(np.searchsorted(np.cumsum(components.areas), area, side="right"))
+    return components.take(np.arange(min(max(1, num_fitting), len(components))))
 
 
 def _stroke_width(components: Components) -> float:
