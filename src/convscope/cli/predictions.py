@@ -14,22 +14,9 @@ from convscope.runs.predicting import PredictionOutcome
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")
 _CSV_COLUMNS = (
-    "file",
-    "label",
-    "class_name",
-    "probability",
-    "runner_up_label",
-    "runner_up_class_name",
-    "runner_up_probability",
-    "none_of_these",
-    "is_calibrated",
-    "height",
-    "width",
-    "is_as_made",
-    "steps",
-    "hints",
-    "error",
-)
+    "file", "label", "class_name", "probability", "runner_up_label", "runner_up_class_name", "runner_up_probability",
+    "none_of_these", "is_calibrated", "height", "width", "is_as_made", "steps", "hints", "error",
+)  # fmt: skip
 _CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")  # from "label" to "is_calibrated"
 # In words; other notices of a reading are shown on its page alone.
 _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching characters were not separated"}

@@ -75,20 +75,9 @@ def sweep(
     trials are kept: after an interruption, or for more trials, run the same command on the same folder. The best trial
     is in architecture.json and recipe.json, for `convscope experiment`. A sweep needs the package optuna.
     """
+    command = format_command()
     request = SweepRequest(
-        dataset,
-        loading,
-        vary,
-        architecture,
-        recipe,
-        trials,
-        search,
-        halving,
-        seeds,
-        held_out,
-        executor,
-        out,
-        format_command(),
+        dataset, loading, vary, architecture, recipe, trials, search, halving, seeds, held_out, executor, out, command
     )
     with JobProgress(quiet=as_json) as progress:
         try:

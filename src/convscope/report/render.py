@@ -60,10 +60,8 @@ def render_report(contents: RunContents) -> str:
         bundle.policy,
         bench=bundle,
         contents=chapters,
-        apart=(
-            "seeds" if seeds else "classes",
-            "reproduce",
-        ),  # chapters with space above: the first folded one, and the first of the appendix
+        # Chapters with space above them: the first folded one, and the first of the appendix.
+        apart=("seeds" if seeds else "classes", "reproduce"),
         names=dict(chapters),
         folds=fold_findings(shown, contents.explanation),
         terms=glossary(),
