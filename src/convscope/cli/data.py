@@ -136,5 +136,5 @@ def _format_digests(splits: Splits) -> str:
     # Both splits may come from one file, which is listed once.
     files = dict.fromkeys((*splits.train.source, *splits.test.source))
     rows = [(file.name, file.sha256) for file in files]
-    rows += [(f"the {half.split} split", half.sha256) for half in (splits.train, splits.test)]
+    rows += [(f"the {split.split} split", split.sha256) for split in (splits.train, splits.test)]
     return text_table(("digest of", "SHA-256"), rows, left=2)

@@ -202,8 +202,8 @@ class Experiment(Recorded):
             note += " The interval of a single run covers other images alone."
         if self.diverged:
             note += " Runs that diverged have no model and are not part of any mean."
-        if len(kinds := self.instruction_sets) > 1:
-            counted = ", ".join(f"{count:,} with {name}" for name, count in kinds.items())
+        if len(sets := self.instruction_sets) > 1:
+            counted = ", ".join(f"{count:,} with {name}" for name, count in sets.items())
             note += (
                 f" Runs were computed with different instruction sets ({counted}): a seed gives other weights on each."
             )

@@ -181,16 +181,16 @@ def predict(
             ]
             predictions.append(
                 Prediction(
-                    picture_names[start + index],
-                    best[0],
-                    best[1],
-                    probabilities[index],
-                    "temperature" in model.calibration,
-                    True if "empty" in prepared[index].hints else refused[index],
-                    (picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + index],
-                    prepared[index],
-                    unchanged[index] is not None,
-                    preparation.is_assumed,
+                    file=picture_names[start + index],
+                    answer=best[0],
+                    runner_up=best[1],
+                    probabilities=probabilities[index],
+                    is_calibrated="temperature" in model.calibration,
+                    none_of_these=True if "empty" in prepared[index].hints else refused[index],
+                    size=(picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + index],
+                    prepared=prepared[index],
+                    is_as_made=unchanged[index] is not None,
+                    is_assumed=preparation.is_assumed,
                 )
             )
     return tuple(predictions)

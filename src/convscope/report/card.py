@@ -110,7 +110,7 @@ def _make_values(contents: CardContents) -> dict[str, object]:
     classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
     if len(evaluation.classes) > _MAX_CLASSES:
         # A long table shows the weakest classes.
-        classes = sorted(classes, key=lambda item: item.recall or 0)[:_MAX_CLASSES]
+        classes = sorted(classes, key=lambda metrics: metrics.recall or 0)[:_MAX_CLASSES]
     programs = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)
     train, test = record.dataset.train, record.dataset.test

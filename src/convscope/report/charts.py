@@ -58,23 +58,9 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
                 values = getattr(history, column)
                 if not values:
                     continue
-                axes.plot(
-                    range(1, len(values) + 1),
-                    values,
-                    color=colour,
-                    linewidth=1.25 if split == "train" else 2,
-                    linestyle=DASHES if split == "train" else "-",
-                    # Of more epochs the marks would touch.
-                    marker="o" if len(values) <= 20 else "",
-                    markersize=3.5,
-                    clip_on=False,
-                )
+                is_train = split == "train"
                 # The best epoch was chosen by the measured images, so the ring is on their curve.
-                if split != "train" and history.best_epoch is not None:
-                    best = history.best_epoch
-                    axes.plot(
-                        [best], [values[best - 1]], "o", color=colour, markersize=11, fillstyle="none", clip_on=False
-                    )
+                _draw_curve(axes, values, colour, is_dashed=is_train, ring=None if is_train else history.best_epoch)
                 text = translate_name("curve", split)
                 if len(histories) > 1:
                     text = say("charts.curve", model=name if isinstance(name, Sentence) else clip(name, 8), split=text)
@@ -86,6 +72,18 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
         draw_grid(axes)
         write_ends(axes, labels, 184)
     return drawing
+
+
+def _draw_curve(axes: Axes, values: Sequence[float], colour: str, *, is_dashed: bool, ring: int | None) -> None:
+    """Draw a value for each epoch, and a ring around that of the epoch `ring`."""
+    width, style = (1.25, DASHES) if is_dashed else (2, "-")
+    marker = "o" if len(values) <= 20 else ""  # of more epochs the marks would touch
+    epochs = range(1, len(values) + 1)
+    axes.plot(
+        epochs, values, color=colour, linewidth=width, linestyle=style, marker=marker, markersize=3.5, clip_on=False
+    )
+    if ring is not None:
+        axes.plot([ring], [values[ring - 1]], "o", color=colour, markersize=11, fillstyle="none", clip_on=False)
 
 
 def number_epochs(axes: Axes, epochs: int, max_ticks: int) -> None:

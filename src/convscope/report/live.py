@@ -153,8 +153,8 @@ class LivePacker:
         chosen, all_rows, first_rows = self._training
         pixels = all_rows.pack(max_bytes)
         if pixels.shape[0] < _MIN_TRAINING:
-            least = first_rows.pack(max(max_bytes, _MIN_TRAINING_BYTES))
-            pixels = max(pixels, least, key=lambda packed: packed.shape[0])
+            first_images = first_rows.pack(max(max_bytes, _MIN_TRAINING_BYTES))
+            pixels = max(pixels, first_images, key=lambda packed: packed.shape[0])
         labels = dataset.labels[chosen[: pixels.shape[0]]]
         return TrainingImages(labels=pack_small(labels), pixels=pixels, of=len(dataset))
 

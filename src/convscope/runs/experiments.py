@@ -122,7 +122,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
         )
     argument = make_portable(request.data)
     if request.plan is not None:
-        return _follow(request, splits, argument)
+        return _plan_next_look(request, splits, argument)
     networks = [architecture_for(choice, splits.image_shape, splits.num_classes) for choice in request.architectures]
     specs = [
         RunSpec(
@@ -135,7 +135,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
     return ExperimentPlan(request, splits, networks, specs)
 
 
-def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> ExperimentPlan:
+def _plan_next_look(request: ExperimentRequest, splits: Splits, argument: str) -> ExperimentPlan:
     """Prepare the next look of a plan: the first with a seed that is not trained yet, or the last."""
     assert request.plan is not None
     kept = read(request.plan, PlanFile)

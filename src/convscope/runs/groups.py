@@ -154,14 +154,18 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
     if (match := find_stored(path)) is not None:
         stored, run = match
         yield _read_stored_run(stored, run, stored.y_true.astype(np.int64), _describe_kind(run.folder.record))
-        return
-    if (path / "run.json").exists():
+    elif (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
             raise RunError(f"{path}: is not finished; {open_run(path).next_step}")
         yield _read_run(path)
-        return
-    if not path.is_dir():
+    elif path.is_dir():
+        yield from _read_runs_below(path, left_out)
+    else:
         raise RunError(f"{path}: no such folder; name a run, a folder of runs, or an experiment")
+
+
+def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
+    """Yield the finished runs in a folder of runs or an experiment, as `_read_folder` does."""
     is_empty, num_left_out_before = True, len(left_out)
     # A folder of runs, or an experiment, which has its runs in runs/. Both may have stored runs and run folders.
     for runs in (path, path / "runs"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import UNSET, structs
 
+from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
@@ -97,16 +98,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     argument, splits = load_data(request.data, request.loading, listeners.on_download)
     if request.options is not None:
         check_index(request.options.index, splits)
-    if request.new_output and request.start is None:
-        raise ValueError("new_output says what to take from a run; give one as start")
-    if request.start is not None and request.architecture is not None:
-        raise ValueError("start takes the architecture of the run; leave out architecture")
-    if request.start is None:
-        start, choice = None, request.architecture or PRESET
-        network = architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
-    else:
-        start = open_start(request.start, splits, request.seed, new_output=request.new_output)
-        network = start.transfer.architecture
+    start, network = _resolve_network(request, splits)
     # Each of the values against the others: the network fits the data, the recipe the network and engine.
     check_classes(splits.train)
     for part in (splits.train, splits.test):
@@ -139,6 +131,19 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         if start is not None:
             start.save(folder.start_path)
         yield Job(folder, splits, start, request.options)
+
+
+def _resolve_network(request: Request, splits: Splits) -> tuple[Start | None, Architecture]:
+    """Open the network that training starts from, if there is one, and find the architecture."""
+    if request.new_output and request.start is None:
+        raise ValueError("new_output says what to take from a run; give one as start")
+    if request.start is not None and request.architecture is not None:
+        raise ValueError("start takes the architecture of the run; leave out architecture")
+    if request.start is None:
+        choice = request.architecture or PRESET
+        return None, architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
+    start = open_start(request.start, splits, request.seed, new_output=request.new_output)
+    return start, start.transfer.architecture
 
 
 def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, threads: int | None = None) -> Job:

@@ -30,7 +30,7 @@ class Estimate(Record, kw_only=True):
 
 
 class Chance(Record, kw_only=True):
-    """The calibration error that these confidences would show on as many images if each were exact.
+    """The calibration error that these confidences would show on as many images if each were exactly right.
 
     Attributes:
         mean: the mean error of such draws.

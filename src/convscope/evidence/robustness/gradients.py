@@ -103,7 +103,8 @@ def _margin_signs(model: Model, images: Pictures, labels: Labels, rivals: NDArra
     dlogits[rows, rivals], dlogits[rows, labels] = 1, -1
     # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
     slopes = model.architecture.input.scale * model.network.layer_gradients(images, dlogits, ["input"])["input"]
-    return np.sign(slopes).astype(np.int64)
+    signs: NDArray[np.int64] = np.sign(slopes).astype(np.int64)
+    return signs
 
 
 def random_signs(

@@ -129,22 +129,10 @@ def run_sweep(
         train_specs=train,
         diverged=diverged,
     )
-    sampler = Sampler(dimensions, search, trials)
-    # For each round its number of training images, and the results in it by trial number.
-    rounds = {size: dict[int, _TrialResult]() for size in _plan_rounds(len(held_out_splits.train), halving=halving)}
     # Only `tpe` draws by earlier scores. The other searches have one batch, because halving ranks all trials at once.
-    for batch in sampler.batches(_TPE_BATCH if search == "tpe" else trials):
-        for values in batch.values():
-            change(network, base_recipe, values)  # raises the error of an invalid value before anything is trained
-        for num_images, round_results in rounds.items():
-            results = job.train(batch, num_images)
-            round_results |= results  # in place, so `rounds` has them too
-            # The best third continues in the next round, except trials of which every run diverged (score -1).
-            ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
-            batch = {number: batch[number] for number in ranked if results[number].score >= 0}
-        # A trial of several rounds has the score of its last, which has the most images: later entries replace earlier.
-        sampler.tell({number: result.score for trials in rounds.values() for number, result in trials.items()})
-    return _summarize(job, list(rounds.values()))
+    batch_size = _TPE_BATCH if search == "tpe" else trials
+    sizes = _plan_rounds(len(held_out_splits.train), halving=halving)
+    return _summarize(job, _train_trials(job, Sampler(dimensions, search, trials), batch_size, sizes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +215,29 @@ class _SweepJob:
         is_checking = ~self.is_choosing
         wrong = [result.y_pred[is_checking] != self.splits.test.labels[is_checking] for result in results]
         return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), is_checking.sum())
+
+
+def _train_trials(
+    job: _SweepJob, sampler: Sampler, batch_size: int, sizes: Sequence[int]
+) -> list[dict[int, _TrialResult]]:
+    """Train the trials that `sampler` draws, in a round for each number of training images in `sizes`.
+
+    Returns:
+        For each round the results in it by trial number.
+    """
+    rounds = [dict[int, _TrialResult]() for _ in sizes]
+    for batch in sampler.batches(batch_size):
+        for values in batch.values():
+            change(job.architecture, job.recipe, values)  # raises the error of an invalid value before any training
+        for num_images, round_results in zip(sizes, rounds, strict=True):
+            results = job.train(batch, num_images)
+            round_results |= results  # in place, so `rounds` has them too
+            # The best third continues in the next round, except trials of which every run diverged (score -1).
+            ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
+            batch = {number: batch[number] for number in ranked if results[number].score >= 0}
+        # A trial of several rounds has the score of its last, which has the most images: later entries replace earlier.
+        sampler.tell({number: result.score for trials in rounds for number, result in trials.items()})
+    return rounds
 
 
 def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:

@@ -150,11 +150,11 @@ def find_cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> 
     num_pieces = len(lattice.pieces)
     best, last_spans = [0.0] + [np.inf] * num_pieces, [-1] * (num_pieces + 1)
     # By their ends, so that best[span.first] is final before it is used.
-    for number in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
-        span = lattice.spans[number]
-        cost = best[span.first] + costs[number] + cut_cost * lattice.cuts[span.last]
+    for index in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
+        span = lattice.spans[index]
+        cost = best[span.first] + costs[index] + cut_cost * lattice.cuts[span.last]
         if cost < best[span.last]:
-            best[span.last], last_spans[span.last] = cost, number
+            best[span.last], last_spans[span.last] = cost, index
     path, position = [], num_pieces
     while position > 0:
         path.append(last_spans[position])
@@ -236,12 +236,7 @@ def _find_spans(
                 piece, gap = pieces[last - 1], 0.0
                 if piece.blob[1] not in part_counts:
                     gap = (piece.box[0] - right) / height
-                    blob = blobs[piece.blob[1]]
-                    overlap = right - max(blob.left, left)
-                    is_low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
-                    # Another blob may belong to the character if one of the two is low, as the bar of a broken 5, or
-                    # if they overlap by half a width.
-                    if gap > _MAX_GAP or not (is_low or overlap > 0.5 * min(right - left, blob.right - blob.left)):
+                    if gap > _MAX_GAP or not _may_belong((left, top, right, bottom), blobs[piece.blob[1]], height):
                         break
                 part_counts[piece.blob[1]] += 1
                 gaps += max(0.0, gap)
@@ -255,3 +250,14 @@ def _find_spans(
             is_cut_off = num_cut == 1 and last - first <= MAX_PIECES and bottom - top >= _MIN_PART_HEIGHT * height
             if last == first + 1 or num_cut == 0 or is_cut_off:
                 yield Span(line, first, last, (left, top, right, bottom), gaps, len(part_counts))
+
+
+def _may_belong(box: tuple[int, int, int, int], blob: Blob, height: float) -> bool:
+    """Check whether a blob may belong to the character in `box`; `height` is the usual height of a character.
+
+    It may if one of the two is low, as the bar of a broken 5, or if they overlap by half a width.
+    """
+    left, top, right, bottom = box
+    is_low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
+    overlap = right - max(blob.left, left)
+    return is_low or overlap > 0.5 * min(right - left, blob.right - blob.left)

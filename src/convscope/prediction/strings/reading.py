@@ -1,10 +1,10 @@
 """Read several characters in a picture line by line, and cut them apart where they touch.
 
 `convscope.data.handwriting.segments` finds ink and more cuts than are needed. Here the model classifies every span that
-may be a character, and the spans that cost least together are the answer.
+may be a character, and the spans that cost least together are the result.
 
 Source: LeCun, Bottou, Bengio and Haffner 1998, section V (heuristic over-segmentation and the best path), with
-weights found as in their section VI, by making right paths likelier than all others.
+weights found as in their section VI, by making correct paths likelier than all others.
 """
 
 from collections.abc import Sequence
@@ -205,6 +205,6 @@ def _is_mark(span: Span, prediction: Prediction, height: float) -> bool:
 
 def _scale_box(span: Span, segments: Segments, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Scale the box of a span to pixels of the picture."""
-    down, across = (whole / part for whole, part in zip(size, segments.ink.shape, strict=True))
+    down, across = (picture_side / ink_side for picture_side, ink_side in zip(size, segments.ink.shape, strict=True))
     left, top, right, bottom = span.box
     return round(left * across), round(top * down), round(right * across), round(bottom * down)

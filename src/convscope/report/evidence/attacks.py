@@ -48,7 +48,7 @@ def _curve(value: Attacks) -> Chart:
     by_method = _by_method(value)
     header = heads("attacks", "epsilon")
     for method in by_method:
-        header += [_name(method), *heads("attacks", "low", "high", "changed")]
+        header += [_name_method(method), *heads("attacks", "low", "high", "changed")]
     rows = [
         [
             f"{attacks[0].epsilon}",
@@ -66,7 +66,7 @@ def _curve(value: Attacks) -> Chart:
     )
 
 
-def _name(method: str) -> str:
+def _name_method(method: str) -> str:
     return say(f"evidence.attacks.method.{method}")
 
 
@@ -87,12 +87,12 @@ def _draw(by_method: Mapping[str, Sequence[Attacked]], title: str) -> Drawing:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         set_ticks(axes.yaxis, 4, percent_tick)
         draw_grid(axes)
-        ends = [(attacks[-1].accuracy, _name(method), _COLOURS[method]) for method, attacks in by_method.items()]
+        ends = [(attacks[-1].accuracy, _name_method(method), _COLOURS[method]) for method, attacks in by_method.items()]
         write_ends(axes, ends, height)
     return drawing
 
 
-def _size(size: float) -> str:
+def _format_size(size: float) -> str:
     return say("evidence.attacks.size", size=f"{size}")
 
 
@@ -103,21 +103,21 @@ def _gallery(value: Attacks) -> Gallery:
     cards = []
     for row, index in enumerate(shown.indices):
         lines = [
-            [clip(classes[answer], 12), confidence_text(probability)]
-            for answer, probability in zip(shown.predictions[row], shown.probabilities[row], strict=True)
+            [clip(classes[label], 12), confidence_text(probability)]
+            for label, probability in zip(shown.predictions[row], shown.probabilities[row], strict=True)
         ]
         clean = pictures[row, 0]
         cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value.split, index))
         for column, size in enumerate(shown.epsilons, 1):
             # As a signed number, since a difference of bytes would wrap round; the mean over the channels.
             moved = (pictures[row, column].astype(np.float64) - clean).mean(axis=2)
-            cards.append(Card(image_pixels(pictures[row, column]), [*lines[column], _size(size)]))
+            cards.append(Card(image_pixels(pictures[row, column]), [*lines[column], _format_size(size)]))
             cards.append(
-                Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _size(size)])
+                Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _format_size(size)])
             )
     fooled = np.array(shown.predictions)[:, 1:] != np.array(shown.labels)[:, None]
-    share = fooled.mean(axis=0)
-    best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
+    fools_half = fooled.mean(axis=0) >= 0.5  # for each size
+    best = int(fools_half.argmax()) if fools_half.any() else len(fools_half) - 1  # the first size, or the largest
     title = say(
         "evidence.attacks.fooled",
         epsilon=f"{shown.epsilons[best]}",

@@ -27,17 +27,17 @@ _MAX_CHANGE = 100  # pixels or degrees
 
 def rejection_section(value: Rejection) -> Section:
     """Make the section of a rejection."""
-    parts: list[Gallery | Table] = [_out_of_distribution(value), _refusal_table(value), _separation(value)]
-    return topic_section("rejection", [*parts, *_costs(value)], main=1)
+    parts: list[Gallery | Table] = [_make_gallery(value), _make_refusal_table(value), _make_separation_table(value)]
+    return topic_section("rejection", [*parts, *_make_cost_gallery(value)], main=1)
 
 
-def _out_of_distribution(value: Rejection) -> Gallery:
+def _make_gallery(value: Rejection) -> Gallery:
     names, cards, accepted = value.class_names, list[Card](), list[tuple[float, str, str]]()
     for images in value.out_of_distribution:
         shown = images.examples
-        answers = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
-        for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
-            class_name = clip(names[answer], _CLASS)
+        predictions = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
+        for image, (label, probability, refused) in zip(shown.images.unpack(), predictions, strict=True):
+            class_name = clip(names[label], _CLASS)
             prediction = _format_prediction(class_name, confidence_text(probability))
             cards.append(Card(image_pixels(image), (prediction, _name_set(images.name), _format_verdict(refused))))
             if not refused:
@@ -69,7 +69,7 @@ def _name_alteration(name: str) -> str:
     return find_text(name, chain(shifted, rotated))
 
 
-def _refusal_table(value: Rejection) -> Table:
+def _make_refusal_table(value: Rejection) -> Table:
     rule, known, names = value.rules[0], value.known, value.class_names
     correct = known.correct[rule.name]
     shares = [
@@ -82,13 +82,12 @@ def _refusal_table(value: Rejection) -> Table:
     ]
     for images in value.out_of_distribution:
         counts = (images.num_confident, images.num_confident_accepted)
-        answer = _format_prediction(
+        refused = _format_share(images.rules[0].refused)
+        prediction = _format_prediction(
             clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
         )
         cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
-        rows.append(
-            (_name_set(images.name), f"{images.num_images:,}", *_format_share(images.rules[0].refused), *cells, answer)
-        )
+        rows.append((_name_set(images.name), f"{images.num_images:,}", *refused, *cells, prediction))
     # The set that the first rule, the one in use, refuses least.
     hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(
@@ -98,10 +97,10 @@ def _refusal_table(value: Rejection) -> Table:
         right=percent(correct.value),
     )
     header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
-    return Table(title, _refusal_note(value), header, rows)
+    return Table(title, _write_refusal_note(value), header, rows)
 
 
-def _refusal_note(value: Rejection) -> str:
+def _write_refusal_note(value: Rejection) -> str:
     """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
     rule, correct, by_class = value.rules[0], value.known.correct, value.known.by_class
     share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.max_refused_share))
@@ -118,7 +117,7 @@ def _refusal_note(value: Rejection) -> str:
     else:
         sentences.append(say("evidence.rejection.calibrated", temperature=format_rounded(value.temperature, 3)))
     groups = [
-        _clusters(images, images.num_clusters)
+        _format_clusters(images, images.num_clusters)
         for images in value.out_of_distribution
         if images.num_clusters is not None
     ]
@@ -127,14 +126,14 @@ def _refusal_note(value: Rejection) -> str:
     return join_sentences(*sentences, *_format_left_out(value))
 
 
-def _clusters(images: OutOfDistributionResult, count: int) -> str:
+def _format_clusters(images: OutOfDistributionResult, count: int) -> str:
     kind = images.clustered_by
     if kind not in get_texts("evidence.rejection.cluster"):  # a kind without a text of its own
         kind = "groups"
     return say(f"evidence.rejection.cluster.{kind}", name=_name_set(images.name), n=count)
 
 
-def _separation(value: Rejection) -> Table:
+def _make_separation_table(value: Rejection) -> Table:
     nearest = min(value.out_of_distribution, key=lambda images: images.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
     title = say("evidence.rejection.separate", name=_name_set(nearest.name), area=area)
@@ -151,29 +150,29 @@ def _separation(value: Rejection) -> Table:
     return Table(title, say("evidence.rejection.fprLook"), header, rows)
 
 
-def _costs(value: Rejection) -> tuple[Gallery, ...]:
+def _make_cost_gallery(value: Rejection) -> tuple[Gallery, ...]:
     """Make the gallery of refused test images, if there are any."""
     rule, known, names = value.rules[0].name, value.known, value.class_names
     correct, wrong, shown = known.correct[rule], known.wrong[rule], known.refused
     if not shown.predictions:
         return ()
     cards = []
-    for image, answer, label, probability, index in zip(
+    for image, predicted, true, probability, index in zip(
         shown.images.unpack(), shown.predictions, shown.labels, shown.probabilities, shown.indices, strict=True
     ):
         truth = say("evidence.rejection.truthRight")
-        if answer != label:
-            truth = say("evidence.rejection.truth", name=clip(names[label], _CLASS))
-        lines = (_format_prediction(clip(names[answer], _CLASS), confidence_text(probability)), truth)
+        if predicted != true:
+            truth = say("evidence.rejection.truth", name=clip(names[true], _CLASS))
+        lines = (_format_prediction(clip(names[predicted], _CLASS), confidence_text(probability)), truth)
         cards.append(Card(image_pixels(image), lines, value.split, index))
     counts = {"right": correct.count, "total": correct.total}
     title = say("evidence.rejection.cost", **counts)
     if wrong.total:
         title = say("evidence.rejection.costBoth", **counts, wrong=wrong.count, others=wrong.total)
-    answered = known.correct_among_accepted[rule]
+    accepted = known.correct_among_accepted[rule]
     look = join_sentences(
         say(f"evidence.rejection.some.{value.split}"),
-        say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
+        say("evidence.rejection.answered", accuracy=percent(accepted.value)) if accepted.total else "",
     )
     return (Gallery(title, look, cards),)
 

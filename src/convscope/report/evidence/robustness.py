@@ -83,26 +83,27 @@ def _draw_heat(
         drawing = new_drawing(left + width * strengths + gap + width + 16, top + height * rows + foot + 8, title)
         # Two axes: the strengths, and a little apart their mean.
         for first, last, start in ((0, strengths, left), (strengths, strengths + 1, left + width * strengths + gap)):
+            is_mean = first == strengths
             axes = add_axes(drawing, start, top, width * (last - first), height * rows)
             axes.imshow(colours[:, first:last], interpolation="none", aspect="auto")
             for row, column in np.ndindex(rows, last - first):
                 text = figure(100 * shown[row, first + column], 1)
                 axes.text(column, row, text, ha="center", va="center_baseline")
-                if first == 0 and marked[row, column]:
+                if not is_mean and marked[row, column]:
                     # A frame of one pixel within the cell: in cells, 1 / width is one pixel.
                     corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
                     axes.add_patch(
                         Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1)
                     )
-            means = [value.mean_accuracy] if first else value.mean_accuracy_by_strength
+            means = [value.mean_accuracy] if is_mean else value.mean_accuracy_by_strength
             for column, mean in enumerate(means):
                 below = rows - 0.5 + (gap + height / 2) / height
                 axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)
-            heads = (
-                [say("evidence.robustness.mean")] if first else [f"{strength}" for strength in range(1, strengths + 1)]
+            strength_names = [f"{strength}" for strength in range(1, strengths + 1)]
+            _bare_table(
+                axes, [say("evidence.robustness.mean")] if is_mean else strength_names, () if is_mean else names
             )
-            _bare_table(axes, heads, names if first == 0 else ())
-            if first == 0:
+            if not is_mean:
                 origin = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
                 look: dict[str, Any] = {"color": MUTED, "transform": axes.transAxes}
                 axes.text(*origin, say("evidence.robustness.mean"), ha="right", va="center", **look)
@@ -110,10 +111,10 @@ def _draw_heat(
     return drawing
 
 
-def _bare_table(axes: Axes, heads: Sequence[str], names: Sequence[str]) -> None:
+def _bare_table(axes: Axes, column_names: Sequence[str], row_names: Sequence[str]) -> None:
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(heads)), heads)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(column_names)), column_names)
+    axes.set_yticks(range(len(row_names)), row_names)
     axes.tick_params(length=0, labelcolor=INK)
     axes.tick_params(axis="x", labelcolor=MUTED)
     axes.spines[:].set_visible(False)
