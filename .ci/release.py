@@ -1,8 +1,8 @@
-"""Check what a release needs, and print what to tag. Nothing is tagged, uploaded or changed.
+"""Check the files that a release needs, and print the commands that tag it. Nothing is tagged, uploaded or changed.
 
     python .ci/release.py [FOLDER]
 
-FOLDER is the checkout; by default the one of this script. Each problem is a line, and then the exit code is 1.
+FOLDER is the checkout, by default the one of this script. Each problem is printed as a line, and the exit code is then 1.
 """
 
 import re
@@ -18,26 +18,26 @@ from packaging.version import Version
 _SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", re.MULTILINE)
 
 
-def problems(root: Path) -> Iterator[str]:
-    """Yield what is missing or does not agree, as sentences that say what to do."""
+def find_problems(root: Path) -> Iterator[str]:
+    """Yield a sentence for each file that is missing or does not agree with the others, with what to do."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     name, version = project["name"], project["version"]
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         yield f"pyproject.toml: version {version} is not MAJOR.MINOR.PATCH"
-    yield from _changelog(root, version)
+    yield from _check_changelog(root, version)
     if not (root / "tests" / "storage" / "corpus" / f"{version}.zip").exists():
         yield f"tests/storage/corpus/{version}.zip: missing; run tests/storage/corpus/write.py {version}, and commit it"
     if not (root / "build" / "docs" / "index.html").exists():
         yield "build/docs/index.html: missing; run `make docs`"
-    yield from _distributions(root / "dist", name, Version(version))
+    yield from _check_distributions(root / "dist", name, Version(version))
     if changed := _git(root, "status", "--porcelain"):
         yield f"the checkout has {len(changed)} changes that are not committed, such as {changed[0].strip()}"
     if _git(root, "tag", "--list", f"v{version}"):
         yield f"the tag v{version} is there already; raise the version in pyproject.toml and CITATION.cff"
 
 
-def _changelog(root: Path, version: str) -> Iterator[str]:
-    """Yield what CHANGELOG.md and CITATION.cff say otherwise than pyproject.toml."""
+def _check_changelog(root: Path, version: str) -> Iterator[str]:
+    """Yield where CHANGELOG.md and CITATION.cff do not agree with pyproject.toml."""
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     dates = dict(_SECTION.findall(text))
     if version not in dates:
@@ -56,8 +56,8 @@ def _changelog(root: Path, version: str) -> Iterator[str]:
         yield f"CITATION.cff: date-released is {cited.get('date-released')}, but {dates[version]} in CHANGELOG.md"
 
 
-def _distributions(folder: Path, name: str, version: Version) -> Iterator[str]:
-    """Yield what is wrong with the files in dist/: there must be one sdist and wheels, all of this version."""
+def _check_distributions(folder: Path, name: str, version: Version) -> Iterator[str]:
+    """Yield the problems of the files in dist/: it must have an sdist and wheels, all of this version."""
     sdists = wheels = 0
     for path in sorted(folder.glob("*")):
         try:
@@ -82,8 +82,8 @@ def _git(root: Path, *words: str) -> list[str]:
 
 
 def main(root: Path) -> int:
-    """Print the problems, or else what to do next."""
-    messages = list(problems(root))
+    """Print the problems, or without one the next steps, and return the exit code."""
+    messages = list(find_problems(root))
     for line in messages:
         print(f"- {line}")
     if messages:

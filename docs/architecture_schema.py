@@ -1,7 +1,7 @@
-"""The JSON schema of an architecture, from the layer classes: their fields, types, defaults and allowed values.
+"""Make the JSON schema of an architecture from the layer classes: their fields, types, defaults and allowed values.
 
-A schema knows one value at a time. That shapes fit together, that names differ and that a network costs no more than
-it may, only `Architecture` checks.
+A schema checks each value alone. Only `Architecture` checks that shapes fit together, that names differ, and that the
+network is within the limits of cost.
 """
 
 from dataclasses import MISSING, Field, fields
@@ -21,7 +21,7 @@ _FRACTION = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _FINITE = {"type": "number", "minimum": -LARGEST_FLOAT32, "maximum": LARGEST_FLOAT32}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_]*$"}
 
-# What the classes check beyond their types.
+# The ranges that the classes check, by the name of the field.
 _RANGES: dict[str, dict[str, Any]] = {
     "rate": _FRACTION,
     "momentum": _FRACTION,
@@ -38,7 +38,7 @@ _RANGES: dict[str, dict[str, Any]] = {
 
 
 def architecture_schema() -> dict[str, Any]:
-    """Return the schema of an architecture file; without `input` it fits the images of the data set."""
+    """Make the schema of an architecture file; without `input`, the network takes the images of the data set."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Architecture of a convscope network",
@@ -67,13 +67,13 @@ def architecture_schema() -> dict[str, Any]:
     }
 
 
-def _object(of: type, kind: str | None = None) -> dict[str, Any]:
-    """Return the schema of a dataclass as an object that has no other keys."""
-    hints, known = get_type_hints(of), fields(of)
-    properties = {field.name: _value(field, hints[field.name]) for field in known}
-    required = [field.name for field in known if field.default is MISSING]
+def _object(record: type, kind: str | None = None) -> dict[str, Any]:
+    """Make the schema of a dataclass: an object without further keys."""
+    hints, record_fields = get_type_hints(record), fields(record)
+    properties = {field.name: _value(field, hints[field.name]) for field in record_fields}
+    required = [field.name for field in record_fields if field.default is MISSING]
     return {
-        "description": " ".join(cleandoc(of.__doc__ or "").split("\n\n")[0].split()),
+        "description": " ".join(cleandoc(record.__doc__ or "").split("\n\n")[0].split()),
         "type": "object",
         "properties": {"kind": {"const": kind}, **properties} if kind else properties,
         "required": ["kind", *required] if kind else required,

@@ -29,7 +29,8 @@ _ROOMS = (
     "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "interchange",
     "classifier", "experiment", "base",
 )  # fmt: skip
-_MADE_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
+# The modules that `convscope` exports as a whole, and where they are defined.
+_DEFINED_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
 
 
 def main() -> int:
@@ -46,8 +47,8 @@ def main() -> int:
     output = ROOT / "build" / "docs-links" if check_links else OUTPUT
     shutil.rmtree(output, ignore_errors=True)
     strict = ["--fail-on-warning", "--keep-going", "--nitpicky", "--quiet"]
-    where = ["-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-cache"), str(SOURCE), str(output)]
-    failed = int(sphinx_build(["-b", builder, *strict, *where]))
+    folders = ["-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-cache"), str(SOURCE), str(output)]
+    failed = int(sphinx_build(["-b", builder, *strict, *folders]))
     if not failed and not check_links:
         make_playground(OUTPUT / PLAYGROUND, SILENT)
         for picture in _README_PICTURES.glob("report-*.png"):  # Sphinx copies no file that only HTML in a page shows
@@ -56,7 +57,7 @@ def main() -> int:
 
 
 def write_source(folder: Path) -> None:
-    """Write all that Sphinx reads into `folder`, which is emptied first."""
+    """Empty `folder`, and write the files that Sphinx reads into it."""
     shutil.rmtree(folder, ignore_errors=True)
     listed = {ROOT / path for _, paths in contents() for path in paths}
     for page in pages():
@@ -69,13 +70,13 @@ def write_source(folder: Path) -> None:
 
 
 def pages() -> list[Path]:
-    """Return the pages of the repository that the site shows."""
+    """List the pages of the repository that the site shows."""
     folders = ("docs", "examples", "benchmarks", "dev")
     return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
 
 
 def start_page() -> str:
-    """Return README with the contents of the site, by the sections and in the order of docs/index.md."""
+    """Write the start page: README, then the contents of the site in the sections and the order of docs/index.md."""
     playground = f'<p><a href="{PLAYGROUND}">Train a network in this browser</a>: 9 MB, nothing to install.</p>\n'
     parts = ["```{include} README.md\n```\n", playground]
     for caption, paths in contents():
@@ -85,7 +86,7 @@ def start_page() -> str:
 
 
 def contents() -> list[tuple[str, list[str]]]:
-    """Return the sections of the site: what each is for, and its pages by their path from the root."""
+    """Read the sections of the site from docs/index.md: captions, and the paths of the pages from the root."""
     text = (ROOT / CONTENTS).read_text(encoding="utf-8")
     sections = []
     for caption, items in re.findall(r"^(\S.*):\n\n((?:- .*\n?(?:  .*\n?)*)+)", text, re.MULTILINE):
@@ -99,9 +100,9 @@ def contents() -> list[tuple[str, list[str]]]:
 
 
 def glossary_page() -> str:
-    """Return the page of terms."""
+    """Write the page with the terms of the report."""
     entries = "\n".join(
-        f"{term}\n: {meaning}\n" for term, meaning in sorted(glossary().items(), key=lambda t: t[0].lower())
+        f"{term}\n: {meaning}\n" for term, meaning in sorted(glossary().items(), key=lambda entry: entry[0].lower())
     )
     return (
         f"# Glossary\n\nThe terms of the report, each with what it means. The page of a run has the same.\n\n{entries}"
@@ -109,10 +110,10 @@ def glossary_page() -> str:
 
 
 def api_pages() -> dict[str, str]:
-    """Return a page a room for all that `convscope` exports, and one with their list, by path."""
+    """Write a page for each room with the names that `convscope` exports from it, and their index, by path."""
     by_room: dict[str, list[str]] = {}
-    for name in (*convscope.__all__, "CNNClassifier"):  # which is not in __all__, since it needs scikit-learn
-        by_room.setdefault(_room(name), []).append(name)
+    for name in (*convscope.__all__, "CNNClassifier"):  # the class is not in __all__, since it needs scikit-learn
+        by_room.setdefault(_find_room(name), []).append(name)
     if missing := by_room.keys() - set(_ROOMS):
         raise SystemExit(f"docs/build_site.py: _ROOMS has no {', '.join(sorted(missing))}; put it where it belongs")
     rooms = [room for room in _ROOMS if room in by_room]
@@ -129,7 +130,7 @@ What `import convscope as cs` gives, from the docstrings. :doc:`Python <../pytho
 shapes are written as there: **N** images, **H** by **W** pixels, **C** channels, **K** classes."""
 
 
-def _room(name: str) -> str:
+def _find_room(name: str) -> str:
     value = getattr(convscope, name)
     module = value.__name__ if isinstance(value, ModuleType) else value.__module__
     return str(module).split(".")[1]
@@ -149,14 +150,14 @@ def _api_page(room: str, names: list[str]) -> Iterator[str]:
 
 
 def _exclude_inherited(value: type) -> list[str]:
-    """Return the option that leaves out methods which another library puts into a class, as scikit-learn does."""
-    made = [name for name, method in vars(value).items() if type(method).__module__.startswith("sklearn.")]
-    return [f"   :exclude-members: {', '.join(made)}"] if made else []
+    """Write the option of Sphinx that leaves out the methods that scikit-learn adds to a class."""
+    added = [name for name, method in vars(value).items() if type(method).__module__.startswith("sklearn.")]
+    return [f"   :exclude-members: {', '.join(added)}"] if added else []
 
 
 def _module_section(name: str) -> Iterator[str]:
-    """Yield what a module that is exported as a whole adds: functions and values that are made there."""
-    module = sys.modules[_MADE_IN[name]]
+    """Yield the lines for a module that is exported as a whole: its own functions, and its recipes."""
+    module = sys.modules[_DEFINED_IN[name]]
     yield from (name, "-" * len(name), "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], "")
     for inner, value in vars(module).items():
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not inner.startswith("_"):
@@ -166,7 +167,7 @@ def _module_section(name: str) -> Iterator[str]:
 
 
 def _find_linked_files(page: Path, text: str) -> Iterator[Path]:
-    """Yield the files of the repository that a page links to or shows, but no pages."""
+    """Yield the files of the repository that a page links to or shows, except other pages."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
         path = (page.parent / target).resolve()

@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation site; `docs/build_site.py` puts together what it builds from."""
+"""Settings of Sphinx for the documentation site; `docs/build_site.py` writes the sources that Sphinx reads."""
 
 import inspect
 from importlib.metadata import version as installed_version
@@ -47,7 +47,7 @@ maximum_signature_line_length = 80
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
-# A name of another library leads nowhere: its documentation would have to be fetched to be linked.
+# Names of other libraries are not linked, since their documentation would have to be downloaded for that.
 nitpick_ignore_regex = [("py:.*", r"(?!convscope\.).*")]
 linkcheck_timeout = 20
 linkcheck_retries = 2
@@ -60,7 +60,7 @@ _PUBLIC = {
 
 
 def setup(app: Any) -> None:
-    """Let a name of the package lead to where the public one is described, and formulas need no script."""
+    """Link each name of the package to the description of its public name, and draw formulas without a script."""
     app.connect("missing-reference", _to_public_name)
     app.add_html_math_renderer("mathml", (_add_formula, None), (_add_formula, None))
 
@@ -74,7 +74,7 @@ def _add_formula(writer: Any, node: Any) -> None:
 
 
 def _to_public_name(app: Any, env: Any, node: Any, text: Any) -> Any:
-    """Return the link for a class named by the module that defines it; plain text for what is not public."""
+    """Resolve the reference to a class by its defining module: a link to its public name, or plain text without one."""
     target = str(node.get("reftarget", ""))
     if node.get("refdomain") != "py":
         return None

@@ -1,6 +1,6 @@
-"""Write what is taken from the code: docs/cli.md, JSON schemas, tables of other pages.
+"""Write the documentation that is made from the code: docs/cli.md, JSON schemas, and tables of other pages.
 
-With --check write nothing, and exit 1 if one of them is out of date.
+With --check, nothing is written, and the exit code is 1 if one of the files is out of date.
 """
 
 import argparse
@@ -40,8 +40,8 @@ stderr is closed at the start, it works as if nobody listened.
 
 
 def cli_page() -> str:
-    """Return the page as Markdown."""
-    commands = list(_leaves("convscope", main, None))
+    """Write docs/cli.md from the help of the commands."""
+    commands = list(_find_commands("convscope", main, None))
     contents = " · ".join(
         f"[{path.partition(' ')[2]}](#{_anchor(path)})" for path in (context.command_path for context, _ in commands)
     )
@@ -51,13 +51,13 @@ def cli_page() -> str:
     introduction = INTRODUCTION.format(
         without_json=", ".join(f"`{name}`" for name, takes in takes_json.items() if not takes)
     )
-    return "\n".join([introduction, contents, "", *(_section(context, command) for context, command in commands)])
+    return "\n".join([introduction, contents, "", *(_write_section(context, command) for context, command in commands)])
 
 
-def _leaves(
+def _find_commands(
     name: str, command: click.Command, parent: click.Context | None
 ) -> Iterator[tuple[click.Context, click.Command]]:
-    """Yield every command that does something, those of subgroups under their full name."""
+    """Yield every command that is not a group, with a context that knows its full name."""
     context = click.Context(command, info_name=name, parent=parent)
     if not isinstance(command, click.Group):
         yield context, command
@@ -65,14 +65,16 @@ def _leaves(
     for child_name in command.list_commands(context):
         child = command.get_command(context, child_name)
         assert child is not None, child_name
-        yield from _leaves(child_name, child, context)
+        yield from _find_commands(child_name, child, context)
 
 
-def _section(context: click.Context, command: click.Command) -> str:
+def _write_section(context: click.Context, command: click.Command) -> str:
     path = context.command_path
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    records = [record for option in command.params if option.name != "as_json" and (record := _record(option, context))]
-    rows = "\n".join(_row(*record) for record in records)
+    records = [
+        record for option in command.params if option.name != "as_json" and (record := _find_help(option, context))
+    ]
+    rows = "\n".join(_write_row(*record) for record in records)
     epilog = f"{command.epilog}\n\n" if command.epilog else ""
     return (
         f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n{epilog}"
@@ -80,13 +82,13 @@ def _section(context: click.Context, command: click.Command) -> str:
     )
 
 
-def _record(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
-    """Return an option and what click says of it; what an argument is, the command's text says."""
+def _find_help(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
+    """Find an option's name and help; None for an argument, which the command's text explains."""
     return parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
 
 
-def _row(option: str, text: str) -> str:
-    """Return an option's line of the table; click writes default and range in brackets behind the meaning."""
+def _write_row(option: str, text: str) -> str:
+    """Write an option's row of the table; click has the default and the range in brackets after the meaning."""
     meaning, brackets = re.fullmatch(r"(.*?)\s*(?:\[([^\]]*)\])?", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches anything
     notes = brackets.split("; ") if brackets else []
     default = "".join(f"`{note.removeprefix('default: ')}`" for note in notes if note.startswith("default: "))

@@ -1,4 +1,4 @@
-"""The JSON schema of what the commands print with `--json`, from the types of their records."""
+"""Make the JSON schema of the documents that the commands print with `--json`, from the types of their records."""
 
 from itertools import chain
 from typing import Any
@@ -32,10 +32,10 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "sweep": SweepOutput,
     "train": cli.TrainOutput,
 }
-"""The type that each command prints, or the types of which it prints one."""
+"""The type of the record that each command prints; of several types, it prints one."""
 
 LISTS = ("data list", "predict")
-"""The commands that print a list of such."""
+"""The commands that print a list of records."""
 
 PAYLOAD = {
     "type": "object",
@@ -50,12 +50,12 @@ ARCHITECTURE = {
 
 
 def output_schema() -> dict[str, Any]:
-    """Return the schema: under `$defs` a definition for each command, under its name, and those that they share."""
-    alternatives = {name: kinds if isinstance(kinds, tuple) else (kinds,) for name, kinds in OUTPUTS.items()}
-    kinds = list(dict.fromkeys(chain.from_iterable(alternatives.values())))
-    references, definitions = schema_components(kinds, ref_template="#/$defs/{name}")
-    reference_to = dict(zip(kinds, references, strict=True))
-    commands = {name: _any_of([reference_to[kind] for kind in kinds]) for name, kinds in alternatives.items()}
+    """Make the schema, whose `$defs` has a definition for each command under its name, and those that they share."""
+    types_of_command = {name: types if isinstance(types, tuple) else (types,) for name, types in OUTPUTS.items()}
+    all_types = list(dict.fromkeys(chain.from_iterable(types_of_command.values())))
+    references, definitions = schema_components(all_types, ref_template="#/$defs/{name}")
+    reference_to = dict(zip(all_types, references, strict=True))
+    commands = {name: _any_of([reference_to[one] for one in types]) for name, types in types_of_command.items()}
     commands["summary"] = ARCHITECTURE
     commands["report"] = {"anyOf": [commands["report"], PAYLOAD]}
     return {

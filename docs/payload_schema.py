@@ -1,4 +1,4 @@
-"""The JSON schema of the payload of a page, from the types of its records."""
+"""Make the JSON schema of a page's payload, from the types of its records."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from convscope.report.records import Payload, Playground
 
 
 def payload_schema() -> dict[str, Any]:
-    """Return the schema of `convscope report RUN --payload`; `$defs` also has the payload of the page of no run."""
+    """Make the schema of `convscope report RUN --payload`; `$defs` also has the payload of the playground."""
     (payload, _), definitions = schema_components((Payload, Playground), ref_template="#/$defs/{name}")
-    for definition in definitions.values():  # what is written has all keys but those that have no default either
+    # msgspec requires the keys without a default. Of the others, a written file lacks only those with no default in the
+    # schema, which are UNSET; so all others are required here.
+    for definition in definitions.values():
         properties = definition.get("properties", {})
         optional = {key for key in properties if key not in definition["required"] and "default" not in properties[key]}
         definition["required"] = [key for key in properties if key not in optional]

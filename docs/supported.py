@@ -1,6 +1,7 @@
-"""What the readers of files take and refuse, as Markdown tables, from the mappings by which they decide it.
+"""Write Markdown tables of the layers, operators and formats that the readers of files support and refuse.
 
-A row is a function of a reader with all that it reads. What its docstring says behind the names is what they become.
+The rows come from the readers' own mappings. Names that a reader converts by the same function share a row. The text of
+the row is the first sentence of the function's docstring, without the names before its colon.
 """
 
 import inspect
@@ -24,42 +25,43 @@ def _picture_formats() -> str:
 
 
 def with_tables(page: str, text: str) -> str:
-    """Return the text of a page with its tables as the code has them now.
+    """Replace the tables in the text of a page by those that the code gives now.
 
     Raises:
-        ValueError: if the page has no place for one of them.
+        ValueError: if the page has no place for one of its tables.
     """
     for name, table in _TABLES[page].items():
         begin = _BEGIN.format(name)
-        before, mark, rest = text.partition(begin)
-        _, end, after = rest.partition(_END)
-        if not mark or not end:
+        before, found_begin, from_table = text.partition(begin)
+        _, found_end, after = from_table.partition(_END)
+        if not found_begin or not found_end:
             raise ValueError(f"{page} has no lines {begin!r} and {_END!r}")
         text = f"{before}{begin}\n\n{table()}\n\n{_END}{after}"
     return text
 
 
 def _keras_layers() -> str:
-    read = [(kind, _first_sentence(function) or f"`{kind}`") for kind, function in layers._CONVERTERS.items()]
+    converted = [(kind, _first_sentence(function) or f"`{kind}`") for kind, function in layers._CONVERTERS.items()]
     others = sorted(layers.SUPPORTED - layers._CONVERTERS.keys() - {*activations.ACTIVATION_LAYERS})
-    read += [(kind, f"`{kind}`") for kind in others if kind in LAYER_KINDS]
-    read += [
+    converted += [(kind, f"`{kind}`") for kind in others if kind in LAYER_KINDS]
+    converted += [
         ("Rescaling", "`scale` and `offset` of the input; later in the weights before it, or a `BatchNormalization`"),
         ("Reshape", "another order of the same numbers; one that flattens is a `Flatten`"),
     ]
-    active = _names(activations.ACTIVATION_LAYERS)
-    unused = f"`Random...` (not `RandomCrop`), {_names(layers._UNUSED_AT_PREDICTION)}"
-    rows = [*((f"`{kind}`", said) for kind, said in read)]
-    rows += [(active, "the activation of the layer before, or an `Activation`"), (unused, "nothing, with a note")]
+    activation_names = _names(activations.ACTIVATION_LAYERS)
+    unused_names = f"`Random...` (not `RandomCrop`), {_names(layers._UNUSED_AT_PREDICTION)}"
+    rows = [(f"`{kind}`", result) for kind, result in converted]
+    rows += [(activation_names, "the activation of the layer before, or an `Activation`")]
+    rows += [(unused_names, "nothing, with a note")]
     return _table(("Keras", "becomes"), rows)
 
 
 def _keras_refused() -> str:
     arguments = [
-        (f"`{name}` other than {_values(plain)}" if plain else f"`{name}`", needed)
-        for name, (plain, needed) in layers._PLAIN.items()
+        (f"`{name}` other than {_values(allowed)}" if allowed else f"`{name}`", reason)
+        for name, (allowed, reason) in layers._PLAIN.items()
     ]
-    kinds = [(names, needed) for needed, names in _by_value(layers._NEEDED)]
+    kinds = [(names, reason) for reason, names in _by_value(layers._NEEDED)]
     return _table(("Keras", "why, or what to do"), [*kinds, *arguments])
 
 
@@ -71,7 +73,7 @@ def _onnx_read() -> str:
 
 
 def _onnx_refused() -> str:
-    return _table(("operators", "why, or what to do"), [(names, needed) for needed, names in _by_value(onnx._NEEDED)])
+    return _table(("operators", "why, or what to do"), [(names, reason) for reason, names in _by_value(onnx._NEEDED)])
 
 
 def _torch_read() -> str:
@@ -91,16 +93,16 @@ _TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "datasets.md": {"formats": _picture_formats},
 }
 PAGES = tuple(_TABLES)
-"""The pages that have such tables."""
+"""The pages that have tables from the code."""
 
 
 def _rows(functions: Mapping[str, Callable[..., Any]]) -> list[tuple[str, str]]:
-    """Return a row for each function, with the names that lead to it."""
+    """Make a row for each function: the names that it converts, and the first sentence of its docstring."""
     return [(names, _first_sentence(function)) for function, names in _by_value(functions)]
 
 
 def _by_value(items: Mapping[str, Any]) -> list[tuple[Any, str]]:
-    """Return each value once, with all names that have it, in the order of the first of them."""
+    """Group the names by their values: pairs of a value and its names, in the order of the first names."""
     grouped: dict[Any, list[str]] = {}
     for name, value in items.items():
         grouped.setdefault(value, []).append(name)
@@ -108,7 +110,7 @@ def _by_value(items: Mapping[str, Any]) -> list[tuple[Any, str]]:
 
 
 def _first_sentence(function: Callable[..., Any]) -> str:
-    """Return the first sentence of a docstring, without the names before its colon."""
+    """Find the first sentence of a docstring, without the names before its colon."""
     sentence = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ").removesuffix(".")
     return re.sub(r"^[^:.]*: ", "", sentence)
 
@@ -118,7 +120,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _values(values: Iterable[Any]) -> str:
-    """Return values as a configuration has them, those that are the same once."""
+    """Write values as a configuration has them, except lists."""
     return ", ".join(f"`{value}`" for value in values if not isinstance(value, list))
 
 

@@ -1,6 +1,8 @@
 """Wrap the prose of Markdown pages at 100 characters: paragraphs and lists, but no code, table, heading or formula.
 
-python docs/wrap.py [PAGE.md ...]     rewrites them; without a page all that the project has
+    python docs/wrap.py [PAGE.md ...]
+
+The pages are rewritten; by default, they are all pages of the project.
 """
 
 import re
@@ -12,29 +14,30 @@ from textwrap import TextWrapper
 ROOT = Path(__file__).parent.parent
 WIDTH = 100
 _ITEM = re.compile(r"( *)([-*]|\d+\.) +")
-_KEPT = re.compile(r" *(#|\||<|\[\w+\]: |\$\$|---$|:::)|    ")  # no prose, line by line
-_GLUE = "\0"
-# What must stay on one line: code, formulas, and what would begin a list or a heading on a line of its own.
-_WHOLE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$| (?:[-+*=#>|]|\d+\.)(?= )")
+# Lines that are no prose, and are not wrapped.
+_KEPT = re.compile(r" *(#|\||<|\[\w+\]: |\$\$|---$|:::)|    ")
+_GLUE = "\0"  # stands for a blank at which no line may end
+# Text that must stay on one line: code, formulas, and marks that at the start of a line would begin a list or a heading.
+_UNBREAKABLE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$| (?:[-+*=#>|]|\d+\.)(?= )")
 
 
 def pages() -> list[Path]:
-    """Return the pages whose prose is wrapped; the log of experiments is only ever added to."""
+    """List the pages whose prose is wrapped: not those of dev/, whose log is only ever added to."""
     folders = ("docs", "examples", "benchmarks")
     return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
 
 
 def wrap(text: str) -> str:
-    """Return a page with its prose wrapped.
+    """Wrap the prose of a page.
 
-    >>> print(wrapped("- " + 20 * "word " + "\\n  end"), end="")
+    >>> print(wrap("- " + 20 * "word " + "\\n  end"), end="")
     - word word word word word word word word word word word word word word word word word word word
       word end
     """
-    return "\n".join(_lines(text.splitlines())) + "\n"
+    return "\n".join(_wrap_lines(text.splitlines())) + "\n"
 
 
-def _lines(lines: Iterable[str]) -> Iterable[str]:
+def _wrap_lines(lines: Iterable[str]) -> Iterable[str]:
     prose, indent, fence = list[str](), "", ""
 
     def flush() -> Iterable[str]:
@@ -66,7 +69,7 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
 
 
 def _fill(text: str, indent: str) -> list[str]:
-    glued = _WHOLE.sub(lambda match: match[0].replace(" ", _GLUE), text)
+    glued = _UNBREAKABLE.sub(lambda match: match[0].replace(" ", _GLUE), text)
     wrapper = TextWrapper(
         WIDTH,
         initial_indent=indent,

@@ -1,14 +1,14 @@
-"""Build the source distribution and the wheels of Linux, on one Linux machine, into dist/.
+"""Build the source distribution and the wheels for Linux, on one Linux machine, into dist/.
 
     make wheels
     make wheels ARGS="--only musllinux_1_2_x86_64"
 
 Each platform has one wheel for Python 3.12 and later (the stable ABI) and one for Python 3.11. Zig compiles and links.
-The kernels of Linux are compiled by GCC first, once for each processor: a network that is trained by a wheel then
-has the same weights, bit for bit, as one by a build from source, which uses GCC there too. `try_wheels.py` compares.
+The kernels are compiled by GCC first, once for each processor: a network that is trained by a wheel then has the same
+weights, bit for bit, as one trained by a build from source, which uses GCC too. `try_wheels.py` compares them.
 
-macOS and Windows are not among them: Zig compiles for macOS, but its linker does not know the options of nanobind, and
-for Windows one needs its Python to link with. The workflow `wheels.yml` builds there.
+Wheels for macOS and Windows are built by the workflow `wheels.yml`: Zig compiles for macOS, but its linker does not know
+the options of nanobind, and an extension for Windows must be linked with Python's own library for Windows.
 """
 
 import argparse
@@ -29,7 +29,7 @@ BUILD = PROJECT / "build" / "wheels"
 TOOLS = Path(sysconfig.get_path("scripts"))
 
 SOURCES = {"CHANGELOG.md", "CMakeLists.txt", "LICENSE", "PKG-INFO", "README.md", "native", "pyproject.toml", "src"}
-"""What the source distribution holds."""
+"""The files and folders of the source distribution."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Target:
     """A platform that wheels are built for.
 
     Attributes:
-        tag: the wheel's tag of the platform.
-        zig: the same for Zig; behind glibc stands its oldest version.
-        processor: as CMake calls it.
-        suffix: what an extension is called there behind "cpython-311-".
+        tag: the platform in the wheel's name.
+        zig: the platform as Zig names it, for glibc with its oldest version.
+        processor: as CMake names it.
+        suffix: the end of an extension's name, after "cpython-311-".
     """
 
     tag: str
@@ -63,16 +63,19 @@ TARGETS = (
 
 
 def run(*command: str | Path, **environment: str | Path) -> None:
-    """Run a program of wheels/requirements.txt, or another, in the project's folder."""
+    """Run a program in the project's folder, with further variables in its environment.
+
+    Programs of wheels/requirements.txt are found before those of the system.
+    """
     words = list(map(str, command))
     print("+", *words, file=sys.stderr, flush=True)
     path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
-    set_here = {name: str(value) for name, value in environment.items()}
-    subprocess.run(words, cwd=PROJECT, check=True, env={**os.environ, "PATH": path, **set_here})
+    further = {name: str(value) for name, value in environment.items()}
+    subprocess.run(words, cwd=PROJECT, check=True, env={**os.environ, "PATH": path, **further})
 
 
 def find_pythons() -> Iterator[Path]:
-    """Yield Python 3.11 and one of 3.12 to 3.14, and say which of the two is not installed."""
+    """Yield Python 3.11 and the latest of 3.12 to 3.14, and print which of the two is not installed."""
     for names, purpose in ((["3.11"], "Python 3.11"), (["3.14", "3.13", "3.12"], "Python 3.12 and later")):
         for name in names:
             path = shutil.which(f"python{name}")
@@ -84,20 +87,21 @@ def find_pythons() -> Iterator[Path]:
 
 
 def find_headers(python: Path) -> Path:
-    """Make a folder that holds Python's pyconfig.h as Debian's asks for it, in a folder of the processor's name.
+    """Make a folder of headers for Zig with Python's pyconfig.h, in a subfolder for each processor.
 
-    Debian's compilers find that folder in /usr/include, where Zig does not look, since it compiles for other systems.
+    Debian's Python.h includes pyconfig.h from such a subfolder of /usr/include. Zig does not search /usr/include, since
+    it compiles for other systems.
     """
     code = (
         "import sysconfig as s; print(s.get_config_h_filename(), s.get_config_var('MULTIARCH'), s.get_python_version())"
     )
     words = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     header, multiarch, version = Path(words[0]), *words[1:]
-    of_debian = header.parent.parent / multiarch / header.parent.name / header.name
-    for processor in ("x86_64", "aarch64"):  # what differs between the two is not in the stable ABI, nor used here
+    debian_header = header.parent.parent / multiarch / header.parent.name / header.name
+    for processor in ("x86_64", "aarch64"):  # one header for both: the stable ABI has nothing that differs
         folder = BUILD / "headers" / f"{processor}-linux-gnu" / f"python{version}"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(of_debian if of_debian.exists() else header, folder)
+        shutil.copy(debian_header if debian_header.exists() else header, folder)
     return BUILD / "headers"
 
 
@@ -117,12 +121,12 @@ def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None
     Raises:
         ValueError: if a wheel needs a newer Linux than its tag says, or other libraries.
     """
-    made = BUILD / "made"
-    shutil.rmtree(made, ignore_errors=True)
-    packages = sysconfig.get_path("purelib")  # what builds is pure Python, which any version can import
+    output = BUILD / "output"
+    shutil.rmtree(output, ignore_errors=True)
+    packages = sysconfig.get_path("purelib")  # the build tools are pure Python, which any version can import
     options = [f"--toolchain={PROJECT}/wheels/zig.cmake", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"]
     options += [f"-DCONVSCOPE_KERNELS={kernels}"]
-    run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", made,
+    run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", output,
         PYTHONPATH=packages, CXXFLAGS=f"-isystem {find_headers(python)}",
         CMAKE_ARGS=" ".join(options), CMAKE_GENERATOR="Ninja",
         SKBUILD_BUILD_DIR=BUILD / f"{target.tag}-{python.name}",
@@ -130,21 +134,21 @@ def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None
         SETUPTOOLS_EXT_SUFFIX=f".cpython-311-{target.suffix}.so",
         CONVSCOPE_ZIG=Path(packages) / "ziglang" / "zig", CONVSCOPE_TARGET=target.zig,
         CONVSCOPE_PROCESSOR=target.processor)  # fmt: skip
-    (wheel,) = made.iterdir()
-    if "musl" in target.tag:  # auditwheel looks for musl on this machine
+    (wheel,) = output.iterdir()
+    if "musl" in target.tag:  # without auditwheel, which looks for musl on this machine
         require_only_musl(wheel)
         run("wheel", "tags", "--remove", "--platform-tag", target.tag, wheel)
     else:
-        run("auditwheel", "repair", "--plat", "auto", "--wheel-dir", made, wheel)
+        run("auditwheel", "repair", "--plat", "auto", "--wheel-dir", output, wheel)
         wheel.unlink()
-    (wheel,) = made.glob("*.whl")
+    (wheel,) = output.glob("*.whl")
     if target.tag not in wheel.name:
         raise ValueError(f"{wheel.name} is not for {target.tag}")
     shutil.move(wheel, dist)
 
 
 def require_only_musl(wheel: Path) -> None:
-    """Raise a ValueError if an extension of a wheel needs more than musl, whose loader is its libc.so."""
+    """Raise a ValueError if an extension of a wheel needs another library than musl's libc.so."""
     with zipfile.ZipFile(wheel) as archive:
         files = [archive.extract(name, wheel.parent) for name in archive.namelist() if name.endswith(".so")]
     for file in files:
@@ -156,13 +160,17 @@ def require_only_musl(wheel: Path) -> None:
 
 
 def check(files: Sequence[Path]) -> None:
-    """Let the tools of the trade look at what was built; what one of them finds ends the program."""
+    """Check the built files by twine, check-wheel-contents and abi3audit; the first finding ends the program.
+
+    Raises:
+        ValueError: if a source distribution has other files than `SOURCES`.
+    """
     wheels = [path for path in files if path.suffix == ".whl"]
     for path in set(files) - set(wheels):
         with tarfile.open(path) as archive:
-            held = {name.split("/")[1] for name in archive.getnames() if "/" in name}
-        if held != SOURCES:
-            raise ValueError(f"{path.name}: {', '.join(sorted(held ^ SOURCES))} is missing, or should not be in it")
+            contents = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+        if contents != SOURCES:
+            raise ValueError(f"{path.name}: {', '.join(sorted(contents ^ SOURCES))} is missing, or should not be in it")
     run("twine", "check", "--strict", *files)
     run("check-wheel-contents", *wheels)
     for wheel in wheels:
@@ -179,7 +187,7 @@ def main() -> None:
         parser.error(f"{', '.join(unknown)}: the platforms are {', '.join(target.tag for target in TARGETS)}")
     if platform.system() != "Linux":
         parser.error("this needs Linux; elsewhere `pip wheel .` builds a wheel for the machine itself")
-    for folder in (options.out, BUILD):  # a release has nothing of an earlier build
+    for folder in (options.out, BUILD):  # so that no file of an earlier build gets into a release
         shutil.rmtree(folder, ignore_errors=True)
     run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", options.out)
     pythons = list(find_pythons())
