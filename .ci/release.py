@@ -2,7 +2,8 @@
 
     python .ci/release.py [FOLDER]
 
-FOLDER is the checkout, by default the one of this script. Each problem is printed as a line, and the exit code is then 1.
+FOLDER is the checkout, by default the one of this script. Each problem is printed as a line. With problems, the exit
+code is 1.
 """
 
 import re

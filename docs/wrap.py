@@ -17,7 +17,7 @@ _ITEM = re.compile(r"( *)([-*]|\d+\.) +")
 # Lines that are no prose, and are not wrapped.
 _KEPT = re.compile(r" *(#|\||<|\[\w+\]: |\$\$|---$|:::)|    ")
 _GLUE = "\0"  # stands for a blank at which no line may end
-# Text that must stay on one line: code, formulas, and marks that at the start of a line would begin a list or a heading.
+# Text that must stay on one line: code, formulas, and marks that would begin a list or heading at the start of a line.
 _UNBREAKABLE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$| (?:[-+*=#>|]|\d+\.)(?= )")
 
 

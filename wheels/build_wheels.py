@@ -7,8 +7,8 @@ Each platform has one wheel for Python 3.12 and later (the stable ABI) and one f
 The kernels are compiled by GCC first, once for each processor: a network that is trained by a wheel then has the same
 weights, bit for bit, as one trained by a build from source, which uses GCC too. `try_wheels.py` compares them.
 
-Wheels for macOS and Windows are built by the workflow `wheels.yml`: Zig compiles for macOS, but its linker does not know
-the options of nanobind, and an extension for Windows must be linked with Python's own library for Windows.
+Wheels for macOS and Windows are built by the workflow `wheels.yml`: Zig compiles for macOS, but its linker does not
+know the options of nanobind, and an extension for Windows must be linked with Python's own library for Windows.
 """
 
 import argparse

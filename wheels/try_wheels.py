@@ -4,10 +4,10 @@
     make wheels-test ARGS="--python /opt/python3.13"      with this one
     make wheels-test ARGS="--python ROOT/usr/bin/python3.13 --launcher 'qemu-aarch64 -L ROOT' --images 2000"
 
-Each Python gets an environment of its own with an empty PATH, and runs `convscope run` and `convscope train` there, both
-with the recipe `fast`. The environment of this script was built from source and trains the same network. If both use the
-same instruction set, the digests of the weights must be equal. With `--images`, networks are trained on so many images
-of MNIST instead of all, since training is slow in an emulator.
+Each Python gets an environment of its own, with no program on the PATH, and runs `convscope run` and `convscope train`
+there, both with the recipe `fast`. The environment of this script was built from source and trains the same network.
+If both use the same instruction set, the digests of the weights must be equal. With `--images`, networks are trained on
+so many images of MNIST instead of all, since training is slow in an emulator.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
         folder, data = Path(name), "mnist"
         if options.images:
             data = str(folder / "few.npz")
-            few = cs.load_dataset("mnist").train.take(range(options.images))
-            np.savez(data, images=few.images, labels=few.labels)
+            mnist = cs.load_dataset("mnist").train
+            np.savez(data, images=mnist.images[: options.images], labels=mnist.labels[: options.images])
         source_instructions, source_digest = train([sys.executable], data, folder / "source", None)
         print("from source:", source_instructions, source_digest, flush=True)
         (folder / "nothing").mkdir()
@@ -100,13 +100,9 @@ def main() -> None:
             instructions, digest = train(command, data, folder / f"train-{number}", environment)
             is_same, is_comparable = digest == source_digest, instructions == source_instructions
             failed |= not (run / "report.html").exists() or (is_comparable and not is_same)
-            verdict = (
-                "the weights from source"
-                if is_same
-                else "OTHER WEIGHTS"
-                if is_comparable
-                else "no other build to compare"
-            )
+            verdict = "the weights from source" if is_same else "no other build to compare"
+            if is_comparable and not is_same:
+                verdict = "OTHER WEIGHTS"
             print(f"{python}: {instructions} {digest}: {verdict}", flush=True)
     sys.exit(failed)
 
