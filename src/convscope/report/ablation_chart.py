@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.ablation import FilterAblation
@@ -75,8 +76,8 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     gaps = len(layers) - 1
     # The drawing grows with the filters, up to twice the page's width; of more filters each gets a narrower slot, and
     # with it a narrower band and a smaller dot.
-    wanted = _SLOT * counts.sum() + _GAP * gaps
-    width = float(np.clip(wanted, _MIN_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
+    natural_width = _SLOT * counts.sum() + _GAP * gaps
+    width = float(np.clip(natural_width, _MIN_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
     # With many layers, gaps take at most a quarter of the width.
     gap = min(_GAP, width / (4 * len(layers)))
     slot = (width - gap * gaps) / counts.sum()
@@ -86,7 +87,6 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     lengths = LETTER * np.array([display_width(name) for name in names])
     # Names are turned upright if one is longer than its layer is wide.
     is_turned = bool((lengths > slot * counts + gap).any())
-    band, half = min(8.0, max(0.7 * slot, 1.0)), min(7.0, 0.42 * slot)
     legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
     legend.append(say(f"evidence.ablation.chart.{'dotZero' if main == 'zero' else 'dotMean'}"))
     height = _TOP + _PLOT_HEIGHT + (max(lengths) if is_turned else LINE) + 16 + LINE * len(legend) + 16
@@ -96,13 +96,7 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
         axes.axhline(0, color=MUTED, linewidth=1)
         for start, group in zip(starts, layers.values(), strict=True):
             centres = start + slot * (np.arange(len(group)) + 0.5)
-            low, high = np.array([ablations[main].interval for ablations in group]).T
-            changes = [ablations[main].accuracy_change for ablations in group]
-            _draw_segments(axes, (centres, centres), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
-            if has_both:
-                means = [ablations["mean"].accuracy_change for ablations in group]
-                _draw_segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
-            axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
+            _draw_layer(axes, centres, slot, group, main)
         # Turned names need a line of height each: where the axis is too short for all, every second or third is
         # written.
         step = -(-len(names) * LINE // int(width)) if is_turned else 1  # ⌈names · line / width⌉
@@ -117,6 +111,25 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
         for line, text in enumerate(legend):
             drawing.text(_LEFT / (_LEFT + width + _RIGHT), (12 + line * LINE) / height, text, color=MUTED)
     return drawing
+
+
+def _draw_layer(
+    axes: Axes, centres: NDArray[np.float64], slot: float, group: Sequence[dict[str, FilterAblation]], main: str
+) -> None:
+    """Draw the filters of a layer at `centres`: dots within bands for the replacement `main`, and marks for the mean.
+
+    Args:
+        slot: the pixels of a filter.
+        group: the ablations of each filter, by replacement.
+    """
+    band, half = min(8.0, max(0.7 * slot, 1.0)), min(7.0, 0.42 * slot)
+    low, high = np.array([ablations[main].interval for ablations in group]).T
+    changes = [ablations[main].accuracy_change for ablations in group]
+    _draw_segments(axes, (centres, centres), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
+    if len(group[0]) > 1:  # each filter was replaced by zero and by its mean
+        means = [ablations["mean"].accuracy_change for ablations in group]
+        _draw_segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
+    axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
 
 
 def _draw_segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
