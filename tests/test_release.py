@@ -94,7 +94,7 @@ def test_missing_and_contradictory_parts_are_named(checkout: Path, file: str, co
 def test_uncommitted_changes_and_an_existing_tag_are_named(checkout: Path):
     git(checkout, "tag", "v1.2.3")
     (checkout / "new.txt").write_text("")
-    lines = list(runpy.run_path(str(SCRIPT))["problems"](checkout))
+    lines = list(runpy.run_path(str(SCRIPT))["find_problems"](checkout))
     assert [line.partition(",")[0].partition(";")[0] for line in lines] == [
         "the checkout has 1 changes that are not committed",
         "the tag v1.2.3 is there already",
