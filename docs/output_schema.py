@@ -55,7 +55,7 @@ def output_schema() -> dict[str, Any]:
     all_types = list(dict.fromkeys(chain.from_iterable(types_of_command.values())))
     references, definitions = schema_components(all_types, ref_template="#/$defs/{name}")
     reference_to = dict(zip(all_types, references, strict=True))
-    commands = {name: _any_of([reference_to[one] for one in types]) for name, types in types_of_command.items()}
+    commands = {name: _any_of([reference_to[record] for record in types]) for name, types in types_of_command.items()}
     commands["summary"] = ARCHITECTURE
     commands["report"] = {"anyOf": [commands["report"], PAYLOAD]}
     return {
