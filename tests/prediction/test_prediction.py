@@ -120,16 +120,16 @@ def test_applied_steps_are_described_in_words():
     model = make_model()
     usual = MNIST_LIKE.steps
 
-    def completed(steps=None, model=model):
+    def describe(steps=None, model=model):
         return predict(model, [draw_stroke()], steps=steps)[0].done
 
-    assert completed() == "90 × 120 → 28 × 28, inverted, all steps"
-    assert completed([step for step in usual if step != "crop"]) == "90 × 120 → 28 × 28, inverted, without crop"
-    assert completed(["scale"]) == "90 × 120 → 28 × 28, only scale"
-    assert completed([]) == "90 × 120 → 28 × 28, only resized"
-    assert completed(model=make_model(handwriting=Handwriting("light", 20, centre=False))) == completed([])
+    assert describe() == "90 × 120 → 28 × 28, inverted, all steps"
+    assert describe([step for step in usual if step != "crop"]) == "90 × 120 → 28 × 28, inverted, without crop"
+    assert describe(["scale"]) == "90 × 120 → 28 × 28, only scale"
+    assert describe([]) == "90 × 120 → 28 × 28, only resized"
+    assert describe(model=make_model(handwriting=Handwriting("light", 20, centre=False))) == describe([])
     for extra in set(STEPS) - set(usual):
-        assert completed([*usual, extra]) == f"90 × 120 → 28 × 28, inverted, all steps, with {extra}"
+        assert describe([*usual, extra]) == f"90 × 120 → 28 × 28, inverted, all steps, with {extra}"
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 36, 1), (64, 64, 3)])

@@ -70,8 +70,8 @@ export function pixels(bench: Bench): Script {
     found: () => {
       // The first map that the reader looked at, and the last.
       const [[a, high], ...others] = [...strongest];
-      const [b, other] = others.at(-1) ?? [a, high];
-      const values = { a, b, high: number(high, 2), other: number(other, 2), layer: titleOf(table, first) };
+      const [b, lastHigh] = others.at(-1) ?? [a, high];
+      const values = { a, b, high: number(high, 2), other: number(lastHigh, 2), layer: titleOf(table, first) };
       const n = rows * columns * channels;
       return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
     },
