@@ -19,11 +19,12 @@ class Joining : public MapLayer {
     void add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const;
 
     Extents extents() const override;
+    // Of the backward pass: a row of the output's gradient.
     int64_t scratch_size() const override { return output_.value.shape.width * output_.value.shape.channels; }
 
    protected:
-    // Copies channels [first, first + count) of row `y` of the output's gradient to `row`, (width, count). With a `mask` of
-    // that shape, only where it is positive; the rest becomes zero.
+    // Copies channels [first, first + count) of row `y` of the output's gradient to `row`, (width, count). `mask` are the
+    // earlier map's values if it ends in a relu, else null: where it is not positive, `row` becomes zero.
     void take_channels(const Workspace& workspace, int64_t image, int64_t y, int64_t first, int64_t count,
                        const float* mask, float* row) const;
 
@@ -36,7 +37,7 @@ class Addition final : public Joining {
    public:
     using Joining::Joining;
 
-    int64_t forward_scratch_size() const override { return scratch_size(); }
+    int64_t forward_scratch_size() const override { return scratch_size(); }  // a row of sums before the activation
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;

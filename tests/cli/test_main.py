@@ -61,10 +61,12 @@ def test_summary_takes_other_sizes_and_writes_the_diagram(tmp_path):
     assert [value["input"][name] for name in ("height", "width", "channels")] == [20, 32, 3]
     assert value["layers"][-1]["units"] == 26
     assert (tmp_path / "d.svg").read_text().startswith("<svg")
-    again = CliRunner().invoke(main, arguments)
+    again = CliRunner().invoke(main, arguments)  # the diagram exists already
     assert (again.exit_code, again.stderr.count("\n")) == (1, 1)
 
 
 def test_an_image_size_of_any_length_is_read_or_refused():
-    assert CliRunner().invoke(main, ["summary", "cnn", "--image", f"{'9' * 5000}x28"]).exit_code == 2
-    assert CliRunner().invoke(main, ["summary", "cnn", "--image", "999999999x28"]).exit_code == 1
+    assert (
+        CliRunner().invoke(main, ["summary", "cnn", "--image", f"{'9' * 5000}x28"]).exit_code == 2
+    )  # int() takes 4300
+    assert CliRunner().invoke(main, ["summary", "cnn", "--image", "999999999x28"]).exit_code == 1  # read, but too large

@@ -7,7 +7,7 @@ from convscope.base.records import write
 from convscope.base.tables import csv_line
 from convscope.experiment.experiment import Experiment
 
-# Of `runs.csv`: attributes of a `RunResult`, before two of its history.
+# Columns of `runs.csv`: attributes of a `RunResult`. Two columns from its history follow them.
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
     "weights_sha256", "digest",

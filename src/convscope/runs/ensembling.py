@@ -155,8 +155,8 @@ def _compare_with_members(measured: EvaluatedRun, runs: Sequence[FinishedRun], s
     run_seconds = [run.seconds for run in runs if run.seconds is not None]
     seconds = sum(run_seconds) if len(run_seconds) == len(runs) else None  # unknown for an imported member
     num_bytes = count_stored_bytes(measured.folder)
-    candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
-    whole_group = replace(candidate, weights_bytes=num_bytes)
+    # `from_model` counts float32, but members may store fewer bits.
+    candidate = replace(Candidate.from_model(measured.model, measured.evaluation, seconds), weights_bytes=num_bytes)
     members = Members(
         name="its members",
         seeds=tuple(range(len(runs))),  # not their seeds: members may share one, and a group may not
@@ -170,7 +170,7 @@ def _compare_with_members(measured: EvaluatedRun, runs: Sequence[FinishedRun], s
         weights_bytes=num_bytes // len(runs),
         training_seconds=None if seconds is None else seconds / len(runs),
     )
-    return compare_with_members(RunGroup.from_candidates([whole_group], [0], "the ensemble"), members)
+    return compare_with_members(RunGroup.from_candidates([candidate], [0], "the ensemble"), members)
 
 
 def compare_with_members(whole: RunGroup, members: Members) -> MembersComparison:

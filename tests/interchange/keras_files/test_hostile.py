@@ -181,7 +181,7 @@ def add_huge_array(file):
         (lambda file: file.create_dataset("layers/bomb", (1 << 26,), "f4", chunks=(1 << 20,), compression="gzip"),
          "compressed or filtered|stored in chunks"),
         (lambda file: file.create_dataset("layers/huge", (1 << 40,), "f4", chunks=(1 << 10,)), "stored in chunks"),
-        (add_huge_array, "has no bytes"),
+        (add_huge_array, "without bytes"),
         (lambda file: file.create_dataset("layers/reference", data=[file["layers"].ref], dtype=h5py.ref_dtype),
          "references to other objects"),
         (lambda file: file.__setitem__("layers/again", file["layers/dense"]), "one object under two names"),
@@ -315,7 +315,7 @@ BOMBS = {
     "network": (promise_3_gigabytes, "more computation than a small network", 16),
     "layers": (add_many_layers, "more than 1,000 layers|at most 4,194,304", 64),
     "json": (write_wide_json, "is not a JSON object", 200),
-    "array": (lambda: archive(CONFIG, hdf5(ARRAYS, change=add_huge_array)), "has no bytes", 16),
+    "array": (lambda: archive(CONFIG, hdf5(ARRAYS, change=add_huge_array)), "without bytes", 16),
 }
 
 

@@ -10,7 +10,7 @@ class Chosen {
 
 export const chosen = new Chosen();
 
-// Joins facts to a list, or sentences to a text, as the language does.
+// Joins facts to a list, or sentences (at least one) to a text, as the language does.
 export const listed = (texts: string[]): string =>
   texts.length === 0 ? '' : texts.reduce((first, second) => say('language.list', { first, second }));
 export const sentences = (texts: string[]): string =>
@@ -48,7 +48,7 @@ export function number(value: number, maxDigits = 0, minDigits = maxDigits): str
 
 const written = (value: Value): string => (typeof value === 'number' ? number(value) : value);
 
-// Writes the text at a key with its values. A number among them is written as a whole number; pass others as text.
+// Writes the text at a key with its values; `n` chooses the plural form. Numbers are written as whole ones; pass others as text.
 export function say(key: Key, values: Record<string, Value> = {}): string {
   return fillSlots(textAt(chosen.texts, key, chosen.language, values.n), values, written);
 }

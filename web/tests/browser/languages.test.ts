@@ -18,7 +18,8 @@ const TEXTS = join(import.meta.dirname, '../../../src/convscope/texts/catalogues
 const WRITTEN = Object.keys(LANGUAGES).filter((language) => existsSync(join(TEXTS, `${language}.json`)));
 const LONGEST = ['de', 'fr']; // the longest texts: letters are as wide in Firefox, so only these are tested there
 
-// Elements whose own text is partly cut off, in the header and the live view.
+// Elements whose own text is partly cut off, in the header and the live view. A run's name (.run) ends in an ellipsis on
+// purpose, and a clip-path marks texts that only screen readers read.
 const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('header *, #bench *')]
@@ -42,7 +43,7 @@ const cutOff = (page: Page): Promise<string[]> =>
       .map((element) => `${element.tagName}.${element.className}: ${element.textContent!.trim()}`),
   );
 
-// Parts of the header that lie over each other.
+// Parts of the header that lie over each other. A title whose h1 is hidden is a pixel wide.
 const overlapping = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     const parts = ['header h1 b', '#state', '#tools', '#accuracy', '#badge', '#share', '.theme'].flatMap((selector) => {
@@ -53,7 +54,13 @@ const overlapping = (page: Page): Promise<string[]> =>
     return parts.flatMap((a, i) =>
       parts
         .slice(i + 1)
-        .filter(({ box }) => a.box.top < box.bottom && box.top < a.box.bottom && a.box.right > box.left + 1)
+        .filter(
+          ({ box }) =>
+            a.box.top < box.bottom &&
+            box.top < a.box.bottom &&
+            a.box.right > box.left + 1 &&
+            box.right > a.box.left + 1,
+        )
         .map((b) => `${a.selector} and ${b.selector}`),
     );
   });
@@ -68,17 +75,21 @@ const drawnOver = (page: Page): Promise<string[]> =>
       inner.right <= outer.right + SPARE &&
       inner.top >= outer.top - SPARE &&
       inner.bottom <= outer.bottom + SPARE;
+    // The box of a line is higher than its letters, so that lines may overlap a little more downwards.
     const meet = (a: DOMRect, b: DOMRect) =>
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
       Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
     return [...document.querySelectorAll('main figure[data-chart] .chart > svg')].flatMap((svg) => {
       const texts = [...svg.querySelectorAll('text')].map((text) => ({
-        said: text.hasAttribute('data-say'),
+        isTranslated: text.hasAttribute('data-say'),
         written: text.textContent!,
         box: text.getBoundingClientRect(),
       }));
       const cut = texts.filter(({ box }) => !within(box, svg.getBoundingClientRect()));
-      const over = texts.flatMap((a, i) => texts.slice(i + 1).filter((b) => (a.said || b.said) && meet(a.box, b.box)));
+      // Numbers of an axis may touch each other; words, whose length depends on the language, may touch nothing.
+      const over = texts.flatMap((a, i) =>
+        texts.slice(i + 1).filter((b) => (a.isTranslated || b.isTranslated) && meet(a.box, b.box)),
+      );
       return [...cut, ...over].map(({ written }) => `${svg.getAttribute('aria-label')}: ${written}`);
     });
   });

@@ -36,19 +36,14 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     """Find and count the equal and near images of both splits.
 
     Args:
-        blank: for each split the indices of its blank images, which are equal but no copies.
+        blank: for each split the indices of its blank images. They count as copies of each other, but different labels
+            among them are no conflict.
     """
     duplicates = find_duplicates(splits.train, splits.test)
     equal = tuple(part for group in duplicates.groups for part in _equal_parts(group, splits))
     is_blank = {(split, int(index)) for split, indices in blank.items() for index in indices}
     labels_of = [_labels(group) for group in equal]
-    leaked = [
-        (member.split, member.index)
-        for group, labels in zip(equal, labels_of, strict=True)
-        if labels["train"]
-        for member in group.members
-        if member.split == "test"
-    ]
+    num_leaked = sum(_count(group, "test") for group, labels in zip(equal, labels_of, strict=True) if labels["train"])
     return Copies(
         duplicates=duplicates.to_record(),
         num_extra=(
@@ -56,7 +51,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             sum(max(_count(group, "train") - 1, 0) for group in equal),
             sum(max(_count(group, "test") - 1, 0) for group in equal),
         ),
-        num_leaked=len(leaked),
+        num_leaked=num_leaked,
         num_leaked_otherwise=sum(
             member.split == "test" and member.label not in labels["train"]
             for group, labels in zip(equal, labels_of, strict=True)
@@ -64,7 +59,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             for member in group.members
         ),
         # All test images with an equal or near training image, less those with an equal one.
-        num_near_leaked=len(duplicates.find_leaks()) - len(leaked),
+        num_near_leaked=len(duplicates.find_leaks()) - num_leaked,
         # Blank images are equal whatever their labels are; they are a finding of their own.
         num_conflicts=sum(
             group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal

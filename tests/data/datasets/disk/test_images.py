@@ -51,6 +51,15 @@ def test_an_index_selects_as_in_an_array(images: DiskImages, array, key):
     assert images[key].dtype == np.uint8
 
 
+def test_neighbouring_images_larger_than_a_gap_are_read_at_once(images: DiskImages, array, monkeypatch):
+    monkeypatch.setattr(disk, "_GAP_BYTES", array[0].size - 1)
+    reads = []
+    read = images._file.read
+    monkeypatch.setattr(images._file, "read", lambda out, offset: reads.append(len(out)) or read(out, offset))
+    images.read(np.array([3, 4, 5, 7]))  # image 6 is a gap larger than `_GAP_BYTES`
+    assert reads == [3, 1]
+
+
 @pytest.mark.parametrize("order", [np.arange(0, COUNT, 2), RANDOM.permutation(COUNT)[:400], np.arange(COUNT)[::-1]])
 @pytest.mark.parametrize("key", KEYS[:9], ids=str)
 def test_a_part_on_disk_reads_as_a_part_of_an_array(images: DiskImages, array, order, key):

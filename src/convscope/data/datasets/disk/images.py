@@ -22,7 +22,7 @@ from convscope.data.datasets.data_file import Images
 
 IN_MEMORY_VARIABLE = "CONVSCOPE_IN_MEMORY_BYTES"
 PART_BYTES = 1 << 26
-"""Parts up to this are read at once, however small `in_memory_bytes()` is: samples are plain arrays."""
+"""Parts up to this are read at once, however small `in_memory_bytes()` is, so that small samples are plain arrays."""
 BLOCK_BYTES = 1 << 22  # a block: small enough for a processor's cache, large enough for a disk to read quickly
 _WINDOW_BYTES = 1 << 20  # limit for a read that spans rows with gaps between them
 _GAP_BYTES = 1 << 14  # reading over a gap of this size costs less than a second read
@@ -169,7 +169,7 @@ class DiskImages:
         # A group rows[begin:end] ends where the gap to the next row is so large that a second read is cheaper. Rows
         # 3 4 5 | 900 901 903 are two groups; the first is read at once, the second with its gap. `num_gaps[i]` counts
         # the steps other than 1 before rows[i]; it is the same at both ends of a group without gaps.
-        ends = np.append(np.flatnonzero(steps * self.image_bytes > _GAP_BYTES) + 1, len(rows))
+        ends = np.append(np.flatnonzero((steps - 1) * self.image_bytes > _GAP_BYTES) + 1, len(rows))
         num_gaps = np.concatenate([[0], np.cumsum(steps != 1)])
         begin = 0
         for end in ends.tolist():
@@ -332,7 +332,7 @@ def _cgroup_files() -> tuple[Path, ...]:
 
 
 def free_memory() -> int:
-    """Estimate the number of bytes that this process may still take; the least of what the system says."""
+    """Estimate an upper bound of the bytes that this process may still take: the least of what the system says."""
     limits = []
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
@@ -346,6 +346,6 @@ def free_memory() -> int:
             text = path.read_text(encoding="ascii").strip()
         except OSError:
             continue
-        if text.isdigit():  # "max" is no bound
+        if text.isdigit():  # the group's limit, not what is left of it; "max" is no bound
             limits.append(int(text))
     return min(limits, default=_UNKNOWN_MEMORY)

@@ -65,7 +65,7 @@ def read_stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> Store
     content, offset, stored_bytes = _read_layout(messages.only(LAYOUT, "layout"))
     num_bytes = prod(shape) * item_bytes
     if offset == UNDEFINED:
-        raise damage_error(f"array {path[:80]} has no bytes and")
+        raise damage_error(f"array {path[:80]} (without bytes)")
     if num_bytes > stored_bytes:  # a file may reserve more bytes than the array needs
         raise damage_error(
             f"array {path[:80]} (shape {shape}, {num_bytes:,} bytes, of which {stored_bytes:,} are there)"

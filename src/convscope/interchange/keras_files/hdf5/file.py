@@ -57,8 +57,8 @@ class Hdf5File:
             if SYMBOL_TABLE in messages.by_type:
                 if path.count("/") >= _MAX_DEPTH:
                     raise damage_error("tree of groups (too deep)")
-                tables = unpack("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
-                for name, child in read_links(self._source, *tables).items():
+                btree, heap = unpack("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
+                for name, child in read_links(self._source, btree, heap).items():
                     name = name.replace("\\", "/")  # Keras on Windows writes `layers\conv2d` as one name
                     pending.append((f"{path}/{name}" if path else name, child))
             elif LAYOUT in messages.by_type:
@@ -88,7 +88,7 @@ def _read_root_address(source: Hdf5Bytes) -> int:
     byte 0 signature | 8 version | 13 bytes of an offset | 14 bytes of a length | 24 (28 in version 1): base address,
     free space, end of file, driver, 8 bytes each | then the root's entry: offset of its name 8, address of its header 8
     """
-    if source.size < 96 or source.read(0, 8) != MAGIC:
+    if source.size < 96 or source.read(0, 8) != MAGIC:  # 24 + 32 + 40 bytes
         raise ModelFileError("is not a complete HDF5 file; download it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.read(8, 7))
     if version not in (0, 1):
