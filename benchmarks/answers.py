@@ -46,7 +46,7 @@ def read_group(row: dict[str, Any]) -> cs.RunGroup:
 
 
 def make_group(name: str, seeds: Sequence[int], wrong: NDArray[np.bool_]) -> cs.RunGroup:
-    """Make a group of networks of which only the errors are known: all labels are 0, and a wrong prediction is 1."""
+    """Make a group from errors alone: all labels are 0, and a wrong prediction is 1."""
     labels = np.zeros(wrong.shape[1], np.uint8)
     return cs.RunGroup(name, tuple(seeds), labels, wrong.astype(np.uint8), "", "test", 0, 0, 0)
 

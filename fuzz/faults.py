@@ -121,7 +121,7 @@ class Reference:
     results: dict[str, Any]
     seconds: float
     writes: int  # the number of writes that need space
-    calls: int  # the number of writes, fsyncs and renames, each of which can fail once
+    calls: int  # writes, fsyncs and renames; each can fail once
 
 
 class TrialError(Exception):

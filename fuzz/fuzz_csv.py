@@ -1,4 +1,4 @@
-"""Fuzz the readers of tables: of pixels, and of names of picture files, two of which lie in the table's folder."""
+"""Fuzz the readers of tables of pixels and of tables of file names, with two pictures in the folder."""
 
 import atheris
 

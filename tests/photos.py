@@ -202,7 +202,7 @@ def _move(box: Box, homography: NDArray[np.float64]) -> Box:
 
 
 def _light(height: int, width: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return how much light falls on each pixel: down to 40 to 60 % at the far side, or under a shadow."""
+    """Draw the light on each pixel: down to 40 to 60 % at the far side, or under a shadow."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     x, y, size = x - width / 2, y - height / 2, np.hypot(width, height)
 

@@ -225,19 +225,19 @@ class Usual:
         return (rows, columns), window
 
     def dilation(self, strides: int | tuple[int, int]) -> tuple[int, int]:
-        """Return how far the rows and columns of a kernel lie apart; 1 beside strides."""
+        """Draw a dilation of rows and columns; 1 with strides."""
         if strides not in (1, (1, 1)) or self.rng.random() < 0.6:
             return (1, 1)
         rows, columns = (int(n) for n in self.rng.integers(1, 4, 2))
         return rows, columns
 
     def groups(self, shape: Shape) -> int:
-        """Return in how many groups a convolution of such maps is."""
+        """Draw the number of groups of a convolution of such maps."""
         divisors = [n for n in range(2, shape[-1] + 1) if shape[-1] % n == 0]
         return int(self.rng.choice(divisors)) if divisors and self.rng.random() < 0.5 else 1
 
     def count(self, usual: int) -> int:
-        """Return how many filters, units or kernels a channel there are: 1 to `usual`."""
+        """Draw a number of filters, units or kernels a channel: 1 to `usual`."""
         return int(self.rng.integers(1, usual + 1))
 
     def rate(self) -> float:

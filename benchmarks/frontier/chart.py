@@ -42,7 +42,7 @@ def draw_frontier(
     front are joined by a line; published results are hollow and carry a letter.
 
     Args:
-        points: the points, at least one of which has this cost.
+        points: at least one must have this cost.
         published: the published results.
         front: the names of the points that no other point beats.
         cost: "parameters", "seconds" or "weights_bytes".

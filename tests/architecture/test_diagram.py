@@ -211,7 +211,7 @@ def test_a_notebook_shows_the_diagram():
 
 def test_more_channels_are_more_planes_and_larger_maps_larger_planes():
     def draw_planes(filters, kernel):
-        """Return how many planes the diagram shows for a convolution, and their width."""
+        """Count the planes of a convolution in the diagram, and read their width."""
         architecture = cs.Architecture(cs.Input(28, 28), (cs.Conv2D(filters, kernel), cs.Flatten(), cs.Dense(2)))
         group = ElementTree.fromstring(architecture.diagram()).findall(f"{NAMESPACE}g")[1]  # 0 is the input
         return len(group), float(group.find(f"{NAMESPACE}rect").get("width"))

@@ -34,7 +34,7 @@ OnDiverged = Callable[[DivergedRun], None]
 OnEpoch = Callable[[RunSpec, TrainingState], None]
 
 _CHECK_SECONDS = 2.0  # time between checks that an executor is still there, while no run ends
-_MAX_LOSSES = 3  # so many workers may die under a run before it is taken for the cause
+_MAX_LOSSES = 3  # a run whose workers die this often probably kills them itself
 
 
 @checked

@@ -113,7 +113,7 @@ def test_a_rule_refuses_at_most_its_share_of_new_images_on_average(count):
 
 
 def measure_coverage(share, spread, letters=17, drawn_per_letter=56, trials=400):
-    """Return how often two intervals hold the share over all letters: the one by letters, and Wilson's by images."""
+    """Count how often two intervals hold the share over all letters: that by letters, and Wilson's by images."""
     stream = np.random.default_rng(0)
     clusters = np.repeat(np.arange(letters), drawn_per_letter)
     counts = np.zeros(2)

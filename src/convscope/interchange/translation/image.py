@@ -15,7 +15,7 @@ from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_L
 _KEEP_ORDER = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
 _READ_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
 _CHANNELS = (1, 3, 4)
-"""An axis of one of these sizes is taken for the channels if nothing else tells the axes apart."""
+"""An axis of one of these sizes has the channels if nothing else distinguishes the axes."""
 
 Size = tuple[int, int, int]
 

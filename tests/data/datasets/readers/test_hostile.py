@@ -103,7 +103,7 @@ def test_the_undamaged_files_are_valid(scratch, content):
 
 
 def beyond_unicode(kind: str) -> np.ndarray:
-    """Return labels of NumPy's text type, U1, of which some have a code above the last character, 0x10ffff."""
+    """Make labels of NumPy's text type, U1, some with a code above the last character, 0x10ffff."""
     return np.array([0x110001, 97, 98] * 2, kind).view(kind.replace("u4", "U1"))
 
 

@@ -1,4 +1,4 @@
-"""Unpack a data file as a stream: plain, or gzip and xz in up to three layers, the outermost of which may be a zip.
+"""Unpack a data file as a stream: plain, or gzip and xz in up to three layers; the outermost may be a zip.
 
 An upper bound for the unpacked bytes is known before the first is read, so that a reader can check the size in a header
 before it allocates memory.
