@@ -68,14 +68,15 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
-def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):
+def test_measured_topics_are_measured_again_only_if_named_even_if_their_files_are_damaged(measured: tuple[Path, dict]):
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}  # a measurement would write the run's 3
     (out / "attacks.json").write_text(json.dumps(marked))
     assert succeed("report", out, "all", "--json")["evidence"] == {}
     assert json.loads((out / "attacks.json").read_text()) == marked
-    named = invoke("report", out, "attacks", "--json")
-    assert set(json.loads(named.stdout)["evidence"]) == {"attacks"}
+    (out / "attacks.json").write_text("{")
+    assert "attacks.json: damaged" in invoke("report", out, "all").output
+    assert set(succeed("report", out, "attacks", "--json")["evidence"]) == {"attacks"}
     assert json.loads((out / "attacks.json").read_text())["seed"] == 3
 
 

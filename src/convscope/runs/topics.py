@@ -250,8 +250,10 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
     """
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)  # raises if the logits are not finite
-    measured = read_topics(folder, MEASURED, subject.model)
-    topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in measured)
+    topics = tuple(requested)
+    if not topics:  # the old files of requested topics are not read, since a damaged one is replaced
+        measured = read_topics(folder, MEASURED, subject.model)
+        topics = tuple(topic for topic in MEASURED if topic not in measured)
     # The reason of each topic that cannot be measured. Topics with the same reason share a line.
     closed = dict(_find_topics_with_too_few_images(subject.splits))
     without_unseen_images, why = _find_closed_topics(subject)
