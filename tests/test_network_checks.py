@@ -1,4 +1,7 @@
-"""Random networks on the compiled engine agree with the reference, and fuzz/ reports wrong numbers and crashes."""
+"""Random networks on the compiled engine agree with the reference, and fuzz/ reports wrong numbers and crashes.
+
+`make network-test` tries more of them, with every ordered pair of kinds.
+"""
 
 import importlib
 from collections.abc import Iterable
@@ -41,24 +44,23 @@ def cases(load: Any, numbers: range) -> list[Any]:
     return [network_cases.draw_case(network_cases.targets(5)[number], 5, number) for number in numbers]
 
 
-def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
-    targets = load("network_cases").targets(3)
+def test_the_targets_of_make_network_test_hold_every_ordered_pair(load: Any) -> None:
+    targets = load("network_cases").targets(0)
     assert sorted(targets) == sorted(kind_sequences(3))
-    assert {pair for target in targets[:257] for pair in (target[:2], target[1:])} == set(kind_sequences(2))
+    assert {pair for target in targets[:220] for pair in (target[:2], target[1:])} == set(kind_sequences(2))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 264, 24))
-def test_native_agrees_with_the_reference_about_networks_with_every_pair_of_kinds(load: Any, first: int) -> None:
+@pytest.mark.parametrize("first", range(0, 96, 24))
+def test_native_agrees_with_the_reference_about_random_networks(load: Any, first: int) -> None:
     assert failures(load, cases(load, range(first, first + 24))) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 48, 24))
-def test_native_agrees_in_bfloat16_within_its_rounding(load: Any, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+def test_native_agrees_in_bfloat16_within_its_rounding(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if not instruction_sets("bfloat16"):  # the engine then computes these products number by number, on any set
         monkeypatch.setattr(processor, "instruction_sets", lambda *_: instruction_sets()[:1])
-    assert failures(load, cases(load, range(first, first + 24)), "bfloat16") == []
+    assert failures(load, cases(load, range(24)), "bfloat16") == []
 
 
 POOLINGS = (cs.MaxPooling2D(2), cs.MaxPooling2D(2, 1), cs.MaxPooling2D((1, 4)), cs.MaxPooling2D((4, 1), (2, 3)))

@@ -12,19 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from tests.shared import make_once
 
 pytestmark = pytest.mark.slow
 
 SMALL = ("--dataset", "data.npz", "--architecture", "net.json", "--epochs", "2")
-COMMANDS = {  # one for each way to print: a line per epoch, run or picture, a table, a log, from other processes
+COMMANDS = {  # one for each way to print: a line per epoch or run, a log, from other processes
     "run": ("run", *SMALL, "--seeds", "1", "--no-baseline", "--out", "out"),
     "train": ("train", *SMALL, "--out", "out"),
-    "predict": ("predict", "run", "picture.png"),
     "serve": ("serve", "run", "--port", "0"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),
-    "data show": ("data", "show", "data.npz"),
     "export": ("export", "run", "--format", "c"),
     "--help": ("--help",),
 }
@@ -56,7 +53,7 @@ main()'"""
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data.npz, picture.png, net.json and the finished run `run`."""
+    """A folder with data.npz, net.json and the finished run `run`."""
     return make_once(tmp_path_factory, "process", make_run)
 
 
@@ -67,7 +64,6 @@ def make_run(folder: Path) -> None:
     labels = np.arange(300) % 3
     images = (stream.integers(0, 80, (300, 8, 8)) + 60 * labels[:, None, None]).astype(np.uint8)
     np.savez(folder / "data.npz", x_train=images[:240], y_train=labels[:240], x_test=images[240:], y_test=labels[240:])
-    Image.fromarray(images[0]).save(folder / "picture.png")
     layers = '[{"kind": "Flatten"}, {"kind": "Dense", "units": 4}, {"kind": "Dense", "units": 3}]'
     (folder / "net.json").write_text(f'{{"name": "net", "input": {{"height": 8, "width": 8}}, "layers": {layers}}}')
     assert convscope(folder, "train", *SMALL, "--out", "run").returncode == 0
@@ -88,8 +84,8 @@ def is_quiet(text: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "redirect"),
     [
-        *((name, "<&- >&-") for name in ("predict", "serve", "experiment in processes", "export")),
-        *(("train", redirect) for redirect in ("<&- >&-", "<&- >&- 2>&-", "2>&-")),
+        *((name, "<&- >&-") for name in ("serve", "experiment in processes", "export")),
+        *(("train", redirect) for redirect in ("<&- >&- 2>&-", "2>&-")),
     ],
 )
 def test_a_command_whose_streams_are_closed_does_its_work(folder: Path, name: str, redirect: str):
@@ -101,8 +97,8 @@ def test_a_command_whose_streams_are_closed_does_its_work(folder: Path, name: st
 @pytest.mark.parametrize(
     ("name", "redirect"),
     [
-        *((name, "| true") for name in ("run", "predict", "serve", "data show")),
-        *(("train", redirect) for redirect in ("| true", "2>&1 | true", "| head -1")),
+        *((name, "| true") for name in ("run", "serve")),
+        *(("train", redirect) for redirect in ("2>&1 | true", "| head -1")),
     ],
 )
 def test_a_command_whose_reader_has_gone_ends_quietly(folder: Path, name: str, redirect: str):
@@ -115,7 +111,7 @@ def test_a_command_whose_reader_has_gone_ends_quietly(folder: Path, name: str, r
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
-@pytest.mark.parametrize("name", ["train", "predict", "serve", "data show", "--help"])
+@pytest.mark.parametrize("name", ["train", "serve", "--help"])
 def test_output_that_cannot_be_written_is_one_error(folder: Path, name: str):
     completed = convscope(folder, *COMMANDS[name], redirect="> /dev/full")
     assert (completed.returncode, completed.stderr.splitlines()[-1]) == (
@@ -131,11 +127,9 @@ def test_a_picture_from_a_closed_standard_input_is_one_error(folder: Path):
 
 
 LONG = (*SMALL[:4], "--epochs", "100000")
-IN_TWO = ("--executor", "local:2")
 STOPPED = {
     "train": ("train", *LONG, "--out", "out"),
-    "experiment in processes": ("experiment", *LONG, "--seeds", "2", *IN_TWO, "--out", "out"),
-    "sweep in processes": ("sweep", *SMALL[:4], "--vary", "epochs=99999,100000", *IN_TWO, "--out", "out"),
+    "experiment in processes": ("experiment", *LONG, "--seeds", "2", "--executor", "local:2", "--out", "out"),
     "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
     "serve": ("serve", "run", "--port", "0"),
@@ -207,7 +201,7 @@ def test_sigterm_says_what_is_kept_and_leaves_nothing(start, name: str):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a copy of the images may stay")
-@pytest.mark.parametrize("name", ["train", "experiment in processes", "evidence"])
+@pytest.mark.parametrize("name", ["experiment in processes", "evidence"])
 def test_a_killed_command_leaves_no_copy_of_the_images(start, name: str):
     process = start(name)
     process.kill()

@@ -126,12 +126,11 @@ def test_the_scaling_of_an_untrained_network_is_unclear(digits: cs.Dataset, num_
         cs.Input(28, 28, 1, 1.0),
         (cs.Conv2D(4, 5, activation="relu"), cs.MaxPooling2D(4), cs.Flatten(), cs.Dense(num_classes)),
     )
-    for seed in range(2):
-        network = Imported(architecture, initial_weights(architecture, seed))
-        with pytest.raises(UnclearScalingError, match=r"scaling is unclear: .* untrained.*`scaling`") as caught:
-            with_scaling(network, None, data, "net.onnx")
-        assert str(caught.value).startswith("net.onnx: ")
-        assert caught.value.table.best is None
+    network = Imported(architecture, initial_weights(architecture, 0))
+    with pytest.raises(UnclearScalingError, match=r"scaling is unclear: .* untrained.*`scaling`") as caught:
+        with_scaling(network, None, data, "net.onnx")
+    assert str(caught.value).startswith("net.onnx: ")
+    assert caught.value.table.best is None
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ from convscope.storage import load_model, open_run
 
 from .conftest import invoke
 
-MAX_CHANGES = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried of each file
+MAX_CHANGES = int(os.environ.get("CONVSCOPE_MUTATIONS", "2"))  # changes tried of each file
 _BYTES = 1 << 30  # memory that a reader may take in addition to the process's own
 _SECONDS = 300  # time limit for one change
 
