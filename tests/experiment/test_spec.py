@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.experiment import RunSpec
-from convscope.experiment.spec import _write_definition_text
+from convscope.experiment.spec import _write_definition
 from convscope.experiment.worker import train_one
 from convscope.training import TrainingState
 
@@ -96,7 +96,7 @@ def test_a_digest_does_not_depend_on_number_types_or_cached_values(small_splits:
     specs = [RunSpec("", tiny(), cs.Recipe(epochs=1, label_smoothing=value), 0) for value in values]
     digests = list[str]()
     for spec in specs:
-        _write_definition_text.cache_clear()
+        _write_definition.cache_clear()
         digests.append(spec.digest(small_splits))
     assert len(set(digests)) == 1
     assert specs[0].group_digest(small_splits) == specs[1].group_digest(small_splits)

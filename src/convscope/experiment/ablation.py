@@ -11,12 +11,13 @@ from convscope.experiment.architectures import ArchitectureAblation, Architectur
 
 
 class AblationRecord(TopicRecord, kw_only=True):
-    """The measured ablations of a run.
+    """The measured ablations of a run: the fields of two measurements side by side, each of them whole or absent.
 
     Attributes:
-        dataset_name ... marking_by_class: those of `Ablation`.
-        inputs: the cost of blanking parts of the images, in files of earlier versions; it is not shown.
-        architectures, architecture_runs: those of `ArchitectureAblation`.
+        dataset_name ... marking_by_class: those of `Ablation`, which ablates single filters.
+        inputs: the cost of blanking parts of the images, in files of earlier versions; it is read, so that these files
+            stay valid, but not shown, and the next measurement drops it.
+        architectures, architecture_runs: those of `ArchitectureAblation`, which retrains changed designs.
     """
 
     dataset_name: str | UnsetType = field(name="dataset", default=UNSET)
@@ -33,12 +34,11 @@ class AblationRecord(TopicRecord, kw_only=True):
     false_discovery_rate: Fraction | UnsetType = UNSET
     marking: Marking | UnsetType = UNSET
     marking_by_class: Marking | UnsetType = UNSET
-    inputs: JsonObject | UnsetType = UNSET  # read, so that these files stay valid
+    inputs: JsonObject | UnsetType = UNSET
     architectures: Variants | UnsetType = UNSET
     architecture_runs: ArchitectureRuns | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        # Each of the two measurements is there as a whole or not at all.
         for kind in (Ablation, ArchitectureAblation):
             names = set(kind.__struct_fields__) - {"weights_sha256"}  # the run folder adds it
             missing = sorted(name for name in names if getattr(self, name) is UNSET)

@@ -34,7 +34,8 @@ WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]
 
 _MAX_TIMES_MACS = 10.0  # multiply-adds of a variant, relative to those of the network
-# A variant may have as many, or as many as the network itself: each training step writes all parameters several times.
+# Of a variant, unless the network itself has more. Each training step writes all parameters several times, so a variant
+# with more of them takes long although its multiply-adds may be few.
 _MAX_PARAMETERS = 5_000_000
 
 
@@ -162,7 +163,7 @@ class ArchitecturePlan:
         variants: without the whole network.
         num_runs: the number of trainings over all seeds, with those of the whole network.
         times: the multiply-adds of all trainings, relative to one training of the network; seconds are roughly
-            proportional.
+            proportional. With 5 seeds and two variants that need 0.5 and 2 times the network's, 5 · (1 + 0.5 + 2).
     """
 
     variants: tuple[Variant, ...]
@@ -180,10 +181,11 @@ def plan_architectures(
         most_times_macs: the largest multiply-adds of a variant, relative to the network's. Variants with more are left
             out, and so are those with more than five million parameters.
     """
-    # `macs` sums multiply-adds times training images, to which the time of an epoch is roughly proportional.
-    to_train, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
+    to_train, left_out = list[Variant](), list(variants_left_out(architecture))
+    # Multiply-adds of an epoch, of the network and of all variants together.
+    epoch_macs, epoch_macs_of_variants = architecture.macs * len(splits.train), 0
     for variant in variants(architecture):
-        # A variant with fewer images than the data has is none if the data has no more than that.
+        # A variant that differs only in being trained with fewer images needs data with more images than that.
         if variant.num_images is not None and variant.num_images >= len(splits.train):
             left_out.append(LeftOut(name=variant.name, reason=f"there are only {len(splits.train):,} training images"))
         elif variant.architecture.macs > most_times_macs * architecture.macs:
@@ -195,9 +197,8 @@ def plan_architectures(
             left_out.append(LeftOut(name=variant.name, reason=f"it has {variant.architecture.parameters:,} parameters"))
         else:
             to_train.append(variant)
-            macs += variant.architecture.macs * (variant.num_images or len(splits.train))
-    # Σ macs · images over the network and its variants, divided by the network's own, for each seed.
-    times = num_seeds * (1 + macs / (architecture.macs * len(splits.train)))
+            epoch_macs_of_variants += variant.architecture.macs * (variant.num_images or len(splits.train))
+    times = num_seeds * (1 + epoch_macs_of_variants / epoch_macs)
     return ArchitecturePlan(tuple(to_train), tuple(left_out), num_seeds * (1 + len(to_train)), times)
 
 
@@ -240,20 +241,20 @@ def ablate_architecture(
         raise ValueError(f"seeds are {list(seeds)}; give at least one, without duplicates")
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
     all_variants = [Variant(WHOLE, "", architecture), *plan.variants]
-    # Variant by variant, the seeds of each in a row; `groups` below relies on it.
+    # Variant by variant, with n seeds each, so that runs[:n] are those of the whole network, the next n those of the
+    # first variant, and so on. Without `on_diverged`, `train_runs` leaves none out.
     specs = [
         RunSpec(dataset, variant.architecture, recipe, seed, engine, variant.num_images, variant.name)
         for variant in all_variants
         for seed in seeds
     ]
     runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
-    # Without `on_diverged` no run is left out, so the results of a variant are `len(seeds)` in a row.
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
     whole_runs, variant_groups = groups[0], groups[1:]
     # For each group, (n, N): which test images each of its n runs misclassifies.
     wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]
     tests = [judge_variant(flags, wrong[0]) for flags in wrong[1:]]
-    # Over all variants at once, since the rule bounds the share of false positives among them.
+    # All p-values at once, since the rule bounds the share of false positives among them.
     are_marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
         _summarize(variant, group, flags, whole_runs, test, is_marked)

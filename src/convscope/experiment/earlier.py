@@ -1,6 +1,6 @@
 """Find the runs of earlier commands in the folder of an experiment, so that its result still shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import UNSET
@@ -9,21 +9,23 @@ from convscope.data.datasets import Splits
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
-from convscope.storage import StoredRun
+from convscope.storage import StoredGroup, StoredRun
+
+Names = tuple[str, str, str]
+"""The names of the architecture, recipe and variant that the runs of a group share."""
 
 
 def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tuple[list[RunResult], list[str]]:
     """Find the finished runs in `folder` that are missing from `runs`, and describe those that cannot be shown.
 
-    The result has them by group and seed; some may belong to a group of `runs`. If two groups have the same names, the
-    later one gets its number of images, or else its digest, as the name of a variant. Left out are damaged runs, those
-    on other images, and those whose initial weights have a seed of their own.
+    The result has them by group and seed; some may belong to a group of `runs`. Left out are damaged runs, those on
+    other images, and those whose initial weights have a seed of their own.
     """
     store, left_out = RunStore(splits, folder / "runs"), list[str]()
     assert store.stored is not None
     known = {run.digest: run for run in runs}
-    # By the digest of a group: its names of architecture, recipe and variant, and its runs that `runs` lacks.
-    names, groups = dict[str, tuple[str, str, str]](), dict[str, list[StoredRun]]()
+    # Both by the digest of a group: its names, see `_choose_names`, and its runs that `runs` lacks.
+    names, groups = dict[str, Names](), dict[str, list[StoredRun]]()
     num_own_weights = num_elsewhere = 0
     for run in store.stored.runs(left_out.append):
         group = run.group.digest
@@ -42,15 +44,24 @@ def find_earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -
     results = list[RunResult]()
     for group, members in groups.items():
         if group not in names:
-            shared = members[0].group
-            # The first variant name with which the three names are unique; a digest always is.
-            variants = ("", f"{shared.record.num_images:,} images", group)
-            network_and_recipe = (shared.architecture.name, shared.recipe.name)
-            candidates = [(*network_and_recipe, variant) for variant in variants]
-            names[group] = next(candidate for candidate in candidates if candidate not in names.values())
+            names[group] = _choose_names(members[0].group, names.values())
         members.sort(key=lambda run: run.seed)
         results += [store.result(_make_spec(run, names[group][2]), run) for run in members]
     return results, left_out
+
+
+def _choose_names(group: StoredGroup, taken: Collection[Names]) -> Names:
+    """Choose names for a group that no other group has, since tables tell groups apart by their names.
+
+    Two groups of the network `ann` with the recipe `classic`, one of them trained on fewer images:
+
+        ("ann", "classic", "")   ("ann", "classic", "5,000 images")
+    """
+    for variant in ("", f"{group.record.num_images:,} images"):
+        names = group.architecture.name, group.recipe.name, variant
+        if names not in taken:
+            return names
+    return group.architecture.name, group.recipe.name, group.digest  # no two groups have the same
 
 
 def _has_same_images(run: StoredRun, splits: Splits) -> bool:

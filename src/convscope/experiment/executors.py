@@ -140,7 +140,8 @@ class _Worker:
         self._connection, child_end = context.Pipe()
         # A daemon, so that Python ends it at exit and does not wait for it.
         self._process = context.Process(target=_serve, args=(child_end,), daemon=True)
-        # The process inherits this thread's mask: Ctrl-C during its imports would print a traceback.
+        # The process inherits this thread's mask, so Ctrl-C during its imports prints no traceback; `_serve` lifts it.
+        # Here it stays: this is a thread of the pool, and Python handles signals in the main thread only.
         _mask_interrupts(is_blocked=True)
         self._process.start()
         child_end.close()  # then only the process holds this end, and its death ends our `recv`
@@ -201,7 +202,8 @@ def _mask_interrupts(*, is_blocked: bool) -> None:
     """Block SIGINT in this thread, or let it through."""
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         if is_blocked:
-            resource_tracker.ensure_running()  # otherwise `Process.start` starts it, and unblocks SIGINT afterwards
+            # `Process.start` needs this helper process of Python, and would unblock SIGINT after starting it itself.
+            resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK if is_blocked else signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
@@ -292,7 +294,7 @@ def _open_ray(address: str) -> Iterator[Executor]:
     ray = _import_package("ray", "ray")
     for name in ("ray.client_builder", "ray.util"):  # these log each attempt to connect
         logging.getLogger(name).setLevel(logging.ERROR)
-    # A client of a remote cluster and a local one have different functions for the same question.
+    # Ray has one function for a client of a remote cluster, and another for a local cluster.
     is_connected = import_module("ray.util.client").ray.is_connected if address else ray.is_initialized
     try:
         with warnings.catch_warnings():

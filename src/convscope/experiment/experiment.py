@@ -46,7 +46,7 @@ _HEADER = (
     "Minimum",
     "Maximum",
 )
-_WIDTH = 100  # characters of a line of single accuracies
+_WIDTH = 100  # characters of a line of text
 _MAX_NAME_LETTERS = 24  # letters of a name in the table, which has seven columns beside the two names
 _MAX_VALUES = 200  # accuracies of a group that are printed: some 30 lines
 
@@ -115,10 +115,12 @@ class Experiment(Recorded):
             return None
         first, second = sorted(self.table, key=lambda group: -group.mean)[:2]
         comparison = compare_groups(self._to_run_group(first), self._to_run_group(second), level=self.level)
-        # The two groups are chosen by their results, so the p-value is corrected for all pairs (Bonferroni).
+        # The two groups are chosen by their results, so the p-value counts for all pairs (Bonferroni): among four
+        # groups there are six pairs, and a p-value of 0.01 becomes 0.06.
         pairs = len(self.table) * (len(self.table) - 1) // 2
         if pairs == 1:
             return comparison
+        # With a `level` other than 0.05, the comparison has already one that is adjusted to that level.
         p_value = comparison.p_value if comparison.adjusted_p_value is None else comparison.adjusted_p_value
         return replace(comparison, adjusted_p_value=min(pairs * p_value, 1.0))
 
@@ -166,20 +168,19 @@ class Experiment(Recorded):
         return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=2)}"
 
     def __str__(self) -> str:
-        parts = [self.summary, self._note()]
-        for group in self.table:
-            if group.num_runs > _MAX_VALUES:
-                parts.append(
-                    f"{clip(group.title, _WIDTH - 60)}: the accuracies of its {group.num_runs:,} runs are in runs.csv"
-                )
-                continue
-            # `fill` breaks no line between a seed and its accuracy, which a no-break space separates until the end.
-            values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{100 * run.accuracy:.2f}" for run in self.runs_of(group))
-            lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-            parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy in % by seed\n{lines}")
+        parts = [self.summary, self._note(), *map(self._list_accuracies, self.table)]
         if self.diverged:
             parts.append("\n".join(printable(f"{run.title}: {run.reason}") for run in self.diverged))
         return "\n\n".join(parts).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _list_accuracies(self, group: GroupRecord) -> str:
+        """List the accuracies of a group in percent by seed, as `0: 98.61 1: 98.70`, or name the file with them."""
+        if group.num_runs > _MAX_VALUES:
+            return f"{clip(group.title, _WIDTH - 60)}: the accuracies of its {group.num_runs:,} runs are in runs.csv"
+        # The no-break space keeps `fill` from breaking a line between a seed and its accuracy; `__str__` replaces it.
+        values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{100 * run.accuracy:.2f}" for run in self.runs_of(group))
+        lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return f"{clip(group.title, _WIDTH - 20)}: accuracy in % by seed\n{lines}"
 
     def _repr_html_(self) -> str:
         table = html_table(_HEADER, self._rows(), left=2)
@@ -210,12 +211,11 @@ class Experiment(Recorded):
         return fill(note, _WIDTH)
 
     def _rows(self) -> list[tuple[str, ...]]:
-        # `pop` below leaves the groups of which every run diverged; they have no row yet.
-        diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
+        num_diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
         rows = [
             (
                 *_clip_names(*group.key),
-                _format_count(group.num_runs, diverged.pop(group.key, 0)),
+                _format_count(group.num_runs, num_diverged[group.key]),
                 percent(group.mean),
                 "none" if group.sd is None else f"{100 * group.sd:.2f}",
                 format_interval(group.interval),
@@ -225,8 +225,14 @@ class Experiment(Recorded):
             )
             for group in self.table
         ]
+        # Then the groups of which every run diverged: they have no accuracies, and so are not in `table`.
         nothing = ("none",) * (len(_HEADER) - 3)  # the columns after the two names and the number of runs
-        return rows + [(*_clip_names(*names), _format_count(0, count), *nothing) for names, count in diverged.items()]
+        measured = {group.key for group in self.table}
+        return rows + [
+            (*_clip_names(*key), _format_count(0, count), *nothing)
+            for key, count in num_diverged.items()
+            if key not in measured
+        ]
 
 
 def _clip_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
@@ -291,9 +297,9 @@ def run_experiment(
         if not names and kind != "recipes":
             raise ValueError(f"there are no {kind}; give at least one")
         # Groups of runs are told apart by their names, so a name used twice would mix two of them.
-        name, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
-        if times > 1:
-            raise ValueError(f"{times} {kind} are {name!r}; each needs its own name")
+        for name, times in Counter[Any](names).most_common(1):
+            if times > 1:
+                raise ValueError(f"{times} {kind} are {name!r}; each needs its own name")
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks

@@ -108,7 +108,8 @@ def train_runs(
 class _Collector:
     """Collect the runs of `specs` from the store and from training, and pass each to the listeners.
 
-    Specs that differ only in names share a run and its digest: it is trained once, and reported for each of them.
+    Specs that differ only in names share a run and its digest: it is trained once, and reported for each of them. So
+    everything here goes by digests, and `_sharing` has the specs of each.
     """
 
     def __init__(
@@ -132,15 +133,18 @@ class _Collector:
         with self._store.reading():
             for digest, [spec, *_] in self._sharing.items():  # any of the specs that share a run can train it
                 if (result := self._store.find(spec, digest)) is not None:
-                    self._keep(digest, result)
+                    self._add_result(digest, result)
                 elif stored is not None and (reason := stored.find_divergence(digest)) is not None:
-                    self._leave_out(digest, reason)
+                    self._report_diverged(digest, reason)
                 else:
                     waiting[digest] = spec
         return waiting
 
     def receive(self, digest: str, train: Callable[[], WorkerResult]) -> None:
-        """Store and pass on what `train` returns; it trains here or reads a worker's reply, and may diverge."""
+        """Store the result of `train` and pass it on; `train` trains the run, or reads the reply of its worker.
+
+        The call is made here, so that a run that diverges is treated alike wherever it was trained.
+        """
         spec = self._sharing[digest][0]
         try:
             result = self._store.keep(spec, digest, train())
@@ -148,21 +152,21 @@ class _Collector:
             reason = str(error).removeprefix(f"{spec.title}: ")  # a `DivergedRun` has the title's parts itself
             if self._store.stored is not None:  # the same training would diverge again
                 self._store.stored.add_divergence(digest, reason)
-            self._leave_out(digest, reason)
+            self._report_diverged(digest, reason)
         else:
-            self._keep(digest, result)
+            self._add_result(digest, result)
 
     def list_results(self) -> list[RunResult]:
         """List the results in the order of the specs, without runs that diverged."""
         return [_copy_names(self._results[digest], spec) for digest, spec in self._order if digest in self._results]
 
-    def _keep(self, digest: str, result: RunResult) -> None:
+    def _add_result(self, digest: str, result: RunResult) -> None:
         self._results[digest] = result
         if self._on_result is not None:
             for spec in self._sharing[digest]:
                 self._on_result(_copy_names(result, spec))
 
-    def _leave_out(self, digest: str, reason: str) -> None:
+    def _report_diverged(self, digest: str, reason: str) -> None:
         for spec in self._sharing[digest]:
             if self._on_diverged is None:
                 raise DivergedError(f"{spec.title}: {reason}")
@@ -212,7 +216,11 @@ def _submit_all(
     receive: Callable[[str, Callable[[], WorkerResult]], None],
     shared: SharedSplits | None,
 ) -> None:
-    """Submit all runs to `executor`, again if a worker is lost, and pass each reply to `receive`."""
+    """Submit all runs to `executor`, and pass each reply to `receive` as it comes.
+
+    A future that ends with an error has lost its worker, since `execute` returns the errors of a training. Its run is
+    submitted again, until it has lost `_MAX_LOSSES` workers.
+    """
     pending = dict[Future[Reply], str]()  # the digest of the run of each future
     # A queue of ended futures, since `concurrent.futures.wait` would check all pending ones for each reply.
     ended = SimpleQueue[Future[Reply]]()
@@ -233,19 +241,11 @@ def _submit_all(
         for digest in waiting:
             submit(digest)
         while pending:
-            try:
-                future = ended.get(timeout=_CHECK_SECONDS)
-            except Empty:
-                # A lost cluster leaves futures that never end. Executors of other libraries cannot tell.
-                if getattr(executor, "is_lost", False):
-                    raise ConvscopeError(
-                        "the executor does not answer any more; finished runs are kept, so start it again to continue"
-                    ) from None
-                continue
+            future = _wait_for_next(ended, executor)
             digest = pending.pop(future)
             try:
                 reply = future.result()
-            except Exception as error:  # `execute` itself raises nothing: the worker died, or could not start
+            except Exception as error:  # the worker died, or could not start
                 losses[digest] += 1
                 if losses[digest] == _MAX_LOSSES:
                     raise ConvscopeError(
@@ -259,6 +259,19 @@ def _submit_all(
         for future in pending:
             with suppress(Exception):  # a lost cluster may raise here, and must not hide the first error
                 future.cancel()
+
+
+def _wait_for_next(ended: SimpleQueue[Future[Reply]], executor: Executor) -> Future[Reply]:
+    """Wait for the next future that ends; raises `ConvscopeError` if the connection to the executor is lost."""
+    while True:
+        try:
+            return ended.get(timeout=_CHECK_SECONDS)
+        except Empty:
+            # A lost cluster leaves futures that never end. Executors of other libraries cannot tell.
+            if getattr(executor, "is_lost", False):
+                raise ConvscopeError(
+                    "the executor does not answer any more; finished runs are kept, so start it again to continue"
+                ) from None
 
 
 def _describe_error(error: BaseException) -> str:

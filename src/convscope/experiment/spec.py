@@ -1,4 +1,9 @@
-"""The settings of a run in an experiment, and the digest that identifies it."""
+"""The settings of a run in an experiment, and the digest that identifies it.
+
+The digest is that of the run's definition, a text with everything that decides the result:
+
+    {"architecture":{...},"engine":"native","num_images":60000,"recipe":{...},"seed":7,"test":"...","train":"..."}
+"""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -22,7 +27,7 @@ from convscope.recipes import Recipe
 from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
 
-_SEED = '"seed":null'  # in the definition of a run, replaced by its seed
+_SEED = '"seed":null'  # in the definition of a group; with the seed in place of null, it is the definition of a run
 _DIGITS = 16  # hexadecimal, 64 bits: among a million runs, two share a digest with probability 1e12 / 2 / 2^64 = 3e-8
 
 
@@ -78,24 +83,24 @@ class RunSpec:
 
     def digest(self, splits: Splits) -> str:
         """Compute 16 hexadecimal digits of the SHA-256 of everything that decides the result of this run."""
-        return _compute_digest(self._write_definition(splits).replace(_SEED, f'"seed":{self.seed}'))
+        return _compute_digest(self._define_group(splits).replace(_SEED, f'"seed":{self.seed}'))
 
     def group_digest(self, splits: Splits) -> str:
         """Compute the digest of all runs that differ from this one only in the seed."""
-        return _compute_digest(self._write_definition(splits))
+        return _compute_digest(self._define_group(splits))
 
-    def _write_definition(self, splits: Splits) -> str:
-        """Write everything that decides the result as JSON, with `_SEED` for the seed."""
-        # By the weights and not by the path, which may hold another model tomorrow.
+    def _define_group(self, splits: Splits) -> str:
+        """Define the runs that differ from this one only in the seed: collect what decides their results, as JSON."""
+        # The start is given by its weights and not by its path, which may hold another model tomorrow.
         start = (load_start(self.start).weights_sha256, self.new_output) if self.start else None
         backend = backend_name() if self.engine == "keras" else None
         count = self._count_images(splits.train)
         optional = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
-        # Without those that are None, so that a new option leaves the digests of runs that do not use it as they are.
+        # Options that are None are left out, so that a new option leaves the digests of runs without it as they are.
         # A tuple, because the arguments of `lru_cache` must be hashable.
         settings = tuple((name, value) for name, value in optional.items() if value is not None)
         digests = splits.train.sha256, splits.test.sha256
-        return _write_definition_text(self.architecture, self.recipe, *digests, count, self.engine, settings)
+        return _write_definition(self.architecture, self.recipe, *digests, count, self.engine, settings)
 
     def state(self, splits: Splits) -> TrainingState | None:
         """Make the initial training state; None for the random weights of `seed`. Raises as `open_start`."""
@@ -155,7 +160,7 @@ def _compute_digest(text: str) -> str:
 
 
 @lru_cache(maxsize=64)  # most runs of an experiment differ only in the seed, and share this text
-def _write_definition_text(
+def _write_definition(
     architecture: Architecture,
     recipe: Recipe,
     train: str,
@@ -164,7 +169,7 @@ def _write_definition_text(
     engine: str,
     settings: tuple[tuple[str, Any], ...],  # pairs of a name and a value
 ) -> str:
-    """Write all that decides the result of a run but its seed, as JSON in a fixed order."""
+    """Write the definition of a group as JSON in a fixed order, with null for the seed."""
     network, training = architecture.to_dict(), recipe.to_dict()
     # Names decide nothing: a renamed network or recipe keeps its finished runs.
     del network["name"], training["name"]
@@ -184,15 +189,18 @@ def _write_definition_text(
 def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
     """Draw the ascending indices (count,) of images, an equal share of each class to within one image.
 
-    Each class is shuffled by the stream "subset", and its images get the positions (rank + 1/2) / size. The `count`
-    images with the smallest positions are taken, so a smaller draw by the same seed is part of a larger one. Equal
-    positions are ordered at random.
+    Each class is shuffled by the stream "subset", and its images get the positions (rank + 1/2) / size, which are
+    spread evenly from 0 to 1. The `count` images with the smallest positions are taken:
+
+        class of 2 images        1/4           3/4
+        class of 4 images   1/8       3/8  5/8      7/8
+
+    With a `count` of 3 these are one image of the first class and two of the second, in proportion to their sizes.
+    A smaller draw by the same seed is part of a larger one. Equal positions are ordered at random.
     """
     stream = random_stream(seed, "subset")
     order, positions = stream.permutation(len(train)), np.empty(len(train))
     labels = train.labels[order]
-    # A class of 2 images gets 1/4 and 3/4, one of 4 gets 1/8, 3/8, 5/8 and 7/8: below any position lies the same share
-    # of each class.
     for label, size in enumerate(train.class_counts):
         positions[labels == label] = (np.arange(size) + 0.5) / size
     # A stable sort leaves equal positions in the random order; the outer sort gives the order of the data set.
