@@ -1,4 +1,9 @@
-"""Share images between processes of one machine, which map them from one file instead of loading them."""
+"""Share images between processes of one machine, which map them from one file instead of loading them.
+
+On Linux the file has no name. Other processes open it as /proc/PID/fd/NUMBER, by the id of the process that wrote it
+and the number of the open file there. The system deletes it when that process ends in any way. On other systems it is a
+file in a temporary folder.
+"""
 
 import copy
 import os
@@ -12,6 +17,9 @@ import numpy as np
 from convscope.base.errors import ConvscopeError
 from convscope.data.datasets import Dataset, Splits
 from convscope.data.datasets.disk.images import is_on_disk
+
+_Part = tuple[Dataset, Path | None]
+"""A data set without its images and the file that has them, or a data set that is on disk anyway and None."""
 
 
 class SharedSplits:
@@ -33,10 +41,6 @@ class SharedSplits:
         return self._parts[0][0].sha256, self._parts[1][0].sha256
 
 
-_Part = tuple[Dataset, Path | None]
-"""A data set without its images and the file that has them, or a data set that is on disk anyway and None."""
-
-
 @contextmanager
 def share(splits: Splits) -> Iterator[SharedSplits]:
     """Share splits with other processes until the block ends.
@@ -56,12 +60,12 @@ def share(splits: Splits) -> Iterator[SharedSplits]:
 
 
 def _without_images(part: Dataset, files: ExitStack) -> _Part:
+    """Write the images of `part` to a file, and copy the rest of it."""
     if is_on_disk(part.images):
         return part, None
     _ = part.sha256, part.handwriting  # cached properties, computed here once instead of in each process
-    handles = Path(f"/proc/{os.getpid()}/fd")  # the open files of this process, on Linux
-    if handles.is_dir():
-        # A file without a name, which the system deletes when this process ends in any way.
+    handles = Path(f"/proc/{os.getpid()}/fd")
+    if handles.is_dir():  # on Linux
         file = files.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         path = handles / str(file.fileno())
         np.save(file, part.images)

@@ -51,9 +51,10 @@ class Start:
                     "`validation_fraction` and `patience`, or start from a run of convscope run or train"
                 )
             return
+        is_seen = self.known.includes(splits.test)
         # Images that the data set itself has in both parts are not this network's fault.
-        seen = self.known.includes(splits.test) & ~NOTHING.union(splits.train).includes(splits.test)
-        if count := int(seen.sum()):
+        is_in_both = NOTHING.union(splits.train).includes(splits.test)
+        if count := int((is_seen & ~is_in_both).sum()):
             raise DatasetError(
                 f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
                 f"{splits.name}, so they cannot be used for testing; divide the data as that run did "

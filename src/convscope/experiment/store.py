@@ -70,6 +70,7 @@ class RunStore:
         )  # fmt: skip
 
     def _make_group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
+        """Make the group that the run is stored in: the part of its description that other seeds share."""
         digest = spec.group_digest(self.splits)
         # Once for all runs of a group: this reads the start's file, and computes digests of all images.
         if digest not in self._groups:
@@ -77,7 +78,7 @@ class RunStore:
             record, provenance = self._make_shared_record(spec, start), dict(trained.model.provenance)
             if start is not None:
                 provenance["from"] = start.model.weights_sha256
-            self._write_origin(record, start)
+            self._write_group_files(record, start)
             handwriting = trained.model.handwriting
             self._groups[digest] = StoredGroup(digest, record, spec.architecture, spec.recipe, provenance, handwriting)
         return self._groups[digest]
@@ -94,16 +95,19 @@ class RunStore:
             start=UNSET if start is None else start.to_record(self.splits),
         )
 
-    def _write_origin(self, record: SharedRecord, start: Start | None) -> None:
-        """Write the network that runs start from, and the record of their training images."""
+    def _write_group_files(self, record: SharedRecord, start: Start | None) -> None:
+        """Write the network that the runs of a group start from, and the digests of all images they were trained on.
+
+        The names of both files have digests of what decides their content, so an existing file is not written again.
+        """
         assert self.stored is not None
-        # The names of both files have digests of what decides their content, so an existing file is not written again.
-        images = inside(self.stored.path, name_trained_on_file(record))
         if start is not None and record.start:
-            path = inside(self.stored.path, name_start_file(record.start))
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                start.save(path)
+            start_file = inside(self.stored.path, name_start_file(record.start))
+            if not start_file.exists():
+                start_file.parent.mkdir(parents=True, exist_ok=True)
+                start.save(start_file)
+        # The images of the start, and those of the runs. Without the former, the whole is unknown, and has no file.
         known = NOTHING if start is None else start.known
-        if known is not None and not images.exists():
-            write_trained_on(images, known.union(self.splits.train))
+        trained_on_file = inside(self.stored.path, name_trained_on_file(record))
+        if known is not None and not trained_on_file.exists():
+            write_trained_on(trained_on_file, known.union(self.splits.train))

@@ -1,5 +1,7 @@
 """Train a run, here or in a worker: another process, perhaps on another machine.
 
+    write_order ── Order ──▶ execute, in the worker ── Reply ──▶ read_reply
+
 A worker must have the same version of Convscope. It loads the data itself and compares their digests; processes of one
 machine share the data.
 """
@@ -34,7 +36,10 @@ _BLOCK = 1000  # images whose logits are computed at once
 
 
 Order = tuple[str, str]
-"""A run to train in a worker: the version of Convscope that wrote it, and JSON that only the same version reads."""
+"""A run to train in a worker: the version of Convscope that wrote it, and JSON that only the same version reads.
+
+The JSON is a list: fields of the `RunSpec`, loading options, digests of the data, Keras' backend, number of threads.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +73,8 @@ def train_one(
     Raises:
         ConvscopeError: as `train` does, with the title of the run.
     """
-    logits: NDArray[np.float32] | None = None  # logits of the images that were measured after the latest epoch
+    # Of the images that `train` measured after the latest epoch: the test images, if no training images are held out.
+    logits: NDArray[np.float32] | None = None
 
     def take_logits(state: TrainingState) -> None:
         nonlocal logits
@@ -89,8 +95,8 @@ def train_one(
             unseen=spec.unseen(drawn_splits.train),
             on_epoch=take_logits,
         )
-        # Whatever trained the run, its predictions come from `native` in float32. If that engine measured the test
-        # images after the epoch whose weights were taken, these are its logits.
+        # Whatever trained the run, its predictions come from `native` in float32. The logits above are those if the
+        # training used the same, and the weights of the last epoch were taken, not those of an earlier best one.
         is_native = spec.engine == "native" and spec.recipe.precision == "float32"
         is_last = history.best_epoch in (None, len(history))
         if logits is None or history.val_split != "test" or not (is_native and is_last):

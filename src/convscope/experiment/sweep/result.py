@@ -59,7 +59,12 @@ class Sweep(Recorded):
     def conclusion(self) -> str:
         """The comparison of the best trial with the default, and the trials that may be as good, in words."""
         best, default = self.best, self.default
-        # Three sentences: further seeds of the best trial, the other contenders, and the contenders that were dropped.
+        # Up to three sentences: further seeds of the best trial, the other contenders, and those that were dropped.
+        #
+        #     5 other seeds of trial 3 classify 98.10 % of 5,000 other held-out images correctly (95 % interval ...),
+        #     those of the default 97.60 %: [the difference] ([its p-value], over seeds and images).
+        #     Trials 7, 2 may be as good: on the images that chose it the lead may be chance.
+        #     Halving dropped 2 trials that may have been as good.
         if best is None:
             text = f"Other seeds of trial {self.best_trial.number} diverged."
         else:

@@ -29,7 +29,8 @@ class Sampler:
             if ranged := [dimension.name for dimension in dimensions if not dimension.values]:
                 raise ConvscopeError(f"`vary` {ranged[0]}: a grid needs values, separated by commas, and no range")
             grid = {dimension.name: list(range(len(dimension.values))) for dimension in dimensions}
-            # It draws combinations in random order, so fewer trials than combinations are spread over the grid.
+            # Indices of the values, see `_suggest`. Optuna draws combinations in random order, so fewer trials than
+            # combinations are spread over the grid.
             sampler: Any = optuna.samplers.GridSampler(grid, seed=0)
             self._trials = min(trials, int(np.prod([len(dimension.values) for dimension in dimensions])))
         elif search == "tpe":
@@ -47,7 +48,11 @@ class Sampler:
             yield dict(drawn)
 
     def tell(self, scores: Mapping[int, float]) -> None:
-        """Pass the scores of trials to Optuna, each once; a score below 0 means that the trial failed."""
+        """Pass the scores of trials to Optuna; a score below 0 means that the trial failed.
+
+        Args:
+            scores: by the number of the trial. Those that were passed before are skipped, as Optuna takes each once.
+        """
         if not self._uses_scores:
             return
         for number in list(self._open):

@@ -16,7 +16,9 @@ Value = int | float | str | bool | None
 _WORDS: Mapping[str, Value] = {"none": None, "true": True, "false": False}
 _WHOLE = re.compile(r"-?\d{1,9}")  # fits 32 bits
 _MAX_VALUES = 1000  # limit for the listed values of a dimension
-_NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")  # the last: a sweep holds out images itself
+# Names; a list with a number for each class, which is no single value; and a fraction that has no use in a sweep, since
+# it holds out images itself.
+_NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,16 @@ def parse_dimension(text: str) -> Dimension:
             f"`vary` {text!r:.80}: use NAME=VALUES, such as learning_rate=log:1e-4..1e-2 or filters=8,16,32"
         )
     if ".." not in values:
-        parsed = tuple(_parse_value(text.strip()) for text in values.split(","))
+        listed = tuple(_parse_value(text.strip()) for text in values.split(","))
         # Compared by `repr`, because 1, 1.0 and True are equal.
-        if len(parsed) > _MAX_VALUES or len(set(map(repr, parsed))) < len(parsed) or "" in parsed:
+        if len(listed) > _MAX_VALUES or len(set(map(repr, listed))) < len(listed) or "" in listed:
             raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
-        return Dimension(name, parsed)
+        return Dimension(name, listed)
     is_log = values.startswith("log:")
     low, _, high = values.removeprefix("log:").partition("..")
-    ends = [end for end in map(_parse_value, (low.strip(), high.strip())) if isinstance(end, int | float)]
-    if (
-        len(ends) < 2
-        or not ends[0] < ends[1]
-        or (is_log and ends[0] <= 0)
-        or any(isinstance(end, bool) for end in ends)
-    ):
+    parsed = (_parse_value(low.strip()), _parse_value(high.strip()))
+    ends = [end for end in parsed if isinstance(end, int | float) and not isinstance(end, bool)]  # without "true"
+    if len(ends) < 2 or not ends[0] < ends[1] or (is_log and ends[0] <= 0):
         above = " above 0" if is_log else ""
         raise ConvscopeError(f"`vary` {name}: {values!r:.60} must be two numbers{above}, the smaller one first")
     is_whole = all(isinstance(end, int) for end in ends)
@@ -121,14 +119,17 @@ def _find_field(recipe: Recipe, name: str) -> tuple[str, ...] | None:
     """Find the path to a field of a recipe; None if there is none, or several.
 
     A recipe has fields of its own, such as `epochs`, and parts with fields, such as `augmentation`. A field of a part
-    may be named alone if no other part has such a field.
+    may be named alone if no other part has such a field:
+
+        epochs                ("epochs",)
+        augmentation.shift    ("augmentation", "shift")
+        shift                 ("augmentation", "shift")
     """
     part, _, field = name.rpartition(".")
     plain = recipe.to_dict()
     if part:
-        return (
-            (part, field) if isinstance(plain.get(part), dict) and field in _list_variable_fields(plain[part]) else None
-        )
+        has_field = isinstance(plain.get(part), dict) and field in _list_variable_fields(plain[part])
+        return (part, field) if has_field else None
     if name in _list_variable_fields(plain) and not isinstance(plain[name], dict):
         return (name,)
     inner = [key for key, value in plain.items() if isinstance(value, dict) and name in _list_variable_fields(value)]
@@ -149,7 +150,7 @@ def _list_recipe_fields(recipe: Recipe) -> Iterable[str]:
     for key, value in recipe.to_dict().items():
         if isinstance(value, dict):
             yield from _list_variable_fields(value)
-        elif key in _list_variable_fields({key: value}):
+        elif key not in _NOT_VARIED:
             yield key
 
 

@@ -175,7 +175,11 @@ class _SweepJob:
     diverged: list[DivergedRun]
 
     def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _TrialResult]:
-        """Train trials on `num_images` images, and measure them on the held-out images."""
+        """Train trials on `num_images` images, and measure them on the held-out images.
+
+        A trial has `seeds` specs, but may have fewer results, since runs that diverge have none. So the results are
+        matched with their trials by name, such as "trial 3".
+        """
         specs = [
             RunSpec(
                 self.dataset,
@@ -191,7 +195,7 @@ class _SweepJob:
         results = self.train_specs(specs)
         trials = dict[int, _TrialResult]()
         for number, values in batch.items():
-            trial_runs = [result for result in results if result.name == f"trial {number}"]  # without diverged runs
+            trial_runs = [result for result in results if result.name == f"trial {number}"]
             wrong = np.array([result.y_pred != self.splits.test.labels for result in trial_runs]).reshape(
                 len(trial_runs), len(self.is_choosing)
             )  # (n, M), also where n is 0, from which NumPy would make (0,)
@@ -223,7 +227,8 @@ def _train_trials(
     """Train the trials that `sampler` draws, in a round for each number of training images in `sizes`.
 
     Returns:
-        For each round the results in it by trial number.
+        For each round the results in it by trial number. With halving, three rounds of nine trials may be
+        {0: ..., 1: ..., (all) 8: ...}, then {2: ..., 4: ..., 7: ...} on more images, and {4: ...} on all.
     """
     rounds = [dict[int, _TrialResult]() for _ in sizes]
     for batch in sampler.batches(batch_size):
@@ -269,7 +274,7 @@ def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
 
 def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
     """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
-    # The last result of each trial: that of a later round replaces that of an earlier one.
+    # The result of each trial on the most images: that of a later round replaces that of an earlier one.
     last = {number: result for trials in rounds for number, result in trials.items()}
     # Diverged trials come last. The others are ordered by round, since scores on fewer images are lower, then by score.
     ranking = sorted(
@@ -281,13 +286,7 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
             f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
             f"{job.diverged[0].reason})"
         )
-    # A round is empty if every trial of the round before diverged.
-    trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
-    # Bonferroni: in each round, all trials but the best are compared with it.
-    level = 0.05 / max(sum(len(trials) - 1 for trials in trained), 1)
-    contenders = [_find_contenders(trials, job.is_choosing, level) for trials in trained]
-    # Halving dropped the contenders of a round that are not in the next round; the last round has no next one.
-    num_dropped = sum(len(set(numbers) - set(after)) for numbers, after in zip(contenders, trained[1:], strict=False))
+    contenders, num_dropped = _list_contenders(rounds, job.is_choosing)
     network, recipe = change(job.architecture, job.recipe, best.values)
     seeds, wrong = job.train_further(best.values, f"trial {ranking[0]}")
     is_changed = (network, recipe) != (job.architecture, job.recipe)
@@ -307,7 +306,7 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
         # Shares of wrong images, so the default comes first in the difference of the accuracies.
         difference=Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=test.interval) if test else None,
         p_value=test.p_value if test else None,
-        contenders=tuple(contenders[-1]),
+        contenders=tuple(contenders),
         num_dropped_contenders=num_dropped,
         diverged=tuple(job.diverged),
     )
@@ -323,6 +322,20 @@ def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRu
         accuracy=float(np.mean(accuracies)),
         interval=group_accuracy_interval(wrong),
     )
+
+
+def _list_contenders(
+    rounds: Sequence[Mapping[int, _TrialResult]], is_choosing: NDArray[np.bool_]
+) -> tuple[list[int], int]:
+    """List the trials that may be as good as the best one, and count those that halving dropped nevertheless."""
+    # A round is empty if every trial of the round before diverged.
+    trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
+    # Bonferroni: in each round, all trials but the best are compared with it.
+    level = 0.05 / max(sum(len(trials) - 1 for trials in trained), 1)
+    by_round = [_find_contenders(trials, is_choosing, level) for trials in trained]
+    # Halving dropped the contenders of a round that are not in the next round; the last round has no next one.
+    num_dropped = sum(len(set(numbers) - set(after)) for numbers, after in zip(by_round, trained[1:], strict=False))
+    return by_round[-1], num_dropped
 
 
 def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np.bool_], level: float) -> list[int]:
