@@ -104,7 +104,7 @@ def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: Reci
 
 def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
     """True if a network is a preset, and the recipe is the one with the preset's name."""
-    return preset_of(network) == recipe.name in RECIPES
+    return recipe.name in RECIPES and recipe.name == preset_of(network)
 
 
 @contextmanager

@@ -124,6 +124,7 @@ def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) 
     Raises:
         RunError: if no number of seeds suffices, or a group was not trained from random weights.
     """
+    # For the test of a difference, and for that of the margin; None if no number is large enough.
     seeds = [plan.seeds, plan.margin_seeds] if has_margin else [plan.seeds]
     if None in seeds:
         raise RunError(
@@ -156,7 +157,7 @@ def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) 
         groups=(first, second),
         # Seeds after those of the pilot, whose results led to the plan.
         first_seed=1 + max(seed for group in (plan.a, plan.b) for seed in group.seeds),
-        seeds=max(count for count in seeds if count is not None),
+        seeds=max(count for count in seeds if count is not None),  # no None is left, but mypy does not know it
         looks=plan.looks,
         difference=plan.difference,
         margin=plan.margin,
@@ -164,7 +165,11 @@ def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) 
 
 
 def _count_look(groups: Sequence[SeedGroup], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
-    """Count a look at runs that are stored with others, and judge it, see `judge_looks`."""
+    """Count this look at the results of groups in the notes of their experiments, and judge it, see `judge_looks`.
+
+    If results of a group were shown with 5 runs and then with 10, the notes have [5, 10] for it. So a comparison of 15
+    runs can say that seeds were added after somebody had looked.
+    """
     stored = [match for group in groups if (match := group.runs[0].stored) is not None]
     # Only a database holds looks. A run folder has one run, so there are no seeds to add after a look.
     if len(stored) < len(groups):
@@ -183,7 +188,7 @@ def _count_look(groups: Sequence[SeedGroup], left_out: list[str]) -> tuple[Looks
             name=name,
             kind=compute_sha256(group.runs[0].kind),
             seeds=[run.folder.seed for run in group.runs],
-            # Without this look, which has as many runs as there are.
+            # Without this look itself, which has all runs of the group: [5, 10, 15] gives [5, 10].
             earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
         )
         for group, name, (store, run) in zip(groups, name_groups(groups), stored, strict=True)

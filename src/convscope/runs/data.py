@@ -53,7 +53,16 @@ def _name_split(dataset: Dataset, split: str) -> Dataset:
 def load_again(
     recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Load the data of the run at `path` again, and compare their digests; arguments and errors as of `read_again`."""
+    """Load the data of the run at `path` again, and check that they are still the same.
+
+    Args:
+        recorded: the `dataset` of `run.json`.
+        data: the arrays, if the run was made from arrays in memory.
+
+    Raises:
+        RunError: if the images have changed, or the run was made from arrays and `data` is None.
+        DatasetError: if the data cannot be loaded any more.
+    """
     splits = read_again(recorded, path, data, on_progress)
     name = recorded.argument if data is None else "data"
     for part in (splits.train, splits.test):
@@ -67,16 +76,7 @@ def load_again(
 def read_again(
     recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Load the data of the run at `path` from their source again.
-
-    Args:
-        recorded: the `dataset` of `run.json`.
-        data: the arrays, if the run was made from arrays in memory.
-
-    Raises:
-        RunError: if the run was made from arrays and `data` is None.
-        DatasetError: if the data cannot be loaded any more.
-    """
+    """Load the data of the run at `path` again, whether or not they have changed; otherwise as `load_again`."""
     options = recorded.options
     if data is None and recorded.argument == IN_MEMORY:
         raise RunError(

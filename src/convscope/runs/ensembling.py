@@ -31,7 +31,8 @@ class Members(RunGroup):
     @property
     def accuracy_interval(self) -> tuple[float, float]:
         """(low, high), 95 %, over images only."""
-        # (1, N): as one run, which for each image is wrong by the share of members that are.
+        # (1, N), as one run would give it: for each image the share of members that are wrong, 0.4 for two of five.
+        # Only the images are left to chance then.
         return group_accuracy_interval(self.wrong.mean(axis=0, keepdims=True))
 
 
@@ -40,7 +41,7 @@ class MembersComparison(GroupComparison):
 
     @property
     def verdict(self) -> str:
-        # With one model, the verdict would ask for more seeds; here none are needed.
+        # Of a single model the verdict asks for more seeds. An ensemble needs none, so it is written as for two models.
         several = structs.replace(self._numbers.a, num_models=2)
         return words.format_verdict(structs.replace(self._numbers, a=several))
 

@@ -78,12 +78,9 @@ class ExperimentPlan:
     @property
     def recipe_names(self) -> list[str]:
         """The names of the recipes for each network; without a choice of recipes, those of the first network."""
-        first = self.specs[0]  # the specs with its network and seed have every recipe once
-        return [
-            spec.recipe.name
-            for spec in self.specs
-            if (spec.architecture, spec.seed) == (first.architecture, first.seed)
-        ]
+        # The specs with the first network and the first seed have every recipe once.
+        network, seed = self.specs[0].architecture, self.specs[0].seed
+        return [spec.recipe.name for spec in self.specs if (spec.architecture, spec.seed) == (network, seed)]
 
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
@@ -136,13 +133,17 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
 
 
 def _plan_next_look(request: ExperimentRequest, splits: Splits, argument: str) -> ExperimentPlan:
-    """Prepare the next look of a plan: the first with a seed that is not trained yet, or the last."""
+    """Prepare the next look of a plan: the first with a seed that is not trained yet, or the last.
+
+    A look has the seeds of those before it too. With 12 seeds and 3 looks, of which 4 seeds are trained, the next look
+    has 8 seeds, and the experiment trains the 4 that are missing.
+    """
     assert request.plan is not None
     kept = read(request.plan, PlanFile)
     if (splits.train.sha256, splits.test.sha256) != (kept.train_sha256, kept.test_sha256):
         raise DatasetError(f"{request.plan}: is a plan for other images than those of {request.data}; name its data")
     networks = [Architecture.from_dict(group.architecture) for group in kept.groups]
-    plan = ExperimentPlan(request, splits, networks, (), kept)  # its runs follow below
+    plan = ExperimentPlan(request, splits, networks, (), kept)  # knows its folder; its runs are chosen below
     stored = StoredRuns(plan.folder / "runs")
     trained = {*stored.digests(), *stored.digests_of_diverged()}  # a run that diverged would diverge again
     for look in range(1, kept.looks + 1):

@@ -113,7 +113,7 @@ class SeedGroup:
         first = self.runs[0]
         network = first.folder.architecture
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
-        # Seconds for one image, and for a thousand. The weights do not change them, so no run's file is read.
+        # Seconds for one image, and for a thousand. They do not depend on the weights, so no run's file is read.
         single, many = None, None
         if images is not None:
             single, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
@@ -165,9 +165,15 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
 
 
 def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
-    """Yield the finished runs in a folder of runs or an experiment, as `_read_folder` does."""
+    """Yield the finished runs in a folder of runs or an experiment, as `_read_folder` does.
+
+    A folder of runs has them itself, an experiment in runs/. In both places there may be stored runs, in a database,
+    and run folders.
+
+    Raises:
+        RunError: at the end, if there was no finished run. It names the first of those that were left out.
+    """
     is_empty, num_left_out_before = True, len(left_out)
-    # A folder of runs, or an experiment, which has its runs in runs/. Both may have stored runs and run folders.
     for runs in (path, path / "runs"):
         stored, kinds, y_true = StoredRuns(runs), dict[str, str](), np.empty(0, np.int64)
         for run in stored.runs(left_out.append):
@@ -176,8 +182,8 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
             y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # one array for all runs
             is_empty = False
             yield _read_stored_run(stored, run, y_true, kinds[run.group.digest])
-        # A name that begins with a dot is that of a folder being written. A folder named by a digest is that of a
-        # stored run which somebody opened, and was yielded above.
+        # Now the run folders. A name that begins with a dot is that of a folder being written. A folder named by a
+        # digest is that of a stored run which somebody opened, and was yielded above.
         digests = set(stored.digests())
         folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")
         folders = [folder for folder in folders if folder.name not in digests]
@@ -186,11 +192,12 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         for folder in finished:
             is_empty = False
             yield _read_run(folder)
-    if is_empty and len(left_out) == num_left_out_before:
+    if not is_empty:
+        return
+    unfinished = left_out[num_left_out_before:]
+    if not unfinished:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
-    if is_empty:
-        first, count = left_out[num_left_out_before], len(left_out) - num_left_out_before
-        raise RunError(f"{path}: none of its {count} runs is finished ({first}); finish them first")
+    raise RunError(f"{path}: none of its {len(unfinished)} runs is finished ({unfinished[0]}); finish them first")
 
 
 def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
@@ -250,9 +257,14 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
 def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
     """Name each group by its architecture, and by further settings until all names differ.
 
-    Two groups of `cnn` with different recipes are "cnn, fast" and "cnn, classic".
+    Each group has a row of words, one for each setting. Columns are added from the left, without those in which all
+    rows are alike, until no two groups have the same words. Here columns 0, 1 and 2 are enough:
+
+        cnn   fast      60,000 images   native   random weights   ...      "cnn, fast, 60,000 images"
+        cnn   fast       5,000 images   native   random weights   ...      "cnn, fast, 5,000 images"
+        cnn   classic   60,000 images   native   random weights   ...      "cnn, classic, 60,000 images"
     """
-    parts = list[list[str]]()  # for each group its settings as words, a column for each setting
+    parts = list[list[str]]()
     for number, group in enumerate(groups, 1):
         run, record = group.runs[0], group.runs[0].folder.record
         network, recipe = run.folder.architecture.name, run.folder.recipe.name

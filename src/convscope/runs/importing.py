@@ -121,8 +121,9 @@ def _read_for_data(request: ImportRequest, splits: Splits, listeners: Listeners)
     """Read the network in the file, and make a model for `splits`."""
     path = request.path
     imported = _read_network(request, splits.image_shape)
-    # Other data are refused before the scaling is searched, for which the training images are classified many times.
-    names = None if imported.class_names else splits.class_names
+    names = None if imported.class_names else splits.class_names  # the data name the classes if the file does not
+    # Data that do not fit are refused here, before the search for a scaling classifies the training images many times.
+    # The model of this check is made before the scaling is known.
     try:
         for part in (splits.train, splits.test):
             check_fit(imported.architecture, part)
