@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.base.files import inside
-from convscope.data.datasets import Dataset, LoadOptions, Splits
+from convscope.data.datasets import LoadOptions, Splits
 from convscope.interchange.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
@@ -80,7 +80,8 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
                 export_model(model, file, form.name, options)
                 # A model file without a data set is exported, but not compared.
                 if splits is not None:
-                    rows.append(_verify(model, file, form, dtype, splits.test, listeners))
+                    on_progress, runner = partial(listeners.on_step, f"verifying {file.name}"), form.open(file)
+                    rows.append(measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress))
             except MissingPackageError as error:  # a package to write the format, or to run its file
                 if not request.leave_out:
                     raise
@@ -91,12 +92,6 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             earlier_table = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
             folder.write_evidence("exports", earlier_table.merge(rows), model)
     return Exported(ParityTable(rows=tuple(rows)), missing)
-
-
-def _verify(model: Model, file: Path, form: ExportFormat, dtype: Dtype, test: Dataset, listeners: Listeners) -> Parity:
-    """Compare a file with the model that it was exported from, on the test images."""
-    on_progress = partial(listeners.on_step, f"verifying {file.name}")
-    return measure_parity(model, form.open(file), file, form.name, dtype, test, on_progress)
 
 
 def _check_images(model: Model, splits: Splits, path: Path) -> None:

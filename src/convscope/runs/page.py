@@ -89,27 +89,33 @@ class RunPage:
         self._baseline, self._comparison = _make_replay(baseline), comparison
 
     def contents(self) -> RunContents:
-        """Collect everything that the page shows."""
-        run, folder = self._run, self._run.folder
+        """Collect everything that the page shows; after the first time, only what has changed."""
         with measure_time(self._timings, "report"):
             for topic in self._evidence.keys() - self._sections.keys():  # not drawn yet
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
-        # Read again, because the training has added results to the record since `folder` was opened.
-        record = from_attributes(PageRecord, shareable(folder.read_record()), timings=dict(self._timings))
-        if self._contents is not None:
+        # Read again, because the training has added results to the record since the folder was opened.
+        record = from_attributes(PageRecord, shareable(self._run.folder.read_record()), timings=dict(self._timings))
+        if self._contents is None:
+            self._contents = self._make_contents(record, evidence)
+        else:
             self._contents = self._contents.with_changes(record, self._baseline, self._comparison, evidence)
-            return self._contents
+        return self._contents
+
+    def _make_contents(self, record: PageRecord, evidence: Sequence[RenderedSection]) -> RunContents:
+        """Make the contents for the first time, with the explanation of the test image."""
+        run = self._run
         with measure_time(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
-        # A function that returns the means of the filters. They are computed when it is called, or already now by
-        # another thread, and cached in the subject, so the topic "ablation" does not compute them again.
+        # A function that returns the means of the filters. Without an executor they are computed when it is called.
+        # With one, another thread begins now, and the function waits for it. The subject keeps the means, so the topic
+        # "ablation" does not compute them again.
         compute_means = partial(getattr, self._subject, "means")
         get_means = compute_means if self._executor is None else self._executor.submit(compute_means).result
-        self._contents = RunContents(
+        return RunContents(
             splits=self._splits,
-            recipe=folder.recipe,
-            trained=Replay(run.model, run.history, folder.load_snapshots(), get_means),
+            recipe=run.folder.recipe,
+            trained=Replay(run.model, run.history, run.folder.load_snapshots(), get_means),
             evaluation=run.evaluation,
             explanation=explanation,
             record=structs.replace(record, timings=dict(self._timings)),  # with the seconds of `explain`
@@ -117,7 +123,6 @@ class RunPage:
             comparison=self._comparison,
             evidence=evidence,
         )
-        return self._contents
 
     def write(self) -> Path:
         """Write the page, and return its path."""

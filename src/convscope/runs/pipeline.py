@@ -129,13 +129,9 @@ class _Phases:
 
     def _compare(self) -> None:
         assert self._baseline_job is not None, "it is planned only then"
-        run, splits = self._measured[0], self._splits
-        trained = train_run(self._baseline_job, self._timings, "baseline", self._listeners)
-        with measure_time(self._timings, "baseline"):
-            baseline = measure_run(trained, splits)
-            self._baseline_job.folder.finish()  # only a finished baseline is read by a resumed job
+        baseline = train_baseline(self._baseline_job, self._timings, self._listeners)
+        self.comparison = compare_runs(self._measured[0], baseline, self._splits)
         self._measured.append(baseline)
-        self.comparison = compare_runs(run, baseline, splits)
         self._folder.write("comparison.json", self.comparison.to_dict())
         self._page.compare(baseline, self.comparison)
 
@@ -194,6 +190,15 @@ def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[E
     memory = measure_job_memory(job)  # now, since what follows may use more memory than the training
     with measure_time(timings, "evaluate"):
         return measure_run(trained, job.splits), memory
+
+
+def train_baseline(job: Job, timings: dict[str, float], listeners: Listeners) -> EvaluatedRun:
+    """Train and evaluate the dense network that a run is compared with."""
+    trained = train_run(job, timings, "baseline", listeners)
+    with measure_time(timings, "baseline"):
+        baseline = measure_run(trained, job.splits)
+        job.folder.finish()  # only a finished baseline is read again, see `load_baseline`
+    return baseline
 
 
 def _finish(job: Job, result: JobResult) -> JobResult:

@@ -139,8 +139,12 @@ def judge_looks(
 
 
 def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecord, PlanFile | None]:
-    """List all departures from the plan; also return the plan if there are none."""
-    step = plan.seeds // plan.looks  # further seeds of each network at a look
+    """List all departures from the plan; also return the plan if there are none.
+
+    With 12 seeds from 0 on and 3 looks, each look has 4 seeds more. Groups of 8 and 9 seeds are at the second look, for
+    which seeds 0 to 7 are planned: the ninth seed is a departure, and so is an earlier look at 6 seeds.
+    """
+    step = plan.seeds // plan.looks
     # The smaller group tells which look this is. If it has fewer seeds than the first look, some are missing below.
     look = max(min(len(group.seeds) // step for group in groups), 1)
     planned = plan.seeds_at(min(look, plan.looks))
@@ -152,7 +156,6 @@ def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecor
             problems.append(f"{group.name} lacks {_list_seeds(missing)}")
         if unplanned_seeds := sorted(set(group.seeds) - set(planned)):
             problems.append(f"{group.name} also has {_list_seeds(unplanned_seeds)}")
-        # Looks are planned after whole steps alone.
         if unplanned := [count for count in group.earlier if count % step]:
             problems.append(f"there was a result of {group.name} with {unplanned[0]} seeds")
     begin = f"Plan {plan.sha256:.8} was {'not ' if problems else ''}followed"

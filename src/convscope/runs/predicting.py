@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +57,12 @@ class Reader:
             pictures = [picture for _, picture in readable]
             predictions = predict(self.model, pictures, names=[name for name, _ in readable], steps=steps)
             self._explain(predictions, pictures)
-            next_prediction = iter(predictions)  # in the order of the pictures in the batch
+            next_prediction = iter(predictions)  # one for each file of the batch that is no failure
             for name, content in batch:
-                yield (
-                    self._report_failure(name, content)
-                    if isinstance(content, str)
-                    else PredictionOutcome(name, next(next_prediction))
-                )
+                if isinstance(content, str):
+                    yield self._report_failure(name, content)
+                else:
+                    yield PredictionOutcome(name, next(next_prediction))
 
     def classify_strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
         """Yield the characters read in each of `paths`, in their order."""
@@ -96,16 +94,16 @@ class Reader:
 
     def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:
         """Add predictions to the page, if there is one; a full page only counts them."""
-        if self.page is None:
+        if self.page is None or not predictions:
             return
-        shown = [] if self.page.is_full else predictions
-        maps = map_predictions(self.model, shown) if shown else ()
-        for prediction, picture, attribution in zip(shown, pictures, maps, strict=False):
+        if self.page.is_full:
+            for prediction in predictions:
+                self.page.count(prediction)
+            return
+        # If the page becomes full within the batch, `add` only counts the rest.
+        maps = map_predictions(self.model, predictions)
+        for prediction, picture, attribution in zip(predictions, pictures, maps, strict=True):
             self.page.add(prediction, picture, attribution)
-        # If the page was full before this batch, its predictions are only counted here. If it becomes full within the
-        # batch, `add` only counts the others.
-        for prediction in islice(predictions, len(shown), None):
-            self.page.count(prediction)
 
 
 def make_explaining_reader(model: Model, name: Path) -> Reader:

@@ -25,17 +25,9 @@ from convscope.runs.data import DataChoice, load_again
 from convscope.runs.evidence import Evidence
 from convscope.runs.jobs import baseline_job, check_index, open_with_data, read_options, resume_job
 from convscope.runs.listeners import SILENT, make_listeners
-from convscope.runs.pipeline import main_job, train_job
+from convscope.runs.pipeline import main_job, train_baseline, train_job
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
-from convscope.runs.steps import (
-    EvaluatedRun,
-    compare_runs,
-    load_baseline,
-    load_run,
-    measure_run,
-    measure_time,
-    train_run,
-)
+from convscope.runs.steps import EvaluatedRun, compare_runs, load_baseline, load_run, measure_time
 from convscope.runs.topics import MEASURED, Subject, measure_topics, open_topics, read_topics
 from convscope.storage import RunFolder, writing
 from convscope.storage import open_run as open_folder
@@ -260,8 +252,7 @@ class Run:
             job = baseline_job(folder, splits)
             if job is None:
                 return [run]
-            baseline = measure_run(train_run(job, {}, "baseline", SILENT), splits)
-            job.folder.finish()  # only a finished baseline is read again
+            baseline = train_baseline(job, {}, SILENT)
         return [run, baseline]
 
     def _read_or_measure(self, name: str) -> Evidence:

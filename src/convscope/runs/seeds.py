@@ -92,7 +92,8 @@ def train_seeds(
     if count == 1:
         return None
     seeds = range(first.seed + 1, first.seed + count)
-    specs = [make_run_spec(run.folder, seed) for run in measured for seed in seeds]
+    specs_by_network = [[make_run_spec(run.folder, seed) for seed in seeds] for run in measured]
+    specs = [spec for network_specs in specs_by_network for spec in network_specs]
     listeners.on_runs(len(specs))
     with measure_time(timings, "seeds"):
         results, diverged = train_and_list_diverged(
@@ -104,22 +105,23 @@ def train_seeds(
             on_diverged=listeners.on_diverged,
         )
     runs, by_digest = list[RunResult](), {result.digest: result for result in results}
-    for number, run in enumerate(measured):
-        # The specs of a network stand together, one for each seed. Runs that diverged have no result.
-        digests = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
+    for run, network_specs in zip(measured, specs_by_network, strict=True):
+        # First the run that is there already, then those of the further seeds. Runs that diverged have no result.
+        digests = [spec.digest(splits) for spec in network_specs]
         runs += [_make_run_result(run, splits), *(by_digest[digest] for digest in digests if digest in by_digest)]
     experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))
     groups = None
     if comparison is not None:
-        # The table has the groups in the order of `measured`, which is that of the comparison.
-        first_runs = (comparison.a, comparison.b)
-        a, b = (_make_run_group(experiment, *pair, splits) for pair in zip(experiment.table, first_runs, strict=True))
+        # The table has a group for the run and one for its baseline, in this order, and so has the comparison.
+        network, baseline = experiment.table
+        a = _make_run_group(experiment, network, comparison.a, splits)
+        b = _make_run_group(experiment, baseline, comparison.b, splits)
         groups = compare_groups(a, b)
     return SeedRuns(experiment, groups, why)
 
 
 def _make_run_group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
-    """Convert the runs of a network for the comparison, with the latencies of the first."""
+    """Convert the runs of a network for the comparison, with the times of a prediction from its first run."""
     return replace(
         experiment.predictions_of(group, splits.test),
         name=group.architecture,

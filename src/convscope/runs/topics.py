@@ -254,7 +254,8 @@ def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[
     if not topics:  # the old files of requested topics are not read, since a damaged one is replaced
         measured = read_topics(folder, MEASURED, subject.model)
         topics = tuple(topic for topic in MEASURED if topic not in measured)
-    # The reason of each topic that cannot be measured. Topics with the same reason share a line.
+    # The reason for each topic that cannot be measured. Topics with the same reason share a line of `reasons`, such as
+    # "calibration, rejection: 40 test images are too few; ...".
     closed = dict(_find_topics_with_too_few_images(subject.splits))
     without_unseen_images, why = _find_closed_topics(subject)
     closed |= dict.fromkeys(without_unseen_images, why)
@@ -290,7 +291,13 @@ def _list_topics_needing(*needs: Needs) -> tuple[str, ...]:
 
 
 def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
-    """Find the topics that cannot be measured on this run, and the reason: they need images that no ancestor saw."""
+    """Find the topics that cannot be measured on this run, and the reason: they need images that no ancestor saw.
+
+    imported network           held-out images
+    ensemble                   both needs, if a member was imported or trained on from another network
+    training from a network    see `_find_topics_closed_by_start`
+    from random weights        none
+    """
     if subject.folder.record.imported:
         return _list_topics_needing("held-out images"), (
             "the file of an imported network does not say which images it was trained on, so none are known to be new "
@@ -305,9 +312,11 @@ def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
             "these need networks like each member that did not see some of the training images, but a member was "
             "imported, or trained on from another network"
         )
-    start = subject.start
-    if start is None:
-        return (), ""
+    return ((), "") if subject.start is None else _find_topics_closed_by_start(subject, subject.start)
+
+
+def _find_topics_closed_by_start(subject: Subject, start: Start) -> tuple[tuple[str, ...], str]:
+    """Find the topics that cannot be measured because the network of the start saw training images of this run."""
     images = len(subject.splits.train)
     seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
     if seen == 0:

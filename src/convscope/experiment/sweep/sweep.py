@@ -286,7 +286,7 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
             f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
             f"{job.diverged[0].reason})"
         )
-    contenders, num_dropped = _list_contenders(rounds, job.is_choosing)
+    contenders, num_dropped = _list_contenders(job, rounds)
     network, recipe = change(job.architecture, job.recipe, best.values)
     seeds, wrong = job.train_further(best.values, f"trial {ranking[0]}")
     is_changed = (network, recipe) != (job.architecture, job.recipe)
@@ -324,15 +324,13 @@ def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRu
     )
 
 
-def _list_contenders(
-    rounds: Sequence[Mapping[int, _TrialResult]], is_choosing: NDArray[np.bool_]
-) -> tuple[list[int], int]:
+def _list_contenders(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> tuple[list[int], int]:
     """List the trials that may be as good as the best one, and count those that halving dropped nevertheless."""
     # A round is empty if every trial of the round before diverged.
     trained = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
     # Bonferroni: in each round, all trials but the best are compared with it.
     level = 0.05 / max(sum(len(trials) - 1 for trials in trained), 1)
-    by_round = [_find_contenders(trials, is_choosing, level) for trials in trained]
+    by_round = [_find_contenders(trials, job.is_choosing, level) for trials in trained]
     # Halving dropped the contenders of a round that are not in the next round; the last round has no next one.
     num_dropped = sum(len(set(numbers) - set(after)) for numbers, after in zip(by_round, trained[1:], strict=False))
     return by_round[-1], num_dropped

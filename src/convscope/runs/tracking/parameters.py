@@ -1,4 +1,9 @@
-"""Flatten the settings of a run to a table: dotted names, and numbers, words and JSON text as values."""
+"""Flatten the settings of a run to a table: dotted names, and numbers, words and JSON text as values.
+
+architecture.layers.000    conv2d: Conv2D(filters=8, ...)
+dataset.train.num_images   60000
+recipe.optimizer.kind      adam
+"""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -48,7 +48,11 @@ class TrackedRun:
     Attributes:
         id: 32 hexadecimal digits of the folder, by which a tracker finds the run again.
         parent: the folder of the run whose baseline or further seed this is, if any.
-        segments: a unique path of names, with the parents' first.
+        segments: a unique path of names, with the parents' first:
+            RUN                       ("mnist-cnn-001-1f0e2d3c",)
+            RUN/baseline              ("mnist-cnn-001-1f0e2d3c", "baseline")
+            RUN/seeds/runs/DIGEST     ("mnist-cnn-001-1f0e2d3c", "cnn-classic-seed-1-4b5a6978")
+            EXPERIMENT/runs/DIGEST    ("experiment-mnist", "cnn-classic-seed-1-8796a5b4")
         started_seconds: when it began, in seconds since 1970.
         parameters: its settings by dotted name.
         epochs: those trained so far.
@@ -102,7 +106,8 @@ def read_run(path: Path | str) -> TrackedRun:
     if (match := find_stored(path)) is not None:
         stored, run = match
         folder, epochs = run.folder, _read_stored_epochs(run)
-        # A stored run has no file for an id: the id is computed, the same each time, and different in each experiment.
+        # A stored run is a row in a database, without a file for an id. So the id is computed: the same each time, and
+        # different in each experiment.
         identity = sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
         started = run.ended - run.seconds  # its training ended when it was stored
     else:
@@ -262,8 +267,8 @@ def _compute_learning_rates(folder: RunFolder) -> list[float]:
     """Compute the learning rate of the last step of each epoch."""
     record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
     total = record.num_training_images
-    # The rates depend on the number of images, of which each class holds some out. The classes of a part of the images
-    # are not recorded, so that part counts as one class.
+    # The rates depend on the number of images that are trained on, without those that each class holds out. If the run
+    # drew a part of the images, their numbers by class are not recorded, so they count as one class.
     counts = train.class_counts if total == train.num_images else (total,)
     num_trained_on = sum(count - round(recipe.validation_fraction * count) for count in counts)
     try:
