@@ -120,7 +120,7 @@ class Experiment(Recorded):
         pairs = len(self.table) * (len(self.table) - 1) // 2
         if pairs == 1:
             return comparison
-        # With a `level` other than 0.05, the comparison has already one that is adjusted to that level.
+        # With a `level` other than 0.05, the comparison already has a p-value that is adjusted to this level.
         p_value = comparison.p_value if comparison.adjusted_p_value is None else comparison.adjusted_p_value
         return replace(comparison, adjusted_p_value=min(pairs * p_value, 1.0))
 

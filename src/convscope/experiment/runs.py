@@ -105,6 +105,36 @@ def train_runs(
         return collector.list_results()
 
 
+def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
+    """Raise an error for specs that cannot work, before anything is trained."""
+    datasets = {spec.dataset for spec in specs}
+    if len(datasets) > 1:
+        raise ValueError(
+            f"specs name different data: {', '.join(map(repr, sorted(datasets)))}; they must share one data set"
+        )
+    if executor is not None and "" in datasets and not isinstance(executor, LocalProcesses):
+        raise ValueError(
+            "dataset is '': data that exist only in memory cannot be sent to another machine; run with local:N or "
+            "without an executor, or save the data as files and give their path"
+        )
+    check_classes(splits.train)
+    # Specs that differ only in the seed pass or fail together, and an experiment may have thousands.
+    checked_settings = set[tuple[Any, ...]]()
+    for spec in specs:
+        settings = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
+        if settings in checked_settings:
+            continue
+        checked_settings.add(settings)
+        check_fit(spec.architecture, splits.train)
+        check_recipe(spec.recipe, spec.architecture)
+        check_engine(spec.engine)
+        check_precision(spec.recipe.precision, spec.engine)
+        check_weight_bits(spec.recipe.weight_bits, spec.engine)
+        drawn_splits = spec.draw(splits)
+        # For its errors alone: validation images may be too few, or not new to the network that training starts from.
+        hold_out(drawn_splits, spec.recipe, spec.seed, unseen=spec.unseen(drawn_splits.train))
+
+
 class _Collector:
     """Collect the runs of `specs` from the store and from training, and pass each to the listeners.
 
@@ -176,36 +206,9 @@ class _Collector:
             )
 
 
-def train_and_list_diverged(
-    specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
-) -> tuple[list[RunResult], list[DivergedRun]]:
-    """Train as `train_runs`, and also return the runs that diverged; `on_diverged` is called for each of them."""
-    diverged = list[DivergedRun]()
-
-    def add(run: DivergedRun) -> None:
-        diverged.append(run)
-        if on_diverged is not None:
-            on_diverged(run)
-
-    return train_runs(specs, splits, on_diverged=add, **options), diverged
-
-
 def _copy_names(result: RunResult, spec: RunSpec) -> RunResult:
     """Give a result the names of a spec: specs that differ only in names share a run."""
     return replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
-
-
-def load_with_argument(data: Splits | str | Path, dataset: str | None) -> tuple[Splits, str]:
-    """Load the data, and choose the argument by which another process loads them: `dataset`, or "" if there is none."""
-    splits = data if isinstance(data, Splits) else load_dataset(data)
-    if dataset is None and not isinstance(data, Splits):
-        dataset = str(data)
-    return splits, make_portable(dataset) if dataset else ""
-
-
-def make_portable(dataset: str | Path) -> str:
-    """Make an argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
-    return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())
 
 
 def _submit_all(
@@ -279,31 +282,28 @@ def _describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
 
 
-def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
-    """Raise an error for specs that cannot work, before anything is trained."""
-    datasets = {spec.dataset for spec in specs}
-    if len(datasets) > 1:
-        raise ValueError(
-            f"specs name different data: {', '.join(map(repr, sorted(datasets)))}; they must share one data set"
-        )
-    if executor is not None and "" in datasets and not isinstance(executor, LocalProcesses):
-        raise ValueError(
-            "dataset is '': data that exist only in memory cannot be sent to another machine; run with local:N or "
-            "without an executor, or save the data as files and give their path"
-        )
-    check_classes(splits.train)
-    # Specs that differ only in the seed pass or fail together, and an experiment may have thousands.
-    checked_settings = set[tuple[Any, ...]]()
-    for spec in specs:
-        settings = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
-        if settings in checked_settings:
-            continue
-        checked_settings.add(settings)
-        check_fit(spec.architecture, splits.train)
-        check_recipe(spec.recipe, spec.architecture)
-        check_engine(spec.engine)
-        check_precision(spec.recipe.precision, spec.engine)
-        check_weight_bits(spec.recipe.weight_bits, spec.engine)
-        drawn_splits = spec.draw(splits)
-        # For its errors alone: validation images may be too few, or not new to the network that training starts from.
-        hold_out(drawn_splits, spec.recipe, spec.seed, unseen=spec.unseen(drawn_splits.train))
+def train_and_list_diverged(
+    specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
+) -> tuple[list[RunResult], list[DivergedRun]]:
+    """Train as `train_runs`, and also return the runs that diverged; `on_diverged` is called for each of them."""
+    diverged = list[DivergedRun]()
+
+    def add(run: DivergedRun) -> None:
+        diverged.append(run)
+        if on_diverged is not None:
+            on_diverged(run)
+
+    return train_runs(specs, splits, on_diverged=add, **options), diverged
+
+
+def load_with_argument(data: Splits | str | Path, dataset: str | None) -> tuple[Splits, str]:
+    """Load the data, and choose the argument by which another process loads them: `dataset`, or "" if there is none."""
+    splits = data if isinstance(data, Splits) else load_dataset(data)
+    if dataset is None and not isinstance(data, Splits):
+        dataset = str(data)
+    return splits, make_portable(dataset) if dataset else ""
+
+
+def make_portable(dataset: str | Path) -> str:
+    """Make an argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
+    return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())

@@ -70,6 +70,38 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
     return FolderComparison(result, looks, tuple(left_out))
 
 
+def _count_look(groups: Sequence[SeedGroup], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
+    """Count this look at the results of groups in the notes of their experiments, and judge it, see `judge_looks`.
+
+    If results of a group were shown with 5 runs and then with 10, the notes have [5, 10] for it. So a comparison of 15
+    runs can say that seeds were added after somebody had looked.
+    """
+    stored = [match for group in groups if (match := group.runs[0].stored) is not None]
+    # Only a database holds looks. A run folder has one run, so there are no seeds to add after a look.
+    if len(stored) < len(groups):
+        return None, None
+    stores = {store.path: store for store, _ in stored}
+    for store in stores.values():
+        try:
+            store.notes.add_look()
+        except RunError:  # damaged notes, which are no reason to count the look as none
+            raise
+        except ConvscopeError as error:  # a read-only folder can still be compared
+            left_out.append(f"this look is not counted: {error}")
+    looks = {path: store.notes.looks for path, store in stores.items()}
+    seen = [
+        SeenGroup(
+            name=name,
+            kind=compute_sha256(group.runs[0].kind),
+            seeds=[run.folder.seed for run in group.runs],
+            # Without this look itself, which has all runs of the group: [5, 10, 15] gives [5, 10].
+            earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
+        )
+        for group, name, (store, run) in zip(groups, name_groups(groups), stored, strict=True)
+    ]
+    return judge_looks(list(stores.values()), seen)
+
+
 @dataclass(frozen=True, eq=False)
 class PlanResult:
     """A plan, the command that follows it ("" if no file was written), and lines about runs that were left out."""
@@ -162,35 +194,3 @@ def _to_plan_file(plan: Plan, groups: Sequence[SeedGroup], *, has_margin: bool) 
         difference=plan.difference,
         margin=plan.margin,
     )
-
-
-def _count_look(groups: Sequence[SeedGroup], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
-    """Count this look at the results of groups in the notes of their experiments, and judge it, see `judge_looks`.
-
-    If results of a group were shown with 5 runs and then with 10, the notes have [5, 10] for it. So a comparison of 15
-    runs can say that seeds were added after somebody had looked.
-    """
-    stored = [match for group in groups if (match := group.runs[0].stored) is not None]
-    # Only a database holds looks. A run folder has one run, so there are no seeds to add after a look.
-    if len(stored) < len(groups):
-        return None, None
-    stores = {store.path: store for store, _ in stored}
-    for store in stores.values():
-        try:
-            store.notes.add_look()
-        except RunError:  # damaged notes, which are no reason to count the look as none
-            raise
-        except ConvscopeError as error:  # a read-only folder can still be compared
-            left_out.append(f"this look is not counted: {error}")
-    looks = {path: store.notes.looks for path, store in stores.items()}
-    seen = [
-        SeenGroup(
-            name=name,
-            kind=compute_sha256(group.runs[0].kind),
-            seeds=[run.folder.seed for run in group.runs],
-            # Without this look itself, which has all runs of the group: [5, 10, 15] gives [5, 10].
-            earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
-        )
-        for group, name, (store, run) in zip(groups, name_groups(groups), stored, strict=True)
-    ]
-    return judge_looks(list(stores.values()), seen)

@@ -29,36 +29,6 @@ from convscope.training.model import Model
 _PREDICTIONS = "predictions.npz"  # the main job writes it before it measures anything else
 
 
-def read_groups(folders: Sequence[Path], left_out: list[str]) -> list["SeedGroup"]:
-    """Read the runs in `folders` into groups that differ only in their seed.
-
-    Args:
-        folders: each a run, a folder with runs in it, or an experiment.
-        left_out: gets a line for each run that is left out.
-
-    Raises:
-        RunError: if there is no run, none is finished, all are of one group, or they have different test images.
-    """
-    groups = list[SeedGroup]()
-    for folder in folders:
-        groups += _group_by_seed(folder, _read_folder(folder, left_out), left_out)
-    _check_images(groups)
-    if len(groups) < 2:
-        first = groups[0].runs[0].folder
-        only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
-        # The experiment is running, or was killed; the lock cannot be tested without disturbing it.
-        wait = "wait until its experiment has ended, or " if (folders[0] / LOCK_FILE).exists() else ""
-        raise RunError(f"{folders[0]}: contains {only}; {wait}name another folder to compare with")
-    return groups
-
-
-def to_run_groups(groups: Sequence["SeedGroup"]) -> list[RunGroup]:
-    """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
-    first = groups[0].runs[0].folder
-    images, dataset_name = _load_test_images(first), first.record.dataset.name
-    return [group.to_group(name, dataset_name, images) for group, name in zip(groups, name_groups(groups), strict=True)]
-
-
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
     """A run and its predictions for N test images.
@@ -78,26 +48,6 @@ class FinishedRun:
     def model(self) -> Model:
         """Load the trained network; raises `RunError` if it is damaged."""
         return self.folder.load_model() if self.stored is None else self.stored[0].model(self.stored[1])
-
-
-def _describe_kind(record: RunFile) -> str:
-    """Describe everything that decides the results of a group's runs, except the seed, as text."""
-    start = record.start
-    # The training of an imported network is unknown, and an ensemble has none: each is a group of its own.
-    weights = str(record.weights_sha256) if record.imported or record.members else None
-    # The versions of a Keras run name its backend, as each gives other weights.
-    backend = [name for name in record.versions if record.engine == "keras" and name in BACKENDS]
-    return canonical_json(
-        [
-            [record.dataset.train.sha256, record.dataset.test.sha256],
-            record.architecture,
-            record.recipe,
-            record.num_training_images,
-            [record.engine, backend, None if record.weights_seed is UNSET else record.weights_seed],
-            [start.weights_sha256, start.new_output] if start else [None, None],
-            weights,
-        ]
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +83,27 @@ class SeedGroup:
         )
 
 
-def count_stored_bytes(folder: RunFolder) -> int:
-    """Count the bytes of a run's stored weights, see `weights_bytes`; for an ensemble those of its members."""
-    if members := folder.record.members:
-        trained = [(Architecture.from_dict(member.architecture), Recipe.from_dict(member.recipe)) for member in members]
-        return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
-    # The recipe of an imported run trained its siblings, but not the network itself.
-    weight_bits = None if folder.record.imported else folder.recipe.weight_bits
-    return weights_bytes(folder.architecture, weight_bits)
+def read_groups(folders: Sequence[Path], left_out: list[str]) -> list[SeedGroup]:
+    """Read the runs in `folders` into groups that differ only in their seed.
+
+    Args:
+        folders: each a run, a folder with runs in it, or an experiment.
+        left_out: gets a line for each run that is left out.
+
+    Raises:
+        RunError: if there is no run, none is finished, all are of one group, or they have different test images.
+    """
+    groups = list[SeedGroup]()
+    for folder in folders:
+        groups += _group_by_seed(folder, _read_folder(folder, left_out), left_out)
+    _check_images(groups)
+    if len(groups) < 2:
+        first = groups[0].runs[0].folder
+        only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
+        # The experiment is running, or was killed; the lock cannot be tested without disturbing it.
+        wait = "wait until its experiment has ended, or " if (folders[0] / LOCK_FILE).exists() else ""
+        raise RunError(f"{folders[0]}: contains {only}; {wait}name another folder to compare with")
+    return groups
 
 
 def read_finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
@@ -211,6 +174,26 @@ def _read_run(path: Path) -> FinishedRun:
     return FinishedRun(folder, y_true, y_pred, _sum_training_seconds(folder), _describe_kind(folder.record))
 
 
+def _describe_kind(record: RunFile) -> str:
+    """Describe everything that decides the results of a group's runs, except the seed, as text."""
+    start = record.start
+    # The training of an imported network is unknown, and an ensemble has none: each is a group of its own.
+    weights = str(record.weights_sha256) if record.imported or record.members else None
+    # The versions of a Keras run name its backend, as each gives other weights.
+    backend = [name for name in record.versions if record.engine == "keras" and name in BACKENDS]
+    return canonical_json(
+        [
+            [record.dataset.train.sha256, record.dataset.test.sha256],
+            record.architecture,
+            record.recipe,
+            record.num_training_images,
+            [record.engine, backend, None if record.weights_seed is UNSET else record.weights_seed],
+            [start.weights_sha256, start.new_output] if start else [None, None],
+            weights,
+        ]
+    )
+
+
 def _sum_training_seconds(folder: RunFolder) -> float | None:
     """Sum the seconds of training, for an ensemble those of all members; None if unknown."""
     if members := folder.record.members:
@@ -231,16 +214,6 @@ def _group_by_seed(argument: Path, runs: Iterator[FinishedRun], left_out: list[s
     return [SeedGroup(argument, list(group.values())) for group in groups.values()]
 
 
-def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
-    """Load the runs' test images; None if they cannot be loaded any more, or have changed."""
-    recorded = folder.record.dataset
-    try:
-        test = read_again(recorded, folder.path).test
-    except ConvscopeError:
-        return None
-    return test.images if test.sha256 == recorded.test.sha256 else None
-
-
 def _check_images(groups: Sequence[SeedGroup]) -> None:
     """Raise `RunError` unless all runs have the same test images."""
     first = groups[0].runs[0]
@@ -252,6 +225,23 @@ def _check_images(groups: Sequence[SeedGroup]) -> None:
             raise RunError(
                 f"{run.folder.path} and {first.folder.path} have different test images; name runs on the same data"
             )
+
+
+def to_run_groups(groups: Sequence[SeedGroup]) -> list[RunGroup]:
+    """Convert groups for `compare_all`, with the time of a prediction if the images can be loaded."""
+    first = groups[0].runs[0].folder
+    images, dataset_name = _load_test_images(first), first.record.dataset.name
+    return [group.to_group(name, dataset_name, images) for group, name in zip(groups, name_groups(groups), strict=True)]
+
+
+def _load_test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
+    """Load the runs' test images; None if they cannot be loaded any more, or have changed."""
+    recorded = folder.record.dataset
+    try:
+        test = read_again(recorded, folder.path).test
+    except ConvscopeError:
+        return None
+    return test.images if test.sha256 == recorded.test.sha256 else None
 
 
 def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
@@ -281,3 +271,13 @@ def name_groups(groups: Sequence[SeedGroup]) -> list[str]:
         if len({part[column] for part in parts}) > 1:  # a setting that all groups share tells none apart
             columns.append(column)
     return [", ".join(part[i] for i in columns) for part in parts]
+
+
+def count_stored_bytes(folder: RunFolder) -> int:
+    """Count the bytes of a run's stored weights, see `weights_bytes`; for an ensemble those of its members."""
+    if members := folder.record.members:
+        trained = [(Architecture.from_dict(member.architecture), Recipe.from_dict(member.recipe)) for member in members]
+        return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
+    # The recipe of an imported run trained its siblings, but not the network itself.
+    weight_bits = None if folder.record.imported else folder.recipe.weight_bits
+    return weights_bytes(folder.architecture, weight_bits)

@@ -135,6 +135,33 @@ def run_sweep(
     return _summarize(job, _train_trials(job, Sampler(dimensions, search, trials), batch_size, sizes))
 
 
+def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
+    """Hold out training images as test images, and mark half of each class of them as choosing images."""
+    train = splits.train
+    # Rounded for each class, as `divide` does it, which also refuses a fraction outside 0 to 1.
+    held_out = sum(round(fraction * count) for count in train.class_counts.tolist())
+    if 0 < fraction < 1 and not 2 <= held_out < len(train):
+        raise DatasetError(
+            f"{splits.name}: `held_out` {fraction:.4g} of each class holds out {held_out:,} of {len(train):,} training "
+            "images; one must choose, one check and one be trained on, so use more images or another fraction"
+        )
+    held_out_splits = hold_out_as_test(splits, fraction)
+    is_choosing = np.zeros(len(held_out_splits.test), np.bool_)
+    # Every second image in the order of the labels chooses. So of the classes with an odd number of images, one has the
+    # extra image among the choosing images and the next has it among the checking images.
+    is_choosing[np.argsort(held_out_splits.test.labels, kind="stable")[::2]] = True
+    return held_out_splits, is_choosing
+
+
+def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
+    """Plan the number of training images in each round, the last of which has all."""
+    sizes = [num_images]
+    # From the last round backwards. Of 50,000 images: 5,555, 16,666 and 50,000.
+    while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
+        sizes.insert(0, sizes[0] // _HALVING)
+    return sizes
+
+
 @dataclass(frozen=True, eq=False)
 class _TrialResult:
     """A trained trial.
@@ -245,33 +272,6 @@ def _train_trials(
     return rounds
 
 
-def _split_held_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
-    """Hold out training images as test images, and mark half of each class of them as choosing images."""
-    train = splits.train
-    # Rounded for each class, as `divide` does it, which also refuses a fraction outside 0 to 1.
-    held_out = sum(round(fraction * count) for count in train.class_counts.tolist())
-    if 0 < fraction < 1 and not 2 <= held_out < len(train):
-        raise DatasetError(
-            f"{splits.name}: `held_out` {fraction:.4g} of each class holds out {held_out:,} of {len(train):,} training "
-            "images; one must choose, one check and one be trained on, so use more images or another fraction"
-        )
-    held_out_splits = hold_out_as_test(splits, fraction)
-    is_choosing = np.zeros(len(held_out_splits.test), np.bool_)
-    # Every second image in the order of the labels chooses. So of the classes with an odd number of images, one has the
-    # extra image among the choosing images and the next has it among the checking images.
-    is_choosing[np.argsort(held_out_splits.test.labels, kind="stable")[::2]] = True
-    return held_out_splits, is_choosing
-
-
-def _plan_rounds(num_images: int, *, halving: bool) -> list[int]:
-    """Plan the number of training images in each round, the last of which has all."""
-    sizes = [num_images]
-    # From the last round backwards. Of 50,000 images: 5,555, 16,666 and 50,000.
-    while halving and sizes[0] // _HALVING >= _MIN_IMAGE_SHARE * num_images:
-        sizes.insert(0, sizes[0] // _HALVING)
-    return sizes
-
-
 def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> Sweep:
     """Rank the trials by the choosing images, and compare further seeds of the best one with the default's."""
     # The result of each trial on the most images: that of a later round replaces that of an earlier one.
@@ -312,18 +312,6 @@ def _summarize(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> 
     )
 
 
-def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns | None:
-    if not seeds:
-        return None
-    accuracies = (1 - wrong.mean(axis=1)).tolist()
-    return FreshRuns(
-        seeds=seeds,
-        accuracies=tuple(accuracies),
-        accuracy=float(np.mean(accuracies)),
-        interval=group_accuracy_interval(wrong),
-    )
-
-
 def _list_contenders(job: _SweepJob, rounds: Sequence[Mapping[int, _TrialResult]]) -> tuple[list[int], int]:
     """List the trials that may be as good as the best one, and count those that halving dropped nevertheless."""
     # A round is empty if every trial of the round before diverged.
@@ -355,6 +343,18 @@ def _find_contenders(trials: Mapping[int, _TrialResult], is_choosing: NDArray[np
         return bool(difference.sum() <= max_z * np.sqrt((difference**2).sum() + 2))
 
     return [number for number in ranked if is_contender(number)]
+
+
+def _summarize_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns | None:
+    if not seeds:
+        return None
+    accuracies = (1 - wrong.mean(axis=1)).tolist()
+    return FreshRuns(
+        seeds=seeds,
+        accuracies=tuple(accuracies),
+        accuracy=float(np.mean(accuracies)),
+        interval=group_accuracy_interval(wrong),
+    )
 
 
 def _make_trial(number: int, result: _TrialResult, job: _SweepJob) -> Trial:

@@ -133,6 +133,85 @@ def read_run(path: Path | str) -> TrackedRun:
     )
 
 
+def _find_parent(path: Path) -> Path | None:
+    # RUN/baseline and RUN/seeds/runs/DIGEST belong to RUN.
+    if path.name == "baseline":
+        parent = path.parent
+    elif path.parent.name == "runs" and path.parent.parent.name == "seeds":
+        parent = path.parents[2]
+    else:
+        return None
+    return parent if (parent / "run.json").exists() else None
+
+
+def _read_stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
+    rows = run.history.rows()
+    # No times of epochs are stored: their seconds are added to the start.
+    ends = run.ended - run.seconds + np.cumsum([row["seconds"] for row in rows])
+    return _add_rates(run.folder, rows, ends.tolist())
+
+
+def _read_epochs(folder: RunFolder) -> tuple[Epoch, ...]:
+    file = folder.path / "history.jsonl"
+    if not file.exists():
+        return ()
+    rows = folder.load_history().rows()
+    # The times of the files with the weights after each epoch; without such a file, that of the history.
+    checkpoints = (folder.path / "checkpoints" / f"epoch-{number:04}.safetensors" for number in range(1, len(rows) + 1))
+    return _add_rates(folder, rows, [_find_time(checkpoint, file) for checkpoint in checkpoints])
+
+
+def _add_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
+    rates = _compute_learning_rates(folder)
+    # Rates are there for all epochs of the recipe, rows only for those that were trained: hence not strict.
+    return tuple(
+        Epoch(number, end, {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate})
+        for number, (row, end, rate) in enumerate(zip(rows, ends, rates, strict=False), start=1)
+    )
+
+
+def _compute_learning_rates(folder: RunFolder) -> list[float]:
+    """Compute the learning rate of the last step of each epoch."""
+    record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
+    total = record.num_training_images
+    # The rates depend on the number of images that are trained on, without those that each class holds out. If the run
+    # drew a part of the images, their numbers by class are not recorded, so they count as one class.
+    counts = train.class_counts if total == train.num_images else (total,)
+    num_trained_on = sum(count - round(recipe.validation_fraction * count) for count in counts)
+    try:
+        return [float(rate) for rate in recipe.learning_rates(num_trained_on)[:, -1].astype(np.float64)]
+    except (ValueError, IndexError, OverflowError) as error:
+        raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
+
+
+def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
+    """Read the id of the folder and the start of its run, which are written when it is first logged."""
+    file = inside(path, _IDENTITY_FILE)
+    if not file.exists():
+        write_json(file, {"id": secrets.token_hex(16), "started_seconds": _find_start(path, epochs)})
+    try:
+        content = read_json(file)
+        identity, started = str(content["id"]), float(content["started_seconds"])
+        # Checked, because the id becomes part of a path and of a query.
+        if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _MAX_SECONDS:
+            raise ValueError(f"id {identity!r}, started_seconds {started}")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{file}: damaged ({error}); remove it, and the run is logged as a new one") from error
+    return identity, started
+
+
+def _find_start(path: Path, epochs: tuple[Epoch, ...]) -> float:
+    """Find the start of a run: the time of the untrained weights, or else that of the epochs or the folder."""
+    untrained = path / "checkpoints" / "epoch-0000.safetensors"
+    if epochs and not untrained.exists():
+        return epochs[-1].time_seconds - sum(epoch.metrics["seconds"] for epoch in epochs)
+    return _find_time(untrained, path / "run.json")
+
+
+def _find_time(file: Path, otherwise: Path) -> float:
+    return (file if file.exists() else otherwise).stat().st_mtime
+
+
 def read_results(path: Path | str) -> Results:
     """Read the results so far of the run in the folder at `path`.
 
@@ -192,89 +271,10 @@ def _collect_tags(folder: RunFolder) -> dict[str, str]:
     return tags
 
 
-def _read_stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
-    rows = run.history.rows()
-    # No times of epochs are stored: their seconds are added to the start.
-    ends = run.ended - run.seconds + np.cumsum([row["seconds"] for row in rows])
-    return _add_rates(run.folder, rows, ends.tolist())
-
-
-def _read_identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
-    """Read the id of the folder and the start of its run, which are written when it is first logged."""
-    file = inside(path, _IDENTITY_FILE)
-    if not file.exists():
-        write_json(file, {"id": secrets.token_hex(16), "started_seconds": _find_start(path, epochs)})
-    try:
-        content = read_json(file)
-        identity, started = str(content["id"]), float(content["started_seconds"])
-        # Checked, because the id becomes part of a path and of a query.
-        if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _MAX_SECONDS:
-            raise ValueError(f"id {identity!r}, started_seconds {started}")
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{file}: damaged ({error}); remove it, and the run is logged as a new one") from error
-    return identity, started
-
-
-def _find_parent(path: Path) -> Path | None:
-    # RUN/baseline and RUN/seeds/runs/DIGEST belong to RUN.
-    if path.name == "baseline":
-        parent = path.parent
-    elif path.parent.name == "runs" and path.parent.parent.name == "seeds":
-        parent = path.parents[2]
-    else:
-        return None
-    return parent if (parent / "run.json").exists() else None
-
-
 def _find_children(path: Path) -> tuple[Path, ...]:
     baseline = [path / "baseline"] if (path / "baseline" / "run.json").exists() else []
     paths = [*baseline, *list_runs(path / "seeds" / "runs")]
     return tuple(inside(path, child.relative_to(path)) for child in paths)
-
-
-def _read_epochs(folder: RunFolder) -> tuple[Epoch, ...]:
-    file = folder.path / "history.jsonl"
-    if not file.exists():
-        return ()
-    rows = folder.load_history().rows()
-    # The times of the files with the weights after each epoch; without such a file, that of the history.
-    checkpoints = (folder.path / "checkpoints" / f"epoch-{number:04}.safetensors" for number in range(1, len(rows) + 1))
-    return _add_rates(folder, rows, [_find_time(checkpoint, file) for checkpoint in checkpoints])
-
-
-def _add_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
-    rates = _compute_learning_rates(folder)
-    # Rates are there for all epochs of the recipe, rows only for those that were trained: hence not strict.
-    return tuple(
-        Epoch(number, end, {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate})
-        for number, (row, end, rate) in enumerate(zip(rows, ends, rates, strict=False), start=1)
-    )
-
-
-def _find_start(path: Path, epochs: tuple[Epoch, ...]) -> float:
-    """Find the start of a run: the time of the untrained weights, or else that of the epochs or the folder."""
-    untrained = path / "checkpoints" / "epoch-0000.safetensors"
-    if epochs and not untrained.exists():
-        return epochs[-1].time_seconds - sum(epoch.metrics["seconds"] for epoch in epochs)
-    return _find_time(untrained, path / "run.json")
-
-
-def _find_time(file: Path, otherwise: Path) -> float:
-    return (file if file.exists() else otherwise).stat().st_mtime
-
-
-def _compute_learning_rates(folder: RunFolder) -> list[float]:
-    """Compute the learning rate of the last step of each epoch."""
-    record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
-    total = record.num_training_images
-    # The rates depend on the number of images that are trained on, without those that each class holds out. If the run
-    # drew a part of the images, their numbers by class are not recorded, so they count as one class.
-    counts = train.class_counts if total == train.num_images else (total,)
-    num_trained_on = sum(count - round(recipe.validation_fraction * count) for count in counts)
-    try:
-        return [float(rate) for rate in recipe.learning_rates(num_trained_on)[:, -1].astype(np.float64)]
-    except (ValueError, IndexError, OverflowError) as error:
-        raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
 
 
 def _list_files(path: Path) -> dict[str, Path]:
