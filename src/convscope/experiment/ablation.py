@@ -1,4 +1,10 @@
-"""ablation.json as a record: ablations of single filters, retrained designs, or both."""
+"""ablation.json as a record: ablations of single filters, retrained designs, or both.
+
+The file has the fields of both measurements side by side. Each measurement is there as a whole or not at all:
+
+    dataset, split, ..., filters, ..., marking_by_class    of `Ablation`, unset if no filters were ablated
+    architectures, architecture_runs                       of `ArchitectureAblation`, unset if none were retrained
+"""
 
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
@@ -11,13 +17,12 @@ from convscope.experiment.architectures import ArchitectureAblation, Architectur
 
 
 class AblationRecord(TopicRecord, kw_only=True):
-    """The measured ablations of a run: the fields of two measurements side by side, each of them whole or absent.
+    """The measured ablations of a run.
 
     Attributes:
-        dataset_name ... marking_by_class: those of `Ablation`, which ablates single filters.
-        inputs: the cost of blanking parts of the images, in files of earlier versions; it is read, so that these files
-            stay valid, but not shown, and the next measurement drops it.
-        architectures, architecture_runs: those of `ArchitectureAblation`, which retrains changed designs.
+        dataset_name ... marking_by_class: those of `Ablation`.
+        inputs: the cost of blanking parts of the images, in files of earlier versions; it is not shown.
+        architectures, architecture_runs: those of `ArchitectureAblation`.
     """
 
     dataset_name: str | UnsetType = field(name="dataset", default=UNSET)
@@ -34,7 +39,7 @@ class AblationRecord(TopicRecord, kw_only=True):
     false_discovery_rate: Fraction | UnsetType = UNSET
     marking: Marking | UnsetType = UNSET
     marking_by_class: Marking | UnsetType = UNSET
-    inputs: JsonObject | UnsetType = UNSET
+    inputs: JsonObject | UnsetType = UNSET  # read, so that earlier files stay valid; the next `merge` drops it
     architectures: Variants | UnsetType = UNSET
     architecture_runs: ArchitectureRuns | UnsetType = UNSET
 

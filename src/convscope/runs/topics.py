@@ -193,7 +193,7 @@ class Topic:
         record: the type of the file.
         measure: None if another job writes the file.
         cost: for topics that every run measures, the approximate time in passes over the test images, and its maximum
-            in multiply-adds; None for topics of `convscope report`.
+            in multiply-adds, see `estimate_seconds`; None for topics of `convscope report`.
         min_images: the number of test images that it needs.
         needs: predictions by networks that did not see the images: for some images, or for each training image.
     """
@@ -293,10 +293,11 @@ def _list_topics_needing(*needs: Needs) -> tuple[str, ...]:
 def _find_closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     """Find the topics that cannot be measured on this run, and the reason: they need images that no ancestor saw.
 
-    imported network           held-out images
-    ensemble                   both needs, if a member was imported or trained on from another network
-    training from a network    see `_find_topics_closed_by_start`
-    from random weights        none
+    the run's network                 cannot be measured: topics that need
+    imported                          held-out images; for the others, siblings are trained from random weights
+    an ensemble                       any of the two, if a member was imported or trained on from another network
+    trained from another network      see `_find_topics_closed_by_start`
+    trained from random weights       (none)
     """
     if subject.folder.record.imported:
         return _list_topics_needing("held-out images"), (
@@ -340,12 +341,17 @@ def _find_topics_closed_by_start(subject: Subject, start: Start) -> tuple[tuple[
 
 
 def estimate_seconds(topic: str, model: Model, num_images: int, seconds: float) -> float:
-    """Estimate the seconds for a topic if a pass over `num_images` test images takes `seconds`."""
+    """Estimate the seconds for a topic if a pass over `num_images` test images takes `seconds`.
+
+    With 10,000 images and a network of 1 million multiply-adds, a pass has 1e10, and 4e11 are 40 passes: "filters"
+    takes its 25 passes. With 4 million multiply-adds, 4e11 are 10 passes, and it takes no more than these.
+    """
     cost = TOPICS[topic].cost
     assert cost is not None, topic
     passes, max_macs = cost
-    # seconds / (images · MACs) is the time of a multiply-add, of which a topic has a maximum.
-    return min(passes * seconds, max_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
+    macs_of_pass = max(num_images * model.architecture.macs, 1)
+    # The 0.3 seconds stand for all that does not grow with the images.
+    return min(passes * seconds, max_macs * seconds / macs_of_pass) + 0.3
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, Record]:
