@@ -89,7 +89,7 @@ class RunPage:
         self._baseline, self._comparison = _make_replay(baseline), comparison
 
     def contents(self) -> RunContents:
-        """Collect everything that the page shows; after the first time, only what has changed."""
+        """Collect everything that the page shows; later calls keep what has not changed."""
         with measure_time(self._timings, "report"):
             for topic in self._evidence.keys() - self._sections.keys():  # not drawn yet
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
