@@ -89,7 +89,7 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
 
 
 @pytest.mark.slow
-def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
+def test_an_experiment_is_compared_by_its_groups(small_folder, small_mnist, tmp_path):
     out = tmp_path / "experiment"
     options = ("--architecture", "cnn", "--architecture", "ann", "--epochs", 1, "--num-images", 100, "--threads", 1)
     succeed("experiment", "--dataset", small_folder, *options, "--seeds", "2", "--out", out, "--json")
@@ -102,6 +102,8 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
         assert group["num_models"] == 2
     shutil.copytree(out / "runs", tmp_path / "copy" / "runs")
     assert len(compare(tmp_path / "copy")["groups"]) == 2  # without experiment.json
+    write_run(tmp_path / "copy" / "own", small_mnist, ANN)  # a run folder beside the stored runs
+    assert len(compare(tmp_path / "copy")["groups"]) == 3
 
 
 def test_a_single_group_is_refused(runs):

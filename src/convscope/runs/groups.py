@@ -136,15 +136,12 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
     Raises:
         RunError: at the end, if there was no finished run. It names the first of those that were left out.
     """
-    is_empty, num_left_out_before = True, len(left_out)
+    num_runs, num_left_out_before = 0, len(left_out)
     for runs in (path, path / "runs"):
-        stored, kinds, y_true = StoredRuns(runs), dict[str, str](), np.empty(0, np.int64)
-        for run in stored.runs(left_out.append):
-            if run.group.digest not in kinds:  # once for a group, since an experiment may have thousands of runs
-                kinds[run.group.digest] = _describe_kind(run.folder.record)
-            y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # one array for all runs
-            is_empty = False
-            yield _read_stored_run(stored, run, y_true, kinds[run.group.digest])
+        stored = StoredRuns(runs)
+        for run in _read_stored_runs(stored, left_out):
+            num_runs += 1
+            yield run
         # Now the run folders. A name that begins with a dot is that of a folder being written. A folder named by a
         # digest is that of a stored run which somebody opened, and was yielded above.
         digests = set(stored.digests())
@@ -152,15 +149,25 @@ def _read_runs_below(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         folders = [folder for folder in folders if folder.name not in digests]
         finished = [folder for folder in folders if (folder / _PREDICTIONS).exists()]
         left_out += [f"{folder} is not finished" for folder in folders if folder not in finished]
-        for folder in finished:
-            is_empty = False
-            yield _read_run(folder)
-    if not is_empty:
+        num_runs += len(finished)
+        yield from map(_read_run, finished)
+    if num_runs > 0:
         return
     unfinished = left_out[num_left_out_before:]
     if not unfinished:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
     raise RunError(f"{path}: none of its {len(unfinished)} runs is finished ({unfinished[0]}); finish them first")
+
+
+def _read_stored_runs(stored: StoredRuns, left_out: list[str]) -> Iterator[FinishedRun]:
+    """Yield the runs in a database, which share an array of labels; `left_out` gets a line for each damaged run."""
+    y_true, kinds = None, dict[str, str]()
+    for run in stored.runs(left_out.append):
+        if y_true is None:  # an empty database has no labels
+            y_true = stored.y_true.astype(np.int64)
+        if run.group.digest not in kinds:  # once for a group, since an experiment may have thousands of runs
+            kinds[run.group.digest] = _describe_kind(run.folder.record)
+        yield _read_stored_run(stored, run, y_true, kinds[run.group.digest])
 
 
 def _read_stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
