@@ -1,4 +1,8 @@
-"""Evaluate a model on a data set."""
+"""Evaluate a model on a data set, or predictions that were made before.
+
+`evaluate` and `evaluate_together` compute logits; `evaluate_predictions` starts from those. All end in
+`evaluate_labels`, which starts from predictions and probabilities and computes every figure.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -132,11 +132,8 @@ class Evaluation(Recorded):
 
     def __post_init__(self) -> None:
         count, num_classes = len(self.y_true), len(self.class_names)
-        for name, shape in {
-            "y_pred": (count,),
-            "y_prob": (count, num_classes),
-            "confusion_matrix": (num_classes, num_classes),
-        }.items():
+        shapes = {"y_pred": (count,), "y_prob": (count, num_classes), "confusion_matrix": (num_classes, num_classes)}
+        for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}; it must be {shape}")
         total, trace = int(self.confusion_matrix.sum()), int(self.confusion_matrix.trace())
@@ -200,11 +197,12 @@ class Evaluation(Recorded):
         return "\n".join([_format_headline(self), _format_details(self), *self.cautions])
 
     def __str__(self) -> str:
-        # As wide as the counts need, and as the names want where 100 columns allow it.
-        width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
         parts = [self.summary]
         if self.num_classes <= _MAX_CLASSES_IN_MATRIX:
+            # The K columns share 100 characters, two of each for the gap before it: 8 a name for 10 classes. The counts
+            # are never clipped, so a name may be as wide as the longest of them.
+            width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
             rows = zip(names, self.confusion_matrix.tolist(), strict=True)
             counts = [[name, *(str(count) if count else _NO_IMAGES for count in row)] for name, row in rows]
             header = ("", *(clip(name, width) for name in self.class_names))
@@ -247,7 +245,11 @@ def _format_details(evaluation: Evaluation) -> str:
 
 
 def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """Collect the numbers of each caution about too few or unevenly spread images, by its kind."""
+    """Collect the numbers of each caution about too few or unevenly spread images, by its kind.
+
+    The sentences stand apart, since the report has its own in several languages: "few" with {"n": 2, ...} is "2 of 10
+    classes have fewer than 10 images" in `_CAUTIONS`.
+    """
     low, high = evaluation.accuracy_interval
     support = evaluation.confusion_matrix.sum(axis=1)
     facts = dict[str, dict[str, Any]]()

@@ -61,7 +61,10 @@ class ImagesRecord(DataRecord, kw_only=True):
 
 
 class ClassesRecord(SplitRecord, kw_only=True):
-    """As `ImagesRecord`, with the names of the classes."""
+    """As `ImagesRecord`, with the names of the classes.
+
+    It repeats the fields instead of inheriting them, so that the names come before the numbers in JSON.
+    """
 
     class_names: tuple[str, ...]
     num_images: Positive
@@ -94,9 +97,12 @@ def check_lengths(**lists: Sequence[object]) -> None:
 
 
 def check_packed(field_name: str, array: Packed, dtype: str, *shape: int | None) -> None:
-    """Raise `ValueError` unless the packed array in a field has this type and shape; None is any length above 0."""
+    """Raise `ValueError` unless the packed array in a field has this type and shape; None is any length above 0.
+
+    Of the shape (2, None), (2, 5) is right and (2, 0) is not.
+    """
     fits = len(shape) == len(array.shape) and all(
-        length == expected if expected is not None else length
+        length == expected if expected is not None else length > 0
         for length, expected in zip(array.shape, shape, strict=True)
     )
     if not fits or array.dtype != dtype:

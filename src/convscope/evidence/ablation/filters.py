@@ -31,6 +31,8 @@ from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marki
 from convscope.evidence.records import ClassesRecord, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
+Floats = NDArray[np.float64]
+
 _MIN_IMAGES = 1000  # filters are left out before there are fewer images, which would hardly tell filters apart
 
 
@@ -91,11 +93,11 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
     marking_by_class: Marking
 
     def __post_init__(self) -> None:
-        filters = dict.fromkeys((ablation.layer, ablation.filter) for ablation in self.filters)
-        replacements = dict.fromkeys(ablation.replacement for ablation in self.filters)
-        cells = [(ablation.layer, ablation.filter, ablation.replacement) for ablation in self.filters]
-        # Pages read the ablations as a table: a row for each filter, a column for each replacement.
-        if cells != [(*layer_and_filter, kind) for layer_and_filter in filters for kind in replacements]:
+        # Pages read the ablations as a table, a row for each filter and a column for each replacement, written row by
+        # row: (conv, 0) zero, (conv, 0) mean, (conv, 1) zero, (conv, 1) mean, ...
+        cells = [((ablation.layer, ablation.filter), ablation.replacement) for ablation in self.filters]
+        rows, columns = dict.fromkeys(row for row, _ in cells), dict.fromkeys(column for _, column in cells)
+        if cells != [(row, column) for row in rows for column in columns]:
             raise ValueError("filters do not all have the same replacements")
         shape = (len(self.filters), len(self.class_names))
         if any(len(ablation.accuracy_change_by_class) != shape[1] for ablation in self.filters):
@@ -152,84 +154,100 @@ def ablate(
     dataset = dataset_for(model, dataset)
     check_replacements(replacements)
     model.check_classes(dataset)
-    layers, macs = layers_with_filters(model, units=units), macs_after(model)
+    layers = layers_with_filters(model, units=units)
     candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
     chosen = [candidates[index] for index in evenly(len(candidates), max(1, most_ablations // len(replacements)))]
-    # Multiply-adds of an image with all ablations: each computes only the layers after its own.
-    cost = len(replacements) * max(sum(macs[layer] for layer, _ in chosen), 1)
-    num_images = min(len(dataset), max(_MIN_IMAGES, int(most_macs / cost)))
-    # If even 1,000 images with all filters cost too much, filters are left out, evenly.
-    max_filters = int(len(chosen) * most_macs / (cost * num_images))
-    chosen = [chosen[index] for index in evenly(len(chosen), max(1, max_filters))]
+    chosen, num_images = _limit_macs(model, chosen, len(dataset), most_macs / len(replacements))
     measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
     if "mean" in replacements and means is None:
         # Over all images, even if fewer are measured.
         means = filter_means(model, dataset.images)
     named = [(layer, number, replacement) for layer, number in chosen for replacement in replacements]
-
-    def get_value(layer: str, number: int, replacement: Replaced) -> float:
-        return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
-
-    ablations = [[Replacement(part[0], part[1], get_value(*part))] for part in named]
-    ablations = [[], *ablations]  # the first without a replacement: the whole network
+    ablations: list[list[Replacement]] = [[]]  # the first without a replacement: the whole network
+    for layer, number, replacement in named:
+        value = float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
+        ablations.append([Replacement(layer, number, value)])
     effects = compute_ablation_effects(model.network, measured.images, measured.labels, ablations, with_losses=False)
     is_correct = effects.predictions == measured.labels  # (1 + L, N), the whole network first
-    measures, of_all = _measure_changes(is_correct[0], is_correct[1:], measured)
+    # The images are the same, so a change is a paired difference: only images that become correct or wrong count.
+    gained, lost = ~is_correct[0] & is_correct[1:], is_correct[0] & ~is_correct[1:]
+    by_class, fields_by_class = _measure_classes(gained, lost, measured)
+    filters, marking = _measure_filters(gained, lost, named, by_class)
     return Ablation(
         **describe_images(dataset, len(measured)),
         accuracy=float(is_correct[0].mean()),
         num_filters_left_out=len(candidates) - len(chosen),
         layer_kinds=layer_kinds(model, layers),
-        filters=tuple(
-            FilterAblation(layer=layer, filter=number, replacement=replacement, **measure)
-            for (layer, number, replacement), measure in zip(named, measures, strict=True)
-        ),
-        **of_all,
+        filters=filters,
+        marking=marking,
+        **fields_by_class,
         false_discovery_rate=FALSE_DISCOVERY_RATE,
     )
 
 
-def _measure_changes(
-    is_correct_whole: NDArray[np.bool_], is_correct: NDArray[np.bool_], dataset: Dataset
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Measure the changes of accuracy: fields of `FilterAblation` for each ablation, and fields of `Ablation`.
+def _limit_macs(model: Model, parts: list[Part], num_images: int, most_macs: float) -> tuple[list[Part], int]:
+    """Leave out images evenly, down to 1,000, and then filters, so that ablations take at most about `most_macs`.
+
+    An ablation computes for each image only the layers after the filter's own. If all filters take 10 million
+    multiply-adds an image, 40 billion are enough for 4,000 images; 5 billion are enough for 1,000 images and half the
+    filters.
+    """
+    macs = macs_after(model)
+    image_macs = max(sum(macs[layer] for layer, _ in parts), 1)
+    num_images = min(num_images, max(_MIN_IMAGES, int(most_macs / image_macs)))
+    max_filters = int(len(parts) * most_macs / (image_macs * num_images))
+    return [parts[index] for index in evenly(len(parts), max(1, max_filters))], num_images
+
+
+def _measure_filters(
+    gained: NDArray[np.bool_], lost: NDArray[np.bool_], named: Sequence[tuple[str, int, Replaced]], by_class: Floats
+) -> tuple[tuple[FilterAblation, ...], Marking]:
+    """Measure the change of each of L ablations, and mark the significant ones.
 
     Args:
-        is_correct_whole: (N,), true for images that are classified correctly without an ablation.
-        is_correct: (L, N), the same with each ablation.
+        gained, lost: (L, N), true for images that become correct, or wrong, by the ablation.
+        named: layer, filter and replacement of each ablation.
+        by_class: (L, K), the changes by class.
     """
-    # The images are the same, so a change is a paired difference: only images that become correct or wrong count.
-    gained, lost = ~is_correct_whole & is_correct, is_correct_whole & ~is_correct
+    num_gained, num_lost, num_images = gained.sum(axis=1), lost.sum(axis=1), gained.shape[1]
+    intervals = np.stack(difference_interval(num_gained, num_lost, num_images), axis=1)
+    values = p_values(num_gained, num_lost)
+    is_significant, marking = mark(values)
+    filters = [
+        FilterAblation(
+            layer=layer,
+            filter=number,
+            replacement=replacement,
+            accuracy_change=int(num_gained[index] - num_lost[index]) / num_images,
+            accuracy_change_by_class=tuple(round(change, 6) for change in by_class[index].tolist()),
+            interval=to_tuple(intervals[index]),
+            p_value=float(values[index]),
+            is_significant=bool(is_significant[index]),
+        )
+        for index, (layer, number, replacement) in enumerate(named)
+    ]
+    return tuple(filters), marking
+
+
+def _measure_classes(
+    gained: NDArray[np.bool_], lost: NDArray[np.bool_], dataset: Dataset
+) -> tuple[Floats, dict[str, Any]]:
+    """Measure the changes over the images of each class: (L, K), and the fields of `Ablation` by class."""
     counts = dataset.class_counts
-    gained_by_class, lost_by_class = (
+    num_gained, num_lost = (
         np.stack([images[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
         for images in (gained, lost)
     )  # (L, K)
-    # A class without images has a change of 0 and, below, the interval from -1 to 1.
-    by_class = (gained_by_class - lost_by_class) / np.maximum(counts, 1)
-    intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))
+    # A class without images has a change of 0 and the interval from -1 to 1, and is not tested.
+    changes = (num_gained - num_lost) / np.maximum(counts, 1)
+    intervals = np.tile((-1.0, 1.0), (*changes.shape, 1))
     for label in np.flatnonzero(counts):
-        interval = difference_interval(gained_by_class[:, label], lost_by_class[:, label], int(counts[label]))
-        intervals_by_class[:, label] = np.stack(interval, axis=1)
-    num_gained, num_lost = gained.sum(axis=1), lost.sum(axis=1)
-    intervals = np.stack(difference_interval(num_gained, num_lost, len(dataset)), axis=1)
-    values = p_values(num_gained, num_lost)
-    is_significant, marking = mark(values)
-    is_tested = np.broadcast_to(counts > 0, by_class.shape)
-    is_significant_by_class, marking_by_class = mark(p_values(gained_by_class, lost_by_class), is_tested)
-    measures = [
-        {
-            "accuracy_change": int(num_gained[index] - num_lost[index]) / len(dataset),
-            "interval": to_tuple(intervals[index]),
-            "p_value": float(values[index]),
-            "is_significant": bool(is_significant[index]),
-            "accuracy_change_by_class": tuple(round(change, 6) for change in by_class[index].tolist()),
-        }
-        for index in range(len(is_correct))
-    ]
-    return measures, {
-        "interval_by_class": Packed.from_array(intervals_by_class.astype(np.float32)),
-        "is_significant_by_class": Packed.from_array(is_significant_by_class.astype(np.uint8)),
-        "marking": marking,
-        "marking_by_class": marking_by_class,
+        interval = difference_interval(num_gained[:, label], num_lost[:, label], int(counts[label]))
+        intervals[:, label] = np.stack(interval, axis=1)
+    is_tested = np.broadcast_to(counts > 0, changes.shape)
+    is_significant, marking = mark(p_values(num_gained, num_lost), is_tested)
+    return changes, {
+        "interval_by_class": Packed.from_array(intervals.astype(np.float32)),
+        "is_significant_by_class": Packed.from_array(is_significant.astype(np.uint8)),
+        "marking_by_class": marking,
     }

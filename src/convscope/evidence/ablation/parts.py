@@ -63,15 +63,16 @@ def block_length(model: Model) -> int:
 def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Compute by layer the mean output of each filter over the images (N, H, W, C) and over all cells of a map.
 
-    For the last layer it is the mean of the logits, since an ablation there replaces a logit.
+    For the last layer it is the mean of the logits, since an ablation there replaces a logit, not a probability.
     """
-    table = model.architecture.table
-    sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(int(np.prod(row.output_shape))) for row in table}
-    last, step = table[-1].layer.name, block_length(model)
+    shapes = {row.layer.name: row.output_shape for row in model.architecture.table}
+    *hidden, last = shapes
+    sums: dict[str, NDArray[Any]] = {name: np.zeros(int(np.prod(shape))) for name, shape in shapes.items()}
+    step = block_length(model)
     for start in range(0, len(images), step):
         block = images[start : start + step]
-        activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
-        for name, outputs in activations.items():
+        for name, outputs in {**model.activations(block, hidden), last: model.logits(block)}.items():
             sums[name] += outputs.reshape(len(block), -1).sum(axis=0)
-    means = {row.layer.name: (sums[row.layer.name] / len(images)).reshape(-1, row.output_shape[-1]) for row in table}
-    return {name: cells.mean(axis=0).astype(np.float32) for name, cells in means.items()}
+    # First the mean of each cell over the images, then that of a filter's cells.
+    cells = {name: (sums[name] / len(images)).reshape(-1, shape[-1]) for name, shape in shapes.items()}
+    return {name: means.mean(axis=0).astype(np.float32) for name, means in cells.items()}

@@ -107,9 +107,10 @@ def _remove_last_convolution(architecture: Architecture) -> Architecture:
     indices = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not indices:
         raise ArchitectureError("the network has no convolution")
-    # The last convolution, with the layer before it, which may be its zero padding.
-    last = architecture.layers[max(indices[-1] - 1, 0) : indices[-1] + 1]
-    return _remove_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
+    last = indices[-1]
+    # A zero padding directly before the convolution goes with it.
+    paddings = _paddings_of_convolutions(architecture.layers[max(last - 1, 0) : last + 1])
+    return _remove_layers(architecture, [architecture.layers[last].name, *paddings])
 
 
 def _paddings_of_convolutions(layers: Sequence[Layer]) -> list[str]:
@@ -122,15 +123,16 @@ def _paddings_of_convolutions(layers: Sequence[Layer]) -> list[str]:
 
 
 def _remove_layers(architecture: Architecture, names: Collection[str]) -> Architecture:
-    """Remove layers by their names, and the activation that directly follows a removed layer with weights."""
-    activations = [
-        layer.name
-        for previous, layer in pairwise(architecture.layers)
-        # Otherwise the output of the layer before the removed one would pass through two activations.
-        if previous.name in names and isinstance(previous, _Weighted)
-        if isinstance(layer, Activation) and layer.activation != "softmax"  # a softmax makes the probabilities
-    ]
-    removed = {*names, *activations}
+    """Remove layers by their names, and the activation that directly follows a removed layer with weights.
+
+    Conv2D, relu, Conv2D, relu without the second Conv2D is Conv2D, relu: else its output would pass through two relus.
+    A softmax stays, since it makes the probabilities.
+    """
+    removed = set(names)
+    for previous, layer in pairwise(architecture.layers):
+        follows_removed = previous.name in names and isinstance(previous, _Weighted)
+        if follows_removed and isinstance(layer, Activation) and layer.activation != "softmax":
+            removed.add(layer.name)
     return _replace_layers(architecture, [layer for layer in architecture.layers if layer.name not in removed])
 
 

@@ -1,5 +1,11 @@
 """Attribute a logit to the pixels of an image, by three methods.
 
+With z the logit, x the image as the network reads it, and x0 an empty image, all background:
+
+    gradient times input    (x - x0) · dz/dx at x
+    integrated gradients    (x - x0) · the mean of dz/dx on the straight path from x0 to x
+    occlusion               how far z falls if a patch of x is replaced by x0, on average over the patches on a pixel
+
 A map shows how a logit of this network depends on the pixels near this image. Each method has its own meaning of
 "depends"; they disagree, and none explains why the network is as it is.
 """
@@ -30,12 +36,7 @@ _PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves b
 
 @checked
 def attribute(
-    model: Model,
-    images: NDArray[np.uint8],
-    targets: NDArray[np.integer[Any]],
-    method: Method,
-    *,
-    background: int = 0,
+    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], method: Method, *, background: int = 0
 ) -> Maps:
     """Score the pixels of `images` (N, H, W, C) uint8 by their contribution to each image's logit `targets` (N,).
 
@@ -69,7 +70,8 @@ def attribute(
 def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Compute the logits (N, K) of `images` (N, H, W, C), once for equal images.
 
-    Blanking pixels that are background anyway gives the same image again and again.
+    Blanking pixels that are background anyway gives the same image again and again: images a, b, a have the numbers
+    0, 1, 0, and the model classifies the first a and b.
     """
     numbers = dict[bytes, int]()
     indices = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
@@ -80,14 +82,14 @@ def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.fl
 def _input_gradients(
     network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
-    """Compute dz/dx (N, H, W, C), with x the image after scaling."""
+    """Compute dz/dx (N, H, W, C)."""
     check_deadline()
     dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
     return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
 
 
 def _subtract_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
-    """Compute x - x0 (N, H, W, C)."""
+    """Compute x - x0 (N, H, W, C) after the network's scaling, in which its offset cancels."""
     return (images.astype(np.float64) - background) * model.architecture.input.scale
 
 
@@ -124,7 +126,8 @@ def _make_intermediate_network(model: Model, share: float, background: int) -> N
 def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int) -> Maps:
     """Compute for each pixel how far the target's logit falls, on average over the patches of background that cover it.
 
-    The patches overlap by half.
+    The patches overlap by half: on 28 x 28 pixels they are 4 x 4 and begin at 0, 2, 4, ..., 24 of each axis, so most
+    pixels lie under four of them.
     """
     height, width = images.shape[1:3]
     side = max(1, round(min(height, width) / _PATCHES))
@@ -133,7 +136,8 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     unblanked = model.logits(images)[indices, targets].astype(np.float64)
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
-    # Several patches at once, since few images would keep few threads busy.
+    # Several patches at once, since few images would keep few threads busy: `blanked` is (patches, N, H, W, C), a copy
+    # of all images for each patch.
     num_corners = max(1, _IMAGES_AT_ONCE // len(images))
     for first in range(0, len(corners), num_corners):
         check_deadline()

@@ -19,6 +19,8 @@ from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
+MIN_EMBEDDED_IMAGES = 4  # below, there are hardly neighbours
+_NEIGHBOURS = 10  # nearest images whose labels are compared, if there are enough images
 _ROWS_AT_ONCE = 128  # points whose distances to all points are in memory together
 
 
@@ -50,10 +52,6 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
     array([0.5, 0.5, 0. ])
     """
     return np.asarray((labels[nearest] == labels[:, None]).mean(axis=1))
-
-
-_NEIGHBOURS = 10  # nearest images whose labels are compared, if there are enough images
-MIN_EMBEDDED_IMAGES = 4  # below, there are hardly neighbours
 
 
 class Embedding(Tabular, ClassesRecord, kw_only=True):
@@ -193,16 +191,20 @@ def find_embedded_layer(architecture: Architecture) -> str:
 def principal_components(
     values: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the first principal components of `values` (N, D), the variance's fraction by direction, and directions.
+    """Compute the first `count` principal components of `values` (N, D).
 
-    The components are (N, count): the centred values times the directions (D, count), with zeros if there are fewer
-    directions. There are min(N, D) fractions; all are zero if nothing varies.
+    Returns:
+        points: (N, count), the centred values times the directions.
+        fractions: (min(N, D),), the part of the variance in each direction, all zero if nothing varies.
+        directions: (D, count), of length 1, the one with the largest variance first; zeros if there are fewer.
     """
     centred = values - values.mean(axis=0)
-    # The smaller of covariance X'X (D, D) and Gram matrix XX' (N, N) is decomposed. They have the same eigenvalues, and
-    # X' turns an eigenvector of the latter into one of the former.
+    # The directions are eigenvectors of the covariance X'X (D, D), up to a factor. With fewer images than dimensions,
+    # the Gram matrix XX' (N, N) is smaller and has the same eigenvalues; if v is its eigenvector, X'v is one of X'X:
+    # X'X (X'v) = X'(XX'v) = λ X'v.
     is_tall = len(centred) >= centred.shape[1]
     variances, vectors = np.linalg.eigh(centred.T @ centred if is_tall else centred @ centred.T)
+    # `eigh` sorts them from small to large, and rounding may leave a variance below 0.
     variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
     kept = vectors[:, :count]
     directions = kept if is_tall else centred.T @ kept

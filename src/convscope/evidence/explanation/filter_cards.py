@@ -7,7 +7,7 @@ from msgspec import Meta
 from convscope.architecture import ReceptiveField
 from convscope.base.records import Count, Fraction, Record
 from convscope.base.tables import Tabular
-from convscope.evidence.explanation.filter_pictures import FilterPictures, picture_box
+from convscope.evidence.explanation.filter_pictures import FilterPictures, Spot, picture_box
 from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
 NUM_EXCITING = 9  # images of each filter at most
@@ -41,6 +41,11 @@ class Exciting(Record, kw_only=True):
     def positions(self) -> list[tuple[int, int]]:
         """Each (row, column)."""
         return list(zip(self.row, self.column, strict=True))
+
+    @property
+    def spots(self) -> list[Spot]:
+        """Each image's index with its position."""
+        return list(zip(self.index, self.positions, strict=True))
 
 
 class FilterCard(Record, kw_only=True):
@@ -113,7 +118,7 @@ class FilterCards(Tabular, ClassesRecord, kw_only=True):
         )
         for layer in self.layers:
             *_, rows, columns = picture_box(layer.receptive_field, (0, 0), self.image_shape[:2])
-            # Rounded up, as pictures are reduced.
+            # Rounded up: 7 pixels at a factor of 2 are reduced to 4.
             size = (-(-rows // layer.pictures.factor), -(-columns // layer.pictures.factor))
             if layer.pictures.real.shape[2:4] != size:
                 raise ValueError(f"pictures of {layer.layer!r:.60} are not of its receptive field")

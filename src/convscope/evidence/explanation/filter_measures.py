@@ -70,10 +70,16 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
 
 
 def _find_output_row(rows: tuple[LayerRow, ...]) -> LayerRow:
-    """Find the row whose output completes the filters' activations, among the first three of `rows`."""
+    """Find the row whose output completes the filters' activations, among a layer's own row and the next two.
+
+    A normalisation may follow, an activation, or both in this order:
+
+        Conv2D, BatchNormalization, Activation    is read after the activation
+        Conv2D, BatchNormalization, MaxPooling2D  after the normalisation
+        Conv2D with relu, BatchNormalization      after the convolution, which is complete with its own activation
+    """
     complete, *next_rows = rows
-    # After a convolution may come a normalisation, an activation or both in this order. The filter's output is read
-    # after them.
+    # The first next row may be of either kind, the second only an activation.
     for row, kinds in zip(next_rows, (BatchNormalization | Activation, Activation), strict=False):
         is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
         if is_done or not isinstance(row.layer, kinds) or row.layer.activation == "softmax":
@@ -151,7 +157,8 @@ def class_selectivity(
 
     It is (a - b) / (a + b), where a is the highest class mean and b the mean over the other classes' means: 0 if all
     are alike, 1 if the filter is active for a single class. A filter that is never active has 0. With few images, class
-    means also differ by chance. If all images are of one class, it is 1 and meaningless.
+    means also differ by chance. If all images are of one class, it is 1 and meaningless. In the example, the first
+    filter's class means are 3, 1 and 0, so a = 3, b = 0.5 and the selectivity is 2.5 / 3.5.
 
     Args:
         means: (N, F), of each image, not below zero.
@@ -163,16 +170,17 @@ def class_selectivity(
     (array([0.71428571, 0.        ]), array([0, 0]))
     """
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    # Class means (K, F): with the images sorted by class, as 0 0 1 2, the classes start at 0, 2 and 3; reduceat sums
+    # the rows from each start to the next one.
     order = np.argsort(inverse, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    # (K, F), from images sorted by class: reduceat sums from each start to the next.
     by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]
-    best = by_class.argmax(axis=0)
     highest = by_class.max(axis=0)
-    # The mean over all other classes.
     others = (by_class.sum(axis=0) - highest) / max(len(classes) - 1, 1)
     total = highest + others
-    return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), classes[best].astype(np.int64)
+    # A total of 0, of a filter that is never active, is replaced by 1: 0 / 1 is 0.
+    selectivity = (highest - others) / np.where(total > 0, total, 1)
+    return selectivity, classes[by_class.argmax(axis=0)].astype(np.int64)
 
 
 def round_six_digits(value: float) -> float:

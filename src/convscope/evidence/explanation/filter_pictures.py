@@ -64,27 +64,32 @@ def picture_layers(
 ) -> list[FilterPictures]:
     """Cut out for each layer the pictures of as many of its filters, sampled evenly, as fit.
 
+    The page's bytes and filters are shared out from the layer with the smallest pictures to that with the largest. Each
+    takes at most an equal part of what is left: of three layers the first may use 40 of 120 kB. If it uses 10, the
+    second may use 55 of the other 110.
+
     Args:
         images: (N, H, W, C) uint8.
         spots: for each layer and filter, the images and positions with the highest activations.
     """
     bytes_left, filters_left = _MAX_BYTES, _MAX_FILTERS
     pictures_of = dict[int, FilterPictures]()
-    # From small pictures to large ones. Each layer may use an equal part of what is left, and what it does not need is
-    # left to the later ones.
     by_size = sorted(range(len(layers)), key=lambda index: int(np.prod(layers[index].row.receptive_field.size)))
     for done, index in enumerate(by_size):
         layers_left = len(layers) - done
+        # First as many filters as the count allows; that shows how many bytes one takes.
         filters = evenly(layers[index].num_filters, max(filters_left // layers_left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
         filter_bytes = pictures.real.num_json_bytes / max(len(pictures.filters), 1)
         layer_bytes = bytes_left // layers_left
         if filter_bytes * len(filters) > layer_bytes:
-            # The first layer shows a filter even if that is too large.
-            filters = evenly(layers[index].num_filters, max(int(layer_bytes / filter_bytes), 0 if pictures_of else 1))
+            # The first layer shows a filter even if that is too large, so that a page always has a picture.
+            least = 0 if pictures_of else 1
+            filters = evenly(layers[index].num_filters, max(int(layer_bytes / filter_bytes), least))
             pictures = _cut_out(layers[index], filters, images, spots[index])
         pictures_of[index] = pictures
-        bytes_left, filters_left = max(bytes_left - int(filter_bytes * len(filters)), 0), filters_left - len(filters)
+        bytes_left = max(bytes_left - int(filter_bytes * len(filters)), 0)
+        filters_left -= len(filters)
     return [pictures_of[index] for index in range(len(layers))]
 
 

@@ -66,8 +66,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     measured = dataset.take(indices)
     measures = measure_filters(model, layers, measured.images)
     exciting = _find_exciting(model, layers, measures, measured, indices) if layers else []
-    spots = [[list(zip(images.index, images.positions, strict=True)) for images in filters] for filters in exciting]
-    pictures = picture_layers(layers, dataset.images, spots)
+    pictures = picture_layers(layers, dataset.images, [[images.spots for images in filters] for filters in exciting])
     cards = []
     for layer, values, images_of_filters, layer_pictures in zip(layers, measures, exciting, pictures, strict=True):
         cards.append(
@@ -82,11 +81,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 pictures=layer_pictures,
             )
         )
-    return FilterCards(
-        **describe_images(dataset, len(measured)),
-        image_shape=dataset.image_shape,
-        layers=tuple(cards),
-    )
+    return FilterCards(**describe_images(dataset, len(measured)), image_shape=dataset.image_shape, layers=tuple(cards))
 
 
 def _count_affordable(model: Model, layers: Sequence[FilterLayer]) -> int:
@@ -102,41 +97,70 @@ def _find_exciting(
     dataset: Dataset,
     indices: NDArray[np.int64],
 ) -> list[list[Exciting]]:
-    """Find for each layer and filter the images with the highest activations; `indices` are those of `dataset`."""
-    order = [np.argsort(-measure.maxima, axis=0, kind="stable")[:NUM_EXCITING] for measure in measures]  # (9, F) each
-    values = [np.take_along_axis(measure.maxima, best, axis=0) for measure, best in zip(measures, order, strict=True)]
-    is_kept = [
-        ~measure.is_constant & (measure.is_signed | (maxima > 0))
-        for measure, maxima in zip(measures, values, strict=True)
-    ]
-    # Only the highest values were kept, so these images are computed once more for their positions.
-    best_images = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
-    positions = [np.zeros((*best.shape, 2), np.int64) for best in order]
-    for block, outputs in layer_outputs(model, layers, dataset.images, best_images):
-        for layer, maps, best, kept, cell in zip(layers, outputs, order, is_kept, positions, strict=True):
-            ranks, filters = np.nonzero(kept & np.isin(best, block))
-            cells = maps.reshape(len(block), -1, layer.num_filters)
-            highest = cells[np.searchsorted(block, best[ranks, filters]), :, filters].argmax(axis=1)
-            cell[ranks, filters] = np.stack(np.unravel_index(highest, layer.map_size), axis=1)
-    return [
-        [
-            Exciting(
-                index=to_tuple(indices[best[kept[:, column], column]]),
-                row=to_tuple(cell[kept[:, column], column, 0]),
-                column=to_tuple(cell[kept[:, column], column, 1]),
-                value=tuple(map(round_six_digits, maxima[kept[:, column], column])),
-            )
-            for column in range(best.shape[1])
-        ]
-        for best, maxima, kept, cell in zip(order, values, is_kept, positions, strict=True)
-    ]
+    """Find for each layer and filter the images with the highest activations, and where on the map these are.
+
+    `measures` has the highest output of each image, but not its position. So a second pass computes the chosen images,
+    a few hundred of many thousands, once more.
+
+    Args:
+        dataset: the measured images; `indices` are theirs in the whole data set.
+    """
+    chosen = [[_choose_images(measure, index) for index in range(measure.maxima.shape[1])] for measure in measures]
+    exciting = []
+    positions = _locate_maxima(model, layers, dataset.images, chosen)
+    for measure, filters, (rows, columns) in zip(measures, chosen, positions, strict=True):
+        exciting.append(
+            [
+                Exciting(
+                    index=to_tuple(indices[images]),
+                    row=to_tuple(rows[images, index]),
+                    column=to_tuple(columns[images, index]),
+                    value=tuple(map(round_six_digits, measure.maxima[images, index])),
+                )
+                for index, images in enumerate(filters)
+            ]
+        )
+    return exciting
+
+
+def _choose_images(measures: FilterMeasures, index: int) -> NDArray[np.int64]:
+    """Choose at most nine measured images with the highest outputs of the filter at `index`, the highest first.
+
+    A dead filter has none. Behind a relu zero means inactive, so maxima 0, 0.9, 0.2 give images 1 and 2 only.
+    """
+    maxima = measures.maxima[:, index]
+    best = np.argsort(-maxima, kind="stable")[:NUM_EXCITING]
+    is_kept: NDArray[np.bool_] = ~measures.is_constant[index] & (measures.is_signed | (maxima[best] > 0))
+    return best[is_kept]
+
+
+def _locate_maxima(
+    model: Model,
+    layers: Sequence[FilterLayer],
+    images: NDArray[np.uint8],
+    chosen: Sequence[Sequence[NDArray[np.int64]]],
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Compute the positions of the filters' highest outputs on their `chosen` images, by layer and filter.
+
+    Returns:
+        For each layer the rows and the columns, each (N, F); 0 where a filter has not chosen the image.
+    """
+    is_chosen = [np.zeros((len(images), layer.num_filters), bool) for layer in layers]
+    for marks, filters in zip(is_chosen, chosen, strict=True):
+        for index, chosen_images in enumerate(filters):
+            marks[chosen_images, index] = True
+    cells = [np.zeros(marks.shape, np.int64) for marks in is_chosen]  # row · width + column
+    needed = np.flatnonzero(np.any([marks.any(axis=1) for marks in is_chosen], axis=0))
+    for block, outputs in layer_outputs(model, layers, images, needed):
+        for maps, marks, highest in zip(outputs, is_chosen, cells, strict=True):
+            rows, columns = np.nonzero(marks[block])  # images of the block, and filters that chose them
+            by_cell = maps.reshape(len(block), -1, maps.shape[3])
+            highest[block[rows], columns] = by_cell[rows, :, columns].argmax(axis=1)
+    return [np.divmod(highest, layer.map_size[1]) for layer, highest in zip(layers, cells, strict=True)]
 
 
 def _make_cards(
-    layer: str,
-    measures: FilterMeasures,
-    labels: NDArray[Any],
-    exciting: Sequence[Exciting],
+    layer: str, measures: FilterMeasures, labels: NDArray[Any], exciting: Sequence[Exciting]
 ) -> tuple[FilterCard, ...]:
     """Make the card of each filter of a layer from its measures and the images that activate it most."""
     selectivity, selective = class_selectivity(measures.means, labels)

@@ -158,11 +158,7 @@ def _measure_known(
 
 
 def _measure_altered(
-    rule: RejectionRule,
-    model: Model,
-    name: str,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.integer[Any]],
+    rule: RejectionRule, model: Model, name: str, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
 ) -> AlteredImages:
     """Measure the refusals among test images that were altered in the way called `name`."""
     logits = model.logits(images)
@@ -177,11 +173,7 @@ def _measure_altered(
 
 
 def _measure_set(
-    rule: RejectionRule,
-    model: Model,
-    outside: OutOfDistributionSet,
-    known: NDArray[np.float64],
-    max_bytes: int,
+    rule: RejectionRule, model: Model, outside: OutOfDistributionSet, known: NDArray[np.float64], max_bytes: int
 ) -> OutOfDistributionResult:
     """Measure the refusals in a set, and how far its scores lie from `known`, those of the test images.
 
