@@ -105,17 +105,17 @@ class AuditRecord(DatasetRecord, kw_only=True):
     pictures: PicturesRecord
 
     def __post_init__(self) -> None:
-        errors = self.known_errors.errors if self.known_errors else ()
         # A file may have been edited: a label beyond the class names would end as an IndexError in the page.
-        labels = [label for error in errors for label in (error.given_label, error.predicted, error.agreed_label or 0)]
+        labels = [member.label for group in self.duplicates.groups for member in group.members]
         for suspects in self.label_suspects.by_split.values():
-            labels += [
-                label for suspect in suspects.suspects for label in (suspect.given_label, suspect.suggested_label)
-            ]
-        labels += [member.label for group in self.duplicates.groups for member in group.members]
+            for suspect in suspects.suspects:
+                labels += [suspect.given_label, suspect.suggested_label]
+        for error in self.known_errors.errors if self.known_errors else ():
+            labels += [error.given_label, error.predicted, error.agreed_label or 0]  # 0, always a class, for None
         check_labels(self.class_names, labels, "labels")
-        # Every other row is compared with the first one.
-        if [part.left_out == "nothing" for part in self.accuracies] != [True, *[False] * (len(self.accuracies) - 1)]:
+        # Every other row is compared with the first one, that of all images.
+        left_out = [part.left_out for part in self.accuracies]
+        if left_out[:1] != ["nothing"] or "nothing" in left_out[1:]:
             raise ValueError("accuracies do not begin with that of all images")
 
 
@@ -280,7 +280,11 @@ def _accuracy_without(name: LeftOut, is_correct: NDArray[np.bool_], left_out: ND
 def _choose_pictures(
     train: LabelSuspects | None, test: LabelSuspects, errors: tuple[PredictedError, ...], duplicates: Duplicates
 ) -> list[PicturePlace]:
-    """Choose the images to show: from each kind in turn, so that the worst of all kinds come first."""
+    """Choose the images to show: from each kind in turn, so that the worst of all kinds come first.
+
+    Of the test suspects a and b, the known error c, and the duplicates d e and f g, these are a c d e b f g.
+    """
+    # For each kind its entries, and for each entry the images that are shown together.
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
         [[("test", error.index)] for error in errors],
@@ -290,6 +294,6 @@ def _choose_pictures(
             for group in duplicates.groups[:_MAX_GROUPS_SHOWN]
         ],
     ]
-    # The first of each kind, then the second of each, and so on; `take_pictures` stops when the bytes are used up.
+    # `take_pictures` stops when the bytes are used up.
     turns = zip_longest(*kinds, fillvalue=list[PicturePlace]())
     return list(chain.from_iterable(chain.from_iterable(turns)))

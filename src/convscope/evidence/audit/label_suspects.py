@@ -134,6 +134,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     >>> [(suspect.index, suspect.given_label, suspect.suggested_label) for suspect in doubtful.suspects]
     [(1, 0, 1)]
 
+    There t_0 is the mean of 0.9 and 0.1, 0.5, and t_1 is 0.85. Image 1 is labelled 0, but its 0.9 reaches t_1.
+
     Args:
         y_prob: (N, K), a model's probabilities for images that it was not trained on, such as those of `crossfit` for
             training images and its own for test images, at the temperature fitted for it.
@@ -146,14 +148,15 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     self_confidence = y_prob[np.arange(len(labels)), labels].astype(np.float64)
     counts = dataset.class_counts
     sums = np.bincount(labels, self_confidence, minlength=dataset.num_classes)
-    # A class's threshold: the mean probability of the label over its images. No image can be confident of a class
-    # without images.
+    # The mean of p_k over the images labelled k; infinite without such images, so that no image is confident of k.
     thresholds = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
     # A class that the model never predicts may have a threshold near 0, which every image would reach.
     thresholds = np.maximum(thresholds, 2 * _SLACK)
     confident = _confident_classes(y_prob, thresholds)
     joint = _count(labels, confident, dataset.num_classes)
-    indices = np.flatnonzero((confident >= 0) & (confident != labels) & (y_prob.max(axis=1) > self_confidence + _SLACK))
+    is_off_diagonal = (confident >= 0) & (confident != labels)
+    is_most_probable = y_prob.max(axis=1) <= self_confidence + _SLACK  # the given label, after all
+    indices = np.flatnonzero(is_off_diagonal & ~is_most_probable)
     indices = indices[np.argsort(self_confidence[indices], kind="stable")]  # the most doubtful first
     return LabelSuspects(
         dataset_name=dataset.name,

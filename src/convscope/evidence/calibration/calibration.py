@@ -39,7 +39,7 @@ _NAMES = {
 
 
 class Estimates(Record, kw_only=True):
-    """`FIGURES`; see `Figures`."""
+    """The figures that have intervals, each with its interval; `Figures` says what each one is."""
 
     ece_by_width: Estimate
     ece_by_mass: Estimate
@@ -150,6 +150,7 @@ class Calibration(Tabular, DataRecord, kw_only=True):
                 cells += [format(estimate.value, form), f"[{low}, {high}]"]
             rows.append(tuple(cells))
             if name.startswith("ece"):
+                # Below an error, the errors that chance alone would show: of `ece_by_mass`, `chance_by_mass`.
                 cells = ["of a calibrated network"]
                 for chance in (getattr(side, name.replace("ece", "chance")) for _, side in self.sides):
                     cells += [f"{chance.mean:.5f}", f"[{chance.low or 0.0:.5f}, {chance.limit:.5f}]"]
@@ -221,7 +222,8 @@ def measure_calibration(
     fitted_logits, fitted_labels = held_out_logits[indices], held_out_labels[indices]
     temperature = fit_temperature(fitted_logits, fitted_labels)
     # The test images are scored at 1, which leaves the probabilities as they are, and at the fitted temperature. They
-    # are never fitted on.
+    # are never fitted on. Random stream 0 draws the resamples of both, streams 1 and 2 the calibrated networks with
+    # which the figures before and after are compared.
     scores = [score_images(logits, labels, value, num_bins) for value in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
     num_correct = int(scores[0].is_correct.sum())  # the same at any temperature
@@ -270,5 +272,8 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
 
 
 def _extend_to_zero(error: Estimate, chance: Chance) -> Estimate:
-    """Extend the interval of an error to zero if noise alone may show as large an error."""
+    """Extend the interval of an error to zero if noise alone may show as large an error.
+
+    Then a true error of zero is not ruled out, which a bootstrap cannot see: its resamples have the noise, too.
+    """
     return error if error.value > chance.limit else Estimate(value=error.value, interval=(0.0, error.interval[1]))

@@ -55,6 +55,8 @@ def bootstrap(
     Intervals are basic ("reverse percentile") for the calibration errors, because noise only ever adds to these and a
     resample has the noise twice, and percentile for the others. The bins are those of the original images.
 
+    All are estimated together, as a vector of three times five numbers: the figures before, after, and the changes.
+
     Source: Davison and Hinkley 1997, sections 5.2 and 5.3, through `scipy.stats.bootstrap`.
     """
     # Here and not above: it takes as long to import as all of convscope.
@@ -66,12 +68,13 @@ def bootstrap(
     def figures(indices: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
         assert axis == -1, axis  # SciPy gives many resamples at once, a row each
         rows = np.atleast_2d(indices)
-        # A resample as weights: how often each image was drawn. Then all figures are products with matrices.
+        # A resample as weights: how often each image was drawn, as 1 0 2 0 for the images 0, 2, 2. Then all figures
+        # are products with matrices.
         weights = np.empty((count, len(rows)))
         for column, row in enumerate(rows):
             weights[:, column] = np.bincount(row, minlength=count)
         first, second = (statistic(weights) for statistic in statistics)
-        values = np.concatenate([first, second, second - first])
+        values = np.concatenate([first, second, second - first])  # (15, resamples)
         return values if indices.ndim == 2 else values[:, 0]
 
     settings: dict[str, Any] = {"vectorized": True, "batch": max(1, _BLOCK // count), "rng": stream}
@@ -82,18 +85,20 @@ def bootstrap(
     percentile = stats.bootstrap(
         (np.arange(count),), figures, n_resamples=0, bootstrap_result=basic, method="percentile", **settings
     )
-    values = figures(np.arange(count), -1)
-    estimates = list[Estimate]()
-    for index, value in enumerate(values):
-        # In simulations, percentile intervals of an ECE hardly ever contained the true value (dev/LOG.md, 2026-11-25).
-        is_error = FIGURES[index % len(FIGURES)].startswith("ece")
-        interval = (basic if is_error else percentile).confidence_interval
-        low, high = float(interval.low[index]), float(interval.high[index])
-        if is_error and index < 2 * len(FIGURES):  # errors, not their changes: these may be negative
-            low, high = max(low, 0.0), max(high, 0.0)
-        estimates.append(Estimate(value=float(value), interval=(low, high)))
-    groups = (estimates[start : start + len(FIGURES)] for start in range(0, len(estimates), len(FIGURES)))
-    first, second, change = (dict(zip(FIGURES, group, strict=True)) for group in groups)
+    results = list[dict[str, Estimate]]()
+    for part, values in enumerate(figures(np.arange(count), -1).reshape(3, len(FIGURES))):
+        estimates = dict[str, Estimate]()
+        for index, (name, value) in enumerate(zip(FIGURES, values, strict=True), part * len(FIGURES)):
+            # In simulations, percentile intervals of an ECE hardly ever contained the true value (dev/LOG.md,
+            # 2026-11-25).
+            is_error = name.startswith("ece")
+            interval = (basic if is_error else percentile).confidence_interval
+            low, high = float(interval.low[index]), float(interval.high[index])
+            if is_error and part < 2:  # an error is never negative, but its change may be
+                low, high = max(low, 0.0), max(high, 0.0)
+            estimates[name] = Estimate(value=float(value), interval=(low, high))
+        results.append(estimates)
+    first, second, change = results
     return first, second, change
 
 
@@ -101,12 +106,13 @@ def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) ->
     """Simulate the calibration errors, by width and by mass, of a network whose confidences are exact.
 
     In each of `count_resamples` draws, an image is correct with the probability of its confidence. The third result is
-    the 97.5 % range of the accuracy of these draws. It leaves out 2.5 %, as the upper end of an error does, and the two
-    together 5 %.
+    the 97.5 % range of the accuracy of these draws. Outside it are 2.5 % of the draws, and 2.5 % are above the `limit`
+    of an error, so that a calibrated network fails one of the two tests in at most 5 %.
 
     Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
     """
     count = len(scores.is_correct)
+    # (num_bins, N), 1 where the image is in the bin: `mask @ hits` are the correct images of each bin.
     masks = [_bin_matrix(scores.confidence, num_bins, binning, np.ones(count)) for binning in _BINNINGS]
     expected = [mask @ scores.confidence for mask in masks]
     draws = list[NDArray[np.float64]]()  # (3, rows) each: both errors and the accuracy

@@ -14,7 +14,7 @@ from convscope.evidence.records import check_lengths
 REFUSED = (0.0, 0.01, 0.02, 0.05, 0.1)
 """The fractions of refused images for which a `Refusal` is kept."""
 
-# The fractions of refused images at which the curve is kept, finer where few are refused.
+# The 160 fractions of refused images at which the curve is kept: every 0.25 % up to 20 %, then every 1 % up to 99 %.
 _CURVE_FRACTIONS = np.unique(np.concatenate([np.arange(0, 0.2, 0.0025), np.arange(0, 1, 0.01)]))
 
 
@@ -44,7 +44,7 @@ class RiskCoverage(Record, kw_only=True):
     """The mistakes left at each coverage, the fraction of the images that is accepted.
 
     Attributes:
-        coverage, risk: the curve at up to 161 points, from all images to 1 in 100; risk is the fraction of wrong
+        coverage, risk: the curve at up to 160 points, from all images to 1 in 100; risk is the fraction of wrong
             predictions among the accepted images.
         aurc: the area under the whole curve, its mean over the coverages 1/N, 2/N, ..., 1. Lower is better; it depends
             on the accuracy as much as on the order.
@@ -78,6 +78,7 @@ def measure_risk_coverage(
         ValueError: if the lengths differ, there is no image, a doubt is negative, or a fraction is not from 0
             to below 1.
 
+    >>> # By rising doubt: correct, correct, correct, wrong. The risks are 0, 0, 0 and 1/4, and their mean is 1/16.
     >>> curve = measure_risk_coverage(np.array([0.1, 0.9, 0.2, 0.5]), np.array([True, False, True, True]), (0, 0.25))
     >>> [refusal.num_errors_left for refusal in curve.refusals], curve.aurc, curve.excess_aurc
     ([1, 0], 0.0625, 0.0)
@@ -96,6 +97,7 @@ def measure_risk_coverage(
     num_errors = int(errors[-1])
     # In the best order, all correct predictions come first: n accepted images have max(n - num_correct, 0) errors.
     optimal = np.maximum(accepted - (count - num_errors), 0) / accepted
+    # From all images down to 1 %; with few images, several fractions leave equally many.
     num_left = np.unique([_count_left(count, fraction) for fraction in _CURVE_FRACTIONS])[::-1]
     aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(

@@ -39,7 +39,11 @@ class Scores:
 def score_images(
     logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float, num_bins: int
 ) -> Scores:
-    """Score logits (N, K), divided by `temperature`, by labels (N,)."""
+    """Score logits (N, K), divided by `temperature`, by labels (N,).
+
+    Of the logits 1, 3, 0 the largest is subtracted: the exponentials of -2, 0, -3 are 0.14, 1, 0.05. The doubt is 0.19,
+    the sum of all but the largest, and the confidence 1 / 1.19.
+    """
     count, num_classes = logits.shape
     doubt, likelihood, brier = np.empty(count), np.empty(count), np.empty(count)
     gaps = np.zeros(num_classes * num_bins)
@@ -50,8 +54,7 @@ def score_images(
         rows, truth = np.arange(len(shifted)), labels[block]
         exponentials = np.exp(shifted)
         predicted = shifted.argmax(axis=1)
-        # The largest exponential is exp(0) = 1, so the probability of the prediction is 1 / (1 + doubt), with the sum
-        # of the other exponentials as doubt: no digit of it is lost in a difference from 1.
+        # Summed without the largest exponential, which is exp(0) = 1: a doubt of 1e-20 would be lost in 1 + 1e-20.
         others = exponentials.copy()
         others[rows, predicted] = 0
         doubt[block] = others.sum(axis=1)
@@ -60,7 +63,9 @@ def score_images(
         differences = -probabilities  # truth less probability: 1 - p for the label, -p for other classes
         differences[rows, truth] += 1
         brier[block] = np.square(differences).sum(axis=1)
-        cells = classes * num_bins + np.searchsorted(edges, probabilities)  # each class has bins of its own
+        # The class-wise error: each class has bins of its own, which take the probabilities of that class of all
+        # images. The error of a bin is |sum of truth less probability|.
+        cells = classes * num_bins + np.searchsorted(edges, probabilities)
         gaps += np.bincount(cells.ravel(), weights=differences.ravel(), minlength=len(gaps))
     return Scores(
         confidence=1 / (1 + doubt),

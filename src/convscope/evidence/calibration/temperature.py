@@ -40,7 +40,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     from scipy.optimize import minimize_scalar
 
     shifted = np.asarray(logits, np.float64)
-    # Less the label's logit: its loss is then log Σ exp(shifted / T), without a term of its own.
+    # With the label's logit at 0, an image's loss is log Σ exp(shifted / T), without a term for the label.
     shifted = shifted - shifted[np.arange(len(labels)), labels][:, None]
 
     def cost(log_temperature: float) -> float:
@@ -66,14 +66,18 @@ def temperature_interval(
     It covers the choice of the images alone. None if they do not determine the temperature: it is at a bound, or no
     probability depends on it.
 
-    Source: White 1982, the sandwich variance of b = 1 / T: Σ s² / (Σ v)², with s an image's logit of the label less its
-    mean logit under softmax(b · logits), and v the variance of its logits there; the interval is taken on log T.
+    With p = softmax(logits / T) of an image, s is its logit of the label less the mean of its logits by p, the slope of
+    its log-likelihood in b = 1 / T, and v is the variance of its logits by p, the curvature. The standard error of b is
+    sqrt(Σ s²) / Σ v. That of log T is T times as large, and the interval is symmetric in log T.
+
+    Source: White 1982, the sandwich variance.
     """
     if temperature in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):
         return None
     squares = curvature = 0.0
     for block in blocks(*logits.shape):
         values = np.asarray(logits[block], np.float64)
+        # With the label's logit at 0, the mean is -s.
         values = values - values[np.arange(len(values)), labels[block]][:, None]
         exponentials = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -82,7 +86,6 @@ def temperature_interval(
         curvature += float((probabilities * np.square(values - means[:, None])).sum())
     if curvature <= 0:
         return None
-    # The standard error of b = 1 / T is sqrt(squares) / curvature, and that of log T is T times as large.
     half = _Z * np.sqrt(squares) / curvature * temperature
     return float(temperature * np.exp(-half)), float(temperature * np.exp(half))
 

@@ -98,20 +98,22 @@ def format_verdict(comparison: ComparisonRecord) -> Sentence:
         key = "comparing.sameRuns" if all(is_single) else "comparing.same"
         change = format_difference(difference, comparison.accuracy_difference_interval)
         return say(key, first=names[0], second=names[1], change=change)
-    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
     errors = comparison.a.num_errors, comparison.b.num_errors
-    better = 0 if difference > 0 else 1
-    if better == 0:  # the interval is of B's errors / A's; its inverse is of the better model's / the worse one's
+    better, worse = (0, 1) if difference > 0 else (1, 0)
+    # The interval is of B's errors for one of A's, and the sentence of the better model's for one of the worse one's.
+    # If A is better, 1.25 to 2 become 0.5 to 0.8: at least 20 % and at most 50 % fewer.
+    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
+    if better == 0:
         low, high = 1 / high, 1 / low if low else inf
     sides = {
         "first": say("comparing.thisRunFirst", name=names[better]) if is_single[better] else names[better],
-        "second": say("comparing.thisRun", name=names[1 - better]) if is_single[1 - better] else names[1 - better],
+        "second": say("comparing.thisRun", name=names[worse]) if is_single[worse] else names[worse],
     }
     ends = {"least": fewer_percent(high), "most": fewer_percent(low)}
     if not errors[better]:
-        return say("comparing.none", **sides, errors=figure(errors[1 - better], 0 if any(is_single) else 1), **ends)
+        return say("comparing.none", **sides, errors=figure(errors[worse], 0 if any(is_single) else 1), **ends)
     key = "comparing.fewerMore" if any(is_single) else "comparing.fewer"
-    return say(key, **sides, fewer=fewer_percent(errors[better] / errors[1 - better]), **ends)
+    return say(key, **sides, fewer=fewer_percent(errors[better] / errors[worse]), **ends)
 
 
 def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
