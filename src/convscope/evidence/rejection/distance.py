@@ -131,33 +131,36 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     layer = distance_layer(model.architecture)
     num_outputs = _layer_size(model.architecture, layer)
     assert num_outputs is not None, layer
+    # Read the features (N, D) of N images; fewer of a wide layer, so that they take at most 128 MB in float64.
     size = min(num_outputs, _MAX_READ)
-    # Fewer images of a wide layer, so that the features in float64 take at most 128 MB.
     count = min(len(dataset), _MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
     chosen = dataset.take(evenly(len(dataset), count))
     features = np.empty((count, size))
     step = max(1, _BLOCK_BYTES // (4 * num_outputs))
     for start in range(0, count, step):
         features[start : start + step] = hidden_features(model, chosen.images[start : start + step], layer)
-    labels, inverse = np.unique(chosen.labels, return_inverse=True)
+    # Centre them, and describe each by its coordinates `along` R directions (D, R).
     centre = features.mean(axis=0)
     features -= centre
     basis = _main_directions(features) if size > _MAX_SIZE else np.eye(size)
     along = features @ basis
+    # The class means (K, R). Rows are sorted by class: reduceat sums from the first row of a class to that of the next.
+    labels, inverse = np.unique(chosen.labels, return_inverse=True)
     counts = np.bincount(inverse)
     by_class = along[np.argsort(inverse, kind="stable")]
-    # Rows are sorted by class: reduceat sums from the first row of a class to that of the next.
     means = np.add.reduceat(by_class, np.cumsum([0, *counts[:-1]])) / counts[:, None]
-    # Each image's deviation from the mean of its class.
+    # Two covariances (R, R): of the images about the means of their classes, and of the class means about the centre,
+    # which is 0, each with the weight of its class.
     spread = along - means[inverse]
     within = _shrink_covariance(spread.T @ spread / count, count)
-    # The covariance of the class means, each with the weight of its class; the centre is 0.
     between = (means.T * (counts / count)) @ means
-    # Generalised eigenvectors: between · axis = variance · within · axis, with axis' · within · axis = 1.
+    # The axes in which the class means lie farthest apart, measured by the spread within classes: generalised
+    # eigenvectors, between · axis = variance · within · axis, scaled to axis' · within · axis = 1. K classes differ in
+    # K - 1 axes at most; and a model file keeps at most MAX_NUMBERS.
     rank = basis.shape[1]
-    # K classes differ in K - 1 directions at most; and a model file keeps at most MAX_NUMBERS.
     num_axes = max(1, min(len(labels) - 1, rank, (MAX_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
+    # Along an axis, all images vary by 1 within their classes, and by `variances` between them.
     arrays = {"centre": centre, "axes": basis @ axes, "variances": 1 + np.maximum(variances, 0), "means": means @ axes}
     packed = {name: Packed.from_array(array.astype(np.float32)) for name, array in arrays.items()}
     return HiddenDistance(layer=layer, **packed)

@@ -56,6 +56,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
         for dataset in (trained_on, held_out):
             model.check_classes(dataset)
             sibling.check_classes(dataset)
+    # For each part, the score functions of its own network and training images.
     fitted = [(fit_distance(sibling, seen), fit_statistics(seen)) for sibling, seen, _ in parts]
     by_part = []
     for (sibling, _, held_out), (distance, statistics) in zip(parts, fitted, strict=True):
@@ -65,9 +66,11 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
         by_part.append(compute_scores(sibling, sample, logits, SCORES_OF_A_RULE, distance, statistics))
     # Each image was scored by a network that did not see it, so these scores are like those of new images.
     scores = {name: np.concatenate([part[name] for part in by_part]) for name in SCORES_OF_A_RULE}
+    # The rule gets these thresholds, but the distance of the model itself. If the part is the model, that is the fitted
+    # one. Siblings have other hidden layers, so it is fitted again, to all training images: the two halves of any part.
     sibling, trained_on, held_out = parts[0]
     own_distance, own_statistics = fitted[0]
-    if sibling.weights_sha256 != model.weights_sha256:  # the thresholds are the siblings', the distance the model's own
+    if sibling.weights_sha256 != model.weights_sha256:
         both = _join(trained_on, held_out)
         own_distance, own_statistics = fit_distance(model, both), fit_statistics(both)
     rule = RejectionRule(

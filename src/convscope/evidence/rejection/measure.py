@@ -184,14 +184,15 @@ def _measure_set(
     probabilities = _probabilities(model, logits)
     predicted, largest = logits.argmax(axis=1), probabilities.max(axis=1)
     refused, count, area = ~(scores >= 0), len(outside.images), auroc(known, scores)
-    # The share of known images above each image of the set; the mean of these shares is the area under the curve.
+    # The area under the curve is the mean of a number for each image of the set, the share of known images above it. So
+    # its interval counts as many images as there are independent numbers.
     above = 1 - np.searchsorted(np.sort(known), scores) / len(known)
-    number = count if outside.clusters is None else effective_number(above, outside.clusters)
+    num_independent = count if outside.clusters is None else effective_number(above, outside.clusters)
     result = RuleResult(
         rule=rule.name,
         refused=_measure_share(refused, outside.clusters),
         auroc=area,
-        auroc_interval=auroc_interval(area, len(known), number),
+        auroc_interval=auroc_interval(area, len(known), num_independent),
         false_positive_rate=false_positive_rate(known, scores),
     )
     counts = np.bincount(predicted, minlength=probabilities.shape[1])

@@ -241,12 +241,15 @@ def _draw_partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArr
 
 
 def rotate_quarters(images: Images, times: int) -> Images:
-    """Rotate images (N, H, W, C) by `times` · 90° counterclockwise; others than squares are resampled."""
+    """Rotate images (N, H, W, C) by `times` · 90° counterclockwise; others than squares are resampled.
+
+    Of 2 x 4 pixels, the rows 0 0 1 1 make a square, which is rotated, and its rows 0 and 2 are taken.
+    """
     height, width = images.shape[1:3]
-    if height != width and times % 2:  # resampled to a square by the nearest pixels, and back
-        side = max(height, width)
-        rows, columns = (np.arange(side) * length // side for length in (height, width))
-        square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
-        back = (np.arange(height) * side // height, np.arange(width) * side // width)
-        return np.ascontiguousarray(square[:, back[0]][:, :, back[1]])
-    return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
+    if height == width or times % 2 == 0:
+        return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
+    side = max(height, width)
+    rows, columns = (np.arange(side) * length // side for length in (height, width))
+    square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
+    rows, columns = (np.arange(length) * side // length for length in (height, width))
+    return np.ascontiguousarray(square[:, rows][:, :, columns])

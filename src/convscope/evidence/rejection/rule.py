@@ -86,21 +86,22 @@ class RuleNumbers(Record):
         """Upper bound for the refused share of new images like the held-out ones, on average over held-out images."""
         total = self.num_held_out + 1
         # At least one image for each score, since each threshold is a score of a held-out image. The 1e-9 undoes
-        # rounding: (1 - 0.95) * 100 is 5.000000000000004, but (1 - 0.9) * 10 is 0.9999999999999998.
+        # rounding, as (1 - 0.9) * 10 is 0.9999999999999998.
         return max(int((1 - self.keep) * total + 1e-9), len(self.thresholds)) / total
 
     @property
     def refusal_range(self) -> tuple[float, float]:
         """(low, high), the 95 % range of the refused share of new images, by the choice of the held-out images.
 
-        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); with J scores, a
-        new image can be refused by 1 to J of them, so k grows by 1 to J.
+        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k). If 9 of 999 held-out images
+        are refused by one score, the threshold is the 10th lowest, and Beta(10, 990) lies between 0.5 and 1.7 %. With J
+        scores, the images at the thresholds may be one image or J different ones: k is 10 for the low end, and 9 + J
+        for the high end.
         """
         from scipy.special import betaincinv
 
         total, refused = self.num_held_out + 1, self.num_held_out - max(self.num_kept, 1)
         max_refused = min(refused + len(self.thresholds), self.num_held_out)
-        # k = refused + 1 for the low end, and refused + J for the high end.
         low, high = betaincinv((refused + 1, max_refused), (total - refused - 1, total - max_refused), (0.025, 0.975))
         return float(low), float(high)
 

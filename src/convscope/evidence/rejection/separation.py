@@ -22,10 +22,12 @@ def joint_thresholds(
 ) -> dict[Name, float]:
     """Find the highest thresholds of J `scores` (n,) below which at most 1 - `keep` of new images lie on average.
 
-    The k = (1 - keep) (n + 1) lowest images may be refused, a new one among them: at most k - 1 of the n images lie at
-    or below a threshold. Every score refuses equally many by itself; the score `guard` at most the share `guard_share`
-    of all. Each image has a number in every score. If k is at most J, each threshold is the lowest score, and at most
-    J / (n + 1) of new images lie below one. New images must be exchangeable with the n images.
+    Of the n images and a new one, k = (1 - keep) (n + 1) may be refused. So at most k - 1 of the n images may lie at or
+    below a threshold: in the example n = 100, k = 6.06, and at most 5 images. Every score refuses equally many by
+    itself, there 2, since 3 each would be 6; the score `guard` at most the share `guard_share` of all. If k is at most
+    J, each threshold is the lowest score, and at most J / (n + 1) of new images lie below one.
+
+    Each image has a number in every score. New images must be exchangeable with the n images.
 
     Source: split conformal prediction (Vovk, Gammerman and Shafer 2005), with k counted over all scores: a rank below k
     among n + 1 exchangeable images has the chance k / (n + 1), and the set of them depends on no order.
@@ -98,13 +100,15 @@ def effective_number(
     centred, groups = numbers - numbers.mean(), int(inverse.max()) + 1
     if groups == 1:
         return 1.0
-    # Images of a cluster vary together, so the sums of clusters vary more than those of independent images would:
-    # N · within / between is the number of independent images.
+    # The squared sums of clusters add up to as much as the squares of images, on average, if these are independent. If
+    # images of a cluster vary together, they are more: twice as much for pairs of equals, so half the images count.
     between = (np.bincount(inverse, centred) ** 2).sum() * groups / (groups - 1)
     within = (centred**2).sum()
-    number = (
-        len(numbers) * within / between if within > 0 and between > 0 else (groups if within == 0 else len(numbers))
-    )
+    number = float(len(numbers))
+    if within == 0:
+        number = groups
+    elif between > 0:
+        number = len(numbers) * within / between
     # With few clusters their variance is itself uncertain: t and not normal.
     z = NormalDist().inv_cdf(0.975)
     return float(max(1.0, min(number, len(numbers)) * (z / t.ppf(0.975, groups - 1)) ** 2))

@@ -121,13 +121,11 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     median_epsilon_interval: OpenInterval | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
-        sizes = [attack.epsilon for attack in self.attacks if attack.method == METHODS[0]]
-        methods = dict.fromkeys(attack.method for attack in self.attacks)
-        settings = [(name, size) for name in methods for size in sizes]
-        if (
-            not methods.keys() >= set(METHODS)
-            or [(attack.method, attack.epsilon) for attack in self.attacks] != settings
-        ):
+        # All sizes of the first method, then the same sizes of the next: noise 0, noise 2, ..., pgd 0, pgd 2, ...
+        settings = [(attack.method, attack.epsilon) for attack in self.attacks]
+        methods = dict.fromkeys(method for method, _ in settings)
+        sizes = [size for method, size in settings if method == METHODS[0]]
+        if not set(METHODS) <= set(methods) or settings != [(name, size) for name in methods for size in sizes]:
             raise ValueError("attacks are not those of each method at each size")
         predictions = [label for row in self.examples.predictions for label in row]
         check_labels(self.class_names, [*self.examples.labels, *predictions], "examples")
@@ -300,12 +298,8 @@ def _make_examples(
     seed: int,
 ) -> AttackExamples:
     """Attack a few images with each size in `_SHOWN`, and keep the pictures with their predictions."""
-    attacked = [
-        pgd(
-            model, images, labels, size, steps=_choose_steps(steps, size), restarts=restarts, seed=seed, indices=indices
-        )
-        for size in _SHOWN
-    ]
+    attack = partial(pgd, model, images, labels, restarts=restarts, seed=seed, indices=indices)
+    attacked = [attack(size, steps=_choose_steps(steps, size)) for size in _SHOWN]
     # (M, 1 + E, H, W, C): the original first.
     pictures = np.stack([images, *attacked], axis=1)
     shape = *pictures.shape[:2], model.architecture.num_classes

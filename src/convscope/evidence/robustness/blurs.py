@@ -42,7 +42,10 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
 
     Args:
         chances: (N, passes, H · W) from 0 to below 1: below a half a pixel stays; above, they choose one of the
-            (2 reach)² positions around it, its own among them.
+            (2 reach)² positions around it, its own among them. For a reach of 1 these are numbered
+
+                0 1    above to the left, above
+                2 3    to the left, the pixel itself
     """
     num_images, height, width, channels = images.shape
     span = 2 * reach
@@ -50,8 +53,9 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
     pixels = np.moveaxis(images.reshape(num_images, -1, channels), 0, 1).copy()  # (H W, N, C)
     image_numbers = np.arange(num_images)
     for step in range(chances.shape[1]):
+        # From 0.5 to 1, chances become the positions 0 to span² - 1; below 0.5 they are negative.
         choices = np.floor((2 * chances[:, step] - 1) * span**2).astype(np.int64).T  # (H W, N)
-        choices[choices < 0] = span * reach + reach  # the position of the pixel itself
+        choices[choices < 0] = span * reach + reach  # the pixel itself
         # One after another, as in MNIST-C: a pixel may be moved several times.
         for row in range(height - reach, reach, -1):
             for column in range(width - reach, reach, -1):

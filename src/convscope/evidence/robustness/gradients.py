@@ -55,10 +55,11 @@ def pgd(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-    best = images.copy()
-    margins = np.full(len(images), -np.inf)
-    # How far the label's logit is ahead without an attack.
+    # Of all images: the best pictures until now and their margins, and how far the label is ahead without an attack.
+    best, margins = images.copy(), np.full(len(images), -np.inf)
     leads = -_margins(np.asarray(model.logits(images), np.float64), labels)[0]
+    # A start attacks the images `unfooled`; of these, `remaining` are those that it has not fooled yet. `moved` and
+    # `rival` have a row for each of `remaining`: the pictures of this step, and the class that is closest to the label.
     unfooled = np.arange(len(images))
     for restart in range(restarts):
         if restart >= STARTS_OF_ALL:

@@ -61,7 +61,9 @@ def shot_noise(images: Pictures, photons: float, uniform: Uniform) -> Levels:
     lit = images > 0  # black has no photons
     levels = images[lit].astype(np.float64)
     chances = uniform(images[0].size).reshape(images.shape)[lit]
-    # All rows in one rising sequence: level g has its probabilities between g and g + 1.
+    # All rows in one rising sequence: level g has its probabilities between g and g + 1. If 0.1, 0.6 and 1 are those of
+    # level 2, the sequence has 2.1, 2.6 and 3. For a chance of 0.5 look for 2.5, which has one of them below it: one
+    # photon. The rows of all lower levels are below it, too, and are taken off.
     rising = (np.arange(256)[:, None] + table).ravel()
     counts[lit] = np.searchsorted(rising, levels + chances, side="right") - levels * (max_photons + 1)
     return counts * (255 / photons)

@@ -55,7 +55,9 @@ def draw_zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform
     progress = (along - _ENDS[0]) / (_ENDS[1] - _ENDS[0])  # from 0 at the near end to 1 at the far one
     turns = (np.arange(width) - _ENDS[0] * (width - 1)) / (_TURN * growth)
     wave = np.abs((turns - 1) % 4 - 2) - 1  # 0, 1, 0, -1, 0, ...: a turn at every odd number
-    rows = (height - 1) * chances[:, :, 0] + growth * (_RISE * (2 * chances[:, :, 1] - 1) * progress - _TURN * wave)
+    # In rows from its beginning, the line falls or rises by up to 5 on its way, and swings about that.
+    offsets = _RISE * (2 * chances[:, :, 1] - 1) * progress - _TURN * wave
+    rows = (height - 1) * chances[:, :, 0] + growth * offsets
     return _draw(images, rows, (progress >= 0) & (progress <= 1), constants)
 
 

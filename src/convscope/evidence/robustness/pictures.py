@@ -1,6 +1,7 @@
 """Change many pictures in bounded memory, and pack a few of them into bounded bytes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,7 @@ def in_blocks(
     step = max(1, _BLOCK_VALUES // int(np.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         block = slice(start, start + step)
-        block_indices = indices[block]
-
-        def uniform(count: int, block_indices: NDArray[np.integer[Any]] = block_indices) -> NDArray[np.float64]:
-            return uniforms(seed, purpose, block_indices, count)
-
+        uniform = partial(uniforms, seed, purpose, indices[block])  # the count is still open
         result[block] = np.clip(np.rint(change(images[block], uniform)), 0, 255).astype(np.uint8)
     return result
 

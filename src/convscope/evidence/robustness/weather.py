@@ -26,17 +26,19 @@ def fog(images: Pictures, constants: tuple[float, float], uniform: Uniform) -> L
     """
     amount, ratio = constants
     num_images, height, width, _ = images.shape
+    # A kind of cloud is a coarse grid of random numbers, interpolated to all pixels. The nodes of its grid are `size`
+    # pixels apart: of 28 pixels 112, 56, 28, ..., 1.75.
     sizes = [_WIDEST * max(height, width) / 2**octave for octave in range(_OCTAVES)]
     weights = [(_interpolate(height, size), _interpolate(width, size)) for size in sizes]
     counts = [rows.shape[1] * columns.shape[1] for rows, columns in weights]
     # All random numbers of an image at once, so that they follow from its index alone.
     random_numbers = np.split(uniform(sum(counts)), np.cumsum(counts)[:-1], axis=1)
-    # Each octave has half the width and `ratio` of the strength of the one before; together they are 1.
+    # Each kind has `ratio` of the strength of the one before; together they are 1.
     strengths = ratio ** np.arange(_OCTAVES)
     clouds = np.zeros((num_images, height, width), np.float32)
     for (rows, columns), nodes, strength in zip(weights, random_numbers, strengths / strengths.sum(), strict=True):
         grid = nodes.reshape(num_images, rows.shape[1], columns.shape[1]).astype(np.float32)
-        clouds += np.float32(strength) * (rows @ grid @ columns.T)
+        clouds += np.float32(strength) * (rows @ grid @ columns.T)  # (H, n) @ (N, n, m) @ (m, W)
     return np.asarray((images + np.float32(255 * amount) * clouds[..., None]) / np.float32(1 + amount))
 
 
