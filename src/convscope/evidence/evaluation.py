@@ -295,17 +295,14 @@ def _matrix_left_out(evaluation: Evaluation) -> str:
 
 
 def _tint_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
+    """Make the rows of the confusion matrix: the name of the true class, and a coloured cell for each prediction."""
     opacities = confusion_opacities(evaluation.confusion_matrix).tolist()
-    return [
-        [
-            name,
-            *(
-                Tint(str(count) if count else "", confusion_hue(label, column), opacities[label][column])
-                for column, count in enumerate(evaluation.confusion_matrix[label].tolist())
-            ),
-        ]
-        for label, name in enumerate(evaluation.class_names)
-    ]
+    rows = [list[str | Tint]([name]) for name in evaluation.class_names]
+    for label, counts in enumerate(evaluation.confusion_matrix.tolist()):
+        for column, count in enumerate(counts):
+            text = str(count) if count else ""
+            rows[label].append(Tint(text, confusion_hue(label, column), opacities[label][column]))
+    return rows
 
 
 def _pair_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -30,6 +30,7 @@ def measure_latency(network: Classifier, images: NDArray[np.uint8]) -> tuple[flo
 
 def _median_seconds(work: Callable[[], object], max_repeats: int) -> float:
     work()  # warms up the caches
+    # As many as fit into a second, by the time of one.
     repeats = max(1, min(max_repeats, int(1 / max(_seconds(work), 1e-9))))
     return median(_seconds(work) for _ in range(repeats))
 

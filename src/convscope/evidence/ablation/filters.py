@@ -235,9 +235,9 @@ def _measure_classes(
     """Measure the changes over the images of each class: (L, K), and the fields of `Ablation` by class."""
     counts = dataset.class_counts
     num_gained, num_lost = (
-        np.stack([images[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
-        for images in (gained, lost)
-    )  # (L, K)
+        np.stack([flags[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
+        for flags in (gained, lost)
+    )  # (L, K) each: images of class k that become correct, or wrong, by ablation l
     # A class without images has a change of 0 and the interval from -1 to 1, and is not tested.
     changes = (num_gained - num_lost) / np.maximum(counts, 1)
     intervals = np.tile((-1.0, 1.0), (*changes.shape, 1))

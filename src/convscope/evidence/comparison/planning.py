@@ -172,8 +172,8 @@ def _find_fewest(power: Callable[[int], float], looks: int) -> int | None:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
-    # Rounded up to a multiple of the looks, so that each look adds equally many seeds. With several looks, the first
-    # needs two seeds, since one has no spread.
+    # Rounded up to a multiple of the looks, so that each look adds equally many seeds: 25 seeds in 3 looks become 27.
+    # With several looks, the first needs two seeds, since one has no spread.
     return looks * max(-(-high // looks), 2 if looks > 1 else 1)
 
 

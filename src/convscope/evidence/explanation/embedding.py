@@ -120,10 +120,8 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
             (clip(name, 24), f"{n:,}", _format_share(share), _format_share(picture_share))
             for name, n, share, picture_share in by_class
         ]
-        return [
-            *rows,
-            ("all", f"{counts.sum():,}", _format_share(self.agreement), _format_share(self.agreement_in_picture)),
-        ]
+        total = ("all", f"{counts.sum():,}", _format_share(self.agreement), _format_share(self.agreement_in_picture))
+        return [*rows, total]
 
 
 @checked

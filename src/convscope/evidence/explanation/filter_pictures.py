@@ -96,6 +96,7 @@ def picture_layers(
 def _cut_out(
     layer: FilterLayer, filters: NDArray[np.int64], images: NDArray[np.uint8], spots: Sequence[Sequence[Spot]]
 ) -> FilterPictures:
+    """Cut out the pictures of some filters of a layer; `spots` are those of all its filters, the best first."""
     max_spots = max((len(spot) for spot in spots), default=0)
     height, width = images.shape[1:3]
     *_, rows, columns = picture_box(layer.row.receptive_field, (0, 0), (height, width))
@@ -114,13 +115,15 @@ def _picture(
     """Cut out the picture of a position, averaged over `factor` by `factor` pixels, with zeros outside the image."""
     top, left, height, width = picture_box(field, position, (image.shape[0], image.shape[1]))
     rows, columns = (np.arange(start, start + size) for start, size in ((top, height), (left, width)))
+    # The receptive field of a position at the border reaches beyond the image: there the picture stays zero.
     inside_rows = (rows >= 0) & (rows < image.shape[0])
     inside_columns = (columns >= 0) & (columns < image.shape[1])
     picture = np.zeros((height, width, image.shape[2]), np.uint8)
     picture[np.ix_(inside_rows, inside_columns)] = image[np.ix_(rows[inside_rows], columns[inside_columns])]
     if factor == 1:
         return picture
-    # Up to multiples of the factor, by repeating the last row and column.
+    # Padded to multiples of the factor by repeating the last row and column. Then the means of cells of `factor` x
+    # `factor` pixels are those over the axes 1 and 3 of (rows, factor, columns, factor, C).
     padding = ((0, -height % factor), (0, -width % factor), (0, 0))
     padded = np.pad(picture, padding, mode="edge").astype(np.float64)
     cells = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, -1)

@@ -129,23 +129,15 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     from scipy.linalg import eigh
 
     layer = distance_layer(model.architecture)
-    num_outputs = _layer_size(model.architecture, layer)
-    assert num_outputs is not None, layer
-    # Read the features (N, D) of N images; fewer of a wide layer, so that they take at most 128 MB in float64.
-    size = min(num_outputs, _MAX_READ)
-    count = min(len(dataset), _MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
-    chosen = dataset.take(evenly(len(dataset), count))
-    features = np.empty((count, size))
-    step = max(1, _BLOCK_BYTES // (4 * num_outputs))
-    for start in range(0, count, step):
-        features[start : start + step] = hidden_features(model, chosen.images[start : start + step], layer)
-    # Centre them, and describe each by its coordinates `along` R directions (D, R).
+    features, image_labels = _read_features(model, dataset, layer)
+    count, size = features.shape
+    # Each image is described by its coordinates `along` R directions (D, R).
     centre = features.mean(axis=0)
     features -= centre
     basis = _main_directions(features) if size > _MAX_SIZE else np.eye(size)
     along = features @ basis
     # The class means (K, R). Rows are sorted by class: reduceat sums from the first row of a class to that of the next.
-    labels, inverse = np.unique(chosen.labels, return_inverse=True)
+    labels, inverse = np.unique(image_labels, return_inverse=True)
     counts = np.bincount(inverse)
     by_class = along[np.argsort(inverse, kind="stable")]
     means = np.add.reduceat(by_class, np.cumsum([0, *counts[:-1]])) / counts[:, None]
@@ -164,6 +156,20 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     arrays = {"centre": centre, "axes": basis @ axes, "variances": 1 + np.maximum(variances, 0), "means": means @ axes}
     packed = {name: Packed.from_array(array.astype(np.float32)) for name, array in arrays.items()}
     return HiddenDistance(layer=layer, **packed)
+
+
+def _read_features(model: Model, dataset: Dataset, layer: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Compute the features (N, D) of N images, sampled evenly, and their labels (N,)."""
+    num_outputs = _layer_size(model.architecture, layer)
+    assert num_outputs is not None, layer
+    size = min(num_outputs, _MAX_READ)
+    # Fewer images of a wide layer, so that the features in float64 take at most 128 MB.
+    chosen = dataset.take(evenly(len(dataset), min(_MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))))
+    features = np.empty((len(chosen), size))
+    step = max(1, _BLOCK_BYTES // (4 * num_outputs))
+    for start in range(0, len(chosen), step):
+        features[start : start + step] = hidden_features(model, chosen.images[start : start + step], layer)
+    return features, chosen.labels
 
 
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:

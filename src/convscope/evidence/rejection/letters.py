@@ -74,7 +74,7 @@ def draw_letters(
     height, width, channels = image_shape
     # The basic layout, since Raqm is not installed everywhere and places letters differently.
     loaded_fonts = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
-    stream = random_stream(seed, "strangers letters")
+    stream = random_stream(seed, "strangers letters")  # an earlier name of these images; another draws other numbers
     images = np.empty((count, height, width, channels), np.uint8)
     drawn = tuple(letters[number % len(letters)] for number in range(count))
     for number, letter in enumerate(drawn):

@@ -79,22 +79,15 @@ def out_of_distribution_sets(
     """
     if max_images < 1:
         raise ValueError(f"max_images is {max_images}; it must be at least 1")
-    sets, left_out = list[OutOfDistributionSet](), dict[str, str]()
-    other = _load_other(dataset, outside)
-    if isinstance(other, str):
-        left_out["other data set"] = other
-    else:
-        name, images = other
-        images = fit_images(images[evenly(len(images), max_images)], dataset.image_shape)
-        sets.append(OutOfDistributionSet(name, f"test images of {name}", images))
-    # These may be impossible here, for want of a font, a photo or a second class, and return a reason.
-    makers = {"letters": _draw_letters, "photo crops": _crop_photo, "overlaid": _overlay_images}
-    for name, make in makers.items():
-        result = make(dataset, max_images, seed)
-        if isinstance(result, str):
-            left_out[name] = result
-        else:
-            sets.append(result)
+    # These may be impossible here, for want of a file, a font, a photo or a second class: then they are a reason.
+    results = {
+        "other data set": _take_other(dataset, outside, max_images),
+        "letters": _draw_letters(dataset, max_images, seed),
+        "photo crops": _crop_photo(dataset, max_images, seed),
+        "overlaid": _overlay_images(dataset, max_images, seed),
+    }
+    sets = [result for result in results.values() if not isinstance(result, str)]
+    left_out = {name: reason for name, reason in results.items() if isinstance(reason, str)}
     return (*sets, *_change_images(dataset, max_images, seed), *_make_noise(dataset, max_images, seed)), left_out
 
 
@@ -112,6 +105,18 @@ def fit_images(images: Images, image_shape: tuple[int, int, int]) -> Images:
         resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
         target[:] = resized.reshape(height, width, -1)
     return result
+
+
+def _take_other(
+    dataset: Dataset, outside: Dataset | Splits | str | os.PathLike[str] | None, max_images: int
+) -> OutOfDistributionSet | str:
+    """Take images of another data set, or return the reason why there are none."""
+    other = _load_other(dataset, outside)
+    if isinstance(other, str):
+        return other
+    name, images = other
+    images = fit_images(images[evenly(len(images), max_images)], dataset.image_shape)
+    return OutOfDistributionSet(name, f"test images of {name}", images)
 
 
 def _load_other(
@@ -168,6 +173,7 @@ def _crop_photo(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributi
         return "matplotlib's example photo grace_hopper.jpg is not installed"
     with Image.open(path) as picture:
         photo = np.asarray(picture.convert("RGB"))
+    # The names of streams keep an earlier word for these sets, since other names would draw other numbers.
     stream = random_stream(seed, "strangers photo crops")
     crops, cells = list[Images](), list[int]()
     height, width = photo.shape[:2]
