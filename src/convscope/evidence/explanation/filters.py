@@ -105,9 +105,10 @@ def _find_exciting(
     Args:
         dataset: the measured images; `indices` are theirs in the whole data set.
     """
+    # Layer by layer, and filter by filter: an array of up to nine images.
     chosen = [[_choose_images(measure, index) for index in range(measure.maxima.shape[1])] for measure in measures]
-    exciting = []
     positions = _locate_maxima(model, layers, dataset.images, chosen)
+    exciting = []
     for measure, filters, (rows, columns) in zip(measures, chosen, positions, strict=True):
         exciting.append(
             [
