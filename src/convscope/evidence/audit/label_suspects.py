@@ -105,14 +105,9 @@ class LabelSuspects(Tabular, Recorded):
     def _rows(self) -> Iterator[tuple[str, ...]]:
         names = [clip(name, _MAX_NAME_WIDTH) for name in self.class_names]
         for suspect in self.suspects[:_MAX_SHOWN]:
+            given, suggested = names[suspect.given_label], names[suspect.suggested_label]
             probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
-            yield (
-                f"{suspect.rank}",
-                f"{suspect.index}",
-                names[suspect.given_label],
-                names[suspect.suggested_label],
-                *probabilities,
-            )
+            yield f"{suspect.rank}", f"{suspect.index}", given, suggested, *probabilities
 
 
 @checked

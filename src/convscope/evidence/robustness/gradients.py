@@ -55,11 +55,9 @@ def pgd(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-    # Of all images: the best pictures until now and their margins, and how far the label is ahead without an attack.
     best, margins = images.copy(), np.full(len(images), -np.inf)
+    # How far the label's logit is ahead without an attack.
     leads = -_margins(np.asarray(model.logits(images), np.float64), labels)[0]
-    # A start attacks the images `unfooled`; of these, `remaining` are those that it has not fooled yet. `moved` and
-    # `rival` have a row for each of `remaining`: the pictures of this step, and the class that is closest to the label.
     unfooled = np.arange(len(images))
     for restart in range(restarts):
         if restart >= STARTS_OF_ALL:
@@ -67,27 +65,43 @@ def pgd(
             unfooled = unfooled[-margins[unfooled] < _CLOSE * leads[unfooled]]
         if not len(unfooled):
             break
-        chances = uniforms(seed, f"pgd/{restart}", indices[unfooled], images[0].size).reshape(-1, *images.shape[1:])
         clean = images[unfooled]
+        chances = uniforms(seed, f"pgd/{restart}", indices[unfooled], images[0].size).reshape(clean.shape)
         # A start anywhere within ε: whole numbers from -ε to ε, all equally likely.
-        moved = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
-        remaining = unfooled
-        for step in range(steps + 1):  # the last only measures the last step's pictures
-            logits = np.asarray(model.logits(moved), np.float64)
-            margin, rival = _margins(logits, labels[remaining])
-            is_fooled = logits.argmax(axis=1) != labels[remaining]
-            is_better = is_fooled | (margin > margins[remaining])
-            best[remaining[is_better]], margins[remaining[is_better]] = moved[is_better], margin[is_better]
-            # Fooled images are done.
-            remaining, moved, rival = remaining[~is_fooled], moved[~is_fooled], rival[~is_fooled]
-            if step == steps or not len(remaining):
-                break
-            # From 2 ε, across the whole allowed range, down to single levels.
-            stride = max(1, round(2 * epsilon * (1 - step / steps)))
-            signs = _margin_signs(model, moved, labels[remaining], rival)
-            moved = _clip_changes(moved + stride * signs, images[remaining], epsilon)
-        unfooled = remaining
+        starts = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
+        pictures, reached, is_fooled = _climb(model, clean, labels[unfooled], starts, epsilon, steps)
+        is_better = is_fooled | (reached > margins[unfooled])
+        best[unfooled[is_better]], margins[unfooled[is_better]] = pictures[is_better], reached[is_better]
+        unfooled = unfooled[~is_fooled]
     return best
+
+
+def _climb(
+    model: Model, images: Pictures, labels: Labels, starts: Pictures, epsilon: int, steps: int
+) -> tuple[Pictures, NDArray[np.float64], NDArray[np.bool_]]:
+    """Raise the margin of each of `images` step by step from the pictures `starts`, until it is fooled.
+
+    Returns:
+        The picture with the largest margin of each, or the one that fools; its margin; and whether it fools.
+    """
+    best, margins, is_fooled = starts.copy(), np.full(len(images), -np.inf), np.zeros(len(images), bool)
+    # The images that are not fooled yet; `moved`, `margin`, `rival` and `is_done` have a row for each of them.
+    active, moved = np.arange(len(images)), starts
+    for step in range(steps + 1):  # the last only measures the last step's pictures
+        logits = np.asarray(model.logits(moved), np.float64)
+        margin, rival = _margins(logits, labels[active])
+        is_done = logits.argmax(axis=1) != labels[active]
+        is_better = is_done | (margin > margins[active])
+        best[active[is_better]], margins[active[is_better]] = moved[is_better], margin[is_better]
+        is_fooled[active] = is_done
+        active, moved, rival = active[~is_done], moved[~is_done], rival[~is_done]
+        if step == steps or not len(active):
+            break
+        # From 2 ε, across the whole allowed range, down to single levels.
+        stride = max(1, round(2 * epsilon * (1 - step / steps)))
+        signs = _margin_signs(model, moved, labels[active], rival)
+        moved = _clip_changes(moved + stride * signs, images[active], epsilon)
+    return best, margins, is_fooled
 
 
 def _margins(logits: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -104,8 +118,7 @@ def _margin_signs(model: Model, images: Pictures, labels: Labels, rivals: NDArra
     dlogits[rows, rivals], dlogits[rows, labels] = 1, -1
     # The engine's gradient is that of the scaled input; only its sign is used, and `scale` may be negative.
     slopes = model.architecture.input.scale * model.network.layer_gradients(images, dlogits, ["input"])["input"]
-    signs: NDArray[np.int64] = np.sign(slopes).astype(np.int64)
-    return signs
+    return np.asarray(np.sign(slopes), np.int64)
 
 
 def random_signs(
