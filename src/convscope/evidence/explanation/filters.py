@@ -35,6 +35,8 @@ from convscope.evidence.explanation.filter_pictures import picture_layers
 from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
+Indices = NDArray[np.int64]
+
 _MIN_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
 _MAX_VALUES = 4e8  # values of feature maps to compute and measure: about five seconds
 _MAX_MACS = 2e11  # multiply-adds of the forward passes
@@ -95,7 +97,7 @@ def _find_exciting(
     layers: Sequence[FilterLayer],
     measures: Sequence[FilterMeasures],
     dataset: Dataset,
-    indices: NDArray[np.int64],
+    indices: Indices,
 ) -> list[list[Exciting]]:
     """Find for each layer and filter the images with the highest activations, and where on the map these are.
 
@@ -105,26 +107,27 @@ def _find_exciting(
     Args:
         dataset: the measured images; `indices` are theirs in the whole data set.
     """
-    # Layer by layer, and filter by filter: an array of up to nine images.
+    # Layer by layer, and filter by filter: an array of up to nine images, and one of the cells.
     chosen = [[_choose_images(measure, index) for index in range(measure.maxima.shape[1])] for measure in measures]
-    positions = _locate_maxima(model, layers, dataset.images, chosen)
+    cells = _locate_maxima(model, layers, dataset.images, chosen)
     exciting = []
-    for measure, filters, (rows, columns) in zip(measures, chosen, positions, strict=True):
-        exciting.append(
-            [
+    for layer, measure, layer_images, layer_cells in zip(layers, measures, chosen, cells, strict=True):
+        of_layer = []
+        for index, (images, filter_cells) in enumerate(zip(layer_images, layer_cells, strict=True)):
+            rows, columns = np.divmod(filter_cells, layer.map_size[1])
+            of_layer.append(
                 Exciting(
                     index=to_tuple(indices[images]),
-                    row=to_tuple(rows[images, index]),
-                    column=to_tuple(columns[images, index]),
+                    row=to_tuple(rows),
+                    column=to_tuple(columns),
                     value=tuple(map(round_six_digits, measure.maxima[images, index])),
                 )
-                for index, images in enumerate(filters)
-            ]
-        )
+            )
+        exciting.append(of_layer)
     return exciting
 
 
-def _choose_images(measures: FilterMeasures, index: int) -> NDArray[np.int64]:
+def _choose_images(measures: FilterMeasures, index: int) -> Indices:
     """Choose at most nine measured images with the highest outputs of the filter at `index`, the highest first.
 
     A dead filter has none. Behind a relu zero means inactive, so maxima 0, 0.9, 0.2 give images 1 and 2 only.
@@ -136,28 +139,25 @@ def _choose_images(measures: FilterMeasures, index: int) -> NDArray[np.int64]:
 
 
 def _locate_maxima(
-    model: Model,
-    layers: Sequence[FilterLayer],
-    images: NDArray[np.uint8],
-    chosen: Sequence[Sequence[NDArray[np.int64]]],
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Compute the positions of the filters' highest outputs on their `chosen` images, by layer and filter.
+    model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8], chosen: Sequence[Sequence[Indices]]
+) -> list[list[Indices]]:
+    """Compute the cells, row · width + column, of the filters' highest outputs on their `chosen` images.
 
-    Returns:
-        For each layer the rows and the columns, each (N, F); 0 where a filter has not chosen the image.
+    Each layer has a list of pairs. If its filter 0 chose the images 3 and 5, and filter 1 image 5, they are
+
+        images    3 5 5
+        filters   0 0 1
     """
-    is_chosen = [np.zeros((len(images), layer.num_filters), bool) for layer in layers]
-    for marks, filters in zip(is_chosen, chosen, strict=True):
-        for index, chosen_images in enumerate(filters):
-            marks[chosen_images, index] = True
-    cells = [np.zeros(marks.shape, np.int64) for marks in is_chosen]  # row · width + column
-    needed = np.flatnonzero(np.any([marks.any(axis=1) for marks in is_chosen], axis=0))
-    for block, outputs in layer_outputs(model, layers, images, needed):
-        for maps, marks, highest in zip(outputs, is_chosen, cells, strict=True):
-            rows, columns = np.nonzero(marks[block])  # images of the block, and filters that chose them
-            by_cell = maps.reshape(len(block), -1, maps.shape[3])
-            highest[block[rows], columns] = by_cell[rows, :, columns].argmax(axis=1)
-    return [np.divmod(highest, layer.map_size[1]) for layer, highest in zip(layers, cells, strict=True)]
+    counts = [[len(filter_images) for filter_images in layer_images] for layer_images in chosen]
+    pair_images = [np.concatenate(layer_images) for layer_images in chosen]
+    pair_filters = [np.repeat(np.arange(len(lengths)), lengths) for lengths in counts]
+    cells = [np.zeros(sum(lengths), np.int64) for lengths in counts]
+    for block, outputs in layer_outputs(model, layers, images, np.unique(np.concatenate(pair_images))):
+        for maps, image, filter_index, cell in zip(outputs, pair_images, pair_filters, cells, strict=True):
+            pairs = np.flatnonzero(np.isin(image, block))
+            rows = np.searchsorted(block, image[pairs])  # where the images are in the block, which is sorted
+            cell[pairs] = maps.reshape(len(block), -1, maps.shape[3])[rows, :, filter_index[pairs]].argmax(axis=1)
+    return [np.split(of_layer, np.cumsum(lengths)[:-1]) for of_layer, lengths in zip(cells, counts, strict=True)]
 
 
 def _make_cards(
