@@ -109,6 +109,19 @@ def bare_reports() -> Iterator[None]:
 
 
 @contextmanager
+def empty_reports() -> Iterator[None]:
+    """Write empty reports, for tests that read none: drawing a page takes most of a short command's time."""
+    with bare_reports(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "write_report", write_empty_report)
+        yield
+
+
+def write_empty_report(folder: Path, _: object) -> Path:
+    (folder / "report.html").write_text("")
+    return folder / "report.html"
+
+
+@contextmanager
 def all_seeds() -> Iterator[None]:
     """Train as many seeds as on a fast machine, however long they take."""
     with pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,7 @@ def read_ablation(out: Path) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("empty_reports")
 def test_variants_are_trained_again_and_added_to_what_was_measured(
     small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,7 +90,7 @@ def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     assert path.read_text(encoding="utf-8") == first
 
 
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (120, 8, 8, 3), np.uint8)
@@ -112,7 +112,7 @@ def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: Path, tmp_path: Path):
     imported, ensemble = tmp_path / "imported", tmp_path / "ensemble"
     succeed("import", copied / "model.safetensors", "--dataset", small_folder, "--out", imported)

@@ -12,7 +12,7 @@ from convscope.storage import save_model
 
 from .conftest import invoke, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 def write_npz(path: Path, train: cs.Dataset, test: cs.Dataset) -> Path:
@@ -42,6 +42,7 @@ def test_a_training_of_few_steps_recommends_a_number_of_epochs(small_folder: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_reports")
 def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
     train, test = select_classes(small_mnist.train, 0, 1, 3), select_classes(small_mnist.test, 0, 1, 2)
     path, out = write_npz(tmp_path / "few.npz", train, test), tmp_path / "run"

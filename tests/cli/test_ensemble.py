@@ -15,7 +15,7 @@ from convscope.base.metrics import log_softmax
 
 from .conftest import invoke, succeed
 
-pytestmark = [pytest.mark.usefixtures("bare_reports"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("empty_reports"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_measured_topics_are_measured_again_only_if_named_even_if_their_files_are_damaged(measured: tuple[Path, dict]):
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}  # a measurement would write the run's 3
@@ -94,7 +94,7 @@ def test_evidence_of_other_weights_is_ignored(measured: tuple[Path, dict], tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)

@@ -13,7 +13,7 @@ from convscope.runs import page
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_reports")
 def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.MonkeyPatch):
     (row,) = succeed("export", run, "--format", "safetensors", "--json")["exports"]
     assert (row["file"], row["num_images"], row["largest_difference"], row["num_changed"]) == (

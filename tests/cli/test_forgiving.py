@@ -15,7 +15,7 @@ from convscope.storage.writing import LOCK_FILE
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.mark.parametrize(

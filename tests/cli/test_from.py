@@ -15,7 +15,7 @@ from convscope.storage import NOTHING, list_runs, load_model, load_trained_on, o
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from convscope.runs.importing import ImportedRun
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,7 @@ def foreign(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_reports")
 def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: Path, tmp_path: Path):
     printed = succeed("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run")
     assert "A byte becomes" in printed

@@ -17,7 +17,7 @@ from convscope.storage.state_file import load_state, save_state
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 def test_run_leaves_every_file_of_its_contract(run_folder):

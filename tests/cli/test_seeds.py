@@ -11,7 +11,7 @@ from convscope.runs.seeds import choose_seed_count
 
 from .conftest import succeed
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_fo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("drawn_reports")
 def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     printed = succeed("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--json")

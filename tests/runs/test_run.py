@@ -122,7 +122,7 @@ def test_a_run_from_arrays_needs_the_same_arrays_to_load_its_data(run: cs.Run, d
         _ = cs.open_run(run.path, small_mnist).splits
 
 
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_arrays_are_split_the_same_way_when_reopened(data: cs.Splits, tmp_path: Path):
     pair = (data.train.images[..., 0], data.train.labels)
     run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
@@ -133,7 +133,7 @@ def test_arrays_are_split_the_same_way_when_reopened(data: cs.Splits, tmp_path: 
     assert again.cautions
 
 
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("empty_reports")
 def test_a_stopped_run_resumes_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
     def stop(state: cs.TrainingState) -> None:
         if len(state.history) == 1:

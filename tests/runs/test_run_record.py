@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import bare_reports, invoke, succeed
+from tests.shared import empty_reports, invoke, succeed
 
 import convscope as cs
 from convscope.storage import load_model, open_run
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = pytest.mark.usefixtures("empty_reports")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def finished_run(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = replace(cs.presets.ann(num_classes=10), name="mine")
     (folder / "network.json").write_text(json.dumps(network.to_dict()))
     (folder / "recipe.json").write_text(json.dumps(cs.Recipe(epochs=2, batch_size=50, name="mine").to_dict()))
-    with bare_reports():
+    with empty_reports():
         completed = invoke(
             "run",
             *("--dataset", few, "--test-fraction", 1 / 3, "--validation-fraction", 0.2),

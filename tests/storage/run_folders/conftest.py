@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from tests.shared import bare_reports, invoke, make_once, succeed
+from tests.shared import empty_reports, invoke, make_once, succeed
 
 __all__ = ["assert_one_error", "invoke", "succeed"]
 
@@ -47,7 +47,7 @@ def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     def make(folder: Path) -> None:
         out = folder / "run"
         trained = ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out)
-        with bare_reports():
+        with empty_reports():
             completed = [invoke(*trained), invoke("report", out, "all")]
         completed.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
         assert [result.exit_code for result in completed] == [0, 0, 0], [result.output for result in completed]
