@@ -15,25 +15,29 @@ CONVSCOPE_INLINE Vector polynomial(Vector x, const float (&c)[N]) {
     return sum;
 }
 
+CONVSCOPE_INLINE Vector clamp(Vector x, float low, float high) {
+    x = x < broadcast(low) ? broadcast(low) : x;
+    return x > broadcast(high) ? broadcast(high) : x;
+}
+
 // e^x = scale (1 + rest), where scale is a power of two.
 struct Exponential {
     Vector scale, rest;
 };
 
-// e^x = 2^k e^r with |r| <= ln 2 / 2 and the polynomial for e^r of Cephes (Moshier). x is clamped to where floats are
-// normal; NaN stays NaN.
+// e^x = 2^k e^r, where k is the integer nearest to x / ln 2 and r = x - k ln 2, so |r| <= ln 2 / 2. For x = 3, k is 4, r is
+// 0.227, and 16 e^r = 20.1. e^r = 1 + r + r^2 tail, whose polynomial is Cephes's (Moshier).
 CONVSCOPE_INLINE Exponential exponential_parts(Vector x) {
-    const Vector highest = broadcast(88.0f), lowest = broadcast(-87.0f);
-    x = x > highest ? highest : x;
-    x = x < lowest ? lowest : x;
+    x = clamp(x, -87.0f, 88.0f);  // where floats are normal; NaN stays NaN
     const Vector rounder = broadcast(12582912.0f);  // 1.5 x 2^23: adding it leaves the rounded integer in the low bits
     const Vector rounded = x * 1.44269504f + rounder;
     const Mask power = (Mask)rounded - (Mask)rounder;
     const Vector k = rounded - rounder;
-    const Vector r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    const Vector r = x - k * 0.693359375f + k * 2.12194440e-4f;  // ln 2 in two parts: k times the first is exact
     const Vector tail = polynomial(r, {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f, 8.3334519073e-3f,
                                        1.3981999507e-3f, 1.9875691500e-4f});
-    return {(Vector)((power + 127) << 23), tail * r * r + r};
+    const Vector scale = (Vector)((power + 127) << 23);  // a float's exponent starts at bit 23, and 127 stands for 2^0
+    return {scale, tail * r * r + r};
 }
 
 CONVSCOPE_INLINE Vector exponential(Vector x) {
@@ -49,13 +53,9 @@ CONVSCOPE_INLINE Vector exponential_less_one(Vector x) {
 
 CONVSCOPE_INLINE Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
 
-CONVSCOPE_INLINE Vector clamp(Vector x, float low, float high) {
-    x = x < broadcast(low) ? broadcast(low) : x;
-    return x > broadcast(high) ? broadcast(high) : x;
-}
-
-// x sigmoid(x), and its derivative s + x s (1 - s). For very negative x the clamped exponential times x would not vanish.
+// x sigmoid(x). For very negative x the clamped exponential times x would not vanish.
 CONVSCOPE_INLINE Vector silu(Vector x) { return x < broadcast(-88.0f) ? Vector{} : x / (1.0f + exponential(-x)); }
+// s + x s (1 - s), where s is sigmoid(x) and 1 - s = s e^-x.
 CONVSCOPE_INLINE Vector silu_derivative(Vector x) {
     x = clamp(x, -87.0f, 87.0f);
     const Vector e = exponential(-x), s = 1.0f / (1.0f + e);

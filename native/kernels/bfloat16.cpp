@@ -11,16 +11,18 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-// Up to two tiles of rows, which are a_row apart.
+// Two tiles of rows, or the last one alone.
 struct Block {
-    const uint16_t* a[2];
     int64_t tiles;
-    int64_t first[2], rows[2];  // by tile: its first row of C, and its number of rows
+    const uint16_t* a[2];       // by tile: its first row of A,
+    int64_t first[2], rows[2];  // its first row of C, and its number of rows
 };
 
 #if defined(__AMX_BF16__)
 
-// Tiles 0 to 3 hold sums, 4 and 5 A, 6 and 7 B: 16 rows of 64 bytes each, or fewer rows of A and of the sums.
+//                B: tmm6  tmm7     A register is a tile of 16 rows of 64 bytes: 32 bfloat16 of a row of A, 16 pairs of a pair
+//     A: tmm4       tmm0  tmm1     of rows of B, or 16 sums of a row of C. The registers of A and of the sums have fewer rows
+//        tmm5       tmm2  tmm3     if the product has.
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
     uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -80,10 +82,7 @@ struct Tiles {
 
 // A bfloat16 is the upper half of a float.
 float widen(uint16_t number) {
-    const uint32_t bits = static_cast<uint32_t>(number) << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    return __builtin_bit_cast(float, static_cast<uint32_t>(number) << 16);
 }
 
 void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* b, float* sums) {
@@ -106,15 +105,15 @@ void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* 
 
 // Stores c = change(sum + bias, c, row, column) for each register of a tile's sums.
 template <class Change>
-CONVSCOPE_INLINE void change_rows(const Bfloat16Product& p, const Block& block, int tile, int64_t index, const float* sums,
-                                  const Change& change) {
-    const int64_t columns = p.columns - index * panel;
-    const Vector zero{}, bias[2] = {p.bias ? load(p.bias + index * p.bias_panel) : zero,
-                                    p.bias ? load(p.bias + index * p.bias_panel + width) : zero};
+CONVSCOPE_INLINE void change_rows(const Bfloat16Product& p, const Block& block, int tile, int64_t panel_index,
+                                  const float* sums, const Change& change) {
+    const int64_t columns = p.columns - panel_index * panel;
+    const Vector zero{}, bias[2] = {p.bias ? load(p.bias + panel_index * p.bias_panel) : zero,
+                                    p.bias ? load(p.bias + panel_index * p.bias_panel + width) : zero};
     for (int64_t m = 0; m < block.rows[tile]; ++m) {
         const int64_t row = block.first[tile] + m;
         if (p.c_rows[row] < 0) continue;
-        float* c = p.c + index * p.c_panel + p.c_rows[row];
+        float* c = p.c + panel_index * p.c_panel + p.c_rows[row];
         for (int v = 0; v < 2; ++v) {
             const int64_t column = v * width;
             const Vector value = change(load(sums + m * panel + column) + bias[v], c + column, row, column);
@@ -123,11 +122,11 @@ CONVSCOPE_INLINE void change_rows(const Bfloat16Product& p, const Block& block, 
     }
 }
 
-void finish_rows(const Bfloat16Product& p, const Block& block, int64_t index, const float* sums) {
+void finish_rows(const Bfloat16Product& p, const Block& block, int64_t panel_index, const float* sums) {
     const Vector zero{};
     const auto finish = [&](const auto& change) {
         for (int tile = 0; tile < block.tiles; ++tile) {
-            change_rows(p, block, tile, index, sums + tile * bfloat16_rows * panel, change);
+            change_rows(p, block, tile, panel_index, sums + tile * bfloat16_rows * panel, change);
         }
     };
     if (p.finish == Finish::accumulate) {
@@ -136,18 +135,20 @@ void finish_rows(const Bfloat16Product& p, const Block& block, int64_t index, co
         finish([&](Vector value, const float*, int64_t, int64_t) { return value > zero ? value : zero; });
     } else if (p.finish == Finish::store_where_positive) {
         finish([&](Vector value, const float*, int64_t row, int64_t column) {
-            return load(p.mask + index * p.c_panel + p.mask_rows[row] + column) > zero ? value : zero;
+            return load(p.mask + panel_index * p.c_panel + p.mask_rows[row] + column) > zero ? value : zero;
         });
     } else {
         finish([](Vector value, const float*, int64_t, int64_t) { return value; });
     }
 }
 
-// Returns the tiles 2 * number and 2 * number + 1, counted over all runs.
-Block find_block(const Bfloat16Product& p, int64_t number) {
+int64_t tiles_of_run(const Bfloat16Product& p) { return (p.rows + bfloat16_rows - 1) / bfloat16_rows; }
+
+// Returns tiles `first` and first + 1, counted over all runs: with 2 tiles a run, tile 3 is the second of run 1.
+Block find_block(const Bfloat16Product& p, int64_t first) {
     Block block = {};
-    const int64_t tiles = (p.rows + bfloat16_rows - 1) / bfloat16_rows;  // tiles of a run
-    for (int64_t tile = 2 * number; block.tiles < 2 && tile < p.runs * tiles; ++tile, ++block.tiles) {
+    const int64_t tiles = tiles_of_run(p);
+    for (int64_t tile = first; block.tiles < 2 && tile < p.runs * tiles; ++tile, ++block.tiles) {
         const int64_t run = tile / tiles, row = tile % tiles * bfloat16_rows, remaining = p.rows - row;
         block.a[block.tiles] = p.a + run * p.a_run + row * p.a_row;
         block.first[block.tiles] = run * p.rows + row;
@@ -161,13 +162,12 @@ Block find_block(const Bfloat16Product& p, int64_t number) {
 void multiply_bfloat16(const Bfloat16Product& p) {
     if (p.rows == 0 || p.runs == 0) return;
     alignas(64) float sums[2 * bfloat16_rows * panel];
-    const int64_t tiles = p.runs * ((p.rows + bfloat16_rows - 1) / bfloat16_rows);
     const Tiles shapes(p.rows);
-    for (int64_t number = 0; 2 * number < tiles; ++number) {
-        const Block block = find_block(p, number);
-        for (int64_t index = 0; index * panel < p.columns; ++index) {
-            sum_up_block(p, block, p.b + index * p.b_panel, sums);
-            finish_rows(p, block, index, sums);
+    for (int64_t tile = 0; tile < p.runs * tiles_of_run(p); tile += 2) {
+        const Block block = find_block(p, tile);
+        for (int64_t panel_index = 0; panel_index * panel < p.columns; ++panel_index) {
+            sum_up_block(p, block, p.b + panel_index * p.b_panel, sums);
+            finish_rows(p, block, panel_index, sums);
         }
     }
 }

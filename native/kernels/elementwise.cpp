@@ -35,17 +35,14 @@ double sum_of_squares(const float* values, int64_t count) {
 float largest_size(const float* values, int64_t count) {
     int32_t largest = 0;  // without sign, floats are ordered like their bits, and NaN is the largest
     for (int64_t i = 0; i < count; ++i) {
-        int32_t bits;
-        memcpy(&bits, values + i, sizeof bits);
-        bits &= 0x7fffffff;
+        const int32_t bits = __builtin_bit_cast(int32_t, values[i]) & 0x7fffffff;
         largest = bits > largest ? bits : largest;
     }
-    float size;
-    memcpy(&size, &largest, sizeof size);
-    return size;
+    return __builtin_bit_cast(float, largest);
 }
 
-// The loss is log(sum of exp(logit)) - sum of target logit. The largest logit is subtracted first: then exp is finite.
+// The loss is log(sum of exp(logit)) - target logit. The target logit is that of the label, or with smoothing s
+// (1 - s) label's + s mean of all. The largest logit is subtracted before exp, which then is finite.
 double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
                      float* gradient, bool* correct) {
     int64_t prediction = 0;
@@ -99,7 +96,7 @@ float add_scaled(float* to, const float* from, const float* values, float factor
         Vector sum = load(from + i) + factor * load(values + i);
         store_first(to + i, sum, lanes);
         if (lanes < width) {
-            Vector inside{};
+            Vector inside{};  // without what lies beyond the end, which may be anything
             memcpy(&inside, to + i, static_cast<size_t>(lanes) * sizeof(float));
             sum = inside;
         }
@@ -111,14 +108,12 @@ float add_scaled(float* to, const float* from, const float* values, float factor
     return largest_size(all, width);
 }
 
-namespace {
-
 typedef float Quad __attribute__((vector_size(16)));
 typedef float QuadInMemory __attribute__((vector_size(16), aligned(4), may_alias));
 
-}  // namespace
-
-// Blocks of 4 x 4 are transposed in registers: pairs of rows are interleaved, then pairs of pairs.
+// Blocks of 4 x 4 are transposed in registers. Of the block whose number rc is in row r and column c, rows 0 and 1 become
+// left_01 = 00 10 01 11 and right_01 = 02 12 03 13, rows 2 and 3 left_23 = 20 30 21 31 and right_23 = 22 32 23 33. Column 0
+// is the first halves of left_01 and left_23, 00 10 20 30, and column 1 the second halves.
 void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns) {
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4) {
@@ -127,13 +122,15 @@ void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, i
         for (; c + 4 <= columns; c += 4) {
             Quad q[4];
             for (int i = 0; i < 4; ++i) q[i] = *reinterpret_cast<const QuadInMemory*>(line + i * from_row + c);
-            const Quad a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5), b = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7);
-            const Quad d = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5), e = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
+            const Quad left_01 = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5);
+            const Quad left_23 = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5);
+            const Quad right_01 = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7);
+            const Quad right_23 = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
             float* at = to + c * to_row + r;
-            *reinterpret_cast<QuadInMemory*>(at) = __builtin_shufflevector(a, d, 0, 1, 4, 5);
-            *reinterpret_cast<QuadInMemory*>(at + to_row) = __builtin_shufflevector(a, d, 2, 3, 6, 7);
-            *reinterpret_cast<QuadInMemory*>(at + 2 * to_row) = __builtin_shufflevector(b, e, 0, 1, 4, 5);
-            *reinterpret_cast<QuadInMemory*>(at + 3 * to_row) = __builtin_shufflevector(b, e, 2, 3, 6, 7);
+            *reinterpret_cast<QuadInMemory*>(at) = __builtin_shufflevector(left_01, left_23, 0, 1, 4, 5);
+            *reinterpret_cast<QuadInMemory*>(at + to_row) = __builtin_shufflevector(left_01, left_23, 2, 3, 6, 7);
+            *reinterpret_cast<QuadInMemory*>(at + 2 * to_row) = __builtin_shufflevector(right_01, right_23, 0, 1, 4, 5);
+            *reinterpret_cast<QuadInMemory*>(at + 3 * to_row) = __builtin_shufflevector(right_01, right_23, 2, 3, 6, 7);
         }
         for (; c < columns; ++c) {
             for (int i = 0; i < 4; ++i) to[c * to_row + r + i] = line[i * from_row + c];

@@ -15,16 +15,12 @@ namespace {
 // Steps of the sum by which B is prefetched. After a training step half of the panels are in another core's cache.
 constexpr int64_t steps_ahead = 32;
 
-// Computes the sums of M rows from `row` on and V registers of columns.
+// Adds the products of M rows from `row` on and V registers of columns to `sums`.
 template <int M, int V>
 CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]) {
     const float* a[M];
     CONVSCOPE_UNROLL
-    for (int m = 0; m < M; ++m) {
-        a[m] = p.a + p.a_rows[row + m];
-        CONVSCOPE_UNROLL
-        for (int v = 0; v < V; ++v) sums[m][v] = Vector{};
-    }
+    for (int m = 0; m < M; ++m) a[m] = p.a + p.a_rows[row + m];
     const int64_t a_step = p.a_step, b_step = p.b_step;
     const float* segment = p.b;
     int64_t first = 0;  // offset of the segment from the start of each row
@@ -95,7 +91,7 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
     }
 }
 
-// Computes the sums of C cells of four pixels. A cell needs one pointer, and all cells share the offsets of the window,
+// Adds the products of C cells of four pixels to `sums`. A cell needs one pointer, and all cells share the offsets of the window,
 // which leaves registers for more sums. L is the length of the segments if it is known at compile time, else 0. For a
 // short length, as in the first convolution of a grey image, the loop is unrolled.
 template <int C, int V, int L>
@@ -103,11 +99,6 @@ CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vecto
     const float* a[C];
     CONVSCOPE_UNROLL
     for (int c = 0; c < C; ++c) a[c] = p.a + p.a_rows[cells[c]];
-    CONVSCOPE_UNROLL
-    for (int m = 0; m < 4 * C; ++m) {
-        CONVSCOPE_UNROLL
-        for (int v = 0; v < V; ++v) sums[m][v] = Vector{};
-    }
     const int64_t window[4] = {0, p.window[1], p.window[2], p.window[3]};
     const int64_t b_step = p.b_step, next_segment = p.a_segment - p.length;
     const float* segment = p.b;
@@ -170,7 +161,7 @@ CONVSCOPE_INLINE void finish_pool(const Product& p, const int32_t* cells, Vector
 
 template <int M, int V>
 void tile(const Product& p, int64_t row) {
-    Vector sums[M][V];
+    Vector sums[M][V] = {};
     sum_up<M, V>(p, row, sums);
     finish_rows<M, V>(p, row, sums);
 }
@@ -200,7 +191,7 @@ void multiply_rows(const Product& p) {
 
 template <int C, int V, int L>
 CONVSCOPE_INLINE void tile_of_cells(const Product& p, int64_t first) {
-    Vector sums[4 * C][V];
+    Vector sums[4 * C][V] = {};
     sum_up_cells<C, V, L>(p, p.order + first, sums);
     finish_pool<C, V>(p, p.order + first, sums);
 }
@@ -251,12 +242,13 @@ CONVSCOPE_INLINE void skip(Product& p, int64_t panels) {
     p.columns -= panels * panel;
 }
 
-// Multiplies P panels at once while there are that many.
+// Multiplies P panels at once until fewer are left.
 template <int M, int P>
 void multiply_panels(Product& p) {
     for (; p.columns > (P - 1) * panel; skip(p, P)) tile<M, 2 * P>(p, 0);
 }
 
+// Two multiply-adds start each cycle and take four, so eight sums keep a core busy: four panels of one row, or two of two.
 void multiply_once(const Product& product) {
     if (product.columns <= panel) {
         multiply_panel(product);
@@ -268,7 +260,7 @@ void multiply_once(const Product& product) {
         if (p.rows <= 2) {
             p.rows == 1 ? multiply_panels<1, 2>(p) : multiply_panels<2, 2>(p);
         } else if (p.rows == 3 && CONVSCOPE_TILE_ROWS >= 8) {
-            multiply_panels<3, 2>(p);  // 12 sums, 4 vectors of B and 1 of A: more than 16 registers
+            multiply_panels<3, 2>(p);  // 12 sums, 4 vectors of B and 1 of A: more than the 16 registers of AVX2
         }
     }
     for (; p.columns > 0; skip(p, 1)) {

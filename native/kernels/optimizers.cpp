@@ -2,7 +2,6 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-
 namespace {
 
 // 1 / (sqrt(x) + addend) for x >= 0 and addend > 0. Square root and division of wide registers take several times as

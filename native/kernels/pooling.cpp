@@ -28,7 +28,7 @@ void pool(const PoolingImage& p) {
     for_windows(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
         for (int64_t c = 0; c < p.channels; c += width) {
             Vector largest = load(p.input + first + c);
-            Mask winner = Mask{} + static_cast<int32_t>(first + c);
+            Mask winner = Mask{} + static_cast<int32_t>(first + c);  // offset of lane 0; each lane adds its number at the end
             for (int64_t r = 0; r < rows; ++r) {
                 for (int64_t s = 0; s < columns; ++s) {
                     const int64_t offset = first + c + r * input_row + s * p.channels;

@@ -2,7 +2,6 @@
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
-
 namespace {
 
 // Rounds to the nearest integer, ties to even, for |x| <= 2^51: a double beyond 2^52 has no fraction.

@@ -16,8 +16,8 @@
 #if defined(__AVX512F__)
 #define CONVSCOPE_VECTOR_BYTES 64
 #define CONVSCOPE_TILE_ROWS 9  // 9 x 2 sums, 2 of B and 1 of A: 21 of 32 registers
-#define CONVSCOPE_NARROW_CELLS 4  // cells of four pixels in a tile of one register, and (WIDE) of two
-#define CONVSCOPE_WIDE_CELLS 2
+#define CONVSCOPE_NARROW_CELLS 4  // cells in a tile: 4 cells x 4 pixels x 1 register of columns are 16 sums,
+#define CONVSCOPE_WIDE_CELLS 2  // and so are 2 x 4 x 2
 #elif defined(__AVX__)
 #define CONVSCOPE_VECTOR_BYTES 32
 #define CONVSCOPE_TILE_ROWS 6  // 6 x 2 sums, 2 of B and 1 of A: 15 of 16 registers
@@ -81,18 +81,12 @@ CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
 // Compares bits: false for 0 and -0, true for everything else.
 CONVSCOPE_INLINE bool is_nonzero(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits << 1) != 0;
+    return __builtin_bit_cast(uint32_t, value) << 1 != 0;
 }
 
 // For code that is compiled twice, once for each value of a condition.
-struct true_type {
-    constexpr operator bool() const { return true; }
-};
-struct false_type {
-    constexpr operator bool() const { return false; }
-};
+struct true_type { constexpr operator bool() const { return true; } };
+struct false_type { constexpr operator bool() const { return false; } };
 
 // Stores the first `count` lanes, or all of them.
 template <class Element, class Lanes>
@@ -124,18 +118,19 @@ CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, i
     return largest;
 }
 
-void multiply(const Product&);
-void pool(const PoolingImage&);
-void pool_backward(const PoolingImage&);
-void average(const PoolingImage&);
-void average_backward(const PoolingImage&);
-void depthwise(const DepthwiseImage&);
-void depthwise_kernel(const DepthwiseImage&);
-void depthwise_input(const DepthwiseImage&);
+// The kernels, for their table. A kernel with many arguments takes them in a structure.
+template <class Arguments>
+using Kernel = void(const Arguments&);
+Kernel<Product> multiply;
+Kernel<PoolingImage> pool, pool_backward, average, average_backward;
+Kernel<DepthwiseImage> depthwise, depthwise_kernel, depthwise_input;
+Kernel<WinnersImage> winners_kernel_by_filters, winners_kernel_by_runs, winners_input;
+Kernel<Resampling> resample;
+Kernel<WinogradTiles> winograd_input, winograd_input_backward, winograd_output, winograd_output_backward;
+Kernel<WinogradWeights> winograd_weights, winograd_weights_backward;
+Kernel<WinogradCells> winograd_pool;
+Kernel<Bfloat16Product> multiply_bfloat16;
 int64_t find_live_cells(const CellSearch&);
-void winners_kernel_by_filters(const WinnersImage&);
-void winners_kernel_by_runs(const WinnersImage&);
-void winners_input(const WinnersImage&);
 void normalise(const uint8_t*, int64_t, int64_t, float, float, float*, int64_t);
 void take_step(float*, float*, float*, const float*, int64_t, const OptimizerStep&);
 void approach(float*, const float*, int64_t, float);
@@ -159,20 +154,11 @@ void prelu_backward(const float*, const float*, const float*, int64_t, float*, f
 void even_pairs(uint64_t, int64_t, float*, float*);
 void normal_pairs(uint64_t, int64_t, float*, float*);
 void smooth(const float*, int64_t, const float*, int64_t, int64_t, float*);
-void resample(const Resampling&);
 void to_bytes(const float*, int64_t, float, float, const float*, float, uint8_t*);
 void dropout(uint64_t, int64_t, int64_t, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);
 double multiply_add(int64_t, float*);
-void winograd_input(const WinogradTiles&);
-void winograd_input_backward(const WinogradTiles&);
-void winograd_output(const WinogradTiles&);
-void winograd_output_backward(const WinogradTiles&);
-void winograd_weights(const WinogradWeights&);
-void winograd_weights_backward(const WinogradWeights&);
-void winograd_pool(const WinogradCells&);
-void multiply_bfloat16(const Bfloat16Product&);
 void round_to_bfloat16(const float*, int64_t, uint16_t*);
 void pair_rows(const float*, const int64_t*, int64_t, uint16_t*);
 void transpose_rows(const float*, int64_t, int64_t, uint16_t*);

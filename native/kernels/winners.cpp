@@ -16,7 +16,6 @@ namespace convscope::CONVSCOPE_ISA {
 namespace {
 
 constexpr int max_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
-
 constexpr int64_t max_columns = 6;  // the widest block of for_blocks
 constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
 
@@ -29,7 +28,8 @@ CONVSCOPE_INLINE void run_if_size(const Block& block, int64_t rows, int64_t colu
 }
 
 // Calls block.run<R, J>(r, j) for blocks that cover rows x columns. Widths are at most 6 and about equal: 8 columns are
-// cut into 5 + 3 and 10 into 5 + 5, rather than 6 + 2 and 6 + 4.
+// cut into 5 + 3 and 10 into 5 + 5, rather than 6 + 2 and 6 + 4. Heights are what max_sums leaves: of 3 rows and 8 columns,
+// 2 x 5 and 1 x 5, then 3 x 3. The sizes are template arguments, since only arrays of fixed size stay in registers.
 template <class Block>
 void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     for (int64_t j = 0; j < columns;) {
@@ -88,23 +88,23 @@ struct ByFilters {
     }
 };
 
-// The gradient of R rows by J vectors of the kernels of some filters, each summed over the winners of its filter: winner i of
-// filter f is at offsets[f + i offset_step], and its gradient is values[f + i value_step].
+// The gradient of R rows by J vectors of the kernels of some filters, each summed over the winners of its filter.
 struct ByRuns {
     const float* input;
     int64_t input_row;
     int64_t filters;
-    const int32_t* offsets;
+    const int32_t* offsets;  // winner i of filter f reads the input from offsets[f + i offset_step] on
     int64_t offset_step;
-    const float* values;
+    const float* values;  // its gradient is values[f + i value_step]
     int64_t value_step;
-    int64_t count;
+    int64_t count;  // winners of each filter
     float* kernel;
     int64_t kernel_row, kernel_size;
 
     template <int R, int J>
     void run(int64_t r0, int64_t j0) const {
-        constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;  // winners at once, so that enough additions are in flight
+        // Winners at once, each with sums of its own: a block of a few sums would wait for each addition to finish.
+        constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;
         const float* first = input + r0 * input_row + j0 * width;
         const int64_t row = kernel_row, last = count - count % E;
         for (int64_t filter = 0; filter < filters; ++filter) {
@@ -182,6 +182,8 @@ struct WinnersList {
 };
 
 // Adds the input gradient of a cell to rows [First, First + Rows) of the (K + 1) x (K + 1) pixels that its four windows read.
+// The kernel of a filter that won corner (down, right) lies on the pixels from (down, right) on: pixel row First + u gets
+// kernel row First + u - down.
 template <int K, int First, int Rows>
 CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
     Vector sums[Rows][K + 1] = {};
@@ -220,31 +222,17 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, 
 
 // Returns the bitwise or of all lanes.
 CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
-    typedef int32_t Half __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES >= 32 ? CONVSCOPE_VECTOR_BYTES / 2 : 16)));
-    typedef int32_t Quarter __attribute__((vector_size(16)));
-    Half half;
-    Quarter quarter;
-    if constexpr (CONVSCOPE_VECTOR_BYTES >= 32) {
-        Half halves[2];
-        memcpy(halves, &lanes, sizeof halves);
-        half = halves[0] | halves[1];
-    } else {
-        memcpy(&half, &lanes, sizeof half);
-    }
-    if constexpr (CONVSCOPE_VECTOR_BYTES == 64) {
-        Quarter quarters[2];
-        memcpy(quarters, &half, sizeof quarters);
-        quarter = quarters[0] | quarters[1];
-    } else {
-        memcpy(&quarter, &half, sizeof quarter);
-    }
-    uint64_t pairs[2];
-    memcpy(pairs, &quarter, sizeof pairs);
-    const uint64_t pair = pairs[0] | pairs[1];
+    typedef uint64_t Quarter __attribute__((vector_size(16)));
+    Quarter quarters[width / 4];  // one, two or four
+    memcpy(quarters, &lanes, sizeof quarters);
+    CONVSCOPE_UNROLL
+    for (int64_t i = 1; i < width / 4; ++i) quarters[0] |= quarters[i];
+    const uint64_t pair = quarters[0][0] | quarters[0][1];
     return static_cast<uint32_t>(pair | pair >> 32);
 }
 
-// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner.
+// Writes marks[32 filters][corner], 32 bits each: bit i is set if filter i has a gradient and its winner is the corner. If
+// filters 0 and 2 won corner 3 and filter 1 corner 0, the marks are 0b010, 0, 0, 0b101.
 CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
     const float* gradient = p.gradient + cell * p.filters;
     const int32_t* winners = p.winners + cell * p.filters;
@@ -261,16 +249,26 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
             for (int corner = 0; corner < 4; ++corner) won[corner] |= winner == Mask{} + corner ? carried : Mask{};
             bits <<= static_cast<int32_t>(width);
         }
-        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);
+        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);  // the last vector may read beyond the filters
         CONVSCOPE_UNROLL
         for (int corner = 0; corner < 4; ++corner) marks[first / 8 + corner] = or_lanes(won[corner]) & inside;
+    }
+}
+
+// Adds the gradient to rows [First, K + 1), at most Rows at a time.
+template <int K, int First, int Rows>
+CONVSCOPE_INLINE void spread_from(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
+    if constexpr (First < K + 1) {
+        constexpr int count = Rows < K + 1 - First ? Rows : K + 1 - First;
+        spread_rows<K, First, count>(p, marks, cell, block);
+        spread_from<K, First + count, Rows>(p, marks, cell, block);
     }
 }
 
 template <int K>
 void spread(const WinnersImage p) {  // a copy: the compiler knows that no store changes it
     constexpr int registers = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // for sums: AVX-512 has 32, AVX2 16
-    constexpr int rows = registers / (K + 1) < K + 1 ? registers / (K + 1) : K + 1;  // summed at once, of K + 1 rows
+    constexpr int rows = registers / (K + 1);  // of K + 1 sums: for K = 5, pixel rows 0-1, 2-3 and 4-5, or 0-2 and 3-5
     const int64_t marks = (p.filters + 31) / 32 * 4;  // numbers of a cell's marks
     for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
         const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
@@ -278,14 +276,7 @@ void spread(const WinnersImage p) {  // a copy: the compiler knows that no store
         for (int64_t cell = begin; cell < end; ++cell) {
             const uint32_t* won = p.won + (cell - begin) * marks;
             for (int64_t block = 0; block * width < p.channels; ++block) {
-                spread_rows<K, 0, rows>(p, won, cell, block);
-                if constexpr (rows < K + 1) {
-                    constexpr int more = 2 * rows <= K + 1 ? rows : K + 1 - rows;
-                    spread_rows<K, rows, more>(p, won, cell, block);
-                    if constexpr (rows + more < K + 1) {
-                        spread_rows<K, rows + more, K + 1 - rows - more>(p, won, cell, block);
-                    }
-                }
+                spread_from<K, 0, rows>(p, won, cell, block);
             }
         }
     }
@@ -316,7 +307,7 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
-    const bool in_one_block = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);
+    const bool in_one_block = vectors <= max_columns && p.kernel_rows <= rows_of_block(vectors);  // of for_blocks
     int32_t winner_offsets[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);

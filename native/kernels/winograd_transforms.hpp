@@ -8,7 +8,13 @@
 //
 // With P(x) = x (x^2 - p^2) (x^2 - q^2) ..., row i of B^T holds the coefficients of P(x) / (x - point i), and the last row,
 // for infinity, those of P. Row i of A holds the powers of point i, and row i of G the same divided by P' at the point. The
-// points p and -p share the even and the odd powers. F(2, 3) equals that of Lavin and Gray up to signs.
+// points p and -p share the even and the odd powers. The first and the last row of B^T, the first of G and the last of A may
+// be negated (`sign`). For F(2, 3), with the points 0, 1, -1 and infinity, P is x^3 - x and
+//
+//           1  0 -1  0            1    0    0           1  0
+//     B^T = 0  1  1  0        G = 1/2  1/2  1/2     A = 1  1        as in Lavin and Gray up to signs
+//           0 -1  1  0            1/2 -1/2  1/2         1 -1
+//           0  1  0 -1            0    0    1           0 -1
 //
 // Sources: Winograd, 1980, "Arithmetic Complexity of Computations"; Lavin and Gray, 2016, "Fast Algorithms for
 // Convolutional Neural Networks".
@@ -37,6 +43,27 @@ struct Points<8> {
     static constexpr double values[] = {0.5, 1, 2};
 };
 
+// values[j] is the coefficient of x^(2j).
+template <int N>
+struct EvenPolynomial {
+    double values[N / 2] = {1};
+};
+
+// Returns the product of x^2 - p^2 over the points p of N, all but number `skipped` (-1: all).
+template <int N>
+constexpr EvenPolynomial<N> multiply_factors(int skipped) {
+    EvenPolynomial<N> product;
+    auto& c = product.values;
+    for (int k = 0, degree = 0; k < N / 2 - 1; ++k) {
+        if (k == skipped) continue;
+        const double p = Points<N>::values[k];
+        ++degree;
+        for (int j = degree; j > 0; --j) c[j] = c[j - 1] - p * p * c[j];
+        c[0] *= -p * p;
+    }
+    return product;
+}
+
 template <int N, int R>
 struct Transform {
     static constexpr int points = N, kernel = R, outputs = N - R + 1;
@@ -45,37 +72,28 @@ struct Transform {
     struct Coefficients {
         float whole[pairs + 1] = {};       // coefficients of sign P(x) / x, a polynomial in x^2; the first is positive
         float without[pairs][pairs] = {};  // those of P(x) / x without the factor x^2 - p^2 of pair k
-        float power[pairs][N] = {};        // powers of pair k's point
+        float power[pairs][N] = {};        // p^0, p^1, ... of pair k's point p
         float scale[pairs] = {};           // 1 / P' at pair k's point
         float scale_of_zero = 0, sign = 0;
     };
     static constexpr Coefficients coefficients = [] {
         Coefficients c;
         const double(&p)[pairs] = Points<N>::values;
-        for (int skipped = -1; skipped < pairs; ++skipped) {
-            // Entry j: the coefficient of x^(2j) in the product of x^2 - p^2 over all pairs but `skipped` (-1: none).
-            double polynomial[pairs + 1] = {1};
-            for (int k = 0, degree = 0; k < pairs; ++k) {
-                if (k == skipped) continue;
-                ++degree;
-                for (int j = degree; j > 0; --j) polynomial[j] = polynomial[j - 1] - p[k] * p[k] * polynomial[j];
-                polynomial[0] *= -p[k] * p[k];
+        const double sign = pairs % 2 == 0 ? 1 : -1;
+        const EvenPolynomial<N> all = multiply_factors<N>(-1);
+        c.sign = static_cast<float>(sign);
+        c.scale_of_zero = static_cast<float>(sign / all.values[0]);
+        for (int j = 0; j <= pairs; ++j) c.whole[j] = static_cast<float>(sign * all.values[j]);
+        for (int k = 0; k < pairs; ++k) {
+            const EvenPolynomial<N> others = multiply_factors<N>(k);
+            for (int j = 0; j < pairs; ++j) c.without[k][j] = static_cast<float>(others.values[j]);
+            double power = 1;
+            for (int i = 0; i < N; ++i, power *= p[k]) c.power[k][i] = static_cast<float>(power);
+            double derivative = 2 * p[k] * p[k];  // P'(p) = 2 p^2 times the product of p^2 - q^2 over the other pairs q
+            for (int other = 0; other < pairs; ++other) {
+                if (other != k) derivative *= p[k] * p[k] - p[other] * p[other];
             }
-            const double sign = pairs % 2 == 0 ? 1 : -1;
-            if (skipped < 0) {
-                c.sign = static_cast<float>(sign);
-                c.scale_of_zero = static_cast<float>(sign / polynomial[0]);
-                for (int j = 0; j <= pairs; ++j) c.whole[j] = static_cast<float>(sign * polynomial[j]);
-                continue;
-            }
-            // P'(p) = 2 p^2 times the product of p^2 - q^2 over the other pairs q.
-            double derivative = 2 * p[skipped] * p[skipped], power = 1;
-            for (int k = 0; k < pairs; ++k) {
-                if (k != skipped) derivative *= p[skipped] * p[skipped] - p[k] * p[k];
-            }
-            c.scale[skipped] = static_cast<float>(1 / derivative);
-            for (int j = 0; j < pairs; ++j) c.without[skipped][j] = static_cast<float>(polynomial[j]);
-            for (int i = 0; i < N; ++i, power *= p[skipped]) c.power[skipped][i] = static_cast<float>(power);
+            c.scale[k] = static_cast<float>(1 / derivative);
         }
         return c;
     }();
