@@ -137,7 +137,9 @@ void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t e
 }
 
 void BatchNormalization::merge_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
-    // dx = scale (dy - dbeta / pixels - h dgamma / pixels) with scale = gamma inverse, h = (x - mean) inverse
+    // dx = scale (dy - dbeta / pixels - h dgamma / pixels), with scale = gamma inverse and h = (x - mean) inverse, is
+    //     scale dy + by_value x + constant    by_value = -scale inverse dgamma / pixels
+    //                                         constant = -scale dbeta / pixels - by_value mean
     const double pixels = static_cast<double>(images * pixels_);
     for (int64_t c = 0; c < channels_; ++c) {
         double dgamma = 0, dbeta = 0;

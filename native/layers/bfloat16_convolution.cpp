@@ -14,21 +14,26 @@ int64_t frame_size(const Layout& layout) { return layout.frame_height * layout.f
 
 int64_t tiles(int64_t rows) { return (rows + bfloat16_rows - 1) / bfloat16_rows; }
 
-// Pixels from the first to the last of a map, counting the padding between its rows.
-int64_t stretch(int64_t height, int64_t width, int64_t frame_width) { return (height - 1) * frame_width + width; }
+// Inserts -1 for the padding between the rows of a map: offsets a b c d of 2 x 2 pixels in rows of 3 become a b -1 c d.
+std::vector<int64_t> stretch(const std::vector<int64_t>& offsets, int64_t width, int64_t frame_width) {
+    std::vector<int64_t> stretched;
+    for (const int64_t offset : offsets) {
+        if (static_cast<int64_t>(stretched.size()) % frame_width == width) {
+            stretched.insert(stretched.end(), static_cast<std::size_t>(frame_width - width), -1);
+        }
+        stretched.push_back(offset);
+    }
+    return stretched;
+}
 
 }  // namespace
 
 Bfloat16Convolution::Runs Bfloat16Convolution::make_runs(const Shape& map, int64_t frame_width,
                                                          const std::vector<int64_t>& offsets) {
-    const int64_t whole = stretch(map.height, map.width, frame_width);
-    if (map.height * tiles(map.width) <= tiles(whole)) return {map.height, map.width, offsets};
-    Runs runs = {1, whole, std::vector<int64_t>(static_cast<std::size_t>(whole), -1)};
-    for (int64_t i = 0; i < map.height * map.width; ++i) {
-        runs.offsets[static_cast<std::size_t>(i / map.width * frame_width + i % map.width)] =
-            offsets[static_cast<std::size_t>(i)];
-    }
-    return runs;
+    const std::vector<int64_t> whole = stretch(offsets, map.width, frame_width);
+    const auto rows = static_cast<int64_t>(whole.size());
+    if (map.height * tiles(map.width) <= tiles(rows)) return {map.height, map.width, offsets};
+    return {1, rows, whole};
 }
 
 Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters& parameters)
@@ -46,6 +51,7 @@ Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters&
         back_writes_by_runs_ = make_runs(layer_.input, output_.gradient.frame_width, back_writes_);
         back_masks_by_runs_ = make_runs(layer_.input, output_.gradient.frame_width, back_masks_);
     }
+    gradient_pixels_ = stretch(output_.gradient.offsets(), layer_.output.width, input.frame_width);
     channel_size_ = round_up(frame_size(input), 2);
     for (int64_t pixel = 0; pixel < frame_size(input); ++pixel) frame_offsets_.push_back(pixel * layer_.input.channels);
 }
@@ -98,6 +104,9 @@ void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t 
     }
 }
 
+// dkernel[(r, s, c), f] = sum over images and pixels p of x[p + (r, s), c] dy[p, f] is a product for each tap (r, s). A is
+// the input as (channel, pixel with padding), so that a tap only moves its start by r frame_width + s. B is dy, a row for
+// each pixel, stretched by zeros to the same rows. A segment of the sum is an image, or some rows of one.
 void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
     const int64_t channels = layer_.input.channels, size = channels * channel_size_, width = kernels_.panel_width;
     uint16_t* by_channels = workspace.scratch->bfloat16.data();
@@ -111,7 +120,6 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
     const int64_t images_at_once = std::max<int64_t>(1, max_pixels / (out.height * frame_width));
     uint16_t* panels = by_channels + ((end - begin) * channels + bfloat16_rows) * channel_size_;
     int64_t segments[slice_images];
-    std::vector<int64_t> offsets;
     Bfloat16Product p;
     p.a_row = channel_size_;
     p.a_segments = segments;
@@ -125,26 +133,20 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
         p.segments = std::min(images_at_once, end - first);
         for (int64_t i = 0; i < p.segments; ++i) segments[i] = (first - begin + i) * size;
         for (int64_t y = 0; y < out.height; y += rows_at_once) {
-            // The rows of the gradient with zeros between them, as far apart as the rows of the input with its padding.
-            const int64_t rows = std::min(rows_at_once, out.height - y);
-            p.length = stretch(rows, out.width, frame_width);
-            offsets.assign(static_cast<std::size_t>(p.length), -1);
-            for (int64_t i = 0; i < rows * out.width; ++i) {
-                offsets[static_cast<std::size_t>(i / out.width * frame_width + i % out.width)] =
-                    output_.gradient.at(y + i / out.width, i % out.width);
-            }
+            p.length = (std::min(rows_at_once, out.height - y) - 1) * frame_width + out.width;
+            const int64_t* pixels = gradient_pixels_.data() + y * frame_width;
             const int64_t segment = bfloat16_padded(p.length) * width;
             p.b_panel = p.segments * segment;
             for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
                 for (int64_t i = 0; i < p.segments; ++i) {
-                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, offsets.data(), p.length,
+                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, pixels, p.length,
                                        panels + panel * p.b_panel + i * segment);
                 }
             }
-            for (int64_t weight = 0; weight < layer_.window[0] * layer_.window[1]; ++weight) {
-                const int64_t row = y + weight / layer_.window[1], column = weight % layer_.window[1];
-                p.a = by_channels + row * frame_width + column;
-                p.c = gradient + weight * channels * width;
+            for (int64_t tap = 0; tap < layer_.window[0] * layer_.window[1]; ++tap) {
+                const int64_t r = tap / layer_.window[1], s = tap % layer_.window[1];
+                p.a = by_channels + (y + r) * frame_width + s;
+                p.c = gradient + tap * channels * width;
                 kernels_.multiply_bfloat16(p);
             }
         }

@@ -1,9 +1,8 @@
 // A convolution of stride 1 whose products multiply bfloat16 numbers: `Convolution`, but with its maps rounded to bfloat16.
 //
 // A product computes a run of consecutive pixels. Either each output row is a run, or one run covers the whole map with the
-// padding between its rows (P), whose results are not stored; that takes fewer tiles if rows are short:
-//
-//     row row P row row P row row
+// padding between its rows, whose results are not stored. That takes fewer tiles of 16 pixels if rows are short: for 7 x 7
+// pixels and padded rows of 9, seven runs of 7 take seven tiles, one run of 6 * 9 + 7 = 61 takes four.
 #pragma once
 
 #include "convolution.hpp"
@@ -46,6 +45,7 @@ class Bfloat16Convolution final : public Convolution {
     std::vector<int64_t> segments_, back_segments_;  // offset of each kernel row from the corner of the kernel
     int64_t channel_size_ = 0;           // numbers of an input channel with its padding
     std::vector<int64_t> frame_offsets_;  // offsets of the input's pixels with padding
+    std::vector<int64_t> gradient_pixels_;  // offsets of the output gradient's pixels, stretched to the rows of the input
 };
 
 }  // namespace convscope

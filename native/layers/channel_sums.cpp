@@ -8,8 +8,6 @@ namespace convscope {
 
 namespace {
 
-constexpr float unit = 1;
-
 Layout with_one_channel(Layout layout) {
     layout.shape.channels = 1;
     return layout;
@@ -45,6 +43,8 @@ Product ConvolutionSums::product() const {
     return p;
 }
 
+// A pixel has the numbers of all channels side by side, and a tap a row of B for each. So one channel's product is the whole
+// one with steps over the others: of 3 channels, channel 1 has numbers and rows 1, 4, 7, ...
 Product ConvolutionSums::product_of(int64_t channel) const {
     const int64_t channels = layer_.input.channels / layer_.groups, group = channel / channels;
     Product p = product();
@@ -137,6 +137,7 @@ Product DenseSums::product(int64_t count, float* sums) const {
     return p;
 }
 
+// As for ConvolutionSums; a tap is a pixel of the map.
 Product DenseSums::product_of(int64_t channel, int64_t count, float* sums) const {
     Product p = product(count, sums);
     p.a_step = input_.channels;
@@ -168,6 +169,7 @@ void DenseSums::part(const Workspace& workspace, int64_t begin, int64_t end, int
 
 void DenseSums::part_of_one(int64_t channel, float* sums) const {
     Product p = product_of(channel, 1, sums);
+    const float unit = 1;
     p.a = &unit;
     p.a_step = 0;
     p.a_rows = writes_.data();

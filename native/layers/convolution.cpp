@@ -102,12 +102,15 @@ Convolution::Convolution(const StepContext& context, Parameters& parameters)
             back_reads_.push_back(y * output_.gradient.row() + x * layer_.output.channels);
         }
     }
+    // Successive input rows with the same kernel rows form a band. For a valid 3 x 3 convolution the first input row takes
+    // row 2 of the transposed kernel alone, since rows 0 and 1 read padding, the second rows 1 and 2, and the next ones all.
     const Layout& from = output_.gradient;
     const int64_t step = layer_.dilation[0], below = from.top + (layer_.output.height - 1) * layer_.stride[0] + 1;
     for (int64_t y = 0; y < layer_.input.height; ++y) {
-        // The first kernel row that reads `frame_row` or a later row.
-        const auto row = [&](int64_t frame_row) { return std::max<int64_t>(0, (frame_row - y + step - 1) / step); };
-        const int64_t first = row(from.top), end = std::max(first, std::min(layer_.window[0], row(below)));
+        // Kernel row r reads row y + r step of the frame, which holds the output gradient in rows [top, below).
+        const auto first_from = [&](int64_t frame_row) { return std::max<int64_t>(0, (frame_row - y + step - 1) / step); };
+        const int64_t first = first_from(from.top);
+        const int64_t end = std::max(first, std::min(layer_.window[0], first_from(below)));
         const bool is_same = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
         if (!is_same) bands_.push_back({y * layer_.input.width, 0, first, end});
         bands_.back().end = (y + 1) * layer_.input.width;
@@ -188,7 +191,8 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     kernels_.multiply(p);
 
     std::memset(frame, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
-    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // pieces of contiguous numbers of a kernel row
+    // A kernel row is one run of contiguous numbers, or with dilation a run for each of its taps.
+    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];
     const int64_t run = layer_.window[1] * layer_.input.channels / runs, from_run = layer_.dilation[1] * layer_.input.channels;
     const float* product = products;
     for (const int64_t offset : reads_) {

@@ -4,12 +4,6 @@
 
 namespace convscope {
 
-namespace {
-
-constexpr float unit = 1;
-
-}  // namespace
-
 Dense::Dense(const StepContext& context, Parameters& parameters, std::size_t vector)
     : MapLayer(context), parameters_(parameters), vector_(vector) {
     if (wants_input_gradient_) parameters.keep_transposed();
@@ -74,6 +68,7 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
     p.c_rows = writes.data();
     kernels_.multiply(p);
     if (end > parameters_.inputs()) {  // the bias is the weight of a constant input of 1
+        const float unit = 1;
         p.c = total + p.rows * width;
         p.a = &unit;
         p.a_step = 0;

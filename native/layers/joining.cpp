@@ -18,8 +18,10 @@ void Joining::take_channels(const Workspace& workspace, int64_t image, int64_t y
 
 void Joining::add_to_earlier(Workspace& workspace, int64_t begin, int64_t end) const {
     const Shape shape = earlier_.value.shape;
-    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;  // needs no copy
-    const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;  // pixels that are contiguous in memory
+    // A row of the output's gradient is added as it is if all its channels are the earlier map's and no relu masks them.
+    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;
+    // Pixels of the earlier gradient that are contiguous: a row, or one if a stride leaves zeros between pixels.
+    const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;
     for (int64_t image = begin; image < end; ++image) {
         const float* values = workspace.values[earlier_map_].image(image);
         const float* output_gradient = workspace.gradients[map_ + 1].image(image);

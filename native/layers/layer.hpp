@@ -16,21 +16,8 @@ struct Shape {
 };
 
 enum class Kind {
-    convolution,
-    max_pooling,
-    flatten,
-    dense,
-    average_pooling,
-    dropout,
-    depthwise,
-    normalization,
-    addition,
-    branch,
-    concatenation,
-    soft_voting,
-    zero_padding,
-    activation,
-    prelu,
+    convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise, normalization, addition, branch,
+    concatenation, soft_voting, zero_padding, activation, prelu
 };
 
 // The names in Python, in files and in the page.
@@ -89,8 +76,7 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the
-    // variance.
+    // Of batch normalisation: the share of the old moving statistics that a step keeps, and a term added to the variance.
     double momentum = 0.99, epsilon = 1e-3;
     int64_t earlier = -1;  // if `reads_earlier()`: the layer whose output it also reads, -1 for the image
 

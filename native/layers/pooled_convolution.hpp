@@ -38,6 +38,8 @@ class PooledConvolution final : public WeightedLayer {
         int64_t live;
     };
 
+    void list_cells(const Layout& spread);  // fills the offsets below
+    CellSearch make_search() const;
     int64_t cells() const { return static_cast<int64_t>(cell_offsets_.size()); }
     void order_cells(Workspace& workspace, int64_t image) const;
     Order order_of(const Workspace& workspace, int64_t image) const;
@@ -61,7 +63,7 @@ class PooledConvolution final : public WeightedLayer {
 
     const Forward forward_;
     const KernelGradient kernel_gradient_;
-    CellSearch search_;
+    const CellSearch search_;
     std::vector<int32_t> all_cells_;
     std::unique_ptr<Convolution> unpooled_;  // if the input gradient is a product over all pixels
     std::vector<int64_t> cell_offsets_, writes_;  // input and output offset of each cell

@@ -59,6 +59,7 @@ WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters&
             inside_.push_back(std::min(side, layer_.output.width - x));
         }
     }
+    // With 32 channels and 36 positions 56 tiles fit: one image of 28 x 28 pixels (49 tiles of 4 x 4), or three of 14 x 14 (16).
     const int64_t fit = std::max(min_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
     block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(min_tiles, tiles_)), 1, slice_images);
     block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // a large map in parts of about one size

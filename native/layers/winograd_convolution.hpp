@@ -45,7 +45,8 @@ class WinogradConvolution final : public WeightedLayer {
 
     template <class Work>
     void for_each_block(int64_t begin, int64_t end, Work work) const;
-    // Calls a transform of the block's tiles in a map, image by image; `offsets` are by tile of an image.
+    // Calls a transform of the block's tiles in a map, image by image. image(i) is the memory of image i's map, `pixel` the
+    // numbers of a pixel, and `offsets` are by tile of an image.
     template <class Image>
     void transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout, int64_t pixel,
                    const std::vector<int64_t>& offsets, const Transformed& transformed, WinogradTiles tiles,
@@ -62,7 +63,7 @@ class WinogradConvolution final : public WeightedLayer {
     const WinogradSizes sizes_;
     Layout frame_;  // in which the input gradient is summed: all pixels that tiles read, channels up to whole registers
     int64_t tiles_ = 0;                           // tiles of an image
-    int64_t block_images_ = 1, block_tiles_ = 1;  // maxima of a block: 1 image, or all tiles of an image
+    int64_t block_images_ = 1, block_tiles_ = 1;  // of a block, at most: whole images, or part of one
     int64_t input_step_ = 0, output_step_ = 0;    // from tile to tile in the transformed maps
     std::vector<int64_t> reads_, writes_, gradient_reads_, frame_offsets_;  // offset of each tile's first pixel in a map
     std::vector<int64_t> inside_;  // (tiles, 2): rows and columns of a tile that lie within the output
