@@ -90,8 +90,8 @@ struct Transform {
             double power = 1;
             for (int i = 0; i < N; ++i, power *= p[k]) c.power[k][i] = static_cast<float>(power);
             double derivative = 2 * p[k] * p[k];  // P'(p) = 2 p^2 times the product of p^2 - q^2 over the other pairs q
-            for (int other = 0; other < pairs; ++other) {
-                if (other != k) derivative *= p[k] * p[k] - p[other] * p[other];
+            for (int q = 0; q < pairs; ++q) {
+                if (q != k) derivative *= p[k] * p[k] - p[q] * p[q];
             }
             c.scale[k] = static_cast<float>(1 / derivative);
         }
