@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
 from tests.outside import SWITCHES
-from tests.shared import all_seeds, bare_reports, empty_reports, invoke, make_once, small_evidence
+from tests.shared import all_seeds, empty_reports, invoke, make_once, small_evidence
 
 import convscope as cs
 from convscope.report import write_report
@@ -119,12 +119,6 @@ def _small_evidence() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(name="bare_reports")
-def _bare_reports() -> Iterator[None]:
-    with bare_reports():
-        yield
-
-
 @pytest.fixture(name="empty_reports")
 def _empty_reports() -> Iterator[None]:
     with empty_reports():
@@ -133,5 +127,5 @@ def _empty_reports() -> Iterator[None]:
 
 @pytest.fixture
 def drawn_reports(empty_reports: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (its patch is undone)
-    """For a test that reads its report, in a file whose other tests have `empty_reports`."""
+    """Write reports without evidence, for a test that reads one."""
     monkeypatch.setattr(page, "write_report", write_report)

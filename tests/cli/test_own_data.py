@@ -70,7 +70,7 @@ def test_the_tutorial_works_for_custom_pictures(own_run, command):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("drawn_reports")
 def test_fifty_images_train_and_state_their_limits(small_mnist: cs.Splits, tmp_path: Path):
     path = tmp_path / "few.npz"
     train, test = small_mnist.train.take(np.arange(50)), small_mnist.test.take(np.arange(10))

@@ -25,8 +25,7 @@ COMMANDS = {  # one for each way to print: a line per epoch or run, a log, from 
     "export": ("export", "run", "--format", "c"),
     "--help": ("--help",),
 }
-# Each fault is tried with the commands that might meet it in their own way: those that start processes or compilers
-# with closed streams, long ones with a reader that stops, short ones with a full disk.
+# Each fault is tried with the commands that might meet it in their own way.
 
 
 def convscope(folder: Path, *words: str, redirect: str = "") -> subprocess.CompletedProcess[str]:

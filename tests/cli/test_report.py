@@ -11,7 +11,7 @@ import convscope as cs
 
 from .conftest import invoke, run_fails, succeed
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bare_reports")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_reports")]
 
 
 def test_report_is_written_again_from_the_folder(run_folder):

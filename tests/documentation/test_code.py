@@ -15,7 +15,7 @@ NEEDED = {"keras.md": "keras", "pytorch.md": "torch", "tflite.md": "ai_edge_lite
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("drawn_reports")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, shared_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

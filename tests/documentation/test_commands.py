@@ -202,7 +202,7 @@ def test_commands_are_found_in_the_pages():
 
 @pytest.mark.parametrize("page", list_first_pages()[1:], ids=lambda page: page.stem)
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
+@pytest.mark.usefixtures("drawn_reports")
 def test_the_commands_of_a_first_page_run_as_written(page: Path, readers_folder: Path):
     for name, text in find_saved_files(page).items():
         (readers_folder / name).write_text(text)
@@ -225,7 +225,7 @@ def test_make_run_is_the_main_command():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("desk", "bare_reports")
+@pytest.mark.usefixtures("desk", "drawn_reports")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
     for words in block:

@@ -170,8 +170,8 @@ def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, Run
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "replacements"), [
-    ([1], ("zero",)), ([2, 3], ("zero", "mean")), ([512], ("zero",)), ([256, 256], ("mean",)),
-    ([8] * 32, ("zero", "mean")), ([1] * 300, ("zero",)),
+    ([1], ("zero",)), ([2, 3], ("zero", "mean")), ([256, 256], ("mean",)), ([8] * 32, ("zero", "mean")),
+    ([1] * 300, ("zero",)),
 ])  # fmt: skip
 def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replacements: tuple[Replaced, ...]) -> None:
     filters = [
