@@ -59,7 +59,7 @@ def main() -> None:
     for name in arguments.recipes:
         model, _ = cs.train(presets.cnn(), data, getattr(cs.recipes, name), seed=arguments.seed)
         start = time.perf_counter()
-        report = measure_attacks(model, data.test, epsilons=(0, *arguments.epsilons), most_images=arguments.images)
+        report = measure_attacks(model, data.test, epsilons=(0, *arguments.epsilons), max_images=arguments.images)
         seconds = time.perf_counter() - start
         stronger = measure_stronger_attack(
             model, data.test, evenly(len(data.test), report.num_images), arguments.epsilons

@@ -24,7 +24,7 @@ def embed_noise(**options: Any) -> tuple[Model, Any, Embedding]:
 
 
 def test_an_image_lies_where_its_activations_are_projected(payloads: dict[str, Any]) -> None:
-    model, dataset, value = embed_noise(most_images=20)
+    model, dataset, value = embed_noise(max_images=20)
     mapping = live_map(value).to_dict()
     hidden = model.activations(dataset.images, [mapping["layer"]])[mapping["layer"]]
     positions = hidden @ unpack(mapping["directions"]) - mapping["offset"]

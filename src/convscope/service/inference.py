@@ -29,16 +29,16 @@ def list_outputs(served: Served) -> tuple[OutputName, ...]:
     return names if served.rule is not None else names[:-1]
 
 
-def infer(served: Served, body: bytes, most_images: int) -> AnsweredRequest:
+def infer(served: Served, body: bytes, max_images: int) -> AnsweredRequest:
     """Answer a request for inference.
 
     Raises:
         RequestRefusedError: for a body that does not fit the protocol or the model.
     """
     image_shape = served.model.architecture.input.shape
-    request = _parse_request(body, most_images * int(np.prod(image_shape)))  # pixels, with a number for each channel
+    request = _parse_request(body, max_images * int(np.prod(image_shape)))  # pixels, with a number for each channel
     names = _check_output_names(request, served)
-    images = read_images(request.inputs[0].shape, request.inputs[0].data, image_shape, most_images)
+    images = read_images(request.inputs[0].shape, request.inputs[0].data, image_shape, max_images)
     arrays = _compute_outputs(served, images, set(names))
     outputs = [write_tensor(name, arrays[name]) for name in names]
     answer = {"model_name": served.name, "model_version": served.version, "outputs": outputs}

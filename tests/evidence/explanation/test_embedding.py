@@ -120,7 +120,7 @@ def test_the_hidden_layer_is_found_in_any_network():
 
 def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
     dataset = noise(90, (8, 8, 3), 100)
-    embedding = cs.embed(init_model(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
+    embedding = cs.embed(init_model(cs.presets.ann((8, 8, 3), 100)), dataset, max_images=30)
     np.testing.assert_array_equal(embedding.indices, np.linspace(0, 89, 30).round())
     np.testing.assert_array_equal(embedding.labels, dataset.labels[list(embedding.indices)])
     assert (embedding.num_images, embedding.num_images_left_out) == (30, 60)
@@ -143,7 +143,7 @@ def test_text_and_html_show_a_line_for_each_class():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"most_images": 3}, "3 images are too few to embed; take at least 4"),
+        ({"max_images": 3}, "3 images are too few to embed; take at least 4"),
         ({"dataset": noise(9, (10, 10, 1), 3)}, "noise has 3 classes"),
         ({"dataset": noise(9, (9, 10, 1), 4)}, r"needs uint8 \(N, 10, 10, 1\)"),
     ],

@@ -211,7 +211,7 @@ def test_a_network_without_hidden_layers_has_no_cards():
 def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
     dataset, model = noise(90, (8, 8, 1), 2), one_convolution(EDGE)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("no", "yes"))
-    cards = filter_cards(model, dataset, most_images=10)
+    cards = filter_cards(model, dataset, max_images=10)
     taken = np.linspace(0, 89, 10).round().astype(int)
     assert (cards.num_images, cards.num_images_left_out) == (10, 80)
     (expected,) = filter_cards(model, dataset.take(taken)).layers
@@ -255,7 +255,7 @@ def test_text_and_html_show_a_line_for_each_layer():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model, data: filter_cards(model, data, most_images=0), "most_images is 0; it must be at least 1"),
+        (lambda model, data: filter_cards(model, data, max_images=0), "max_images is 0; it must be at least 1"),
         (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "noise has 3 classes"),
         (lambda model, _: filter_cards(model, make_dataset(np.ones((3, 9, 8, 1)))), r"needs uint8 \(N, 8, 8, 1\)"),
     ],

@@ -127,7 +127,7 @@ def test_rows_of_predictions_that_all_lack_an_epsilon_are_refused(attacks):
 
 def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mnist, monkeypatch):
     dataset = mnist.test.take(np.arange(200))
-    few = measure_attacks(model, dataset, epsilons=(0, 8), steps=2, most_images=30)
+    few = measure_attacks(model, dataset, epsilons=(0, 8), steps=2, max_images=30)
     assert (few.num_images, few.num_images_left_out) == (30, 170)
     assert max(few.examples.indices) > 60  # indices of the data set, not of the 30 images
     np.testing.assert_array_equal(few.examples.pictures.unpack()[:, 0], dataset.images[list(few.examples.indices)])
@@ -162,7 +162,7 @@ def test_text_and_html_are_tables_of_the_accuracies(attacks):
         ({"epsilons": (8, 4)}, "give rising whole numbers"),
         ({"epsilons": (0, 256)}, "give rising whole numbers"),
         ({"epsilons": (0, 0.5)}, r"epsilons\[1\] is 0.5; it must be a whole number"),
-        ({"most_images": 0}, "most_images is 0; it must be at least 1"),
+        ({"max_images": 0}, "max_images is 0; it must be at least 1"),
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"restarts": 0}, "restarts is 0; it must be at least 1"),
     ],

@@ -47,7 +47,7 @@ def test_the_mean_accuracies_weight_all_corruptions_equally(robustness):
 
 def test_of_many_images_evenly_taken_ones_are_corrupted_as_all_would_be(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
-    robustness = measure_robustness(model, dataset, most_images=40)
+    robustness = measure_robustness(model, dataset, max_images=40)
     assert (robustness.num_images, robustness.num_images_left_out) == (40, 960)
     indices = np.linspace(0, 999, 40).round().astype(int)
     spoiled = corrupt(dataset.images, "zigzag", 3)[indices]
@@ -106,8 +106,8 @@ def test_a_smaller_picture_has_the_means_of_the_pixels():
 
 
 def test_wrong_arguments_are_refused(model, digits):
-    with pytest.raises(ValueError, match="most_images is 0; it must be at least 1"):
-        measure_robustness(model, digits, most_images=0)
+    with pytest.raises(ValueError, match="max_images is 0; it must be at least 1"):
+        measure_robustness(model, digits, max_images=0)
     with pytest.raises(ValueError, match="but this model has 10"):
         measure_robustness(model, noise(3))
     names = digits.class_names

@@ -75,8 +75,8 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
     return {
         "calibration": calibration,
         "rejection": rejection,
-        "robustness": measure_robustness(model, few.test, most_images=100),
-        "attacks": measure_attacks(model, few.test, most_images=50, steps=5),
+        "robustness": measure_robustness(model, few.test, max_images=100),
+        "attacks": measure_attacks(model, few.test, max_images=50, steps=5),
         "audit": audit(few, softmax(siblings.logits), softmax(logits)).to_record(),
     }
 
@@ -85,7 +85,7 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     """Return by topic what `convscope run` measures of every run beside its accuracy."""
     return {
         "filters": filter_cards(model, few.test),
-        "embedding": embed(model, few.test, most_images=400),
+        "embedding": embed(model, few.test, max_images=400),
         "ablation": AblationRecord().merge(ablate(model, few.test)),
     }
 

@@ -125,11 +125,11 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
 
 
 @checked
-def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Embedding:
+def embed(model: Model, dataset: DatasetLike, *, max_images: int = 2000) -> Embedding:
     """Project the inputs of the last dense layer of `model` for the images of `dataset` to points in a plane.
 
     Args:
-        most_images: limit; other images are left out evenly. Time and memory grow with its square.
+        max_images: limit; other images are left out evenly. Time and memory grow with its square.
 
     Raises:
         ValueError: if there are fewer than 4 images, or the images or classes are not those of the model.
@@ -137,7 +137,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     Source: principal components: Pearson 1901.
     """
     dataset = dataset_for(model, dataset)
-    num_images = min(len(dataset), most_images)
+    num_images = min(len(dataset), max_images)
     if num_images < MIN_EMBEDDED_IMAGES:
         raise ValueError(f"{num_images} images are too few to embed; take at least {MIN_EMBEDDED_IMAGES}")
     model.check_classes(dataset)

@@ -43,27 +43,27 @@ _MAX_MACS = 2e11  # multiply-adds of the forward passes
 
 
 @checked
-def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000) -> FilterCards:
+def filter_cards(model: Model, dataset: DatasetLike, *, max_images: int = 10_000) -> FilterCards:
     """Measure which images and classes activate each filter of `model` on `dataset`.
 
     The filters are those of its convolutions, or without a convolution the units of its hidden dense layers. Pictures
     are kept for at most about a hundred filters, sampled evenly from each layer; figures are of all filters.
 
     Args:
-        most_images: limit; other images are left out evenly, and for large networks more, down to 1,000.
+        max_images: limit; other images are left out evenly, and for large networks more, down to 1,000.
 
     Raises:
-        ValueError: if most_images < 1, the images are not of the size the model reads, or the classes are not the
+        ValueError: if max_images < 1, the images are not of the size the model reads, or the classes are not the
             model's.
 
     Source: the images with the highest activations and their positions: Zeiler and Fergus 2014, section 4.
     """
     dataset = dataset_for(model, dataset)
-    if most_images < 1:
-        raise ValueError(f"most_images is {most_images}; it must be at least 1")
+    if max_images < 1:
+        raise ValueError(f"max_images is {max_images}; it must be at least 1")
     model.check_classes(dataset)
     layers = filter_layers(model.architecture)
-    num_images = min(len(dataset), most_images, max(_MIN_IMAGES, _count_affordable(model, layers)))
+    num_images = min(len(dataset), max_images, max(_MIN_IMAGES, _count_affordable(model, layers)))
     indices = evenly(len(dataset), num_images)
     measured = dataset.take(indices)
     measures = measure_filters(model, layers, measured.images)

@@ -158,7 +158,7 @@ def measure_attacks(
     epsilons: Sequence[int] = EPSILONS,
     steps: int = 200,
     restarts: int = 10,
-    most_images: int = 500,
+    max_images: int = 500,
     seed: Seed = 0,
 ) -> Attacks:
     """Measure the accuracy of `model` on `dataset` under attacks on its pixels, and under noise of the same size.
@@ -166,24 +166,24 @@ def measure_attacks(
     Args:
         epsilons: largest changes in grey levels, rising whole numbers from 0 to 255.
         steps: steps of PGD from each of at most `restarts` random starts (see `pgd`); at ε grey levels at most 8 ε.
-        most_images: limit; other images are left out evenly, and more if the model costs much time.
+        max_images: limit; other images are left out evenly, and more if the model costs much time.
         seed: draws the random starts and signs.
 
     Raises:
-        ValueError: if `epsilons` are not rising whole numbers from 0 to 255, `most_images`, `steps` or `restarts` is
+        ValueError: if `epsilons` are not rising whole numbers from 0 to 255, `max_images`, `steps` or `restarts` is
             below 1, the images are not of the size the model reads, or the classes are not the model's.
     """
     dataset = dataset_for(model, dataset)
     sizes = tuple(epsilons)
     if not sizes or list(sizes) != sorted(set(sizes)) or not 0 <= sizes[0] <= sizes[-1] <= 255:
         raise ValueError(f"epsilons are {sizes}; give rising whole numbers from 0 to 255")
-    for name, value in (("most_images", most_images), ("steps", steps), ("restarts", restarts)):
+    for name, value in (("max_images", max_images), ("steps", steps), ("restarts", restarts)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     model.check_classes(dataset)
     # Fooled images, and after three starts images that are far from it, are left alone: about a fifth of the steps.
     cost = max(model.architecture.macs, 1) * len(sizes) * steps * restarts * _PASSES / 5
-    indices = evenly(len(dataset), min(most_images, max(_MIN_IMAGES, int(_MAX_MACS / cost))))
+    indices = evenly(len(dataset), min(max_images, max(_MIN_IMAGES, int(_MAX_MACS / cost))))
     used = dataset.take(indices)
     labels = used.labels.astype(np.int64)
     predicted = model.predict(used.images)

@@ -107,25 +107,25 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
 
 
 @checked
-def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, most_images: int = 2000) -> Robustness:
+def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, max_images: int = 2000) -> Robustness:
     """Measure the accuracy of `model` on `dataset` with fifteen corruptions in five strengths.
 
     Args:
         seed: draws the random numbers of the corruptions; not the model's seed.
-        most_images: limit; other images are left out evenly, and more if their size or the model costs much time.
+        max_images: limit; other images are left out evenly, and more if their size or the model costs much time.
 
     Raises:
-        ValueError: if `most_images` is below 1, the images are not of the size the model reads, or the classes are not
+        ValueError: if `max_images` is below 1, the images are not of the size the model reads, or the classes are not
             the model's.
     """
     dataset = dataset_for(model, dataset)
-    if most_images < 1:
-        raise ValueError(f"most_images is {most_images}; it must be at least 1")
+    if max_images < 1:
+        raise ValueError(f"max_images is {max_images}; it must be at least 1")
     model.check_classes(dataset)
     values, macs = int(np.prod(dataset.image_shape)), max(model.architecture.macs, 1)
     # Both limits count: pixels cost time in the corruptions, multiply-adds in the predictions.
     affordable = max(_MIN_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
-    indices = evenly(len(dataset), min(most_images, affordable))
+    indices = evenly(len(dataset), min(max_images, affordable))
     used = dataset.take(indices)
     is_correct_clean = model.predict(used.images) == used.labels
     settings = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
