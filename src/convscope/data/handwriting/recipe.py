@@ -80,8 +80,9 @@ def handwriting_of(images: Picture) -> Handwriting:
     strongest, sides, moves_down, moves_right = np.array(
         [_handwriting.measure_ink(image, ink == "light", THRESHOLD) for image in sample]
     ).T
-    ground = border.max(axis=-1) if ink == "light" else 255 - border.min(axis=-1)
-    is_even = np.mean(ground < _NEAR_GROUND) >= _MIN_GROUND
+    # For each pixel of the border, by how much it differs from black (for light ink) or white in its worst channel.
+    differences = border.max(axis=-1) if ink == "light" else 255 - border.min(axis=-1)
+    is_even = np.mean(differences < _NEAR_GROUND) >= _MIN_GROUND
     has_ink = strongest >= _handwriting.FAINTEST
     off_centre = np.maximum(abs(moves_down), abs(moves_right)) / max(height, width)
     if not has_ink.any() or not is_even or np.median(off_centre) > _MAX_OFF_CENTRE:

@@ -59,7 +59,8 @@ def find_components(mask: Mask) -> Components:
     from scipy import ndimage
 
     labels, count = ndimage.label(mask, np.ones((3, 3)))
-    boxes = np.zeros((count + 1, 4), np.int64)
+    boxes = np.zeros((count + 1, 4), np.int64)  # row 0, the ground's, is not used
+    # Larger than any row and column, so that the first pixel of a piece replaces it; 0 is as good for the maxima.
     boxes[:, :2] = max(mask.shape)
     pixels = np.zeros(count + 1, np.int64)
     for start in range(0, len(mask), _BAND):

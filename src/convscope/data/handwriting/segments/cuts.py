@@ -4,6 +4,15 @@ With each step a path goes down a pixel, and at most a pixel to a side, along th
 the gap between slanted characters. More paths are found than there are gaps: the reader of the parts decides which of
 them divide characters.
 
+Two steps: `_find_paths` searches paths on a coarse copy of the blob, and `find_cuts` chooses among them, so that each
+part has enough ink. On either side of the blob is a free column, in which a path goes down without ink:
+
+    column   0 1 2 3 4 5 6
+    row 0    . # # . # # .    The path down column 3 crosses a single pixel of ink, where two characters touch. The
+    row 1    . # . . . # .    path down column 0 crosses none, but all ink is to its right: it divides nothing.
+    row 2    . # # # # # .
+
+
 Source: the paths are the seams of Avidan and Shamir 2007 with ink as the energy; over-segmentation before recognition
 is described in section V of LeCun, Bottou, Bengio and Haffner 1998; Congedo, Dimauro, Impedovo and Pirlo 1995 ("drop
 falling") cut along paths instead of columns.
@@ -72,14 +81,7 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
         left_ink = int(left_by_row.sum())
         if min(left_ink, total - left_ink) >= _MIN_PART * area:
             paths.append(_Path(ink, left_ink, left_by_row, columns))
-    paths.sort(key=lambda path: (path.ink, path.left_ink))
-    chosen = list[_Path]()
-    for path in paths:  # the least ink first, so that no worse path keeps out a better one
-        if len(chosen) == MAX_CUTS:
-            break
-        if all(_are_apart(path, chosen_path, area) for chosen_path in chosen):
-            chosen.append(path)
-    chosen.sort(key=lambda path: path.left_ink)
+    chosen = _choose_paths(paths, area)
     furthest, columns = np.zeros(len(mask), np.int64), np.arange(mask.shape[1])
     parts = whole.copy()
     for number, path in enumerate(chosen, 2):  # part 1 is left of all paths
@@ -89,8 +91,22 @@ def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[ND
     return parts, tuple(round(path.ink / stroke, 3) for path in chosen)
 
 
+def _choose_paths(paths: list[_Path], area: float) -> list[_Path]:
+    """Choose paths with enough ink between each two of them, and return them from left to right."""
+    chosen = list[_Path]()
+    # The least ink first, so that no worse path keeps out a better one.
+    for path in sorted(paths, key=lambda path: (path.ink, path.left_ink)):
+        if len(chosen) < MAX_CUTS and all(_are_apart(path, chosen_path, area) for chosen_path in chosen):
+            chosen.append(path)
+    return sorted(chosen, key=lambda path: path.left_ink)
+
+
 def _are_apart(first: _Path, second: _Path, area: float) -> bool:
-    """True if enough ink is between two paths, and hardly any where they change sides."""
+    """True if enough ink is between two paths, and hardly any in the rows where they have changed sides.
+
+    With 5 9 7 pixels of ink to the left of one path, row by row, and 8 8 9 to the left of the other (21 and 25), the
+    second path is on the right. Between them are 4 pixels, and 1 is on the wrong side, in the second row.
+    """
     if abs(first.left_ink - second.left_ink) < _MIN_BETWEEN * area:
         return False
     left, right = (first, second) if first.left_ink < second.left_ink else (second, first)
@@ -98,7 +114,10 @@ def _are_apart(first: _Path, second: _Path, area: float) -> bool:
 
 
 def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tuple[float, NDArray[np.int64]]]:
-    """Yield the best path from each column at the top and to each at the bottom: ink in pixels, columns (h,)."""
+    """Yield the best path from each column at the top and to each at the bottom: ink in pixels, columns (h,).
+
+    Paths are searched among squares of `step` pixels, not among pixels.
+    """
     from scipy import ndimage
 
     step = max(1, round(min(height, len(mask)) / _ROWS))
@@ -108,28 +127,40 @@ def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterat
     # Four searches at once: winding and straight paths, each downwards and upwards. The former find the best path to
     # each column at the bottom, the latter from each column at the top.
     energy = np.stack([coarse, coarse, coarse[::-1], coarse[::-1]])
-    sideways = np.array(_SIDEWAYS * 2)[:, None]
-    best, choice = energy[:, 0].copy(), np.zeros((4, rows, width), np.int8)
-    # best[c] is the least cost of a path from the first row to column c of this one:
-    # best[c] = energy[row, c] + min(best[c - 1] + sideways, best[c], best[c + 1] + sideways)
-    for row in range(1, rows):
-        costs = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
-        choice[:, row] = costs.argmin(axis=0)
-        best = costs.min(axis=0) + energy[:, row]
+    choice = _choose_steps(energy, np.array(_SIDEWAYS * 2)[:, None])
     for search in range(4):
         check_deadline()
-        # A path to each end but those in the free columns, followed backwards; choice 0, 1, 2 is a step of -1, 0, 1.
+        # paths (ends, rows): a path to each end but those in the free columns, read backwards from its end.
         paths = np.empty((width - 2, rows), np.int16)
         paths[:, -1] = np.arange(1, width - 1)
         for row in range(rows - 1, 0, -1):
             paths[:, row - 1] = paths[:, row] + choice[search, row, paths[:, row]] - 1
         inks = energy[search][np.arange(rows), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
-            path = paths[column] if search < 2 else paths[column, ::-1]
+            path = paths[column] if search < 2 else paths[column, ::-1]  # searches 2 and 3 went upwards
             # From squares back to pixels: without the free column on the left (- 1), `step` rows for each square, and
             # in the middle of its columns.
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
             yield float(inks[column]), columns * step + step // 2
+
+
+def _choose_steps(energy: NDArray[np.float64], sideways: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Find for each square from which column of the row before the cheapest path comes: 0, 1, 2 for c - 1, c, c + 1.
+
+    best[c] is the least cost of a path from the first row to column c of a row:
+
+        best[c] = energy[row, c] + min(best[c - 1] + sideways, best[c], best[c + 1] + sideways)
+
+    Args:
+        energy: (searches, rows, width), the cost of each square.
+        sideways: (searches, 1), what a step to a side costs.
+    """
+    best, choice = energy[:, 0].copy(), np.zeros(energy.shape, np.int8)
+    for row in range(1, energy.shape[1]):
+        costs = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
+        choice[:, row] = costs.argmin(axis=0)
+        best = costs.min(axis=0) + energy[:, row]
+    return choice
 
 
 def _reduce(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:

@@ -32,26 +32,16 @@ T = TypeVar("T", bound=Boxed)
 def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
     """Group blobs into lines from top to bottom, each from left to right.
 
-    Lines may be skewed by up to 8 degrees. The skew is estimated from neighbours that stand side by side.
+    Lines may be skewed by up to 8 degrees. The skew is estimated from neighbours that stand side by side. Without it,
+    the middles of the blobs on a line are close together: for a height of 40, 100 103 108 | 180 184 are two lines.
 
     Args:
         height: the usual height of a character.
     """
     skew = _skew(blobs, height)
-    lines: list[tuple[list[T], float]] = []  # the blobs of each line, and its middle: the median of theirs
-    middles: list[float] = []  # the middles of the last line's blobs, rising
     large = [blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height]
     small = [blob for blob in blobs if blob.bottom - blob.top < _SMALL * height]
-    for blob in sorted(large, key=lambda blob: (_middle(blob, skew), blob.left)):
-        middle = _middle(blob, skew)
-        if lines and middle - lines[-1][1] < _MIDDLES[0] * height:
-            lines[-1][0].append(blob)
-            middles.append(middle)
-            # Blobs come by rising middles, so the median is in the middle of the list, or the mean of the two there.
-            lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
-        else:
-            lines.append(([blob], middle))
-            middles = [middle]
+    lines = _group_large(large, height, skew)
     for blob in small:
         check_deadline()
         middle = _middle(blob, skew)
@@ -64,17 +54,38 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
     return [sorted(members, key=lambda blob: (blob.left + blob.right, blob.top)) for members, _ in lines]
 
 
+def _group_large(blobs: Sequence[T], height: float, skew: float) -> list[tuple[list[T], float]]:
+    """Go through the blobs from top to bottom; each joins the last line, or begins the next if it is too far below.
+
+    Returns:
+        The blobs of each line, and its middle: the median of theirs.
+    """
+    lines: list[tuple[list[T], float]] = []
+    middles: list[float] = []  # of the last line's blobs, rising
+    for blob in sorted(blobs, key=lambda blob: (_middle(blob, skew), blob.left)):
+        middle = _middle(blob, skew)
+        if lines and middle - lines[-1][1] < _MIDDLES[0] * height:
+            lines[-1][0].append(blob)
+            middles.append(middle)
+            # As `middles` is sorted, its median is the number in the middle, or the mean of the two there.
+            lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
+        else:
+            lines.append(([blob], middle))
+            middles = [middle]
+    return lines
+
+
 def _middle(blob: Boxed, skew: float) -> float:
     """Compute the height of a blob's middle as if the sheet were turned back by the skew."""
     return (blob.top + blob.bottom) / 2 - skew * (blob.left + blob.right) / 2
 
 
 def _skew(blobs: Sequence[Boxed], height: float) -> float:
-    """Estimate the skew as the median slope between neighbours on a line, shrunk to 0 if there are few."""
+    """Estimate the skew as the median slope from each blob to the next on its line, shrunk to 0 if there are few."""
     large = sorted((blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height), key=lambda blob: blob.left)
     slopes = []
     for i, blob in enumerate(large):
-        best: tuple[float, float] | None = None
+        best: tuple[float, float] | None = None  # run and rise to the nearest neighbour so far
         for neighbour in large[i + 1 : i + 60]:  # not all: the time would grow with the square of the characters
             gap = neighbour.left - blob.right
             overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)

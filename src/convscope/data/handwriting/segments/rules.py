@@ -1,25 +1,43 @@
 """Remove printed rules, tables and the boxes of a form from a mask of ink.
 
-A rule is recognised by its shape alone: a straight run of ink, nearly level or upright, that is long and thin. Only
-blobs that are much wider than high, or that surround others, are searched, so that no stroke of a character is lost.
+A rule is recognised by its shape alone: a straight line of ink, nearly level or upright, that is long and thin. There
+are two searches:
+
+- `remove_rules` finds whole rules. Only blobs that are much wider than high, or that surround others, are searched, so
+  that no stroke of a character is lost.
+- `remove_thin_rules` finds pale rules that are broken into pieces, as lines thinner than the pen.
+
+Both look for level lines, and for upright ones in the transposed mask. For each slope the columns are moved up or down
+(sheared), so that a line with this slope becomes a row. Here it falls by a pixel in two columns:
+
+    ##....                                              ######
+    ..##..    with column x moved up by x // 2 becomes  ......
+    ....##                                              ......
+
+A line is hardly as straight as a row of pixels, so that each row is merged with its two neighbours. A long stretch of
+ink in a merged row is a line.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.deadline import check_deadline
-from convscope.data.handwriting.segments.components import find_components
+from convscope.data.handwriting.segments.components import Components, find_components
 
 # Rise over run, at -8 to 8 degrees: a sheet may be turned, and in a photo its lines converge.
 _SLOPES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))
+_MAX_INK = 1_000_000  # pixels of ink that are searched: a sheet with tables has fewer, and noise far more
+
+# Whole rules:
+_MAX_SEARCHED = 200  # blobs, the largest first
 _SHARE = 0.55  # share of a blob's width (or height) that a straight run must cover
 _THIN = 0.06  # largest thickness of a run, as a share of that width
-_MAX_SEARCHED = 200  # blobs, the largest first
-_MAX_INK = 1_000_000  # pixels of ink that are searched: a sheet with tables has fewer, and noise far more
-_THINNER = 0.6  # largest thickness of a rule in pieces, as a share of the pen's stroke
-_MIN_LENGTH, _MAX_BREAK = 2.2, 0.4  # length of a rule in pieces and of its gaps, in usual heights
-_MIN_FILLED = 0.6  # share of a rule in pieces that is ink
-_GAP = 3  # pixels of paper that may interrupt a run of a thick rule
+_GAP = 3  # pixels of paper that may interrupt a run
+
+# Rules in pieces:
+_THINNER = 0.6  # largest thickness, as a share of the pen's stroke
+_MIN_LENGTH, _MAX_BREAK = 2.2, 0.4  # the rule's length and that of its gaps, in usual heights
+_MIN_FILLED = 0.6  # share of its length that is ink
 
 Mask = NDArray[np.bool_]
 
@@ -36,78 +54,92 @@ def remove_rules(mask: Mask) -> tuple[Mask, int]:
         return mask, 0
     heights, widths = components.heights, components.widths
     usual_height, usual_width = np.median(heights), np.median(widths)
-    middles = (components.boxes[:, :2] + components.boxes[:, 2:]) / 2
     cleaned, num_rules, ink_left = mask.copy(), 0, _MAX_INK
     for index in np.argsort(-components.areas, kind="stable")[:_MAX_SEARCHED]:
         high, wide = heights[index], widths[index]
-        top, left, bottom, right = components.boxes[index]
-        # Which blobs it may frame, as the box of a form frames digits; the sizes leave out specks.
-        is_inside = (
-            (middles[:, 0] > top)
-            & (middles[:, 0] < bottom)
-            & (middles[:, 1] > left)
-            & (middles[:, 1] < right)
-            & (heights >= 0.1 * high)
-            & (widths >= 0.02 * wide)
-        )
-        is_inside[index] = False
+        # A rule by itself. An upright one must be longer for its width, because a 1 is high and narrow, too.
         is_long = wide > 5 * high or high > 9 * wide
-        if not (is_long or is_inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
-            continue
-        if components.pixels[index] > ink_left:
+        is_large = wide > 3 * usual_width or high > 3 * usual_height
+        surrounds = _surrounds_others(components, index)
+        if not (is_long or surrounds or is_large) or components.pixels[index] > ink_left:
             continue
         ink_left -= components.pixels[index]
         blob = components.mask(index)
         rules = _find_runs(blob, is_alone=is_long) | _find_runs(blob.T, is_alone=is_long).T
-        if not rules.any() or not (is_long or _is_frame(rules) or is_inside.any()):
+        # A blob that is only large may be characters that touch: there, three sides of a box must be seen.
+        if not rules.any() or not (is_long or surrounds or _is_frame(rules)):
             continue
         num_rules += 1
         # The pixels around a rule belong to it, too.
         rest = blob & ~ndimage.binary_dilation(rules, np.ones((3, 3)))
+        top, left, bottom, right = components.boxes[index]
         cleaned[top:bottom, left:right][blob & ~_without_slivers(rest, rules)] = False
     return cleaned, num_rules
 
 
+def _surrounds_others(components: Components, index: int) -> bool:
+    """True if a piece's box holds the middle of another piece that is no speck, as the box of a form holds digits."""
+    top, left, bottom, right = components.boxes[index]
+    rows, columns = ((components.boxes[:, :2] + components.boxes[:, 2:]) / 2).T
+    is_inside = (rows > top) & (rows < bottom) & (columns > left) & (columns < right)
+    is_inside &= (components.heights >= 0.1 * (bottom - top)) & (components.widths >= 0.02 * (right - left))
+    is_inside[index] = False
+    return bool(is_inside.any())
+
+
 def _find_runs(blob: Mask, is_alone: bool) -> Mask:
-    """Find the pixels (h, w) on straight, nearly level, thin runs over most of the blob's width."""
+    """Find the pixels (h, w) on straight, nearly level, thin runs over most of the blob's width.
+
+    All ink in a row with a long run counts, also that beyond the run's ends.
+    """
     height, width = blob.shape
     min_pixels = max(12, _SHARE * width)
     if width < 12 or (not is_alone and width < 20):
         return np.zeros_like(blob)
-    thick = max(2.0, _THIN * width)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
     runs = np.zeros_like(blob)
     for slope in _SLOPES:
         check_deadline()
-        # Sheared by the slope about the middle, a run along it lies in a row, which many pixels of ink share.
-        row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
-        is_inside = (row >= 0) & (row < height)  # pixels that the shear leaves within the rows of the blob
-        counts = np.bincount(row[is_inside] + 1, minlength=height + 2)
-        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= min_pixels)  # rows of `sheared`
+        # The columns move about the middle one, and row 0 stays empty; pixels that leave the blob's rows are dropped.
+        row = 1 + y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
+        inside = np.flatnonzero((row >= 1) & (row <= height))
+        row = row[inside]
+        likely = _find_likely_rows(row, height + 2, min_pixels)
         if len(likely) == 0:
             continue
-        # With an empty row above and below, and so many empty columns that no stretch goes on into the next row.
-        sheared = np.zeros((height + 2, width + _GAP + 2), bool)
-        sheared[row[is_inside] + 1, x[is_inside]] = True
-        near = _merge_neighbours(sheared, likely)
-        near[np.count_nonzero(near, axis=1) < min_pixels] = False
-        starts, stops, _ = _find_stretches(np.flatnonzero(near), _GAP)
-        is_rule = np.zeros_like(sheared)
-        straight = likely[starts[stops - starts >= min_pixels] // sheared.shape[1]]
-        for offset in (-1, 0, 1):  # the three rows that `_merge_neighbours` merged
+        merged = _merge_neighbours(row, x[inside], (height + 2, width + _GAP + 2), likely)
+        merged[np.count_nonzero(merged, axis=1) < min_pixels] = False
+        starts, stops, _ = _find_stretches(np.flatnonzero(merged), _GAP)
+        # The stretches count through the pixels of `merged`, whose row i is row likely[i] of the sheared ink.
+        straight = likely[starts[stops - starts >= min_pixels] // merged.shape[1]]
+        is_rule = np.zeros(height + 2, bool)
+        for offset in (-1, 0, 1):  # the three rows that were merged
             is_rule[straight + offset] = True
-        hits = np.zeros_like(is_inside)
-        hits[is_inside] = is_rule[row[is_inside] + 1, x[is_inside]]
+        hits = inside[is_rule[row]]
         runs[y[hits], x[hits]] = True
-    return _keep_thin(runs, blob, thick)
+    return _keep_thin(runs, blob, max(2.0, _THIN * width))
 
 
-def _merge_neighbours(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
-    """Merge each of the rows with its neighbours, since a rule is hardly as straight as a row of pixels."""
-    near = sheared[rows]
-    near |= sheared[rows - 1]
-    near |= sheared[rows + 1]
-    return near
+def _find_likely_rows(row: NDArray[np.int32], num_rows: int, min_pixels: float) -> NDArray[np.intp]:
+    """Find the rows that have at least `min_pixels` with those above and below; `row` is each pixel's row."""
+    counts = np.bincount(row, minlength=num_rows)
+    return 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= min_pixels)
+
+
+def _merge_neighbours(
+    row: NDArray[np.int32], x: NDArray[np.int32], shape: tuple[int, int], rows: NDArray[np.intp]
+) -> Mask:
+    """Draw sheared ink with pixels (row, x), and merge each of `rows` with the row above and below.
+
+    The callers read the result as one long line, row after row. So `shape` has more empty columns at its end than a gap
+    may have, and no stretch of ink goes on into the next row.
+    """
+    sheared = np.zeros(shape, bool)
+    sheared[row, x] = True
+    merged = sheared[rows]
+    merged |= sheared[rows - 1]
+    merged |= sheared[rows + 1]
+    return merged
 
 
 def _keep_thin(runs: Mask, blob: Mask, thick: float) -> Mask:
@@ -148,7 +180,7 @@ def _without_slivers(rest: Mask, rules: Mask) -> Mask:
     near = ndimage.binary_dilation(rules, np.ones((3, 3)), 3)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     beside = np.bincount(labels[near & rest].ravel(), minlength=count + 1)
-    keep = beside < 0.7 * sizes  # pieces with at least 30 % of their pixels further than 3 pixels from the rules
+    keep = beside < 0.7 * sizes  # more than 30 % of a piece's pixels are further than 3 pixels from the rules
     keep[0] = False  # label 0 is the ground
     return np.asarray(keep[labels])
 
@@ -164,7 +196,7 @@ def remove_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, i
     """
     from scipy import ndimage
 
-    size = round(_THINNER * stroke) + 1
+    size = round(_THINNER * stroke) + 1  # ink with so many pixels above each other is too thick for a rule
     if size < 2 or height == 0:
         return mask, 0
     cleaned, count = mask.copy(), 0
@@ -172,6 +204,7 @@ def remove_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, i
         thin = level & ~_find_columns(level, size)
         lines = _find_lines(thin, _MIN_LENGTH * height, _MAX_BREAK * height)
         if lines.any():
+            # Lines that are closer than about two strokes count as one rule.
             count += int(ndimage.label(ndimage.maximum_filter(lines, 2 * round(stroke) + 1, mode="constant"))[1])
             result &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
     return cleaned, count
@@ -183,24 +216,20 @@ def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
     if len(y) < max(1, _MIN_FILLED * min_length) or len(y) > _MAX_INK:
         return lines
-    num_empty = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
     for slope in _SLOPES:
         check_deadline()
         row = np.rint(y - slope * x).astype(np.int32)
-        row += 1 - row.min()
-        num_rows = int(row.max()) + 2
-        sheared = np.zeros((num_rows, thin.shape[1] + num_empty), bool)  # with an empty row above and below
-        sheared[row, x] = True
-        counts = np.bincount(row, minlength=num_rows)
-        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _MIN_FILLED * min_length)
-        starts, stops, filled = _find_stretches(np.flatnonzero(_merge_neighbours(sheared, likely)), gap)
+        row += 1 - row.min()  # from 1, so that there is an empty row above, as there is one below
+        shape = (int(row.max()) + 2, thin.shape[1] + int(gap) + 2)
+        likely = _find_likely_rows(row, shape[0], _MIN_FILLED * min_length)
+        starts, stops, filled = _find_stretches(np.flatnonzero(_merge_neighbours(row, x, shape, likely)), gap)
         lengths = stops - starts
-        is_rule = np.zeros_like(sheared)
+        is_rule = np.zeros(shape, bool)
         rules = (lengths >= min_length) & (filled >= _MIN_FILLED * lengths)
-        for start, stop in zip(starts[rules].tolist(), stops[rules].tolist(), strict=True):
-            number, left = divmod(start, sheared.shape[1])  # positions count through the rows `likely`
+        for start, length in zip(starts[rules].tolist(), lengths[rules].tolist(), strict=True):
+            number, left = divmod(start, shape[1])  # as in `_find_runs`: row `number` of the merged rows
             middle = likely[number]
-            is_rule[middle - 1 : middle + 2, left : left + stop - start] = True
+            is_rule[middle - 1 : middle + 2, left : left + length] = True
         hits = is_rule[row, x]
         lines[y[hits], x[hits]] = True
     return lines

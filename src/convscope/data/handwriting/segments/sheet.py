@@ -2,6 +2,8 @@
 
 Only the ink is used, and no classes: `convscope.prediction.strings` decides which cuts are made and which blobs are
 parts of a character. Specks, printed rules, tables and the boxes of a form are left out.
+
+Two measures of the picture are units for all limits: the usual height of a character and the width of the pen's stroke.
 """
 
 from dataclasses import dataclass
@@ -19,47 +21,6 @@ from convscope.data.handwriting.segments.cuts import find_cuts
 from convscope.data.handwriting.segments.lines import group_lines
 from convscope.data.handwriting.segments.rules import remove_rules, remove_thin_rules
 
-# Shares of the usual strength of ink. A pixel is ink if it is at least faint, and if the piece of ink to which it
-# belongs has a pixel of full strength.
-_FAINT, _FULL = 0.4, 0.65
-_GROUND = 0.3  # a weaker pixel is paper; this level makes strokes as wide as MNIST's
-
-
-def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Extract the strength of ink (h, w) uint8, 0 on the ground, and a mask (h, w) of ink.
-
-    Args:
-        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; a side longer than `LONGEST_SIDE` is averaged down.
-
-    Raises:
-        ValueError: for a picture of another form.
-    """
-    from scipy import ndimage
-
-    side = LONGEST_SIDE // LARGEST_FACTOR  # for images of this side, `prepare` averages down to `LONGEST_SIDE`
-    stages = prepare(picture, side, side, 1, Handwriting("light", side, centre=False), ("polarity", "light")).stages
-    (strengths,) = (stage.pixels[..., 0] for stage in stages if stage.name == "light")
-    usual = _usual(strengths)
-    if usual < FAINTEST:
-        return np.zeros_like(strengths), np.zeros(strengths.shape, bool)
-    is_faint = strengths > _FAINT * usual
-    labels, count = ndimage.label(is_faint, np.ones((3, 3)))
-    is_full = np.zeros(count + 1, bool)
-    is_full[labels[strengths > _FULL * usual]] = True
-    is_full[0] = False
-    ground = _GROUND * usual
-    # The new strength for each of the 256 old ones: from 0 at `ground` to 255 at `usual`.
-    table = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255
-    return (table + 0.5).astype(np.uint8)[strengths], is_full[labels]
-
-
-def _usual(strengths: NDArray[np.uint8]) -> float:
-    """Compute the usual strength of ink: the median above Otsu's threshold."""
-    threshold = middle_of_classes(strengths)
-    strong = strengths[strengths > max(threshold, FAINTEST // 2)]
-    return float(np.median(strong)) if strong.size else 0.0
-
-
 LONGEST_SIDE = 2400
 """Pixels of a picture's longer side; a larger picture is averaged down first."""
 
@@ -68,6 +29,11 @@ MAX_BLOBS = 2000
 
 MAX_AREA = 4 * LONGEST_SIDE**2
 """Pixels of the boxes of all blobs; only blobs that surround each other many times have more."""
+
+# Shares of the usual strength of ink. A pixel is ink if it is at least faint, and if the piece of ink to which it
+# belongs has a pixel of full strength.
+_FAINT, _FULL = 0.4, 0.65
+_GROUND = 0.3  # a weaker pixel is paper; this level makes strokes as wide as MNIST's
 
 # A blob below any of these is a speck:
 _MIN_SIDE = 0.22  # its longer side, in usual heights
@@ -134,6 +100,7 @@ def find_segments(picture: Picture) -> Segments:
     """
     ink, mask = extract_ink(picture)
     scale = max(picture.shape[:2]) / max(ink.shape)
+    # Thick rules first: they would spoil the usual height and the stroke's width, which thin rules are compared with.
     mask, num_rules = remove_rules(mask)
     components = _blobs(mask)
     height = usual_height(components)
@@ -154,6 +121,42 @@ def find_segments(picture: Picture) -> Segments:
     return Segments(ink, scale, lines_with_cuts, height, num_specks, num_rules, num_left_out)
 
 
+def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Extract the strength of ink (h, w) uint8, 0 on the ground, and a mask (h, w) of ink.
+
+    Args:
+        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; a side longer than `LONGEST_SIDE` is averaged down.
+
+    Raises:
+        ValueError: for a picture of another form.
+    """
+    from scipy import ndimage
+
+    # `prepare` averages a picture down to LARGEST_FACTOR times the image it makes. Only that picture, after the step
+    # "light", is wanted here; the image of this side is not used.
+    side = LONGEST_SIDE // LARGEST_FACTOR
+    stages = prepare(picture, side, side, 1, Handwriting("light", side, centre=False), ("polarity", "light")).stages
+    (strengths,) = (stage.pixels[..., 0] for stage in stages if stage.name == "light")
+    usual = _usual(strengths)
+    if usual < FAINTEST:
+        return np.zeros_like(strengths), np.zeros(strengths.shape, bool)
+    labels, count = ndimage.label(strengths > _FAINT * usual, np.ones((3, 3)))
+    is_full = np.zeros(count + 1, bool)
+    is_full[labels[strengths > _FULL * usual]] = True
+    is_full[0] = False
+    ground = _GROUND * usual
+    # The new strength for each of the 256 old ones: from 0 at `ground` to 255 at `usual`.
+    table = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255
+    return (table + 0.5).astype(np.uint8)[strengths], is_full[labels]
+
+
+def _usual(strengths: NDArray[np.uint8]) -> float:
+    """Compute the usual strength of ink: the median above Otsu's threshold."""
+    threshold = middle_of_classes(strengths)
+    strong = strengths[strengths > max(threshold, FAINTEST // 2)]
+    return float(np.median(strong)) if strong.size else 0.0
+
+
 def usual_height(components: Components) -> float:
     """Compute the usual height: the median of the blobs' heights, weighted by their ink."""
     if len(components) == 0:
@@ -167,6 +170,7 @@ def usual_height(components: Components) -> float:
 
 
 def _blobs(mask: NDArray[np.bool_]) -> Components:
+    """Find the pieces of a mask, without those that are too small even to measure the usual height."""
     components = find_components(mask)
     return components.take(components.pixels >= _MIN_PIXELS)
 
