@@ -17,7 +17,7 @@ def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803 (scikit-lear
     if ndim not in (3, 4):
         return X, None
     images = np.asarray(X)
-    height, width, channels = (*images.shape[1:], 1)[:3]
+    height, width, channels = (*images.shape[1:], 1)[:3]  # the 1 is for images without an axis of channels
     return images.reshape(len(images), height * width * channels), (height, width, channels)
 
 

@@ -98,26 +98,15 @@ def load_for_classes(
         DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, except that one
             split and one class are enough.
     """
-    entry = find_entry(name_or_path)
-    if entry is not None:
-        # Named sets have a test split, and then `read_entry` refuses a fraction; here it only applies to other data.
-        splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
-        name = splits.name
-        # Back to raw splits, whose labels and names are then checked like those of any data.
-        train, test = (RawSplit(s.images, s.labels, name, name, s.source) for s in (splits.train, splits.test))
-        content = RawSplits(train, test, splits.class_names)
-    else:
-        name, content = file_name(Path(name_or_path)), _read_content(name_or_path, options)
+    name, content = _read_raw_splits(name_or_path, options, on_progress)
     raw_by_name = {key: raw for key, raw in (("train", content.train), ("test", content.test)) if raw is not None}
     raw_splits, names = check_splits(list(raw_by_name.values()), content.class_names, options.image_size)
-    # Data without splits are used as a whole, or cut as `load_dataset` cuts them with the same fraction and seed: then
-    # "test" has no image that a network was trained on.
-    if set(raw_by_name) == {"train"} and split == "all":
-        raw_by_name = {"all": raw_splits[0]}
-    elif set(raw_by_name) == {"train"}:
-        raw_by_name = divide_split(raw_splits[0], len(names), options)
-    else:
-        raw_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
+    raw_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
+    if set(raw_by_name) == {"train"}:
+        # Data without splits are used as a whole, or cut as `load_dataset` cuts them with the same fraction and seed:
+        # then "test" has no image that a network was trained on.
+        whole = raw_splits[0]
+        raw_by_name = {"all": whole} if split == "all" else divide_split(whole, len(names), options)
     if split not in ("all", *raw_by_name):
         raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(raw_by_name)}; omit --split")
     return [
@@ -125,6 +114,20 @@ def load_for_classes(
         for key, raw in raw_by_name.items()
         if split in ("all", key)
     ]
+
+
+def _read_raw_splits(
+    name_or_path: str | os.PathLike[str], options: LoadOptions, on_progress: OnProgress | None
+) -> tuple[str, RawSplits]:
+    """Read a data set, and return its name with the splits as they are, whose labels may be of any classes."""
+    entry = find_entry(name_or_path)
+    if entry is None:
+        return file_name(Path(name_or_path)), _read_content(name_or_path, options)
+    # Named sets have a test split, and then `read_entry` refuses a fraction; here it only applies to other data.
+    splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
+    name = splits.name
+    train, test = (RawSplit(s.images, s.labels, name, name, s.source) for s in (splits.train, splits.test))
+    return name, RawSplits(train, test, splits.class_names)
 
 
 def _relabel(raw: RawSplit, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:

@@ -139,6 +139,7 @@ def check_splits(
     raw_splits = [_resize(raw, image_size) for raw in raw_splits]
     for raw in raw_splits:
         _check_split(raw, class_names)
+    # Grey images (N, H, W) get their channel.
     raw_splits = [r if r.images.ndim == 4 else replace(r, images=r.images[..., np.newaxis]) for r in raw_splits]
     first, last = raw_splits[0], raw_splits[-1]
     if first.images.shape[1:] != last.images.shape[1:]:
@@ -231,7 +232,8 @@ def cut_test(
     """Choose (train, test): the indices of the images of each, in rising order, drawn by the stream "test split".
 
     Each class gives `fraction` of its images, rounded so that the numbers add up to that fraction of all images. At
-    least one image of each class is left for training.
+    least one image of each class is left for training. A fifth of three classes of 7 images is 1.4 of each and 4.2 in
+    all: each gives 1, and chance decides which of them gives the fourth image.
 
     Raises:
         ValueError: if `fraction` is not between 0 and 1.
@@ -242,7 +244,7 @@ def cut_test(
     counts = np.bincount(labels, minlength=num_classes)
     max_counts = np.maximum(counts - 1, 0)
     exact = fraction * counts
-    wanted = np.minimum(np.floor(exact).astype(np.int64), max_counts)
+    wanted = np.minimum(np.floor(exact).astype(np.int64), max_counts)  # test images of each class
     # Rounding down leaves fewer than the fraction of all images. At least one image is for testing.
     missing = max(round(fraction * len(labels)), 1) - int(wanted.sum())
     # The classes with the largest remainders get one more; chance decides between equal remainders. These are compared

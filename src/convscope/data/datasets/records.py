@@ -54,7 +54,7 @@ class LoadOptions(Record):
         skip_damaged: whether pictures that cannot be read are left out.
 
     Raises:
-        ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
+        ValueError: if the fraction is not between 0 and 1, or a side of the size is not from 1 to 4,096.
     """
 
     test_fraction: Annotated[float, Meta(gt=0, lt=1)] | None = None

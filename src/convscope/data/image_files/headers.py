@@ -66,7 +66,7 @@ def read_header(content: bytes, max_pixels: int) -> Header:
     if name == "JPEG":
         return _read_jpeg(content)
     if name == "TIFF":
-        tags = _read_directory(content, 0, [len(content)])
+        tags = _read_tags(content)
         if max(tags.get(_TILE_WIDTH, 1), 1) * max(tags.get(_TILE_HEIGHT, 1), 1) > max_pixels:
             raise UnreadableError(f"has tiles of more than {max_pixels:,} pixels; save it again without tiles")
         return Header("TIFF", content, tags=tags)
@@ -77,7 +77,7 @@ def exif_orientation(exif: bytes) -> int:
     """Read the orientation, 1 to 8, from a block of Exif data; 1 if it is missing or cannot be read."""
     block = exif.removeprefix(b"Exif\0\0")
     try:
-        orientation = _read_directory(block, 0, [len(block)]).get(_ORIENTATION, 1)
+        orientation = _read_tags(block).get(_ORIENTATION, 1)
     except UnreadableError:  # the picture is whole without it
         return 1
     return orientation if 1 <= orientation <= 8 else 1
@@ -134,35 +134,49 @@ def _read_jpeg(content: bytes) -> Header:
     return Header("JPEG", b"".join([*kept, content[offset:]]), orientation)
 
 
+def _read_tags(content: bytes) -> dict[int, int]:
+    """Read the whole numbers of the first directory of a TIFF file, or of Exif data, which are stored as one.
+
+    A file begins with the order of its bytes (II for little-endian, MM for big-endian), the number 42, and the offset
+    of the first directory.
+    """
+    try:
+        (start,) = struct.unpack_from("<I" if content[:2] == b"II" else ">I", content, 4)
+        return _read_directory(content, start, [len(content)])
+    except struct.error:  # a number would lie beyond the end of the file
+        raise UnreadableError("is damaged: its size cannot be read; copy or save it again") from None
+
+
 def _read_directory(content: bytes, start: int, bytes_left: list[int], depth: int = 0) -> dict[int, int]:
-    """Read the whole numbers of a TIFF directory at `start`, or for `depth` 0 at the offset that the header states.
+    """Read the first value of each tag of the directory at `start` that is a whole number.
+
+        2 bytes            number of entries
+        12 bytes an entry  tag (2) | type (2) | number of values (4) | the values, or the offset of longer ones (4)
 
     Args:
         bytes_left: a list of one number, a counter for all directories: how many bytes tags may still point at. It
             starts with the size of the file, since the values of an honest file do not overlap.
+        depth: of directories that point to this one. They are read only to count the bytes they point at.
+
+    Raises:
+        UnreadableError: if tags point at more bytes than the file has.
+        struct.error: if the directory goes on beyond the end of the file.
     """
     order = "<" if content[:2] == b"II" else ">"
-    damaged = UnreadableError("is damaged: its size cannot be read; copy or save it again")
-    try:
-        start = struct.unpack_from(order + "I", content, 4)[0] if depth == 0 else start
-        # A directory is the number of its entries, then 12 bytes for each: tag, type, number of values, and the values
-        # or, if they need more than four bytes, their offset.
-        (count,) = struct.unpack_from(order + "H", content, start)
-        if start + 2 + 12 * count > len(content):
-            raise damaged
-        tags: dict[int, int] = {}
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, number_type, num_values = struct.unpack_from(order + "HHI", content, entry)
-            size = _TYPE_BYTES.get(number_type, 0) * num_values
-            bytes_left[0] -= size if size > 4 else 0
-            if bytes_left[0] < 0:
-                raise UnreadableError("is incomplete; save it again")
-            offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
-            if number_type in (1, 3, 4) and num_values and offset + _TYPE_BYTES[number_type] <= len(content):
-                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[number_type], content, offset)
-                tags.setdefault(tag, value)
-                if tag in _DIRECTORIES and depth < 2:
-                    _read_directory(content, value, bytes_left, depth + 1)
-    except struct.error:
-        raise damaged from None
+    (count,) = struct.unpack_from(order + "H", content, start)
+    if start + 2 + 12 * count > len(content):
+        raise struct.error("the directory is cut off")
+    tags: dict[int, int] = {}
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, number_type, num_values = struct.unpack_from(order + "HHI", content, entry)
+        size = _TYPE_BYTES.get(number_type, 0) * num_values
+        bytes_left[0] -= size if size > 4 else 0
+        if bytes_left[0] < 0:
+            raise UnreadableError("is incomplete; save it again")
+        offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
+        if number_type in (1, 3, 4) and num_values and offset + _TYPE_BYTES[number_type] <= len(content):
+            (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[number_type], content, offset)
+            tags.setdefault(tag, value)
+            if tag in _DIRECTORIES and depth < 2:
+                _read_directory(content, value, bytes_left, depth + 1)
     return tags

@@ -42,8 +42,8 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     duplicates = find_duplicates(splits.train, splits.test)
     equal = tuple(part for group in duplicates.groups for part in _equal_parts(group, splits))
     is_blank = {(split, int(index)) for split, indices in blank.items() for index in indices}
-    labels_of = [_labels(group) for group in equal]
-    num_leaked = sum(_count(group, "test") for group, labels in zip(equal, labels_of, strict=True) if labels["train"])
+    leaking = [group for group in equal if _count(group, "train")]
+    num_leaked = sum(_count(group, "test") for group in leaking)
     return Copies(
         duplicates=duplicates.to_record(),
         num_extra=(
@@ -52,12 +52,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             sum(max(_count(group, "test") - 1, 0) for group in equal),
         ),
         num_leaked=num_leaked,
-        num_leaked_otherwise=sum(
-            member.split == "test" and member.label not in labels["train"]
-            for group, labels in zip(equal, labels_of, strict=True)
-            if labels["train"]
-            for member in group.members
-        ),
+        num_leaked_otherwise=sum(map(_count_leaked_otherwise, leaking)),
         # All test images with an equal or near training image, less those with an equal one.
         num_near_leaked=len(duplicates.find_leaks()) - num_leaked,
         # Blank images are equal whatever their labels are; they are a finding of their own.
@@ -82,8 +77,10 @@ def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGro
             yield DuplicateGroup.of(members)
 
 
-def _labels(group: DuplicateGroup) -> dict[str, set[int]]:
-    return {split: {member.label for member in group.members if member.split == split} for split in ("train", "test")}
+def _count_leaked_otherwise(group: DuplicateGroup) -> int:
+    """Count the test images of a group of equal images with another label than each of its training images."""
+    train_labels = {member.label for member in group.members if member.split == "train"}
+    return sum(member.split == "test" and member.label not in train_labels for member in group.members)
 
 
 def _count(group: DuplicateGroup, split: str) -> int:

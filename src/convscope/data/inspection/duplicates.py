@@ -210,7 +210,10 @@ def find_duplicates(
 
 
 def _first_equal(splits: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
-    """Find for each image, numbered through all splits, the number of the first image with the same bytes."""
+    """Find for each image, numbered through all splits, the number of the first image with the same bytes.
+
+    Images a b a c b give 0 1 0 3 1. Sorted by their digests, the images 0 2 | 1 4 | 3 are the groups of equal ones.
+    """
     packed = bytearray()  # sixteen bytes for each image; a dict would take a hundred
     for images in splits:
         # Image by image, since the images may lie on disk.
@@ -233,9 +236,14 @@ def _groups(
     pairs: NDArray[np.int64],
     correlations: NDArray[np.floating[Any]],
 ) -> tuple[DuplicateGroup, ...]:
-    """Group images that are equal or `pairs` (P, 2) of near ones, in the order of `Duplicates.groups`."""
+    """Group images that are equal or `pairs` (P, 2) of near ones, in the order of `Duplicates.groups`.
+
+    Each image is linked to the first one that equals it. With 5 images, `first_equal` 0 1 0 3 4 and the pair (0, 3),
+    the groups are 0 2 3 | 1 | 4. The first is near, with the pair's correlation; single images are no group.
+    """
     count = len(first_equal)
     group_of = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
+    # By the number of a group, of which there are at most as many as images.
     lowest = np.ones(count)
     np.minimum.at(lowest, group_of[pairs[:, 0]], correlations)
     is_near = np.zeros(count, bool)

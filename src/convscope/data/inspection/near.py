@@ -63,7 +63,9 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]
     # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
-    by_image = np.lexsort((-bounds, pairs[:, 0]))  # sorted by the first image of a pair, the largest bound first
+    # Sorted by the first image of a pair, the largest bound first, it is where that image differs from the one before:
+    # of the first images 2 2 2 5 5, at the first 2 and the first 5.
+    by_image = np.lexsort((-bounds, pairs[:, 0]))
     is_first = np.zeros(len(pairs), bool)
     is_first[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True
     linking, correlations = _confirm(pixels, numbers, pairs[is_first], threshold)

@@ -18,6 +18,7 @@ from convscope.data.datasets.data_file import DataFileError, Images, open_data_f
 from convscope.data.datasets.disk import images as disk
 from convscope.data.datasets.readers import npz
 from convscope.data.datasets.readers.idx import PACKED, read_plain_shape
+from convscope.data.datasets.readers.unpack import ENCRYPTED
 
 # The start of a member in a zip archive: signature, then at bytes 26 and 28 the lengths of its name and extra field.
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -71,7 +72,7 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
         if (
             info.file_size <= disk.in_memory_bytes()
             or info.compress_type != zipfile.ZIP_STORED
-            or info.flag_bits & npz.ENCRYPTED
+            or info.flag_bits & ENCRYPTED
         ):
             return None
         file.seek(min(max(info.header_offset, 0), _size(file)))

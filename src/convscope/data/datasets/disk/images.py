@@ -154,22 +154,22 @@ class DiskImages:
     def read(self, positions: NDArray[np.integer[Any]], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Read the images at `positions` (n,), each from 0 to N - 1, in that order, into `out` (n, H, W, C).
 
-        They are read in the order of the file, whatever the order of `positions`.
+        The file is read from front to back, whatever the order of `positions`, in groups of rows that are near to each
+        other. Rows 3 4 5 | 900 901 903 are two groups: over the gap between them, a second read is cheaper. The first
+        group is read straight into `out`. The second has a gap, so it is read with row 902 and then copied.
         """
         if out is None:
             out = np.empty((len(positions), *self.shape[1:]), np.uint8)
         rows = (positions if self.rows is None else self.rows[positions]).astype(np.int64)
         target = out.reshape(len(rows), self.image_bytes)
-        steps = np.diff(rows)
         order = None
-        if (steps < 0).any():
+        if (np.diff(rows) < 0).any():
             order = np.argsort(rows, kind="stable")
             rows = rows[order]
-            steps = np.diff(rows)
-        # A group rows[begin:end] ends where the gap to the next row is so large that a second read is cheaper. Rows
-        # 3 4 5 | 900 901 903 are two groups; the first is read at once, the second with its gap. `num_gaps[i]` counts
-        # the steps other than 1 before rows[i]; it is the same at both ends of a group without gaps.
+        steps = np.diff(rows)
         ends = np.append(np.flatnonzero((steps - 1) * self.image_bytes > _GAP_BYTES) + 1, len(rows))
+        # The number of steps other than 1 before each row, in the example 0 0 0 | 1 1 2. If it is the same at both ends
+        # of a group, the group has no gaps.
         num_gaps = np.concatenate([[0], np.cumsum(steps != 1)])
         begin = 0
         for end in ends.tolist():
@@ -184,7 +184,10 @@ class DiskImages:
     def _read_windows(
         self, rows: NDArray[np.int64], order: NDArray[np.intp] | None, begin: int, end: int, target: NDArray[np.uint8]
     ) -> None:
-        """Read `rows[begin:end]` of the file, ascending, with the gaps between them, and copy the rows to `target`."""
+        """Read `rows[begin:end]` of the file, ascending, with the gaps between them, and copy the rows to `target`.
+
+        Each read is a window of at most `_WINDOW_BYTES`. `order` tells where each row belongs in `target`.
+        """
         step = max(1, _WINDOW_BYTES // self.image_bytes)
         while begin < end:
             first = int(rows[begin])

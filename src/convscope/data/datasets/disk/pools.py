@@ -90,7 +90,14 @@ def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
 def _pools(
     dataset: Dataset, batch_size: int, seed: int, epoch: int
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order."""
+    """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order.
+
+    For 12 images in blocks of 4, in the order of blocks 2 0 1, and pools of 6 images, `ends` is 4 8 12:
+
+        position   0  1  2  3  4  5 |  6  7  8  9 10 11
+        image      8  9 10 11  0  1 |  2  3  4  5  6  7
+        block      2           0    |  0     1
+    """
     count, size = len(dataset), pool_images(dataset.images, batch_size)
     if size == count:
         yield "", np.arange(count), random_stream(seed, "shuffle", epoch).permutation(count)

@@ -104,9 +104,7 @@ def locate(entry: CatalogueEntry) -> str | None:
     """Find the path of an entry's files by their names alone; None if any would have to be downloaded."""
     if entry.form == "embedded":
         return "part of the package"
-    paths = []
-    for file in entry.files:
-        paths += [path for path in [next(candidates(entry, file), None)] if path]
+    paths = [path for file in entry.files if (path := next(candidates(entry, file), None))]
     if len(paths) < len(entry.files):
         return None
     return str(paths[0] if len(paths) == 1 else paths[0].parent)

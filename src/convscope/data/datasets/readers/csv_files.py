@@ -27,8 +27,8 @@ def read_csv(
 ) -> RawSplits | None:
     """Read the data set in the tables `names` of a folder or archive; None if no table has images.
 
-    A word in a table's name tells its split, as in `mnist_train.csv`. The test images are in a table of their own, or
-    a column of the table tells which they are.
+    The test images are in a table of their own, as mnist_train.csv and mnist_test.csv, or a column of the table tells
+    which they are.
 
     Args:
         is_required: whether an error says what is wrong with the tables if none has images, because there is nothing
@@ -37,12 +37,10 @@ def read_csv(
     Raises:
         DatasetError: if a table is damaged, or there are several for a split.
     """
-    splits: dict[str, list[str]] = {}
-    for name in names:
-        words = re.split(r"[^a-z]+", name.rpartition("/")[2].lower())
-        split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
-        splits.setdefault(split, []).append(name)
-    usable = {split: [name for name in tables if _has_images(container, name)] for split, tables in splits.items()}
+    names_by_split = _group_by_split(names)
+    usable = {
+        split: [name for name in tables if _has_images(container, name)] for split, tables in names_by_split.items()
+    }
     # A lone table is read even if its name says "test": it is divided into both splits later.
     train = usable.get("train") or usable.get("") or usable.get("test") or []
     test = usable.get("test", [])
@@ -52,8 +50,9 @@ def read_csv(
             raise DatasetError(f"{container.path}: holds several tables ({shown}); name one of them")
     if not train:
         if is_required and names:
+            likeliest = names_by_split.get("train") or names_by_split.get("") or names
             # Reading a table without images raises the error that says what it lacks.
-            _read_table(container, (splits.get("train") or splits.get("") or list(names))[0], image_size)
+            _read_table(container, likeliest[0], image_size)
         return None
     content = _read_table(container, train[0], image_size)
     if not test or test == train:
@@ -61,6 +60,16 @@ def read_csv(
     if content.test is not None:
         raise DatasetError(f"{container.describe(train[0])}: has a column with a test split already; name one table")
     return RawSplits(content.train, _read_table(container, test[0], image_size).train)
+
+
+def _group_by_split(names: Sequence[str]) -> dict[str, list[str]]:
+    """Group tables by the split that a word in their names tells, such as "train" for mnist_train.csv, or else ""."""
+    names_by_split: dict[str, list[str]] = {}
+    for name in names:
+        words = re.split(r"[^a-z]+", name.rpartition("/")[2].lower())
+        split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
+        names_by_split.setdefault(split, []).append(name)
+    return names_by_split
 
 
 def _has_images(container: Container, name: str) -> bool:

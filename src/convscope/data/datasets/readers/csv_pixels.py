@@ -1,6 +1,11 @@
 """Read images from a CSV file with a column for each pixel, as Kaggle publishes them.
 
-A header tells the column of the labels. Without one it is the first or the last, which their content must tell.
+A header tells the column of the labels. Without one it is the first or the last, which their content must tell:
+
+    7,0,0,84,185     the label 7 and four pixels, or four pixels and the label 185?
+
+The columns between them are pixels in any case. The two at the ends are kept as text until the last line is read; then
+`_find_label_column` decides, and the other one joins the pixels.
 """
 
 from collections.abc import Sequence
@@ -37,7 +42,7 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     """
     last = len(text.first) - 1
     pixel_columns: Sequence[int] = range(1, last)
-    label_columns: tuple[int, ...] = (0, last)  # without a header: one has the labels, the other is a pixel
+    label_columns: tuple[int, ...] = (0, last)
     if text.has_header:
         layout = layout_of(text.first)
         if layout.label is None:
@@ -47,15 +52,21 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     images, texts = _read_columns(text, pixel_columns, label_columns)
     labels = texts[0]
     if not text.has_header:
-        side = _find_label_column(texts)  # 0 if the labels are in the first column of the table, 1 if in the last
-        labels, cells, column = texts[side], texts[1 - side], label_columns[1 - side]
-        pixels = _read_pixels(cells, range(len(cells)), f"column {1 + column:,} of image")
-        # The pixels of the other of these columns come after all others if it is the last, else before them.
-        images = np.insert(images, images.shape[1] if side == 0 else 0, np.frombuffer(pixels, np.uint8), axis=1)
+        labels, images = _divide_ends(texts, images)
     numbered = TextLabels()
     numbered.extend(labels, "image")
     source = (SourceFile(file_name(path), text.sha256()),)
     return RawSplit(seal(images.reshape(-1, *shape)), seal(numbered.labels), called, called, source, numbered.names)
+
+
+def _divide_ends(ends: list[list[str]], inner: NDArray[np.uint8]) -> tuple[list[str], NDArray[np.uint8]]:
+    """Find the labels in the cells of the first or the last column, and join the other column to the inner pixels."""
+    side = _find_label_column(ends)
+    cells, last = ends[1 - side], inner.shape[1] + 1
+    called = f"column {1 if side == 1 else last + 1:,} of image"
+    pixels = np.frombuffer(_read_pixels(cells, range(len(cells)), called), np.uint8)
+    # Labels in the first column leave the last one to the pixels, after all others; else it comes before them.
+    return ends[side], np.insert(inner, inner.shape[1] if side == 0 else 0, pixels, axis=1)
 
 
 def _read_columns(

@@ -2,6 +2,8 @@
 
     0 0 | type | number of dimensions D | D sizes of 4 bytes, big-endian | the numbers, row by row
 
+So the bytes of a `header` are two zeros, header[2] the type, header[3] the number of dimensions, and the sizes.
+
 The header is checked against what the file can hold before memory is allocated, so a damaged or hostile file costs an
 error and not the memory that it claims.
 
@@ -182,6 +184,7 @@ def _count_bytes(header: bytes) -> int:
 
 
 def _promise(header: bytes) -> str:
+    """Describe the bytes that the header promises: "should contain 60000 × 28 × 28 = 47,040,000 bytes"."""
     size = np.dtype(TYPES[header[2]]).itemsize
     numbers = "" if size == 1 else f" × {size}"
     return f"should contain {' × '.join(map(str, _shape(header)))}{numbers} = {_count_bytes(header):,} bytes"

@@ -41,7 +41,13 @@ def is_idx_name(name: str) -> bool:
 
 
 def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
-    """Group the files by the name of their set, which stands before the split."""
+    """Group the files by the name of their set, which stands before the split.
+
+    For `letters-train-images-idx3-ubyte.gz` and `letters-t10k-labels-idx1-ubyte`, the result is
+    {"letters-": {("train", "images"): the first name, ("test", "labels"): the second}}. Of a file in several packings,
+    the first of `_PACKINGS` is chosen.
+    """
+    # For each set and each (split, kind), the best file so far: (index of its packing, name).
     files_by_set: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
     for name in names:
         match = _match(name)
@@ -71,9 +77,9 @@ def read_idx_files(container: Container, only: str | None = None) -> RawSplits:
             f"{container.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); "
             f"name one file of the set to load, such as {container.path / next(iter(files.values()))}"
         )
-    for key in _KINDS:
-        needed = any(split == key[0] for split, _ in files)
-        if needed and key not in files:
+    for key in _KINDS:  # a split may be missing as a whole, but not one of its two files
+        is_split_there = any(split == key[0] for split, _ in files)
+        if is_split_there and key not in files:
             raise DatasetError(
                 f"{container.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one "
                 "folder"

@@ -34,7 +34,6 @@ from convscope.data.datasets.data_file import (
 )
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.npz_names import ArrayNames, choose_arrays
-from convscope.data.datasets.readers.unpack import ENCRYPTED as ENCRYPTED
 from convscope.data.datasets.readers.unpack import zip_entry
 
 _LARGEST_INT64 = 2**63 - 1

@@ -1,6 +1,10 @@
 """Choose the arrays of an archive that are images and labels, by their names.
 
-A name is split at its underscores: one part tells images or labels, another one the split, as in `x_train`.
+A name is split at its underscores: one part tells images or labels, another one the split, as in `x_train`:
+
+    x_train y_train x_test y_test          two splits
+    images labels, or data target          no split is named: all of it is for training
+    x_train y_train x y                    the split that is named; x and y are not used
 """
 
 import re
@@ -31,8 +35,8 @@ def choose_arrays(present: list[str]) -> ArrayNames:
     Raises:
         DataFileError: if there is no pair of images and labels, or half of one.
     """
-    chosen: dict[str, dict[str, str]] = {"train": {}, "test": {}, "": {}}
-    ranks: dict[tuple[str, str], int] = {}
+    chosen: dict[str, dict[str, str]] = {"train": {}, "test": {}, "": {}}  # by split, "" if none is named, and kind
+    ranks: dict[tuple[str, str], int] = {}  # of the arrays chosen so far, by (split, kind)
     for name in present:
         role = _find_role(name)
         if role is None:
@@ -45,9 +49,10 @@ def choose_arrays(present: list[str]) -> ArrayNames:
         is_unnamed = all(name in present for name in UNNAMED)
         chosen["train"] = chosen[""] or (dict(zip(("images", "labels"), UNNAMED, strict=True)) if is_unnamed else {})
     shown = ", ".join(repr(name)[:40] for name in present[:8]) or "nothing"
-    for split, needed in (("train", bool(chosen["train"]) or not chosen["test"]), ("test", bool(chosen["test"]))):
+    for split in ("train", "test"):
+        is_needed = bool(chosen[split]) or (split == "train" and not chosen["test"])
         for kind, keras in (("images", "x"), ("labels", "y")):
-            if needed and kind not in chosen[split]:
+            if is_needed and kind not in chosen[split]:
                 raise DataFileError(
                     f"has no array {keras}_{split} (it holds {shown}); save x_train, y_train, x_test and y_test, or "
                     "images and labels"
@@ -60,7 +65,10 @@ def choose_arrays(present: list[str]) -> ArrayNames:
 
 
 def _find_role(name: str) -> tuple[str, str, int] | None:
-    """Find (split, images or labels, rank) of an array; None if its name does not tell."""
+    """Find (split, images or labels, rank) of an array; None if its name does not tell.
+
+    The rank is the word's index in `IMAGES` or `LABELS`: "Train_data" gives ("train", "images", 6).
+    """
     parts = re.split(r"[_.\- ]+", name.lower())
     splits = [SPLITS[part] for part in parts if part in SPLITS]
     rest = [part for part in parts if part not in SPLITS]

@@ -46,16 +46,23 @@ def find_columns(schema: Any) -> Columns:
     label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
     pictures = [name for name in types if _is_pictures(types[name]) and name != label]
     lists = [name for name in types if _is_list(types[name]) and name != label]
-    for candidates, usual_names, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
-        usual = [lower[name] for name in usual_names if lower.get(name) in candidates]
-        if usual or len(candidates) == 1:
-            image = (usual or candidates)[0]
-            label = label or _only_other(types, image)
-            if pa.types.is_nested(types[label]):
-                raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
-            return Columns(label, _class_names(schema, label), **{argument: image})
-    names = ", ".join(map(repr, list(types)[:6]))
-    raise DataFileError(f"has no column of pictures or of lists of pixels ({names}); add one, or save the table as CSV")
+    picture, numbers = _choose_column(pictures, PICTURES, lower), _choose_column(lists, PIXELS, lower)
+    image = picture or numbers
+    if image is None:
+        shown = ", ".join(map(repr, list(types)[:6]))
+        raise DataFileError(
+            f"has no column of pictures or of lists of pixels ({shown}); add one, or save the table as CSV"
+        )
+    label = label or _only_other(types, image)
+    if pa.types.is_nested(types[label]):
+        raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
+    return Columns(label, _class_names(schema, label), picture, None if picture else numbers)
+
+
+def _choose_column(candidates: list[str], usual_names: tuple[str, ...], lower: dict[str, str]) -> str | None:
+    """Choose the candidate with the most usual name, or the only one; `lower` has all columns by lower-case name."""
+    usual = [lower[name] for name in usual_names if lower.get(name) in candidates]
+    return (usual or candidates)[0] if usual or len(candidates) == 1 else None
 
 
 def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:

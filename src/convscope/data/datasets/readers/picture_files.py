@@ -46,7 +46,11 @@ def read_pictures(
 def _read_pictures(
     folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
-    """Read pictures by their names with `read_content`; see `read_pictures`."""
+    """Read pictures by their names with `read_content`; see `read_pictures`.
+
+    The first picture tells the shape, and `images` gets a place for every name at once; damaged ones leave places free
+    at the end. If a picture in colours comes after grey ones, `images` is replaced by one with three channels.
+    """
     digest = hashlib.sha256()
     images: Images | None = None
     kept, damaged = list[int](), list[str]()
@@ -59,10 +63,9 @@ def _read_pictures(
             continue
         if damaged and not folder.skip_damaged:  # reading goes on only to list all damaged pictures in the error
             continue
-        # With their lengths: without them, name "a" with content "bc" and "ab" with "c" would have the same digest.
         for part in (name.encode(errors="surrogateescape"), content):
-            digest.update(len(part).to_bytes(8, "little"))
-            digest.update(part)
+            # With its length: without it, name "a" with content "bc" and "ab" with "c" would have the same digest.
+            digest.update(len(part).to_bytes(8, "little") + part)
         position = len(kept)
         kept.append(index)
         if image_size is not None:
@@ -71,7 +74,7 @@ def _read_pictures(
             images = _allocate(len(names), picture.shape, folder.describe(name))
         if picture.shape[:2] != images.shape[1:3]:
             raise _describe_sizes(folder, names, read_content)
-        if picture.shape[2] > images.shape[3]:  # the first picture in colours; grey ones are repeated in each channel
+        if picture.shape[2] > images.shape[3]:  # grey ones are repeated in each channel
             in_colour = _allocate(len(names), picture.shape, folder.describe(name))
             in_colour[:position] = images[:position]
             images = in_colour

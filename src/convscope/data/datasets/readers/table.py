@@ -61,6 +61,27 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
         DataFileError: if a column is missing, a line has no label or no file, or a file lies elsewhere.
         DatasetError: if a picture cannot be read, or is of another size.
     """
+    names, labels = _read_rows(text, container, table)
+    all_names, num_train = names["train"] + names["test"], len(names["train"])
+    images, kept, sha256 = read_pictures(container, all_names, image_size)
+    pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
+    files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
+    shown = container.describe(table)
+    # `kept` are the indices in `all_names` of the pictures that can be read, rising. With 3 training names and kept
+    # 0 2 | 3 4, the first `count` = 2 images are for training, and have labels 0 2 of these; the test images have 0 1.
+    count = int((kept < num_train).sum())
+    arrays = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
+    train, test = (
+        RawSplit(images, seal(labels[split].labels[rows]), shown, shown, files, labels[split].names)
+        if len(rows)
+        else None
+        for split, (images, rows) in arrays.items()
+    )
+    return RawSplits(train, test)
+
+
+def _read_rows(text: CsvText, container: Container, table: str) -> tuple[dict[str, list[str]], dict[str, TextLabels]]:
+    """Read the names of the pictures for training and tests, and their labels; those for validation are left out."""
     file_column, label_column, split_column = find_table_columns(text)
     finder = _Finder(container, table)
     names: dict[str, list[str]] = {"train": [], "test": []}
@@ -77,21 +98,7 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
         labels[split].extend([cells[label_column]], "line", line)
     if not names["train"] and not names["test"]:
         raise DataFileError("has no line with a training or test image; add some")
-    all_names = names["train"] + names["test"]
-    images, kept, sha256 = read_pictures(container, all_names, image_size)
-    pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
-    files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
-    shown, num_train = container.describe(table), len(names["train"])
-    # `kept` rises, and indices below `num_train` are training images: the first `count` of those that can be read.
-    count = int((kept < num_train).sum())
-    arrays = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
-    train, test = (
-        RawSplit(images, seal(labels[split].labels[rows]), shown, shown, files, labels[split].names)
-        if len(rows)
-        else None
-        for split, (images, rows) in arrays.items()
-    )
-    return RawSplits(train, test)
+    return names, labels
 
 
 def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:

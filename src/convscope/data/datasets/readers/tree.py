@@ -28,18 +28,14 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSp
     """Read the data set whose classes are the folders of a container; `is_tree` must be true for it.
 
     Raises:
-        DatasetError: if there is no picture for training or tests, a folder's name is blank or too long for a class, or
-            a picture is damaged or of another size.
+        DatasetError: if a folder's name is blank or too long for a class, or a picture is damaged or of another size.
     """
     splits = _group_by_split(container.names)
-    if not splits.keys() & {"train", "test"}:
-        raise DatasetError(
-            f"{container.path}: has no folder train besides {', '.join(splits)}; add it, or name one of them"
-        )
-    names = [name for split in ("train", "test") for name in splits.get(split, (0, []))[1]]
-    labels = TextLabels()
+    names, labels = list[str](), TextLabels()
+    num_train = len(splits["train"][1]) if "train" in splits else 0
     for split in ("train", "test"):
         depth, in_split = splits.get(split, (0, []))
+        names += in_split
         for folder in {_class_of(name, depth): None for name in in_split}:
             if not folder.strip():
                 raise DatasetError(f"{container.path}: the folder name {folder!r} is not a class name; rename it")
@@ -49,8 +45,8 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSp
             labels.extend((name.decode(errors="replace") for name in classes), "picture")
     images, kept, sha256 = read_pictures(container, names, image_size)
     files = (SourceFile(file_name(container.path), sha256, len(names) - len(kept)),)
-    # `kept` rises, and the names of training pictures come first: so do those of them that can be read.
-    count = int((kept < len(splits.get("train", (0, []))[1])).sum())
+    # `kept` are the indices in `names` of the pictures that can be read. They rise, and training pictures come first.
+    count = int((kept < num_train).sum())
     numbers = seal(labels.labels[kept])
     called = str(container.path)
     train, test = (
@@ -60,21 +56,18 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSp
     return RawSplits(train, test)
 
 
-def picture_names(names: Iterable[str]) -> list[str]:
-    """Select the names of pictures."""
-    return [name for name in names if suffix_of(name) in SUFFIXES]
-
-
 def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
     """Find for each split the depth of the class's folder in its names, and the names of its pictures.
 
-    For example, `data/train/cat/1.png` is of the split "train" with depth 2, and `cat/1.png` of "train" with depth 0.
+    cat/1.png  dog/2.png                        {"train": (0, both)}
+    data/cat/1.png  data/dog/2.png              {"train": (1, both)}: `data` is only a wrapper
+    data/train/cat/1.png  data/test/cat/2.png   {"train": (2, the first), "test": (2, the second)}
+    train/1.png  bus/2.png                      {"train": (0, both)}: pictures are in `train` itself, a class
     """
-    pictures = picture_names(names)
+    pictures = [name for name in names if suffix_of(name) in SUFFIXES]
     depth = 0
-    tops = {name.split("/")[0] for name in pictures}
-    # A folder that contains everything else is only a wrapper, unless it is a split.
-    while len(tops) == 1 and FOLDER_SPLITS.get(next(iter(tops)).lower()) is None:
+    tops = {name.split("/")[0] for name in pictures}  # the folders at this depth
+    while len(tops) == 1 and FOLDER_SPLITS.get(next(iter(tops)).lower()) is None:  # a wrapper, or the only class
         if any(name.count("/") < depth + 2 for name in pictures):  # a picture is in the folder itself
             is_only_class = all(name.count("/") == depth + 1 for name in pictures)
             return {"train": (depth, pictures)} if is_only_class else {}
@@ -83,7 +76,6 @@ def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
     split_of = {top: split for top in tops if (split := FOLDER_SPLITS.get(top.lower()))}
     inside = [name for name in pictures if name.count("/") > depth]
     in_splits = [name for name in inside if name.split("/")[depth] in split_of]
-    # If pictures are in `train` itself, it is a class, of trains.
     if not in_splits or any(name.count("/") == depth + 1 for name in in_splits):
         return {"train": (depth, inside)} if inside else {}
     splits: dict[str, tuple[int, list[str]]] = {}

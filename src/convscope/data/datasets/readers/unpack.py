@@ -1,5 +1,7 @@
 """Unpack a data file as a stream: plain, or gzip and xz in up to three layers; the outermost may be a zip.
 
+So t10k-labels.gz in an archive.zip is read as the archive's member, then through gzip.
+
 An upper bound for the unpacked bytes is known before the first is read, so that a reader can check the size in a header
 before it allocates memory.
 """
@@ -152,7 +154,8 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
     """Unpack up to `layers` layers of gzip and xz from a stream that takes `size` bytes on disk.
 
     Packing data twice hardly makes them smaller. So all layers together may give at most what the layer with the
-    largest ratio could give alone. If the ratios were multiplied, a few hundred bytes might become gigabytes.
+    largest ratio could give alone. If the ratios were multiplied, a few hundred bytes might become gigabytes: 100 bytes
+    of gzip in gzip may give 100 · 1032 bytes, and not 100 · 1032².
     """
     max_bytes = stream.max_bytes
     make: Callable[[], _Decompressor]
@@ -231,6 +234,7 @@ class _Gzip:
 
     def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
         piece = self._inflate.decompress(packed, limit)
+        # Of `packed`, what `limit` left for the next call, or what follows the end of the packed stream.
         return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
 
 
