@@ -101,17 +101,17 @@ def load_for_classes(
     name, content = _read_raw_splits(name_or_path, options, on_progress)
     raw_by_name = {key: raw for key, raw in (("train", content.train), ("test", content.test)) if raw is not None}
     raw_splits, names = check_splits(list(raw_by_name.values()), content.class_names, options.image_size)
-    raw_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
-    if set(raw_by_name) == {"train"}:
+    checked_by_name = dict(zip(raw_by_name, raw_splits, strict=True))
+    if set(checked_by_name) == {"train"}:
         # Data without splits are used as a whole, or cut as `load_dataset` cuts them with the same fraction and seed:
         # then "test" has no image that a network was trained on.
         whole = raw_splits[0]
-        raw_by_name = {"all": whole} if split == "all" else divide_split(whole, len(names), options)
-    if split not in ("all", *raw_by_name):
-        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(raw_by_name)}; omit --split")
+        checked_by_name = {"all": whole} if split == "all" else divide_split(whole, len(names), options)
+    if split not in ("all", *checked_by_name):
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(checked_by_name)}; omit --split")
     return [
         Dataset(raw.images, _relabel(raw, names, class_names), class_names, name, key, raw.source)
-        for key, raw in raw_by_name.items()
+        for key, raw in checked_by_name.items()
         if split in ("all", key)
     ]
 

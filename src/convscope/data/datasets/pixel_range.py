@@ -28,6 +28,8 @@ class PixelRange:
     def to_bytes(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
         """Convert finite numbers `rows` (N, F) to the nearest bytes (N, F); bytes stay as they are.
 
+        A number x becomes 255 (x - low) / (high - low), rounded and clipped.
+
         >>> learn_range(np.array([[0, 2.0], [10, 4.0]]), None).to_bytes(np.array([[2, 3.5], [-1, 9.0]])).tolist()
         [[51, 191], [0, 255]]
         """

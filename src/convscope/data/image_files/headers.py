@@ -156,7 +156,7 @@ def _read_directory(content: bytes, start: int, bytes_left: list[int], depth: in
     Args:
         bytes_left: a list of one number, a counter for all directories: how many bytes tags may still point at. It
             starts with the size of the file, since the values of an honest file do not overlap.
-        depth: of directories that point to this one. They are read only to count the bytes they point at.
+        depth: number of directories that lead to this one. Those below the first are read only to count their bytes.
 
     Raises:
         UnreadableError: if tags point at more bytes than the file has.

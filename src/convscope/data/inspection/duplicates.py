@@ -257,17 +257,11 @@ def _groups(
         members = order[starts[number] : starts[number] + sizes[number]].tolist()
         members_of_group = [_member(train, test, image) for image in members]
         groups.append(DuplicateGroup.of(members_of_group, not is_near[number], float(lowest[number])))
-    return tuple(
-        sorted(
-            groups,
-            key=lambda group: (
-                not group.has_two_labels,
-                not group.is_across_splits,
-                not group.is_equal,
-                -len(group.members),
-            ),
-        )
-    )
+
+    def rank(group: DuplicateGroup) -> tuple[bool, bool, bool, int]:  # False comes before True
+        return not group.has_two_labels, not group.is_across_splits, not group.is_equal, -len(group.members)
+
+    return tuple(sorted(groups, key=rank))
 
 
 def _member(train: Dataset, test: Dataset, number: int) -> Member:

@@ -116,11 +116,8 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
     for name, split in (("training", train), ("test", test)):
         if split.polarity == "uneven background":
             continue
-        opposite = (
-            split.num_light_ground
-            if split.polarity == "light ink on dark"
-            else split.num_images - split.num_light_ground
-        )
+        is_ground_dark = split.polarity == "light ink on dark"
+        opposite = split.num_light_ground if is_ground_dark else split.num_images - split.num_light_ground
         if opposite > _MIXED * split.num_images:
             yield Finding(
                 "warning",

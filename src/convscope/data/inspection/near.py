@@ -81,7 +81,8 @@ def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
     centred = _unit(pixels(numbers[evenly(len(numbers), _SAMPLE)]))
     centred -= centred.mean(axis=0)
     num_directions = min(_DIMENSIONS, *centred.shape)
-    # Principal directions of few images with many pixels: X.T times the eigenvectors of X X.T.
+    # Principal directions of few images with many pixels: X.T times the eigenvectors of X X.T, of which the last have
+    # the largest eigenvalues.
     _, vectors = np.linalg.eigh(centred @ centred.T)
     directions, _ = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :num_directions])  # orthonormal whatever the rank
     parts = list[Floats]()
@@ -95,7 +96,8 @@ def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
 def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]:
     """Find pairs (P, 2) of rows of `described` (n, D) whose product (P,) is at least `threshold`.
 
-    The rows are unit vectors, sorted by their first column.
+    The rows are unit vectors, sorted by their first column. The products are computed in blocks of 1,024 rows and 4,096
+    columns, from the diagonal to the right, and only as far as the first column allows a near pair.
     """
     # |a - b|² = 2 - 2 a·b, and no coordinate differs by more than the distance. So only rows whose first numbers differ
     # by at most this can be near.

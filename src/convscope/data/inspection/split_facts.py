@@ -101,6 +101,8 @@ def scan_split(dataset: Dataset) -> Scan:
     histogram = np.zeros((channels, 256), np.int64)
     blank = list[Integers]()
     num_grey = num_light = near_ends = num_border = start = 0
+    # The last of two or four channels is alpha, which is no colour.
+    num_colours = channels if channels in (1, 3) else max(1, channels - 1)
     is_border = np.ones((height, width), bool)
     # A frame one pixel wide.
     is_border[1:-1, 1:-1] = False
@@ -115,8 +117,7 @@ def scan_split(dataset: Dataset) -> Scan:
         blank.append(np.flatnonzero(is_blank) + start)
         if channels >= 3:
             num_grey += int(((planes[0] == planes[1]) & (planes[0] == planes[2])).all(axis=1).sum())
-        # The last of two or four channels is alpha, which is no colour.
-        border = images[:, is_border][..., : channels if channels in (1, 3) else max(1, channels - 1)]
+        border = images[:, is_border][..., :num_colours]  # (n, pixels of the frame, colours)
         num_light += int((border.mean(axis=(1, 2)) >= 128).sum())
         near_ends += int(np.count_nonzero((border < _NEAR_END) | (border > 255 - _NEAR_END)))
         num_border += border.size

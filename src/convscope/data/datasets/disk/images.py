@@ -324,7 +324,7 @@ def _cgroup_files() -> tuple[Path, ...]:
         return ()
     files = list[Path]()
     for line in lines:
-        _, controllers, name = line.split(":", 2)
+        _, controllers, name = line.split(":", 2)  # such as "0::/user.slice/a", or "5:memory:/docker/b" before
         group = Path(name.lstrip("/"))
         if not controllers:
             files += [Path("/sys/fs/cgroup") / part / "memory.max" for part in (group, *group.parents)]

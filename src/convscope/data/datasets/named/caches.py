@@ -29,7 +29,7 @@ def cache_folder() -> Path | None:
 
 def search_folders(entry: CatalogueEntry) -> tuple[Path, ...]:
     """List the folders that may hold files of `entry`, in order of preference; they need not exist."""
-    # Folders within the one that the user named; "" is that folder itself.
+    # Folders within the one that the user named, such as pathmnist for medmnist:pathmnist; "" is that folder itself.
     names = (entry.name.rpartition(":")[2], entry.folder, "")
     cache = cache_folder()
     roots = [*([cache] if cache else []), DEBIAN_FOLDER]

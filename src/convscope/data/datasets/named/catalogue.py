@@ -51,6 +51,7 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
     if reason := REFUSED.get(wanted):
         raise DatasetError(f"{name}: is not supported: {reason}; `convscope data list` names the supported data sets")
     known = [dataset.removeprefix(_PREFIX) for dataset in DATASETS if dataset.startswith(_PREFIX)]
+    # The first quote of "did you mean 'pathmnist'" opens the name, which gets its prefix there.
     hint = did_you_mean(wanted, known).replace("'", f"'{_PREFIX}", 1) or f"; MedMNIST has {', '.join(known)}"
     raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST{hint}")
 

@@ -42,7 +42,7 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     """
     last = len(text.first) - 1
     pixel_columns: Sequence[int] = range(1, last)
-    label_columns: tuple[int, ...] = (0, last)
+    label_columns: tuple[int, ...] = (0, last)  # without a header: one of the two has labels, the other pixels
     if text.has_header:
         layout = layout_of(text.first)
         if layout.label is None:
@@ -61,12 +61,13 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
 
 def _divide_ends(ends: list[list[str]], inner: NDArray[np.uint8]) -> tuple[list[str], NDArray[np.uint8]]:
     """Find the labels in the cells of the first or the last column, and join the other column to the inner pixels."""
-    side = _find_label_column(ends)
-    cells, last = ends[1 - side], inner.shape[1] + 1
-    called = f"column {1 if side == 1 else last + 1:,} of image"
-    pixels = np.frombuffer(_read_pixels(cells, range(len(cells)), called), np.uint8)
-    # Labels in the first column leave the last one to the pixels, after all others; else it comes before them.
-    return ends[side], np.insert(inner, inner.shape[1] if side == 0 else 0, pixels, axis=1)
+    is_label_first = _find_label_column(ends) == 0
+    labels, cells = ends if is_label_first else ends[::-1]
+    # Cells of the first column come before the inner pixels, those of the last one after them.
+    num_inner = inner.shape[1]
+    position, column = (num_inner, num_inner + 2) if is_label_first else (0, 1)
+    pixels = _read_pixels(cells, range(len(cells)), f"column {column:,} of image")
+    return labels, np.insert(inner, position, np.frombuffer(pixels, np.uint8), axis=1)
 
 
 def _read_columns(

@@ -150,7 +150,8 @@ def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
         rows = LIST_ROWS  # how long a list is only shows when it is read
     else:
         for group in range(parquet.metadata.num_row_groups):
-            # A value may be as large as all unpacked rows of its group, and a dictionary may repeat it in every row.
+            # The first value of a group may take all of its bytes, and every row may refer to that same value. So each
+            # row counts as large as the whole group, or as a picture file may be: rows · largest <= MAX_BYTES.
             # The metadata of each column would tell more, but pyarrow ends the process if it is damaged.
             largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
             rows = min(rows, max(MIN_ROWS, MAX_BYTES // largest))

@@ -65,7 +65,8 @@ def _read_pictures(
             continue
         for part in (name.encode(errors="surrogateescape"), content):
             # With its length: without it, name "a" with content "bc" and "ab" with "c" would have the same digest.
-            digest.update(len(part).to_bytes(8, "little") + part)
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
         position = len(kept)
         kept.append(index)
         if image_size is not None:

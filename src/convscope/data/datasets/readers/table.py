@@ -67,15 +67,15 @@ def read_table(text: CsvText, container: Container, table: str, image_size: tupl
     pictures = SourceFile("pictures", sha256, len(all_names) - len(kept))
     files = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
     shown = container.describe(table)
-    # `kept` are the indices in `all_names` of the pictures that can be read, rising. With 3 training names and kept
-    # 0 2 | 3 4, the first `count` = 2 images are for training, and have labels 0 2 of these; the test images have 0 1.
+    # `kept` are the indices in `all_names` of the pictures that can be read, rising. With 3 names for training and kept
+    # 0 2 | 3 4, the first 2 images are for training and have the training labels 0 and 2, and the other two have the
+    # test labels 0 and 1.
     count = int((kept < num_train).sum())
-    arrays = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        RawSplit(images, seal(labels[split].labels[rows]), shown, shown, files, labels[split].names)
-        if len(rows)
+        RawSplit(images[part], seal(labels[split].labels[kept[part] - first]), shown, shown, files, labels[split].names)
+        if len(kept[part])
         else None
-        for split, (images, rows) in arrays.items()
+        for split, part, first in (("train", slice(0, count), 0), ("test", slice(count, None), num_train))
     )
     return RawSplits(train, test)
 

@@ -36,7 +36,7 @@ def read_tree(container: Container, image_size: tuple[int, int] | None) -> RawSp
     for split in ("train", "test"):
         depth, in_split = splits.get(split, (0, []))
         names += in_split
-        for folder in {_class_of(name, depth): None for name in in_split}:
+        for folder in dict.fromkeys(_class_of(name, depth) for name in in_split):
             if not folder.strip():
                 raise DatasetError(f"{container.path}: the folder name {folder!r} is not a class name; rename it")
         with naming_errors(container.path):
@@ -63,6 +63,7 @@ def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
     data/cat/1.png  data/dog/2.png              {"train": (1, both)}: `data` is only a wrapper
     data/train/cat/1.png  data/test/cat/2.png   {"train": (2, the first), "test": (2, the second)}
     train/1.png  bus/2.png                      {"train": (0, both)}: pictures are in `train` itself, a class
+    data/1.png  data/cat/2.png                  {}: `data` cannot be both a class and a wrapper
     """
     pictures = [name for name in names if suffix_of(name) in SUFFIXES]
     depth = 0

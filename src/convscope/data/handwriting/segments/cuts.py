@@ -135,6 +135,7 @@ def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterat
         paths[:, -1] = np.arange(1, width - 1)
         for row in range(rows - 1, 0, -1):
             paths[:, row - 1] = paths[:, row] + choice[search, row, paths[:, row]] - 1
+        # The mean ink of each square times its height: pixels of ink on the path.
         inks = energy[search][np.arange(rows), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
             path = paths[column] if search < 2 else paths[column, ::-1]  # searches 2 and 3 went upwards

@@ -143,7 +143,7 @@ def _merge_neighbours(
 
 
 def _keep_thin(runs: Mask, blob: Mask, thick: float) -> Mask:
-    """Keep the pixels of runs where the blob is no thicker than `thick`; none, if most of it is a thick stroke."""
+    """Keep the pixels of runs where the blob is at most a pixel thicker than `thick`; none if over 60 % are lost."""
     if not runs.any():
         return runs
     thin: Mask = runs & ~_find_columns(blob, int(thick) + 2)
@@ -157,13 +157,14 @@ def _find_columns(mask: Mask, size: int) -> Mask:
     if size > len(mask):
         return np.zeros_like(mask)
     # An opening: the minimum is true at the top of `size` pixels of ink, and the maximum spreads it over all of them.
+    # `origin` moves the windows: from row i to i + size - 1 for the minimum, from i - size + 1 to i for the maximum.
     below = ndimage.minimum_filter1d(mask.view(np.uint8), size, axis=0, mode="constant", origin=-(size // 2))
     columns = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
     return np.asarray(columns.view(bool))
 
 
 def _is_frame(rules: Mask) -> bool:
-    """True if rules run along at least three of the four sides."""
+    """True if rules run along at least three of the four sides: over 60 % of the side, in the fifth next to it."""
     height, width = rules.shape
     y, x = max(1, height // 5), max(1, width // 5)
     sides = (rules[:y].any(axis=0), rules[-y:].any(axis=0), rules[:, :x].any(axis=1), rules[:, -x:].any(axis=1))

@@ -109,8 +109,10 @@ def find_segments(picture: Picture) -> Segments:
     if num_thin:
         components = _blobs(thinner)
         num_rules, height = num_rules + num_thin, usual_height(components)
+    # The blobs that are no specks; if there are too many, those with the most ink.
     kept = components.take(~_are_specks(components, height, stroke))
-    largest = _within(kept.take(np.argsort(-kept.pixels, kind="stable")[:MAX_BLOBS]), MAX_AREA)
+    by_ink = np.argsort(-kept.pixels, kind="stable")
+    largest = _within(kept.take(by_ink[:MAX_BLOBS]), MAX_AREA)
     blobs = [
         Blob(int(largest.boxes[index, 0]), int(largest.boxes[index, 1]), largest.mask(index).astype(np.uint8))
         for index in range(len(largest))
