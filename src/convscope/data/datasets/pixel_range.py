@@ -67,6 +67,7 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     if channels is None:
         return PixelRange(low, high)
+    # From (F,) to (H W, C), and over all pixels to (C,).
     low, high = low.reshape(-1, channels).min(axis=0), high.reshape(-1, channels).max(axis=0)
     if (usual := usual_range(float(low.min()), float(high.max()))) is not None:
         low, high = np.full(channels, usual[0]), np.full(channels, usual[1])

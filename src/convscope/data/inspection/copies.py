@@ -42,6 +42,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     duplicates = find_duplicates(splits.train, splits.test)
     equal = tuple(part for group in duplicates.groups for part in _equal_parts(group, splits))
     is_blank = {(split, int(index)) for split, indices in blank.items() for index in indices}
+    # The test images of a group that has a training image are leaked.
     leaking = [group for group in equal if _count(group, "train")]
     num_leaked = sum(_count(group, "test") for group in leaking)
     return Copies(

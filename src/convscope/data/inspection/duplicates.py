@@ -254,9 +254,9 @@ def _groups(
     starts = np.cumsum(sizes) - sizes
     groups = list[DuplicateGroup]()
     for number in np.flatnonzero(sizes > 1).tolist():
-        members = order[starts[number] : starts[number] + sizes[number]].tolist()
-        members_of_group = [_member(train, test, image) for image in members]
-        groups.append(DuplicateGroup.of(members_of_group, not is_near[number], float(lowest[number])))
+        images = order[starts[number] : starts[number] + sizes[number]].tolist()
+        members = [_member(train, test, image) for image in images]
+        groups.append(DuplicateGroup.of(members, not is_near[number], float(lowest[number])))
 
     def rank(group: DuplicateGroup) -> tuple[bool, bool, bool, int]:  # False comes before True
         return not group.has_two_labels, not group.is_across_splits, not group.is_equal, -len(group.members)

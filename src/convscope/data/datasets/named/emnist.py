@@ -28,6 +28,7 @@ def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[RawSplit, RawSplit]:
 def _read_split(entry: CatalogueEntry, split: str, path: Path) -> RawSplit:
     """Read a split from the archive at `path`, turn its images upright and count its labels from 0."""
     names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
+    # The archive has all files in a folder called gzip.
     images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
     source = tuple(
         SourceFile(name.removesuffix(".gz"), idx_sha256(array))

@@ -97,7 +97,10 @@ def is_number(text: str) -> bool:
 
 
 def is_header(cells: tuple[str, ...]) -> bool:
-    """True if the cells of a first line are names of columns, or numbers that count the columns."""
+    """True if the cells of a first line are names of columns, or numbers that count the columns.
+
+    So are label,pixel0,pixel1 and label,0,1,2,3,4; but 7,0,0,84,185 and seven,0,0,84,185 are images.
+    """
     if len(cells) < 9 and any(suffix_of(cell) in SUFFIXES for cell in cells):
         return False  # the first picture of a table of file names without header
     inner = cells[1:-1] or cells  # the label may be a number or a text, in the first or the last column

@@ -52,6 +52,7 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
+# Takes an array's name, shape and type from its header, and raises DataFileError if it is not what the caller wants.
 Check = Callable[[str, tuple[int, ...], np.dtype[Any]], None]
 
 
@@ -162,7 +163,7 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     if promised == 0:
         raise DataFileError(f"{name} holds {dtype}, which has no bytes; save it again")
     flat = np.empty(promised, dtype=np.uint8)
-    start = header.read()
+    start = header.read()  # the first read went on beyond the header, into the array
     flat[: len(start)] = np.frombuffer(start, dtype=np.uint8)
     if fill(flat, read, len(start)) != promised:
         raise DataFileError(f"{name} is incomplete; download the file again")

@@ -163,6 +163,7 @@ def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
 
 
 def _contents(batch: Any, name: str) -> Iterator[bytes | None]:
+    """Yield the bytes of each picture: the values of the column, or their field `bytes` in Hugging Face's files."""
     import pyarrow as pa
 
     column = batch.column(name)

@@ -73,7 +73,8 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     """
     values, shape = batch.column(columns.numbers), [batch.num_rows]
     called = f"column {str(columns.numbers)[:40]!r} of the rows from {first_row:,} on"
-    # Each level of lists is a dimension, whose size must be the same in all rows.
+    # Each level of lists is a dimension, whose size must be the same in all rows. The 2 images [[1, 2], [3, 4]] and
+    # [[5, 6], [7, 8]] have 2 lists each, then 4 lists of 2 numbers: the shape grows from (2) to (2, 2) and (2, 2, 2).
     while _is_list(values.type):
         values = getattr(values, "storage", values)  # Hugging Face's Array2D is a type around a list
         if values.null_count:

@@ -46,6 +46,9 @@ ZIP_DAMAGE = (
 class ByteStream:
     """Bytes that are read in pieces.
 
+    Args:
+        pull: returns the next 1 to `limit` bytes, or none at the end.
+
     Attributes:
         max_bytes: an upper bound for their number.
     """
