@@ -63,8 +63,8 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]  # from rows of the sorted descriptions back to indices in `numbers`
     # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
-    # Sorted by first image and then by falling bound, it is where a new first image begins: of 2 2 2 5 5, at positions 0
-    # and 3.
+    # Sorted by first image and then by falling bound, it is where a new first image begins: of 2 2 2 5 5, at the
+    # positions 0 and 3.
     by_image = np.lexsort((-bounds, pairs[:, 0]))
     is_first = np.zeros(len(pairs), bool)
     is_first[by_image[np.diff(pairs[by_image, 0], prepend=-1) != 0]] = True

@@ -69,8 +69,8 @@ def pool_images(images: Images | DiskImages, batch_size: int) -> int:
     max_images = max(1, POOL_BYTES // (images.nbytes // count) // batch_size) * batch_size
     if images.nbytes <= POOL_BYTES or count <= max_images:
         return count
-    # As few pools as fit, all of about the same size: ceil(count / pools), rounded up to whole batches. Of 10,000 images,
-    # of which 3,000 fit, in batches of 100, these are four pools of 2,500.
+    # As few pools as fit, all of about the same size: ceil(count / pools), rounded up to whole batches. 10,000 images
+    # in batches of 100, of which 3,000 images fit, become four pools of 2,500.
     pools = -(-count // max_images)
     return -(-count // (pools * batch_size)) * batch_size
 
