@@ -9,17 +9,10 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, compute_sha256, naming_errors, open_data_file
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.raw_splits import RawSplit, RawSplits, file_name
+from convscope.data.datasets.readers import npz
 from convscope.data.datasets.readers.containers import Container, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
-from convscope.data.datasets.readers.npz import (
-    NpzPair,
-    as_labels,
-    check_image_array,
-    check_label_array,
-    read_npy,
-    read_npz,
-)
 from convscope.data.datasets.readers.npz_names import choose_arrays
 from convscope.data.datasets.readers.parquet import read_parquet
 from convscope.data.datasets.readers.rows import row_shape
@@ -127,17 +120,16 @@ def _read_npz(path: Path, image_size: Size) -> RawSplits:
     on_disk: dict[str, Images] = {}  # by the array's name
 
     def stays_on_disk(name: str) -> bool:
-        images = open_npz_member(path, name)
-        if images is not None:
+        if (images := open_npz_member(path, name)) is not None:
             on_disk[name] = images
         return images is not None
 
-    def to_raw_split(pair: NpzPair) -> RawSplit:
+    def to_raw_split(pair: npz.NpzPair) -> RawSplit:
         images = on_disk[pair.images_name] if pair.images is None else pair.images
         images_from, labels_from = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
         return RawSplit(_as_images(images, image_size, path), pair.labels, images_from, labels_from, source, pair.names)
 
-    arrays = read_npz(path, stays_on_disk)
+    arrays = npz.read_npz(path, stays_on_disk)
     source = (SourceFile(file_name(path), arrays.sha256),)
     train, test = (None if pair is None else to_raw_split(pair) for pair in (arrays.train, arrays.test))
     # Labels that are text name their classes themselves.
@@ -160,13 +152,12 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> RawSpl
 
 def _read_array_files(images_path: Path, labels_path: Path, image_size: Size) -> RawSplit:
     """Read a split from two `.npy` files; images that are large stay on disk."""
-    images = open_npy(images_path)
-    if images is not None:
+    if (images := open_npy(images_path)) is not None:
         digest = file_sha256(images)
     else:
-        images, digest = read_npy(images_path, check_image_array), compute_sha256(images_path)
+        images, digest = npz.read_npy(images_path, npz.check_image_array), compute_sha256(images_path)
     with naming_errors(labels_path):
-        labels, texts = as_labels(read_npy(labels_path, check_label_array), "it")
+        labels, texts = npz.as_labels(npz.read_npy(labels_path, npz.check_label_array), "it")
     source = (
         SourceFile(file_name(images_path), digest),
         SourceFile(file_name(labels_path), compute_sha256(labels_path)),

@@ -5,7 +5,7 @@ All must have the same size, unless `image_size` is given. If a picture has colo
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from math import prod
 
@@ -17,7 +17,7 @@ from convscope.base.errors import DatasetError, ImageFileError
 from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.images import free_memory
 from convscope.data.datasets.readers.containers import Container
-from convscope.data.image_files import picture_size, read_picture
+from convscope.data.image_files import Picture, picture_size, read_picture
 
 SIZES_SHOWN = 4  # sizes that an error lists, the most frequent first
 DAMAGED_SHOWN = 10
@@ -54,16 +54,8 @@ def _read_pictures(
     digest = hashlib.sha256()
     images: Images | None = None
     kept, damaged = list[int](), list[str]()
-    for index, name in enumerate(names):
-        try:
-            content = read_content(name)
-            picture = read_picture(content, folder.describe(name))
-        except (DatasetError, ImageFileError) as error:
-            damaged.append(str(error))
-            continue
-        if damaged and not folder.skip_damaged:  # reading goes on only to list all damaged pictures in the error
-            continue
-        for part in (name.encode(errors="surrogateescape"), content):
+    for index, content, picture in _decode(folder, names, read_content, damaged):
+        for part in (names[index].encode(errors="surrogateescape"), content):
             # With its length: without it, name "a" with content "bc" and "ab" with "c" would have the same digest.
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
@@ -72,11 +64,11 @@ def _read_pictures(
         if image_size is not None:
             picture = average(picture, *image_size)
         if images is None:
-            images = _allocate(len(names), picture.shape, folder.describe(name))
+            images = _allocate(len(names), picture.shape, folder.describe(names[index]))
         if picture.shape[:2] != images.shape[1:3]:
             raise _describe_sizes(folder, names, read_content)
         if picture.shape[2] > images.shape[3]:  # grey ones are repeated in each channel
-            in_colour = _allocate(len(names), picture.shape, folder.describe(name))
+            in_colour = _allocate(len(names), picture.shape, folder.describe(names[index]))
             in_colour[:position] = images[:position]
             images = in_colour
         images[position] = picture
@@ -84,6 +76,25 @@ def _read_pictures(
         raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
     return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
+
+
+def _decode(
+    folder: Container, names: Sequence[str], read_content: Callable[[str], bytes], damaged: list[str]
+) -> Iterator[tuple[int, bytes, Picture]]:
+    """Yield (index of its name, bytes of the file, pixels) of each picture, and add the errors of others to `damaged`.
+
+    If damaged pictures are not left out, none is yielded after the first of them: the rest is only read to find them
+    all for the error.
+    """
+    for index, name in enumerate(names):
+        try:
+            content = read_content(name)
+            picture = read_picture(content, folder.describe(name))
+        except (DatasetError, ImageFileError) as error:
+            damaged.append(str(error))
+            continue
+        if not damaged or folder.skip_damaged:
+            yield index, content, picture
 
 
 def _describe_damage(errors: Sequence[str], count: int) -> DatasetError:

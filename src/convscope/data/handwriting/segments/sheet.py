@@ -99,28 +99,30 @@ def find_segments(picture: Picture) -> Segments:
         ValueError: for a picture of another form.
     """
     ink, mask = extract_ink(picture)
-    scale = max(picture.shape[:2]) / max(ink.shape)
     # Thick rules first: they would spoil the usual height and the stroke's width, which thin rules are compared with.
     mask, num_rules = remove_rules(mask)
     components = _blobs(mask)
-    height = usual_height(components)
-    stroke = _stroke_width(components)
+    height, stroke = usual_height(components), _stroke_width(components)
     thinner, num_thin = remove_thin_rules(mask, height, stroke)
     if num_thin:
         components = _blobs(thinner)
-        num_rules, height = num_rules + num_thin, usual_height(components)
-    # The blobs that are no specks; if there are too many, those with the most ink.
+        height = usual_height(components)
     kept = components.take(~_are_specks(components, height, stroke))
-    by_ink = np.argsort(-kept.pixels, kind="stable")
-    largest = _within(kept.take(by_ink[:MAX_BLOBS]), MAX_AREA)
+    largest = _keep_largest(kept)
     blobs = [
         Blob(int(largest.boxes[index, 0]), int(largest.boxes[index, 1]), largest.mask(index).astype(np.uint8))
         for index in range(len(largest))
     ]
     lines = group_lines(blobs, height)
-    lines_with_cuts = tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines)
-    num_specks, num_left_out = len(components) - len(kept), len(kept) - len(largest)
-    return Segments(ink, scale, lines_with_cuts, height, num_specks, num_rules, num_left_out)
+    return Segments(
+        ink,
+        scale=max(picture.shape[:2]) / max(ink.shape),
+        lines=tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines),
+        height=height,
+        num_specks=len(components) - len(kept),
+        num_rules=num_rules + num_thin,
+        num_left_out=len(kept) - len(largest),
+    )
 
 
 def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -182,6 +184,12 @@ def _are_specks(components: Components, height: float, stroke: float) -> NDArray
     return np.asarray(
         (longer < _MIN_SIDE * height) | (pixels < (_MIN_INK * height) ** 2) | (pixels < _MIN_WIDTH * stroke * longer)
     )
+
+
+def _keep_largest(components: Components) -> Components:
+    """Keep the blobs with the most ink, as many as `MAX_BLOBS` and `MAX_AREA` allow."""
+    by_ink = np.argsort(-components.pixels, kind="stable")
+    return _within(components.take(by_ink[:MAX_BLOBS]), MAX_AREA)
 
 
 def _within(components: Components, area: int) -> Components:
