@@ -149,14 +149,8 @@ REFUSED = {
     "no picture": (pictures(image=[{"bytes": b"", "path": "a"}] * 12), "row 1 contains no picture; save the pictures"),
     "no bytes": (pictures(image=[{"bytes": None, "path": "a"}] * 12), "row 1 contains no picture"),
     "a damaged picture": (pictures(image=[{"bytes": b"no", "path": "a"}] * 12), "row 1: "),
-    "lists of several lengths": (
-        lists(pa.list_(pa.uint8()), [[1] * 9, [1] * 4, [1] * 14]),
-        "has images of several sizes",
-    ),
-    "lists that average well": (
-        lists(pa.list_(pa.uint8()), [[1] * 4, [1] * 2, [1] * 6]),
-        "has images of several sizes",
-    ),
+    "lists of several lengths": (lists(pa.list_(pa.uint8()), [[1] * 9, [1] * 4, [1] * 14]), "images of several sizes"),
+    "lists that average well": (lists(pa.list_(pa.uint8()), [[1] * 4, [1] * 2, [1] * 6]), "images of several sizes"),
     "a list that is missing": (lists(pa.list_(pa.uint8()), [[1] * 4, None]), "has rows without pixels"),
     "an empty list": (lists(pa.list_(pa.uint8()), [[], []]), "has images of several sizes"),
     "lists of text": (lists(pa.list_(pa.string()), [["a"]] * 3), "is list<.*string>; images must be"),
@@ -183,6 +177,14 @@ def test_files_that_name_other_classes_are_refused(tmp_path):
         load_dataset(tmp_path)
     (tmp_path / "train-1.parquet").rename(tmp_path / "test-1.parquet")
     with pytest.raises(DatasetError, match=r"test-1\.parquet: has other class names than .*train-0\.parquet"):
+        load_dataset(tmp_path)
+
+
+def test_a_split_for_neither_training_nor_testing_is_read_only_by_itself(tmp_path):
+    splits = load_dataset(write(tmp_path, pictures(), "validation-0.parquet"))
+    assert len(splits.train) + len(splits.test) == 12
+    write(tmp_path, pictures(), "extra-0.parquet")
+    with pytest.raises(DatasetError, match="no Parquet file of training or test images; name a file, such as"):
         load_dataset(tmp_path)
 
 

@@ -186,6 +186,9 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> RawS
         splits.setdefault(_PARQUET_SPLITS.get(split, ""), []).append(folder / name)
     # Files without a split in their names are training images, and so is a lone test split: it is divided later.
     train = splits.get("train") or splits.get("") or splits.get("test", [])
+    if not train and len(names) > 1:
+        raise DatasetError(f"{folder}: has no Parquet file of training or test images; name a file, such as {names[0]}")
+    train = train or splits["other"]  # a file by itself is read whatever its split
     raw, class_names = read_parquet(train, image_size)
     if "train" not in splits or "test" not in splits:
         return RawSplits(raw, None, class_names)
