@@ -64,6 +64,7 @@ ACTIVATION_FORMS: Mapping[str, ActivationForms] = {
     "sigmoid": ActivationForms("Sigmoid", lambda tf, x: tf.sigmoid(x), "Sigmoid", tflite=(14, "LOGISTIC")),
 }
 """All activations except `linear`, `softmax`, and `leaky_relu`, which has a slope."""
+# "Elu" is read as elu, "Swish" as silu. "Sigmoid" stands in the row of silu too, but there it is only a factor.
 ONNX_ACTIVATIONS: Mapping[str, str] = {
     operator: name
     for name, forms in ACTIVATION_FORMS.items()

@@ -19,8 +19,12 @@ _DEFLATE_RATIO = 1032  # deflate writes at most 258 bytes for 2 bits, so a membe
 _WEIGHT_RATIO = 4  # trained weights shrink to nine tenths; a file that unpacks to far more hides something else
 _MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}  # unpacked to packed bytes, by method
 _ENCRYPTED = 0x1  # bit 0 of a member's flags
-# An archive ends in [zip64 end 56][zip64 locator 20][end 22]; small ones have the last part alone. Source: PKWARE's
-# APPNOTE, 4.3.14 to 4.3.16.
+# The bytes of an archive: members, table of members (the "directory"), and the end, which states the table's size:
+#
+#     members | table | PK 6 6, the zip64 end: 56 bytes | PK 6 7, its locator: 20 bytes | PK 5 6, the end: 22 bytes
+#
+# The two parts of zip64 state sizes of 64 bits; a small archive may lack them. Source: PKWARE's APPNOTE, 4.3.14 to
+# 4.3.16, which also gives the offsets below.
 _LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22
 _TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
 _MAX_DIRECTORY_BYTES = 1 << 20  # 262 for each of `_MAX_MEMBERS`: 46, the name and extra fields
@@ -46,6 +50,7 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except ZIP_DAMAGE as error:
             raise ModelFileError(f"is not a complete {kind} ({_reason(error)}); download it again") from error
+        # Check the table as a whole, before any member is read: its length, names, total size and duplicates.
         infos = self._zip.infolist()
         if len(infos) > _MAX_MEMBERS:
             raise ModelFileError(f"is an archive of {len(infos):,} members; a {kind} of a small network has fewer")
@@ -115,15 +120,16 @@ class Archive:
 
 def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
     """Refuse an archive with a table that is too large to parse, or with bytes after its end."""
-    # zipfile parses the whole table at once, so its size is checked before.
+    # zipfile parses the whole table at once, so its size, as the ends state it, is checked before.
     file.seek(max(size - _TABLE_END_BYTES, 0))
-    ending = file.read(_TABLE_END_BYTES)
+    ending = file.read(_TABLE_END_BYTES)  # all three parts, or, without zip64, other bytes and the end
     end = ending[-_END_BYTES:]
     # The last two bytes are the length of a comment after the end. Neither Keras nor PyTorch writes one.
     if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
         raise ModelFileError(f"is not a complete {kind} (its end is missing); download it again")
     (directory_bytes,) = struct.unpack_from("<I", end, 12)  # 4.3.16: bytes 12 to 15 of the end
-    if ending[_LARGE_END_BYTES:].startswith(b"PK\x06\x07"):  # then a size of 64 bits counts, as PyTorch writes it too
+    # With a locator, as PyTorch writes it, a reader may take either size, so the larger one is checked.
+    if ending[_LARGE_END_BYTES:].startswith(b"PK\x06\x07"):
         if not ending.startswith(b"PK\x06\x06") or len(ending) < _TABLE_END_BYTES:
             raise ModelFileError(f"is not a complete {kind} (its table is damaged); download it again")
         directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))  # 4.3.14: bytes 40 to 47

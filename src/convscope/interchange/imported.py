@@ -56,8 +56,7 @@ class Imported:
             InterchangeError: if the network scales bytes itself and would do so twice.
             ValueError: if the scaling is for another number of channels.
         """
-        architecture, weights, notes = self.architecture, self.weights, [f"a byte becomes {scaling.formula}"]
-        image = architecture.input
+        image = self.architecture.input
         scales, offsets = scaling.numbers(image.channels)
         if self.reads_bytes and (np.abs(scales) <= MAX_BYTE_SCALE).all():
             raise InterchangeError(
@@ -66,31 +65,29 @@ class Imported:
             )
         # First the given scaling, then that of the file: s · (scale · byte + offset) + o.
         scales, offsets = image.scale * scales, image.scale * offsets + image.offset
+        notes = (*self.notes, f"a byte becomes {scaling.formula}")
+        scaled = replace(self, notes=notes, reads_bytes=True, scaling=scaling)
         if np.ptp(scales) == np.ptp(offsets) == 0 and not scaling.bgr:
             image = replace(image, scale=float(scales[0]), offset=float(offsets[0]))
-            architecture = replace(architecture, input=image)
-        else:
-            name = FreeNames(layer.name for layer in architecture.layers)("scaling")
-            layer: BatchNormalization | Conv2D = BatchNormalization(name=name)
-            # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
-            new = {"gamma": scales, "beta": offsets, "moving_mean": 0 * scales, "moving_variance": 0 * scales + 0.999}
-            if scaling.bgr:  # a convolution of one pixel: input channel c becomes output channel 2 - c
-                layer = Conv2D(image.channels, (1, 1), name=name)
-                new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
-            weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
-            image = replace(image, scale=1.0, offset=0.0)
-            # Branches that read the image must read the scaled one.
-            redirected = (_redirect(network_layer, "input", layer.name) for network_layer in architecture.layers)
-            architecture = replace(architecture, input=image, layers=(layer, *redirected))
-            notes.append(f"the numbers of each channel are the layer `{layer.name}`, which training would change")
-        return replace(
-            self,
-            architecture=architecture,
-            weights=weights,
-            notes=(*self.notes, *notes),
-            reads_bytes=True,
-            scaling=scaling,
-        )
+            return replace(scaled, architecture=replace(self.architecture, input=image))
+        return scaled._insert_scaling_layer(scales, offsets, scaling.bgr)
+
+    def _insert_scaling_layer(self, scales: NDArray[Any], offsets: NDArray[Any], is_bgr: bool) -> "Imported":
+        """Make a copy whose first layer computes `byte * scales[c] + offsets[c]` for each channel c."""
+        name = FreeNames(layer.name for layer in self.architecture.layers)("scaling")
+        layer: BatchNormalization | Conv2D = BatchNormalization(name=name)
+        # √(variance + ε) = √(0.999 + 0.001) = 1: the layer only multiplies by gamma and adds beta.
+        new = {"gamma": scales, "beta": offsets, "moving_mean": 0 * scales, "moving_variance": 0 * scales + 0.999}
+        if is_bgr:  # a convolution of one pixel: input channel c becomes output channel 2 - c
+            layer = Conv2D(len(scales), (1, 1), name=name)
+            new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
+        weights = {f"{name}/{part}": array.astype(np.float32) for part, array in new.items()} | dict(self.weights)
+        image = replace(self.architecture.input, scale=1.0, offset=0.0)
+        # Branches that read the image must read the scaled one.
+        redirected = (_redirect(network_layer, "input", name) for network_layer in self.architecture.layers)
+        architecture = replace(self.architecture, input=image, layers=(layer, *redirected))
+        note = f"the numbers of each channel are the layer `{name}`, which training would change"
+        return replace(self, architecture=architecture, weights=weights, notes=(*self.notes, note))
 
     def to_model(self, class_names: Sequence[str] | None = None, **source: object) -> Model:
         """Make a model, with classes named by `class_names`, by the file, or by their numbers.

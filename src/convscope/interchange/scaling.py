@@ -68,7 +68,10 @@ class Scaling(PlainFields):
 
     @property
     def formula(self) -> str:
-        """The scaling of a byte as a formula."""
+        """The scaling of a byte as a formula, without the operations that change nothing.
+
+        Examples: "byte", "byte / 127.5 - 1", "(255 - byte) * 0.3", "(byte / 255 - 0.5) / 0.5".
+        """
         text = f"{_WHITE} - byte" if self.inverted else "byte"
         if self.scale != 1:
             text = f"({text})" if self.inverted else text

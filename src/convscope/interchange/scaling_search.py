@@ -27,21 +27,22 @@ from convscope.interchange.scaling_statistics import measure_misfit
 OnProgress = Callable[[int, int], None]
 _SCREENING_IMAGES = 1_000  # images on which all scalings are measured
 _FINAL_IMAGES = 16_000  # images for scalings about as accurate as the best
-_ACCURACY_LEVEL = 1e-6  # with 0.001, a network that was trained too briefly lost its own scaling
-_LOSS_LEVEL = 0.001  # p value of the paired z test
-# A larger scale lowers the loss of any network that was trained too briefly, by up to 6 % (measured). A network's own
-# larger scale lowers it to less than half.
-_MUCH_LOWER_LOSS, _SIMILAR_LOSS = 2 / 3, 0.9
-# A network's temperature on its training images was 0.2 to 1.25 with its own scaling, and 0.1 to 250 with wrong ones.
-_TEMPERATURE_UNDERFITTED, _TEMPERATURE_OVERCONFIDENT = 0.1, 2.0
-# Without any wrong label, the temperature of a network that makes no errors would be fitted to 0.
-_IMAGES_PER_WRONG_LABEL = 100
-# Limits for the divergence from the statistics of a batch normalisation. It was up to 0.007 nats with the network's own
-# scaling, and from 0.0044 on with the most similar other one.
+
+# Limits of the five rules that `find_scaling` states, measured on networks whose scaling was known.
+# Rule 1, accuracy: with p < 0.001, a network that was trained too briefly lost its own scaling.
+_ACCURACY_LEVEL = 1e-6
+# Rule 2, statistics: the divergence was up to 0.007 nats with the own scaling, and from 0.0044 with the most similar.
 _FITTING_NATS, _RULED_OUT_NATS = 0.02, 0.01
-_RELABELLINGS = 10_000  # random assignments of outputs to classes
-_MAX_FEW_CLASSES = 5  # 5! = 120 assignments of outputs to classes: too few for a test
-_IMAGENET = "mean and std of ImageNet"
+# Rule 3, loss. Without any wrong label, the temperature of a network that makes no errors would be fitted to 0.
+_LOSS_LEVEL = 0.001
+_IMAGES_PER_WRONG_LABEL = 100
+# Rule 4, scale: a larger scale lowers the loss of any network that was trained too briefly, by up to 6 %. A network's
+# own larger scale lowers it to less than half.
+_MUCH_LOWER_LOSS, _SIMILAR_LOSS = 2 / 3, 0.9
+# Rule 4 and the end: the temperature was 0.2 to 1.25 with a network's own scaling, and 0.1 to 250 with wrong ones.
+_TEMPERATURE_UNDERFITTED, _TEMPERATURE_OVERCONFIDENT = 0.1, 2.0
+# Rule 5, classes: 5! = 120 assignments of outputs to classes are too few for a test.
+_RELABELLINGS, _MAX_FEW_CLASSES = 10_000, 5
 _IMAGENET_NUMBERS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -132,7 +133,8 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
             f"training has images {dataset.image_shape} of {dataset.num_classes} classes; the network reads "
             f"{architecture.input.shape} and has {architecture.num_classes} outputs"
         )
-    # Sorted, so that images on disk are read in one pass.
+    # All candidates classify `sample`, 1,000 of the `images`; those that remain classify all, 16,000. The indices are
+    # sorted, so that images on disk are read in one pass, and shuffled again for the sample.
     indices = np.sort(random_stream(0, "scaling").permutation(len(dataset))[:_FINAL_IMAGES])
     order = random_stream(1, "scaling").permutation(len(indices))
     images = dataset.take(indices)
@@ -140,7 +142,8 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
     candidates = _list_candidates(dataset)
     progress = _ProgressCounter(on_progress, len(candidates) * len(sample))
     trials = _drop_equal([_Trial(name, scaling, imported, sample, progress) for name, scaling in candidates.items()])
-    remaining = _keep_accurate(trials)
+    remaining = _keep_accurate(trials)  # rule 1
+    # Rule 2. Nothing remains if the batch normalisation fits only candidates that rule 1 has ruled out.
     if not (fitting := _keep_fitting(trials, remaining, imported, sample)):
         return _make_table(trials, remaining, is_contradicted=True)
     remaining = fitting
@@ -148,7 +151,8 @@ def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgr
         progress.total += len(remaining) * len(images)
         for trial in remaining:
             trial.classify(images, progress)
-        remaining = _keep_accurate(remaining)
+        remaining = _keep_accurate(remaining)  # rule 1 once more
+    # Rules 3 and 4; the table applies rule 5.
     return _make_table(trials, _keep_likeliest(remaining))
 
 
@@ -202,15 +206,21 @@ class _Trial:
         return self._fit_temperature(self.labels)
 
     def soften_losses(self) -> NDArray[np.float64]:
-        """Compute the losses (N,) at the temperature that suits labels of which one in a hundred is wrong."""
+        """Compute the losses (N,) of the logits divided by a temperature, so that confidence no longer counts.
+
+        The temperature is fitted to labels of which one in a hundred is wrong; the losses are those of the true labels.
+        """
         stream, labels, num_classes = random_stream(3, "scaling"), self.labels.copy(), self.logits.shape[1]
         changed = stream.permutation(len(labels))[::_IMAGES_PER_WRONG_LABEL]
+        # A wrong label is the class some steps further on: of 10 classes, 7 and 5 steps make 2.
         labels[changed] = (labels[changed] + stream.integers(1, num_classes, len(changed))) % num_classes
         return cross_entropies(self.logits / self._fit_temperature(labels), self.labels)
 
     def _fit_temperature(self, labels: NDArray[np.int64]) -> float:
         """Fit the temperature at which `labels` are most likely."""
-        size = float(self.logits.std()) or 1.0  # the fit searches a fixed range, so logits of any size are scaled to 1
+        # `fit_temperature` searches a fixed range. Logits of any size, as wrong scalings give them, are divided by
+        # their size to get into it, and the temperature is multiplied by that again.
+        size = float(self.logits.std()) or 1.0
         return fit_temperature(self.logits / size, labels) * size
 
 
@@ -224,7 +234,7 @@ def _list_candidates(dataset: Dataset) -> dict[str, Scaling]:
         "raw bytes": Scaling(1.0),
         "-1 to 1": Scaling(mean=0.5, std=0.5),
         "mean and std of the data": Scaling(mean=mean, std=std),
-        _IMAGENET: Scaling(1 / 255, *imagenet),
+        "mean and std of ImageNet": Scaling(1 / 255, *imagenet),
     }
     candidates = {}
     for bgr, inverted in product((False, True), repeat=2):
@@ -274,7 +284,10 @@ def _keep_accurate(trials: list[_Trial]) -> list[_Trial]:
 
 
 def _keep_fitting(trials: list[_Trial], remaining: list[_Trial], imported: Imported, images: Dataset) -> list[_Trial]:
-    """Keep those of the remaining trials that fit the network's batch normalisation, if any trial fits it."""
+    """Keep those of the remaining trials that fit the network's batch normalisation, by rule 2 of `find_scaling`.
+
+    All are kept if none of `trials` fits, those that were ruled out before included.
+    """
     misfits = {trial.name: measure_misfit(imported, trial.scaling, images) for trial in trials}
     measured = [nats for nats in misfits.values() if nats is not None]  # none without a batch normalisation
     if not measured or min(measured) > _FITTING_NATS:
@@ -299,62 +312,37 @@ def _keep_likeliest(trials: list[_Trial]) -> list[_Trial]:
 
 
 def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_losses: NDArray[np.float64]) -> str:
-    """Say why `rival` rules out `trial`, by their softened losses; "" if it does not."""
-    differences = losses - rival_losses
-    error = float(differences.std()) / sqrt(len(differences))
-    # Two-sided, z = mean / error: erfc(z / √2). Only for a higher loss of `trial`; for a lower one it is above 1.
-    p_value = erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
+    """Say why `rival` rules out `trial`, by their softened losses and rules 3 and 4; "" if it does not.
+
+    Scales are comparable if they are equal, or if the larger one lowers the unsoftened loss by a third. `trial` is out:
+
+        scales of both        if it has the larger one                         if it has the smaller one
+        comparable            if its loss is higher                            if its loss is higher
+        not comparable        if its loss is higher, or not lower by 10 %      never
+    """
+    p_value = _test_higher_loss(losses, rival_losses)
     is_larger = trial.scale > rival.scale
     smaller, larger = (rival, trial) if is_larger else (trial, rival)
-    # Rule 4 of `find_scaling`: a smaller scale is ruled out only by a much lower loss.
     has_much_lower_loss = larger.losses.mean() < _MUCH_LOWER_LOSS * smaller.losses.mean()
     is_comparable = smaller.scale == larger.scale or has_much_lower_loss
     if p_value < _LOSS_LEVEL and (is_larger or is_comparable):
         return f"higher loss, {_format_p(p_value)}"
+    # A tiny temperature means that the logits of the smaller scale are far too small: it is no likely scaling either.
     is_similar = smaller.temperature > _TEMPERATURE_UNDERFITTED and losses.mean() > _SIMILAR_LOSS * rival_losses.mean()
     return "larger scale, and no much lower loss" if is_larger and not is_comparable and is_similar else ""
 
 
-def _knows_classes(trial: _Trial) -> bool:
-    """True if the outputs stand for the classes: no other assignment of outputs to classes is as accurate."""
-    num_classes = trial.logits.shape[1]
-    matrix = confusion_matrix(trial.labels, trial.logits.argmax(axis=1), num_classes)
-    chance = float(matrix.sum(axis=1).max() / matrix.sum())
-    if num_classes <= _MAX_FEW_CLASSES:
-        return trial.accuracy - chance >= (1 - chance) / 2
-    stream, classes, correct = random_stream(2, "scaling"), np.arange(num_classes), np.trace(matrix)
-    orders = (stream.permutation(num_classes) for _ in range(_RELABELLINGS))
-    # matrix[c, order[c]]: the images of class c that output order[c] was chosen for.
-    return not any((order != classes).any() and matrix[classes, order].sum() >= correct for order in orders)
+def _test_higher_loss(losses: NDArray[np.float64], rival_losses: NDArray[np.float64]) -> float:
+    """Compute the p value of the mean difference of two losses of the same images; above 1 if `losses` is lower."""
+    differences = losses - rival_losses
+    error = float(differences.std()) / sqrt(len(differences))
+    # Two-sided: p = erfc(z / √2) with z = mean / error. For z < 0, erfc gives 1 to 2, which is never significant.
+    return erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
 
 
 def _make_table(trials: list[_Trial], remaining: list[_Trial], is_contradicted: bool = False) -> ScalingTable:
     """Make the table; `remaining` are the trials that may have the network's own scaling, the likeliest first."""
-    best = remaining[0]
-    correct = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
-    knows_classes = _knows_classes(best)
-    is_overconfident = len(remaining) == 1 and best.temperature > _TEMPERATURE_OVERCONFIDENT
-    if not knows_classes:
-        sentence = (
-            f"its scaling is unclear: with none of {len(trials)} it classifies more than {correct} correctly, and its "
-            "outputs would fit other classes as well; it may be untrained, or trained on other classes or images"
-        )
-    elif is_contradicted:
-        sentence = (
-            f"its scaling is unclear: with {best.name} {correct} are classified correctly, more than otherwise, but "
-            "they have other statistics than its batch normalisation was trained on; were these its training images?"
-        )
-    elif is_overconfident:
-        sentence = (
-            f"its scaling is unclear: with {best.name} {correct} are classified correctly, more than otherwise, but it "
-            f"is far more confident than that (temperature {best.temperature:.3g}); were these its training images?"
-        )
-    elif len(remaining) > 1:
-        names = " and ".join(trial.name for trial in remaining)
-        sentence = f"its scaling is unclear: {names} are about as good on {len(best.labels):,} training images"
-    else:
-        sentence = f"its scaling is {best.name}, of {len(trials)} that were tried: {correct} are classified correctly"
-    is_clear = knows_classes and len(remaining) == 1 and not is_overconfident and not is_contradicted
+    is_clear, sentence = _conclude(trials, remaining, is_contradicted)
     for trial in remaining:
         trial.verdict = "best" if is_clear else "unclear"
     rows = (
@@ -363,7 +351,48 @@ def _make_table(trials: list[_Trial], remaining: list[_Trial], is_contradicted: 
         )
         for trial in sorted(trials, key=lambda trial: (trial not in remaining, -trial.accuracy))
     )
-    return ScalingTable(tuple(rows), best.scaling if is_clear else None, sentence)
+    return ScalingTable(tuple(rows), remaining[0].scaling if is_clear else None, sentence)
+
+
+def _conclude(trials: list[_Trial], remaining: list[_Trial], is_contradicted: bool) -> tuple[bool, str]:
+    """Decide whether the first of the remaining trials is clearly the network's own, and say so or why not."""
+    best = remaining[0]
+    correct = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
+    if not _knows_classes(best):
+        return False, (
+            f"its scaling is unclear: with none of {len(trials)} it classifies more than {correct} correctly, and its "
+            "outputs would fit other classes as well; it may be untrained, or trained on other classes or images"
+        )
+    if is_contradicted:
+        return False, (
+            f"its scaling is unclear: with {best.name} {correct} are classified correctly, more than otherwise, but "
+            "they have other statistics than its batch normalisation was trained on; were these its training images?"
+        )
+    if len(remaining) > 1:
+        names = " and ".join(trial.name for trial in remaining)
+        return False, f"its scaling is unclear: {names} are about as good on {len(best.labels):,} training images"
+    if best.temperature > _TEMPERATURE_OVERCONFIDENT:
+        return False, (
+            f"its scaling is unclear: with {best.name} {correct} are classified correctly, more than otherwise, but it "
+            f"is far more confident than that (temperature {best.temperature:.3g}); were these its training images?"
+        )
+    return True, f"its scaling is {best.name}, of {len(trials)} that were tried: {correct} are classified correctly"
+
+
+def _knows_classes(trial: _Trial) -> bool:
+    """True if the outputs stand for the classes, by rule 5: no other assignment of outputs to classes is as accurate.
+
+    In an assignment, output order[c] stands for class c. `matrix[c, k]` counts the images of class c for which output
+    k is the largest, so Σ matrix[c, order[c]] are correct, and the trace of the matrix as the network is.
+    """
+    num_classes = trial.logits.shape[1]
+    matrix = confusion_matrix(trial.labels, trial.logits.argmax(axis=1), num_classes)
+    if num_classes <= _MAX_FEW_CLASSES:
+        chance = float(matrix.sum(axis=1).max() / matrix.sum())  # the share of the most frequent class
+        return trial.accuracy - chance >= (1 - chance) / 2
+    stream, classes, correct = random_stream(2, "scaling"), np.arange(num_classes), np.trace(matrix)
+    orders = (stream.permutation(num_classes) for _ in range(_RELABELLINGS))
+    return not any((order != classes).any() and matrix[classes, order].sum() >= correct for order in orders)
 
 
 def _format_p(p_value: float) -> str:

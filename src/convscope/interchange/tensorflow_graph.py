@@ -31,6 +31,8 @@ def compute_outputs(model: Model, images: Any) -> dict[str, Any]:
 def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], activations: set[str]) -> Any:
     """Compute a layer's output for `x`, without a softmax at the end.
 
+    A case that returns computes the whole layer. The others go on to the bias and the activation at the end.
+
     `earlier` are the outputs of earlier layers, `activations` the names of all activations in the network.
     """
     layer: Any = row.layer
@@ -73,7 +75,8 @@ def _compute_layer(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, A
             return tf.concat((earlier[layer.from_layer], x), -1)
         case "SoftVoting":
             logits = tf.reshape(x, (-1, layer.members, row.output_shape[0]))
-            logarithms = tf.nn.log_softmax(logits)  # `torch_modules.SoftVote` has the formula
+            logarithms = tf.nn.log_softmax(logits)
+            # The logarithms of the members' mean probabilities, plus the mean of log Σ exp(logits) over the members.
             votes = tf.reduce_logsumexp(logarithms, 1) - log(layer.members)
             return votes + tf.reduce_mean(logits - logarithms, (1, 2))[:, None]
         case "Dense":
@@ -97,14 +100,16 @@ def _cut_unread(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     """Cut off the pixels that the windows of a convolution do not read, and choose TensorFlow's padding.
 
     If a kernel is smaller than its stride, windows may miss the last pixels. TensorFlow's TFLite interpreter then
-    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not), so it gets no such pixels.
+    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not), so it gets no such pixels. For example, 5
+    pixels with kernel 1 and stride 3 have windows at 0 and 3. These cover 4 pixels, and the last is cut off.
     """
     if window.padding == "valid":
         return x, "VALID"
     axes = list(zip(input_shape, window.reach, window.strides, strict=False))
-    # ⌈size / stride⌉ windows together cover (windows - 1) · stride + kernel pixels.
+    # ⌈size / stride⌉ windows together cover (windows - 1) · stride + kernel pixels: more than the map if it needs
+    # padding, and fewer if the windows miss its last pixels.
     needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]
-    missing = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]  # pixels of padding, or < 0
+    missing = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
     if max(missing) <= 0:
         return x, "VALID"
     return (x[:, : needed[0], : needed[1]] if min(missing) < 0 else x), "SAME"

@@ -69,7 +69,7 @@ def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np
     """Convert a model by TensorFlow's converter; `calibration_images` set the ranges of int8, None for other types."""
     from convscope.interchange.tensorflow_graph import compute_outputs
 
-    # When it quantises, the converter itself turns an input of numbers into one of bytes.
+    # For int8 the network is built with float32 images, because the converter itself makes an input of bytes of them.
     signature = tf.TensorSpec(
         (None, *model.architecture.input.shape), tf.float32 if dtype == "int8" else tf.uint8, "images"
     )
@@ -100,7 +100,7 @@ def _extend_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     images = images.copy()
     values = images.reshape(-1)
-    # Searched from both ends, so that two different values change even if all are equal.
+    # If all values are equal, each is smallest and largest. Then the first becomes 0 and the last 255.
     smallest, largest = int(values.argmin()), len(values) - 1 - int(values[::-1].argmax())
     values[largest] = 255
     values[smallest] = 0

@@ -106,6 +106,7 @@ def _build_network(model: Model) -> Any:
     architecture = model.architecture
     network: Any = Residual() if architecture.read_again else nn.Sequential()
     network.add_module("input", Images(architecture.input.scale, architecture.input.offset))
+    # Of all layers and modules, so that no module after the layer `conv2d` takes the name of a layer `conv2d_relu`.
     names = {layer.name for layer in architecture.layers}
     outputs = {"input": "input"}  # the child that gives the output of each layer, by the layer's name
     for row in architecture.table:
@@ -116,7 +117,7 @@ def _build_network(model: Model) -> Any:
             outputs[layer.name] = _add_child(network, layer.name, JOINING[layer.kind](outputs[source]))
         for part, module in layer_modules(row, weights):
             name = f"{layer.name}_{part}" if part else layer.name
-            while part and name in names:  # a layer may be called `conv2d_relu` itself
+            while part and name in names:
                 name += "_"
             names.add(name)
             outputs[layer.name] = _add_child(network, name, module)

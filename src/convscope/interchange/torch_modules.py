@@ -141,22 +141,19 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
     layer: Any = row.layer
     match layer.kind:
         case "Conv2D" | "DepthwiseConv2D":
-            sides = _sides(layer.window, row.input_shape)
-            # PyTorch's windows pad opposite sides alike; a module before them adds other padding.
-            if not _is_symmetric(sides):
+            sides, padding = _plan_padding(layer.window, row.input_shape)
+            if sides is not None:
                 yield "padding", nn.ZeroPad2d(sides)
-            yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_symmetric(sides) else (0, 0), weights)
+            yield "", _convolution(row, layer, padding, weights)
         case "MaxPooling2D":
-            sides = _sides(layer.window, row.input_shape)
-            if not _is_symmetric(sides):
+            sides, padding = _plan_padding(layer.window, row.input_shape)
+            if sides is not None:
                 yield "padding", nn.ConstantPad2d(sides, -torch.inf)  # padding is never the maximum
-            padding = (sides[2], sides[0]) if _is_symmetric(sides) else 0
             yield "", nn.MaxPool2d(layer.window.size, layer.window.strides, padding)
         case "AveragePooling2D":
-            sides = _sides(layer.window, row.input_shape)
-            if _is_symmetric(sides):
-                size, strides = layer.window.size, layer.window.strides
-                yield "", nn.AvgPool2d(size, strides, (sides[2], sides[0]), count_include_pad=False)
+            sides, padding = _plan_padding(layer.window, row.input_shape)
+            if sides is None:
+                yield "", nn.AvgPool2d(layer.window.size, layer.window.strides, padding, count_include_pad=False)
             else:
                 yield "", AveragePool2dUnpadded(layer.window, sides, row.input_shape)
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
@@ -185,6 +182,15 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             assert layer.kind in JOINING, layer
     if activation := _activation(getattr(layer, "activation", "linear")):
         yield layer.activation, activation
+
+
+def _plan_padding(window: Window, input_shape: Shape) -> tuple[Sides | None, tuple[int, int]]:
+    """Compute the padding of a module before the windows, None if it needs none, and the windows' own (rows, columns).
+
+    PyTorch's windows pad opposite sides alike, so only padding of unequal sides needs a module.
+    """
+    (top, bottom), (left, right) = window.frame(input_shape)
+    return (None, (top, left)) if (top, left) == (bottom, right) else ((left, right, top, bottom), (0, 0))
 
 
 def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
@@ -234,14 +240,3 @@ def _fill(module: Any, kernel: Any, weights: Weights) -> Any:
 
 def _tensor(array: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(array, np.float32, order="C"))
-
-
-def _sides(window: Window, input_shape: Shape) -> Sides:
-    """Compute the padding that windows need."""
-    (top, bottom), (left, right) = window.frame(input_shape)
-    return left, right, top, bottom
-
-
-def _is_symmetric(sides: Sides) -> bool:
-    """True if opposite sides have equal padding."""
-    return sides[0] == sides[1] and sides[2] == sides[3]
