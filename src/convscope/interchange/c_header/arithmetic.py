@@ -26,12 +26,14 @@ def sum_windows(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     """Sum each window of x (N, H, W, C) to (N, H', W', C), and count its pixels within the map, (1, H', W', 1)."""
     if step.is_whole_map:  # the loop below over a large window would be slow
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
-    # A depthwise convolution with ones sums each window. The map of ones counts the pixels that are no padding.
-    total, count = (
-        depthwise(_pad_maps(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
-        for y, channels in ((x, x.shape[3]), (np.ones((1, *x.shape[1:3], 1)), 1))
-    )
-    return total, count
+    # Windows on a map of ones count the pixels that are no padding.
+    return _convolve_ones(step, x), _convolve_ones(step, np.ones((1, *x.shape[1:3], 1)))
+
+
+def _convolve_ones(step: ComputedStep, x: Array) -> Array:
+    """Sum each window of x (N, H, W, C) by a depthwise convolution with a kernel of ones."""
+    channels = x.shape[3]
+    return depthwise(_pad_maps(step, x, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
 
 
 def find_window_maxima(step: ComputedStep, x: Array) -> Array:
@@ -96,7 +98,11 @@ def _window(step: ComputedStep) -> Window:
 
 
 def _pad_maps(step: ComputedStep, x: Array, value: float) -> Array:
-    """Pad maps (N, H, W, C) with `value` as far as the windows reach."""
+    """Pad maps (N, H, W, C) with `value` as far as the windows reach.
+
+    Example: 5 windows of 3 pixels at stride 2 cover 4 · 2 + 3 = 11. With a padding of 1 before a map of 9, 1 is left
+    for the end.
+    """
     edges = [(0, 0)]
     for axis in (0, 1):
         # The windows cover (outputs - 1) · stride + reach pixels: padding, then the map, then the rest after it.

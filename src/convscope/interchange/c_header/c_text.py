@@ -103,6 +103,9 @@ def read_function(file: str, name: str) -> str:
 
 
 def replace_prefix(text: str, prefix: str) -> str:
-    """Replace PREFIX in all names by `prefix`, in macros by `prefix` in capitals."""
+    """Replace PREFIX in all names by `prefix`, in macros by `prefix` in capitals.
+
+    Example: with `net`, PREFIX_SCRATCH_BYTES becomes NET_SCRATCH_BYTES, and PREFIX_scratch becomes net_scratch.
+    """
     text = re.sub(r"\bPREFIX_(?=[A-Z0-9_]*\b)", f"{prefix.upper()}_", text)  # macros: capitals up to the name's end
     return re.sub(r"\bPREFIX_(?=\w)", f"{prefix}_", text)  # all other names

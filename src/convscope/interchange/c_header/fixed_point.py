@@ -59,11 +59,14 @@ def to_fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
 
     A multiplier has 31 bits, unless the factor is below 2^-32; a shift is from 1 to 62. A factor of 2^30 or more
     becomes the largest possible: its products exceed 8 bits anyway.
+
+    Example: 0.3 = 0.6 · 2^-1 has the exponent -1, so the shift 32 and the multiplier 1,288,490,189 = rint(0.3 · 2^32).
     """
     factors = np.asarray(factors, np.float64)
     # factor = mantissa · 2^exponent with 1/2 ≤ mantissa < 1. So factor · 2^(31 - exponent) is below 2^31: 31 bits.
     _, exponents = np.frexp(factors)
     shifts = np.minimum(31 - exponents.astype(np.int64), _LARGEST_SHIFT)
+    # Shifts below 1 belong to factors that are too large; both are replaced at the end.
     multipliers = np.rint(np.ldexp(factors, np.maximum(shifts, 1))).astype(np.float64)
     rounded_up = multipliers >= 2**31  # 0.99999... rounds to 1: one bit too many
     shifts = np.where(rounded_up, shifts - 1, shifts)

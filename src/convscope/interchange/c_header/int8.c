@@ -1,3 +1,6 @@
+/* The functions of exported headers. `c_text.read_function` copies one from its line "//// NAME" up to the next such
+   line, and PREFIX becomes the name that the user chose. `int8_calls` writes the calls. */
+
 //// add
 /* The sum of two values, each brought to the steps of the result; y may be either of them. */
 static inline void PREFIX_add(

@@ -58,6 +58,7 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
         calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
+    # `dense_logits`, which has no output scale, does not rescale either.
     if quantized.output_scale is not None and not set(functions) <= _WITHOUT_RESCALING:
         functions.insert(0, "requantize")  # C functions stand before those that call them
     return StepText(_format_comment(quantized), tuple(functions), arrays, tuple(calls))
@@ -66,7 +67,11 @@ def _format_step(quantized: QuantizedStep, sources: list[str], target: str) -> S
 def _choose_call(
     quantized: QuantizedStep, sources: list[str], target: str, weights: list[str]
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table."""
+    """Choose the C function of a step and its arguments, in the order of int8.c; "" for a step that is only a table.
+
+    `x` are the arguments that describe the input, `y` those that describe the output. A value's arguments are its
+    address, its shape or size, and the integer that stands for 0.
+    """
     step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
     size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
     window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)

@@ -3,6 +3,8 @@
 The values of a chain alternate between two buffers, and a value that an `Add` reads later has a third. A step that
 reads each number before it overwrites it works in place: its output takes over the buffer of its input.
 
+Three steps, none of them in place:
+
     offset            time →   0 (image)   step 1         step 2         step 3
     0 ...                      image       image          output of 2    output of 2
     size of the image ...                  output of 1    output of 1    output of 3
@@ -61,22 +63,7 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
 
     Source: Pisarchyk and Lee 2020, "Greedy by Size for Offset Calculation"; with buffers that shrink.
     """
-    end = len(steps)
-    last_read = [0] * (end + 1)
-    for time, step in enumerate(steps, 1):
-        for value in step.reads:
-            last_read[value] = time
-    last_read[end] = end  # no step reads the last value, but it becomes the logits
-    buffers = [_Buffer([(image_size, 0, last_read[0])])]  # one entry for each value; values in place share theirs
-    for time, step in enumerate(steps, 1):
-        size = prod(step.output_shape) if time < end or keep_last else 0
-        # A step may overwrite a value only if it is the last to read it.
-        reused = next((value for value in step.reads if last_read[value] == time and _works_in_place(step)), None)
-        if reused is None or size == 0:
-            buffers.append(_Buffer([(size, time, last_read[time])]))
-        else:
-            buffers[reused].values.append((size, time, last_read[time]))
-            buffers.append(buffers[reused])
+    buffers = _assign_buffers(steps, image_size, keep_last)
     placed: list[_Buffer] = []
     for buffer in sorted({id(buffer): buffer for buffer in buffers}.values(), key=lambda buffer: -buffer.size):
         # Up to the nearest end of a conflict, and compare again. A jump to the furthest end would miss gaps between.
@@ -86,6 +73,30 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
     return WorkingMemory(
         tuple(buffer.offset for buffer in buffers), max(buffer.offset + buffer.size for buffer in placed)
     )
+
+
+def _assign_buffers(steps: Sequence[ComputedStep], image_size: int, keep_last: bool) -> list[_Buffer]:
+    """List the buffer of each value, the image first; a step in place has the buffer of its input again.
+
+    Example: an image and the steps conv2d, max_pool and dense give the buffers a, b, b, c.
+    """
+    end = len(steps)
+    last_read = [0] * (end + 1)
+    for time, step in enumerate(steps, 1):
+        for value in step.reads:
+            last_read[value] = time
+    last_read[end] = end  # no step reads the last value, but it becomes the logits
+    buffers = [_Buffer([(image_size, 0, last_read[0])])]
+    for time, step in enumerate(steps, 1):
+        size = prod(step.output_shape) if time < end or keep_last else 0
+        # A step may overwrite a value only if it is the last to read it.
+        reused = next((value for value in step.reads if last_read[value] == time and _works_in_place(step)), None)
+        if reused is None or size == 0:
+            buffers.append(_Buffer([(size, time, last_read[time])]))
+        else:
+            buffers[reused].values.append((size, time, last_read[time]))
+            buffers.append(buffers[reused])
+    return buffers
 
 
 def _works_in_place(step: ComputedStep) -> bool:

@@ -31,7 +31,8 @@ def find_grid(channels: Array) -> tuple[Integers, Array] | None:
         return None
     largest = np.abs(channels).max(axis=0)
     shares = channels / np.where(largest > 0, largest, 1)
-    # If the largest weight is `level` steps, all weights divided by it and times `level` are whole numbers.
+    # If the largest weight is `level` steps, all weights divided by it and times `level` are whole numbers. For the
+    # weights 0.5, -1 and 1, level 1 leaves 0.5, and level 2 gives 1, -2 and 2. So the step is 1 / 2.
     highest = np.zeros(channels.shape[1], np.int64)  # the level of each column's largest weight; 0 until it is known
     for level in range(1, HIGHEST + 1):
         distance = np.abs(level * shares - np.rint(level * shares)).max(axis=0)
@@ -62,7 +63,10 @@ def pack(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
 
 
 def make_int8_function(name: str) -> str:
-    """Read the C function `name` from int8.c; for NAME_4bit and NAME_2bit, NAME with an unpacking of each weight."""
+    """Read the C function `name` from int8.c; for NAME_4bit and NAME_2bit, NAME with an unpacking of each weight.
+
+    Example: in conv2d_4bit, `kernel[first + c]` of conv2d is `PREFIX_unpack_4(kernel, first + c)`.
+    """
     base, _, bits = name.rpartition("_")
     if not bits.endswith("bit"):
         return read_function("int8", name)

@@ -138,11 +138,15 @@ def split_images(
 
 
 def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
-    """Choose the scale of the images and the integer of each byte, which is the byte - 128 if some byte is near 0."""
+    """Choose the scale of the images and the integer of each byte, which is the byte - 128 if some byte is near 0.
+
+    That byte, rounded, is then the `zero` of the scale. For numbers from -1 to 1 it is 127.5 - 128 = -0.5, which lies
+    between two bytes, so the scale has a residue of half a step.
+    """
     if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else no byte is near 0, and the quotient might overflow
-        exact = LOWEST - image.offset / image.scale  # solves image.scale · (q - LOWEST) + image.offset = 0
-        if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
-            zero = min(max(round(exact), LOWEST), HIGHEST)
+        exact_zero = LOWEST - image.offset / image.scale  # solves image.scale · (q - LOWEST) + image.offset = 0
+        if LOWEST - 0.5 <= exact_zero <= HIGHEST + 0.5:
+            zero = min(max(round(exact_zero), LOWEST), HIGHEST)
             return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL_INTEGERS
     numbers = scale_images(np.arange(256, dtype=np.uint8), image.scale, image.offset)
     scale = choose_scale(numbers.min(), numbers.max())
@@ -151,6 +155,11 @@ def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
 
 def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     """Choose the scales of a step and its integers, kind by kind.
+
+        max_pool, pad, average_pool of windows                  integers in the scale of the input
+        activation                                              a table of the input's integers
+        dense as the last step                                  sums, which factors in float turn into logits
+        add, concatenate, average_pool of a map, other LINEAR   sums → integers, rescaled to `sum_scale` → table
 
     Args:
         inputs: the scales of the values that it reads.
@@ -168,17 +177,8 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
         return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=units.astype(np.float32), bits=bits)
     output_scale, sum_scale, table = _plan_table(step, range_)
     if step.kind in ("add", "concatenate"):
-        # Σ (scale · (q - zero) + residue) / sum_scale = Σ factor · (q - zero) + bias; in C both sides times 2^shift.
-        # Both inputs share the shift, which gives the larger factor `_ADD_BITS` bits and the other fewer.
-        factors = np.array([scale.scale for scale in inputs]) / sum_scale.scale
-        shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
-        multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
-        residues = np.array([scale.residue for scale in inputs])
-        if step.kind == "add":
-            residues = np.array([residues.sum()])
-        bias = np.rint(residues / sum_scale.scale * 2.0**shift)
-        integers = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
-        return QuantizedStep(step, inputs, output_scale, None, *integers, np.array([shift]), sum_scale, table)
+        integers = _align_inputs(step, inputs, sum_scale)
+        return QuantizedStep(step, inputs, output_scale, None, *integers, sum_scale, table)
     if is_global:
         # The mean of n numbers scale · (q - zero) + residue is scale / n · (Σ (q - zero) + n · residue / scale).
         residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
@@ -189,6 +189,25 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
     kernel, bias, units, bits = _quantize_weights(step, inputs[0])
     multipliers, shifts = to_fixed_point(units / sum_scale.scale)
     return QuantizedStep(step, inputs, output_scale, kernel, bias, multipliers, shifts, sum_scale, table, bits=bits)
+
+
+def _align_inputs(
+    step: ComputedStep, inputs: tuple[Scale, ...], sum_scale: Scale
+) -> tuple[Integers, Integers, Integers]:
+    """Compute the bias, the multipliers and the shift of an `add` or `concatenate`, whose inputs differ in scale.
+
+    In units of `sum_scale`, an input is (scale · (q - zero) + residue) / sum_scale = factor · (q - zero) + bias. In C
+    both sides are multiplied by 2^shift and rounded. Both inputs share the shift, which gives the larger factor
+    `_ADD_BITS` bits and the other fewer. An `add` has the sum of both biases.
+    """
+    factors = np.array([scale.scale for scale in inputs]) / sum_scale.scale
+    shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
+    multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
+    residues = np.array([scale.residue for scale in inputs])
+    if step.kind == "add":
+        residues = np.array([residues.sum()])
+    bias = np.clip(np.rint(residues / sum_scale.scale * 2.0**shift), -(2**_ADD_BITS), 2**_ADD_BITS)
+    return bias.astype(np.int64), multipliers.astype(np.int64), np.array([shift])
 
 
 def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
@@ -205,23 +224,27 @@ def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers,
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
     # Σ w · (scale · (q - zero) + residue) + bias: the part that does not depend on q joins the bias.
     bias = bias + input_scale.residue * channels.sum(axis=0)
+    # Weights that are multiples of a step stay exact, if their sums do not overflow.
     grid = find_grid(channels)
     if grid is not None:
         levels, steps = grid
         rounded = np.rint(bias / (steps * input_scale.scale))
         if max(np.abs(levels).sum(axis=0).max() * input_scale.reach, np.abs(rounded).max()) <= _SUM_LIMIT:
             return levels.reshape(kernel.shape), rounded.astype(np.int64), steps * input_scale.scale, count_bits(levels)
-    # The smallest scale with which the largest weight is at most 127, and the bias at most `_SUM_LIMIT`.
+    scales = _choose_weight_scales(channels, bias, input_scale)
+    integers, units = np.rint(channels / scales), scales * input_scale.scale
+    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / units).astype(np.int64), units, 8
+
+
+def _choose_weight_scales(channels: Array, bias: Array, input_scale: Scale) -> Array:
+    """Choose each channel's scale: the smallest, within a factor of 2, that respects the limits of its numbers."""
+    # For a weight of at most 127, and a bias of at most `_SUM_LIMIT`.
     scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / input_scale.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
-    while True:  # each time with half as large integers, so that it ends
-        integers = np.rint(channels / scales)
-        too_large = np.abs(integers).sum(axis=0) * input_scale.reach > _SUM_LIMIT
-        if not too_large.any():
-            break
+    # For the sum of the worst image. Each time the integers are half as large, so the loop ends.
+    while (too_large := np.abs(np.rint(channels / scales)).sum(axis=0) * input_scale.reach > _SUM_LIMIT).any():
         scales = np.where(too_large, 2 * scales, scales)
-    units = scales * input_scale.scale
-    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / units).astype(np.int64), units, 8
+    return scales
 
 
 def _plan_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
@@ -241,7 +264,7 @@ def _plan_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integ
     # Flat: within half a step of the value at that end of the range.
     is_past_low, is_before_high = (np.abs(values - end) > output_scale.scale / 2 for end in (values[0], values[-1]))
     if is_past_low.any() and is_before_high.any():
-        # The last flat point at the low end, and the first at the high end.
+        # The last flat point at the low end, and the first at the high end: of n points there, n - 1 and len - n.
         first, last = int(is_past_low.argmax()) - 1, len(grid) - int(is_before_high[::-1].argmax())
         grid = grid[first : last + 1] if first < last else grid
     sum_scale = choose_scale(grid[0], grid[-1])

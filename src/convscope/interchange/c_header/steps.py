@@ -172,19 +172,32 @@ class _StepBuilder:
 
     def _find_open_step(self) -> ComputedStep | None:
         """Find the last step, if the next layer can be folded into it: no other layer reads its output."""
+        # The values of all layers that a later Add, Branch or Concatenate reads; None for those that are not added yet.
         is_read_again = self._current in {self._output_of.get(name) for name in self._read_again}
         is_last = self._current == len(self.steps)
         return self.steps[-1] if self.steps and is_last and not is_read_again else None
 
     def _add_convolution(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         """Add a convolution, and fold a zero padding before it into the windows."""
-        layer: Any = row.layer
+        pad = self._remove_open_padding()
+        step = self._make_convolution(row, weights)
+        if pad is not None:
+            # The padded map is never computed. Its rim of zeros adds nothing to a sum, so windows skip it.
+            top, left = (window + zeros for window, zeros in zip(step.padding, pad.padding, strict=True))
+            layers = (*step.layers, *pad.layers)
+            step = replace(step, layers=layers, input_shape=pad.input_shape, padding=(top, left))
+        self._append(step)
+
+    def _remove_open_padding(self) -> ComputedStep | None:
+        """Remove the last step if it is a zero padding that only the next layer reads, and make that read its input."""
         pad = self._find_open_step()
-        if pad is not None and pad.kind == "pad":  # take the padding out, and read its input instead
-            self.steps.pop()
-            (self._current,) = pad.reads
-        else:
-            pad = None
+        if pad is None or pad.kind != "pad":
+            return None
+        (self._current,) = pad.reads
+        return self.steps.pop()
+
+    def _make_convolution(self, row: LayerRow, weights: Mapping[str, Array]) -> ComputedStep:
+        layer: Any = row.layer
         if layer.kind == "DepthwiseConv2D" and layer.dilation_rate != (1, 1):
             # No C function is both depthwise and dilated, so this is a conv2d with a group for each channel:
             # (U, V, C, M) holds the numbers of (U, V, 1, C·M) in the same order.
@@ -195,19 +208,14 @@ class _StepBuilder:
             step = self._make_step(row, "depthwise")
         else:
             step = replace(self._make_step(row, "conv2d"), groups=layer.groups)
-        step = _with_weights(_with_window(step, layer), weights)
-        if pad is not None:
-            # The padded map is never computed. Its rim of zeros adds nothing to a sum, so windows skip it.
-            top, left = (window + zeros for window, zeros in zip(step.padding, pad.padding, strict=True))
-            layers = (*step.layers, *pad.layers)
-            step = replace(step, layers=layers, input_shape=pad.input_shape, padding=(top, left))
-        self._append(step)
+        return _with_weights(_with_window(step, layer), weights)
 
     def _add_concatenation(self, row: LayerRow, earlier: int) -> None:
         """Join the channels of the value `earlier` with those of the current value, which come after them."""
         step = self._make_step(row, "concatenate")
         pixels, channels = prod(step.output_shape[:2]), step.output_shape[2]
-        # A Flatten is no step, so `earlier` may have the shape of a map here where vectors are joined.
+        # A Flatten is no step, so `earlier` may have the shape of a map here where vectors are joined. Then (7, 7, 2)
+        # are 98 channels of the one pixel.
         numbers = prod(self.steps[earlier - 1].output_shape) if earlier else self._image_size
         sizes = (numbers // pixels, channels - numbers // pixels)
         self._append(replace(step, reads=(earlier, self._current), size=sizes))
@@ -256,7 +264,11 @@ class _StepBuilder:
             self._append(step)
 
     def _add_prelu(self, row: LayerRow, alpha: Array) -> None:
-        """Compute a PReLU as α x + (1 - α) relu(x), in steps that other layers need too."""
+        """Compute a PReLU as α x + (1 - α) relu(x), in steps that other layers need too.
+
+        x ──┬── relu ── depthwise by 1 - α ──┬── add
+            └────────── depthwise by α ──────┘
+        """
         name, x = row.layer.name, self._current
         relu_name = f"{name}_above"
         while relu_name in self._layer_names:  # the C file names arrays after layers
