@@ -89,7 +89,27 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
         index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"
         for index, layer in enumerate(graph.layers)
     }
-    nodes = tuple(
+    nodes = _make_nodes(graph, values)
+    # Logits and their softmax count as a single output: the softmax, which comes last and reads all the others.
+    ends = sorted(set(graph.outputs))
+    if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):
+        names = ", ".join(values[index] for index in ends)
+        raise ModelFileError(
+            f"the model's outputs are {names}; name the one with a number for each class with `output`"
+        )
+    notes: list[str] = []
+    image, shape = _read_image(graph, image_shape, notes)
+    # A graph without constants, and of any opset, because the converter reads the arrays itself.
+    outputs, constants = {values[ends[-1]]: None}, frozenset[str]()
+    translated = Graph(nodes, image, outputs, constants, lambda _: np.zeros(0), 20, _Converter(arrays))
+    imported = build_network(translated, shape)
+    architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
+    return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
+
+
+def _make_nodes(graph: KerasGraph, values: Mapping[int, str]) -> tuple[Node, ...]:
+    """Make a node of the shared translation for each layer; `values` names the outputs by the layers' indices."""
+    return tuple(
         Node(
             # The shared translation finds the output with the classes by its Softmax.
             "Softmax" if layer.config.get("activation") == "softmax" else layer.class_name,
@@ -101,21 +121,6 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
         )
         for index, layer in enumerate(graph.layers)
     )
-    # Logits and their softmax count as a single output: the softmax, which then reads all the others.
-    ends = sorted(set(graph.outputs))
-    if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):
-        names = ", ".join(values[index] for index in ends)
-        raise ModelFileError(
-            f"the model's outputs are {names}; name the one with a number for each class with `output`"
-        )
-    outputs = {values[ends[-1]]: None}
-    notes: list[str] = []
-    image, shape = _read_image(graph, image_shape, notes)
-    converter = _Converter(arrays)
-    # No constants and any opset: the converter reads the arrays itself.
-    imported = build_network(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
-    architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
-    return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
 
 
 def _find_problems(graph: KerasGraph) -> Iterator[str]:
@@ -139,6 +144,14 @@ def _read_image(
     graph: KerasGraph, stated: Shape | None, notes: list[str]
 ) -> tuple[ImageInput, tuple[int, int, int] | None]:
     """Choose the input of a model, and the shape (H, W, C) of its images if the model leaves it open.
+
+    The model declares sizes in its own order of axes, `stated` has ours. Examples:
+
+        declared              stated        input         shape
+        (28, 28, 1)                         declared      None
+        (None, None, 3)       (64, 64)      declared      (64, 64, 3)
+        (784,)                              declared      (28, 28, 1), by `_choose_image_shape`
+        none                  (28, 28)      (28, 28, 1)   (28, 28, 1)
 
     Raises:
         ModelFileError: if neither the model nor `stated` gives the shape.
@@ -192,7 +205,12 @@ def _make_layer_name(layer: KerasLayer) -> str:
 
 
 class _Converter:
-    """Converts Keras's layers to steps, one at each call; `build_network` calls it for each node."""
+    """Converts Keras's layers to steps, one at each call; `build_network` calls it for each node.
+
+    A value is a `FileTensor`: `value.step` is the layer of ours that computes it, with an output of `value.step.shape`,
+    and `value.index` has Keras's shape and says where in that output each number stands. A step of (7, 7, 2) and an
+    index of (98,) is a flattened map, an index of (2, 7, 7) a map with the channels first.
+    """
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
@@ -239,7 +257,8 @@ class _Converter:
                 is_mean = layer.class_name == "GlobalAveragePooling2D"
                 return pool_globally(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
         if order == CHANNELS_FIRST:
-            # The file's axis 1 holds the channels, which are our last axis. Its last axis is columns: refused as 0.
+            # In (N, C, H, W) the channels are axis 1, which we have last. The last axis has columns, which no layer of
+            # ours can normalise: as axis 0 it is refused.
             axis = config.get("axis", -1)
             config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
         is_vector = value.index.ndim == 1

@@ -29,7 +29,11 @@ _DATA_FORMATS = {"tf": "channels_last"}  # "th" stores kernels in another order,
 
 
 def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Translate a layer's class and configuration to Keras 2's; those that are Keras 2's or 3's stay as they are."""
+    """Translate a layer's class and configuration to Keras 2's; those that are Keras 2's or 3's stay as they are.
+
+    Example: the Convolution2D {"nb_filter": 8, "nb_row": 3, "nb_col": 3, "border_mode": "same"} becomes the Conv2D
+    {"filters": 8, "kernel_size": [3, 3], "padding": "same"}.
+    """
     if class_name == "TFOpLambda":
         function = config.get("function")
         if function in _SUMS:
@@ -40,7 +44,8 @@ def modernize(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[
     if class_name == "Merge" and (merge := _MERGES.get(str(config.get("mode")))):
         changes = {"axis": config.get("concat_axis", -1)} if merge == "Concatenate" else {}
         return merge, {key: value for key, value in config.items() if key != "mode"} | changes
-    # The old fields are Keras 1's alone. A ZeroPadding2D has none, so its padding is always read.
+    # A configuration without any of Keras 1's fields is newer. A ZeroPadding2D has none of them in any version, so its
+    # padding is always read.
     old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()
     class_name = _CLASSES.get(class_name, class_name)
     if not old and "nb_row" not in config and class_name != "ZeroPadding2D":

@@ -6,17 +6,19 @@ are only compared as text with known names, and never imported or created.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from convscope.architecture.network import keras_stem
 from convscope.interchange.keras_files.dialect import modernize
-from convscope.interchange.keras_files.nodes import read_calls, read_endpoints
+from convscope.interchange.keras_files.nodes import LayerCall, read_calls, read_endpoints
 from convscope.interchange.refusal import ModelFileError, quote
 from convscope.interchange.translation.outputs import check_output
 
 Indices = tuple[int, ...]
+_Use = tuple[str, int]
+"""A use of a layer: its name and the number of its call."""
 IMAGE = -1
 """The index of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
@@ -100,18 +102,7 @@ def _sort_layers(graph: KerasGraph) -> KerasGraph:
 
     Networks of ours have all maps before the first dense layer.
     """
-    order: list[int] = []
-    seen = {IMAGE}
-    # Depth-first without recursion: a deep network must not exhaust Python's stack.
-    waiting = [(index, False) for index in sorted(graph.outputs, reverse=True)]
-    while waiting:
-        index, is_ready = waiting.pop()
-        if is_ready:  # the second visit: all inputs are in the order
-            order.append(index)
-        elif index not in seen:
-            seen.add(index)
-            waiting.append((index, True))
-            waiting += [(source, False) for source in reversed(graph.layers[index].inputs)]
+    order = _order_depth_first(graph)
     on_vectors: set[int] = set()  # dense layers, and all that read one directly or not
     for index in order:
         layer = graph.layers[index]
@@ -123,6 +114,23 @@ def _sort_layers(graph: KerasGraph) -> KerasGraph:
         replace(graph.layers[old], inputs=tuple(moved[index] for index in graph.layers[old].inputs)) for old in order
     )
     return replace(graph, layers=layers, outputs=tuple(moved[index] for index in graph.outputs))
+
+
+def _order_depth_first(graph: KerasGraph) -> list[int]:
+    """List the indices of all layers that lead to an output, each after its inputs."""
+    order: list[int] = []
+    seen = {IMAGE}
+    # Without recursion: a deep network must not exhaust Python's stack.
+    waiting = [(index, False) for index in sorted(graph.outputs, reverse=True)]
+    while waiting:
+        index, is_ready = waiting.pop()
+        if is_ready:  # the second visit: all inputs are in the order
+            order.append(index)
+        elif index not in seen:
+            seen.add(index)
+            waiting.append((index, True))
+            waiting += [(source, False) for source in reversed(graph.layers[index].inputs)]
+    return order
 
 
 def _find_end(graph: KerasGraph, output: str) -> int:
@@ -174,7 +182,12 @@ class _Reader:
         inputs: Indices,
         path: tuple[str, ...],
     ) -> Indices:
-        """Append the layers of a Functional model, whose entries name their inputs, in an order that computes them."""
+        """Append the layers of a Functional model, whose entries name their inputs, in an order that computes them.
+
+        Each call of a layer appends it once more. For example, in `a = A(image); b = B(a); c = B(b)` the calls are
+        {"A": [image], "B": [a, b]}, and the uses ("A", 0), ("B", 0) and ("B", 1) become three layers of the list.
+        A nested model appends several layers; `indices_of_use` then has those of its outputs.
+        """
         named = {_read_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
             raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
@@ -182,25 +195,13 @@ class _Reader:
         starts = read_endpoints(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
-        # A use is a layer's name and the number of its call.
-        indices_of_use: dict[tuple[str, int], Indices] = {}
-        waiting = [(name, number) for name, uses in calls.items() for number in range(len(uses))]
-        self._entries += len(waiting) - len(named)
-        while waiting:  # each round reads the uses whose inputs are known; entries may stand in any order
-            ready = [
-                (name, number)
-                for name, number in waiting
-                if all(source in indices_of_use for source in calls[name][number].sources)
-            ]
-            if not ready:
-                names = [name for name, _ in waiting[:4]]
-                raise ModelFileError(f"the layers {quote(names)} form a cycle, or need a layer that is missing")
-            for name, number in ready:
-                (entry, group), use = named[name], calls[name][number]
-                sources = tuple(index for source in use.sources for index in indices_of_use[source])
-                sources = inputs if name == starts[0][0] else sources
-                indices_of_use[name, number] = self._read_entry(entry, sources, path, group, use.call)
-            waiting = [use for use in waiting if use not in indices_of_use]
+        self._entries += sum(map(len, calls.values())) - len(named)
+        indices_of_use: dict[_Use, Indices] = {}
+        for name, number in _iterate_uses(calls):
+            (entry, group), use = named[name], calls[name][number]
+            sources = tuple(index for source in use.sources for index in indices_of_use[source])
+            sources = inputs if name == starts[0][0] else sources
+            indices_of_use[name, number] = self._read_entry(entry, sources, path, group, use.call)
         outputs = read_endpoints(config.get("output_layers"))
         if not outputs or any(use not in indices_of_use for use in outputs):
             raise ModelFileError(
@@ -241,6 +242,20 @@ class _Reader:
         ):
             raise ModelFileError(f"its input has the shape {quote(shape)}, which is not an image shape")
         self.input_shape = tuple(shape[1:])
+
+
+def _iterate_uses(calls: Mapping[str, list[LayerCall]]) -> Iterator[_Use]:
+    """Yield the uses of all layers, each after its sources; the entries of a file may stand in any order."""
+    known: set[_Use] = set()
+    waiting = [(name, number) for name, uses in calls.items() for number in range(len(uses))]
+    while waiting:
+        ready = [(name, number) for name, number in waiting if known.issuperset(calls[name][number].sources)]
+        if not ready:
+            names = quote([name for name, _ in waiting[:4]])
+            raise ModelFileError(f"the layers {names} form a cycle, or need a layer that is missing")
+        yield from ready
+        known.update(ready)
+        waiting = [use for use in waiting if use not in known]
 
 
 def _name_groups(entries: list[dict[str, Any]], container: str) -> list[str]:

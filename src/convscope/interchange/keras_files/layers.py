@@ -194,9 +194,8 @@ def _prelu(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _zero_padding2d(config: Mapping[str, Any], _: Shape) -> Conversion:
-    return Conversion(
-        (ConvertedLayer(layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})),)
-    )
+    layer = layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})
+    return Conversion((ConvertedLayer(layer),))
 
 
 def _pooling(kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Callable[[Mapping[str, Any], Shape], Conversion]:

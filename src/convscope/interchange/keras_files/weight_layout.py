@@ -56,7 +56,12 @@ def is_from_theano(file: Hdf5File) -> bool:
 
 
 class _GroupedLayout:
-    """Keras 3's layout, `layers/conv2d/vars/0`: by the class and number of a layer, see `KerasLayer.group`."""
+    """Keras 3's layout, by the class and number of a layer, see `KerasLayer.group`.
+
+    layers/conv2d/vars/0                           the kernel of the first Conv2D
+    layers/conv2d_1/vars/1                         the bias of the second
+    layers/dropout/seed_generator/vars/0           no weight, as below `metrics` and `optimizer`
+    """
 
     def __init__(self, file: Hdf5File, layers: str) -> None:
         self._layers = layers
@@ -64,7 +69,7 @@ class _GroupedLayout:
         for path, array in file.arrays.items():
             group, _, name = path.rpartition("/vars/")
             parts = path.split("/")
-            # A group called `metrics` directly in `layers` is a layer of that name.
+            # A group called `metrics` directly in `layers` is a layer of that class.
             is_of_layer = _RANDOM not in parts and not any(
                 part in _NO_LAYERS and parent not in (_LAYERS, layers) for parent, part in pairwise(parts)
             )
@@ -82,7 +87,11 @@ class _GroupedLayout:
 
 
 class _NamedLayout:
-    """The earlier layout, `model_weights/conv2d/conv2d/kernel:0`: by the names of layer and weight."""
+    """The earlier layout, by the names of layer and weight.
+
+    model_weights/conv2d/conv2d/kernel:0           the kernel of `conv2d`
+    model_weights/inner/block/conv/kernel:0        that of the layer `block/conv` in the nested model `inner`
+    """
 
     def __init__(self, file: Hdf5File, root: str, layers: list[str], stored_layers: Sequence[StoredLayer]) -> None:
         self._by_layer: dict[str, dict[str, StoredArray]] = {}
@@ -97,9 +106,7 @@ class _NamedLayout:
             arrays = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
             if arrays:
                 self._by_layer[layer] = arrays
-        wanted = list(
-            dict.fromkeys(stored_layer.layer.path[0] for stored_layer in stored_layers if stored_layer.variables)
-        )
+        wanted = list(dict.fromkeys(stored.layer.path[0] for stored in stored_layers if stored.variables))
         if not set(wanted) <= self._by_layer.keys() and len(wanted) == len(self._by_layer):
             # The weights of a model with other names: Keras then matches the layers by their order.
             self._by_layer = dict(zip(wanted, self._by_layer.values(), strict=True))
@@ -108,7 +115,7 @@ class _NamedLayout:
         path = stored_layer.layer.path
         arrays: dict[str, StoredArray] = {}
         for name, array in self._by_layer.get(path[0], {}).items():
-            owner = name.split("/")[:-1]
+            owner = name.split("/")[:-1]  # of the weight `block/conv/kernel:0`: block, conv
             # The group of a nested model has the weights of all its layers; a layer's name can hold slashes itself.
             if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
                 continue  # a weight of another layer in the same nested model

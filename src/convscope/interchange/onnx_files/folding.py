@@ -127,7 +127,10 @@ def _fold_normalization(previous: FoldedStage, stage: FoldedStage, read_again: f
 
 
 def _find_first_reader(architecture: Architecture, stages: list[FoldedStage], read_again: frozenset[str]) -> int | None:
-    """Find the stage into whose weights the scaling of bytes can go without changing results; None without."""
+    """Find the stage into whose weights the scaling of bytes can go without changing results; None without.
+
+    It is the first with weights, if the stages before it only pass numbers on and nothing else reads these.
+    """
     if "input" in read_again:
         return None
     for number, stage in enumerate(stages):
@@ -158,6 +161,8 @@ def find_flatten_order(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray
 
     The rows of its kernel are then written in the order that is returned: (H·W·C,), the position of each number in our
     order (H, W, C). None if a layer between works on more than single numbers, or another layer reads an output.
+
+    Example: two pixels of two channels are 0 1 | 2 3 in our order. As (C, H, W) they are 0 2 | 1 3: the result.
     """
     shape = stages[flatten].input_shape
     readers = {get_source_name(stage.layer) for stage in stages}

@@ -1,4 +1,9 @@
-"""Write the ONNX operators of each layer. Maps are (N, C, H, W) in the graph, vectors (N, units)."""
+"""Write the ONNX operators of each layer. Maps are (N, C, H, W) in the graph, vectors (N, units).
+
+A map may be flattened as it is, so that no Transpose is needed. Its numbers then stand in another order than ours, the
+`order` of a `NodeOutput`. Layers of single numbers pass it on, and put their own numbers in that order. The next dense
+layer ends it: it puts the rows of its kernel in that order, and its output has ours.
+"""
 
 from dataclasses import dataclass, field
 from math import prod, sqrt
@@ -118,11 +123,9 @@ def _add_without_activation(
             amounts = graph.add_constant(f"{name}/padding", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
             graph.add_node("Pad", [source.name, amounts], name, output, mode="constant")
         case "Flatten":
-            maps = (
-                source.name
-                if order is not None
-                else move_channels_last(graph, source, f"{name}/transpose", f"{name}/nhwc")
-            )
+            maps = source.name
+            if order is None:
+                maps = move_channels_last(graph, source, f"{name}/transpose", f"{name}/nhwc")
             _flatten(graph, maps, name, f"{name}/shape", shape, output)
             return NodeOutput(output, shape, order)
         case "Add" | "Concatenate":

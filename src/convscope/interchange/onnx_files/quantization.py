@@ -43,12 +43,11 @@ def quantize_proto(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     _repeat_channels(proto)
     image_name, scale, zero = _find_image_tensor(proto)
     names = [node.name for node in proto.graph.node]
-    # With the image's own scale, the 8-bit number of a pixel is its byte, and nothing is rounded.
-    override = (
-        {image_name: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
-        if zero is not None
-        else {}
-    )
+    # With the image's own scale, the 8-bit number of a pixel is its byte, and nothing is rounded. For byte / 255 the
+    # scale is 1 / 255 and the zero 0. For numbers from -1 to 1, the zero would be 127.5, so there is none.
+    override: dict[str, Any] = {}
+    if zero is not None:
+        override[image_name] = [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]
     starts = range(0, len(images), _BATCH)
     batches = [{"images": np.ascontiguousarray(images[start : start + _BATCH])} for start in starts]
     with tempfile.TemporaryDirectory() as folder, _quiet():
@@ -116,6 +115,7 @@ def _find_image_tensor(proto: Any) -> tuple[str, float, int | None]:
         if tensor.name in ("input/scale", "input/offset")
     }
     scale, offset = constants.get("input/scale", 1.0), constants.get("input/offset", 0.0)
+    # The last of the nodes that `writing._add_input` adds: input/transpose, input/cast, input/mul, input/add.
     image_name = [node for node in proto.graph.node if node.name.startswith("input/")][-1].output[0]
     if scale <= 0:
         return image_name, scale, None

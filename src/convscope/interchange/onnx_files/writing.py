@@ -125,8 +125,9 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
     for number, stage in enumerate(plan.stages):
         order = None
         if stage.kind == "Flatten" and len(value.shape) == 3:
-            can_stay = keeps_number_order(value.shape)
-            order = find_flatten_order(plan.stages, number) if fold and not can_stay else None
+            # With one channel or one pixel, both orders are the same.
+            is_same = keeps_number_order(value.shape)
+            order = find_flatten_order(plan.stages, number) if fold and not is_same else None
         second = values[name] if (name := get_source_name(stage.layer)) else None
         output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
         if stage is plan.stages[-1] and graph.dtype == np.float32:

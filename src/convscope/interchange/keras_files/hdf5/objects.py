@@ -161,8 +161,9 @@ def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
     while pending:
         node, parent_level = pending.pop()
         level, children = _read_btree_node(source, node)
-        if level > _MAX_LEVELS if parent_level is None else level != parent_level - 1:
-            raise damage_error("group tree")  # levels must fall by one, so that no node can be its own descendant
+        # Below the root, levels must fall by one, so that no node can be its own descendant.
+        if (parent_level is None and level > _MAX_LEVELS) or (parent_level is not None and level != parent_level - 1):
+            raise damage_error("group tree")
         if level > 0:
             pending.extend((child, level) for child in children)
             continue
