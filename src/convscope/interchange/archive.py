@@ -50,23 +50,7 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except ZIP_DAMAGE as error:
             raise ModelFileError(f"is not a complete {kind} ({_reason(error)}); download it again") from error
-        # Check the table as a whole, before any member is read: its length, names, total size and duplicates.
-        infos = self._zip.infolist()
-        if len(infos) > _MAX_MEMBERS:
-            raise ModelFileError(f"is an archive of {len(infos):,} members; a {kind} of a small network has fewer")
-        for info in infos:
-            _check_name(info)
-        largest = max(infos, key=lambda info: info.file_size, default=None)
-        if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MAX_UNPACKED_BYTES:
-            raise ModelFileError(
-                f"its archive would unpack to {unpacked:,} bytes, most of them {quote(largest.orig_filename)}; it is "
-                "malicious, or not a network of this size"
-            )
-        names = [info.filename for info in infos]
-        if len(set(names)) < len(names):
-            # Programs differ in which of the two they read, so it would not be the file that Keras or PyTorch opens.
-            duplicate = next(name for name in names if names.count(name) > 1)
-            raise ModelFileError(f"its archive has two members called {quote(duplicate)}; save the model again")
+        _check_members(self._zip.infolist(), kind)
 
     @property
     def names(self) -> list[str]:
@@ -135,6 +119,25 @@ def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
         directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))  # 4.3.14: bytes 40 to 47
     if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a {kind} has fewer")
+
+
+def _check_members(infos: list[zipfile.ZipInfo], kind: str) -> None:
+    """Refuse a table with too many members, with unsafe or equal names, or with members that are too large together."""
+    if len(infos) > _MAX_MEMBERS:
+        raise ModelFileError(f"is an archive of {len(infos):,} members; a {kind} of a small network has fewer")
+    for info in infos:
+        _check_name(info)
+    largest = max(infos, key=lambda info: info.file_size, default=None)
+    if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MAX_UNPACKED_BYTES:
+        raise ModelFileError(
+            f"its archive would unpack to {unpacked:,} bytes, most of them {quote(largest.orig_filename)}; it is "
+            "malicious, or not a network of this size"
+        )
+    names = [info.filename for info in infos]
+    if len(set(names)) < len(names):
+        # Programs differ in which of the two they read, so it would not be the file that Keras or PyTorch opens.
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ModelFileError(f"its archive has two members called {quote(duplicate)}; save the model again")
 
 
 def _check_name(info: zipfile.ZipInfo) -> None:

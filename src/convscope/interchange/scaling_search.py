@@ -174,7 +174,6 @@ class _Trial:
     Attributes:
         scale: the size of the factor of a byte, the mean over the channels.
         verdict: why the candidate is ruled out; "" if it is not.
-        errors: how many predictions are wrong.
         losses: the cross-entropy of each image.
     """
 
@@ -197,7 +196,7 @@ class _Trial:
         # A wrong scaling may overflow. With finite numbers, its losses are only large.
         self.logits = np.nan_to_num(np.concatenate(logits).astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
         self.is_correct = self.logits.argmax(axis=1) == self.labels
-        self.accuracy, self.errors = float(self.is_correct.mean()), int((~self.is_correct).sum())
+        self.accuracy = float(self.is_correct.mean())
         self.losses = cross_entropies(self.logits, self.labels)
 
     @property
@@ -318,7 +317,9 @@ def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_l
 
         scales of both        if it has the larger one                         if it has the smaller one
         comparable            if its loss is higher                            if its loss is higher
-        not comparable        if its loss is higher, or not lower by 10 %      never
+        not comparable        if its loss is higher, or not lower by 10 % *    never
+
+    * Not if the rival's temperature is tiny: its logits are far too small, so its scale is no likely one either.
     """
     p_value = _test_higher_loss(losses, rival_losses)
     is_larger = trial.scale > rival.scale
@@ -327,7 +328,6 @@ def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_l
     is_comparable = smaller.scale == larger.scale or has_much_lower_loss
     if p_value < _LOSS_LEVEL and (is_larger or is_comparable):
         return f"higher loss, {_format_p(p_value)}"
-    # A tiny temperature means that the logits of the smaller scale are far too small: it is no likely scaling either.
     is_similar = smaller.temperature > _TEMPERATURE_UNDERFITTED and losses.mean() > _SIMILAR_LOSS * rival_losses.mean()
     return "larger scale, and no much lower loss" if is_larger and not is_comparable and is_similar else ""
 

@@ -179,7 +179,7 @@ class _StepBuilder:
 
     def _add_convolution(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         """Add a convolution, and fold a zero padding before it into the windows."""
-        pad = self._remove_open_padding()
+        pad = self._remove_open_padding()  # first, because the step then reads another value
         step = self._make_convolution(row, weights)
         if pad is not None:
             # The padded map is never computed. Its rim of zeros adds nothing to a sum, so windows skip it.

@@ -280,7 +280,9 @@ class _Converter:
         self._used.add(layer.path)
         if layer.class_name == "Dense" and is_vector:
             return shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
-        if is_vector and len(value.step.shape) == 3:  # an image that the layer reads as a vector
+        if (
+            is_vector and len(value.step.shape) == 3
+        ):  # maps that the layer reads as a vector, after a Reshape or Flatten
             value = replace(value, step=state.work.step(value.step, Flatten()))
             return self._append_layers(state, value, conversion.parts, arrays, node.name, None)
         if order is None:
@@ -298,7 +300,11 @@ class _Converter:
         name: str,
         order: Order,
     ) -> FileTensor:
-        """Apply the layers that a Keras layer becomes."""
+        """Apply the layers that a Keras layer becomes.
+
+        Weights are for the channels, which both programs store alike. In a vector each number is a channel, so they
+        are put from Keras's order of numbers into that of our step.
+        """
         step = value.step
         is_vector = len(step.shape) == 1
         for part in parts:

@@ -139,8 +139,9 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
 def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """BatchNormalization: the same, over the last axis; without `scale` or `center`, with ones or zeros."""
     _check_last_axis(config, shape)
-    # With scale=False Keras stores no gamma, with center=False no beta.
-    stored = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
+    # With scale=False Keras stores no gamma, with center=False no beta. The other two are always there.
+    options = {"gamma": "scale", "beta": "center"}
+    stored = [name for name in _NORMALIZATION if name not in options or config.get(options[name], True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
     sources = {name: name if name in stored else missing[name] for name in _NORMALIZATION}

@@ -115,9 +115,9 @@ class _NamedLayout:
         path = stored_layer.layer.path
         arrays: dict[str, StoredArray] = {}
         for name, array in self._by_layer.get(path[0], {}).items():
-            owner = name.split("/")[:-1]  # of the weight `block/conv/kernel:0`: block, conv
+            owner = f"/{name.rpartition('/')[0]}"  # of the weight `block/conv/kernel:0`: `/block/conv`
             # The group of a nested model has the weights of all its layers; a layer's name can hold slashes itself.
-            if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
+            if len(path) > 1 and not owner.endswith(f"/{path[-1]}"):
                 continue  # a weight of another layer in the same nested model
             weight = to_variable_name(name, stored_layer)
             if weight in arrays:
