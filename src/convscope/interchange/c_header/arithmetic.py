@@ -24,7 +24,7 @@ def compute_linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
 
 def sum_windows(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     """Sum each window of x (N, H, W, C) to (N, H', W', C), and count its pixels within the map, (1, H', W', 1)."""
-    if step.is_whole_map:  # the loop below over a large window would be slow
+    if step.is_whole_map:  # a convolution with so large a window would be slow
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
     # Windows on a map of ones count the pixels that are no padding.
     return _convolve_ones(step, x), _convolve_ones(step, np.ones((1, *x.shape[1:3], 1)))
