@@ -63,7 +63,7 @@ def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
     expected = model.logits(images)
     for dtype, tolerance in (("float32", 3e-5), ("float16", 0.02), ("int8", 0.4)):
         path = tmp_path / f"{dtype}.tflite"
-        write_tflite(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None)
+        write_tflite(model, path, dtype=dtype, calibration_images=images)
         read = cs.import_model(path)
         assert np.abs(read.logits(images) - expected).max() < tolerance, dtype
         notes = read.provenance["imported"]["notes"]
@@ -123,9 +123,7 @@ def test_a_trained_network_keeps_its_predictions_in_fewer_bits(
     images, size = small_mnist.test.images, {}
     for dtype, agreed in (("float32", 1.0), ("float16", 0.99), ("int8", 0.97)):
         path = tmp_path / f"{dtype}.tflite"
-        write_tflite(
-            trained, path, dtype=dtype, calibration_images=small_mnist.train.images[:100] if dtype == "int8" else None
-        )
+        write_tflite(trained, path, dtype=dtype, calibration_images=small_mnist.train.images[:100])
         size[dtype] = path.stat().st_size
         assert (open_tflite(path).logits(images).argmax(axis=1) == trained.predict(images)).mean() >= agreed, dtype
     assert 0.45 < size["float16"] / size["float32"] < 0.55

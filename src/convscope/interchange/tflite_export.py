@@ -36,8 +36,9 @@ def write_tflite(
         ConvscopeError: if TensorFlow is not installed, cannot convert the model, or `path` cannot be written.
     """
     check_calibration(model, dtype, calibration_images)
+    images = calibration_images if dtype == "int8" else None
     with quiet():
-        content = _convert(require("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
+        content = _convert(require("tensorflow", "TensorFlow", "tflite"), model, dtype, images)
     write_bytes(path, content)
 
 
