@@ -1,3 +1,4 @@
+// Maps of an explanation, and how they are judged: on small networks whose answer is known.
 import { expect, test } from 'vitest';
 import {
   differenceWeights,

@@ -1,3 +1,4 @@
+// Texts of the catalogues: plural forms, values within texts, and missing values.
 import { expect, test } from 'vitest';
 import { fillSlots, parseParts, textAt } from '../src/text/catalogue';
 

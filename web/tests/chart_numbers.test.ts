@@ -1,3 +1,4 @@
+// The CSV file of a drawing, and its name.
 import { expect, test } from 'vitest';
 import { tableText, tableOf } from '../src/charts/series';
 import { csvOf, fileName } from '../src/ui/download';

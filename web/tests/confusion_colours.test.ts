@@ -1,3 +1,4 @@
+// The colours of a confusion matrix, in the live view as in the report.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { confusionFill, confusionOpacities } from '../src/charts/confusion_colours';

@@ -1,3 +1,4 @@
+// The changes that a reader makes to a network before training it.
 import { describe, expect, test } from 'vitest';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';

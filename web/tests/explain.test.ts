@@ -1,3 +1,4 @@
+// Explanations, ablations and statistics that the page computes with the engine, on networks with drawn weights.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { normalize } from '../src/analysis/attribution';
@@ -20,7 +21,6 @@ import { layerTable } from '../src/engine/architecture';
 import { loadEngine, type Engine } from '../src/engine/engine';
 import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 
-// Explanations by the engine itself, of networks with weights from a seed.
 let engine: Engine;
 beforeAll(async () => {
   const path = new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url);

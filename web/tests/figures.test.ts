@@ -1,3 +1,4 @@
+// Numbers as text: percentages, signs and decimal marks.
 import { expect, test } from 'vitest';
 import { confidence, percent, plainText, signedText, subtrahend } from '../src/bench/parts/figures';
 import { numberText } from '../src/bench/parts/words';

@@ -1,3 +1,4 @@
+// What the card of a filter says: its most exciting images, whether it is dead, and its duplicates.
 import { expect, test } from 'vitest';
 import { filterFindings, twinOf } from '../src/analysis/filter_card';
 import { filterStatistics, statisticsOnce } from '../src/analysis/filter_statistics';

@@ -1,3 +1,4 @@
+// The state of the bench in the address: it is written and read back, and hostile addresses do no harm.
 import { describe, expect, test } from 'vitest';
 import { decode, encode, type Available, type Shown } from '../src/state/fragment';
 import type { Stroke } from '../src/handwriting/strokes';

@@ -1,3 +1,4 @@
+// Terms of the glossary that are marked in a text.
 import { expect, test } from 'vitest';
 import { piecesOf, termsBefore } from '../src/bench/parts/glossed';
 

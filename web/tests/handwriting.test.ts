@@ -1,3 +1,4 @@
+// Preparing a picture in the page gives the pixels that Python gives.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fromRgba, toRgba } from '../src/handwriting/picture';

@@ -1,3 +1,4 @@
+// The size of an image, from the first bytes of its file.
 import { expect, test } from 'vitest';
 import { imageSize } from '../src/handwriting/image_size';
 

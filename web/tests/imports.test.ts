@@ -1,8 +1,9 @@
+// Which folder of src may import which, and which may touch the document.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { expect, test } from 'vitest';
 
-// Which folder of src may import which: the table of docs/page.md.
+// By folder, those that it may import: the table of docs/page.md.
 const MAY: Record<string, string[]> = {
   text: ['ui'],
   engine: ['text'],

@@ -1,3 +1,4 @@
+// The weights by which a filter reads each map of the layer before it.
 import { expect, test } from 'vitest';
 import { kernelLikeness, kernelOf } from '../src/analysis/kernel';
 import { linksBack } from '../src/analysis/links';

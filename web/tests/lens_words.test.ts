@@ -1,3 +1,4 @@
+// The words by which the lens explains a layer.
 import { expect, test } from 'vitest';
 import { explanationOf } from '../src/bench/lens/words';
 import { ACTIVATIONS } from '../src/engine/activations';

@@ -1,3 +1,4 @@
+// The choice of test images by class, prediction and result.
 import { expect, test } from 'vitest';
 import { EVERY_IMAGE, filterPositions } from '../src/bench/input/picker_filter';
 

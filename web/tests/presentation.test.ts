@@ -1,3 +1,4 @@
+// The size of text in a presentation.
 import { expect, test } from 'vitest';
 
 test('the text of a presentation grows with the tighter side of the screen', async () => {

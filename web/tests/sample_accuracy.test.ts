@@ -1,3 +1,4 @@
+// Accuracy on a sample with ablations: which predictions they break and which they mend.
 import { expect, test } from 'vitest';
 import { accuracyChanges, compareAccuracy, isCorrect } from '../src/analysis/sample_accuracy';
 import { atOnce } from './at_once';

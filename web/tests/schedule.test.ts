@@ -1,3 +1,4 @@
+// The factors of a learning-rate schedule, compared with those of Python.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { scheduleFactors, type Schedule } from '../src/training/schedule';

@@ -1,3 +1,4 @@
+// Long work in slices, between which the page can react.
 import { expect, test } from 'vitest';
 import { inPieces, inSlices, scaleProgress, type Work } from '../src/analysis/slices';
 import { atOnce } from './at_once';

@@ -1,3 +1,4 @@
+// Intervals, tests and correlations, compared with published and with obvious values.
 import { expect, test } from 'vitest';
 import {
   correlation,

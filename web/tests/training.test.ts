@@ -1,3 +1,4 @@
+// A training in the page: the order of images, the schedule, recipes of runs, and scores.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadEngine } from '../src/engine/engine';

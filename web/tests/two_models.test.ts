@@ -1,3 +1,4 @@
+// Test images on which two models disagree.
 import { expect, test } from 'vitest';
 import { tally, verdictOf, type Disagreement } from '../src/bench/models/two_models';
 

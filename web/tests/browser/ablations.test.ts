@@ -16,7 +16,8 @@ inEachBrowser((browser, name) => {
     await visit(browser(), pagePath(folder, 'mnist'), { fragment: '#bench?i=0' }, async ({ page }) => {
       const goTo = (fragment: string) => page.evaluate((hash) => (location.hash = hash), `#bench?i=0${fragment}`);
       const difference = async (expected: number[]) => largestDifference(await logitsOf(page), expected);
-      // By the address, beside another instrument: that of ablations measures the accuracy without each of them too.
+      // Filters are switched off by the address and not in the panel of ablations, which would also measure the accuracy
+      // without each of them and take long.
       for (const filter of tried) {
         await goTo(`&l=${filter.replace('/', '.')}:zero`);
         const message = `without ${filter}`;

@@ -25,7 +25,7 @@ const COMPUTED: Partial<Record<Tab, string>> = {
   models: '#panel .image',
 };
 
-// A way to view the page, and the problems of a part of it then.
+// Views the page in some way, and returns the problems of a part of it.
 type Look = (page: Page, part: string) => Promise<string[]>;
 
 const inTheme =
@@ -66,8 +66,8 @@ const openFolds = (page: Page) =>
 // Looks at a part of the page in every way, or in some.
 type See = (name: string, part: string, ways?: string[]) => Promise<void>;
 
-// The whole page with all its folds open, the first screen among it. axe reads every element each time: rows of a table and
-// pictures of a row are alike, and drawings have no colours for it.
+// Looks at the whole page with all its folds open. axe reads every element each time, so all but three of a table's rows
+// and of a row's pictures are removed, and drawings too, since axe does not judge their colours.
 async function seeAll(page: Page, see: See): Promise<void> {
   await openFolds(page);
   const alike = 'main :is(table:not(.confusion) tr, .gallery > *, .maps > *, .samples > *):nth-child(n + 4)';
@@ -75,7 +75,7 @@ async function seeAll(page: Page, see: See): Promise<void> {
   await see('page', 'html');
 }
 
-// The contents, each instrument, the choice of images, the lessons, and a network for classes of the reader's own.
+// Looks at the contents, each instrument, the choice of images, the lessons, and a network for the reader's own classes.
 async function seeParts(page: Page, see: See): Promise<void> {
   await page.$eval('main', (report) => report.remove());
   await click(page, '.menu');
@@ -142,8 +142,8 @@ inEachBrowser((browser, name) => {
     return isForced ? findings : ['colours are not forced'];
   };
 
-  // The problems of each page in a view.
-  async function wrong(of: Browser, looks: Record<string, Look>, pages = PAGES): Promise<string[]> {
+  // Lists the problems of each page in each view.
+  async function findProblems(of: Browser, looks: Record<string, Look>, pages = PAGES): Promise<string[]> {
     const findings: string[] = [];
     for (const shown of pages) {
       const started = shown === 'mnist' || shown === 'playground';
@@ -162,8 +162,8 @@ inEachBrowser((browser, name) => {
   test('axe finds nothing serious in both themes, at 200 % and with forced colours, whatever is open', async () => {
     const forced = { 'forced colours': withForcedColours };
     const looks = name === 'firefox' ? LOOKS.firefox : { ...LOOKS.chromium, ...forced };
-    expect(await wrong(browser(), looks, name === 'firefox' ? ['mnist'] : PAGES)).toEqual([]);
-    if (name === 'firefox') expect(await wrong(coloured, forced, ['mnist'])).toEqual([]);
+    expect(await findProblems(browser(), looks, name === 'firefox' ? ['mnist'] : PAGES)).toEqual([]);
+    if (name === 'firefox') expect(await findProblems(coloured, forced, ['mnist'])).toEqual([]);
   });
 
   test('with forced colours bars, legends and what is chosen can be seen', async () => {
@@ -234,7 +234,7 @@ inEachBrowser((browser, name) => {
       await page.keyboard.press('Tab');
       await page.keyboard.up('Shift');
       const focused = () => page.evaluate(() => (document.activeElement as HTMLElement).innerText);
-      // Firefox gives the strip itself a stop, since it scrolls.
+      // In Firefox the strip itself has a Tab stop, since it scrolls.
       if ((await focused()) !== 'Skip the layers') {
         await page.keyboard.down('Shift');
         await page.keyboard.press('Tab');

@@ -4,8 +4,9 @@ import { createRequire } from 'node:module';
 import type { AxeResults, ImpactValue } from 'axe-core';
 import type { Page } from 'puppeteer-core';
 
-// axe takes the colour of text from its filling. The page gives it none, so it is that of the text; but with forced colours
-// Chromium paints the text in these, and names the page's own colour as that of the filling.
+// axe reads a text's colour from -webkit-text-fill-color, which is the same as `color` unless a page sets it. In the mode of
+// forced colours, Chromium still reports the page's own colour there, though it paints with the forced one. So axe reads
+// `color` instead.
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8').replace(
   '-webkit-text-fill-color',
   'color',
@@ -18,7 +19,7 @@ interface WithAxe {
 export const GRAVE: ImpactValue[] = ['serious', 'critical'];
 const ANY: ImpactValue[] = ['minor', 'moderate', ...GRAVE];
 
-// Rules on what a browser makes of the elements; the others read elements and attributes alone.
+// Rules that depend on how a browser paints the elements; the others read elements and attributes alone.
 export const PAINTED = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable'];
 
 // Checks all rules, or those that are named.

@@ -17,7 +17,7 @@ const openAll = (page: Page) =>
   page.$$eval('main details', (all) => all.forEach((element) => ((element as HTMLDetailsElement).open = true)));
 
 // Finds elements that are wider than the page and do not scroll inside an element that a keyboard reaches.
-function tooWide(page: Page): Promise<string[]> {
+function findTooWide(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const overlaps: string[] = [];
     const width = document.documentElement.clientWidth;
@@ -38,7 +38,7 @@ function tooWide(page: Page): Promise<string[]> {
 }
 
 // Catches the file that a click would save.
-async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{ name: string; text: string }> {
+async function catchDownload(page: Page, button: ElementHandle<Element>): Promise<{ name: string; text: string }> {
   await page.evaluate(() => {
     const seen = window as unknown as { handed: Promise<string> | null; name: string };
     seen.handed = null;
@@ -79,7 +79,7 @@ inEachBrowser((browser, browserName) => {
   // Only Chromium shows a page as on paper, or switches scripts off; and elements are the same in every browser.
   const isChromium = browserName === 'chromium';
 
-  const ofMnist = (goTo: GoTo) => {
+  const testMnist = (goTo: GoTo) => {
     test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
       const page = await goTo({ width: 1280 });
       await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
@@ -188,7 +188,7 @@ inEachBrowser((browser, browserName) => {
           if (opens) await openAll(page);
           for (const width of WIDTHS) {
             await page.setViewport({ width, height: 900 });
-            await expect.poll(() => tooWide(page), { message: `${width}, ${opens}` }).toEqual([]);
+            await expect.poll(() => findTooWide(page), { message: `${width}, ${opens}` }).toEqual([]);
           }
         }
         const hidden = await page.$$eval('.evidence details table', (all) =>
@@ -216,9 +216,8 @@ inEachBrowser((browser, browserName) => {
           }
         });
 
-      // Both have every section, and with everything open it takes long.
+      // For one page, since it takes long with everything open; accessibility.test.ts has that of mnist.
       if (isChromium && name === 'hostile')
-        // accessibility.test.ts looks at mnist
         test('axe finds nothing with everything open', async () => {
           const page = await goTo({ width: 360, theme: 'dark' });
           await openAll(page);
@@ -227,7 +226,7 @@ inEachBrowser((browser, browserName) => {
           expect(await axeFindings(page, 'nav')).toEqual([]);
         });
 
-      // Before the page is put on paper, and after whatever follows links: it takes the place of what a link does.
+      // It replaces what a click on a link does, so no later test may follow a link.
       if (name === 'hostile')
         test('each drawing and its numbers can be saved', async () => {
           const page = await goTo();
@@ -239,7 +238,7 @@ inEachBrowser((browser, browserName) => {
             const kinds = await Promise.all(buttons.map((element) => element.evaluate((button) => button.textContent)));
             expect(kinds, chart).toEqual(['CSV', 'PNG', 'SVG']);
             for (const [i, start] of [/^[^\r\n]+\r\n/, /PNG/, /^<svg[^>]* viewBox=/].entries()) {
-              const { name, text } = await downloaded(page, buttons[i]);
+              const { name, text } = await catchDownload(page, buttons[i]);
               expect(name).toMatch(new RegExp(`-${chart}\\.${kinds[i]!.toLowerCase()}$`));
               expect(text, name).toMatch(start);
               expect(text, name).not.toContain('var(--');
@@ -271,7 +270,7 @@ inEachBrowser((browser, browserName) => {
           expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
         });
 
-      if (name === 'mnist') ofMnist(goTo);
+      if (name === 'mnist') testMnist(goTo);
     });
   }
 
@@ -295,7 +294,7 @@ inEachBrowser((browser, browserName) => {
             expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
           return;
         }
-        // The bench has come to stand above the section.
+        // The bench opened above the section, which stays in sight.
         const [top, isAtEnd] = await page.$eval(fragment, (element) => {
           const { scrollHeight } = document.documentElement;
           return [element.getBoundingClientRect().top, scrollY + innerHeight >= scrollHeight - 2] as const;

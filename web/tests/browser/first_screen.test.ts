@@ -30,8 +30,8 @@ const NAMES = [
 const scratch = mkdtempSync(join(tmpdir(), 'convscope-named-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-// The page of cnn, as it is where classes have names.
-function withNames(): string {
+// Writes the page of cnn with names of clothes in place of the digits, and returns its path.
+function writeWithNames(): string {
   const into = join(scratch, 'report.html');
   const digits = JSON.stringify(expectedOf(folder, 'mnist').class_names);
   writeFileSync(into, readFileSync(path, 'utf8').replaceAll(digits, JSON.stringify(NAMES)));
@@ -44,7 +44,7 @@ const shifted = (stroke: [number, number][], by: number): [number, number][] => 
 const heldBox = (page: Page): Promise<Box> => boxOf(page, '.strip path.frame.held');
 
 inEachBrowser((browser) => {
-  const ofMnist = (goTo: GoTo) => {
+  const testMnist = (goTo: GoTo) => {
     test.each([
       [1280, 720],
       [1440, 900],
@@ -183,7 +183,7 @@ inEachBrowser((browser) => {
         expect(Number(power)).toBeCloseTo(Math.exp(value - largest), 2);
         const expected = (100 * Math.exp(value - largest)) / sum;
         if (!/[<>]/.test(share)) expect(parseFloat(share)).toBeCloseTo(expected, 0);
-        // As it stands beside its class.
+        // The list of classes shows the same share.
         const shown = await page.$eval(`[data-class="${name}"] .number`, (element) => element.textContent);
         expect(share).toBe(shown);
       }
@@ -192,7 +192,7 @@ inEachBrowser((browser) => {
         const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
         return new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 4).join())).size;
       });
-      expect(colours).toBeGreaterThan(3); // the gap too
+      expect(colours).toBeGreaterThan(3); // with the colour of the gap, at least three for outputs
     });
 
     test('the kernel slides over the map, cell by cell', async () => {
@@ -307,13 +307,13 @@ inEachBrowser((browser) => {
           }
         });
 
-      if (name === 'mnist') ofMnist(goTo);
+      if (name === 'mnist') testMnist(goTo);
     });
   }
 
   test('at 1280 × 720 the names of classes take nothing from the layers of cnn', async () => {
     const options = { width: 1280, height: 720, fragment: '#bench?i=0' };
-    await visit(browser(), withNames(), options, async ({ page }) => {
+    await visit(browser(), writeWithNames(), options, async ({ page }) => {
       expect(await page.$$eval('.answer .class', (all) => all.length)).toBe(NAMES.length);
       expect(await page.$eval('.answer .name', (element) => element.textContent)).toBe('Sneaker'); // a 7
       for (const box of ['.strip', '.classes']) {

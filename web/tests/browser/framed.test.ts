@@ -1,5 +1,5 @@
-// The page in a frame as notebooks and editors show it: its document is an attribute, it may run scripts, and nothing it
-// could share with the page around it is there.
+// The page in a frame as notebooks and editors show it: its document is an attribute, it may run scripts, and it shares
+// nothing with the page around it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,8 @@ import { pagePath } from './reports';
 
 const report = readFileSync(pagePath(inject('reports'), 'mnist'), 'utf8');
 const escaped = report.replace(/&/g, '&amp;').replace(/"/g, '&quot;');
-// What the frame's document may do, it has from the page around it. Visual Studio Code's notebooks have a policy as a
-// setting (notebook.experimental.enableCsp).
+// The document of a frame inherits the policy of the page around it. Visual Studio Code's notebooks can have this one
+// (the setting notebook.experimental.enableCsp).
 const POLICIES = {
   'without a policy': '',
   'with the policy of an editor':

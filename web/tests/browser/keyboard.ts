@@ -16,7 +16,8 @@ interface Walk {
   nameOf(element: Element): string;
 }
 
-const inPage = (selector: string, group: string): void => {
+// Runs in the page: from now on, notes which controls get the focus.
+const observeFocus = (selector: string, group: string): void => {
   const walk: Walk = {
     reached: new Set(),
     group,
@@ -43,7 +44,7 @@ const inPage = (selector: string, group: string): void => {
 };
 
 async function prepare(page: Page): Promise<void> {
-  if (await page.evaluate(() => !('walk' in window))) await page.evaluate(inPage, CONTROLS, GROUP);
+  if (await page.evaluate(() => !('walk' in window))) await page.evaluate(observeFocus, CONTROLS, GROUP);
 }
 
 // Lists the controls that a pointer cannot reach even after scrolling to them. Left out are example images for which the row
@@ -88,19 +89,20 @@ export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
       async (selector, parts, groupKeys) => {
         const { walk } = window as unknown as { walk: Walk };
         const element = document.activeElement as HTMLElement;
-        const others = (group: string) => [...document.querySelectorAll<HTMLElement>(group)];
+        const all = (part: string) => [...document.querySelectorAll<HTMLElement>(part)];
         let keys: string[] = [];
-        if (element.matches('[role="tab"]')) keys = others('[role="tab"]').map(() => 'ArrowRight');
+        if (element.matches('[role="tab"]')) keys = all('[role="tab"]').map(() => 'ArrowRight');
         else if (element.matches('[type="radio"]'))
-          keys = others(`[name="${(element as HTMLInputElement).name}"]`).map(() => 'ArrowRight');
+          keys = all(`[name="${(element as HTMLInputElement).name}"]`).map(() => 'ArrowRight');
         else if (element.matches('.maps')) {
-          const layers = others('.maps');
-          const [at, last] = [layers.indexOf(element), layers.length - 1];
+          // To the last layer, to the first one, back to this one, and to a cell of it.
+          const layers = all('.maps');
+          const [index, last] = [layers.indexOf(element), layers.length - 1];
           const times = (count: number, key: string) => Array.from({ length: count }, () => key);
-          keys = [...times(last - at, ']'), ...times(last, '['), ...times(at, ']'), 'ArrowRight'];
+          keys = [...times(last - index, ']'), ...times(last, '['), ...times(index, ']'), 'ArrowRight'];
         } else if (element.closest(walk.group) !== null) keys = groupKeys;
         const isCovered = () => element.matches(selector) && walk.isCovered(element);
-        // What opens beside it may follow after a frame when the page has scrolled to it.
+        // When the page has scrolled to it, a panel beside it may open a frame later.
         for (let i = 0; i < 2 && isCovered(); i++) await new Promise((resolve) => requestAnimationFrame(resolve));
         return {
           isOutside: element.closest(parts) === null,
@@ -116,16 +118,17 @@ export async function walkByKeys(page: Page, parts: string): Promise<string[]> {
     findings.push(...covered);
     for (const key of keys) {
       await page.keyboard.press(key as KeyInput);
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve))); // what it leads to is there
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve))); // until it is drawn
     }
   }
   const missed = await page.evaluate(
-    (parts, keys) => {
+    (parts, numKeys) => {
       const { walk } = window as unknown as { walk: Walk };
-      const isKnown = (group: Element | null) => group !== null && (walk.turns.get(group) ?? 0) > keys;
+      // In a group, each arrow key moved the focus once after Tab had brought it there, so its other controls work too.
+      const isWalked = (group: Element | null) => group !== null && (walk.turns.get(group) ?? 0) > numKeys;
       return walk
         .controls(parts)
-        .filter((element) => !walk.reached.has(element) && !isKnown(element.closest(walk.group)))
+        .filter((element) => !walk.reached.has(element) && !isWalked(element.closest(walk.group)))
         .map((element) => `not reached: ${walk.nameOf(element)}`);
     },
     parts,

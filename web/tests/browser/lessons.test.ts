@@ -22,23 +22,24 @@ const lessonOf = (page: Page) =>
 const textOf = (page: Page, selector: string) =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText.replace(/\s+/g, ' '));
 
-// A lesson begins with a prediction; then so many tasks are done one after the other.
+// Answers the question with which a lesson begins.
 async function predict(page: Page, lesson: string, answer: string): Promise<void> {
   await page.waitForSelector(`.lessons[data-lesson="${lesson}"][data-step="predict"]`);
   await click(page, `[data-predict="${answer}"]`);
   await page.waitForSelector('.lessons[data-step="try"][data-done="0"]');
 }
-const done = (page: Page, tasks: number) =>
+// Waits until so many tasks of the lesson are done, or all of them, which shows the conclusion.
+const waitForTasks = (page: Page, tasks: number) =>
   page.waitForSelector(`.lessons:is([data-done="${tasks}"], [data-step="found"])`);
 
 // Reads the conclusion, and whether the prediction was correct.
-async function found(page: Page): Promise<{ text: string; right: boolean }> {
+async function readConclusion(page: Page): Promise<{ text: string; isCorrect: boolean }> {
   await page.waitForSelector('.lessons[data-step="found"]');
-  const right = await page.$eval('.found', (element) => (element as HTMLElement).dataset.right === 'true');
+  const isCorrect = await page.$eval('.found', (element) => (element as HTMLElement).dataset.right === 'true');
   const text = await textOf(page, '.found');
   expect(text).not.toMatch(/[{}]|undefined|NaN|null/);
   expect(await page.$eval('.lessons [aria-live]', (element) => element.textContent)).not.toBe('');
-  return { text, right };
+  return { text, isCorrect };
 }
 
 async function pointAt(page: Page, layer: string, cell: Place): Promise<void> {
@@ -53,7 +54,7 @@ async function hold(page: Page, layer: string, target: Place): Promise<void> {
   await expect.poll(async () => (await lensOf(page)).cell).toBe(cell);
 }
 // Finds the brightest pixel of the image.
-const brightest = (page: Page): Promise<Place> =>
+const findBrightest = (page: Page): Promise<Place> =>
   page.$eval('canvas[data-layer="input"]', (element) => {
     const canvas = element as HTMLCanvasElement;
     const [rows, columns] = [Number(canvas.dataset.rows), Number(canvas.dataset.columns)];
@@ -73,24 +74,24 @@ const brightest = (page: Page): Promise<Place> =>
 const LESSONS: Record<string, (page: Page) => Promise<void>> = {
   async pixels(page) {
     await predict(page, 'pixels', 'numbers');
-    await pointAt(page, 'input', await brightest(page));
-    await done(page, 1);
+    await pointAt(page, 'input', await findBrightest(page));
+    await waitForTasks(page, 1);
     await pointAt(page, 'input', { map: 0, row: 0, column: 0 });
-    await done(page, 2);
+    await waitForTasks(page, 2);
     for (const map of [0, 1]) await pointAt(page, 'conv2d', { map, row: 4, column: 4 });
-    const { text, right } = await found(page);
-    expect(right).toBe(true);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(true);
     expect(text).toMatch(/^As you predicted: 784 numbers.* your bright pixel is 2\d\d, your dark one 0\./);
   },
   async convolution(page) {
     await predict(page, 'convolution', 'each');
     await hold(page, 'conv2d', { map: 3, row: 2, column: 2 });
-    await done(page, 1);
+    await waitForTasks(page, 1);
     for (let i = 0; i < 5; i++) await click(page, '[data-slide-step]');
-    await done(page, 2);
+    await waitForTasks(page, 2);
     await click(page, '.strip [data-column="conv2d"] .head button');
-    const { text, right } = await found(page);
-    expect(right).toBe(false);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(false);
     expect(text).toContain('You predicted “6,084, different at each place”. It is “9, the same at each place”.');
     expect(text).toContain(`add up to ${(await lensOf(page)).value.toFixed(2)} `);
   },
@@ -98,28 +99,28 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     await predict(page, 'pooling', 'to');
     await hold(page, 'max_pooling2d', { map: 2, row: 6, column: 6 });
     const { value } = await lensOf(page);
-    await done(page, 1);
+    await waitForTasks(page, 1);
     for (let i = 0; i < 3; i++) await click(page, '[data-slide-step]');
-    await done(page, 2);
+    await waitForTasks(page, 2);
     await hold(page, 'conv2d', { map: 2, row: 12, column: 12 });
-    const { text, right } = await found(page);
-    expect(right).toBe(true);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(true);
     expect(text).toContain(`row 6, column 6 of map 2, pooling kept ${value.toFixed(2)}, the largest of`);
     expect(text).toContain('from 26 × 26 to 13 × 13');
   },
   async depth(page) {
     await predict(page, 'depth', 'large');
     await hold(page, 'max_pooling2d_1', { map: 5, row: 2, column: 2 });
-    await done(page, 1);
+    await waitForTasks(page, 1);
     await click(page, '.lens .swap');
     const slider = (await page.$('input[aria-label="Layers back"]'))!;
     await slider.focus();
     for (let i = 0; i < 2; i++) await page.keyboard.press('ArrowLeft');
-    await done(page, 2);
+    await waitForTasks(page, 2);
     await hold(page, 'conv2d', { map: 0, row: 5, column: 5 });
-    const { text, right } = await found(page);
-    expect(right).toBe(true);
-    // It sees the image through no other layer, so its arithmetic is back.
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(true);
+    // The first convolution reads the image itself, so the lens shows its arithmetic in place of layers.
     await page.waitForSelector('.lens .work', { visible: true });
     expect(text).toContain("depends on 10 × 10 of the image's 28 × 28 pixels, the one of Convolution 1 on 3 × 3");
   },
@@ -127,27 +128,27 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     await predict(page, 'softmax', 'none');
     await click(page, '.pad button[title^="Clear"]');
     await draw(page, [SPIRAL]);
-    await done(page, 1);
+    await waitForTasks(page, 1);
     const answer = await predictionOf(page);
     await hold(page, 'dense_1', { map: 3, row: 0, column: 0 });
-    await done(page, 2);
+    await waitForTasks(page, 2);
     await click(page, '.few button');
-    const { text, right } = await found(page);
-    expect(right).toBe(false);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(false);
     expect(text).toMatch(new RegExp(`the network answered ${answer} with [<>\\d. ]+ %, from a logit of [−\\d.]+\\.`));
   },
   async training(page) {
     await predict(page, 'training', 'rises');
     await page.focus('input[aria-label="Epoch"]');
     await page.keyboard.press('Home');
-    await done(page, 1);
+    await waitForTasks(page, 1);
     await openTab(page, 'step');
     await click(page, '[data-step-whole]');
-    await done(page, 2);
+    await waitForTasks(page, 2);
     await page.focus('input[aria-label="Epoch"]');
     await page.keyboard.press('End');
-    const { text, right } = await found(page);
-    expect(right).toBe(true);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(true);
     const [before, after] = text
       .match(/gave class \d a probability of ([\d.]+) %, and after one step on this image ([\d.]+) %/)!
       .slice(1)
@@ -161,8 +162,8 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
       await click(page, `[data-experiment="${experiment}"]`);
       await page.waitForSelector(`.lessons:is([data-done="${tasks + 1}"], [data-step="found"])`, { timeout: 120_000 });
     }
-    const { text, right } = await found(page);
-    expect(right).toBe(true);
+    const { text, isCorrect } = await readConclusion(page);
+    expect(isCorrect).toBe(true);
     const gap = Number(text.match(/a gap of ([\d.]+) points/)![1]);
     expect(gap).toBeGreaterThan(5);
   },
@@ -172,13 +173,13 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     const slider = (await page.waitForSelector('.fool [data-epsilon] input', { visible: true }))!;
     await slider.focus();
     for (let i = 0; i < 8 && (await lessonOf(page)).done === '0'; i++) await page.keyboard.press('ArrowLeft');
-    await done(page, 1);
+    await waitForTasks(page, 1);
     await click(page, '.examples .all');
     await page.$$eval('.picker .filters label', (labels) =>
       (labels.find((element) => element.textContent?.trim() === 'Wrong') as HTMLElement).click(),
     );
     await click(page, '.picker [data-position]');
-    const { text } = await found(page);
+    const { text } = await readConclusion(page);
     expect(text).toMatch(/A change of [\d.]+ grey levels per pixel \([<>\d. ]+ % of the range\) turned \d into \d\./);
     expect(text).toMatch(/of 10,000 test images are classified wrongly/);
   },
@@ -201,7 +202,7 @@ inEachBrowser((browser, name) => {
         await page.keyboard.press('Enter');
         await expect.poll(() => page.evaluate(() => scrollY)).toBe(0); // also after a tool below the first screen
       }
-      // What each finds stands in the same place; accessibility.test.ts looks at the questions and tasks of all.
+      // accessibility.test.ts looks at the questions and tasks of all lessons; conclusions are alike, so the last is enough.
       if (name === 'chromium') expect(await axeFindings(page, '.lessons', GRAVE)).toEqual([]);
       await page.$$eval('.ways button', (all) =>
         (all.find((element) => element.textContent === 'All lessons') as HTMLElement).click(),
@@ -261,7 +262,7 @@ inEachBrowser((browser, name) => {
         });
       await expect.poll(isShown).toBe(true);
       const open = await height();
-      // Not by the pointer's place: on a busy machine the page still scrolls to the layer.
+      // Clicked without the pointer, which might miss it: on a busy machine the page still scrolls to the layer.
       await page.$eval('.lessons .fold', (button) => (button as HTMLElement).click());
       await expect.poll(height).toBeLessThan(open);
       expect(await textOf(page, '.tasks')).toContain('bright pixel');
@@ -284,10 +285,10 @@ inEachBrowser((browser, name) => {
         .toBe('Pooling is left out: this network has no pooling.');
       await page.evaluate(() => (location.hash = '#bench?i=0&n=pixels'));
       await predict(page, 'pixels', 'numbers');
-      await pointAt(page, 'input', await brightest(page));
+      await pointAt(page, 'input', await findBrightest(page));
       await pointAt(page, 'input', { map: 0, row: 0, column: 0 });
       for (const map of [0, 1]) await pointAt(page, 'dense', { map, row: 0, column: 0 });
-      expect((await found(page)).text).toMatch(/Each unit of Dense.* weighs all of them/);
+      expect((await readConclusion(page)).text).toMatch(/Each unit of Dense.* weighs all of them/);
     });
   });
 

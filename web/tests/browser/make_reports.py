@@ -1,12 +1,11 @@
-"""Make the reports that the browser tests open, and beside each what Python computes of the same network.
+"""Make the pages that the browser tests open, and beside each what Python computes with the same network.
 
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
-all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
-classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
-markup), ann (no convolution at all), and the pages of no run, which have no expected.json: playground, prediction
-and experiment.
-Each page of a run but fashion's and wide's has every section that there is, most of few images. mnist has photo.png
-too, a digit under a shadow as a camera would see it.
+all of them. Runs: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters
+(26 classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
+markup) and ann (no convolution at all). Their pages have every section, measured on few images, but for those of
+fashion and wide. Pages without a run, which have no expected.json: playground, prediction and experiment.
+Beside mnist there is photo.png, a digit under a shadow as a camera would see it.
 """
 
 import json
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from small_evidence import few_of, small_evidence, with_siblings
+from small_evidence import measure_slow_topics, small_evidence, take_first_images
 
 import convscope as cs
 from convscope.base.records import from_attributes
@@ -60,7 +59,7 @@ def mnist(folder: Path) -> None:
     """The preset cnn and its dense network, by the commands that a user gives."""
     run_command("run", "--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--seeds", "2", "--out", folder)
     kept = open_run(folder)
-    measured = with_siblings(kept.load_model(), few_of(cs.load_dataset("mnist")), RECIPE)
+    measured = measure_slow_topics(kept.load_model(), take_first_images(cs.load_dataset("mnist")), RECIPE)
     for topic, record in measured.items():  # as `convscope report RUN all` does, of fewer images
         kept.write_evidence(topic, record, kept.load_model())
     run_command("export", "--format", "safetensors", folder)
@@ -76,7 +75,7 @@ def playground(folder: Path) -> None:
 
 def prediction(folder: Path) -> None:
     """The page that `convscope predict` writes of two photos."""
-    model, _ = cs.train(cs.presets.ann, few_of(cs.load_dataset("mnist")), RECIPE)
+    model, _ = cs.train(cs.presets.ann, take_first_images(cs.load_dataset("mnist")), RECIPE)
     folder.mkdir(parents=True)
     write_photo(folder / PHOTO)
     reader = make_explaining_reader(model, Path("runs/one"))
@@ -86,7 +85,7 @@ def prediction(folder: Path) -> None:
 
 def experiment(folder: Path) -> None:
     """The page that `convscope experiment` writes, of two runs of each of two networks, as points of the frontier."""
-    few = few_of(cs.load_dataset("mnist"))
+    few = take_first_images(cs.load_dataset("mnist"))
     networks = [cs.presets.ann(), cs.presets.cnn()]
     runs = run_experiment(networks, few, [RECIPE], range(2), dataset="mnist")
     folder.mkdir(parents=True)
@@ -179,7 +178,7 @@ def run_command(command: str, *arguments: str | Path) -> None:
 
 
 def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
-    """Return images of a coarse random pattern for each class, dimmed, moved by up to a pixel, with noise."""
+    """Make a data set with a coarse random pattern for each class; images dim it, move it by a pixel, and add noise."""
     random = np.random.default_rng(0)
     height, width, channels = shape
     patterns = random.random((len(names), height // 4, width // 4, channels)).repeat(4, axis=1).repeat(4, axis=2)
@@ -196,7 +195,7 @@ def make_dataset(shape: tuple[int, int, int], names: Sequence[str], name: str) -
 
 
 def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_evidence: bool = True) -> None:
-    """Train, measure and write the page as `convscope run` does, of data whose classes have names."""
+    """Train, measure and write the page as `convscope run` does, for data in memory."""
     snapshots = {0: initial_weights(architecture, 0)}
 
     def keep(state: TrainingState) -> None:
@@ -232,9 +231,9 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
 def compute_expected(folder: Path) -> dict[str, Any]:
     """Compute the logits of a run for some images: of the whole network, and without each filter and unit."""
     model = cs.load_model(folder / "model.safetensors")
-    images = first_images(folder)
+    images = read_first_images(folder)
     kinds = (cs.Conv2D, cs.DepthwiseConv2D, cs.Dense)
-    # In the layer that gives the logits the page has no ablations: its numbers are the answer.
+    # The page has no ablations of the last layer, which gives the logits.
     computing = [row for row in model.architecture.table if not isinstance(row.layer, cs.Activation)]
     layers = [row for row in computing[:-1] if isinstance(row.layer, kinds)]
     filters = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
@@ -243,7 +242,7 @@ def compute_expected(folder: Path) -> dict[str, Any]:
     return {
         "class_names": list(model.class_names),
         "logits": model.logits(images).tolist(),
-        "photo": photo_expected(model, photo) if photo.exists() else None,
+        "photo": compute_photo(model, photo) if photo.exists() else None,
         "ablations": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(filters, ablated, strict=True)},
     }
 
@@ -258,7 +257,7 @@ def write_photo(path: Path) -> None:
     Image.fromarray(photograph_digit(cs.load_dataset("mnist").test.images[0], seed=0)).save(path)
 
 
-def photo_expected(model: cs.Model, path: Path) -> dict[str, Any]:
+def compute_photo(model: cs.Model, path: Path) -> dict[str, Any]:
     """Prepare a photo and classify it: hints, the size after each step, and logits."""
     (read,) = predict(model, [read_picture(path)])
     prepared = read.prepared
@@ -269,7 +268,7 @@ def photo_expected(model: cs.Model, path: Path) -> dict[str, Any]:
     }
 
 
-def first_images(folder: Path) -> NDArray[np.uint8]:
+def read_first_images(folder: Path) -> NDArray[np.uint8]:
     """Return the first test images (N, H, W, C) of a run."""
     kept = folder / "images.npz"
     if not kept.exists():
@@ -284,12 +283,12 @@ def main() -> None:
     into, *names = sys.argv[1:]
     possible = [name for name in REPORTS if name != "fashion" or FASHION_FOLDER.exists()]
     with ProcessPoolExecutor(2) as processes:  # most of it uses one core
-        for made in [processes.submit(make, name, Path(into) / name) for name in names or possible]:
-            made.result()
+        for report in [processes.submit(make, name, Path(into) / name) for name in names or possible]:
+            report.result()  # raises the error of its process
 
 
 def make(name: str, folder: Path) -> None:
-    """Write the report of this name, and what is expected of it."""
+    """Write the page of this name, and what Python computes with its network."""
     REPORTS[name](folder)
     if (folder / "model.safetensors").exists():
         (folder / "expected.json").write_text(json.dumps(compute_expected(folder)), encoding="utf-8")

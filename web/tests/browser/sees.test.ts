@@ -9,7 +9,8 @@ inEachBrowser((browser) => {
   test('the window of a cell grows from layer to layer until the image, and the flow frames the same layers', async () => {
     const options = { width: 1440, height: 900, fragment: '#bench?i=0&c=conv2d_1.12.4.7' };
     await visit(browser(), path, options, async ({ page }) => {
-      const seen = async (back: number) => {
+      // Moves the slider `back` layers back, and returns the frame that the lens names and the number of frames in the flow.
+      const lookBack = async (back: number) => {
         await page.$eval(
           '.sees input',
           (input, to) => {
@@ -24,10 +25,10 @@ inEachBrowser((browser) => {
         ]);
       };
       expect(await page.$eval('.sees', (element) => (element as HTMLElement).dataset.sees)).toBe('input 8 8');
-      expect(await seen(0)).toEqual(['conv2d_1 1 1', 0]);
-      expect(await seen(1)).toEqual(['max_pooling2d 3 3', 1]);
-      expect(await seen(2)).toEqual(['conv2d 6 6', 2]);
-      expect(await seen(3)).toEqual(['input 8 8', 3]);
+      expect(await lookBack(0)).toEqual(['conv2d_1 1 1', 0]);
+      expect(await lookBack(1)).toEqual(['max_pooling2d 3 3', 1]);
+      expect(await lookBack(2)).toEqual(['conv2d 6 6', 2]);
+      expect(await lookBack(3)).toEqual(['input 8 8', 3]);
       await page.click('.sees button');
       await page.waitForSelector('.sees[data-sees="conv2d 6 6"]');
       await page.waitForSelector('.sees[data-sees="input 8 8"]');

@@ -1,6 +1,6 @@
-"""What else is measured of a report's model, every topic that the page has a section for, on few images.
+"""Measure every topic that the page has a section for, so that it looks as after `convscope report RUN all`.
 
-The numbers mean little on so few; the page is to look as it does after `convscope report RUN all`.
+Few images are used, so the numbers mean little.
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ _FOLDS = 2
 
 def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
     """Measure every topic of the first of `models`, with two training runs of each model."""
-    model, few = models[0], few_of(splits)
+    model, few = models[0], take_first_images(splits)
     evidence = {
-        **over_seeds([model.architecture for model in models], few, recipe),
-        **without_siblings(model, few),
-        **with_siblings(model, few, recipe),
+        **measure_seeds([model.architecture for model in models], few, recipe),
+        **measure_quick_topics(model, few),
+        **measure_slow_topics(model, few, recipe),
         "exports": measure_exports(model, few),
     }
     assert evidence.keys() == TOPICS.keys()
@@ -44,7 +44,7 @@ def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Rec
 
 
 def measure_exports(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
-    """Return the parity of one file, and of one that stands for those of programs with long names."""
+    """Measure the parity of a file, and make up a row of a runtime with a long name."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         cs.save_model(model, path)
@@ -53,14 +53,14 @@ def measure_exports(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
     return cs.ParityTable(rows=(own, float16))
 
 
-def few_of(splits: cs.Splits) -> cs.Splits:
+def take_first_images(splits: cs.Splits) -> cs.Splits:
     """Return the first images of both splits."""
     numbers = ((splits.train, _MAX_TRAINING), (splits.test, _MAX_TEST))
     return cs.Splits(*(split.take(np.arange(min(number, len(split)))) for split, number in numbers))
 
 
-def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
-    """Return by topic what needs networks beside the model, and what attacks and spoiled images cost it."""
+def measure_slow_topics(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
+    """Measure the topics that need further networks, and those that spoil images; return the evidence by topic."""
     siblings = crossfit(model.architecture, few.train, recipe, folds=_FOLDS)
     logits = model.logits(few.test.images)
     calibration = measure_calibration(
@@ -81,8 +81,8 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
     }
 
 
-def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
-    """Return by topic what `convscope run` measures of every run beside its accuracy."""
+def measure_quick_topics(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
+    """Measure the topics that `convscope run` measures in every run; return the evidence by topic."""
     return {
         "filters": filter_cards(model, few.test),
         "embedding": embed(model, few.test, max_images=400),
@@ -90,7 +90,7 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     }
 
 
-def over_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
+def measure_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
     """Train two runs of each architecture and return their comparison as the page reads it."""
     runs = run_experiment(architectures, few, [recipe], range(2), dataset=few.name)
     return {"seeds": SeedRuns(runs, None, "2 seeds, as asked.").to_record()}

@@ -32,6 +32,7 @@ inEachBrowser((browser, name) => {
           seen.push(await phase());
         }
         expect([seen[0], seen[1], ...seen.slice(-3)]).toEqual(['forward', 'loss', 'input', 'update', 'answer']);
+        // A picture for each phase that goes back through a layer: all but forward, loss, update and answer.
         expect(await page.$$eval('[data-back] canvas', (all) => all.length)).toBe(seen.length - 4);
         const [before, after] = await losses();
         expect(after).toBeLessThan(before);

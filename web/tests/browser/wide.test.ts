@@ -37,14 +37,14 @@ const isPredictionListed = (page: Page): Promise<boolean> =>
     return head.top >= 0 && row.top >= head.bottom - 1 && row.bottom <= more.top + 1 && more.bottom <= innerHeight;
   });
 
-async function isHeld(page: Page, cell: string): Promise<void> {
+async function expectHeld(page: Page, cell: string): Promise<void> {
   await expect.poll(async () => (await lensOf(page)).cell).toMatch(cell);
   await expect.poll(() => isHeldShown(page), { message: cell }).toBe(true);
   expect(await isScrolledSideways(page), cell).toBe(false);
 }
 
-// However it is chosen: by the address, by keys and by the pointer.
-async function heldCellsShow(page: Page, width: number): Promise<void> {
+// The held cell is in sight however it is chosen: by the address, by keys and by the pointer.
+async function checkHeldCells(page: Page, width: number): Promise<void> {
   const [within, room] = await page.$eval('.strip', (strip) => [strip.scrollWidth, strip.clientWidth]);
   expect(within).toBeGreaterThan(room);
   expect(await isScrolledSideways(page)).toBe(false);
@@ -58,7 +58,7 @@ async function heldCellsShow(page: Page, width: number): Promise<void> {
     const last = { map: maps.shown - 1, row: maps.rows - 1, column: maps.columns - 1 };
     const cell = [maps.layer, last.map, last.row, last.column];
     await page.evaluate((hash) => (location.hash = hash), `${fragment}&c=${cell.join('.')}`);
-    await isHeld(page, cell.join(' '));
+    await expectHeld(page, cell.join(' '));
     for (const part of [...firstScreen, '.answer .chosen']) expect(await isInSight(page, part), part).toBe(true);
     await page.evaluate((hash) => (location.hash = hash), fragment);
     await expect.poll(() => page.$('.lens.held')).toBeNull();
@@ -80,12 +80,12 @@ async function heldCellsShow(page: Page, width: number): Promise<void> {
     await page.mouse.down();
     await page.mouse.up();
     await page.waitForSelector('.lens.held');
-    await isHeld(page, `${layers[at].layer} 0 `); // a cell can be smaller than what the browser rounds to
+    await expectHeld(page, `${layers[at].layer} 0 `); // a cell can be smaller than what the browser rounds to
     if (width !== TELEPHONE[0]) for (const part of firstScreen) expect(await isInSight(page, part), part).toBe(true);
   }
 }
 
-async function classesScrollWithinTheirBox(page: Page): Promise<void> {
+async function checkClassList(page: Page): Promise<void> {
   const answers = expectedOf(folder, 'wide').logits.map((row) => row.indexOf(Math.max(...row)));
   const boxes = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
   const before = await boxes();
@@ -111,9 +111,9 @@ inEachBrowser((browser, name) => {
     'at %i × %i all classes scroll within their box, and a held cell shows',
     async (width, height) => {
       await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
-        await classesScrollWithinTheirBox(page);
+        await checkClassList(page);
         await page.evaluate((hash) => (location.hash = hash), fragment);
-        await heldCellsShow(page, width);
+        await checkHeldCells(page, width);
       });
     },
   );

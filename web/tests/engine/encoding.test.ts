@@ -1,3 +1,4 @@
+// Settings are passed to the engine as a row of numbers.
 import { expect, test } from 'vitest';
 import type { Exports } from '../../src/engine/memory';
 import { StructFields } from '../../src/engine/encoding';
