@@ -6,7 +6,9 @@ import json
 import re
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +34,8 @@ class Page(HTMLParser):
         self.tags: Counter[str] = Counter()
         self.order: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
-        self.text, self.texts = "", list[str]()
-        self.inside: defaultdict[str, str] = defaultdict(str)
+        self.text = ""  # what a reader sees: neither scripts nor styles
+        self.inside: defaultdict[str, str] = defaultdict(str)  # the text directly in elements of a kind
         self.last_script = ""
         self.source = text
         self.feed(text)
@@ -55,7 +57,6 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
         self.inside[self.open[-1] if self.open else ""] += data
         if self.open[-1:] == ["script"]:
             self.last_script = data
@@ -71,16 +72,22 @@ def pages(runs: dict[str, RunContents]) -> dict[str, str]:
     return {name: render_report(run) for name, run in runs.items()}
 
 
+@pytest.fixture(scope="session")
+def parse(pages: dict[str, str]) -> Callable[[str], Page]:
+    """A function that parses a page, each only once, since it takes a tenth of a second. Tests only read the result."""
+    return cache(lambda name: Page(pages[name]))
+
+
 @pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "stopped", "many"])
-def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
-    return Page(pages[request.param])
+def page(request: pytest.FixtureRequest, parse: Callable[[str], Page]) -> Page:
+    return parse(request.param)
 
 
-def test_the_layer_table_names_shortcuts_and_counts_moving_statistics(pages: dict[str, str]) -> None:
-    text = re.sub(r"\s+", " ", Page(pages["residual"]).text)
+def test_the_layer_table_names_shortcuts_and_counts_moving_statistics(parse: Callable[[str], Page]) -> None:
+    text = re.sub(r"\s+", " ", parse("residual").text)
     assert "Add of stem" in text
     assert "18 of the parameters are moving statistics, which are not trained by gradients." in text
-    assert "moving statistics" not in pages["cnn"]
+    assert "moving statistics" not in parse("cnn").text
 
 
 def test_every_element_is_closed(page: Page) -> None:
@@ -186,13 +193,11 @@ def test_a_page_refers_to_nothing_outside_itself(page: Page) -> None:
     assert all(link.startswith(("#", "data:")) for link in links)
 
 
-@pytest.mark.slow
-def test_a_style_refers_to_nothing_outside_itself(pages: dict[str, str]) -> None:
-    for text in pages.values():
-        styles = Page(text).inside["style"]
-        assert styles
-        assert all(url.startswith("url(#") for url in re.findall(r"url\([^)]*\)", styles))
-        assert "@import" not in styles
+def test_a_style_refers_to_nothing_outside_itself(page: Page) -> None:
+    styles = page.inside["style"]
+    assert styles
+    assert all(url.startswith("url(#") for url in re.findall(r"url\([^)]*\)", styles))
+    assert "@import" not in styles
 
 
 def test_ids_are_unique_and_every_link_within_the_page_has_a_target(page: Page) -> None:
@@ -254,14 +259,11 @@ def test_figures_after_one_epoch_claim_no_trend() -> None:
     assert not re.search("still (falling|changing)|widening", text)
 
 
-def test_topics_without_measurements_have_no_section(runs: dict[str, RunContents]) -> None:
+def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> None:
     page = render_report(replace(runs["tiny"], evidence=()))
     assert 'id="ablation"' not in page
     assert "#ablation" not in page
-
-
-def test_a_run_without_a_baseline_has_no_comparison(pages: dict[str, str]) -> None:
-    assert 'id="comparison"' not in pages["tiny"]
+    assert 'id="comparison"' not in page  # the run has no baseline
 
 
 def test_the_verdict_states_its_evidence_and_its_limits(pages: dict[str, str], payloads: dict[str, Any]) -> None:
@@ -275,8 +277,8 @@ def test_the_verdict_states_its_evidence_and_its_limits(pages: dict[str, str], p
     assert "one run with one seed" in text
 
 
-def test_a_page_says_that_validation_images_chose_and_test_images_did_not(pages: dict[str, str]) -> None:
-    text = Page(pages["stopped"]).text.replace("\N{NO-BREAK SPACE}", " ")
+def test_a_page_says_that_validation_images_chose_and_test_images_did_not(parse: Callable[[str], Page]) -> None:
+    text = parse("stopped").text.replace("\N{NO-BREAK SPACE}", " ")
     choice = "stopped after epoch 2 of 5, 1 epoch without a better val_loss; weights of epoch 1"
     assert (
         f"20 % of the training images, were measured after each epoch and used for early stopping ({choice})." in text
@@ -297,8 +299,8 @@ def test_the_matrix_of_the_image_is_there_in_full(pages: dict[str, str], payload
     assert rows == payloads["cnn"]["data"]["example"]["channels"][0]
 
 
-def test_a_page_says_that_depthwise_filters_read_one_channel(pages: dict[str, str]) -> None:
-    text = Page(pages["depthwise"]).text
+def test_a_page_says_that_depthwise_filters_read_one_channel(parse: Callable[[str], Page]) -> None:
+    text = parse("depthwise").text
     assert "12 filters, each of one channel" in text
     assert "6 filters, input channel 0" in text
 
@@ -345,8 +347,8 @@ def test_a_page_without_engine_and_weights_is_small(pages: dict[str, str]) -> No
         assert len(html.encode()) < (550_000 if name == "cnn" else 2_000_000), name
 
 
-def test_a_page_shows_the_command_that_makes_the_run_again(pages: dict[str, str]) -> None:
-    text = Page(pages["cnn"]).text
+def test_a_page_shows_the_command_that_makes_the_run_again(parse: Callable[[str], Page]) -> None:
+    text = parse("cnn").text
     assert "convscope run --dataset mnist --architecture cnn --seed 0" in text
 
 
