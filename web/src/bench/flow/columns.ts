@@ -36,6 +36,7 @@ export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: stri
 const LINE = 20; // CSS pixels: height of a line of a heading in LayerColumn at a text scale of 1
 
 // Computes the least width at which the title takes at most two lines and the facts three; if `isRoomy`, one and two.
+// A piece of a text is not broken. `scale` is the text's: all is measured at scale 1, and then multiplied.
 export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
   const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
   const longestPiece = (text: string, weight: string) =>

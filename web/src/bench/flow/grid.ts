@@ -26,7 +26,8 @@ const MAX_UNITS = 400; // units of a vector that are drawn until then
 const FEW_UNITS = 32; // up to this many units stand in one column
 // In CSS pixels.
 export const BETWEEN = 8; // gap between columns
-// Maps begin small, with the first of the cells 4, 3 and 2 with which all columns fit; or readable, if none fits.
+// Maps begin small, with the first of the cells 4, 3 and 2 with which all columns fit. If none fits, the flow scrolls,
+// and they begin readable.
 const [SMALL_SIDE, READABLE_SIDE] = [20, 40];
 const FIRST_CELLS = [4, 3, 2];
 const MAX_FIRST_CELL = 8; // a cell begins no larger, so a map of few numbers can begin below those sides
@@ -60,49 +61,48 @@ export function cellAt(grid: Grid, { x, y }: Point): { map: number; row: number;
   return row < grid.rows && column < grid.columns ? { map, row, column } : null;
 }
 
-// Arranges the maps of a layer, with cells of this size, in as few columns as the height allows.
-function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
-  const [rows, columns, maps] = sizesOf(shape);
-  const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
-  const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
-  const maxGridRows = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
-  const least = Math.ceil(shown / maxGridRows);
-  // More maps stand side by side if the heading is wider; a few units stay in one column.
-  const underHeading =
-    isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((narrowest * scale + gap) / (columns * cell + gap));
-  const gridColumns =
-    underHeading > least ? divisor(shown, least, Math.min(underHeading, shown)) : evenly(shown, least);
-  return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
-}
-
-// Finds the largest divisor of `shown` in [least, largest], so that no row is short, or else returns `largest`.
-function divisor(shown: number, least: number, largest: number): number {
-  for (let count = largest; count >= least; count--) if (shown % count === 0) return count;
-  return largest;
-}
-
-// Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short; without one, rows are evenly filled.
-function evenly(shown: number, least: number): number {
-  for (let count = least; count <= 1.5 * least; count++) if (shown % count === 0) return count;
-  return Math.ceil(shown / Math.ceil(shown / least));
-}
-
-// Chooses the first cell: at least `least` CSS pixels, or as many as give the map the side `side`, up to MAX_FIRST_CELL.
-function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
-  const [rows, columns, maps] = sizesOf(shape);
-  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? FEW_UNITS_CELL : MANY_UNITS_CELL) * scale));
-  return Math.max(
-    1,
-    Math.round(least * scale),
-    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(MAX_FIRST_CELL * scale)),
-  );
-}
-
 export interface ColumnNeeds {
   shape: Shape;
   all: boolean; // show every map
   narrowest: number; // CSS pixels of width that the heading needs
   folded: number | null; // CSS pixels of width if the column is folded to a line, else null
+}
+
+// Arranges the maps of a layer, with cells of this size: in as few grid columns as the height allows, or in more if the
+// heading above them is wider anyway.
+function makeGrid({ shape, all, narrowest }: ColumnNeeds, cell: number, height: number, scale: number): Grid {
+  const [rows, columns, maps] = sizesOf(shape);
+  const shown = all ? maps : Math.min(maps, isVector(shape) ? MAX_UNITS : MAX_MAPS);
+  const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
+  // n maps in a line take n * (numbers * cell + gap) - gap canvas pixels.
+  const mapsIn = (length: number, numbers: number) => Math.floor((length * scale + gap) / (numbers * cell + gap));
+  const least = Math.ceil(shown / Math.max(1, mapsIn(height, rows)));
+  const underHeading = isVector(shape) && maps <= FEW_UNITS ? 1 : mapsIn(narrowest, columns);
+  const gridColumns =
+    underHeading > least ? mostColumns(shown, least, Math.min(underHeading, shown)) : fewestColumns(shown, least);
+  return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
+}
+
+// Finds the largest divisor of `shown` in [least, largest], so that no row is short, or else returns `largest`:
+// 32 maps in 5 to 10 columns are four rows of 8.
+function mostColumns(shown: number, least: number, largest: number): number {
+  for (let count = largest; count >= least; count--) if (shown % count === 0) return count;
+  return largest;
+}
+
+// Finds the least divisor of `shown` in [least, 1.5 * least], so that no row is short. Without one, as many rows as
+// with `least` columns are filled evenly: 17 maps with a least of 7 stand in rows of 6, 6 and 5, not of 7, 7 and 3.
+function fewestColumns(shown: number, least: number): number {
+  for (let count = least; count <= 1.5 * least; count++) if (shown % count === 0) return count;
+  return Math.ceil(shown / Math.ceil(shown / least));
+}
+
+// Chooses the canvas pixels of a first cell: the map gets this side, but a cell at least `least` CSS pixels.
+function firstCell({ shape }: ColumnNeeds, side: number, least: number, scale: number): number {
+  const [rows, columns, maps] = sizesOf(shape);
+  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? FEW_UNITS_CELL : MANY_UNITS_CELL) * scale));
+  const cellOfSide = Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(MAX_FIRST_CELL * scale));
+  return Math.max(1, Math.round(least * scale), cellOfSide);
 }
 
 // Computes the width of all columns with their gaps, in CSS pixels.
@@ -120,21 +120,22 @@ export function fitGrids(needs: ColumnNeeds[], width: number, height: number, sc
   const begin = (side: number, least: number) =>
     needs.map((need) => makeGrid(need, firstCell(need, side, least, scale), height, scale));
   const isLow = (grid: Grid) => canvasSize(grid).height <= height * scale;
-  const small = FIRST_CELLS.map((least) => begin(SMALL_SIDE, least)).find(
-    (grids, i) => widthOf(needs, grids, scale) <= width && (i === FIRST_CELLS.length - 1 || grids.every(isLow)),
-  );
-  const grids = small ?? begin(READABLE_SIDE, 1);
+  const fits = (grids: Grid[]) => widthOf(needs, grids, scale) <= width;
+  const small = FIRST_CELLS.map((least) => begin(SMALL_SIDE, least));
+  // With the smallest cells, maps may be too high: scrolling down is better than to the side.
+  const best = small.find((grids) => fits(grids) && grids.every(isLow)) ?? small.slice(-1).find(fits);
+  const grids = best ?? begin(READABLE_SIDE, 1);
   let spare = width - widthOf(needs, grids, scale);
-  const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
+  const sideOf = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell; // of a map
   // Grows the grids of these layers, always the one with the smallest maps, until none of them can grow.
   const grow = (growing: Set<number>, maxCell: number) => {
     while (growing.size > 0) {
       const i = [...growing].reduce((smallest, candidate) =>
-        side(grids[candidate]) < side(grids[smallest]) ? candidate : smallest,
+        sideOf(grids[candidate]) < sideOf(grids[smallest]) ? candidate : smallest,
       );
       const larger = makeGrid(needs[i], grids[i].cell + 1, height, scale);
       const added = columnWidth(needs[i], larger, scale) - columnWidth(needs[i], grids[i], scale);
-      const isTooLarge = side(larger) > MAX_SIDE * scale || larger.cell > maxCell * scale;
+      const isTooLarge = sideOf(larger) > MAX_SIDE * scale || larger.cell > maxCell * scale;
       const isTooHigh = isLow(grids[i]) && !isLow(larger);
       if (isTooLarge || isTooHigh || added > spare) growing.delete(i);
       else [grids[i], spare] = [larger, spare - added];

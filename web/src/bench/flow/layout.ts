@@ -1,8 +1,9 @@
-// The layout of the flow: how wide headings are, and how large the maps are in the height that headings leave.
+// The layout of the flow. Wider maps let headings wrap into fewer lines, and lower headings leave more height for maps.
+// So it is computed twice: first with headings as narrow as they can be, then with headings as wide as the first maps.
 import type { Shape } from '../../engine/types';
 import type { Heading } from '../parts/headings';
 import { heightOf, narrowestFor, type Column } from './columns';
-import { BETWEEN, canvasSize, fitGrids, imageGrid, widthOf, type Grid } from './grid';
+import { BETWEEN, canvasSize, fitGrids, imageGrid, widthOf, type ColumnNeeds, type Grid } from './grid';
 
 // All lengths here are in CSS pixels.
 const FOLDED = 8; // width of a folded layer, as in LayerColumn
@@ -29,47 +30,47 @@ export interface Layout {
 type Image = { shape: Shape; heading: Heading };
 type ShowsAll = (layer: string) => boolean; // true for a layer that shows every map
 
-// Lays out the image and the layers. Headings are as narrow as they can be, unless the columns are wider than the flow anyway:
-// then they take fewer lines and more width.
+// Lays out the image and the layers. Headings are as narrow as they can be, unless the columns are wider than the flow
+// anyway: then they take fewer lines and more width.
 export function layOut(image: Image, columns: Column[], showsAll: ShowsAll, room: Room): Layout {
   const compact = fitColumns(image, columns, showsAll, room, false);
   return compact.spareWidth >= 0 ? compact : fitColumns(image, columns, showsAll, room, true);
 }
 
 function fitColumns(image: Image, columns: Column[], showsAll: ShowsAll, room: Room, isRoomy: boolean): Layout {
-  const { width, scale, textScale } = room;
   const headings = [image.heading, ...columns.map(({ heading }) => heading)];
-  const narrowest = headings.map((heading) => narrowestFor(heading, textScale, isRoomy));
+  const narrowest = headings.map((heading) => narrowestFor(heading, room.textScale, isRoomy));
   const needs = columns.map(({ row, folded }, i) => ({
     shape: row.outputShape,
     all: showsAll(row.layer.name),
     narrowest: narrowest[i + 1],
     folded: folded ? FOLDED : null,
   }));
-  // Fits the layers into the width that an image of this side leaves, with maps of at most this height.
-  const fitWithImage = (side: number, height: number): Layout => {
-    const picture = imageGrid(image.shape, side, height, scale);
-    const available = width - PADDING - Math.max(narrowest[0], canvasSize(picture).width / scale) - BETWEEN;
-    const grids = fitGrids(needs, available, height, scale);
-    return { narrowest, picture, grids, spareWidth: available - widthOf(needs, grids, scale) };
+  // The height that headings leave: each is as wide as its column, which is as wide as the maps if these are known.
+  const heightForMaps = (grids: Grid[]) => {
+    const headingHeights = headings.map((heading, i) => {
+      if (i > 0 && columns[i - 1].folded) return 0;
+      const mapsWidth = i < grids.length ? canvasSize(grids[i]).width / room.scale : 0;
+      return heightOf(heading, Math.max(narrowest[i], mapsWidth), room.textScale);
+    });
+    return Math.max(MIN_HEIGHT, room.height - Math.max(...headingHeights) - GAP - room.margin);
   };
-  // The image takes a ninth of the width. It is small only where that makes all columns fit.
-  const fitToHeight = (height: number): Layout => {
-    const large = fitWithImage(Math.max(SMALL_IMAGE, Math.min(width / 9, LARGE_IMAGE)), height);
-    if (large.spareWidth >= 0) return large;
-    const small = fitWithImage(SMALL_IMAGE, height);
-    return small.spareWidth >= 0 ? small : large;
+  const draft = fitWidth(image.shape, needs, narrowest, heightForMaps([]), room);
+  return fitWidth(image.shape, needs, narrowest, heightForMaps([draft.picture, ...draft.grids]), room);
+}
+
+// Fits all columns into the width, with maps of at most this height. The image takes a ninth of the width, and is small
+// only where that makes all columns fit.
+function fitWidth(shape: Shape, needs: ColumnNeeds[], narrowest: number[], height: number, room: Room): Layout {
+  const fitBesideImage = (side: number): Layout => {
+    const picture = imageGrid(shape, side, height, room.scale);
+    const imageWidth = Math.max(narrowest[0], canvasSize(picture).width / room.scale);
+    const available = room.width - PADDING - imageWidth - BETWEEN;
+    const grids = fitGrids(needs, available, height, room.scale);
+    return { narrowest, picture, grids, spareWidth: available - widthOf(needs, grids, room.scale) };
   };
-  const headingHeight = (heading: Heading, i: number, grid?: Grid) => {
-    if (i > 0 && columns[i - 1].folded) return 0;
-    const mapsWidth = grid === undefined ? 0 : canvasSize(grid).width / scale;
-    return heightOf(heading, Math.max(narrowest[i], mapsWidth), textScale);
-  };
-  const mapHeight = (grids: Grid[]) => {
-    const highest = Math.max(...headings.map((heading, i) => headingHeight(heading, i, grids[i])));
-    return Math.max(MIN_HEIGHT, room.height - highest - GAP - room.margin);
-  };
-  // Columns are first as narrow as their headings. Where maps make them wider, headings wrap less and leave more height.
-  const draft = fitToHeight(mapHeight([]));
-  return fitToHeight(mapHeight([draft.picture, ...draft.grids]));
+  const large = fitBesideImage(Math.max(SMALL_IMAGE, Math.min(room.width / 9, LARGE_IMAGE)));
+  if (large.spareWidth >= 0) return large;
+  const small = fitBesideImage(SMALL_IMAGE);
+  return small.spareWidth >= 0 ? small : large;
 }

@@ -13,8 +13,8 @@ function clampIndex(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
 }
 
-// Returns the step of a bracket to the previous or next layer, or 0. If AltGr or Option types it, browsers report Ctrl and Alt,
-// or Alt alone; with Ctrl or Cmd alone the bracket belongs to the browser.
+// Returns -1 for "[", the previous layer, 1 for "]", the next one, else 0. Ctrl or Cmd with a bracket belongs to the
+// browser. But many keyboards type brackets with AltGr, reported as Ctrl and Alt, or with Option, reported as Alt.
 export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: KeyPress): number {
   if (metaKey || (ctrlKey && !altKey)) return 0;
   return key === ']' ? 1 : key === '[' ? -1 : 0;
