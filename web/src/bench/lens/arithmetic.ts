@@ -12,30 +12,31 @@ export interface SumLine {
   value: string;
 }
 
-// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
-export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: string) => string): SumLine[] {
-  const { work, bias } = sum;
+// Writes the lines of the sum: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum: 1.15
+// and 0.12 to 1.27.
+export function sumLines(arithmetic: CellArithmetic, decimals: number, name: (layer: string) => string): SumLine[] {
+  const { work, bias, sum } = arithmetic;
   const lines = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
     return texts.map((text, i) => ({ text, value: plainText(rounded[i], decimals) }));
   };
-  const withBias = (text: string, value: number) =>
-    bias === null ? lines([text], [value]) : lines([text, say('lens.bias')], [value, bias]);
+  const withBias = (text: string) =>
+    bias === null ? lines([text], [sum]) : lines([text, say('lens.bias')], [sum - bias, bias]);
   switch (work.step) {
     case 'products': {
       const { length } = work.channels;
       const text =
         length === 1 ? say('lens.products', { n: work.channels[0].products.length }) : say('lens.maps', { n: length });
-      return withBias(text, sum.sum - (bias ?? 0));
+      return withBias(text);
     }
     case 'weighted':
-      return withBias(say('lens.products', { n: work.terms.length }), sum.sum - (bias ?? 0));
+      return withBias(say('lens.products', { n: work.terms.length }));
     case 'largest':
-      return lines([say('lens.max', { n: countInside(work.window.values) })], [sum.sum]);
+      return lines([say('lens.max', { n: countInside(work.window.values) })], [sum]);
     case 'mean':
-      return lines([say('lens.mean', { n: work.count })], [sum.sum]);
+      return lines([say('lens.mean', { n: work.count })], [sum]);
     case 'normalised':
-      return lines([say('lens.normalised'), 'β'], [sum.sum - work.beta, work.beta]);
+      return lines([say('lens.normalised'), 'β'], [sum - work.beta, work.beta]);
     case 'added':
       return lines(
         work.cells.map((cell) => name(cell.layer)),
@@ -43,7 +44,7 @@ export function sumLines(sum: CellArithmetic, decimals: number, name: (layer: st
       );
     case 'copied':
       return lines([placeText(work.from, name)], [work.value]);
-    case 'voted':
+    case 'voted': // the logits of a vote are log mean p + mean log Σ exp
       return lines(
         [say('lens.votes', { n: work.members }), say('lens.strength')],
         [Math.log(work.mean), work.strength],
@@ -68,22 +69,23 @@ function countInside(values: number[]): number {
   return values.filter((value) => !Number.isNaN(value)).length;
 }
 
-// Chooses the number of decimals for the largest number of the sum.
-export function decimalsOf(sum: CellArithmetic): number {
-  const { work } = sum;
-  const sizes = [sum.sum, sum.bias ?? 0, sum.value];
+// Chooses two or three decimals: three while no printed number reaches 10.
+export function decimalsOf({ work, sum, bias, value }: CellArithmetic): number {
+  const sizes = [sum, bias ?? 0, value];
   if (work.step === 'products') sizes.push(...work.channels.map((channel) => channel.sum));
   if (work.step === 'weighted') sizes.push(...work.terms.slice(0, 1).map((term) => term.product));
   return Math.min(3, Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs)))));
 }
 
-// Names an input of a dense layer: after a Flatten, by its cell of the map.
-export function inputText(table: LayerRow[], source: string, input: number): string {
-  let index = table.findIndex((row) => row.layer.name === source);
+// Names an input of a dense layer. Dropout and Activation keep the order of the inputs, so the layer before them
+// decides: a Flatten gives each input a cell of a map; other inputs are units.
+export function inputText(table: LayerRow[], sourceName: string, input: number): string {
+  let index = table.findIndex((row) => row.layer.name === sourceName);
   while (index >= 0 && ['Dropout', 'Activation'].includes(table[index].layer.kind)) index--;
-  if (index >= 0 && table[index].layer.kind === 'Flatten' && table[index].inputShape.length === 3) {
-    const { map, row, column } = unflatten(table[index].inputShape, input);
-    return table[index].inputShape[2] === 1
+  const source: LayerRow | undefined = table[index];
+  if (source?.layer.kind === 'Flatten' && source.inputShape.length === 3) {
+    const { map, row, column } = unflatten(source.inputShape, input);
+    return source.inputShape[2] === 1
       ? say('lens.pixelAt', { row, column })
       : say('lens.mapAt', { map: String(map), row, column });
   }

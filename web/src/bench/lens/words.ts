@@ -18,6 +18,7 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
   const activation = layer.activation ?? 'linear';
   const activated = activation === 'linear' ? [] : functionTexts(activation);
   const atEveryPlace = () => [say('lens.what.place'), ...activated];
+  // What one output reads: maps of a convolution, channels of other layers on maps, inputs of a dense layer.
   const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
