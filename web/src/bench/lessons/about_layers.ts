@@ -1,5 +1,6 @@
-// The lessons about what the layers compute: pixels and filters, convolution, pooling, depth. Each function makes the script of
-// a lesson for the network of the page, or null if the network lacks its subject. Its tasks remember what the reader looked at.
+// The lessons about what the layers compute: pixels and filters, convolution, pooling, depth. Each function makes the
+// script of a lesson for the network of the page, or null if the network lacks its subject. The `isDone` of the current
+// task is called after every move of the reader, and also notes what the reader looked at, for the conclusion.
 import { receptiveFrame, sizesOf, layersBackToImage, type Cell } from '../../analysis/receptive';
 import { mapsRead } from '../../engine/layers';
 import type { Bench } from '../../state/bench.svelte';
@@ -86,9 +87,9 @@ export function convolution(bench: Bench): Script | null {
   const depth = kind === 'Conv2D' ? mapsRead(row.layer, row.inputShape, 0).count : 1;
   const [rows, columns] = sizesOf(row.outputShape);
   const [high, wide] = row.window.size;
-  const k = high * wide * depth; // products of a value
-  const numPixels = rows * columns;
-  const n = Math.min(CONVOLUTION_POSITIONS, numPixels);
+  const numProducts = high * wide * depth; // for a value of the output
+  const numPixels = rows * columns; // of an output map
+  const numVisits = Math.min(CONVOLUTION_POSITIONS, numPixels);
   const visited = new Set<string>();
   let bright: Cell | null = null;
   return {
@@ -96,15 +97,15 @@ export function convolution(bench: Bench): Script | null {
       layer: titleOf(table, row),
       size: [sizeText([high, wide]), ...(depth > 1 ? [depth] : [])].join(' × '),
       places: numPixels,
-      all: k * numPixels,
-      k,
+      all: numProducts * numPixels,
+      k: numProducts,
       pixels: row.inputShape.reduce((a, b) => a * b, 1),
-      n,
+      n: numVisits,
     }),
     answers: ['each', 'same', 'pixels'],
     tasks: [
       { id: 'hold', at: column(name), isDone: () => heldIn(bench, name) !== null },
-      { id: 'slide', at: SLIDE, isDone: () => countVisited(bench, name, visited) >= n },
+      { id: 'slide', at: SLIDE, isDone: () => countVisited(bench, name, visited) >= numVisits },
       {
         id: 'bright',
         at: `${column(name)} .head`,
@@ -121,10 +122,8 @@ export function convolution(bench: Bench): Script | null {
       const cell = bright!;
       const value = number(valueAt(bench, cell), 2);
       const average = number(mean(mapOf(bench, name, cell.map)), 2);
-      return {
-        text: 'found',
-        values: { n: visited.size, k, value, mean: average, row: cell.row, column: cell.column },
-      };
+      const { row, column } = cell;
+      return { text: 'found', values: { n: visited.size, k: numProducts, value, mean: average, row, column } };
     },
   };
 }
@@ -137,14 +136,12 @@ export function pooling(bench: Bench): Script | null {
   const source = sourceOf(table, row);
   const [before, after] = [row.inputShape, row.outputShape].map(sizesOf);
   const [from, to] = [before[0] * before[1], after[0] * after[1]]; // values of a map
-  const wrong = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2); // the wrong answer 'middle'
+  // The wrong answer 'middle': half the values, or a quarter if half is the correct answer 'to'.
+  const middle = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
   const visited = new Set<string>();
   let held: Cell | null = null;
-  const slide: Task = {
-    id: 'slide',
-    at: SLIDE,
-    isDone: () => countVisited(bench, name, visited) >= Math.min(POOLING_POSITIONS, to),
-  };
+  const numVisits = Math.min(POOLING_POSITIONS, to);
+  const slide: Task = { id: 'slide', at: SLIDE, isDone: () => countVisited(bench, name, visited) >= numVisits };
   const compare: Task = {
     id: 'compare',
     at: column(source.layer),
@@ -157,10 +154,10 @@ export function pooling(bench: Bench): Script | null {
       source: source.title,
       size: sizeText(row.window!.size),
       map: held?.map ?? 0,
-      n: Math.min(POOLING_POSITIONS, to),
+      n: numVisits,
       from,
       to,
-      other: wrong,
+      other: middle,
     }),
     answers: from === to ? ['from', 'middle'] : ['from', 'middle', 'to'],
     tasks: to > 1 ? [hold, slide, compare] : [hold, compare],
@@ -168,10 +165,8 @@ export function pooling(bench: Bench): Script | null {
     found: () => {
       const cell = held!;
       const read = windowOf(bench, cell);
-      const numbers =
-        read.length > MAX_LISTED
-          ? [smallest(read), largest(read)].map((value) => number(value, 2)).join(' … ')
-          : read.map((value) => number(value, 2)).join(' · ');
+      const isLong = read.length > MAX_LISTED;
+      const listed = (isLong ? [smallest(read), largest(read)] : read).map((value) => number(value, 2));
       return {
         text: kind.includes('Max') ? 'found_largest' : 'found_mean',
         values: {
@@ -179,7 +174,7 @@ export function pooling(bench: Bench): Script | null {
           row: cell.row,
           column: cell.column,
           value: number(valueAt(bench, cell), 2),
-          numbers,
+          numbers: listed.join(isLong ? ' … ' : ' · '),
           from: sizeText(before),
           to: sizeText(after),
         },
@@ -197,7 +192,8 @@ export function depth(bench: Bench): Script | null {
   const cutToImage = (size: number[]) => size.map((length, i) => Math.min(length, image[i]));
   const [small, large] = [cutToImage(first.receptiveField.size), cutToImage(deep.receptiveField.size)];
   const isAll = large[0] === image[0] && large[1] === image[1];
-  const wrong = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
+  // The wrong answer 'middle': the whole image, or if that is correct, half-way between the two receptive fields.
+  const middle = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
   const { name } = deep.layer;
   const reaches = new Set<number>(); // how many layers back the reader has gone
   let held: Cell | null = null;
@@ -207,9 +203,9 @@ export function depth(bench: Bench): Script | null {
       deep: titleOf(table, deep),
       small: sizeText(small),
       large: sizeText(large),
-      other: sizeText(wrong),
+      other: sizeText(middle),
     }),
-    answers: isAll ? ['small', 'middle', 'large'] : ['small', 'large', 'middle'],
+    answers: isAll ? ['small', 'middle', 'large'] : ['small', 'large', 'middle'], // by size
     tasks: [
       { id: 'hold', at: column(name), isDone: () => (held = heldIn(bench, name)) !== null },
       {
@@ -219,8 +215,9 @@ export function depth(bench: Bench): Script | null {
           const { reach } = bench;
           if (heldIn(bench, name) !== null) held = bench.held;
           if (reach !== null) reaches.add(reach);
-          const layers = layersBackToImage(table, receptiveFrame(table, held!)).length;
-          return reaches.size >= Math.min(2, layers - 1);
+          // Two stops of the slider, or all if there are fewer. The last stop, the image, is null and does not count.
+          const numLayers = layersBackToImage(table, receptiveFrame(table, held!)).length;
+          return reaches.size >= Math.min(2, numLayers - 1);
         },
       },
       { id: 'compare', at: column(first.layer.name), isDone: () => lookedIn(bench, first.layer.name) !== null },

@@ -20,11 +20,12 @@ export function softmax(bench: Bench): Script {
     logit: number(bench.forward.logits[bench.prediction], 1),
   });
   const isDrawn = () => bench.source.kind === 'drawing' && !bench.isEmpty && bench.source !== start;
-  let drawn = now(); // the last prediction for the reader's drawing
+  let drawn = now(); // the last prediction for the reader's drawing, which may go on during later tasks
   const followDrawing = () => {
     if (isDrawn()) drawn = now();
     return isDrawn();
   };
+  const outputs = table.slice(last.index).map(({ layer }) => column(layer.name)); // the logits and a softmax after them
   return {
     values: () => ({ n: names.length, share: percent(1 / names.length), layer: titleOf(table, last) }),
     answers: ['none', 'one', 'equal'],
@@ -32,10 +33,7 @@ export function softmax(bench: Bench): Script {
       { id: 'draw', at: '.pad .paper', isDone: followDrawing },
       {
         id: 'output',
-        at: table
-          .slice(last.index)
-          .map(({ layer }) => column(layer.name))
-          .join(', '),
+        at: outputs.join(', '),
         isDone: () => {
           followDrawing();
           return lookedInLogits(bench) !== null;
@@ -108,6 +106,7 @@ export function overfitting(bench: Bench): Script | null {
   const images = Math.min(FEW_IMAGES, bench.payload.live.training.labels.shape[0]);
   if (images === 0) return null;
   const start = bench.lastResults.training;
+  const button = (experiment: string) => `${tab('train')}, [data-experiment="${experiment}"]`;
   const SMALL = 0.05; // up to this gap, the accuracies count as equal
   // Returns the last training if it is the experiment that the task asks for, done since the lesson began.
   const doneTraining = (isAugmented: boolean) => {
@@ -121,21 +120,13 @@ export function overfitting(bench: Bench): Script | null {
       result.isAugmented === isAugmented;
     return isAsked ? result : null;
   };
-  let [plain, augmented] = [start, start];
+  let [plain, augmented] = [start, start]; // the trainings of the two tasks
   return {
     values: () => ({ n: images, epochs: memorising.epochs, button: FEW_IMAGES }),
     answers: ['same', 'worse', 'better'],
     tasks: [
-      {
-        id: 'few',
-        at: `${tab('train')}, [data-experiment="few"]`,
-        isDone: () => (plain = doneTraining(false)) !== null,
-      },
-      {
-        id: 'augmented',
-        at: `${tab('train')}, [data-experiment="augmented"]`,
-        isDone: () => (augmented = doneTraining(true)) !== null,
-      },
+      { id: 'few', at: button('few'), isDone: () => (plain = doneTraining(false)) !== null },
+      { id: 'augmented', at: button('augmented'), isDone: () => (augmented = doneTraining(true)) !== null },
     ],
     correct: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
     found: () => ({
@@ -160,6 +151,7 @@ export function fails(bench: Bench): Script {
   const before = bench.lastResults.change;
   let change = before;
   let mistake = { label: '', answer: '', probability: '' };
+  // The reader moves the slider back until the image has its first prediction again, if a change was found at all.
   const fool: Task = {
     id: 'fool',
     at: `${tab('why')}, .fool [data-epsilon]`,

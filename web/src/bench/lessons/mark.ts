@@ -11,9 +11,10 @@ export function mark(selector: string | null): void {
   sheet.replaceSync(selector === null ? '' : `:is(${selector}) { ${marked} }`);
 }
 
-// Scrolls to what a task mentions, which may be out of sight on a telephone. The epochs are always in sight.
+// Scrolls to what a task mentions, which may be out of sight on a telephone.
 export function reveal(selector: string): void {
-  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
   const target = document.querySelector(selector);
-  if (target?.closest('.epochs') === null) target.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior });
+  if (target === null || target.closest('.epochs') !== null) return; // the epochs are always in sight
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+  target.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior });
 }
