@@ -1,7 +1,9 @@
 // The trainings of this visit, to compare their gaps under different conditions.
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
 import { listed, say } from '../../text/say.svelte';
+import type { TrainingResult } from '../../state/last_results.svelte';
 import type { Conditions } from '../../training/conditions';
+import { sameAugmentation } from '../../training/experiments';
 import type { Recipe } from '../../training/recipe';
 import { percentText } from '../parts/figures';
 import { augmentationText } from './words';
@@ -35,6 +37,17 @@ export function conditionsText({ recipe, conditions, dropout, numImages }: Start
   const changes = augmentationText(recipe.augmentation);
   if (changes !== '') parts.push(say('training.conditions.augmentation', { changes }));
   return listed(parts);
+}
+
+// Sums up a training for the lessons; null before its first epoch.
+export function resultOf(run: Run | undefined, isDone: boolean): TrainingResult | null {
+  const last = run?.epochs.at(-1);
+  if (run === undefined || last === undefined) return null;
+  const { recipe, conditions, numImages: images } = run.started;
+  const { epoch, gap } = last;
+  const [train, test] = [accuracyOf(last.train), accuracyOf(last.test)];
+  const isAugmented = !sameAugmentation(recipe.augmentation, {});
+  return { images, wrongLabels: conditions.wrongLabels, isAugmented, epoch, isDone, train, test, gap };
 }
 
 // Makes a row for each training with a finished epoch: its last one.
