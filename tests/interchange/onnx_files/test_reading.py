@@ -11,6 +11,8 @@ from tests.interchange.onnx_files.graphs import compute_in_runtime, node, number
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx, write_onnx
 
+# A node has an operator, inputs and an output: node("Conv", "x w", "m") computes m from x and w. The input x has images
+# (N, 2, 9, 7), and the output y logits of 4 classes. HEAD makes logits from maps m by a kernel k.
 HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
 
 
@@ -40,6 +42,7 @@ def _batch_normalization(channels: int) -> dict[str, np.ndarray]:
     return {"g": numbers(channels), "b": numbers(channels), "m0": numbers(channels), "v": numbers(channels) ** 2 + 0.1}
 
 
+# By name, the nodes of a graph and its constants. All have another form than the files that `write_onnx` writes.
 GRAPHS = {
     "conv with auto_pad": ([node("Conv", "x w", "m", auto_pad="SAME_UPPER", strides=[2, 2]), *HEAD],
         {"w": numbers(3, 2, 4, 3), "k": numbers(60, 4)}),
@@ -204,21 +207,18 @@ def test_a_weight_that_two_nodes_read_is_copied(tmp_path):
     assert any("'w' are used more than once" in note for note in imported.notes)
 
 
+# By name, the nodes of a graph, its constants beside k, and a part of the error.
 REFUSED = {
     "an unknown operator": (
         [node("Selu", "x", "m"), *HEAD], {}, r"'n_m' \(Selu\) is not supported: .*docs/architecture.md",
     ),
     "two branches that scale the image each in its own way": (
         [node("Mul", "x s", "z"), node("Conv", "z w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
-        {"w": numbers(2, 2, 1, 1), "s": np.float32([[[[3]]]])},
-        "two of its branches scale the image differently",
-    ),
+        {"w": numbers(2, 2, 1, 1), "s": np.float32([[[[3]]]])}, "two of its branches scale the image differently"),
     "joined images": ([node("Concat", "x x", "m", axis=0), *HEAD], {}, "joins images to one batch"),
     "joined rows": (
         [node("Conv", "x w", "a"), node("Concat", "a x", "b", axis=2), node("GlobalMaxPool", "b", "m"), *HEAD],
-        {"w": numbers(2, 2, 1, 1)},
-        "n_m",
-    ),
+        {"w": numbers(2, 2, 1, 1)}, "n_m"),
     "dilation beside strides": ([node("Conv", "x w", "m", dilations=[2, 2], strides=[1, 2]), *HEAD],
         {"w": numbers(2, 2, 3, 3)}, "only one of them may be above 1"),
     "dilation of a pooling": ([node("MaxPool", "x", "m", kernel_shape=[2, 2], dilations=[2, 2]), *HEAD], {},
@@ -227,10 +227,7 @@ REFUSED = {
     "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4"),
     "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "it must be constant"),
     "a pool with pads below zero": (
-        [node("MaxPool", "x", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]), *HEAD],
-        {},
-        "same",
-    ),
+        [node("MaxPool", "x", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]), *HEAD], {}, "same"),
     "ceil_mode of means": ([node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
         {}, "ceil_mode must be 0"),
     "training": (
@@ -250,9 +247,7 @@ REFUSED = {
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "minus infinity around what is no maximum": (
         [node("Pad", "x p", "q", value=-np.inf), node("Relu", "q", "m"), *HEAD],
-        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},
-        "only a MaxPool can have them",
-    ),
+        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])}, "only a MaxPool can have them"),
     "numbers around": ([node("Pad", "x p", "q", value=-1.0), node("Relu", "q", "m"), *HEAD],
         {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])}, "other numbers than zero"),
     "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
