@@ -5,6 +5,15 @@ grows with the square root of its size, the number of planes and the height of a
 wrap into rows. An arc above the blocks leads from an earlier layer to the layer that reads it; if the two are in
 different rows, the arc comes straight from above. No arrow leads from the previous layer to a `Branch`.
 The drawing has no script, style sheet or ids. Its text has the colour of the page, its marks the colour `--accent`.
+
+The heights of a row, in the names of the code:
+
+    top ........  ┌───────────┐       arcs, in lanes
+    blocks_top .  │   ┌───┐   │
+    middle .....  □ → │   │ → □       the blocks, all centred at this height
+                      └───┘
+    baseline ... name  a     b
+    bottom ..... MACs  0    9,216     the next row's `top` is `_ROW_GAP` below
 """
 
 from collections.abc import Iterator
@@ -13,6 +22,7 @@ from html import escape
 from itertools import pairwise
 from math import log2
 from re import findall
+from typing import NamedTuple
 
 from convscope.architecture.layers import Activation, Add, Branch, Dropout, Layer, Pair, Shape, ZeroPadding2D
 from convscope.architecture.table import Input, LayerRow, get_source_name
@@ -70,31 +80,19 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
     top: float = _MARGIN
     row_end: tuple[float, float] | None = None  # where the arrow from the last row starts
     for row in rows:
-        row_height = max(block.full_height for block in row)
         centres = list(_place_blocks(row, left))
         arcs = _assign_lanes(row)
-        # Room for the arcs above the blocks.
-        above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
-        middle = top + row_height / 2
+        blocks_top = top + _LANE * max((arc.lane for arc in arcs), default=0)
+        row_height = max(block.full_height for block in row)
+        middle = blocks_top + row_height / 2
         if row_end is not None and row[0].kind != "Branch":
-            # From the end of the last row along the right edge, between the rows and along the left edge to the first
-            # block. The edges are 8 pixels from the border.
-            start, start_y = row_end
-            turns = [
-                (start, start_y),
-                (width - 8, start_y),
-                (width - 8, above - _ROW_GAP / 2),
-                (8, above - _ROW_GAP / 2),
-            ]
-            parts.append(_draw_arrow([*turns, (8, middle), (_arrow_end(*centres[0]), middle)]))
+            parts.append(_draw_turn(row_end, (_arrow_end(*centres[0]), middle), top - _ROW_GAP / 2, width))
         for before, after in pairwise(centres):
             if after[0].kind != "Branch":
                 parts.append(_draw_arrow([(_arrow_start(*before), middle), (_arrow_end(*after), middle)]))
-        for source, target, lane in arcs:
-            parts.append(_draw_arrow(_route_arc(centres, source, target, top - _LANE * lane, middle)))
-        for block, centre in centres:
-            parts.append(_draw_block(block, centre, middle))
-        text, bottom = _draw_texts(centres, top + row_height + _LINE_HEIGHT + 6)
+        parts += [_draw_arrow(_route_arc(centres, arc, blocks_top - _LANE * arc.lane, middle)) for arc in arcs]
+        parts += [_draw_block(block, centre, middle) for block, centre in centres]
+        text, bottom = _draw_texts(centres, blocks_top + row_height + _LINE_HEIGHT + 6)
         parts.append(text)
         row_end = (_arrow_start(*centres[-1]), middle)
         top = bottom + _ROW_GAP
@@ -113,39 +111,47 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
 
 
 def _make_blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
+    """Make the block of the input and of each layer, in their order."""
+    layers = [row.layer for row in table]
+    # Each list has an item for every block: the input's first, then those of the layers.
+    names = ["input", *(layer.name for layer in layers)]
+    kinds = ["Input", *(layer.kind for layer in layers)]
     shapes = [image.shape, *(row.output_shape for row in table)]
+    texts = [(("Input",), (), ("input",), (_to_text(image.shape),), ("0",), ("0",)), *map(_list_texts, table)]
+    sources = ["", *map(get_source_name, layers)]
+    # On each block, the window of the layer after it is marked: on the input that of the first layer.
+    windows = [*(getattr(layer, "window", None) for layer in layers), None]
     # Sizes are drawn relative to the largest map and the largest vector of the network.
     largest_side = max(max(shape[:2]) for shape in shapes if len(shape) == 3)
     largest_vector = max(shape[0] for shape in shapes if len(shape) == 1)
-    texts: list[tuple[tuple[str, ...], ...]] = [(("Input",), (), ("input",), (_to_text(image.shape),), ("0",), ("0",))]
-    kinds = ["Input"]
-    for row in table:
-        counts = (
-            (_to_text(row.output_shape),),
-            (f"{row.parameters + row.non_trainable_parameters:,}",),
-            (f"{row.macs:,}",),
-        )
-        texts.append(((row.layer.kind,), _list_settings(row.layer), _wrap_name(row.layer.name), *counts))
-        kinds.append(row.layer.kind)
-    windows = [window.reach if (window := getattr(row.layer, "window", None)) else None for row in table]
-    blocks: list[_Block] = []
-    # Block 0 is the input. `sources` has for each block the number of the earlier one that it reads by its name.
-    numbers = {"input": 0} | {row.layer.name: number for number, row in enumerate(table, 1)}
-    sources = [None, *(numbers.get(get_source_name(row.layer)) for row in table)]
-    # The windows are shifted by one: on each block, that of the layer after it is marked.
-    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], sources, strict=True):
-        if len(shape) == 3:
-            # By the root, so that small maps stay visible beside large ones.
-            height, width = (max(_MAP_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
-            # As many planes as channels up to 3; from there 4, 5, ... for 4, 8, ... channels.
-            planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
-        else:
-            # By the logarithm: vectors of 10 and 1,000 units fit into one drawing.
-            height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
-            width, planes = _BAR_WIDTH, 1
-        source = None if number is None else blocks[number]
-        blocks.append(_Block(kind, text, shape, height, width, planes, window, source))
-    return blocks
+    blocks: dict[str, _Block] = {}
+    for name, kind, text, shape, source, window in zip(names, kinds, texts, shapes, sources, windows, strict=True):
+        size = _scale_block(shape, largest_side, largest_vector)
+        blocks[name] = _Block(kind, text, shape, *size, window.reach if window else None, blocks.get(source))
+    return list(blocks.values())
+
+
+def _scale_block(shape: Shape, largest_side: int, largest_vector: int) -> tuple[float, float, int]:
+    """Compute the height and width of a plane, and the number of planes."""
+    if len(shape) == 1:
+        # By the logarithm: vectors of 10 and 1,000 units fit into one drawing.
+        return max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12), _BAR_WIDTH, 1
+    # By the root, so that small maps stay visible beside large ones.
+    height, width = (max(_MAP_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
+    # As many planes as channels up to 3; from there 4, 5, ... for 4, 8, ... channels.
+    return height, width, shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
+
+
+def _list_texts(row: LayerRow) -> tuple[tuple[str, ...], ...]:
+    """List the lines of text of a layer for each of `_LABELS`."""
+    return (
+        (row.layer.kind,),
+        _list_settings(row.layer),
+        _wrap_name(row.layer.name),
+        (_to_text(row.output_shape),),
+        (f"{row.parameters + row.non_trainable_parameters:,}",),
+        (f"{row.macs:,}",),
+    )
 
 
 def _to_text(shape: Shape) -> str:
@@ -153,7 +159,10 @@ def _to_text(shape: Shape) -> str:
 
 
 def _list_settings(layer: Layer) -> tuple[str, ...]:
-    """List a layer's settings in lines of text: its source, window, strides, padding and activation."""
+    """List a layer's settings in lines of text, such as "3 × 3, stride 2," and "same, relu".
+
+    A layer with a second source begins with it: "+ block_1", "of block_1" or "and block_1".
+    """
     words = []
     relation = "+" if isinstance(layer, Add) else "of" if isinstance(layer, Branch) else "and"
     source = _wrap_name(f"{relation} {name}") if (name := get_source_name(layer)) else ()
@@ -234,10 +243,12 @@ def _arrange_rows(blocks: list[_Block]) -> list[list[_Block]]:
     """Arrange the blocks in the fewest rows that fit the width, of about equal length."""
     full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
     num_rows = len(_fill_rows(blocks, full))
-    # The narrowest limit that needs no further row makes the rows about equally long. Steps of 20 pixels suffice.
-    return next(
-        rows for limit in range(0, full + 20, 20) if len(rows := _fill_rows(blocks, min(limit, full))) == num_rows
-    )
+    # Seven equal blocks of which six fit would fill rows of 6 and 1. The narrowest limit that needs no third row, to
+    # 20 pixels, makes them 4 and 3.
+    limit = 0
+    while len(_fill_rows(blocks, min(limit, full))) > num_rows:
+        limit += 20
+    return _fill_rows(blocks, min(limit, full))
 
 
 def _fill_rows(blocks: list[_Block], limit: float) -> list[list[_Block]]:
@@ -256,38 +267,44 @@ def _place_blocks(row: list[_Block], left: float) -> Iterator[tuple[_Block, floa
         left += block.cell_width + _GAP
 
 
-def _assign_lanes(row: list[_Block]) -> list[tuple[int | None, int, int]]:
-    """List the arcs of a row: the index of the source (None: in another row), that of its reader, and the lane.
+class _Arc(NamedTuple):
+    """An arc above a row, between two of its blocks by their index; the source is None if it is in another row.
 
-    Lanes count from 1, upwards from the blocks; a long arc runs over the short ones that it spans.
+    Lanes count from 1, upwards from the blocks.
     """
-    ends = []  # the source and target of each arc
-    for target, block in enumerate(row):
-        if block.source is not None:
-            ends.append(
-                (next((index for index, candidate in enumerate(row) if candidate is block.source), None), target)
-            )
-    arcs: list[tuple[int | None, int, int]] = []
-    # Short arcs first, so that a long one finds the lanes of those that it spans. The length of an arc from another row
-    # is 0, as it comes straight down.
-    for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
-        first = target if source is None else source
-        # The lanes of the arcs placed so far that overlap with this one.
-        below = [lane for s, t, lane in arcs if (t if s is None else s) < target and first < t]
-        arcs.append((source, target, 1 + max(below, default=0)))
-    return arcs
+
+    source: int | None
+    target: int
+    lane: int
+
+    @property
+    def start(self) -> int:
+        # An arc from another row comes straight down on its target.
+        return self.target if self.source is None else self.source
+
+
+def _assign_lanes(row: list[_Block]) -> list[_Arc]:
+    """List the arcs of a row in lanes where none meets another: 0 → 2 and 3 → 5 in lane 1, 0 → 5 above in lane 2."""
+    indices = {id(block): index for index, block in enumerate(row)}
+    arcs = [_Arc(indices.get(id(block.source)), index, 0) for index, block in enumerate(row) if block.source]
+    placed: list[_Arc] = []
+    # Short arcs first, so that a long one finds the lanes of those that it spans.
+    for arc in sorted(arcs, key=lambda arc: (arc.target - arc.start, arc.target)):
+        below = [lower.lane for lower in placed if lower.start < arc.target and arc.start < lower.target]
+        placed.append(arc._replace(lane=1 + max(below, default=0)))
+    return placed
 
 
 def _route_arc(
-    centres: list[tuple[_Block, float]], source: int | None, target: int, height: float, middle: float
+    centres: list[tuple[_Block, float]], arc: _Arc, height: float, middle: float
 ) -> list[tuple[float, float]]:
-    """List the corners of an arc at `height`; if its source is in another row, it comes straight from above."""
-    block, centre = centres[target]
+    """List the corners of an arc at `height`: from its source up, across, and down to its target."""
+    block, centre = centres[arc.target]
     x = centre - 4  # so that an arc that leaves this block has a line of its own
     end = [(x, height), (x, middle - block.full_height / 2 - 4)]
-    if source is None:
+    if arc.source is None:
         return end
-    block, centre = centres[source]
+    block, centre = centres[arc.source]
     return [(centre + 4, middle - block.full_height / 2 - 4), (centre + 4, height), *end]
 
 
@@ -316,19 +333,34 @@ def _draw_block(block: _Block, centre: float, middle: float) -> str:
         for k in range(block.planes - 1, 0, -1)
     ]
     marks.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill-opacity="{opacity}"/>')
-    if len(block.shape) == 1 and block.shape[0] <= 16:  # more lines would blur into grey
+    if len(block.shape) == 1 and block.shape[0] <= 16:  # a line between two units; more lines would blur into grey
         steps = (y + h * k / block.shape[0] for k in range(1, block.shape[0]))
         marks += [f'<path d="M{x:.1f} {step:.1f}h{w:.1f}" stroke-opacity="0.6"/>' for step in steps]
     if block.read_by is not None and len(block.shape) == 3:
-        # The window of the next layer, to scale within the map, but at least 4 pixels.
-        rows, columns = (min(n / size, 1) for n, size in zip(block.read_by, block.shape[:2], strict=True))
-        height, width = max(h * rows, min(h, 4)), max(w * columns, min(w, 4))
-        marks.append(
-            f'<rect x="{x + (w - width) / 3:.1f}" y="{y + (h - height) / 3:.1f}" '
-            f'width="{width:.1f}" height="{height:.1f}" fill="none" stroke-opacity="0.9"/>'
-        )
+        marks.append(_draw_window(block, block.read_by, x, y))
     style = f"fill:{fill};stroke:currentColor"
     return f'<g style="{style}" stroke-width="0.8" stroke-opacity="0.6">{"".join(marks)}</g>'
+
+
+def _draw_window(block: _Block, window: Pair, x: float, y: float) -> str:
+    """Draw the window of the next layer on the front plane at (x, y), to scale, but at least 4 pixels large."""
+    rows, columns = (min(n / size, 1) for n, size in zip(window, block.shape[:2], strict=True))
+    height, width = max(block.height * rows, min(block.height, 4)), max(block.width * columns, min(block.width, 4))
+    # A third of the free room above and to the left: off centre, as a window that moves.
+    left, top = x + (block.width - width) / 3, y + (block.height - height) / 3
+    return (
+        f'<rect x="{left:.1f}" y="{top:.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}" fill="none" stroke-opacity="0.9"/>'
+    )
+
+
+def _draw_turn(start: tuple[float, float], end: tuple[float, float], between: float, width: float) -> str:
+    """Draw the arrow from the end of a row, along the edges of the drawing, to the first block of the next row."""
+    #  □ → □ ─┐    right edge
+    #  ┌──────┘    at the height `between` the rows
+    #  └→ □        left edge; both edges are 8 pixels from the border
+    left, right = 8, width - 8
+    return _draw_arrow([start, (right, start[1]), (right, between), (left, between), (left, end[1]), end])
 
 
 def _draw_arrow(points: list[tuple[float, float]]) -> str:

@@ -160,11 +160,10 @@ def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
     """
     layers: list[Layer] = []
     for filters, size, blocks in ((32, 5, 2), (64, 3, 2), (128, 3, 0)):
-        layers.append(Conv2D(filters, (size, size), padding="same", use_bias=False))
-        layers += [MaxPooling2D((2, 2))] if blocks else []
-        layers.append(BatchNormalization(momentum=0.9, activation="relu"))
+        # The last convolution has no blocks and no pooling: the mean of each of its maps follows.
+        layers += _convolution(filters, size, padding="same", pools=blocks > 0)
         for _ in range(blocks):
-            start = f"block_{len(layers)}"
+            start = f"block_{len(layers)}"  # a name of its own for each block, by which its sum reads n
             layers.append(BatchNormalization(momentum=0.9, name=start))
             layers.append(Conv2D(filters, (3, 3), padding="same", activation="relu"))
             layers.append(Add(start))
@@ -205,9 +204,9 @@ def _join_blocks(
 def tiny697(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Make a convolution and four separable ones of 7 and 8 filters: 679 parameters on MNIST.
 
-    It is trained with the recipe of the same name, as are the other `tiny` presets, each named after the most
-    parameters that it may have on MNIST. The numbers of filters and layers were chosen on held-out training images of
-    MNIST (dev/LOG.md).
+    It is trained with the recipe of the same name, as are the other `tiny` presets. Their names are upper limits of the
+    parameters on MNIST: `tiny697` has 679 and may have 697, `tiny2k` may have 2,000. The numbers of filters and layers
+    were chosen on held-out training images of MNIST (dev/LOG.md).
 
     >>> tiny697().parameters
     679
@@ -298,7 +297,8 @@ def widen(network: Architecture, width: float) -> Architecture:
         return network
     layers = list(network.layers)
     sized = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
-    for index in sized[:-1]:  # a depthwise convolution and a normalisation follow their input
+    # No other layer needs a change: a depthwise convolution or a normalisation has as many channels as its input.
+    for index in sized[:-1]:
         layer = layers[index]
         if isinstance(layer, Conv2D):
             layers[index] = replace(layer, filters=max(1, round(width * layer.filters)))
@@ -353,7 +353,7 @@ def network_for(
 
 def preset_of(network: Architecture) -> str | None:
     """Find the preset that makes this network, of any width, for its images and classes; None if there is none."""
-    name, _, width = network.name.partition("-x")
+    name, _, width = network.name.partition("-x")  # "cnn-x0.5" is `cnn` in half the width
     if name not in PRESETS:
         return None
     try:

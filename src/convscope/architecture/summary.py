@@ -1,4 +1,10 @@
-"""The layer table as text."""
+"""The layer table as text:
+
+Layer (kind)        Output shape        Parameters    MACs  Receptive field  Connected to
+-----------------------------------------------------------------------------------------
+conv2d (Conv2D)     (None, 26, 26, 16)         160  97,344            3 × 3
+add (Add)           (None, 26, 26, 16)           0       0            5 × 5  conv2d_1, conv2d
+"""
 
 from convscope.architecture.layers import Branch
 from convscope.architecture.table import Input, LayerRow, get_source_name
@@ -11,6 +17,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     with branches has one more column, with the layers that each layer reads.
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
+    # A line is a tuple of cells until the widths of all columns are known.
     lines = [header, *(_format_cells(row) for row in table)]
     if any(get_source_name(row.layer) for row in table):
         # Each row with the one before it, None for the first.
@@ -41,6 +48,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
 
 
 def _format_sources(row: LayerRow, previous: LayerRow | None) -> str:
+    """Name the layers that a layer reads, if it reads others than the one before it; "" otherwise."""
     if not (source := get_source_name(row.layer)) or isinstance(row.layer, Branch):
         return source
     return f"{previous.layer.name if previous else 'input'}, {source}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import NamedTuple
 
 from convscope.architecture.arguments import LARGEST_FLOAT32, label
 from convscope.architecture.cost import Budget, check_layer_count
@@ -102,6 +103,13 @@ class LayerRow:
         )
 
 
+class _Output(NamedTuple):
+    """The output of the image or of a layer, as a later layer reads it."""
+
+    shape: Shape
+    field: ReceptiveField
+
+
 def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:
     """Compute a row for each of `layers`, in their order.
 
@@ -112,32 +120,30 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     check_layer_count(len(layers))
     budget = Budget(image.shape)
     rows: list[LayerRow] = []
-    # The shape and receptive field of the previous layer's output; at first each pixel of the image sees itself.
-    shape, field = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
-    # The shape and receptive field of every earlier layer by name, for layers that read one.
-    outputs = {"input": (shape, field)}
+    # At first each pixel of the image sees itself.
+    previous = _Output(image.shape, ReceptiveField((1, 1), (1, 1), (0, 0)))
+    outputs = {"input": previous}
     for layer in layers:
-        input_shape, (source_shape, source_field) = shape, outputs[_check_earlier(layer, outputs)]
+        # What `from_layer` names. A layer without one does not use it.
+        source = outputs[_check_earlier(layer, outputs)]
         if isinstance(layer, Branch):
-            _check_branch(layer, rows, source_shape)
-            input_shape, field = source_shape, source_field
+            _check_branch(layer, rows, source.shape)
+            previous = source  # a branch continues from there
         elif get_source_name(layer):
-            _check_joined(layer, rows[-1].layer.name if rows else "", shape, source_shape)
-        # A `Concatenate` reads the channels of both inputs.
+            _check_joined(layer, rows[-1].layer.name if rows else "", previous.shape, source.shape)
+        input_shape = previous.shape
         if isinstance(layer, Concatenate):
-            input_shape = (*shape[:-1], source_shape[-1] + shape[-1])
+            input_shape = (*input_shape[:-1], source.shape[-1] + input_shape[-1])
         shape = layer.output_shape(input_shape)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(input_shape).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
-        budget.spend(layer, input_shape, shape, sum(sizes.values()))
-        field = _compute_receptive_field(layer, input_shape, field, image)
+        trainable = sum(sizes.values()) - fixed
+        budget.spend(layer, input_shape, shape, trainable + fixed)
+        field = _compute_receptive_field(layer, input_shape, previous.field, image)
         if isinstance(layer, Add | Concatenate):
-            # Both inputs are read at each position.
-            field = _unite_fields(field, source_field, shape)
-        outputs[layer.name] = shape, field
-        rows.append(
-            LayerRow(layer, input_shape, shape, sum(sizes.values()) - fixed, fixed, layer.macs(input_shape), field)
-        )
+            field = _unite_fields(field, source.field, shape)
+        rows.append(LayerRow(layer, input_shape, shape, trainable, fixed, layer.macs(input_shape), field))
+        previous = outputs[layer.name] = _Output(shape, field)
     _check_all_are_read(layers)
     return tuple(rows)
 
@@ -199,10 +205,11 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         #     k = 3, r = 3, j = 2:   |---|
         #                              |---|
         #                                |---|     3 + 2 · 2 = 7 pixels
-        padding, _ = zip(*window.frame(input_shape), strict=True)  # above and left
-        axes = zip(field.size, field.jump, field.start, window.reach, window.strides, padding, strict=True)
-        size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
-        return ReceptiveField(size, jump, start)
+        (above, _), (left, _) = window.frame(input_shape)
+        axes = zip(field.size, field.jump, field.start, window.reach, window.strides, (above, left), strict=True)
+        # For rows and for columns: size, jump and start.
+        fields = [(r + (k - 1) * j, s * j, o - p * j) for r, j, o, k, s, p in axes]
+        return ReceptiveField(*zip(*fields, strict=True))
     if isinstance(layer, ZeroPadding2D):
         (above, _), (left, _) = layer.padding
         # The first output, a zero of the padding, is `above` jumps before the first input.
@@ -210,12 +217,11 @@ def _compute_receptive_field(layer: Layer, input_shape: Shape, field: ReceptiveF
         return ReceptiveField(field.size, field.jump, start)
     if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number
         return field
-    # The whole map is read, so its field reaches from the first value's first pixel to the last value's last: n values
-    # that see r pixels each, j apart, from pixel o on.
+    # The whole map is read, so its field reaches from the first value's first pixel to the last value's last, as far as
+    # the image has them: n values that see r pixels each, j apart, from pixel o on.
+    #     n = 3, r = 3, j = 2, o = -1:   |-.-----|     pixels -1 to 5, of which 0 to 5 are in the image
     sizes, starts = [], []
-    for n, r, j, o, pixels in zip(
-        input_shape, field.size, field.jump, field.start, (image.height, image.width), strict=False
-    ):
+    for n, r, j, o, pixels in zip(input_shape, field.size, field.jump, field.start, image.shape, strict=False):
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
         sizes.append(max(last - first, 0))  # below zero if only padding is read
         starts.append(first)

@@ -50,7 +50,8 @@ class Branch(SameShape):
 class Concatenate(SameShape):
     """The channels of the layer called `from_layer`, followed by those of the previous layer.
 
-    Both have the same rows and columns, or are vectors. `input_shape` is that of both together.
+    Both have the same rows and columns, or are vectors. The methods take the shape of both together as `input_shape`:
+    maps of 8 and of 16 channels are an input of 24.
     """
 
     from_layer: str
@@ -69,8 +70,9 @@ class SoftVoting(SameShape):
 
     y[k] = log((1 / members) Σ_i softmax(x_i)[k]) + (1 / members) Σ_i log Σ_j exp(x_i[j])
 
-    The second part is the same for all classes, so no probability depends on it. With it, an ensemble of equal members
-    has the logits of a member.
+    The first part alone would have the same softmax, as the second is one number for all classes. But log softmax(x)
+    is x - log Σ_j exp(x[j]), so the second part gives back what the logarithm takes: an ensemble of equal members has
+    the logits x of a member.
     """
 
     members: int
