@@ -2,6 +2,17 @@
 
 The annotation of a parameter is the rule, so each rule is written once. An error names the argument, its value and the
 rule. Numbers of NumPy become those of Python, because results and files hold plain numbers.
+
+    annotation                  accepts
+    int, float, bool            such values of Python or NumPy; a float may be whole, and True is no number
+    Path                        a path or text
+    X | None, X | Y             what one of them accepts
+    Literal["a", "b"]           one of these values
+    NDArray[np.floating[Any]]   an array of numbers, or a list that becomes one
+    tuple[X, ...], Sequence[X]  elements that X accepts; an error names the element, as in "seeds[2] is ..."
+    Annotated[X, "rule"]        what X accepts; an error says this rule
+    Annotated[X, check]         what check(value, name) returns
+    any other class             its instances
 """
 
 import os
@@ -102,13 +113,6 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @cache
-def _get_field_rules(kind: Any) -> dict[str, Any]:
-    """Return the annotations of a dataclass's fields by their names."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(kind)}
-
-
-@cache
 def _signature(function: Any) -> Signature:  # computed at the first call, which keeps the import of the package fast
     return signature(function)
 
@@ -123,6 +127,13 @@ def check_fields(value: Any) -> None:
             object.__setattr__(value, name, converted)  # a frozen dataclass refuses plain assignment
 
 
+@cache
+def _get_field_rules(kind: Any) -> dict[str, Any]:
+    """Return the annotations of a dataclass's fields by their names."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
 def convert(value: Any, rule: Any, name: str) -> Any:
     """Check `value` against the annotation `rule`, and convert NumPy's numbers to Python's.
 
@@ -133,7 +144,7 @@ def convert(value: Any, rule: Any, name: str) -> Any:
     rule = _resolve_alias(rule)
     if get_origin(rule) is Annotated:
         rule, *notes = get_args(rule)
-        for note in notes:  # a function checks the value itself, text is what the error says
+        for note in notes:
             if callable(note):
                 return note(value, name)
         try:
@@ -155,13 +166,10 @@ def convert(value: Any, rule: Any, name: str) -> Any:
         return _convert_tuple(value, parts, rule, name)
     if origin in (Sequence, Collection, Iterable, list):
         return _convert_elements(value, origin, parts[0], rule, name)
-    if origin is not None:
-        rule_type = origin  # Mapping, Callable, dict
-    elif rule is Any or isinstance(rule, TypeVar | str):
+    if rule is Any or isinstance(rule, TypeVar | str):
         return value
-    else:
-        rule_type = type(None) if rule is None else rule
-    return _convert_instance(value, rule_type, rule, name)
+    kind = origin or (type(None) if rule is None else rule)  # the origin of Mapping[str, int] is Mapping
+    return _convert_instance(value, kind, rule, name)
 
 
 def _resolve_alias(rule: Any) -> Any:

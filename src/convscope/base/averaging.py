@@ -38,7 +38,8 @@ def average_rows(
     for first in range(0, height, step):
         last = min(first + step, height)
         # A new row covers down / height old ones, so rows `first` to `last` read the old rows from
-        # floor(first · down / height) to ceil(last · down / height) - 1.
+        # floor(first · down / height) to ceil(last · down / height) - 1. If 5 rows become 2, each covers 2.5: the first
+        # reads rows 0 to 2, the second rows 2 to 4.
         start, stop = first * down // height, (last * down - 1) // height + 1
         averaged[first:last] = _handwriting.average_rows(rows(start, stop), start, down, height, width, first, last)
     return averaged

@@ -128,7 +128,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full; what was at `path` before is untouched.
     """
-    temporary = None
+    temporary = None  # the partial file from when this call has made it until it is renamed, for the end to remove
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")

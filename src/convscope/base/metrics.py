@@ -128,12 +128,12 @@ def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple
 def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
     """Return the mean F1 over the classes that have images or predictions, and (low, high), its 95 % interval.
 
-    The interval is Wilson's for as many images as would give one proportion the variance that the delta method finds
-    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. To estimate the variance,
-    half a correct and half a wrong prediction are added to each class. Few images of a class make its F1 too low on
-    average, by about F1 (1 - F1) / (images + predictions); the interval is moved up by that, and always holds the
-    value. In simulations of 10 to 40 classes it covers the truth in 93 to 98 % of cases with 10 images a class or more,
-    in 91 to 99 % with 5 (benchmarks/metric_claims.py).
+    The interval is found in four steps. Half a correct and half a wrong prediction are added to each class. The delta
+    method gives the variance of the mean F1 of this matrix, and Satterthwaite's rule the degrees of freedom of that
+    variance. The interval is Wilson's for as many images as would give one proportion this variance, with Student's t.
+    Few images of a class make its F1 too low on average, by about F1 (1 - F1) / (images + predictions); the interval is
+    moved up by that, and always holds the value. In simulations of 10 to 40 classes it covers the truth in 93 to 98 %
+    of cases with 10 images a class or more, in 91 to 99 % with 5 (benchmarks/metric_claims.py).
 
     Source: Takahashi, Yamamoto, Kuchiba and Koyama 2022 (the variance); Satterthwaite 1946 (degrees of freedom).
 
@@ -146,19 +146,14 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     occurs = confusion_matrix.sum(axis=0) + confusion_matrix.sum(axis=1) > 0
     counts = confusion_matrix[np.ix_(occurs, occurs)]
     support, identity = counts.sum(axis=1), np.eye(len(counts))
-    value = float((2 * np.diagonal(counts) / (counts.sum(axis=0) + support)).mean())
+    value = float(_compute_f1(counts)[0].mean())
     if len(counts) == 1:  # a single class occurs, so every prediction is correct
         return value, wilson_interval(int(support[0]), int(support[0]))
     # Half a correct prediction, and half a wrong one spread evenly over the other classes. Without them, intervals for
     # classes of 5 to 20 images covered the truth in 76 to 97 % of simulations; with them in 92 to 98 %.
     counts = counts + 0.5 * (support > 0)[:, np.newaxis] * (identity + (1 - identity) / (len(counts) - 1))
-    share = counts / counts.sum()
-    size = share.sum(axis=0) + share.sum(axis=1)
-    f1 = 2 * np.diagonal(share) / size
-    # The derivative of the mean F1 with respect to the share of each cell. From F1[i] = 2 share[i, i] / size[i] follows
-    # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
-    slope = (2 * identity / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
-    variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
+    variance = _compute_f1_variance(counts / counts.sum(), int(support.sum()))
+    f1, size = _compute_f1(counts / counts.sum())
     # The bias of each class's F1; size · counts.sum() is its images + its predictions.
     bias = f1 * (1 - f1) / size / counts.sum()
     # Satterthwaite's rule needs each class's share of the variance. Bias and variance of a class's F1 are both about
@@ -168,6 +163,25 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     images = f1.mean() * (1 - f1.mean()) / variance * (NormalDist().inv_cdf(0.975) / stdtrit(freedom, 0.975)) ** 2
     low, high = _compute_wilson_interval(min(value + float(bias.mean()), 1.0), float(images))
     return value, (min(low, value), max(high, value))
+
+
+def _compute_f1(cells: Integers | Floats) -> tuple[Floats, Floats]:
+    """Compute each class's F1, 2 cells[i, i] / size[i], and `size`, the sum of its row and its column."""
+    size = cells.sum(axis=0) + cells.sum(axis=1)
+    return 2 * np.diagonal(cells) / size, size
+
+
+def _compute_f1_variance(share: Floats, num_images: int) -> float:
+    """Compute the variance of the mean F1 by the delta method; `share` (K, K) are the cells, which sum to 1.
+
+    To first order, the mean F1 is a sum over the images of the slope of the image's cell. So its variance is that of
+    one image's slope, Σ share slope² - (Σ share slope)², divided by the images.
+    """
+    f1, size = _compute_f1(share)
+    # The derivative of the mean F1 with respect to the share of each cell. From F1[i] = 2 share[i, i] / size[i] follows
+    # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
+    slope = (2 * np.eye(len(f1)) / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
+    return float((share * slope**2).sum() - (share * slope).sum() ** 2) / num_images
 
 
 def _count_effective_images(correct: Integers, images: Integers) -> float:
@@ -213,8 +227,7 @@ def wilson_interval(
     k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
     if not np.all((k >= 0) & (k <= n)):
         raise ValueError(f"successes are {successes} of trials {trials}; they must lie between 0 and the trials")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+    check_confidence(confidence)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (k + z**2 / 2) / (n + z**2)
     # k (n - k) / n, or 0 if there is no trial.
@@ -257,10 +270,11 @@ def difference_interval(
 
     Of n = `num_images`, A alone is correct on a = `only_a` and B alone on b = `only_b`, arrays of one shape; the
     measured difference is (a - b) / n. The interval holds each difference d for which a - b lies less than z standard
-    deviations from its expectation n d. The variance of a - b is n (2 q + d (1 - d)), with q the likeliest share of
-    images on which B alone is correct, a root of 2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So the
-    interval is usable where the two differ on no image, where the normal approximation has no width. It covers the
-    choice of the images alone.
+    deviations from its expectation n d. If d is true, B alone is correct on a share q of all images, A alone on q + d,
+    and the rest are 1 - 2 q - d. An image adds 1, -1 or 0 to a - b, whose variance is then n (2 q + d - d^2). The
+    likeliest q, where the derivative of a log(q + d) + b log(q) + (n - a - b) log(1 - 2 q - d) is 0, is a root of
+    2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So the interval is usable where the two differ on no image,
+    where the normal approximation has no width. It covers the choice of the images alone.
 
     Source: Tango 1998, Statistics in Medicine 17, 891-908, without continuity correction; the ends by bisection.
 
@@ -277,8 +291,7 @@ def difference_interval(
         raise ValueError(
             f"only_a is {only_a} and only_b {only_b} of {num_images} images; their sum must not exceed the images"
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+    check_confidence(confidence)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     # The upper end is minus the lower end of B's lead over A.
     return _find_difference_low(a, b, num_images, z), -_find_difference_low(b, a, num_images, z)
@@ -331,6 +344,12 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     # A larger p-value has a smaller factor; the running maximum keeps its product from being below that of a smaller.
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise `ValueError` unless `confidence` lies between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
 
 
 def _divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:

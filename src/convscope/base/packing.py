@@ -1,4 +1,11 @@
-"""Arrays as plain JSON: little-endian numbers, deflated, in base64, with their type and shape."""
+"""Arrays as plain JSON: little-endian numbers, deflated, in base64, with their type and shape.
+
+function              takes           stores for each number            reads back
+Packed.from_array     uint8, ...      the number                        the same
+pack_rounded          float           int8 from -25 to 25, and scales   float32, to 1/50 of the largest
+pack_halved           uint8           4 bits: its level of 0 to 15      uint8, to 8 of 255
+RowPacker             uint8 rows      the first rows that fit           those rows, the same
+"""
 
 import json
 import zlib
@@ -18,7 +25,8 @@ _HALF_BYTES = "uint4"  # two numbers a byte, each a uint8 divided by 17
 _ZLIB_LEVEL = 7  # output at most 2 percent larger than with 9, in a tenth of the time
 # 255 = 15 × 17, so 16 levels that are 17 apart include black and white.
 _LEVEL_OF_PIXEL = np.rint(np.arange(256) / 17).astype(np.uint8)
-# The coarsest grid whose effect on a snapshot's accuracy stays within 0.13 points; -25 to 25 fit into 6 bits.
+# The coarsest grid whose effect on a snapshot's accuracy stays within 0.13 points. Its 51 values fit into 6 bits; they
+# are stored in bytes, which deflate shortens.
 _MAX_ROUNDED = 25
 _MAX_BYTES = 1 << 28  # limit for an array; a page of 5 MB holds none of a tenth of that
 _MAX_FIELDS_BYTES = 128  # the JSON around an array's data: its name, type and shape
@@ -54,6 +62,16 @@ class Packed(Record, kw_only=True):
 
     def unpack(self) -> NDArray[Any]:
         """Return the array; a rounded array is float32."""
+        array = self._unpack_numbers()
+        if self.scales is UNSET:
+            return array
+        if self.shape[-1:] != (len(self.scales),):
+            raise ValueError(f"there are {len(self.scales)} scales for the shape {self.shape!r:.60}")
+        rounded: NDArray[Any] = (array * np.array(self.scales)).astype(np.float32)
+        return rounded
+
+    def _unpack_numbers(self) -> NDArray[Any]:
+        """Return the numbers as they were stored, which a rounded array has yet to scale."""
         has_half_bytes = self.dtype == _HALF_BYTES
         name = "uint8" if has_half_bytes else self.dtype
         dtype = np.dtype(_STORED_TYPES[name])
@@ -65,17 +83,12 @@ class Packed(Record, kw_only=True):
         except zlib.error as error:
             raise ValueError(f"its data cannot be unpacked ({error})") from error
         if has_half_bytes:
+            # Level 10 in the high half of a byte and 11 in the low one are the numbers 170 and 187.
             pairs = np.frombuffer(content, np.uint8)
             content = (17 * np.stack([pairs >> 4, pairs & 15], axis=1)).astype(np.uint8).tobytes()
         if len(content) != num_bytes:
             raise ValueError("its data do not have the length of its shape")
-        array: NDArray[Any] = np.frombuffer(content, dtype).reshape(self.shape).astype(name)
-        if self.scales is UNSET:
-            return array
-        if self.shape[-1:] != (len(self.scales),):
-            raise ValueError(f"there are {len(self.scales)} scales for the shape {self.shape!r:.60}")
-        rounded: NDArray[Any] = (array * np.array(self.scales)).astype(np.float32)
-        return rounded
+        return np.frombuffer(content, dtype).reshape(self.shape).astype(name)
 
 
 def pack_rounded(array: NDArray[np.floating[Any]]) -> Packed:
@@ -109,7 +122,10 @@ def _to_bytes(array: NDArray[Any], dtype: str) -> bytes:
 
 
 class _Prefix(NamedTuple):
-    """The first rows of an array, compressed: `num_bytes` of the common stream, then `ending`."""
+    """The first rows of an array, compressed: `num_bytes` of the common stream, then `ending`.
+
+    The ending is what the compressor still holds back at this row, with the stream's end and checksum.
+    """
 
     num_rows: int
     num_bytes: int

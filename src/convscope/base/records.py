@@ -60,7 +60,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         name = type(self).__name__
         try:
-            value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_to_plain)
+            value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_encode_other)
             # msgspec checks types and bounds only when it reads, so the record is read back once.
             msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
@@ -174,11 +174,12 @@ def from_json(value: Any, kind: type[_Value], path: Path | str) -> _Value:
         raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
 
 
-def _to_plain(value: object) -> Any:
+def _encode_other(value: object) -> Any:
+    """Convert a value that msgspec does not know: a number of NumPy, or text of a subclass of `str`."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, str):  # a sentence of the catalogue
-        return str.__str__(value)
+    if isinstance(value, str):
+        return str.__str__(value)  # plain text, also if the subclass has a `__str__` of its own
     raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which records do not hold")
 
 
@@ -192,7 +193,9 @@ def _describe(error: msgspec.ValidationError) -> str:
 
 
 def _to_json(value: Any, path: str) -> Any:
-    """Convert tuples to lists, and replace halves of surrogate pairs, which file names may hold and UTF-8 may not.
+    """Convert tuples, which `to_builtins` leaves, to lists, and replace what UTF-8 cannot hold.
+
+    That is half of a surrogate pair, which a file name may contain (see `HALF_PAIR`).
 
     Raises:
         ValueError: if a number is not finite; the message has its path.

@@ -4,7 +4,7 @@ An interval of one rate, the difference of two rates on the same images and McNe
 here knows a model or a data set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import exp, inf, log, sqrt
@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.metrics import check_confidence
+from convscope.base.roots import find_crossing, find_root
+
 # (fewer seeds than this, lowest and highest coverage in percent); benchmarks/claims.py prints them.
 _COVERAGE = ((5, (98, 100)), (30, (95, 99)))
 # A bound, times the degrees of freedom of the smaller group's seeds. With the seeds of both groups as the bound, equal
 # groups of 2 and 30 seeds differed in 9.9 to 12 % of simulations; with this one in at most 5.5 %.
 MAX_FREEDOM = 1.6
-# The search for an end of a ratio's interval goes in steps of the logarithm of the ratio, no further than exp(100).
-_STEP, _MAX_LOGARITHM = 0.25, 100.0
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min 2005
 
 Floats = NDArray[np.float64]
@@ -42,15 +43,13 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     >>> f"{low:.4f} to {high:.4f}"
     '0.9895 to 0.9945'
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if not len(values):
         raise ValueError("values is empty; an interval needs at least one value")
     if len(values) == 1 or min(values) == max(values):
         return None
-    from scipy.special import stdtrit  # here, as all of scipy: it takes longer to import than NumPy
-
     middle, count = mean(values), len(values)
-    half = float(stdtrit(count - 1, (1 + confidence) / 2)) * stdev(values) / sqrt(count)
+    half = _quantile(count - 1, confidence) * stdev(values) / sqrt(count)
     return middle - half, middle + half
 
 
@@ -70,8 +69,11 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
 
     A alone is correct on `only_a` images, B alone on `only_b`, neither on `both_wrong`; the measured ratio is
     (only_a + both_wrong) / (only_b + both_wrong). An end is the ratio r at which the difference between B's errors and
-    r times A's is z standard deviations of it, sqrt(r m (p + q)): p and q are the likeliest shares of `only_a` and
-    `only_b` among the m images with an error if r were true, and p is a root of
+    r times A's is z of its standard deviations.
+
+    Of the m images with an error, let p be the share of `only_a` and q that of `only_b`. If r is true, the shares of
+    errors are 1 - q = r (1 - p). An image adds 1, -r or 1 - r to the difference, whose variance is then r m (p + q).
+    The likeliest p, where only_a log(p) + only_b log(q) + both_wrong log(1 - p - q) has the derivative 0, is a root of
     m r (1 + r) p^2 - (r^2 (2 only_a + only_b + both_wrong) - only_a - both_wrong) p - only_a r (1 - r) = 0.
 
     So it is usable with empty cells, where the logarithm of the ratio has no finite error: `low` is 0 if B makes no
@@ -87,7 +89,7 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
     >>> f"{low:.2f} to {high:.2f}"
     '1.67 to 2.46'
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if min(only_a, only_b, both_wrong) < 0:
         raise ValueError(f"only_a is {only_a}, only_b {only_b} and both_wrong {both_wrong}; counts must be at least 0")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -105,6 +107,7 @@ def _find_ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> flo
     def excess(logarithm: float) -> float:
         """Compute r times A's errors less B's, less z deviations: 0 at the end that is sought."""
         r = exp(logarithm)
+        # The equation for p; `root` is that of its discriminant, written so that nothing cancels.
         half = r**2 * (errors_a + 2 * only_a) - errors_b
         root = sqrt((r**2 * errors_a - errors_b) ** 2 + 4 * r**2 * only_a * only_b)
         p = (half + root) / (2 * images * r * (1 + r))
@@ -116,7 +119,7 @@ def _find_ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> flo
     high = low + 1
     while excess(high) < 0:
         low, high = high, high + 1
-    return exp(_find_root(excess, low, high))
+    return exp(find_root(excess, low, high))
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confid
     >>> f"{result.ratio_interval[0]:.2f} to {result.ratio_interval[1]:.2f}, p = {result.p_value:.1g}"
     '1.48 to 5.10, p = 0.01'
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     shapes = (wrong_a.shape, wrong_b.shape)
     if not all(len(shape) == 2 and min(shape) > 0 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; they must be (n, N) and (m, N), at least 1")
@@ -222,13 +225,14 @@ def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> 
     >>> f"{low:.4f} to {high:.4f}"
     '0.9379 to 0.9937'
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if wrong.ndim != 2 or min(wrong.shape) < 1:
         raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least 1 of each")
     spread = _Spread.from_groups(wrong)
     error, freedom = spread.standard_error(1.0)
     rate, accuracy = float(spread.rates[0]), 1 - float(wrong.mean())
-    # Wilson's interval for n images has t² / n; here n is the number with this variance, rate (1 - rate) / error².
+    # Wilson's interval for n images is (p + s / 2 ± sqrt(s p (1 - p) + s² / 4)) / (1 + s), with p the accuracy and
+    # s = t² / n. Here n is the number of images that gives this variance, rate (1 - rate) / error².
     share = _quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))
     centre, half = accuracy + share / 2, sqrt(share * accuracy * (1 - accuracy) + share**2 / 4)
     return max((centre - half) / (1 + share), 0.0), min((centre + half) / (1 + share), 1.0)
@@ -238,10 +242,18 @@ def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> 
 class _Spread:
     """The error rates (G,) of G groups on the same images, and the variances of their weighted sums.
 
+    Run i of a group is wrong on image j by wrong[i, j] = rate + run[i] + image[j] + rest[i, j]. The mean of n runs on
+    N images varies by var(run) / n + var(image) / N + var(rest) / (n N). What can be measured are three parts:
+
+        images   var(image) / N + var(rest) / (n N)      by how the images' means lie apart
+        runs       var(run) / n + var(rest) / (n N)      by how the runs' rates lie apart
+        chance                    var(rest) / (n N)      by what neither explains
+
+    So the variance of the mean is images + runs - chance.
+
     Attributes:
         images: (G, G), the covariance of the rates due to the choice of images.
-        runs: (G,), the variance of each rate between runs, due to the seeds and to `chance`; 0 for a single run.
-        chance: (G,), the part of `runs` by which runs differ on each image independently of other images.
+        runs, chance: (G,), the parts above for each group; 0 for a single run.
         counts: (G,), the number of runs in each group.
         freedom: the degrees of freedom of `images`.
     """
@@ -266,10 +278,8 @@ class _Spread:
 
         means = np.array([append_cells(number, group.mean(axis=0)) for number, group in enumerate(groups)])
         rates = means @ weights / total
-        # A model of run i and image j: wrong[i, j] = rate + run[i] + image[j] + rest[i, j].
-        # `images` is the variance of the image effects, `runs` of the run effects, `chance` of the rests, each as it
-        # enters the variance of the mean; n weighted images count as n - 1, n runs as n - 1.
-        means -= rates[:, None]
+        means -= rates[:, None]  # the effect of each image
+        # A sum of squares is divided by n - 1 for the variance of one image or run, and by n for that of the mean.
         images = (means * weights) @ means.T / (total - 1) / total
         runs, chance = np.zeros(len(groups)), np.zeros(len(groups))
         for number, group in enumerate(groups):
@@ -284,13 +294,10 @@ class _Spread:
         return cls(rates, images, runs, chance, np.array([len(group) for group in groups]), float(total - 1))
 
     def standard_error(self, *weights: float) -> tuple[float, float]:
-        """Compute the standard error of the weighted sum of the rates, and its degrees of freedom.
-
-        The variance is that of the images, and of the seeds as far as it is more than chance among the images.
-        """
+        """Compute the standard error of the weighted sum of the rates, and its degrees of freedom."""
         factors = np.array(weights)
         image_variance = float(factors @ self.images @ factors)
-        # `chance` is a part of `images` and of `runs`, and must count once.
+        # The seeds' part is estimated, and may come out below 0.
         variance = image_variance + max(float(factors**2 @ (self.runs - self.chance)), 0.0)
         seed_variances = [
             (weight**2 * runs, int(count) - 1)
@@ -334,7 +341,13 @@ def degrees_of_freedom(
 
 
 def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, float]:
-    """Find the range of ratios r, around the measured one, for which B's rate may be r times A's."""
+    """Find the range of ratios r, around the measured one, for which B's rate may be r times A's.
+
+    The ratio is searched by its logarithm, where `excess` is below 0 inside the range:
+
+        excess      + + + 0 - - - - - - - 0 + + +
+        logarithm        low  measured   high
+    """
     rate_a, rate_b = map(float, spread.rates)
 
     def excess(weight_a: float, weight_b: float) -> float:
@@ -345,55 +358,25 @@ def _find_ratio_interval(spread: _Spread, confidence: float) -> tuple[float, flo
     def excess_at(logarithm: float) -> float:
         return excess(-exp(logarithm), 1.0)
 
-    # The range contains the measured logarithm. If equality (logarithm 0) is not rejected, it contains 0 too and all
-    # between, so each search starts beyond both; otherwise the end on the side of 0 lies between the two.
     measured = log(rate_b / rate_a)
     is_equal_possible = excess_at(0.0) < 0
-    if is_equal_possible or measured < 0:
-        start = min(measured, 0.0) if is_equal_possible else measured
-        # A ratio of 0 is tested apart, since its logarithm is infinite.
-        low = 0.0 if excess(0.0, 1.0) < 0 else exp(_find_crossing(excess_at, start, -1.0))
-    else:
-        low = exp(_find_root(excess_at, 0.0, measured))
-    if is_equal_possible or measured > 0:
-        start = max(measured, 0.0) if is_equal_possible else measured
-        high = inf if excess(1.0, 0.0) < 0 else exp(_find_crossing(excess_at, start, 1.0))
-    else:
-        high = exp(_find_root(excess_at, 0.0, measured))
-    return low, high
 
+    def find_end(direction: float, weights_at_infinity: tuple[float, float]) -> float:
+        """Find the lower end (direction -1) or the upper one (1)."""
+        # Equality (logarithm 0) is rejected and lies on this side, so the end lies between the two.
+        if not is_equal_possible and direction * measured < 0:
+            return exp(find_root(excess_at, 0.0, measured))
+        # A ratio of 0 or infinity is tested apart, since its logarithm is infinite.
+        if excess(*weights_at_infinity) < 0:
+            return exp(direction * inf)
+        # The search starts at the measured logarithm, or at 0 if that is inside too and further on this side.
+        return exp(find_crossing(excess_at, direction * max(direction * measured, 0.0), direction))
 
-def _find_crossing(function: Callable[[float], float], start: float, step: float) -> float:
-    """Find where a function that is below 0 at `start` first rises to 0, in steps; else the last point."""
-    inner, outer = start, start + step * _STEP
-    while function(outer) < 0 and abs(outer) < _MAX_LOGARITHM:
-        inner, outer = outer, outer + step * _STEP
-    return outer if function(outer) < 0 else _find_root(function, inner, outer)
-
-
-def _find_root(function: Callable[[float], float], first: float, last: float) -> float:
-    """Find where a function that has opposite signs at `first` and `last` is 0, to within 1e-12.
-
-    By bisection, since to import SciPy's solvers takes 0.3 s and 24 MB, and every run compares two networks.
-    """
-    is_positive_at_last = function(last) > 0
-    while abs(last - first) > 1e-12:
-        middle = (first + last) / 2
-        if middle in (first, last):
-            break  # no float lies between
-        if (function(middle) > 0) == is_positive_at_last:
-            last = middle
-        else:
-            first = middle
-    return (first + last) / 2
+    return find_end(-1.0, (0.0, 1.0)), find_end(1.0, (1.0, 0.0))
 
 
 def _quantile(freedom: float, confidence: float) -> float:
-    from scipy.special import stdtrit
+    """Compute the t that Student's distribution exceeds, above or below, with 1 - `confidence`."""
+    from scipy.special import stdtrit  # here, as all of SciPy: it takes longer to import than NumPy
 
     return float(stdtrit(freedom, (1 + confidence) / 2))
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
