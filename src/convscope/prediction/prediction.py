@@ -76,7 +76,10 @@ class Prediction(Recorded):
 
     @property
     def done(self) -> str:
-        """The preparation of the picture in words."""
+        """The preparation of the picture in words: "480 × 640 → 28 × 28, without centre", for example.
+
+        If more than half of the usual steps are left out, those that were taken are listed instead, as in "only light".
+        """
         if self.is_as_made:
             return "as it is"
         height, width = self.prepared.image.shape[:2]
@@ -86,7 +89,7 @@ class Prediction(Recorded):
         if not self.steps:
             return ", ".join([*words, "only resized"])
         left_out = [step for step in _ALL_STEPS if step not in self.steps]
-        if len(left_out) <= len(_ALL_STEPS) // 2:  # the shorter list
+        if len(left_out) <= len(_ALL_STEPS) // 2:
             more = [step for step in self.steps if step not in _ALL_STEPS]
             words += ["all steps"] if not left_out else [f"without {', '.join(left_out)}"]
             words += [f"with {', '.join(more)}"] if more else []
@@ -154,36 +157,32 @@ def predict(
     >>> prediction.file, prediction.size, prediction.prepared.image.shape, prediction.none_of_these
     ('paper.png', (480, 640), (28, 28, 1), None)
     """
-    if names is not None and len(names) != len(pictures):
-        raise ValueError(f"there are {len(names)} names for {len(pictures)} pictures; give one per picture")
-    if sizes is not None and len(sizes) != len(pictures):
-        raise ValueError(f"there are {len(sizes)} sizes for {len(pictures)} pictures; give one per picture")
+    for word, values in (("names", names), ("sizes", sizes)):
+        if values is not None and len(values) != len(pictures):
+            raise ValueError(f"there are {len(values)} {word} for {len(pictures)} pictures; give one per picture")
     picture_names = [f"picture {index + 1}" for index in range(len(pictures))] if names is None else list(names)
     image, preparation = model.architecture.input, preparation_of(model)
     height, width, channels = image.height, image.width, image.channels
     predictions = list[Prediction]()
     for start in range(0, len(pictures), _BATCH_IMAGES):
         batch = pictures[start : start + _BATCH_IMAGES]
+        # A picture that is already like the training images would only lose by another preparation.
         unchanged = [
             _find_ready_image(picture, (height, width, channels), preparation.handwriting, steps) for picture in batch
         ]
         prepared = [
-            # A picture that is already like the training images would only lose by another preparation.
             ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
             for picture, ready in zip(batch, unchanged, strict=True)
         ]
         images = np.stack([picture.image for picture in prepared])
         probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
         for index, picture in enumerate(batch):
-            order = np.argsort(-probabilities[index], kind="stable")  # of equal ones the first, as argmax
-            best = [
-                Answer(int(label), model.class_names[label], float(probabilities[index, label])) for label in order[:2]
-            ]
+            answer, runner_up = _find_best_two(model, probabilities[index])
             predictions.append(
                 Prediction(
                     file=picture_names[start + index],
-                    answer=best[0],
-                    runner_up=best[1],
+                    answer=answer,
+                    runner_up=runner_up,
                     probabilities=probabilities[index],
                     is_calibrated="temperature" in model.calibration,
                     none_of_these=True if "empty" in prepared[index].hints else refused[index],
@@ -215,6 +214,12 @@ def _find_ready_image(
         return None
     image = np.array(np.broadcast_to(pixels, shape))
     return Prepared(image, (Stage("picture", True, image),), (), 0.0)
+
+
+def _find_best_two(model: Model, probabilities: NDArray[np.float64]) -> tuple[Answer, Answer]:
+    order = np.argsort(-probabilities, kind="stable")  # of equal ones the first, as argmax
+    best, second = (Answer(int(label), model.class_names[label], float(probabilities[label])) for label in order[:2])
+    return best, second
 
 
 def _apply_rejection(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]:

@@ -53,6 +53,7 @@ def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwrit
         return False
     if not handwriting.centre:
         return True
+    # Grey levels in which ink is light, whichever the data set has.
     grey = picture.astype(np.int64).max(axis=2) if handwriting.ink == "light" else 255 - picture.min(axis=2).astype(int)
     is_border = np.ones(grey.shape, bool)
     is_border[1:-1, 1:-1] = False

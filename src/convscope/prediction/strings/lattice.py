@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,28 +116,10 @@ def make_lattice(segments: Segments, line: int, merge: bool = True, max_spans: i
         max_spans: further spans are left out.
     """
     check_deadline()
-    keyed_pieces: list[tuple[float, Piece]] = []
-    for number, blob in enumerate(segments.lines[line]):
-        # Pieces are sorted by their middles. The parts of a blob must stay in their order, since `blob.cuts[k]` is the
-        # cut after part k + 1: each has a larger key than the part before.
-        key = -np.inf
-        for part in range(1, blob.num_parts + 1):
-            box, ink = _find_box(blob, part)
-            key = max(key + 1e-6, (box[0] + box[2]) / 2)
-            keyed_pieces.append((key, Piece((line, number), part, box, ink)))
-    keyed_pieces.sort(key=lambda pair: pair[0])
-    pieces = tuple(piece for _, piece in keyed_pieces)
-    return Lattice(
-        line,
-        pieces,
-        _compute_cuts(pieces, segments.lines[line]),
-        tuple(
-            islice(
-                _find_spans(pieces, segments.lines[line], line, segments.height, _MAX_WHOLE_PIECES if merge else 1),
-                max_spans,
-            )
-        ),
-    )
+    blobs = segments.lines[line]
+    pieces = _sort_pieces(blobs, line)
+    spans = _find_spans(pieces, blobs, line, segments.height, _MAX_WHOLE_PIECES if merge else 1)
+    return Lattice(line, pieces, _compute_cuts(pieces, blobs), tuple(islice(spans, max_spans)))
 
 
 def find_cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[int]:
@@ -167,38 +150,47 @@ def cut_out(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint
     from scipy.ndimage import binary_dilation
 
     check_deadline()
-    left, top, right, bottom = span.box
-    # Masks and ink of the box with an edge around it.
-    is_span = np.zeros((bottom - top + 2 * _EDGE_PIXELS, right - left + 2 * _EDGE_PIXELS), bool)
-    is_other = np.zeros_like(is_span)
+    # The canvases are the box with an edge around it. Their first pixel is (top, left) of the ink picture, and lies
+    # outside of that if the box is at its border.
+    left, top, right, bottom = span.box[0] - _EDGE_PIXELS, span.box[1] - _EDGE_PIXELS, *span.box[2:]
+    is_span = np.zeros((bottom - top + _EDGE_PIXELS, right - left + _EDGE_PIXELS), bool)
+    is_other, ink = np.zeros_like(is_span), np.zeros(is_span.shape, np.uint8)
     for number in lattice.pieces_near(span.box, 2 * _EDGE_PIXELS):
         piece = lattice.pieces[number]
         blob = segments.lines[piece.blob[0]][piece.blob[1]]
         canvas = is_span if span.first <= number < span.last else is_other
-        _draw_piece(canvas, blob, piece, left - _EDGE_PIXELS, top - _EDGE_PIXELS)
+        x0, y0, x1, y1 = piece.box
+        mask = blob.parts[y0 - blob.top : y1 - blob.top, x0 - blob.left : x1 - blob.left] == piece.part
+        _paste(canvas, mask, y0 - top, x0 - left)
+    _paste(ink, segments.ink, -top, -left)
     # The paler edge of the strokes belongs to the character, but no ink of other pieces.
     is_kept = binary_dilation(is_span, np.ones((3, 3)), _EDGE_PIXELS) & ~is_other
-    ink = np.zeros(is_span.shape, np.uint8)
-    # At the picture's own edge, the first rows and columns lie outside of it and stay empty.
-    skipped_rows, skipped_columns = max(0, _EDGE_PIXELS - top), max(0, _EDGE_PIXELS - left)
-    part = segments.ink[
-        max(0, top - _EDGE_PIXELS) : bottom + _EDGE_PIXELS, max(0, left - _EDGE_PIXELS) : right + _EDGE_PIXELS
-    ]
-    ink[skipped_rows : skipped_rows + part.shape[0], skipped_columns : skipped_columns + part.shape[1]] = part
     return np.pad(np.where(is_kept, ink, 0).astype(np.uint8), max(2, max(is_span.shape) // 8))
 
 
-def _draw_piece(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: int) -> None:
-    """Set the pixels of a piece on a canvas whose first pixel is (top, left) of the ink picture."""
-    x0, y0, x1, y1 = piece.box
-    mask = blob.parts[y0 - blob.top : y1 - blob.top, x0 - blob.left : x1 - blob.left] == piece.part
-    # The part of the piece that lies on the canvas: without the rows above it and the columns to its left, ...
-    rows_above, columns_before = max(0, top - y0), max(0, left - x0)
-    mask = mask[rows_above:, columns_before:]
-    y0, x0 = y0 + rows_above - top, x0 + columns_before - left
-    # ... and without those below it and to its right.
-    target = canvas[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]]
-    target |= mask[: target.shape[0], : target.shape[1]]
+def _paste(canvas: NDArray[Any], picture: NDArray[Any], top: int, left: int) -> None:
+    """Put `picture` on a canvas that is 0 there, its first pixel at (top, left), as far as the two overlap."""
+    # With top = -3, the first three rows of the picture lie above the canvas.
+    picture = picture[max(0, -top) :, max(0, -left) :]
+    target = canvas[max(0, top) :, max(0, left) :][: picture.shape[0], : picture.shape[1]]
+    target |= picture[: target.shape[0], : target.shape[1]]
+
+
+def _sort_pieces(blobs: Sequence[Blob], line: int) -> tuple[Piece, ...]:
+    """List the pieces of a line by their middles, the parts of each blob in their own order.
+
+    That order must stay, since `blob.cuts[k]` is the cut after part k + 1. So the key of a part is above that of the
+    part before: parts with their middles at 5, 9 and 7 have the keys 5, 9 and 9.000001.
+    """
+    keyed_pieces: list[tuple[float, Piece]] = []
+    for number, blob in enumerate(blobs):
+        key = -np.inf
+        for part in range(1, blob.num_parts + 1):
+            box, ink = _find_box(blob, part)
+            key = max(key + 1e-6, (box[0] + box[2]) / 2)
+            keyed_pieces.append((key, Piece((line, number), part, box, ink)))
+    keyed_pieces.sort(key=lambda pair: pair[0])
+    return tuple(piece for _, piece in keyed_pieces)
 
 
 def _find_box(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
@@ -213,6 +205,11 @@ def _find_box(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
 
 
 def _compute_cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]:
+    """Compute `Lattice.cuts`.
+
+    Between the two parts of blob A may lie a blob B: pieces A1 B A2. A character that ends before B or before A2 cuts
+    A, whose cut crosses 3 stroke widths, say: the cuts before A1, B and A2 and at the end are 0, 3, 3 and 0.
+    """
     cuts = np.zeros(len(pieces) + 1)
     pieces_of_blob: dict[int, list[int]] = {}
     for number, piece in enumerate(pieces):
@@ -229,27 +226,29 @@ def _find_spans(
 ) -> Iterator[Span]:
     """Yield the spans of at most `max_pieces` neighbouring pieces that may be one character, by their first piece."""
     for first in range(len(pieces)):
-        left, top, right, bottom = pieces[first].box
-        gaps, part_counts = 0.0, Counter({pieces[first].blob[1]: 1})  # number of parts in the span, by blob
+        # The span grows piece by piece to the right, until the next piece cannot belong to it.
+        box, gaps = pieces[first].box, 0.0
+        part_counts = Counter[int]()  # number of parts in the span, by blob
         for last in range(first + 1, min(first + max_pieces, len(pieces)) + 1):
-            if last > first + 1:
-                piece, gap = pieces[last - 1], 0.0
-                if piece.blob[1] not in part_counts:
-                    gap = (piece.box[0] - right) / height
-                    if gap > _MAX_GAP or not _may_belong((left, top, right, bottom), blobs[piece.blob[1]], height):
-                        break
-                part_counts[piece.blob[1]] += 1
+            piece, is_single = pieces[last - 1], last == first + 1
+            if not is_single and piece.blob[1] not in part_counts:
+                gap = (piece.box[0] - box[2]) / height
+                if gap > _MAX_GAP or not _may_belong(box, blobs[piece.blob[1]], height):
+                    break
                 gaps += max(0.0, gap)
-                left, top = min(left, piece.box[0]), min(top, piece.box[1])
-                right, bottom = max(right, piece.box[2]), max(bottom, piece.box[3])
-            # Blobs of which the span has some parts and not all.
-            num_cut = sum(count < blobs[blob].num_parts for blob, count in part_counts.items())
-            if right - left > _MAX_WIDTH * height and last != first + 1:
+            part_counts[piece.blob[1]] += 1
+            box = _unite_boxes(box, piece.box)
+            if not is_single and box[2] - box[0] > _MAX_WIDTH * height:
                 break
             # A character may touch one of its neighbours and be cut from it, but not from two blobs at once.
-            is_cut_off = num_cut == 1 and last - first <= MAX_PIECES and bottom - top >= _MIN_PART_HEIGHT * height
-            if last == first + 1 or num_cut == 0 or is_cut_off:
-                yield Span(line, first, last, (left, top, right, bottom), gaps, len(part_counts))
+            num_cut = sum(count < blobs[blob].num_parts for blob, count in part_counts.items())
+            is_cut_off = num_cut == 1 and last - first <= MAX_PIECES and box[3] - box[1] >= _MIN_PART_HEIGHT * height
+            if is_single or num_cut == 0 or is_cut_off:
+                yield Span(line, first, last, box, gaps, len(part_counts))
+
+
+def _unite_boxes(first: tuple[int, int, int, int], last: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    return min(first[0], last[0]), min(first[1], last[1]), max(first[2], last[2]), max(first[3], last[3])
 
 
 def _may_belong(box: tuple[int, int, int, int], blob: Blob, height: float) -> bool:

@@ -80,29 +80,17 @@ def read_strings(
             "cut the picture into characters and classify them one by one"
         )
     size = (picture.shape[0], picture.shape[1]) if size is None else size
-    segments = find_segments(picture)
-    lattices, num_spans = list[Lattice](), 0
-    for line in range(len(segments.lines)):
-        lattices.append(make_lattice(segments, line, max_spans=MAX_SPANS + 1 - num_spans))
-        num_spans += len(lattices[-1].spans)
-        if num_spans > MAX_SPANS:
-            break
-    if is_cut := num_spans <= MAX_SPANS:
-        chosen = _choose_spans(model, handwriting, segments, lattices)
-    else:  # each blob is one span, and there is nothing to choose from
-        segments = _join_parts(segments)
-        lattices = [make_lattice(segments, line, merge=False) for line in range(len(segments.lines))]
-        chosen = [(lattice, span) for lattice in lattices for span in lattice.spans]
+    segments, characters, is_cut = _find_characters(model, handwriting, find_segments(picture))
     conditions: dict[Notice, bool] = {
         "no ink": not segments.lines,
         "too many": segments.num_left_out > 0,
         "not cut": not is_cut,
     }
     file = "picture" if name is None else name
-    pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in chosen]
+    pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in characters]
     predictions = predict(model, pictures, names=[file] * len(pictures), steps=_list_steps(handwriting))
     by_line: dict[int, list[tuple[Span, Prediction]]] = {}
-    for (_, span), prediction in zip(chosen, predictions, strict=True):
+    for (_, span), prediction in zip(characters, predictions, strict=True):
         if not _is_mark(span, prediction, segments.height):
             by_line.setdefault(span.line, []).append((span, prediction))
     lines = tuple(join_names([prediction.class_name for _, prediction in line]) for line in by_line.values())
@@ -113,6 +101,26 @@ def read_strings(
     )
     notices = tuple(notice for notice, applies in conditions.items() if applies)
     return StringReading(file, lines, digits, size, segments.num_specks, segments.num_rules, notices)
+
+
+def _find_characters(
+    model: Model, handwriting: Handwriting, segments: Segments
+) -> tuple[Segments, list[tuple[Lattice, Span]], bool]:
+    """Find the spans that are characters, each with the lattice of its line.
+
+    Returns:
+        The segments that the spans are of, the spans, and whether blobs could be cut.
+    """
+    lattices, num_spans = list[Lattice](), 0
+    for line in range(len(segments.lines)):
+        # One span above the limit is enough to know that there are too many.
+        lattices.append(make_lattice(segments, line, max_spans=MAX_SPANS + 1 - num_spans))
+        num_spans += len(lattices[-1].spans)
+        if num_spans > MAX_SPANS:  # then each blob is one span, and there is nothing to choose from
+            segments = _join_parts(segments)
+            lattices = [make_lattice(segments, line, merge=False) for line in range(len(segments.lines))]
+            return segments, [(lattice, span) for lattice in lattices for span in lattice.spans], False
+    return segments, _choose_spans(model, handwriting, segments, lattices), True
 
 
 def _choose_spans(
@@ -127,10 +135,8 @@ def _choose_spans(
         batch = candidates[start : start + _BATCH_SPANS]
         pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in batch]
         images = [
-            prepare(
-                span_picture, image.height, image.width, image.channels, handwriting, _list_steps(handwriting)
-            ).image
-            for span_picture in pictures
+            prepare(ink, image.height, image.width, image.channels, handwriting, _list_steps(handwriting)).image
+            for ink in pictures
         ]
         spans = [span for _, span in batch]
         costs[start : start + len(batch)] = measure_spans(model, np.stack(images), spans, segments.height) @ weights
@@ -144,6 +150,10 @@ def _choose_spans(
 
 def measure_spans(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], height: float) -> NDArray[np.float64]:
     """Measure how far each span is from one character, (N, 11): a column for each of `WEIGHTS` but the last.
+
+    The columns stand in the order of `WEIGHTS`, from "one", the constant, to "blobs". "surprise" and "weak" are large
+    where the model is unsure: by the probability of its best class, and by the logit of it, which is lower for ink that
+    is like no class.
 
     Args:
         images: (N, H, W, C) uint8, the prepared image of each span.

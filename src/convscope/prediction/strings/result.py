@@ -91,21 +91,29 @@ class StringReading(Recorded):
         # 64 pixels, likewise.
         thick, font = max(1, round(usual / 40)), _font(min(64, max(11, round(0.36 * usual))))
         for digit in self.digits:
-            left, top, right, bottom = digit.box
-            colour = _REFUSED_COLOUR if digit.prediction.none_of_these else _ACCEPTED_COLOUR
-            outer = (left - thick - 1, top - thick - 1, right + thick, bottom + thick)
-            pen.rectangle(outer, outline=colour, width=thick)
-            label = clip(digit.prediction.class_name, 12)
-            x0, y0, x1, y1 = font.getbbox(label)
-            wide, high = x1 - x0 + 4 * thick, y1 - y0 + 4 * thick
-            # Moved to the left where it would leave the picture.
-            x = min(max(0, outer[0]), max(0, self.size[1] - wide))
-            # Above the box, or below it where there is no room above.
-            y = outer[1] - high if outer[1] >= high else min(outer[3], self.size[0] - high)
-            pen.rectangle((x, y, x + wide, y + high), fill=colour)
-            # getbbox begins at (x0, y0) and not at 0: the font has space above its letters.
-            pen.text((x + 2 * thick - x0, y + 2 * thick - y0), label, fill=(255, 255, 255), font=font)
+            self._draw_character(pen, digit, thick, font)
         return np.asarray(image)
+
+    def _draw_character(self, pen: Any, digit: ReadCharacter, thick: int, font: Any) -> None:
+        """Draw a box of lines of `thick` pixels, and its class on a ground of the same colour."""
+        #   ┌───┐
+        #   │ 7 │   the label: its text with a margin of 2 · thick
+        #   ├───┴──┐
+        #   │      │   the box: `outer`, since its lines lie outside of the character
+        left, top, right, bottom = digit.box
+        colour = _REFUSED_COLOUR if digit.prediction.none_of_these else _ACCEPTED_COLOUR
+        outer = (left - thick - 1, top - thick - 1, right + thick, bottom + thick)
+        pen.rectangle(outer, outline=colour, width=thick)
+        label = clip(digit.prediction.class_name, 12)
+        x0, y0, x1, y1 = font.getbbox(label)
+        wide, high = x1 - x0 + 4 * thick, y1 - y0 + 4 * thick
+        # Moved to the left where it would leave the picture.
+        x = min(max(0, outer[0]), max(0, self.size[1] - wide))
+        # Above the box, or below it where there is no room above.
+        y = outer[1] - high if outer[1] >= high else min(outer[3], self.size[0] - high)
+        pen.rectangle((x, y, x + wide, y + high), fill=colour)
+        # getbbox begins at (x0, y0) and not at 0: the font has space above its letters.
+        pen.text((x + 2 * thick - x0, y + 2 * thick - y0), label, fill=(255, 255, 255), font=font)
 
     def __str__(self) -> str:
         return text_table(("Line", "Text", "Lowest confidence"), self._rows(), left=2)
