@@ -161,10 +161,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
         start = self._make_setup(rows, shown, classes)
         recipe = self._make_recipe(len(rows), classes, start.architecture)
+        # `partial_fit` continues from the state of the model: with early stopping, that after the best epoch. The list
+        # holds this one state, since each has as many numbers as the weights and the optimizer's moments together.
         states: list[TrainingState] = []
 
         def keep(state: TrainingState) -> None:
-            # `partial_fit` continues from the state of the model: with early stopping, that after the best epoch.
             if state.history.best_epoch in (None, len(state.history)):
                 states[:] = [state]
 
@@ -191,7 +192,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is_first = not hasattr(self, "classes_")
         known = self._check_classes(classes)
         rows, y, shown = self._validate(X, y, reset=is_first)
-        # searchsorted gives the position of an unknown label too; the comparison shows it.
+        # `searchsorted` gives an unknown label the index of a neighbour: with the classes 2, 5 and 9, label 6 gets 2.
+        # The comparison finds it, since class 2 is 9 and not 6.
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (is_unknown := known[labels] != y).any():
             raise ValueError(f"y holds {y[is_unknown].tolist()[0]!r}, which is not among the classes {known.tolist()}")
@@ -241,7 +243,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # --- The input ----------------------------------------------------------------------------------------------------
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
-        """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if X has the shape of images."""
+        """Validate X and y; return rows (N, F), labels (N,), and the shape of an image that X shows.
+
+        X of (N, H, W, C) shows (H, W, C), X of (N, H, W) shows (H, W, 1), and rows show None.
+        """
         rows, shown = as_rows(X)
         # scikit-learn's function checks the rows, counts features and stores `n_features_in_`.
         rows, y = validate_data(self, rows, y, reset=reset)
@@ -371,9 +376,9 @@ def _choose_seed(random_state: Any) -> int:
 
 
 def _choose_threads(threads: int | None, architecture: Architecture, batch_size: int) -> int | None:
-    """Choose the number of threads; None is one for each core of the process.
+    """Choose the number of threads: the user's, one for small networks, or OMP_NUM_THREADS.
 
-    By default it is OMP_NUM_THREADS, by which joblib divides the cores among its workers.
+    None is one for each core of the process.
     """
     if threads is not None:
         return index(threads)

@@ -12,14 +12,19 @@ _DECAYED: tuple[Decayed, ...] = get_args(Decayed)
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
+    """Adam as Keras computes it. Step t, from 1, changes a weight w with the gradient g by
 
-    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of a weight away, which the
-    moments do not include. With `decayed` "all" every trained weight decays, as in Keras and PyTorch by default.
+        m ← β₁ m + (1 - β₁) g
+        v ← β₂ v + (1 - β₂) g²
+        w ← w - rate · sqrt(1 - β₂^t) / (1 - β₁^t) · m / (sqrt(v) + ε)
+
+    With `weight_decay` it is AdamW: each step first takes rate · weight_decay · w away, which the moments m and v do
+    not include. With `decayed` "all" every trained weight decays, as in Keras and PyTorch by default.
     With "kernels" only the kernels of convolutions and dense layers do; biases, the scales and shifts of a
     normalisation and the slopes of a PReLU do not.
 
-    Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat"); Loshchilov and Hutter 2019.
+    Source: Kingma and Ba 2015, in the order of the end of section 2, whose ε is "epsilon hat"; Loshchilov and Hutter
+    2019.
     """
 
     learning_rate: float = 1e-3
@@ -42,8 +47,11 @@ class Adam:
 class SGD:
     """Gradient descent with (Nesterov) momentum as Keras computes it, and weight decay as `Adam` has it.
 
-    Source: Sutskever and others 2013, equations 1 to 4, with Nesterov's step in the form that asks for the gradient at
-    the weights themselves.
+        v ← momentum · v - rate · g
+        w ← w + v, or with Nesterov's momentum w + momentum · v - rate · g
+
+    Source: Sutskever and others 2013, equations 1 to 4. Theirs takes Nesterov's gradient at w + momentum · v; in this
+    form that sum is the stored weight, so the gradient is taken at the weights themselves.
     """
 
     learning_rate: float = 0.01

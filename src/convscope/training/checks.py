@@ -32,19 +32,7 @@ def hold_out(
                 f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; set it to "
                 "0 or omit validation"
             )
-        subject = (
-            f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
-        )
-        try:
-            kept, held_out = dataset.divide(recipe.validation_fraction, seed, unseen)
-        except ValueError as error:
-            problem = "leaves none on one side; choose another or give more images"
-            raise RecipeError(f"{subject} {problem if unseen is None or unseen.all() else error}") from error
-        # A network that never sees a class never predicts it, and its loss on validation images is large.
-        if (is_lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
-            name = dataset.class_names[int(is_lost.argmax())]
-            raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
-        return kept, held_out
+        return _divide(dataset, recipe.validation_fraction, seed, unseen)
     # Without validation images the test images are measured after each epoch, but nothing is chosen by them.
     if validation is None and isinstance(data, Splits):
         validation = data.test
@@ -54,6 +42,21 @@ def hold_out(
             "validation_fraction to a number such as 0.1"
         )
     return dataset, validation
+
+
+def _divide(dataset: Dataset, fraction: float, seed: int, unseen: NDArray[np.bool_] | None) -> tuple[Dataset, Dataset]:
+    """Divide a data set into images to train on and the held-out `fraction` of each class."""
+    subject = f"recipe: validation_fraction {fraction} of the {len(dataset)} images of {dataset.name}"
+    try:
+        kept, held_out = dataset.divide(fraction, seed, unseen)
+    except ValueError as error:
+        problem = "leaves none on one side; choose another or give more images"
+        raise RecipeError(f"{subject} {problem if unseen is None or unseen.all() else error}") from error
+    # A network that never sees a class never predicts it, and its loss on validation images is large.
+    if (is_lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
+        name = dataset.class_names[int(is_lost.argmax())]
+        raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
+    return kept, held_out
 
 
 def check_classes(dataset: Dataset) -> None:

@@ -101,20 +101,28 @@ class _Part:
 def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
     """Join the layers of all members by a `Concatenate` of their logits and a `SoftVoting`.
 
-    For two members m1 and m2 with convolutions and dense layers, the list of layers is
-    maps of m1, m2_image (Branch), maps of m2, m1_vector (Branch), rest of m1, m2_vector (Branch), rest of m2,
-    m1_and_later (Concatenate), soft_voting.
+    A layer reads the one before it in the list; a `Branch` goes back to an earlier output instead. For two members m1
+    and m2 with convolutions and dense layers, the list is
+
+        maps of m1
+        m2_image       back to the image
+        maps of m2
+        m1_vector      back to the last map of m1
+        rest of m1     its logits
+        m2_vector      back to the last map of m2
+        rest of m2     its logits
+        m1_and_later   the logits of m1, then those of the layer before, m2
+        soft_voting
     """
-    # A layer reads the one before it in the list; a `Branch` goes back to an earlier output instead.
     layers = list(parts[0].maps)
     for part in parts[1:]:
         layers += [Branch("input", name=f"{part.prefix}_image"), *part.maps]
     for part in parts:
         if part.rest:
-            if layers[-1] is not part.maps[-1]:  # else its maps are the previous layer, and need no branch
+            if layers[-1] is not part.maps[-1]:  # else the previous layer has its maps, and no branch is needed
                 layers.append(Branch(part.maps[-1].name, name=f"{part.prefix}_vector"))
             layers += part.rest
-    if layers[-1].name != parts[-1].last:
+    if layers[-1].name != parts[-1].last:  # the last member has no dense layer, and others came after its maps
         layers.append(Branch(parts[-1].last, name=f"{parts[-1].prefix}_logits"))
     # The list ends with the logits of the last member. Going backwards, each `Concatenate` puts the logits of its
     # member before those, so that the result is in the order of the members.

@@ -61,8 +61,12 @@ class History(Recorded):
 
     def rows(self) -> list[dict[str, float]]:
         """Convert the history to one plain dict an epoch, `epoch` counted from 1."""
-        columns = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
-        return [{"epoch": i + 1, **{name: getattr(self, name)[i] for name in columns}} for i in range(len(self))]
+        return [{"epoch": i + 1, **{name: getattr(self, name)[i] for name in self._columns}} for i in range(len(self))]
+
+    @property
+    def _columns(self) -> list[str]:
+        """The names of the columns with values; without measured images the `val_` columns have none."""
+        return [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, float]]) -> "History":
@@ -71,7 +75,8 @@ class History(Recorded):
         Raises:
             KeyError: if a column is missing.
         """
-        # A missing `val_` column means that nothing was measured; any other missing column is an error below.
+        # A missing `val_` column means that nothing was measured. Any other one stays in the list, and its absence is
+        # an error below.
         columns = [name for name in HISTORY_COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
         values: dict[str, Any] = {name: tuple(float(row[name]) for row in rows) for name in columns}
         return cls(**values)
@@ -96,16 +101,11 @@ class History(Recorded):
         return html_table(*self._table())
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        names = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
-        decimals = [2 if name == "seconds" else 4 for name in names]
-        rows = [
-            (
-                f"{row['epoch']}{' (best)' if row['epoch'] == self.best_epoch else ''}",
-                *(f"{row[name]:.{digits}f}" for name, digits in zip(names, decimals, strict=True)),
-            )
-            for row in self.rows()
-        ]
-        return ("epoch", *map(self.title, names)), rows
+        rows = []
+        for row in self.rows():
+            epoch = f"{row['epoch']}{' (best)' if row['epoch'] == self.best_epoch else ''}"
+            rows.append((epoch, *(f"{row[name]:.{2 if name == 'seconds' else 4}f}" for name in self._columns)))
+        return ("epoch", *map(self.title, self._columns)), rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def with_choice(history: History, recipe: Recipe, split: str) -> History:
     best = 0  # epochs count from 1
     if stopping is not None and stopping.restore_best_weights:
         best = stopping.best_epoch(getattr(history, stopping.monitor))
-    # `replace` checks all values again, which a history that has this choice already does not need.
+    # Mostly the history has this choice already. It is then returned as it is, since `replace` checks all values again.
     choice: dict[str, Any] = {"val_split": "test" if split == "test" else "validation", "best_epoch": best or None}
     return history if all(getattr(history, name) == choice[name] for name in choice) else replace(history, **choice)
 

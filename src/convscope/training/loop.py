@@ -114,6 +114,7 @@ def train(
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     weights, best_weights = state.weights, state.best_weights
+    # The recipe may be another than that of `state`, so the best epoch is chosen anew, here and after each epoch.
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
@@ -125,8 +126,7 @@ def train(
             network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress
         )
         weights, optimizer = _get_finite_state(network, epoch, recipe)
-        columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
-        history = with_choice(replace(history, **columns), recipe, history.val_split)
+        history = with_choice(replace(history, **_append_row(history, measured)), recipe, history.val_split)
         # Before `on_epoch`, which stores them: a resumed training needs the best weights so far.
         if history.best_epoch == epoch:
             best_weights = weights
@@ -172,8 +172,13 @@ def train_pass(
     epoch = len(state.history) + 1
     # The number of the pass selects its random streams, as the number of the epoch does in `train`.
     measured, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
-    columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
-    return TrainingState(*_get_finite_state(network, epoch, recipe), History(**columns))
+    history = History(**_append_row(state.history, measured))  # without `val_` columns, which an earlier `train` filled
+    return TrainingState(*_get_finite_state(network, epoch, recipe), history)
+
+
+def _append_row(history: History, measured: dict[str, float]) -> dict[str, Any]:
+    """Append the values of an epoch to the columns that were measured in it, and return these columns."""
+    return {name: (*getattr(history, name), value) for name, value in measured.items()}
 
 
 def _should_stop(recipe: Recipe, history: History) -> bool:
@@ -190,15 +195,46 @@ def _train_epoch(
     epoch: int,
     rates: NDArray[np.float32],
     on_progress: OnProgress | None = None,
-) -> tuple[dict[str, tuple[float, ...]], NDArray[np.float32] | None]:
-    """Train one epoch, with a learning rate for each step.
+) -> tuple[dict[str, float], NDArray[np.float32] | None]:
+    """Train one epoch, with a learning rate for each step, and measure it.
 
     Returns:
         The epoch's row of the history, and the logits of `validation`.
     """
+    start = perf_counter()
+    result = _train_pools(network, dataset, recipe, seed, epoch, rates, on_progress)
+    seconds = perf_counter() - start
+    # Before the validation images are classified, which would take time for nothing.
+    _check_finite("loss", result.loss, epoch, recipe)
+    measured = {"loss": result.loss, "accuracy": result.accuracy, "seconds": seconds}
+    logits = None
+    if validation is not None:
+        logits = network.logits(validation.images)
+        # Logits of a diverged network overflow; the check below says so in one error.
+        with np.errstate(invalid="ignore", over="ignore"):
+            measured["val_loss"] = metrics.cross_entropy(logits, validation.labels)
+        _check_finite("val_loss", measured["val_loss"], epoch, recipe)
+        measured["val_accuracy"] = metrics.accuracy(validation.labels, logits.argmax(axis=1))
+    return measured, logits
+
+
+def _train_pools(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    rates: NDArray[np.float32],
+    on_progress: OnProgress | None,
+) -> EpochResult:
+    """Train one epoch pool by pool, and return its means.
+
+    Images in memory are a single pool of all batches. Images on disk may be several, each read before its steps:
+
+        pool      |  0   1   2  |  3   4   5  |  6   7  |      steps, whose rates are rates[step : step + steps]
+    """
     options = epoch_options(recipe, dataset)
     result, done, step = EpochResult(0.0, 0.0), 0, 0
-    start = perf_counter()
     with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
         for pool in pools:
             steps = -(-len(pool.order) // recipe.batch_size)  # rounded up: the last batch of a pool may be smaller
@@ -217,23 +253,7 @@ def _train_epoch(
             )
             result = _merge_results(result, done, pool_result, len(pool.order))
             done, step = done + len(pool.order), step + steps
-    seconds = perf_counter() - start
-    # Before the validation images are classified, which would take time for nothing.
-    _check_finite("loss", result.loss, epoch, recipe)
-    measured: dict[str, tuple[float, ...]] = {
-        "loss": (result.loss,),
-        "accuracy": (result.accuracy,),
-        "seconds": (seconds,),
-    }
-    logits = None
-    if validation is not None:
-        logits = network.logits(validation.images)
-        # Logits of a diverged network overflow; the check below says so in one error.
-        with np.errstate(invalid="ignore", over="ignore"):
-            measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
-        _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
-        measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
-    return measured, logits
+    return result
 
 
 def epoch_options(recipe: Recipe, dataset: Dataset) -> EpochOptions:

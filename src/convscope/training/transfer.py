@@ -74,6 +74,8 @@ def transfer(
         return Transfer(source, dict(model.weights), class_names, ())
     architecture, output = _adapt(source, image_shape, len(class_names))
     weights = initial_weights(architecture, seed)
+    # A model of ten digits gets the classes 3, 8 and x: kept = [0, 1], old_kept = [3, 8]. So outputs 0 and 1 get the
+    # weights of the model's outputs 3 and 8, and output 2 stays random.
     old_labels = {} if new_output else {name: label for label, name in enumerate(model.class_names)}
     kept = [label for label, name in enumerate(class_names) if name in old_labels]
     old_kept = [old_labels[class_names[label]] for label in kept]
@@ -81,26 +83,20 @@ def transfer(
         old, is_output = model.weights[name], name.partition("/")[0] in output
         if is_output and not kept:
             continue
-        # The last axis of an output's kernel (..., K) and bias (K,) has the classes; all other axes must fit.
-        compared = slice(-1 if is_output else None)
-        if weight.shape[compared] != old.shape[compared]:
+        # The last axis of an output's kernel (..., K) and bias (K,) has the classes, whose number may differ.
+        num_axes = weight.ndim - 1 if is_output else weight.ndim
+        if weight.shape[:num_axes] != old.shape[:num_axes]:
             remedies = "use images of its size, `new_output`" if is_output else "use images of its size"
             raise ArchitectureError(
                 f"images of {image_shape} need {name} of {weight.shape}, but the model, trained on "
                 f"{source.input.shape}, has {old.shape}; {remedies}, or a model with global pooling"
             )
         if is_output:
-            # `kept[i]` and `old_kept[i]` are a class's label now and in the model. Columns of new classes stay random.
             weight[..., kept] = old[..., old_kept]
         else:
             weights[name] = old
-    known = {class_names[label] for label in kept}
-    return Transfer(
-        architecture,
-        weights,
-        tuple(name for name in class_names if name in known),
-        tuple(name for name in class_names if name not in known),
-    )
+    kept_classes = tuple(name for name in class_names if name in old_labels)
+    return Transfer(architecture, weights, kept_classes, tuple(name for name in class_names if name not in old_labels))
 
 
 def _adapt(source: Architecture, image_shape: Shape, num_classes: int) -> tuple[Architecture, frozenset[str]]:
