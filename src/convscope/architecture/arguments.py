@@ -91,6 +91,7 @@ def check_dilation(layer: NamedLayer) -> None:
 def set_frame(layer: NamedLayer, field: str) -> None:
     """Turn `1`, `(1, 1)` and `[[1, 1], [1, 1]]` into ((above, below), (left, right)), and refuse anything else."""
     value = getattr(layer, field)
+    # 1 becomes (1, 1) and that ((1, 1), (1, 1)); of (1, 2), for rows and columns, each number becomes a pair.
     axes = (value, value) if isinstance(value, int) else value
     sides = [(n, n) if isinstance(n, int) else n for n in axes] if _is_pair(axes) else []
     if not sides or not all(_is_pair(pair) and all(map(_is_width, pair)) for pair in sides):

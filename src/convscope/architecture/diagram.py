@@ -14,6 +14,8 @@ The heights of a row, in the names of the code:
                       └───┘
     baseline ... name  a     b
     bottom ..... MACs  0    9,216     the next row's `top` is `_ROW_GAP` below
+
+A block's `centre` is the x of its middle.
 """
 
 from collections.abc import Iterator

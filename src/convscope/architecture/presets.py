@@ -337,7 +337,7 @@ def network_for(
     try:
         network = architecture(image_shape, num_classes)
     except ArchitectureError as error:
-        # If a preset does not fit, the error names those that do.
+        # If a preset does not fit, the error names those that do. A function of the user gives its own error.
         name = getattr(architecture, "__name__", "")
         fitting = [preset_name for preset_name in presets if _fits(presets[preset_name], image_shape, num_classes)]
         if name not in presets or not fitting:
@@ -359,6 +359,6 @@ def preset_of(network: Architecture) -> str | None:
     try:
         preset = PRESETS[name](network.input.shape, network.num_classes)
         expected = widen(preset, float(width)) if width else preset
-    except (ArchitectureError, ValueError):  # a name such as "cnn-xyz", or a preset that does not fit these images
+    except (ArchitectureError, ValueError):  # "cnn-xyz" has no width, and a preset may not fit these images
         return None
     return name if expected == network else None

@@ -66,7 +66,8 @@ def parse_json(content: bytes) -> Any:
         value = json.loads(content.decode(), object_pairs_hook=_to_object)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    # Level by level and not by recursion, so that a deep text meets this limit and not Python's.
+    # Level by level and not by recursion, so that a deep text meets this limit and not Python's. A level is the content
+    # of all lists and objects of the level before: of [1, [2, 3]] it is 1 and [2, 3], then 2 and 3, then nothing.
     level: list[Iterable[Any]] = [[value]]
     for _ in range(_MAX_DEPTH):
         level = [inner for outer in level for inner in _check_values(outer)]

@@ -16,7 +16,9 @@ from convscope.base.records import Record
 _Kind = TypeVar("_Kind", bound=Record)
 
 _QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # a path in a call, as `repr` writes it
-_PATHS = ("argument", "run")  # keys of `run.json` with paths of data, or of the run of a start model or a member
+# Keys of `run.json` whose values are paths: `argument` of data, `run` of a run that training started from, or that
+# gave an ensemble a member.
+_PATHS = ("argument", "run")
 
 
 def last_part(word: str) -> str:
@@ -33,7 +35,11 @@ def last_part(word: str) -> str:
 
 
 def without_folders(command: str) -> str:
-    """Shorten each path in commands, one a line, or in a call of `cs.run`, to its last part."""
+    """Shorten each path in commands, one a line, or in a call of `cs.run`, to its last part.
+
+    >>> without_folders("convscope train /home/ann/digits.npz"), without_folders("cs.run('/home/ann/digits.npz')")
+    ('convscope train digits.npz', "cs.run('digits.npz')")
+    """
     if "\n" in command:
         return "\n".join(map(without_folders, command.splitlines()))
     if not command.startswith("convscope "):

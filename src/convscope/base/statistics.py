@@ -19,8 +19,9 @@ from convscope.base.roots import find_crossing, find_root
 
 # (fewer seeds than this, lowest and highest coverage in percent); benchmarks/claims.py prints them.
 _COVERAGE = ((5, (98, 100)), (30, (95, 99)))
-# A bound, times the degrees of freedom of the smaller group's seeds. With the seeds of both groups as the bound, equal
-# groups of 2 and 30 seeds differed in 9.9 to 12 % of simulations; with this one in at most 5.5 %.
+# The degrees of freedom are at most this many times those of the smaller group's seeds. If those of both groups'
+# seeds together are the bound, equal groups of 2 and 30 seeds differ in 9.9 to 12 % of simulations; with this one in
+# at most 5.5 %.
 MAX_FREEDOM = 1.6
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min 2005
 
@@ -320,6 +321,7 @@ def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, 
         raise ValueError(f"there are {len(wrong_a)} and {len(wrong_b)} runs; at least two of each tell how they vary")
     spread = _Spread.from_groups(wrong_a, wrong_b)
     signs = np.array([-1.0, 1.0])
+    # `_Spread.images` contains the chance of the runs there are, which endless runs would not have.
     images = float(signs @ spread.images @ signs - spread.chance.sum())
     runs, chance = (spread.runs * spread.counts).tolist(), (spread.chance * spread.counts).tolist()
     return max(images, 0.0), (runs[0], runs[1]), (chance[0], chance[1])
