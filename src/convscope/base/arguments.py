@@ -253,13 +253,14 @@ def _convert_tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> 
     if len(value) != len(parts):
         raise ValueError(_format_refusal(name, value, _describe_rule(rule)))
     items = tuple(convert(item, part, f"{name}[{i}]") for i, (item, part) in enumerate(zip(value, parts, strict=True)))
+    # The same object if nothing was converted, so that `check_fields` leaves the field as it is.
     is_same = isinstance(value, tuple) and all(new is old for new, old in zip(items, value, strict=True))
     return value if is_same else items
 
 
 def _convert_elements(value: Any, origin: Any, part: Any, rule: Any, name: str) -> Any:
     """Check each element of a sequence against `part`; text does not count as a sequence."""
-    if isinstance(value, np.ndarray) and value.ndim:
+    if isinstance(value, np.ndarray) and value.ndim:  # its numbers, or its parts along the first axis
         value = value.tolist() if value.ndim == 1 else list(value)
     if origin is Iterable and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
         value = tuple(value)  # a generator could be read only once

@@ -13,7 +13,8 @@ from convscope.recipes.schedule import Schedule
 classic = Recipe(name="classic")
 """The notebook's recipe, which is Keras's defaults: Adam at 1e-3, batches of 128, ten epochs."""
 
-# The comments give mean accuracies of ten seeds on held-out images, here 99.188 % (standard deviation 0.06).
+# This recipe gives 99.188 % on held-out images, the mean of ten seeds (standard deviation 0.06). A comment at a setting
+# gives the accuracy with another value of that setting.
 fast = Recipe(
     epochs=1,
     batch_size=64,  # 32 is as good (99.194 % at half the rate) and takes twice the steps

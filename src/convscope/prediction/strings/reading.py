@@ -89,6 +89,7 @@ def read_strings(
     file = "picture" if name is None else name
     pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in characters]
     predictions = predict(model, pictures, names=[file] * len(pictures), steps=_list_steps(handwriting))
+    # A line of marks alone gets no entry, so the lines of the result are numbered anew.
     by_line: dict[int, list[tuple[Span, Prediction]]] = {}
     for (_, span), prediction in zip(characters, predictions, strict=True):
         if not _is_mark(span, prediction, segments.height):
