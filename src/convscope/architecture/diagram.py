@@ -166,8 +166,6 @@ def _list_settings(layer: Layer) -> tuple[str, ...]:
     A layer with a second source begins with it: "+ block_1", "of block_1" or "and block_1".
     """
     words = []
-    relation = "+" if isinstance(layer, Add) else "of" if isinstance(layer, Branch) else "and"
-    source = _wrap_name(f"{relation} {name}") if (name := get_source_name(layer)) else ()
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_to_text(window.size))
         pool_size = getattr(layer, "pool_size", (1, 1))
@@ -186,6 +184,8 @@ def _list_settings(layer: Layer) -> tuple[str, ...]:
         words.append(activation)
     if isinstance(layer, Activation) and activation == "leaky_relu":
         words.append(f"slope {layer.negative_slope:g}")
+    relation = "+" if isinstance(layer, Add) else "of" if isinstance(layer, Branch) else "and"
+    source = _wrap_name(f"{relation} {name}") if (name := get_source_name(layer)) else ()
     return (*source, *_wrap_words([f"{word}, " for word in words[:-1]] + words[-1:]))
 
 

@@ -124,7 +124,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     previous = _Output(image.shape, ReceptiveField((1, 1), (1, 1), (0, 0)))
     outputs = {"input": previous}
     for layer in layers:
-        # What `from_layer` names. A layer without one does not use it.
+        # What `from_layer` names; the image for a layer without one, which does not use it.
         source = outputs[_check_earlier(layer, outputs)]
         if isinstance(layer, Branch):
             _check_branch(layer, rows, source.shape)

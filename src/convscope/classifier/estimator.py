@@ -192,8 +192,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is_first = not hasattr(self, "classes_")
         known = self._check_classes(classes)
         rows, y, shown = self._validate(X, y, reset=is_first)
-        # `searchsorted` gives an unknown label the index of a neighbour: with the classes 2, 5 and 9, label 6 gets 2.
-        # The comparison finds it, since class 2 is 9 and not 6.
+        # `searchsorted` gives an unknown label an index too: with the classes 20, 50 and 90, label 60 gets index 2. The
+        # comparison finds it, since the class of that index is 90.
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (is_unknown := known[labels] != y).any():
             raise ValueError(f"y holds {y[is_unknown].tolist()[0]!r}, which is not among the classes {known.tolist()}")
